@@ -1,0 +1,3 @@
+//! `hzmetrics`: the orchestrator.
+
+fn main() {}

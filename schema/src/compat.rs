@@ -1,0 +1,229 @@
+//! Compatibility: which of the reference's behaviours a run reproduces.
+//!
+//! The default is legacy, the original scripts, with every option off. `port` switches on what
+//! the later single-file port does differently; each difference has a name of its own.
+
+use std::fmt;
+
+/// One named difference from legacy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Opt {
+    /// Parse lines as the port does (line ends stripped, unterminated last line used, …).
+    LpParse,
+    /// `/cron/tick` is dropped without a trailing slash too.
+    LpCronBare,
+    /// `/pipermail/` is dropped.
+    LpPipermail,
+    /// `/robots.txt` is dropped.
+    LpRobots,
+    /// Internet Explorer 7 to 11 is dropped from 2022 on.
+    LpMsie,
+    /// Requests of login, browse and register pages without a referrer are dropped.
+    LpRefererSpam,
+    /// Old event archive pages without a referrer are dropped.
+    LpEventsArchive,
+    /// Bots are compared byte by byte with the list as it was at the start of the file.
+    LpBotExact,
+    /// Eleven more words make an agent a bot.
+    LpBotTerms,
+    /// `dnload` is computed at import.
+    LpDnloadInline,
+    /// `webhits` counts kept rows per day instead of hits per run of equal dates.
+    LpWebhitsDerived,
+    /// Warn when a file holds more than two months.
+    LpSpilloverWarning,
+    /// Only `login` and `simulation` are imported from auth logs.
+    LpAuthActions,
+    /// Auth lines may end in blanks.
+    LpAuthTrailing,
+    /// The bracketed auth layout is understood.
+    LpAuthBracket,
+    /// Per-file atomic import with a ledger.
+    LpAtomic,
+    /// Check the free space before staging.
+    LpSpaceCheck,
+    /// The first midnight of a window is not counted in the hits cell (the original script).
+    HitsStartExclusive,
+    /// Only `dnload` = 1 makes a download.
+    DownloadsFlag,
+    /// Bots are cleaned before sessions are built.
+    BotsBeforeSessions,
+    /// Sessions are built only when a month is over.
+    SessionsAtMonthClose,
+    /// Host and domain of `websessions` are filled directly too.
+    RefillWebsessions,
+    /// Session stamps without a session are cleared.
+    ClearOrphanStamps,
+    /// `webhits` is rebuilt from `web` after bots were cleaned.
+    DerivedWebhits,
+    /// Host names are stored in lower case, windows include their start.
+    LpDns,
+    /// `web.host` with an upper-case letter gets no domain; the default end is tomorrow.
+    LpDomain,
+    /// Private and unknown addresses get the country `-`; batched lookups.
+    LpIpcountry,
+    /// Profiles are applied without the gate; `0` is a value.
+    LpUserInfo,
+    /// Middleware values are merged by key, compared under the collation.
+    LpMiddleware,
+    /// Summary arithmetic of the port: raw doubles, empty totals as 0.
+    LpSummary,
+    /// Who-is-online output of the port.
+    LpWhoisonline,
+    /// Configuration, setup and exit codes of the port where ours differ.
+    LpCli,
+    /// The tick of the original port, without modes.
+    SingleMode,
+}
+
+impl Opt {
+    /// Every option with its name.
+    pub const ALL: &[(Self, &'static str)] = &[
+        (Self::LpParse, "lp_parse"),
+        (Self::LpCronBare, "lp_cron_bare"),
+        (Self::LpPipermail, "lp_pipermail"),
+        (Self::LpRobots, "lp_robots"),
+        (Self::LpMsie, "lp_msie"),
+        (Self::LpRefererSpam, "lp_referer_spam"),
+        (Self::LpEventsArchive, "lp_events_archive"),
+        (Self::LpBotExact, "lp_bot_exact"),
+        (Self::LpBotTerms, "lp_bot_terms"),
+        (Self::LpDnloadInline, "lp_dnload_inline"),
+        (Self::LpWebhitsDerived, "lp_webhits_derived"),
+        (Self::LpSpilloverWarning, "lp_spillover_warning"),
+        (Self::LpAuthActions, "lp_auth_actions"),
+        (Self::LpAuthTrailing, "lp_auth_trailing"),
+        (Self::LpAuthBracket, "lp_auth_bracket"),
+        (Self::LpAtomic, "lp_atomic"),
+        (Self::LpSpaceCheck, "lp_space_check"),
+        (Self::HitsStartExclusive, "hits-start=exclusive"),
+        (Self::DownloadsFlag, "downloads=flag"),
+        (Self::BotsBeforeSessions, "bots-before-sessions"),
+        (Self::SessionsAtMonthClose, "sessions-at-month-close"),
+        (Self::RefillWebsessions, "refill-websessions"),
+        (Self::ClearOrphanStamps, "clear-orphan-stamps"),
+        (Self::DerivedWebhits, "derived-webhits"),
+        (Self::LpDns, "lp_dns"),
+        (Self::LpDomain, "lp_domain"),
+        (Self::LpIpcountry, "lp_ipcountry"),
+        (Self::LpUserInfo, "lp_user_info"),
+        (Self::LpMiddleware, "lp_middleware"),
+        (Self::LpSummary, "lp_summary"),
+        (Self::LpWhoisonline, "lp_whoisonline"),
+        (Self::LpCli, "lp_cli"),
+        (Self::SingleMode, "single-mode"),
+    ];
+
+    /// Options that `port` leaves off: they belong to other versions of the reference.
+    const NOT_IN_PORT: &[Self] = &[Self::HitsStartExclusive, Self::SingleMode];
+
+    /// The name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(opt, _)| *opt == self).map_or("", |(_, name)| name)
+    }
+}
+
+/// A set of options.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Compat(u64);
+
+/// A word that is no option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownOption(String);
+
+impl fmt::Display for UnknownOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is no compatibility option; known: legacy, port", self.0)?;
+        Opt::ALL.iter().try_for_each(|(_, name)| write!(f, ", {name}"))
+    }
+}
+
+impl std::error::Error for UnknownOption {}
+
+impl Compat {
+    /// The original scripts: nothing switched on.
+    pub const LEGACY: Self = Self(0);
+
+    /// The later port.
+    #[must_use]
+    pub fn port() -> Self {
+        let mut set = Self::LEGACY;
+        for (opt, _) in Opt::ALL.iter().filter(|(opt, _)| !Opt::NOT_IN_PORT.contains(opt)) {
+            set = set.with(*opt);
+        }
+        set
+    }
+
+    /// Whether `opt` is on.
+    #[must_use]
+    pub const fn has(self, opt: Opt) -> bool {
+        self.0 & (1 << opt as u8) != 0
+    }
+
+    /// The set with `opt` on.
+    #[must_use]
+    pub const fn with(self, opt: Opt) -> Self {
+        Self(self.0 | 1 << opt as u8)
+    }
+
+    /// The set with `opt` off.
+    #[must_use]
+    pub const fn without(self, opt: Opt) -> Self {
+        Self(self.0 & !(1 << opt as u8))
+    }
+
+    /// Reads a list like `port,no-lp_msie` or `lp_robots,hits-start=exclusive`, left to right;
+    /// `-` and `_` are the same.
+    ///
+    /// # Errors
+    /// A word that is neither `legacy`, `port` nor an option.
+    pub fn parse(text: &str) -> Result<Self, UnknownOption> {
+        let mut set = Self::LEGACY;
+        for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
+            set = match word {
+                "legacy" => Self::LEGACY,
+                "port" => Self::port(),
+                _ => {
+                    let normal = |s: &str| s.replace('-', "_");
+                    let (name, on) = word.strip_prefix("no-").map_or((word, true), |name| (name, false));
+                    let opt = Opt::ALL.iter().find(|(_, known)| normal(known) == normal(name));
+                    let (opt, _) = opt.ok_or_else(|| UnknownOption(word.to_owned()))?;
+                    if on { set.with(*opt) } else { set.without(*opt) }
+                }
+            };
+        }
+        Ok(set)
+    }
+}
+
+impl fmt::Debug for Compat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(Opt::ALL.iter().filter(|(opt, _)| self.has(*opt)).map(|(_, name)| name)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_has_one_name_and_one_bit() {
+        let mut seen = Compat::LEGACY;
+        for (opt, name) in Opt::ALL {
+            assert!(!seen.has(*opt), "{name}");
+            seen = seen.with(*opt);
+            assert_eq!(Compat::parse(name), Ok(Compat::LEGACY.with(*opt)));
+        }
+    }
+
+    #[test]
+    fn lists_read_from_left_to_right() {
+        let set = Compat::parse("port,no-lp_msie,hits-start=exclusive").unwrap();
+        assert!(set.has(Opt::LpParse) && !set.has(Opt::LpMsie) && set.has(Opt::HitsStartExclusive));
+        assert_eq!(Compat::parse("port,legacy"), Ok(Compat::LEGACY));
+        assert_eq!(Compat::parse(""), Ok(Compat::LEGACY));
+        assert!(Compat::parse("nonsense").is_err());
+    }
+}

@@ -1,0 +1,572 @@
+//! The record kinds: their names, their fields in canonical order, and what each field means.
+//!
+//! One JSON object a line with a `kind` field; field names are the column names of the tables.
+//! Absence of a field means NULL (or "not known yet"). The list is the single source of the
+//! CSV headers, of `--describe` and of the page on records.
+
+/// How a field is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// A JSON number without a fraction.
+    Int,
+    /// A JSON number.
+    Float,
+    /// A JSON string.
+    Text,
+    /// A JSON string `YYYY-MM-DD HH:MM:SS`, day zero allowed.
+    Stamp,
+}
+
+/// One field of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Field name in JSON, column name in CSV and in the table.
+    pub name: &'static str,
+    /// How it is written.
+    pub ty: Type,
+    /// Meaning, unit, what absence means.
+    pub doc: &'static str,
+}
+
+/// What is known of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KindSpec {
+    /// The kind.
+    pub kind: Kind,
+    /// The text of the `kind` field.
+    pub name: &'static str,
+    /// Table whose rows these are; empty when there is none. Hub tables are named with the usual prefix.
+    pub table: &'static str,
+    /// Who makes such records.
+    pub made_by: &'static str,
+    /// What one record is.
+    pub doc: &'static str,
+    /// The fields, in the order in which they are written.
+    pub columns: &'static [Column],
+}
+
+/// A record kind that the stages know; others pass through them untouched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `source`: A log file that was found.
+    Source,
+    /// `web`: One kept request; the columns of `web`.
+    Web,
+    /// `login`: One line of the CMS auth log; the columns of `userlogin`.
+    Login,
+    /// `hits`: Hits of one run of equal dates; the columns of `webhits`.
+    Hits,
+    /// `bot`: A user agent that marks itself as a robot.
+    Bot,
+    /// `reject`: A line that could not be used.
+    Reject,
+    /// `receipt`: What was really loaded from one file.
+    Receipt,
+    /// `session`: A visit; the columns of `websessions`.
+    Session,
+    /// `toolstart`: A tool that was started; the columns of `toolstart`.
+    Toolstart,
+    /// `tool_session`: A tool session with what is known of its user; the columns of `sessionlog_metrics`.
+    ToolSession,
+    /// `hub_session`: A tool session as the middleware logged it; the columns of the hub table `sessionlog`.
+    HubSession,
+    /// `hub_job`: A job of a tool session; the columns of the hub table `joblog`.
+    HubJob,
+    /// `hub_user`: A registered user.
+    HubUser,
+    /// `hub_profile`: A profile; the columns that are used of the hub table `xprofiles`.
+    HubProfile,
+    /// `hub_user_profile`: One value of a user profile.
+    HubUserProfile,
+    /// `hub_resource`: A resource of the hub.
+    HubResource,
+    /// `hub_resource_assoc`: A child of a resource.
+    HubResourceAssoc,
+    /// `hub_tool_version`: A version of a tool.
+    HubToolVersion,
+    /// `toolstat`: Usage of one tool in one window; the columns of `resource_stats_tools`.
+    ToolStat,
+    /// `toptool`: One place in the top list of a tool; the columns of `resource_stats_tools_topvals`.
+    TopTool,
+    /// `toplist`: One place in a list over all tools; the columns of `stats_topvals`.
+    TopList,
+    /// `resource_stat`: Usage of one resource; the columns of `resource_stats`.
+    ResourceStat,
+    /// `cell`: One cell of a summary table.
+    Cell,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: &[KindSpec] = &[
+        SOURCE,
+        WEB,
+        LOGIN,
+        HITS,
+        BOT,
+        REJECT,
+        RECEIPT,
+        SESSION,
+        TOOLSTART,
+        TOOLSESSION,
+        HUBSESSION,
+        HUBJOB,
+        HUBUSER,
+        HUBPROFILE,
+        HUBUSERPROFILE,
+        HUBRESOURCE,
+        HUBRESOURCEASSOC,
+        HUBTOOLVERSION,
+        TOOLSTAT,
+        TOPTOOL,
+        TOPLIST,
+        RESOURCESTAT,
+        CELL,
+    ];
+
+    /// The kind with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|spec| spec.name == name).map(|spec| spec.kind)
+    }
+
+    /// What is known of the kind.
+    #[must_use]
+    pub const fn spec(self) -> &'static KindSpec {
+        &Self::ALL[self as usize]
+    }
+
+    /// The text of the `kind` field.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.spec().name
+    }
+}
+
+const fn c(name: &'static str, ty: Type, doc: &'static str) -> Column {
+    Column { name, ty, doc }
+}
+
+const SOURCE: KindSpec = KindSpec {
+    kind: Kind::Source,
+    name: "source",
+    table: "",
+    made_by: "fetch-logs",
+    doc: "A log file that was found.",
+    columns: &[
+        c("path", Type::Text, "Path of the file, as given or found."),
+        c("stream", Type::Text, "`access` or `auth`."),
+        c("date", Type::Text, "Date in the file name, YYYYMMDD; absent when there is none."),
+        c("bytes", Type::Int, "Size of the file as it lies there, in bytes."),
+        c("compression", Type::Text, "`none`, `gzip` or `zstd`, by content."),
+        c("log_format", Type::Text, "Layout of an access log other than hubzero: a name or an Apache LogFormat."),
+    ],
+};
+
+const WEB: KindSpec = KindSpec {
+    kind: Kind::Web,
+    name: "web",
+    table: "web",
+    made_by: "import-logs",
+    doc: "One kept request; the columns of `web`.",
+    columns: &[
+        c("datetime", Type::Stamp, "Time of the request, wall clock of the web server."),
+        c("ip", Type::Text, "Client address, at most 15 characters."),
+        c("content", Type::Text, "Requested URL, runs of slashes collapsed, at most 255 bytes."),
+        c("referrer", Type::Text, "Referrer as logged, at most 255 bytes."),
+        c("useragent", Type::Text, "User agent as logged, at most 255 bytes."),
+        c("uidNumber", Type::Int, "Number of the logged-in user, 0 for none."),
+        c("apache_pid", Type::Text, "Process id of the web server."),
+        c("joomla_sessionid", Type::Text, "CMS session."),
+        c("site_cookie", Type::Text, "Site cookie."),
+        c("auth_type", Type::Text, "Kind of login."),
+        c("component_name", Type::Text, "CMS component."),
+        c("view_name", Type::Text, "CMS view."),
+        c("task_name", Type::Text, "CMS task."),
+        c("action_name", Type::Text, "CMS action."),
+        c("item_name", Type::Text, "CMS item."),
+        c("dnload", Type::Int, "1 for a download, 0 for none; absent when not decided at import."),
+        c("host", Type::Text, "Name of the client, `?` when it has none; absent when not looked up."),
+        c("domain", Type::Text, "Domain of the client, `?` when none can be derived."),
+        c("ipcountry", Type::Text, "Country of the address, ISO 3166 alpha-2."),
+        c("sessionid", Type::Int, "Session that the request belongs to."),
+        c("id", Type::Int, "Row id, in records from the database."),
+        c("elementid", Type::Int, "Unused."),
+    ],
+};
+
+const LOGIN: KindSpec = KindSpec {
+    kind: Kind::Login,
+    name: "login",
+    table: "userlogin",
+    made_by: "import-logs",
+    doc: "One line of the CMS auth log; the columns of `userlogin`.",
+    columns: &[
+        c("datetime", Type::Stamp, "Time of the event."),
+        c("uidNumber", Type::Int, "Number of the user, 0 when not logged."),
+        c("user", Type::Text, "Login name, `-` for none."),
+        c("ip", Type::Text, "Client address."),
+        c("action", Type::Text, "What happened: login, logout, simulation, …"),
+        c("id", Type::Int, "Row id, in records from the database."),
+    ],
+};
+
+const HITS: KindSpec = KindSpec {
+    kind: Kind::Hits,
+    name: "hits",
+    table: "webhits",
+    made_by: "import-logs",
+    doc: "Hits of one run of equal dates; the columns of `webhits`.",
+    columns: &[
+        c("datetime", Type::Stamp, "The day, at midnight; the zero datetime when a file has no hit."),
+        c("hits", Type::Int, "Requests that pass the hit filter."),
+    ],
+};
+
+const BOT: KindSpec = KindSpec {
+    kind: Kind::Bot,
+    name: "bot",
+    table: "bot_useragents",
+    made_by: "import-logs",
+    doc: "A user agent that marks itself as a robot.",
+    columns: &[c("useragent", Type::Text, "The agent, at most 255 bytes.")],
+};
+
+const REJECT: KindSpec = KindSpec {
+    kind: Kind::Reject,
+    name: "reject",
+    table: "",
+    made_by: "every stage",
+    doc: "A line that could not be used.",
+    columns: &[
+        c("path", Type::Text, "File, or `-` for standard input."),
+        c("line", Type::Int, "Line number, from 1."),
+        c("reason", Type::Text, "Why."),
+        c("text", Type::Text, "The line, bytes that are no UTF-8 as U+FFFD."),
+        c("hex", Type::Text, "The bytes in hexadecimal, when they are no UTF-8."),
+    ],
+};
+
+const RECEIPT: KindSpec = KindSpec {
+    kind: Kind::Receipt,
+    name: "receipt",
+    table: "imported_sources",
+    made_by: "import-logs",
+    doc: "What was really loaded from one file.",
+    columns: &[
+        c("path", Type::Text, "Path of the file."),
+        c("stream", Type::Text, "`access` or `auth`."),
+        c("target", Type::Text, "Table that the rows went to."),
+        c("rows", Type::Int, "Rows inserted."),
+        c("rejected", Type::Int, "Lines not recognised."),
+        c("pk_start", Type::Int, "First id; absent when no row was inserted."),
+        c("pk_end", Type::Int, "Last id; absent when no row was inserted."),
+        c("date", Type::Text, "Date in the file name, YYYYMMDD."),
+    ],
+};
+
+const SESSION: KindSpec = KindSpec {
+    kind: Kind::Session,
+    name: "session",
+    table: "websessions",
+    made_by: "usage-metrics",
+    doc: "A visit; the columns of `websessions`.",
+    columns: &[
+        c("id", Type::Int, "Number of the session."),
+        c("datetime", Type::Stamp, "Time of its first request."),
+        c("ipcountry", Type::Text, "Country of the address."),
+        c("ip", Type::Text, "Client address."),
+        c("host", Type::Text, "Client name."),
+        c("domain", Type::Text, "Client domain."),
+        c("duration", Type::Int, "Seconds from the first to the last request; may be negative."),
+        c("jobs", Type::Int, "Tool starts that belong to it, at most 127."),
+        c("webevents", Type::Int, "Always 0."),
+    ],
+};
+
+const TOOLSTART: KindSpec = KindSpec {
+    kind: Kind::Toolstart,
+    name: "toolstart",
+    table: "toolstart",
+    made_by: "usage-metrics",
+    doc: "A tool that was started; the columns of `toolstart`.",
+    columns: &[
+        c("id", Type::Int, "Row id."),
+        c("sessionid", Type::Int, "Session that it belongs to."),
+        c("datetime", Type::Stamp, "Start."),
+        c("orgtype", Type::Text, "Organisation of the user."),
+        c("countryresident", Type::Text, "Country of residence."),
+        c("countrycitizen", Type::Text, "Country of citizenship."),
+        c("ipcountry", Type::Text, "Country of the address."),
+        c("success", Type::Int, "1 when the tool started."),
+        c("ip", Type::Text, "Client address."),
+        c("host", Type::Text, "Client name."),
+        c("domain", Type::Text, "Client domain."),
+        c("filesystem", Type::Text, "Unused."),
+        c("execunit", Type::Text, "Host that ran it."),
+        c("error", Type::Text, "Unused."),
+        c("user", Type::Text, "Login name."),
+        c("tool", Type::Text, "Tool."),
+        c("pid", Type::Int, "Unused."),
+        c("walltime", Type::Float, "Seconds."),
+        c("cputime", Type::Float, "Seconds."),
+    ],
+};
+
+const TOOLSESSION: KindSpec = KindSpec {
+    kind: Kind::ToolSession,
+    name: "tool_session",
+    table: "sessionlog_metrics",
+    made_by: "tool-metrics",
+    doc: "A tool session with what is known of its user; the columns of `sessionlog_metrics`.",
+    columns: &[
+        c("id", Type::Int, "Row id."),
+        c("sessnum", Type::Int, "Number of the tool session."),
+        c("user", Type::Text, "Login name."),
+        c("ip", Type::Text, "Client address."),
+        c("start", Type::Stamp, "Start."),
+        c("host", Type::Text, "Client name."),
+        c("domain", Type::Text, "Client domain."),
+        c("orgtype", Type::Text, "Organisation of the user."),
+        c("countryresident", Type::Text, "Country of residence."),
+        c("countrycitizen", Type::Text, "Country of citizenship."),
+        c("ipcountry", Type::Text, "Country of the address."),
+        c("appname", Type::Text, "Tool."),
+    ],
+};
+
+const HUBSESSION: KindSpec = KindSpec {
+    kind: Kind::HubSession,
+    name: "hub_session",
+    table: "sessionlog",
+    made_by: "the hub",
+    doc: "A tool session as the middleware logged it; the columns of the hub table `sessionlog`.",
+    columns: &[
+        c("sessnum", Type::Int, "Number of the tool session."),
+        c("username", Type::Text, "Login name."),
+        c("remoteip", Type::Text, "Client address."),
+        c("remotehost", Type::Text, "Client name."),
+        c("exechost", Type::Text, "Host that ran it."),
+        c("dispnum", Type::Int, "Display."),
+        c("start", Type::Stamp, "Start."),
+        c("appname", Type::Text, "Tool."),
+        c("walltime", Type::Float, "Seconds."),
+        c("viewtime", Type::Float, "Seconds."),
+        c("cputime", Type::Float, "Seconds."),
+        c("status", Type::Int, "Exit status."),
+        c("zone_id", Type::Int, "Zone."),
+    ],
+};
+
+const HUBJOB: KindSpec = KindSpec {
+    kind: Kind::HubJob,
+    name: "hub_job",
+    table: "joblog",
+    made_by: "the hub",
+    doc: "A job of a tool session; the columns of the hub table `joblog`.",
+    columns: &[
+        c("sessnum", Type::Int, "Number of the tool session."),
+        c("job", Type::Int, "Number of the job."),
+        c("superjob", Type::Int, "Job that started it."),
+        c("event", Type::Text, "Kind of job, `[waiting]` while queued."),
+        c("venue", Type::Text, "Where it ran."),
+        c("start", Type::Stamp, "Start."),
+        c("end", Type::Stamp, "End."),
+        c("walltime", Type::Float, "Seconds."),
+        c("cputime", Type::Float, "Seconds."),
+        c("ncpus", Type::Int, "Processors."),
+        c("status", Type::Int, "Exit status."),
+        c("zone_id", Type::Int, "Zone."),
+    ],
+};
+
+const HUBUSER: KindSpec = KindSpec {
+    kind: Kind::HubUser,
+    name: "hub_user",
+    table: "jos_users",
+    made_by: "the hub",
+    doc: "A registered user.",
+    columns: &[c("id", Type::Int, "Number of the user."), c("username", Type::Text, "Login name.")],
+};
+
+const HUBPROFILE: KindSpec = KindSpec {
+    kind: Kind::HubProfile,
+    name: "hub_profile",
+    table: "jos_xprofiles",
+    made_by: "the hub",
+    doc: "A profile; the columns that are used of the hub table `xprofiles`.",
+    columns: &[
+        c("uidNumber", Type::Int, "Number of the user."),
+        c("username", Type::Text, "Login name."),
+        c("orgtype", Type::Text, "Organisation."),
+        c("countryresident", Type::Text, "Country of residence."),
+        c("countryorigin", Type::Text, "Country of citizenship."),
+        c("registerDate", Type::Stamp, "Registration."),
+        c("emailConfirmed", Type::Int, "Counts when greater than 0, or absent."),
+    ],
+};
+
+const HUBUSERPROFILE: KindSpec = KindSpec {
+    kind: Kind::HubUserProfile,
+    name: "hub_user_profile",
+    table: "jos_user_profiles",
+    made_by: "the hub",
+    doc: "One value of a user profile.",
+    columns: &[
+        c("id", Type::Int, "Row id; decides which of several values counts."),
+        c("user_id", Type::Int, "Number of the user."),
+        c("profile_key", Type::Text, "countryorigin, countryresident or orgtype."),
+        c("profile_value", Type::Text, "The value."),
+    ],
+};
+
+const HUBRESOURCE: KindSpec = KindSpec {
+    kind: Kind::HubResource,
+    name: "hub_resource",
+    table: "jos_resources",
+    made_by: "the hub",
+    doc: "A resource of the hub.",
+    columns: &[
+        c("id", Type::Int, "Number of the resource."),
+        c("title", Type::Text, "Title."),
+        c("type", Type::Int, "Type; 7 is a tool."),
+        c("path", Type::Text, "Path of its file."),
+        c("published", Type::Int, "1 when published."),
+        c("standalone", Type::Int, "1 when not part of another."),
+        c("alias", Type::Text, "Short name; of a tool, its name."),
+        c("publish_up", Type::Stamp, "Published since."),
+    ],
+};
+
+const HUBRESOURCEASSOC: KindSpec = KindSpec {
+    kind: Kind::HubResourceAssoc,
+    name: "hub_resource_assoc",
+    table: "jos_resource_assoc",
+    made_by: "the hub",
+    doc: "A child of a resource.",
+    columns: &[c("parent_id", Type::Int, "Parent."), c("child_id", Type::Int, "Child.")],
+};
+
+const HUBTOOLVERSION: KindSpec = KindSpec {
+    kind: Kind::HubToolVersion,
+    name: "hub_tool_version",
+    table: "jos_tool_version",
+    made_by: "the hub",
+    doc: "A version of a tool.",
+    columns: &[c("toolname", Type::Text, "Tool."), c("instance", Type::Text, "Name of the version.")],
+};
+
+const TOOLSTAT: KindSpec = KindSpec {
+    kind: Kind::ToolStat,
+    name: "toolstat",
+    table: "jos_resource_stats_tools",
+    made_by: "tool-metrics",
+    doc: "Usage of one tool in one window; the columns of `resource_stats_tools`.",
+    columns: &[
+        c("id", Type::Int, "Row id."),
+        c("resid", Type::Int, "Resource."),
+        c("restype", Type::Int, "Always 7."),
+        c("users", Type::Int, "Distinct users."),
+        c("sessions", Type::Int, "Sessions."),
+        c("simulations", Type::Int, "Simulations."),
+        c("jobs", Type::Int, "Jobs."),
+        c("avg_wall", Type::Float, "Seconds a simulation."),
+        c("tot_wall", Type::Float, "Seconds."),
+        c("avg_cpu", Type::Float, "Seconds a simulation."),
+        c("tot_cpu", Type::Float, "Seconds."),
+        c("avg_view", Type::Float, "Seconds a simulation."),
+        c("tot_view", Type::Float, "Seconds."),
+        c("avg_wait", Type::Float, "Seconds a simulation."),
+        c("tot_wait", Type::Float, "Seconds."),
+        c("avg_cpus", Type::Int, "Processors a simulation."),
+        c("tot_cpus", Type::Int, "Processors."),
+        c("datetime", Type::Stamp, "Day zero of the month."),
+        c("period", Type::Int, "Window."),
+    ],
+};
+
+const TOPTOOL: KindSpec = KindSpec {
+    kind: Kind::TopTool,
+    name: "toptool",
+    table: "jos_resource_stats_tools_topvals",
+    made_by: "tool-metrics",
+    doc: "One place in the top list of a tool; the columns of `resource_stats_tools_topvals`.",
+    columns: &[
+        c("id", Type::Int, "Row id of the tool statistics."),
+        c("top", Type::Int, "1 country, 2 domain, 3 organisation."),
+        c("rank", Type::Int, "Place; 0 is the total."),
+        c("name", Type::Text, "What is ranked."),
+        c("value", Type::Int, "Distinct users."),
+    ],
+};
+
+const TOPLIST: KindSpec = KindSpec {
+    kind: Kind::TopList,
+    name: "toplist",
+    table: "jos_stats_topvals",
+    made_by: "tool-metrics",
+    doc: "One place in a list over all tools; the columns of `stats_topvals`.",
+    columns: &[
+        c("top", Type::Int, "2 users, 5 runs, 6 wall, 7 CPU, 8 interaction time."),
+        c("datetime", Type::Stamp, "Day zero of the month."),
+        c("period", Type::Int, "Window."),
+        c("rank", Type::Int, "Place; 0 is the total."),
+        c("name", Type::Text, "Resource number, ` ~ `, title."),
+        c("value", Type::Int, "The value."),
+    ],
+};
+
+const RESOURCESTAT: KindSpec = KindSpec {
+    kind: Kind::ResourceStat,
+    name: "resource_stat",
+    table: "jos_resource_stats",
+    made_by: "summarize, tool-metrics",
+    doc: "Usage of one resource; the columns of `resource_stats`.",
+    columns: &[
+        c("resid", Type::Int, "Resource."),
+        c("restype", Type::Int, "Type."),
+        c("users", Type::Int, "Distinct users."),
+        c("jobs", Type::Int, "Jobs."),
+        c("avg_wall", Type::Int, "Seconds."),
+        c("tot_wall", Type::Int, "Seconds."),
+        c("avg_cpu", Type::Int, "Seconds."),
+        c("tot_cpu", Type::Int, "Seconds."),
+        c("datetime", Type::Stamp, "Day zero or first day of the month."),
+        c("period", Type::Int, "Window."),
+    ],
+};
+
+const CELL: KindSpec = KindSpec {
+    kind: Kind::Cell,
+    name: "cell",
+    table: "summary_*_vals",
+    made_by: "summarize",
+    doc: "One cell of a summary table.",
+    columns: &[
+        c("table", Type::Text, "summary_user_vals, summary_simusage_vals or summary_misc_vals."),
+        c("rowid", Type::Int, "Row."),
+        c("colid", Type::Int, "Column."),
+        c("datetime", Type::Stamp, "Day zero of the month."),
+        c("period", Type::Int, "Window."),
+        c("value", Type::Text, "The value as the column stores it."),
+        c("valfmt", Type::Int, "How the pages show it."),
+    ],
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_in_the_order_of_the_enum() {
+        for spec in Kind::ALL {
+            assert_eq!(spec.kind.spec(), spec);
+            assert_eq!(Kind::from_name(spec.name), Some(spec.kind));
+            let mut names: Vec<_> = spec.columns.iter().map(|c| c.name).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), spec.columns.len(), "{}", spec.name);
+        }
+        assert_eq!(Kind::from_name("nonsense"), None);
+    }
+}

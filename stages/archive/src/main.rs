@@ -1,0 +1,9 @@
+//! `archive`: moves imported logs to the archive directory.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kit::run::<cli::Args>(cli::stage)
+}

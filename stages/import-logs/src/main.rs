@@ -1,0 +1,9 @@
+//! `import-logs`: turns access and auth logs into web, hits, bot and login records.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kit::run::<cli::Args>(cli::stage)
+}

@@ -1,0 +1,28 @@
+//! What every stage shares: `run`, the common options, record streams in and out, messages on
+//! standard error, progress on a terminal.
+//!
+//! A stage's `main` is one call of [`run`]; its work takes a [`Io`] and never touches standard
+//! input or output itself.
+
+mod describe;
+mod input;
+mod io;
+mod lines;
+mod messages;
+mod options;
+mod output;
+mod progress;
+mod rejects;
+mod run;
+mod table;
+
+pub use describe::Describe;
+pub use input::{Batch, Input, Record};
+pub use io::{Io, Outcome};
+pub use lines::{Compression, Line, Lines, MAX_LINE, open, open_reader};
+pub use messages::Messages;
+pub use options::{Common, Endpoint, Format, StageArgs};
+pub use output::{Output, atomic_file};
+pub use progress::Progress;
+pub use rejects::Rejects;
+pub use run::{ReaderLeft, Usage, run};

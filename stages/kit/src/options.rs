@@ -1,0 +1,121 @@
+//! The options that mean the same in every stage.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, ValueEnum};
+use schema::Compat;
+
+use crate::Describe;
+
+/// How records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One JSON object a line.
+    Ndjson,
+    /// Comma-separated, one kind of record, with a header.
+    Csv,
+    /// Aligned columns for eyes.
+    Table,
+}
+
+/// Where records come from or go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Standard input or output, `-`.
+    Standard,
+    /// A file.
+    File(PathBuf),
+    /// The databases, `db`.
+    Database,
+}
+
+impl Endpoint {
+    /// Reads the value of `--from` or `--to`.
+    #[must_use]
+    pub fn from_arg(arg: &str) -> Self {
+        match arg {
+            "-" => Self::Standard,
+            "db" => Self::Database,
+            path => Self::File(PathBuf::from(path)),
+        }
+    }
+}
+
+/// Options of every stage.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// Where records come from: `-` (standard input), a file (may be repeated; gzip and zstd are
+    /// recognised), or `db`
+    #[arg(long, value_name = "-|FILE|db", default_value = "-")]
+    pub from: Vec<String>,
+
+    /// Where records go to: `-` (standard output), a file (written whole or not at all), or `db`
+    #[arg(long, value_name = "-|FILE|db", default_value = "-")]
+    pub to: String,
+
+    /// Short for `--from db --to db`: do what the legacy cron line did
+    #[arg(long)]
+    pub db: bool,
+
+    /// How records are written; how they are read is seen from their first byte
+    #[arg(long, value_enum, default_value = "ndjson")]
+    pub format: Format,
+
+    /// Which kind of record `--format csv` or `table` writes, instead of the stage's main kind
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+
+    /// Write every line that could not be used to FILE, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+
+    /// End with code 3 when something was rejected
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Whose numbers: `legacy`, `port`, or single options, comma-separated
+    #[arg(long, value_name = "LIST", env = "HZMETRICS_COMPAT", default_value = "legacy", value_parser = parse_compat)]
+    pub compat: Compat,
+
+    /// Say nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+
+    /// Print what this stage reads and writes, as JSON, and stop
+    #[arg(long)]
+    pub describe: bool,
+}
+
+fn parse_compat(text: &str) -> Result<Compat, String> {
+    Compat::parse(text).map_err(|e| e.to_string())
+}
+
+impl Common {
+    /// Where records come from, `--db` considered.
+    #[must_use]
+    pub fn sources(&self) -> Vec<Endpoint> {
+        if self.db { vec![Endpoint::Database] } else { self.from.iter().map(|arg| Endpoint::from_arg(arg)).collect() }
+    }
+
+    /// Whether records come from the databases.
+    #[must_use]
+    pub fn from_db(&self) -> bool {
+        self.sources().contains(&Endpoint::Database)
+    }
+
+    /// Whether records go to the databases.
+    #[must_use]
+    pub fn to_db(&self) -> bool {
+        self.db || self.to == "db"
+    }
+}
+
+/// The arguments of a stage: a clap parser with the common options in it.
+pub trait StageArgs: Parser {
+    /// What the stage reads and writes.
+    const DESCRIBE: Describe;
+
+    /// The common options.
+    fn common(&self) -> &Common;
+}

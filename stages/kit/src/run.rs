@@ -1,0 +1,86 @@
+//! From `main` to the exit code: parse, work, say what went wrong.
+
+use std::fmt;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use schema::Exit;
+
+use crate::{Io, Messages, Outcome, StageArgs};
+
+/// The reader of standard output went away. Raised at our own writer and nowhere else, so that a
+/// lost database connection (also a broken pipe) is never taken for it.
+#[derive(Debug)]
+pub struct ReaderLeft;
+
+impl fmt::Display for ReaderLeft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the reader of standard output went away")
+    }
+}
+
+impl std::error::Error for ReaderLeft {}
+
+/// The command line or the configuration is unusable, beyond what the option parser sees.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Runs a stage: parses its arguments, does the work, turns the result into an exit code.
+pub fn run<A: StageArgs>(stage: impl FnOnce(&A, &mut Io) -> Result<Outcome>) -> ExitCode {
+    let name = A::DESCRIBE.name;
+    let args = match A::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let common = args.common();
+    let messages = Messages::new(name, common.quiet);
+    if common.describe {
+        let printed = writeln!(std::io::stdout().lock(), "{}", A::DESCRIBE.to_json());
+        return if printed.is_ok() { Exit::Done } else { Exit::ReaderLeft }.into();
+    }
+    let mut io = Io::new(&A::DESCRIBE, common.clone(), messages);
+    let result = stage(&args, &mut io).and_then(|outcome| io.finish().map(|rejected| (outcome, rejected)));
+    let exit = match result {
+        Ok((outcome, rejected)) => {
+            if common.strict && outcome.rejected + rejected > 0 {
+                Exit::Rejects
+            } else {
+                Exit::Done
+            }
+        }
+        Err(error) => {
+            let exit = exit_of(&error);
+            if exit != Exit::ReaderLeft {
+                messages.error(format_args!("{error:#}"));
+            }
+            exit
+        }
+    };
+    exit.into()
+}
+
+fn exit_of(error: &anyhow::Error) -> Exit {
+    for cause in error.chain() {
+        let inner = cause.downcast_ref::<std::io::Error>().and_then(|e| e.get_ref());
+        if cause.is::<ReaderLeft>() || inner.is_some_and(|e| e.is::<ReaderLeft>()) {
+            return Exit::ReaderLeft;
+        }
+        if cause.is::<Usage>() {
+            return Exit::Usage;
+        }
+    }
+    Exit::Failed
+}
