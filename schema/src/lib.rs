@@ -10,6 +10,7 @@ pub mod exit;
 pub mod json;
 pub mod kind;
 pub mod month;
+pub mod number;
 pub mod stamp;
 pub mod text;
 
