@@ -23,6 +23,10 @@ pub struct Record<'a> {
     pub kind: Cow<'a, str>,
     /// The whole line.
     pub line: &'a [u8],
+    /// Where it was read: the path, `-` for standard input.
+    pub path: &'a str,
+    /// Where it was read: the line number, from 1.
+    pub number: u64,
 }
 
 /// Some records in their order, held in one buffer.
@@ -119,12 +123,10 @@ impl Input {
         while let Some(batch) = self.next_batch(rejects)? {
             for i in 0..batch.len() {
                 let line = batch.line(i);
+                let (path, number) = batch.place(i);
                 match json::kind_of(line) {
-                    Ok(kind) => each(Record { kind, line }, rejects)?,
-                    Err(bad) => {
-                        let (path, n) = batch.place(i);
-                        rejects.reject(path, n, bad.reason(), line)?;
-                    }
+                    Ok(kind) => each(Record { kind, line, path, number }, rejects)?,
+                    Err(bad) => rejects.reject(path, number, bad.reason(), line)?,
                 }
             }
         }

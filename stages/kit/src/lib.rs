@@ -4,6 +4,7 @@
 //! A stage's `main` is one call of [`run`]; its work takes a [`Io`] and never touches standard
 //! input or output itself.
 
+mod clock;
 mod describe;
 mod input;
 mod io;
@@ -16,6 +17,7 @@ mod rejects;
 mod run;
 mod table;
 
+pub use clock::current_month;
 pub use describe::Describe;
 pub use input::{Batch, Input, Record};
 pub use io::{Io, Outcome};
