@@ -11,6 +11,7 @@ pub mod json;
 pub mod kind;
 pub mod month;
 pub mod number;
+pub mod reference;
 pub mod stamp;
 pub mod tables;
 pub mod text;
