@@ -1,6 +1,7 @@
 //! `import-logs`: turns access and auth logs into web, hits, bot and login records.
 
 mod cli;
+mod grammar;
 
 use std::process::ExitCode;
 
