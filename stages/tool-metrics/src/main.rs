@@ -1,6 +1,11 @@
-//! `tool-metrics`: computes tool statistics, top values and top lists.
+//! `tool-metrics`: statistics of the simulation tools, their top values and top lists.
 
 mod cli;
+mod lists;
+mod stats;
+mod stream;
+mod tables;
+mod tops;
 
 use std::process::ExitCode;
 
