@@ -27,4 +27,4 @@ pub use options::{Common, Endpoint, Format, StageArgs};
 pub use output::{Output, atomic_file};
 pub use progress::Progress;
 pub use rejects::Rejects;
-pub use run::{ReaderLeft, Usage, run};
+pub use run::{ReaderLeft, Usage, run, run_with};

@@ -36,7 +36,6 @@ impl std::error::Error for Usage {}
 
 /// Runs a stage: parses its arguments, does the work, turns the result into an exit code.
 pub fn run<A: StageArgs>(stage: impl FnOnce(&A, &mut Io) -> Result<Outcome>) -> ExitCode {
-    let name = A::DESCRIBE.name;
     let args = match A::try_parse() {
         Ok(args) => args,
         Err(error) => {
@@ -45,14 +44,19 @@ pub fn run<A: StageArgs>(stage: impl FnOnce(&A, &mut Io) -> Result<Outcome>) -> 
             return exit.into();
         }
     };
+    run_with(&args, |io| stage(&args, io))
+}
+
+/// The same with arguments that are parsed already: for an executable with several commands.
+pub fn run_with<A: StageArgs>(args: &A, stage: impl FnOnce(&mut Io) -> Result<Outcome>) -> ExitCode {
     let common = args.common();
-    let messages = Messages::new(name, common.quiet);
+    let messages = Messages::new(A::DESCRIBE.name, common.quiet);
     if common.describe {
         let printed = writeln!(std::io::stdout().lock(), "{}", A::DESCRIBE.to_json());
         return if printed.is_ok() { Exit::Done } else { Exit::ReaderLeft }.into();
     }
     let mut io = Io::new(&A::DESCRIBE, common.clone(), messages);
-    let result = stage(&args, &mut io).and_then(|outcome| io.finish().map(|rejected| (outcome, rejected)));
+    let result = stage(&mut io).and_then(|outcome| io.finish().map(|rejected| (outcome, rejected)));
     let exit = match result {
         Ok((outcome, rejected)) => {
             if common.strict && outcome.rejected + rejected > 0 {
