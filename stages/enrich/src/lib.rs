@@ -1,1 +1,10 @@
 //! Host names, domains, countries: the rules, shared by the stages that fill them in.
+//!
+//! [`domain`] is pure, [`country`] looks into a database file held in memory, [`dns`] asks name
+//! servers and is the only place that knows the resolver and its runtime; [`dnscache`] keeps its
+//! answers between runs.
+
+pub mod country;
+pub mod dns;
+pub mod dnscache;
+pub mod domain;

@@ -1,9 +1,17 @@
 //! `usage-metrics`: fills in domains and countries, builds sessions, removes bots.
 
+mod bots;
 mod cli;
+mod clock;
+mod filter;
+mod months;
+mod names;
+mod parse;
+mod sessions;
+mod spool;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kit::run::<cli::Args>(cli::stage)
+    kit::run::<cli::Args>(filter::stage)
 }

@@ -1,0 +1,139 @@
+//! The country of an address, from a country database in MaxMind's file format.
+//!
+//! The file is read into memory once; nothing here asks a server.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use maxminddb::{MaxMindDbError, PathElement, Reader};
+
+/// "This address has no country", written by the later port so that it is not asked again.
+pub const NONE: &str = "-";
+
+/// A country database in memory.
+pub struct Countries {
+    reader: Reader<Vec<u8>>,
+}
+
+impl Countries {
+    /// Reads a database file.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no such database.
+    pub fn open(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+        Self::from_bytes(bytes).with_context(|| format!("reading {}", path.display()))
+    }
+
+    /// From the bytes of a database file.
+    ///
+    /// # Errors
+    /// The bytes are no such database.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
+        Ok(Self { reader: Reader::from_source(bytes).context("no country database")? })
+    }
+
+    /// The two-letter country code of an address, `None` when the database has none.
+    ///
+    /// # Errors
+    /// The database is damaged.
+    pub fn country(&self, ip: Ipv4Addr) -> Result<Option<String>> {
+        let found = self.reader.lookup(ip.into()).with_context(|| format!("looking up the country of {ip}"))?;
+        if !found.has_data() {
+            return Ok(None);
+        }
+        // GeoLite2, GeoIP2 and DB-IP have the first, IPinfo one of the others
+        for path in [&["country", "iso_code"][..], &["country_code"], &["country"]] {
+            let path: Vec<_> = path.iter().map(|key| PathElement::Key(key)).collect();
+            match found.decode_path::<String>(&path) {
+                Ok(Some(code)) if code.len() == 2 && code.is_ascii() => return Ok(Some(code)),
+                Ok(_) | Err(MaxMindDbError::Decoding { .. }) => {}
+                Err(e) => return Err(e).with_context(|| format!("looking up the country of {ip}")),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// An address as the country lookup takes it: four decimal numbers up to 255, no leading zeros,
+/// no blanks; anything else has no country.
+#[must_use]
+pub fn dotted_quad(ip: &str) -> Option<Ipv4Addr> {
+    ip.parse().ok()
+}
+
+/// The same with leading zeros and blanks around, as the later port reads addresses.
+#[must_use]
+pub fn lenient_dotted_quad(ip: &str) -> Option<Ipv4Addr> {
+    let mut parts = ip.trim().split('.').map(|part| {
+        let digits = part.trim();
+        let good = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        if good {
+            digits
+                .trim_start_matches('0')
+                .parse()
+                .or(if digits.bytes().all(|b| b == b'0') { Ok(0) } else { Err(()) })
+                .ok()
+        } else {
+            None
+        }
+    });
+    let quad: [u8; 4] = [parts.next()??, parts.next()??, parts.next()??, parts.next()??];
+    parts.next().is_none().then(|| quad.into())
+}
+
+/// Whether the later port writes `-` for the address text without asking: private, loopback and
+/// link-local ranges, by their first digits.
+#[must_use]
+pub fn is_private_text(ip: &str) -> bool {
+    if ["10.", "127.", "192.168.", "169.254."].iter().any(|prefix| ip.starts_with(prefix)) {
+        return true;
+    }
+    let second = ip.strip_prefix("172.").and_then(|rest| rest.split_once('.')).map(|(second, _)| second);
+    second.is_some_and(|s| s.len() == 2 && matches!(s.parse::<u8>(), Ok(16..=31)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_strict() {
+        assert_eq!(dotted_quad("8.8.8.8").map(u32::from), Some(134_744_072));
+        assert_eq!(dotted_quad("192.168.1.5").map(u32::from), Some(3_232_235_781));
+        for bad in
+            ["", "8.8.8", "8.8.8.8.8", "08.8.8.8", " 8.8.8.8", "8.8.8.8 ", "256.1.1.1", "::1", "1.2.3.-4", "1.2.3.+4"]
+        {
+            assert_eq!(dotted_quad(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_the_port_are_lenient() {
+        for (text, number) in [("08.8.8.8", 134_744_072), (" 8.8.8.8 ", 134_744_072), ("000.0.0.1", 1)] {
+            assert_eq!(lenient_dotted_quad(text).map(u32::from), Some(number), "{text}");
+        }
+        for bad in ["", "8.8.8", "8.8.8.8.8", "256.1.1.1", "::1", "1..2.3", "1.2.3.+4"] {
+            assert_eq!(lenient_dotted_quad(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn private_ranges() {
+        for ip in ["10.0.0.1", "127.0.0.1", "192.168.1.5", "169.254.0.1", "172.16.0.1", "172.31.255.255"] {
+            assert!(is_private_text(ip), "{ip}");
+        }
+        for ip in
+            ["11.0.0.1", "172.15.0.1", "172.32.0.1", "172.160.0.1", "192.169.0.1", "100.10.0.1", "172.016.0.1", ""]
+        {
+            assert!(!is_private_text(ip), "{ip}");
+        }
+    }
+
+    #[test]
+    fn garbage_is_no_database() {
+        assert!(Countries::from_bytes(b"not a database".to_vec()).is_err());
+        assert!(Countries::from_bytes(Vec::new()).is_err());
+    }
+}

@@ -1,0 +1,287 @@
+//! The stage as a filter: lines into rows and a spool, the months' run, lines out again.
+
+use std::fs::File;
+
+use anyhow::{Context as _, Result};
+use enrich::country::{self, Countries};
+use jiff::tz::TimeZone;
+use kit::{Io, Outcome, Output, Usage};
+use rayon::prelude::*;
+use schema::{Compat, Kind, Opt, Stamp, json};
+
+use crate::bots::Filters;
+use crate::cli::{Args, Step};
+use crate::clock::Clock;
+use crate::months::{Rows, Rules, Steps, World, mark};
+use crate::names::Name;
+use crate::parse::{self, Fields, Parsed};
+use crate::sessions::Session;
+use crate::spool::{Counts, Spool};
+
+/// How many blocks are in work at a time.
+const BLOCKS: usize = 4;
+
+/// Runs the stage.
+pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
+    let common = io.common();
+    if common.from_db() || common.to_db() {
+        return Err(Usage("`db` is not available in this release; use the stage as a filter".to_owned()).into());
+    }
+    let compat = common.compat;
+    let filters = filters(args)?;
+    let countries = args.geoip.as_deref().filter(|_| args.makes(Step::Countries)).map(Countries::open).transpose()?;
+    let mut clock = Clock::new(zone(args, io)?);
+    let mut input = io.input()?;
+    let mut output = io.output()?;
+
+    let mut world = World::new();
+    let mut spool = Spool::new()?;
+    let mut counts = Counts::default();
+    while let Some(batch) = input.next_batch(&mut io.rejects)? {
+        let lines: Vec<&[u8]> = batch.lines().collect();
+        let parsed: Vec<_> = lines.par_iter().map(|line| parse::parse(line)).collect();
+        for (i, (line, parsed)) in lines.iter().zip(parsed).enumerate() {
+            let before = counts;
+            match parsed {
+                Ok(Parsed::Other) => {}
+                Ok(Parsed::Web(fields)) => {
+                    world.push(Kind::Web, &fields);
+                    counts.web += 1;
+                }
+                Ok(Parsed::Tool(fields)) => {
+                    world.push(Kind::Toolstart, &fields);
+                    counts.tool += 1;
+                }
+                Ok(Parsed::Session(fields)) => {
+                    world.push(Kind::Session, &fields);
+                    counts.session += 1;
+                }
+                Err(reason) => {
+                    let (path, n) = batch.place(i);
+                    io.rejects.reject(path, n, reason, line)?;
+                    continue;
+                }
+            }
+            spool.push(line, before)?;
+        }
+    }
+    drop(input);
+
+    let steps = Steps {
+        domains: args.makes(Step::Domains),
+        sessions: args.makes(Step::Sessions),
+        bots: args.makes(Step::CleanBots),
+    };
+    world.run(&Rules { steps, filters: &filters, compat, first_id: args.first_id }, &mut clock);
+    let countries = CountryOfName::of(&world, countries.as_ref(), compat)?;
+    write(&world, &countries, spool, &mut output)?;
+    output.finish()?;
+    Ok(Outcome::default())
+}
+
+fn filters(args: &Args) -> Result<Filters> {
+    let Some(path) = args.exclude.as_deref().filter(|_| args.makes(Step::CleanBots)) else {
+        return Ok(Filters::default());
+    };
+    let read = || Filters::from_csv(File::open(path)?);
+    read().with_context(|| format!("reading the exclude list {}", path.display()))
+}
+
+fn zone(args: &Args, io: &Io) -> Result<TimeZone> {
+    match &args.timezone {
+        Some(name) => TimeZone::get(name).map_err(|_| Usage(format!("`{name}` is no known time zone")).into()),
+        None => Ok(TimeZone::try_system().unwrap_or_else(|_| {
+            io.messages.note("the time zone of this machine is not known, taking UTC; --timezone names one");
+            TimeZone::UTC
+        })),
+    }
+}
+
+impl World {
+    fn push(&mut self, kind: Kind, fields: &Fields<'_>) {
+        let names = &mut self.names;
+        let ip = names.intern_option(fields.ip.as_deref());
+        let host = names.intern_option(fields.host.as_deref());
+        let domain = names.intern_option(fields.domain.as_deref());
+        let no_country = fields.ipcountry.as_deref().is_none_or(|country| country.trim_end_matches(' ').is_empty());
+        let marks = if no_country { mark::NO_COUNTRY } else { 0 };
+        let rows = match kind {
+            Kind::Web => &mut self.web,
+            Kind::Toolstart => {
+                self.success.push(fields.success);
+                &mut self.tools
+            }
+            _ => &mut self.old,
+        };
+        // without a time a record belongs to no month; the zero datetime does not either
+        rows.push(fields.datetime.unwrap_or(Stamp::ZERO), ip, host, domain, fields.session, marks);
+    }
+}
+
+/// The country of each address, looked up once an address.
+struct CountryOfName(Vec<[u8; 2]>);
+
+impl CountryOfName {
+    fn of(world: &World, countries: Option<&Countries>, compat: Compat) -> Result<Self> {
+        let Some(countries) = countries else { return Ok(Self(Vec::new())) };
+        let mut wanted = vec![false; world.names.len()];
+        for rows in [&world.web, &world.tools, &world.old] {
+            for (ip, marks) in rows.ip.iter().zip(&rows.marks) {
+                wanted[ip.index()] |= marks & (mark::NO_COUNTRY | mark::GONE) == mark::NO_COUNTRY;
+            }
+        }
+        for session in &world.made {
+            wanted[session.ip.index()] = true;
+        }
+        let port = compat.has(Opt::LpIpcountry);
+        let look_up = |ip: &str| -> Result<[u8; 2]> {
+            let none = if port { [country::NONE.as_bytes()[0], 0] } else { [0; 2] };
+            if port && country::is_private_text(ip) {
+                return Ok(none);
+            }
+            let quad = if port { country::lenient_dotted_quad(ip) } else { country::dotted_quad(ip) };
+            let Some(quad) = quad else { return Ok(none) };
+            let code = countries.country(quad)?.filter(|code| code != country::NONE);
+            Ok(code.and_then(|code| code.into_bytes().try_into().ok()).unwrap_or(none))
+        };
+        // an empty address is never looked for
+        wanted[Name::NULL.index()] = false;
+        wanted[Name::EMPTY.index()] = false;
+        let names = &world.names;
+        let look_up_all = wanted
+            .par_iter()
+            .enumerate()
+            .map(|(i, &wanted)| if wanted { look_up(names.text_at(i)) } else { Ok([0; 2]) });
+        Ok(Self(look_up_all.collect::<Result<_>>()?))
+    }
+
+    /// The country of an address, `None` when nothing is to be written.
+    fn get(&self, ip: Name) -> Option<&str> {
+        let code = self.0.get(ip.index())?;
+        let n = code.iter().take_while(|&&b| b != 0).count();
+        std::str::from_utf8(&code[..n]).ok().filter(|code| !code.is_empty())
+    }
+}
+
+fn write(world: &World, countries: &CountryOfName, spool: Spool, output: &mut Output) -> Result<()> {
+    let mut lines = spool.read()?;
+    let mut blocks: Vec<(Vec<u8>, Counts)> = Vec::new();
+    let mut written: Vec<Vec<u8>> = vec![Vec::new(); BLOCKS];
+    loop {
+        blocks.clear();
+        for _ in 0..BLOCKS {
+            let mut bytes = Vec::new();
+            match lines.next_block(&mut bytes)? {
+                Some(block) => blocks.push((bytes, block.before)),
+                None => break,
+            }
+        }
+        if blocks.is_empty() {
+            break;
+        }
+        blocks.par_iter().zip(&mut written).try_for_each(|((bytes, before), out)| {
+            out.clear();
+            block(world, countries, bytes, *before, out)
+        })?;
+        for out in &written[..blocks.len()] {
+            output.block(out)?;
+        }
+    }
+    let mut line = Vec::new();
+    for session in &world.made {
+        line.clear();
+        session_line(world, countries, session, &mut line);
+        output.record(&line)?;
+    }
+    Ok(())
+}
+
+/// Writes the lines of a block with what was found.
+fn block(world: &World, countries: &CountryOfName, bytes: &[u8], mut at: Counts, out: &mut Vec<u8>) -> Result<()> {
+    let mut rest = bytes;
+    while let Some(end) = memchr::memchr(b'\n', rest) {
+        let line = &rest[..end];
+        rest = &rest[end + 1..];
+        let (rows, count) = match parse::kind_of(line) {
+            Ok(Some(Kind::Web)) => (&world.web, &mut at.web),
+            Ok(Some(Kind::Toolstart)) => (&world.tools, &mut at.tool),
+            Ok(Some(_)) => (&world.old, &mut at.session),
+            _ => {
+                out.extend_from_slice(line);
+                out.push(b'\n');
+                continue;
+            }
+        };
+        let i = *count as usize;
+        *count += 1;
+        record(world, countries, rows, i, line, out)?;
+    }
+    Ok(())
+}
+
+fn record(
+    world: &World,
+    countries: &CountryOfName,
+    rows: &Rows,
+    i: usize,
+    line: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let marks = rows.marks[i];
+    if marks & mark::GONE != 0 {
+        return Ok(());
+    }
+    let mut fields: [(&str, &[u8]); 3] = [("", b""); 3];
+    let mut n = 0;
+    let mut set = |name, value| {
+        fields[n] = (name, value);
+        n += 1;
+    };
+    let (mut domain, mut code, mut session) = (Vec::new(), Vec::new(), Vec::new());
+    if marks & mark::DOMAIN != 0 {
+        json::push_str(&mut domain, world.names.text(rows.domain[i]));
+        set("domain", &domain);
+    }
+    if marks & mark::NO_COUNTRY != 0
+        && let Some(country) = countries.get(rows.ip[i])
+    {
+        json::push_str(&mut code, country);
+        set("ipcountry", &code);
+    }
+    if marks & mark::SESSION != 0 {
+        json::push_int(&mut session, rows.session[i].into());
+        set("sessionid", &session);
+    } else if marks & mark::UNSTAMPED != 0 && matches!(json::find(line, "sessionid"), Ok(Some(_))) {
+        set("sessionid", b"null");
+    }
+    if n == 0 {
+        out.extend_from_slice(line);
+    } else {
+        json::set_fields(line, &fields[..n], out)
+            .map_err(|bad| anyhow::anyhow!("writing a record: {}", bad.reason()))?;
+    }
+    out.push(b'\n');
+    Ok(())
+}
+
+fn session_line(world: &World, countries: &CountryOfName, session: &Session, out: &mut Vec<u8>) {
+    let text = |out: &mut Vec<u8>, name: &str, text: &str| {
+        out.extend_from_slice(name.as_bytes());
+        json::push_str(out, text);
+    };
+    let number = |out: &mut Vec<u8>, name: &str, number: i64| {
+        out.extend_from_slice(name.as_bytes());
+        json::push_int(out, number);
+    };
+    number(out, "{\"kind\":\"session\",\"id\":", session.id.into());
+    out.extend_from_slice(b",\"datetime\":\"");
+    out.extend_from_slice(&session.start.to_ascii());
+    out.push(b'"');
+    text(out, ",\"ipcountry\":", countries.get(session.ip).unwrap_or_default());
+    text(out, ",\"ip\":", world.names.text(session.ip));
+    text(out, ",\"host\":", world.names.text(session.host));
+    text(out, ",\"domain\":", world.names.text(session.domain));
+    number(out, ",\"duration\":", session.duration);
+    number(out, ",\"jobs\":", session.jobs.into());
+    out.extend_from_slice(b",\"webevents\":0}");
+}

@@ -1,0 +1,401 @@
+//! The months' run over rows held in memory: domains, sessions, robots, month by month in the
+//! order in which the monthly cron job would have made them.
+//!
+//! Knows no files and no records. What one month does to rows of the next (the first midnight
+//! belongs to the cleaning of both) and to the numbers of sessions (the highest that is left
+//! counts) happens here as it happened there.
+
+use enrich::domain::{self, Length};
+use rayon::prelude::*;
+use schema::{Compat, Month, Opt, Stamp};
+
+use crate::bots::Filters;
+use crate::clock::Clock;
+use crate::names::{Name, Names, Weighed};
+use crate::sessions::{self, Builder, Row, Session, ToolIndex, ToolRow};
+
+/// What became of a row.
+pub(crate) mod mark {
+    /// The country is empty and wanted.
+    pub(crate) const NO_COUNTRY: u8 = 1;
+    /// The domain was filled in here.
+    pub(crate) const DOMAIN: u8 = 2;
+    /// The session was given here.
+    pub(crate) const SESSION: u8 = 4;
+    /// A session that no longer exists was taken off.
+    pub(crate) const UNSTAMPED: u8 = 8;
+    /// The row is gone.
+    pub(crate) const GONE: u8 = 16;
+}
+
+/// The columns of one kind of rows, in input order: 25 bytes a row.
+#[derive(Default)]
+pub(crate) struct Rows {
+    pub(crate) stamp: Vec<Stamp>,
+    pub(crate) ip: Vec<Name>,
+    pub(crate) host: Vec<Name>,
+    pub(crate) domain: Vec<Name>,
+    /// Session of the row, 0 for none; the own number of a session row.
+    pub(crate) session: Vec<u32>,
+    pub(crate) marks: Vec<u8>,
+}
+
+impl Rows {
+    pub(crate) const fn len(&self) -> usize {
+        self.stamp.len()
+    }
+
+    pub(crate) fn push(&mut self, stamp: Stamp, ip: Name, host: Name, domain: Name, session: u32, marks: u8) {
+        self.stamp.push(stamp);
+        self.ip.push(ip);
+        self.host.push(host);
+        self.domain.push(domain);
+        self.session.push(session);
+        self.marks.push(marks);
+    }
+}
+
+/// Which steps are made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Steps {
+    pub(crate) domains: bool,
+    pub(crate) sessions: bool,
+    pub(crate) bots: bool,
+}
+
+/// What the run depends on besides the rows.
+pub(crate) struct Rules<'a> {
+    pub(crate) steps: Steps,
+    pub(crate) filters: &'a Filters,
+    pub(crate) compat: Compat,
+    /// The lowest number that a session may get.
+    pub(crate) first_id: u32,
+}
+
+/// Everything that the run works on.
+pub(crate) struct World {
+    pub(crate) names: Names,
+    pub(crate) web: Rows,
+    pub(crate) tools: Rows,
+    /// Which tool starts were successful.
+    pub(crate) success: Vec<bool>,
+    /// Sessions of earlier runs.
+    pub(crate) old: Rows,
+    /// Sessions made here that are left, in the order of their numbers.
+    pub(crate) made: Vec<Session>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            names: Names::new(),
+            web: Rows::default(),
+            tools: Rows::default(),
+            success: Vec::new(),
+            old: Rows::default(),
+            made: Vec::new(),
+        }
+    }
+
+    /// Runs every month that has a row, ascending.
+    pub(crate) fn run(&mut self, rules: &Rules<'_>, clock: &mut Clock) {
+        let weighed = self.names.weigh();
+        if rules.steps.domains {
+            // Each row is filled when its own month is run. Nobody looks at the domain of a row
+            // before that, but for the cleaning of the month before, which sees the old one.
+            self.tools.fill_domains(&mut self.names, &weighed, rules, false);
+        }
+        let by_month = ByMonth::of(&self.web);
+        let mut months: Vec<Month> = by_month.months().collect();
+        months
+            .extend([&self.tools, &self.old].into_iter().flat_map(|rows| rows.stamp.iter().filter_map(|s| s.month())));
+        months.sort_unstable();
+        months.dedup();
+        let old_domains = rules.steps.bots.then(|| self.web.domain.clone()).filter(|_| rules.steps.domains);
+        if rules.steps.domains {
+            self.web.fill_domains(&mut self.names, &weighed, rules, rules.compat.has(Opt::LpDomain));
+        }
+        let bots = (rules.steps.bots && !rules.filters.is_empty()).then(|| Bots {
+            domain: self.names.test(|text| rules.filters.takes_domain(text)),
+            host: self.names.test(|text| rules.filters.takes_host(text)),
+        });
+        let mut tools = self.tool_index(&weighed, clock);
+        for month in months {
+            let bots_first = rules.compat.has(Opt::BotsBeforeSessions);
+            if bots_first && let Some(bots) = &bots {
+                self.clean_web(month, &by_month, bots, old_domains.as_deref());
+            }
+            let from = self.made.len();
+            if rules.steps.sessions {
+                self.build_sessions(month, &by_month, &weighed, clock, &mut tools, rules.first_id);
+            }
+            if let Some(bots) = &bots {
+                if !bots_first {
+                    self.clean_web(month, &by_month, bots, old_domains.as_deref());
+                }
+                self.clean_sessions(month, from, bots);
+            }
+            if rules.steps.sessions && rules.compat.has(Opt::ClearOrphanStamps) {
+                self.clear_orphans(month, &by_month, &mut tools);
+            }
+        }
+        for (row, id) in tools.given() {
+            let row = row as usize;
+            self.tools.session[row] = id;
+            self.tools.marks[row] = self.tools.marks[row] & !mark::UNSTAMPED | mark::SESSION;
+        }
+        if rules.compat.has(Opt::RefillWebsessions) && rules.steps.domains {
+            let Self { made, names, .. } = self;
+            for session in made {
+                if weighed.is_blank(session.domain) || session.domain == Name::UNKNOWN {
+                    let host = names.text(session.host).to_owned();
+                    if !host.trim_end_matches(' ').is_empty() {
+                        session.domain = names.intern(domain::domain_of(&domain::lower(&host), length(rules)));
+                    }
+                }
+            }
+            self.old.fill_domains(&mut self.names, &weighed, rules, false);
+        }
+    }
+
+    fn tool_index(&self, weighed: &Weighed, clock: &mut Clock) -> ToolIndex {
+        let rows = &self.tools;
+        let successful = (0..rows.len()).filter(|&i| self.success[i]);
+        let tools = successful.map(|i| ToolRow {
+            row: i as u32,
+            stamp: rows.stamp[i],
+            epoch: clock.epoch(rows.stamp[i]),
+            ip: rows.ip[i],
+            host: rows.host[i],
+        });
+        ToolIndex::new(tools.collect(), weighed)
+    }
+
+    fn build_sessions(
+        &mut self,
+        month: Month,
+        by_month: &ByMonth,
+        weighed: &Weighed,
+        clock: &mut Clock,
+        tools: &mut ToolIndex,
+        first_id: u32,
+    ) {
+        let old = self.old.session.iter().zip(&self.old.marks).filter(|(_, m)| *m & mark::GONE == 0).map(|(id, _)| *id);
+        let highest = old.chain(self.made.last().map(|s| s.id)).max().unwrap_or(0);
+        let mut builder = Builder::new(highest.saturating_add(1).max(first_id));
+        let Self { web, made, .. } = self;
+        let rows = by_month.rows(month);
+        for window in sessions::windows(month) {
+            let inside: Vec<_> = rows
+                .par_iter()
+                .filter_map(|&row| {
+                    let i = row as usize;
+                    let takes_part = web.stamp[i] >= window.0
+                        && web.stamp[i] < window.1
+                        && web.session[i] == 0
+                        && web.marks[i] & mark::GONE == 0
+                        && sessions::is_candidate(web.ip[i], web.host[i], weighed);
+                    takes_part.then(|| (row, web.stamp[i], web.ip[i], web.host[i]))
+                })
+                .collect();
+            let order = sessions::sort_window(window, inside.into_par_iter(), weighed);
+            for row in order {
+                let i = row as usize;
+                let row = Row {
+                    row,
+                    stamp: web.stamp[i],
+                    epoch: clock.epoch(web.stamp[i]),
+                    ip: web.ip[i],
+                    host: web.host[i],
+                    domain: web.domain[i],
+                };
+                builder.push(&row, tools, weighed, &mut |session, rows| {
+                    for &row in rows {
+                        web.session[row as usize] = session.id;
+                        web.marks[row as usize] |= mark::SESSION;
+                    }
+                    made.push(session);
+                });
+            }
+        }
+    }
+
+    /// The cleaning of a month: after the midnight before its last day of the month before, up to
+    /// and including the first midnight of the next month. Rows of that last day were cleaned
+    /// with their own month.
+    fn clean_web(&mut self, month: Month, by_month: &ByMonth, bots: &Bots, old_domains: Option<&[Name]>) {
+        let web = &mut self.web;
+        for &row in by_month.rows(month) {
+            let i = row as usize;
+            if bots.takes(web.host[i], web.domain[i]) {
+                web.marks[i] |= mark::GONE;
+            }
+        }
+        for &row in by_month.first_midnight(month.next()) {
+            let i = row as usize;
+            if bots.takes(web.host[i], old_domains.map_or(web.domain[i], |domains| domains[i])) {
+                web.marks[i] |= mark::GONE;
+            }
+        }
+    }
+
+    fn clean_sessions(&mut self, month: Month, from: usize, bots: &Bots) {
+        let mut at = 0;
+        self.made.retain(|session| {
+            at += 1;
+            at <= from || !bots.takes(session.host, session.domain)
+        });
+        let after = month.start().plus_days(-1);
+        let until = month.next().start();
+        for i in 0..self.old.len() {
+            let stamp = self.old.stamp[i];
+            if stamp > after && stamp <= until && bots.takes(self.old.host[i], self.old.domain[i]) {
+                self.old.marks[i] |= mark::GONE;
+            }
+        }
+    }
+
+    fn clear_orphans(&mut self, month: Month, by_month: &ByMonth, tools: &mut ToolIndex) {
+        let left: rustc_hash::FxHashSet<u32> = self
+            .made
+            .iter()
+            .map(|s| s.id)
+            .chain((0..self.old.len()).filter(|&i| self.old.marks[i] & mark::GONE == 0).map(|i| self.old.session[i]))
+            .collect();
+        let Self { web, tools: rows, .. } = self;
+        let clear = |rows: &mut Rows, i: usize| {
+            if rows.session[i] != 0 && !left.contains(&rows.session[i]) {
+                rows.session[i] = 0;
+                rows.marks[i] = rows.marks[i] & !mark::SESSION | mark::UNSTAMPED;
+            }
+        };
+        for &row in by_month.rows(month) {
+            clear(web, row as usize);
+        }
+        // what was given here counts, not what stood there before
+        tools.take_back(|row, id| {
+            let i = row as usize;
+            rows.session[i] = id;
+            if rows.stamp[i].month() == Some(month) {
+                clear(rows, i);
+            }
+            rows.session[i] == 0
+        });
+        for i in 0..rows.len() {
+            if rows.stamp[i].month() == Some(month) {
+                clear(rows, i);
+            }
+        }
+    }
+}
+
+fn length(rules: &Rules<'_>) -> Length {
+    if rules.compat.has(Opt::LpDomain) { Length::Chars } else { Length::Bytes }
+}
+
+/// Which names the filters take.
+struct Bots {
+    domain: Vec<bool>,
+    host: Vec<bool>,
+}
+
+impl Bots {
+    fn takes(&self, host: Name, domain: Name) -> bool {
+        let test = |list: &[bool], name: Name| list.get(name.index()).copied().unwrap_or(false);
+        test(&self.host, host) || test(&self.domain, domain)
+    }
+}
+
+impl Rows {
+    /// Fills empty and unknown domains from the hosts. `skip_upper`: leave hosts with an
+    /// upper-case letter alone.
+    fn fill_domains(&mut self, names: &mut Names, weighed: &Weighed, rules: &Rules<'_>, skip_upper: bool) {
+        let mut domains: Vec<Option<Name>> = vec![None; names.len()];
+        for i in 0..self.len() {
+            let (host, old) = (self.host[i], self.domain[i]);
+            if weighed.is_blank(host) || !(weighed.is_blank(old) || weighed.is_question(old)) {
+                continue;
+            }
+            let domain = match domains[host.index()] {
+                Some(domain) => domain,
+                None => {
+                    let text = names.text(host).to_owned();
+                    let lower = domain::lower(&text);
+                    let domain = if skip_upper && lower != text {
+                        Name::NULL
+                    } else {
+                        names.intern(domain::domain_of(&lower, length(rules)))
+                    };
+                    domains[host.index()] = Some(domain);
+                    domain
+                }
+            };
+            if domain != Name::NULL && domain != old {
+                self.domain[i] = domain;
+                self.marks[i] |= mark::DOMAIN;
+            }
+        }
+    }
+}
+
+/// Row numbers grouped by month: four bytes a row.
+struct ByMonth {
+    /// (month, where its rows begin), ascending.
+    months: Vec<(Month, usize)>,
+    rows: Vec<u32>,
+    /// Rows at the very first instant of a month.
+    midnights: Vec<(Month, Vec<u32>)>,
+}
+
+impl ByMonth {
+    fn of(rows: &Rows) -> Self {
+        let mut counts: Vec<(Month, usize)> = Vec::new();
+        let mut midnights: Vec<(Month, Vec<u32>)> = Vec::new();
+        let month_of = |stamp: Stamp| stamp.month().filter(|_| stamp.day() > 0);
+        for (i, &stamp) in rows.stamp.iter().enumerate() {
+            let Some(month) = month_of(stamp) else { continue };
+            // nearly always the month of the row before
+            match counts.iter_mut().rev().find(|(m, _)| *m == month) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((month, 1)),
+            }
+            if stamp == month.start() {
+                match midnights.iter_mut().rev().find(|(m, _)| *m == month) {
+                    Some((_, list)) => list.push(i as u32),
+                    None => midnights.push((month, vec![i as u32])),
+                }
+            }
+        }
+        counts.sort_unstable_by_key(|(month, _)| *month);
+        let mut total = 0;
+        for (_, count) in &mut counts {
+            let begin = total;
+            total += *count;
+            *count = begin;
+        }
+        let mut next = counts.clone();
+        let mut grouped = vec![0; total];
+        for (i, &stamp) in rows.stamp.iter().enumerate() {
+            let Some(month) = month_of(stamp) else { continue };
+            if let Ok(at) = next.binary_search_by_key(&month, |(m, _)| *m) {
+                grouped[next[at].1] = i as u32;
+                next[at].1 += 1;
+            }
+        }
+        Self { months: counts, rows: grouped, midnights }
+    }
+
+    fn months(&self) -> impl Iterator<Item = Month> {
+        self.months.iter().map(|(month, _)| *month)
+    }
+
+    fn rows(&self, month: Month) -> &[u32] {
+        let Ok(at) = self.months.binary_search_by_key(&month, |(m, _)| *m) else { return &[] };
+        let end = self.months.get(at + 1).map_or(self.rows.len(), |(_, begin)| *begin);
+        &self.rows[self.months[at].1..end]
+    }
+
+    fn first_midnight(&self, month: Month) -> &[u32] {
+        self.midnights.iter().find(|(m, _)| *m == month).map_or(&[], |(_, rows)| rows)
+    }
+}

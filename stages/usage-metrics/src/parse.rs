@@ -1,0 +1,144 @@
+//! What the months' run needs of a record line, found in one pass over its fields.
+
+use std::borrow::Cow;
+
+use schema::json::{self, Members};
+use schema::{Kind, Stamp};
+
+/// The fields of a `web`, `toolstart` or `session` record; absent and `null` are the same.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fields<'a> {
+    pub(crate) datetime: Option<Stamp>,
+    pub(crate) ip: Option<Cow<'a, str>>,
+    pub(crate) host: Option<Cow<'a, str>>,
+    pub(crate) domain: Option<Cow<'a, str>>,
+    pub(crate) ipcountry: Option<Cow<'a, str>>,
+    /// Session of a request or tool start; the number of a session itself.
+    pub(crate) session: u32,
+    pub(crate) success: bool,
+}
+
+/// A line of the stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Parsed<'a> {
+    Web(Fields<'a>),
+    Tool(Fields<'a>),
+    Session(Fields<'a>),
+    /// A record of another kind.
+    Other,
+}
+
+/// The kinds that are looked into.
+pub(crate) fn kind_of(line: &[u8]) -> Result<Option<Kind>, &'static str> {
+    let kind = json::kind_of(line).map_err(json::Bad::reason)?;
+    Ok(Kind::from_name(&kind).filter(|kind| matches!(kind, Kind::Web | Kind::Toolstart | Kind::Session)))
+}
+
+/// Reads a line.
+pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, &'static str> {
+    let Some(kind) = kind_of(line)? else { return Ok(Parsed::Other) };
+    let session_field: &[u8] = if kind == Kind::Session { b"id" } else { b"sessionid" };
+    let mut fields = Fields::default();
+    for member in Members::new(line) {
+        let member = member.map_err(json::Bad::reason)?;
+        let value = &line[member.value];
+        match member.key {
+            b"datetime" => fields.datetime = stamp(value)?,
+            b"ip" => fields.ip = text(value).map_err(|()| "field `ip` is no text")?,
+            b"host" => fields.host = text(value).map_err(|()| "field `host` is no text")?,
+            b"domain" => fields.domain = text(value).map_err(|()| "field `domain` is no text")?,
+            b"ipcountry" => fields.ipcountry = text(value).map_err(|()| "field `ipcountry` is no text")?,
+            b"success" => fields.success = number(value) == Some(1),
+            key if key == session_field => {
+                fields.session = number(value)
+                    .and_then(|n| u32::try_from(n).ok())
+                    .ok_or("the number of the session is no whole number from 0 to 4294967295")?;
+            }
+            _ => {}
+        }
+    }
+    Ok(match kind {
+        Kind::Web => Parsed::Web(fields),
+        Kind::Toolstart => Parsed::Tool(fields),
+        _ => Parsed::Session(fields),
+    })
+}
+
+fn stamp(raw: &[u8]) -> Result<Option<Stamp>, &'static str> {
+    let text = text(raw).map_err(|()| "field `datetime` is no text")?;
+    text.map(|text| Stamp::parse(&text).ok_or("field `datetime` is no datetime")).transpose()
+}
+
+/// A raw JSON value as text, `None` for null.
+pub(crate) fn text(raw: &[u8]) -> Result<Option<Cow<'_, str>>, ()> {
+    if raw == b"null" {
+        return Ok(None);
+    }
+    let inner = raw.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).ok_or(())?;
+    if memchr::memchr(b'\\', inner).is_none() {
+        return std::str::from_utf8(inner).map(|text| Some(Cow::Borrowed(text))).map_err(|_| ());
+    }
+    serde_json::from_slice::<String>(raw).map(|text| Some(Cow::Owned(text))).map_err(|_| ())
+}
+
+/// A raw JSON value as a whole number, also when it is written as text; null is 0.
+fn number(raw: &[u8]) -> Option<i64> {
+    if raw == b"null" {
+        return Some(0);
+    }
+    let digits = raw.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(raw);
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn web(line: &str) -> Fields<'_> {
+        match parse(line.as_bytes()) {
+            Ok(Parsed::Web(fields)) => fields,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn fields_are_found_anywhere() {
+        let fields = web(
+            r#"{"kind":"web","id":5,"sessionid":7,"domain":null,"host":"a\u002eb","datetime":"2025-07-01 00:00:01","ip":"1.1.1.1","x":{"ip":"2"}}"#,
+        );
+        assert_eq!(fields.session, 7);
+        assert_eq!(fields.host.as_deref(), Some("a.b"));
+        assert_eq!(fields.ip.as_deref(), Some("1.1.1.1"));
+        assert_eq!((fields.domain, fields.ipcountry), (None, None));
+        assert_eq!(fields.datetime, Stamp::parse("2025-07-01 00:00:01"));
+        assert_eq!(web(r#"{"kind":"web"}"#), Fields::default());
+        assert_eq!(web(r#"{"kind":"web","sessionid":null}"#).session, 0);
+        assert_eq!(web(r#"{"kind":"web","sessionid":"12"}"#).session, 12);
+    }
+
+    #[test]
+    fn other_kinds_are_not_looked_into() {
+        assert_eq!(parse(br#"{"kind":"login","ip":5}"#), Ok(Parsed::Other));
+        assert!(matches!(parse(br#"{"kind":"session","id":9}"#), Ok(Parsed::Session(Fields { session: 9, .. }))));
+        for (success, expected) in [("1", true), ("\"1\"", true), ("0", false), ("null", false), ("true", false)] {
+            let line = format!("{{\"kind\":\"toolstart\",\"success\":{success}}}");
+            assert!(matches!(parse(line.as_bytes()), Ok(Parsed::Tool(fields)) if fields.success == expected));
+        }
+    }
+
+    #[test]
+    fn wrong_types_are_reasons() {
+        for (line, reason) in [
+            ("{}", "no field `kind`"),
+            ("[]", "not a JSON object"),
+            (r#"{"kind":"web","ip":5}"#, "field `ip` is no text"),
+            (r#"{"kind":"web","datetime":"2025-02-30 00:00:00"}"#, "field `datetime` is no datetime"),
+            (r#"{"kind":"web","datetime":20250701}"#, "field `datetime` is no text"),
+            (r#"{"kind":"web","host":["a"]}"#, "field `host` is no text"),
+            (r#"{"kind":"web","sessionid":-1}"#, "the number of the session is no whole number from 0 to 4294967295"),
+            (r#"{"kind":"web","host":"a"#, "not a JSON object"),
+        ] {
+            assert_eq!(parse(line.as_bytes()), Err(reason), "{line}");
+        }
+    }
+}

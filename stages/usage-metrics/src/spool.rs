@@ -1,0 +1,112 @@
+//! The lines of the stream in a temporary file, in blocks, until the months are run and they can
+//! be written on with what was found.
+
+use std::fs::File;
+use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+
+use anyhow::{Context as _, Result};
+
+/// About how many bytes a block has.
+const BLOCK_BYTES: usize = 2 << 20;
+
+/// How many records of each kind that is looked into.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) web: u32,
+    pub(crate) tool: u32,
+    pub(crate) session: u32,
+}
+
+/// Some lines that stand together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Block {
+    n_bytes: usize,
+    /// Records before the block.
+    pub(crate) before: Counts,
+}
+
+/// Takes lines, gives them back in order.
+pub(crate) struct Spool {
+    file: BufWriter<File>,
+    blocks: Vec<Block>,
+    current: Block,
+}
+
+impl Spool {
+    /// Makes a file without a name in the directory for temporary files (TMPDIR).
+    pub(crate) fn new() -> Result<Self> {
+        let directory = std::env::temp_dir();
+        let file = tempfile::tempfile_in(&directory)
+            .with_context(|| format!("making a temporary file in {}", directory.display()))?;
+        let current = Block { n_bytes: 0, before: Counts::default() };
+        Ok(Self { file: BufWriter::with_capacity(1 << 20, file), blocks: Vec::new(), current })
+    }
+
+    /// Adds a line; `before` counts the records before it.
+    pub(crate) fn push(&mut self, line: &[u8], before: Counts) -> Result<()> {
+        if self.current.n_bytes >= BLOCK_BYTES {
+            self.blocks.push(self.current);
+            self.current = Block { n_bytes: 0, before };
+        }
+        self.current.n_bytes += line.len() + 1;
+        self.file
+            .write_all(line)
+            .and_then(|()| self.file.write_all(b"\n"))
+            .with_context(|| format!("writing a temporary file in {}", std::env::temp_dir().display()))
+    }
+
+    /// From now on lines are read, from the first.
+    pub(crate) fn read(mut self) -> Result<Lines> {
+        self.blocks.push(self.current);
+        let mut file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error).context(TEMPORARY)?;
+        file.seek(SeekFrom::Start(0)).context(TEMPORARY)?;
+        Ok(Lines { file, blocks: self.blocks.into_iter() })
+    }
+}
+
+const TEMPORARY: &str = "reading the temporary file back";
+
+/// The spooled lines, block by block.
+pub(crate) struct Lines {
+    file: File,
+    blocks: std::vec::IntoIter<Block>,
+}
+
+impl Lines {
+    /// The next block into `bytes`, each line with its end; `None` behind the last.
+    pub(crate) fn next_block(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Block>> {
+        let Some(block) = self.blocks.next() else { return Ok(None) };
+        bytes.resize(block.n_bytes, 0);
+        self.file.read_exact(bytes).context(TEMPORARY)?;
+        Ok(Some(block))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_come_back_in_order_with_their_counts() {
+        let mut spool = Spool::new().unwrap();
+        let line = vec![b'x'; 1 << 20];
+        for i in 0..5 {
+            spool.push(&line[..line.len() - i as usize], Counts { web: i, ..Counts::default() }).unwrap();
+        }
+        let mut lines = spool.read().unwrap();
+        let (mut bytes, mut seen) = (Vec::new(), Vec::new());
+        while let Some(block) = lines.next_block(&mut bytes).unwrap() {
+            let ends = bytes.iter().filter(|&&b| b == b'\n').count();
+            seen.push((block.before.web, ends));
+        }
+        assert_eq!(seen, [(0, 2), (2, 3)]);
+    }
+
+    #[test]
+    fn an_empty_spool_has_one_empty_block() {
+        let mut lines = Spool::new().unwrap().read().unwrap();
+        let mut bytes = vec![1];
+        assert!(lines.next_block(&mut bytes).unwrap().is_some());
+        assert!(bytes.is_empty() && lines.next_block(&mut bytes).unwrap().is_none());
+    }
+}
