@@ -9,6 +9,7 @@ mod describe;
 mod input;
 mod io;
 mod lines;
+pub mod lock;
 mod messages;
 mod options;
 mod output;
