@@ -1,3 +1,131 @@
-//! `cargo xtask`: demo, test, bench, ci.
+//! `cargo xtask`: what cargo cannot say. Demo, tests, checks, benches, generated pages.
+//!
+//! Words go to standard error, results (the demo's table, the bench's figures) to standard output.
+#![expect(clippy::disallowed_methods, reason = "this is the place that starts cargo and our executables")]
 
-fn main() {}
+mod bench;
+mod check;
+mod demo;
+mod docs;
+mod place;
+mod usage;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+use schema::Month;
+use xshell::Shell;
+
+/// What cargo cannot say: demo, test, bench, ci.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Make the logs of a small hub, run the whole chain on them and show the usage table
+    Demo(demo::Args),
+    /// Run every test
+    Test(check::TestArgs),
+    /// Run what CI runs: formatting, lints, tests, documentation
+    Ci,
+    /// Measure, and compare with what the machine can do at best
+    Bench(bench::Args),
+    /// Run the property and fuzz tests with many more cases
+    Campaign(check::CampaignArgs),
+    /// Write the pages that are generated from the code
+    Docs(docs::Args),
+    /// Make the logs and records of a made-up hub, for trying things on
+    MakeHub(MakeHub),
+}
+
+#[derive(Debug, clap::Args)]
+struct MakeHub {
+    /// Directory to write to
+    directory: PathBuf,
+    /// Another seed gives another hub
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    /// First month
+    #[arg(long, value_name = "YYYY-MM", default_value = "2025-01")]
+    first: Month,
+    /// Months in a row
+    #[arg(long, default_value_t = 3)]
+    months: u32,
+    /// Visits on a working day
+    #[arg(long, default_value_t = 100)]
+    visits: u32,
+    /// Registered users
+    #[arg(long, default_value_t = 200)]
+    members: u32,
+    /// Lines of 1,000 that are odd
+    #[arg(long, default_value_t = 5)]
+    odd: u32,
+    /// Compress all months but the last
+    #[arg(long)]
+    gzip: bool,
+}
+
+impl MakeHub {
+    fn run(&self) -> Result<()> {
+        let plan = fixtures::hub::Plan {
+            seed: self.seed,
+            first: self.first,
+            n_months: self.months,
+            visits_a_day: self.visits,
+            n_members: self.members,
+            odd: self.odd,
+            gzip: self.gzip,
+            old_layout: true,
+        };
+        let made =
+            plan.make(&self.directory, || {}).with_context(|| format!("writing {}", self.directory.display()))?;
+        say(&format!(
+            "{} log files with {} access and {} auth lines in {}",
+            made.n_files,
+            made.n_lines,
+            made.n_auth_lines,
+            self.directory.display()
+        ));
+        Ok(())
+    }
+}
+
+fn run(args: &Args) -> Result<()> {
+    let sh = Shell::new()?;
+    match &args.task {
+        Task::Demo(args) => demo::run(&sh, args),
+        Task::Test(args) => check::test(&sh, args),
+        Task::Ci => check::ci(&sh),
+        Task::Bench(args) => bench::run(&sh, args),
+        Task::Campaign(args) => check::campaign(&sh, args),
+        Task::Docs(args) => docs::run(&sh, args),
+        Task::MakeHub(args) => args.run(),
+    }
+}
+
+/// A line for people, on standard error.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// A line of the result, on standard output.
+fn show(text: &str) -> Result<()> {
+    writeln!(std::io::stdout(), "{text}").context("writing the result")
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

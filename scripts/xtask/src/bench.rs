@@ -1,0 +1,187 @@
+//! `bench`: figures of the release executables on made-up data, beside what the machine can do at
+//! best and, when it is installed, beside GoAccess. Every figure is the best of several runs.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use fixtures::hub::Plan;
+use schema::Month;
+use xshell::Shell;
+
+use crate::{place, say, show};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Runs of each figure; the best counts
+    #[arg(long, default_value_t = 5)]
+    runs: u32,
+    /// Lines of the access log
+    #[arg(long, default_value_t = 1_860_000)]
+    lines: u64,
+}
+
+/// How long one command took, and the most memory that it held.
+#[derive(Debug, Clone, Copy)]
+struct Measured {
+    seconds: f64,
+    peak_kb: u64,
+}
+
+pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
+    if args.runs == 0 || args.lines == 0 {
+        bail!("--runs and --lines must be at least 1");
+    }
+    sh.change_dir(place::root()?);
+    let bin = place::build_release(sh)?;
+    let directory = place::target(sh)?.join("bench");
+    parse(sh, args, &bin, &directory)
+}
+
+/// Parsing access logs to nothing.
+fn parse(sh: &Shell, args: &Args, bin: &Path, directory: &Path) -> Result<()> {
+    let log = access_log(directory, args.lines)?;
+    let bytes = fs::metadata(&log)?.len();
+    show(&format!(
+        "access log of {} lines, {:.0} MB, new HUBzero layout; best of {} runs, {} processors",
+        args.lines,
+        bytes as f64 / 1e6,
+        args.runs,
+        std::thread::available_parallelism().map_or(1, usize::from)
+    ))?;
+    let log = log.into_os_string();
+    let import = [OsString::from("--quiet"), "--to".into(), "/dev/null".into(), log.clone()];
+    let cat = best(args.runs, "cat".as_ref(), std::slice::from_ref(&log))?;
+    let wc = best(args.runs, "wc".as_ref(), &["-l".into(), log.clone()])?;
+    let ours = best(args.runs, &bin.join("import-logs"), &import)?;
+    figure("cat FILE", args.lines, cat, None)?;
+    figure("wc -l FILE", args.lines, wc, None)?;
+    figure("import-logs --to /dev/null FILE", args.lines, ours, None)?;
+    show(&format!("  {:.1} times the time of wc -l", ours.seconds / wc.seconds))?;
+    if xshell::cmd!(sh, "goaccess --version").quiet().ignore_stdout().ignore_stderr().run().is_err() {
+        return show("goaccess is not installed, so there is no comparison with it");
+    }
+    let report = directory.join("goaccess.json");
+    let goaccess = [
+        log,
+        "--no-progress".into(),
+        "--no-global-config".into(),
+        "--log-format=%d %t %^ %^ %e \"%r\" %s %b %h \"%R\" \"%u\" %^".into(),
+        "--date-format=%Y-%m-%d".into(),
+        "--time-format=%H:%M:%S".into(),
+        "-o".into(),
+        report.clone().into_os_string(),
+    ];
+    let theirs = best(args.runs.min(2), "goaccess".as_ref(), &goaccess)?;
+    figure("goaccess FILE -o json", args.lines, theirs, Some(valid_requests(&report)?))?;
+    show(&format!("  import-logs is {:.0} times as fast as goaccess", theirs.seconds / ours.seconds))
+}
+
+fn figure(what: &str, n_lines: u64, measured: Measured, n_valid: Option<u64>) -> Result<()> {
+    let valid = n_valid.map_or_else(String::new, |n| format!(", {n} lines valid"));
+    show(&format!(
+        "{what:<34}{:>8.3} s {:>8.2} M lines/s {:>6} MB{valid}",
+        measured.seconds,
+        n_lines as f64 / measured.seconds / 1e6,
+        measured.peak_kb / 1024
+    ))
+}
+
+/// How many lines goaccess understood: a comparison with one that gave up would say nothing.
+fn valid_requests(report: &Path) -> Result<u64> {
+    let text = fs::read(report).with_context(|| format!("reading {}", report.display()))?;
+    let report: serde_json::Value = serde_json::from_slice(&text).context("reading the report of goaccess")?;
+    report["general"]["valid_requests"].as_u64().context("the report of goaccess names no valid requests")
+}
+
+/// The access log, made once: whole days of a hub in the new layout, cut to the number of lines.
+fn access_log(directory: &Path, n_lines: u64) -> Result<PathBuf> {
+    let path = directory.join(format!("access-{n_lines}.log"));
+    if path.exists() {
+        return Ok(path);
+    }
+    say(&format!("making {} ({n_lines} lines)", path.display()));
+    fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
+    let made = tempfile::tempdir_in(directory)?;
+    let mut plan = Plan {
+        seed: 7,
+        first: Month::new(2024, 1).context("the first month")?,
+        n_months: 12,
+        visits_a_day: 1,
+        n_members: 4000,
+        odd: 2,
+        gzip: false,
+        old_layout: false,
+    };
+    // a visit leaves about nine lines, days in a row about three quarters of the busiest one
+    plan.visits_a_day = u32::try_from(n_lines / plan.n_days() / 6 + 1).context("too many lines")?;
+    plan.make(made.path(), || {}).with_context(|| format!("writing {}", made.path().display()))?;
+    let mut files: Vec<_> =
+        fs::read_dir(made.path().join("httpd/daily"))?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
+    files.sort();
+    let mut log = Vec::new();
+    for file in files {
+        log.extend(fs::read(file)?);
+    }
+    let ends = log.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1);
+    let Some(end) = ends.clone().nth(usize::try_from(n_lines - 1)?) else {
+        bail!("only {} lines were made", ends.count());
+    };
+    let part = path.with_extension("part");
+    fs::write(&part, &log[..end])?;
+    fs::rename(&part, &path)?;
+    Ok(path)
+}
+
+fn best(n_runs: u32, program: &Path, args: &[OsString]) -> Result<Measured> {
+    let mut best: Option<Measured> = None;
+    for _ in 0..n_runs {
+        let run = measure(program, args)?;
+        let peak_kb = best.map_or(0, |b| b.peak_kb).max(run.peak_kb);
+        let seconds = best.map_or(f64::MAX, |b| b.seconds).min(run.seconds);
+        best = Some(Measured { seconds, peak_kb });
+    }
+    best.context("no run")
+}
+
+fn measure(program: &Path, args: &[OsString]) -> Result<Measured> {
+    let start = Instant::now();
+    let mut child = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .with_context(|| format!("starting {}", program.display()))?;
+    let status_file = format!("/proc/{}/status", child.id());
+    let done = AtomicBool::new(false);
+    let (status, seconds, peak_kb) = std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut peak = 0;
+            while !done.load(Ordering::Relaxed) {
+                peak = peak_of(&status_file).max(peak);
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            peak
+        });
+        let status = child.wait();
+        let seconds = start.elapsed().as_secs_f64();
+        done.store(true, Ordering::Relaxed);
+        (status, seconds, watcher.join().unwrap_or_default())
+    });
+    let status = status.with_context(|| format!("waiting for {}", program.display()))?;
+    if !status.success() {
+        bail!("{} failed ({status})", program.display());
+    }
+    Ok(Measured { seconds, peak_kb })
+}
+
+/// The most memory a running process has held so far, in KB; 0 where the system does not tell.
+fn peak_of(status_file: &str) -> u64 {
+    let text = fs::read_to_string(status_file).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()).and_then(|n| n.parse().ok()).unwrap_or(0)
+}

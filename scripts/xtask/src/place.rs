@@ -1,0 +1,27 @@
+//! Where things lie: the checkout, the target directory, the executables in it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+use xshell::{Shell, cmd};
+
+/// The root of the checkout.
+pub(crate) fn root() -> Result<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).map(Path::to_path_buf).context("finding the root of the checkout")
+}
+
+/// The target directory, wherever the environment or a configuration puts it.
+pub(crate) fn target(sh: &Shell) -> Result<PathBuf> {
+    let metadata = cmd!(sh, "cargo metadata --no-deps --format-version 1").quiet().read()?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).context("reading cargo metadata")?;
+    let directory = metadata["target_directory"].as_str().ok_or_else(|| anyhow!("cargo names no target directory"))?;
+    Ok(PathBuf::from(directory))
+}
+
+/// Builds every executable in release mode and names their directory.
+pub(crate) fn build_release(sh: &Shell) -> Result<PathBuf> {
+    crate::say("building the release executables (the first time takes a minute or two)");
+    cmd!(sh, "cargo build --release --workspace --bins --exclude xtask").run()?;
+    Ok(target(sh)?.join("release"))
+}
