@@ -1,0 +1,110 @@
+//! The exclude list: texts that drop a line when they occur in its address, URL or agent.
+
+use std::path::Path;
+
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use anyhow::{Context as _, Result, anyhow};
+use schema::collation;
+
+/// A set of texts searched for at once, ASCII case ignored.
+#[derive(Debug, Default)]
+struct Texts(Option<AhoCorasick>);
+
+impl Texts {
+    fn new(texts: &[String]) -> Result<Self> {
+        if texts.is_empty() {
+            return Ok(Self(None));
+        }
+        let built = AhoCorasickBuilder::new().ascii_case_insensitive(true).build(texts);
+        Ok(Self(Some(built.map_err(|e| anyhow!("the exclude list cannot be used: {e}"))?)))
+    }
+
+    fn occur_in(&self, text: &[u8]) -> bool {
+        self.0.as_ref().is_some_and(|texts| texts.is_match(text))
+    }
+}
+
+/// What drops a line; types other than `ip`, `url` and `useragent` are for other stages.
+#[derive(Debug, Default)]
+pub(crate) struct Exclude {
+    ip: Texts,
+    url: Texts,
+    agent: Texts,
+}
+
+/// One row of the exclude list: (filter, type).
+pub(crate) type Row = (String, String);
+
+impl Exclude {
+    /// From rows of the list. An empty filter occurs in everything, unless `skip_empty`.
+    ///
+    /// # Errors
+    /// The texts are too many or too long.
+    pub(crate) fn new(rows: &[Row], skip_empty: bool) -> Result<Self> {
+        let of_type = |ty: &str| {
+            let rows = rows.iter().filter(|(filter, t)| collation::equal(t, ty) && !(skip_empty && filter.is_empty()));
+            Texts::new(&rows.map(|(filter, _)| filter.clone()).collect::<Vec<_>>())
+        };
+        Ok(Self { ip: of_type("ip")?, url: of_type("url")?, agent: of_type("useragent")? })
+    }
+
+    pub(crate) fn ip(&self, ip: &[u8]) -> bool {
+        self.ip.occur_in(ip)
+    }
+
+    pub(crate) fn url(&self, url: &[u8]) -> bool {
+        self.url.occur_in(url)
+    }
+
+    pub(crate) fn agent(&self, agent: &[u8]) -> bool {
+        self.agent.occur_in(agent)
+    }
+}
+
+/// Reads a CSV file with the columns `filter` and `type` (others are ignored).
+///
+/// # Errors
+/// The file cannot be read or lacks a column.
+pub(crate) fn read(path: &Path) -> Result<Vec<Row>> {
+    let reading = || format!("reading the exclude list {}", path.display());
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(kit::open(path)?);
+    let headers = reader.headers().with_context(reading)?.clone();
+    let column = |name: &str| {
+        let is = |h: &str| h.trim_start_matches('\u{FEFF}').trim() == name;
+        headers.iter().position(is).with_context(|| format!("{}: no column `{name}`", reading()))
+    };
+    let (filter, ty) = (column("filter")?, column("type")?);
+    let mut rows = Vec::new();
+    for row in reader.records() {
+        let row = row.with_context(reading)?;
+        if let (Some(filter), Some(ty)) = (row.get(filter), row.get(ty)) {
+            rows.push((filter.to_owned(), ty.to_owned()));
+        }
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(rows: &[(&str, &str)], skip_empty: bool) -> Exclude {
+        let rows: Vec<_> = rows.iter().map(|(f, t)| ((*f).to_owned(), (*t).to_owned())).collect();
+        Exclude::new(&rows, skip_empty).unwrap()
+    }
+
+    #[test]
+    fn filters_are_substrings_without_wildcards() {
+        let x = list(&[("1.2.3.4", "IP "), ("%.css", "url"), ("a_b*", "useragent"), ("host", "host")], false);
+        assert!(x.ip(b"11.2.3.45") && !x.ip(b"1.2.3.5"));
+        assert!(x.url(b"/x%.CSS?") && !x.url(b"/x.css"));
+        assert!(x.agent(b"xA_B*x") && !x.agent(b"axbc") && !x.agent(b"host"));
+    }
+
+    #[test]
+    fn an_empty_filter_drops_everything() {
+        assert!(list(&[("", "ip")], false).ip(b"8.8.8.8"));
+        assert!(!list(&[("", "ip")], true).ip(b"8.8.8.8"));
+        assert!(!list(&[], false).ip(b"127.0.0.1"));
+    }
+}

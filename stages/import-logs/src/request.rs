@@ -1,0 +1,335 @@
+//! The request line and the rules that look at its URL.
+//!
+//! Pure functions on bytes. What a rule drops is counted by the caller; the exclude list and the
+//! bots are elsewhere.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr_iter, memmem, memrchr};
+
+/// Method and URL of a request line, split at blanks; a request of one piece is a URL.
+#[must_use]
+pub(crate) fn split(request: &[u8]) -> (&[u8], &[u8]) {
+    let end = memchr(b' ', request).unwrap_or(request.len());
+    let method = &request[..end];
+    let rest = &request[end..];
+    let start = rest.iter().position(|&b| b != b' ').unwrap_or(rest.len());
+    let rest = &rest[start..];
+    let url = &rest[..memchr(b' ', rest).unwrap_or(rest.len())];
+    if url.is_empty() || url == b"0" { (b"GET", method) } else { (method, url) }
+}
+
+/// The port's way: trimmed, split at any ASCII whitespace, a URL `0` is one.
+#[must_use]
+pub(crate) fn split_at_whitespace(request: &[u8]) -> (&[u8], &[u8]) {
+    let blank = |b: u8| b == b' ' || (9..=13).contains(&b) || (0x1C..=0x1F).contains(&b);
+    let mut pieces = request.split(|&b| blank(b)).filter(|piece| !piece.is_empty());
+    let method = pieces.next().unwrap_or_default();
+    pieces.next().map_or((&b"GET"[..], method), |url| (method, url))
+}
+
+/// Every run of slashes as one slash.
+#[must_use]
+pub(crate) fn collapse_slashes(url: &[u8]) -> Cow<'_, [u8]> {
+    if !memchr_iter(b'/', url).any(|at| url.get(at + 1) == Some(&b'/')) {
+        return Cow::Borrowed(url);
+    }
+    let mut out = Vec::with_capacity(url.len());
+    for &byte in url {
+        if byte != b'/' || out.last() != Some(&b'/') {
+            out.push(byte);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether `text` begins with `start` (given in lower case), ASCII case ignored.
+pub(crate) fn starts_with(text: &[u8], start: &[u8]) -> bool {
+    text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
+}
+
+fn ends_with(text: &[u8], end: &[u8]) -> bool {
+    text.len() >= end.len() && text[text.len() - end.len()..].eq_ignore_ascii_case(end)
+}
+
+const SUFFIXES: [&[u8]; 13] = [
+    b".css", b".js", b".gif", b".jpeg", b".jpg", b".png", b".ps", b".ico", b".svg", b".otf", b".ttf", b".woff",
+    b".eot",
+];
+
+/// Whether the text ends in one of the suffixes of style sheets, scripts, images and fonts.
+fn has_suffix(text: &[u8]) -> bool {
+    // the longest is five bytes
+    let tail = &text[text.len().saturating_sub(5)..];
+    memchr(b'.', tail).is_some() && SUFFIXES.iter().any(|suffix| ends_with(tail, suffix))
+}
+
+/// A suffix at the very end, or right before a `?` that has a `=` somewhere after it.
+fn is_asset(url: &[u8]) -> bool {
+    if has_suffix(url) {
+        return true;
+    }
+    let Some(equals) = memrchr(b'=', url) else { return false };
+    memchr_iter(b'?', &url[..equals]).any(|at| has_suffix(&url[..at]))
+}
+
+/// Begins with any number of `/app`, then `/templates/`.
+fn is_template(mut url: &[u8]) -> bool {
+    loop {
+        if starts_with(url, b"/templates/") {
+            return true;
+        }
+        if !starts_with(url, b"/app") {
+            return false;
+        }
+        url = &url[4..];
+    }
+}
+
+/// A call of the version control below a project.
+fn is_version_control(url: &[u8]) -> bool {
+    if memmem::find(url, b"!").is_none() {
+        return false;
+    }
+    let lower = url.to_ascii_lowercase();
+    let project = memmem::find(&lower, b"/projects/");
+    let call = memmem::rfind(&lower, b"/svn/!svn/");
+    matches!((project, call), (Some(project), Some(call)) if call > project + b"/projects/".len())
+}
+
+/// What may follow a path for it to count as the same page.
+fn ends_segment(rest: &[u8]) -> bool {
+    matches!(rest.first(), None | Some(b'/' | b'?'))
+}
+
+fn is_page(url: &[u8], page: &[u8]) -> bool {
+    starts_with(url, page) && ends_segment(&url[page.len()..])
+}
+
+/// Which of the additional path rules apply.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PathRules {
+    /// `/cron/tick` without a slash too.
+    pub(crate) cron_bare: bool,
+    /// Mailing list archives.
+    pub(crate) pipermail: bool,
+    /// `/robots.txt`.
+    pub(crate) robots: bool,
+}
+
+/// Whether a path rule drops the URL; what lies below `/resources/` is never dropped.
+#[must_use]
+pub(crate) fn is_dropped(url: &[u8], rules: PathRules) -> bool {
+    let by_start = match url.get(1).map(u8::to_ascii_lowercase) {
+        Some(b'a') => starts_with(url, b"/administrator/") || starts_with(url, b"/api/") || is_template(url),
+        Some(b't') => is_template(url),
+        Some(b'w') => starts_with(url, b"/webdav/"),
+        Some(b'c') => starts_with(url, b"/cron/tick/") || (rules.cron_bare && is_page(url, b"/cron/tick")),
+        Some(b'p') => rules.pipermail && starts_with(url, b"/pipermail/"),
+        Some(b'r') => {
+            if starts_with(url, b"/resources/") {
+                return false;
+            }
+            rules.robots
+                && starts_with(url, b"/robots.txt")
+                && matches!(url.get(b"/robots.txt".len()), None | Some(b'?' | b'#'))
+        }
+        _ => false,
+    };
+    by_start || is_asset(url) || is_version_control(url)
+}
+
+/// Pages that only robots ask for without a referrer.
+#[must_use]
+pub(crate) fn is_referrer_spam(url: &[u8]) -> bool {
+    let with_query = |page: &[u8], query: &[u8]| {
+        starts_with(url, page) && {
+            let rest = &url[page.len()..];
+            starts_with(rest.strip_prefix(b"/").unwrap_or(rest), query)
+        }
+    };
+    with_query(b"/login", b"?return=")
+        || with_query(b"/resources/browse", b"?")
+        || is_page(url, b"/citations/browse")
+        || is_page(url, b"/members/browse")
+        || is_page(url, b"/register")
+}
+
+/// An archive page of events three or more years before the line's own year.
+#[must_use]
+pub(crate) fn is_old_event(url: &[u8], date: &[u8]) -> bool {
+    let number = |digits: &[u8]| std::str::from_utf8(digits).ok().and_then(|d| d.parse::<u32>().ok());
+    let rest = url.get(b"/events/".len()..).filter(|_| starts_with(url, b"/events/"));
+    let Some(rest) = rest else { return false };
+    let Some(year) = rest.get(..4).filter(|y| y.iter().all(u8::is_ascii_digit)).and_then(number) else { return false };
+    let line_year = date.get(..4).and_then(number);
+    ends_segment(&rest[4..]) && line_year.is_some_and(|line_year| year + 3 <= line_year)
+}
+
+/// Whether an agent names an Internet Explorer of the families that only robots use.
+#[must_use]
+pub(crate) fn is_old_explorer(agent: &[u8]) -> bool {
+    let lower = agent.to_ascii_lowercase();
+    let msie = memmem::find_iter(&lower, b"msie ").any(|at| {
+        let rest = &lower[at + 5..];
+        [&b"7.0"[..], b"8.0", b"9.0", b"10.0", b"11.0"].iter().any(|version| rest.starts_with(version))
+    });
+    msie || memmem::find_iter(&lower, b"trident/").any(|at| matches!(lower[at + 8..], [b'4'..=b'7', b'.', b'0', ..]))
+}
+
+const DOWNLOADS: [&[u8]; 30] = [
+    b"txt", b"png", b"pdf", b"ppt", b"pptx", b"swf", b"docx", b"jpg", b"doc", b"zip", b"mp3", b"mbtiles", b"xml",
+    b"xlsx", b"webm", b"mp4", b"xls", b"r", b"csv", b"nc4", b"template", b"tgz", b"mov", b"ipynb", b"py", b"rar",
+    b"grd", b"tif", b"nc", b"har",
+];
+
+/// The port's decision at import: below `/resources/`, either through `/download/` or a file of a
+/// known kind.
+#[must_use]
+pub(crate) fn is_download(url: &[u8]) -> bool {
+    let Some(rest) = url.get(b"/resources/".len()..).filter(|_| starts_with(url, b"/resources/")) else {
+        return false;
+    };
+    let lower = rest.to_ascii_lowercase();
+    memmem::find(&lower, b"/download/").is_some()
+        || memchr_iter(b'.', &lower).any(|dot| {
+            let rest = &lower[dot + 1..];
+            let end = rest.iter().position(|b| matches!(b, b'?' | b'#')).unwrap_or(rest.len());
+            DOWNLOADS.contains(&&rest[..end])
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests() {
+        let check = |request: &str, method: &str, url: &str| {
+            let (m, u) = split(request.as_bytes());
+            let u = collapse_slashes(u);
+            assert_eq!((m, &*u), (method.as_bytes(), url.as_bytes()), "{request}");
+        };
+        check("GET /a b HTTP/1.1", "GET", "/a");
+        check("/only", "GET", "/only");
+        check("-", "GET", "-");
+        check("GET ", "GET", "GET");
+        check("POST 0 HTTP/1.1", "GET", "POST");
+        check(" GET /a HTTP/1.1", "", "GET");
+        check("GET   /a  HTTP/1.1", "GET", "/a");
+        check("   ", "GET", "");
+        check("GET\t/a HTTP/1.1", "GET\t/a", "HTTP/1.1");
+        check("GET //x//y?u=http://z//w HTTP/1.1", "GET", "/x/y?u=http:/z/w");
+        check("GET http://h//p HTTP/1.1", "GET", "http:/h/p");
+        let port = |request: &str, method: &str, url: &str| {
+            let (m, u) = split_at_whitespace(request.as_bytes());
+            assert_eq!((m, u), (method.as_bytes(), url.as_bytes()), "{request}");
+        };
+        port(" GET /a HTTP/1.1", "GET", "/a");
+        port("GET\t/a", "GET", "/a");
+        port("POST 0 x", "POST", "0");
+        port("/only", "GET", "/only");
+        port(" ", "GET", "");
+    }
+
+    #[test]
+    fn paths() {
+        let check = |url: &str, dropped: bool| {
+            assert_eq!(is_dropped(url.as_bytes(), PathRules::default()), dropped, "{url}");
+        };
+        for url in [
+            "/x.css", "/x.CSS", "/x.css?v=1", "/x.js?=", "/x.css?a&b=1", "/v?f=a.css", "/v?f=a.css?x=1", ".css",
+            "/x.jpeg", "/x.woff", "/x.ps", "/Templates/x", "/app/app/templates/x", "/TEMPLATES/", "/administrator/",
+            "/webdav/", "/api/", "/cron/tick/", "/x/projects/a/svn/!svn/b", "/resources.css", "/site/resources/x.css",
+            "/projects//svn/!svn/svn/!svn/", "/x.css??=", "/x.css?a?b=c",
+        ] {
+            check(url, true);
+        }
+        for url in [
+            "/x.css?", "/x.css?1", "/x.css#f", "/x.css/y", "/v?f=a.css&x=1", "/x.woff2", "/x.svgz", "/x.webp",
+            "/x.js=?", "/templates", "/app/x/templates/y", "/administrator", "/cron/tick", "/cron/tick?x",
+            "/projects/svn/!svn/b", "/projects/a/svn/!svn", "/resources/x.css", "/RESOURCES/x.css",
+            "/resources/projects/a/svn/!svn/b", "", "/", "css", "/xcss", "/pipermail/x", "/robots.txt", "GET",
+        ] {
+            check(url, false);
+        }
+    }
+
+    #[test]
+    fn additional_paths() {
+        let rules = PathRules { cron_bare: true, pipermail: true, robots: true };
+        for (url, dropped) in [
+            ("/cron/tick", true),
+            ("/cron/tick?x", true),
+            ("/cron/ticks", false),
+            ("/PIPERMAIL/x", true),
+            ("/pipermail", false),
+            ("/robots.txt", true),
+            ("/Robots.txt#x", true),
+            ("/robots.txt?x", true),
+            ("/robots.txtfoo", false),
+            ("/foo/robots.txt", false),
+        ] {
+            assert_eq!(is_dropped(url.as_bytes(), rules), dropped, "{url}");
+        }
+        for (url, spam) in [
+            ("/login?return=x", true),
+            ("/login/?return=x", true),
+            ("/login", false),
+            ("/login//?return=x", false),
+            ("/resources/browse?x", true),
+            ("/resources/browse/?", true),
+            ("/resources/browse", false),
+            ("/resources/browse/", false),
+            ("/citations/browse", true),
+            ("/Members/browse/x", true),
+            ("/register?x", true),
+            ("/citations/12345", false),
+            ("/members/browselook", false),
+            ("/register-info", false),
+        ] {
+            assert_eq!(is_referrer_spam(url.as_bytes()), spam, "{url}");
+        }
+        for (url, date, old) in [
+            ("/events/2023", "2026-05-15", true),
+            ("/events/2024", "2026-05-15", false),
+            ("/events/2021/x", "2024-03-15", true),
+            ("/events/2022?x", "2024-03-15", false),
+            ("/events/20211", "2024-03-15", false),
+            ("/events/202", "2024-03-15", false),
+            ("/events/", "2024-03-15", false),
+        ] {
+            assert_eq!(is_old_event(url.as_bytes(), date.as_bytes()), old, "{url}");
+        }
+        for (agent, old) in [
+            ("Mozilla (MSIE 7.01)", true),
+            ("msie 11.0", true),
+            ("MSIE 6.0", false),
+            ("MSIE 12.0; Trident/7.0", true),
+            ("Trident/8.0", false),
+            ("Trident/", false),
+            ("MSIE ", false),
+        ] {
+            assert_eq!(is_old_explorer(agent.as_bytes()), old, "{agent}");
+        }
+    }
+
+    #[test]
+    fn downloads() {
+        for (url, download) in [
+            ("/resources/1/download/x", true),
+            ("/resources/download/x", false),
+            ("/resources/browse?f=a.pdf", true),
+            ("/resources/browse?tag=a,webinar", false),
+            ("/site/resources/2010/07/09423/f.pdf", false),
+            ("/resources/12/a.pdf.html", false),
+            ("/Resources/12/IMG.PNG", true),
+            ("/resources/12/a.pdf?x=1", true),
+            ("/resources/12/a.pdf#p", true),
+            ("/resources/.r", true),
+            ("/resources/12/a.tar", false),
+        ] {
+            assert_eq!(is_download(url.as_bytes()), download, "{url}");
+        }
+    }
+}
