@@ -6,6 +6,7 @@
 
 mod clock;
 mod describe;
+pub mod discovery;
 mod input;
 mod io;
 mod lines;

@@ -1,0 +1,226 @@
+//! Finding rotated logs: which names count, which day they are of, in which directories they lie.
+//!
+//! Used by the stages that list, stage and archive logs and by the orchestrator's view of what is
+//! pending. Nothing is opened here.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+/// What a log is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stream {
+    /// The web server's access log.
+    Access,
+    /// The CMS's log of logins.
+    Auth,
+}
+
+impl Stream {
+    /// The name in `source` and `receipt` records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Auth => "auth",
+        }
+    }
+
+    /// The stream with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Access, Self::Auth].into_iter().find(|s| s.name() == name)
+    }
+}
+
+/// Whether `name` begins with `head` and has `log` somewhere after it.
+fn is_log(name: &str, head: &str) -> bool {
+    name.strip_prefix(head).is_some_and(|rest| rest.contains("log"))
+}
+
+/// Whether a file of this base name belongs to the stream. Without a site any site's access logs
+/// do, but never the `new-` ones that were not rotated in yet.
+#[must_use]
+pub fn is_of(stream: Stream, site: Option<&str>, name: &str) -> bool {
+    match (stream, site) {
+        (Stream::Auth, _) => is_log(name, "cmsauth"),
+        (Stream::Access, Some(site)) => is_log(name, &format!("{site}-access")),
+        (Stream::Access, None) => {
+            !name.starts_with("new-")
+                && !name.starts_with('.')
+                && name.match_indices("-access").any(|(at, _)| at > 0 && name[at + "-access".len()..].contains("log"))
+        }
+    }
+}
+
+/// The day in a base name: the first piece of exactly eight digits between `.`, `-` and `_`.
+#[must_use]
+pub fn date_of(name: &str) -> Option<&str> {
+    name.split(['.', '-', '_']).find(|piece| piece.len() == 8 && piece.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// A base name without the suffix of its compression.
+#[must_use]
+pub fn without_suffix(name: &str) -> &str {
+    name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name)
+}
+
+/// A log that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it is about.
+    pub stream: Stream,
+    /// Base name.
+    pub name: String,
+    /// Size as it lies there.
+    pub bytes: u64,
+}
+
+impl Found {
+    /// The day in its name, `YYYYMMDD`.
+    #[must_use]
+    pub fn date(&self) -> Option<&str> {
+        date_of(&self.name)
+    }
+
+    /// One given file; its stream is seen from its name.
+    ///
+    /// # Errors
+    /// It is not there, is no regular file, or its name is not UTF-8.
+    pub fn given(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        let meta = fs::metadata(path).with_context(|| format!("looking at {shown}"))?;
+        if meta.is_dir() {
+            anyhow::bail!("{shown} is a directory, not a log");
+        }
+        let name =
+            path.file_name().and_then(|n| n.to_str()).with_context(|| format!("the name of {shown} is not UTF-8"))?;
+        let stream = if name.starts_with("cmsauth") { Stream::Auth } else { Stream::Access };
+        Ok(Self { path: path.to_owned(), stream, name: name.to_owned(), bytes: meta.len() })
+    }
+}
+
+/// The logs of a stream that lie directly in `directory`, by name; none when it is not there.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn flat(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    collect(directory, stream, site, 0, &mut found)?;
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// The logs of a stream anywhere below `directory`, by path.
+///
+/// # Errors
+/// A directory cannot be read.
+pub fn tree(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    collect(directory, stream, site, 8, &mut found)?;
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+fn collect(directory: &Path, stream: Stream, site: Option<&str>, depth: u32, found: &mut Vec<Found>) -> Result<()> {
+    let reading = || format!("reading {}", directory.display());
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
+        Err(e) => return Err(e).with_context(reading),
+    };
+    for entry in entries {
+        let entry = entry.with_context(reading)?;
+        let path = entry.path();
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let is_directory = entry.file_type().with_context(reading)?.is_dir();
+        if is_directory {
+            if depth > 0 {
+                collect(&path, stream, site, depth - 1, found)?;
+            }
+        } else if is_of(stream, site, &name) {
+            // follows links; a file that was moved away meanwhile is no error
+            match fs::metadata(&path) {
+                Ok(meta) if meta.is_file() => found.push(Found { path, stream, name, bytes: meta.len() }),
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e).with_context(|| format!("looking at {}", path.display())),
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_count() {
+        let access = |site: Option<&str>, name: &str| is_of(Stream::Access, site, name);
+        for name in
+            ["hub-access.log", "hub-access_log-20260518", "hub-access.log-20260518.gz", "hub-access-ssl.log-20260101"]
+        {
+            assert!(access(Some("hub"), name) && access(None, name), "{name}");
+        }
+        for name in [
+            "hub-access-20260106.txt",
+            "new-hub-access.log",
+            "hub-error.log",
+            "cmsauth.log",
+            ".hub-access.log",
+            "-access.log",
+        ] {
+            assert!(!access(None, name), "{name}");
+        }
+        assert!(!access(Some("hub"), "other-access.log") && access(None, "other-access.log"));
+        assert!(is_of(Stream::Auth, Some("hub"), "cmsauth.log-20250701") && !is_of(Stream::Auth, None, "cmsdebug.log"));
+    }
+
+    #[test]
+    fn days_in_names() {
+        for (name, date) in [
+            ("hub-access.log-20260518.gz", Some("20260518")),
+            ("hub-access_log-20260518", Some("20260518")),
+            ("x-access-20250710.log.gz", Some("20250710")),
+            ("x-99999999-access.log", Some("99999999")),
+            ("hub-access.log-2026-05-18", None),
+            ("hub-access.log", None),
+            ("hub-access.log-2026051800", None),
+        ] {
+            assert_eq!(date_of(name), date, "{name}");
+        }
+    }
+
+    #[test]
+    fn directories() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str| {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x\n").unwrap();
+        };
+        for path in [
+            "daily/h-access.log-20250702",
+            "daily/h-access.log-20250701",
+            "daily/2024/h-access.log-20241231.gz",
+            "daily/cmsauth.log-1",
+            "imported/h-access.log-20240101",
+        ] {
+            write(path);
+        }
+        let names = |found: Vec<Found>| found.into_iter().map(|f| f.name).collect::<Vec<_>>();
+        let daily = root.path().join("daily");
+        assert_eq!(
+            names(flat(&daily, Stream::Access, None).unwrap()),
+            ["h-access.log-20250701", "h-access.log-20250702"]
+        );
+        assert_eq!(names(tree(&daily, Stream::Access, Some("h")).unwrap())[0], "h-access.log-20241231.gz");
+        assert_eq!(names(flat(&daily, Stream::Auth, None).unwrap()), ["cmsauth.log-1"]);
+        assert!(flat(&root.path().join("nowhere"), Stream::Auth, None).unwrap().is_empty());
+    }
+}
