@@ -1,22 +1,76 @@
 //! The command line.
 
-use anyhow::{Result, bail};
-use clap::Parser;
-use kit::{Common, Describe, Io, Outcome, StageArgs};
-use schema::Kind;
+use std::path::PathBuf;
 
-/// Finds rotated access and auth logs and lists, prints or stages them.
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+use kit::discovery::Stream;
+use kit::{Common, Describe, Format, Io, Outcome, StageArgs, Usage};
+use schema::{Kind, Month, Opt};
+
+use crate::{find, list};
+
+/// Finds rotated access and auth logs.
+///
+/// Writes one `source` record for each log: its path, stream, day and compression. Access logs
+/// come before auth logs, each by day. `import-logs` reads these records; `--cat` prints the
+/// lines of the logs instead, decompressed. Compression is seen from the first bytes of a file
+/// (gzip with any number of members, zstd), never from its name.
+///
+/// A log that is there twice, plain and compressed or in two directories, is taken once, with a
+/// message.
 #[derive(Debug, Parser)]
-#[command(name = "fetch-logs", version, about)]
+#[command(name = "fetch-logs", version)]
 pub(crate) struct Args {
+    /// Logs, or patterns of their names; what begins with `cmsauth` is an auth log, the rest are
+    /// access logs
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// A directory of logs: itself, its `daily/` with everything below, its `daily.holding/`, and
+    /// the same of directories in it (`httpd`, `hubzero`, …); may be repeated
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    logs: Vec<PathBuf>,
+
+    /// Only access logs of this site, `NAME-access…log…` [default: of any site]
+    #[arg(long, value_name = "NAME")]
+    site: Option<String>,
+
+    /// Only this stream
+    #[arg(long, value_enum)]
+    stream: Option<StreamName>,
+
+    /// Only logs of this day
+    #[arg(long, value_name = "YYYYMMDD", value_parser = parse_day)]
+    date: Option<String>,
+
+    /// Only logs of this month
+    #[arg(long, value_name = "YYYY-MM")]
+    month: Option<Month>,
+
+    /// Print the lines of the logs instead of records, with nothing put between two logs
+    #[arg(long)]
+    cat: bool,
+
     #[command(flatten)]
     common: Common,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum StreamName {
+    Access,
+    Auth,
+}
+
+fn parse_day(text: &str) -> Result<String, String> {
+    let eight_digits = text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
+    if eight_digits { Ok(text.to_owned()) } else { Err("a day is written YYYYMMDD".to_owned()) }
 }
 
 impl StageArgs for Args {
     const DESCRIBE: Describe = Describe {
         name: "fetch-logs",
-        about: "Finds rotated access and auth logs and lists, prints or stages them",
+        about: "Finds rotated access and auth logs",
         reads: &[],
         writes: &[Kind::Source],
         reads_tables: &[],
@@ -30,6 +84,33 @@ impl StageArgs for Args {
     }
 }
 
-pub(crate) fn stage(_args: &Args, _io: &mut Io) -> Result<Outcome> {
-    bail!("this release does not have this stage; see CHANGELOG.md for what it has");
+pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
+    if args.common.from_db() || args.common.to_db() {
+        return Err(Usage("fetch-logs reads log directories and writes a stream, it has no tables".to_owned()).into());
+    }
+    if args.files.is_empty() && args.logs.is_empty() {
+        return Err(Usage("say where the logs are: --logs DIR, or files".to_owned()).into());
+    }
+    if args.cat && args.common.format != Format::Ndjson {
+        return Err(Usage("--cat prints lines of logs, --format is for records".to_owned()).into());
+    }
+    let wanted = find::Wanted {
+        site: args.site.clone(),
+        stream: args.stream.map(|s| match s {
+            StreamName::Access => Stream::Access,
+            StreamName::Auth => Stream::Auth,
+        }),
+        date: args.date.clone(),
+        month: args.month,
+        one_per_day: args.common.compat.has(Opt::LpAtomic),
+    };
+    let mut logs = find::below(&args.logs, &wanted, io.messages)?;
+    logs.extend(find::given(&args.files, &wanted)?);
+    let output = io.output()?;
+    if args.cat {
+        list::bytes(&logs, output)?
+    } else {
+        list::records(&logs, output)?
+    }
+    Ok(Outcome::default())
 }

@@ -1,6 +1,8 @@
-//! `fetch-logs`: finds rotated access and auth logs and lists, prints or stages them.
+//! `fetch-logs`: finds rotated access and auth logs; lists them, prints them, or stages them.
 
 mod cli;
+mod find;
+mod list;
 
 use std::process::ExitCode;
 

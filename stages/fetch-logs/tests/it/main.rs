@@ -1,8 +1,203 @@
 //! `fetch-logs` as a real executable.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use fixtures::Run;
+use tempfile::TempDir;
+
+fn fetch_logs() -> Run {
+    fixtures::run(env!("CARGO_BIN_EXE_fetch-logs"))
+}
+
+fn write(root: &Path, path: &str, bytes: impl AsRef<[u8]>) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(text.as_bytes()).unwrap();
+    gz.finish().unwrap()
+}
+
+/// A log directory of each shape that there is.
+fn hub() -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let at = root.path();
+    write(at, "httpd/daily/hub-access.log-20250702", "two\n");
+    write(at, "httpd/daily/hub-access.log-20250701", "one\n");
+    let members = [gzip("old "), gzip("year\n")].concat();
+    write(at, "httpd/daily/2024/hub-access.log-20241231.gz", members);
+    write(at, "httpd/daily.holding/hub-access.log-20250703", zstd::encode_all(&b"three\n"[..], 1).unwrap());
+    write(at, "httpd/daily/new-hub-access.log", "not yet\n");
+    write(at, "httpd/daily/other-access.log-20250701", "other\n");
+    write(at, "httpd/imported/hub-access.log-20250630", "done\n");
+    write(at, "hubzero/daily/cmsauth.log-20250701", "auth\n");
+    write(at, "hubzero/daily/cmsdebug.log-20250701", "debug\n");
+    root
+}
+
+fn names(done: &fixtures::Finished) -> Vec<String> {
+    let name = |r: serde_json::Value| r["path"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    done.of_kind("source").into_iter().map(name).collect()
+}
+
 #[test]
 fn describes_itself() {
-    let done = fixtures::run(env!("CARGO_BIN_EXE_fetch-logs")).arg("--describe").finish().ok();
+    let done = fetch_logs().arg("--describe").finish().ok();
     let json: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(json["name"], "fetch-logs");
+}
+
+#[test]
+fn finds_both_streams_in_all_places() {
+    let root = hub();
+    let done = fetch_logs().args(["--site", "hub", "--logs"]).arg(root.path()).finish().ok();
+    let expected = [
+        "hub-access.log-20241231.gz",
+        "hub-access.log-20250701",
+        "hub-access.log-20250702",
+        "hub-access.log-20250703",
+        "cmsauth.log-20250701",
+    ];
+    assert_eq!(names(&done), expected);
+    let records = done.records();
+    let fields = |i: usize| ["stream", "date", "compression"].map(|f| records[i][f].as_str().unwrap().to_owned());
+    assert_eq!(fields(0), ["access", "20241231", "gzip"]);
+    assert_eq!(fields(3), ["access", "20250703", "zstd"]);
+    assert_eq!(fields(4), ["auth", "20250701", "none"]);
+    assert_eq!(records[1]["bytes"], 4);
+    let parts = fetch_logs()
+        .args(["--site", "hub", "--logs"])
+        .args([root.path().join("httpd"), root.path().join("hubzero/daily")])
+        .finish()
+        .ok();
+    assert_eq!(names(&parts), expected, "the parts give the same as the whole");
+    let any = fetch_logs().arg("--logs").arg(root.path()).finish().ok();
+    assert!(names(&any).contains(&"other-access.log-20250701".to_owned()));
+    let csv = fetch_logs().args(["--format", "csv", "--logs"]).arg(root.path()).finish().ok();
+    assert_eq!(csv.text().lines().count(), 7);
+    assert!(csv.text().starts_with("kind,path,stream,date,bytes,compression,log_format\n"), "{}", csv.text());
+}
+
+#[test]
+fn selects_by_day_month_and_stream() {
+    let root = hub();
+    let select = |args: &[&str]| {
+        names(&fetch_logs().args(["--site", "hub", "--logs"]).arg(root.path()).args(args).finish().ok())
+    };
+    assert_eq!(select(&["--date", "20250701"]), ["hub-access.log-20250701", "cmsauth.log-20250701"]);
+    assert_eq!(select(&["--month", "2024-12"]), ["hub-access.log-20241231.gz"]);
+    assert_eq!(select(&["--stream", "auth"]), ["cmsauth.log-20250701"]);
+    assert!(select(&["--date", "20990101"]).is_empty());
+}
+
+#[test]
+fn cat_prints_the_decompressed_lines() {
+    let root = hub();
+    let done = fetch_logs().args(["--cat", "--site", "hub", "--logs"]).arg(root.path()).finish().ok();
+    assert_eq!(done.text(), "old year\none\ntwo\nthree\nauth\n");
+    let to_file = root.path().join("all.log");
+    let again = fetch_logs()
+        .args(["--cat", "--site", "hub", "--logs"])
+        .arg(root.path())
+        .arg("--to")
+        .arg(&to_file)
+        .finish()
+        .ok();
+    assert!(again.stdout.is_empty());
+    assert_eq!(fs::read_to_string(to_file).unwrap(), done.text());
+}
+
+#[test]
+fn a_log_that_is_there_twice_is_taken_once() {
+    let root = hub();
+    write(root.path(), "httpd/daily/hub-access.log-20250701.gz", gzip("one\n"));
+    write(root.path(), "httpd/daily.holding/hub-access.log-20250702", "two\n");
+    let run = || fetch_logs().args(["--site", "hub", "--stream", "access", "--logs"]).arg(root.path());
+    let done = run().finish().ok();
+    assert_eq!(names(&done).iter().filter(|n| n.contains("2025070")).count(), 3, "{:?}", names(&done));
+    assert_eq!(done.stderr.matches("duplicate access log").count(), 2, "{}", done.stderr);
+    // the later port takes one log a day, whatever its name
+    write(root.path(), "httpd/daily/hub-access-ssl.log-20250702", "ssl\n");
+    assert_eq!(names(&run().finish().ok()).iter().filter(|n| n.contains("20250702")).count(), 2);
+    let port = run().args(["--compat", "port"]).finish().ok();
+    let second: Vec<_> = names(&port).into_iter().filter(|n| n.contains("20250702")).collect();
+    assert_eq!(second, ["hub-access-ssl.log-20250702"], "the smallest path wins");
+    assert!(port.stderr.contains("duplicate access log for 20250702: keeping"), "{}", port.stderr);
+}
+
+#[test]
+fn files_and_patterns() {
+    let root = hub();
+    let daily = root.path().join("httpd/daily");
+    let pattern = daily.join("hub-access.log-202507*");
+    let done = fetch_logs().arg(root.path().join("hubzero/daily/cmsauth.log-20250701")).arg(pattern).finish().ok();
+    assert_eq!(names(&done), ["cmsauth.log-20250701", "hub-access.log-20250701", "hub-access.log-20250702"]);
+    assert_eq!(done.records()[0]["stream"], "auth");
+    for missing in ["nowhere.log", "nothing-*.log"] {
+        let failed = fetch_logs().arg(daily.join(missing)).finish().expect_code(1);
+        assert!(failed.stderr.contains(missing), "{}", failed.stderr);
+    }
+    let failed = fetch_logs().args(["--logs", "/nonexistent"]).finish().expect_code(1);
+    assert!(failed.stderr.contains("/nonexistent"), "{}", failed.stderr);
+}
+
+#[test]
+fn a_damaged_log_fails_and_leaves_nothing() {
+    let root = hub();
+    let whole = gzip("some text that is long enough to be cut\n");
+    write(root.path(), "httpd/daily/hub-access.log-20250704.gz", &whole[..whole.len() - 6]);
+    let target = root.path().join("all.log");
+    let failed =
+        fetch_logs().args(["--cat", "--logs"]).arg(root.path()).arg("--to").arg(&target).finish().expect_code(1);
+    assert!(failed.stderr.contains("hub-access.log-20250704.gz"), "{}", failed.stderr);
+    assert!(!target.exists());
+    let left: Vec<_> = fs::read_dir(root.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn empty_places_give_no_records() {
+    let root = tempfile::tempdir().unwrap();
+    let done = fetch_logs().arg("--logs").arg(root.path()).finish().ok();
+    assert!(done.stdout.is_empty() && done.stderr.is_empty());
+    let csv = fetch_logs().args(["--format", "csv", "--logs"]).arg(root.path()).finish().ok();
+    assert_eq!(csv.text().lines().count(), 1, "the header");
+}
+
+#[test]
+fn wrong_usage() {
+    for args in [&[][..], &["--date", "2025-07-01", "x"], &["--logs"], &["--db"], &["--cat", "--format", "csv", "x"]] {
+        let done = fetch_logs().args(args).finish().expect_code(2);
+        assert!(done.stdout.is_empty() && !done.stderr.is_empty());
+    }
+}
+
+#[test]
+fn random_bytes_are_a_log_like_any_other() {
+    let root = tempfile::tempdir().unwrap();
+    let mut state = 1_u64;
+    let bytes: Vec<u8> = (0..10 << 20)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        })
+        .collect();
+    write(root.path(), "daily/hub-access.log-20250701", &bytes);
+    let done = fetch_logs().args(["--cat", "--logs"]).arg(root.path()).finish().ok();
+    assert_eq!(done.stdout, bytes);
+    assert_eq!(fetch_logs().arg("--logs").arg(root.path()).finish().ok().records().len(), 1);
+}
+
+#[test]
+fn the_reader_may_leave() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), "daily/hub-access.log-20250701", "x\n".repeat(1 << 20));
+    fetch_logs().args(["--cat", "--logs"]).arg(root.path()).read_at_most(10).expect_code(141);
 }
