@@ -1,3 +1,15 @@
-//! `hzmetrics`: the orchestrator.
+//! `hzmetrics`: the orchestrator. It starts the stages, joins their pipes and says what failed.
 
-fn main() {}
+mod chains;
+mod cli;
+mod commands;
+mod convert;
+mod dates;
+mod explain;
+mod shell;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,2 @@
+# compresses the imported logs and moves them to imported/ (cron, 00:30 daily)
+archive --db

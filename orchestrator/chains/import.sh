@@ -1,0 +1,2 @@
+# loads the staged logs into web, webhits, bot_useragents and userlogin (cron, 00:15 daily)
+import-logs --db

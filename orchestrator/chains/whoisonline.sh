@@ -1,0 +1,2 @@
+# notes where the live sessions come from and writes the map (cron, every 15 minutes)
+whoisonline --db

@@ -1,0 +1,336 @@
+//! The command line: from the table of commands to what is done.
+
+use std::ffi::OsString;
+use std::io::{Read as _, Write as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::builder::{PossibleValuesParser, ValueParser};
+use clap::{ArgAction, ArgGroup, ArgMatches, Args as _, FromArgMatches as _};
+use kit::{Messages, ReaderLeft, Usage};
+use schema::{Exit, Month, Period};
+
+use crate::chains::{Chain, Chains};
+use crate::commands::{self, Arg, COMMANDS, Does, Form, Given, Group, Here, Row, Takes};
+use crate::convert;
+use crate::dates;
+use crate::explain;
+use crate::shell::{Programs, Shell, Variables, parse};
+
+/// Folder with an administrator's own chains.
+const CHAINS_VARIABLE: &str = "HZMETRICS_CHAINS";
+
+/// Parses the command line and does what it says.
+pub(crate) fn main() -> ExitCode {
+    let matches = match command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let messages = Messages::new("hzmetrics", false);
+    let Some((name, given)) = matches.subcommand() else {
+        let _ = command().print_help();
+        return Exit::Done.into();
+    };
+    let Some(row) = COMMANDS.iter().find(|row| row.name == name) else { return Exit::Usage.into() };
+    if row.does == Does::Here(Here::Convert) {
+        return match convert::Args::from_arg_matches(given) {
+            Ok(args) => kit::run_with(&args, |io| convert::convert(&args, io)),
+            Err(_) => Exit::Usage.into(),
+        };
+    }
+    match work(row, given, messages) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let exit = if error.is::<ReaderLeft>() {
+                return Exit::ReaderLeft.into();
+            } else if error.is::<Usage>() || error.chain().any(|cause| cause.is::<parse::Bad>()) {
+                Exit::Usage
+            } else {
+                Exit::Failed
+            };
+            messages.error(format_args!("{error:#}"));
+            exit.into()
+        }
+    }
+}
+
+fn work(row: &Row, matches: &ArgMatches, messages: Messages) -> Result<u8> {
+    match row.does {
+        Does::Here(Here::Sh) => sh(matches, messages),
+        Does::Here(Here::Chains) => list(matches),
+        Does::Here(Here::RunChain) => run_chain(matches, messages),
+        Does::Here(Here::Explain) => explained(matches),
+        Does::Stage { exe, fixed, ready: true } => {
+            let args = commands::stage_args(fixed, &given(row, matches));
+            let args = args.into_iter().map(OsString::from).collect();
+            Shell::new(row.name, Variables::from_environment(), messages)?.run_program(exe, args)
+        }
+        Does::Stage { exe, fixed, ready: false } => {
+            let args = commands::stage_args(fixed, &given(row, matches));
+            anyhow::bail!("not in this release: {} (it will run `{exe} {}`)", row.name, args.join(" "))
+        }
+        Does::Later | Does::Here(Here::Convert) => anyhow::bail!("not in this release: {}", row.name),
+    }
+}
+
+/// What was given for each argument, in the order of the row.
+fn given<'a>(row: &'a Row, matches: &ArgMatches) -> Vec<Given<'a>> {
+    let value = |arg: &'a Arg| {
+        if arg.form == Form::Flag {
+            return matches.get_flag(arg.name).then(|| (arg, Vec::new()));
+        }
+        let values = matches.get_raw(arg.name)?.map(|value| value.to_string_lossy().into_owned()).collect();
+        Some((arg, values))
+    };
+    row.args.iter().filter_map(value).collect()
+}
+
+fn command() -> clap::Command {
+    let mut command = clap::Command::new("hzmetrics")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Usage metrics of a HUBzero hub: runs the stages, keeps them in order")
+        .help_template("{about}\n\n{usage-heading} {usage}{after-help}\n\nOptions:\n{options}")
+        .override_usage("hzmetrics [-c FILE] COMMAND [ARGUMENT…]")
+        .after_help(overview())
+        .arg(
+            clap::Arg::new("config")
+                .short('c')
+                .long("config")
+                .value_name("FILE")
+                .value_parser(ValueParser::path_buf())
+                .help("Configuration file, for this run only"),
+        );
+    for row in COMMANDS {
+        let mut sub = clap::Command::new(row.name).about(row.about);
+        if row.does == Does::Here(Here::Convert) {
+            sub = convert::Args::augment_args(sub);
+        }
+        for arg in row.args {
+            sub = sub.arg(argument(arg));
+        }
+        if !row.one_of.is_empty() {
+            sub = sub.group(ArgGroup::new("one of").args(row.one_of).required(true));
+        }
+        command = command.subcommand(sub);
+    }
+    command
+}
+
+/// The commands under their headings.
+fn overview() -> String {
+    let width = COMMANDS.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (group, heading) in Group::ALL {
+        text.push_str(&format!("\n{heading}:\n"));
+        for row in COMMANDS.iter().filter(|row| row.group == *group) {
+            let mark = if is_here(row) { ' ' } else { '*' };
+            text.push_str(&format!(" {mark}{:width$}  {}\n", row.name, row.about));
+        }
+    }
+    text.push_str("\n* not in this release\n`hzmetrics COMMAND --help` says more about one of them.");
+    text
+}
+
+const fn is_here(row: &Row) -> bool {
+    matches!(row.does, Does::Here(_) | Does::Stage { ready: true, .. })
+}
+
+fn argument(arg: &Arg) -> clap::Arg {
+    let made = clap::Arg::new(arg.name).help(arg.about).required(arg.needed);
+    let made = match arg.form {
+        Form::Flag => return made.long(arg.name).action(ArgAction::SetTrue),
+        Form::Option(short) => {
+            let made = made.long(arg.name).value_name(value_name(arg));
+            match short {
+                Some(short) => made.short(short),
+                None => made,
+            }
+        }
+        Form::Positional => made.value_name(arg.name),
+        Form::Many => made.value_name(arg.name).action(ArgAction::Append).num_args(0..),
+    };
+    match arg.takes {
+        Takes::Any => made.value_parser(ValueParser::os_string()),
+        Takes::YearMonth => {
+            made.value_parser(checked(|text| text.parse::<Month>().map(drop).map_err(|e| e.to_string())))
+        }
+        Takes::Date => made.value_parser(checked(|text| dates::parse(text).map(drop).map_err(|e| e.to_string()))),
+        Takes::Day => made.value_parser(checked(|text| {
+            let whole = text.len() == 10 && dates::parse(text).is_ok();
+            whole.then_some(()).ok_or_else(|| format!("`{text}` is no day (YYYY-MM-DD)"))
+        })),
+        Takes::Days => made.value_parser(checked(|text| {
+            let whole = text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
+            whole.then_some(()).ok_or_else(|| format!("`{text}` is no day (YYYYMMDD)"))
+        })),
+        Takes::Number => made.value_parser(checked(|text| {
+            let number = text.parse::<u32>().ok().filter(|n| *n > 0);
+            number.map(drop).ok_or_else(|| format!("`{text}` is no number from 1"))
+        })),
+        Takes::Periods => made.value_parser(checked(|text| {
+            let known = |word: &str| word.parse().ok().and_then(Period::from_code).is_some();
+            let bad = text.split(',').find(|word| !known(word.trim()));
+            bad.map_or(Ok(()), |word| Err(format!("`{word}` is no period: 0, 1, 3, 12, 13, 14")))
+        })),
+        Takes::Sections => made.value_parser(checked(|text| {
+            let bad = text.split(',').find(|word| !commands::SECTIONS.contains(&word.trim()));
+            bad.map_or(Ok(()), |word| Err(format!("`{word}` is no section: {}", commands::SECTIONS.join(", "))))
+        })),
+        Takes::OneOf(words) => made.value_parser(PossibleValuesParser::new(words)),
+    }
+}
+
+fn value_name(arg: &Arg) -> &'static str {
+    match arg.takes {
+        Takes::Any if arg.name == "line" => "LINE",
+        Takes::Any if arg.name == "chains" => "DIR",
+        Takes::YearMonth => "YYYY-MM",
+        Takes::Day => "YYYY-MM-DD",
+        Takes::Days => "YYYYMMDD",
+        Takes::Date => "DATE",
+        Takes::Number => "N",
+        Takes::Periods | Takes::Sections => "LIST",
+        Takes::Any | Takes::OneOf(_) => "VALUE",
+    }
+}
+
+fn checked(check: fn(&str) -> Result<(), String>) -> ValueParser {
+    ValueParser::new(move |text: &str| check(text).map(|()| text.to_owned()))
+}
+
+fn one(matches: &ArgMatches, name: &str) -> Option<OsString> {
+    matches.get_raw(name)?.next().map(OsString::from)
+}
+
+fn many(matches: &ArgMatches, name: &str) -> Vec<OsString> {
+    matches.get_raw(name).map(|values| values.map(OsString::from).collect()).unwrap_or_default()
+}
+
+/// A name and its value.
+pub(crate) type Assignment = (String, Vec<u8>);
+
+/// `NAME=VALUE`, or `None`.
+fn assignment(word: &OsString) -> Option<Assignment> {
+    parse::split_assignment(word.as_bytes()).map(|(name, value)| (name.to_owned(), value.to_vec()))
+}
+
+fn sh(matches: &ArgMatches, messages: Messages) -> Result<u8> {
+    let mut words = many(matches, "FILE");
+    let mut variables = Variables::from_environment();
+    let line = one(matches, "line");
+    let file = match words.first() {
+        Some(first) if line.is_none() && assignment(first).is_none() => Some(words.remove(0)),
+        _ => None,
+    };
+    for word in words {
+        let (name, value) =
+            assignment(&word).ok_or_else(|| Usage(format!("`{}` is no NAME=VALUE", word.to_string_lossy())))?;
+        variables.export(&name, OsString::from_vec(value));
+    }
+    let is_stdin = line.is_none() && file.as_ref().is_none_or(|file| file == "-");
+    let (name, text) = match (line, file) {
+        (Some(line), _) => ("-c".to_owned(), line.into_vec()),
+        (None, Some(file)) if file != "-" => {
+            let text = std::fs::read(&file).with_context(|| format!("reading {}", file.to_string_lossy()))?;
+            (file.to_string_lossy().into_owned(), text)
+        }
+        _ => {
+            let mut text = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut text).context("reading standard input")?;
+            ("stdin".to_owned(), text)
+        }
+    };
+    let mut shell = Shell::new(&name, variables, messages)?;
+    if is_stdin {
+        shell.stdin_is_used();
+    }
+    shell.run(&text).with_context(|| name)
+}
+
+fn chains(matches: &ArgMatches) -> Result<Chains> {
+    let named = one(matches, "chains").or_else(|| std::env::var_os(CHAINS_VARIABLE).filter(|dir| !dir.is_empty()));
+    let root = std::env::var_os("HZMETRICS_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from);
+    Chains::new(named.map(PathBuf::from), root.join("etc/hubzero-metrics/chains"))
+}
+
+/// The chain and the variables that were given for it.
+fn chain(matches: &ArgMatches) -> Result<(Chain, Vec<Assignment>)> {
+    let name = one(matches, "NAME").unwrap_or_default();
+    let chain = chains(matches)?.get(&name.to_string_lossy())?;
+    let mut variables = Vec::new();
+    for word in many(matches, "MONTH|NAME=VALUE") {
+        variables.push(match assignment(&word) {
+            Some(variable) => variable,
+            None => {
+                let month: Month = word
+                    .to_string_lossy()
+                    .parse()
+                    .map_err(|e| Usage(format!("neither a month nor NAME=VALUE: {e}")))?;
+                ("MONTH".to_owned(), month.to_string().into_bytes())
+            }
+        });
+    }
+    Ok((chain, variables))
+}
+
+fn run_chain(matches: &ArgMatches, messages: Messages) -> Result<u8> {
+    let (chain, given) = chain(matches)?;
+    let mut variables = Variables::from_environment();
+    for (name, value) in given {
+        variables.export(&name, OsString::from_vec(value));
+    }
+    let missing = chain.asked().into_iter().find(|asked| asked.needed && variables.get(&asked.name).is_empty());
+    if let Some(asked) = missing {
+        let name = &chain.name;
+        let text =
+            format!("{} needs {}: {} (`hzmetrics chains {name}` shows it)", chain.place(), asked.name, asked.about);
+        return Err(Usage(text).into());
+    }
+    let place = chain.place();
+    Shell::new(&place, variables, messages)?.run(&chain.text).context(place)
+}
+
+fn explained(matches: &ArgMatches) -> Result<u8> {
+    let (chain, variables) = chain(matches)?;
+    let lines = explain::explain(&chain, &variables, &Programs::new()).with_context(|| chain.place())?;
+    print(&lines)
+}
+
+fn list(matches: &ArgMatches) -> Result<u8> {
+    let chains = chains(matches)?;
+    if let Some(name) = one(matches, "NAME") {
+        return print(&chains.get(&name.to_string_lossy())?.text);
+    }
+    let all = chains.all()?;
+    let width = |text: fn(&Chain) -> String| all.iter().map(|chain| text(chain).chars().count()).max().unwrap_or(0);
+    let (names, origins) = (width(|chain| chain.name.clone()), width(Chain::origin));
+    let mut text = String::new();
+    for chain in &all {
+        text.push_str(&format!("{:names$}  {:origins$}  {}\n", chain.name, chain.origin(), chain.about()));
+    }
+    print(text.as_bytes())
+}
+
+/// Words of ours that are data: to standard output.
+fn print(bytes: &[u8]) -> Result<u8> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(Exit::Done.code()),
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Err(ReaderLeft.into()),
+        Err(e) => Err(e).context("writing to standard output"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        super::command().debug_assert();
+    }
+}

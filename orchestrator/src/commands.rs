@@ -1,0 +1,579 @@
+//! The commands of `hzmetrics` as data: one row each, read by the command line, by `--help` and
+//! by whoever starts the stage behind a command.
+
+use Form::{Flag, Many, Option as Opt, Positional};
+use Takes::{Any, Date, Day, Days, Number, OneOf, Periods, Sections, YearMonth};
+
+/// One command.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) group: Group,
+    pub(crate) about: &'static str,
+    pub(crate) args: &'static [Arg],
+    /// Exactly one of these must be given.
+    pub(crate) one_of: &'static [&'static str],
+    pub(crate) does: Does,
+}
+
+/// Under which heading `--help` lists a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    Chains,
+    Work,
+    Repair,
+    Setup,
+    Stages,
+}
+
+impl Group {
+    /// All, in the order of `--help`, with their headings.
+    pub(crate) const ALL: &[(Self, &'static str)] = &[
+        (Self::Chains, "Chains and records"),
+        (Self::Work, "The daily work"),
+        (Self::Repair, "Looking after the numbers"),
+        (Self::Setup, "Setup and health"),
+        (Self::Stages, "Single steps"),
+    ];
+}
+
+/// What happens when a command is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Does {
+    /// Code of this crate.
+    Here(Here),
+    /// A stage is started: its executable, fixed arguments, then those that were given.
+    Stage { exe: &'static str, fixed: &'static [&'static str], ready: bool },
+    /// A command that this release knows by name only.
+    Later,
+}
+
+/// Commands that this crate does itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Here {
+    Sh,
+    Chains,
+    RunChain,
+    Explain,
+    Convert,
+}
+
+/// One argument.
+#[derive(Debug)]
+pub(crate) struct Arg {
+    pub(crate) name: &'static str,
+    pub(crate) form: Form,
+    pub(crate) takes: Takes,
+    pub(crate) needed: bool,
+    pub(crate) about: &'static str,
+    /// How the stage behind the command calls it.
+    pub(crate) to: To,
+}
+
+/// How an argument is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// By its place.
+    Positional,
+    /// By its place, any number of them.
+    Many,
+    /// `--name VALUE`, perhaps with a letter.
+    Option(std::option::Option<char>),
+    /// `--name`.
+    Flag,
+}
+
+/// Which values an argument takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    Any,
+    YearMonth,
+    /// YYYY-MM-DD.
+    Day,
+    /// YYYYMMDD.
+    Days,
+    Date,
+    Number,
+    Periods,
+    Sections,
+    OneOf(&'static [&'static str]),
+}
+
+/// How an argument reaches the stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum To {
+    /// As it was given.
+    Same,
+    /// As the value of this option.
+    Option(&'static str),
+    /// Not at all.
+    Nowhere,
+}
+
+/// Sections of `summarize-month --only`.
+pub(crate) const SECTIONS: &[&str] = &["reg", "int", "dl", "total", "sim", "sim-usage", "misc"];
+
+const fn arg(name: &'static str, form: Form, takes: Takes, about: &'static str) -> Arg {
+    Arg { name, form, takes, needed: false, about, to: To::Same }
+}
+
+const fn needed(arg: Arg) -> Arg {
+    Arg { needed: true, ..arg }
+}
+
+const fn to(option: &'static str, arg: Arg) -> Arg {
+    Arg { to: To::Option(option), ..arg }
+}
+
+const fn nowhere(arg: Arg) -> Arg {
+    Arg { to: To::Nowhere, ..arg }
+}
+
+const DRY_RUN: Arg = arg("dry-run", Flag, Any, "Say what would be done and change nothing");
+const FORCE: Arg = arg("force", Flag, Any, "Go ahead against the guards");
+const MONTH: Arg = arg("month", Opt(None), YearMonth, "Month, YYYY-MM");
+const MONTH_HERE: Arg = arg("YYYY-MM", Positional, YearMonth, "Month; the current one when left out");
+const DATE: Arg = to("--date", arg("DATE", Positional, Date, "YYYY, YYYY-MM, YYYY-MM-DD or LEFT..RIGHT"));
+const DAY: Arg = to("--date", arg("YYYYMMDD", Positional, Days, "Only files of this day"));
+const ALL: Arg = arg("all", Flag, Any, "Everything, whatever its date");
+const NEXT: Arg = arg("next", Flag, Any, "The oldest month that has pending logs");
+const ON_DAY: Arg = arg("day", Opt(None), Day, "One day, YYYY-MM-DD");
+const SINCE: Arg = arg("since", Opt(None), YearMonth, "First month, YYYY-MM");
+const PERIODS: Arg = arg("periods", Opt(None), Periods, "Only these windows: 0, 1, 3, 12, 13, 14");
+const DATABASE: Arg =
+    needed(to("--database", arg("DATABASE", Positional, OneOf(&["metrics", "hub"]), "Which database the table is in")));
+const TABLE: Arg = needed(to("--table", arg("TABLE", Positional, Any, "The table")));
+const FILE: Arg = needed(arg("FILE", Positional, Any, "The log file"));
+const APPLY: Arg = arg("apply", Flag, Any, "Do it; without this only say what would be done");
+
+const fn row(name: &'static str, group: Group, about: &'static str, args: &'static [Arg], does: Does) -> Row {
+    Row { name, group, about, args, one_of: &[], does }
+}
+
+const fn later(name: &'static str, group: Group, about: &'static str, args: &'static [Arg]) -> Row {
+    row(name, group, about, args, Does::Later)
+}
+
+const fn stage(
+    name: &'static str,
+    about: &'static str,
+    args: &'static [Arg],
+    exe: &'static str,
+    fixed: &'static [&'static str],
+) -> Row {
+    row(name, Group::Stages, about, args, Does::Stage { exe, fixed, ready: false })
+}
+
+const fn one_of(names: &'static [&'static str], row: Row) -> Row {
+    Row { one_of: names, ..row }
+}
+
+const CHAINS_DIR: Arg =
+    arg("chains", Opt(None), Any, "Folder with chains of your own, looked at first (also HZMETRICS_CHAINS)");
+
+/// Every command, in the order of `--help`.
+pub(crate) const COMMANDS: &[Row] = &[
+    row(
+        "sh",
+        Group::Chains,
+        "Run a chain of programs: a file, -c LINE, or standard input",
+        &[
+            arg("line", Opt(Some('c')), Any, "The chain itself"),
+            arg(
+                "FILE",
+                Many,
+                Any,
+                "File with the chain (`-` or nothing: standard input), then NAME=VALUE for its variables",
+            ),
+        ],
+        Does::Here(Here::Sh),
+    ),
+    row(
+        "chains",
+        Group::Chains,
+        "List the named chains, or print the text of one",
+        &[arg("NAME", Positional, Any, "The chain to print"), CHAINS_DIR],
+        Does::Here(Here::Chains),
+    ),
+    row(
+        "run-chain",
+        Group::Chains,
+        "Run a named chain",
+        &[
+            needed(arg("NAME", Positional, Any, "The chain; `hzmetrics chains` lists them")),
+            arg("MONTH|NAME=VALUE", Many, Any, "A month (it becomes MONTH) and variables for the chain"),
+            CHAINS_DIR,
+        ],
+        Does::Here(Here::RunChain),
+    ),
+    row(
+        "explain",
+        Group::Chains,
+        "Print a named chain as lines for sh that do the same",
+        &[
+            needed(arg("NAME", Positional, Any, "The chain; `hzmetrics chains` lists them")),
+            arg("MONTH|NAME=VALUE", Many, Any, "A month (it becomes MONTH) and variables for the chain"),
+            CHAINS_DIR,
+        ],
+        Does::Here(Here::Explain),
+    ),
+    row("convert", Group::Chains, "Write records (NDJSON or CSV) in another format", &[], Does::Here(Here::Convert)),
+    later("tick", Group::Work, "For cron: who is online, and at minute 30 a run", &[DRY_RUN]),
+    later("run", Group::Work, "Do what is due: import, analyze, summarize, catch up", &[DRY_RUN, FORCE]),
+    later("whoisonline", Group::Work, "Note where live sessions come from, write the map", &[DRY_RUN]),
+    later("status", Group::Work, "Show the state, the pending logs and the settings", &[]),
+    later("process", Group::Work, "Import pending days, analyze and summarize", &[NEXT, MONTH, ON_DAY, FORCE, DRY_RUN]),
+    later("import", Group::Work, "Import pending days only", &[NEXT, MONTH, ON_DAY, FORCE, DRY_RUN]),
+    later(
+        "analyze",
+        Group::Work,
+        "Tool statistics, sessions and summaries of a month",
+        &[needed(MONTH), FORCE, DRY_RUN],
+    ),
+    later("summarize", Group::Work, "Only the summaries of a month", &[needed(MONTH), FORCE, DRY_RUN]),
+    later(
+        "rebuild-summaries",
+        Group::Repair,
+        "Compute the summaries of a range of months again",
+        &[
+            needed(SINCE),
+            arg("through", Opt(None), YearMonth, "Last month; the previous one when left out"),
+            arg("periods", Opt(None), Any, "Only these windows: 0, 1, 3, 12, 13, 14"),
+            DRY_RUN,
+        ],
+    ),
+    later(
+        "mark-dirty",
+        Group::Repair,
+        "Note months that must be computed again",
+        &[needed(arg("YYYY-MM", Many, YearMonth, "The months"))],
+    ),
+    later(
+        "clear-dirty",
+        Group::Repair,
+        "Take months off that list",
+        &[arg("YYYY-MM", Many, YearMonth, "The months"), ALL],
+    ),
+    later(
+        "rebuild-from",
+        Group::Repair,
+        "Have all months from this one on computed again",
+        &[needed(arg("YYYY-MM", Positional, YearMonth, "First month"))],
+    ),
+    later(
+        "forget-import",
+        Group::Repair,
+        "Delete what was imported from a log file",
+        &[
+            needed(arg("FILENAME", Positional, Any, "Name of the log file")),
+            arg(
+                "table",
+                Opt(None),
+                OneOf(&["web", "userlogin", "webhits", "all"]),
+                "Only the rows of this table; all when left out",
+            ),
+            DRY_RUN,
+        ],
+    ),
+    later("repair-imported-sources", Group::Repair, "Correct row ranges in the ledger of imports", &[APPLY]),
+    later(
+        "reconstruct-imported-sources",
+        Group::Repair,
+        "Fill the ledger of imports from the archived logs",
+        &[
+            arg("validate", Flag, Any, "Compare with what the ledger says"),
+            APPLY,
+            SINCE,
+            arg("target", Opt(None), OneOf(&["web", "userlogin"]), "Only this table"),
+        ],
+    ),
+    one_of(
+        &["month", "all"],
+        later("fill-geo", Group::Repair, "Fill in countries that are missing", &[MONTH, ALL, DRY_RUN]),
+    ),
+    later(
+        "backfill-dnload",
+        Group::Repair,
+        "Decide which old requests were downloads",
+        &[arg("start", Opt(None), YearMonth, "First month, YYYY-MM"), DRY_RUN],
+    ),
+    one_of(
+        &["month", "all"],
+        later("rebuild-webhits", Group::Repair, "Count the hits of each day again from web", &[MONTH, ALL, DRY_RUN]),
+    ),
+    later("setup-db", Group::Setup, "Create the metrics database and its tables", &[DRY_RUN]),
+    later(
+        "migrate",
+        Group::Setup,
+        "Show the schema migrations, or apply them",
+        &[APPLY, arg("required-only", Flag, Any, "Only those that the stages need"), DRY_RUN],
+    ),
+    later("init", Group::Setup, "Create folders, database and tables of a new hub", &[]),
+    later(
+        "doctor",
+        Group::Setup,
+        "Check settings, folders and database",
+        &[arg("fix", Flag, Any, "Repair what can be repaired")],
+    ),
+    later(
+        "audit",
+        Group::Setup,
+        "Look for numbers that cannot be right",
+        &[
+            arg("months", Opt(None), Number, "How many months back; 24 when left out"),
+            ALL,
+            arg("floor", Opt(None), Any, "Share of missing names below which nothing is said; 0.05 when left out"),
+        ],
+    ),
+    stage("fetch-logs", "Copy pending logs to the staging files", &[DAY, DRY_RUN], "fetch-logs", &["--stage"]),
+    stage("archive-logs", "Move imported logs to the archive", &[DAY, DRY_RUN], "archive", &["--db"]),
+    stage("import-logs", "Load the staging files", &[DRY_RUN], "import-logs", &["--db"]),
+    stage(
+        "import-apache",
+        "Load one access log and move it to the archive",
+        &[FILE, DRY_RUN],
+        "import-logs",
+        &["--to", "db", "--raw", "access"],
+    ),
+    stage("import-auth", "Load one auth log", &[FILE, DRY_RUN], "import-logs", &["--to", "db", "--raw", "auth"]),
+    stage(
+        "identify-bots",
+        "Note the robots of one access log",
+        &[FILE, DRY_RUN],
+        "import-logs",
+        &["--to", "db", "--only", "identify-bots"],
+    ),
+    stage(
+        "import-hub-data",
+        "Copy users and tool sessions of the hub",
+        &[DRY_RUN],
+        "usage-metrics",
+        &["--db", "--only", "import-hub-data"],
+    ),
+    stage(
+        "middleware-wall",
+        "Tool starts with their wall time",
+        &[DRY_RUN],
+        "usage-metrics",
+        &["--db", "--only", "middleware-wall"],
+    ),
+    stage(
+        "middleware-cpu",
+        "Tool starts with their CPU time",
+        &[DRY_RUN],
+        "usage-metrics",
+        &["--db", "--only", "middleware-cpu"],
+    ),
+    stage(
+        "resolve-dns",
+        "Fill in host names by reverse DNS",
+        &[
+            DATABASE,
+            TABLE,
+            DATE,
+            ALL,
+            arg("nameserver", Opt(Some('n')), Any, "Name server, or `system`"),
+            arg("concurrency", Opt(Some('c')), Number, "Lookups at a time"),
+            arg("timeout", Opt(Some('t')), Any, "Seconds for a lookup"),
+            DRY_RUN,
+        ],
+        "resolve-dns",
+        &["--db"],
+    ),
+    stage(
+        "fill-domain",
+        "Derive domains from host names",
+        &[
+            DATABASE,
+            needed(to(
+                "--table",
+                arg(
+                    "TABLE",
+                    Positional,
+                    OneOf(&["web", "websessions", "toolstart", "sessionlog_metrics"]),
+                    "The table",
+                ),
+            )),
+            DATE,
+            ALL,
+            DRY_RUN,
+        ],
+        "usage-metrics",
+        &["--db", "--only", "domains"],
+    ),
+    stage(
+        "fill-user-info",
+        "Fill in what is known of the users",
+        &[DATABASE, TABLE, nowhere(DATE), nowhere(ALL), DRY_RUN],
+        "usage-metrics",
+        &["--db", "--only", "user-info"],
+    ),
+    stage(
+        "fill-ipcountry",
+        "Fill in countries of addresses",
+        &[
+            DATABASE,
+            TABLE,
+            DATE,
+            to("--geo-url", arg("url", Opt(None), Any, "Geo service")),
+            to("--geo-key", arg("hub-key", Opt(None), Any, "Key for it")),
+            to("--geo-timeout", arg("timeout", Opt(None), Any, "Seconds to wait for it; 5 when left out")),
+            DRY_RUN,
+        ],
+        "usage-metrics",
+        &["--db", "--only", "countries"],
+    ),
+    stage(
+        "clean-bots",
+        "Remove robots",
+        &[needed(to("--table", arg("TABLE", Positional, OneOf(&["web", "websessions"]), "The table"))), DATE, DRY_RUN],
+        "usage-metrics",
+        &["--db", "--only", "clean-bots"],
+    ),
+    stage(
+        "logfix-session",
+        "Build the sessions of a month",
+        &[MONTH_HERE, DRY_RUN],
+        "usage-metrics",
+        &["--db", "--only", "sessions"],
+    ),
+    stage(
+        "gen-tool-stats",
+        "Statistics of each tool",
+        &[MONTH_HERE, DRY_RUN],
+        "tool-metrics",
+        &["--db", "--only", "tool-stats"],
+    ),
+    stage(
+        "gen-tool-tops",
+        "Top values of each tool",
+        &[MONTH_HERE, DRY_RUN],
+        "tool-metrics",
+        &["--db", "--only", "tool-tops"],
+    ),
+    stage(
+        "gen-tool-toplists",
+        "Lists over all tools",
+        &[MONTH_HERE, DRY_RUN],
+        "tool-metrics",
+        &["--db", "--only", "tool-toplists"],
+    ),
+    stage(
+        "andmore-usage",
+        "Usage of each resource",
+        &[MONTH_HERE, DRY_RUN],
+        "summarize",
+        &["--db", "--only", "andmore"],
+    ),
+    stage(
+        "summarize-month",
+        "Cells of the summary tables",
+        &[
+            arg("YYYY-MM", Positional, YearMonth, "Month; the previous one when left out"),
+            to(
+                "--sections",
+                arg("only", Opt(None), Sections, "Only these sections: reg, int, dl, total, sim, sim-usage, misc"),
+            ),
+            PERIODS,
+            DRY_RUN,
+        ],
+        "summarize",
+        &["--db", "--only", "summary"],
+    ),
+];
+
+/// The values given for the arguments of a row, each with the row's own description of it.
+pub(crate) type Given<'a> = (&'a Arg, Vec<String>);
+
+/// The arguments with which the stage behind a command is started.
+pub(crate) fn stage_args(fixed: &[&str], given: &[Given<'_>]) -> Vec<String> {
+    let mut args: Vec<_> = fixed.iter().map(|word| (*word).to_owned()).collect();
+    let mut positional = Vec::new();
+    for (arg, values) in given {
+        let own = format!("--{}", arg.name);
+        match (arg.to, arg.form) {
+            (To::Nowhere, _) => {}
+            (To::Same, Flag) => args.push(own),
+            (To::Same, Positional | Many) => positional.extend(values.iter().cloned()),
+            (To::Same, Opt(_)) => values.iter().for_each(|value| args.extend([own.clone(), value.clone()])),
+            (To::Option(name), Flag) => args.push(name.to_owned()),
+            (To::Option(name), _) => values.iter().for_each(|value| args.extend([name.to_owned(), value.clone()])),
+        }
+    }
+    if !positional.is_empty() {
+        // a file name may begin with a dash
+        args.push("--".to_owned());
+        args.extend(positional);
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_list_is_complete() {
+        let mut expected = vec!["sh", "chains", "run-chain", "explain", "convert"];
+        expected.extend(
+            "tick run whoisonline status process import analyze summarize rebuild-summaries mark-dirty clear-dirty \
+             rebuild-from forget-import repair-imported-sources reconstruct-imported-sources setup-db migrate init \
+             doctor audit fill-geo backfill-dnload rebuild-webhits \
+             fetch-logs archive-logs import-logs import-apache import-auth identify-bots import-hub-data \
+             middleware-wall middleware-cpu resolve-dns fill-domain fill-user-info fill-ipcountry clean-bots \
+             logfix-session gen-tool-stats gen-tool-tops gen-tool-toplists andmore-usage summarize-month"
+                .split_whitespace(),
+        );
+        let mut names: Vec<_> = COMMANDS.iter().map(|row| row.name).collect();
+        names.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn rows_are_sound() {
+        for row in COMMANDS {
+            let mut names: Vec<_> = row.args.iter().map(|arg| arg.name).collect();
+            for name in row.one_of {
+                assert!(names.contains(name), "{}: {name}", row.name);
+            }
+            names.sort_unstable();
+            let n_names = names.len();
+            names.dedup();
+            assert_eq!(names.len(), n_names, "{} has two arguments of one name", row.name);
+            assert!(!row.about.ends_with('.') && row.args.iter().all(|arg| !arg.about.ends_with('.')), "{}", row.name);
+            assert!(Group::ALL.iter().any(|(group, _)| *group == row.group));
+        }
+    }
+
+    #[test]
+    fn arguments_reach_the_stage() {
+        let row = |name: &str| COMMANDS.iter().find(|row| row.name == name).unwrap();
+        let check = |name: &str, values: &[(&str, &str)], expected: &str| {
+            let row = row(name);
+            let Does::Stage { exe, fixed, .. } = row.does else { panic!("{name} is no stage") };
+            let given: Vec<_> = row
+                .args
+                .iter()
+                .filter_map(|arg| {
+                    let (_, value) = values.iter().find(|(name, _)| *name == arg.name)?;
+                    Some((arg, vec![(*value).to_owned()]))
+                })
+                .collect();
+            assert_eq!(format!("{exe} {}", stage_args(fixed, &given).join(" ")), expected);
+        };
+        check(
+            "resolve-dns",
+            &[("DATABASE", "metrics"), ("TABLE", "web"), ("DATE", "2025-07"), ("concurrency", "50"), ("dry-run", "")],
+            "resolve-dns --db --database metrics --table web --date 2025-07 --concurrency 50 --dry-run",
+        );
+        check(
+            "fill-user-info",
+            &[("DATABASE", "metrics"), ("TABLE", "toolstart"), ("DATE", "2025"), ("all", "")],
+            "usage-metrics --db --only user-info --database metrics --table toolstart",
+        );
+        check("logfix-session", &[("YYYY-MM", "2025-07")], "usage-metrics --db --only sessions -- 2025-07");
+        check("import-auth", &[("FILE", "-x")], "import-logs --to db --raw auth -- -x");
+        check("summarize-month", &[("only", "reg,int")], "summarize --db --only summary --sections reg,int");
+    }
+}

@@ -1,0 +1,77 @@
+//! The command line itself: help, exit codes, what is not in this release.
+
+fn run(args: &[&str]) -> fixtures::Finished {
+    fixtures::run(env!("CARGO_BIN_EXE_hzmetrics")).args(args).finish()
+}
+
+#[test]
+fn help_groups_the_commands() {
+    let help = run(&["--help"]).ok().text();
+    let mut at = 0;
+    for heading in
+        ["Chains and records:", "The daily work:", "Looking after the numbers:", "Setup and health:", "Single steps:"]
+    {
+        let found = help[at..].find(heading).unwrap_or_else(|| panic!("{heading}\n{help}"));
+        at += found;
+    }
+    for line in ["  run-chain ", " *tick ", " *summarize-month ", "  convert "] {
+        assert!(help.contains(line), "{line}\n{help}");
+    }
+    assert_eq!(run(&[]).ok().text(), help);
+    assert!(run(&["run-chain", "--help"]).ok().text().contains("MONTH|NAME=VALUE"));
+    assert!(run(&["--version"]).ok().text().starts_with("hzmetrics "));
+}
+
+#[test]
+fn wrong_usage_is_exit_2() {
+    for args in [
+        &["nonsense"][..],
+        &["sh", "--nonsense"],
+        &["tick", "more"],
+        &["analyze"],
+        &["analyze", "--month", "2025-13"],
+        &["process", "--day", "2025-02-30"],
+        &["forget-import", "F", "web"],
+        &["forget-import", "F", "--table", "nope"],
+        &["resolve-dns", "nope", "web"],
+        &["resolve-dns", "metrics", "web", "2025-08..2025-07"],
+        &["fill-ipcountry", "metrics", "web", "--all"],
+        &["clean-bots", "toolstart"],
+        &["fill-domain", "metrics", "users"],
+        &["summarize-month", "--only", "reg,nope"],
+        &["summarize-month", "--periods", "1,2"],
+        &["audit", "--months", "0"],
+        &["rebuild-webhits"],
+        &["fill-geo"],
+        &["fetch-logs", "2025-07-01"],
+        &["mark-dirty"],
+        &["logfix-session", "2025-7"],
+        &["convert", "--format", "xml"],
+        &["chains", "--chains"],
+    ] {
+        let done = run(args).expect_code(2);
+        assert!(!done.stderr.is_empty() && done.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn what_is_not_here_yet_says_so() {
+    for args in [
+        &["tick"][..],
+        &["run", "--force"],
+        &["resolve-dns", "metrics", "web", "--dry-run", "2025-07"],
+        &["resolve-dns", "metrics", "web", "2025-07", "-c", "50"],
+        &["--config", "/dev/null", "fill-domain", "hub", "web", "..2025"],
+        &["clear-dirty"],
+        &["summarize-month", "2025-07", "--only", "reg,sim-usage", "--periods", "0,14"],
+    ] {
+        let done = run(args).expect_code(1);
+        assert!(done.stderr.starts_with("hzmetrics: not in this release: "), "{args:?}: {}", done.stderr);
+        assert_eq!(done.stderr.lines().count(), 1);
+    }
+    assert!(
+        run(&["fill-domain", "metrics", "web"])
+            .stderr
+            .contains("usage-metrics --db --only domains --database metrics --table web")
+    );
+}

@@ -1,0 +1,9 @@
+//! `hzmetrics` as a real executable: the shell, the chains, the commands, `convert`.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
+
+mod chains;
+mod commands;
+mod convert;
+mod same_as_sh;
+mod shell;
+mod support;

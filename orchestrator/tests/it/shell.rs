@@ -1,0 +1,259 @@
+//! Plumbing: pipes, redirections, variables, who is blamed, who is waited for.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::Place;
+
+fn place() -> Place {
+    Place::new(&["one", "two", "three"])
+}
+
+#[test]
+fn a_pipe_of_three() {
+    let done = place().sh("one lines 1000 | two pass | three count").finish().ok();
+    assert_eq!(done.text(), "8890\n");
+    assert_eq!(done.stderr, "");
+}
+
+#[test]
+fn a_pipe_carries_more_than_a_buffer_and_reads_our_input() {
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|i| (i.wrapping_mul(7) >> 3) as u8).collect();
+    let done = place().sh("one pass | two pass | three pass").stdin(bytes.clone()).finish().ok();
+    assert!(done.stdout == bytes);
+}
+
+#[test]
+fn the_first_real_failure_is_blamed() {
+    let place = place();
+    for (line, code, words) in [
+        ("one exit 3 | two pass | three pass", 3, "one failed with exit code 3 (process 1 of 3; -c:1: one exit 3)"),
+        ("one lines 5 | two pass 4 | three pass", 4, "two failed with exit code 4 (process 2 of 3; -c:1: two pass 4)"),
+        (
+            "one lines 5 | two pass | three pass 5",
+            5,
+            "three failed with exit code 5 (process 3 of 3; -c:1: three pass 5)",
+        ),
+        (
+            "one exit 3 | two pass 4 | three pass 5",
+            3,
+            "one failed with exit code 3 (process 1 of 3; -c:1: one exit 3; then also two, three)",
+        ),
+        ("one exit 75", 75, "one failed with exit code 75 (-c:1: one exit 75)"),
+        ("\n# x\none exit 1", 1, "one failed with exit code 1 (-c:3: one exit 1)"),
+    ] {
+        let done = place.sh(line).finish().expect_code(code);
+        assert_eq!(done.stderr, format!("hzmetrics: {words}\n"), "{line}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let place = place();
+    let done = place.sh("one lines 1000000 | two pass | three head 2").finish().ok();
+    assert_eq!((done.text().as_str(), done.stderr.as_str()), ("line 0\nline 1\n", ""));
+    // killed by SIGPIPE instead of seeing the error
+    let done = place.sh("yes | one head 1").finish().ok();
+    assert_eq!((done.text().as_str(), done.stderr.as_str()), ("y\n", ""));
+    // the reader failed: it is blamed, not the one before it
+    let done = place.sh("one lines 1000000 | two exit 6").finish().expect_code(6);
+    assert!(
+        done.stderr.contains("two failed with exit code 6") && !done.stderr.contains("one failed"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn our_own_reader_leaves() {
+    let done = place().sh("one lines 1000000").read_at_most(10).expect_code(141);
+    assert_eq!(done.stderr, "");
+    let done = place().sh("one lines 1000000 | two head 900000 && one lines 1").read_at_most(10).expect_code(141);
+    assert_eq!(done.stderr, "");
+}
+
+#[test]
+fn every_process_is_waited_for() {
+    let place = place();
+    let done = place.sh("one late 700 mark 0 | two exit 9").finish().expect_code(9);
+    assert_eq!(place.read("mark"), "done");
+    assert!(done.stderr.contains("two failed with exit code 9"));
+    place.sh("one late 500 mark2 8 | two pass").finish().expect_code(8);
+    assert_eq!(place.read("mark2"), "done");
+}
+
+#[test]
+fn lists() {
+    let place = place();
+    let done = place.sh("one argv a && two argv b; three argv c\none argv d").finish().ok();
+    assert_eq!(done.text(), "\"a\"\n.\n\"b\"\n.\n\"c\"\n.\n\"d\"\n.\n");
+    // && stops at a failure, ; and a new line go on, the first failure is the code
+    let done = place.sh("one exit 7 && two argv b; three argv c\none exit 8").finish().expect_code(7);
+    assert_eq!(done.text(), "\"c\"\n.\n");
+    assert_eq!(done.stderr.lines().count(), 2);
+}
+
+#[test]
+fn redirections() {
+    let place = place();
+    place.write("in", "hello\n");
+    place.sh("one pass < in > out && one pass >> out < in").finish().ok();
+    assert_eq!(place.read("out"), "hello\nhello\n");
+    place.sh("two words > both 2>&1").finish().ok();
+    assert_eq!(place.read("both"), "out\nerr\n");
+    let done = place.sh("two words 2>&1 > half").finish().ok();
+    assert_eq!((done.text().as_str(), place.read("half").as_str()), ("err\n", "out\n"));
+    let done = place.sh("two words >&2 2>errors; two words 2>>errors >/dev/null").finish().ok();
+    assert_eq!(
+        (done.text().as_str(), done.stderr.as_str(), place.read("errors").as_str()),
+        ("", "out\n", "err\nerr\n")
+    );
+    place.sh("two words 2>errors >&2").finish().ok();
+    assert_eq!(place.read("errors"), "out\nerr\n");
+    let done = place.sh("two words 2>&1 | three count").finish().ok();
+    assert_eq!(done.text(), "8\n");
+    place.sh("> empty").finish().ok();
+    assert_eq!(place.read("empty"), "");
+    place.sh("F='a b*'; one argv x > $F").finish().ok();
+    assert_eq!(place.read("a b*"), "\"x\"\n.\n");
+    // the middle of a pipe may read and write files instead
+    let done = place.sh("one lines 3 | two pass < in | three pass").finish().ok();
+    assert_eq!(done.text(), "hello\n");
+}
+
+#[test]
+fn nothing_is_started_when_a_part_is_missing() {
+    let place = place();
+    for (line, code, words) in [
+        ("one late 0 mark | nowhere-to-be-found", 127, "there is no program `nowhere-to-be-found` in "),
+        ("one late 0 mark | ./nothing", 127, "there is no program ./nothing"),
+        ("one late 0 mark < missing", 1, "opening missing: No such file"),
+        ("one late 0 mark | two pass > no/such/folder", 1, "opening no/such/folder: No such file"),
+        ("one late 0 mark | $NOTHING", 2, "a part of the pipe is empty"),
+    ] {
+        let done = place.sh(line).finish().expect_code(code);
+        assert!(done.stderr.starts_with("hzmetrics: -c:1: ") && done.stderr.contains(words), "{line}: {}", done.stderr);
+        assert!(done.stderr.contains("nothing was started"), "{line}: {}", done.stderr);
+        assert!(!place.path("mark").exists(), "{line}");
+    }
+    // a program that cannot be started
+    place.write("words", "just words");
+    let done = place.sh("one lines 9 | ./words").finish().expect_code(126);
+    assert!(done.stderr.contains("words cannot be started: "), "{}", done.stderr);
+}
+
+#[test]
+fn stages_beside_the_executable_come_first() {
+    let place = place();
+    place.write("other/one", "");
+    let done = place.sh("one argv here").env("PATH", place.path("other")).finish().ok();
+    assert_eq!(done.text(), "\"here\"\n.\n");
+    let done = place.sh("one lines 3 | wc -l").finish().ok();
+    assert_eq!(done.text().trim(), "3");
+}
+
+#[test]
+fn variables() {
+    let place = place();
+    let done = place
+        .run([
+            "sh",
+            "-c",
+            "A=1; B=$X C=$B two env A B C X; one argv $A $X \"$X\" $NONE; X=new; two env X",
+            "X=p  q",
+            "Y=",
+        ])
+        .env("A_NOT", "x")
+        .finish()
+        .ok();
+    let env = "None\nSome(\"p  q\")\nSome(\"p  q\")\nSome(\"p  q\")\n";
+    assert_eq!(done.text(), format!("{env}\"1\"\n\"p\"\n\"q\"\n\"p  q\"\n.\nSome(\"new\")\n"));
+}
+
+#[test]
+fn texts_come_from_files_and_standard_input() {
+    let place = place();
+    place.write("chain", "# a comment\none argv \\\n  'a\nb' # c\n");
+    let done = place.run(["sh", "chain"]).finish().ok();
+    assert_eq!(done.text(), "\"a\\nb\"\n.\n");
+    // what follows on standard input is text, not data
+    let done = place.run(["sh"]).stdin("one pass\none argv x\n").finish().ok();
+    assert_eq!(done.text(), "\"x\"\n.\n");
+    let done = place.run(["sh", "-", "V=w"]).stdin("one argv $V").finish().ok();
+    assert_eq!(done.text(), "\"w\"\n.\n");
+    place.run(["sh"]).finish().ok();
+    let done = place.run(["sh", "missing"]).finish().expect_code(1);
+    assert!(done.stderr.starts_with("hzmetrics: reading missing: No such file"));
+}
+
+#[test]
+fn what_is_not_understood_starts_nothing() {
+    let place = place();
+    for (line, words) in [
+        ("one late 0 mark; two || three", "-c: line 1, column 22: `||` is not known here"),
+        ("one late 0 mark\n two 'x", "-c: line 2, column 6: this quote (') is not closed"),
+        ("one late 0 mark; two &", "-c: line 1, column 22: `&` is not known here"),
+        ("one `two`", "-c: line 1, column 5: backquotes"),
+        ("one $(two)", "-c: line 1, column 5: `$(`"),
+    ] {
+        let done = place.sh(line).finish().expect_code(2);
+        assert!(done.stderr.contains(words), "{line}: {}", done.stderr);
+        assert!(!place.path("mark").exists(), "{line}");
+    }
+    place.run(["sh", "-c", "one", "no assignment"]).finish().expect_code(2);
+}
+
+#[test]
+fn random_bytes_do_no_harm() {
+    let mut seed = 7_u64;
+    let bytes: Vec<u8> = (0..10 << 20)
+        .map(|_| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed as u8
+        })
+        .collect();
+    let done = place().run(["sh"]).stdin(bytes).finish().expect_code(2);
+    assert_eq!(done.stderr.lines().count(), 1);
+}
+
+#[test]
+fn a_killed_process_is_blamed_by_its_signal() {
+    let place = place();
+    place.write("suicide", "#!/bin/sh\nkill -9 $$\n");
+    std::fs::set_permissions(place.path("suicide"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let done = place.sh("one lines 3 | ./suicide | two pass").finish().expect_code(137);
+    assert!(done.stderr.contains("suicide was killed by signal 9 (SIGKILL) (process 2 of 3"), "{}", done.stderr);
+}
+
+#[test]
+fn told_to_end_it_ends_its_processes() {
+    let place = place();
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let begun = Instant::now();
+        #[expect(clippy::disallowed_methods, reason = "needs the process while it runs")]
+        let mut child = Command::new(place.path("the bin/hzmetrics"))
+            .args(["sh", "-c", "> begun; sleep 60 | sleep 60 | one late 60000 mark 0; one late 0 after 0"])
+            .current_dir(place.path(""))
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        while !place.path("begun").exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(200));
+        let pid = child.id().to_string();
+        fixtures::run("kill").args(["-s", signal, &pid]).finish().ok();
+        let code_found = child.wait().unwrap().code();
+        let mut words = String::new();
+        std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut words).unwrap();
+        assert_eq!(code_found, Some(code), "{words}");
+        assert!(words.contains(&format!("(SIG{signal})")), "{words}");
+        // reading standard error to its end says that no process still holds it
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        assert!(!place.path("mark").exists() && !place.path("after").exists());
+        std::fs::remove_file(place.path("begun")).unwrap();
+    }
+}
