@@ -1,11 +1,16 @@
 //! `import-logs`: turns access and auth logs into web, hits, bot and login records.
 
-mod agents;
-mod auth;
 mod cli;
-mod exclude;
+mod import;
+mod pieces;
+mod block;
+mod line;
 mod grammar;
+mod format;
+mod auth;
 mod request;
+mod exclude;
+mod agents;
 mod stored;
 
 use std::process::ExitCode;

@@ -1,0 +1,393 @@
+//! The work on one block of lines: parse, judge, write records. Blocks are independent of each
+//! other, so many run at once; what needs their order is left to the caller.
+
+use std::borrow::Cow;
+
+use memchr::{memchr_iter, memchr2};
+use schema::{Compat, Opt, json};
+
+use crate::agents::{self, Agents, Judge, Known, LookAhead};
+use crate::auth;
+use crate::line::{Layout, Line};
+use crate::request::{self, PathRules};
+use crate::stored;
+
+/// A rule that drops recognised lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Rule {
+    Status,
+    Bytes,
+    Method,
+    Ip,
+    Agent,
+    Url,
+    Bot,
+    OldExplorer,
+    Path,
+    ReferrerSpam,
+    OldEvent,
+    Watcher,
+    Action,
+}
+
+impl Rule {
+    /// Every rule with the word it is counted under, in the order in which they are tried.
+    pub(crate) const ALL: [(Self, &'static str); 13] = [
+        (Self::Status, "status"),
+        (Self::Bytes, "no bytes"),
+        (Self::Method, "method"),
+        (Self::Ip, "excluded address"),
+        (Self::Agent, "excluded agent"),
+        (Self::Url, "excluded URL"),
+        (Self::Bot, "robot"),
+        (Self::OldExplorer, "old Internet Explorer"),
+        (Self::Path, "path"),
+        (Self::ReferrerSpam, "no referrer"),
+        (Self::OldEvent, "old event"),
+        (Self::Watcher, "watching account"),
+        (Self::Action, "action"),
+    ];
+}
+
+/// How many lines each rule dropped, in the order of [`Rule::ALL`].
+pub(crate) type Dropped = [u64; Rule::ALL.len()];
+
+/// Everything that stays the same during a run.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) compat: Compat,
+    pub(crate) judge: Judge,
+    paths: PathRules,
+}
+
+impl Rules {
+    pub(crate) fn new(compat: Compat, judge: Judge) -> Self {
+        let paths = PathRules {
+            cron_bare: compat.has(Opt::LpCronBare),
+            pipermail: compat.has(Opt::LpPipermail),
+            robots: compat.has(Opt::LpRobots),
+        };
+        Self { compat, judge, paths }
+    }
+}
+
+/// A run of hits with the same date text.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) date: [u8; 10],
+    pub(crate) n_hits: u64,
+    pub(crate) n_kept: u64,
+    /// Where its last record ends in [`Done::records`].
+    pub(crate) end: usize,
+}
+
+/// What became of one block.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// Records as lines.
+    pub(crate) records: Vec<u8>,
+    /// Access logs: runs of hits, in order; together they cover the records.
+    pub(crate) segments: Vec<Segment>,
+    /// Auth logs: identity and end of each record.
+    pub(crate) logins: Vec<(u128, usize)>,
+    /// Stored texts of robots, in the order in which they were first seen.
+    pub(crate) robots: Vec<String>,
+    /// Lines that were not recognised: number within the block, from 0, and text.
+    pub(crate) rejected: Vec<(u64, Vec<u8>)>,
+    pub(crate) n_lines: u64,
+    pub(crate) dropped: Dropped,
+    /// Access logs: distinct months of recognised lines, `YYYY-MM`; asked for by one option only.
+    pub(crate) months: Vec<[u8; 7]>,
+}
+
+/// Calls `each` with every line of a block, its end included, and its number.
+///
+/// Blocks are cut after line feeds. The reference reads a line, then asks for the end of the file
+/// and only then uses the line, so a last line without a line feed is not used by its access log
+/// importers (`keep_last` is false for them).
+fn for_each_line<'a>(block: &'a [u8], bare_returns: bool, keep_last: bool, mut each: impl FnMut(&'a [u8], u64)) -> u64 {
+    let mut n = 0;
+    let mut start = 0;
+    if bare_returns {
+        while let Some(at) = memchr2(b'\n', b'\r', &block[start..]) {
+            let mut end = start + at + 1;
+            if block[end - 1] == b'\r' && block.get(end) == Some(&b'\n') {
+                end += 1;
+            }
+            each(&block[start..end], n);
+            n += 1;
+            start = end;
+        }
+    } else {
+        for at in memchr_iter(b'\n', block) {
+            each(&block[start..=at], n);
+            n += 1;
+            start = at + 1;
+        }
+    }
+    if start < block.len() && keep_last {
+        each(&block[start..], n);
+        n += 1;
+    }
+    n
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    let end = line.iter().rposition(|b| !matches!(b, b'\n' | b'\r')).map_or(0, |at| at + 1);
+    &line[..end]
+}
+
+/// Looks ahead in one block: parses only lines whose agent may matter.
+pub(crate) fn look_ahead(block: &[u8], layout: &Layout, rules: &Rules) -> LookAhead {
+    // an agent beyond the column needs a line that is longer still by its other fields
+    const LONG: usize = schema::text::TINYTEXT + 48;
+    let mut ahead = LookAhead::default();
+    let port = rules.compat.has(Opt::LpParse);
+    let ascii = block.is_ascii();
+    for_each_line(block, port, port, |line, _| {
+        if line.len() > LONG || (!ascii && !line.is_ascii()) {
+            with_line(line, layout, port, |parsed| {
+                if let Some(parsed) = parsed
+                    && LookAhead::concerns(parsed.agent)
+                {
+                    ahead.note(parsed.agent, &rules.judge.words);
+                }
+            });
+        }
+    });
+    ahead
+}
+
+/// Which of the folded agents occur in a block as plain ASCII.
+pub(crate) fn find_suspects(block: &[u8], layout: &Layout, rules: &Rules, suspects: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    let port = rules.compat.has(Opt::LpParse);
+    for_each_line(block, port, port, |line, _| {
+        with_line(line, layout, port, |parsed| {
+            if let Some(agent) = parsed.map(|p| p.agent).filter(|a| a.is_ascii())
+                && let Ok(agent) = std::str::from_utf8(agent)
+            {
+                let folded = schema::collation::fold(agent);
+                if suspects.contains(&folded) && !found.contains(&folded) {
+                    found.push(folded);
+                }
+            }
+        });
+    });
+    found
+}
+
+/// Parses a line the way that the options ask for.
+fn with_line<T>(line: &[u8], layout: &Layout, port: bool, work: impl FnOnce(Option<Line<'_>>) -> T) -> T {
+    if port {
+        let text: Cow<'_, str> = String::from_utf8_lossy(without_end(line));
+        work(layout.parse_unicode(&text))
+    } else {
+        work(layout.parse(line))
+    }
+}
+
+/// The work on a block of an access log. `number` is the block's own, above zero.
+pub(crate) fn access(block: &[u8], number: u64, layout: &Layout, rules: &Rules, known: &Known) -> Done {
+    let mut done = Done { records: Vec::with_capacity(block.len() + block.len() / 4), ..Done::default() };
+    let port = rules.compat.has(Opt::LpParse);
+    let spill = rules.compat.has(Opt::LpSpilloverWarning);
+    agents::with_agents(&rules.judge, known, number, |agents| {
+        done.n_lines = for_each_line(block, port, port, |line, n| {
+            let recognised = with_line(line, layout, port, |parsed| {
+                let Some(parsed) = parsed else { return false };
+                if spill
+                    && let Some(month) = parsed.date.first_chunk::<7>()
+                    && !done.months.contains(month)
+                {
+                    done.months.push(*month);
+                }
+                if let Err(rule) = one(&parsed, rules, agents, &mut done) {
+                    done.dropped[rule as usize] += 1;
+                }
+                true
+            });
+            if !recognised {
+                done.rejected.push((n, line.to_vec()));
+            }
+        });
+    });
+    done
+}
+
+/// One recognised line: counts its hit and writes its record, or says which rule dropped it.
+fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut Done) -> Result<(), Rule> {
+    let compat = rules.compat;
+    let (agent, first) = agents.get(line.agent);
+    if first && agent.is_robot {
+        done.robots.push(agents::stored(line.agent));
+    }
+    let is_200 = if compat.has(Opt::LpParse) { line.status == b"200" } else { is_number_200(line.status) };
+    if !is_200 {
+        return Err(Rule::Status);
+    }
+    if line.bytes.iter().all(|&digit| digit == b'0') {
+        return Err(Rule::Bytes);
+    }
+    let (method, url) = line.method_and_url.unwrap_or_else(|| {
+        if compat.has(Opt::LpParse) {
+            request::split_at_whitespace(line.request)
+        } else {
+            request::split(line.request)
+        }
+    });
+    if !matches!(method, b"GET" | b"POST") {
+        return Err(Rule::Method);
+    }
+    let exclude = &rules.judge.exclude;
+    if exclude.ip(line.client) {
+        return Err(Rule::Ip);
+    }
+    if agent.is_excluded {
+        return Err(Rule::Agent);
+    }
+    let url = request::collapse_slashes(url);
+    if exclude.url(&url) {
+        return Err(Rule::Url);
+    }
+    match done.segments.last_mut() {
+        Some(segment) if segment.date == line.date => segment.n_hits += 1,
+        _ => done.segments.push(Segment { date: line.date, n_hits: 1, n_kept: 0, end: done.records.len() }),
+    }
+    if agent.is_known {
+        return Err(Rule::Bot);
+    }
+    if compat.has(Opt::LpMsie) && line.date >= *b"2022-01-01" && agent.is_old_explorer {
+        return Err(Rule::OldExplorer);
+    }
+    if request::is_dropped(&url, rules.paths) {
+        return Err(Rule::Path);
+    }
+    if matches!(line.referrer, b"" | b"-") {
+        if compat.has(Opt::LpRefererSpam) && request::is_referrer_spam(&url) {
+            return Err(Rule::ReferrerSpam);
+        }
+        if compat.has(Opt::LpEventsArchive) && request::is_old_event(&url, &line.date) {
+            return Err(Rule::OldEvent);
+        }
+    }
+    let uid = if compat.has(Opt::LpParse) { port_uid(line.uid) } else { uid(line.uid) };
+    let download = compat.has(Opt::LpDnloadInline).then(|| request::is_download(&url));
+    push_web(&mut done.records, line, &url, &agent.json, uid, download);
+    if let Some(segment) = done.segments.last_mut() {
+        segment.n_kept += 1;
+        segment.end = done.records.len();
+    }
+    Ok(())
+}
+
+/// Whether a status is the number 200, zeros in front allowed.
+fn is_number_200(status: &[u8]) -> bool {
+    status == b"200" || (status.strip_suffix(b"200").is_some_and(|zeros| zeros.iter().all(|&b| b == b'0')))
+}
+
+fn uid(digits: &[u8]) -> i64 {
+    stored::integer(digits, i32::MIN.into(), i32::MAX.into())
+}
+
+/// The port takes what is no whole number for 0.
+fn port_uid(digits: &[u8]) -> i64 {
+    let number = digits.strip_prefix(b"-").unwrap_or(digits);
+    if number.is_empty() || !number.iter().all(u8::is_ascii_digit) { 0 } else { uid(digits) }
+}
+
+/// Appends a `web` record, line feed included.
+fn push_web(out: &mut Vec<u8>, line: &Line<'_>, url: &[u8], agent: &[u8], uid: i64, download: Option<bool>) {
+    const NARROW: usize = 120;
+    out.extend_from_slice(b"{\"kind\":\"web\",\"datetime\":\"");
+    out.extend_from_slice(&stored::datetime(&line.date, line.time).to_ascii());
+    out.extend_from_slice(b"\",\"ip\":");
+    stored::push_varchar(out, line.client, 15);
+    out.extend_from_slice(b",\"content\":");
+    stored::push_tinytext(out, url);
+    out.extend_from_slice(b",\"referrer\":");
+    stored::push_tinytext(out, line.referrer);
+    out.extend_from_slice(b",\"useragent\":");
+    out.extend_from_slice(agent);
+    out.extend_from_slice(b",\"uidNumber\":");
+    json::push_int(out, uid);
+    out.extend_from_slice(b",\"apache_pid\":");
+    stored::push_varchar(out, line.pid, NARROW);
+    let names: [&[u8]; 8] = [
+        b",\"joomla_sessionid\":",
+        b",\"site_cookie\":",
+        b",\"auth_type\":",
+        b",\"component_name\":",
+        b",\"view_name\":",
+        b",\"task_name\":",
+        b",\"action_name\":",
+        b",\"item_name\":",
+    ];
+    for (name, text) in names.iter().zip(line.tail) {
+        out.extend_from_slice(name);
+        stored::push_varchar(out, text, NARROW);
+    }
+    if let Some(download) = download {
+        out.extend_from_slice(if download { b",\"dnload\":1" } else { b",\"dnload\":0" });
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+/// The work on a block of an auth log.
+pub(crate) fn auth(block: &[u8], rules: &Rules) -> Done {
+    let mut done = Done { records: Vec::with_capacity(block.len() * 2), ..Done::default() };
+    let n_lines = for_each_line(block, false, true, |line, n| {
+        match auth::parse(line, rules.compat) {
+            // a last line `0` ends the reading, unseen
+            None if line == b"0" => {}
+            None => done.rejected.push((n, line.to_vec())),
+            Some(login) => {
+                if let Some(dropped) = login.dropped(rules.compat) {
+                    let rule = match dropped {
+                        auth::Dropped::Watcher => Rule::Watcher,
+                        auth::Dropped::Action => Rule::Action,
+                    };
+                    done.dropped[rule as usize] += 1;
+                } else if rules.judge.exclude.ip(login.ip) {
+                    done.dropped[Rule::Ip as usize] += 1;
+                } else {
+                    let key = login.push(&mut done.records);
+                    done.logins.push((key, done.records.len()));
+                }
+            }
+        }
+    });
+    done.n_lines = n_lines;
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_a_block() {
+        let lines = |block: &'static str, bare: bool, last: bool| {
+            let mut all = Vec::new();
+            let n = for_each_line(block.as_bytes(), bare, last, |line, n| all.push((String::from_utf8_lossy(line).into_owned(), n)));
+            assert_eq!(n, all.len() as u64);
+            all.into_iter().map(|(line, _)| line).collect::<Vec<_>>()
+        };
+        assert_eq!(lines("a\nb", false, false), ["a\n"]);
+        assert_eq!(lines("a\nb", false, true), ["a\n", "b"]);
+        assert_eq!(lines("a\rb\r\nc\n\n", true, true), ["a\r", "b\r\n", "c\n", "\n"]);
+        assert_eq!(lines("", true, true), [""; 0]);
+    }
+
+    #[test]
+    fn numbers_of_the_rules() {
+        for (status, is) in [("200", true), ("0200", true), ("206", false), ("200-", false), ("-200", false), ("1200", false)] {
+            assert_eq!(is_number_200(status.as_bytes()), is, "{status}");
+        }
+        for (i, (rule, _)) in Rule::ALL.iter().enumerate() {
+            assert_eq!(*rule as usize, i);
+        }
+        assert_eq!((uid(b"5-"), port_uid(b"5-"), port_uid(b"-5"), port_uid(b"--"), uid(b"-5")), (5, 0, -5, 0, -5));
+    }
+}

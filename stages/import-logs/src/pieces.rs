@@ -1,0 +1,113 @@
+//! Bytes in: a stream cut into blocks at line ends.
+
+use std::io::{self, Read};
+
+/// About how large a block is, in bytes.
+pub(crate) const BLOCK: usize = 256 << 10;
+
+/// A part of a stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// Whole lines; the last block of a stream may end without a line feed.
+    Block(Vec<u8>),
+    /// The beginning of a line that is too long to be used.
+    TooLong(Vec<u8>),
+}
+
+/// Cuts a stream into pieces.
+pub(crate) struct Pieces<R> {
+    reader: R,
+    rest: Vec<u8>,
+    ended: bool,
+}
+
+impl<R: Read> Pieces<R> {
+    pub(crate) const fn new(reader: R) -> Self {
+        Self { reader, rest: Vec::new(), ended: false }
+    }
+
+    /// The next piece.
+    ///
+    /// # Errors
+    /// The stream cannot be read.
+    pub(crate) fn next_piece(&mut self) -> io::Result<Option<Piece>> {
+        let mut bytes = Vec::with_capacity(BLOCK.max(self.rest.len()));
+        bytes.append(&mut self.rest);
+        let mut goal = BLOCK;
+        while !self.ended {
+            let missing = goal.saturating_sub(bytes.len());
+            let n = self.reader.by_ref().take(missing as u64).read_to_end(&mut bytes)?;
+            self.ended = n < missing;
+            if let Some(end) = memchr::memrchr(b'\n', &bytes) {
+                if !self.ended {
+                    self.rest = bytes.split_off(end + 1);
+                }
+                return Ok(Some(Piece::Block(bytes)));
+            }
+            if bytes.len() >= kit::MAX_LINE {
+                self.skip_line()?;
+                bytes.truncate(1024);
+                return Ok(Some(Piece::TooLong(bytes)));
+            }
+            goal = (goal * 2).min(kit::MAX_LINE);
+        }
+        Ok((!bytes.is_empty()).then_some(Piece::Block(bytes)))
+    }
+
+    /// Reads on behind the end of the current line.
+    fn skip_line(&mut self) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(BLOCK);
+        loop {
+            bytes.clear();
+            let n = self.reader.by_ref().take(BLOCK as u64).read_to_end(&mut bytes)?;
+            if let Some(end) = memchr::memchr(b'\n', &bytes) {
+                self.rest = bytes.split_off(end + 1);
+                return Ok(());
+            }
+            if n < BLOCK {
+                self.ended = true;
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(bytes: &[u8]) -> Vec<Piece> {
+        let mut pieces = Pieces::new(bytes);
+        std::iter::from_fn(|| pieces.next_piece().unwrap()).collect()
+    }
+
+    #[test]
+    fn blocks_end_with_a_line() {
+        assert_eq!(all(b""), []);
+        assert_eq!(all(b"a"), [Piece::Block(b"a".to_vec())]);
+        let text: Vec<u8> = (0..200_000).flat_map(|i| format!("line {i}\n").into_bytes()).collect();
+        let pieces = all(&text);
+        assert!(pieces.len() > 5);
+        let mut joined = Vec::new();
+        for piece in pieces {
+            let Piece::Block(block) = piece else { panic!("too long") };
+            assert_eq!(block.last(), Some(&b'\n'));
+            assert!(block.len() <= BLOCK);
+            joined.extend(block);
+        }
+        assert!(joined == text);
+    }
+
+    #[test]
+    fn long_lines() {
+        let mut text = vec![b'x'; 3 * BLOCK];
+        text.extend(b"\ny\n");
+        assert_eq!(all(&text).len(), 1);
+        let mut text = b"a\n".to_vec();
+        text.extend(vec![b'x'; kit::MAX_LINE + 3 * BLOCK]);
+        text.extend(b"\nb\nc");
+        let [Piece::Block(a), Piece::TooLong(long), Piece::Block(b)] = &all(&text)[..] else { panic!("other pieces") };
+        assert_eq!((&a[..], &long[..2], &b[..]), (&b"a\n"[..], &b"xx"[..], &b"b\nc"[..]));
+        assert_eq!(all(&vec![b'x'; kit::MAX_LINE + 5]).len(), 1);
+    }
+}
