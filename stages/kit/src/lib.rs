@@ -1,7 +1,7 @@
 //! What every stage shares: `run`, the common options, record streams in and out, messages on
 //! standard error, progress on a terminal.
 //!
-//! A stage's `main` is one call of [`run`]; its work takes a [`Io`] and never touches standard
+//! A stage's `main` is one call of [`run()`]; its work takes a [`Io`] and never touches standard
 //! input or output itself.
 
 mod clock;
