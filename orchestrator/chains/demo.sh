@@ -1,10 +1,6 @@
-# the pipe in three parts, with what lies between them kept in files to look at
-# needs LOGS: folder with the rotated logs
-# needs MONTH: month to summarize, YYYY-MM
-# needs OUT: folder for events.ndjson, enriched.ndjson, cells.csv
-# takes DNS: options of resolve-dns, split at blanks
-# takes GEO: options of usage-metrics, split at blanks
-mkdir -p "$OUT" &&
-fetch-logs --logs "$LOGS" | import-logs --rejects "$OUT/rejects.ndjson" > "$OUT/events.ndjson" &&
-resolve-dns $DNS < "$OUT/events.ndjson" | usage-metrics $GEO > "$OUT/enriched.ndjson" &&
-summarize --month $MONTH --format csv < "$OUT/enriched.ndjson" > "$OUT/cells.csv"
+# the chain of the demo, run in its folder: keeps what passes between the stages
+# needs MONTH: last month of the demo's logs, YYYY-MM
+fetch-logs --logs logs | import-logs | tee web.ndjson |
+    resolve-dns --map hub/hosts.csv |
+    usage-metrics --from - --from hub/hub.ndjson --geoip hub/countries.mmdb | tee usage.ndjson |
+    summarize --month $MONTH --format csv > cells.csv
