@@ -81,4 +81,15 @@ mod tests {
         assert!(page == records(), "{} is out of date; `cargo xtask docs` writes it", path.display());
         assert!(page.contains("\n## hub_session\n") && page.contains("| sessnum | integer |"));
     }
+
+    #[test]
+    fn the_page_on_compatibility_has_every_option_once() {
+        let page = fs::read_to_string(place::root().unwrap().join("docs/compatibility.md")).unwrap();
+        let listed: Vec<_> =
+            page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(name, _)| name).collect();
+        for (_, name) in schema::Opt::ALL {
+            assert_eq!(listed.iter().filter(|listed| *listed == name).count(), 1, "{name}");
+        }
+        assert_eq!(listed.len(), schema::Opt::ALL.len(), "{listed:?}");
+    }
 }
