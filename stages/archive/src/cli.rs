@@ -1,14 +1,41 @@
-//! The command line.
+//! The command line, and the walk over the receipts.
 
-use anyhow::{Result, bail};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use kit::{Common, Describe, Io, Outcome, StageArgs};
-use schema::Kind;
+use kit::{Common, Describe, Io, Outcome, StageArgs, Usage};
+use schema::{Kind, Opt, json};
+use serde::Deserialize;
+
+use crate::place::{self, Collision, Placed, Rules};
 
 /// Moves imported logs to the archive directory.
+///
+/// Reads `receipt` records, as `import-logs` writes them for what it has loaded, and moves
+/// exactly the files that they name: compressed with gzip, from `daily/` (or below it) to
+/// `imported/` beside it. A file of the same name there is kept under a number, `NAME.~1~`. Every
+/// record is passed on; receipts say in `archived` where the file went.
+///
+/// A log that cannot be moved is named, the others are moved, and the run fails. Run again, it
+/// finishes what a killed run began.
 #[derive(Debug, Parser)]
-#[command(name = "archive", version, about)]
+#[command(name = "archive", version)]
 pub(crate) struct Args {
+    /// Move to this directory [default: `imported/` beside the log's `daily/`]
+    #[arg(long, value_name = "DIR")]
+    imported: Option<PathBuf>,
+
+    /// Move logs as they are, without compressing them
+    #[arg(long)]
+    no_gzip: bool,
+
+    /// Say what would be moved, and move nothing
+    #[arg(long)]
+    dry_run: bool,
+
     #[command(flatten)]
     common: Common,
 }
@@ -30,6 +57,82 @@ impl StageArgs for Args {
     }
 }
 
-pub(crate) fn stage(_args: &Args, _io: &mut Io) -> Result<Outcome> {
-    bail!("this release does not have this stage; see CHANGELOG.md for what it has");
+#[derive(Deserialize)]
+struct Receipt<'a> {
+    #[serde(borrow)]
+    path: Cow<'a, str>,
+}
+
+pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
+    if args.common.from_db() || args.common.to_db() {
+        return Err(Usage("this release of archive works on receipts only".to_owned()).into());
+    }
+    let port = args.common.compat.has(Opt::LpAtomic);
+    let collision = if port { Collision::OldKeepsName } else { Collision::NewKeepsName };
+    let rules = Rules { compress: !args.no_gzip, collision };
+    let messages = io.messages;
+    let mut output = io.output()?;
+    let mut input = io.input()?;
+    let mut results: HashMap<String, Option<PathBuf>> = HashMap::new();
+    let mut n_failed = 0_u64;
+    let mut line = Vec::new();
+    input.for_each(&mut io.rejects, |record, rejects| {
+        if record.kind != "receipt" {
+            return output.record(record.line);
+        }
+        let path = match serde_json::from_slice::<Receipt<'_>>(record.line) {
+            Ok(receipt) if !receipt.path.is_empty() => receipt.path.into_owned(),
+            Ok(_) => return rejects.reject(record.path, record.number, "a receipt without a path", record.line),
+            Err(e) => return rejects.reject(record.path, record.number, &e.to_string(), record.line),
+        };
+        let moved = match results.get(&path) {
+            Some(moved) => moved.clone(),
+            None => {
+                let moved = one(args, Path::new(&path), rules, messages).unwrap_or_else(|error| {
+                    n_failed += 1;
+                    messages.error(format_args!("{error:#}"));
+                    None
+                });
+                results.insert(path, moved.clone());
+                moved
+            }
+        };
+        let Some(moved) = moved else { return output.record(record.line) };
+        let mut quoted = Vec::new();
+        json::push_str(&mut quoted, &moved.to_string_lossy());
+        line.clear();
+        if json::set_fields(record.line, &[("archived", &quoted)], &mut line).is_err() {
+            return rejects.reject(record.path, record.number, "not a JSON object", record.line);
+        }
+        output.record(&line)
+    })?;
+    output.finish()?;
+    if n_failed > 0 {
+        bail!("{n_failed} of {} logs not archived", results.len());
+    }
+    Ok(Outcome::default())
+}
+
+/// Archives one log; where it lies then, `None` in a dry run.
+fn one(args: &Args, path: &Path, rules: Rules, messages: kit::Messages) -> Result<Option<PathBuf>> {
+    let imported = match &args.imported {
+        Some(directory) => directory.clone(),
+        None => place::imported_of(path)
+            .with_context(|| format!("{} is not below a directory `daily`; say --imported DIR", path.display()))?,
+    };
+    if args.dry_run {
+        messages.note(format_args!(
+            "would move {} to {}",
+            path.display(),
+            place::target(path, &imported, rules)?.display()
+        ));
+        return Ok(None);
+    }
+    match place::place(path, &imported, rules)? {
+        Placed::At(there) => Ok(Some(there)),
+        Placed::Already(there) => {
+            messages.note(format_args!("{} is archived already", path.display()));
+            Ok(Some(there))
+        }
+    }
 }

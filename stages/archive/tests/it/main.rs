@@ -1,8 +1,138 @@
 //! `archive` as a real executable.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use fixtures::Run;
+use tempfile::TempDir;
+
+fn archive() -> Run {
+    fixtures::run(env!("CARGO_BIN_EXE_archive"))
+}
+
+fn hub() -> (TempDir, PathBuf) {
+    let root = tempfile::tempdir().unwrap();
+    let daily = root.path().join("daily");
+    fs::create_dir_all(daily.join("2024")).unwrap();
+    for name in ["h-access.log-20250701", "h-access.log-20250702", "2024/h-access.log-20241231"] {
+        fs::write(daily.join(name), name).unwrap();
+    }
+    (root, daily)
+}
+
+fn receipt(path: &std::path::Path) -> String {
+    format!("{{\"kind\":\"receipt\",\"path\":{:?},\"rows\":1}}\n", path.to_str().unwrap())
+}
+
 #[test]
 fn describes_itself() {
-    let done = fixtures::run(env!("CARGO_BIN_EXE_archive")).arg("--describe").finish().ok();
+    let done = archive().arg("--describe").finish().ok();
     let json: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(json["name"], "archive");
+}
+
+#[test]
+fn moves_exactly_what_the_receipts_name() {
+    let (root, daily) = hub();
+    let other = "{\"kind\":\"unheard of\",\"x\": 1}\n";
+    let one = receipt(&daily.join("h-access.log-20250701"));
+    let old = receipt(&daily.join("2024/h-access.log-20241231"));
+    let done = archive().stdin(format!("{one}{other}{one}{old}")).finish().ok();
+    let there = root.path().join("imported/h-access.log-20250701.gz");
+    assert!(there.exists() && root.path().join("imported/h-access.log-20241231.gz").exists());
+    assert!(daily.join("h-access.log-20250702").exists() && !daily.join("h-access.log-20250701").exists());
+    assert_eq!(done.records()[0]["archived"], there.to_str().unwrap());
+    assert_eq!(done.records()[0], done.records()[2], "one file, two receipts");
+    assert_eq!(done.text().lines().nth(1).unwrap(), other.trim_end(), "bytes unchanged");
+    let again = archive().stdin(format!("{one}{other}{one}{old}")).finish().ok();
+    assert_eq!(again.stdout, done.stdout, "run twice");
+    assert_eq!(fs::read_dir(root.path().join("imported")).unwrap().count(), 2);
+}
+
+#[test]
+fn says_what_it_would_do() {
+    let (root, daily) = hub();
+    let one = receipt(&daily.join("h-access.log-20250701"));
+    let done = archive().arg("--dry-run").stdin(one.clone()).finish().ok();
+    assert!(
+        done.stderr.contains("would move") && done.stderr.contains("imported/h-access.log-20250701.gz"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(done.text(), one);
+    assert!(!root.path().join("imported").exists() && daily.join("h-access.log-20250701").exists());
+}
+
+#[test]
+fn another_directory_and_no_compression() {
+    let (root, daily) = hub();
+    let to = root.path().join("elsewhere");
+    archive()
+        .args(["--no-gzip", "--imported"])
+        .arg(&to)
+        .stdin(receipt(&daily.join("h-access.log-20250701")))
+        .finish()
+        .ok();
+    assert_eq!(fs::read_to_string(to.join("h-access.log-20250701")).unwrap(), "h-access.log-20250701");
+}
+
+#[test]
+fn the_port_keeps_the_older_file_under_the_plain_name() {
+    for (compat, plain) in [("legacy", "new"), ("port", "old")] {
+        let (root, daily) = hub();
+        fs::create_dir_all(root.path().join("imported")).unwrap();
+        fs::write(root.path().join("imported/x-access.log-20250701"), "old").unwrap();
+        fs::write(daily.join("x-access.log-20250701"), "new").unwrap();
+        archive()
+            .args(["--no-gzip", "--compat", compat])
+            .stdin(receipt(&daily.join("x-access.log-20250701")))
+            .finish()
+            .ok();
+        assert_eq!(fs::read_to_string(root.path().join("imported/x-access.log-20250701")).unwrap(), plain);
+        assert_eq!(fs::read_dir(root.path().join("imported")).unwrap().count(), 2);
+    }
+}
+
+#[test]
+fn what_cannot_be_moved_is_named_and_the_rest_is_moved() {
+    let (root, daily) = hub();
+    let input = receipt(&daily.join("gone")) + &receipt(root.path()) + &receipt(&daily.join("h-access.log-20250701"));
+    let done = archive().stdin(input).finish().expect_code(1);
+    assert!(done.stderr.contains("gone") && done.stderr.contains("--imported"), "{}", done.stderr);
+    assert!(done.stderr.contains("2 of 3 logs not archived"), "{}", done.stderr);
+    assert!(root.path().join("imported/h-access.log-20250701.gz").exists());
+}
+
+#[test]
+fn empty_and_bad_input() {
+    assert!(archive().finish().ok().stdout.is_empty());
+    let done = archive().stdin("{\"kind\":\"receipt\"}\nnonsense\n{\"kind\":\"receipt\",\"path\":7}\n").finish().ok();
+    assert!(done.stdout.is_empty());
+    assert!(done.stderr.contains("3 of 3 lines rejected"), "{}", done.stderr);
+    archive().arg("--strict").stdin("{\"kind\":\"receipt\"}\n").finish().expect_code(3);
+    for args in [&["--db"][..], &["--unknown"]] {
+        archive().args(args).finish().expect_code(2);
+    }
+}
+
+#[test]
+fn random_bytes_move_nothing() {
+    let (root, _) = hub();
+    let mut state = 7_u64;
+    let bytes: Vec<u8> = (0..10 << 20)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        })
+        .collect();
+    archive().arg("--quiet").dir(root.path()).stdin(bytes).finish().ok();
+    assert!(!root.path().join("imported").exists());
+}
+
+#[test]
+fn the_reader_may_leave() {
+    let line = "{\"kind\":\"other\",\"text\":\"0123456789\"}\n";
+    archive().stdin(line.repeat(100_000)).read_at_most(10).expect_code(141);
 }

@@ -1,0 +1,353 @@
+//! Puts one log into the archive: compressed, under its name, an older file of that name kept.
+//!
+//! A run that is killed at any point leaves the log either where it was, under a hidden working
+//! name beside it, or in the archive; the next run for the same log finishes the work.
+
+use std::fs::{self, File, FileTimes, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Read, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+/// Who gets the plain name when a file of that name is in the archive already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Collision {
+    /// The new file; the older one becomes `NAME.~N~`.
+    NewKeepsName,
+    /// The older file; the new one becomes `NAME.~N~`.
+    OldKeepsName,
+}
+
+/// How logs are put into the archive.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    pub(crate) compress: bool,
+    pub(crate) collision: Collision,
+}
+
+/// What became of a log.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// It lies there now.
+    At(PathBuf),
+    /// It lay there already, from an earlier run.
+    Already(PathBuf),
+}
+
+/// The archive directory of a log: `imported/` beside the `daily/` or `daily.holding/` it is in.
+pub(crate) fn imported_of(path: &Path) -> Option<PathBuf> {
+    let daily =
+        path.ancestors().skip(1).find(|a| a.file_name().is_some_and(|n| n == "daily" || n == "daily.holding"))?;
+    Some(daily.parent()?.join("imported"))
+}
+
+/// The log under its working name while it is being compressed.
+fn working_name(path: &Path) -> Result<PathBuf> {
+    let name = name_of(path)?;
+    Ok(path.with_file_name(format!(".{name}.archiving")))
+}
+
+fn name_of(path: &Path) -> Result<&str> {
+    path.file_name().and_then(|n| n.to_str()).with_context(|| format!("the name of {} is not UTF-8", path.display()))
+}
+
+fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Whether the log is compressed on its way: not when it is already, not when it is a link, not
+/// when its compressed form lies beside it.
+fn is_compressed_on_the_way(path: &Path, name: &str, rules: Rules) -> bool {
+    rules.compress
+        && !name.ends_with(".gz")
+        && !name.ends_with(".zst")
+        && !exists(&path.with_file_name(format!("{name}.gz")))
+        && !fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_symlink())
+}
+
+/// Where the log would go if nothing of its name is there.
+pub(crate) fn target(path: &Path, imported: &Path, rules: Rules) -> Result<PathBuf> {
+    let name = name_of(path)?;
+    let suffix = if is_compressed_on_the_way(path, name, rules) { ".gz" } else { "" };
+    Ok(imported.join(format!("{name}{suffix}")))
+}
+
+/// Moves the log into the archive directory, which is made when it is missing.
+pub(crate) fn place(path: &Path, imported: &Path, rules: Rules) -> Result<Placed> {
+    let working = working_name(path)?;
+    if !exists(path) && !exists(&working) {
+        let name = name_of(path)?;
+        let there =
+            [format!("{name}.gz"), name.to_owned()].map(|name| imported.join(name)).into_iter().find(|p| exists(p));
+        return there.map(Placed::Already).with_context(|| {
+            format!("{} is gone, and {} has no log of that name", path.display(), imported.display())
+        });
+    }
+    fs::create_dir_all(imported).with_context(|| format!("making {}", imported.display()))?;
+    if exists(&working) {
+        let done = finish_compressing(path, &working, imported, rules)?;
+        if !exists(path) {
+            return Ok(Placed::At(done)); // otherwise a new log of that name has arrived meanwhile
+        }
+    }
+    let to = target(path, imported, rules)?;
+    if is_compressed_on_the_way(path, name_of(path)?, rules) {
+        fs::rename(path, &working).with_context(|| format!("renaming {}", path.display()))?;
+        return finish_compressing(path, &working, imported, rules).map(Placed::At);
+    }
+    publish(path, &to, rules.collision).map(Placed::At)
+}
+
+/// Compresses the log under its working name into the archive, unless an earlier run has.
+fn finish_compressing(path: &Path, working: &Path, imported: &Path, rules: Rules) -> Result<PathBuf> {
+    let name = name_of(path)?;
+    let target = imported.join(format!("{name}.gz"));
+    let part = imported.join(format!(".{name}.gz.archiving"));
+    let published = exists(&target) && !exists(&part) && same_content(working, &target)?;
+    let placed = if published {
+        target
+    } else {
+        compress(working, &part, name).inspect_err(|_| {
+            let _ = fs::remove_file(&part);
+            let _ = fs::hard_link(working, path).and_then(|()| fs::remove_file(working));
+        })?;
+        publish(&part, &target, rules.collision)?
+    };
+    fs::remove_file(working).with_context(|| format!("removing {}", working.display()))?;
+    Ok(placed)
+}
+
+/// Writes the gzip form of `from`, with its times and permissions, and waits until it is on disk.
+fn compress(from: &Path, to: &Path, name: &str) -> Result<()> {
+    let source = File::open(from).with_context(|| format!("opening {}", from.display()))?;
+    let meta = source.metadata().with_context(|| format!("looking at {}", from.display()))?;
+    let writing = || format!("writing {}", to.display());
+    let file = OpenOptions::new().write(true).create(true).truncate(true).open(to).with_context(writing)?;
+    let seconds = u32::try_from(meta.mtime()).unwrap_or(0);
+    let header = flate2::GzBuilder::new().filename(name).mtime(seconds);
+    let mut gz = header.write(BufWriter::new(file), flate2::Compression::default());
+    io::copy(&mut BufReader::with_capacity(256 << 10, source), &mut gz).with_context(writing)?;
+    let mut buffer = gz.finish().with_context(writing)?;
+    buffer.flush().with_context(writing)?;
+    let file = buffer.get_ref();
+    let mut times = FileTimes::new();
+    if let Ok(modified) = meta.modified() {
+        times = times.set_modified(modified);
+    }
+    file.set_permissions(fs::Permissions::from_mode(meta.mode() & 0o777)).with_context(writing)?;
+    // a group that we may not give is no reason to fail
+    let _ = std::os::unix::fs::fchown(file, Some(meta.uid()), Some(meta.gid()));
+    file.set_times(times).with_context(writing)?;
+    file.sync_all().with_context(writing)
+}
+
+/// Gives a finished file its name in the archive; nothing there is ever overwritten.
+fn publish(from: &Path, to: &Path, collision: Collision) -> Result<PathBuf> {
+    let mut to = to.to_owned();
+    if exists(&to) {
+        let name = name_of(&to)?.to_owned();
+        match collision {
+            Collision::NewKeepsName => {
+                let backup = to.with_file_name(format!("{name}.~{}~", highest_backup(&to, &name)? + 1));
+                fs::rename(&to, &backup)
+                    .with_context(|| format!("renaming {} to {}", to.display(), backup.display()))?;
+            }
+            Collision::OldKeepsName => {
+                let free = (1_u64..).map(|n| to.with_file_name(format!("{name}.~{n}~"))).find(|p| !exists(p));
+                to = free.with_context(|| format!("no free name for {}", to.display()))?;
+            }
+        }
+    }
+    match fs::rename(from, &to) {
+        Ok(()) => {}
+        Err(e) if e.kind() == io::ErrorKind::CrossesDevices => across_devices(from, &to)?,
+        Err(e) => return Err(e).with_context(|| format!("moving {} to {}", from.display(), to.display())),
+    }
+    Ok(to)
+}
+
+/// Moves a file to another file system: a copy, then the removal of the original.
+fn across_devices(from: &Path, to: &Path) -> Result<()> {
+    let moving = || format!("moving {} to {}", from.display(), to.display());
+    let part = to.with_file_name(format!(".{}.archiving", name_of(to)?));
+    fs::copy(from, &part).with_context(moving)?;
+    let file = File::open(&part).with_context(moving)?;
+    if let Ok(modified) = fs::metadata(from).and_then(|m| m.modified()) {
+        let _ = file.set_times(FileTimes::new().set_modified(modified));
+    }
+    file.sync_all().with_context(moving)?;
+    fs::rename(&part, to).with_context(moving)?;
+    fs::remove_file(from).with_context(moving)
+}
+
+fn highest_backup(to: &Path, name: &str) -> Result<u64> {
+    let directory = to.parent().unwrap_or(Path::new("."));
+    let reading = || format!("reading {}", directory.display());
+    let mut highest = 0;
+    for entry in fs::read_dir(directory).with_context(reading)? {
+        let entry = entry.with_context(reading)?.file_name();
+        let number =
+            entry.to_str().and_then(|n| n.strip_prefix(name)?.strip_prefix(".~")?.strip_suffix('~')?.parse().ok());
+        highest = highest.max(number.unwrap_or(0));
+    }
+    Ok(highest)
+}
+
+/// Whether the compressed file holds exactly what the plain one does.
+fn same_content(plain: &Path, compressed: &Path) -> Result<bool> {
+    let mut ours =
+        BufReader::with_capacity(64 << 10, File::open(plain).with_context(|| format!("opening {}", plain.display()))?);
+    let Ok(mut theirs) = kit::open(compressed) else { return Ok(false) };
+    let (mut a, mut b) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    loop {
+        let n = fill(&mut ours, &mut a).with_context(|| format!("reading {}", plain.display()))?;
+        let Ok(m) = fill(&mut theirs, &mut b) else { return Ok(false) };
+        if a[..n] != b[..m] {
+            return Ok(false);
+        }
+        if n == 0 {
+            return Ok(true);
+        }
+    }
+}
+
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut n = 0;
+    while n < buffer.len() {
+        match reader.read(&mut buffer[n..]) {
+            Ok(0) => break,
+            Ok(more) => n += more,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules = Rules { compress: true, collision: Collision::NewKeepsName };
+
+    struct Hub(tempfile::TempDir);
+
+    impl Hub {
+        fn new() -> Self {
+            let hub = Self(tempfile::tempdir().unwrap());
+            fs::create_dir_all(hub.daily("")).unwrap();
+            fs::create_dir_all(hub.imported("")).unwrap();
+            hub
+        }
+        fn daily(&self, name: &str) -> PathBuf {
+            self.0.path().join("daily").join(name)
+        }
+        fn imported(&self, name: &str) -> PathBuf {
+            self.0.path().join("imported").join(name)
+        }
+        fn read(&self, name: &str) -> String {
+            let mut text = String::new();
+            kit::open(&self.imported(name)).unwrap().read_to_string(&mut text).unwrap();
+            text
+        }
+        fn put(&self, text: &str, rules: Rules) -> Placed {
+            let path = self.daily("h-access.log-1");
+            fs::write(&path, text).unwrap();
+            place(&path, &imported_of(&path).unwrap(), rules).unwrap()
+        }
+        fn names(&self, of: &str) -> Vec<String> {
+            let entries = fs::read_dir(self.0.path().join(of)).unwrap();
+            let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        }
+    }
+
+    #[test]
+    fn compressed_under_its_name_with_its_time() {
+        let hub = Hub::new();
+        let path = hub.daily("h-access.log-1");
+        fs::write(&path, "lines\n").unwrap();
+        let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        File::open(&path).unwrap().set_times(FileTimes::new().set_modified(then)).unwrap();
+        assert_eq!(place(&path, &hub.imported(""), RULES).unwrap(), Placed::At(hub.imported("h-access.log-1.gz")));
+        assert_eq!(hub.read("h-access.log-1.gz"), "lines\n");
+        assert_eq!(fs::metadata(hub.imported("h-access.log-1.gz")).unwrap().modified().unwrap(), then);
+        assert!(hub.names("daily").is_empty());
+        assert_eq!(place(&path, &hub.imported(""), RULES).unwrap(), Placed::Already(hub.imported("h-access.log-1.gz")));
+    }
+
+    #[test]
+    fn an_older_file_is_kept_under_a_number() {
+        let hub = Hub::new();
+        for text in ["a", "b", "c"] {
+            hub.put(text, RULES);
+        }
+        assert_eq!(
+            ["h-access.log-1.gz", "h-access.log-1.gz.~1~", "h-access.log-1.gz.~2~"].map(|n| hub.read(n)),
+            ["c", "a", "b"]
+        );
+        let port = Rules { collision: Collision::OldKeepsName, ..RULES };
+        assert_eq!(hub.put("d", port), Placed::At(hub.imported("h-access.log-1.gz.~3~")));
+        assert_eq!(["h-access.log-1.gz", "h-access.log-1.gz.~3~"].map(|n| hub.read(n)), ["c", "d"]);
+    }
+
+    #[test]
+    fn what_is_compressed_or_has_a_compressed_twin_stays_as_it_is() {
+        let hub = Hub::new();
+        fs::write(hub.daily("x.log.zst"), "z").unwrap();
+        place(&hub.daily("x.log.zst"), &hub.imported(""), RULES).unwrap();
+        fs::write(hub.daily("y.log"), "y").unwrap();
+        fs::write(hub.daily("y.log.gz"), "not read").unwrap();
+        place(&hub.daily("y.log"), &hub.imported(""), RULES).unwrap();
+        let plain = Rules { compress: false, ..RULES };
+        hub.put("p", plain);
+        assert_eq!(hub.names("imported"), ["h-access.log-1", "x.log.zst", "y.log"]);
+    }
+
+    #[test]
+    fn every_point_of_death_is_recovered_from() {
+        let undisturbed = ["h-access.log-1.gz", "h-access.log-1.gz.~1~"];
+        for point in 0..5 {
+            let hub = Hub::new();
+            hub.put("older", RULES);
+            let path = hub.daily("h-access.log-1");
+            let working = working_name(&path).unwrap();
+            let part = hub.imported(".h-access.log-1.gz.archiving");
+            let target = hub.imported("h-access.log-1.gz");
+            fs::write(&working, "newer").unwrap();
+            match point {
+                0 => {}
+                1 => fs::write(&part, "half a fi").unwrap(),
+                2 => compress(&working, &part, "h-access.log-1").unwrap(),
+                3 => {
+                    compress(&working, &part, "h-access.log-1").unwrap();
+                    fs::rename(&target, hub.imported("h-access.log-1.gz.~1~")).unwrap();
+                }
+                _ => {
+                    compress(&working, &part, "h-access.log-1").unwrap();
+                    fs::rename(&target, hub.imported("h-access.log-1.gz.~1~")).unwrap();
+                    fs::rename(&part, &target).unwrap();
+                }
+            }
+            place(&path, &hub.imported(""), RULES).unwrap();
+            assert_eq!(hub.names("imported"), undisturbed, "point {point}");
+            assert_eq!(undisturbed.map(|n| hub.read(n)), ["newer", "older"], "point {point}");
+            assert!(hub.names("daily").is_empty(), "point {point}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_archived_stays() {
+        let hub = Hub::new();
+        let path = hub.daily("h-access.log-1");
+        fs::write(&path, "x").unwrap();
+        // a directory in the way of the compressed file
+        fs::create_dir_all(hub.imported(".h-access.log-1.gz.archiving/x")).unwrap();
+        let error = place(&path, &hub.imported(""), RULES).unwrap_err();
+        assert!(format!("{error:#}").contains("imported"), "{error:#}");
+        assert_eq!(hub.names("daily"), ["h-access.log-1"]);
+        assert!(place(&hub.daily("never-there"), &hub.imported(""), RULES).is_err());
+    }
+}
