@@ -1,6 +1,19 @@
 //! `summarize`: computes the cells of the summary tables for the six windows of a month.
 
+mod axis;
+mod cells;
 mod cli;
+mod count;
+mod downloads;
+mod finish;
+#[cfg(test)]
+mod model;
+mod places;
+mod record;
+mod reference;
+mod row;
+mod scan;
+mod tools;
 
 use std::process::ExitCode;
 

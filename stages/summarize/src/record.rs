@@ -1,0 +1,260 @@
+//! From a record line to what the scan makes of it. Only the fields that are used are looked at;
+//! records of other kinds say nothing.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use schema::{Kind, Stamp, json};
+
+use crate::row::{
+    HitsRow, HubJobRow, HubSessionRow, LoginRow, ProfileRow, Row, SessionRow, ToolVersionRow, ToolstartRow, WebRow,
+};
+use crate::scan::{Fact, Scan};
+
+/// The fields of one record that were asked for.
+struct Fields<'a, const N: usize> {
+    line: &'a [u8],
+    names: [&'static str; N],
+    found: [Option<Range<usize>>; N],
+}
+
+type Read<T> = Result<T, String>;
+
+impl<'a, const N: usize> Fields<'a, N> {
+    fn of(line: &'a [u8], names: [&'static str; N]) -> Read<Self> {
+        let mut found = [const { None }; N];
+        for member in json::Members::new(line) {
+            let member = member.map_err(|bad| bad.reason().to_owned())?;
+            if let Some(at) = names.iter().position(|name| name.as_bytes() == member.key)
+                && found[at].is_none()
+            {
+                found[at] = Some(member.value);
+            }
+        }
+        Ok(Self { line, names, found })
+    }
+
+    /// The raw value; `None` when it is absent or null.
+    fn raw(&self, at: usize) -> Option<&'a [u8]> {
+        let raw = &self.line[self.found[at].clone()?];
+        (raw != b"null").then_some(raw)
+    }
+
+    fn bad(&self, at: usize, wanted: &str) -> String {
+        format!("field `{}` is no {wanted}", self.names[at])
+    }
+
+    fn text(&self, at: usize) -> Read<Option<Cow<'a, str>>> {
+        let Some(raw) = self.raw(at) else { return Ok(None) };
+        let bad = || self.bad(at, "text");
+        let inner = match raw {
+            [b'"', inner @ .., b'"'] => inner,
+            // a number is its digits
+            [b'-' | b'0'..=b'9', ..] => raw,
+            _ => return Err(bad()),
+        };
+        if memchr::memchr(b'\\', inner).is_none() {
+            return std::str::from_utf8(inner).map(|text| Some(text.into())).map_err(|_| bad());
+        }
+        serde_json::from_slice::<String>(raw).map(|text| Some(text.into())).map_err(|_| bad())
+    }
+
+    fn stamp(&self, at: usize) -> Read<Option<Stamp>> {
+        let Some(text) = self.text(at)? else { return Ok(None) };
+        Stamp::parse(&text).map(Some).ok_or_else(|| self.bad(at, "datetime"))
+    }
+
+    fn needed<T>(&self, at: usize, value: Option<T>) -> Read<T> {
+        value.ok_or_else(|| format!("no field `{}`", self.names[at]))
+    }
+
+    fn int(&self, at: usize) -> Read<Option<i64>> {
+        let Some(text) = self.text(at)? else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| self.bad(at, "whole number"))
+    }
+
+    fn float(&self, at: usize) -> Read<Option<f64>> {
+        let Some(text) = self.text(at)? else { return Ok(None) };
+        let value: Option<f64> = text.parse().ok().filter(|x: &f64| x.is_finite());
+        value.map(Some).ok_or_else(|| self.bad(at, "number"))
+    }
+}
+
+/// What a record line says; `Ok(None)` when it is nothing that a cell needs.
+///
+/// # Errors
+/// Why the line cannot be used.
+pub(crate) fn digest(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+    let kind = json::kind_of(line).map_err(|bad| bad.reason().to_owned())?;
+    match Kind::from_name(&kind) {
+        Some(Kind::Web) => web(scan, line),
+        Some(Kind::Session) => session(scan, line),
+        Some(Kind::Login) => login(scan, line),
+        Some(Kind::Toolstart) => toolstart(scan, line),
+        Some(Kind::HubSession) => hub_session(scan, line),
+        Some(Kind::HubJob) => hub_job(scan, line),
+        Some(Kind::HubProfile) => profile(scan, line),
+        Some(Kind::HubResource) => {
+            let path = Fields::of(line, ["path"])?.text(0)?;
+            Ok(path.and_then(|path| scan.digest(Row::Resource(&path))))
+        }
+        Some(Kind::HubToolVersion) => tool_version(scan, line),
+        Some(Kind::Hits) => hits(scan, line),
+        _ => Ok(None),
+    }
+}
+
+fn web(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+    let fields = Fields::of(line, ["sessionid", "content", "dnload", "datetime"])?;
+    let Some(sessionid) = fields.int(0)? else { return Ok(None) };
+    let content = fields.text(1)?.unwrap_or_default();
+    let dnload = fields.int(2)? == Some(1);
+    Ok(scan.digest(Row::Web(WebRow { sessionid, datetime: fields.stamp(3)?, content: &content, dnload })))
+}
+
+fn session(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+    let fields = Fields::of(line, ["id", "datetime", "ipcountry", "ip", "host", "domain", "duration", "jobs"])?;
+    Ok(scan.digest(Row::Session(SessionRow {
+        id: fields.int(0)?,
+        datetime: fields.needed(1, fields.stamp(1)?)?,
+        ipcountry: &fields.text(2)?.unwrap_or_default(),
+        ip: &fields.text(3)?.unwrap_or_default(),
+        host: fields.text(4)?.as_deref(),
+        domain: fields.text(5)?.as_deref(),
+        duration: fields.int(6)?.unwrap_or(0),
+        jobs: fields.int(7)?.unwrap_or(0),
+    })))
+}
+
+fn login(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+    let fields = Fields::of(line, ["datetime", "user", "ip", "action"])?;
+    Ok(scan.digest(Row::Login(LoginRow {
+        datetime: fields.needed(0, fields.stamp(0)?)?,
+        user: fields.text(1)?.as_deref(),
+        ip: &fields.text(2)?.unwrap_or_default(),
+        action: &fields.text(3)?.unwrap_or_default(),
+    })))
+}
+
+fn toolstart(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+    let fields = Fields::of(line, ["datetime", "success", "user", "countryresident", "orgtype"])?;
+    Ok(scan.digest(Row::Toolstart(ToolstartRow {
+        datetime: fields.needed(0, fields.stamp(0)?)?,
+        success: fields.int(1)?.unwrap_or(0),
+        user: fields.text(2)?.as_deref(),
+        countryresident: fields.text(3)?.as_deref(),
+        orgtype: fields.text(4)?.as_deref(),
+    })))
+}
+
+fn hub_session(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+    let names = ["sessnum", "username", "start", "appname", "walltime", "viewtime", "cputime"];
+    let fields = Fields::of(line, names)?;
+    Ok(scan.digest(Row::HubSession(HubSessionRow {
+        sessnum: fields.int(0)?,
+        username: &fields.text(1)?.unwrap_or_default(),
+        start: fields.needed(2, fields.stamp(2)?)?,
+        appname: &fields.text(3)?.unwrap_or_default(),
+        walltime: fields.float(4)?,
+        viewtime: fields.float(5)?,
+        cputime: fields.float(6)?,
+    })))
+}
+
+fn hub_job(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+    let fields = Fields::of(line, ["sessnum", "job", "event", "cputime"])?;
+    Ok(scan.digest(Row::HubJob(HubJobRow {
+        sessnum: fields.needed(0, fields.int(0)?)?,
+        job: fields.int(1)?.unwrap_or(0),
+        event: &fields.text(2)?.unwrap_or_default(),
+        cputime: fields.float(3)?,
+    })))
+}
+
+fn profile(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+    let names = ["uidNumber", "username", "countryresident", "orgtype", "registerDate", "emailConfirmed"];
+    let fields = Fields::of(line, names)?;
+    // an address that was never confirmed: the copy of the profiles that legacy reads is without
+    if fields.int(5)?.is_some_and(|confirmed| confirmed <= 0) {
+        return Ok(None);
+    }
+    Ok(scan.digest(Row::Profile(ProfileRow {
+        uid: fields.int(0)?,
+        username: fields.text(1)?.as_deref(),
+        countryresident: fields.text(2)?.as_deref(),
+        orgtype: fields.text(3)?.as_deref(),
+        registered: fields.stamp(4)?,
+    })))
+}
+
+fn tool_version(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+    let fields = Fields::of(line, ["toolname", "instance"])?;
+    let (Some(toolname), Some(instance)) = (fields.text(0)?, fields.text(1)?) else { return Ok(None) };
+    Ok(scan.digest(Row::ToolVersion(ToolVersionRow { toolname: &toolname, instance: &instance })))
+}
+
+fn hits(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+    let fields = Fields::of(line, ["datetime", "hits"])?;
+    let datetime = fields.needed(0, fields.stamp(0)?)?;
+    let Some(hits) = fields.int(1)? else { return Ok(None) };
+    Ok(scan.digest(Row::Hits(HitsRow { datetime, hits })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::axis::Axis;
+    use crate::places::Places;
+    use crate::scan::Ground;
+
+    fn scan() -> Scan {
+        let month = "2025-07".parse().unwrap();
+        Scan::new(Ground {
+            axis: Axis::new(month, month),
+            places: Places::default(),
+            apps: Vec::new(),
+            compat: schema::Compat::LEGACY,
+        })
+    }
+
+    #[test]
+    fn bad_records_say_why() {
+        let scan = scan();
+        for (line, reason) in [
+            ("nonsense", "not a JSON object"),
+            ("{}", "no field `kind`"),
+            (r#"{"kind":"session","ip":"1.1.1.1"}"#, "no field `datetime`"),
+            (r#"{"kind":"session","datetime":"yesterday"}"#, "field `datetime` is no datetime"),
+            (r#"{"kind":"session","datetime":"2025-07-01","duration":1.5}"#, "field `duration` is no whole number"),
+            (r#"{"kind":"session","datetime":"2025-07-01","ip":[1]}"#, "field `ip` is no text"),
+            (r#"{"kind":"hub_session","start":"2025-07-01","cputime":"x"}"#, "field `cputime` is no number"),
+            (r#"{"kind":"hub_session","start":"2025-07-01","cputime":"NaN"}"#, "field `cputime` is no number"),
+            (r#"{"kind":"hits","datetime":"2025-07-01","hits":1"#, "not a JSON object"),
+        ] {
+            assert_eq!(digest(&scan, line.as_bytes()).unwrap_err(), reason, "{line}");
+        }
+    }
+
+    #[test]
+    fn nothing_to_say() {
+        let scan = scan();
+        for line in [
+            r#"{"kind":"unheard of","datetime":5}"#,
+            r#"{"kind":"web","content":"/resources/1/download/x"}"#,
+            r#"{"kind":"web","sessionid":null,"content":"/resources/1/download/x"}"#,
+            r#"{"kind":"web","sessionid":1,"content":"/","datetime":"2025-07-02 00:00:00","dnload":0}"#,
+            r#"{"kind":"hub_profile","uidNumber":1,"registerDate":"2025-07-02 00:00:00","emailConfirmed":0}"#,
+            r#"{"kind":"login","datetime":"2025-07-02 00:00:00","user":"x","action":"logout"}"#,
+            r#"{"kind":"toolstart","datetime":"2025-07-02 00:00:00","user":"x","success":2}"#,
+        ] {
+            assert!(digest(&scan, line.as_bytes()).unwrap().is_none(), "{line}");
+        }
+        for line in [
+            r#"{"kind":"web","sessionid":"1","dnload":"1"}"#,
+            r#"{"kind":"web","sessionid":1,"content":"\/resources\/1\/download\/x"}"#,
+            r#"{ "ip" : "1.1.1.1" , "kind" : "session" , "datetime" : "2025-07-02 00:00:00" }"#,
+        ] {
+            assert!(digest(&scan, line.as_bytes()).unwrap().is_some(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The lists that a run is grounded on: continents of countries and classes of domains, built in
+//! or from CSV files.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow};
+
+use crate::places::Places;
+
+/// Two columns of a CSV file by their names, blanks around values taken off.
+fn columns(reader: impl Read, names: [&str; 2]) -> Result<Vec<(String, String)>> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(reader);
+    let header = reader.headers()?.clone();
+    let [a, b] = names.map(|name| {
+        let found = header.iter().position(|h| h.trim_start_matches('\u{FEFF}') == name);
+        found.ok_or_else(|| anyhow!("no column `{name}` in the first line"))
+    });
+    let (a, b) = (a?, b?);
+    reader
+        .records()
+        .map(|row| {
+            let row = row?;
+            Ok((row.get(a).unwrap_or("").to_owned(), row.get(b).unwrap_or("").to_owned()))
+        })
+        .collect()
+}
+
+fn file(path: &Path, names: [&str; 2]) -> Result<Vec<(String, String)>> {
+    columns(kit::open(path)?, names).with_context(|| format!("reading {}", path.display()))
+}
+
+/// The lists of the files, the built-in ones where there is no file.
+///
+/// # Errors
+/// A file cannot be read, lacks a column, or has a class that is no number.
+pub(crate) fn places(country_continent: Option<&Path>, domainclass: Option<&Path>) -> Result<Places> {
+    let continents = match country_continent {
+        Some(path) => file(path, ["country", "continent"])?,
+        None => schema::reference::country_continent().map(|c| (c.country.into(), c.continent.into())).collect(),
+    };
+    let mut domains = Vec::new();
+    match domainclass {
+        Some(path) => {
+            for (domain, class) in file(path, ["domain", "class"])? {
+                let number = class.parse::<i64>();
+                let number =
+                    number.with_context(|| format!("reading {}: class `{class}` of {domain}", path.display()))?;
+                domains.push((domain, number));
+            }
+        }
+        None => domains.extend(schema::reference::domainclass().map(|d| (d.domain.to_owned(), i64::from(d.class)))),
+    }
+    Ok(Places::new(
+        continents.iter().map(|(country, continent)| (country.as_str(), continent.as_str())),
+        domains.iter().map(|(domain, class)| (domain.as_str(), *class)),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_found_by_name() {
+        let pairs =
+            columns(&b"\xEF\xBB\xBFcontinent, country,x\nEU,DE\n AS , CN ,1\n"[..], ["country", "continent"]).unwrap();
+        assert_eq!(pairs, [("DE".to_owned(), "EU".to_owned()), ("CN".to_owned(), "AS".to_owned())]);
+        let error = columns(&b"a,b\n1,2\n"[..], ["country", "continent"]).unwrap_err();
+        assert_eq!(error.to_string(), "no column `country` in the first line");
+    }
+
+    #[test]
+    fn built_in_lists() {
+        let places = places(None, None).unwrap();
+        assert!(places.of_visitor("DE") & 0b01_0000 != 0, "Germany is in Europe");
+        assert!([1, 2, 3, 6].iter().all(|c| places.classes().contains(c)));
+    }
+}
