@@ -24,9 +24,9 @@ pub(crate) struct Args {
 /// The chain, as it stands in the README; `tee` keeps the records between the stages.
 fn chain(month: Month) -> String {
     format!(
-        "fetch-logs --logs logs | import-logs | tee web.ndjson \
-         | resolve-dns --map hub/hosts.csv \
-         | usage-metrics --from - --from hub/hub.ndjson --geoip hub/countries.mmdb | tee usage.ndjson \
+        "fetch-logs --logs logs | import-logs --quiet --rejects rejects.ndjson | tee web.ndjson \
+         | resolve-dns --from - --from hub/hub.ndjson --map hub/hosts.csv \
+         | usage-metrics --geoip hub/countries.mmdb | tee usage.ndjson \
          | summarize --month {month} --format csv > cells.csv"
     )
 }
@@ -71,11 +71,12 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     for (name, what) in [
         ("logs/", "the rotated logs, as a hub keeps them"),
         ("hub/", "records of the hub database, names and countries of the addresses"),
-        ("web.ndjson", "the requests that count, the hits and the logins, one JSON object a line"),
+        ("web.ndjson", "the requests that count, hits and logins, one JSON object a line"),
+        ("rejects.ndjson", "lines that are no log lines, with the reason"),
         ("usage.ndjson", "the same with names, countries and sessions"),
         ("cells.csv", "the cells of the summary tables for the six windows"),
     ] {
-        say(&format!("  {name:<13} {what}"));
+        say(&format!("  {name:<15} {what}"));
     }
     Ok(())
 }
@@ -90,7 +91,7 @@ fn prepare(demo: &Path) -> Result<()> {
             _ => {}
         }
     }
-    for name in ["web.ndjson", "usage.ndjson", "cells.csv"] {
+    for name in ["rejects.ndjson", "web.ndjson", "usage.ndjson", "cells.csv"] {
         match fs::remove_file(demo.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("removing {}", demo.join(name).display()));
@@ -103,10 +104,9 @@ fn prepare(demo: &Path) -> Result<()> {
 
 /// Logs to `logs/`, everything that a hub knows besides to `hub/`.
 fn arrange(made: &Path, demo: &Path) -> Result<()> {
-    for (directory, names) in [
-        ("logs", &["httpd", "hubzero"][..]),
-        ("hub", &["hub.ndjson", "toolstart.ndjson", "hosts.csv", "countries.mmdb"]),
-    ] {
+    for (directory, names) in
+        [("logs", &["httpd", "hubzero"][..]), ("hub", &["hub.ndjson", "hosts.csv", "countries.mmdb"])]
+    {
         fs::create_dir_all(demo.join(directory))?;
         for name in names {
             let to = demo.join(directory).join(name);
