@@ -1,0 +1,153 @@
+//! Many rows in few statements: prepared INSERTs of about a thousand rows.
+
+use mysql::Value;
+use mysql::prelude::Queryable as _;
+use schema::tables::quote;
+
+use super::{Db, DbError};
+
+/// Rows a statement carries; larger statements are no faster.
+const ROWS: usize = 1000;
+
+/// Placeholders a prepared statement may have.
+const MARKS: usize = 65_535;
+
+/// What happens with a row whose key is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb<'a> {
+    /// The statement fails.
+    Insert,
+    /// The new row is dropped.
+    Ignore,
+    /// The old row goes.
+    Replace,
+    /// These columns of the old row take the new values.
+    Update(&'a [&'a str]),
+}
+
+/// How a bulk insert ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Inserted {
+    /// Rows handed over.
+    pub sent: u64,
+    /// Rows changed, as the server counts them.
+    pub changed: u64,
+    /// Id of the first row, where the server counts ids up and no row was dropped.
+    pub first_id: Option<u64>,
+    /// Id of the last row.
+    pub last_id: Option<u64>,
+    /// Whether the ids between them are without gaps.
+    pub consecutive: bool,
+}
+
+/// A bulk insert under way. Rows reach the server in statements of about a thousand; the rest goes
+/// with [`Insert::finish`], without which it is lost.
+#[must_use = "the last rows are sent by finish()"]
+pub struct Insert<'d> {
+    db: &'d mut Db,
+    head: String,
+    tail: String,
+    columns: usize,
+    rows: usize,
+    max_rows: usize,
+    max_bytes: usize,
+    bytes: usize,
+    values: Vec<Value>,
+    plain: bool,
+    done: Inserted,
+}
+
+impl Db {
+    /// Begins a bulk insert into `table` (unquoted, prefix included).
+    pub fn insert(&mut self, verb: Verb<'_>, table: &str, columns: &[&str]) -> Insert<'_> {
+        let word = match verb {
+            Verb::Insert | Verb::Update(_) => "INSERT",
+            Verb::Ignore => "INSERT IGNORE",
+            Verb::Replace => "REPLACE",
+        };
+        let names: Vec<String> = columns.iter().map(|name| quote(name)).collect();
+        let head = format!("{word} INTO {} ({}) VALUES ", quote(table), names.join(","));
+        let tail = match verb {
+            Verb::Update(columns) => {
+                let sets: Vec<String> = columns.iter().map(|name| format!("{0} = VALUES({0})", quote(name))).collect();
+                format!(" ON DUPLICATE KEY UPDATE {}", sets.join(", "))
+            }
+            _ => String::new(),
+        };
+        let n = columns.len().max(1);
+        Insert {
+            max_rows: ROWS.min(MARKS / n),
+            // a packet must hold the whole statement; leave room for its head
+            max_bytes: (self.max_packet / 2).clamp(1 << 14, 4 << 20),
+            db: self,
+            head,
+            tail,
+            columns: n,
+            rows: 0,
+            bytes: 0,
+            values: Vec::with_capacity(n * ROWS.min(MARKS / n)),
+            plain: verb == Verb::Insert,
+            done: Inserted { consecutive: true, ..Inserted::default() },
+        }
+    }
+}
+
+impl Insert<'_> {
+    /// Adds a row; the values in the order of the columns.
+    ///
+    /// # Errors
+    /// The server refuses the rows so far; or the number of values is wrong.
+    pub fn push(&mut self, row: impl IntoIterator<Item = Value>) -> anyhow::Result<()> {
+        let before = self.values.len();
+        self.values.extend(row);
+        let got = self.values.len() - before;
+        if got != self.columns {
+            self.values.truncate(before);
+            anyhow::bail!("{} values for {} columns, at: {}", got, self.columns, self.head.trim_end());
+        }
+        for value in self.values.get(before..).unwrap_or_default() {
+            self.bytes += if let Value::Bytes(bytes) = value { bytes.len() + 4 } else { 12 };
+        }
+        self.rows += 1;
+        if self.rows >= self.max_rows || self.bytes >= self.max_bytes {
+            self.send()?;
+        }
+        Ok(())
+    }
+
+    /// Sends the last rows.
+    ///
+    /// # Errors
+    /// The server refuses them.
+    pub fn finish(mut self) -> Result<Inserted, DbError> {
+        self.send()?;
+        Ok(self.done)
+    }
+
+    fn send(&mut self) -> Result<(), DbError> {
+        if self.rows == 0 {
+            return Ok(());
+        }
+        let (rows, values) = (self.rows, std::mem::take(&mut self.values));
+        (self.rows, self.bytes) = (0, 0);
+        let group = format!("({})", vec!["?"; self.columns].join(","));
+        let sql = format!("{}{}{}", self.head, vec![group; rows].join(","), self.tail);
+        let conn = &mut self.db.conn;
+        let statement = conn.prep(&sql).map_err(|e| DbError::from_driver(&e, &self.head))?;
+        conn.exec_drop(&statement, values).map_err(|e| DbError::from_driver(&e, &self.head))?;
+        let (first, step) = (conn.last_insert_id(), self.db.id_step);
+        self.done.sent += rows as u64;
+        self.done.changed += conn.affected_rows();
+        if rows != self.max_rows {
+            // an odd number of rows hardly comes twice: no place in the cache for it
+            let _ = conn.close(statement);
+        }
+        if self.plain && first > 0 {
+            let expected = self.done.last_id.map(|last| last + step);
+            self.done.consecutive &= step == 1 && expected.is_none_or(|id| id == first);
+            self.done.first_id.get_or_insert(first);
+            self.done.last_id = Some(first + (rows as u64 - 1) * step);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! Bulk write-back: what was computed for distinct keys goes into a temporary table, and one joined
+//! UPDATE carries it to the rows.
+
+use anyhow::Result;
+use mysql::Value;
+use schema::tables::quote;
+
+use super::{Db, Verb};
+
+/// A temporary table of keys and values.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyTable<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Columns with their types, the key first. Texts compare as in every other table.
+    pub columns: &'a [(&'a str, &'a str)],
+    /// How many of the columns, from the first, are the primary key.
+    pub keys: usize,
+}
+
+impl Db {
+    /// Makes the table, fills it, does `work` (an UPDATE that joins it), and drops it. Of two rows
+    /// whose keys the collation takes for equal the first stays.
+    ///
+    /// # Errors
+    /// The server refuses a statement, or `work` fails.
+    pub fn with_key_table<R, T>(
+        &mut self,
+        table: &KeyTable<'_>,
+        rows: impl IntoIterator<Item = R>,
+        work: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T>
+    where
+        R: IntoIterator<Item = Value>,
+    {
+        let name = quote(table.name);
+        let drop = format!("DROP TEMPORARY TABLE IF EXISTS {name}");
+        self.run(&drop, ())?;
+        let columns: Vec<String> = table.columns.iter().map(|(name, ty)| format!("{} {ty}", quote(name))).collect();
+        let keys: Vec<String> = table.columns.iter().take(table.keys).map(|(name, _)| quote(name)).collect();
+        let charset = self.charset;
+        self.run(
+            &format!(
+                "CREATE TEMPORARY TABLE {name} ({}, PRIMARY KEY ({})) ENGINE=InnoDB DEFAULT CHARSET={} COLLATE={}",
+                columns.join(", "),
+                keys.join(", "),
+                charset.name(),
+                charset.collation()
+            ),
+            (),
+        )?;
+        let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+        let mut insert = self.insert(Verb::Ignore, table.name, &names);
+        for row in rows {
+            insert.push(row)?;
+        }
+        insert.finish()?;
+        let value = work(self)?;
+        self.run(&drop, ())?;
+        Ok(value)
+    }
+}
