@@ -5,6 +5,7 @@
 //! input or output itself.
 
 mod clock;
+pub mod config;
 pub mod db;
 mod describe;
 pub mod discovery;

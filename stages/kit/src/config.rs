@@ -1,0 +1,739 @@
+//! The configuration: which file, what stands in it, and where things are on a hub.
+//!
+//! Two layouts are read: `access.cfg` of the legacy scripts with an optional `hzmetrics.conf`
+//! beside it, and the one `hzmetrics.conf` of the later port. Neither is ever written. A password
+//! is shown nowhere.
+
+mod access;
+mod ini;
+mod paths;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use schema::Compat;
+
+use crate::Usage;
+use access::Access;
+use ini::Ini;
+
+pub use paths::Paths;
+
+/// The environment: the value of a variable.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The environment of this process.
+#[must_use]
+pub fn process_env(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// Geo service when none is named.
+pub const DEFAULT_GEO_URL: &str = "https://help.hubzero.org/ipinfo/v1";
+/// Key of the geo service when none is named.
+pub const DEFAULT_GEO_KEY: &str = "_HUBZERO_OPNSRC_V1_";
+/// Prefix of the hub's tables when none is named.
+pub const DEFAULT_PREFIX: &str = "jos_";
+/// The site's name when none is found.
+pub const DEFAULT_SITE: &str = "hub";
+
+/// A text that is not shown.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself, for whom it is meant.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "(empty)" } else { "(not shown)" })
+    }
+}
+
+/// Settings of reverse DNS.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dns {
+    /// The name server; `None` is that of the system.
+    pub nameserver: Option<String>,
+    /// Lookups at a time.
+    pub concurrency: u32,
+    /// How long a lookup may take in all.
+    pub timeout: Duration,
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        Self { nameserver: None, concurrency: 100, timeout: Duration::from_secs(2) }
+    }
+}
+
+impl Dns {
+    /// Sets what is given and can be used; the rest stays.
+    #[must_use]
+    pub fn with(mut self, nameserver: Option<&str>, concurrency: Option<&str>, timeout: Option<&str>) -> Self {
+        if let Some(name) = nameserver.map(str::trim) {
+            self.nameserver = (!name.is_empty() && !name.eq_ignore_ascii_case("system")).then(|| name.to_owned());
+        }
+        if let Some(n) = concurrency.and_then(|text| text.trim().parse().ok()).filter(|n| *n > 0) {
+            self.concurrency = n;
+        }
+        let seconds = timeout.and_then(|text| text.trim().parse::<f64>().ok()).filter(|seconds| *seconds > 0.0);
+        if let Some(timeout) = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+            self.timeout = timeout;
+        }
+        self
+    }
+
+    /// The name server in words.
+    #[must_use]
+    pub fn nameserver_name(&self) -> &str {
+        self.nameserver.as_deref().unwrap_or("system")
+    }
+}
+
+/// How the database server is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// Through a socket of this machine.
+    Socket(PathBuf),
+    /// Over the network.
+    Tcp {
+        /// Name or address.
+        host: String,
+        /// 3306 when none is named.
+        port: u16,
+    },
+}
+
+/// What the site is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// The name in the names of log files.
+    pub name: String,
+    /// Whether it was really named somewhere.
+    pub explicit: bool,
+}
+
+/// What the files and the environment say.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that the credentials came from; `None` when there is none.
+    pub file: Option<PathBuf>,
+    /// Document root of the CMS; empty when not given.
+    pub hub_dir: PathBuf,
+    /// The hub's database.
+    pub hub_db: String,
+    /// The metrics database.
+    pub metrics_db: String,
+    /// Host of the database server, as given.
+    pub db_host: String,
+    /// Its user.
+    pub db_user: String,
+    /// The password of the user.
+    pub db_pass: Secret,
+    /// Prefix of the hub's tables.
+    pub db_prefix: String,
+    /// The geo service.
+    pub geo_url: String,
+    /// The key that it asks for.
+    pub geo_key: Secret,
+    /// Reverse DNS.
+    pub dns: Dns,
+    /// `[compat] options`, when given.
+    pub compat: Option<Compat>,
+    /// The site.
+    pub site: Site,
+    /// Where things are.
+    pub paths: Paths,
+    /// A socket named by `HZMETRICS_DB_SOCKET`.
+    socket: Option<PathBuf>,
+    /// Why a mandatory key is missing although it seems to be there.
+    hints: Vec<(&'static str, String)>,
+}
+
+/// What is wrong with the text of a file.
+#[derive(Debug)]
+struct Malformed {
+    line: usize,
+    what: String,
+}
+
+/// Reads the configuration for a run that needs the databases.
+///
+/// # Errors
+/// A file that was named cannot be read (exit code 1); there is no configuration, a file is
+/// malformed, or a mandatory key is missing or empty ([`Usage`], exit code 2).
+pub fn load(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
+    let config = read(explicit, env)?;
+    config.check()?;
+    Ok(config)
+}
+
+/// Reads the configuration as far as there is one: for runs that can do without databases.
+///
+/// # Errors
+/// A file that was named cannot be read, or a file is malformed.
+pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
+    let paths = Paths::new(env);
+    let named = |name: &str| env(name).filter(|value: &OsString| !value.is_empty()).map(PathBuf::from);
+    let found = find(explicit, &named, &paths)?;
+    let mut config = Config {
+        file: None,
+        hub_dir: PathBuf::new(),
+        hub_db: String::new(),
+        metrics_db: String::new(),
+        db_host: String::new(),
+        db_user: String::new(),
+        db_pass: Secret::default(),
+        db_prefix: DEFAULT_PREFIX.to_owned(),
+        geo_url: DEFAULT_GEO_URL.to_owned(),
+        geo_key: Secret(DEFAULT_GEO_KEY.to_owned()),
+        dns: Dns::default(),
+        compat: None,
+        site: Site { name: DEFAULT_SITE.to_owned(), explicit: false },
+        socket: named("HZMETRICS_DB_SOCKET"),
+        hints: Vec::new(),
+        paths,
+    };
+    let mut site = None;
+    match &found {
+        None => {}
+        Some(Found { path, text, is_ini: true }) => {
+            let ini = Ini::parse(text).map_err(|bad| malformed(path, &bad))?;
+            config.take_ini(&ini);
+            config.take_common(&ini, path)?;
+            site = ini.get("hub", "site").filter(|site| !site.is_empty()).map(str::to_owned);
+            config.file = Some(path.clone());
+        }
+        Some(Found { path, text, is_ini: false }) => {
+            let access = Access::parse(text).map_err(|bad| malformed(path, &bad))?;
+            config.take_access(&access);
+            config.file = Some(path.clone());
+            let beside = match named("HZMETRICS_CONFIG") {
+                Some(named) => Some((read_text(&named)?, named)),
+                None => {
+                    let usual = config.paths.etc().join("hzmetrics.conf");
+                    read_if_there(&usual)?.map(|text| (text, usual))
+                }
+            };
+            if let Some((text, path)) = beside {
+                let ini = Ini::parse(&text).map_err(|bad| malformed(&path, &bad))?;
+                config.take_common(&ini, &path)?;
+            }
+        }
+    }
+    let variable = |name: &str| env(name).map(|value| value.to_string_lossy().into_owned());
+    config.dns = config.dns.with(
+        variable("HZMETRICS_DNS_NAMESERVER").as_deref(),
+        variable("HZMETRICS_DNS_CONCURRENCY").as_deref(),
+        variable("HZMETRICS_DNS_TIMEOUT").as_deref(),
+    );
+    if site.is_none() {
+        // who may not read it has no site, as who does not have the file
+        let text = fs::read(config.paths.hubzero_conf()).unwrap_or_default();
+        site = site_of(&String::from_utf8_lossy(&text)).map(str::to_owned);
+    }
+    if let Some(name) = site {
+        config.site = Site { name, explicit: true };
+    }
+    Ok(config)
+}
+
+/// The configuration file that a run uses.
+struct Found {
+    path: PathBuf,
+    text: String,
+    is_ini: bool,
+}
+
+fn find(explicit: Option<&Path>, named: &dyn Fn(&str) -> Option<PathBuf>, paths: &Paths) -> Result<Option<Found>> {
+    if let Some(path) = explicit {
+        let text = read_text(path)?;
+        let is_ini = ini::is_ini(&text);
+        return Ok(Some(Found { path: path.to_owned(), text, is_ini }));
+    }
+    for (variable, is_ini) in [("HZMETRICS_ACCESS_CFG", false), ("HZMETRICS_CONFIG", true)] {
+        if let Some(path) = named(variable) {
+            let text = read_text(&path).with_context(|| format!("the file named by {variable}"))?;
+            return Ok(Some(Found { path, text, is_ini }));
+        }
+    }
+    let mut refused = None;
+    for (path, is_ini) in [(paths.etc().join("access.cfg"), false), (paths.home().join("conf/hzmetrics.conf"), true)] {
+        match read_if_there(&path) {
+            Ok(Some(text)) => return Ok(Some(Found { path, text, is_ini })),
+            Ok(None) => {}
+            // the next one may be meant for this user
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    refused.map_or(Ok(None), Err)
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("reading the configuration {}", path.display()))?;
+    Ok(String::from_utf8(bytes).unwrap_or_else(|e| {
+        // old files are latin1: what is not ASCII there is in a password or a comment
+        e.into_bytes().iter().map(|b| char::from(*b)).collect()
+    }))
+}
+
+fn read_if_there(path: &Path) -> Result<Option<String>> {
+    match fs::metadata(path) {
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        _ => read_text(path).map(Some),
+    }
+}
+
+fn malformed(path: &Path, bad: &Malformed) -> anyhow::Error {
+    Usage(format!("{}, line {}: {}", path.display(), bad.line, bad.what)).into()
+}
+
+/// The first line that begins with `site =` and a word.
+fn site_of(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| {
+        let value = line.trim_start().strip_prefix("site")?.trim_start().strip_prefix('=')?;
+        value.split_whitespace().next()
+    })
+}
+
+impl Config {
+    fn take_access(&mut self, access: &Access) {
+        let get = |name| access.get(name).map(str::to_owned);
+        let name = |name| get(name).map(|name| name.trim().trim_matches('`').to_owned());
+        self.hub_dir = get("hub_dir").unwrap_or_default().into();
+        self.hub_db = name("hub_db").unwrap_or_default();
+        self.metrics_db = name("metrics_db").unwrap_or_default();
+        self.db_host = get("db_host").unwrap_or_default();
+        self.db_user = get("db_user").unwrap_or_default();
+        self.db_pass = Secret(get("db_pass").unwrap_or_default());
+        self.db_prefix = get("db_prefix").unwrap_or_else(|| DEFAULT_PREFIX.to_owned());
+        self.take_geo(get("hubzero_ipgeo_url"), get("hub_key"));
+        self.hints = MANDATORY.iter().filter_map(|(key, ..)| Some((*key, access.hint(key)?))).collect();
+    }
+
+    fn take_ini(&mut self, ini: &Ini) {
+        let db = |key| ini.get("db", key).map(str::to_owned);
+        self.hub_dir = ini.get("hub", "hub_dir").unwrap_or_default().into();
+        self.hub_db = db("hub_db").unwrap_or_default();
+        self.metrics_db = db("metrics_db").unwrap_or_default();
+        self.db_host = db("host").unwrap_or_else(|| "localhost".to_owned());
+        self.db_user = db("user").unwrap_or_default();
+        self.db_pass = Secret(db("password").unwrap_or_default());
+        self.db_prefix = db("hub_db_prefix").unwrap_or_else(|| DEFAULT_PREFIX.to_owned());
+        let hub = |key| ini.get("hub", key).map(str::to_owned);
+        self.take_geo(hub("hubzero_ipgeo_url"), hub("hub_key"));
+    }
+
+    fn take_geo(&mut self, url: Option<String>, key: Option<String>) {
+        if let Some(url) = url.filter(|url| !url.is_empty()) {
+            self.geo_url = url;
+        }
+        if let Some(key) = key.filter(|key| !key.is_empty()) {
+            self.geo_key = Secret(key);
+        }
+    }
+
+    /// The sections that both layouts have in an INI file.
+    fn take_common(&mut self, ini: &Ini, path: &Path) -> Result<()> {
+        let dns = |key| ini.get("dns", key);
+        self.dns = Dns::default().with(dns("nameserver"), dns("concurrency"), dns("timeout"));
+        if let Some(options) = ini.get("compat", "options") {
+            let set =
+                Compat::parse(options).map_err(|e| Usage(format!("{}, [compat] options: {e}", path.display())))?;
+            self.compat = Some(set);
+        }
+        Ok(())
+    }
+
+    /// Whether everything is there that the databases need.
+    ///
+    /// # Errors
+    /// What is missing ([`Usage`]).
+    pub fn check(&self) -> Result<()> {
+        let Some(file) = &self.file else {
+            return Err(Usage(format!(
+                "there is no configuration: no -c FILE, HZMETRICS_ACCESS_CFG or HZMETRICS_CONFIG, and neither {} nor {}",
+                self.paths.etc().join("access.cfg").display(),
+                self.paths.home().join("conf/hzmetrics.conf").display()
+            ))
+            .into());
+        };
+        for (key, ini_key, value) in MANDATORY {
+            if value(self).is_empty() {
+                let hint = self.hints.iter().find(|(name, _)| name == key);
+                let hint = hint.map_or(String::new(), |(_, hint)| format!(": {hint}"));
+                let text = format!("{}: ${key} ({ini_key}) is missing or empty{hint}", file.display());
+                return Err(Usage(text).into());
+            }
+        }
+        for (key, name) in [("hub_db", &self.hub_db), ("metrics_db", &self.metrics_db), ("db_prefix", &self.db_prefix)]
+        {
+            if name.contains(['`', '\0']) {
+                return Err(Usage(format!("{}: `{key}` cannot be part of a name in SQL", file.display())).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Document root of the CMS.
+    ///
+    /// # Errors
+    /// It is not given ([`Usage`]).
+    pub fn hub_dir(&self) -> Result<&Path> {
+        if self.hub_dir.as_os_str().is_empty() {
+            let file = self.file.as_ref().map_or_else(|| "the configuration".to_owned(), |f| f.display().to_string());
+            return Err(Usage(format!("{file}: $hub_dir ([hub] hub_dir) is missing or empty")).into());
+        }
+        Ok(&self.hub_dir)
+    }
+
+    /// How the server is reached. `localhost` is a socket of this machine, as for the legacy
+    /// scripts: `HZMETRICS_DB_SOCKET`, else the first usual one that is there. A host may carry a
+    /// port or the path of a socket after a colon, or be such a path.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        let host = self.db_host.trim();
+        let tcp = |host: &str, port| Address::Tcp { host: host.to_owned(), port };
+        if host.starts_with('/') {
+            return Address::Socket(host.into());
+        }
+        if let Some((inside, after)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            return tcp(inside, after.strip_prefix(':').and_then(|port| port.parse().ok()).unwrap_or(3306));
+        }
+        let (name, after) = match host.split_once(':') {
+            Some((_, path)) if path.starts_with('/') => return Address::Socket(path.into()),
+            Some((name, after)) if !after.contains(':') => (name, after.parse().ok()),
+            _ => (host, None),
+        };
+        if !name.eq_ignore_ascii_case("localhost") {
+            return tcp(name, after.unwrap_or(3306));
+        }
+        if let Some(socket) = &self.socket {
+            return Address::Socket(socket.clone());
+        }
+        let usual = self.paths.database_sockets();
+        let there = usual.iter().find(|path| path.exists()).or(usual.first()).cloned();
+        Address::Socket(there.unwrap_or_default())
+    }
+}
+
+/// A mandatory key: its name in `access.cfg`, in the INI file, and its value.
+type Mandatory = (&'static str, &'static str, fn(&Config) -> &str);
+
+const MANDATORY: &[Mandatory] = &[
+    ("hub_db", "[db] hub_db", |config| &config.hub_db),
+    ("metrics_db", "[db] metrics_db", |config| &config.metrics_db),
+    ("db_host", "[db] host", |config| &config.db_host),
+    ("db_user", "[db] user", |config| &config.db_user),
+    ("db_pass", "[db] password", |config| config.db_pass.reveal()),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An environment of these variables.
+    pub(super) fn env(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> + use<> {
+        let variables: Vec<_> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), OsString::from(value))).collect();
+        move |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
+
+    /// A root with files in it.
+    struct Root(tempfile::TempDir);
+
+    impl Root {
+        fn new(files: &[(&str, &str)]) -> Self {
+            let root = Self(tempfile::tempdir().unwrap());
+            for (name, text) in files {
+                let path = root.path(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            root
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        fn text(&self, name: &str) -> String {
+            self.path(name).display().to_string()
+        }
+
+        /// With variables; a value that begins with `@` is a path below the root.
+        fn env(&self, variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> + use<> {
+            let mut all = vec![("HZMETRICS_ROOT".to_owned(), self.text(""))];
+            for (name, value) in variables {
+                let value = value.strip_prefix('@').map_or_else(|| (*value).to_owned(), |path| self.text(path));
+                all.push(((*name).to_owned(), value));
+            }
+            let all: Vec<_> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            env(&all)
+        }
+
+        fn read(&self, explicit: Option<&str>, variables: &[(&str, &str)]) -> Result<Config> {
+            let explicit = explicit.map(|name| self.path(name));
+            read(explicit.as_deref(), &self.env(variables))
+        }
+
+        fn load(&self, explicit: Option<&str>, variables: &[(&str, &str)]) -> Result<Config> {
+            let explicit = explicit.map(|name| self.path(name));
+            load(explicit.as_deref(), &self.env(variables))
+        }
+    }
+
+    fn access(hub_db: &str) -> String {
+        format!("$hub_db = '{hub_db}';\n$metrics_db = 'm';\n$db_host = 'h';\n$db_user = 'u';\n$db_pass = 'secret';\n")
+    }
+
+    fn ini(hub_db: &str, more: &str) -> String {
+        format!("[db]\nhub_db = {hub_db}\nmetrics_db = m\nuser = u\npassword = secret\n{more}")
+    }
+
+    const ETC_ACCESS: &str = "etc/hubzero-metrics/access.cfg";
+    const ETC_CONF: &str = "etc/hubzero-metrics/hzmetrics.conf";
+    const HOME_CONF: &str = "opt/hubzero/metrics/conf/hzmetrics.conf";
+
+    #[test]
+    fn which_file_wins() {
+        let root = Root::new(&[
+            ("one.cfg", &access("explicit_access")),
+            ("one.conf", &ini("explicit_ini", "")),
+            ("env.cfg", &access("env_access")),
+            ("env.conf", &ini("env_ini", "")),
+            (ETC_ACCESS, &access("etc_access")),
+            (HOME_CONF, &ini("home_ini", "")),
+            ("home/conf/hzmetrics.conf", &ini("other_home", "")),
+        ]);
+        let both = [("HZMETRICS_ACCESS_CFG", "@env.cfg"), ("HZMETRICS_CONFIG", "@env.conf")];
+        let hub_db = |explicit, variables: &[(&str, &str)]| root.load(explicit, variables).unwrap().hub_db;
+        assert_eq!(hub_db(Some("one.cfg"), &both), "explicit_access");
+        assert_eq!(hub_db(Some("one.conf"), &both), "explicit_ini");
+        assert_eq!(hub_db(None, &both), "env_access");
+        assert_eq!(hub_db(None, &both[1..]), "env_ini");
+        assert_eq!(hub_db(None, &[("HZMETRICS_ACCESS_CFG", ""), ("HZMETRICS_CONFIG", "@env.conf")]), "env_ini");
+        assert_eq!(hub_db(None, &[]), "etc_access");
+        assert_eq!(root.load(None, &[]).unwrap().file, Some(root.path(ETC_ACCESS)));
+        fs::remove_file(root.path(ETC_ACCESS)).unwrap();
+        assert_eq!(hub_db(None, &[]), "home_ini");
+        assert_eq!(hub_db(None, &[("HZMETRICS_HOME", "@home")]), "other_home");
+    }
+
+    /// The exit code that a stage would end with.
+    fn exit(result: Result<Config>) -> (i32, String) {
+        let error = result.unwrap_err();
+        (if error.chain().any(|cause| cause.is::<Usage>()) { 2 } else { 1 }, format!("{error:#}"))
+    }
+
+    #[test]
+    fn a_named_file_that_cannot_be_read() {
+        let root = Root::new(&[(ETC_ACCESS, &access("a"))]);
+        for (explicit, variables) in [
+            (Some("none"), &[][..]),
+            (None, &[("HZMETRICS_ACCESS_CFG", "@none")]),
+            (None, &[("HZMETRICS_CONFIG", "@none")]),
+            (Some(ETC_ACCESS), &[("HZMETRICS_CONFIG", "@none")]),
+        ] {
+            let (code, text) = exit(root.read(explicit, variables));
+            assert!(code == 1 && text.contains("none: No such file"), "{code} {text}");
+        }
+    }
+
+    #[test]
+    fn no_configuration_at_all() {
+        let root = Root::new(&[]);
+        let config = root.read(None, &[]).unwrap();
+        assert_eq!((config.file.clone(), config.dns.concurrency), (None, 100));
+        let (code, text) = exit(root.load(None, &[]));
+        assert!(code == 2 && text.contains("there is no configuration") && text.contains(ETC_ACCESS), "{text}");
+    }
+
+    #[test]
+    fn mandatory_keys() {
+        for (key, ini_key) in
+            [("hub_db", "hub_db"), ("metrics_db", "metrics_db"), ("db_user", "user"), ("db_pass", "password")]
+        {
+            for (name, text) in [
+                (
+                    "missing.cfg",
+                    access("h").lines().filter(|l| !l.contains(&format!("${key} "))).collect::<Vec<_>>().join("\n"),
+                ),
+                ("empty.cfg", access("h") + &format!("${key} = '';\n")),
+                ("x.conf", ini("h", "").lines().filter(|l| !l.starts_with(ini_key)).collect::<Vec<_>>().join("\n")),
+            ] {
+                let root = Root::new(&[(name, &text)]);
+                let (code, message) = exit(root.load(Some(name), &[]));
+                assert!(
+                    code == 2 && message.contains(&format!("${key} ")) && message.contains(name),
+                    "{text}\n{message}"
+                );
+                assert!(!message.contains("secret"), "{message}");
+                root.read(Some(name), &[]).unwrap();
+            }
+        }
+        let root = Root::new(&[("x.cfg", &access("h").replace("$db_host = 'h'", "$db_host = \"h\""))]);
+        let (code, message) = exit(root.load(Some("x.cfg"), &[]));
+        assert!(
+            code == 2 && message.ends_with("line 3 has it in double quotes, only single quotes (') count"),
+            "{message}"
+        );
+        let root = Root::new(&[("x.conf", &ini("h", ""))]);
+        assert_eq!(root.load(Some("x.conf"), &[]).unwrap().db_host, "localhost");
+        let root = Root::new(&[("x.cfg", &access("a`b"))]);
+        assert_eq!(exit(root.load(Some("x.cfg"), &[])).0, 2);
+    }
+
+    #[test]
+    fn a_malformed_file_is_named_with_its_line() {
+        let root = Root::new(&[
+            ("x.conf", "[db]\nwhat\n"),
+            ("x.cfg", "\n$hub_db = 'x\n"),
+            ("c.conf", &ini("h", "[compat]\noptions = nope\n")),
+        ]);
+        let (code, text) = exit(root.read(Some("x.conf"), &[]));
+        assert!(code == 2 && text.contains("x.conf, line 2: "), "{text}");
+        let (code, text) = exit(root.read(Some("x.cfg"), &[]));
+        assert!(code == 2 && text.contains("x.cfg, line 2: "), "{text}");
+        let (code, text) = exit(root.read(Some("c.conf"), &[]));
+        assert!(code == 2 && text.contains("c.conf, [compat] options: `nope`"), "{text}");
+    }
+
+    #[test]
+    fn every_key_of_both_layouts() {
+        let root = Root::new(&[
+            (
+                "x.cfg",
+                "$hub_dir = '/www/hub';\n$hub_db = '`hub`';\n$metrics_db = 'hub_metrics';\n$db_host = 'db';\n$db_user = 'me';\n\
+                 $db_pass = 'p#;%\"w';\n$db_prefix = 'abc_';\n$hubzero_ipgeo_url = 'http://geo/';\n$hub_key = 'k';\n",
+            ),
+            (
+                "x.conf",
+                "[hub]\nsite = s ; x\nhub_dir = /www/hub # x\nhubzero_ipgeo_url = http://geo/\nhub_key = k\n[db]\nhost = db\nuser = me\n\
+                 password = p#;%\"w\nhub_db = hub\nhub_db_prefix = abc_\nmetrics_db = hub_metrics\n[compat]\noptions = port\n",
+            ),
+            ("etc/hubzero.conf", "[DEFAULT]\n site = fromhub  rest\nsite = second\n"),
+        ]);
+        for name in ["x.cfg", "x.conf"] {
+            let config = root.load(Some(name), &[]).unwrap();
+            assert_eq!(config.hub_dir().unwrap(), Path::new("/www/hub"));
+            assert_eq!((config.hub_db.as_str(), config.metrics_db.as_str()), ("hub", "hub_metrics"));
+            assert_eq!((config.db_host.as_str(), config.db_user.as_str()), ("db", "me"));
+            assert_eq!(config.db_pass.reveal(), "p#;%\"w");
+            assert_eq!(config.db_prefix, "abc_");
+            assert_eq!((config.geo_url.as_str(), config.geo_key.reveal()), ("http://geo/", "k"));
+            let site = if name == "x.cfg" { "fromhub" } else { "s" };
+            assert_eq!(config.site, Site { name: site.to_owned(), explicit: true });
+            assert_eq!(config.compat, (name == "x.conf").then(Compat::port));
+            let shown = format!("{config:?}");
+            assert!(!shown.contains("%\"w") && !shown.contains("p#") && shown.contains("(not shown)"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_given_has_its_default() {
+        let root = Root::new(&[("x.cfg", &access("h")), ("x.conf", &ini("h", ""))]);
+        for name in ["x.cfg", "x.conf"] {
+            let config = root.load(Some(name), &[]).unwrap();
+            assert_eq!(config.db_prefix, "jos_");
+            assert_eq!(config.geo_url, "https://help.hubzero.org/ipinfo/v1");
+            assert_eq!(config.geo_key.reveal(), "_HUBZERO_OPNSRC_V1_");
+            assert_eq!(config.site, Site { name: "hub".to_owned(), explicit: false });
+            assert_eq!(config.dns, Dns { nameserver: None, concurrency: 100, timeout: Duration::from_secs(2) });
+            let (code, text) = exit(config.hub_dir().map(|_| config.clone()));
+            assert!(code == 2 && text.contains("$hub_dir"), "{text}");
+        }
+    }
+
+    #[test]
+    fn where_dns_settings_come_from() {
+        let dns = |n: &str| format!("[dns]\nnameserver = {n} # x\nconcurrency = 500 # unbound\ntimeout = 1.5\n");
+        let root = Root::new(&[
+            ("x.cfg", &access("h")),
+            ("x.conf", &ini("h", &dns("own"))),
+            ("env.conf", &dns("env")),
+            (ETC_CONF, &dns("etc")),
+        ]);
+        let of = |explicit, variables: &[(&str, &str)]| root.read(explicit, variables).unwrap().dns;
+        let name = |dns: Dns| dns.nameserver.unwrap_or_default();
+        assert_eq!(name(of(Some("x.conf"), &[("HZMETRICS_CONFIG", "@env.conf")])), "own");
+        assert_eq!(name(of(Some("x.cfg"), &[("HZMETRICS_CONFIG", "@env.conf")])), "env");
+        assert_eq!(name(of(Some("x.cfg"), &[])), "etc");
+        assert_eq!(name(of(None, &[("HZMETRICS_ACCESS_CFG", "@x.cfg")])), "etc");
+        let dns = of(Some("x.conf"), &[]);
+        assert_eq!((dns.concurrency, dns.timeout), (500, Duration::from_millis(1500)));
+        // the environment is above the file, flags are above the environment
+        let dns = of(
+            Some("x.conf"),
+            &[
+                ("HZMETRICS_DNS_NAMESERVER", "9.9.9.9"),
+                ("HZMETRICS_DNS_CONCURRENCY", "7"),
+                ("HZMETRICS_DNS_TIMEOUT", "3"),
+            ],
+        );
+        assert_eq!((dns.nameserver_name(), dns.concurrency, dns.timeout.as_secs()), ("9.9.9.9", 7, 3));
+        let dns = dns.with(Some("1.1.1.1"), Some("8"), None);
+        assert_eq!((dns.nameserver_name(), dns.concurrency, dns.timeout.as_secs()), ("1.1.1.1", 8, 3));
+        // what is no number leaves the level below
+        let odd = [("HZMETRICS_DNS_CONCURRENCY", "many"), ("HZMETRICS_DNS_TIMEOUT", "nan")];
+        let dns = of(Some("x.conf"), &odd);
+        assert_eq!((dns.concurrency, dns.timeout), (500, Duration::from_millis(1500)));
+        for odd in ["0", "-1", "", "1e99", "inf"] {
+            assert_eq!(Dns::default().with(None, Some(odd), Some(odd)), Dns::default(), "{odd}");
+        }
+        for system in ["", "  ", "system", "SYSTEM"] {
+            assert_eq!(name(of(Some("x.conf"), &[("HZMETRICS_DNS_NAMESERVER", system)])), "", "{system:?}");
+        }
+    }
+
+    #[test]
+    fn the_site() {
+        for (text, site) in [
+            ("site=foo\n", Some("foo")),
+            ("\t site = foo bar\n", Some("foo")),
+            ("site\t=\tfoo\n", Some("foo")),
+            ("website = x\n#site = y\nsite foo\nsites = z\nsite =\nsite = last\n", Some("last")),
+            ("website = x\n", None),
+            ("", None),
+        ] {
+            assert_eq!(site_of(text), site, "{text}");
+        }
+        let root = Root::new(&[("x.conf", &ini("h", "[hub]\nsite =\n")), ("etc/hubzero.conf", "site = h\n")]);
+        assert_eq!(root.load(Some("x.conf"), &[]).unwrap().site, Site { name: "h".to_owned(), explicit: true });
+    }
+
+    #[test]
+    fn addresses() {
+        let root = Root::new(&[("run/mysqld/mysqld.sock", "")]);
+        let address = |host: &str, variables: &[(&str, &str)]| {
+            let mut config = root.read(None, variables).unwrap();
+            config.db_host = host.to_owned();
+            match config.address() {
+                Address::Socket(path) => format!("socket {}", path.display()),
+                Address::Tcp { host, port } => format!("{host} {port}"),
+            }
+        };
+        let usual = format!("socket {}", root.text("run/mysqld/mysqld.sock"));
+        assert_eq!(address("localhost", &[]), usual);
+        assert_eq!(address(" LocalHost:3307 ", &[]), usual);
+        assert_eq!(address("localhost", &[("HZMETRICS_DB_SOCKET", "/a/s")]), "socket /a/s");
+        assert_eq!(address("db", &[("HZMETRICS_DB_SOCKET", "/a/s")]), "db 3306");
+        assert_eq!(address("127.0.0.1", &[]), "127.0.0.1 3306");
+        assert_eq!(address("db.example.org:3307", &[]), "db.example.org 3307");
+        assert_eq!(address("localhost:/b/s", &[]), "socket /b/s");
+        assert_eq!(address("/c/s", &[]), "socket /c/s");
+        assert_eq!(address("::1", &[]), "::1 3306");
+        assert_eq!(address("[::1]:3308", &[]), "::1 3308");
+    }
+}

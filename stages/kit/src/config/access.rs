@@ -1,0 +1,134 @@
+//! `access.cfg`, the layout of the legacy scripts: `$name = 'value';`.
+//!
+//! Only single quotes make a value, it may span lines, and nothing in it is an escape. The last
+//! assignment of a name wins. Whatever else stands in the file is not looked at.
+
+use std::collections::BTreeMap;
+
+use super::Malformed;
+
+/// The assignments of a file.
+#[derive(Debug, Default)]
+pub(super) struct Access {
+    values: BTreeMap<String, String>,
+    /// Names that are given in double quotes, with their lines: not values, but worth a hint.
+    double_quoted: BTreeMap<String, usize>,
+}
+
+impl Access {
+    /// Reads the text of a file.
+    pub(super) fn parse(text: &str) -> Result<Self, Malformed> {
+        let mut access = Self::default();
+        let mut rest = text;
+        let mut at_line_start = true;
+        while let Some(first) = rest.chars().next() {
+            let trimmed = rest.trim_start_matches([' ', '\t']);
+            if at_line_start && trimmed.starts_with('#') {
+                rest = trimmed.split_once('\n').map_or("", |(_, next)| next);
+                continue;
+            }
+            at_line_start = first == '\n';
+            let line = || 1 + text[..text.len() - rest.len()].matches('\n').count();
+            let Some((name, after)) = name(rest) else {
+                rest = &rest[first.len_utf8()..];
+                continue;
+            };
+            if let Some(value) = after.strip_prefix('\'') {
+                let Some((value, next)) = value.split_once('\'') else {
+                    return Err(Malformed {
+                        line: line(),
+                        what: format!("the value of ${name} has no closing quote (')"),
+                    });
+                };
+                access.double_quoted.remove(name);
+                access.values.insert(name.to_owned(), value.to_owned());
+                // what follows a statement on its line may be a comment
+                let tail = next.trim_start_matches([' ', '\t', ';']);
+                at_line_start = tail.starts_with('#');
+                rest = if at_line_start { tail } else { next };
+            } else {
+                if after.starts_with('"') && !access.values.contains_key(name) {
+                    access.double_quoted.insert(name.to_owned(), line());
+                }
+                rest = after;
+            }
+        }
+        Ok(access)
+    }
+
+    /// The value of a name.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// Where a name is given in a way that does not count.
+    pub(super) fn hint(&self, name: &str) -> Option<String> {
+        let line = self.double_quoted.get(name)?;
+        Some(format!("line {line} has it in double quotes, only single quotes (') count"))
+    }
+}
+
+/// `$NAME =` at the beginning of the text: the name, and what follows the sign.
+fn name(text: &str) -> Option<(&str, &str)> {
+    let text = text.strip_prefix('$')?;
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    let (name, after) = text.split_at(end);
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    Some((name, after.trim_ascii_start().strip_prefix('=')?.trim_ascii_start()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, name: &str, expected: Option<&str>) {
+        assert_eq!(Access::parse(text).unwrap().get(name), expected, "{text}");
+    }
+
+    #[test]
+    fn assignments() {
+        check("$hub_db = 'hub';", "hub_db", Some("hub"));
+        check("$hub_db='hub'", "hub_db", Some("hub"));
+        check("  $hub_db\t=\t'hub' ;\r\n", "hub_db", Some("hub"));
+        check("<?php $hub_db = 'hub'; ?>", "hub_db", Some("hub"));
+        check("$a = 'x'; $b = 'y';", "b", Some("y"));
+        check("$a = 'x';\n$a = 'y';\n", "a", Some("y"));
+        check("$a = '';", "a", Some(""));
+        check("$a = ' #;\"$b = % \\';", "a", Some(" #;\"$b = % \\"));
+        check("$a = 'two\nlines';\n$b = 'c';", "a", Some("two\nlines"));
+        check("$a = 'two\n# lines';\n$b = 'c';", "b", Some("c"));
+        check("$1a = 'x';", "1a", None);
+        check("$a-b = 'x';", "a", None);
+        check("a = 'x';", "a", None);
+        check("$a == 'x';", "a", None);
+        check("", "a", None);
+        check("$a", "a", None);
+        check("$ä = 'x'; $b = 'é';", "b", Some("é"));
+    }
+
+    #[test]
+    fn comments() {
+        check("# $a = 'x';\n", "a", None);
+        check("$a = 'x';\n  # $a = 'y';\n", "a", Some("x"));
+        check("$a = 'x'; # $a = 'y';\n$b = 'z';", "a", Some("x"));
+        check("$a = 'x'; # $a = 'y';\n$b = 'z';", "b", Some("z"));
+        check("# an odd ' quote\n$a = 'x';", "a", Some("x"));
+        check("// an odd ' quote\n$a = 'x';", "a", Some("x"));
+    }
+
+    #[test]
+    fn double_quotes_make_no_value() {
+        let access = Access::parse("\n$a = \"x\";\n$b = \"y\";\n$b = 'z';\n").unwrap();
+        assert_eq!((access.get("a"), access.get("b")), (None, Some("z")));
+        assert_eq!(access.hint("a").unwrap(), "line 2 has it in double quotes, only single quotes (') count");
+        assert_eq!(access.hint("b"), None);
+    }
+
+    #[test]
+    fn a_quote_that_stays_open_has_a_line() {
+        let error = Access::parse("$a = 'x';\n\n$b = 'y;\n$c\n").unwrap_err();
+        assert_eq!((error.line, error.what.as_str()), (3, "the value of $b has no closing quote (')"));
+    }
+}
