@@ -21,7 +21,7 @@ pub(crate) fn target(sh: &Shell) -> Result<PathBuf> {
 
 /// Builds every executable in release mode and names their directory.
 pub(crate) fn build_release(sh: &Shell) -> Result<PathBuf> {
-    crate::say("building the release executables (the first time takes a minute or two)");
+    crate::say("building the release executables (the first time takes a few minutes)");
     cmd!(sh, "cargo build --release --workspace --bins --exclude xtask").run()?;
     Ok(target(sh)?.join("release"))
 }
