@@ -270,9 +270,11 @@ impl Servers {
             .first_answer()
             .await?;
         if response.truncation {
+            // the connection lives as long as its provider
             let provider = TokioRuntimeProvider::default();
-            let connection = TcpClientStream::exchange(server, None, left, None, provider).await?;
+            let connection = TcpClientStream::exchange(server, None, left, None, provider.clone()).await?;
             response = connection.send(request).first_answer().await?;
+            drop(provider);
         }
         Ok(self.said(ip, &response))
     }

@@ -2,9 +2,10 @@
 //!
 //! [`domain`] is pure, [`country`] looks into a database file held in memory, [`dns`] asks name
 //! servers and is the only place that knows the resolver and its runtime; [`dnscache`] keeps its
-//! answers between runs.
+//! answers between runs; [`hosts`] puts both and an offline table together.
 
 pub mod country;
 pub mod dns;
 pub mod dnscache;
 pub mod domain;
+pub mod hosts;

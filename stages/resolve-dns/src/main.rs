@@ -1,9 +1,11 @@
 //! `resolve-dns`: fills in host names by reverse DNS.
 
 mod cli;
+mod filter;
+mod queue;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kit::run::<cli::Args>(cli::stage)
+    kit::run::<cli::Args>(filter::stage)
 }

@@ -4,6 +4,8 @@
 //! Shared by path: the measurement beside it, the tests of `enrich` and of `resolve-dns`. It
 //! speaks just enough of the protocol and is no model for a real server.
 
+#![allow(clippy::expect_used, reason = "a server for tests ends the test when it cannot start")]
+
 use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};

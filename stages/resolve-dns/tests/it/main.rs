@@ -1,8 +1,273 @@
-//! `resolve-dns` as a real executable.
+//! `resolve-dns` as a real executable, with a name server on this machine.
+
+#[path = "../../../enrich/examples/dns_bench/name_server.rs"]
+mod name_server;
+
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use fixtures::Run;
+use name_server::{NameServer, Reply};
+
+fn stage() -> Run {
+    fixtures::run(env!("CARGO_BIN_EXE_resolve-dns"))
+}
+
+fn ask(server: &NameServer) -> Run {
+    stage().args(["--nameserver", &server.address()])
+}
+
+/// The host of each record of the output.
+fn hosts(run: Run) -> Vec<String> {
+    run.finish().ok().records().iter().map(|r| r["host"].as_str().unwrap_or("(none)").to_owned()).collect()
+}
+
+fn web(ip: &str) -> String {
+    format!("{{\"kind\":\"web\",\"ip\":\"{ip}\"}}\n")
+}
+
+fn by_number(ip: Ipv4Addr) -> Reply {
+    Reply::name(format!("h{}.example.com", u32::from(ip)))
+}
 
 #[test]
 fn describes_itself() {
-    let done = fixtures::run(env!("CARGO_BIN_EXE_resolve-dns")).arg("--describe").finish().ok();
+    let done = stage().arg("--describe").finish().ok();
     let json: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(json["name"], "resolve-dns");
+}
+
+#[test]
+fn empty_input() {
+    let done = stage().args(["--nameserver", "127.0.0.1:1"]).finish().ok();
+    assert_eq!((done.text(), done.stderr.as_str()), (String::new(), ""));
+}
+
+#[test]
+fn only_records_without_a_host_change() {
+    let server = NameServer::start(by_number);
+    let input = concat!(
+        "{\"kind\":\"web\",\"ip\":\"8.0.0.1\",\"content\":\"/a b\",\"dnload\":0}\n",
+        "{\"kind\":\"toolstart\",\"host\":\"\",\"ip\":\"8.0.0.1\",\"x\":1}\n",
+        "{\"kind\":\"tool_session\",\"ip\":\"8.0.0.2\"}\n",
+        "{ \"kind\":\"web\", \"ip\":\"8.0.0.3\", \"host\":\"?\" }\n",
+        "{\"kind\":\"web\",\"ip\":\"not an address\"}\n",
+        "{\"kind\":\"web\",\"ip\":\"\"}\n",
+        "{\"kind\":\"login\",\"ip\":\"8.0.0.4\"}\n",
+        "{\"kind\":\"new\",\"ip\":5}\n",
+    );
+    let expected = concat!(
+        "{\"kind\":\"web\",\"ip\":\"8.0.0.1\",\"content\":\"/a b\",\"dnload\":0,\"host\":\"h134217729.example.com\"}\n",
+        "{\"kind\":\"toolstart\",\"host\":\"h134217729.example.com\",\"ip\":\"8.0.0.1\",\"x\":1}\n",
+        "{\"kind\":\"tool_session\",\"ip\":\"8.0.0.2\",\"host\":\"h134217730.example.com\"}\n",
+        "{ \"kind\":\"web\", \"ip\":\"8.0.0.3\", \"host\":\"?\" }\n",
+        "{\"kind\":\"web\",\"ip\":\"not an address\",\"host\":\"?\"}\n",
+        "{\"kind\":\"web\",\"ip\":\"\"}\n",
+        "{\"kind\":\"login\",\"ip\":\"8.0.0.4\"}\n",
+        "{\"kind\":\"new\",\"ip\":5}\n",
+    );
+    let done = ask(&server).stdin(input).finish().ok();
+    assert_eq!(done.text(), expected);
+    assert_eq!(done.stderr, "");
+    assert_eq!(server.n_asked(), 2);
+    // a second run finds nothing to do
+    let again = ask(&server).stdin(done.stdout).finish().ok();
+    assert_eq!(again.text(), expected);
+    assert_eq!(server.n_asked(), 2);
+}
+
+#[test]
+fn bad_records_are_rejected_and_the_rest_goes_on() {
+    let server = NameServer::start(by_number);
+    let input = format!("{}nonsense\n{{\"kind\":\"web\",\"ip\":7}}\n{}", web("8.0.0.1"), web("8.0.0.2"));
+    let done = ask(&server).stdin(input.clone()).finish().ok();
+    assert_eq!(done.of_kind("web").len(), 2);
+    assert!(done.stderr.contains("-:3: field `ip` is no text"), "{}", done.stderr);
+    assert!(done.stderr.contains("2 of 4 lines rejected"), "{}", done.stderr);
+    let _ = ask(&server).arg("--strict").stdin(input).finish().expect_code(3);
+}
+
+#[test]
+fn kinds_of_answers() {
+    let server = NameServer::start(|ip| match ip.octets()[3] {
+        1 => Reply::NxDomain,
+        2 => Reply::Names(vec!["foo_bar.example.com".into(), "second.example.com".into()]),
+        3 => Reply::name("Dns.Google"),
+        4 => Reply::name("host.my_net.example.com"),
+        5 => Reply::ServFail,
+        6 => Reply::Truncated(vec!["tcp.example.com".into()]),
+        7 => Reply::Garbage,
+        8 => Reply::name("8.0.0.8"),
+        9 => Reply::NoData,
+        10 => Reply::Refused,
+        11 => Reply::Alias(vec!["alias.example.com".into()]),
+        12 => Reply::Noise(vec!["noise.example.com".into()]),
+        _ => Reply::Silence,
+    });
+    let input: String = (1..=13).map(|i| web(&format!("8.0.0.{i}"))).collect();
+    let run = ask(&server).args(["--timeout", "0.8"]).stdin(input.clone()).finish().ok();
+    let found: Vec<String> = run.records().iter().map(|r| r["host"].as_str().unwrap().to_owned()).collect();
+    let expected = [
+        "?",
+        "second.example.com",
+        "Dns.Google",
+        "host",
+        "?",
+        "tcp.example.com",
+        "?",
+        "?",
+        "?",
+        "?",
+        "alias.example.com",
+        "noise.example.com",
+        "?",
+    ];
+    assert_eq!(found, expected);
+    assert!(run.stderr.contains("4 of 13 addresses got no answer"), "{}", run.stderr);
+    let found = hosts(ask(&server).args(["--timeout", "0.8", "--compat", "lp_dns"]).stdin(input));
+    assert_eq!(found[1..4], ["foo_bar.example.com", "dns.google", "host.my_net.example.com"]);
+}
+
+#[test]
+fn order_is_kept_when_answers_are_not_in_order() {
+    // every tenth lookup takes long: its first query is lost
+    let seen = std::sync::Mutex::new(std::collections::HashSet::new());
+    let server = NameServer::start(move |ip| {
+        let first = seen.lock().unwrap().insert(ip);
+        if first && u32::from(ip).is_multiple_of(10) { Reply::Silence } else { by_number(ip) }
+    });
+    let (mut input, mut expected) = (String::new(), String::new());
+    for i in 0..3000_u32 {
+        let ip = Ipv4Addr::from(0x0800_0000 + i * 7 % 1000);
+        let _ = writeln!(input, "{{\"kind\":\"web\",\"ip\":\"{ip}\",\"n\":{i}}}\n{{\"kind\":\"hits\",\"n\":{i}}}");
+        let _ = writeln!(
+            expected,
+            "{{\"kind\":\"web\",\"ip\":\"{ip}\",\"n\":{i},\"host\":\"h{}.example.com\"}}\n{{\"kind\":\"hits\",\"n\":{i}}}",
+            u32::from(ip)
+        );
+    }
+    for threads in ["1", "2"] {
+        let done =
+            ask(&server).args(["--timeout", "5"]).env("RAYON_NUM_THREADS", threads).stdin(input.clone()).finish().ok();
+        assert_eq!(done.text(), expected);
+    }
+}
+
+#[test]
+fn many_lookups_wait_side_by_side() {
+    let server = NameServer::start_slow(Duration::from_millis(300), by_number);
+    let input: String = (0..200).map(|i| web(&format!("8.0.0.{i}"))).collect();
+    let start = std::time::Instant::now();
+    let found = hosts(ask(&server).args(["--concurrency", "200", "--timeout", "10"]).stdin(input));
+    assert!(found.iter().all(|host| host.starts_with('h')));
+    assert!(start.elapsed() < Duration::from_secs(30), "one after the other would take 60 seconds");
+}
+
+#[test]
+fn a_dead_server_makes_everything_unknown() {
+    let server = NameServer::start(|_| Reply::Silence);
+    let input: String = (0..100).map(|i| web(&format!("8.0.0.{i}"))).collect();
+    assert!(hosts(ask(&server).args(["-t", "0.3", "-c", "100"]).stdin(input)).iter().all(|host| host == "?"));
+}
+
+#[test]
+fn a_table_needs_no_server() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("names.csv"), "ip,host\n8.0.0.1,a.b\n8.0.0.2,\n").unwrap();
+    let input: String = ["8.0.0.1", "8.0.0.2", "8.0.0.3"].map(web).concat();
+    let run = |run: Run| hosts(run.dir(&directory).args(["--map", "names.csv"]).stdin(input.clone()));
+    assert_eq!(run(stage()), ["a.b", "?", "?"]);
+    let server = NameServer::start(by_number);
+    assert_eq!(run(ask(&server)), ["a.b", "?", "h134217731.example.com"]);
+    assert_eq!(server.n_asked(), 1);
+}
+
+#[test]
+fn answers_are_kept_between_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let cache = directory.path().join("names.cache");
+    let server = NameServer::start(|ip| if ip.octets()[3] == 2 { Reply::NxDomain } else { by_number(ip) });
+    let run = || hosts(ask(&server).arg("--cache").arg(&cache).stdin([web("8.0.0.1"), web("8.0.0.2")].concat()));
+    assert_eq!(run(), ["h134217729.example.com", "?"]);
+    assert_eq!(run(), ["h134217729.example.com", "?"]);
+    assert_eq!(server.n_asked(), 2);
+    // damaged: what can be read counts, the rest is asked again
+    let text = std::fs::read_to_string(&cache).unwrap();
+    std::fs::write(&cache, text.replace("8.0.0.2", "8.0.0.2\u{0}")).unwrap();
+    assert_eq!(run(), ["h134217729.example.com", "?"]);
+    assert_eq!(server.n_asked(), 3);
+    assert_eq!(std::fs::read_to_string(&cache).unwrap().lines().count(), 3);
+}
+
+#[test]
+fn settings_from_the_environment() {
+    let server = NameServer::start(by_number);
+    let run = stage()
+        .env("HZMETRICS_DNS_NAMESERVER", server.address())
+        .env("HZMETRICS_DNS_CONCURRENCY", "many")
+        .env("HZMETRICS_DNS_TIMEOUT", "5");
+    assert_eq!(hosts(run.stdin(web("8.0.0.1"))), ["h134217729.example.com"]);
+    // the option wins
+    let run = ask(&server).env("HZMETRICS_DNS_NAMESERVER", "127.0.0.1:1").args(["--concurrency", "-5"]);
+    assert_eq!(hosts(run.stdin(web("8.0.0.1"))), ["h134217729.example.com"]);
+}
+
+#[test]
+fn unusable_options_are_usage_errors() {
+    for args in
+        [&["--nameserver", "dns.example"][..], &["--timeout", "0"], &["--timeout", "x"], &["--db"], &["--to", "db"]]
+    {
+        let _ = stage().args(args).finish().expect_code(2);
+    }
+    let done = stage().args(["--map", "/nowhere/names.csv"]).finish().expect_code(1);
+    assert!(done.stderr.contains("/nowhere/names.csv"));
+}
+
+#[test]
+fn csv_in_and_out() {
+    let server = NameServer::start(by_number);
+    let done = ask(&server)
+        .args(["--format", "csv"])
+        .stdin("kind,ip,datetime\nweb,8.0.0.1,2025-07-01 00:00:00\n")
+        .finish()
+        .ok();
+    let text = done.text();
+    assert_eq!(text.lines().count(), 2);
+    assert!(text.contains("h134217729.example.com"), "{text}");
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_run() {
+    let server = NameServer::start(by_number);
+    let input: String = (0..200_000).map(|i| web(&format!("8.0.{}.1", i % 200))).collect();
+    let done = ask(&server).stdin(input).read_at_most(1000);
+    assert_eq!(done.code, 141, "{}", done.stderr);
+}
+
+#[test]
+fn random_bytes_do_no_harm() {
+    let mut state = 1_u64;
+    let mut bytes: Vec<u8> = (0..10 << 20)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        })
+        .collect();
+    let server = NameServer::start(by_number);
+    let _ = ask(&server).stdin(bytes.clone()).finish().ok();
+    bytes.splice(0..0, *b"{\"kind\":\"web\"}\n");
+    let _ = ask(&server).stdin(bytes).finish().ok();
+}
+
+#[test]
+fn more_records_than_may_wait() {
+    let server = NameServer::start_slow(Duration::from_millis(400), by_number);
+    let mut input = web("8.0.0.1");
+    for i in 0..120_000 {
+        let _ = writeln!(input, "{{\"kind\":\"hits\",\"hits\":{i}}}");
+    }
+    let done = ask(&server).args(["--timeout", "20"]).stdin(input.clone()).finish().ok();
+    let expected = input.replacen("8.0.0.1\"", "8.0.0.1\",\"host\":\"h134217729.example.com\"", 1);
+    assert!(done.text() == expected);
 }

@@ -1,0 +1,266 @@
+//! Host names by address text: from a table, from the cache of earlier runs, from name servers,
+//! each distinct address once.
+//!
+//! The caller asks for a slot per address and looks later whether its name has come. Holds every
+//! distinct address of the run with its name, about 100 bytes each.
+
+use std::collections::hash_map::Entry;
+use std::io::Read;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context as _, Result, bail};
+use rustc_hash::FxHashMap;
+use schema::text;
+
+use crate::dns::{Answer, Resolver, Settings, UNKNOWN};
+use crate::dnscache::Cache;
+
+/// How often the cache is written while a run lasts.
+const SAVE_EVERY: Duration = Duration::from_secs(300);
+
+/// A place where the name of one address is, or will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot(u32);
+
+enum State {
+    Waiting,
+    Unknown,
+    Known(Box<str>),
+}
+
+/// Where names come from, and those known by now.
+pub struct Hosts {
+    table: Option<FxHashMap<Box<str>, Box<str>>>,
+    servers: Option<Settings>,
+    resolver: Option<Resolver>,
+    cache: Option<(Cache, PathBuf)>,
+    saved: Instant,
+    slots: FxHashMap<Box<str>, Slot>,
+    states: Vec<State>,
+    /// Slots by the address that was asked for; two texts may be one address.
+    waiting: FxHashMap<IpAddr, Vec<Slot>>,
+    n_failed: u64,
+}
+
+impl Hosts {
+    /// Nothing known and nobody to ask: every name is `?`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            table: None,
+            servers: None,
+            resolver: None,
+            cache: None,
+            saved: Instant::now(),
+            slots: FxHashMap::default(),
+            states: Vec::new(),
+            waiting: FxHashMap::default(),
+            n_failed: 0,
+        }
+    }
+
+    /// Addresses in this table have the name that it says, `?` when it says none.
+    #[must_use]
+    pub fn with_table(mut self, table: FxHashMap<Box<str>, Box<str>>) -> Self {
+        self.table = Some(table);
+        self
+    }
+
+    /// Addresses that are not in a table are asked of name servers.
+    #[must_use]
+    pub fn with_servers(mut self, settings: Settings) -> Self {
+        self.servers = Some(settings);
+        self
+    }
+
+    /// Answers are kept in this file; says how many damaged lines it has.
+    ///
+    /// # Errors
+    /// The file is there and cannot be read.
+    pub fn with_cache(mut self, path: &Path) -> Result<(Self, usize)> {
+        let Some(settings) = &self.servers else { return Ok((self, 0)) };
+        let cache = Cache::load(path, settings.rule, now())?;
+        let n_bad = cache.n_bad();
+        self.cache = Some((cache, path.to_owned()));
+        Ok((self, n_bad))
+    }
+
+    /// The slot of an address; its lookup begins, if it needs one.
+    ///
+    /// # Errors
+    /// The resolver cannot be started.
+    pub fn slot(&mut self, ip: &str) -> Result<Slot> {
+        if let Some(&slot) = self.slots.get(ip) {
+            return Ok(slot);
+        }
+        let slot = Slot(u32::try_from(self.states.len()).context("too many addresses")?);
+        let state = self.begin(ip, slot)?;
+        self.slots.insert(ip.into(), slot);
+        self.states.push(state);
+        Ok(slot)
+    }
+
+    fn begin(&mut self, text: &str, slot: Slot) -> Result<State> {
+        if let Some(name) = self.table.as_ref().and_then(|table| table.get(text)) {
+            return Ok(if name.is_empty() { State::Unknown } else { State::Known(name.clone()) });
+        }
+        // text that is no address has no reverse name
+        let (Some(settings), Ok(ip)) = (&self.servers, text.parse::<IpAddr>()) else { return Ok(State::Unknown) };
+        if let Some(answer) = self.cache.as_ref().and_then(|(cache, _)| cache.get(ip)) {
+            return Ok(state(answer.clone()));
+        }
+        match self.waiting.entry(ip) {
+            Entry::Occupied(mut found) => found.get_mut().push(slot),
+            Entry::Vacant(free) => {
+                let resolver = match &mut self.resolver {
+                    Some(resolver) => resolver,
+                    none => none.insert(Resolver::start(settings)?),
+                };
+                resolver.ask(ip)?;
+                free.insert(vec![slot]);
+            }
+        }
+        Ok(State::Waiting)
+    }
+
+    /// The name in a slot, `?` for none; `None` as long as it is being looked up.
+    #[must_use]
+    pub fn name(&self, slot: Slot) -> Option<&str> {
+        match self.states.get(slot.0 as usize) {
+            Some(State::Known(name)) => Some(name),
+            Some(State::Waiting) => None,
+            Some(State::Unknown) | None => Some(UNKNOWN),
+        }
+    }
+
+    /// Takes in the answers that have come.
+    ///
+    /// # Errors
+    /// The cache cannot be written.
+    pub fn poll(&mut self) -> Result<()> {
+        while let Some((ip, answer)) = self.resolver.as_mut().and_then(Resolver::try_answer) {
+            self.take(ip, answer);
+        }
+        if self.cache.is_some() && self.saved.elapsed() > SAVE_EVERY {
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for an answer and takes in all that have come.
+    ///
+    /// # Errors
+    /// The resolver has died, or the cache cannot be written.
+    pub fn wait(&mut self) -> Result<()> {
+        let Some(resolver) = &mut self.resolver else { bail!("no lookup is under way") };
+        match resolver.wait()? {
+            Some((ip, answer)) => self.take(ip, answer),
+            None => bail!("no lookup is under way"),
+        }
+        self.poll()
+    }
+
+    fn take(&mut self, ip: IpAddr, answer: Answer) {
+        self.n_failed += u64::from(answer == Answer::Failed);
+        for slot in self.waiting.remove(&ip).unwrap_or_default() {
+            if let Some(place) = self.states.get_mut(slot.0 as usize) {
+                *place = state(answer.clone());
+            }
+        }
+        if let Some((cache, _)) = &mut self.cache {
+            cache.put(ip, answer, now());
+        }
+    }
+
+    /// How many lookups got no answer from any server; they are `?` like those that have no name.
+    #[must_use]
+    pub const fn n_failed(&self) -> u64 {
+        self.n_failed
+    }
+
+    /// How many distinct addresses were looked for.
+    #[must_use]
+    pub const fn n_addresses(&self) -> usize {
+        self.states.len()
+    }
+
+    /// Writes the cache.
+    ///
+    /// # Errors
+    /// It cannot be written; the old one is then still there.
+    pub fn save(&mut self) -> Result<()> {
+        self.saved = Instant::now();
+        match &mut self.cache {
+            Some((cache, path)) => cache.save(path),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Default for Hosts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn state(answer: Answer) -> State {
+    match answer {
+        Answer::Name(name) => State::Known(name),
+        Answer::NoName | Answer::Failed => State::Unknown,
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Reads a table of names: CSV with the columns `ip` and `host`, in any order, among others. The
+/// first row of an address counts.
+///
+/// # Errors
+/// No such columns, or the file cannot be read.
+pub fn table(reader: impl Read) -> Result<FxHashMap<Box<str>, Box<str>>> {
+    let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
+    let header = rows.headers().context("no header")?.clone();
+    let column = |name: &str| header.iter().position(|h| h.trim_start_matches('\u{FEFF}').trim() == name);
+    let (Some(ip), Some(host)) = (column("ip"), column("host")) else {
+        bail!("the header must name the columns `ip` and `host`");
+    };
+    let mut table = FxHashMap::default();
+    for (i, row) in rows.records().enumerate() {
+        let row = row.with_context(|| format!("row {}", i + 1))?;
+        let (Some(ip), Some(host)) = (row.get(ip), row.get(host)) else {
+            bail!("row {} has no `ip` or no `host`", i + 1);
+        };
+        let host = text::storable(host.as_bytes());
+        table.entry(ip.into()).or_insert_with(|| text::cut_bytes(&host, text::TINYTEXT).into());
+    }
+    Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_answers_without_a_server() {
+        let csv = "host,note,ip\na.b,x,1.1.1.1\n,y,1.1.1.2\nsecond,z,1.1.1.1\n";
+        let mut hosts = Hosts::new().with_table(table(csv.as_bytes()).unwrap());
+        for (ip, expected) in [("1.1.1.1", "a.b"), ("1.1.1.2", "?"), ("1.1.1.3", "?"), ("nonsense", "?"), ("", "?")] {
+            let slot = hosts.slot(ip).unwrap();
+            assert_eq!(hosts.name(slot), Some(expected), "{ip}");
+            assert_eq!(hosts.slot(ip).unwrap(), slot);
+        }
+        assert_eq!(hosts.n_addresses(), 5);
+        assert!(hosts.wait().is_err());
+    }
+
+    #[test]
+    fn a_table_needs_its_columns() {
+        assert!(table(&b"a,b\n"[..]).is_err());
+        assert!(table(&b""[..]).is_err());
+        assert!(table(&b"ip,host\n1.1.1.1\n"[..]).is_err());
+    }
+}
