@@ -19,6 +19,7 @@ use anyhow::{Context as _, Result};
 use schema::Compat;
 
 use crate::Usage;
+use crate::db::Target;
 use access::Access;
 use ini::Ini;
 
@@ -101,20 +102,6 @@ impl Dns {
     }
 }
 
-/// How the database server is reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
-    /// Through a socket of this machine.
-    Socket(PathBuf),
-    /// Over the network.
-    Tcp {
-        /// Name or address.
-        host: String,
-        /// 3306 when none is named.
-        port: u16,
-    },
-}
-
 /// What the site is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
@@ -141,6 +128,8 @@ pub struct Config {
     pub db_user: String,
     /// The password of the user.
     pub db_pass: Secret,
+    /// Whether to encrypt the connection: `[db] tls`.
+    pub db_tls: bool,
     /// Prefix of the hub's tables.
     pub db_prefix: String,
     /// The geo service.
@@ -155,8 +144,6 @@ pub struct Config {
     pub site: Site,
     /// Where things are.
     pub paths: Paths,
-    /// A socket named by `HZMETRICS_DB_SOCKET`.
-    socket: Option<PathBuf>,
     /// Why a mandatory key is missing although it seems to be there.
     hints: Vec<(&'static str, String)>,
 }
@@ -195,13 +182,13 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
         db_host: String::new(),
         db_user: String::new(),
         db_pass: Secret::default(),
+        db_tls: false,
         db_prefix: DEFAULT_PREFIX.to_owned(),
         geo_url: DEFAULT_GEO_URL.to_owned(),
         geo_key: Secret(DEFAULT_GEO_KEY.to_owned()),
         dns: Dns::default(),
         compat: None,
         site: Site { name: DEFAULT_SITE.to_owned(), explicit: false },
-        socket: named("HZMETRICS_DB_SOCKET"),
         hints: Vec::new(),
         paths,
     };
@@ -210,7 +197,7 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
         None => {}
         Some(Found { path, text, is_ini: true }) => {
             let ini = Ini::parse(text).map_err(|bad| malformed(path, &bad))?;
-            config.take_ini(&ini);
+            config.take_ini(&ini, path)?;
             config.take_common(&ini, path)?;
             site = ini.get("hub", "site").filter(|site| !site.is_empty()).map(str::to_owned);
             config.file = Some(path.clone());
@@ -322,7 +309,7 @@ impl Config {
         self.hints = MANDATORY.iter().filter_map(|(key, ..)| Some((*key, access.hint(key)?))).collect();
     }
 
-    fn take_ini(&mut self, ini: &Ini) {
+    fn take_ini(&mut self, ini: &Ini, path: &Path) -> Result<()> {
         let db = |key| ini.get("db", key).map(str::to_owned);
         self.hub_dir = ini.get("hub", "hub_dir").unwrap_or_default().into();
         self.hub_db = db("hub_db").unwrap_or_default();
@@ -333,6 +320,12 @@ impl Config {
         self.db_prefix = db("hub_db_prefix").unwrap_or_else(|| DEFAULT_PREFIX.to_owned());
         let hub = |key| ini.get("hub", key).map(str::to_owned);
         self.take_geo(hub("hubzero_ipgeo_url"), hub("hub_key"));
+        self.db_tls = match db("tls").unwrap_or_default().to_ascii_lowercase().as_str() {
+            "yes" | "true" | "on" | "1" => true,
+            "" | "no" | "false" | "off" | "0" => false,
+            other => return Err(Usage(format!("{}, [db] tls: `{other}` is neither yes nor no", path.display())).into()),
+        };
+        Ok(())
     }
 
     fn take_geo(&mut self, url: Option<String>, key: Option<String>) {
@@ -398,33 +391,19 @@ impl Config {
         Ok(&self.hub_dir)
     }
 
-    /// How the server is reached. `localhost` is a socket of this machine, as for the legacy
-    /// scripts: `HZMETRICS_DB_SOCKET`, else the first usual one that is there. A host may carry a
-    /// port or the path of a socket after a colon, or be such a path.
+    /// The server, the account and the databases. There `localhost` is the socket of this machine,
+    /// as for the legacy scripts.
     #[must_use]
-    pub fn address(&self) -> Address {
-        let host = self.db_host.trim();
-        let tcp = |host: &str, port| Address::Tcp { host: host.to_owned(), port };
-        if host.starts_with('/') {
-            return Address::Socket(host.into());
+    pub fn target(&self) -> Target {
+        Target {
+            host: self.db_host.clone(),
+            user: self.db_user.clone(),
+            password: self.db_pass.reveal().to_owned(),
+            hub_db: self.hub_db.clone(),
+            metrics_db: self.metrics_db.clone(),
+            prefix: self.db_prefix.clone(),
+            tls: self.db_tls,
         }
-        if let Some((inside, after)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            return tcp(inside, after.strip_prefix(':').and_then(|port| port.parse().ok()).unwrap_or(3306));
-        }
-        let (name, after) = match host.split_once(':') {
-            Some((_, path)) if path.starts_with('/') => return Address::Socket(path.into()),
-            Some((name, after)) if !after.contains(':') => (name, after.parse().ok()),
-            _ => (host, None),
-        };
-        if !name.eq_ignore_ascii_case("localhost") {
-            return tcp(name, after.unwrap_or(3306));
-        }
-        if let Some(socket) = &self.socket {
-            return Address::Socket(socket.clone());
-        }
-        let usual = self.paths.database_sockets();
-        let there = usual.iter().find(|path| path.exists()).or(usual.first()).cloned();
-        Address::Socket(there.unwrap_or_default())
     }
 }
 
@@ -714,26 +693,24 @@ mod tests {
     }
 
     #[test]
-    fn addresses() {
-        let root = Root::new(&[("run/mysqld/mysqld.sock", "")]);
-        let address = |host: &str, variables: &[(&str, &str)]| {
-            let mut config = root.read(None, variables).unwrap();
-            config.db_host = host.to_owned();
-            match config.address() {
-                Address::Socket(path) => format!("socket {}", path.display()),
-                Address::Tcp { host, port } => format!("{host} {port}"),
-            }
+    fn the_target_of_a_connection() {
+        let root = Root::new(&[("x.conf", &ini("h", "hub_db_prefix = abc_\nhost = localhost # the socket\n"))]);
+        let target = root.load(Some("x.conf"), &[]).unwrap().target();
+        let expected = Target {
+            host: "localhost".to_owned(),
+            user: "u".to_owned(),
+            password: "secret".to_owned(),
+            hub_db: "h".to_owned(),
+            metrics_db: "m".to_owned(),
+            prefix: "abc_".to_owned(),
+            tls: false,
         };
-        let usual = format!("socket {}", root.text("run/mysqld/mysqld.sock"));
-        assert_eq!(address("localhost", &[]), usual);
-        assert_eq!(address(" LocalHost:3307 ", &[]), usual);
-        assert_eq!(address("localhost", &[("HZMETRICS_DB_SOCKET", "/a/s")]), "socket /a/s");
-        assert_eq!(address("db", &[("HZMETRICS_DB_SOCKET", "/a/s")]), "db 3306");
-        assert_eq!(address("127.0.0.1", &[]), "127.0.0.1 3306");
-        assert_eq!(address("db.example.org:3307", &[]), "db.example.org 3307");
-        assert_eq!(address("localhost:/b/s", &[]), "socket /b/s");
-        assert_eq!(address("/c/s", &[]), "socket /c/s");
-        assert_eq!(address("::1", &[]), "::1 3306");
-        assert_eq!(address("[::1]:3308", &[]), "::1 3308");
+        assert!(target == expected, "{target:?}");
+        for (word, tls) in
+            [("yes", Some(true)), ("TRUE", Some(true)), ("off", Some(false)), ("", Some(false)), ("maybe", None)]
+        {
+            let root = Root::new(&[("x.conf", &ini("h", &format!("tls = {word}\n")))]);
+            assert_eq!(root.load(Some("x.conf"), &[]).ok().map(|config| config.target().tls), tls, "{word}");
+        }
     }
 }

@@ -132,15 +132,6 @@ impl Paths {
         name.push(staged.file_name().unwrap_or_default());
         staged.with_file_name(name)
     }
-
-    /// Where a server on this machine may listen, most usual first.
-    #[must_use]
-    pub fn database_sockets(&self) -> Vec<PathBuf> {
-        const USUAL: &[&str] = &["/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"];
-        let below_root = USUAL.iter().map(|path| self.at(path));
-        // the server is no file of the hub: it may well stand outside of the root
-        below_root.chain(USUAL.iter().map(PathBuf::from)).collect()
-    }
 }
 
 #[cfg(test)]
@@ -171,7 +162,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let root_text = root.path().to_str().unwrap();
         let paths = Paths::new(&env(&[("HZMETRICS_ROOT", root_text)]));
-        let mut all = vec![
+        let all = [
             paths.hubzero_conf(),
             paths.etc(),
             paths.chains(),
@@ -183,7 +174,6 @@ mod tests {
             paths.staging(),
             paths.staged_access(),
         ];
-        all.push(paths.database_sockets().remove(0));
         for path in all {
             assert!(path.starts_with(root.path()), "{}", path.display());
         }
