@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{ArgAction, ArgGroup, ArgMatches, Args as _, FromArgMatches as _};
+use kit::config::{Paths, process_env};
 use kit::{Messages, ReaderLeft, Usage};
 use schema::{Exit, Month, Period};
 
@@ -38,38 +39,59 @@ pub(crate) fn main() -> ExitCode {
         return Exit::Done.into();
     };
     let Some(row) = COMMANDS.iter().find(|row| row.name == name) else { return Exit::Usage.into() };
+    let base = match base(&matches) {
+        Ok(base) => base,
+        Err(error) => return failed(&error, messages).into(),
+    };
     if row.does == Does::Here(Here::Convert) {
         return match convert::Args::from_arg_matches(given) {
             Ok(args) => kit::run_with(&args, |io| convert::convert(&args, io)),
             Err(_) => Exit::Usage.into(),
         };
     }
-    match work(row, given, messages) {
+    match work(row, given, base, messages) {
         Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            let exit = if error.is::<ReaderLeft>() {
-                return Exit::ReaderLeft.into();
-            } else if error.is::<Usage>() || error.chain().any(|cause| cause.is::<parse::Bad>()) {
-                Exit::Usage
-            } else {
-                Exit::Failed
-            };
-            messages.error(format_args!("{error:#}"));
-            exit.into()
-        }
+        Err(error) => failed(&error, messages).into(),
     }
 }
 
-fn work(row: &Row, matches: &ArgMatches, messages: Messages) -> Result<u8> {
+/// Says what went wrong; the exit code for it.
+fn failed(error: &anyhow::Error, messages: Messages) -> Exit {
+    if error.is::<ReaderLeft>() {
+        return Exit::ReaderLeft;
+    }
+    messages.error(format_args!("{error:#}"));
+    let usage = |cause: &(dyn std::error::Error + 'static)| cause.is::<Usage>() || cause.is::<parse::Bad>();
+    if error.chain().any(usage) { Exit::Usage } else { Exit::Failed }
+}
+
+/// What every process that is started finds in its environment: the file of `-c`.
+fn base(matches: &ArgMatches) -> Result<Vec<Assignment>> {
+    let Some(file) = matches.get_one::<PathBuf>("config") else { return Ok(Vec::new()) };
+    let config = kit::config::read(Some(file), &process_env)?;
+    let variables = config.variables().into_iter();
+    Ok(variables.map(|(name, value)| (name.to_owned(), value.into_vec())).collect())
+}
+
+/// The variables that a chain starts with: the environment, then these.
+fn variables(given: Vec<Assignment>) -> Variables {
+    let mut variables = Variables::from_environment();
+    for (name, value) in given {
+        variables.export(&name, OsString::from_vec(value));
+    }
+    variables
+}
+
+fn work(row: &Row, matches: &ArgMatches, base: Vec<Assignment>, messages: Messages) -> Result<u8> {
     match row.does {
-        Does::Here(Here::Sh) => sh(matches, messages),
+        Does::Here(Here::Sh) => sh(matches, base, messages),
         Does::Here(Here::Chains) => list(matches),
-        Does::Here(Here::RunChain) => run_chain(matches, messages),
-        Does::Here(Here::Explain) => explained(matches),
+        Does::Here(Here::RunChain) => run_chain(matches, base, messages),
+        Does::Here(Here::Explain) => explained(matches, base),
         Does::Stage { exe, fixed, ready: true } => {
             let args = commands::stage_args(fixed, &given(row, matches));
             let args = args.into_iter().map(OsString::from).collect();
-            Shell::new(row.name, Variables::from_environment(), messages)?.run_program(exe, args)
+            Shell::new(row.name, variables(base), messages)?.run_program(exe, args)
         }
         Does::Stage { exe, fixed, ready: false } => {
             let args = commands::stage_args(fixed, &given(row, matches));
@@ -220,9 +242,8 @@ fn assignment(word: &OsString) -> Option<Assignment> {
     parse::split_assignment(word.as_bytes()).map(|(name, value)| (name.to_owned(), value.to_vec()))
 }
 
-fn sh(matches: &ArgMatches, messages: Messages) -> Result<u8> {
+fn sh(matches: &ArgMatches, mut base: Vec<Assignment>, messages: Messages) -> Result<u8> {
     let mut words = many(matches, "FILE");
-    let mut variables = Variables::from_environment();
     let line = one(matches, "line");
     let file = match words.first() {
         Some(first) if line.is_none() && assignment(first).is_none() => Some(words.remove(0)),
@@ -231,7 +252,7 @@ fn sh(matches: &ArgMatches, messages: Messages) -> Result<u8> {
     for word in words {
         let (name, value) =
             assignment(&word).ok_or_else(|| Usage(format!("`{}` is no NAME=VALUE", word.to_string_lossy())))?;
-        variables.export(&name, OsString::from_vec(value));
+        base.push((name, value));
     }
     let is_stdin = line.is_none() && file.as_ref().is_none_or(|file| file == "-");
     let (name, text) = match (line, file) {
@@ -246,7 +267,7 @@ fn sh(matches: &ArgMatches, messages: Messages) -> Result<u8> {
             ("stdin".to_owned(), text)
         }
     };
-    let mut shell = Shell::new(&name, variables, messages)?;
+    let mut shell = Shell::new(&name, variables(base), messages)?;
     if is_stdin {
         shell.stdin_is_used();
     }
@@ -255,8 +276,7 @@ fn sh(matches: &ArgMatches, messages: Messages) -> Result<u8> {
 
 fn chains(matches: &ArgMatches) -> Result<Chains> {
     let named = one(matches, "chains").or_else(|| std::env::var_os(CHAINS_VARIABLE).filter(|dir| !dir.is_empty()));
-    let root = std::env::var_os("HZMETRICS_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from);
-    Chains::new(named.map(PathBuf::from), root.join("etc/hubzero-metrics/chains"))
+    Chains::new(named.map(PathBuf::from), Paths::new(&process_env).chains())
 }
 
 /// The chain and the variables that were given for it.
@@ -279,12 +299,10 @@ fn chain(matches: &ArgMatches) -> Result<(Chain, Vec<Assignment>)> {
     Ok((chain, variables))
 }
 
-fn run_chain(matches: &ArgMatches, messages: Messages) -> Result<u8> {
+fn run_chain(matches: &ArgMatches, mut base: Vec<Assignment>, messages: Messages) -> Result<u8> {
     let (chain, given) = chain(matches)?;
-    let mut variables = Variables::from_environment();
-    for (name, value) in given {
-        variables.export(&name, OsString::from_vec(value));
-    }
+    base.extend(given);
+    let variables = variables(base);
     let missing = chain.asked().into_iter().find(|asked| asked.needed && variables.get(&asked.name).is_empty());
     if let Some(asked) = missing {
         let name = &chain.name;
@@ -296,9 +314,10 @@ fn run_chain(matches: &ArgMatches, messages: Messages) -> Result<u8> {
     Shell::new(&place, variables, messages)?.run(&chain.text).context(place)
 }
 
-fn explained(matches: &ArgMatches) -> Result<u8> {
-    let (chain, variables) = chain(matches)?;
-    let lines = explain::explain(&chain, &variables, &Programs::new()).with_context(|| chain.place())?;
+fn explained(matches: &ArgMatches, mut base: Vec<Assignment>) -> Result<u8> {
+    let (chain, given) = chain(matches)?;
+    base.extend(given);
+    let lines = explain::explain(&chain, &base, &Programs::new()).with_context(|| chain.place())?;
     print(&lines)
 }
 

@@ -75,3 +75,30 @@ fn what_is_not_here_yet_says_so() {
             .contains("usage-metrics --db --only domains --database metrics --table web")
     );
 }
+
+#[test]
+fn a_configuration_reaches_the_stages() {
+    let place = crate::support::Place::new(&["one"]);
+    place.write("x.conf", "[db]\nhost = h\n");
+    place.write("x.cfg", "$db_host = 'h';\n");
+    let line = "one env HZMETRICS_ACCESS_CFG HZMETRICS_CONFIG";
+    let run = |file: &str| {
+        let run = place.run(["-c", file, "sh", "-c", line]);
+        run.env("HZMETRICS_ACCESS_CFG", "a").env("HZMETRICS_CONFIG", "c").finish()
+    };
+    assert_eq!(run("x.conf").ok().text(), "Some(\"\")\nSome(\"x.conf\")\n");
+    // the settings of reverse DNS still come from the other one, which is not there
+    let done = run("x.cfg").expect_code(1);
+    assert!(done.stderr.contains("reading the configuration c: No such file"), "{}", done.stderr);
+    let done = place.run(["-c", "x.cfg", "sh", "-c", line]).finish().ok();
+    assert_eq!(done.text(), "Some(\"x.cfg\")\nNone\n");
+    let lines = place.run(["--config", "x.conf", "explain", "pipe"]).finish().ok().text();
+    assert!(lines.contains("HZMETRICS_CONFIG='x.conf'; export HZMETRICS_CONFIG"), "{lines}");
+    for command in [&["chains"][..], &["status"], &["convert"]] {
+        let done = place.run(["-c", "missing"].into_iter().chain(command.iter().copied())).finish().expect_code(1);
+        assert!(done.stderr.contains("hzmetrics: reading the configuration missing: No such file"), "{}", done.stderr);
+    }
+    place.write("bad.conf", "[db]\nnothing\n");
+    let done = place.run(["-c", "bad.conf", "chains"]).finish().expect_code(2);
+    assert!(done.stderr.contains("bad.conf, line 2: "), "{}", done.stderr);
+}

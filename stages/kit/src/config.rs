@@ -116,6 +116,8 @@ pub struct Site {
 pub struct Config {
     /// The file that the credentials came from; `None` when there is none.
     pub file: Option<PathBuf>,
+    /// Whether that file is an INI file.
+    is_ini: bool,
     /// Document root of the CMS; empty when not given.
     pub hub_dir: PathBuf,
     /// The hub's database.
@@ -176,6 +178,7 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
     let found = find(explicit, &named, &paths)?;
     let mut config = Config {
         file: None,
+        is_ini: false,
         hub_dir: PathBuf::new(),
         hub_db: String::new(),
         metrics_db: String::new(),
@@ -200,6 +203,7 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
             config.take_ini(&ini, path)?;
             config.take_common(&ini, path)?;
             site = ini.get("hub", "site").filter(|site| !site.is_empty()).map(str::to_owned);
+            config.is_ini = true;
             config.file = Some(path.clone());
         }
         Some(Found { path, text, is_ini: false }) => {
@@ -389,6 +393,18 @@ impl Config {
             return Err(Usage(format!("{file}: $hub_dir ([hub] hub_dir) is missing or empty")).into());
         }
         Ok(&self.hub_dir)
+    }
+
+    /// The variables that make another process use the same file.
+    #[must_use]
+    pub fn variables(&self) -> Vec<(&'static str, OsString)> {
+        let file = self.file.clone().unwrap_or_default().into_os_string();
+        if self.is_ini {
+            // the other one would win
+            vec![("HZMETRICS_ACCESS_CFG", OsString::new()), ("HZMETRICS_CONFIG", file)]
+        } else {
+            vec![("HZMETRICS_ACCESS_CFG", file)]
+        }
     }
 
     /// The server, the account and the databases. There `localhost` is the socket of this machine,
@@ -690,6 +706,19 @@ mod tests {
         }
         let root = Root::new(&[("x.conf", &ini("h", "[hub]\nsite =\n")), ("etc/hubzero.conf", "site = h\n")]);
         assert_eq!(root.load(Some("x.conf"), &[]).unwrap().site, Site { name: "h".to_owned(), explicit: true });
+    }
+
+    #[test]
+    fn another_process_finds_the_same_file() {
+        let root = Root::new(&[("x.cfg", &access("h")), ("x.conf", &ini("h", "")), ("other.cfg", &access("other"))]);
+        for name in ["x.cfg", "x.conf"] {
+            let config = root.load(Some(name), &[("HZMETRICS_ACCESS_CFG", "@other.cfg")]).unwrap();
+            let variables = config.variables();
+            let text = |value: &OsString| value.to_str().unwrap().to_owned();
+            let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, text(value))).collect();
+            let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            assert_eq!(root.load(None, &variables).unwrap().file, Some(root.path(name)));
+        }
     }
 
     #[test]
