@@ -21,7 +21,7 @@ mod rejects;
 mod run;
 mod table;
 
-pub use clock::current_month;
+pub use clock::{current_month, today};
 pub use describe::Describe;
 pub use input::{Batch, Input, Record};
 pub use io::{Io, Outcome};
