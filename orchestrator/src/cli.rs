@@ -18,6 +18,7 @@ use crate::commands::{self, Arg, COMMANDS, Does, Form, Given, Group, Here, Row, 
 use crate::convert;
 use crate::dates;
 use crate::explain;
+use crate::setup;
 use crate::shell::{Programs, Shell, Variables, parse};
 
 /// Folder with an administrator's own chains.
@@ -88,6 +89,8 @@ fn work(row: &Row, matches: &ArgMatches, base: Vec<Assignment>, messages: Messag
         Does::Here(Here::Chains) => list(matches),
         Does::Here(Here::RunChain) => run_chain(matches, base, messages),
         Does::Here(Here::Explain) => explained(matches, base),
+        Does::Here(Here::SetupDb) => setup::setup_command(matches, &base, messages),
+        Does::Here(Here::Migrate) => setup::migrate_command(matches, &base, messages),
         Does::Stage { exe, fixed, ready: true } => {
             let args = commands::stage_args(fixed, &given(row, matches));
             let args = args.into_iter().map(OsString::from).collect();

@@ -56,6 +56,8 @@ pub(crate) enum Here {
     RunChain,
     Explain,
     Convert,
+    SetupDb,
+    Migrate,
 }
 
 /// One argument.
@@ -301,12 +303,24 @@ pub(crate) const COMMANDS: &[Row] = &[
         &["month", "all"],
         later("rebuild-webhits", Group::Repair, "Count the hits of each day again from web", &[MONTH, ALL, DRY_RUN]),
     ),
-    later("setup-db", Group::Setup, "Create the metrics database and its tables", &[DRY_RUN]),
-    later(
+    row(
+        "setup-db",
+        Group::Setup,
+        "Create the metrics database and its tables, fill the static ones",
+        &[
+            DRY_RUN,
+            arg("no-seed", Flag, Any, "Leave the static tables empty"),
+            arg("engine", Opt(None), OneOf(&["InnoDB", "MyISAM"]), "Engine of new tables; InnoDB when left out"),
+            arg("domainclass", Opt(None), Any, "CSV file (domain,class,country,…) in place of the built-in domain list"),
+        ],
+        Does::Here(Here::SetupDb),
+    ),
+    row(
         "migrate",
         Group::Setup,
         "Show the schema migrations, or apply them",
         &[APPLY, arg("required-only", Flag, Any, "Only those that the stages need"), DRY_RUN],
+        Does::Here(Here::Migrate),
     ),
     later("init", Group::Setup, "Create folders, database and tables of a new hub", &[]),
     later(

@@ -6,6 +6,7 @@ mod commands;
 mod convert;
 mod dates;
 mod explain;
+mod setup;
 mod shell;
 
 use std::process::ExitCode;

@@ -112,6 +112,9 @@ impl Db {
             params => self.conn.exec_drop(sql, params),
         };
         done.map_err(|e| DbError::from_driver(&e, sql))?;
+        if ["ALTER", "CREATE", "DROP", "RENAME"].iter().any(|word| sql.trim_start().starts_with(word)) {
+            self.engines.clear();
+        }
         Ok(self.conn.affected_rows())
     }
 

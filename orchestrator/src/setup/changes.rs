@@ -1,0 +1,435 @@
+//! The changes that bring an old metrics database up to date: what each does, and how to see that
+//! it is done.
+//!
+//! Numbers are those of the reference, so that either program understands the other's ledger. The
+//! order of the list is the order of execution: 57 comes before 56.
+
+use anyhow::{Context as _, Result};
+use kit::Messages;
+use kit::db::{Db, DbError, ErrorKind, Params};
+use schema::Month;
+use schema::tables::{self, Engine, Key, quote};
+
+/// One migration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Migration {
+    pub(crate) id: u16,
+    change: Change,
+}
+
+/// What is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// An index of the final schema is there.
+    Index(&'static str, &'static str),
+    /// The single index on `dnload`, for which its later replacement counts too.
+    OldDownloadIndex,
+    /// An index is gone.
+    NoIndex(&'static str, &'static str),
+    /// Only logins and simulations are in `userlogin`.
+    Logins,
+    /// A table is there, as its first version had it.
+    Table(&'static str),
+    /// A table is stored in InnoDB.
+    InnoDb(&'static str),
+    /// `web` is stored in InnoDB with the indexes of the final schema.
+    WebInnoDb,
+    /// Host names are in lower case.
+    LowerHost(&'static str),
+    /// A table has the collation of all others.
+    Collation(&'static str),
+    /// New tables of the database get this collation too.
+    DatabaseCollation,
+    /// Every row of `web` says whether it is a download.
+    Downloads,
+    /// A column of past months is filled.
+    Fill(Fill),
+    /// The ledger of imports knows who wrote an entry.
+    Origin,
+    /// No row is stamped with a session that is gone.
+    Stamps,
+    /// A state value may be long.
+    LongState,
+}
+
+/// A column that needs the network or a stage's rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fill {
+    Host,
+    Domain,
+    Country,
+}
+
+impl Fill {
+    /// The command of `hzmetrics` that does it.
+    const fn command(self) -> &'static str {
+        match self {
+            Self::Host => "resolve-dns",
+            Self::Domain => "fill-domain",
+            Self::Country => "fill-ipcountry",
+        }
+    }
+
+    /// Which rows it would fill.
+    const fn gap(self) -> &'static str {
+        match self {
+            Self::Host => "(host IS NULL OR host = '')",
+            Self::Domain => "(domain IS NULL OR domain IN ('', '?')) AND host > ''",
+            Self::Country => "(ipcountry IS NULL OR ipcountry = '')",
+        }
+    }
+}
+
+/// Rows an UPDATE may touch at a time, counted in ids, so that no transaction grows without bound.
+const WINDOW: i64 = 100_000;
+
+/// Months before the current one, by the server's clock.
+const PAST: &str = "datetime < DATE_FORMAT(CURDATE(), '%Y-%m-01')";
+
+/// The endings that make a file below `/resources/` a download.
+const ENDINGS: &str = "txt|png|pdf|ppt|pptx|swf|docx|jpg|doc|zip|mp3|mbtiles|xml|xlsx|webm|mp4|xls|r|csv|nc4|\
+                       template|tgz|mov|ipynb|py|rar|grd|tif|nc|har";
+
+/// Runs a command of `hzmetrics` with these arguments and returns its exit code.
+pub(crate) type Runner<'a> = &'a mut dyn FnMut(&[&str]) -> Result<u8>;
+
+/// Every migration, in the order of execution.
+pub(crate) fn all() -> Vec<Migration> {
+    use Change::*;
+    const INNODB: [&str; 28] = [
+        "bot_useragents",
+        "classes",
+        "classvals",
+        "continents",
+        "countries",
+        "country_continent",
+        "domainclass",
+        "domainclasses",
+        "exclude_list",
+        "regions",
+        "regionvals",
+        "summary_andmore",
+        "summary_misc",
+        "summary_simusage",
+        "summary_user",
+        "tops",
+        "topvals",
+        "totalvals",
+        "webhits",
+        "summary_andmore_vals",
+        "summary_misc_vals",
+        "summary_simusage_vals",
+        "summary_user_vals",
+        "jos_xprofiles_metrics",
+        "sessionlog_metrics",
+        "toolstart",
+        "userlogin_lite",
+        "userlogin",
+    ];
+    let mut list = vec![
+        (1, OldDownloadIndex),
+        (2, Index("web", "web_sessionid_dnload")),
+        (3, Index("websessions", "ws_datetime_jobs_dur_country")),
+        (4, Logins),
+        (5, Index("websessions", "ws_domain")),
+        (6, Index("websessions", "ws_jobs_country_dur")),
+        (7, Table("pipeline_state")),
+    ];
+    list.extend((8..).zip(INNODB).map(|(id, table)| (id, InnoDb(table))));
+    list.extend([
+        (36, LowerHost("web")),
+        (37, Index("web", "web_host")),
+        (38, LowerHost("websessions")),
+        (39, Index("websessions", "ws_host")),
+        (40, InnoDb("websessions")),
+        (41, WebInnoDb),
+        (42, Index("web", "web_dt_ip")),
+        (43, Index("web", "web_dnload_dt")),
+        (44, Table("imported_sources")),
+        (45, Collation("ipcitylatlong")),
+        (46, Collation("userlogin_lite")),
+        (47, DatabaseCollation),
+        (48, NoIndex("web", "elementid")),
+        (49, NoIndex("web", "dnload")),
+        (50, NoIndex("web", "datetime")),
+        (51, NoIndex("web", "sessionid")),
+        (52, Downloads),
+        (53, Fill(self::Fill::Host)),
+        (54, Fill(self::Fill::Domain)),
+        (55, Fill(self::Fill::Country)),
+        (57, Origin),
+        (56, Stamps),
+        (58, LongState),
+    ]);
+    list.into_iter().map(|(id, change)| Migration { id, change }).collect()
+}
+
+impl Migration {
+    /// What it is good for, in a line.
+    pub(crate) fn about(&self) -> String {
+        match self.change {
+            Change::Index(table, name) => format!("index {name} on {table}"),
+            Change::OldDownloadIndex => "index on web.dnload (43 replaces it)".to_owned(),
+            Change::NoIndex(table, name) => format!("drop index {name} of {table}, others cover it"),
+            Change::Logins => "delete userlogin rows other than login and simulation".to_owned(),
+            Change::Table(name) => format!("create {name}"),
+            Change::InnoDb(table) => format!("store {table} in InnoDB: transactions, and writers block no readers"),
+            Change::WebInnoDb => "store web in InnoDB: indexes dropped first, added again after".to_owned(),
+            Change::LowerHost(table) => format!("lower case for {table}.host"),
+            Change::Collation(table) => format!("collation utf8mb3_general_ci for {table}"),
+            Change::DatabaseCollation => "collation utf8mb3_general_ci for new and temporary tables".to_owned(),
+            Change::Downloads => "fill web.dnload where it is NULL, mark these months dirty".to_owned(),
+            Change::Fill(Fill::Host) => "fill web.host and websessions.host of past months by reverse DNS".to_owned(),
+            Change::Fill(Fill::Domain) => "fill web.domain and websessions.domain of past months".to_owned(),
+            Change::Fill(Fill::Country) => "fill web.ipcountry and websessions.ipcountry of past months".to_owned(),
+            Change::Origin => "imported_sources.origin tells imported from reconstructed entries".to_owned(),
+            Change::Stamps => "clear session stamps of web and toolstart whose session is gone".to_owned(),
+            Change::LongState => "pipeline_state.v as text: many dirty months do not fit 255 characters".to_owned(),
+        }
+    }
+
+    /// Whether the stages need it; all of them do so far.
+    pub(crate) const fn is_required(&self) -> bool {
+        true
+    }
+
+    /// Whether the database is as it would be afterwards; `None` when that cannot be seen because a
+    /// table is missing.
+    pub(crate) fn is_done(&self, db: &mut Db) -> Result<Option<bool>> {
+        match self.look(db) {
+            Ok(done) => Ok(Some(done)),
+            Err(error) if DbError::of(&error).is_some_and(|e| e.kind() == ErrorKind::NoTable) => Ok(None),
+            Err(error) => Err(error.context(format!("looking whether migration {} is needed", self.id))),
+        }
+    }
+
+    fn look(&self, db: &mut Db) -> Result<bool> {
+        const INDEX: &str = "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() AND \
+                             table_name = ? AND index_name IN (?, ?)";
+        const ENGINE: &str = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND \
+                              table_name = ? AND engine = 'InnoDB'";
+        const TABLE: &str = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND \
+                             table_name = ?";
+        const COLUMN: &str = "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND \
+                              table_name = ? AND column_name = ? AND data_type = ?";
+        let collation = db.charset().collation();
+        let mut count = |sql: &str, params: Params| Ok::<_, anyhow::Error>(db.number(sql, params)?.unwrap_or(0));
+        Ok(match self.change {
+            Change::Index(table, name) => count(INDEX, (table, name, name).into())? > 0,
+            Change::OldDownloadIndex => count(INDEX, ("web", "dnload", "web_dnload_dt").into())? > 0,
+            Change::NoIndex(table, name) => count(INDEX, (table, name, name).into())? == 0,
+            Change::Table(name) => count(TABLE, (name,).into())? > 0,
+            Change::InnoDb(table) => count(ENGINE, (table,).into())? > 0,
+            Change::WebInnoDb => count(ENGINE, ("web",).into())? > 0 && missing_web_keys(db)?.is_empty(),
+            Change::Collation(table) => {
+                let sql = format!("{TABLE} AND table_collation <> ?");
+                count(&sql, (table, collation).into())? == 0
+            }
+            Change::DatabaseCollation => {
+                let sql = "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = DATABASE() AND \
+                           default_collation_name = ?";
+                count(sql, (collation,).into())? > 0
+            }
+            Change::Origin => count(COLUMN, ("imported_sources", "origin", "enum").into())? > 0,
+            Change::LongState => count(COLUMN, ("pipeline_state", "v", "text").into())? > 0,
+            Change::Logins => none(db, "userlogin", OTHER_ACTIONS)?,
+            Change::LowerHost(table) => none(db, table, MIXED_CASE)?,
+            Change::Downloads => none(db, "web", "dnload IS NULL")?,
+            Change::Fill(fill) => none(db, "web", &format!("{} AND {PAST}", fill.gap()))?,
+            Change::Stamps => none(db, "web", &orphans("web"))?,
+        })
+    }
+
+    /// Does it. Every change can be done again after an interruption.
+    pub(crate) fn apply(&self, db: &mut Db, messages: Messages, run: Runner<'_>) -> Result<()> {
+        match self.change {
+            Change::Fill(fill) => return fill_months(db, fill, messages, run),
+            Change::Downloads => return downloads(db, messages),
+            Change::Logins => loop {
+                let sql = format!("DELETE FROM userlogin WHERE {OTHER_ACTIONS} LIMIT {WINDOW}");
+                let deleted = db.transaction_with_retry("deleting rows", &["userlogin"], |db| Ok(db.run(&sql, ())?))?;
+                if deleted == 0 {
+                    break;
+                }
+            },
+            Change::LowerHost(table) => {
+                let sql = format!("UPDATE {table} SET host = LOWER(host) WHERE {MIXED_CASE}");
+                in_windows(db, table, MIXED_CASE, &sql)?;
+            }
+            Change::Stamps => {
+                for table in ["web", "toolstart"] {
+                    let gone = orphans(table);
+                    let sql = format!("UPDATE {table} SET sessionid = NULL WHERE {gone}");
+                    in_windows(db, table, &gone, &sql)?;
+                }
+            }
+            Change::WebInnoDb => {
+                if !db.is_transactional(&["web"])? {
+                    // rebuilding the table and its indexes at once needs several times its size on disk
+                    let names = db.texts(
+                        "SELECT DISTINCT index_name FROM information_schema.statistics WHERE \
+                         table_schema = DATABASE() AND table_name = 'web' AND index_name <> 'PRIMARY'",
+                        (),
+                    )?;
+                    let drops: String = names.iter().map(|name| format!("DROP INDEX {}, ", quote(name))).collect();
+                    db.run(&format!("ALTER TABLE web {drops}ENGINE=InnoDB"), ())?;
+                }
+                let adds: Vec<String> =
+                    missing_web_keys(db)?.iter().map(|key| format!("ADD {}", key.definition())).collect();
+                if !adds.is_empty() {
+                    db.run(&format!("ALTER TABLE web {}", adds.join(", ")), ())?;
+                }
+            }
+            _ => {
+                if let Some(statement) = self.statement(db) {
+                    db.run(&statement, ())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The single statement of the simple changes.
+    fn statement(&self, db: &Db) -> Option<String> {
+        let charset = db.charset();
+        Some(match self.change {
+            Change::Index(table, name) => {
+                let key = tables::metrics(table)?.keys.iter().find(|key| key.name == name)?;
+                format!("ALTER TABLE {table} ADD {}", if_missing(key))
+            }
+            Change::OldDownloadIndex => "ALTER TABLE web ADD KEY IF NOT EXISTS dnload (dnload)".to_owned(),
+            Change::NoIndex(table, name) => format!("ALTER TABLE {table} DROP INDEX IF EXISTS {}", quote(name)),
+            Change::Table(name) => tables::metrics(name)?.create(&quote(name), Engine::InnoDb, charset),
+            Change::InnoDb(table) => format!("ALTER TABLE {table} ENGINE=InnoDB"),
+            Change::Collation(table) => {
+                let (set, collation) = (charset.name(), charset.collation());
+                format!("ALTER TABLE {table} CONVERT TO CHARACTER SET {set} COLLATE {collation}")
+            }
+            Change::DatabaseCollation => {
+                let database = quote(&db.target().metrics_db);
+                format!("ALTER DATABASE {database} CHARACTER SET {} COLLATE {}", charset.name(), charset.collation())
+            }
+            Change::Origin => {
+                let column = tables::metrics("imported_sources")?.column("origin")?;
+                format!("ALTER TABLE imported_sources ADD COLUMN {}", column.definition())
+            }
+            Change::LongState => {
+                let column = tables::metrics("pipeline_state")?.column("v")?;
+                format!("ALTER TABLE pipeline_state MODIFY COLUMN {}", column.definition())
+            }
+            _ => return None,
+        })
+    }
+}
+
+const OTHER_ACTIONS: &str = "action NOT IN ('login', 'simulation')";
+
+/// Only rows that differ byte by byte; the collation itself knows no case.
+const MIXED_CASE: &str = "host > '' AND BINARY host <> BINARY LOWER(host)";
+
+fn orphans(table: &str) -> String {
+    format!(
+        "{table}.sessionid <> 0 AND {table}.datetime < '2100-01-01' AND \
+         NOT EXISTS (SELECT * FROM websessions s WHERE s.id = {table}.sessionid)"
+    )
+}
+
+fn if_missing(key: &Key) -> String {
+    key.definition().replacen("KEY ", "KEY IF NOT EXISTS ", 1)
+}
+
+fn none(db: &mut Db, table: &str, condition: &str) -> Result<bool> {
+    Ok(db.number(&format!("SELECT 1 FROM {table} WHERE {condition} LIMIT 1"), ())?.is_none())
+}
+
+/// The keys of the final schema that `web` lacks.
+fn missing_web_keys(db: &mut Db) -> Result<Vec<&'static Key>> {
+    let sql = "SELECT DISTINCT index_name FROM information_schema.statistics WHERE table_schema = DATABASE() AND \
+               table_name = 'web'";
+    let there = db.texts(sql, ())?;
+    let keys = tables::metrics("web").map_or(&[][..], |table| table.keys);
+    Ok(keys.iter().filter(|key| !there.iter().any(|name| name == key.name)).collect())
+}
+
+/// Runs an UPDATE over all rows that meet `condition`, a window of ids at a time.
+fn in_windows(db: &mut Db, table: &str, condition: &str, update: &str) -> Result<u64> {
+    let bounds = db.all(&format!("SELECT MIN(id), MAX(id) FROM {table} WHERE {condition}"), (), |cells| {
+        Ok(cells.int(0).zip(cells.int(1)))
+    })?;
+    let mut changed = 0;
+    if let Some(Some((first, last))) = bounds.first() {
+        let mut id = *first;
+        while id <= *last {
+            let sql = format!("{update} AND {table}.id >= {id} AND {table}.id < {}", id.saturating_add(WINDOW));
+            changed += db.transaction_with_retry("updating rows", &[table], |db| Ok(db.run(&sql, ())?))?;
+            id = id.saturating_add(WINDOW);
+        }
+    }
+    Ok(changed)
+}
+
+/// The months of the rows that meet `condition`; rows without a calendar month are left out.
+fn months(db: &mut Db, table: &str, condition: &str) -> Result<Vec<Month>> {
+    let sql = format!("SELECT DISTINCT DATE_FORMAT(datetime, '%Y-%m') FROM {table} WHERE {condition} ORDER BY 1");
+    let texts = db.texts(&sql, ())?;
+    Ok(texts.iter().filter_map(|text| text.parse().ok()).collect())
+}
+
+/// Adds months to those whose summaries are to be written again.
+fn mark_dirty(db: &mut Db, months: &[Month]) -> Result<()> {
+    if months.is_empty() {
+        return Ok(());
+    }
+    db.transaction_with_retry("marking months dirty", &["pipeline_state"], |db| {
+        let old = db.texts("SELECT v FROM pipeline_state WHERE k = 'dirty_months' FOR UPDATE", ())?;
+        let mut all: Vec<String> = old.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
+        all.extend(months.iter().map(Month::to_string));
+        all.retain(|month| !month.is_empty());
+        all.sort_unstable();
+        all.dedup();
+        let sql = "INSERT INTO pipeline_state (k, v) VALUES ('dirty_months', ?) ON DUPLICATE KEY UPDATE v = VALUES(v)";
+        db.run(sql, (all.join(","),))?;
+        Ok(())
+    })
+}
+
+fn downloads(db: &mut Db, messages: Messages) -> Result<()> {
+    const GAP: &str = "dnload IS NULL";
+    let dirty = months(db, "web", GAP)?;
+    // marked before: after an interruption the rows done already would not tell their months
+    mark_dirty(db, &dirty)?;
+    let update = format!(
+        "UPDATE web SET dnload = content LIKE '/resources/%/download/%' OR \
+         content REGEXP '^/resources/.*[.]({ENDINGS})([?#]|$)' WHERE {GAP}"
+    );
+    let changed = in_windows(db, "web", GAP, &update)?;
+    messages.note(format_args!("{changed} rows, {} months to summarize again", dirty.len()));
+    Ok(())
+}
+
+fn fill_months(db: &mut Db, fill: Fill, messages: Messages, run: Runner<'_>) -> Result<()> {
+    let command = fill.command();
+    for table in ["web", "websessions"] {
+        for month in months(db, table, &format!("{} AND {PAST}", fill.gap()))? {
+            let count = format!(
+                "SELECT COUNT(*) FROM {table} WHERE {} AND datetime >= '{}' AND datetime < '{}'",
+                fill.gap(),
+                month.start(),
+                month.next().start()
+            );
+            let before = db.number(&count, ())?.unwrap_or(0);
+            let text = month.to_string();
+            let code = run(&[command, "metrics", table, &text]).with_context(|| format!("running {command}"))?;
+            let filled = before - db.number(&count, ())?.unwrap_or(0);
+            if filled > 0 {
+                mark_dirty(db, &[month])?;
+                messages.note(format_args!("{table} {month}: {filled} rows filled"));
+            }
+            anyhow::ensure!(
+                code == 0,
+                "`hzmetrics {command} metrics {table} {month}` failed with code {code}; the migration stays pending"
+            );
+        }
+    }
+    Ok(())
+}

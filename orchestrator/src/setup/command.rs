@@ -1,0 +1,111 @@
+//! The command lines of `setup-db` and `migrate`.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ArgMatches;
+use kit::config::{Config, process_env};
+use kit::lock::{Asked, HOLDER, Lock};
+use kit::{Messages, Usage};
+use schema::tables::Engine;
+use schema::{Compat, Exit, Opt};
+
+use super::create::{Setup, setup_db};
+use super::migrate::{Migrate, migrate};
+use crate::cli::Assignment;
+use crate::shell::{Shell, Variables};
+
+/// `hzmetrics setup-db`.
+pub(crate) fn setup_command(matches: &ArgMatches, base: &[Assignment], messages: Messages) -> Result<u8> {
+    let config = load(base)?;
+    let text = |name: &str| matches.get_raw(name).and_then(|mut values| values.next()).map(OsString::from);
+    let engine = text("engine").map_or(Ok(Engine::InnoDb), |name| name.to_string_lossy().parse());
+    let setup = Setup {
+        dry_run: matches.get_flag("dry-run"),
+        // the port creates empty tables, and what is loaded into them after it must not collide
+        seed: !matches.get_flag("no-seed") && !compat(&config, base)?.has(Opt::LpCli),
+        engine: engine.map_err(Usage)?,
+        domainclass: text("domainclass").map(Into::into),
+    };
+    let Held::Go(_lock) = hold(&config, !setup.dry_run, messages) else { return Ok(Exit::Busy.code()) };
+    setup_db(&config.target(), &setup, messages, &mut std::io::stdout().lock())?;
+    Ok(Exit::Done.code())
+}
+
+/// `hzmetrics migrate`.
+pub(crate) fn migrate_command(matches: &ArgMatches, base: &[Assignment], messages: Messages) -> Result<u8> {
+    let config = load(base)?;
+    let asked = Migrate {
+        apply: matches.get_flag("apply"),
+        required_only: matches.get_flag("required-only"),
+        dry_run: matches.get_flag("dry-run"),
+        lock: Some(config.paths.migrate_lock()),
+    };
+    let mut variables = Variables::from_environment();
+    for (name, value) in base {
+        variables.export(name, OsString::from_vec(value.clone()));
+    }
+    variables.export(HOLDER, std::process::id().to_string().into());
+    let mut shell = Shell::new("migrate", variables, messages)?;
+    let mut run = |args: &[&str]| shell.run_program("hzmetrics", args.iter().map(OsString::from).collect());
+    let guard = || match hold(&config, true, messages) {
+        Held::Go(lock) => Some(lock),
+        Held::Busy => None,
+    };
+    let code = migrate(&config.target(), &asked, messages, &mut std::io::stdout().lock(), &guard, &mut run)?;
+    Ok(code.code())
+}
+
+fn load(base: &[Assignment]) -> Result<Config> {
+    kit::config::load(None, &|name| variable(base, name))
+}
+
+/// A variable as the processes that we start would see it.
+fn variable(base: &[Assignment], name: &str) -> Option<OsString> {
+    let ours = base.iter().rev().find(|(known, _)| known == name);
+    ours.map(|(_, value)| OsString::from_vec(value.clone())).or_else(|| process_env(name))
+}
+
+fn compat(config: &Config, base: &[Assignment]) -> Result<Compat> {
+    match variable(base, "HZMETRICS_COMPAT") {
+        Some(list) => Compat::parse(&list.to_string_lossy()).map_err(|e| Usage(e.to_string()).into()),
+        None => Ok(config.compat.unwrap_or_default()),
+    }
+}
+
+enum Held {
+    /// Go on, with the lock or where there can be none.
+    Go(Option<Lock>),
+    Busy,
+}
+
+/// Takes the lock that every writer takes.
+fn hold(config: &Config, writes: bool, messages: Messages) -> Held {
+    if !writes {
+        return Held::Go(None);
+    }
+    let path = config.paths.pid_lock();
+    match Lock::ask(&path, Duration::ZERO) {
+        Ok(Asked::Held(lock)) => Held::Go(Some(lock)),
+        Ok(Asked::Inherited) => Held::Go(None),
+        Ok(Asked::Busy(holder)) => {
+            messages.error(busy(&path, holder));
+            Held::Busy
+        }
+        // the folder of the lock is often made later than the database
+        Err(error) => {
+            messages.note(format_args!("going on without a lock: {error:#}"));
+            Held::Go(None)
+        }
+    }
+}
+
+fn busy(path: &Path, holder: Option<u32>) -> String {
+    match holder {
+        Some(pid) => format!("process {pid} is writing to the databases ({}), try again later", path.display()),
+        None => format!("somebody is writing to the databases ({}), try again later", path.display()),
+    }
+}

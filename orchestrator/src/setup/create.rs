@@ -1,0 +1,92 @@
+//! `hzmetrics setup-db`: the metrics database, its tables and the rows they start with.
+//!
+//! Whatever is there already stays as it is, so that running it twice does nothing.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use kit::db::{Db, ErrorKind, Target, Which};
+use kit::{Messages, Usage};
+use schema::tables::{self, Charset, Engine, quote};
+
+use super::seed;
+
+/// How much of a statement is shown.
+const SHOWN: usize = 72;
+
+/// What was asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    /// Show the statements and connect to nothing.
+    pub(crate) dry_run: bool,
+    /// Fill the static tables.
+    pub(crate) seed: bool,
+    /// Engine of tables that are made.
+    pub(crate) engine: Engine,
+    /// A file of domain classes in place of the built-in list.
+    pub(crate) domainclass: Option<PathBuf>,
+}
+
+/// The statements, the database first, then every table.
+pub(crate) fn statements(target: &Target, engine: Engine, charset: Charset) -> Vec<String> {
+    let database = quote(&target.metrics_db);
+    let mut list = vec![format!(
+        "CREATE DATABASE IF NOT EXISTS {database} DEFAULT CHARACTER SET {} COLLATE {}",
+        charset.name(),
+        charset.collation()
+    )];
+    let table = |table: &tables::Table| table.create(&format!("{database}.{}", quote(table.name)), engine, charset);
+    list.extend(tables::METRICS.iter().map(table));
+    list
+}
+
+/// Does it.
+pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: &mut dyn Write) -> Result<()> {
+    if target.metrics_db.is_empty() {
+        return Err(Usage("the configuration names no metrics database".to_owned()).into());
+    }
+    let seeds = if setup.seed { seed::seeds(setup.domainclass.as_deref())? } else { Vec::new() };
+    if setup.dry_run {
+        for statement in statements(target, setup.engine, Charset::default()) {
+            show(out, &statement)?;
+        }
+        for seed in &seeds {
+            let at = format!("{}.{}", quote(&target.metrics_db), quote(seed.table));
+            show(out, &format!("INSERT IGNORE INTO {at} ({} rows)", seed.rows.len()))?;
+        }
+        return Ok(());
+    }
+    let mut db = Db::connect(target, Which::Neither)?;
+    let list = statements(target, setup.engine, db.charset());
+    let mut failed = 0;
+    for statement in &list {
+        match db.run(statement, ()) {
+            Ok(_) => {}
+            // an account that owns the database need not be allowed to make one
+            Err(error)
+                if error.kind() == ErrorKind::Denied
+                    && statement.starts_with("CREATE DATABASE")
+                    && Db::connect(target, Which::Metrics).is_ok() => {}
+            Err(error) => {
+                failed += 1;
+                messages.error(&error);
+            }
+        }
+    }
+    anyhow::ensure!(failed == 0, "{failed} of {} statements failed, the database is not complete", list.len());
+    // from here on in the database itself: this also checks that day zero can be stored
+    let mut db = Db::connect(target, Which::Metrics)?;
+    for (table, added, there) in seed::plant(&mut db, &seeds).context("filling the static tables")? {
+        if added > 0 {
+            messages.note(format_args!("{table}: {added} rows added, {there} were there"));
+        }
+    }
+    messages.note(format_args!("{} statements done, {} is ready", list.len(), target.metrics_db));
+    Ok(())
+}
+
+fn show(out: &mut dyn Write, statement: &str) -> Result<()> {
+    let line: String = statement.lines().next().unwrap_or_default().chars().take(SHOWN).collect();
+    writeln!(out, "[dry-run] {line}").map_err(super::lost_reader)
+}

@@ -1,0 +1,158 @@
+//! `hzmetrics migrate`: lists the changes, records those that are done already, applies the rest.
+
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use kit::Messages;
+use kit::db::{Db, ErrorKind, Target, Which};
+use kit::lock::Lock;
+use schema::Exit;
+
+use super::changes::{self, Migration, Runner};
+use super::ledger;
+
+/// What was asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Migrate {
+    /// Apply what is pending.
+    pub(crate) apply: bool,
+    /// Only what the stages need.
+    pub(crate) required_only: bool,
+    /// Change nothing, not even the ledger.
+    pub(crate) dry_run: bool,
+    /// The file that keeps a second applier out.
+    pub(crate) lock: Option<PathBuf>,
+}
+
+/// Takes the lock of all writers, where there can be one; `None` when somebody else has it.
+pub(crate) type Guard<'a> = &'a dyn Fn() -> Option<Option<Lock>>;
+
+/// Does it.
+pub(crate) fn migrate(
+    target: &Target,
+    asked: &Migrate,
+    messages: Messages,
+    out: &mut dyn Write,
+    guard: Guard<'_>,
+    run: Runner<'_>,
+) -> Result<Exit> {
+    let mut db = open(target)?;
+    let done = take_stock(&mut db, asked.dry_run)?;
+    let all = changes::all();
+    let written = (|| -> std::io::Result<()> {
+        writeln!(out, "{:<4}  {:<9}  {:<11}  DESCRIPTION", "ID", "STATUS", "TYPE")?;
+        writeln!(out, "{}", "-".repeat(80))?;
+        for migration in &all {
+            let status = if done.contains(&migration.id) { "applied" } else { "PENDING" };
+            let kind = if migration.is_required() { "required" } else { "performance" };
+            writeln!(out, "{:<4}  {status:<9}  {kind:<11}  {}", migration.id, migration.about())?;
+        }
+        out.flush()
+    })();
+    written.map_err(super::lost_reader)?;
+    let pending: Vec<&Migration> = all.iter().filter(|migration| !done.contains(&migration.id)).collect();
+    if pending.is_empty() {
+        messages.note("nothing is pending");
+        return Ok(Exit::Done);
+    }
+    let required = pending.iter().filter(|migration| migration.is_required()).count();
+    messages.note(format_args!(
+        "{} pending: {required} required, {} for speed only",
+        pending.len(),
+        pending.len() - required
+    ));
+    if !asked.apply {
+        messages.note("`hzmetrics migrate --apply` applies them, with `--required-only` only the required ones");
+        return Ok(Exit::Done);
+    }
+    apply(&mut db, asked, messages, guard, run)
+}
+
+fn open(target: &Target) -> Result<Db> {
+    Db::connect(target, Which::Metrics).map_err(|error| {
+        let missing = error.kind() == ErrorKind::NoDatabase;
+        let error = anyhow::Error::from(error);
+        if missing { error.context("`hzmetrics setup-db` makes the database first") } else { error }
+    })
+}
+
+/// What is done: recorded in the ledger, or seen in the database and recorded now.
+fn take_stock(db: &mut Db, dry_run: bool) -> Result<BTreeSet<u16>> {
+    if !dry_run {
+        ledger::ensure(db).context("making the ledger of migrations")?;
+    }
+    let mut done = ledger::recorded(db)?;
+    for migration in changes::all() {
+        if !done.contains(&migration.id) && migration.is_done(db)? == Some(true) {
+            if !dry_run {
+                ledger::record(db, &migration)?;
+            }
+            done.insert(migration.id);
+        }
+    }
+    Ok(done)
+}
+
+fn apply(db: &mut Db, asked: &Migrate, messages: Messages, guard: Guard<'_>, run: Runner<'_>) -> Result<Exit> {
+    let _alone = match asked.lock.as_deref().map(lock) {
+        Some(Asked::Busy) => {
+            messages.note("another migrate is at work, it will finish");
+            return Ok(Exit::Done);
+        }
+        Some(Asked::Unguarded(why)) => {
+            messages.note(format_args!("going on without a lock: {why}"));
+            None
+        }
+        Some(Asked::Held(file)) => Some(file),
+        None => None,
+    };
+    let _writer = if asked.dry_run {
+        None
+    } else {
+        let Some(lock) = guard() else { return Ok(Exit::Busy) };
+        lock
+    };
+    // whoever held the lock before may have done some
+    let done = ledger::recorded(db)?;
+    for migration in changes::all() {
+        if done.contains(&migration.id) || (asked.required_only && !migration.is_required()) {
+            continue;
+        }
+        // an earlier one of this run may have done it on the way
+        let seen = migration.is_done(db)? == Some(true);
+        if asked.dry_run {
+            if !seen {
+                messages.note(format_args!("[{}] would: {}", migration.id, migration.about()));
+            }
+            continue;
+        }
+        if !seen {
+            messages.note(format_args!("[{}] {}", migration.id, migration.about()));
+            migration.apply(db, messages, run).with_context(|| format!("migration {} failed", migration.id))?;
+        }
+        ledger::record(db, &migration)?;
+    }
+    Ok(Exit::Done)
+}
+
+enum Asked {
+    Held(File),
+    Busy,
+    Unguarded(String),
+}
+
+/// Takes the lock without waiting. The file stays behind, empty.
+fn lock(path: &Path) -> Asked {
+    let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    match made.and_then(|()| File::options().create(true).truncate(false).write(true).open(path)) {
+        Ok(file) => match file.try_lock() {
+            Ok(()) => Asked::Held(file),
+            Err(TryLockError::WouldBlock) => Asked::Busy,
+            Err(TryLockError::Error(e)) => Asked::Unguarded(e.to_string()),
+        },
+        Err(e) => Asked::Unguarded(format!("{}: {e}", path.display())),
+    }
+}

@@ -1,0 +1,128 @@
+//! The rows that the static tables start with.
+//!
+//! Rows are only added, and only where nothing has their key yet: a label, a country or a domain
+//! that the hub's own people changed keeps their version.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use kit::Usage;
+use kit::db::{Db, Value, Verb};
+use schema::reference;
+use schema::tables::quote;
+
+/// The rows of one table; the first column is the key by which a row counts as present.
+pub(crate) struct Seed {
+    pub(crate) table: &'static str,
+    columns: &'static [&'static str],
+    pub(crate) rows: Vec<Vec<Value>>,
+}
+
+/// What every new metrics database gets.
+pub(crate) fn seeds(domainclass: Option<&Path>) -> Result<Vec<Seed>> {
+    let mut list = vec![
+        Seed {
+            table: "continents",
+            columns: &["continentSHORT", "continentLONG"],
+            rows: reference::continents().map(|c| vec![c.code.into(), c.name.into()]).collect(),
+        },
+        Seed {
+            table: "countries",
+            columns: &["code", "name"],
+            rows: reference::countries().map(|c| vec![c.code.into(), c.name.into()]).collect(),
+        },
+        Seed {
+            table: "country_continent",
+            columns: &["country", "continent"],
+            rows: reference::country_continent().map(|c| vec![c.country.into(), c.continent.into()]).collect(),
+        },
+        Seed {
+            table: "domainclasses",
+            columns: &["class", "name"],
+            rows: reference::domainclasses().map(|c| vec![c.class.into(), c.name.into()]).collect(),
+        },
+        Seed {
+            table: "classes",
+            columns: &["class", "name"],
+            rows: reference::domainclasses().map(|c| vec![c.class.into(), c.name.into()]).collect(),
+        },
+        Seed {
+            table: "domainclass",
+            columns: &["domain", "class", "country", "state", "name"],
+            rows: match domainclass {
+                Some(path) => read(path).with_context(|| format!("reading domain classes from {}", path.display()))?,
+                None => {
+                    let row = |c: reference::DomainClass| {
+                        vec![c.domain.into(), c.class.into(), c.country.into(), "".into(), "".into()]
+                    };
+                    reference::domainclass().map(row).collect()
+                }
+            },
+        },
+    ];
+    for table in ["summary_user", "summary_simusage", "summary_misc", "summary_andmore"] {
+        let ours = reference::labels().filter(|label| label.table == table);
+        let row = |l: reference::Label| vec![l.rowid.into(), l.label.into(), u8::from(l.plot).into()];
+        list.push(Seed { table, columns: &["id", "label", "plot"], rows: ours.map(row).collect() });
+    }
+    Ok(list)
+}
+
+/// A file of domain classes: CSV with a header that names at least `domain` and `class`, and may
+/// name `country`, `state` and `name`.
+fn read(path: &Path) -> Result<Vec<Vec<Value>>> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(path)?;
+    let header = reader.headers()?.clone();
+    let place = |name: &str| header.iter().position(|cell| cell.trim() == name);
+    let (Some(domain), Some(class)) = (place("domain"), place("class")) else {
+        return Err(Usage("the header must name `domain` and `class`".to_owned()).into());
+    };
+    let others = [place("country"), place("state"), place("name")];
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let cell = |at: usize| record.get(at).unwrap_or_default().trim();
+        let class: u8 = cell(class)
+            .parse()
+            .ok()
+            .filter(|class| *class < 128)
+            .ok_or_else(|| Usage(format!("line {line}: `{}` is no class", cell(class))))?;
+        if cell(domain).is_empty() {
+            return Err(Usage(format!("line {line}: no domain")).into());
+        }
+        let mut row = vec![cell(domain).into(), class.into()];
+        row.extend(others.map(|at| Value::from(at.map_or("", cell))));
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// Adds the rows whose key is missing; table, rows added and rows that were there, for each seed.
+pub(crate) fn plant(db: &mut Db, seeds: &[Seed]) -> Result<Vec<(&'static str, u64, usize)>> {
+    let tables: Vec<&str> = seeds.iter().map(|seed| seed.table).collect();
+    db.transaction_with_retry("adding rows", &tables, |db| {
+        let mut done = Vec::new();
+        for seed in seeds {
+            let key = seed.columns.first().copied().unwrap_or_default();
+            let there = db.texts(&format!("SELECT {} FROM {}", quote(key), quote(seed.table)), ())?;
+            let there: HashSet<String> = there.into_iter().map(|key| fold(&key)).collect();
+            let mut insert = db.insert(Verb::Ignore, seed.table, seed.columns);
+            for row in &seed.rows {
+                let key = row.first().cloned().unwrap_or(Value::NULL);
+                let key = fold(key.as_sql(true).trim_matches('\''));
+                if !there.contains(&key) {
+                    insert.push(row.iter().cloned())?;
+                }
+            }
+            done.push((seed.table, insert.finish()?.changed, there.len()));
+        }
+        Ok(done)
+    })
+}
+
+/// Keys as the tables compare them; they are ASCII.
+fn fold(key: &str) -> String {
+    key.trim_end().to_ascii_uppercase()
+}
