@@ -3,7 +3,7 @@
 //! A row is first digested, which needs only shared state and runs in parallel, then absorbed in
 //! the order of the input. What is kept is bounded by distinct visitors, users, domains and days,
 //! by 16 bytes a session, and by the small tables of the middleware. [`Scan::finish`] makes the
-//! figures; the method is described in `docs/decisions/one-scan.md`.
+//! figures; the method is described in `docs/decisions/0006-one-scan.md`.
 
 use hashbrown::HashTable;
 use rustc_hash::{FxHashMap, FxHashSet};
