@@ -22,14 +22,42 @@ use crate::request;
 
 /// An agent that contains one of these, ASCII case ignored, is a robot.
 const TERMS: [&str; 22] = [
-    "owler", "serpstatbot", "turnitin", "facebookexternalhit", "googleother", "feedfetcher", "msnbot", "gsa-crawler",
-    "googlebot", "yandex", "spider", "bot", "search", "crawl", "archive", "harvest", "slurp", "feed", "nutch", "robot",
-    "fetch", "findlinks",
+    "owler",
+    "serpstatbot",
+    "turnitin",
+    "facebookexternalhit",
+    "googleother",
+    "feedfetcher",
+    "msnbot",
+    "gsa-crawler",
+    "googlebot",
+    "yandex",
+    "spider",
+    "bot",
+    "search",
+    "crawl",
+    "archive",
+    "harvest",
+    "slurp",
+    "feed",
+    "nutch",
+    "robot",
+    "fetch",
+    "findlinks",
 ];
 
 /// The port's additions.
 const MORE_TERMS: [&str; 11] = [
-    "scrapy", "prtg", "pycurl", "yeti", "python-requests", "python-urllib", "curl", "wget", "go-http", "node-fetch",
+    "scrapy",
+    "prtg",
+    "pycurl",
+    "yeti",
+    "python-requests",
+    "python-urllib",
+    "curl",
+    "wget",
+    "go-http",
+    "node-fetch",
     "libwww",
 ];
 
@@ -282,7 +310,10 @@ pub(crate) fn read_bots(path: &Path) -> Result<Vec<String>> {
     if first == b"useragent" || first.starts_with(b"kind,useragent") {
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(&*bytes);
         let at = reader.headers().with_context(reading)?.iter().position(|h| h == "useragent").unwrap_or(0);
-        let cell = |row: csv::StringRecord| row.get(at).map(|cell| cell.strip_prefix("\\\\").map_or_else(|| cell.to_owned(), |rest| format!("\\{rest}")));
+        let cell = |row: csv::StringRecord| {
+            row.get(at)
+                .map(|cell| cell.strip_prefix("\\\\").map_or_else(|| cell.to_owned(), |rest| format!("\\{rest}")))
+        };
         let rows = reader.records().map(|row| row.with_context(reading).map(cell));
         return rows.filter_map(Result::transpose).collect();
     }

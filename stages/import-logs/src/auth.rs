@@ -21,7 +21,7 @@ pub(crate) fn parse(line: &[u8], compat: Compat) -> Option<Login<'_>> {
     let line = if compat.has(Opt::LpAuthTrailing) { trim_end(line) } else { line.strip_suffix(b"\n").unwrap_or(line) };
     plain(line).filter(|login| login.user.is_some()).map(finish).or_else(|| {
         let bracket = compat.has(Opt::LpAuthBracket).then(|| bracket(line)).flatten();
-        bracket.or_else(|| plain_without_uid(line))
+        bracket.or_else(|| plain_without_uid(line, compat))
     })
 }
 
@@ -101,16 +101,22 @@ const fn or_dash(user: &[u8]) -> &[u8] {
     if user.is_empty() { b"-" } else { user }
 }
 
-/// Blanks, and zero bytes, but no form feeds: what the reference trims.
-fn trim(text: &[u8]) -> &[u8] {
-    let trimmed = |b: &u8| matches!(b, b' ' | b'\t' | b'\n' | b'\r' | 0 | 0x0B);
+/// Blanks, and zero bytes, but no form feeds: what the reference trims. The port trims every
+/// blank and no zero bytes.
+fn trim(text: &[u8], compat: Compat) -> &[u8] {
+    let port = compat.has(Opt::LpParse);
+    let trimmed = |b: &u8| match b {
+        0 => !port,
+        0x0C | 0x1C..=0x1F => port,
+        b => is_blank(*b),
+    };
     let start = text.iter().position(|b| !trimmed(b)).unwrap_or(text.len());
     let end = text.iter().rposition(|b| !trimmed(b)).map_or(start, |at| at + 1);
     &text[start..end]
 }
 
 /// Any text where the user stands, number 0.
-fn plain_without_uid(line: &[u8]) -> Option<Login<'_>> {
+fn plain_without_uid(line: &[u8], compat: Compat) -> Option<Login<'_>> {
     let Parts { date, time, between, ip, action, .. } = plain(line)?;
     // one blank on the right belongs to the address; on the left all of them to the time, except
     // that the user needs at least one byte, be it a blank
@@ -120,7 +126,7 @@ fn plain_without_uid(line: &[u8]) -> Option<Login<'_>> {
         None if inner.len() >= 2 => &inner[inner.len() - 1..],
         None => return None,
     };
-    Some(Login { date, time, uid: b"0", user: or_dash(trim(user)), ip, action })
+    Some(Login { date, time, uid: b"0", user: or_dash(trim(user, compat)), ip, action })
 }
 
 /// The layout of a framework logger: `[date time] production.INFO: uid [user] ip action [] []`.

@@ -97,7 +97,7 @@ pub(crate) struct Done {
     pub(crate) rejected: Vec<(u64, Vec<u8>)>,
     pub(crate) n_lines: u64,
     pub(crate) dropped: Dropped,
-    /// Access logs: distinct months of recognised lines, `YYYY-MM`; asked for by one option only.
+    /// Distinct months of recognised lines, `YYYY-MM`; collected for one option only.
     pub(crate) months: Vec<[u8; 7]>,
 }
 
@@ -197,11 +197,8 @@ pub(crate) fn access(block: &[u8], number: u64, layout: &Layout, rules: &Rules, 
         done.n_lines = for_each_line(block, port, port, |line, n| {
             let recognised = with_line(line, layout, port, |parsed| {
                 let Some(parsed) = parsed else { return false };
-                if spill
-                    && let Some(month) = parsed.date.first_chunk::<7>()
-                    && !done.months.contains(month)
-                {
-                    done.months.push(*month);
+                if spill && let Some(month) = parsed.date.first_chunk::<7>() {
+                    note_month(&mut done.months, *month);
                 }
                 if let Err(rule) = one(&parsed, rules, agents, &mut done) {
                     done.dropped[rule as usize] += 1;
@@ -214,6 +211,12 @@ pub(crate) fn access(block: &[u8], number: u64, layout: &Layout, rules: &Rules, 
         });
     });
     done
+}
+
+fn note_month(months: &mut Vec<[u8; 7]>, month: [u8; 7]) {
+    if !months.contains(&month) {
+        months.push(month);
+    }
 }
 
 /// One recognised line: counts its hit and writes its record, or says which rule dropped it.
@@ -231,11 +234,7 @@ fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut Done)
         return Err(Rule::Bytes);
     }
     let (method, url) = line.method_and_url.unwrap_or_else(|| {
-        if compat.has(Opt::LpParse) {
-            request::split_at_whitespace(line.request)
-        } else {
-            request::split(line.request)
-        }
+        if compat.has(Opt::LpParse) { request::split_at_whitespace(line.request) } else { request::split(line.request) }
     });
     if !matches!(method, b"GET" | b"POST") {
         return Err(Rule::Method);
@@ -337,12 +336,16 @@ fn push_web(out: &mut Vec<u8>, line: &Line<'_>, url: &[u8], agent: &[u8], uid: i
 /// The work on a block of an auth log.
 pub(crate) fn auth(block: &[u8], rules: &Rules) -> Done {
     let mut done = Done { records: Vec::with_capacity(block.len() * 2), ..Done::default() };
-    let n_lines = for_each_line(block, false, true, |line, n| {
+    let spill = rules.compat.has(Opt::LpSpilloverWarning);
+    let n_lines = for_each_line(block, rules.compat.has(Opt::LpParse), true, |line, n| {
         match auth::parse(line, rules.compat) {
             // a last line `0` ends the reading, unseen
             None if line == b"0" => {}
             None => done.rejected.push((n, line.to_vec())),
             Some(login) => {
+                if spill && let Some(month) = login.date.first_chunk::<7>() {
+                    note_month(&mut done.months, *month);
+                }
                 if let Some(dropped) = login.dropped(rules.compat) {
                     let rule = match dropped {
                         auth::Dropped::Watcher => Rule::Watcher,
@@ -370,7 +373,9 @@ mod tests {
     fn lines_of_a_block() {
         let lines = |block: &'static str, bare: bool, last: bool| {
             let mut all = Vec::new();
-            let n = for_each_line(block.as_bytes(), bare, last, |line, n| all.push((String::from_utf8_lossy(line).into_owned(), n)));
+            let n = for_each_line(block.as_bytes(), bare, last, |line, n| {
+                all.push((String::from_utf8_lossy(line).into_owned(), n))
+            });
             assert_eq!(n, all.len() as u64);
             all.into_iter().map(|(line, _)| line).collect::<Vec<_>>()
         };
@@ -382,7 +387,9 @@ mod tests {
 
     #[test]
     fn numbers_of_the_rules() {
-        for (status, is) in [("200", true), ("0200", true), ("206", false), ("200-", false), ("-200", false), ("1200", false)] {
+        for (status, is) in
+            [("200", true), ("0200", true), ("206", false), ("200-", false), ("-200", false), ("1200", false)]
+        {
             assert_eq!(is_number_200(status.as_bytes()), is, "{status}");
         }
         for (i, (rule, _)) in Rule::ALL.iter().enumerate() {

@@ -150,7 +150,9 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         return Err(Usage("logs are read from files or standard input, not from tables".to_owned()).into());
     }
     if common.to_db() {
-        return Err(Usage("this release of import-logs does not write tables yet; leave `--to db` out".to_owned()).into());
+        return Err(
+            Usage("this release of import-logs does not write tables yet; leave `--to db` out".to_owned()).into()
+        );
     }
     let compat = common.compat;
     let default = args.layout()?;
@@ -204,7 +206,9 @@ fn units(args: &Args, io: &mut Io, default: &Layout, output: &mut kit::Output) -
         }
         let source = match serde_json::from_slice::<Source>(record.line) {
             Ok(source) => source,
-            Err(error) => return rejects.reject(record.path, record.number, &format!("no source record: {error}"), record.line),
+            Err(error) => {
+                return rejects.reject(record.path, record.number, &format!("no source record: {error}"), record.line);
+            }
         };
         let auth = match source.stream.as_deref() {
             Some("auth") => true,
@@ -237,7 +241,9 @@ fn write_receipts(path: &Path, units: &[Unit], reports: &[Report]) -> Result<()>
             let mut line = b"{\"kind\":\"receipt\",\"path\":".to_vec();
             json::push_str(&mut line, &file.to_string_lossy());
             line.extend_from_slice(format!(",\"stream\":\"{stream}\",\"target\":\"{table}\"").as_bytes());
-            line.extend_from_slice(format!(",\"rows\":{},\"rejected\":{}", report.n_rows, report.n_rejected).as_bytes());
+            line.extend_from_slice(
+                format!(",\"rows\":{},\"rejected\":{}", report.n_rows, report.n_rejected).as_bytes(),
+            );
             if let Some(date) = &unit.date {
                 line.extend_from_slice(b",\"date\":");
                 json::push_str(&mut line, date);

@@ -46,11 +46,6 @@ fn closing_quote(text: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-fn digits<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
-    let digits: [u8; N] = text.get(..N)?.try_into().ok()?;
-    digits.iter().all(u8::is_ascii_digit).then_some(digits)
-}
-
 /// `dd/Mon/yyyy:HH:MM:SS`, possibly with a zone after it: the date and the time of day.
 fn apache_time(text: &[u8]) -> Option<([u8; 10], &[u8])> {
     let &[d1, d2, b'/', m1, m2, m3, b'/', y1, y2, y3, y4, b':', ..] = text else { return None };
@@ -184,7 +179,13 @@ pub(crate) struct Format {
 
 /// Names under which notes, cookies and variables of a format are columns of `web`.
 const TAIL_NAMES: [&str; 8] = [
-    "joomla_sessionid", "site_cookie", "auth_type", "component_name", "view_name", "task_name", "action_name",
+    "joomla_sessionid",
+    "site_cookie",
+    "auth_type",
+    "component_name",
+    "view_name",
+    "task_name",
+    "action_name",
     "item_name",
 ];
 
@@ -225,7 +226,9 @@ impl Format {
                                 if !text.is_empty() {
                                     pieces.push(Piece::Text(std::mem::take(&mut text)));
                                 }
-                                if matches!(pieces.last(), Some(Piece::Field(_))) && !is_query_after_url(&pieces, &piece) {
+                                if matches!(pieces.last(), Some(Piece::Field(_)))
+                                    && !is_query_after_url(&pieces, &piece)
+                                {
                                     bail!("two fields of the format stand together without text between them");
                                 }
                                 if !is_query_after_url(&pieces, &piece) {
@@ -313,7 +316,9 @@ impl Format {
         *steps -= 1;
         match self.pieces.get(piece) {
             None => at == line.len(),
-            Some(Piece::Text(text)) => line[at..].starts_with(text) && self.fit(line, piece + 1, at + text.len(), found, steps),
+            Some(Piece::Text(text)) => {
+                line[at..].starts_with(text) && self.fit(line, piece + 1, at + text.len(), found, steps)
+            }
             Some(Piece::Field(usage)) => {
                 let before = piece.checked_sub(1).and_then(|i| self.pieces.get(i));
                 let opened = matches!(before, Some(Piece::Text(text)) if text.last() == Some(&b'"'));
@@ -321,7 +326,9 @@ impl Format {
                 loop {
                     let next = match self.pieces.get(piece + 1) {
                         Some(Piece::Text(text)) if opened && text.first() == Some(&b'"') => closing_quote(line, end),
-                        Some(Piece::Text(text)) => memchr::memmem::find(&line[end.min(line.len())..], text).map(|i| end + i),
+                        Some(Piece::Text(text)) => {
+                            memchr::memmem::find(&line[end.min(line.len())..], text).map(|i| end + i)
+                        }
                         _ => (end <= line.len()).then_some(line.len()),
                     };
                     let Some(stop) = next else { return false };
@@ -493,7 +500,9 @@ pub(crate) fn from_httpd_conf(path: &Path, nickname: Option<&str>) -> Result<Str
     if let Some(name) = nickname {
         return by_name(name).with_context(|| format!("{}: no LogFormat with the nickname `{name}`", path.display()));
     }
-    if let Some(format) = used.iter().find_map(|name| if name.contains('%') { Some(name.clone()) } else { by_name(name) }) {
+    if let Some(format) =
+        used.iter().find_map(|name| if name.contains('%') { Some(name.clone()) } else { by_name(name) })
+    {
         return Ok(format);
     }
     match &*formats {
@@ -559,7 +568,10 @@ mod tests {
         assert_eq!(text(found.agent), r#"Mo \"zilla\""#);
         assert_eq!((found.status, found.bytes), (&b"200"[..], &b"203023"[..]));
         let common = combined(br#"::1 - - [17/Dec/2015:10:05:03 +0000] "GET / HTTP/1.1" 304 -"#).unwrap();
-        assert_eq!((text(&common.date), text(common.bytes), text(common.agent)), ("2015-12-17".into(), "0".into(), "-".into()));
+        assert_eq!(
+            (text(&common.date), text(common.bytes), text(common.agent)),
+            ("2015-12-17".into(), "0".into(), "-".into())
+        );
         let inner = combined(br#"h - - [17/Dec/2015:10:05:03 +0000] "GET /"x" HTTP/1.1" 200 1 "-" "A""#).unwrap();
         assert_eq!(text(inner.request), r#"GET /"x" HTTP/1.1"#);
         for bad in [
@@ -587,10 +599,16 @@ mod tests {
         let format = Format::compile("%{%F %T}t|%a|%m %U%q|%s|%B|%{item_name}n|%{uidNumber}e|%P%%", None).unwrap();
         let found = format.parse(b"2025-07-10 08:00:01|1.2.3.4|POST /a?b=1|200|7|it em|12|4711%").unwrap();
         assert_eq!(found.method_and_url, Some((&b"POST"[..], &b"/a?b=1"[..])));
-        assert_eq!((text(found.tail[7]), text(found.uid), text(found.pid)), ("it em".into(), "12".into(), "4711".into()));
+        assert_eq!(
+            (text(found.tail[7]), text(found.uid), text(found.pid)),
+            ("it em".into(), "12".into(), "4711".into())
+        );
         let format = Format::compile("%{%Y-%m-%d %H:%M:%S %Z}t %h \\\"%r\\\" %s %b", None).unwrap();
         let found = format.parse(br#"2025-07-10 08:00:01 EDT h "GET /" 200 -"#).unwrap();
-        assert_eq!((text(&found.date), text(found.time), text(found.bytes)), ("2025-07-10".into(), "08:00:01".into(), "0".into()));
+        assert_eq!(
+            (text(&found.date), text(found.time), text(found.bytes)),
+            ("2025-07-10".into(), "08:00:01".into(), "0".into())
+        );
     }
 
     #[test]

@@ -385,7 +385,7 @@ mod tests {
 
     /// The fields as the plain matcher finds them.
     fn plainly(line: &[u8]) -> Option<Fields> {
-        let mut run = |new: bool| {
+        let run = |new: bool| {
             let pieces = pattern(new);
             let mut plain = Plain { pieces: &pieces, text: line, dead: HashSet::new(), marks: Vec::new() };
             plain.matches(0, 0).then(|| plain.marks.chunks(2).map(|m| (m[0], m[1])).collect::<Vec<_>>())
@@ -495,7 +495,8 @@ mod tests {
         assert_eq!(agent("\"\"").unwrap(), "");
         // no process id: the old layout, whose last field may be the line feed
         let old = |end: &str| {
-            let line = format!("2025-07-10 08:00:01 EDT - \"GET /a HTTP/1.1\" 200 12 h.org \"-\" \"UA\" TLSv1 0 12{end}");
+            let line =
+                format!("2025-07-10 08:00:01 EDT - \"GET /a HTTP/1.1\" 200 12 h.org \"-\" \"UA\" TLSv1 0 12{end}");
             check_against_plain(line.as_bytes());
             access(line.as_bytes()).map(|f| line[f.tail[1].0..f.tail[1].1].to_owned())
         };
@@ -528,7 +529,24 @@ mod tests {
 
     fn quoted() -> impl Strategy<Value = String> {
         let part = prop::sample::select(
-            &["a", "\"", "\\\"", " ", "  ", "\" \"", "\" 200 1 h \"", "\" t 1 2 ", "\" t 1 2 3 ", "_", "\r", "/x", "GET", "\" 1 2 3 4 \"", "é", ""][..],
+            &[
+                "a",
+                "\"",
+                "\\\"",
+                " ",
+                "  ",
+                "\" \"",
+                "\" 200 1 h \"",
+                "\" t 1 2 ",
+                "\" t 1 2 3 ",
+                "_",
+                "\r",
+                "/x",
+                "GET",
+                "\" 1 2 3 4 \"",
+                "é",
+                "",
+            ][..],
         );
         prop_oneof![
             8 => Just("GET /a HTTP/1.1".to_owned()),

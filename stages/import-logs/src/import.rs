@@ -20,7 +20,7 @@ use crate::agents::{Known, LookAhead};
 use crate::block::{self, Done, Dropped, Rule, Rules};
 use crate::line::Layout;
 use crate::pieces::{BLOCK, Piece, Pieces};
-use crate::stored;
+use crate::{reason, stored};
 
 /// Files up to this size are held in memory between look ahead and main pass.
 const HELD: usize = 16 << 20;
@@ -166,7 +166,9 @@ impl Reader<'_> {
                 if again {
                     loop {
                         held.clear();
-                        while held.len() < 16 && let Some(piece) = pieces.next_piece()? {
+                        while held.len() < 16
+                            && let Some(piece) = pieces.next_piece()?
+                        {
                             held.push(piece);
                         }
                         if held.is_empty() {
@@ -362,6 +364,7 @@ impl Writer<'_> {
                     self.report.n_lines += 1;
                     self.report.n_rejected += 1;
                     let name = unit.map(Unit::name).unwrap_or_default();
+                    self.rejects.looked_at(1);
                     self.rejects.reject(&name, self.report.n_lines, "line too long", &text)?;
                 }
                 Message::Block(receive) => {
@@ -385,7 +388,8 @@ impl Writer<'_> {
             let name = unit.name();
             for (n, text) in &done.rejected {
                 let text = text.strip_suffix(b"\n").unwrap_or(text);
-                self.rejects.reject(&name, self.report.n_lines + n + 1, "not recognised", text)?;
+                let reason = reason::of(text, &unit.stream);
+                self.rejects.reject(&name, self.report.n_lines + n + 1, reason, text)?;
             }
         }
         self.rejects.looked_at(done.n_lines);
@@ -394,6 +398,7 @@ impl Writer<'_> {
         for (total, n) in self.dropped.iter_mut().zip(done.dropped) {
             *total += n;
         }
+        self.months.extend(&done.months);
         match unit.stream {
             Stream::Access(_) => self.access(done),
             Stream::Auth => self.auth(done),
@@ -401,7 +406,6 @@ impl Writer<'_> {
     }
 
     fn access(&mut self, done: &Done) -> Result<()> {
-        self.months.extend(&done.months);
         for stored in &done.robots {
             self.any_robot = true;
             if self.shared.lock().robots.insert(stored) && !self.rules.judge.words.is_spared(stored) {
@@ -476,17 +480,17 @@ impl Writer<'_> {
             if self.rules.judge.exact && std::mem::take(&mut self.any_robot) {
                 self.shared.lock().robots.remove_spared(&self.rules.judge.words);
             }
-            let months = std::mem::take(&mut self.months);
-            if months.len() > 1 {
-                let names: Vec<_> = months.iter().map(|m| String::from_utf8_lossy(m).into_owned()).collect();
-                let what = if months.len() > 2 { "WARNING: spillover: " } else { "" };
-                self.messages.note(format_args!(
-                    "{what}{} holds {} months: {}",
-                    unit.name(),
-                    names.len(),
-                    names.join(", ")
-                ));
-            }
+        }
+        let months = std::mem::take(&mut self.months);
+        if months.len() > 1 {
+            let names: Vec<_> = months.iter().map(|m| String::from_utf8_lossy(m).into_owned()).collect();
+            let what = if months.len() > 2 { "WARNING: spillover: " } else { "" };
+            self.messages.note(format_args!(
+                "{what}{} holds {} months: {}",
+                unit.name(),
+                names.len(),
+                names.join(", ")
+            ));
         }
         self.reports.push(std::mem::take(&mut self.report));
         Ok(())
@@ -505,10 +509,8 @@ pub(crate) fn run(
     rejects: &mut Rejects,
     words: Messages,
 ) -> Result<Summary> {
-    let shared = Shared {
-        state: Mutex::new(Progressed { n_units: 0, robots: known.clone() }),
-        changed: Condvar::new(),
-    };
+    let shared =
+        Shared { state: Mutex::new(Progressed { n_units: 0, robots: known.clone() }), changed: Condvar::new() };
     let progress = Progress::steps("import-logs", units.len() as u64);
     // enough blocks under way that no thread waits for the writer
     let (messages, receive) = sync_channel(2 * rayon::current_num_threads() + 2);

@@ -1,16 +1,17 @@
 //! `import-logs`: turns access and auth logs into web, hits, bot and login records.
 
-mod cli;
-mod import;
-mod pieces;
-mod block;
-mod line;
-mod grammar;
-mod format;
-mod auth;
-mod request;
-mod exclude;
 mod agents;
+mod auth;
+mod block;
+mod cli;
+mod exclude;
+mod format;
+mod grammar;
+mod import;
+mod line;
+mod pieces;
+mod reason;
+mod request;
 mod stored;
 
 use std::process::ExitCode;

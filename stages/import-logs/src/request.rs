@@ -53,8 +53,7 @@ fn ends_with(text: &[u8], end: &[u8]) -> bool {
 }
 
 const SUFFIXES: [&[u8]; 13] = [
-    b".css", b".js", b".gif", b".jpeg", b".jpg", b".png", b".ps", b".ico", b".svg", b".otf", b".ttf", b".woff",
-    b".eot",
+    b".css", b".js", b".gif", b".jpeg", b".jpg", b".png", b".ps", b".ico", b".svg", b".otf", b".ttf", b".woff", b".eot",
 ];
 
 /// Whether the text ends in one of the suffixes of style sheets, scripts, images and fonts.
@@ -178,9 +177,36 @@ pub(crate) fn is_old_explorer(agent: &[u8]) -> bool {
 }
 
 const DOWNLOADS: [&[u8]; 30] = [
-    b"txt", b"png", b"pdf", b"ppt", b"pptx", b"swf", b"docx", b"jpg", b"doc", b"zip", b"mp3", b"mbtiles", b"xml",
-    b"xlsx", b"webm", b"mp4", b"xls", b"r", b"csv", b"nc4", b"template", b"tgz", b"mov", b"ipynb", b"py", b"rar",
-    b"grd", b"tif", b"nc", b"har",
+    b"txt",
+    b"png",
+    b"pdf",
+    b"ppt",
+    b"pptx",
+    b"swf",
+    b"docx",
+    b"jpg",
+    b"doc",
+    b"zip",
+    b"mp3",
+    b"mbtiles",
+    b"xml",
+    b"xlsx",
+    b"webm",
+    b"mp4",
+    b"xls",
+    b"r",
+    b"csv",
+    b"nc4",
+    b"template",
+    b"tgz",
+    b"mov",
+    b"ipynb",
+    b"py",
+    b"rar",
+    b"grd",
+    b"tif",
+    b"nc",
+    b"har",
 ];
 
 /// The port's decision at import: below `/resources/`, either through `/download/` or a file of a
@@ -238,18 +264,60 @@ mod tests {
             assert_eq!(is_dropped(url.as_bytes(), PathRules::default()), dropped, "{url}");
         };
         for url in [
-            "/x.css", "/x.CSS", "/x.css?v=1", "/x.js?=", "/x.css?a&b=1", "/v?f=a.css", "/v?f=a.css?x=1", ".css",
-            "/x.jpeg", "/x.woff", "/x.ps", "/Templates/x", "/app/app/templates/x", "/TEMPLATES/", "/administrator/",
-            "/webdav/", "/api/", "/cron/tick/", "/x/projects/a/svn/!svn/b", "/resources.css", "/site/resources/x.css",
-            "/projects//svn/!svn/svn/!svn/", "/x.css??=", "/x.css?a?b=c",
+            "/x.css",
+            "/x.CSS",
+            "/x.css?v=1",
+            "/x.js?=",
+            "/x.css?a&b=1",
+            "/v?f=a.css",
+            "/v?f=a.css?x=1",
+            ".css",
+            "/x.jpeg",
+            "/x.woff",
+            "/x.ps",
+            "/Templates/x",
+            "/app/app/templates/x",
+            "/TEMPLATES/",
+            "/administrator/",
+            "/webdav/",
+            "/api/",
+            "/cron/tick/",
+            "/x/projects/a/svn/!svn/b",
+            "/resources.css",
+            "/site/resources/x.css",
+            "/projects//svn/!svn/svn/!svn/",
+            "/x.css??=",
+            "/x.css?a?b=c",
         ] {
             check(url, true);
         }
         for url in [
-            "/x.css?", "/x.css?1", "/x.css#f", "/x.css/y", "/v?f=a.css&x=1", "/x.woff2", "/x.svgz", "/x.webp",
-            "/x.js=?", "/templates", "/app/x/templates/y", "/administrator", "/cron/tick", "/cron/tick?x",
-            "/projects/svn/!svn/b", "/projects/a/svn/!svn", "/resources/x.css", "/RESOURCES/x.css",
-            "/resources/projects/a/svn/!svn/b", "", "/", "css", "/xcss", "/pipermail/x", "/robots.txt", "GET",
+            "/x.css?",
+            "/x.css?1",
+            "/x.css#f",
+            "/x.css/y",
+            "/v?f=a.css&x=1",
+            "/x.woff2",
+            "/x.svgz",
+            "/x.webp",
+            "/x.js=?",
+            "/templates",
+            "/app/x/templates/y",
+            "/administrator",
+            "/cron/tick",
+            "/cron/tick?x",
+            "/projects/svn/!svn/b",
+            "/projects/a/svn/!svn",
+            "/resources/x.css",
+            "/RESOURCES/x.css",
+            "/resources/projects/a/svn/!svn/b",
+            "",
+            "/",
+            "css",
+            "/xcss",
+            "/pipermail/x",
+            "/robots.txt",
+            "GET",
         ] {
             check(url, false);
         }

@@ -5,9 +5,9 @@ use schema::{Stamp, json, text};
 
 /// A number made of ASCII digits, wrapping at 32 bits as the server's date reader does.
 fn wrapping(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0_u32, |n, d| {
-        d.is_ascii_digit().then(|| n.wrapping_mul(10).wrapping_add(u32::from(d - b'0')))
-    })
+    digits
+        .iter()
+        .try_fold(0_u32, |n, d| d.is_ascii_digit().then(|| n.wrapping_mul(10).wrapping_add(u32::from(d - b'0'))))
 }
 
 /// The stored datetime of a logged `YYYY-MM-DD` and time of day (hours of any length); what is no

@@ -1,0 +1,106 @@
+//! Why a line was not recognised, in words. Looks again at lines that failed, so it may be slow
+//! and need not be exact: the grammar has decided already.
+
+use memchr::memchr_iter;
+
+use crate::grammar::is_blank;
+use crate::import::Stream;
+use crate::line::Layout;
+
+/// The reason for a line without its line feed.
+pub(crate) fn of(line: &[u8], stream: &Stream) -> &'static str {
+    if line.iter().all(|&b| is_blank(b)) {
+        return "empty line";
+    }
+    match stream {
+        Stream::Auth => auth(line),
+        Stream::Access(Layout::Hubzero) => hubzero(line),
+        Stream::Access(Layout::Combined) => combined(line),
+        Stream::Access(Layout::Format(_)) => "does not fit the log format",
+    }
+}
+
+fn starts_with_date(line: &[u8]) -> bool {
+    let shape = |(b, s): (&u8, &u8)| if *s == b'0' { b.is_ascii_digit() } else { b == s };
+    line.len() > 10 && line.iter().zip(b"0000-00-00").all(shape) && is_blank(line[10])
+}
+
+fn words(line: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    line.split(|&b| is_blank(b)).filter(|word| !word.is_empty())
+}
+
+fn auth(line: &[u8]) -> &'static str {
+    if !starts_with_date(line) {
+        return "no date at the start";
+    }
+    if line.last().is_some_and(|&b| is_blank(b)) {
+        return "a blank at the end";
+    }
+    let mut from_right = words(line).rev();
+    let action = from_right.next().unwrap_or_default();
+    let address = from_right.next().unwrap_or_default();
+    if !action.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') {
+        "the action is no word"
+    } else if !address.iter().all(|b| b.is_ascii_digit() || *b == b'.') {
+        "no IPv4 address before the action"
+    } else {
+        "the time or the user does not fit"
+    }
+}
+
+fn hubzero(line: &[u8]) -> &'static str {
+    if !starts_with_date(line) {
+        return "no date at the start";
+    }
+    if memchr_iter(b'"', line).count() < 6 {
+        return "fewer than three quoted fields";
+    }
+    // date time zone [pid] user "request" status bytes client "referrer" …
+    let request = memchr::memchr(b'"', line).map_or(0, |at| at + 1);
+    let after = memchr::memchr(b'"', &line[request..]).map_or(&b""[..], |at| &line[request + at + 1..]);
+    let fields: Vec<_> = words(&after[..memchr::memchr(b'"', after).unwrap_or(after.len())]).collect();
+    match &fields[..] {
+        [status, ..] if !status.iter().all(|b| b.is_ascii_digit() || *b == b'-') => "the status is no number",
+        [_, bytes, ..] if !bytes.iter().all(u8::is_ascii_digit) => "the bytes are no number",
+        [_, _, client, ..] if client.contains(&b':') => "the client is an IPv6 address",
+        [_, _, _] => "the fields around the quotes do not fit",
+        _ => "no status, bytes and client after the request",
+    }
+}
+
+fn combined(line: &[u8]) -> &'static str {
+    let Some(stamp) = memchr::memmem::find(line, b" [") else { return "no time in brackets" };
+    let Some(open) = memchr::memchr(b'"', &line[stamp..]) else { return "no quoted request" };
+    let unescaped = line[stamp + open..].iter().filter(|&&b| b == b'"').count();
+    if unescaped % 2 == 1 { "a quoted field without its end" } else { "the fields do not fit" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons() {
+        let hubzero = |line: &str| of(line.as_bytes(), &Stream::Access(Layout::Hubzero));
+        let tail = "\"-\" \"UA\" T 0 1 - a b c d e f g h";
+        assert_eq!(hubzero(""), "empty line");
+        assert_eq!(hubzero(" \r"), "empty line");
+        assert_eq!(hubzero("garbage"), "no date at the start");
+        assert_eq!(hubzero("2025-07-10 08:00:01 \"x"), "fewer than three quoted fields");
+        let line = |middle: &str| format!("2025-07-10 08:00:01 EDT 1 - \"GET / HTTP/1.1\" {middle} {tail}");
+        assert_eq!(hubzero(&line("200 1 2001:db8::1")), "the client is an IPv6 address");
+        assert_eq!(hubzero(&line("200 - 1.2.3.4")), "the bytes are no number");
+        assert_eq!(hubzero(&line("ok 1 1.2.3.4")), "the status is no number");
+        assert_eq!(hubzero(&line("200 1")), "no status, bytes and client after the request");
+        assert_eq!(hubzero(&line("200 1 1.2.3.4")), "the fields around the quotes do not fit");
+        let auth = |line: &str| of(line.as_bytes(), &Stream::Auth);
+        assert_eq!(auth("2025-07-10 08:00:01 1 [a] 1.2.3.4 login "), "a blank at the end");
+        assert_eq!(auth("2025-07-10 08:00:01 1 [a] ::1 login"), "no IPv4 address before the action");
+        assert_eq!(auth("2025-07-10 08:00:01 1 [a] 1.2.3.4 log-in"), "the action is no word");
+        assert_eq!(auth("x"), "no date at the start");
+        let combined = |line: &str| of(line.as_bytes(), &Stream::Access(Layout::Combined));
+        assert_eq!(combined("h - - x"), "no time in brackets");
+        assert_eq!(combined("h - - [x] x"), "no quoted request");
+        assert_eq!(combined("h - - [x] \"GET / HTTP/1.1\" 200 1 \"-"), "a quoted field without its end");
+    }
+}
