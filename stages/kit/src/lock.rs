@@ -4,6 +4,7 @@
 //! an earlier holder left in the file is only used to say what happened to it. A process that
 //! the holder started is let through: the holder names itself in the environment.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -11,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+
+use crate::Messages;
 
 /// The environment variable by which a holder lets its children through: its own pid.
 pub const HOLDER: &str = "HZMETRICS_LOCK_HOLDER";
@@ -28,6 +31,20 @@ pub enum Asked {
     /// Somebody else holds it; their pid when the file says it.
     Busy(Option<u32>),
 }
+
+/// Somebody else holds the lock. A stage that fails with this ends with code 75.
+#[derive(Debug)]
+pub struct Busy(pub Option<u32>);
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another run is at work")?;
+        self.0.map_or(Ok(()), |pid| write!(f, " (pid {pid})"))?;
+        f.write_str("; try again later")
+    }
+}
+
+impl std::error::Error for Busy {}
 
 /// A held lock. Dropping removes the file, then unlocks.
 #[derive(Debug)]
@@ -53,6 +70,24 @@ impl Lock {
                 }
                 asked => return Ok(asked),
             }
+        }
+    }
+
+    /// The lock for a stage that writes: waits up to `wait`, then gives up as [`Busy`]. `None`
+    /// when the process that started us holds it.
+    ///
+    /// # Errors
+    /// Somebody else holds it, or the file cannot be opened or written.
+    pub fn for_stage(path: &Path, wait: Duration, messages: Messages) -> Result<Option<Self>> {
+        match Self::ask(path, wait)? {
+            Asked::Held(lock) => {
+                if let Some(stale) = &lock.stale {
+                    messages.note(stale);
+                }
+                Ok(Some(lock))
+            }
+            Asked::Inherited => Ok(None),
+            Asked::Busy(pid) => Err(Busy(pid).into()),
         }
     }
 

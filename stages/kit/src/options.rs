@@ -78,6 +78,10 @@ pub struct Common {
     #[arg(long, value_name = "LIST", env = "HZMETRICS_COMPAT", default_value = "legacy", value_parser = parse_compat)]
     pub compat: Compat,
 
+    /// How many seconds to wait for another run that writes to the databases
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub lock_wait: u64,
+
     /// Say nothing but errors
     #[arg(long, short)]
     pub quiet: bool,

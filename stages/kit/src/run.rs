@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use schema::Exit;
 
+use crate::lock::Busy;
 use crate::{Io, Messages, Outcome, StageArgs};
 
 /// The reader of standard output went away. Raised at our own writer and nowhere else, so that a
@@ -84,6 +85,9 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         }
         if cause.is::<Usage>() {
             return Exit::Usage;
+        }
+        if cause.is::<Busy>() {
+            return Exit::Busy;
         }
     }
     Exit::Failed
