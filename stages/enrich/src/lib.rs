@@ -2,10 +2,13 @@
 //!
 //! [`domain`] is pure, [`country`] looks into a database file held in memory, [`dns`] asks name
 //! servers and is the only place that knows the resolver and its runtime; [`dnscache`] keeps its
-//! answers between runs; [`hosts`] puts both and an offline table together.
+//! answers between runs; [`hosts`] puts both and an offline table together. [`geo_service`] asks
+//! where addresses are, [`geo_cache`] keeps that in a table of the hub.
 
 pub mod country;
 pub mod dns;
 pub mod dnscache;
 pub mod domain;
+pub mod geo_cache;
+pub mod geo_service;
 pub mod hosts;
