@@ -1,7 +1,8 @@
 //! Compatibility: which of the reference's behaviours a run reproduces.
 //!
-//! The default is legacy, the original scripts, with every option off. `port` switches on what
-//! the later single-file port does differently; each difference has a name of its own.
+//! The default is the numbers of legacy, the original scripts, with every option off. `port`
+//! switches on what the later single-file port does differently; each difference has a name of its
+//! own. `legacy` said aloud wants its bytes too, where the default has cleaner ones.
 
 use std::fmt;
 
@@ -71,6 +72,8 @@ pub enum Opt {
     LpSummary,
     /// Who-is-online output of the port.
     LpWhoisonline,
+    /// The map of who is online is written without escaping, as both references do.
+    XmlRaw,
     /// Configuration, setup and exit codes of the port where ours differ.
     LpCli,
     /// The tick of the original port, without modes.
@@ -111,6 +114,7 @@ impl Opt {
         (Self::LpMiddleware, "lp_middleware"),
         (Self::LpSummary, "lp_summary"),
         (Self::LpWhoisonline, "lp_whoisonline"),
+        (Self::XmlRaw, "xml=raw"),
         (Self::LpCli, "lp_cli"),
         (Self::SingleMode, "single-mode"),
     ];
@@ -135,7 +139,7 @@ pub struct UnknownOption(String);
 
 impl fmt::Display for UnknownOption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is no compatibility option; known: legacy, port", self.0)?;
+        write!(f, "`{}` is no compatibility option; known: default, legacy, port", self.0)?;
         Opt::ALL.iter().try_for_each(|(_, name)| write!(f, ", {name}"))
     }
 }
@@ -143,13 +147,13 @@ impl fmt::Display for UnknownOption {
 impl std::error::Error for UnknownOption {}
 
 impl Compat {
-    /// The original scripts: nothing switched on.
-    pub const LEGACY: Self = Self(0);
+    /// The original scripts to the last byte: what is off by default although it was theirs.
+    pub const LEGACY: Self = Self(0).with(Opt::XmlRaw);
 
     /// The later port.
     #[must_use]
     pub fn port() -> Self {
-        let mut set = Self::LEGACY;
+        let mut set = Self::default();
         for (opt, _) in Opt::ALL.iter().filter(|(opt, _)| !Opt::NOT_IN_PORT.contains(opt)) {
             set = set.with(*opt);
         }
@@ -175,15 +179,17 @@ impl Compat {
     }
 
     /// Reads a list like `port,no-lp_msie` or `lp_robots,hits-start=exclusive`, left to right;
-    /// `-` and `_` are the same.
+    /// `-` and `_` are the same. It begins with the default; `xml=escaped` is `no-xml=raw`.
     ///
     /// # Errors
-    /// A word that is neither `legacy`, `port` nor an option.
+    /// A word that is neither `default`, `legacy`, `port` nor an option.
     pub fn parse(text: &str) -> Result<Self, UnknownOption> {
-        let mut set = Self::LEGACY;
+        let mut set = Self::default();
         for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
             set = match word {
+                "default" => Self::default(),
                 "legacy" => Self::LEGACY,
+                "xml=escaped" => set.without(Opt::XmlRaw),
                 "port" => Self::port(),
                 _ => {
                     let normal = |s: &str| s.replace('-', "_");
@@ -210,11 +216,11 @@ mod tests {
 
     #[test]
     fn every_option_has_one_name_and_one_bit() {
-        let mut seen = Compat::LEGACY;
+        let mut seen = Compat::default();
         for (opt, name) in Opt::ALL {
             assert!(!seen.has(*opt), "{name}");
             seen = seen.with(*opt);
-            assert_eq!(Compat::parse(name), Ok(Compat::LEGACY.with(*opt)));
+            assert_eq!(Compat::parse(name), Ok(Compat::default().with(*opt)));
         }
     }
 
@@ -223,7 +229,15 @@ mod tests {
         let set = Compat::parse("port,no-lp_msie,hits-start=exclusive").unwrap();
         assert!(set.has(Opt::LpParse) && !set.has(Opt::LpMsie) && set.has(Opt::HitsStartExclusive));
         assert_eq!(Compat::parse("port,legacy"), Ok(Compat::LEGACY));
-        assert_eq!(Compat::parse(""), Ok(Compat::LEGACY));
+        assert_eq!(Compat::parse(""), Ok(Compat::default()));
+        assert_eq!(Compat::parse("legacy,default"), Ok(Compat::default()));
         assert!(Compat::parse("nonsense").is_err());
+        // what was theirs comes back with their names, and goes with its own
+        let raw = |text| Compat::parse(text).unwrap().has(Opt::XmlRaw);
+        assert_eq!(
+            ["", "default", "lp_robots", "legacy", "port", "xml=raw"].map(raw),
+            [false, false, false, true, true, true]
+        );
+        assert_eq!(["legacy,xml=escaped", "port,no-xml=raw", "xml=raw,xml=escaped"].map(raw), [false; 3]);
     }
 }

@@ -92,6 +92,8 @@ pub enum Kind {
     TopList,
     /// `resource_stat`: Usage of one resource; the columns of `resource_stats`.
     ResourceStat,
+    /// `online`: A live session and where it comes from; the columns of the hub table `session_geo`.
+    Online,
     /// `cell`: One cell of a summary table.
     Cell,
 }
@@ -121,6 +123,7 @@ impl Kind {
         TOPTOOL,
         TOPLIST,
         RESOURCESTAT,
+        ONLINE,
         CELL,
     ];
 
@@ -160,6 +163,12 @@ const SOURCE: KindSpec = KindSpec {
         c("bytes", Type::Int, "Size of the file as it lies there, in bytes."),
         c("compression", Type::Text, "`none`, `gzip` or `zstd`, by content."),
         c("log_format", Type::Text, "Layout of an access log other than hubzero: a name or an Apache LogFormat."),
+        c(
+            "staged_offset",
+            Type::Int,
+            "Where the log begins in the staging file, in bytes; only in the list of staged logs.",
+        ),
+        c("staged_bytes", Type::Int, "How many bytes of the staging file are its; only in the list of staged logs."),
     ],
 };
 
@@ -534,6 +543,32 @@ const RESOURCESTAT: KindSpec = KindSpec {
         c("tot_cpu", Type::Int, "Seconds."),
         c("datetime", Type::Stamp, "Day zero or first day of the month."),
         c("period", Type::Int, "Window."),
+    ],
+};
+
+const ONLINE: KindSpec = KindSpec {
+    kind: Kind::Online,
+    name: "online",
+    table: "jos_session_geo",
+    made_by: "the hub",
+    doc: "A live session and where it comes from; the columns of the hub table `session_geo`.",
+    columns: &[
+        c("session_id", Type::Text, "Session of the CMS."),
+        c("username", Type::Text, "Who; empty for visitors."),
+        c("time", Type::Text, "Last request when the session was first seen, seconds since 1970."),
+        c("guest", Type::Int, "1 for visitors, 0 for users."),
+        c("userid", Type::Int, "Number of the user."),
+        c("ip", Type::Text, "Address."),
+        c("host", Type::Text, "Its name; the address itself when it has none."),
+        c("domain", Type::Text, "Domain of the host, `(unknown)` when there is none."),
+        c("signed", Type::Int, "Not used."),
+        c("countrySHORT", Type::Text, "Country code, `-` when not known."),
+        c("countryLONG", Type::Text, "Country."),
+        c("ipREGION", Type::Text, "Region."),
+        c("ipCITY", Type::Text, "City."),
+        c("ipLATITUDE", Type::Float, "Degrees north; 0 when not known."),
+        c("ipLONGITUDE", Type::Float, "Degrees east; 0 when not known."),
+        c("bot", Type::Int, "1 when the domain is one of robots."),
     ],
 };
 

@@ -74,8 +74,9 @@ pub struct Common {
     #[arg(long)]
     pub strict: bool,
 
-    /// Whose numbers: `legacy`, `port`, or single options, comma-separated
-    #[arg(long, value_name = "LIST", env = "HZMETRICS_COMPAT", default_value = "legacy", value_parser = parse_compat)]
+    /// Whose numbers: `default` (those of legacy), `legacy` (also its bytes, where the default is
+    /// cleaner), `port`, or single options, comma-separated
+    #[arg(long, value_name = "LIST", env = "HZMETRICS_COMPAT", default_value = "default", value_parser = parse_compat)]
     pub compat: Compat,
 
     /// How many seconds to wait for another run that writes to the databases
