@@ -3,7 +3,8 @@
 //! [`domain`] is pure, [`country`] looks into a database file held in memory, [`dns`] asks name
 //! servers and is the only place that knows the resolver and its runtime; [`dnscache`] keeps its
 //! answers between runs; [`hosts`] puts both and an offline table together. [`geo_service`] asks
-//! where addresses are, [`geo_cache`] keeps that in a table of the hub.
+//! where addresses are, [`geo_cache`] keeps that in a table of the hub. [`table`] writes what all
+//! of them find to tables.
 
 pub mod country;
 pub mod dns;
@@ -12,3 +13,5 @@ pub mod domain;
 pub mod geo_cache;
 pub mod geo_service;
 pub mod hosts;
+pub mod options;
+pub mod table;

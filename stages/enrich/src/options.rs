@@ -1,0 +1,146 @@
+//! The options of every stage that fills tables: where names and countries come from.
+//!
+//! The settings behind them are, from the lowest: built in, the configuration, the environment,
+//! the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use kit::Usage;
+use kit::config::{Config, DEFAULT_GEO_KEY};
+use schema::{Compat, Opt};
+
+use crate::country::Countries;
+use crate::dns::{self, NameRule, Settings};
+use crate::geo_service::{COUNTRY_URL, GeoService, Manner, PORT_TIMEOUT};
+use crate::hosts::Hosts;
+use crate::table::{countries, domains, user_info};
+
+/// Reverse DNS.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Host names (with --db)")]
+pub struct DnsOptions {
+    /// Name server to ask: `system` (as configured on this machine) or ADDRESS[:PORT]; by default
+    /// HZMETRICS_DNS_NAMESERVER, else the configuration, else `system`
+    #[arg(long, short, value_name = "SERVER")]
+    pub nameserver: Option<String>,
+
+    /// How many lookups are under way at a time; by default HZMETRICS_DNS_CONCURRENCY, else the
+    /// configuration, else 100
+    #[arg(long, short, value_name = "N", allow_negative_numbers = true)]
+    pub concurrency: Option<String>,
+
+    /// Seconds that one lookup may take in all, resending included; by default
+    /// HZMETRICS_DNS_TIMEOUT, else the configuration, else 2
+    #[arg(long, short, value_name = "SECONDS", value_parser = seconds_text)]
+    pub timeout: Option<String>,
+
+    /// Keep answers of name servers in FILE between runs
+    #[arg(long, value_name = "FILE")]
+    pub dns_cache: Option<PathBuf>,
+}
+
+impl DnsOptions {
+    /// How name servers are asked.
+    ///
+    /// # Errors
+    /// The name server is no address, or the system has none.
+    pub fn settings(&self, config: &Config, compat: Compat) -> Result<Settings> {
+        let concurrency = self.concurrency.as_deref().map(|text| match text.trim().parse::<i64>() {
+            Ok(n) if n < 1 => "1".to_owned(),
+            _ => text.to_owned(),
+        });
+        let dns = config.dns.clone().with(self.nameserver.as_deref(), concurrency.as_deref(), self.timeout.as_deref());
+        Ok(Settings {
+            servers: dns::servers(dns.nameserver_name()).map_err(|e| Usage(format!("{e:#}")))?,
+            concurrency: usize::try_from(dns.concurrency).unwrap_or(usize::MAX).max(1),
+            timeout: dns.timeout,
+            rule: if compat.has(Opt::LpDns) { NameRule::Port } else { NameRule::Legacy },
+        })
+    }
+
+    /// Names from those servers, and from the cache when there is one.
+    ///
+    /// # Errors
+    /// As [`DnsOptions::settings`]; or the cache is there and cannot be read.
+    pub fn hosts(&self, config: &Config, compat: Compat) -> Result<Hosts> {
+        let hosts = Hosts::new().with_servers(self.settings(config, compat)?);
+        Ok(match &self.dns_cache {
+            Some(path) => hosts.with_cache(path)?.0,
+            None => hosts,
+        })
+    }
+}
+
+/// Countries.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Countries (with --db)")]
+pub struct GeoOptions {
+    /// Where the geo service is, or `none`: nobody is asked; by default that of HUBzero, with
+    /// `--compat lp_ipcountry` that of the configuration
+    #[arg(long, value_name = "URL|none")]
+    pub geo_url: Option<String>,
+
+    /// The key that it asks for
+    #[arg(long, value_name = "KEY")]
+    pub geo_key: Option<String>,
+
+    /// Seconds to wait for an answer of it [default: 5]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub geo_timeout: Option<f64>,
+}
+
+impl GeoOptions {
+    /// The sources of countries, `file` (MaxMind's format) before all others.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no such database.
+    pub fn geo(&self, file: Option<&std::path::Path>, config: &Config, compat: Compat) -> Result<countries::Geo> {
+        let file = file.map(Countries::open).transpose().context("the country database")?;
+        let rule = country_rule(compat);
+        let (url, key, manner) = match rule {
+            countries::Rule::Legacy => (COUNTRY_URL, DEFAULT_GEO_KEY, Manner::Legacy),
+            countries::Rule::Port => (config.geo_url.as_str(), config.geo_key.reveal(), Manner::Port),
+        };
+        let timeout = self.geo_timeout.map_or(PORT_TIMEOUT, Duration::from_secs_f64);
+        let url = self.geo_url.as_deref().unwrap_or(url);
+        let key = self.geo_key.as_deref().unwrap_or(key);
+        let service = (url != "none").then(|| GeoService::new(url, key, manner, Some(timeout)));
+        Ok(countries::Geo::new(file, service, rule))
+    }
+}
+
+/// Whether hosts are written to the span only.
+#[must_use]
+pub const fn hosts_in_span_only(compat: Compat) -> bool {
+    compat.has(Opt::LpDns)
+}
+
+/// Whose domains.
+#[must_use]
+pub const fn domain_rule(compat: Compat) -> domains::Rule {
+    if compat.has(Opt::LpDomain) { domains::Rule::Port } else { domains::Rule::Legacy }
+}
+
+/// Whose countries.
+#[must_use]
+pub const fn country_rule(compat: Compat) -> countries::Rule {
+    if compat.has(Opt::LpIpcountry) { countries::Rule::Port } else { countries::Rule::Legacy }
+}
+
+/// Whose way with profiles.
+#[must_use]
+pub const fn user_rule(compat: Compat) -> user_info::Rule {
+    if compat.has(Opt::LpUserInfo) { user_info::Rule::Port } else { user_info::Rule::Legacy }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|s: &f64| s.is_finite() && *s > 0.0 && *s <= 3600.0);
+    seconds.ok_or_else(|| "must be a number of seconds above 0, at most 3600".to_owned())
+}
+
+fn seconds_text(text: &str) -> Result<String, String> {
+    seconds(text).map(|_| text.to_owned())
+}

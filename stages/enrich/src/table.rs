@@ -1,0 +1,83 @@
+//! Filling columns of tables: what is missing is selected once as distinct keys, looked up here,
+//! and written back through one temporary table of keys and one joined UPDATE.
+//!
+//! The number of statements does not depend on the number of rows. Every step fills only what is
+//! empty, so that each can be run twice, and runs in one transaction where the engine has any.
+
+pub mod countries;
+pub mod domains;
+pub mod hosts;
+pub mod span;
+#[cfg(test)]
+mod tests;
+pub mod user_info;
+
+use anyhow::Result;
+use kit::Usage;
+use kit::db::Db;
+use schema::tables::quote;
+
+pub use span::{Span, When};
+
+/// A table whose columns are filled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    name: String,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Filled {
+    /// Distinct keys that were missing something.
+    pub keys: u64,
+    /// Rows that got a value; none in a dry run.
+    pub rows: u64,
+}
+
+impl Table {
+    /// The table `name` of the database that a session is in.
+    ///
+    /// # Errors
+    /// The name is not made of letters, digits and `_` ([`Usage`]).
+    pub fn new(name: &str) -> Result<Self> {
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            return Err(Usage(format!("`{name}` is no name of a table")).into());
+        }
+        Ok(Self { name: name.to_owned() })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn quoted(&self) -> String {
+        quote(&self.name)
+    }
+
+    /// Its date column, quoted.
+    fn date(&self) -> &'static str {
+        if self.name == "sessionlog_metrics" { "`start`" } else { "`datetime`" }
+    }
+
+    /// The same with the alias `t`.
+    fn t_date(&self) -> String {
+        format!("t.{}", self.date())
+    }
+
+    /// Fails with a clear message when the table is missing.
+    fn check(&self, db: &mut Db) -> Result<()> {
+        anyhow::ensure!(
+            db.has_table(&self.name)?,
+            "there is no table `{}` here; `hzmetrics setup-db` makes it",
+            self.name
+        );
+        Ok(())
+    }
+}
+
+/// Whether a column is empty: NULL or the empty text.
+fn empty(column: &str) -> String {
+    format!("({column} IS NULL OR {column} = '')")
+}

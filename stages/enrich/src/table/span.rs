@@ -1,0 +1,308 @@
+//! Which rows of a table a step looks at: dates given by an administrator, and the stretch of
+//! time that each step makes of them. Nothing depends on the day of the run but the defaults.
+
+use std::fmt;
+
+use anyhow::Result;
+use kit::Usage;
+use schema::{Month, Stamp};
+
+/// The dates that were asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// None: every step has its own default.
+    Usual,
+    /// From the first to before the second, both midnights; an open side is `None`.
+    Days(Option<Stamp>, Option<Stamp>),
+    /// Everything, whatever its date.
+    All,
+}
+
+impl When {
+    /// Reads a DATE: a year, a month, a day, or two of them with `..` between, of which one may be
+    /// missing. `..2025` ends where 2025 begins.
+    ///
+    /// # Errors
+    /// It is none, or ends before it begins ([`Usage`]).
+    pub fn parse(text: &str) -> Result<Self> {
+        let bad = || Usage(format!("`{text}` is no date: YYYY, YYYY-MM, YYYY-MM-DD, or two of them with `..` between"));
+        let period = |text: &str| period(text.trim()).ok_or_else(bad);
+        let (from, to) = match text.split_once("..") {
+            None => {
+                let (from, to) = period(text)?;
+                (Some(from), Some(to))
+            }
+            Some((left, right)) => {
+                let side = |text: &str| if text.trim().is_empty() { Ok(None) } else { period(text).map(Some) };
+                match (side(left)?, side(right)?) {
+                    (Some((from, _)), Some((_, to))) => (Some(from), Some(to)),
+                    (from, to) => (from.map(|(from, _)| from), to.map(|(from, _)| from)),
+                }
+            }
+        };
+        if from.zip(to).is_some_and(|(from, to)| from >= to) {
+            return Err(Usage(format!("`{text}` ends before it begins")).into());
+        }
+        Ok(Self::Days(from, to))
+    }
+
+    /// A whole month.
+    #[must_use]
+    pub const fn month(month: Month) -> Self {
+        Self::Days(Some(month.start()), Some(month.next().start()))
+    }
+}
+
+/// First midnight of a year, month or day, and of the next one. Numbers need no leading zeros.
+fn period(text: &str) -> Option<(Stamp, Stamp)> {
+    let mut parts = text.split('-').map(|part| {
+        let digits = !part.is_empty() && part.len() <= 4 && part.bytes().all(|b| b.is_ascii_digit());
+        if digits { part.parse::<u16>().ok() } else { None }
+    });
+    let year = parts.next()??;
+    let small = |number: Option<Option<u16>>| match number {
+        None => Some(None),
+        Some(number) => u8::try_from(number?).ok().map(Some),
+    };
+    let (month, day) = (small(parts.next())?, small(parts.next())?);
+    if parts.next().is_some() || year == 0 {
+        return None;
+    }
+    let first = Month::new(year, month.unwrap_or(1))?;
+    Some(match (month, day) {
+        (None, _) => (first.start(), first.plus(12).start()),
+        (Some(_), None) => (first.start(), first.next().start()),
+        (Some(_), Some(day)) if (1..=first.days()).contains(&day) => {
+            let start = Stamp::from_parts(year, first.month(), day, 0, 0, 0);
+            (start, start.plus_days(1))
+        }
+        _ => return None,
+    })
+}
+
+/// A stretch of time, as a condition on a date column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    from: Option<Stamp>,
+    to: Option<Stamp>,
+    includes_from: bool,
+    includes_to: bool,
+    /// Instants inside that do not belong to it.
+    except: Vec<Stamp>,
+    all: bool,
+}
+
+impl Span {
+    /// Everything.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self { from: None, to: None, includes_from: true, includes_to: false, except: Vec::new(), all: true }
+    }
+
+    const fn between(from: Option<Stamp>, to: Option<Stamp>) -> Self {
+        Self { from, to, includes_from: true, includes_to: false, except: Vec::new(), all: false }
+    }
+
+    /// For host names: every instant of the days but their midnights, by default of the last seven
+    /// days without today. The later port (`port`) and half-open ranges include midnights.
+    #[must_use]
+    pub fn hosts(when: When, today: Stamp, port: bool) -> Self {
+        let (from, to) = match when {
+            When::All => return Self::all(),
+            When::Usual => (Some(today.plus_days(-7)), Some(today)),
+            When::Days(from, to) => (from, to),
+        };
+        let mut span = Self::between(from, to);
+        if let (Some(from), Some(to), false) = (from, to, port) {
+            span.includes_from = false;
+            span.except = midnights(from, to);
+        }
+        span
+    }
+
+    /// For domains: from a day before the first day to the end, by default of the current month
+    /// up to today (`port`: up to tomorrow).
+    #[must_use]
+    pub fn domains(when: When, today: Stamp, port: bool) -> Self {
+        match when {
+            When::All => Self::all(),
+            When::Usual => Self::domains(current(today, port), today, port),
+            When::Days(from, to) => Self::between(from.map(|from| from.plus_days(-1)), to),
+        }
+    }
+
+    /// For countries, users and bots: as for domains, but without the first instant and with the
+    /// last. It is the union of the weeks in which the original walks, which share their bounds.
+    #[must_use]
+    pub fn weeks(when: When, today: Stamp, port: bool) -> Self {
+        let mut span = Self::domains(when, today, port);
+        (span.includes_from, span.includes_to) = (false, true);
+        span
+    }
+
+    /// The same for steps that want both ends.
+    ///
+    /// # Errors
+    /// An end is open ([`Usage`]).
+    pub fn closed_weeks(when: When, today: Stamp, port: bool) -> Result<Self> {
+        let span = Self::weeks(when, today, port);
+        if span.from.is_none() || span.to.is_none() {
+            return Err(Usage("this step needs a first and a last day: no --all, no open range".to_owned()).into());
+        }
+        Ok(span)
+    }
+
+    /// How many weeks the original would walk in: for messages. 0 without both ends.
+    #[must_use]
+    pub fn n_weeks(&self) -> i64 {
+        let days = |stamp: Option<Stamp>| stamp.and_then(Stamp::day_number);
+        days(self.from).zip(days(self.to)).map_or(0, |(from, to)| (to - from + 6) / 7)
+    }
+
+    /// ` AND …` on the quoted column, empty for everything.
+    #[must_use]
+    pub fn and(&self, column: &str) -> String {
+        let mut sql = String::new();
+        if let Some(from) = self.from {
+            let sign = if self.includes_from { ">=" } else { ">" };
+            sql.push_str(&format!(" AND {column} {sign} '{from}'"));
+        }
+        if let Some(to) = self.to {
+            let sign = if self.includes_to { "<=" } else { "<" };
+            sql.push_str(&format!(" AND {column} {sign} '{to}'"));
+        }
+        if !self.except.is_empty() {
+            let list: Vec<String> = self.except.iter().map(|at| format!("'{at}'")).collect();
+            sql.push_str(&format!(" AND {column} NOT IN ({})", list.join(", ")));
+        }
+        sql
+    }
+}
+
+impl fmt::Display for Span {
+    /// `start..end` in days, an open side left blank; `ALL` for everything.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.all {
+            return f.write_str("ALL");
+        }
+        let day = |stamp: Option<Stamp>| stamp.map_or(String::new(), |at| at.to_string().chars().take(10).collect());
+        write!(f, "{}..{}", day(self.from), day(self.to))
+    }
+}
+
+fn current(today: Stamp, port: bool) -> When {
+    let first = Stamp::from_parts(today.year(), today.month_of_year(), 1, 0, 0, 0);
+    When::Days(Some(first), Some(if port { today.plus_days(1) } else { today }))
+}
+
+/// The midnights between two midnights.
+fn midnights(from: Stamp, to: Stamp) -> Vec<Stamp> {
+    let mut list = Vec::new();
+    let mut at = from.plus_days(1);
+    while at < to && at > from {
+        list.push(at);
+        at = at.plus_days(1);
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Stamp {
+        Stamp::parse(text).unwrap()
+    }
+
+    fn dates(text: &str) -> Option<String> {
+        When::parse(text).ok().map(|when| match when {
+            When::Days(from, to) => Span::between(from, to).to_string(),
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn dates_as_the_port_reads_them() {
+        for (text, expected) in [
+            ("2025", "2025-01-01..2026-01-01"),
+            ("2025-07", "2025-07-01..2025-08-01"),
+            ("2025-7", "2025-07-01..2025-08-01"),
+            ("2025-12", "2025-12-01..2026-01-01"),
+            ("2025-07-15", "2025-07-15..2025-07-16"),
+            ("2024-02-29", "2024-02-29..2024-03-01"),
+            ("2024-10-15..2025", "2024-10-15..2026-01-01"),
+            (" 2024-10 .. 2024-12 ", "2024-10-01..2025-01-01"),
+            ("..2025-07", "..2025-07-01"),
+            ("..2025", "..2025-01-01"),
+            ("2025-07..", "2025-07-01.."),
+            ("..", ".."),
+        ] {
+            assert_eq!(dates(text).as_deref(), Some(expected), "{text}");
+        }
+        for bad in [
+            "2025-13",
+            "2025-00",
+            "2025-02-30",
+            "2025-1-2-3",
+            "x",
+            "",
+            "2025-",
+            "2025-07-00",
+            "2025-08..2025-07",
+            "2025-07..2025-07-01..2025",
+            "-1",
+            "2025-0７",
+            "99999",
+        ] {
+            assert!(dates(bad).is_none(), "{bad} {:?}", dates(bad));
+        }
+    }
+
+    fn shown(span: &Span) -> String {
+        span.and("d").replace(" 00:00:00", "").replace('\'', "")
+    }
+
+    #[test]
+    fn the_windows_of_each_step() {
+        let today = at("2025-07-08 00:00:00");
+        let july = When::month("2025-07".parse().unwrap());
+        assert_eq!(shown(&Span::domains(july, today, false)), " AND d >= 2025-06-30 AND d < 2025-08-01");
+        assert_eq!(shown(&Span::weeks(july, today, false)), " AND d > 2025-06-30 AND d <= 2025-08-01");
+        assert_eq!(shown(&Span::domains(When::Usual, today, false)), " AND d >= 2025-06-30 AND d < 2025-07-08");
+        assert_eq!(shown(&Span::domains(When::Usual, today, true)), " AND d >= 2025-06-30 AND d < 2025-07-09");
+        let first = at("2025-07-01 00:00:00");
+        assert_eq!(shown(&Span::weeks(When::Usual, first, false)), " AND d > 2025-06-30 AND d <= 2025-07-01");
+        let hosts = Span::hosts(july, today, false);
+        assert!(
+            shown(&hosts).starts_with(" AND d > 2025-07-01 AND d < 2025-08-01 AND d NOT IN (2025-07-02, 2025-07-03")
+        );
+        assert_eq!(hosts.except.len(), 30);
+        assert_eq!(shown(&Span::hosts(july, today, true)), " AND d >= 2025-07-01 AND d < 2025-08-01");
+        assert_eq!(Span::hosts(When::Usual, today, false).to_string(), "2025-07-01..2025-07-08");
+        assert_eq!(Span::hosts(When::Usual, today, false).except.len(), 6);
+        let open = When::parse("2025-07..").unwrap();
+        assert_eq!(shown(&Span::hosts(open, today, false)), " AND d >= 2025-07-01");
+        assert_eq!(shown(&Span::domains(open, today, false)), " AND d >= 2025-06-30");
+        assert_eq!(shown(&Span::domains(When::All, today, false)), "");
+        assert_eq!(Span::hosts(When::All, today, false).to_string(), "ALL");
+        let day = When::parse("2025-07-15").unwrap();
+        assert_eq!(shown(&Span::weeks(day, today, true)), " AND d > 2025-07-14 AND d <= 2025-07-16");
+        for no in [open, When::All, When::parse("..2025").unwrap()] {
+            assert!(Span::closed_weeks(no, today, false).is_err());
+        }
+        assert_eq!(Span::closed_weeks(july, today, false).unwrap().n_weeks(), 5);
+        let february = When::month("2025-02".parse().unwrap());
+        assert_eq!(Span::weeks(february, today, false).n_weeks(), 5);
+        assert_eq!(Span::weeks(When::Usual, today, false).n_weeks(), 2);
+        assert_eq!(Span::weeks(When::Usual, first, false).n_weeks(), 1);
+    }
+
+    #[test]
+    fn a_month_is_that_month_on_every_day() {
+        // where the original took a short month for the next one
+        for today in ["2026-03-29 00:00:00", "2026-03-30 00:00:00", "2026-03-31 00:00:00"] {
+            let february = When::parse("2026-02").unwrap();
+            assert_eq!(shown(&Span::weeks(february, at(today), false)), " AND d > 2026-01-31 AND d <= 2026-03-01");
+        }
+    }
+}
