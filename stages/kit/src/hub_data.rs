@@ -74,7 +74,9 @@ fn sessions(metrics: &mut Db, hub: &mut Db, dry_run: bool) -> Result<u64> {
     metrics.transaction_with_retry("adding tool sessions", &[COPY], |metrics| {
         let mut insert = metrics.insert(Verb::Ignore, COPY, &["sessnum", "user", "ip", "start", "appname"]);
         hub.each(&select, (), |row| {
-            let Some(number) = row.uint(0).filter(|number| missing.binary_search(number).is_ok()) else { return Ok(()) };
+            let Some(number) = row.uint(0).filter(|number| missing.binary_search(number).is_ok()) else {
+                return Ok(());
+            };
             let cut = |at, width| Value::from(text::cut_chars(&row.text(at).unwrap_or_default(), width).to_owned());
             let start = row.text(3).unwrap_or_default().into_owned();
             insert.push([Value::from(number), cut(1, 150), cut(2, 15), Value::from(start), cut(4, 150)])
