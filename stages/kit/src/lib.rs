@@ -12,6 +12,7 @@ pub mod discovery;
 pub mod hub_data;
 mod input;
 mod io;
+pub mod ledger;
 mod lines;
 pub mod lock;
 mod messages;
