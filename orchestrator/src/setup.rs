@@ -9,6 +9,8 @@ mod create;
 mod ledger;
 mod migrate;
 mod seed;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use command::{migrate_command, setup_command};
 

@@ -5,5 +5,6 @@ mod chains;
 mod commands;
 mod convert;
 mod same_as_sh;
+mod setup;
 mod shell;
 mod support;
