@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use enrich::country::{self, Countries};
 use jiff::tz::TimeZone;
 use kit::{Io, Outcome, Output, Usage};
@@ -64,6 +64,10 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
             }
             spool.push(line, before)?;
         }
+        // rows are numbered with 32 bits; a batch has far fewer lines than are left here
+        if [counts.web, counts.tool, counts.session].into_iter().any(|n| n > u32::MAX / 2) {
+            bail!("more than two thousand million records of a kind; give fewer months at a time");
+        }
     }
     drop(input);
 
@@ -72,7 +76,8 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         sessions: args.makes(Step::Sessions),
         bots: args.makes(Step::CleanBots),
     };
-    world.run(&Rules { steps, filters: &filters, compat, first_id: args.first_id }, &mut clock);
+    let open_month = compat.has(Opt::SessionsAtMonthClose).then(kit::current_month).transpose()?;
+    world.run(&Rules { steps, filters: &filters, compat, first_id: args.first_id, open_month }, &mut clock);
     let countries = CountryOfName::of(&world, countries.as_ref(), compat)?;
     write(&world, &countries, spool, &mut output)?;
     output.finish()?;

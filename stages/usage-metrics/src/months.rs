@@ -70,6 +70,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) compat: Compat,
     /// The lowest number that a session may get.
     pub(crate) first_id: u32,
+    /// The first month that is not over yet, where sessions wait for that.
+    pub(crate) open_month: Option<Month>,
 }
 
 /// Everything that the run works on.
@@ -126,7 +128,7 @@ impl World {
                 self.clean_web(month, &by_month, bots, old_domains.as_deref());
             }
             let from = self.made.len();
-            if rules.steps.sessions {
+            if rules.steps.sessions && rules.open_month.is_none_or(|open| month < open) {
                 self.build_sessions(month, &by_month, &weighed, clock, &mut tools, rules.first_id);
             }
             if let Some(bots) = &bots {

@@ -237,6 +237,18 @@ fn the_port_cleans_first_and_clears_stamps_without_a_session() {
 }
 
 #[test]
+fn the_port_waits_for_the_end_of_the_month() {
+    let line = |day: u8, ip: u8| {
+        format!("{{\"kind\":\"web\",\"datetime\":\"9998-07-{day:02} 00:00:00\",\"ip\":\"1.1.1.{ip}\"}}\n")
+    };
+    let input =
+        [line(1, 1), line(2, 2), web("01 10:00:00", "1.1.1.1", "-", "-"), closing("2025-07-09 00:00:00")].concat();
+    let n =
+        |compat: &str| stage().args(["--compat", compat]).stdin(input.clone()).finish().ok().of_kind("session").len();
+    assert_eq!((n("legacy"), n("sessions-at-month-close")), (2, 1));
+}
+
+#[test]
 fn upper_case_hosts_have_a_domain_but_not_in_the_port() {
     let input =
         [web("01 10:00:00", "1.1.1.1", "WWW.A.com", "-"), web("01 10:00:00", "1.1.1.2", "www.b.com", "?")].concat();
