@@ -139,10 +139,22 @@ impl Input {
     /// # Errors
     /// A source cannot be read.
     pub fn next_batch(&mut self, rejects: &mut Rejects) -> Result<Option<&Batch>> {
-        self.batch.clear();
+        let mut batch = std::mem::take(&mut self.batch);
+        let read = self.read_batch(&mut batch, rejects);
+        self.batch = batch;
+        Ok(read?.then_some(&self.batch))
+    }
+
+    /// As [`Input::next_batch`], into a batch of the caller's, so that one can be read while
+    /// another is worked on; `false` at the end.
+    ///
+    /// # Errors
+    /// A source cannot be read.
+    pub fn read_batch(&mut self, batch: &mut Batch, rejects: &mut Rejects) -> Result<bool> {
+        batch.clear();
         loop {
             if self.current.is_none() {
-                let Some(endpoint) = self.sources.next() else { return Ok(None) };
+                let Some(endpoint) = self.sources.next() else { return Ok(false) };
                 let (path, reader) = match endpoint {
                     Endpoint::Standard => {
                         ("-".to_owned(), lines::open_reader(io::stdin()).context("reading standard input")?)
@@ -153,14 +165,14 @@ impl Input {
                 self.current = source(reader, &path, rejects)?.map(|source| (path, source));
             }
             let Some((path, source)) = &mut self.current else { continue };
-            self.batch.path.clone_from(path);
-            let more = fill(source, path, &mut self.batch, rejects).with_context(|| format!("reading {path}"))?;
+            batch.path.clone_from(path);
+            let more = fill(source, path, batch, rejects).with_context(|| format!("reading {path}"))?;
             if !more {
                 self.current = None;
             }
-            if !self.batch.is_empty() {
-                rejects.looked_at(self.batch.len() as u64);
-                return Ok(Some(&self.batch));
+            if !batch.is_empty() {
+                rejects.looked_at(batch.len() as u64);
+                return Ok(true);
             }
         }
     }
