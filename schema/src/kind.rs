@@ -163,12 +163,6 @@ const SOURCE: KindSpec = KindSpec {
         c("bytes", Type::Int, "Size of the file as it lies there, in bytes."),
         c("compression", Type::Text, "`none`, `gzip` or `zstd`, by content."),
         c("log_format", Type::Text, "Layout of an access log other than hubzero: a name or an Apache LogFormat."),
-        c(
-            "staged_offset",
-            Type::Int,
-            "Where the log begins in the staging file, in bytes; only in the list of staged logs.",
-        ),
-        c("staged_bytes", Type::Int, "How many bytes of the staging file are its; only in the list of staged logs."),
     ],
 };
 

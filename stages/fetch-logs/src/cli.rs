@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
+use kit::config;
 use kit::discovery::Stream;
 use kit::{Common, Describe, Format, Io, Outcome, StageArgs, Usage};
 use schema::{Kind, Month, Opt};
 
-use crate::{find, list};
+use crate::{find, list, stage};
 
 /// Finds rotated access and auth logs.
 ///
@@ -19,6 +20,8 @@ use crate::{find, list};
 ///
 /// A log that is there twice, plain and compressed or in two directories, is taken once, with a
 /// message.
+///
+/// `--stage` is the cron line: it writes the staging files that `import-logs --db` reads.
 #[derive(Debug, Parser)]
 #[command(name = "fetch-logs", version)]
 pub(crate) struct Args {
@@ -51,6 +54,19 @@ pub(crate) struct Args {
     /// Print the lines of the logs instead of records, with nothing put between two logs
     #[arg(long)]
     cat: bool,
+
+    /// Do what the legacy line did: put the logs in `daily/` of the web server and of the CMS
+    /// together into the staging files, decompressed, with a list of them beside
+    #[arg(long, conflicts_with_all = ["files", "logs", "cat", "stream"])]
+    stage: bool,
+
+    /// With --stage: also logs below `daily/` and in `daily.holding/`
+    #[arg(long, requires = "stage")]
+    deep: bool,
+
+    /// With --stage: say what would be staged, and write nothing
+    #[arg(long, requires = "stage")]
+    dry_run: bool,
 
     #[command(flatten)]
     common: Common,
@@ -88,12 +104,6 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     if args.common.from_db() || args.common.to_db() {
         return Err(Usage("fetch-logs reads log directories and writes a stream, it has no tables".to_owned()).into());
     }
-    if args.files.is_empty() && args.logs.is_empty() {
-        return Err(Usage("say where the logs are: --logs DIR, or files".to_owned()).into());
-    }
-    if args.cat && args.common.format != Format::Ndjson {
-        return Err(Usage("--cat prints lines of logs, --format is for records".to_owned()).into());
-    }
     let wanted = find::Wanted {
         site: args.site.clone(),
         stream: args.stream.map(|s| match s {
@@ -104,6 +114,20 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         month: args.month,
         one_per_day: args.common.compat.has(Opt::LpAtomic),
     };
+    if args.stage {
+        let config = config::read(None, &config::process_env)?;
+        let _lock = if args.dry_run { None } else { io.lock(&config.paths)? };
+        let reserve = args.common.compat.has(Opt::LpSpaceCheck);
+        let (deep, dry_run, messages) = (args.deep, args.dry_run, io.messages);
+        stage::Staging { config: &config, wanted, deep, dry_run, reserve, messages }.run()?;
+        return Ok(Outcome::default());
+    }
+    if args.files.is_empty() && args.logs.is_empty() {
+        return Err(Usage("say where the logs are: --logs DIR, files, or --stage".to_owned()).into());
+    }
+    if args.cat && args.common.format != Format::Ndjson {
+        return Err(Usage("--cat prints lines of logs, --format is for records".to_owned()).into());
+    }
     let mut logs = find::below(&args.logs, &wanted, io.messages)?;
     logs.extend(find::given(&args.files, &wanted)?);
     let output = io.output()?;

@@ -26,7 +26,7 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    fn takes(&self, found: &Found) -> bool {
+    pub(crate) fn takes(&self, found: &Found) -> bool {
         let date = found.date();
         let month = self.month.map(|m| m.to_string().replace('-', ""));
         self.stream.is_none_or(|s| s == found.stream)
@@ -49,6 +49,14 @@ pub(crate) fn below(roots: &[PathBuf], wanted: &Wanted, messages: Messages) -> R
         all.append(&mut logs);
     }
     Ok(all)
+}
+
+/// The logs of one stream in `daily/` at any depth and `daily.holding/` of one directory.
+pub(crate) fn of_stream(root: &Path, stream: Stream, wanted: &Wanted, messages: Messages) -> Result<Vec<Found>> {
+    let site = wanted.site.as_deref();
+    let mut found = discovery::tree(&root.join("daily"), stream, site)?;
+    found.extend(discovery::flat(&root.join("daily.holding"), stream, site)?);
+    Ok(once_each(found, wanted, messages))
 }
 
 /// Candidates of one directory: it may be the place itself, hold `daily/` and `daily.holding/`,

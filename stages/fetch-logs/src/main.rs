@@ -3,6 +3,7 @@
 mod cli;
 mod find;
 mod list;
+mod stage;
 
 use std::process::ExitCode;
 

@@ -249,13 +249,48 @@ pub(crate) fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
     file.persist(path).map(drop).with_context(|| format!("writing {}", path.display()))
 }
 
+/// A file that appears under its name whole, with [`WholeFile::publish`], or not at all. Until then
+/// it is a temporary file in the same directory.
+pub struct WholeFile {
+    file: BufWriter<NamedTempFile>,
+    path: PathBuf,
+}
+
+impl WholeFile {
+    /// Begins the file.
+    ///
+    /// # Errors
+    /// No file can be made in the directory.
+    pub fn create(path: &Path) -> Result<Self> {
+        Ok(Self { file: BufWriter::with_capacity(BUFFER, temporary_beside(path)?), path: path.to_owned() })
+    }
+
+    /// Gives the file its name, replacing an older one.
+    ///
+    /// # Errors
+    /// What is buffered cannot be written, or the file cannot be renamed.
+    pub fn publish(self) -> Result<()> {
+        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error);
+        persist(file.with_context(|| format!("writing {}", self.path.display()))?, &self.path)
+    }
+}
+
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 /// Writes a file whole or not at all: `write` fills a temporary file beside it.
 ///
 /// # Errors
 /// The file cannot be made or written.
 pub fn atomic_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    let mut file = BufWriter::new(temporary_beside(path)?);
+    let mut file = WholeFile::create(path)?;
     write(&mut file)?;
-    let file = file.into_inner().map_err(io::IntoInnerError::into_error);
-    persist(file.with_context(|| format!("writing {}", path.display()))?, path)
+    file.publish()
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod staging;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;

@@ -1,0 +1,80 @@
+//! `_staged.ndjson`: which logs were put together into the staging files, and where in them.
+//!
+//! `fetch-logs --stage` writes it last, `import-logs --db` books its files in the ledger,
+//! `archive --db` moves them and removes it. Without it all three behave as the legacy lines do,
+//! so any of them may be replaced alone.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+use crate::discovery::Stream;
+
+/// One log within a staging file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StagedLog {
+    /// Where the log lies.
+    pub path: PathBuf,
+    /// Which staging file it went to.
+    pub stream: Stream,
+    /// Where it begins in the staging file, in bytes.
+    pub offset: u64,
+    /// How many bytes of the staging file are its.
+    pub bytes: u64,
+}
+
+#[derive(Deserialize)]
+struct StagedRecord {
+    path: PathBuf,
+    stream: String,
+    staged_offset: u64,
+    staged_bytes: u64,
+}
+
+/// The list beside the staging files in `staging`.
+#[must_use]
+pub fn list_path(staging: &Path) -> PathBuf {
+    staging.join("_staged.ndjson")
+}
+
+/// Reads the list; `None` when there is none.
+///
+/// # Errors
+/// It cannot be read, or a line of it is no such record.
+pub fn read(staging: &Path) -> Result<Option<Vec<StagedLog>>> {
+    let path = list_path(staging);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e).with_context(|| format!("reading {}", path.display())),
+    };
+    let mut logs = Vec::new();
+    for (n, line) in (1..).zip(text.lines()) {
+        let at = || format!("{}:{n}", path.display());
+        let record: StagedRecord = serde_json::from_str(line).with_context(at)?;
+        let stream = Stream::from_name(&record.stream).with_context(at)?;
+        logs.push(StagedLog { path: record.path, stream, offset: record.staged_offset, bytes: record.staged_bytes });
+    }
+    Ok(Some(logs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_read_or_missing_or_named() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(read(directory.path()).unwrap(), None);
+        let line = r#"{"kind":"source","path":"/d/a.log","stream":"auth","bytes":9,"compression":"gzip","staged_offset":5,"staged_bytes":70}"#;
+        fs::write(list_path(directory.path()), format!("{line}\n")).unwrap();
+        let log = StagedLog { path: "/d/a.log".into(), stream: Stream::Auth, offset: 5, bytes: 70 };
+        assert_eq!(read(directory.path()).unwrap(), Some(vec![log]));
+        fs::write(list_path(directory.path()), format!("{line}\n{{}}\n")).unwrap();
+        let error = read(directory.path()).unwrap_err();
+        assert!(format!("{error:#}").contains("_staged.ndjson:2"), "{error:#}");
+    }
+}
