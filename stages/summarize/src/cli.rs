@@ -169,18 +169,17 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     let config = Config::new(args)?;
     let mut scan = Scan::new(config.ground);
     let mut input = io.input()?;
-    while let Some(batch) = input.next_batch(&mut io.rejects)? {
-        for part in digest_batch(&scan, batch) {
-            for (i, outcome) in part {
-                match outcome {
-                    Ok(fact) => scan.absorb(fact),
-                    Err(reason) => {
-                        let (path, number) = batch.place(i);
-                        io.rejects.reject(path, number, &reason, batch.line(i))?;
-                    }
-                }
-            }
+    let (mut batch, mut next) = (Batch::default(), Batch::default());
+    let mut more = input.read_batch(&mut next, &mut io.rejects)?;
+    while more {
+        std::mem::swap(&mut batch, &mut next);
+        let read = || input.read_batch(&mut next, &mut io.rejects);
+        let (read, bad) = rayon::join(read, || take_in(&mut scan, &batch));
+        for (i, reason) in bad {
+            let (path, number) = batch.place(i);
+            io.rejects.reject(path, number, &reason, batch.line(i))?;
         }
+        more = read?;
     }
     drop(input);
     let figures = scan.finish();
@@ -195,16 +194,24 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     Ok(Outcome::default())
 }
 
-type Digested = Vec<(usize, Result<Fact, String>)>;
-
-/// Digests the lines of a batch in parallel; the parts and what is in them are in order.
-fn digest_batch(scan: &Scan, batch: &Batch) -> Vec<Digested> {
+/// Scans the lines of a batch: digested in parallel, absorbed in order. Returns the lines that
+/// cannot be used and why.
+fn take_in(scan: &mut Scan, batch: &Batch) -> Vec<(usize, String)> {
     const LINES: usize = 512;
-    (0..batch.len().div_ceil(LINES))
+    let shared = &*scan;
+    let parts: Vec<Vec<(usize, Result<Fact, String>)>> = (0..batch.len().div_ceil(LINES))
         .into_par_iter()
         .map(|part| {
             let lines = part * LINES..((part + 1) * LINES).min(batch.len());
-            lines.filter_map(|i| digest(scan, batch.line(i)).transpose().map(|outcome| (i, outcome))).collect()
+            lines.filter_map(|i| digest(shared, batch.line(i)).transpose().map(|outcome| (i, outcome))).collect()
         })
-        .collect()
+        .collect();
+    let mut bad = Vec::new();
+    for (i, outcome) in parts.into_iter().flatten() {
+        match outcome {
+            Ok(fact) => scan.absorb(fact),
+            Err(reason) => bad.push((i, reason)),
+        }
+    }
+    bad
 }
