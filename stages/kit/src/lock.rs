@@ -177,7 +177,7 @@ fn boot_marker() -> String {
 }
 
 /// Local time with milliseconds and offset, `2026-05-21T14:05:49.123-04:00`.
-fn now() -> String {
+pub(crate) fn now() -> String {
     jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
 }
 
