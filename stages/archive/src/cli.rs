@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
+use kit::config;
 use kit::{Common, Describe, Io, Outcome, StageArgs, Usage};
 use schema::{Kind, Opt, json};
 use serde::Deserialize;
 
+use crate::cron::Cron;
 use crate::place::{self, Collision, Placed, Rules};
 
 /// Moves imported logs to the archive directory.
@@ -21,6 +23,10 @@ use crate::place::{self, Collision, Placed, Rules};
 ///
 /// A log that cannot be moved is named, the others are moved, and the run fails. Run again, it
 /// finishes what a killed run began.
+///
+/// `--db` is the cron line: it moves the access, auth and debug logs of the hub from `daily/`. Logs
+/// that arrived after `fetch-logs --stage` stay, and so do those whose staging file was not
+/// imported.
 #[derive(Debug, Parser)]
 #[command(name = "archive", version)]
 pub(crate) struct Args {
@@ -64,13 +70,19 @@ struct Receipt<'a> {
 }
 
 pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
-    if args.common.from_db() || args.common.to_db() {
-        return Err(Usage("this release of archive works on receipts only".to_owned()).into());
-    }
     let port = args.common.compat.has(Opt::LpAtomic);
     let collision = if port { Collision::OldKeepsName } else { Collision::NewKeepsName };
     let rules = Rules { compress: !args.no_gzip, collision };
     let messages = io.messages;
+    if args.common.db {
+        let config = config::read(None, &config::process_env)?;
+        let _lock = if args.dry_run { None } else { io.lock(&config.paths)? };
+        Cron { config: &config, rules, dry_run: args.dry_run, messages }.run()?;
+        return Ok(Outcome::default());
+    }
+    if args.common.from_db() || args.common.to_db() {
+        return Err(Usage("archive has no tables; `--db` alone does what the cron line did".to_owned()).into());
+    }
     let mut output = io.output()?;
     let mut input = io.input()?;
     let mut results: HashMap<String, Option<PathBuf>> = HashMap::new();

@@ -1,6 +1,7 @@
 //! `archive`: moves imported logs to the archive directory.
 
 mod cli;
+mod cron;
 mod place;
 
 use std::process::ExitCode;

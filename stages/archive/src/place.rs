@@ -48,6 +48,11 @@ fn working_name(path: &Path) -> Result<PathBuf> {
     Ok(path.with_file_name(format!(".{name}.archiving")))
 }
 
+/// The name of a log whose file has this base name, be it the working name.
+pub(crate) fn without_working_mark(name: &str) -> &str {
+    name.strip_prefix('.').and_then(|n| n.strip_suffix(".archiving")).unwrap_or(name)
+}
+
 fn name_of(path: &Path) -> Result<&str> {
     path.file_name().and_then(|n| n.to_str()).with_context(|| format!("the name of {} is not UTF-8", path.display()))
 }

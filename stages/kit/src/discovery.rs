@@ -36,7 +36,8 @@ impl Stream {
 }
 
 /// Whether `name` begins with `head` and has `log` somewhere after it.
-fn is_log(name: &str, head: &str) -> bool {
+#[must_use]
+pub fn is_log(name: &str, head: &str) -> bool {
     name.strip_prefix(head).is_some_and(|rest| rest.contains("log"))
 }
 

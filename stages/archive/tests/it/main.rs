@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod cron;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -112,7 +114,7 @@ fn empty_and_bad_input() {
     assert!(done.stdout.is_empty());
     assert!(done.stderr.contains("3 of 3 lines rejected"), "{}", done.stderr);
     archive().arg("--strict").stdin("{\"kind\":\"receipt\"}\n").finish().expect_code(3);
-    for args in [&["--db"][..], &["--unknown"]] {
+    for args in [&["--to", "db"][..], &["--unknown"]] {
         archive().args(args).finish().expect_code(2);
     }
 }

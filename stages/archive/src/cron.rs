@@ -1,0 +1,138 @@
+//! `--db`: what the legacy line did, moving everything from `daily/` that the staging took.
+//!
+//! With the list that `fetch-logs --stage` left, logs that arrived later stay pending, and so do
+//! all of a stream whose staging file was not imported. Without it everything is moved.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use kit::config::Config;
+use kit::discovery::Stream;
+use kit::staged::{self, StagedLog};
+use kit::{Messages, discovery};
+
+use crate::place::{self, Rules};
+
+/// What a run moves, and how.
+pub(crate) struct Cron<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) rules: Rules,
+    pub(crate) dry_run: bool,
+    pub(crate) messages: Messages,
+}
+
+/// Which part of `daily/` a group of names is, in the order in which they are moved.
+struct Group {
+    directory: PathBuf,
+    head: String,
+    /// The stream that it was staged for, for those that are staged.
+    stream: Option<Stream>,
+}
+
+impl Cron<'_> {
+    fn groups(&self) -> [Group; 4] {
+        let paths = &self.config.paths;
+        let site = &self.config.site.name;
+        let group = |root: PathBuf, head: String, stream| Group { directory: root.join("daily"), head, stream };
+        [
+            group(paths.web_logs(), format!("{site}-access"), Some(Stream::Access)),
+            group(paths.web_logs(), format!("new-{site}-access"), None),
+            group(paths.cms_logs(), "cmsauth".to_owned(), Some(Stream::Auth)),
+            group(paths.cms_logs(), "cmsdebug".to_owned(), None),
+        ]
+    }
+
+    pub(crate) fn run(&self) -> Result<()> {
+        let staging = self.config.paths.staging();
+        let listed = staged::read(&staging)?;
+        let (mut n_failed, mut n_all) = (0, 0);
+        for group in self.groups() {
+            if let (Some(stream), Some(listed)) = (group.stream, &listed)
+                && let Some(why) = self.not_imported(stream, listed)
+            {
+                self.messages.error(why);
+                n_failed += 1;
+                continue;
+            }
+            let names = names(&group.directory, &group.head)?;
+            let stays = |path: &Path| match (group.stream, &listed) {
+                (Some(stream), Some(listed)) => !listed.iter().any(|log| log.stream == stream && log.path == path),
+                _ => false,
+            };
+            for path in names.into_iter().map(|name| group.directory.join(name)).filter(|path| !stays(path)) {
+                n_all += 1;
+                if let Err(error) = self.one(&path) {
+                    n_failed += 1;
+                    self.messages.error(format_args!("{error:#}"));
+                }
+            }
+        }
+        for log in listed.iter().flatten().filter(|log| outside_daily(log, &self.groups())) {
+            n_all += 1;
+            if let Err(error) = self.one(&log.path) {
+                n_failed += 1;
+                self.messages.error(format_args!("{error:#}"));
+            }
+        }
+        if n_failed > 0 {
+            bail!("{n_failed} of {n_all} logs not archived");
+        }
+        if listed.is_some() && !self.dry_run {
+            let path = staged::list_path(&staging);
+            fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn one(&self, path: &Path) -> Result<()> {
+        let imported =
+            place::imported_of(path).with_context(|| format!("{} is not below a directory `daily`", path.display()))?;
+        if self.dry_run {
+            let to = place::target(path, &imported, self.rules)?;
+            self.messages.note(format_args!("would move {} to {}", path.display(), to.display()));
+            return Ok(());
+        }
+        place::place(path, &imported, self.rules).map(drop)
+    }
+
+    /// Why the logs of a stream may not be moved yet: their staging file still waits for its import.
+    fn not_imported(&self, stream: Stream, listed: &[StagedLog]) -> Option<String> {
+        let paths = &self.config.paths;
+        let file = match stream {
+            Stream::Access => paths.staged_access(),
+            Stream::Auth => paths.staged_auth(),
+        };
+        let waits = listed.iter().any(|log| log.stream == stream) && file.exists();
+        waits.then(|| format!("{} was not imported yet; its logs stay in daily/", file.display()))
+    }
+}
+
+/// Whether a staged log lies elsewhere than directly in one of the directories (`--deep`).
+fn outside_daily(log: &StagedLog, groups: &[Group]) -> bool {
+    !groups.iter().any(|group| log.path.parent() == Some(&group.directory))
+}
+
+/// Base names in `directory` that begin with `head` and have `log` after it, sorted; a log that a
+/// killed run was compressing counts under its own name.
+fn names(directory: &Path, head: &str) -> Result<Vec<String>> {
+    let reading = || format!("reading {}", directory.display());
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(e).with_context(reading),
+    };
+    let mut names = HashSet::new();
+    for entry in entries {
+        let Ok(name) = entry.with_context(reading)?.file_name().into_string() else { continue };
+        let name = place::without_working_mark(&name).to_owned();
+        if discovery::is_log(&name, head) && !directory.join(&name).is_dir() {
+            names.insert(name);
+        }
+    }
+    let mut names: Vec<_> = names.into_iter().collect();
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,128 @@
+//! `archive --db` in a made-up root.
+
+use std::fs;
+use std::path::PathBuf;
+
+use fixtures::Run;
+use tempfile::TempDir;
+
+use super::archive;
+
+struct Root(TempDir);
+
+impl Root {
+    fn new() -> Self {
+        let root = Self(tempfile::tempdir().unwrap());
+        fs::create_dir_all(root.0.path().join("etc/httpd")).unwrap();
+        root.put("../../etc/hubzero.conf", "site = hub\n");
+        for name in ["hub-access.log-1", "hub-access.log-2.gz", "new-hub-access.log-1", "other-access.log-1"] {
+            root.put(&format!("httpd/daily/{name}"), name);
+        }
+        for name in ["cmsauth.log-1", "cmsdebug.log-1", "unrelated"] {
+            root.put(&format!("hubzero/daily/{name}"), name);
+        }
+        fs::create_dir_all(root.at("httpd/imported")).unwrap();
+        root
+    }
+    fn at(&self, path: &str) -> PathBuf {
+        self.0.path().join("var/log").join(path)
+    }
+    fn put(&self, path: &str, text: &str) {
+        let path = self.at(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    fn names(&self, directory: &str) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.at(directory)) else { return Vec::new() };
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+    fn archive(&self) -> Run {
+        archive().arg("--db").env("HZMETRICS_ROOT", self.0.path())
+    }
+    /// Leaves the list that a staging of these access logs and `cmsauth.log-1` writes.
+    fn list(&self, names: &[&str]) {
+        let mut list = String::new();
+        for (stream, path) in names
+            .iter()
+            .map(|n| ("access", format!("httpd/daily/{n}")))
+            .chain([("auth", "hubzero/daily/cmsauth.log-1".to_owned())])
+        {
+            let path = self.at(&path);
+            let record = format!(
+                "{{\"kind\":\"source\",\"path\":{path:?},\"stream\":\"{stream}\",\"staged_offset\":0,\"staged_bytes\":1}}\n"
+            );
+            list.push_str(&record);
+        }
+        self.put("hubzero/metrics/_staged.ndjson", &list);
+    }
+}
+
+#[test]
+fn everything_goes_when_nothing_was_listed() {
+    let root = Root::new();
+    let dry = root.archive().arg("--dry-run").finish().ok();
+    assert_eq!(dry.stderr.matches("would move").count(), 5, "{}", dry.stderr);
+    assert_eq!(root.names("httpd/daily").len(), 4);
+    for _ in 0..2 {
+        let done = root.archive().finish().ok();
+        assert!(done.stdout.is_empty() && done.stderr.is_empty(), "{}", done.stderr);
+        assert_eq!(
+            root.names("httpd/imported"),
+            ["hub-access.log-1.gz", "hub-access.log-2.gz", "new-hub-access.log-1.gz"]
+        );
+        assert_eq!(root.names("hubzero/imported"), ["cmsauth.log-1.gz", "cmsdebug.log-1.gz"]);
+        assert_eq!(root.names("httpd/daily"), ["other-access.log-1"]);
+        assert_eq!(root.names("hubzero/daily"), ["unrelated"]);
+    }
+}
+
+#[test]
+fn what_arrived_after_the_staging_stays() {
+    let root = Root::new();
+    root.list(&["hub-access.log-1", "hub-access.log-2.gz"]);
+    root.put("httpd/daily/hub-access.log-3", "late");
+    root.put("hubzero/daily/cmsauth.log-2", "late");
+    root.archive().finish().ok();
+    assert_eq!(root.names("httpd/daily"), ["hub-access.log-3", "other-access.log-1"]);
+    assert_eq!(root.names("hubzero/daily"), ["cmsauth.log-2", "unrelated"]);
+    assert!(root.names("hubzero/metrics").is_empty(), "the list is used up");
+}
+
+#[test]
+fn what_was_not_imported_stays() {
+    let root = Root::new();
+    root.list(&["hub-access.log-1", "hub-access.log-2.gz"]);
+    root.put("hubzero/metrics/_hub_apache.log", "still here\n");
+    let failed = root.archive().finish().expect_code(1);
+    assert!(failed.stderr.contains("_hub_apache.log was not imported yet"), "{}", failed.stderr);
+    assert_eq!(root.names("httpd/daily"), ["hub-access.log-1", "hub-access.log-2.gz", "other-access.log-1"]);
+    assert_eq!(root.names("hubzero/imported"), ["cmsauth.log-1.gz", "cmsdebug.log-1.gz"]);
+    fs::remove_file(root.at("hubzero/metrics/_hub_apache.log")).unwrap();
+    root.archive().finish().ok();
+    assert_eq!(root.names("httpd/imported").len(), 3);
+}
+
+#[test]
+fn logs_from_deeper_places_go_beside_their_daily() {
+    let root = Root::new();
+    root.put("httpd/daily/2024/hub-access.log-20241231", "old");
+    root.put("httpd/daily.holding/hub-access.log-20250101", "held");
+    root.list(&["2024/hub-access.log-20241231", "../daily.holding/hub-access.log-20250101"]);
+    root.archive().finish().ok();
+    let there = root.names("httpd/imported");
+    assert!(
+        ["hub-access.log-20241231.gz", "hub-access.log-20250101.gz"].iter().all(|n| there.contains(&(*n).to_owned())),
+        "{there:?}"
+    );
+}
+
+#[test]
+fn a_killed_run_is_finished() {
+    let root = Root::new();
+    fs::rename(root.at("httpd/daily/hub-access.log-1"), root.at("httpd/daily/.hub-access.log-1.archiving")).unwrap();
+    root.archive().finish().ok();
+    assert_eq!(root.names("httpd/imported"), ["hub-access.log-1.gz", "hub-access.log-2.gz", "new-hub-access.log-1.gz"]);
+    assert_eq!(root.names("httpd/daily"), ["other-access.log-1"]);
+}
