@@ -240,6 +240,9 @@ impl ToolIndex {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use schema::collation;
+
     use super::*;
     use crate::clock::Clock;
     use crate::names::Names;
@@ -416,6 +419,37 @@ mod tests {
             1,
         );
         assert_eq!(sessions, ["1 2025-07-02 00:00:00  h 86400  0", "2 2025-07-04 00:00:00 1.1.1.1  0 d 0"]);
+    }
+
+    proptest! {
+        /// Keys of two integers against the comparison that they stand for.
+        #[test]
+        fn windows_are_sorted_as_the_server_sorts(
+            rows in proptest::collection::vec(
+                ("(|1|a|A|é|E ){0,2}", proptest::option::of("[ab_.-]{0,2}"), 0_u8..7, 0_u8..3, 0_u8..2), 0..40),
+        ) {
+            let mut names = Names::new();
+            let rows: Vec<(u32, Stamp, Name, Name)> = rows
+                .iter()
+                .enumerate()
+                .map(|(i, (ip, host, day, hour, second))| {
+                    let stamp = Stamp::from_parts(2025, 7, day + 1, *hour, 0, *second);
+                    (i as u32, stamp, names.intern(ip), names.intern_option(host.as_deref()))
+                })
+                .collect();
+            let weighed = names.weigh();
+            let window = windows("2025-07".parse().unwrap())[0];
+            let order = sort_window(window, rows.clone().into_par_iter(), &weighed);
+            let compare = |a: Name, b: Name| {
+                let null = |name| name == Name::NULL;
+                null(b).cmp(&null(a)).then_with(|| collation::compare(names.text(a), names.text(b)))
+            };
+            let mut expected = rows;
+            expected.sort_by(|a, b| {
+                compare(a.2, b.2).then_with(|| compare(a.3, b.3)).then(a.1.cmp(&b.1)).then(a.0.cmp(&b.0))
+            });
+            prop_assert_eq!(order, expected.iter().map(|row| row.0).collect::<Vec<_>>());
+        }
     }
 
     #[test]

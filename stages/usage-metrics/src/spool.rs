@@ -49,19 +49,20 @@ impl Spool {
             self.current = Block { n_bytes: 0, before };
         }
         self.current.n_bytes += line.len() + 1;
-        self.file
-            .write_all(line)
-            .and_then(|()| self.file.write_all(b"\n"))
-            .with_context(|| format!("writing a temporary file in {}", std::env::temp_dir().display()))
+        self.file.write_all(line).and_then(|()| self.file.write_all(b"\n")).with_context(writing)
     }
 
     /// From now on lines are read, from the first.
     pub(crate) fn read(mut self) -> Result<Lines> {
         self.blocks.push(self.current);
-        let mut file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error).context(TEMPORARY)?;
+        let mut file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(writing)?;
         file.seek(SeekFrom::Start(0)).context(TEMPORARY)?;
         Ok(Lines { file, blocks: self.blocks.into_iter() })
     }
+}
+
+fn writing() -> String {
+    format!("writing a temporary file in {}", std::env::temp_dir().display())
 }
 
 const TEMPORARY: &str = "reading the temporary file back";

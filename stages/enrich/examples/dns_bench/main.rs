@@ -1,7 +1,9 @@
 //! Measures reverse lookups against a name server in the same process: one that answers at once,
 //! one that takes 50 ms, one that loses 2 % of the queries. Prints one line each.
 //!
-//! `cargo run --release -p enrich --example dns_bench`, and `cargo xtask bench` calls it.
+//! `cargo run --release -p enrich --example dns_bench`, and `cargo xtask bench` calls it. With
+//! `serve [MILLISECONDS]` it is only the server, for an executable to be measured with: it prints
+//! its address and serves until its standard input ends.
 #![expect(clippy::print_stdout, clippy::expect_used, clippy::panic, reason = "a measurement, not a stage")]
 
 mod name_server;
@@ -15,6 +17,14 @@ use name_server::{NameServer, Reply};
 
 fn main() {
     let name = |ip: Ipv4Addr| Reply::name(format!("h{}.example.com", u32::from(ip)));
+    let mut args = std::env::args().skip(1);
+    if args.next().as_deref() == Some("serve") {
+        let millis = args.next().and_then(|text| text.parse().ok()).unwrap_or(0);
+        let server = NameServer::start_slow(Duration::from_millis(millis), name);
+        println!("{}", server.address());
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        return;
+    }
     let server = NameServer::start(name);
     measure("answers at once", &server, 200_000, 150, 35_000.0);
     drop(server);

@@ -259,6 +259,26 @@ fn upper_case_hosts_have_a_domain_but_not_in_the_port() {
 }
 
 #[test]
+fn sessions_get_the_domain_that_their_requests_lack() {
+    let input = [web("01 10:00:00", "1.1.1.1", "WWW.A.com", "-"), closing("2025-07-09 00:00:00")].concat();
+    let domains = |compat: &str| {
+        fields(&stage().args(["--compat", compat]).stdin(input.clone()).finish().ok(), "session", &["domain"])
+    };
+    assert_eq!(domains("lp_domain"), [""]);
+    assert_eq!(domains("lp_domain,refill-websessions"), ["a.com"]);
+}
+
+#[test]
+fn a_full_disk_ends_the_run() {
+    if !std::path::Path::new("/dev/full").exists() {
+        return;
+    }
+    let done =
+        stage().args(["--to", "/dev/full"]).stdin(web("01 10:00:00", "1.1.1.1", "a.b", "-")).finish().expect_code(1);
+    assert!(done.stderr.contains("writing records"), "{}", done.stderr);
+}
+
+#[test]
 fn countries_from_a_database() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("c.mmdb");
