@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use kit::Messages;
-use kit::db::{Db, ErrorKind, Target, Which};
+use kit::db::{Db, DbError, ErrorKind, Target, Which};
 use kit::lock::Lock;
 use schema::Exit;
 
@@ -131,7 +131,11 @@ fn apply(db: &mut Db, asked: &Migrate, messages: Messages, guard: Guard<'_>, run
         }
         if !seen {
             messages.note(format_args!("[{}] {}", migration.id, migration.about()));
-            migration.apply(db, messages, run).with_context(|| format!("migration {} failed", migration.id))?;
+            migration.apply(db, messages, run).map_err(|error| {
+                let missing = DbError::of(&error).is_some_and(|e| e.kind() == ErrorKind::NoTable);
+                let hint = if missing { " (`hzmetrics setup-db` makes missing tables)" } else { "" };
+                error.context(format!("migration {} failed{hint}", migration.id))
+            })?;
         }
         ledger::record(db, &migration)?;
     }
