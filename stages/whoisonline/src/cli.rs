@@ -1,27 +1,53 @@
-//! The command line.
+//! The command line, and the three ways to run: the cron form, the table as it is, a stream.
 
-use anyhow::{Result, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
 use clap::Parser;
-use kit::{Common, Describe, Io, Outcome, StageArgs};
-use schema::Kind;
+use kit::config::{self, Config};
+use kit::db::{Db, Which};
+use kit::lock::Lock;
+use kit::{Common, Describe, Endpoint, Format, Input, Io, Outcome, Output, StageArgs, Usage, atomic_file};
+use schema::{Compat, Kind, Opt};
 
-/// Writes the map of who is online.
+use crate::domain::Rule;
+use crate::map;
+use crate::refresh::{Refresh, TABLE};
+use crate::session::{self, Session};
+
+/// Notes where live sessions come from and writes the map of who is online.
+///
+/// With --db, the cron form: takes the live sessions of the CMS into the hub's table session_geo,
+/// looks up host names and places of new addresses, and writes whoisonline.xml among the maps of
+/// the hub. The file appears whole; readers see the old one or the new one. A second run at the
+/// same time ends at once with code 75.
+///
+/// With --from db --to FILE (or -) it writes the map of the table as it is and changes nothing.
+/// Otherwise it reads `online` records, the columns of session_geo, and writes their map.
+///
+/// Held in memory are the live sessions.
 #[derive(Debug, Parser)]
-#[command(name = "whoisonline", version, about)]
+#[command(name = "whoisonline", version, about, max_term_width = 100)]
 pub(crate) struct Args {
     #[command(flatten)]
     common: Common,
+
+    /// With --db: say what would be written, and stop
+    #[arg(long)]
+    dry_run: bool,
 }
 
 impl StageArgs for Args {
     const DESCRIBE: Describe = Describe {
         name: "whoisonline",
-        about: "Writes the map of who is online",
-        reads: &[],
+        about: "Notes where live sessions come from and writes the map of who is online",
+        reads: &[Kind::Online],
         writes: &[],
-        reads_tables: &[],
-        writes_tables: &[],
-        main_kind: Kind::Session,
+        reads_tables: &["jos_session", "jos_session_geo", "jos_metrics_ipgeo_cache", "exclude_list"],
+        writes_tables: &["jos_session_geo", "jos_metrics_ipgeo_cache"],
+        main_kind: Kind::Online,
         steps: &[],
     };
 
@@ -30,6 +56,98 @@ impl StageArgs for Args {
     }
 }
 
-pub(crate) fn stage(_args: &Args, _io: &mut Io) -> Result<Outcome> {
-    bail!("this release does not have this stage; see CHANGELOG.md for what it has");
+pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
+    let common = &args.common;
+    if common.format != Format::Ndjson {
+        return Err(Usage("the map is XML; --format does not apply".to_owned()).into());
+    }
+    match (common.from_db(), common.to_db()) {
+        (true, true) => cron(args, io)?,
+        (false, true) => {
+            return Err(
+                Usage("records are not written to the table; --db takes the sessions of the CMS".to_owned()).into()
+            );
+        }
+        (_, false) if args.dry_run => return Err(Usage("--dry-run goes with --db".to_owned()).into()),
+        (true, false) => {
+            let config = config::load(None, &config::process_env)?;
+            let sessions = session::on_the_map(&mut Db::connect(&config.target(), Which::Hub)?)?;
+            print(&sessions, compat(common, Some(&config)), io)?;
+        }
+        (false, false) => {
+            let compat = compat(common, None);
+            let sessions = from_records(io, compat)?;
+            print(&sessions, compat, io)?;
+        }
+    }
+    Ok(Outcome::default())
+}
+
+/// What the cron line does.
+fn cron(args: &Args, io: &Io) -> Result<()> {
+    let config = config::load(None, &config::process_env)?;
+    let compat = compat(&args.common, Some(&config));
+    let path = map_path(config.hub_dir()?, compat)?;
+    let target = config.target();
+    if args.dry_run {
+        let table = format!("{}.{}{TABLE}", target.hub_db, target.prefix);
+        io.messages.note(format_args!("dry run: would update {table} and write {}", path.display()));
+        return Ok(());
+    }
+    let _lock = Lock::for_stage(&config.paths.whoisonline_lock(), Duration::ZERO, io.messages)?;
+    let mut hub = Db::connect(&target, Which::Hub)?;
+    let mut refresh = Refresh { hub: &mut hub, config: &config, compat, messages: io.messages };
+    refresh.run()?;
+    let sessions = session::on_the_map(refresh.hub)?;
+    // a link stays a link
+    let real = fs::canonicalize(&path).unwrap_or(path);
+    let write = |out: &mut dyn std::io::Write| map::write(&sessions, compat.into(), out).context("writing the map");
+    atomic_file(&real, write)?;
+    refresh.clear_idle()
+}
+
+/// Where the map belongs.
+fn map_path(hub_dir: &Path, compat: Compat) -> Result<PathBuf> {
+    let (new, old) = (hub_dir.join("app/site/stats/maps"), hub_dir.join("site/stats/maps"));
+    let is_new = if compat.has(Opt::LpWhoisonline) { new.is_dir() } else { hub_dir.join("app").is_dir() };
+    let directory = if is_new { new } else { old };
+    if !directory.is_dir() {
+        return Err(Usage(format!("the folder of maps is missing: {}", directory.display())).into());
+    }
+    Ok(directory.join("whoisonline.xml"))
+}
+
+/// The options of the command line, else those of the configuration.
+fn compat(common: &Common, config: Option<&Config>) -> Compat {
+    let given = common.compat;
+    if given == Compat::default() { config.and_then(|config| config.compat).unwrap_or_default() } else { given }
+}
+
+fn from_records(io: &mut Io, compat: Compat) -> Result<Vec<Session>> {
+    let rule = if compat.has(Opt::LpWhoisonline) { Rule::Port } else { Rule::Legacy };
+    let mut sessions = Vec::new();
+    let mut n_others = 0_u64;
+    let mut input: Input = io.input()?;
+    input.for_each(&mut io.rejects, |record, rejects| {
+        if record.kind != Kind::Online.name() {
+            n_others += 1;
+            return Ok(());
+        }
+        match Session::from_record(record.line, rule) {
+            Ok(session) => sessions.push(session),
+            Err(error) => rejects.reject(record.path, record.number, &error.to_string(), record.line)?,
+        }
+        Ok(())
+    })?;
+    if n_others > 0 {
+        io.messages.note(format_args!("{n_others} records of other kinds are not on the map"));
+    }
+    Ok(sessions)
+}
+
+fn print(sessions: &[Session], compat: Compat, io: &Io) -> Result<()> {
+    let to = Endpoint::from_arg(&io.common().to);
+    let mut out = Output::new(&to, Format::Ndjson, Kind::Online.name(), io.messages)?;
+    map::write(sessions, compat.into(), out.raw()).context("writing the map")?;
+    out.finish()
 }

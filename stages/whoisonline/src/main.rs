@@ -1,6 +1,10 @@
-//! `whoisonline`: writes the map of who is online.
+//! `whoisonline`: notes where live sessions come from and writes the map of who is online.
 
 mod cli;
+mod domain;
+mod map;
+mod refresh;
+mod session;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,271 @@
+//! The hub's table of live sessions, brought up to date: old ones out, new ones in, host names and
+//! places for those without.
+//!
+//! The steps and their order are those of the original script; each writes a whole set of addresses
+//! at once. Nothing here knows the map.
+
+use std::collections::{HashMap, HashSet};
+
+use anyhow::{Context as _, Result};
+use enrich::country::dotted_quad;
+use enrich::dns::{self, NameRule, Settings, UNKNOWN as NO_NAME};
+use enrich::geo_cache;
+use enrich::geo_service::{Answer, GeoService, Manner, Place};
+use enrich::hosts::Hosts;
+use kit::Messages;
+use kit::config::Config;
+use kit::db::{Db, Params, Value};
+use schema::tables::quote;
+use schema::{Compat, Opt, collation};
+
+use crate::domain::{self, Rule};
+
+/// The table, without the hub's prefix.
+pub(crate) const TABLE: &str = "session_geo";
+/// The CMS's own table of sessions.
+const SESSIONS: &str = "session";
+/// A session that has been silent for more seconds is over.
+const IDLE_SECS: u32 = 3600;
+/// Addresses in one statement.
+const CHUNK: usize = 200;
+/// The columns that a place fills, in the order of its values.
+const PLACE: [&str; 6] = ["countrySHORT", "countryLONG", "ipREGION", "ipCITY", "ipLATITUDE", "ipLONGITUDE"];
+
+/// Brings the table up to date.
+pub(crate) struct Refresh<'a> {
+    pub(crate) hub: &'a mut Db,
+    pub(crate) config: &'a Config,
+    pub(crate) compat: Compat,
+    pub(crate) messages: Messages,
+}
+
+impl Refresh<'_> {
+    /// Everything before the map is written.
+    pub(crate) fn run(&mut self) -> Result<()> {
+        self.clear_idle()?;
+        self.take_new()?;
+        self.spread_names()?;
+        self.find_names()?;
+        self.find_places()
+    }
+
+    /// Removes sessions that are over.
+    pub(crate) fn clear_idle(&mut self) -> Result<()> {
+        let sql = format!("DELETE FROM {} WHERE UNIX_TIMESTAMP() - time > {IDLE_SECS}", self.table());
+        self.write("removing old sessions", |hub| Ok(hub.run(&sql, ())?))?;
+        Ok(())
+    }
+
+    /// Takes in one session for each user at each address. Those that are there stay as they are.
+    fn take_new(&mut self) -> Result<()> {
+        const COLUMNS: &str = "session_id, username, time, guest, userid, ip";
+        let sql = format!(
+            "INSERT IGNORE INTO {} ({COLUMNS}) SELECT {COLUMNS} FROM {} \
+             WHERE UNIX_TIMESTAMP() - time < {IDLE_SECS} GROUP BY ip, username",
+            self.table(),
+            self.hub.prefixed(SESSIONS)
+        );
+        self.write("taking in new sessions", |hub| Ok(hub.run(&sql, ())?))?;
+        Ok(())
+    }
+
+    /// Gives the sessions of an address the name that another session of it has. Of several names
+    /// the one that appears last in the table wins.
+    fn spread_names(&mut self) -> Result<()> {
+        let sql =
+            format!("SELECT ip, host, domain FROM {} WHERE host <> '' AND host <> '{}'", self.table(), domain::UNKNOWN);
+        self.write("copying host names", |hub| {
+            let mut seen = HashSet::new();
+            let mut named = LastByAddress::default();
+            hub.each(&sql, (), |row| {
+                let text = |at| row.text(at).unwrap_or_default().into_owned();
+                let fold = |at| row.text(at).map(|text| collation::fold(&text));
+                if seen.insert([fold(0), fold(1), fold(2)]) {
+                    named.set(text(0), vec![text(1), text(2)]);
+                }
+                Ok(())
+            })?;
+            set_by_address(hub, &["host", "domain"], named)
+        })
+    }
+
+    /// Looks up the names of addresses that have none yet. Where there is none the address stands
+    /// for itself.
+    fn find_names(&mut self) -> Result<()> {
+        let sql = format!("SELECT DISTINCT ip FROM {} WHERE (host = '' OR host IS NULL) AND ip <> ''", self.table());
+        let addresses = self.hub.texts(&sql, ()).context("reading addresses without a name")?;
+        if addresses.is_empty() {
+            return Ok(());
+        }
+        let mut hosts = Hosts::new();
+        match self.name_servers() {
+            Ok(settings) => hosts = hosts.with_servers(settings),
+            // the map is worth more than its names
+            Err(error) => self.messages.note(format_args!("no host names: {error:#}")),
+        }
+        let rule = if self.compat.has(Opt::LpWhoisonline) { Rule::Port } else { Rule::Legacy };
+        let slots = addresses.iter().map(|ip| hosts.slot(ip)).collect::<Result<Vec<_>>>()?;
+        let mut named = LastByAddress::default();
+        for (ip, slot) in addresses.iter().zip(slots) {
+            let name = loop {
+                match hosts.name(slot) {
+                    Some(NO_NAME) => break ip.clone(),
+                    Some(name) => break name.to_owned(),
+                    None => hosts.wait()?,
+                }
+            };
+            let domain = domain::of(ip, &name, rule).to_owned();
+            named.set(ip.clone(), vec![name, domain]);
+        }
+        self.write("writing host names", |hub| set_by_address(hub, &["host", "domain"], named.clone()))
+    }
+
+    fn name_servers(&self) -> Result<Settings> {
+        let dns = &self.config.dns;
+        Ok(Settings {
+            servers: dns::servers(dns.nameserver_name())?,
+            concurrency: usize::try_from(dns.concurrency).unwrap_or(1).max(1),
+            timeout: dns.timeout,
+            rule: if self.compat.has(Opt::LpDns) { NameRule::Port } else { NameRule::Legacy },
+        })
+    }
+
+    /// Finds the places of addresses that have none yet, and whether their domain is one of robots.
+    fn find_places(&mut self) -> Result<()> {
+        let port = self.compat.has(Opt::LpWhoisonline);
+        let sql = format!("SELECT ip, domain, bot FROM {} WHERE ipLATITUDE IS NULL", self.table());
+        let mut seen = HashSet::new();
+        let mut asked: Vec<(String, Option<String>, i64)> = Vec::new();
+        let reading = self.hub.each(&sql, (), |row| {
+            let fold = |at| row.text(at).map(|text| collation::fold(&text));
+            if seen.insert((fold(0), fold(1), row.int(2))) {
+                let text = |at| row.text(at).map(std::borrow::Cow::into_owned);
+                asked.push((text(0).unwrap_or_default(), text(1), row.int(2).unwrap_or(0)));
+            }
+            Ok(())
+        });
+        reading.context("reading addresses without a place")?;
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let robots = self.robots()?;
+        let places = self.places(asked.iter().map(|(ip, ..)| ip.as_str()))?;
+        let mut found = LastByAddress::default();
+        for (ip, domain, bot) in asked {
+            let domain = domain.unwrap_or_default();
+            let listed = robots.contains(&collation::fold(&domain)) && !(port && domain.is_empty());
+            let bot = if bot == 0 { i64::from(listed) } else { bot };
+            let unknown = Place::unknown();
+            let place = dotted_quad(&ip).and_then(|ip| places.get(&u32::from(ip))).unwrap_or(&unknown);
+            let mut values: Vec<String> = place.values().map(str::to_owned).to_vec();
+            values.push(bot.to_string());
+            found.set(ip, values);
+        }
+        let mut columns = PLACE.to_vec();
+        columns.push("bot");
+        self.write("writing places", |hub| set_by_address(hub, &columns, found.clone()))
+    }
+
+    /// Domains of robots, folded.
+    fn robots(&mut self) -> Result<HashSet<String>> {
+        let sql =
+            format!("SELECT filter FROM {}.exclude_list WHERE type = 'domain'", quote(&self.hub.target().metrics_db));
+        let filters = self.hub.texts(&sql, ()).context("reading the domains of robots")?;
+        Ok(filters.iter().map(|filter| collation::fold(filter)).collect())
+    }
+
+    /// The places of addresses: from the cache, then from the service. What the service says of a
+    /// country goes into the cache.
+    fn places<'i>(&mut self, addresses: impl Iterator<Item = &'i str>) -> Result<HashMap<u32, Place>> {
+        let mut numbers: Vec<u32> = addresses.filter_map(|ip| dotted_quad(ip).map(u32::from)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut places = geo_cache::read(self.hub, &numbers)?;
+        numbers.retain(|number| !places.contains_key(number));
+        if numbers.is_empty() {
+            return Ok(places);
+        }
+        let manner = if self.compat.has(Opt::LpWhoisonline) { Manner::Port } else { Manner::Legacy };
+        let service = GeoService::new(&self.config.geo_url, self.config.geo_key.reveal(), manner, None);
+        let mut news = HashMap::new();
+        let mut failures = Vec::new();
+        let mut bad_key = false;
+        for (&number, answer) in numbers.iter().zip(service.one_by_one(&numbers)) {
+            match answer {
+                Answer::Found(place) => drop(news.insert(number, place)),
+                Answer::Unknown => {}
+                Answer::BadKey => bad_key = true,
+                Answer::Failed(why) => failures.push(why),
+            }
+        }
+        if bad_key {
+            self.messages.note(format_args!("the geo service at {} does not take our key", self.config.geo_url));
+        }
+        if let Some(first) = failures.first() {
+            self.messages.note(format_args!("no place for {} of {} addresses: {first}", failures.len(), numbers.len()));
+        }
+        let mut kept: Vec<(u32, &Place)> =
+            news.iter().map(|(n, p)| (*n, p)).filter(|(_, p)| p.country != "-").collect();
+        kept.sort_unstable_by_key(|(number, _)| *number);
+        geo_cache::write(self.hub, kept)?;
+        places.extend(news);
+        Ok(places)
+    }
+
+    fn table(&self) -> String {
+        self.hub.prefixed(TABLE)
+    }
+
+    /// Runs statements that write the table, again after a deadlock.
+    fn write<T>(&mut self, doing: &str, work: impl FnMut(&mut Db) -> Result<T>) -> Result<T> {
+        let table = format!("{}{TABLE}", self.hub.target().prefix);
+        self.hub.transaction_with_retry(doing, &[&table], work)
+    }
+}
+
+/// Values by address; the last ones count. Addresses that the table takes for equal are one.
+#[derive(Debug, Clone, Default)]
+struct LastByAddress {
+    at: HashMap<String, usize>,
+    rows: Vec<(String, Vec<String>)>,
+}
+
+impl LastByAddress {
+    fn set(&mut self, ip: String, values: Vec<String>) {
+        match self.at.entry(collation::fold(&ip)) {
+            std::collections::hash_map::Entry::Occupied(at) => {
+                if let Some(row) = self.rows.get_mut(*at.get()) {
+                    row.1 = values;
+                }
+            }
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(self.rows.len());
+                self.rows.push((ip, values));
+            }
+        }
+    }
+}
+
+/// Sets columns on every row of each address. The values go as literals into one statement for many
+/// addresses: compared with the column under whatever collation the CMS gave it, and without a
+/// temporary table, which an account may not be allowed to make in the hub's database.
+fn set_by_address(hub: &mut Db, columns: &[&str], values: LastByAddress) -> Result<()> {
+    let table = hub.prefixed(TABLE);
+    for rows in values.rows.chunks(CHUNK) {
+        let cases = "WHEN ? THEN ? ".repeat(rows.len());
+        let set: Vec<String> =
+            columns.iter().map(|column| format!("{0} = CASE ip {cases}ELSE {0} END", quote(column))).collect();
+        let marks = vec!["?"; rows.len()].join(",");
+        let sql = format!("UPDATE {table} SET {} WHERE ip IN ({marks})", set.join(", "));
+        let mut params: Vec<Value> = Vec::with_capacity(rows.len() * (2 * columns.len() + 1));
+        for at in 0..columns.len() {
+            for (ip, values) in rows {
+                params.push(Value::from(ip));
+                params.push(values.get(at).map_or(Value::NULL, Value::from));
+            }
+        }
+        params.extend(rows.iter().map(|(ip, _)| Value::from(ip)));
+        hub.run(&sql, Params::Positional(params))?;
+    }
+    Ok(())
+}
