@@ -3,14 +3,48 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use enrich::options::{DnsOptions, GeoOptions};
 use kit::{Common, Describe, Io, Outcome, StageArgs, Usage};
 use schema::{Kind, Month, Opt};
 
-use crate::stream;
+use crate::{db, stream};
 
-/// The inner steps that a stream of records can be put through.
-const STREAM_STEPS: [&str; 3] = ["tool-stats", "tool-tops", "tool-toplists"];
+/// One of the inner steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Step {
+    /// Copy tool sessions and profiles of the hub to the metrics database
+    ImportHubData,
+    /// Fill host names by reverse DNS
+    Hosts,
+    /// Derive domains from host names
+    Domains,
+    /// Fill what the profiles of users say
+    UserInfo,
+    /// Fill countries of addresses
+    Countries,
+    /// Statistics of each tool
+    ToolStats,
+    /// Top values of each tool
+    ToolTops,
+    /// Lists over all tools
+    ToolToplists,
+}
+
+impl Step {
+    /// All, in the order in which they are made.
+    const NAMES: [&str; 8] =
+        ["import-hub-data", "hosts", "domains", "user-info", "countries", "tool-stats", "tool-tops", "tool-toplists"];
+
+    pub(crate) fn name(self) -> &'static str {
+        Self::NAMES.get(self as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether it can be made on records.
+    const fn streams(self) -> bool {
+        matches!(self, Self::ToolStats | Self::ToolTops | Self::ToolToplists)
+    }
+}
 
 /// Computes tool statistics, top values and top lists.
 ///
@@ -19,6 +53,10 @@ const STREAM_STEPS: [&str; 3] = ["tool-stats", "tool-tops", "tool-toplists"];
 /// and each of the six windows of the month one `toolstat` record with its copy for the resource
 /// pages (`resource_stat`), then `toptool` and `toplist` records. Other kinds are ignored. Tools
 /// are walked by title and number; rows are numbered from 1 in that order.
+///
+/// With --db it does the nightly job on the databases, the steps of --only in their order: without
+/// a month hosts are looked up for the last seven days, other columns filled for the current month
+/// up to today, and the statistics are those of the current month.
 ///
 /// Everything that is read stays in memory, about 50 bytes a session and 60 a job, and every
 /// distinct name once.
@@ -33,16 +71,40 @@ pub(crate) struct Args {
     #[arg(long = "month", value_name = "YYYY-MM", conflicts_with = "month")]
     month_option: Option<Month>,
 
-    /// Run only these steps: tool-stats, tool-tops, tool-toplists
+    /// Make only these steps, comma-separated; they are made in their own order. Those before
+    /// tool-stats need --db
     #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
-    only: Vec<String>,
+    only: Vec<Step>,
 
-    /// Country names for the lists: CSV with the columns code and name [default: a built-in list]
+    /// With --db: say what would be done, change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Country names for the lists of a stream: CSV with the columns code and name [default: a
+    /// built-in list]
     #[arg(long, value_name = "FILE")]
     countries: Option<PathBuf>,
 
+    /// Take countries from this database before anything else (MaxMind format: GeoLite2, DB-IP,
+    /// IPinfo)
+    #[arg(long, value_name = "FILE.mmdb", help_heading = "Countries (with --db)")]
+    pub(crate) geoip: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) geo: GeoOptions,
+
+    #[command(flatten)]
+    pub(crate) dns: DnsOptions,
+
     #[command(flatten)]
     common: Common,
+}
+
+impl Args {
+    /// The month that was asked for.
+    pub(crate) fn month(&self) -> Option<Month> {
+        self.month.or(self.month_option)
+    }
 }
 
 impl StageArgs for Args {
@@ -61,6 +123,10 @@ impl StageArgs for Args {
         reads_tables: &[
             "sessionlog",
             "joblog",
+            "jos_xprofiles",
+            "jos_users",
+            "jos_user_profiles",
+            "jos_metrics_ipgeo_cache",
             "jos_resources",
             "jos_tool_version",
             "sessionlog_metrics",
@@ -68,13 +134,16 @@ impl StageArgs for Args {
             "countries",
         ],
         writes_tables: &[
+            "sessionlog_metrics",
+            "jos_xprofiles_metrics",
+            "jos_metrics_ipgeo_cache",
             "jos_resource_stats_tools",
             "jos_resource_stats",
             "jos_resource_stats_tools_topvals",
             "jos_stats_topvals",
         ],
         main_kind: Kind::ToolStat,
-        steps: &STREAM_STEPS,
+        steps: &Step::NAMES,
     };
 
     fn common(&self) -> &Common {
@@ -83,15 +152,23 @@ impl StageArgs for Args {
 }
 
 pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
-    if args.common.from_db() || args.common.to_db() {
-        return Err(Usage("this release of tool-metrics works on record streams only, not on tables".to_owned()).into());
+    let (from_db, to_db) = (args.common.from_db(), args.common.to_db());
+    if to_db && !from_db {
+        return Err(Usage("records cannot be written to the databases; --db reads and writes tables".to_owned()).into());
     }
-    if let Some(unknown) = args.only.iter().find(|step| !STREAM_STEPS.contains(&step.as_str())) {
-        return Err(Usage(format!("no step `{unknown}`; there are {}", STREAM_STEPS.join(", "))).into());
+    let possible = |step: &Step| to_db || step.streams();
+    if let Some(step) = args.only.iter().find(|step| !possible(step)) {
+        return Err(Usage(format!("the step {} works on tables only: add --db", step.name())).into());
     }
-    let steps: Vec<_> =
-        STREAM_STEPS.into_iter().filter(|step| args.only.is_empty() || args.only.iter().any(|o| o == step)).collect();
-    let month = args.month.or(args.month_option).map_or_else(kit::current_month, Ok)?;
+    let all = Step::value_variants().iter().copied().filter(possible);
+    let steps: Vec<Step> = all.filter(|step| args.only.is_empty() || args.only.contains(step)).collect();
+    if to_db {
+        return db::run(args, &steps, io);
+    }
+    if from_db {
+        return db::records(args, &steps, io);
+    }
+    let month = args.month().map_or_else(kit::current_month, Ok)?;
     let countries = match &args.countries {
         Some(path) => stream::read_countries(path)?,
         None => stream::built_in_countries(),

@@ -1,6 +1,7 @@
 //! `tool-metrics`: statistics of the simulation tools, their top values and top lists.
 
 mod cli;
+mod db;
 mod lists;
 mod stats;
 mod stream;

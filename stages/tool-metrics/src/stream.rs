@@ -9,6 +9,7 @@ use schema::json::{push_int, push_str};
 use schema::{Month, Stamp, collation, reference};
 use serde::Deserialize;
 
+use crate::cli::Step;
 use crate::stats::{self, ToolStat};
 use crate::tables::{HubJob, HubSession, Resource, Tables, ToolSession};
 use crate::{lists, tops};
@@ -172,12 +173,11 @@ pub(crate) fn read_countries(path: &std::path::Path) -> Result<HashMap<String, S
 pub(crate) fn run(
     io: &mut Io,
     month: Month,
-    steps: &[&str],
+    steps: &[Step],
     countries: HashMap<String, String>,
     raw_averages: bool,
 ) -> Result<()> {
     let mut tables = Tables { countries, ..Tables::default() };
-    let mut output = io.output()?;
     let mut input = io.input()?;
     input.for_each(&mut io.rejects, |record, rejects| {
         if let Err(error) = add(&mut tables, &record.kind, record.line) {
@@ -186,18 +186,24 @@ pub(crate) fn run(
         Ok(())
     })?;
     tables.sort();
-    let mut rows = stats::compute(&tables, month, raw_averages);
+    write(io, month, steps, &tables, raw_averages)
+}
+
+/// Computes the steps from the tables and writes their records.
+pub(crate) fn write(io: &Io, month: Month, steps: &[Step], tables: &Tables, raw_averages: bool) -> Result<()> {
+    let mut output = io.output()?;
+    let mut rows = stats::compute(tables, month, raw_averages);
     for (id, row) in (1..).zip(rows.iter_mut()) {
         row.id = id;
     }
     let mut line = Vec::new();
-    if steps.contains(&"tool-stats") {
+    if steps.contains(&Step::ToolStats) {
         for row in &rows {
             write_stat(&mut output, row, month, &mut line)?;
         }
     }
-    if steps.contains(&"tool-tops") {
-        for place in tops::compute(&tables, &rows, month) {
+    if steps.contains(&Step::ToolTops) {
+        for place in tops::compute(tables, &rows, month) {
             line.clear();
             line.extend_from_slice(b"{\"kind\":\"toptool\"");
             ints(&mut line, &[("id", place.id), ("top", place.top.into()), ("rank", place.rank)]);
@@ -207,8 +213,8 @@ pub(crate) fn run(
             output.record(&line)?;
         }
     }
-    if steps.contains(&"tool-toplists") {
-        for entry in lists::compute(&tables, &rows, month) {
+    if steps.contains(&Step::ToolToplists) {
+        for entry in lists::compute(tables, &rows, month) {
             line.clear();
             line.extend_from_slice(b"{\"kind\":\"toplist\"");
             ints(&mut line, &[("top", entry.top.into())]);

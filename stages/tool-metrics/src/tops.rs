@@ -24,7 +24,8 @@ type Groups = HashMap<Option<TextId>, (Option<TextId>, HashSet<TextId>)>;
 
 /// The lists 1 to 3 for the given statistics rows, which stand for one month.
 pub(crate) fn compute(tables: &Tables, rows: &[ToolStat], month: Month) -> Vec<Place> {
-    let tools = stats::tools(tables);
+    let listed: HashSet<i64> = rows.iter().map(|row| row.resid).collect();
+    let tools: Vec<_> = tables.resources.iter().filter(|r| r.standalone && listed.contains(&r.id)).collect();
     let of_app = stats::tools_of_apps(tables, &tools);
     let orgtypes = orgtypes_of_users(tables);
     let mut grouped: Vec<[[Groups; 6]; 3]> = tools.iter().map(|_| Default::default()).collect();
@@ -45,7 +46,7 @@ pub(crate) fn compute(tables: &Tables, rows: &[ToolStat], month: Month) -> Vec<P
     let mut places = Vec::new();
     for top in 0..3_u8 {
         for row in rows {
-            let Some(tool) = tools.iter().position(|t| t.id == row.resid && t.standalone) else { continue };
+            let Some(tool) = tools.iter().position(|t| t.id == row.resid) else { continue };
             let window = stats::PERIODS.iter().position(|p| *p == row.period).unwrap_or(0);
             let place = |rank: usize, name: &str, value| Place {
                 id: row.id,
