@@ -93,9 +93,12 @@ fn figure(what: &str, n_lines: u64, measured: Measured, n_valid: Option<u64>) ->
 
 /// How many lines goaccess understood: a comparison with one that gave up would say nothing.
 fn valid_requests(report: &Path) -> Result<u64> {
-    let text = fs::read(report).with_context(|| format!("reading {}", report.display()))?;
-    let report: serde_json::Value = serde_json::from_slice(&text).context("reading the report of goaccess")?;
-    report["general"]["valid_requests"].as_u64().context("the report of goaccess names no valid requests")
+    // not parsed: odd lines make goaccess write JSON that is none
+    let bytes = fs::read(report).with_context(|| format!("reading {}", report.display()))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let number = text.split_once("\"valid_requests\":").map(|(_, rest)| rest.trim_start());
+    let digits = number.map(|rest| &rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())]);
+    digits.and_then(|digits| digits.parse().ok()).context("the report of goaccess names no valid requests")
 }
 
 /// The access log, made once: whole days of a hub in the new layout, cut to the number of lines.

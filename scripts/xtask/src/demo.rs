@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// Another seed gives another hub
     #[arg(long, default_value_t = 7)]
     seed: u64,
+    /// Take the release executables as they are, without asking cargo whether they are up to date
+    #[arg(long)]
+    no_build: bool,
 }
 
 /// The chain, as it stands in the README; `tee` keeps the records between the stages.
@@ -44,8 +47,9 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
         gzip: true,
         old_layout: true,
     };
-    let bin = place::build_release(sh)?;
-    let demo = place::target(sh)?.join("demo");
+    let target = place::target(sh)?;
+    let bin = if args.no_build { target.join("release") } else { place::build_release(sh)? };
+    let demo = target.join("demo");
     prepare(&demo)?;
 
     say(&format!("making the logs of a small hub, {} to {}", plan.first, plan.last()));

@@ -69,11 +69,12 @@ pub(crate) fn table(path: &Path, month: Month) -> Result<String> {
     for (label, table, row, unit) in [
         ("Users", "user", 1, Unit::Count),
         ("  who logged in", "user", 6, Unit::Count),
-        ("  who ran simulations", "user", 2, Unit::Count),
-        ("  who read for 15 minutes or more", "user", 7, Unit::Count),
-        ("  who downloaded something", "user", 8, Unit::Count),
+        ("  without login, over 15 minutes", "user", 7, Unit::Count),
+        ("  without login, with a download", "user", 8, Unit::Count),
+        ("All users with downloads", "user", 4, Unit::Count),
         ("Visitors", "misc", 4, Unit::Count),
         ("Sessions", "misc", 5, Unit::Count),
+        ("Simulation users", "user", 2, Unit::Count),
         ("Simulation runs", "simusage", 2, Unit::Count),
         ("Simulation CPU hours", "simusage", 3, Unit::Hours),
         ("New registrations", "misc", 6, Unit::Count),
@@ -102,7 +103,11 @@ pub(crate) fn table(path: &Path, month: Month) -> Result<String> {
         7,
         &[(8, "education"), (9, "industry"), (10, "government"), (11, "other organisations")],
     );
-    let _ = writeln!(out, "\nShares are of the users whose residence or organisation is known.");
+    let _ = writeln!(
+        out,
+        "\nShares are of the users whose residence or organisation is known. The tables of the hub give\n\
+         Great Britain (GB) no continent, so residences do not add up to 100 %."
+    );
     Ok(out)
 }
 
