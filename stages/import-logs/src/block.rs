@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use kit::parse;
 use memchr::{memchr_iter, memchr2};
 use schema::{Compat, Opt, json};
 
@@ -234,7 +235,7 @@ fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut Done)
         return Err(Rule::Bytes);
     }
     let (method, url) = line.method_and_url.unwrap_or_else(|| {
-        if compat.has(Opt::LpParse) { request::split_at_whitespace(line.request) } else { request::split(line.request) }
+        if compat.has(Opt::LpParse) { parse::split_at_whitespace(line.request) } else { parse::split(line.request) }
     });
     if !matches!(method, b"GET" | b"POST") {
         return Err(Rule::Method);
@@ -246,7 +247,7 @@ fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut Done)
     if agent.is_excluded {
         return Err(Rule::Agent);
     }
-    let url = request::collapse_slashes(url);
+    let url = parse::collapse_slashes(url);
     if exclude.url(&url) {
         return Err(Rule::Url);
     }
@@ -272,7 +273,7 @@ fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut Done)
         }
     }
     let uid = if compat.has(Opt::LpParse) { port_uid(line.uid) } else { uid(line.uid) };
-    let download = compat.has(Opt::LpDnloadInline).then(|| request::is_download(&url));
+    let download = compat.has(Opt::LpDnloadInline).then(|| parse::is_download(&url));
     push_web(&mut done.records, line, &url, &agent.json, uid, download);
     if let Some(segment) = done.segments.last_mut() {
         segment.n_kept += 1;
@@ -300,7 +301,7 @@ fn port_uid(digits: &[u8]) -> i64 {
 fn push_web(out: &mut Vec<u8>, line: &Line<'_>, url: &[u8], agent: &[u8], uid: i64, download: Option<bool>) {
     const NARROW: usize = 120;
     out.extend_from_slice(b"{\"kind\":\"web\",\"datetime\":\"");
-    out.extend_from_slice(&stored::datetime(&line.date, line.time).to_ascii());
+    out.extend_from_slice(&parse::datetime(&line.date, line.time).to_ascii());
     out.extend_from_slice(b"\",\"ip\":");
     stored::push_varchar(out, line.client, 15);
     out.extend_from_slice(b",\"content\":");
@@ -338,7 +339,7 @@ pub(crate) fn auth(block: &[u8], rules: &Rules) -> Done {
     let mut done = Done { records: Vec::with_capacity(block.len() * 2), ..Done::default() };
     let spill = rules.compat.has(Opt::LpSpilloverWarning);
     let n_lines = for_each_line(block, rules.compat.has(Opt::LpParse), true, |line, n| {
-        match auth::parse(line, rules.compat) {
+        match parse::auth(line, rules.compat) {
             // a last line `0` ends the reading, unseen
             None if line == b"0" => {}
             None => done.rejected.push((n, line.to_vec())),
@@ -346,7 +347,7 @@ pub(crate) fn auth(block: &[u8], rules: &Rules) -> Done {
                 if spill && let Some(month) = login.date.first_chunk::<7>() {
                     note_month(&mut done.months, *month);
                 }
-                if let Some(dropped) = login.dropped(rules.compat) {
+                if let Some(dropped) = auth::dropped(&login, rules.compat) {
                     let rule = match dropped {
                         auth::Dropped::Watcher => Rule::Watcher,
                         auth::Dropped::Action => Rule::Action,
@@ -355,7 +356,7 @@ pub(crate) fn auth(block: &[u8], rules: &Rules) -> Done {
                 } else if rules.judge.exclude.ip(login.ip) {
                     done.dropped[Rule::Ip as usize] += 1;
                 } else {
-                    let key = login.push(&mut done.records);
+                    let key = auth::push(&login, &mut done.records);
                     done.logins.push((key, done.records.len()));
                 }
             }

@@ -16,6 +16,8 @@ const MONTHS: [&[u8; 3]; 12] =
 
 /// Most attempts at one line before it counts as unrecognised.
 const MAX_STEPS: u32 = 10_000;
+/// How many searched bytes count as one attempt.
+const SEARCHED: usize = 1024;
 
 fn blanks(text: &[u8]) -> &[u8] {
     let n = text.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
@@ -331,7 +333,12 @@ impl Format {
                         }
                         _ => (end <= line.len()).then_some(line.len()),
                     };
-                    let Some(stop) = next else { return false };
+                    let Some(stop) = next else {
+                        // a search to the end of a huge line is work too
+                        let searched = u32::try_from(line.len().saturating_sub(end) / SEARCHED).unwrap_or(u32::MAX);
+                        *steps = steps.saturating_sub(searched);
+                        return false;
+                    };
                     if usage.fits(&line[at..stop]) && self.fit(line, piece + 1, stop, found, steps) {
                         found[piece] = (at, stop);
                         return true;

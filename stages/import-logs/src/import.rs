@@ -20,7 +20,7 @@ use crate::agents::{Known, LookAhead};
 use crate::block::{self, Done, Dropped, Rule, Rules};
 use crate::line::Layout;
 use crate::pieces::{BLOCK, Piece, Pieces};
-use crate::{reason, stored};
+use crate::reason;
 
 /// Files up to this size are held in memory between look ahead and main pass.
 const HELD: usize = 16 << 20;
@@ -437,7 +437,7 @@ impl Writer<'_> {
 
     fn hits(&mut self, date: &[u8], n: u64) -> Result<()> {
         let mut line = b"{\"kind\":\"hits\",\"datetime\":\"".to_vec();
-        line.extend_from_slice(&stored::datetime(date, b"00:00:00").to_ascii());
+        line.extend_from_slice(&kit::parse::datetime(date, b"00:00:00").to_ascii());
         line.extend_from_slice(b"\",\"hits\":");
         json::push_int(&mut line, i64::try_from(n).unwrap_or(i64::MAX));
         line.push(b'}');

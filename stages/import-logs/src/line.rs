@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use kit::parse;
+
 use crate::format::{self, Format};
-use crate::grammar;
 
 /// The fields of one line; what a layout lacks is empty.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl Layout {
     /// The fields of a line. A line feed belongs to the line where it ended it.
     pub(crate) fn parse<'a>(&self, line: &'a [u8]) -> Option<Line<'a>> {
         match self {
-            Self::Hubzero => grammar::access(line).map(|fields| from_fields(line, &fields, |at| at)),
+            Self::Hubzero => parse::access(line).map(|fields| from_fields(line, &fields)),
             Self::Combined => format::combined(without_end(line)),
             Self::Format(format) => format.parse(without_end(line)),
         }
@@ -51,38 +52,11 @@ impl Layout {
     /// The same for a line that is text, with the port's idea of blanks, digits and words, which
     /// are those of Unicode.
     pub(crate) fn parse_unicode<'a>(&self, line: &'a str) -> Option<Line<'a>> {
-        let odd = |b: u8| b >= 0x80 || (0x1C..=0x1F).contains(&b);
-        if !matches!(self, Self::Hubzero) || !line.bytes().any(odd) {
+        if !matches!(self, Self::Hubzero) {
             return self.parse(line.as_bytes());
         }
-        // the grammar looks at classes of characters only: let one byte stand for each
-        let mut shadow = Vec::with_capacity(line.len());
-        let mut places = Vec::with_capacity(line.len() + 1);
-        for (at, c) in line.char_indices() {
-            places.push(at);
-            shadow.push(match c {
-                '\x1C'..='\x1F' => b' ',
-                c if c.is_ascii() => c as u8,
-                c if c.is_whitespace() => b' ',
-                c if c.is_numeric() && c.is_alphanumeric() && c.to_digit(36).is_none() && is_decimal(c) => b'0',
-                c if c.is_alphanumeric() => b'a',
-                _ => 0x80,
-            });
-        }
-        places.push(line.len());
-        let fields = grammar::access(&shadow)?;
-        Some(from_fields(line.as_bytes(), &fields, |at| places[at]))
+        parse::access_unicode(line).map(|fields| from_fields(line.as_bytes(), &fields))
     }
-}
-
-/// Whether a character beyond ASCII is a decimal digit in the common scripts.
-fn is_decimal(c: char) -> bool {
-    // the first digit of each run of ten
-    const ZEROS: [u32; 18] = [
-        0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0xF20,
-        0x1040, 0x17E0, 0xFF10,
-    ];
-    ZEROS.iter().any(|&zero| (zero..zero + 10).contains(&u32::from(c)))
 }
 
 fn without_end(line: &[u8]) -> &[u8] {
@@ -90,8 +64,8 @@ fn without_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-fn from_fields<'a>(line: &'a [u8], fields: &grammar::Fields, place: impl Fn(usize) -> usize) -> Line<'a> {
-    let text = |(start, end): grammar::Span| &line[place(start)..place(end)];
+fn from_fields<'a>(line: &'a [u8], fields: &parse::Fields) -> Line<'a> {
+    let text = |(start, end): parse::Span| &line[start..end];
     Line {
         // digits of other scripts make no date that a table can hold
         date: text(fields.date).try_into().unwrap_or(*b"0000-00-00"),

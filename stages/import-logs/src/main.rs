@@ -6,7 +6,6 @@ mod block;
 mod cli;
 mod exclude;
 mod format;
-mod grammar;
 mod import;
 mod line;
 mod pieces;

@@ -19,6 +19,7 @@ pub mod log;
 mod messages;
 mod options;
 mod output;
+pub mod parse;
 mod progress;
 mod rejects;
 mod run;

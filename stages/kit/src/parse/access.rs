@@ -40,39 +40,39 @@ static CLASS: [u8; 256] = {
 };
 
 /// Whether a byte separates fields.
-pub(crate) const fn is_blank(byte: u8) -> bool {
+pub const fn is_blank(byte: u8) -> bool {
     CLASS[byte as usize] & WS != 0
 }
 
 /// A range of bytes within a line.
-pub(crate) type Span = (usize, usize);
+pub type Span = (usize, usize);
 
 /// The fields of one recognised line, as places in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Fields {
+pub struct Fields {
     /// `YYYY-MM-DD`, digits not checked further. Always the first ten bytes.
-    pub(crate) date: Span,
+    pub date: Span,
     /// Hours (any number of digits), minutes, seconds.
-    pub(crate) time: Span,
+    pub time: Span,
     /// Process id; empty in the old layout.
-    pub(crate) pid: Span,
+    pub pid: Span,
     /// What stands between the quotes of the request.
-    pub(crate) request: Span,
+    pub request: Span,
     /// Status.
-    pub(crate) status: Span,
+    pub status: Span,
     /// Bytes sent.
-    pub(crate) bytes: Span,
+    pub bytes: Span,
     /// Client.
-    pub(crate) client: Span,
+    pub client: Span,
     /// Referrer.
-    pub(crate) referrer: Span,
+    pub referrer: Span,
     /// User agent.
-    pub(crate) agent: Span,
+    pub agent: Span,
     /// User number; empty in the old layout.
-    pub(crate) uid: Span,
+    pub uid: Span,
     /// CMS session, site cookie, login, component, view, task, action, item; the old layout has
     /// the cookie alone.
-    pub(crate) tail: [Span; 8],
+    pub tail: [Span; 8],
 }
 
 /// Which of the two layouts a rest of line is tried for.
@@ -85,7 +85,7 @@ enum Layout {
 /// The fields of a line. A line feed that ended the line belongs to `line`: it is a blank like
 /// others and may even become a field.
 #[must_use]
-pub(crate) fn access(line: &[u8]) -> Option<Fields> {
+pub fn access(line: &[u8]) -> Option<Fields> {
     let mut fields = Fields::default();
     if !is_date(line) {
         return None;
@@ -106,6 +106,47 @@ pub(crate) fn access(line: &[u8]) -> Option<Fields> {
         let quote = blanks(line, run(line, after_zone, ANY_BUT_WS)?)?;
         rest(line, quote, Layout::Old, fields, &mut quotes)
     })
+}
+
+/// The fields of a line that is text, with the port's idea of blanks, digits and words, which are
+/// those of Unicode.
+#[must_use]
+pub fn access_unicode(line: &str) -> Option<Fields> {
+    let odd = |b: u8| b >= 0x80 || (0x1C..=0x1F).contains(&b);
+    if !line.bytes().any(odd) {
+        return access(line.as_bytes());
+    }
+    // the grammar looks at classes of characters only: let one byte stand for each
+    let mut shadow = Vec::with_capacity(line.len());
+    let mut places = Vec::with_capacity(line.len() + 1);
+    for (at, c) in line.char_indices() {
+        places.push(at);
+        shadow.push(match c {
+            '\x1C'..='\x1F' => b' ',
+            c if c.is_ascii() => c as u8,
+            c if c.is_whitespace() => b' ',
+            c if c.is_numeric() && c.is_alphanumeric() && c.to_digit(36).is_none() && is_decimal(c) => b'0',
+            c if c.is_alphanumeric() => b'a',
+            _ => 0x80,
+        });
+    }
+    places.push(line.len());
+    let mut fields = access(&shadow)?;
+    let place = |span: &mut Span| *span = (places[span.0], places[span.1]);
+    let Fields { date, time, pid, request, status, bytes, client, referrer, agent, uid, tail } = &mut fields;
+    [date, time, pid, request, status, bytes, client, referrer, agent, uid].into_iter().for_each(place);
+    tail.iter_mut().for_each(place);
+    Some(fields)
+}
+
+/// Whether a character beyond ASCII is a decimal digit in the common scripts.
+fn is_decimal(c: char) -> bool {
+    // the first digit of each run of ten
+    const ZEROS: [u32; 18] = [
+        0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0xF20,
+        0x1040, 0x17E0, 0xFF10,
+    ];
+    ZEROS.iter().any(|&zero| (zero..zero + 10).contains(&u32::from(c)))
 }
 
 fn new_layout(line: &[u8], at: usize, mut fields: Fields, quotes: &mut Vec<usize>) -> Option<Fields> {
@@ -512,7 +553,7 @@ mod tests {
     }
 
     /// How many generated cases: more with `HZMETRICS_FUZZ_CASES=N`.
-    pub(crate) fn cases() -> u32 {
+    fn cases() -> u32 {
         std::env::var("HZMETRICS_FUZZ_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(3000)
     }
 
@@ -556,7 +597,7 @@ mod tests {
         .prop_map(|text| format!("\"{text}\""))
     }
 
-    pub(crate) fn nasty_line() -> impl Strategy<Value = String> {
+    fn nasty_line() -> impl Strategy<Value = String> {
         let head = [
             word_of(&["2025-07-10"]).boxed(),
             word_of(&["08:00:01", "8:00:01", "108:00:01"]).boxed(),
