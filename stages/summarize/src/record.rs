@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use schema::{Kind, Stamp, json};
 
+use crate::downloads::{Verdict, judge};
 use crate::row::{
     HitsRow, HubJobRow, HubSessionRow, LoginRow, ProfileRow, Row, SessionRow, ToolVersionRow, ToolstartRow, WebRow,
 };
@@ -105,11 +106,35 @@ pub(crate) fn digest(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
 }
 
 fn web(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+    if is_no_download(line) {
+        return Ok(None);
+    }
     let fields = Fields::of(line, ["sessionid", "content", "dnload", "datetime"])?;
     let Some(sessionid) = fields.int(0)? else { return Ok(None) };
     let content = fields.text(1)?.unwrap_or_default();
     let dnload = fields.int(2)? == Some(1);
     Ok(scan.digest(Row::Web(WebRow { sessionid, datetime: fields.stamp(3)?, content: &content, dnload })))
+}
+
+/// Whether a request is no download at first sight, as most are: its URL cannot be one, and no
+/// field `dnload` is anything but 0. Looks at the line as far as the URL and for that field name;
+/// `false` when in doubt.
+fn is_no_download(line: &[u8]) -> bool {
+    const FLAG: &[u8] = b"\"dnload\":";
+    for member in json::Members::new(line) {
+        let Ok(member) = member else { return false };
+        if member.key != b"content" {
+            continue;
+        }
+        let content = match &line[member.value.clone()] {
+            [b'"', content @ .., b'"'] if memchr::memchr(b'\\', content).is_none() => content,
+            _ => return false,
+        };
+        let plain = std::str::from_utf8(content).is_ok_and(|content| judge(content) == Verdict::No);
+        let is_zero = |at: usize| matches!(&line[at + FLAG.len()..], [b'0', b',' | b'}', ..]);
+        return plain && memchr::memmem::find_iter(line, FLAG).all(is_zero);
+    }
+    false
 }
 
 fn session(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
@@ -232,6 +257,28 @@ mod tests {
             (r#"{"kind":"hits","datetime":"2025-07-01","hits":1"#, "not a JSON object"),
         ] {
             assert_eq!(digest(&scan, line.as_bytes()).unwrap_err(), reason, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_glance_is_enough_for_most_requests() {
+        let glance = |line: &str| is_no_download(line.as_bytes());
+        for (line, expected) in [
+            (r#"{"kind":"web","ip":"1.1.1.1","content":"/","dnload":0,"sessionid":1}"#, true),
+            (r#"{"kind":"web","content":"/tools/\u0061","sessionid":1}"#, false),
+            (r#"{"kind":"web","content":"/tools","sessionid":1}"#, true),
+            (r#"{"kind":"web","content":"/tools","sessionid":1,"dnload":0}"#, true),
+            (r#"{"kind":"web","content":"/tools","dnload":1,"sessionid":1}"#, false),
+            (r#"{"kind":"web","dnload":1,"content":"/tools","sessionid":1}"#, false),
+            (r#"{"kind":"web","content":"/tools","x":{"dnload":0},"dnload":1}"#, false),
+            (r#"{"kind":"web","content":"/tools","dnload":"1"}"#, false),
+            (r#"{"kind":"web","content":"/tools","dnload":01}"#, false),
+            (r#"{"kind":"web","content":"/tools\",\"dnload\":1","sessionid":1}"#, false),
+            (r#"{"kind":"web","content":"/resources/1.x","sessionid":1}"#, false),
+            (r#"{"kind":"web","content":5,"sessionid":1}"#, false),
+            (r#"{"kind":"web","dnload":1,"sessionid":1}"#, false),
+        ] {
+            assert_eq!(glance(line), expected, "{line}");
         }
     }
 
