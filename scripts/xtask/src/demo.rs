@@ -67,7 +67,12 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     ));
 
     let line = chain(plan.last());
-    say(&format!("\n  cd {}\n  hzmetrics sh -c '{}'\n", demo.display(), line.replace(" | ", " \\\n    | ")));
+    say(&format!(
+        "\n  PATH={}:$PATH; cd {}\n  hzmetrics sh -c '{}'\n",
+        bin.display(),
+        demo.display(),
+        line.replace(" | ", " \\\n    | ")
+    ));
     let seconds = run_chain(&bin, &demo, &line, made.n_kept)?;
     let cells = demo.join("cells.csv");
     show(&usage::table(&cells, plan.last())?)?;
