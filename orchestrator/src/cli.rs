@@ -11,7 +11,7 @@ use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{ArgAction, ArgGroup, ArgMatches, Args as _, FromArgMatches as _};
 use kit::config::{Paths, process_env};
 use kit::{Messages, ReaderLeft, Usage};
-use schema::{Exit, Month, Period};
+use schema::{Compat, Exit, Month, Period};
 
 use crate::chains::{Chain, Chains};
 use crate::commands::{self, Arg, COMMANDS, Does, Form, Given, Group, Here, Row, Takes};
@@ -66,12 +66,18 @@ fn failed(error: &anyhow::Error, messages: Messages) -> Exit {
     if error.chain().any(usage) { Exit::Usage } else { Exit::Failed }
 }
 
-/// What every process that is started finds in its environment: the file of `-c`.
+/// What every process that is started finds in its environment: the file of `-c`, the list of `--compat`.
 fn base(matches: &ArgMatches) -> Result<Vec<Assignment>> {
-    let Some(file) = matches.get_one::<PathBuf>("config") else { return Ok(Vec::new()) };
-    let config = kit::config::read(Some(file), &process_env)?;
-    let variables = config.variables().into_iter();
-    Ok(variables.map(|(name, value)| (name.to_owned(), value.into_vec())).collect())
+    let mut list = Vec::new();
+    if let Some(file) = matches.get_one::<PathBuf>("config") {
+        let config = kit::config::read(Some(file), &process_env)?;
+        let variables = config.variables().into_iter();
+        list.extend(variables.map(|(name, value)| (name.to_owned(), value.into_vec())));
+    }
+    if let Some(compat) = matches.get_one::<String>("compat") {
+        list.push(("HZMETRICS_COMPAT".to_owned(), compat.clone().into_bytes()));
+    }
+    Ok(list)
 }
 
 /// The variables that a chain starts with: the environment, then these.
@@ -121,7 +127,7 @@ fn command() -> clap::Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("Usage metrics of a HUBzero hub: runs the stages, keeps them in order")
         .help_template("{about}\n\n{usage-heading} {usage}{after-help}\n\nOptions:\n{options}")
-        .override_usage("hzmetrics [-c FILE] COMMAND [ARGUMENT…]")
+        .override_usage("hzmetrics [-c FILE] [--compat LIST] COMMAND [ARGUMENT…]")
         .after_help(overview())
         .arg(
             clap::Arg::new("config")
@@ -130,6 +136,13 @@ fn command() -> clap::Command {
                 .value_name("FILE")
                 .value_parser(ValueParser::path_buf())
                 .help("Configuration file, for this run only"),
+        )
+        .arg(
+            clap::Arg::new("compat")
+                .long("compat")
+                .value_name("LIST")
+                .value_parser(checked(|text| Compat::parse(text).map(drop).map_err(|e| e.to_string())))
+                .help("Whose numbers, for this run only: `legacy`, `port`, or single options"),
         );
     for row in COMMANDS {
         let mut sub = clap::Command::new(row.name).about(row.about);

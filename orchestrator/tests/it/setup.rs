@@ -99,6 +99,9 @@ fn seeding_can_be_left_out_or_told_other_domains() {
     assert_eq!(seeds(&pair), empty);
     pair.run(HZMETRICS).arg("setup-db").env("HZMETRICS_COMPAT", "port").finish().ok();
     assert_eq!(seeds(&pair), empty);
+    pair.run(HZMETRICS).args(["--compat", "port", "setup-db"]).finish().ok();
+    assert_eq!(seeds(&pair), empty);
+    pair.run(HZMETRICS).args(["--compat", "ports", "setup-db"]).finish().expect_code(2);
     let file = pair.home().join("domains.csv");
     fs::write(&file, "class,domain,country\n1,example.edu,us\n4,isp.example,\n").unwrap();
     let args = ["--domainclass", file.to_str().unwrap()];

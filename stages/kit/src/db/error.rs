@@ -7,7 +7,7 @@ use mysql::{DriverError, Error};
 /// The kinds that callers tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// Two transactions waited for each other and this one was undone (1213).
+    /// Two transactions were in each other's way and this one was undone (1213; 1020, 1412).
     Deadlock,
     /// Somebody else held a row or table for too long (1205).
     LockWait,
@@ -39,7 +39,8 @@ impl ErrorKind {
     const fn from_code(code: u16) -> Self {
         match code {
             // 1047: a cluster node that has not joined yet
-            1213 => Self::Deadlock,
+            // 1020 and 1412: the snapshot is out of date, the server asks for another try
+            1213 | 1020 | 1412 => Self::Deadlock,
             1205 => Self::LockWait,
             1047 | 1053 | 1152..=1161 | 1184 | 1927 | 2006 | 2013 => Self::Gone,
             1044 | 1045 | 1142 | 1143 | 1227 | 1370 | 1698 => Self::Denied,
