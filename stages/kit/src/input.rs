@@ -84,7 +84,14 @@ impl Batch {
 
 enum Source {
     Lines(Lines<BufReader<Box<dyn Read + Send>>>),
-    Csv { reader: csv::Reader<BufReader<Box<dyn Read + Send>>>, header: Header, row: csv::StringRecord, line: Vec<u8> },
+    Csv {
+        reader: csv::Reader<BufReader<Box<dyn Read + Send>>>,
+        header: Header,
+        row: csv::StringRecord,
+        line: Vec<u8>,
+        /// Lines before the first that the reader counts.
+        before: u64,
+    },
 }
 
 /// The record stream that a stage reads.
@@ -178,49 +185,55 @@ impl Input {
     }
 }
 
-/// Looks at the first byte that is no blank: `{` is NDJSON, anything else CSV with a header.
+/// The longest header row that is looked for, in bytes.
+const MAX_HEADER: u64 = 64 << 10;
+
+/// Looks at the first byte that is no blank: `{` is NDJSON, anything else CSV with a header. When
+/// the first line is no such header it is rejected, and what follows is read as NDJSON.
 fn source(reader: Box<dyn Read + Send>, path: &str, rejects: &mut Rejects) -> Result<Option<Source>> {
+    let reading = || format!("reading {path}");
     let mut reader = BufReader::with_capacity(256 << 10, reader);
+    let mut n_lines = 0;
     let first = loop {
-        let buffer = reader.fill_buf().with_context(|| format!("reading {path}"))?;
+        let buffer = reader.fill_buf().with_context(reading)?;
         if buffer.is_empty() {
             return Ok(None);
         }
-        if let Some(at) = buffer.iter().position(|b| !b.is_ascii_whitespace()) {
-            let first = buffer[at];
-            reader.consume(at);
+        let blank = buffer.iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(buffer.len());
+        n_lines += buffer[..blank].iter().filter(|&&b| b == b'\n').count() as u64;
+        let first = buffer.get(blank).copied();
+        reader.consume(blank);
+        if let Some(first) = first {
             break first;
         }
-        let n = buffer.len();
-        reader.consume(n);
     };
     if first == b'{' {
         let whole: Box<dyn Read + Send> = Box::new(reader);
-        return Ok(Some(Source::Lines(Lines::new(whole))));
+        return Ok(Some(Source::Lines(Lines::after(n_lines, whole))));
     }
-    let whole: Box<dyn Read + Send> = Box::new(reader);
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(BufReader::new(whole));
-    let headers = match reader.headers() {
-        Ok(headers) => headers.clone(),
-        Err(e) => {
-            rejects.reject(path, 1, &format!("neither NDJSON nor CSV: {e}"), b"")?;
-            return Ok(Some(rest(reader.into_inner())));
-        }
+    let mut line = Vec::new();
+    reader.by_ref().take(MAX_HEADER).read_until(b'\n', &mut line).with_context(reading)?;
+    let mut row = csv::StringRecord::new();
+    let read = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_slice()).read_record(&mut row);
+    let header = match read {
+        Ok(_) => Header::from_row(row.iter(), None),
+        Err(e) => Err(e.to_string()),
     };
-    match Header::from_row(headers.iter(), None) {
-        Ok(header) => Ok(Some(Source::Csv { reader, header, row: csv::StringRecord::new(), line: Vec::new() })),
+    match header {
+        Ok(header) => {
+            let rest: Box<dyn Read + Send> = Box::new(reader);
+            let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(BufReader::new(rest));
+            Ok(Some(Source::Csv { reader, header, row, line: Vec::new(), before: n_lines + 1 }))
+        }
         Err(reason) => {
-            let text = headers.iter().collect::<Vec<_>>().join(",");
-            rejects.reject(path, 1, &format!("neither NDJSON nor CSV of a known kind: {reason}"), text.as_bytes())?;
-            Ok(Some(rest(reader.into_inner())))
+            let text = line.trim_ascii_end();
+            rejects.looked_at(1);
+            rejects.reject(path, n_lines + 1, &format!("neither NDJSON nor CSV of a known kind: {reason}"), text)?;
+            let ended = line.ends_with(b"\n");
+            let rest: Box<dyn Read + Send> = Box::new(reader);
+            Ok(Some(Source::Lines(Lines::after(n_lines + u64::from(ended), rest))))
         }
     }
-}
-
-/// What follows an unreadable header: later lines may be records, so they are read as NDJSON.
-fn rest(reader: BufReader<Box<dyn Read + Send>>) -> Source {
-    let whole: Box<dyn Read + Send> = Box::new(reader);
-    Source::Lines(Lines::new(whole))
 }
 
 /// Adds lines to the batch until it is full; `false` at the end of the source.
@@ -236,8 +249,8 @@ fn fill(source: &mut Source, path: &str, batch: &mut Batch, rejects: &mut Reject
                     batch.push(text, line.number);
                 }
             }
-            Source::Csv { reader, header, row, line } => {
-                let place = reader.position().line();
+            Source::Csv { reader, header, row, line, before } => {
+                let place = *before + reader.position().line();
                 match reader.read_record(row) {
                     Ok(false) => return Ok(false),
                     Ok(true) => {
@@ -254,4 +267,48 @@ fn fill(source: &mut Source, path: &str, batch: &mut Batch, rejects: &mut Reject
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Messages;
+
+    fn read(text: &str) -> (Vec<String>, u64) {
+        let mut rejects = Rejects::new(None, Messages::new("test", true));
+        let bytes = io::Cursor::new(text.as_bytes().to_vec());
+        let mut input = Input::from_reader(bytes, "-", &mut rejects).unwrap();
+        let mut seen = Vec::new();
+        let each = |r: Record<'_>, _: &mut Rejects| {
+            seen.push(format!("{} {}", r.number, String::from_utf8_lossy(r.line)));
+            Ok(())
+        };
+        input.for_each(&mut rejects, each).unwrap();
+        (seen, rejects.count())
+    }
+
+    #[test]
+    fn ndjson_with_blank_lines_and_nonsense() {
+        let (seen, n_rejected) = read("\n \n{\"kind\":\"a\"}\n\nnonsense\n {\"kind\":\"b\"} \n{}");
+        assert_eq!(seen, ["3 {\"kind\":\"a\"}", "6 {\"kind\":\"b\"}"]);
+        assert_eq!(n_rejected, 2);
+    }
+
+    #[test]
+    fn records_behind_an_unreadable_beginning_are_read() {
+        let (seen, n_rejected) = read("nonsense\n{\"kind\":\"a\"}\n{\"kind\":\"b\"}\n");
+        assert_eq!(seen, ["2 {\"kind\":\"a\"}", "3 {\"kind\":\"b\"}"]);
+        assert_eq!(n_rejected, 1);
+        assert_eq!(read("nonsense"), (Vec::new(), 1));
+        assert_eq!(read(" \n\n"), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn csv_counts_its_lines_too() {
+        let (seen, n_rejected) = read("\ndatetime,hits\n2025-07-01 00:00:00,3\n2025-07-02 00:00:00,4\n");
+        let line =
+            |n, day, hits| format!("{n} {{\"kind\":\"hits\",\"datetime\":\"2025-07-{day} 00:00:00\",\"hits\":{hits}}}");
+        assert_eq!(seen, [line(3, "01", 3), line(4, "02", 4)]);
+        assert_eq!(n_rejected, 0);
+    }
 }

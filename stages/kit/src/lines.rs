@@ -99,6 +99,11 @@ impl<R: Read> Lines<BufReader<R>> {
     pub fn new(reader: R) -> Self {
         Self { reader: BufReader::with_capacity(BUFFER, reader), line: Vec::new(), n: 0 }
     }
+
+    /// The lines of what is left of a stream of which `n` lines were read otherwise.
+    pub fn after(n: u64, reader: R) -> Self {
+        Self { n, ..Self::new(reader) }
+    }
 }
 
 impl<R: BufRead> Lines<R> {
