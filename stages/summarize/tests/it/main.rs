@@ -454,3 +454,12 @@ fn hostile_values_do_not_panic() {
         Cells::month(&records, month);
     }
 }
+
+#[test]
+fn without_a_month_it_is_the_previous_one() {
+    let days = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() / 86_400;
+    let today = schema::Stamp::parse("1970-01-01").unwrap().plus_days(days as i64);
+    let done = run(EXE).args(["--only", "misc"]).finish().ok();
+    let label = done.records()[0]["datetime"].as_str().unwrap().to_owned();
+    assert_eq!(label, today.month().unwrap().previous().label().to_string());
+}
