@@ -22,7 +22,7 @@ use crate::table::{countries, domains, user_info};
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Host names (with --db)")]
 pub struct DnsOptions {
-    /// Name server to ask: `system` (as configured on this machine) or ADDRESS[:PORT]; by default
+    /// Name server to ask: `system` (as configured on this machine), ADDRESS or ADDRESS:PORT; by default
     /// HZMETRICS_DNS_NAMESERVER, else the configuration, else `system`
     #[arg(long, short, value_name = "SERVER")]
     pub nameserver: Option<String>,

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     common: Common,
 
-    /// Name server to ask: `system` (as configured on this machine) or ADDRESS[:PORT]; by default
+    /// Name server to ask: `system` (as configured on this machine), ADDRESS or ADDRESS:PORT; by default
     /// HZMETRICS_DNS_NAMESERVER, else `system`
     #[arg(long, short, value_name = "SERVER")]
     nameserver: Option<String>,
