@@ -1,8 +1,22 @@
 //! `whoisonline` as a real executable.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+mod cron;
+mod filter;
+mod hub;
+#[path = "../../../enrich/examples/dns_bench/name_server.rs"]
+mod name_server;
+
+use fixtures::Run;
+
+fn stage() -> Run {
+    fixtures::run(env!("CARGO_BIN_EXE_whoisonline"))
+}
+
 #[test]
 fn describes_itself() {
-    let done = fixtures::run(env!("CARGO_BIN_EXE_whoisonline")).arg("--describe").finish().ok();
+    let done = stage().arg("--describe").finish().ok();
     let json: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(json["name"], "whoisonline");
 }
