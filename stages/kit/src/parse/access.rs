@@ -86,7 +86,13 @@ enum Layout {
 /// others and may even become a field.
 #[must_use]
 pub fn access(line: &[u8]) -> Option<Fields> {
+    // filled in place: the fields are too large to be handed from function to function
     let mut fields = Fields::default();
+    head(line, &mut fields)?;
+    Some(fields)
+}
+
+fn head(line: &[u8], fields: &mut Fields) -> Option<()> {
     if !is_date(line) {
         return None;
     }
@@ -101,10 +107,10 @@ pub fn access(line: &[u8]) -> Option<Fields> {
     fields.time = (at, hours + 6);
     let zone = blanks(line, hours + 6)?;
     let after_zone = blanks(line, run(line, zone, WORD | DASH)?)?;
-    let mut quotes = Vec::new();
-    new_layout(line, after_zone, fields, &mut quotes).or_else(|| {
+    new_layout(line, after_zone, fields).or_else(|| {
         let quote = blanks(line, run(line, after_zone, ANY_BUT_WS)?)?;
-        rest(line, quote, Layout::Old, fields, &mut quotes)
+        fields.pid = (0, 0);
+        rest(line, quote, Layout::Old, fields)
     })
 }
 
@@ -149,12 +155,12 @@ fn is_decimal(c: char) -> bool {
     ZEROS.iter().any(|&zero| (zero..zero + 10).contains(&u32::from(c)))
 }
 
-fn new_layout(line: &[u8], at: usize, mut fields: Fields, quotes: &mut Vec<usize>) -> Option<Fields> {
+fn new_layout(line: &[u8], at: usize, fields: &mut Fields) -> Option<()> {
     let end = run(line, at, DIGIT)?;
     fields.pid = (at, end);
     let user = blanks(line, end)?;
     let quote = blanks(line, run(line, user, ANY_BUT_WS)?)?;
-    rest(line, quote, Layout::New, fields, quotes)
+    rest(line, quote, Layout::New, fields)
 }
 
 /// `NNNN-NN-NN` at the start.
@@ -178,7 +184,7 @@ fn blanks(line: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Everything from the opening quote of the request on.
-fn rest(line: &[u8], open: usize, layout: Layout, fields: Fields, quotes: &mut Vec<usize>) -> Option<Fields> {
+fn rest(line: &[u8], open: usize, layout: Layout, fields: &mut Fields) -> Option<()> {
     if line.get(open) != Some(&b'"') {
         return None;
     }
@@ -194,46 +200,38 @@ fn rest(line: &[u8], open: usize, layout: Layout, fields: Fields, quotes: &mut V
     match n {
         0..=5 => None,
         6 => {
-            let mut fields = fields;
             let [_, request_end, referrer, referrer_end, agent, agent_end] = six;
             fields.request = (open + 1, request_end);
             if request_end < open + 2
-                || middle(line, request_end, &mut fields)? != referrer
+                || middle(line, request_end, fields)? != referrer
                 || blanks(line, referrer_end + 1)? != agent
             {
                 return None;
             }
             fields.referrer = (referrer + 1, referrer_end);
             fields.agent = (agent + 1, agent_end);
-            suffix(line, agent_end, layout, &mut fields).then_some(fields)
+            suffix(line, agent_end, layout, fields)
         }
-        _ => many_quotes(line, open, layout, fields, quotes),
+        _ => many_quotes(line, open, layout, fields),
     }
 }
 
 /// More than six quotes: each closing quote is the right-most one after which the rest fits.
-fn many_quotes(
-    line: &[u8],
-    open: usize,
-    layout: Layout,
-    mut fields: Fields,
-    quotes: &mut Vec<usize>,
-) -> Option<Fields> {
-    quotes.clear();
-    quotes.extend(memchr::memchr_iter(b'"', &line[open..]).map(|at| open + at));
-    let agent_end = *quotes.iter().rev().find(|&&q| suffix(line, q, layout, &mut fields))?;
-    let (referrer_end, agent) = quotes.iter().rev().find_map(|&q| {
+fn many_quotes(line: &[u8], open: usize, layout: Layout, fields: &mut Fields) -> Option<()> {
+    let from_right = || memchr::memrchr_iter(b'"', &line[open..]).map(|at| open + at);
+    let agent_end = from_right().find(|&q| suffix(line, q, layout, fields).is_some())?;
+    let (referrer_end, agent) = from_right().find_map(|q| {
         let next = blanks(line, q + 1)?;
         (next < agent_end && line[next] == b'"').then_some((q, next))
     })?;
-    let (request_end, referrer) = quotes.iter().rev().find_map(|&q| {
-        let next = middle(line, q, &mut fields)?;
+    let (request_end, referrer) = from_right().find_map(|q| {
+        let next = middle(line, q, fields)?;
         (next < referrer_end && q >= open + 2).then_some((q, next))
     })?;
     fields.request = (open + 1, request_end);
     fields.referrer = (referrer + 1, referrer_end);
     fields.agent = (agent + 1, agent_end);
-    Some(fields)
+    Some(())
 }
 
 /// Status, bytes and client after the quote at `quote`; returns where the referrer's quote is.
@@ -255,31 +253,27 @@ fn middle(line: &[u8], quote: usize, fields: &mut Fields) -> Option<usize> {
 }
 
 /// What follows the agent's closing quote at `quote`.
-fn suffix(line: &[u8], quote: usize, layout: Layout, fields: &mut Fields) -> bool {
-    let mut inner = || {
-        let token = blanks(line, quote + 1)?;
-        let first = blanks(line, run(line, token, WORD | DASH | DOT)?)?;
-        let second = blanks(line, run(line, first, WORD | DASH)?)?;
-        let end = run(line, second, WORD | DASH)?;
-        let content_end = line.len() - usize::from(line.last() == Some(&b'\n'));
-        match layout {
-            Layout::Old => {
-                let cookie = blanks(line, end)?;
-                fields.tail = [(0, 0); 8];
-                fields.tail[1] = (cookie.min(content_end), content_end);
-                fields.uid = (0, 0);
-                Some(())
-            }
-            Layout::New => {
-                let uid = blanks(line, end)?;
-                let uid_end = run(line, uid, DIGIT | DASH)?;
-                tail(line, uid_end, content_end, fields)?;
-                fields.uid = (uid, uid_end);
-                Some(())
-            }
+fn suffix(line: &[u8], quote: usize, layout: Layout, fields: &mut Fields) -> Option<()> {
+    let token = blanks(line, quote + 1)?;
+    let first = blanks(line, run(line, token, WORD | DASH | DOT)?)?;
+    let second = blanks(line, run(line, first, WORD | DASH)?)?;
+    let end = run(line, second, WORD | DASH)?;
+    let content_end = line.len() - usize::from(line.last() == Some(&b'\n'));
+    match layout {
+        Layout::Old => {
+            let cookie = blanks(line, end)?;
+            fields.tail = [(0, 0); 8];
+            fields.tail[1] = (cookie.min(content_end), content_end);
+            fields.uid = (0, 0);
         }
-    };
-    inner().is_some()
+        Layout::New => {
+            let uid = blanks(line, end)?;
+            let uid_end = run(line, uid, DIGIT | DASH)?;
+            tail(line, uid_end, content_end, fields)?;
+            fields.uid = (uid, uid_end);
+        }
+    }
+    Some(())
 }
 
 /// The eight tail fields after `from`, packed to the right. A field starts after a blank with
