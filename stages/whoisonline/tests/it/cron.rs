@@ -138,6 +138,26 @@ fn a_session_keeps_its_first_time_and_comes_back() {
 }
 
 #[test]
+fn the_hub_may_collate_as_it_likes() {
+    let Some(hub) = hub() else { return };
+    hub.pair.sql("INSERT INTO exclude_list (filter, type) VALUES ('one.one', 'domain')");
+    for collation in ["utf8mb4 COLLATE utf8mb4_unicode_ci", "utf8mb3 COLLATE utf8mb3_bin", "latin1"] {
+        hub.sql(&format!(
+            "TRUNCATE jos_session;\nTRUNCATE jos_session_geo;\n\
+             ALTER TABLE jos_session CONVERT TO CHARACTER SET {collation};\n\
+             ALTER TABLE jos_session_geo CONVERT TO CHARACTER SET {collation}"
+        ));
+        hub.session("a", "10", "Zoë", "1.1.1.1");
+        hub.session("b", "10", "", "1.1.1.1");
+        hub.cron(&[]);
+        hub.session("c", "10", "eve", "1.1.1.1");
+        hub.cron(&[]);
+        assert_eq!(hub.rows("username, host, ipLATITUDE, bot")[2], "eve\tone.one.one.one\t-27.46754\t1", "{collation}");
+        assert!(hub.map().contains("_b_one.one_bb__br_ - Users: 2_br_ - Bots: 1"), "{collation}");
+    }
+}
+
+#[test]
 fn one_session_for_each_user_at_each_address() {
     let Some(hub) = hub() else { return };
     for (id, user) in [("s1", "alice"), ("s2", "alice"), ("s3", "Alice"), ("s4", "bob"), ("s5", ""), ("s6", "")] {
