@@ -34,19 +34,15 @@ fn chain(month: Month) -> String {
     )
 }
 
+/// The hub: nine months, the first of them in the older log layout.
+fn plan(seed: u64) -> Result<Plan> {
+    let first = Month::new(2024, 10).context("the first month")?;
+    Ok(Plan { seed, first, n_months: 9, visits_a_day: 130, n_members: 300, odd: 4, gzip: true, old_layout: true })
+}
+
 pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     sh.change_dir(place::root()?);
-    let first = Month::new(2024, 10).context("the first month")?;
-    let plan = Plan {
-        seed: args.seed,
-        first,
-        n_months: 9,
-        visits_a_day: 130,
-        n_members: 300,
-        odd: 4,
-        gzip: true,
-        old_layout: true,
-    };
+    let plan = plan(args.seed)?;
     let target = place::target(sh)?;
     let bin = if args.no_build { target.join("release") } else { place::build_release(sh)? };
     let demo = target.join("demo");
@@ -176,5 +172,32 @@ impl GrowingFile {
             n += self.buffer[..got].iter().filter(|b| **b == b'\n').count() as u64;
         }
         n
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_readme_shows_the_chain_that_is_run() {
+        let readme = fs::read_to_string(place::root().unwrap().join("README.md")).unwrap();
+        let line = chain(plan(7).unwrap().last());
+        let plain = line.replace(" | tee web.ndjson", "").replace(" | tee usage.ndjson", "");
+        let plain = plain.replace(" --rejects rejects.ndjson", "");
+        assert!(readme.lines().any(|line| line == plain), "{plain}");
+    }
+
+    #[test]
+    fn lines_of_a_growing_file_are_counted_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("grows");
+        let mut lines = GrowingFile { path: path.clone(), file: None, buffer: vec![0; 4] };
+        assert_eq!(lines.new_lines(), 0);
+        fs::write(&path, "a\nbb\nccc").unwrap();
+        assert_eq!(lines.new_lines(), 2);
+        assert_eq!(lines.new_lines(), 0);
+        fs::write(&path, "a\nbb\nccc\nd\n").unwrap();
+        assert_eq!(lines.new_lines(), 2);
     }
 }
