@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{ArgAction, ArgGroup, ArgMatches, Args as _, FromArgMatches as _};
 use kit::config::{Paths, process_env};
+use kit::lock::Busy;
 use kit::{Messages, ReaderLeft, Usage};
 use schema::{Compat, Exit, Month, Period};
 
@@ -18,6 +19,9 @@ use crate::commands::{self, Arg, COMMANDS, Does, Form, Given, Group, Here, Row, 
 use crate::convert;
 use crate::dates;
 use crate::explain;
+use crate::hub::{Hub, Voice};
+use crate::import;
+use crate::mend;
 use crate::setup;
 use crate::shell::{Programs, Shell, Variables, parse};
 
@@ -58,12 +62,25 @@ pub(crate) fn main() -> ExitCode {
 
 /// Says what went wrong; the exit code for it.
 fn failed(error: &anyhow::Error, messages: Messages) -> Exit {
+    let exit = exit_of(error);
+    if exit != Exit::ReaderLeft {
+        messages.error(format_args!("{error:#}"));
+    }
+    exit
+}
+
+fn exit_of(error: &anyhow::Error) -> Exit {
     if error.is::<ReaderLeft>() {
         return Exit::ReaderLeft;
     }
-    messages.error(format_args!("{error:#}"));
     let usage = |cause: &(dyn std::error::Error + 'static)| cause.is::<Usage>() || cause.is::<parse::Bad>();
-    if error.chain().any(usage) { Exit::Usage } else { Exit::Failed }
+    if error.chain().any(usage) {
+        Exit::Usage
+    } else if error.chain().any(|cause| cause.is::<Busy>()) {
+        Exit::Busy
+    } else {
+        Exit::Failed
+    }
 }
 
 /// What every process that is started finds in its environment: the file of `-c`, the list of `--compat`.
@@ -97,10 +114,23 @@ fn work(row: &Row, matches: &ArgMatches, base: Vec<Assignment>, messages: Messag
         Does::Here(Here::Explain) => explained(matches, base),
         Does::Here(Here::SetupDb) => setup::setup_command(matches, &base, messages),
         Does::Here(Here::Migrate) => setup::migrate_command(matches, &base, messages),
+        Does::Here(Here::Import) => on_hub(row, &base, Voice::Cron, |hub| import::import(hub, matches)),
+        Does::Here(Here::ImportApache) => on_hub(row, &base, Voice::Cron, |hub| import::import_apache(hub, matches)),
+        Does::Here(Here::ForgetImport) => on_hub(row, &base, Voice::Report, |hub| mend::forget(hub, matches)),
+        Does::Here(Here::RepairImportedSources) => on_hub(row, &base, Voice::Report, |hub| mend::repair(hub, matches)),
+        Does::Here(Here::ReconstructImportedSources) => {
+            on_hub(row, &base, Voice::Report, |hub| mend::reconstruct(hub, matches))
+        }
+        Does::Here(Here::BackfillDnload) => on_hub(row, &base, Voice::Report, |hub| mend::backfill(hub, matches)),
+        Does::Here(Here::RebuildWebhits) => on_hub(row, &base, Voice::Report, |hub| mend::rebuild(hub, matches)),
         Does::Stage { exe, fixed, ready: true } => {
             let args = commands::stage_args(fixed, &given(row, matches));
             let args = args.into_iter().map(OsString::from).collect();
-            Shell::new(row.name, variables(base), messages)?.run_program(exe, args)
+            let writes = !matches.try_get_one::<bool>("dry-run").ok().flatten().is_some_and(|dry_run| *dry_run);
+            on_hub(row, &base, Voice::Cron, |hub| {
+                let lock = hub.lock(writes)?;
+                hub.shell(lock.as_ref())?.run_program(exe, args)
+            })
         }
         Does::Stage { exe, fixed, ready: false } => {
             let args = commands::stage_args(fixed, &given(row, matches));
@@ -108,6 +138,19 @@ fn work(row: &Row, matches: &ArgMatches, base: Vec<Assignment>, messages: Messag
         }
         Does::Later | Does::Here(Here::Convert) => anyhow::bail!("not in this release: {}", row.name),
     }
+}
+
+/// Does `work` with what a hub's configuration and log give it. What goes wrong goes to the log.
+fn on_hub(row: &Row, base: &[Assignment], voice: Voice, work: impl FnOnce(&Hub) -> Result<u8>) -> Result<u8> {
+    let hub = Hub::open(row.name, base, voice)?;
+    let _phase = (voice == Voice::Cron).then(|| hub.log.phase(row.name));
+    Ok(work(&hub).unwrap_or_else(|error| {
+        let exit = exit_of(&error);
+        if exit != Exit::ReaderLeft {
+            hub.log.error(format_args!("{error:#}"));
+        }
+        exit.code()
+    }))
 }
 
 /// What was given for each argument, in the order of the row.

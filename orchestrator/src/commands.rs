@@ -58,6 +58,13 @@ pub(crate) enum Here {
     Convert,
     SetupDb,
     Migrate,
+    Import,
+    ImportApache,
+    ForgetImport,
+    RepairImportedSources,
+    ReconstructImportedSources,
+    BackfillDnload,
+    RebuildWebhits,
 }
 
 /// One argument.
@@ -225,7 +232,13 @@ pub(crate) const COMMANDS: &[Row] = &[
     later("whoisonline", Group::Work, "Note where live sessions come from, write the map", &[DRY_RUN]),
     later("status", Group::Work, "Show the state, the pending logs and the settings", &[]),
     later("process", Group::Work, "Import pending days, analyze and summarize", &[NEXT, MONTH, ON_DAY, FORCE, DRY_RUN]),
-    later("import", Group::Work, "Import pending days only", &[NEXT, MONTH, ON_DAY, FORCE, DRY_RUN]),
+    row(
+        "import",
+        Group::Work,
+        "Import pending days only",
+        &[NEXT, MONTH, ON_DAY, FORCE, DRY_RUN],
+        Does::Here(Here::Import),
+    ),
     later(
         "analyze",
         Group::Work,
@@ -262,7 +275,7 @@ pub(crate) const COMMANDS: &[Row] = &[
         "Have all months from this one on computed again",
         &[needed(arg("YYYY-MM", Positional, YearMonth, "First month"))],
     ),
-    later(
+    row(
         "forget-import",
         Group::Repair,
         "Delete what was imported from a log file",
@@ -276,9 +289,16 @@ pub(crate) const COMMANDS: &[Row] = &[
             ),
             DRY_RUN,
         ],
+        Does::Here(Here::ForgetImport),
     ),
-    later("repair-imported-sources", Group::Repair, "Correct row ranges in the ledger of imports", &[APPLY]),
-    later(
+    row(
+        "repair-imported-sources",
+        Group::Repair,
+        "Correct row ranges in the ledger of imports",
+        &[APPLY],
+        Does::Here(Here::RepairImportedSources),
+    ),
+    row(
         "reconstruct-imported-sources",
         Group::Repair,
         "Fill the ledger of imports from the archived logs",
@@ -288,20 +308,28 @@ pub(crate) const COMMANDS: &[Row] = &[
             SINCE,
             arg("target", Opt(None), OneOf(&["web", "userlogin"]), "Only this table"),
         ],
+        Does::Here(Here::ReconstructImportedSources),
     ),
     one_of(
         &["month", "all"],
         later("fill-geo", Group::Repair, "Fill in countries that are missing", &[MONTH, ALL, DRY_RUN]),
     ),
-    later(
+    row(
         "backfill-dnload",
         Group::Repair,
         "Decide which old requests were downloads",
         &[arg("start", Opt(None), YearMonth, "First month, YYYY-MM"), DRY_RUN],
+        Does::Here(Here::BackfillDnload),
     ),
     one_of(
         &["month", "all"],
-        later("rebuild-webhits", Group::Repair, "Count the hits of each day again from web", &[MONTH, ALL, DRY_RUN]),
+        row(
+            "rebuild-webhits",
+            Group::Repair,
+            "Count the hits of each day again from web",
+            &[MONTH, ALL, DRY_RUN],
+            Does::Here(Here::RebuildWebhits),
+        ),
     ),
     row(
         "setup-db",
@@ -311,7 +339,12 @@ pub(crate) const COMMANDS: &[Row] = &[
             DRY_RUN,
             arg("no-seed", Flag, Any, "Leave the static tables empty"),
             arg("engine", Opt(None), OneOf(&["InnoDB", "MyISAM"]), "Engine of new tables; InnoDB when left out"),
-            arg("domainclass", Opt(None), Any, "CSV file (domain,class,country,…) in place of the built-in domain list"),
+            arg(
+                "domainclass",
+                Opt(None),
+                Any,
+                "CSV file (domain,class,country,…) in place of the built-in domain list",
+            ),
         ],
         Does::Here(Here::SetupDb),
     ),
@@ -342,12 +375,12 @@ pub(crate) const COMMANDS: &[Row] = &[
     stage("fetch-logs", "Copy pending logs to the staging files", &[DAY, DRY_RUN], "fetch-logs", &["--stage"]),
     stage("archive-logs", "Move imported logs to the archive", &[DAY, DRY_RUN], "archive", &["--db"]),
     stage("import-logs", "Load the staging files", &[DRY_RUN], "import-logs", &["--db"]),
-    stage(
+    row(
         "import-apache",
+        Group::Stages,
         "Load one access log and move it to the archive",
         &[FILE, DRY_RUN],
-        "import-logs",
-        &["--to", "db", "--raw", "access"],
+        Does::Here(Here::ImportApache),
     ),
     stage("import-auth", "Load one auth log", &[FILE, DRY_RUN], "import-logs", &["--to", "db", "--raw", "auth"]),
     stage(

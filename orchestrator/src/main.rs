@@ -6,8 +6,13 @@ mod commands;
 mod convert;
 mod dates;
 mod explain;
+mod hub;
+mod import;
+mod mend;
+mod pending;
 mod setup;
 mod shell;
+mod state;
 
 use std::process::ExitCode;
 

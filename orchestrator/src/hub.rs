@@ -1,0 +1,130 @@
+//! The surroundings of a command that works on a hub: configuration, log, lock, databases.
+//!
+//! Commands that take no part in a hub's daily life (the shell, `convert`) do without it.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use kit::config::{self, Config, process_env};
+use kit::db::{Db, Which};
+use kit::lock::{Asked, Busy, HOLDER, Lock};
+use kit::log::{Log, Sinks, Stderr};
+use kit::{Messages, Usage};
+use schema::{Compat, Opt};
+
+use crate::cli::Assignment;
+use crate::shell::{Shell, Variables};
+
+/// Set to `json`, the log file holds JSON objects.
+const LOG_FORMAT: &str = "HZMETRICS_LOG_FORMAT";
+
+/// To whom a command speaks on standard error when all goes well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Voice {
+    /// To the person who typed it: what it says is what it is for.
+    Report,
+    /// To nobody, unless standard error is a terminal: it may stand in a crontab.
+    Cron,
+}
+
+/// A hub, as one command sees it.
+pub(crate) struct Hub {
+    pub(crate) config: Config,
+    pub(crate) compat: Compat,
+    pub(crate) log: Log,
+    base: Vec<Assignment>,
+    name: &'static str,
+}
+
+impl Hub {
+    /// For the command `name`. `base` are the variables that stand for options before it.
+    ///
+    /// # Errors
+    /// The configuration cannot be read or is malformed.
+    pub(crate) fn open(name: &'static str, base: &[Assignment], voice: Voice) -> Result<Self> {
+        let env = |name: &str| variable(base, name);
+        let config = config::read(None, &env)?;
+        let compat = match env("HZMETRICS_COMPAT") {
+            Some(list) => Compat::parse(&list.to_string_lossy()).map_err(|e| Usage(e.to_string()))?,
+            None => config.compat.unwrap_or_default(),
+        };
+        let stderr = match voice {
+            _ if compat.has(Opt::LpCli) => Stderr::Lines,
+            Voice::Report => Stderr::Talk,
+            Voice::Cron => Stderr::Quiet,
+        };
+        let sinks = Sinks {
+            file: Some(config.paths.log()),
+            json: env(LOG_FORMAT).is_some_and(|format| format == "json"),
+            syslog: Some(config.paths.at("/dev/log")),
+            stderr,
+        };
+        let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        let log = Log::open("hzmetrics", &sinks, &format!("hzmetrics {}", words.join(" ")));
+        Ok(Self { config, compat, log, base: base.to_vec(), name })
+    }
+
+    /// A session in the metrics database.
+    ///
+    /// # Errors
+    /// The configuration names no databases, or the server cannot be reached.
+    pub(crate) fn db(&self) -> Result<Db> {
+        self.config.check()?;
+        Ok(Db::connect(&self.config.target(), Which::Metrics)?)
+    }
+
+    /// The lock of all writers, for as long as the result lives; `None` for a run that writes
+    /// nothing, and when the process that started us holds it.
+    ///
+    /// # Errors
+    /// Somebody else holds it ([`Busy`]), or it cannot be made.
+    pub(crate) fn lock(&self, writes: bool) -> Result<Option<Lock>> {
+        if !writes {
+            return Ok(None);
+        }
+        match Lock::ask(&self.config.paths.pid_lock(), Duration::ZERO)? {
+            Asked::Held(lock) => {
+                if let Some(stale) = &lock.stale {
+                    self.log.warning(stale);
+                }
+                Ok(Some(lock))
+            }
+            Asked::Inherited => Ok(None),
+            Asked::Busy(pid) => Err(Busy(pid).into()),
+        }
+    }
+
+    /// A shell whose stages are let through the lock that we hold.
+    ///
+    /// # Errors
+    /// Signals cannot be watched.
+    pub(crate) fn shell(&self, lock: Option<&Lock>) -> Result<Shell> {
+        let mut variables = Variables::from_environment();
+        for (name, value) in &self.base {
+            variables.export(name, OsString::from_vec(value.clone()));
+        }
+        if lock.is_some() {
+            variables.export(HOLDER, std::process::id().to_string().into());
+        }
+        Shell::new(self.name, variables, Messages::new("hzmetrics", false))
+    }
+
+    /// Where imported logs of the web server go.
+    pub(crate) fn imported_web(&self) -> PathBuf {
+        self.config.paths.web_logs().join("imported")
+    }
+
+    /// Where imported logs of the CMS go.
+    pub(crate) fn imported_cms(&self) -> PathBuf {
+        self.config.paths.cms_logs().join("imported")
+    }
+}
+
+/// A variable as the processes that we start would see it.
+fn variable(base: &[Assignment], name: &str) -> Option<OsString> {
+    let ours = base.iter().rev().find(|(known, _)| known == name);
+    ours.map(|(_, value)| OsString::from_vec(value.clone())).or_else(|| process_env(name))
+}
