@@ -2,9 +2,14 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use kit::{Common, Describe, StageArgs};
-use schema::Kind;
+use enrich::options::{DnsOptions, GeoOptions};
+use enrich::table::When;
+use kit::{Common, Describe, Endpoint, Io, Outcome, StageArgs, Usage};
+use schema::{Kind, Month};
+
+use crate::{db, filter};
 
 /// Fills in domains and countries, builds sessions, removes bots.
 ///
@@ -19,51 +24,154 @@ use schema::Kind;
 /// input); in memory there are less than 100 bytes a request, distinct addresses, host names and
 /// domains included.
 ///
+/// With --db it does the nightly job on the databases, the steps of --only in their order: without
+/// a month hosts are looked up for the last seven days, other columns filled and robots removed in
+/// the current month up to today, and the sessions are those of the current month. `--from db`
+/// alone writes the sessions that would be built as records and changes nothing. In memory are then
+/// the requests of the month (about 60 bytes each), or the job log (about 100 bytes a job).
+///
 /// Bug for bug: requests of the days 8, 16 and 24 of a month belong to no session, nor do those
 /// of the last session of each month. See `docs/usage-metrics.md`.
 #[derive(Debug, Parser)]
 #[command(name = "usage-metrics", version, about, max_term_width = 100)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    common: Common,
+    /// With --db: the month, YYYY-MM [default: the current one]
+    #[arg(value_name = "YYYY-MM", value_parser = month)]
+    month: Option<Month>,
 
-    /// Take countries from this database (MaxMind format: GeoLite2, DB-IP, IPinfo); without it no
-    /// country is filled in
+    /// The month, as an option
+    #[arg(long = "month", value_name = "YYYY-MM", value_parser = month, conflicts_with = "month")]
+    month_option: Option<Month>,
+
+    /// With --db: other dates than a month for hosts, domains, countries, user-info and clean-bots:
+    /// YYYY, YYYY-MM, YYYY-MM-DD, or two of them with `..` between
+    #[arg(long, value_name = "DATE", conflicts_with_all = ["month", "month_option", "all"])]
+    date: Option<String>,
+
+    /// With --db: everything, whatever its date (hosts, domains, user-info)
+    #[arg(long, conflicts_with_all = ["month", "month_option"])]
+    all: bool,
+
+    /// With --db and --only: this table instead of those that the step is for
+    #[arg(long, value_name = "TABLE", requires = "only")]
+    pub(crate) table: Option<String>,
+
+    /// Which database the table is in
+    #[arg(long, value_name = "DATABASE", requires = "table", default_value = "metrics")]
+    pub(crate) database: Database,
+
+    /// Make only these steps, comma-separated; they are made in their own order. A stream knows
+    /// domains, sessions, clean-bots and countries
+    #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
+    pub(crate) only: Vec<Step>,
+
+    /// With --db: say what would be done, change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// With --db: build the sessions of a month that is not over, whatever --compat says
+    #[arg(long)]
+    pub(crate) with_sessions: bool,
+
+    /// Take countries from this database before anything else (MaxMind format: GeoLite2, DB-IP,
+    /// IPinfo). In a stream no country is filled in without it
     #[arg(long, value_name = "FILE.mmdb")]
     pub(crate) geoip: Option<PathBuf>,
 
     /// Remove requests and sessions of the domains and hosts in this list: a CSV file with the
     /// columns `filter` and `type`. Type `domain` takes exactly that domain, type `host` is a
-    /// pattern (`%` any run, `_` any character); other types are not looked at
-    #[arg(long, value_name = "FILE.csv")]
+    /// pattern (`%` any run, `_` any character); other types are not looked at. With --db the list
+    /// is the table `exclude_list`
+    #[arg(long, value_name = "FILE.csv", help_heading = "Streams")]
     pub(crate) exclude: Option<PathBuf>,
 
     /// Number of the first session; when there are `session` records in the input, numbers go on
     /// behind the highest of them
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Streams")]
     pub(crate) first_id: u32,
 
     /// Time zone of the web server (as in `Europe/Berlin`), for pauses across a change of clocks;
-    /// by default that of this machine
-    #[arg(long, value_name = "ZONE")]
+    /// by default that of this machine. With --db the server's own counts
+    #[arg(long, value_name = "ZONE", help_heading = "Streams")]
     pub(crate) timezone: Option<String>,
 
-    /// Make only these steps, comma-separated; they are made in their own order
-    #[arg(long, value_name = "STEP", value_delimiter = ',')]
-    pub(crate) only: Vec<Step>,
+    #[command(flatten)]
+    pub(crate) geo: GeoOptions,
+
+    #[command(flatten)]
+    pub(crate) dns: DnsOptions,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Which of the two databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Database {
+    /// The metrics database.
+    Metrics,
+    /// The hub's.
+    Hub,
 }
 
 /// One of the inner steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
-    /// Derive `domain` from `host`, where it is empty or `?`.
+    /// Copy tool sessions and profiles of the hub to the metrics database
+    ImportHubData,
+    /// Make tool starts of the jobs of the hub, with their wall time
+    MiddlewareWall,
+    /// Fill the CPU time of tool starts
+    MiddlewareCpu,
+    /// Fill host names by reverse DNS
+    Hosts,
+    /// Derive `domain` from `host`, where it is empty or `?`
     Domains,
-    /// Build sessions and stamp requests and tool starts with them.
+    /// Build sessions and stamp requests and tool starts with them
     Sessions,
-    /// Remove requests and sessions named by `--exclude`.
+    /// Remove requests and sessions of excluded domains and hosts
     CleanBots,
-    /// Fill `ipcountry` from `--geoip`, where it is empty.
+    /// Count the hits of each day again from the requests that are left; only when named, or with
+    /// `--compat derived-webhits`
+    RebuildWebhits,
+    /// Clear stamps whose session does not exist; only when named, or with `--compat
+    /// clear-orphan-stamps`
+    ClearOrphanStamps,
+    /// Fill what the profiles of users say
+    UserInfo,
+    /// Fill countries of addresses, where they are empty
     Countries,
+}
+
+impl Step {
+    /// All, in their order.
+    const NAMES: [&str; 11] = [
+        "import-hub-data",
+        "middleware-wall",
+        "middleware-cpu",
+        "hosts",
+        "domains",
+        "sessions",
+        "clean-bots",
+        "rebuild-webhits",
+        "clear-orphan-stamps",
+        "user-info",
+        "countries",
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        Self::NAMES.get(self as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether it can be made on records.
+    const fn streams(self) -> bool {
+        matches!(self, Self::Domains | Self::Sessions | Self::CleanBots | Self::Countries)
+    }
+
+    /// Whether it can be made on a table of one's choice.
+    pub(crate) const fn takes_table(self) -> bool {
+        matches!(self, Self::Hosts | Self::Domains | Self::CleanBots | Self::UserInfo | Self::Countries)
+    }
 }
 
 impl Args {
@@ -71,6 +179,45 @@ impl Args {
     pub(crate) fn makes(&self, step: Step) -> bool {
         self.only.is_empty() || self.only.contains(&step)
     }
+
+    /// The month that was asked for.
+    pub(crate) fn month(&self) -> Option<Month> {
+        self.month.or(self.month_option)
+    }
+
+    /// The dates that were asked for.
+    ///
+    /// # Errors
+    /// They are none ([`Usage`]).
+    pub(crate) fn when(&self) -> Result<When> {
+        match (&self.date, self.month()) {
+            (Some(date), _) => When::parse(date),
+            (None, Some(month)) => Ok(When::month(month)),
+            (None, None) if self.all => Ok(When::All),
+            (None, None) => Ok(When::Usual),
+        }
+    }
+
+    /// The month for steps that work on whole ones.
+    ///
+    /// # Errors
+    /// Dates were given that are no month ([`Usage`]).
+    pub(crate) fn whole_month(&self) -> Result<Month> {
+        match &self.date {
+            Some(date) => month(date).map_err(|bad| Usage(format!("sessions need a whole month: {bad}")).into()),
+            None if self.all => Err(Usage("sessions need a month: no --all".to_owned()).into()),
+            None => self.month().map_or_else(kit::current_month, Ok),
+        }
+    }
+}
+
+/// A month whose number may lack its nought, as in `2025-7`.
+fn month(text: &str) -> Result<Month, String> {
+    let padded = match text.split_once('-') {
+        Some((year, month)) if month.len() == 1 => format!("{year}-0{month}"),
+        _ => text.to_owned(),
+    };
+    padded.parse::<Month>().map_err(|bad| bad.to_string())
 }
 
 impl StageArgs for Args {
@@ -79,13 +226,85 @@ impl StageArgs for Args {
         about: "Fills in domains and countries, builds sessions, removes bots",
         reads: &[Kind::Web, Kind::Toolstart, Kind::Session],
         writes: &[Kind::Web, Kind::Toolstart, Kind::Session],
-        reads_tables: &[],
-        writes_tables: &[],
+        reads_tables: &[
+            "sessionlog",
+            "joblog",
+            "jos_xprofiles",
+            "jos_users",
+            "jos_user_profiles",
+            "jos_metrics_ipgeo_cache",
+            "web",
+            "websessions",
+            "toolstart",
+            "exclude_list",
+        ],
+        writes_tables: &[
+            "sessionlog_metrics",
+            "jos_xprofiles_metrics",
+            "jos_metrics_ipgeo_cache",
+            "web",
+            "websessions",
+            "toolstart",
+            "webhits",
+        ],
         main_kind: Kind::Session,
-        steps: &["domains", "sessions", "clean-bots", "countries"],
+        steps: &Step::NAMES,
     };
 
     fn common(&self) -> &Common {
         &self.common
+    }
+}
+
+pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
+    let (from_db, to_db) = (args.common.from_db(), args.common.to_db());
+    if to_db && !from_db {
+        return Err(Usage("records cannot be written to the databases; --db reads and writes tables".to_owned()).into());
+    }
+    if from_db && !to_db {
+        if args.common.sources() != [Endpoint::Database] {
+            return Err(Usage("`--from db` cannot be mixed with files".to_owned()).into());
+        }
+        return db::records(args, io);
+    }
+    if to_db {
+        return db::run(args, io);
+    }
+    if let Some(step) = args.only.iter().find(|step| !step.streams()) {
+        return Err(Usage(format!("the step {} works on tables only: add --db", step.name())).into());
+    }
+    for (given, option) in [
+        (args.month().is_some(), "a month"),
+        (args.date.is_some(), "--date"),
+        (args.all, "--all"),
+        (args.table.is_some(), "--table"),
+        (args.dry_run, "--dry-run"),
+    ] {
+        if given {
+            return Err(Usage(format!("{option} is for tables: add --db; of a stream every month is run")).into());
+        }
+    }
+    filter::stage(args, io)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_may_lack_a_nought() {
+        for (text, expected) in [("2025-07", "2025-07"), ("2025-7", "2025-07"), ("2025-12", "2025-12")] {
+            assert_eq!(month(text).unwrap().to_string(), expected);
+        }
+        for bad in ["2025-13", "2025-00", "2025-0", "2025-07-15", "2025-7 ", "2025", "25-7", "", "2025-+7"] {
+            assert!(month(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn steps_have_the_names_of_their_options() {
+        for step in Step::value_variants() {
+            assert_eq!(step.to_possible_value().unwrap().get_name(), step.name());
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::bots::Filters;
 use crate::cli::{Args, Step};
 use crate::clock::Clock;
 use crate::months::{Rows, Rules, Steps, World, mark};
-use crate::names::Name;
+use crate::names::{Name, Names};
 use crate::parse::{self, Fields, Parsed};
 use crate::sessions::Session;
 use crate::spool::{Counts, Spool};
@@ -24,9 +24,6 @@ const BLOCKS: usize = 4;
 /// Runs the stage.
 pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     let common = io.common();
-    if common.from_db() || common.to_db() {
-        return Err(Usage("`db` is not available in this release; use the stage as a filter".to_owned()).into());
-    }
     let compat = common.compat;
     let filters = filters(args)?;
     let countries = args.geoip.as_deref().filter(|_| args.makes(Step::Countries)).map(Countries::open).transpose()?;
@@ -195,7 +192,7 @@ fn write(world: &World, countries: &CountryOfName, spool: Spool, output: &mut Ou
     let mut line = Vec::new();
     for session in &world.made {
         line.clear();
-        session_line(world, countries, session, &mut line);
+        session_line(&world.names, countries.get(session.ip).unwrap_or_default(), session, &mut line);
         output.record(&line)?;
     }
     Ok(())
@@ -269,7 +266,8 @@ fn record(
     Ok(())
 }
 
-fn session_line(world: &World, countries: &CountryOfName, session: &Session, out: &mut Vec<u8>) {
+/// Writes a session as a record.
+pub(crate) fn session_line(names: &Names, country: &str, session: &Session, out: &mut Vec<u8>) {
     let text = |out: &mut Vec<u8>, name: &str, text: &str| {
         out.extend_from_slice(name.as_bytes());
         json::push_str(out, text);
@@ -282,10 +280,10 @@ fn session_line(world: &World, countries: &CountryOfName, session: &Session, out
     out.extend_from_slice(b",\"datetime\":\"");
     out.extend_from_slice(&session.start.to_ascii());
     out.push(b'"');
-    text(out, ",\"ipcountry\":", countries.get(session.ip).unwrap_or_default());
-    text(out, ",\"ip\":", world.names.text(session.ip));
-    text(out, ",\"host\":", world.names.text(session.host));
-    text(out, ",\"domain\":", world.names.text(session.domain));
+    text(out, ",\"ipcountry\":", country);
+    text(out, ",\"ip\":", names.text(session.ip));
+    text(out, ",\"host\":", names.text(session.host));
+    text(out, ",\"domain\":", names.text(session.domain));
     number(out, ",\"duration\":", session.duration);
     number(out, ",\"jobs\":", session.jobs.into());
     out.extend_from_slice(b",\"webevents\":0}");

@@ -3,15 +3,18 @@
 mod bots;
 mod cli;
 mod clock;
+mod db;
 mod filter;
+mod middleware;
 mod months;
 mod names;
 mod parse;
+mod plan;
 mod sessions;
 mod spool;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kit::run::<cli::Args>(filter::stage)
+    kit::run::<cli::Args>(cli::stage)
 }

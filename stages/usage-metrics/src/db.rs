@@ -1,0 +1,297 @@
+//! The stage on the databases: the inner steps of the nightly job, in its order.
+//!
+//! A step that fails does not keep the others from their work, as in the original; the run then
+//! ends with an error that names it. Every step can be run twice.
+
+mod bots;
+mod derived;
+mod middleware;
+mod sessions;
+
+use std::time::Instant;
+
+use anyhow::{Result, anyhow};
+use enrich::hosts::Hosts;
+use enrich::options::{domain_rule, hosts_in_span_only, user_rule};
+use enrich::table::{Span, Table, When, countries, domains, hosts, user_info};
+use kit::config::{self, Config};
+use kit::db::{Db, DbError, ErrorKind, Which};
+use kit::hub_data::{self, Structure};
+use kit::{Io, Outcome, Usage};
+use schema::{Compat, Month, Opt};
+
+use crate::cli::{Args, Database, Step};
+use crate::middleware::Metric;
+use crate::{filter, plan};
+use middleware::Jobs;
+
+/// One run on the databases.
+struct Run<'a> {
+    args: &'a Args,
+    config: Config,
+    compat: Compat,
+    /// The database that the tables are in.
+    tables: Db,
+    /// The hub's, once it is needed.
+    hub: Option<Db>,
+    when: When,
+    hosts: Option<Hosts>,
+    geo: Option<countries::Geo>,
+    jobs: Option<Jobs>,
+}
+
+/// Reads and writes tables (`--db`).
+pub(crate) fn run(args: &Args, io: &Io) -> Result<Outcome> {
+    let compat = io.common().compat;
+    check(args)?;
+    let config = config::load(None, &config::process_env)?;
+    let closed = args.with_sessions || args.whole_month().is_ok_and(|month| is_over(month).unwrap_or(true));
+    let actions = plan::actions(compat, closed, &args.only, args.table.as_deref());
+    let _lock = if args.dry_run { None } else { io.lock(&config.paths)? };
+    let mut run = Run::new(args, config, compat)?;
+    let mut failed = Vec::new();
+    for &(step, table) in &actions {
+        let Err(error) = run.step(step, table, io) else { continue };
+        let name = format!("{} {table}", step.name()).trim_end().to_owned();
+        let lost = DbError::of(&error).is_some_and(|e| matches!(e.kind(), ErrorKind::Gone | ErrorKind::Unreachable));
+        if lost || actions.len() == 1 {
+            return Err(error.context(name));
+        }
+        io.messages.error(format_args!("{name}: {error:#}"));
+        failed.push(name);
+    }
+    if let Some(jobs) = run.geo.as_mut().and_then(countries::Geo::trouble) {
+        let n = run.geo.as_ref().map_or(0, countries::Geo::n_failed);
+        io.messages.note(format_args!("{n} addresses stay without a country until the next run: {jobs}"));
+    }
+    if failed.is_empty() {
+        Ok(Outcome::default())
+    } else {
+        Err(anyhow!("not done: {}; everything else is", failed.join(", ")))
+    }
+}
+
+/// The sessions that would be built, as records (`--from db`).
+pub(crate) fn records(args: &Args, io: &Io) -> Result<Outcome> {
+    if args.only.iter().any(|step| *step != Step::Sessions) {
+        return Err(Usage("only sessions can be had as records; --db writes the other steps".to_owned()).into());
+    }
+    let config = config::load(None, &config::process_env)?;
+    let mut db = Db::connect(&config.target(), Which::Metrics)?;
+    let made = sessions::compute_only(&mut db, args.whole_month()?)?;
+    let mut output = io.output()?;
+    let mut line = Vec::new();
+    for session in &made.sessions {
+        line.clear();
+        filter::session_line(&made.names, "", session, &mut line);
+        output.record(&line)?;
+    }
+    output.finish()?;
+    Ok(Outcome::default())
+}
+
+/// Whether a month lies before the current one.
+fn is_over(month: Month) -> Result<bool> {
+    Ok(month < kit::current_month()?)
+}
+
+/// What the option parser does not see.
+fn check(args: &Args) -> Result<()> {
+    let bad = |text: String| Err(Usage(text).into());
+    let named = |step| args.only.contains(&step);
+    if let Some(table) = &args.table {
+        Table::new(table)?;
+        if let Some(step) = args.only.iter().find(|step| !step.takes_table()) {
+            return bad(format!("the step {} has its own tables: no --table", step.name()));
+        }
+        if named(Step::CleanBots) && !["web", "websessions"].contains(&table.as_str()) {
+            return bad(format!("clean-bots knows the tables web and websessions, not `{table}`"));
+        }
+        if named(Step::CleanBots) && args.database == Database::Hub {
+            return bad("clean-bots works on the metrics database".to_owned());
+        }
+    }
+    let when = args.when()?;
+    let today = kit::today()?;
+    if args.only.is_empty() || named(Step::CleanBots) || named(Step::Countries) {
+        Span::closed_weeks(when, today, false)?;
+    }
+    if [Step::Sessions, Step::RebuildWebhits, Step::ClearOrphanStamps].into_iter().any(|step| args.makes(step)) {
+        args.whole_month()?;
+    }
+    Ok(())
+}
+
+/// The connection to the hub, made when it is first needed.
+fn hub<'a>(slot: &'a mut Option<Db>, config: &Config) -> Result<&'a mut Db> {
+    if slot.is_none() {
+        *slot = Some(Db::connect(&config.target(), Which::Hub)?);
+    }
+    slot.as_mut().ok_or_else(|| anyhow!("no connection to the hub's database"))
+}
+
+impl<'a> Run<'a> {
+    fn new(args: &'a Args, config: Config, compat: Compat) -> Result<Self> {
+        let which = if args.database == Database::Hub { Which::Hub } else { Which::Metrics };
+        Ok(Self {
+            args,
+            compat,
+            tables: Db::connect(&config.target(), which)?,
+            hub: None,
+            when: args.when()?,
+            hosts: None,
+            geo: None,
+            jobs: None,
+            config,
+        })
+    }
+
+    fn step(&mut self, step: Step, table: &str, io: &Io) -> Result<()> {
+        let dry = self.args.dry_run;
+        let compat = self.compat;
+        let today = kit::today()?;
+        let port_days = compat.has(Opt::LpDomain);
+        let say = |text: std::fmt::Arguments<'_>| io.messages.note(format_args!("[dry-run] {text}"));
+        match step {
+            Step::ImportHubData => {
+                let structure = if compat.has(Opt::LpCli) { Structure::Prefixed } else { Structure::Jos };
+                let done = hub_data::import(&self.config.target(), structure, dry)?;
+                if dry {
+                    say(format_args!("{} tool sessions to add, {} profiles to copy", done.sessions, done.profiles));
+                }
+            }
+            Step::MiddlewareWall | Step::MiddlewareCpu => {
+                let metric = if step == Step::MiddlewareWall { Metric::Wall } else { Metric::Cpu };
+                if self.jobs.is_none() {
+                    self.jobs = Some(Jobs::read(hub(&mut self.hub, &self.config)?)?);
+                }
+                let Some(jobs) = &mut self.jobs else { return Ok(()) };
+                let done = jobs.apply(&mut self.tables, metric, compat, dry)?;
+                if step == Step::MiddlewareCpu {
+                    self.jobs = None;
+                }
+                if dry {
+                    say(format_args!(
+                        "{}: {} tool starts to add, {} to complete",
+                        step.name(),
+                        done.inserted,
+                        done.updated
+                    ));
+                }
+            }
+            Step::Hosts => self.fill_hosts(table, &Span::hosts(self.when, today, compat.has(Opt::LpDns)), io)?,
+            Step::Domains => {
+                let span = Span::domains(self.when, today, port_days);
+                let table = Table::new(table)?;
+                if dry {
+                    let pairs = domains::missing(&mut self.tables, &table, &span, domain_rule(compat))?;
+                    say(format_args!("{} {span}: {} distinct hosts without a domain", table.name(), pairs.len()));
+                    for (host, domain) in pairs.iter().take(5) {
+                        say(format_args!("  {host} -> {domain}"));
+                    }
+                    if pairs.len() > 5 {
+                        say(format_args!("  and {} more", pairs.len() - 5));
+                    }
+                } else {
+                    domains::fill(&mut self.tables, &table, &span, domain_rule(compat))?;
+                }
+            }
+            Step::Sessions => {
+                let month = self.args.whole_month()?;
+                if dry {
+                    let made = sessions::compute_only(&mut self.tables, month)?;
+                    say(format_args!(
+                        "{month}: {} sessions of {} requests to add, {} requests and {} tool starts to stamp",
+                        made.sessions.len(),
+                        made.n_rows,
+                        made.n_stamped(),
+                        made.n_tools()
+                    ));
+                } else {
+                    sessions::run(&mut self.tables, month)?;
+                }
+            }
+            Step::CleanBots => {
+                let span = Span::closed_weeks(self.when, today, port_days)?;
+                if dry {
+                    let filters = bots::Filters::read(&mut self.tables)?;
+                    let n = filters.find(&mut self.tables, table, &span)?.len();
+                    say(format_args!(
+                        "{table} {span}: {n} rows to delete, by {} domains and {} hosts, {} weeks",
+                        filters.domains.len(),
+                        filters.hosts.len(),
+                        span.n_weeks()
+                    ));
+                } else {
+                    bots::clean(&mut self.tables, table, &span)?;
+                }
+            }
+            Step::RebuildWebhits => {
+                let month = self.args.whole_month()?;
+                let days = derived::rebuild_webhits(&mut self.tables, month, dry)?;
+                if dry {
+                    say(format_args!("{month}: hits of {days} days to count again"));
+                }
+            }
+            Step::ClearOrphanStamps => {
+                let month = self.args.whole_month()?;
+                let [web, tools] = derived::clear_orphans(&mut self.tables, month, dry)?;
+                if dry {
+                    say(format_args!("{month}: stamps of {web} requests and {tools} tool starts to clear"));
+                }
+            }
+            Step::UserInfo => {
+                let span = Span::weeks(self.when, today, port_days);
+                let table = Table::new(table)?;
+                let hub = hub(&mut self.hub, &self.config)?;
+                let rule = user_rule(compat);
+                if dry {
+                    let users = user_info::missing(&mut self.tables, hub, &table, &span, rule)?;
+                    say(format_args!("{} {span}: profiles of {} users to apply", table.name(), users.len()));
+                } else {
+                    user_info::fill(&mut self.tables, hub, &table, &span, rule)?;
+                }
+            }
+            Step::Countries => {
+                let span = Span::closed_weeks(self.when, today, port_days)?;
+                let table = Table::new(table)?;
+                if dry {
+                    let n = countries::missing(&mut self.tables, &table, &span)?.len();
+                    let weeks = span.n_weeks();
+                    say(format_args!("{} {span}: {n} distinct IPs without a country, {weeks} weeks", table.name()));
+                } else {
+                    if self.geo.is_none() {
+                        self.geo = Some(self.args.geo.geo(self.args.geoip.as_deref(), &self.config, compat)?);
+                    }
+                    let Some(geo) = &mut self.geo else { return Ok(()) };
+                    countries::fill(&mut self.tables, hub(&mut self.hub, &self.config)?, &table, &span, geo)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn fill_hosts(&mut self, name: &str, span: &Span, io: &Io) -> Result<()> {
+        let table = Table::new(name)?;
+        if self.args.dry_run {
+            let begin = Instant::now();
+            let missing = hosts::missing(&mut self.tables, &table, span)?;
+            let settings = self.args.dns.settings(&self.config, self.compat)?;
+            io.messages.note(format_args!(
+                "[dry-run] [resolve-dns] {}.{name} {span}: {} unresolved IPs (ns={} c={}) scan {:.1}s",
+                self.config.metrics_db,
+                missing.len(),
+                self.args.dns.nameserver.as_deref().unwrap_or_else(|| self.config.dns.nameserver_name()),
+                settings.concurrency,
+                begin.elapsed().as_secs_f64()
+            ));
+            return Ok(());
+        }
+        if self.hosts.is_none() {
+            self.hosts = Some(self.args.dns.hosts(&self.config, self.compat)?);
+        }
+        let Some(names) = &mut self.hosts else { return Ok(()) };
+        hosts::fill(&mut self.tables, &table, span, names, hosts_in_span_only(self.compat))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! The step clean-bots on tables: requests and sessions of the domains and hosts in
+//! `exclude_list`. The server compares, so that its collation and its LIKE decide.
+
+use anyhow::{Result, ensure};
+use enrich::table::Span;
+use kit::db::{Db, KeyTable, Value};
+use schema::tables::quote;
+
+const IDS: KeyTable<'_> = KeyTable { name: "hzmetrics_bots", columns: &[("id", "bigint NOT NULL")], keys: 1 };
+
+/// The filters that count here.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Filters {
+    pub(crate) domains: Vec<String>,
+    pub(crate) hosts: Vec<String>,
+}
+
+impl Filters {
+    /// Reads the list.
+    ///
+    /// # Errors
+    /// There is none, or the server fails.
+    pub(crate) fn read(db: &mut Db) -> Result<Self> {
+        ensure!(db.has_table("exclude_list")?, "there is no table `exclude_list` here; `hzmetrics setup-db` makes it");
+        let mut read =
+            |kind: &str| db.texts("SELECT DISTINCT filter FROM exclude_list WHERE type = ? ORDER BY filter", (kind,));
+        Ok(Self { domains: read("domain")?, hosts: read("host")? })
+    }
+
+    /// The rows in the span that they take.
+    ///
+    /// # Errors
+    /// The table is missing, or the server fails.
+    pub(crate) fn find(&self, db: &mut Db, table: &str, span: &Span) -> Result<Vec<u64>> {
+        ensure!(db.has_table(table)?, "there is no table `{table}` here; `hzmetrics setup-db` makes it");
+        let mut conditions = Vec::new();
+        if !self.domains.is_empty() {
+            conditions.push(format!("domain IN ({})", vec!["?"; self.domains.len()].join(", ")));
+        }
+        conditions.extend(self.hosts.iter().map(|_| "host LIKE ?".to_owned()));
+        if conditions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT {} id FROM {} WHERE ({}){}",
+            db.released(table)?,
+            quote(table),
+            conditions.join(" OR "),
+            span.and("`datetime`")
+        );
+        let filters: Vec<Value> = self.domains.iter().chain(&self.hosts).map(Value::from).collect();
+        let mut ids = db.all(&sql, filters, |row| Ok(row.uint(0).unwrap_or(0)))?;
+        ids.sort_unstable();
+        Ok(ids)
+    }
+}
+
+/// Deletes the rows in the span that the list takes, and says how many there were.
+///
+/// # Errors
+/// A table is missing, or the server fails.
+pub(crate) fn clean(db: &mut Db, table: &str, span: &Span) -> Result<u64> {
+    let filters = Filters::read(db)?;
+    db.transaction_with_retry(&format!("removing robots from {table}"), &[table], |db| {
+        // found first and deleted by number: a DELETE that searches locks every row it looks at
+        let ids = filters.find(db, table, span)?;
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let delete = format!("DELETE t FROM {} k STRAIGHT_JOIN {} t ON t.id = k.id", IDS.name, quote(table));
+        db.with_key_table(&IDS, ids.iter().map(|id| [Value::from(*id)]), |db| Ok(db.run(&delete, ())?))
+    })
+}

@@ -1,0 +1,66 @@
+//! What the later port keeps in step with `web`: hits of each day, and stamps without a session.
+
+use std::borrow::Cow;
+
+use anyhow::{Result, ensure};
+use kit::db::{Db, KeyTable, Value};
+use schema::Month;
+
+const IDS: KeyTable<'_> = KeyTable { name: "hzmetrics_orphans", columns: &[("id", "bigint NOT NULL")], keys: 1 };
+
+/// Counts the hits of each day of a month again, from the requests that are left.
+///
+/// # Errors
+/// A table is missing, or the server fails.
+pub(crate) fn rebuild_webhits(db: &mut Db, month: Month, dry_run: bool) -> Result<u64> {
+    for table in ["web", "webhits"] {
+        ensure!(db.has_table(table)?, "there is no table `{table}` here; `hzmetrics setup-db` makes it");
+    }
+    let within = within(month);
+    if dry_run {
+        let days = db.number(&format!("SELECT COUNT(DISTINCT DATE(`datetime`)) FROM web WHERE {within}"), ())?;
+        return Ok(days.map_or(0, i64::unsigned_abs));
+    }
+    db.transaction_with_retry("counting hits again", &["webhits"], |db| {
+        let sql = format!("SELECT DATE(`datetime`), COUNT(*) FROM web WHERE {within} GROUP BY 1 ORDER BY 1");
+        let days =
+            db.all(&sql, (), |row| Ok([Value::from(row.text(0).map(Cow::into_owned)), Value::from(row.uint(1))]))?;
+        db.run(&format!("DELETE FROM webhits WHERE {within}"), ())?;
+        let mut insert = db.insert(kit::db::Verb::Insert, "webhits", &["datetime", "hits"]);
+        for day in &days {
+            insert.push(day.iter().cloned())?;
+        }
+        Ok(insert.finish()?.sent)
+    })
+}
+
+/// Takes stamps off requests and tool starts of a month whose session does not exist.
+///
+/// # Errors
+/// A table is missing, or the server fails.
+pub(crate) fn clear_orphans(db: &mut Db, month: Month, dry_run: bool) -> Result<[u64; 2]> {
+    ensure!(db.has_table("websessions")?, "there is no table `websessions` here; `hzmetrics setup-db` makes it");
+    let mut cleared = [0; 2];
+    for (table, n) in ["web", "toolstart"].into_iter().zip(&mut cleared) {
+        ensure!(db.has_table(table)?, "there is no table `{table}` here; `hzmetrics setup-db` makes it");
+        let sql = format!(
+            "SELECT t.id FROM {table} t LEFT JOIN websessions s ON s.id = t.sessionid \
+             WHERE t.sessionid <> 0 AND s.id IS NULL AND {}",
+            within(month)
+        )
+        .replace("`datetime`", "t.`datetime`");
+        *n = db.transaction_with_retry("clearing stamps without a session", &[table], |db| {
+            let ids = db.all(&sql, (), |row| Ok([Value::from(row.uint(0))]))?;
+            if dry_run || ids.is_empty() {
+                return Ok(ids.len() as u64);
+            }
+            let update = format!("UPDATE {} k STRAIGHT_JOIN {table} t ON t.id = k.id SET t.sessionid = NULL", IDS.name);
+            db.with_key_table(&IDS, ids, |db| Ok(db.run(&update, ())?))
+        })?;
+    }
+    Ok(cleared)
+}
+
+fn within(month: Month) -> String {
+    format!("`datetime` >= '{}' AND `datetime` < '{}'", month.start(), month.next().start())
+}

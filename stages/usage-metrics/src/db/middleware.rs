@@ -1,0 +1,154 @@
+//! The steps middleware-wall and middleware-cpu on tables: the hub's job log against `toolstart`.
+
+use anyhow::{Context as _, Result, ensure};
+use kit::db::{Db, KeyTable, Value, Verb};
+use schema::{Compat, Opt, text};
+
+use crate::middleware::{self, Changes, Job, Metric, Start};
+use crate::names::Names;
+
+const VALUES: KeyTable<'_> =
+    KeyTable { name: "hzmetrics_values", columns: &[("id", "bigint NOT NULL"), ("value", "double NOT NULL")], keys: 1 };
+
+/// Widths of the columns of `toolstart` that take text of the hub.
+const USER: usize = 150;
+const IP: usize = 15;
+
+/// The job log in memory, for both steps: about 100 bytes a job.
+pub(crate) struct Jobs {
+    names: Names,
+    jobs: Vec<Job>,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Done {
+    pub(crate) inserted: usize,
+    pub(crate) updated: usize,
+}
+
+impl Jobs {
+    /// Reads all jobs, with the users and addresses of their sessions.
+    ///
+    /// # Errors
+    /// A table is missing, or the server fails.
+    pub(crate) fn read(hub: &mut Db) -> Result<Self> {
+        let database = hub.target().hub_db.clone();
+        for table in ["joblog", "sessionlog"] {
+            ensure!(
+                hub.has_table(table)?,
+                "there is no table `{table}` in the database `{database}`: it comes with the CMS"
+            );
+        }
+        let sql = format!(
+            "SELECT {} j.start, s.username, s.remoteip, s.appname, s.exechost, j.walltime, j.cputime, \
+             j.sessnum, j.job, j.event, j.venue, j.event = '[waiting]' \
+             FROM joblog j JOIN sessionlog s ON s.sessnum = j.sessnum \
+             WHERE s.username <> 'gridstat' AND s.username NOT LIKE 'hctest%'",
+            hub.released("joblog")?
+        );
+        let mut names = Names::new();
+        let jobs = hub.all(&sql, (), |row| {
+            let mut name = |at| names.intern_option(row.text(at).as_deref());
+            Ok(Job {
+                start: row.stamp(0).context("a job without a start")?,
+                user: name(1),
+                ip: name(2),
+                tool: name(3),
+                exechost: name(4),
+                walltime: row.float(5),
+                cputime: row.float(6),
+                sessnum: row.uint(7).unwrap_or(0),
+                job: row.uint(8).unwrap_or(0),
+                event: name(9),
+                venue: name(10),
+                waited: row.int(11) == Some(1),
+            })
+        })?;
+        Ok(Self { names, jobs })
+    }
+
+    /// Compares with the tool starts that are there and writes what is missing.
+    ///
+    /// # Errors
+    /// The table is missing, or the server fails.
+    pub(crate) fn apply(&mut self, db: &mut Db, metric: Metric, compat: Compat, dry_run: bool) -> Result<Done> {
+        ensure!(db.has_table("toolstart")?, "there is no table `toolstart` here; `hzmetrics setup-db` makes it");
+        if dry_run {
+            return Ok(Done::of(&self.changes(db, metric, compat)?));
+        }
+        let column = column(metric);
+        db.transaction_with_retry(&format!("writing the {column} of tool starts"), &["toolstart"], |db| {
+            let changes = self.changes(db, metric, compat)?;
+            self.insert(db, &changes)?;
+            if !changes.update.is_empty() {
+                let rows = changes.update.iter().map(|(id, value)| [Value::from(*id), Value::from(*value)]);
+                let update = format!(
+                    "UPDATE hzmetrics_values k STRAIGHT_JOIN toolstart t ON t.id = k.id SET t.{column} = k.value"
+                );
+                db.with_key_table(&VALUES, rows, |db| Ok(db.run(&update, ())?))?;
+            }
+            Ok(Done::of(&changes))
+        })
+    }
+
+    fn changes(&mut self, db: &mut Db, metric: Metric, compat: Compat) -> Result<Changes> {
+        let sql = format!(
+            "SELECT {} id, `datetime`, `user`, ip, {} FROM toolstart",
+            db.released("toolstart")?,
+            column(metric)
+        );
+        let names = &mut self.names;
+        let mut starts = db.all(&sql, (), |row| {
+            Ok(Start {
+                id: row.uint(0).unwrap_or(0),
+                stamp: row.stamp(1).context("a tool start without a time")?,
+                user: names.intern_option(row.text(2).as_deref()),
+                ip: names.intern_option(row.text(3).as_deref()),
+                value: row.float(4),
+            })
+        })?;
+        let weighed = self.names.weigh();
+        middleware::sort_jobs(&mut self.jobs, &weighed);
+        middleware::sort_starts(&mut starts, &weighed);
+        Ok(if compat.has(Opt::LpMiddleware) {
+            middleware::merge(&self.jobs, &starts, &weighed, metric)
+        } else {
+            middleware::walk(&self.jobs, &starts, &self.names, metric)
+        })
+    }
+
+    fn insert(&self, db: &mut Db, changes: &Changes) -> Result<()> {
+        let columns = ["datetime", "success", "user", "ip", "tool", "execunit", "walltime"];
+        let mut insert = db.insert(Verb::Insert, "toolstart", &columns);
+        for (place, value) in &changes.insert {
+            let Some(job) = self.jobs.get(*place) else { continue };
+            let text = |name, width| Value::from(text::cut_chars(self.names.text(name), width));
+            insert.push([
+                Value::Bytes(job.start.to_ascii().to_vec()),
+                Value::from(1),
+                text(job.user, USER),
+                text(job.ip, IP),
+                Value::from(text::cut_bytes(self.names.text(job.tool), text::TINYTEXT)),
+                Value::from(text::cut_bytes(self.names.text(job.exechost), text::TINYTEXT)),
+                // below nought is no value of the column
+                Value::from(value.map(|value| value.max(0.0))),
+            ])?;
+        }
+        insert.finish()?;
+        Ok(())
+    }
+}
+
+impl Done {
+    const fn of(changes: &Changes) -> Self {
+        Self { inserted: changes.insert.len(), updated: changes.update.len() }
+    }
+}
+
+const fn column(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Wall => "walltime",
+        Metric::Cpu => "cputime",
+    }
+}
