@@ -81,7 +81,7 @@ impl Fill {
 }
 
 /// Rows an UPDATE may touch at a time, counted in ids, so that no transaction grows without bound.
-const WINDOW: i64 = 100_000;
+const WINDOW: i64 = 20_000;
 
 /// Months before the current one, by the server's clock.
 const PAST: &str = "datetime < DATE_FORMAT(CURDATE(), '%Y-%m-01')";
@@ -271,11 +271,12 @@ impl Migration {
                          table_schema = DATABASE() AND table_name = 'web' AND index_name <> 'PRIMARY'",
                         (),
                     )?;
-                    let drops: String = names.iter().map(|name| format!("DROP INDEX {}, ", quote(name))).collect();
+                    let drops: String =
+                        names.iter().map(|name| format!("DROP INDEX IF EXISTS {}, ", quote(name))).collect();
                     db.run(&format!("ALTER TABLE web {drops}ENGINE=InnoDB"), ())?;
                 }
                 let adds: Vec<String> =
-                    missing_web_keys(db)?.iter().map(|key| format!("ADD {}", key.definition())).collect();
+                    missing_web_keys(db)?.iter().map(|key| format!("ADD {}", if_missing(key))).collect();
                 if !adds.is_empty() {
                     db.run(&format!("ALTER TABLE web {}", adds.join(", ")), ())?;
                 }
@@ -311,7 +312,7 @@ impl Migration {
             }
             Change::Origin => {
                 let column = tables::metrics("imported_sources")?.column("origin")?;
-                format!("ALTER TABLE imported_sources ADD COLUMN {}", column.definition())
+                format!("ALTER TABLE imported_sources ADD COLUMN IF NOT EXISTS {}", column.definition())
             }
             Change::LongState => {
                 let column = tables::metrics("pipeline_state")?.column("v")?;
@@ -334,6 +335,7 @@ fn orphans(table: &str) -> String {
     )
 }
 
+/// A statement whose client was killed runs on in the server, and may be done before ours begins.
 fn if_missing(key: &Key) -> String {
     key.definition().replacen("KEY ", "KEY IF NOT EXISTS ", 1)
 }
