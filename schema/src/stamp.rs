@@ -231,7 +231,8 @@ fn two(b: &[u8], at: usize) -> Option<u16> {
 pub const fn days_of_month(year: u16, month: u8) -> u8 {
     match month {
         4 | 6 | 9 | 11 => 30,
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        // the server knows no leap day in the year 0
+        2 if year > 0 && year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         _ => 31,
     }
@@ -273,6 +274,7 @@ mod tests {
         assert_eq!(Stamp::parse("2025-07-01 01:02:03.000000").unwrap().to_string(), "2025-07-01 01:02:03");
         for bad in [
             "",
+            "0000-02-29 00:00:00",
             "2025-02-30 00:00:00",
             "2025-13-01 00:00:00",
             "2025-07-01 24:00:00",
