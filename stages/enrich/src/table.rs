@@ -8,8 +8,6 @@ pub mod countries;
 pub mod domains;
 pub mod hosts;
 pub mod span;
-#[cfg(test)]
-mod tests;
 pub mod user_info;
 
 use anyhow::Result;

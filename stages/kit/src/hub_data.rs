@@ -131,3 +131,135 @@ fn profiles(metrics: &mut Db, hub: &mut Db, structure: Structure, dry_run: bool)
     metrics.run(&format!("DROP TABLE IF EXISTS {old}"), ())?;
     Ok(count)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use fixtures::db::{MODES, PASSWORD, Pair, SqlMode, pair};
+    use schema::tables::Engine;
+
+    use super::*;
+
+    fn target(pair: &Pair, prefix: &str) -> Target {
+        Target {
+            host: pair.socket().to_string_lossy().into_owned(),
+            user: pair.mode.user().to_owned(),
+            password: PASSWORD.to_owned(),
+            hub_db: pair.hub.clone(),
+            metrics_db: pair.metrics.clone(),
+            prefix: prefix.to_owned(),
+            tls: false,
+        }
+    }
+
+    const HUB: &str = "INSERT INTO {hub}.sessionlog (sessnum, username, remoteip, start, appname) VALUES
+        (7, 'Zoë', '2001:db8:aaaa:bbbb::1', '2025-07-05 10:00:00', 'tool'), (3, 'b', '8.0.0.1', '0000-00-00 00:00:00', ''),
+        (5, 'c', '', '2025-07-01 00:00:00', 'tool');
+        INSERT INTO {hub}.jos_xprofiles (uidNumber, username, orgtype, emailConfirmed) VALUES
+        (1, 'a', 'x', 1), (2, 'b', 'y', 0), (3, 'c', 'z', -3), (4, 'd', 'ü', 4)";
+
+    #[test]
+    fn sessions_are_added_and_profiles_made_anew() {
+        for (engine, mode) in MODES {
+            let Some(pair) = pair(engine, mode) else { return };
+            let at = format!("{engine:?} {mode:?}");
+            let target = target(&pair, "jos_");
+            pair.sql(HUB);
+            pair.sql("INSERT INTO sessionlog_metrics (sessnum, user, ip, start, appname) VALUES (5, 'old', '1.1.1.1', '2020-01-01', 'old')");
+            let would = import(&target, Structure::Jos, true).unwrap();
+            assert_eq!(would, HubData { sessions: 2, profiles: 2 });
+            assert_eq!(pair.value("SELECT COUNT(*) FROM sessionlog_metrics").as_deref(), Some("1"));
+            for again in [false, true] {
+                let done = import(&target, Structure::Jos, false).unwrap();
+                assert_eq!(done, HubData { sessions: if again { 0 } else { 2 }, profiles: 2 }, "{at}");
+                let sessions = pair
+                    .lines("SELECT id, sessnum, user, ip, start, appname, host FROM sessionlog_metrics ORDER BY id");
+                // a row that is there stays, whatever the hub says; new ones come in the order of their numbers
+                let expected = [
+                    "1\t5\told\t1.1.1.1\t2020-01-01 00:00:00\told\tNULL",
+                    "2\t3\tb\t8.0.0.1\t0000-00-00 00:00:00\t\tNULL",
+                    "3\t7\tZoë\t2001:db8:aaaa:b\t2025-07-05 10:00:00\ttool\tNULL",
+                ];
+                assert_eq!(sessions, expected, "{at}");
+                assert_eq!(
+                    pair.lines("SELECT username, orgtype FROM jos_xprofiles_metrics ORDER BY username"),
+                    ["a\tx", "d\tü"]
+                );
+            }
+            // a later session takes the next number: nothing was counted up in vain
+            pair.sql("INSERT INTO {hub}.sessionlog (sessnum, username) VALUES (4, 'late')");
+            import(&target, Structure::Jos, false).unwrap();
+            assert_eq!(pair.lines("SELECT id FROM sessionlog_metrics WHERE sessnum = 4"), ["4"], "{at}");
+            // the table of users has the hub's columns, engine and rows of today
+            pair.sql("ALTER TABLE {hub}.jos_xprofiles ADD COLUMN shoe int;\nUPDATE {hub}.jos_xprofiles SET emailConfirmed = 0, shoe = 44 WHERE uidNumber = 1");
+            pair.sql(
+                "CREATE TABLE jos_xprofiles_metrics__new (x int);\nCREATE TABLE jos_xprofiles_metrics__old (x int)",
+            );
+            import(&target, Structure::Prefixed, false).unwrap();
+            assert_eq!(pair.lines("SELECT username, shoe FROM jos_xprofiles_metrics"), ["d\tNULL"]);
+            let tables = pair.lines("SELECT table_name, engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'jos%'");
+            assert_eq!(tables, ["jos_xprofiles_metrics\tMyISAM"], "{at}");
+        }
+    }
+
+    #[test]
+    fn whose_structure_the_copy_has() {
+        let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
+        pair.sql(
+            "CREATE TABLE {hub}.abc_xprofiles LIKE {hub}.jos_xprofiles;
+             ALTER TABLE {hub}.abc_xprofiles ENGINE=InnoDB;
+             INSERT INTO {hub}.abc_xprofiles (uidNumber, username, emailConfirmed) VALUES (1, 'abc', 1)",
+        );
+        let engine = || {
+            pair.lines("SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'abc_xprofiles_metrics'")
+        };
+        let target = target(&pair, "abc_");
+        import(&target, Structure::Jos, false).unwrap();
+        assert_eq!(engine(), ["MyISAM"]);
+        assert_eq!(pair.lines("SELECT username FROM abc_xprofiles_metrics"), ["abc"]);
+        import(&target, Structure::Prefixed, false).unwrap();
+        assert_eq!(engine(), ["InnoDB"]);
+        pair.sql("DROP TABLE {hub}.jos_xprofiles");
+        import(&target, Structure::Jos, false).unwrap();
+        assert_eq!(engine(), ["InnoDB"]);
+        // another structure than the rows have: the old table stays, nothing is left behind
+        pair.sql("CREATE TABLE {hub}.jos_xprofiles (x int)");
+        let error = format!("{:#}", import(&target, Structure::Jos, false).unwrap_err());
+        assert!(error.starts_with("copying registered users: "), "{error}");
+        assert_eq!(pair.lines("SELECT username FROM abc_xprofiles_metrics"), ["abc"]);
+        let tables = pair.lines("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'abc%'");
+        assert_eq!(tables, ["abc_xprofiles_metrics"]);
+        for missing in ["abc_xprofiles", "sessionlog"] {
+            pair.sql(&format!("DROP TABLE {{hub}}.{missing}"));
+            let error = format!("{:#}", import(&target, Structure::Jos, false).unwrap_err());
+            assert!(error.contains(&format!("there is no table `{missing}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn readers_always_find_the_users() {
+        let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+        pair.sql(HUB);
+        let target = target(&pair, "jos_");
+        import(&target, Structure::Jos, false).unwrap();
+        let stop = AtomicBool::new(false);
+        let seen = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut db = Db::connect(&target, Which::Metrics).unwrap();
+                let mut seen = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    seen.push(db.number("SELECT COUNT(*) FROM jos_xprofiles_metrics", ()).unwrap());
+                }
+                seen
+            });
+            for _ in 0..30 {
+                import(&target, Structure::Jos, false).unwrap();
+            }
+            stop.store(true, Ordering::Relaxed);
+            reader.join().unwrap()
+        });
+        assert!(seen.len() > 30, "{}", seen.len());
+        assert!(seen.iter().all(|n| *n == Some(2)), "{seen:?}");
+    }
+}

@@ -1,8 +1,10 @@
 //! Lookups against a name server on this machine.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod geo_server;
 #[path = "../../examples/dns_bench/name_server.rs"]
 mod name_server;
+mod table;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,4 +1,11 @@
 //! `tool-metrics` as a real executable.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod db;
+#[path = "../../../enrich/tests/it/geo_server.rs"]
+mod geo_server;
+#[path = "../../../enrich/examples/dns_bench/name_server.rs"]
+mod name_server;
 
 use fixtures::Run;
 
@@ -94,7 +101,9 @@ fn csv_in_and_out() {
 
 #[test]
 fn wrong_usage() {
-    for args in [&["2025-13"][..], &["2025-7"], &["--only", "nonsense"], &["2025-07", "--format", "xml"], &["--db"]] {
+    for args in
+        [&["2025-13"][..], &["2025-7"], &["--only", "nonsense"], &["--only", "hosts"], &["2025-07", "--format", "xml"]]
+    {
         let done = tool_metrics().args(args).finish().expect_code(2);
         assert!(done.stdout.is_empty() && !done.stderr.is_empty());
     }

@@ -1,0 +1,447 @@
+//! Filling tables of a real server, in all four modes.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use enrich::dns::NameRule;
+use enrich::geo_service::{GeoService, Manner};
+use enrich::hosts::Hosts;
+use enrich::table::countries::{self, Geo};
+use enrich::table::{Filled, Span, Table, When, domains, hosts, user_info};
+use fixtures::db::{MODES, PASSWORD, Pair, SqlMode, pair};
+use kit::db::{Db, Target, Which};
+use schema::Stamp;
+use schema::tables::Engine;
+
+use crate::geo_server::{GeoServer, Says};
+use crate::name_server::{NameServer, Reply};
+
+fn target(pair: &Pair) -> Target {
+    Target {
+        host: pair.socket().to_string_lossy().into_owned(),
+        user: pair.mode.user().to_owned(),
+        password: PASSWORD.to_owned(),
+        hub_db: pair.hub.clone(),
+        metrics_db: pair.metrics.clone(),
+        prefix: "jos_".to_owned(),
+        tls: false,
+    }
+}
+
+fn metrics(pair: &Pair) -> Db {
+    Db::connect(&target(pair), Which::Metrics).unwrap()
+}
+
+fn hub(pair: &Pair) -> Db {
+    Db::connect(&target(pair), Which::Hub).unwrap()
+}
+
+/// A run on a day that no window may depend on.
+fn today() -> Stamp {
+    Stamp::parse("2026-03-31 00:00:00").unwrap()
+}
+
+fn when(text: &str) -> When {
+    When::parse(text).unwrap()
+}
+
+fn table(name: &str) -> Table {
+    Table::new(name).unwrap()
+}
+
+#[test]
+fn names_of_tables_are_checked() {
+    for bad in ["", "web;", "web x", "`web`", "hub.web", "wéb"] {
+        assert!(Table::new(bad).is_err(), "{bad}");
+    }
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
+    let error = domains::fill(&mut metrics(&pair), &table("nothing"), &Span::all(), domains::Rule::Legacy);
+    assert!(format!("{:#}", error.unwrap_err()).contains("there is no table `nothing`"));
+}
+
+fn zone(ip: Ipv4Addr) -> Reply {
+    match ip.octets()[3] {
+        1 => Reply::name("one.Example.com"),
+        2 => Reply::NxDomain,
+        3 => Reply::Names(vec!["foo_bar.example.com".to_owned(), "second.example.com".to_owned()]),
+        4 => Reply::name("host.my_net.example.com"),
+        5 => Reply::Silence,
+        6 => Reply::name(format!("{}.example.com", ["x".repeat(60), "y".repeat(60), "z".repeat(60)].join("."))),
+        _ => Reply::NoData,
+    }
+}
+
+fn names(server: &NameServer, rule: NameRule) -> Hosts {
+    let settings = crate::settings(&[server], 50, 600, rule);
+    Hosts::new().with_servers(settings)
+}
+
+const HOSTS: &str = "INSERT INTO web (id, datetime, ip, host) VALUES
+    (1, '2025-07-05 00:00:00', '8.0.0.1', NULL), (2, '2025-07-05 00:00:01', '8.0.0.1', ''),
+    (3, '2024-01-01 10:00:00', '8.0.0.1', NULL), (4, '2025-07-06 10:00:00', '8.0.0.1', 'kept'),
+    (5, '2025-07-07 00:00:00', '8.0.0.3', NULL), (6, '2025-07-31 23:59:59', '8.0.0.2', NULL),
+    (7, '2025-07-10 10:00:00', '', NULL), (8, '2025-07-10 10:00:00', 'not an address', NULL),
+    (9, '2025-07-10 10:00:00', '8.0.0.4', NULL), (10, '2025-08-01 00:00:00', '8.0.0.4', ''),
+    (11, '2025-07-01 00:00:00', '8.0.0.7', NULL), (12, '2025-07-10 10:00:00', '8.0.0.5', NULL),
+    (13, '2025-07-10 10:00:00', '8.0.0.9', '?'), (14, '2025-07-10 10:00:00', '8.0.0.6', NULL)";
+
+#[test]
+fn host_names_of_a_month() {
+    let server = NameServer::start(zone);
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        pair.sql(HOSTS);
+        let mut db = metrics(&pair);
+        let span = Span::hosts(when("2025-07"), today(), false);
+        assert_eq!(hosts::missing(&mut db, &table("web"), &span).unwrap().len(), 6);
+        let filled = hosts::fill(&mut db, &table("web"), &span, &mut names(&server, NameRule::Legacy), false).unwrap();
+        assert_eq!(filled, Filled { keys: 6, rows: 9 });
+        let long = format!("{}.example.com", ["x".repeat(60), "y".repeat(60), "z".repeat(60)].join("."));
+        let expected = [
+            // an instant at midnight selects nothing itself, but is filled when the address is seen elsewhere
+            "1\tone.Example.com",
+            "2\tone.Example.com",
+            "3\tone.Example.com",
+            "4\tkept",
+            "5\tNULL",
+            "6\t?",
+            "7\tNULL",
+            // the name is cut where a letter comes that no host name has
+            "8\t?",
+            "9\thost",
+            "10\thost",
+            "11\tNULL",
+            "12\t?",
+            "13\t?",
+            &format!("14\t{long}"),
+        ];
+        assert_eq!(pair.lines("SELECT id, host FROM web ORDER BY id"), expected, "{engine:?} {mode:?}");
+        let n_asked = server.n_asked();
+        let again = hosts::fill(&mut db, &table("web"), &span, &mut names(&server, NameRule::Legacy), false).unwrap();
+        assert_eq!((again, server.n_asked()), (Filled::default(), n_asked), "nothing is looked up twice");
+        // all dates, and a span that has seen the second name of an address
+        let filled = hosts::fill(&mut db, &table("web"), &Span::all(), &mut names(&server, NameRule::Legacy), false);
+        assert_eq!(filled.unwrap(), Filled { keys: 2, rows: 2 });
+        assert_eq!(pair.lines("SELECT host FROM web WHERE id IN (5, 11) ORDER BY id"), ["second.example.com", "?"]);
+    }
+}
+
+#[test]
+fn host_names_of_the_port() {
+    let server = NameServer::start(zone);
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    pair.sql(HOSTS);
+    pair.sql(
+        "INSERT INTO sessionlog_metrics (sessnum, user, ip, start) VALUES (1, 'u', '8.0.0.1', '2025-07-01 00:00:00')",
+    );
+    let span = Span::hosts(when("2025-07"), today(), true);
+    let mut hosts = names(&server, NameRule::Port);
+    for name in ["web", "sessionlog_metrics"] {
+        hosts::fill(&mut metrics(&pair), &table(name), &span, &mut hosts, true).unwrap();
+    }
+    // lower case, midnights included, nothing outside the span
+    assert_eq!(
+        pair.lines("SELECT id, host FROM web WHERE ip = '8.0.0.1' ORDER BY id"),
+        ["1\tone.example.com", "2\tone.example.com", "3\tNULL", "4\tkept"]
+    );
+    assert_eq!(
+        pair.lines("SELECT host FROM web WHERE id IN (5, 10, 11) ORDER BY id"),
+        ["foo_bar.example.com", "", "?"]
+    );
+    assert_eq!(pair.lines("SELECT host FROM sessionlog_metrics"), ["one.example.com"]);
+}
+
+#[test]
+fn domains_of_a_month() {
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        pair.sql(
+            "INSERT INTO web (id, datetime, host, domain) VALUES
+             (1, '2025-06-30 00:00:00', 'www.a.com', NULL), (2, '2025-06-29 23:59:59', 'www.a.com', NULL),
+             (3, '2025-07-31 23:59:59', 'WWW.A.COM', ''), (4, '2025-08-01 00:00:00', 'www.a.com', NULL),
+             (5, '2025-07-10 10:00:00', 'www.a.com', 'kept'), (6, '2025-07-10 10:00:00', 'x.ub.cc', '?'),
+             (7, '2025-07-10 10:00:00', '?', NULL), (8, '2025-07-10 10:00:00', NULL, NULL),
+             (9, '2025-07-10 10:00:00', '', NULL), (10, '2025-07-10 10:00:00', 'host', NULL),
+             (11, '2025-07-10 10:00:00', 'a-b-c-d-foo.com', NULL), (12, '2025-07-10 10:00:00', 'x.a-b-c-d-foo.com', NULL),
+             (13, '2025-07-10 10:00:00', 'example.com.', NULL), (14, '2025-07-10 10:00:00', '10.20.30.40', NULL),
+             (15, '2025-07-10 10:00:00', 'www.é.com', NULL), (16, '2025-07-10 10:00:00', 'www.e.com', NULL),
+             (17, '2025-07-10 10:00:00', 'www.e.com ', NULL)",
+        );
+        let mut db = metrics(&pair);
+        let span = Span::domains(when("2025-07"), today(), false);
+        let filled = domains::fill(&mut db, &table("web"), &span, domains::Rule::Legacy).unwrap();
+        assert_eq!(filled, Filled { keys: 12, rows: 12 }, "{engine:?} {mode:?}");
+        let expected = [
+            "1\ta.com",
+            "2\tNULL",
+            "3\ta.com",
+            "4\tNULL",
+            "5\tkept",
+            "6\tub.cc",
+            "7\t?",
+            "8\tNULL",
+            "9\tNULL",
+            "10\t?",
+            "11\tfoo.com",
+            "12\ta-b-c-d-foo.com",
+            "13\tcom.",
+            "14\t20.30.40",
+            // hosts are told apart by their bytes, not by the collation
+            "15\té.com",
+            "16\te.com",
+            "17\te.com ",
+        ];
+        assert_eq!(pair.lines("SELECT id, domain FROM web ORDER BY id"), expected, "{engine:?} {mode:?}");
+        let again = domains::fill(&mut db, &table("web"), &span, domains::Rule::Legacy).unwrap();
+        assert_eq!(again.rows, 0, "rows with `?` are looked at again and stay");
+    }
+}
+
+#[test]
+fn domains_of_the_port() {
+    let Some(pair) = pair(Engine::MyIsam, SqlMode::Lax) else { return };
+    pair.sql(
+        "INSERT INTO web (id, datetime, host) VALUES (1, '2025-07-10 10:00:00', 'www.A.com'), (2, '2025-07-10 10:00:00', 'x.éé.de');
+         INSERT INTO websessions (id, datetime, host) VALUES (1, '2025-07-10 10:00:00', 'www.A.com')",
+    );
+    let span = Span::domains(when("2025-07-10"), today(), true);
+    for name in ["web", "websessions"] {
+        domains::fill(&mut metrics(&pair), &table(name), &span, domains::Rule::Port).unwrap();
+    }
+    assert_eq!(
+        pair.lines("SELECT domain FROM web ORDER BY id"),
+        ["NULL", "x.éé.de"],
+        "capitals are passed over in web"
+    );
+    assert_eq!(pair.lines("SELECT domain FROM websessions"), ["a.com"]);
+}
+
+/// Countries by the first byte of the address.
+fn countries_of(number: u32) -> Says {
+    match number >> 24 {
+        1 => Says::Country("AU"),
+        8 => Says::Country("US"),
+        9 => Says::Country("-"),
+        11 => Says::Country(""),
+        12 => Says::Country("XYZ"),
+        208 => Says::Country("FR"),
+        _ => Says::Unknown,
+    }
+}
+
+fn geo(server: &GeoServer, rule: countries::Rule) -> Geo {
+    let manner = if rule == countries::Rule::Port { Manner::Port } else { Manner::Legacy };
+    let service = GeoService::new(&server.url(), "key", manner, Some(Duration::from_secs(5)));
+    Geo::new(None, Some(service), rule)
+}
+
+const COUNTRIES: &str = "INSERT INTO web (id, datetime, ip, ipcountry) VALUES
+    (1, '2025-06-30 23:59:00', '1.0.0.1', NULL), (2, '2025-08-01 00:01:00', '1.0.0.1', ''),
+    (3, '2025-07-10 10:00:00', '8.8.8.8', '-'), (4, '2025-07-10 10:00:00', '8.8.8.8', NULL),
+    (5, '2025-07-10 10:00:00', '10.0.0.1', NULL), (6, '2025-06-30 00:00:00', '8.8.4.4', NULL),
+    (7, '2025-08-01 00:00:00', '8.8.2.2', NULL), (8, '2025-07-10 10:00:00', '9.9.9.9', NULL),
+    (9, '2025-07-10 10:00:00', '', NULL), (10, '2025-07-10 10:00:00', '08.8.8.8', NULL),
+    (11, '2025-07-10 10:00:00', '208.67.222.222', NULL), (12, '2025-07-10 10:00:00', '11.1.1.1', ''),
+    (13, '2025-07-10 10:00:00', '12.1.1.1', NULL), (14, '2025-07-10 10:00:00', '13.1.1.1', NULL),
+    (15, '2025-07-10 10:00:00', '2001:db8::1', NULL), (16, '2020-07-10 10:00:00', '10.0.0.1', NULL);
+    INSERT INTO websessions (id, datetime, ip) VALUES (1, '2025-07-10 10:00:00', '8.8.8.8');
+    INSERT INTO {hub}.jos_metrics_ipgeo_cache (ip, countrySHORT, lookup_datetime) VALUES
+    (218169601, 'ZZ', CURDATE() - INTERVAL 90 DAY), (201392385, 'OL', CURDATE() - INTERVAL 91 DAY)";
+
+fn number(ip: &str) -> u32 {
+    u32::from(ip.parse::<Ipv4Addr>().unwrap())
+}
+
+#[test]
+fn countries_of_a_month() {
+    let server = GeoServer::start(countries_of);
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        pair.sql(COUNTRIES);
+        let (mut db, mut hub) = (metrics(&pair), hub(&pair));
+        let span = Span::closed_weeks(when("2025-07"), today(), false).unwrap();
+        let mut first = geo(&server, countries::Rule::Legacy);
+        let filled = countries::fill(&mut db, &mut hub, &table("web"), &span, &mut first).unwrap();
+        assert_eq!(filled, Filled { keys: 12, rows: 7 }, "{engine:?} {mode:?}");
+        let expected = [
+            // every row of an address, whatever its date
+            "1\tAU", "2\tAU", // `-` is not empty
+            "3\t-", "4\tUS", "5\tNULL", // the first instant is outside, the last inside
+            "6\tNULL", "7\tUS", "8\tNULL", "9\tNULL", "10\tNULL", "11\tFR", "12\t", "13\tXY", "14\tZZ", "15\tNULL",
+            "16\tNULL",
+        ];
+        assert_eq!(pair.lines("SELECT id, ipcountry FROM web ORDER BY id"), expected, "{engine:?} {mode:?}");
+        // private addresses are asked for; one that is in the table for ninety days is not, an older one is
+        let asked = ["1.0.0.1", "8.8.2.2", "8.8.8.8", "9.9.9.9", "10.0.0.1", "11.1.1.1", "12.1.1.1", "208.67.222.222"];
+        assert_eq!(server.asked(), asked.map(number));
+        assert_eq!((first.n_asked(), first.n_failed(), first.trouble()), (8, 0, None));
+        // `-` is not kept, nor what the signed column would distort; an empty code is
+        let cache = "SELECT ip, countrySHORT, countryLONG, ipLATITUDE, ipLONGITUDE FROM {hub}.jos_metrics_ipgeo_cache ORDER BY ip";
+        let kept = [
+            "16777217\tAU\tLAND & AU\t37\t0",
+            "134742530\tUS\tLAND & US\t37\t0",
+            "134744072\tUS\tLAND & US\t37\t0",
+            "184615169\t\tLAND & \t37\t0",
+            "201392385\tXY\tLAND & XYZ\t37\t0",
+            "218169601\tZZ\t\tNULL\tNULL",
+        ];
+        let numbers = pair.lines(cache);
+        assert_eq!(numbers, kept, "{engine:?} {mode:?}");
+        // the same run knows already; another one asks again for what has no row of its own
+        let filled = countries::fill(&mut db, &mut hub, &table("websessions"), &span, &mut first).unwrap();
+        assert_eq!((filled, server.asked()), (Filled { keys: 1, rows: 1 }, vec![]));
+        assert_eq!(pair.lines("SELECT ipcountry FROM websessions"), ["US"]);
+        pair.sql("UPDATE web SET ipcountry = NULL WHERE id IN (4, 11)");
+        let mut second = geo(&server, countries::Rule::Legacy);
+        countries::fill(&mut db, &mut hub, &table("web"), &span, &mut second).unwrap();
+        assert_eq!(server.asked(), ["9.9.9.9", "10.0.0.1", "208.67.222.222"].map(number));
+        assert_eq!(pair.lines("SELECT ipcountry FROM web WHERE id IN (4, 11)"), ["US", "FR"]);
+    }
+}
+
+#[test]
+fn countries_of_the_port() {
+    let server = GeoServer::start(countries_of);
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    pair.sql(COUNTRIES);
+    let (mut db, mut hub) = (metrics(&pair), hub(&pair));
+    let span = Span::closed_weeks(when("2025-07"), today(), true).unwrap();
+    let mut geo = geo(&server, countries::Rule::Port);
+    countries::fill(&mut db, &mut hub, &table("web"), &span, &mut geo).unwrap();
+    let expected = [
+        "1\tAU", "2\tAU", "3\t-", "4\tUS", "5\t-", "6\tNULL", "7\tUS", "8\t-", "9\t-", "10\tUS", "11\tFR", "12\t-",
+        "13\tXY", // a private address is marked in the span only
+        "14\tZZ", "15\t-", "16\tNULL",
+    ];
+    assert_eq!(pair.lines("SELECT id, ipcountry FROM web ORDER BY id"), expected);
+    assert!(!server.asked().contains(&number("10.0.0.1")));
+    // `-` is kept too
+    let kept = pair.lines("SELECT countrySHORT FROM {hub}.jos_metrics_ipgeo_cache WHERE ip IN (151587081, 184615169)");
+    assert_eq!(kept, ["-", "-"]);
+}
+
+#[test]
+fn a_service_in_trouble_costs_seconds_and_loses_nothing() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
+    let mut rows: Vec<String> =
+        (0..3000).map(|n| format!("('2025-07-10 10:00:00', '8.8.{}.{}')", n / 250, n % 250)).collect();
+    rows.push("('2025-07-10 10:00:00', '10.0.0.1')".to_owned());
+    pair.sql(&format!("INSERT INTO web (datetime, ip) VALUES {}", rows.join(",")));
+    let span = Span::closed_weeks(when("2025-07"), today(), false).unwrap();
+    let nowhere = || GeoService::new("http://127.0.0.1:1/ipinfo", "key", Manner::Legacy, Some(Duration::from_secs(1)));
+    for (says, word) in [(Says::Silence, "timeout"), (Says::Garbage, "XML"), (Says::BadKey, "key")] {
+        let server = GeoServer::start(move |_| says);
+        for rule in [countries::Rule::Legacy, countries::Rule::Port] {
+            // the other doors of the port's service are on the internet: not in a test
+            let service = GeoService::new(&server.url(), "key", Manner::Legacy, Some(Duration::from_secs(1)));
+            let mut geo = Geo::new(None, Some(service), rule);
+            let begin = Instant::now();
+            let filled = countries::fill(&mut metrics(&pair), &mut hub(&pair), &table("web"), &span, &mut geo).unwrap();
+            assert!(begin.elapsed() < Duration::from_secs(20), "{says:?} took {:?}", begin.elapsed());
+            assert_eq!(filled.keys, 3001);
+            let trouble = geo.trouble().unwrap();
+            assert!(trouble.contains(word), "{says:?}: {trouble}");
+            assert!(geo.n_failed() >= 3000, "{says:?}: {}", geo.n_failed());
+            let marked = pair.lines("SELECT DISTINCT ipcountry FROM web WHERE ip <> '10.0.0.1'");
+            assert_eq!(marked, ["NULL"], "{says:?} {rule:?}: an address nobody answered for stays empty");
+            assert_eq!(pair.value("SELECT COUNT(*) FROM {hub}.jos_metrics_ipgeo_cache").as_deref(), Some("0"));
+            pair.sql("UPDATE web SET ipcountry = NULL");
+        }
+    }
+    let mut geo = Geo::new(None, Some(nowhere()), countries::Rule::Legacy);
+    countries::fill(&mut metrics(&pair), &mut hub(&pair), &table("web"), &span, &mut geo).unwrap();
+    assert!(geo.trouble().is_some());
+    // the next run, when it is well again, fills everything
+    let server = GeoServer::start(countries_of);
+    let service = GeoService::new(&server.url(), "key", Manner::Legacy, Some(Duration::from_secs(5)));
+    let mut geo = Geo::new(None, Some(service), countries::Rule::Legacy);
+    let filled = countries::fill(&mut metrics(&pair), &mut hub(&pair), &table("web"), &span, &mut geo).unwrap();
+    assert_eq!(filled.rows, 3000);
+}
+
+#[test]
+fn a_database_file_is_asked_first() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
+    let file = fixtures::mmdb::country_database(&[(Ipv4Addr::new(8, 0, 0, 0), 8, "CH".to_owned())]);
+    let file = enrich::country::Countries::from_bytes(file).unwrap();
+    pair.sql("INSERT INTO web (id, datetime, ip) VALUES (1, '2025-07-10 10:00:00', '8.8.8.8'), (2, '2025-07-10 10:00:00', '1.0.0.1')");
+    let server = GeoServer::start(countries_of);
+    let service = GeoService::new(&server.url(), "key", Manner::Legacy, Some(Duration::from_secs(5)));
+    let mut geo = Geo::new(Some(file), Some(service), countries::Rule::Legacy);
+    let span = Span::closed_weeks(when("2025-07"), today(), false).unwrap();
+    countries::fill(&mut metrics(&pair), &mut hub(&pair), &table("web"), &span, &mut geo).unwrap();
+    assert_eq!(pair.lines("SELECT ipcountry FROM web ORDER BY id"), ["CH", "AU"]);
+    assert_eq!(server.asked(), [number("1.0.0.1")]);
+}
+
+const USERS: &str = "INSERT INTO {hub}.jos_users (id, username) VALUES (1, 'Ann'), (2, 'bob'), (3, 'cat'), (4, 'dora');
+    INSERT INTO {hub}.jos_user_profiles (id, user_id, profile_key, profile_value, ordering) VALUES
+    (10, 1, 'orgtype', 'industry', 1), (11, 1, 'orgtype', 'university', 0), (12, 1, 'countryorigin', 'deu', 0),
+    (13, 1, 'countryresident', 'us', 0), (14, 2, 'orgtype', '0', 0), (15, 2, 'countryresident', '', 0),
+    (16, 2, 'countryresident', 'br', 0), (17, 3, 'orgtype', 'größe', 0), (18, 3, 'countryorigin', ' ', 0),
+    (19, 3, 'countryorigin', 'ch', 0), (20, 9, 'orgtype', 'nobody', 0), (21, 4, 'nickname', 'd', 0);
+    INSERT INTO toolstart (id, datetime, user) VALUES (1, '2025-06-15 10:00:00', 'ann'), (2, '2025-06-15 10:00:00', 'BOB'),
+    (3, '2025-06-29 10:00:00', 'cat'), (4, '2025-06-29 10:00:00', 'unknown'), (5, '2025-06-29 10:00:00', NULL)";
+
+const INFO: &str = "SELECT id, countrycitizen, countryresident, orgtype FROM toolstart ORDER BY id";
+
+#[test]
+fn what_profiles_say_behind_the_gate() {
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        pair.sql(USERS);
+        let (mut db, mut hub) = (metrics(&pair), hub(&pair));
+        let span = Span::weeks(when("2025-07"), today(), false);
+        let mut fill =
+            || user_info::fill(&mut db, &mut hub, &table("toolstart"), &span, user_info::Rule::Legacy).unwrap();
+        // rows of June only: the gate for July stays shut
+        assert_eq!(fill(), Filled::default());
+        // a July row of somebody whom the hub does not know does not open it, nor one with all columns filled
+        pair.sql(
+            "INSERT INTO toolstart (id, datetime, user) VALUES (6, '2025-07-02 10:00:00', 'unknown');
+             INSERT INTO toolstart (id, datetime, user, countrycitizen, countryresident, orgtype)
+             VALUES (7, '2025-07-02 10:00:00', 'bob', 'US', 'US', 'X')",
+        );
+        assert_eq!(fill(), Filled::default());
+        // a row of a known user without a profile opens it, for all users and dates; its first instant is outside
+        pair.sql("INSERT INTO toolstart (id, datetime, user) VALUES (8, '2025-06-30 00:00:00', 'dora')");
+        assert_eq!(fill(), Filled::default());
+        pair.sql(
+            "INSERT INTO toolstart (id, datetime, user, orgtype) VALUES (9, '2025-08-01 00:00:00', 'dora', 'kept')",
+        );
+        assert_eq!(fill(), Filled { keys: 3, rows: 3 });
+        let expected = [
+            "1\tDE\tUS\tNULL",
+            "2\tNULL\tBR\tNULL",
+            "3\tCH\tNULL\tNULL",
+            "4\tNULL\tNULL\tNULL",
+            "5\tNULL\tNULL\tNULL",
+            "6\tNULL\tNULL\tNULL",
+            "7\tUS\tUS\tX",
+            "8\tNULL\tNULL\tNULL",
+            "9\tNULL\tNULL\tkept",
+        ];
+        assert_eq!(pair.lines(INFO), expected, "the gate of each column is its own; {engine:?} {mode:?}");
+        pair.sql("UPDATE toolstart SET orgtype = '' WHERE id = 9");
+        assert_eq!(fill(), Filled { keys: 2, rows: 2 });
+        // the first value by number wins, only ASCII letters become capitals, `0` is none
+        let orgtypes = pair.lines("SELECT id, orgtype FROM toolstart WHERE id < 4 ORDER BY id");
+        assert_eq!(orgtypes, ["1\tINDUSTRY", "2\tNULL", "3\tGRößE"], "{engine:?} {mode:?}");
+        assert_eq!(fill().rows, 0);
+    }
+}
+
+#[test]
+fn what_profiles_say_for_the_port() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    pair.sql(USERS);
+    let span = Span::weeks(when("2025-07"), today(), true);
+    user_info::fill(&mut metrics(&pair), &mut hub(&pair), &table("toolstart"), &span, user_info::Rule::Port).unwrap();
+    let expected =
+        ["1\tDE\tUS\tINDUSTRY", "2\tNULL\tBR\t0", "3\tCH\tNULL\tGRÖSSE", "4\tNULL\tNULL\tNULL", "5\tNULL\tNULL\tNULL"];
+    assert_eq!(pair.lines(INFO), expected);
+    pair.sql("DROP TABLE {hub}.jos_user_profiles");
+    let error =
+        user_info::missing(&mut metrics(&pair), &mut hub(&pair), &table("toolstart"), &span, user_info::Rule::Port);
+    assert!(format!("{:#}", error.unwrap_err()).contains("jos_user_profiles"));
+}
