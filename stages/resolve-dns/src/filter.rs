@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fs::File;
 
 use anyhow::{Context as _, Result};
-use enrich::dns;
+use enrich::dns::{self, Settings};
 use enrich::hosts::{self, Hosts};
-use kit::{Io, Outcome, Usage};
+use kit::{Io, Outcome};
 use schema::Kind;
 use schema::json::{self, Members};
 
@@ -15,15 +15,18 @@ use crate::queue::Queue;
 
 /// Runs the stage.
 pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
-    if io.common().from_db() || io.common().to_db() {
-        return Err(Usage("`db` is not available in this release; use the stage as a filter".to_owned()).into());
-    }
-    let mut hosts = hosts(args, io)?;
+    let mut hosts = hosts(args, args.settings()?, io)?;
     let done = run(&mut hosts, io);
     // what was learned is kept even when the reader left
     let saved = hosts.save();
     done?;
     saved?;
+    report(&hosts, io);
+    Ok(Outcome::default())
+}
+
+/// Says how many addresses got no answer.
+pub(crate) fn report(hosts: &Hosts, io: &Io) {
     if hosts.n_failed() > 0 {
         io.messages.note(format_args!(
             "{} of {} addresses got no answer in time and are `?`",
@@ -31,16 +34,19 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
             hosts.n_addresses()
         ));
     }
-    Ok(Outcome::default())
 }
 
-fn hosts(args: &Args, io: &Io) -> Result<Hosts> {
+/// Where names come from: the table of names, the cache, and name servers when there are `settings`.
+///
+/// # Errors
+/// A file cannot be read.
+pub(crate) fn hosts(args: &Args, settings: Option<Settings>, io: &Io) -> Result<Hosts> {
     let mut hosts = Hosts::new();
     if let Some(path) = &args.map {
         let read = || hosts::table(File::open(path)?);
         hosts = hosts.with_table(read().with_context(|| format!("reading the table {}", path.display()))?);
     }
-    if let Some(mut settings) = args.settings()? {
+    if let Some(mut settings) = settings {
         let most = dns::max_concurrency();
         if settings.concurrency > most {
             io.messages.note(format_args!(

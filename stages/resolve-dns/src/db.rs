@@ -1,0 +1,101 @@
+//! The stage on tables: one table, or the three of the nightly jobs. The selection and the
+//! write-back are those of `enrich`, shared with the stages that do this among other steps.
+
+use std::time::Instant;
+
+use anyhow::{Result, anyhow};
+use enrich::options::hosts_in_span_only;
+use enrich::table::{Span, Table, hosts};
+use kit::config::{self, Config};
+use kit::db::{Db, DbError, ErrorKind};
+use kit::{Io, Outcome, Output};
+use schema::{Kind, Opt, json};
+
+use crate::cli::{Args, Work};
+use crate::filter;
+
+/// The tables of the nightly jobs, in their order.
+pub(crate) const NIGHTLY: [&str; 3] = ["sessionlog_metrics", "web", "toolstart"];
+
+/// Runs the stage on tables.
+pub(crate) fn run(args: &Args, work: &Work, io: &Io) -> Result<Outcome> {
+    let config = config::load(None, &config::process_env)?;
+    let writes = work.writes && !args.dry_run;
+    let _lock = if writes { io.lock(&config.paths)? } else { None };
+    let mut db = Db::connect(&config.target(), work.which)?;
+    let span = Span::hosts(work.when, kit::today()?, io.common().compat.has(Opt::LpDns));
+    if args.dry_run {
+        return dry_run(args, work, &config, &mut db, &span, io);
+    }
+    let mut names = filter::hosts(args, args.settings_with(&config)?, io)?;
+    if !work.writes {
+        let mut output = io.output()?;
+        for table in &work.tables {
+            show(&mut db, table, &span, &mut names, &mut output)?;
+        }
+        names.save()?;
+        output.finish()?;
+        return Ok(Outcome::default());
+    }
+    let mut failed = Vec::new();
+    for table in &work.tables {
+        let only_span = hosts_in_span_only(io.common().compat);
+        let Err(error) = hosts::fill(&mut db, table, &span, &mut names, only_span) else { continue };
+        let lost = DbError::of(&error).is_some_and(|e| matches!(e.kind(), ErrorKind::Gone | ErrorKind::Unreachable));
+        if lost || work.tables.len() == 1 {
+            return Err(error);
+        }
+        io.messages.error(format_args!("{}: {error:#}", table.name()));
+        failed.push(table.name());
+    }
+    if failed.is_empty() {
+        Ok(Outcome::default())
+    } else {
+        Err(anyhow!("not done: {}; everything else is", failed.join(", ")))
+    }
+}
+
+fn dry_run(args: &Args, work: &Work, config: &Config, db: &mut Db, span: &Span, io: &Io) -> Result<Outcome> {
+    let database = config.target().database(work.which).to_owned();
+    let concurrency = args.settings_with(config)?.map_or(0, |settings| settings.concurrency);
+    for table in &work.tables {
+        let begin = Instant::now();
+        let missing = hosts::missing(db, table, span)?;
+        io.messages.note(format_args!(
+            "[dry-run] [resolve-dns] {database}.{} {span}: {} unresolved IPs (ns={} c={concurrency}) scan {:.1}s",
+            table.name(),
+            missing.len(),
+            args.nameserver_name(config),
+            begin.elapsed().as_secs_f64()
+        ));
+    }
+    Ok(Outcome::default())
+}
+
+/// Writes the addresses of a table that have no host, with their names, as records.
+fn show(db: &mut Db, table: &Table, span: &Span, names: &mut enrich::hosts::Hosts, output: &mut Output) -> Result<()> {
+    let kind = match table.name() {
+        "toolstart" => Kind::Toolstart,
+        "sessionlog_metrics" => Kind::ToolSession,
+        _ => Kind::Web,
+    };
+    let mut addresses = hosts::missing(db, table, span)?;
+    addresses.sort_unstable();
+    let slots = addresses.iter().map(|ip| names.slot(ip)).collect::<Result<Vec<_>>>()?;
+    let mut line = Vec::new();
+    for (ip, slot) in addresses.iter().zip(slots) {
+        while names.name(slot).is_none() {
+            names.wait()?;
+        }
+        line.clear();
+        line.extend_from_slice(b"{\"kind\":");
+        json::push_str(&mut line, kind.name());
+        line.extend_from_slice(b",\"ip\":");
+        json::push_str(&mut line, ip);
+        line.extend_from_slice(b",\"host\":");
+        json::push_str(&mut line, names.name(slot).unwrap_or_default());
+        line.push(b'}');
+        output.record(&line)?;
+    }
+    Ok(())
+}
