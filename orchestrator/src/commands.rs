@@ -60,6 +60,7 @@ pub(crate) enum Here {
     Migrate,
     Import,
     ImportApache,
+    ImportHubData,
     ForgetImport,
     RepairImportedSources,
     ReconstructImportedSources,
@@ -171,6 +172,14 @@ const fn stage(
     fixed: &'static [&'static str],
 ) -> Row {
     row(name, Group::Stages, about, args, Does::Stage { exe, fixed, ready: false })
+}
+
+/// A stage that does this in this release.
+const fn ready(row: Row) -> Row {
+    match row.does {
+        Does::Stage { exe, fixed, .. } => Row { does: Does::Stage { exe, fixed, ready: true }, ..row },
+        _ => row,
+    }
 }
 
 const fn one_of(names: &'static [&'static str], row: Row) -> Row {
@@ -372,8 +381,8 @@ pub(crate) const COMMANDS: &[Row] = &[
             arg("floor", Opt(None), Any, "Share of missing names below which nothing is said; 0.05 when left out"),
         ],
     ),
-    stage("fetch-logs", "Copy pending logs to the staging files", &[DAY, DRY_RUN], "fetch-logs", &["--stage"]),
-    stage("archive-logs", "Move imported logs to the archive", &[DAY, DRY_RUN], "archive", &["--db"]),
+    ready(stage("fetch-logs", "Copy pending logs to the staging files", &[DAY, DRY_RUN], "fetch-logs", &["--stage"])),
+    ready(stage("archive-logs", "Move imported logs to the archive", &[DAY, DRY_RUN], "archive", &["--db"])),
     stage("import-logs", "Load the staging files", &[DRY_RUN], "import-logs", &["--db"]),
     row(
         "import-apache",
@@ -390,12 +399,12 @@ pub(crate) const COMMANDS: &[Row] = &[
         "import-logs",
         &["--to", "db", "--only", "identify-bots"],
     ),
-    stage(
+    row(
         "import-hub-data",
+        Group::Stages,
         "Copy users and tool sessions of the hub",
         &[DRY_RUN],
-        "usage-metrics",
-        &["--db", "--only", "import-hub-data"],
+        Does::Here(Here::ImportHubData),
     ),
     stage(
         "middleware-wall",

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use clap::ArgMatches;
 use kit::discovery::Stream;
+use kit::hub_data::{self, Structure};
 use kit::lock::Lock;
+use schema::Opt;
 
 use crate::hub::Hub;
 use crate::pending::{self, Pending};
@@ -189,6 +191,21 @@ pub(crate) fn import_apache(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
     // `-` is the name of a file here
     let file = if file.as_os_str() == "-" { PathBuf::from("./-") } else { file };
     Importer { hub, lock: lock.as_ref() }.file(&file, Stream::Access)?;
+    Ok(0)
+}
+
+/// `hzmetrics import-hub-data`.
+pub(crate) fn hub_data(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
+    let dry_run = matches.get_flag("dry-run");
+    hub.config.check()?;
+    let _lock = hub.lock(!dry_run)?;
+    let structure = if hub.compat.has(Opt::LpCli) { Structure::Prefixed } else { Structure::Jos };
+    let done = hub_data::import(&hub.config.target(), structure, dry_run)?;
+    let would = if dry_run { "[dry-run] would copy " } else { "" };
+    hub.log.info(format_args!(
+        "[import-hub-data] {would}{} new tool sessions, {} users with a confirmed address",
+        done.sessions, done.profiles
+    ));
     Ok(0)
 }
 

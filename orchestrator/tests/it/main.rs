@@ -4,6 +4,8 @@
 mod chains;
 mod commands;
 mod convert;
+mod import;
+mod mend;
 mod same_as_sh;
 mod setup;
 mod shell;
