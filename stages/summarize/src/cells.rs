@@ -6,21 +6,14 @@ use schema::{Month, Period, json};
 use crate::finish::Figures;
 
 /// A group of cells that can be asked for alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Section {
-    /// Registered users (row 6)
     Reg,
-    /// Interactive users (rows 7 and 3)
     Int,
-    /// Download users (rows 8 and 4)
     Dl,
-    /// All users (row 1)
     Total,
-    /// Simulation users (row 2)
     Sim,
-    /// Simulation usage (`summary_simusage_vals`)
     SimUsage,
-    /// Domains, visits, accounts, hits (`summary_misc_vals`)
     Misc,
 }
 

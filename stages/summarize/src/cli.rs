@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use kit::{Batch, Common, Describe, Io, Outcome, StageArgs, Usage};
 use rayon::prelude::*;
-use schema::{Kind, Month, Opt, Period};
+use schema::{Compat, Kind, Month, Opt, Period};
 
 use crate::axis::{Axis, MAX_MONTHS};
 use crate::cells::{Section, cells};
 use crate::record::digest;
 use crate::scan::{Fact, Ground, Scan};
-use crate::{reference, tools};
+use crate::reference::Files;
+use crate::{db, reference, tools};
 
 /// Computes the cells of the summary tables for the six windows of a month
 ///
@@ -55,9 +56,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = parse_period, default_value = "12,1,0,3,13,14")]
     pub periods: Vec<Period>,
 
-    /// Groups of cells to write; all by default
-    #[arg(long, value_name = "SECTIONS", value_delimiter = ',')]
-    pub only: Vec<Section>,
+    /// Steps to make and groups of cells to write; all that is possible by default. A group alone
+    /// stands for the step summary with nothing but it
+    #[arg(long, alias = "sections", value_name = "PARTS", value_delimiter = ',')]
+    pub only: Vec<Part>,
+
+    /// With --db: compute, and print what would be written instead of writing it
+    #[arg(long)]
+    pub dry_run: bool,
 
     /// Classes of domains, a CSV file with the columns `domain` and `class`, instead of the
     /// built-in list
@@ -104,11 +110,35 @@ impl StageArgs for Args {
             Kind::HubResource,
             Kind::HubToolVersion,
         ],
-        writes: &[Kind::Cell],
-        reads_tables: &[],
-        writes_tables: &[],
+        writes: &[Kind::Cell, Kind::ResourceStat],
+        reads_tables: &[
+            "web",
+            "websessions",
+            "userlogin",
+            "toolstart",
+            "webhits",
+            "jos_xprofiles_metrics",
+            "country_continent",
+            "domainclass",
+            "sessionlog",
+            "joblog",
+            "jos_xprofiles",
+            "jos_resources",
+            "jos_resource_assoc",
+            "jos_resource_stats",
+            "jos_tool_version",
+        ],
+        writes_tables: &[
+            "sessionlog_metrics",
+            "jos_xprofiles_metrics",
+            "userlogin_lite",
+            "summary_user_vals",
+            "summary_simusage_vals",
+            "summary_misc_vals",
+            "jos_resource_stats",
+        ],
         main_kind: Kind::Cell,
-        steps: &["reg", "int", "dl", "total", "sim", "sim-usage", "misc"],
+        steps: &[db::IMPORT, db::SUMMARY, db::ANDMORE],
     };
 
     fn common(&self) -> &Common {
@@ -116,34 +146,77 @@ impl StageArgs for Args {
     }
 }
 
-/// What the arguments come to.
-struct Config {
-    ground: Ground,
-    periods: Vec<Period>,
-    sections: Vec<Section>,
+/// What can be asked for with `--only`: steps, and groups of cells of the step `summary`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Copy tool sessions and profiles of the hub to the metrics database (with --db)
+    ImportHubData,
+    /// All cells of the summary tables
+    Summary,
+    /// Usage of each resource (from the databases)
+    Andmore,
+    /// Registered users (row 6)
+    Reg,
+    /// Interactive users (rows 7 and 3)
+    Int,
+    /// Download users (rows 8 and 4)
+    Dl,
+    /// All users (row 1)
+    Total,
+    /// Simulation users (row 2)
+    Sim,
+    /// Simulation usage (`summary_simusage_vals`)
+    SimUsage,
+    /// Domains, visits, accounts, hits (`summary_misc_vals`)
+    Misc,
 }
 
-impl Config {
+impl Part {
+    const fn section(self) -> Option<Section> {
+        Some(match self {
+            Self::ImportHubData | Self::Summary | Self::Andmore => return None,
+            Self::Reg => Section::Reg,
+            Self::Int => Section::Int,
+            Self::Dl => Section::Dl,
+            Self::Total => Section::Total,
+            Self::Sim => Section::Sim,
+            Self::SimUsage => Section::SimUsage,
+            Self::Misc => Section::Misc,
+        })
+    }
+}
+
+/// First and last month of a range.
+type Range = (Month, Month);
+
+/// What the arguments come to.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// Copy the hub's data first.
+    pub import: bool,
+    /// Months and sections of the cells, if any.
+    pub summary: Option<(Range, Vec<Section>)>,
+    /// Months of the usage of resources, if asked for.
+    pub andmore: Option<Range>,
+    /// Windows of the cells, in the order of writing.
+    pub periods: Vec<Period>,
+}
+
+impl Plan {
     fn new(args: &Args) -> Result<Self> {
-        let (first, last) = match (args.which.or(args.month), args.since, args.through) {
-            (Some(month), ..) => (month, month),
-            (None, Some(since), Some(through)) => (since, through),
-            _ => {
-                let month = kit::current_month()?.previous();
-                (month, month)
-            }
+        let given = match (args.which.or(args.month), args.since, args.through) {
+            (Some(month), ..) => Some((month, month)),
+            (None, Some(since), Some(through)) => Some((since, through)),
+            _ => None,
         };
-        let n_months = first.through(last).count();
-        if n_months == 0 {
-            return Err(Usage(format!("--since {first} is later than --through {last}")).into());
-        }
-        if n_months > MAX_MONTHS {
-            return Err(Usage(format!("{n_months} months in one run, at most {MAX_MONTHS} are possible")).into());
-        }
-        let compat = args.common.compat;
-        let mut apps = args.apps.clone();
-        if let Some(root) = &args.apps_root {
-            apps.extend(tools::installed(root, compat.has(Opt::LpSummary))?);
+        if let Some((first, last)) = given {
+            let n_months = first.through(last).count();
+            if n_months == 0 {
+                return Err(Usage(format!("--since {first} is later than --through {last}")).into());
+            }
+            if n_months > MAX_MONTHS {
+                return Err(Usage(format!("{n_months} months in one run, at most {MAX_MONTHS} are possible")).into());
+            }
         }
         let mut periods = Vec::new();
         for &period in &args.periods {
@@ -151,10 +224,52 @@ impl Config {
                 periods.push(period);
             }
         }
-        let sections = if args.only.is_empty() { Section::ALL.to_vec() } else { args.only.clone() };
-        let places = reference::places(args.country_continent.as_deref(), args.domainclass.as_deref())?;
-        let axis = Axis::new(first, last);
-        Ok(Self { ground: Ground { axis, places, apps, compat }, periods, sections })
+        let (from_db, to_db) = (args.common.from_db(), args.common.to_db());
+        let named = |part| args.only.contains(&part);
+        let everything = args.only.is_empty();
+        if named(Part::ImportHubData) && !(from_db && to_db) {
+            return Err(Usage("the step import-hub-data works on tables only: add --db".to_owned()).into());
+        }
+        if named(Part::Andmore) && !from_db {
+            return Err(Usage("the step andmore reads tables only: add --db or --from db".to_owned()).into());
+        }
+        let mut sections: Vec<_> = args.only.iter().filter_map(|part| part.section()).collect();
+        if sections.is_empty() && (everything || named(Part::Summary)) {
+            sections = Section::ALL.to_vec();
+        }
+        // months that were filled in afterwards get their own window only: usage would be too low
+        let usual = everything && from_db && to_db && periods != [Period::Month];
+        let current = || kit::current_month();
+        let or = |usual: Result<Month>| given.map_or_else(|| usual.map(|month| (month, month)), Ok);
+        Ok(Self {
+            import: from_db && to_db && (everything || named(Part::ImportHubData)),
+            summary: if sections.is_empty() { None } else { Some((or(current().map(Month::previous))?, sections)) },
+            andmore: if usual || named(Part::Andmore) { Some(or(current())?) } else { None },
+            periods,
+        })
+    }
+}
+
+impl Args {
+    pub(crate) const fn compat(&self) -> Compat {
+        self.common.compat
+    }
+
+    /// The files that replace lists.
+    pub(crate) fn lists(&self) -> Files<'_> {
+        [self.country_continent.as_deref(), self.domainclass.as_deref()]
+    }
+
+    /// The Rappture tools named by options.
+    ///
+    /// # Errors
+    /// The directory of `--apps-root` cannot be read.
+    pub(crate) fn apps(&self, as_port: bool) -> Result<Vec<String>> {
+        let mut apps = self.apps.clone();
+        if let Some(root) = &self.apps_root {
+            apps.extend(tools::installed(root, as_port)?);
+        }
+        Ok(apps)
     }
 }
 
@@ -163,11 +278,39 @@ impl Config {
 /// # Errors
 /// The arguments contradict each other, an input cannot be read or the output cannot be written.
 pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
-    if args.common.from_db() || args.common.to_db() {
-        return Err(Usage("this release reads and writes record streams only, not `db`".to_owned()).into());
+    let plan = Plan::new(args)?;
+    let (from_db, to_db) = (args.common.from_db(), args.common.to_db());
+    if from_db && to_db {
+        return db::run(args, &plan, io);
     }
-    let config = Config::new(args)?;
-    let mut scan = Scan::new(config.ground);
+    if from_db {
+        return db::records(args, &plan, io);
+    }
+    let Some(((first, last), sections)) = &plan.summary else { return Ok(Outcome::default()) };
+    let compat = args.compat();
+    let scan = Scan::new(Ground {
+        axis: Axis::new(*first, *last),
+        places: reference::places(args.lists(), None)?,
+        apps: args.apps(compat.has(Opt::LpSummary))?,
+        compat,
+    });
+    let figures = read(scan, io)?.finish();
+    if to_db && !args.dry_run {
+        return db::store(io, &figures, &plan);
+    }
+    let mut lines = Vec::new();
+    cells(&figures, &plan.periods, sections, |cell| {
+        cell.line(&mut lines);
+        lines.push(b'\n');
+    });
+    let mut output = io.output()?;
+    output.block(&lines)?;
+    output.finish()?;
+    Ok(Outcome::default())
+}
+
+/// Fills the scan with the records of the input.
+fn read(mut scan: Scan, io: &mut Io) -> Result<Scan> {
     let mut input = io.input()?;
     let (mut batch, mut next) = (Batch::default(), Batch::default());
     let mut more = input.read_batch(&mut next, &mut io.rejects)?;
@@ -181,29 +324,19 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         }
         more = read?;
     }
-    drop(input);
-    let figures = scan.finish();
-    let mut output = io.output()?;
-    let mut lines = Vec::new();
-    cells(&figures, &config.periods, &config.sections, |cell| {
-        cell.line(&mut lines);
-        lines.push(b'\n');
-    });
-    output.block(&lines)?;
-    output.finish()?;
-    Ok(Outcome::default())
+    Ok(scan)
 }
 
 /// Scans the lines of a batch: digested in parallel, absorbed in order. Returns the lines that
 /// cannot be used and why.
 fn take_in(scan: &mut Scan, batch: &Batch) -> Vec<(usize, String)> {
     const LINES: usize = 512;
-    let shared = &*scan;
+    let lens = &**scan.lens();
     let parts: Vec<Vec<(usize, Result<Fact, String>)>> = (0..batch.len().div_ceil(LINES))
         .into_par_iter()
         .map(|part| {
             let lines = part * LINES..((part + 1) * LINES).min(batch.len());
-            lines.filter_map(|i| digest(shared, batch.line(i)).transpose().map(|outcome| (i, outcome))).collect()
+            lines.filter_map(|i| digest(lens, batch.line(i)).transpose().map(|outcome| (i, outcome))).collect()
         })
         .collect();
     let mut bad = Vec::new();

@@ -49,7 +49,7 @@ fn contains(text: &str, wanted: &str) -> bool {
 }
 
 /// The extensions of the files of the hub's resources.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Extensions {
     paths: FxHashSet<u128>,
     plain: Vec<Box<[u8]>>,

@@ -1,5 +1,7 @@
 //! From what the scan kept to the figures of every window: joins, rectangles, sums.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 use rayon::prelude::*;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -44,7 +46,7 @@ type Busy = Option<(u32, u32)>;
 /// Everything that the cells show.
 #[derive(Debug)]
 pub(crate) struct Figures {
-    ground: Ground,
+    ground: Arc<Ground>,
     visitors: Counts<i32>,
     joined: Counts<i32>,
     registered: Counts<i32>,
@@ -488,7 +490,7 @@ impl Join<'_> {
 
 impl Figures {
     /// The windows.
-    pub(crate) const fn axis(&self) -> &Axis {
+    pub(crate) fn axis(&self) -> &Axis {
         &self.ground.axis
     }
 

@@ -1,9 +1,11 @@
 //! `summarize`: computes the cells of the summary tables for the six windows of a month.
 
+mod andmore;
 mod axis;
 mod cells;
 mod cli;
 mod count;
+mod db;
 mod downloads;
 mod finish;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::downloads::{Verdict, judge};
 use crate::row::{
     HitsRow, HubJobRow, HubSessionRow, LoginRow, ProfileRow, Row, SessionRow, ToolVersionRow, ToolstartRow, WebRow,
 };
-use crate::scan::{Fact, Scan};
+use crate::scan::{Fact, Lens};
 
 /// The fields of one record that were asked for.
 struct Fields<'a, const N: usize> {
@@ -85,27 +85,27 @@ impl<'a, const N: usize> Fields<'a, N> {
 ///
 /// # Errors
 /// Why the line cannot be used.
-pub(crate) fn digest(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+pub(crate) fn digest(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     let kind = json::kind_of(line).map_err(|bad| bad.reason().to_owned())?;
     match Kind::from_name(&kind) {
-        Some(Kind::Web) => web(scan, line),
-        Some(Kind::Session) => session(scan, line),
-        Some(Kind::Login) => login(scan, line),
-        Some(Kind::Toolstart) => toolstart(scan, line),
-        Some(Kind::HubSession) => hub_session(scan, line),
-        Some(Kind::HubJob) => hub_job(scan, line),
-        Some(Kind::HubProfile) => profile(scan, line),
+        Some(Kind::Web) => web(lens, line),
+        Some(Kind::Session) => session(lens, line),
+        Some(Kind::Login) => login(lens, line),
+        Some(Kind::Toolstart) => toolstart(lens, line),
+        Some(Kind::HubSession) => hub_session(lens, line),
+        Some(Kind::HubJob) => hub_job(lens, line),
+        Some(Kind::HubProfile) => profile(lens, line),
         Some(Kind::HubResource) => {
             let path = Fields::of(line, ["path"])?.text(0)?;
-            Ok(path.and_then(|path| scan.digest(Row::Resource(&path))))
+            Ok(path.and_then(|path| lens.digest(Row::Resource(&path))))
         }
-        Some(Kind::HubToolVersion) => tool_version(scan, line),
-        Some(Kind::Hits) => hits(scan, line),
+        Some(Kind::HubToolVersion) => tool_version(lens, line),
+        Some(Kind::Hits) => hits(lens, line),
         _ => Ok(None),
     }
 }
 
-fn web(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+fn web(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     if is_no_download(line) {
         return Ok(None);
     }
@@ -113,7 +113,7 @@ fn web(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
     let Some(sessionid) = fields.int(0)? else { return Ok(None) };
     let content = fields.text(1)?.unwrap_or_default();
     let dnload = fields.int(2)? == Some(1);
-    Ok(scan.digest(Row::Web(WebRow { sessionid, datetime: fields.stamp(3)?, content: &content, dnload })))
+    Ok(lens.digest(Row::Web(WebRow { sessionid, datetime: fields.stamp(3)?, content: &content, dnload })))
 }
 
 /// Whether a request is no download at first sight, as most are: its URL cannot be one, and no
@@ -137,9 +137,9 @@ fn is_no_download(line: &[u8]) -> bool {
     false
 }
 
-fn session(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+fn session(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     let fields = Fields::of(line, ["id", "datetime", "ipcountry", "ip", "host", "domain", "duration", "jobs"])?;
-    Ok(scan.digest(Row::Session(SessionRow {
+    Ok(lens.digest(Row::Session(SessionRow {
         id: fields.int(0)?,
         datetime: fields.needed(1, fields.stamp(1)?)?,
         ipcountry: &fields.text(2)?.unwrap_or_default(),
@@ -151,9 +151,9 @@ fn session(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
     })))
 }
 
-fn login(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+fn login(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     let fields = Fields::of(line, ["datetime", "user", "ip", "action"])?;
-    Ok(scan.digest(Row::Login(LoginRow {
+    Ok(lens.digest(Row::Login(LoginRow {
         datetime: fields.needed(0, fields.stamp(0)?)?,
         user: fields.text(1)?.as_deref(),
         ip: &fields.text(2)?.unwrap_or_default(),
@@ -161,9 +161,9 @@ fn login(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
     })))
 }
 
-fn toolstart(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+fn toolstart(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     let fields = Fields::of(line, ["datetime", "success", "user", "countryresident", "orgtype"])?;
-    Ok(scan.digest(Row::Toolstart(ToolstartRow {
+    Ok(lens.digest(Row::Toolstart(ToolstartRow {
         datetime: fields.needed(0, fields.stamp(0)?)?,
         success: fields.int(1)?.unwrap_or(0),
         user: fields.text(2)?.as_deref(),
@@ -172,10 +172,10 @@ fn toolstart(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
     })))
 }
 
-fn hub_session(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+fn hub_session(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     let names = ["sessnum", "username", "start", "appname", "walltime", "viewtime", "cputime"];
     let fields = Fields::of(line, names)?;
-    Ok(scan.digest(Row::HubSession(HubSessionRow {
+    Ok(lens.digest(Row::HubSession(HubSessionRow {
         sessnum: fields.int(0)?,
         username: &fields.text(1)?.unwrap_or_default(),
         start: fields.needed(2, fields.stamp(2)?)?,
@@ -186,9 +186,9 @@ fn hub_session(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
     })))
 }
 
-fn hub_job(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+fn hub_job(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     let fields = Fields::of(line, ["sessnum", "job", "event", "cputime"])?;
-    Ok(scan.digest(Row::HubJob(HubJobRow {
+    Ok(lens.digest(Row::HubJob(HubJobRow {
         sessnum: fields.needed(0, fields.int(0)?)?,
         job: fields.int(1)?.unwrap_or(0),
         event: &fields.text(2)?.unwrap_or_default(),
@@ -196,14 +196,14 @@ fn hub_job(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
     })))
 }
 
-fn profile(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+fn profile(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     let names = ["uidNumber", "username", "countryresident", "orgtype", "registerDate", "emailConfirmed"];
     let fields = Fields::of(line, names)?;
     // an address that was never confirmed: the copy of the profiles that legacy reads is without
     if fields.int(5)?.is_some_and(|confirmed| confirmed <= 0) {
         return Ok(None);
     }
-    Ok(scan.digest(Row::Profile(ProfileRow {
+    Ok(lens.digest(Row::Profile(ProfileRow {
         uid: fields.int(0)?,
         username: fields.text(1)?.as_deref(),
         countryresident: fields.text(2)?.as_deref(),
@@ -212,39 +212,42 @@ fn profile(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
     })))
 }
 
-fn tool_version(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+fn tool_version(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     let fields = Fields::of(line, ["toolname", "instance"])?;
     let (Some(toolname), Some(instance)) = (fields.text(0)?, fields.text(1)?) else { return Ok(None) };
-    Ok(scan.digest(Row::ToolVersion(ToolVersionRow { toolname: &toolname, instance: &instance })))
+    Ok(lens.digest(Row::ToolVersion(ToolVersionRow { toolname: &toolname, instance: &instance })))
 }
 
-fn hits(scan: &Scan, line: &[u8]) -> Read<Option<Fact>> {
+fn hits(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     let fields = Fields::of(line, ["datetime", "hits"])?;
     let datetime = fields.needed(0, fields.stamp(0)?)?;
     let Some(hits) = fields.int(1)? else { return Ok(None) };
-    Ok(scan.digest(Row::Hits(HitsRow { datetime, hits })))
+    Ok(lens.digest(Row::Hits(HitsRow { datetime, hits })))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::axis::Axis;
     use crate::places::Places;
-    use crate::scan::Ground;
+    use crate::scan::{Ground, Scan};
 
-    fn scan() -> Scan {
+    fn lens() -> Arc<Lens> {
         let month = "2025-07".parse().unwrap();
-        Scan::new(Ground {
+        let scan = Scan::new(Ground {
             axis: Axis::new(month, month),
             places: Places::default(),
             apps: Vec::new(),
             compat: schema::Compat::LEGACY,
-        })
+        });
+        Arc::clone(scan.lens())
     }
 
     #[test]
     fn bad_records_say_why() {
-        let scan = scan();
+        let lens = lens();
         for (line, reason) in [
             ("nonsense", "not a JSON object"),
             ("{}", "no field `kind`"),
@@ -256,7 +259,7 @@ mod tests {
             (r#"{"kind":"hub_session","start":"2025-07-01","cputime":"NaN"}"#, "field `cputime` is no number"),
             (r#"{"kind":"hits","datetime":"2025-07-01","hits":1"#, "not a JSON object"),
         ] {
-            assert_eq!(digest(&scan, line.as_bytes()).unwrap_err(), reason, "{line}");
+            assert_eq!(digest(&lens, line.as_bytes()).unwrap_err(), reason, "{line}");
         }
     }
 
@@ -284,7 +287,7 @@ mod tests {
 
     #[test]
     fn nothing_to_say() {
-        let scan = scan();
+        let lens = lens();
         for line in [
             r#"{"kind":"unheard of","datetime":5}"#,
             r#"{"kind":"web","content":"/resources/1/download/x"}"#,
@@ -294,14 +297,14 @@ mod tests {
             r#"{"kind":"login","datetime":"2025-07-02 00:00:00","user":"x","action":"logout"}"#,
             r#"{"kind":"toolstart","datetime":"2025-07-02 00:00:00","user":"x","success":2}"#,
         ] {
-            assert!(digest(&scan, line.as_bytes()).unwrap().is_none(), "{line}");
+            assert!(digest(&lens, line.as_bytes()).unwrap().is_none(), "{line}");
         }
         for line in [
             r#"{"kind":"web","sessionid":"1","dnload":"1"}"#,
             r#"{"kind":"web","sessionid":1,"content":"\/resources\/1\/download\/x"}"#,
             r#"{ "ip" : "1.1.1.1" , "kind" : "session" , "datetime" : "2025-07-02 00:00:00" }"#,
         ] {
-            assert!(digest(&scan, line.as_bytes()).unwrap().is_some(), "{line}");
+            assert!(digest(&lens, line.as_bytes()).unwrap().is_some(), "{line}");
         }
     }
 }

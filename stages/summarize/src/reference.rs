@@ -30,26 +30,33 @@ fn file(path: &Path, names: [&str; 2]) -> Result<Vec<(String, String)>> {
     columns(kit::open(path)?, names).with_context(|| format!("reading {}", path.display()))
 }
 
-/// The lists of the files, the built-in ones where there is no file.
+/// Files that replace lists: continents of countries, classes of domains.
+pub(crate) type Files<'a> = [Option<&'a Path>; 2];
+
+/// Pairs of country and continent, and of domain and class.
+pub(crate) type Lists = (Vec<(String, String)>, Vec<(String, i64)>);
+
+/// The lists of the files; where there is no file those that are `given`, else the built-in ones.
 ///
 /// # Errors
 /// A file cannot be read, lacks a column, or has a class that is no number.
-pub(crate) fn places(country_continent: Option<&Path>, domainclass: Option<&Path>) -> Result<Places> {
-    let continents = match country_continent {
-        Some(path) => file(path, ["country", "continent"])?,
-        None => schema::reference::country_continent().map(|c| (c.country.into(), c.continent.into())).collect(),
+pub(crate) fn places([country_continent, domainclass]: Files<'_>, given: Option<Lists>) -> Result<Places> {
+    let built_in = || {
+        let continents = schema::reference::country_continent().map(|c| (c.country.into(), c.continent.into()));
+        let domains = schema::reference::domainclass().map(|d| (d.domain.to_owned(), i64::from(d.class)));
+        (continents.collect(), domains.collect())
     };
-    let mut domains = Vec::new();
-    match domainclass {
-        Some(path) => {
-            for (domain, class) in file(path, ["domain", "class"])? {
-                let number = class.parse::<i64>();
-                let number =
-                    number.with_context(|| format!("reading {}: class `{class}` of {domain}", path.display()))?;
-                domains.push((domain, number));
-            }
+    let (mut continents, mut domains) = given.unwrap_or_else(built_in);
+    if let Some(path) = country_continent {
+        continents = file(path, ["country", "continent"])?;
+    }
+    if let Some(path) = domainclass {
+        domains.clear();
+        for (domain, class) in file(path, ["domain", "class"])? {
+            let number = class.parse::<i64>();
+            let number = number.with_context(|| format!("reading {}: class `{class}` of {domain}", path.display()))?;
+            domains.push((domain, number));
         }
-        None => domains.extend(schema::reference::domainclass().map(|d| (d.domain.to_owned(), i64::from(d.class)))),
     }
     Ok(Places::new(
         continents.iter().map(|(country, continent)| (country.as_str(), continent.as_str())),
@@ -72,7 +79,7 @@ mod tests {
 
     #[test]
     fn built_in_lists() {
-        let places = places(None, None).unwrap();
+        let places = places([None, None], None).unwrap();
         assert!(places.of_visitor("DE") & 0b01_0000 != 0, "Germany is in Europe");
         assert!([1, 2, 3, 6].iter().all(|c| places.classes().contains(c)));
     }

@@ -1,9 +1,11 @@
 //! The one scan: takes rows in any order and keeps what the cells of every window need, no more.
 //!
-//! A row is first digested, which needs only shared state and runs in parallel, then absorbed in
-//! the order of the input. What is kept is bounded by distinct visitors, users, domains and days,
+//! A row is first digested through a [`Lens`], which is shared and works in parallel, then absorbed
+//! in the order of the input. What is kept is bounded by distinct visitors, users, domains and days,
 //! by 16 bytes a session, and by the small tables of the middleware. [`Scan::finish`] makes the
 //! figures; the method is described in `docs/decisions/0006-one-scan.md`.
+
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -163,10 +165,20 @@ pub(crate) struct SessionFact {
     shape: Shape,
 }
 
+/// What a row is looked at through: nothing in it changes while rows are read, but the extensions.
+#[derive(Debug, Clone)]
+pub(crate) struct Lens {
+    ground: Arc<Ground>,
+    extensions: Extensions,
+    system_name: Like,
+    development: Like,
+}
+
 /// Everything that is kept. The fields are read by [`Scan::finish`].
 #[derive(Debug)]
 pub(crate) struct Scan {
-    pub ground: Ground,
+    pub ground: Arc<Ground>,
+    lens: Arc<Lens>,
     // sessions and their downloads
     pub visitors: Numbers,
     pub sessions: Vec<Session>,
@@ -180,7 +192,6 @@ pub(crate) struct Scan {
     pub downloads: Distinct<(i64, Option<Seen>)>,
     maybe: Distinct<(u32, i64, Option<Seen>)>,
     tails: FxHashMap<Box<str>, u32>,
-    extensions: Extensions,
     // logins
     pub users: Numbers,
     pub user_seen: Distinct<(u32, Seen)>,
@@ -207,8 +218,6 @@ pub(crate) struct Scan {
     // web server
     pub hits: Tally,
     pub hit_rows: Tally,
-    system_name: Like,
-    development: Like,
 }
 
 /// A calendar day as a number that sorts like it.
@@ -221,50 +230,7 @@ pub(crate) fn day_text(code: u32) -> String {
     format!("{:04}-{:02}-{:02}", code >> 9, code >> 5 & 15, code & 31)
 }
 
-impl Scan {
-    /// Nothing seen yet.
-    pub(crate) fn new(ground: Ground) -> Self {
-        let tally = || Tally::new(&ground.axis);
-        Self {
-            visitors: Numbers::default(),
-            sessions: Vec::new(),
-            shapes: Vec::new(),
-            shape_numbers: FxHashMap::default(),
-            domains: Numbers::default(),
-            domain_seen: Distinct::new(),
-            visits: tally(),
-            stays: tally(),
-            stay_secs: tally(),
-            downloads: Distinct::new(),
-            maybe: Distinct::new(),
-            tails: FxHashMap::default(),
-            extensions: Extensions::default(),
-            users: Numbers::default(),
-            user_seen: Distinct::new(),
-            ip_seen: Distinct::new(),
-            ip_users: Distinct::new(),
-            day_users: Distinct::new(),
-            profiles: FxHashMap::default(),
-            registered: Distinct::new(),
-            starters: Numbers::default(),
-            starts: FxHashMap::default(),
-            firsts: FxHashMap::default(),
-            starter_seen: Distinct::new(),
-            user_starts: tally(),
-            tool_users: Numbers::default(),
-            system_users: FxHashSet::default(),
-            apps: Numbers::default(),
-            tool_sessions: Vec::new(),
-            jobs: Vec::new(),
-            versions: FxHashSet::default(),
-            hits: tally(),
-            hit_rows: tally(),
-            system_name: Like::new("hctest%"),
-            development: Like::new("%\\_dev"),
-            ground,
-        }
-    }
-
+impl Lens {
     /// What a row has to say; `None` when no cell needs it.
     pub(crate) fn digest(&self, row: Row<'_>) -> Option<Fact> {
         match row {
@@ -377,6 +343,61 @@ impl Scan {
         }
         Some(Fact::ToolVersion { tool: hash(row.toolname), instance: hash(row.instance) })
     }
+}
+
+impl Scan {
+    /// Nothing seen yet.
+    pub(crate) fn new(ground: Ground) -> Self {
+        let ground = Arc::new(ground);
+        let lens = Arc::new(Lens {
+            ground: Arc::clone(&ground),
+            extensions: Extensions::default(),
+            system_name: Like::new("hctest%"),
+            development: Like::new("%\\_dev"),
+        });
+        let tally = || Tally::new(&ground.axis);
+        Self {
+            visitors: Numbers::default(),
+            sessions: Vec::new(),
+            shapes: Vec::new(),
+            shape_numbers: FxHashMap::default(),
+            domains: Numbers::default(),
+            domain_seen: Distinct::new(),
+            visits: tally(),
+            stays: tally(),
+            stay_secs: tally(),
+            downloads: Distinct::new(),
+            maybe: Distinct::new(),
+            tails: FxHashMap::default(),
+            users: Numbers::default(),
+            user_seen: Distinct::new(),
+            ip_seen: Distinct::new(),
+            ip_users: Distinct::new(),
+            day_users: Distinct::new(),
+            profiles: FxHashMap::default(),
+            registered: Distinct::new(),
+            starters: Numbers::default(),
+            starts: FxHashMap::default(),
+            firsts: FxHashMap::default(),
+            starter_seen: Distinct::new(),
+            user_starts: tally(),
+            tool_users: Numbers::default(),
+            system_users: FxHashSet::default(),
+            apps: Numbers::default(),
+            tool_sessions: Vec::new(),
+            jobs: Vec::new(),
+            versions: FxHashSet::default(),
+            hits: tally(),
+            hit_rows: tally(),
+            lens,
+            ground,
+        }
+    }
+
+    /// What rows are looked at through, with the extensions that are known by now.
+    pub(crate) const fn lens(&self) -> &Arc<Lens> {
+        &self.lens
+    }
 
     /// Keeps what a row said. Facts come in the order of their rows.
     pub(crate) fn absorb(&mut self, fact: Fact) {
@@ -410,7 +431,7 @@ impl Scan {
                     self.registered.push((uid, seen));
                 }
             }
-            Fact::Resource { path } => self.extensions.add_path(&path),
+            Fact::Resource { path } => Arc::make_mut(&mut self.lens).extensions.add_path(&path),
             Fact::ToolVersion { tool, instance } => {
                 self.versions.insert((tool, instance));
             }
@@ -494,7 +515,7 @@ impl Scan {
     /// One row, digested and absorbed at once.
     #[cfg(test)]
     pub(crate) fn add(&mut self, row: Row<'_>) {
-        if let Some(fact) = self.digest(row) {
+        if let Some(fact) = self.lens.digest(row) {
             self.absorb(fact);
         }
     }
@@ -503,7 +524,7 @@ impl Scan {
     pub(crate) fn settle_downloads(&mut self) {
         let mut verdicts = vec![false; self.tails.len()];
         for (tail, number) in std::mem::take(&mut self.tails) {
-            verdicts[number as usize] = self.extensions.match_tail(&tail);
+            verdicts[number as usize] = self.lens.extensions.match_tail(&tail);
         }
         for (tail, session, seen) in std::mem::replace(&mut self.maybe, Distinct::new()).into_sorted() {
             if verdicts[tail as usize] {

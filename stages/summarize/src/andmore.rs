@@ -1,0 +1,447 @@
+//! Usage of resources: which requests are for which resource, and how many visitors made them.
+//!
+//! A resource is asked for under the paths of its own file and of everything below it. All paths
+//! of all resources make one matcher (a map of whole URLs and a tree of beginnings), so requests
+//! are looked at once, whatever the number of resources, months and windows.
+
+use hashbrown::HashMap;
+use rayon::prelude::*;
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
+use schema::collation::{Like, equal, hash, weight};
+use schema::{Month, Period, Stamp};
+
+use crate::axis::{Axis, Moment, Seen};
+use crate::count::{Counts, Distinct};
+use crate::scan::{Numbers, ip_key};
+
+/// The windows of usage, in the order of writing.
+pub(crate) const PERIODS: [Period; 3] = [Period::TwelveMonths, Period::AllTime, Period::Month];
+
+/// URLs that belong to a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Urls {
+    /// Equal to this one.
+    Equal(String),
+    /// Of this form; `%` and `_` of the path work as wildcards.
+    Like(String),
+}
+
+/// The URLs under which a file is asked for. The tests of shapes are byte-exact.
+fn urls(path: &str) -> Vec<Urls> {
+    if equal(path, "") || Like::new("http%").matches(path) {
+        return Vec::new();
+    }
+    let path = path.replace(' ', "%20");
+    let in_store = || Urls::Equal(format!("/site/resources/{path}"));
+    if path.starts_with(|c: char| c.is_ascii_digit()) && path.len() > 1 {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
+        if let Some(folder) = path.strip_suffix("viewer.swf").filter(|_| name == "viewer.swf") {
+            return vec![Urls::Like(format!("/site/resources/{folder}%"))];
+        }
+        let number = folder.rsplit('/').next().unwrap_or("").trim_start_matches('0');
+        return vec![in_store(), Urls::Equal(format!("/resources/{number}/download/{name}"))];
+    }
+    let goes_on = |begin: &str| path.strip_prefix(begin).is_some_and(|rest| !rest.is_empty());
+    if ["/resources/", "/local/", "/site/"].iter().any(|begin| goes_on(begin)) {
+        return vec![Urls::Equal(path)];
+    }
+    if goes_on("/topics/") {
+        return vec![Urls::Like(path + "%")];
+    }
+    if let Some((folder, _)) = path.rsplit_once('/').filter(|_| is_course(&path)) {
+        return vec![Urls::Like(format!("{folder}/%"))];
+    }
+    vec![in_store()]
+}
+
+/// Whether a path is `lm/`, something, `/`, something, `.`, something.
+fn is_course(path: &str) -> bool {
+    let Some(rest) = path.strip_prefix("lm/") else { return false };
+    let slash = rest.bytes().skip(1).position(|b| b == b'/').map(|at| at + 1);
+    let Some(behind) = slash.map(|at| &rest.as_bytes()[at + 1..]) else { return false };
+    behind.len() > 2 && behind[1..behind.len() - 1].contains(&b'.')
+}
+
+/// A node of the tree of beginnings.
+#[derive(Debug, Default)]
+struct Node {
+    next: Vec<(u16, u32)>,
+    /// Groups of URLs that begin so far, and what the rest must be like where that matters.
+    here: Vec<(u32, Option<Like>)>,
+}
+
+/// Finds the groups of URLs that a URL belongs to.
+#[derive(Debug)]
+pub(crate) struct Matcher {
+    whole: HashMap<u128, u32, FxBuildHasher>,
+    nodes: Vec<Node>,
+    n_groups: u32,
+    heads: Vec<&'static str>,
+}
+
+impl Default for Matcher {
+    fn default() -> Self {
+        Self { whole: HashMap::default(), nodes: vec![Node::default()], n_groups: 0, heads: Vec::new() }
+    }
+}
+
+/// All that URLs made from paths can begin with.
+const HEADS: [&str; 5] = ["/site/", "/resources/", "/topics/", "/local/", "lm/"];
+
+impl Matcher {
+    fn group(&mut self, urls: &Urls) -> u32 {
+        let n = self.n_groups;
+        let group = match urls {
+            Urls::Equal(url) => {
+                self.add_head(url);
+                *self.whole.entry(hash(url)).or_insert(n)
+            }
+            Urls::Like(pattern) => {
+                let begin: String = pattern.chars().take_while(|c| !matches!(c, '%' | '_' | '\\')).collect();
+                self.add_head(&begin);
+                // a beginning and anything behind it needs no second look
+                let rest = (pattern[begin.len()..] != *"%").then(|| Like::new(pattern));
+                let mut at = 0;
+                for w in begin.chars().map(weight) {
+                    at = self.child(at, w);
+                }
+                self.nodes[at as usize].here.push((n, rest));
+                n
+            }
+        };
+        self.n_groups += u32::from(group == n);
+        group
+    }
+
+    fn child(&mut self, at: u32, w: u16) -> u32 {
+        let next = &self.nodes[at as usize].next;
+        if let Some(found) = next.iter().find(|(have, _)| *have == w) {
+            return found.1;
+        }
+        let new = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        self.nodes[at as usize].next.push((w, new));
+        self.nodes.push(Node::default());
+        new
+    }
+
+    fn add_head(&mut self, url: &str) {
+        let head = HEADS.into_iter().find(|head| url.starts_with(head));
+        self.heads.extend(head.filter(|head| !self.heads.contains(head)));
+    }
+
+    /// Beginnings one of which every URL has that can be found.
+    pub(crate) fn heads(&self) -> &[&'static str] {
+        &self.heads
+    }
+
+    /// Hands the groups that a URL belongs to to `found`; a group may come twice.
+    pub(crate) fn find(&self, url: &str, mut found: impl FnMut(u32)) {
+        if let Some(&group) = self.whole.get(&hash(url)) {
+            found(group);
+        }
+        let mut at = 0;
+        let mut chars = url.chars();
+        loop {
+            let node = &self.nodes[at as usize];
+            for (group, rest) in &node.here {
+                if rest.as_ref().is_none_or(|like| like.matches(url)) {
+                    found(*group);
+                }
+            }
+            let Some(w) = chars.next().map(weight) else { return };
+            let Some(next) = node.next.iter().find(|(have, _)| *have == w) else { return };
+            at = next.1;
+        }
+    }
+}
+
+/// A resource of the hub, as far as it matters here.
+#[derive(Debug, Clone)]
+pub(crate) struct Resource {
+    pub id: i64,
+    pub kind: i64,
+    pub path: String,
+    /// It is shown by itself, and its usage is asked for.
+    pub counts: bool,
+}
+
+/// The resources whose usage is asked for, and the groups of URLs of each.
+#[derive(Debug, Default)]
+pub(crate) struct Catalogue {
+    pub matcher: Matcher,
+    /// Id, type and groups, in the order of writing.
+    resources: Vec<(i64, i64, Vec<u32>)>,
+}
+
+impl Catalogue {
+    /// From all resources, in the order of writing, and the (parent, child) pairs.
+    pub(crate) fn new(resources: &[Resource], children: &[(i64, i64)]) -> Self {
+        let mut below: FxHashMap<i64, Vec<i64>> = FxHashMap::default();
+        for &(parent, child) in children {
+            below.entry(parent).or_default().push(child);
+        }
+        let paths: FxHashMap<i64, &str> = resources.iter().map(|r| (r.id, r.path.as_str())).collect();
+        let mut matcher = Matcher::default();
+        let mut known: FxHashMap<i64, Vec<u32>> = FxHashMap::default();
+        let mut list = Vec::new();
+        for resource in resources.iter().filter(|r| r.counts) {
+            let mut seen: FxHashSet<i64> = FxHashSet::default();
+            let mut left = vec![resource.id];
+            let mut groups = Vec::new();
+            while let Some(id) = left.pop() {
+                if !seen.insert(id) {
+                    continue;
+                }
+                left.extend(below.get(&id).into_iter().flatten());
+                let own = known.entry(id).or_insert_with(|| {
+                    let urls = paths.get(&id).map_or_else(Vec::new, |path| urls(path));
+                    urls.iter().map(|urls| matcher.group(urls)).collect()
+                });
+                groups.extend_from_slice(own);
+            }
+            groups.sort_unstable();
+            groups.dedup();
+            if !groups.is_empty() {
+                list.push((resource.id, resource.kind, groups));
+            }
+        }
+        Self { matcher, resources: list }
+    }
+}
+
+/// A request that belongs to a group of URLs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Visit {
+    group: u32,
+    visitor: u128,
+    seen: Seen,
+}
+
+/// A request, as far as it matters here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub datetime: Stamp,
+    pub content: &'a str,
+    pub ip: &'a str,
+    pub host: &'a str,
+}
+
+/// What a request says, to `emit`. Beginnings of windows belong to them here.
+pub(crate) fn digest(matcher: &Matcher, axis: &Axis, request: &Request<'_>, mut emit: impl FnMut(Visit)) {
+    let mut visitor = None;
+    matcher.find(request.content, |group| {
+        let Some(moment) = axis.moment(request.datetime) else { return };
+        let seen = axis.seen_at(Moment { at_bound: false, ..moment });
+        if seen.row < axis.n_rows() {
+            let key = || u128::from(ip_key(request.ip)) << 64 | hash(request.host) >> 64;
+            emit(Visit { group, visitor: *visitor.get_or_insert_with(key), seen });
+        }
+    });
+}
+
+/// How many visitors a resource had in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Use {
+    pub resid: i64,
+    pub restype: i64,
+    pub month: Month,
+    pub period: Period,
+    pub users: i64,
+}
+
+/// Collects what requests say: 12 bytes for each visitor of each path and stretch of time.
+#[derive(Debug)]
+pub(crate) struct Usage {
+    visitors: Numbers,
+    visits: Distinct<(u32, u32, Seen)>,
+}
+
+impl Usage {
+    /// Nothing seen yet.
+    pub(crate) fn new() -> Self {
+        Self { visitors: Numbers::default(), visits: Distinct::new() }
+    }
+
+    /// Keeps what a request said.
+    pub(crate) fn absorb(&mut self, visit: Visit) {
+        self.visits.push((visit.group, self.visitors.of(visit.visitor), visit.seen));
+    }
+
+    /// The usage of every resource in every month: month after month, resources in their order.
+    pub(crate) fn finish(self, catalogue: &Catalogue, axis: &Axis) -> Vec<Use> {
+        let visits = self.visits.into_sorted();
+        let counted: Vec<Vec<i64>> = catalogue
+            .resources
+            .par_iter()
+            .map(|(.., groups)| {
+                let mut mine: Vec<(u32, Seen)> = Vec::new();
+                for group in groups {
+                    let from = visits.partition_point(|v| v.0 < *group);
+                    mine.extend(visits[from..].iter().take_while(|v| v.0 == *group).map(|v| (v.1, v.2)));
+                }
+                mine.sort_unstable();
+                mine.dedup();
+                let mut counts = Counts::<i32>::new(axis, 1);
+                let mut seen = Vec::new();
+                for visitor in mine.chunk_by(|a, b| a.0 == b.0) {
+                    seen.clear();
+                    seen.extend(visitor.iter().map(|v| v.1));
+                    counts.key(0, &seen, &[], 1);
+                }
+                let counts = counts.settle();
+                let rows = 0..axis.months().len();
+                rows.flat_map(|row| PERIODS.map(|p| i64::from(counts.get(0, row, axis.window(row, p).start)))).collect()
+            })
+            .collect();
+        let mut list = Vec::new();
+        for (row, &month) in axis.months().iter().enumerate() {
+            for ((resid, restype, _), counts) in catalogue.resources.iter().zip(&counted) {
+                for (period, users) in PERIODS.into_iter().zip(&counts[row * PERIODS.len()..]) {
+                    list.push(Use { resid: *resid, restype: *restype, month, period, users: *users });
+                }
+            }
+        }
+        list
+    }
+}
+
+impl Use {
+    /// The record as a JSON line without its end.
+    pub(crate) fn line(&self) -> String {
+        let Self { resid, restype, month, period, users } = self;
+        format!(
+            "{{\"kind\":\"resource_stat\",\"resid\":{resid},\"restype\":{restype},\"users\":{users},\"datetime\":\"{}\",\
+             \"period\":{}}}",
+            month.start(),
+            period.code()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn equals(list: &[&str]) -> Vec<Urls> {
+        list.iter().map(|url| Urls::Equal((*url).to_owned())).collect()
+    }
+
+    fn like(pattern: &str) -> Vec<Urls> {
+        vec![Urls::Like(pattern.to_owned())]
+    }
+
+    #[test]
+    fn shapes_of_paths() {
+        for (path, expected) in [
+            ("", vec![]),
+            ("  ", vec![]),
+            ("HTTP://x/1.pdf", vec![]),
+            (
+                "2010/07/09423/a b.pdf",
+                equals(&["/site/resources/2010/07/09423/a%20b.pdf", "/resources/9423/download/a%20b.pdf"]),
+            ),
+            ("123abc.pdf", equals(&["/site/resources/123abc.pdf", "/resources//download/123abc.pdf"])),
+            ("2008/09/05478/viewer.swf", like("/site/resources/2008/09/05478/%")),
+            ("2008/viewer.swf/viewer.swf", like("/site/resources/2008/viewer.swf/%")),
+            ("2008/xviewer.swf", equals(&["/site/resources/2008/xviewer.swf", "/resources/2008/download/xviewer.swf"])),
+            ("5", equals(&["/site/resources/5"])),
+            ("/resources/7/x", equals(&["/resources/7/x"])),
+            ("/resources/", equals(&["/site/resources//resources/"])),
+            ("/site/x", equals(&["/site/x"])),
+            ("/local/x", equals(&["/local/x"])),
+            ("/Local/x", equals(&["/site/resources//Local/x"])),
+            ("/topics/my intro", like("/topics/my%20intro%")),
+            ("lm/course/chapter.html", like("lm/course/%")),
+            ("lm/a/b/c.d/e", like("lm/a/b/c.d/%")),
+            ("lm/course", equals(&["/site/resources/lm/course"])),
+            ("lm/course/.x", equals(&["/site/resources/lm/course/.x"])),
+            ("lm/course/x.", equals(&["/site/resources/lm/course/x."])),
+            ("lm//x.y", equals(&["/site/resources/lm//x.y"])),
+            ("lm///x.y", like("lm///%")),
+            ("x/y.pdf", equals(&["/site/resources/x/y.pdf"])),
+        ] {
+            assert_eq!(urls(path), expected, "{path}");
+        }
+    }
+
+    fn found(paths: &[&str], url: &str) -> Vec<i64> {
+        let resources: Vec<_> = paths
+            .iter()
+            .zip(1..)
+            .map(|(path, id)| Resource { id, kind: 1, path: (*path).to_owned(), counts: true })
+            .collect();
+        let catalogue = Catalogue::new(&resources, &[]);
+        let mut groups = Vec::new();
+        catalogue.matcher.find(url, |group| groups.push(group));
+        let heads = catalogue.matcher.heads();
+        let begins = heads.iter().any(|head| Like::new(&format!("{head}%")).matches(url));
+        assert!(groups.is_empty() || begins, "{url} is filtered away by {heads:?}");
+        let mine = catalogue.resources.iter().filter(|(.., own)| own.iter().any(|g| groups.contains(g)));
+        mine.map(|(id, ..)| *id).collect()
+    }
+
+    #[test]
+    fn urls_are_compared_as_the_server_does() {
+        let paths = ["1/2/a.pdf", "/topics/my intro", "lm/c/x.html", "3/viewer.swf", "/topics/my_", "1/2/A.PDF"];
+        for (url, expected) in [
+            ("/site/resources/1/2/a.pdf", vec![1, 6]),
+            ("/SITE/resources/1/2/\u{e1}.pdf  ", vec![1, 6]),
+            ("/site/resources/1/2/a.pdfx", vec![]),
+            ("/resources/2/download/a.pdf", vec![1, 6]),
+            ("/topics/my-old-20introX", vec![2, 5]),
+            ("/topics/my", vec![]),
+            ("/topics/myX", vec![5]),
+            ("lm/c/", vec![3]),
+            ("LM/c/any/thing", vec![3]),
+            ("/site/resources/lm/c/x.html", vec![]),
+            ("/site/resources/3/other", vec![4]),
+            ("", vec![]),
+            ("/", vec![]),
+        ] {
+            assert_eq!(found(&paths, url), expected, "{url}");
+        }
+        assert_eq!(found(&["lm/%/x.y", "lm/a/b.c"], "lm/a/z"), [1, 2]);
+        assert_eq!(found(&["0", "1a"], "/site/resources/0"), [1]);
+    }
+
+    #[test]
+    fn children_count_for_their_parents() {
+        let resource = |id, path: &str, counts| Resource { id, kind: 5, path: path.to_owned(), counts };
+        let resources = [
+            resource(1, "", true),
+            resource(2, "x/a", false),
+            resource(3, "x/b", true),
+            resource(4, "", true),
+            resource(5, "http://elsewhere", true),
+        ];
+        // 1 > 2 > 3 > 1, a circle; 9 is no resource
+        let catalogue = Catalogue::new(&resources, &[(1, 2), (2, 3), (3, 1), (4, 9)]);
+        let axis = Axis::new("2025-07".parse().unwrap(), "2025-08".parse().unwrap());
+        let mut usage = Usage::new();
+        for (datetime, url, ip, host) in [
+            ("2025-07-01 00:00:00", "/site/resources/x/a", "1.1.1.1", "h"),
+            ("2025-07-01 00:00:00", "/site/resources/x/b", "1.1.1.1", "H "),
+            ("2024-08-01 00:00:00", "/site/resources/x/b", "1.1.1.2", ""),
+            ("2025-08-01 00:00:00", "/site/resources/x/b", "1.1.1.3", "h"),
+            ("2024-07-31 23:59:59", "/site/resources/x/b", "1.1.1.4", "h"),
+            ("1994-12-31 23:59:59", "/site/resources/x/b", "1.1.1.5", "h"),
+            ("2025-09-01 00:00:00", "/site/resources/x/b", "1.1.1.6", "h"),
+        ] {
+            let request = Request { datetime: Stamp::parse(datetime).unwrap(), content: url, ip, host };
+            digest(&catalogue.matcher, &axis, &request, |visit| usage.absorb(visit));
+        }
+        let uses = usage.finish(&catalogue, &axis);
+        let counts: Vec<_> = uses.iter().map(|u| (u.month.to_string(), u.resid, u.period.code(), u.users)).collect();
+        let month = |month: &str, counts: [i64; 6]| {
+            let keys = [(1, 12), (1, 14), (1, 1), (3, 12), (3, 14), (3, 1)];
+            keys.into_iter().zip(counts).map(|((id, p), n)| (month.to_owned(), id, p, n)).collect::<Vec<_>>()
+        };
+        // the circle makes 3 as rich as 1
+        let expected = [month("2025-07", [2, 3, 1, 2, 3, 1]), month("2025-08", [2, 4, 1, 2, 4, 1])].concat();
+        assert_eq!(counts, expected);
+        assert_eq!(
+            uses[0].line(),
+            "{\"kind\":\"resource_stat\",\"resid\":1,\"restype\":5,\"users\":2,\"datetime\":\"2025-07-01 00:00:00\",\"period\":12}"
+        );
+    }
+}

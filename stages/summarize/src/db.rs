@@ -1,0 +1,238 @@
+//! The stage on the databases: reads tables instead of records, publishes cells instead of
+//! writing them. What is computed is the same.
+
+mod lite;
+mod publish;
+mod read;
+
+use anyhow::{Context as _, Result, anyhow};
+use kit::config::{self, Config};
+use kit::db::{Db, DbError, ErrorKind, Which};
+use kit::hub_data::{self, Structure};
+use kit::{Endpoint, Io, Outcome, Output};
+use schema::{Kind, Month, Opt};
+
+use crate::andmore::{Catalogue, Use};
+use crate::cells::{Cell, cells};
+use crate::cli::{Args, Plan};
+use crate::finish::Figures;
+use crate::scan::{Ground, Scan};
+use crate::{axis::Axis, reference, tools};
+
+/// The step that copies what other steps read.
+pub(crate) const IMPORT: &str = "import-hub-data";
+/// The step that makes the cells.
+pub(crate) const SUMMARY: &str = "summary";
+/// The step that counts the users of resources.
+pub(crate) const ANDMORE: &str = "andmore";
+
+/// Where Rappture tools are installed on a hub.
+const APPS: &str = "/apps";
+
+/// What one scan of the tables gave.
+#[derive(Default)]
+struct Found {
+    cells: Vec<Cell>,
+    uses: Vec<Use>,
+}
+
+/// The steps on the tables (`--db`), or with `--dry-run` what they would write.
+///
+/// A step that fails does not keep the others from their work, as in the original; the run then
+/// ends with an error that names it.
+///
+/// # Errors
+/// The configuration is unusable, somebody else writes, or a step fails.
+pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
+    let config = config::load(None, &config::process_env)?;
+    let _lock = if args.dry_run { None } else { io.lock(&config.paths)? };
+    let mut failed = Failed { io, steps: Vec::new() };
+    let mut run = Run::new(args, config, io)?;
+    if plan.import {
+        let done = run.import();
+        failed.note(IMPORT, done)?;
+    }
+    let mut wanted = plan.clone();
+    if wanted.summary.is_some() && !args.dry_run {
+        let as_port = args.compat().has(Opt::LpSummary);
+        let done = lite::rebuild(&mut run.metrics, as_port).context("making userlogin_lite");
+        if failed.note(SUMMARY, done)?.is_none() {
+            wanted.summary = None;
+        }
+    }
+    let catalogue = match &wanted.andmore {
+        Some(_) => failed.note(ANDMORE, read::catalogue(&mut run.hub, args.dry_run))?,
+        None => None,
+    };
+    if catalogue.is_none() {
+        wanted.andmore = None;
+    }
+    let found = run.scan(&wanted, &catalogue.unwrap_or_default());
+    let both = if wanted.summary.is_some() { SUMMARY } else { ANDMORE };
+    let Some(found) = failed.note(both, found)? else { return failed.finish() };
+    if args.dry_run {
+        write(io, &found)?;
+        return failed.finish();
+    }
+    if wanted.summary.is_some() {
+        let done = publish::cells(&mut run.metrics, &found.cells);
+        failed.note(SUMMARY, done)?;
+    }
+    if wanted.andmore.is_some() {
+        let as_port = args.compat().has(Opt::LpSummary);
+        let done = publish::uses(&mut run.hub, &found.uses, as_port);
+        failed.note(ANDMORE, done)?;
+    }
+    failed.finish()
+}
+
+/// Reads tables, writes records (`--from db`).
+///
+/// # Errors
+/// A table cannot be read or a record cannot be written.
+pub(crate) fn records(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
+    let config = config::load(None, &config::process_env)?;
+    let mut run = Run::new(args, config, io)?;
+    let catalogue = match plan.andmore {
+        Some(_) => read::catalogue(&mut run.hub, true)?,
+        None => Catalogue::default(),
+    };
+    write(io, &run.scan(plan, &catalogue)?)?;
+    Ok(Outcome::default())
+}
+
+/// Publishes cells that were computed from records (`--to db`).
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn store(io: &Io, figures: &Figures, plan: &Plan) -> Result<Outcome> {
+    let config = config::load(None, &config::process_env)?;
+    let _lock = io.lock(&config.paths)?;
+    let mut metrics = Db::connect(&config.target(), Which::Metrics)?;
+    let mut list = Vec::new();
+    if let Some((_, sections)) = &plan.summary {
+        cells(figures, &plan.periods, sections, |cell| list.push(cell));
+    }
+    publish::cells(&mut metrics, &list)?;
+    Ok(Outcome::default())
+}
+
+fn write(io: &Io, found: &Found) -> Result<()> {
+    let common = io.common();
+    let mut output = if common.to == "db" {
+        // a dry run of `--to db`
+        let kind = common.kind.as_deref().unwrap_or(Kind::Cell.name());
+        Output::new(&Endpoint::Standard, common.format, kind, io.messages)?
+    } else {
+        io.output()?
+    };
+    let mut lines = Vec::new();
+    for cell in &found.cells {
+        cell.line(&mut lines);
+        lines.push(b'\n');
+    }
+    for usage in &found.uses {
+        lines.extend_from_slice(usage.line().as_bytes());
+        lines.push(b'\n');
+    }
+    output.block(&lines)?;
+    output.finish()
+}
+
+/// The steps that could not be done.
+struct Failed<'a> {
+    io: &'a Io,
+    steps: Vec<&'static str>,
+}
+
+impl Failed<'_> {
+    /// The value, or the step among those that failed. A server that is gone ends the run.
+    fn note<T>(&mut self, step: &'static str, done: Result<T>) -> Result<Option<T>> {
+        let error = match done {
+            Ok(value) => return Ok(Some(value)),
+            Err(error) => error.context(step),
+        };
+        let lost = DbError::of(&error).is_some_and(|e| matches!(e.kind(), ErrorKind::Gone | ErrorKind::Unreachable));
+        if lost {
+            return Err(error);
+        }
+        self.io.messages.error(format_args!("{error:#}"));
+        if !self.steps.contains(&step) {
+            self.steps.push(step);
+        }
+        Ok(None)
+    }
+
+    fn finish(self) -> Result<Outcome> {
+        if self.steps.is_empty() {
+            return Ok(Outcome::default());
+        }
+        Err(anyhow!("not done: {}", self.steps.join(", ")))
+    }
+}
+
+/// One run on the databases.
+struct Run<'a> {
+    args: &'a Args,
+    config: Config,
+    io: &'a Io,
+    metrics: Db,
+    hub: Db,
+}
+
+impl<'a> Run<'a> {
+    fn new(args: &'a Args, config: Config, io: &'a Io) -> Result<Self> {
+        let target = config.target();
+        let (metrics, hub) = (Db::connect(&target, Which::Metrics)?, Db::connect(&target, Which::Hub)?);
+        Ok(Self { args, config, io, metrics, hub })
+    }
+
+    fn import(&self) -> Result<()> {
+        let structure = if self.args.compat().has(Opt::LpCli) { Structure::Prefixed } else { Structure::Jos };
+        let done = hub_data::import(&self.config.target(), structure, self.args.dry_run)?;
+        if self.args.dry_run {
+            self.io.messages.note(format_args!(
+                "[dry-run] {} tool sessions to add, {} profiles to copy",
+                done.sessions, done.profiles
+            ));
+        }
+        Ok(())
+    }
+
+    /// Reads each table that is needed once, for everything that was asked for.
+    fn scan(&mut self, plan: &Plan, catalogue: &Catalogue) -> Result<Found> {
+        let axis_of = |months: &Option<(Month, Month)>| months.map(|(first, last)| Axis::new(first, last));
+        let usage_axis = axis_of(&plan.andmore);
+        let (months, sections) = match &plan.summary {
+            Some((months, sections)) => (Some(*months), sections.clone()),
+            None => (None, Vec::new()),
+        };
+        let mut scan = None;
+        if let Some(axis) = axis_of(&months) {
+            let places = reference::places(self.args.lists(), Some(read::places(&mut self.metrics)?))?;
+            scan = Some(Scan::new(Ground { axis, places, apps: self.apps()?, compat: self.args.compat() }));
+        }
+        let tables = read::Tables { target: self.config.target(), sections: &sections, compat: self.args.compat() };
+        let usage = usage_axis.as_ref().map(|axis| (catalogue, axis));
+        let usage = tables.scan(scan.as_mut(), usage, &mut self.hub)?;
+        let mut found = Found::default();
+        if let Some(scan) = scan {
+            let figures = scan.finish();
+            cells(&figures, &plan.periods, &sections, |cell| found.cells.push(cell));
+        }
+        if let Some(axis) = usage_axis {
+            found.uses = usage.finish(catalogue, &axis);
+        }
+        Ok(found)
+    }
+
+    /// The Rappture tools: those of the options, otherwise those that are installed.
+    fn apps(&self) -> Result<Vec<String>> {
+        let as_port = self.args.compat().has(Opt::LpSummary);
+        if self.args.apps.is_empty() && self.args.apps_root.is_none() {
+            let root = std::path::Path::new(APPS);
+            return if root.is_dir() { tools::installed(root, as_port) } else { Ok(Vec::new()) };
+        }
+        self.args.apps(as_port)
+    }
+}

@@ -1,0 +1,33 @@
+//! The table `userlogin_lite`: the rows of `userlogin` that are logins or simulations.
+
+use anyhow::{Result, ensure};
+use kit::db::Db;
+use schema::tables::quote;
+
+const TABLE: &str = "userlogin_lite";
+const SOURCE: &str = "userlogin";
+
+/// Makes the table anew beside the old one and swaps their names: readers see one or the other.
+/// The indexes are those of the original, or of the port.
+pub(super) fn rebuild(db: &mut Db, as_port: bool) -> Result<u64> {
+    let engine = db.engine(SOURCE)?;
+    ensure!(engine.is_some(), "there is no table `{SOURCE}` in the database `{}`", db.target().metrics_db);
+    super::publish::restore(db, TABLE)?;
+    let (new, old) = (format!("{TABLE}__new"), format!("{TABLE}__old"));
+    db.run(&format!("DROP TABLE IF EXISTS {new}, {old}"), ())?;
+    let engine = quote(&engine.unwrap_or_default());
+    let rows = db.run(
+        &format!("CREATE TABLE {new} ENGINE={engine} SELECT * FROM {SOURCE} WHERE action IN ('login', 'simulation')"),
+        (),
+    )?;
+    let keys = if as_port {
+        "ADD INDEX (`uidNumber`), ADD INDEX (`datetime`, `user`)"
+    } else {
+        "ADD INDEX (`user`), ADD INDEX (`uidNumber`), ADD INDEX (`datetime`)"
+    };
+    db.run(&format!("ALTER TABLE {new} {keys}"), ())?;
+    let aside = if db.has_table(TABLE)? { format!("{TABLE} TO {old}, ") } else { String::new() };
+    db.run(&format!("RENAME TABLE {aside}{new} TO {TABLE}"), ())?;
+    db.run(&format!("DROP TABLE IF EXISTS {old}"), ())?;
+    Ok(rows)
+}

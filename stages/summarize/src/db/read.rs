@@ -1,0 +1,412 @@
+//! Reads tables into the scan: each once, the columns that are used, in no order but that of the
+//! key where seconds are added up. One thread reads the requests, one the sessions, one the rest;
+//! what they read is absorbed as it comes.
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use anyhow::{Context as _, Result, ensure};
+use kit::db::{Db, Target, Value, Which};
+use schema::tables::quote;
+use schema::{Compat, Opt, Period, Stamp};
+
+use crate::andmore::{self, Catalogue, Request, Resource, Usage, Visit};
+use crate::axis::Axis;
+use crate::cells::Section;
+use crate::reference::Lists;
+use crate::row::{
+    HitsRow, HubJobRow, HubSessionRow, LoginRow, ProfileRow, Row, SessionRow, ToolVersionRow, ToolstartRow, WebRow,
+};
+use crate::scan::{Fact, Lens, Scan};
+
+/// Facts that go from a reading thread to the absorbing one at once.
+const BATCH: usize = 4096;
+
+/// The continents of countries and the classes of domains.
+pub(super) fn places(metrics: &mut Db) -> Result<Lists> {
+    require(metrics, &["country_continent", "domainclass"])?;
+    let text = |row: kit::db::Cells<'_>, at| row.text(at).unwrap_or_default().into_owned();
+    let continents =
+        metrics.all("SELECT country, continent FROM country_continent", (), |row| Ok((text(row, 0), text(row, 1))))?;
+    let domains = metrics.all("SELECT domain, class FROM domainclass", (), |row| {
+        Ok((text(row, 0), row.int(1).unwrap_or_default()))
+    })?;
+    Ok((continents, domains))
+}
+
+/// The resources whose usage is asked for, with all their paths. `read_only` does not ask for the
+/// table that is written.
+pub(super) fn catalogue(hub: &mut Db, read_only: bool) -> Result<Catalogue> {
+    let prefix = hub.target().prefix.clone();
+    let mut needed = vec![format!("{prefix}resources"), format!("{prefix}resource_assoc")];
+    if !read_only {
+        needed.push(format!("{prefix}resource_stats"));
+    }
+    require(hub, &needed)?;
+    let (resources, assoc) = (hub.prefixed("resources"), hub.prefixed("resource_assoc"));
+    let sql = format!(
+        "SELECT id, type, path, published = 1 AND standalone = 1 AND type <> 7 FROM {resources} \
+         ORDER BY publish_up DESC, id"
+    );
+    let list = hub.all(&sql, (), |row| {
+        Ok(Resource {
+            id: row.int(0).unwrap_or_default(),
+            kind: row.int(1).unwrap_or_default(),
+            path: row.text(2).unwrap_or_default().into_owned(),
+            counts: row.int(3) == Some(1),
+        })
+    })?;
+    let children = hub.all(&format!("SELECT parent_id, child_id FROM {assoc}"), (), |row| {
+        Ok((row.int(0).unwrap_or_default(), row.int(1).unwrap_or_default()))
+    })?;
+    Ok(Catalogue::new(&list, &children))
+}
+
+fn require(db: &mut Db, tables: &[impl AsRef<str>]) -> Result<()> {
+    for table in tables {
+        let table = table.as_ref();
+        ensure!(db.has_table(table)?, "there is no table `{table}` ({})", db.target());
+    }
+    Ok(())
+}
+
+/// What the reading threads say.
+enum Read {
+    Facts(Vec<Fact>),
+    Visits(Vec<Visit>),
+    Failed(anyhow::Error),
+}
+
+/// The absorbing thread has gone away: it had an error to report.
+#[derive(Debug)]
+struct Gone;
+
+impl std::fmt::Display for Gone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("nobody wants the rows any more")
+    }
+}
+
+impl std::error::Error for Gone {}
+
+/// Collects facts and sends them in batches.
+struct Sender<'a> {
+    to: &'a SyncSender<Read>,
+    facts: Vec<Fact>,
+    visits: Vec<Visit>,
+}
+
+impl<'a> Sender<'a> {
+    const fn new(to: &'a SyncSender<Read>) -> Self {
+        Self { to, facts: Vec::new(), visits: Vec::new() }
+    }
+
+    fn fact(&mut self, fact: Option<Fact>) -> Result<()> {
+        self.facts.extend(fact);
+        if self.facts.len() >= BATCH {
+            self.to.send(Read::Facts(std::mem::take(&mut self.facts))).map_err(|_| Gone)?;
+        }
+        Ok(())
+    }
+
+    fn flush_visits(&mut self, least: usize) -> Result<()> {
+        if self.visits.len() >= least.max(1) {
+            self.to.send(Read::Visits(std::mem::take(&mut self.visits))).map_err(|_| Gone)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<()> {
+        self.flush_visits(1)?;
+        self.to.send(Read::Facts(self.facts)).map_err(|_| Gone)?;
+        Ok(())
+    }
+}
+
+/// Starts a reading thread.
+fn start<'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    to: &SyncSender<Read>,
+    read: impl FnOnce(&SyncSender<Read>) -> Result<()> + Send + 'scope,
+) {
+    let to = to.clone();
+    scope.spawn(move || {
+        if let Err(error) = read(&to) {
+            // nobody listens after the first error
+            let _ = to.send(Read::Failed(error));
+        }
+    });
+}
+
+/// The tables of one scan.
+#[derive(Debug)]
+pub(super) struct Tables<'a> {
+    pub target: Target,
+    pub sections: &'a [Section],
+    pub compat: Compat,
+}
+
+/// The usage that is asked for along with the cells.
+type Asked<'a> = Option<(&'a Catalogue, &'a Axis)>;
+
+impl Tables<'_> {
+    /// Whether a table is needed that these sections are made from; all users are made from three.
+    fn feeds(&self, sections: &[Section]) -> bool {
+        let total = [Section::Reg, Section::Int, Section::Dl].iter().any(|s| sections.contains(s));
+        self.sections.iter().any(|s| sections.contains(s) || total && *s == Section::Total)
+    }
+
+    /// Fills the scan, and collects usage.
+    pub(super) fn scan(&self, scan: Option<&mut Scan>, usage: Asked<'_>, hub: &mut Db) -> Result<Usage> {
+        let mut collected = Usage::new();
+        let mut scan = scan;
+        let downloads = scan.is_some() && self.feeds(&[Section::Dl]);
+        if let Some(scan) = scan.as_deref_mut()
+            && downloads
+            && !self.compat.has(Opt::DownloadsFlag)
+        {
+            // known first, they spare the scan all that may be a download
+            require(hub, &[format!("{}resources", self.target.prefix)])?;
+            hub.each(&format!("SELECT path FROM {}", hub.prefixed("resources")), (), |row| {
+                if let Some(path) = row.text(0) {
+                    scan.absorb(Fact::Resource { path: (&*path).into() });
+                }
+                Ok(())
+            })?;
+        }
+        let lens = scan.as_deref().map(|scan| Arc::clone(scan.lens()));
+        let stop = scan.as_deref().and_then(|scan| scan.ground.axis.months().last().map(|&m| Period::stop(m)));
+        std::thread::scope(|scope| {
+            let (to, from) = sync_channel::<Read>(16);
+            if let (Some(lens), Some(stop)) = (&lens, stop) {
+                let lens = &**lens;
+                if self.feeds(&[Section::Int, Section::Dl, Section::Misc]) {
+                    start(scope, &to, move |to| self.sessions(lens, stop, to));
+                }
+                start(scope, &to, move |to| self.others(lens, stop, to));
+            }
+            let web_lens = lens.as_deref().filter(|_| downloads);
+            if web_lens.is_some() || usage.is_some() {
+                start(scope, &to, move |to| self.web(web_lens, usage, to));
+            }
+            drop(to);
+            for read in from {
+                match read {
+                    Read::Facts(facts) => {
+                        if let Some(scan) = scan.as_deref_mut() {
+                            facts.into_iter().for_each(|fact| scan.absorb(fact));
+                        }
+                    }
+                    Read::Visits(visits) => visits.into_iter().for_each(|visit| collected.absorb(visit)),
+                    Read::Failed(error) => return Err(error),
+                }
+            }
+            Ok(collected)
+        })
+    }
+
+    fn connect(&self, which: Which) -> Result<Db> {
+        Ok(Db::connect(&self.target, which)?)
+    }
+
+    fn sessions(&self, lens: &Lens, stop: Stamp, to: &SyncSender<Read>) -> Result<()> {
+        let mut db = self.connect(Which::Metrics)?;
+        require(&mut db, &["websessions"])?;
+        let mut sender = Sender::new(to);
+        let sql = "SELECT id, `datetime`, ipcountry, ip, host, domain, duration, jobs \
+                   FROM websessions USE INDEX () WHERE `datetime` < ?";
+        let read = db.each(sql, (stop.to_string(),), |row| {
+            let Some(datetime) = row.stamp(1) else { return Ok(()) };
+            let (host, domain) = (row.text(4), row.text(5));
+            sender.fact(lens.digest(Row::Session(SessionRow {
+                id: row.int(0),
+                datetime,
+                ipcountry: &row.text(2).unwrap_or_default(),
+                ip: &row.text(3).unwrap_or_default(),
+                host: host.as_deref(),
+                domain: domain.as_deref(),
+                duration: row.int(6).unwrap_or_default(),
+                jobs: row.int(7).unwrap_or_default(),
+            })))
+        });
+        read.context("reading websessions")?;
+        sender.finish()
+    }
+
+    /// The requests, for downloads (with a lens) and for usage; the server leaves out what can be
+    /// neither. Its patterns compare as ours do.
+    fn web(&self, lens: Option<&Lens>, usage: Asked<'_>, to: &SyncSender<Read>) -> Result<()> {
+        let mut db = self.connect(Which::Metrics)?;
+        require(&mut db, &["web"])?;
+        let mut columns = "sessionid, `datetime`, dnload, content".to_owned();
+        let mut conditions = Vec::new();
+        let mut params = Vec::new();
+        if lens.is_some() {
+            if self.compat.has(Opt::DownloadsFlag) {
+                conditions.push("sessionid IS NOT NULL AND dnload = ?".to_owned());
+            } else {
+                conditions
+                    .push("sessionid IS NOT NULL AND (dnload = ? OR content LIKE '/resources/%')".to_owned());
+            }
+            params.push(Value::from(1));
+        }
+        if let Some((catalogue, axis)) = usage {
+            let heads = catalogue.matcher.heads();
+            if let (false, Some(&last)) = (heads.is_empty(), axis.months().last()) {
+                let likes: Vec<String> = heads.iter().map(|head| format!("content LIKE '{head}%'")).collect();
+                conditions.push(format!("`datetime` < ? AND host IS NOT NULL AND ({})", likes.join(" OR ")));
+                params.push(Value::from(Period::stop(last).to_string()));
+                columns += ", ip, host";
+            }
+        }
+        if conditions.is_empty() {
+            return Ok(());
+        }
+        let has_usage = columns.ends_with("host");
+        let sql = format!("SELECT {columns} FROM web USE INDEX () WHERE ({})", conditions.join(") OR ("));
+        let mut sender = Sender::new(to);
+        let read = db.each(&sql, params, |row| {
+            let content = row.text(3).unwrap_or_default();
+            let datetime = row.stamp(1);
+            if let (Some(lens), Some(sessionid)) = (lens, row.int(0)) {
+                let dnload = row.int(2) == Some(1);
+                sender.fact(lens.digest(Row::Web(WebRow { sessionid, datetime, content: &content, dnload })))?;
+            }
+            if let (true, Some((catalogue, axis)), Some(datetime)) = (has_usage, usage, datetime)
+                && let Some(host) = row.text(5)
+            {
+                let ip = row.text(4).unwrap_or_default();
+                let request = Request { datetime, content: &content, ip: &ip, host: &host };
+                andmore::digest(&catalogue.matcher, axis, &request, |visit| sender.visits.push(visit));
+                sender.flush_visits(BATCH)?;
+            }
+            Ok(())
+        });
+        read.context("reading web")?;
+        sender.finish()
+    }
+
+    fn others(&self, lens: &Lens, stop: Stamp, to: &SyncSender<Read>) -> Result<()> {
+        let mut sender = Sender::new(to);
+        let mut metrics = self.connect(Which::Metrics)?;
+        if self.feeds(&[Section::Reg, Section::Int, Section::Dl, Section::Misc]) {
+            logins(&mut metrics, lens, &mut sender).context("reading userlogin")?;
+        }
+        if self.feeds(&[Section::Reg, Section::Misc]) {
+            profiles(&mut metrics, lens, &mut sender).context("reading profiles")?;
+        }
+        if self.feeds(&[Section::Sim, Section::SimUsage]) {
+            toolstarts(&mut metrics, lens, stop, &mut sender).context("reading toolstart")?;
+        }
+        if self.feeds(&[Section::Misc]) {
+            hits(&mut metrics, lens, stop, &mut sender).context("reading webhits")?;
+        }
+        if self.feeds(&[Section::SimUsage]) {
+            let mut hub = self.connect(Which::Hub)?;
+            middleware(&mut hub, lens, stop, &mut sender).context("reading tool sessions")?;
+        }
+        sender.finish()
+    }
+}
+
+/// Of all dates: rows 3 and 4 look for users of any time.
+fn logins(db: &mut Db, lens: &Lens, sender: &mut Sender<'_>) -> Result<()> {
+    require(db, &["userlogin"])?;
+    let sql = "SELECT `datetime`, user, ip, action FROM userlogin WHERE action IN (?, 'simulation')";
+    db.each(sql, ("login",), |row| {
+        let Some(datetime) = row.stamp(0) else { return Ok(()) };
+        sender.fact(lens.digest(Row::Login(LoginRow {
+            datetime,
+            user: row.text(1).as_deref(),
+            ip: &row.text(2).unwrap_or_default(),
+            action: &row.text(3).unwrap_or_default(),
+        })))
+    })?;
+    Ok(())
+}
+
+fn profiles(db: &mut Db, lens: &Lens, sender: &mut Sender<'_>) -> Result<()> {
+    let name = format!("{}xprofiles_metrics", db.target().prefix);
+    ensure!(db.has_table(&name)?, "there is no table `{name}`: the step {} makes it", super::IMPORT);
+    let sql =
+        format!("SELECT uidNumber, username, countryresident, orgtype, registerDate FROM {}", quote(&name));
+    db.each(&sql, (), |row| {
+        sender.fact(lens.digest(Row::Profile(ProfileRow {
+            uid: row.int(0),
+            username: row.text(1).as_deref(),
+            countryresident: row.text(2).as_deref(),
+            orgtype: row.text(3).as_deref(),
+            registered: row.stamp(4),
+        })))
+    })?;
+    Ok(())
+}
+
+fn toolstarts(db: &mut Db, lens: &Lens, stop: Stamp, sender: &mut Sender<'_>) -> Result<()> {
+    require(db, &["toolstart"])?;
+    let sql = "SELECT `datetime`, success, user, countryresident, orgtype FROM toolstart \
+               WHERE success = 1 AND `datetime` < ?";
+    db.each(sql, (stop.to_string(),), |row| {
+        let Some(datetime) = row.stamp(0) else { return Ok(()) };
+        sender.fact(lens.digest(Row::Toolstart(ToolstartRow {
+            datetime,
+            success: row.int(1).unwrap_or_default(),
+            user: row.text(2).as_deref(),
+            countryresident: row.text(3).as_deref(),
+            orgtype: row.text(4).as_deref(),
+        })))
+    })?;
+    Ok(())
+}
+
+fn hits(db: &mut Db, lens: &Lens, stop: Stamp, sender: &mut Sender<'_>) -> Result<()> {
+    require(db, &["webhits"])?;
+    db.each("SELECT `datetime`, hits FROM webhits WHERE `datetime` < ?", (stop.to_string(),), |row| {
+        let (Some(datetime), Some(hits)) = (row.stamp(0), row.int(1)) else { return Ok(()) };
+        sender.fact(lens.digest(Row::Hits(HitsRow { datetime, hits })))
+    })?;
+    Ok(())
+}
+
+/// Tool sessions and jobs in the order of their keys, in which seconds are added up; and the names
+/// under which tools run.
+fn middleware(db: &mut Db, lens: &Lens, stop: Stamp, sender: &mut Sender<'_>) -> Result<()> {
+    let versions = format!("{}tool_version", db.target().prefix);
+    require(db, &["sessionlog", "joblog", &versions])?;
+    db.each(&format!("SELECT toolname, instance FROM {}", quote(&versions)), (), |row| {
+        let (Some(toolname), Some(instance)) = (row.text(0), row.text(1)) else { return Ok(()) };
+        sender.fact(lens.digest(Row::ToolVersion(ToolVersionRow { toolname: &toolname, instance: &instance })))
+    })?;
+    let sql = format!(
+        "SELECT {} sessnum, username, start, appname, walltime, viewtime, cputime FROM sessionlog \
+         WHERE start < ? ORDER BY sessnum",
+        db.released("sessionlog")?
+    );
+    db.each(&sql, (stop.to_string(),), |row| {
+        let Some(start) = row.stamp(2) else { return Ok(()) };
+        sender.fact(lens.digest(Row::HubSession(HubSessionRow {
+            sessnum: row.int(0),
+            username: &row.text(1).unwrap_or_default(),
+            start,
+            appname: &row.text(3).unwrap_or_default(),
+            walltime: row.float(4),
+            viewtime: row.float(5),
+            cputime: row.float(6),
+        })))
+    })?;
+    let sql = format!(
+        "SELECT {} sessnum, job, event, cputime FROM joblog \
+         WHERE job > ? AND event <> '[waiting]' AND cputime IS NOT NULL ORDER BY sessnum, job, event, venue",
+        db.released("joblog")?
+    );
+    db.each(&sql, (0,), |row| {
+        let Some(sessnum) = row.int(0) else { return Ok(()) };
+        sender.fact(lens.digest(Row::HubJob(HubJobRow {
+            sessnum,
+            job: row.int(1).unwrap_or_default(),
+            event: &row.text(2).unwrap_or_default(),
+            cputime: row.float(3),
+        })))
+    })?;
+    Ok(())
+}
