@@ -127,7 +127,9 @@ fn work(row: &Row, matches: &ArgMatches, base: Vec<Assignment>, messages: Messag
         Does::Stage { exe, fixed, ready: true } => {
             let args = commands::stage_args(fixed, &given(row, matches));
             let args = args.into_iter().map(OsString::from).collect();
-            let writes = !matches.try_get_one::<bool>("dry-run").ok().flatten().is_some_and(|dry_run| *dry_run);
+            let dry_run = matches.try_get_one::<bool>("dry-run").ok().flatten().is_some_and(|dry_run| *dry_run);
+            // who is online has a lock of its own: it must not wait for the nightly work
+            let writes = !dry_run && exe != "whoisonline";
             on_hub(row, &base, Voice::Cron, |hub| {
                 let lock = hub.lock(writes)?;
                 hub.shell(lock.as_ref())?.run_program(exe, args)

@@ -116,6 +116,8 @@ pub(crate) enum To {
     Same,
     /// As the value of this option.
     Option(&'static str),
+    /// In place of the value that this option of the fixed arguments has.
+    Instead(&'static str),
     /// Not at all.
     Nowhere,
 }
@@ -133,6 +135,10 @@ const fn needed(arg: Arg) -> Arg {
 
 const fn to(option: &'static str, arg: Arg) -> Arg {
     Arg { to: To::Option(option), ..arg }
+}
+
+const fn instead(option: &'static str, arg: Arg) -> Arg {
+    Arg { to: To::Instead(option), ..arg }
 }
 
 const fn nowhere(arg: Arg) -> Arg {
@@ -238,7 +244,16 @@ pub(crate) const COMMANDS: &[Row] = &[
     row("convert", Group::Chains, "Write records (NDJSON or CSV) in another format", &[], Does::Here(Here::Convert)),
     later("tick", Group::Work, "For cron: who is online, and at minute 30 a run", &[DRY_RUN]),
     later("run", Group::Work, "Do what is due: import, analyze, summarize, catch up", &[DRY_RUN, FORCE]),
-    later("whoisonline", Group::Work, "Note where live sessions come from, write the map", &[DRY_RUN]),
+    ready(Row {
+        group: Group::Work,
+        ..stage(
+            "whoisonline",
+            "Note where live sessions come from, write the map",
+            &[DRY_RUN],
+            "whoisonline",
+            &["--db"],
+        )
+    }),
     later("status", Group::Work, "Show the state, the pending logs and the settings", &[]),
     later("process", Group::Work, "Import pending days, analyze and summarize", &[NEXT, MONTH, ON_DAY, FORCE, DRY_RUN]),
     row(
@@ -406,21 +421,21 @@ pub(crate) const COMMANDS: &[Row] = &[
         &[DRY_RUN],
         Does::Here(Here::ImportHubData),
     ),
-    stage(
+    ready(stage(
         "middleware-wall",
         "Tool starts with their wall time",
         &[DRY_RUN],
         "usage-metrics",
         &["--db", "--only", "middleware-wall"],
-    ),
-    stage(
+    )),
+    ready(stage(
         "middleware-cpu",
         "Tool starts with their CPU time",
         &[DRY_RUN],
         "usage-metrics",
         &["--db", "--only", "middleware-cpu"],
-    ),
-    stage(
+    )),
+    ready(stage(
         "resolve-dns",
         "Fill in host names by reverse DNS",
         &[
@@ -435,8 +450,8 @@ pub(crate) const COMMANDS: &[Row] = &[
         ],
         "resolve-dns",
         &["--db"],
-    ),
-    stage(
+    )),
+    ready(stage(
         "fill-domain",
         "Derive domains from host names",
         &[
@@ -456,15 +471,15 @@ pub(crate) const COMMANDS: &[Row] = &[
         ],
         "usage-metrics",
         &["--db", "--only", "domains"],
-    ),
-    stage(
+    )),
+    ready(stage(
         "fill-user-info",
         "Fill in what is known of the users",
         &[DATABASE, TABLE, nowhere(DATE), nowhere(ALL), DRY_RUN],
         "usage-metrics",
         &["--db", "--only", "user-info"],
-    ),
-    stage(
+    )),
+    ready(stage(
         "fill-ipcountry",
         "Fill in countries of addresses",
         &[
@@ -478,42 +493,42 @@ pub(crate) const COMMANDS: &[Row] = &[
         ],
         "usage-metrics",
         &["--db", "--only", "countries"],
-    ),
-    stage(
+    )),
+    ready(stage(
         "clean-bots",
         "Remove robots",
         &[needed(to("--table", arg("TABLE", Positional, OneOf(&["web", "websessions"]), "The table"))), DATE, DRY_RUN],
         "usage-metrics",
         &["--db", "--only", "clean-bots"],
-    ),
-    stage(
+    )),
+    ready(stage(
         "logfix-session",
         "Build the sessions of a month",
         &[MONTH_HERE, DRY_RUN],
         "usage-metrics",
-        &["--db", "--only", "sessions"],
-    ),
-    stage(
+        &["--db", "--only", "sessions", "--with-sessions"],
+    )),
+    ready(stage(
         "gen-tool-stats",
         "Statistics of each tool",
         &[MONTH_HERE, DRY_RUN],
         "tool-metrics",
         &["--db", "--only", "tool-stats"],
-    ),
-    stage(
+    )),
+    ready(stage(
         "gen-tool-tops",
         "Top values of each tool",
         &[MONTH_HERE, DRY_RUN],
         "tool-metrics",
         &["--db", "--only", "tool-tops"],
-    ),
-    stage(
+    )),
+    ready(stage(
         "gen-tool-toplists",
         "Lists over all tools",
         &[MONTH_HERE, DRY_RUN],
         "tool-metrics",
         &["--db", "--only", "tool-toplists"],
-    ),
+    )),
     stage(
         "andmore-usage",
         "Usage of each resource",
@@ -526,8 +541,8 @@ pub(crate) const COMMANDS: &[Row] = &[
         "Cells of the summary tables",
         &[
             arg("YYYY-MM", Positional, YearMonth, "Month; the previous one when left out"),
-            to(
-                "--sections",
+            instead(
+                "--only",
                 arg("only", Opt(None), Sections, "Only these sections: reg, int, dl, total, sim, sim-usage, misc"),
             ),
             PERIODS,
@@ -549,6 +564,12 @@ pub(crate) fn stage_args(fixed: &[&str], given: &[Given<'_>]) -> Vec<String> {
         let own = format!("--{}", arg.name);
         match (arg.to, arg.form) {
             (To::Nowhere, _) => {}
+            (To::Instead(option), _) => {
+                let at = args.iter().position(|word| word == option);
+                if let Some((old, new)) = at.and_then(|at| args.get_mut(at + 1)).zip(values.first()) {
+                    old.clone_from(new);
+                }
+            }
             (To::Same, Flag) => args.push(own),
             (To::Same, Positional | Many) => positional.extend(values.iter().cloned()),
             (To::Same, Opt(_)) => values.iter().for_each(|value| args.extend([own.clone(), value.clone()])),
@@ -628,8 +649,13 @@ mod tests {
             &[("DATABASE", "metrics"), ("TABLE", "toolstart"), ("DATE", "2025"), ("all", "")],
             "usage-metrics --db --only user-info --database metrics --table toolstart",
         );
-        check("logfix-session", &[("YYYY-MM", "2025-07")], "usage-metrics --db --only sessions -- 2025-07");
+        check(
+            "logfix-session",
+            &[("YYYY-MM", "2025-07")],
+            "usage-metrics --db --only sessions --with-sessions -- 2025-07",
+        );
         check("import-auth", &[("FILE", "-x")], "import-logs --to db --raw auth -- -x");
-        check("summarize-month", &[("only", "reg,int")], "summarize --db --only summary --sections reg,int");
+        check("summarize-month", &[("periods", "0")], "summarize --db --only summary --periods 0");
+        check("summarize-month", &[("only", "reg,int")], "summarize --db --only reg,int");
     }
 }

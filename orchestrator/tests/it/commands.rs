@@ -59,9 +59,6 @@ fn what_is_not_here_yet_says_so() {
     for args in [
         &["tick"][..],
         &["run", "--force"],
-        &["resolve-dns", "metrics", "web", "--dry-run", "2025-07"],
-        &["resolve-dns", "metrics", "web", "2025-07", "-c", "50"],
-        &["--config", "/dev/null", "fill-domain", "hub", "web", "..2025"],
         &["clear-dirty"],
         &["summarize-month", "2025-07", "--only", "reg,sim-usage", "--periods", "0,14"],
     ] {
@@ -69,11 +66,31 @@ fn what_is_not_here_yet_says_so() {
         assert!(done.stderr.starts_with("hzmetrics: not in this release: "), "{args:?}: {}", done.stderr);
         assert_eq!(done.stderr.lines().count(), 1);
     }
-    assert!(
-        run(&["fill-domain", "metrics", "web"])
-            .stderr
-            .contains("usage-metrics --db --only domains --database metrics --table web")
-    );
+}
+
+#[test]
+fn stages_get_what_was_given_and_are_let_through_the_lock() {
+    let place = crate::support::Place::new(&["resolve-dns", "usage-metrics"]);
+    // the fake stage knows nothing of these options and says so
+    for (line, exe, code) in [
+        ("resolve-dns metrics web --dry-run 2025-07", "resolve-dns", 99),
+        ("resolve-dns metrics web 2025-07 -c 50", "resolve-dns", 99),
+        ("fill-domain hub web ..2025", "usage-metrics", 99),
+        ("gen-tool-stats 2025-07", "tool-metrics", 127),
+    ] {
+        let done = place.run(line.split(' ')).finish().expect_code(code);
+        assert!(done.stderr.contains(exe), "{line}: {}", done.stderr);
+        let log = place.read("root/var/log/hubzero/metrics/hzmetrics.log");
+        let command = line.split(' ').next().unwrap();
+        assert!(log.contains(&format!("=== hzmetrics {line} ===")), "{log}");
+        assert!(log.contains(&format!("[{command}] start")) && log.contains(&format!("[{command}] done in ")), "{log}");
+    }
+    let path = place.path("root/var/run/hzmetrics/hzmetrics.pid");
+    let lock = kit::lock::Lock::ask(&path, std::time::Duration::ZERO).unwrap();
+    let busy = place.run(["fill-domain", "metrics", "web"]).finish().expect_code(75);
+    assert!(busy.stderr.contains("another run is at work"), "{}", busy.stderr);
+    place.run(["fill-domain", "metrics", "web", "--dry-run"]).finish().expect_code(99);
+    drop(lock);
 }
 
 #[test]
