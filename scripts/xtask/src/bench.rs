@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// Lines of the access log
     #[arg(long, default_value_t = 1_860_000)]
     lines: u64,
+    /// Take the release executables as they are, without asking cargo whether they are up to date
+    #[arg(long)]
+    no_build: bool,
 }
 
 /// How long one command took, and the most memory that it held.
@@ -37,8 +40,9 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
         bail!("--runs and --lines must be at least 1");
     }
     sh.change_dir(place::root()?);
-    let bin = place::build_release(sh)?;
-    let directory = place::target(sh)?.join("bench");
+    let target = place::target(sh)?;
+    let bin = if args.no_build { target.join("release") } else { place::build_release(sh)? };
+    let directory = target.join("bench");
     parse(sh, args, &bin, &directory)
 }
 
