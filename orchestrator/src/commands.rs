@@ -118,6 +118,8 @@ pub(crate) enum To {
     Option(&'static str),
     /// In place of the value that this option of the fixed arguments has.
     Instead(&'static str),
+    /// As it was given, but `-` not at all: the stage reads standard input without a file.
+    Input,
     /// Not at all.
     Nowhere,
 }
@@ -160,6 +162,8 @@ const DATABASE: Arg =
     needed(to("--database", arg("DATABASE", Positional, OneOf(&["metrics", "hub"]), "Which database the table is in")));
 const TABLE: Arg = needed(to("--table", arg("TABLE", Positional, Any, "The table")));
 const FILE: Arg = needed(arg("FILE", Positional, Any, "The log file"));
+const FILE_OR_STDIN: Arg =
+    Arg { to: To::Input, ..needed(arg("FILE", Positional, Any, "The log file; `-` is standard input")) };
 const APPLY: Arg = arg("apply", Flag, Any, "Do it; without this only say what would be done");
 
 const fn row(name: &'static str, group: Group, about: &'static str, args: &'static [Arg], does: Does) -> Row {
@@ -406,13 +410,19 @@ pub(crate) const COMMANDS: &[Row] = &[
         &[FILE, DRY_RUN],
         Does::Here(Here::ImportApache),
     ),
-    stage("import-auth", "Load one auth log", &[FILE, DRY_RUN], "import-logs", &["--to", "db", "--raw", "auth"]),
+    stage(
+        "import-auth",
+        "Load one auth log, whether it was loaded before or not",
+        &[FILE_OR_STDIN, DRY_RUN],
+        "import-logs",
+        &["--to", "db", "--no-ledger", "--raw", "auth"],
+    ),
     stage(
         "identify-bots",
         "Note the robots of one access log",
-        &[FILE, DRY_RUN],
+        &[FILE_OR_STDIN, DRY_RUN],
         "import-logs",
-        &["--to", "db", "--only", "identify-bots"],
+        &["--to", "db", "--no-ledger", "--only", "identify-bots", "--raw", "access"],
     ),
     row(
         "import-hub-data",
@@ -529,14 +539,14 @@ pub(crate) const COMMANDS: &[Row] = &[
         "tool-metrics",
         &["--db", "--only", "tool-toplists"],
     )),
-    stage(
+    ready(stage(
         "andmore-usage",
         "Usage of each resource",
         &[MONTH_HERE, DRY_RUN],
         "summarize",
         &["--db", "--only", "andmore"],
-    ),
-    stage(
+    )),
+    ready(stage(
         "summarize-month",
         "Cells of the summary tables",
         &[
@@ -550,7 +560,7 @@ pub(crate) const COMMANDS: &[Row] = &[
         ],
         "summarize",
         &["--db", "--only", "summary"],
-    ),
+    )),
 ];
 
 /// The values given for the arguments of a row, each with the row's own description of it.
@@ -564,6 +574,7 @@ pub(crate) fn stage_args(fixed: &[&str], given: &[Given<'_>]) -> Vec<String> {
         let own = format!("--{}", arg.name);
         match (arg.to, arg.form) {
             (To::Nowhere, _) => {}
+            (To::Input, _) => positional.extend(values.iter().filter(|file| *file != "-").cloned()),
             (To::Instead(option), _) => {
                 let at = args.iter().position(|word| word == option);
                 if let Some((old, new)) = at.and_then(|at| args.get_mut(at + 1)).zip(values.first()) {
@@ -654,7 +665,8 @@ mod tests {
             &[("YYYY-MM", "2025-07")],
             "usage-metrics --db --only sessions --with-sessions -- 2025-07",
         );
-        check("import-auth", &[("FILE", "-x")], "import-logs --to db --raw auth -- -x");
+        check("import-auth", &[("FILE", "-x")], "import-logs --to db --no-ledger --raw auth -- -x");
+        check("import-auth", &[("FILE", "-")], "import-logs --to db --no-ledger --raw auth");
         check("summarize-month", &[("periods", "0")], "summarize --db --only summary --periods 0");
         check("summarize-month", &[("only", "reg,int")], "summarize --db --only reg,int");
     }

@@ -99,6 +99,12 @@ pub(crate) fn out_of_order(hub: &Hub, pending: &Pending, day: &str) -> Result<bo
     Ok(false)
 }
 
+/// What became of a file.
+struct Loaded {
+    rows: u64,
+    rejected: u64,
+}
+
 /// Imports files one by one.
 pub(crate) struct Importer<'h> {
     pub(crate) hub: &'h Hub,
@@ -135,14 +141,17 @@ impl Importer<'_> {
     /// # Errors
     /// It cannot be imported.
     pub(crate) fn file(&mut self, path: &Path, stream: Stream) -> Result<u64> {
-        let rows = self.load(path, stream).with_context(|| format!("importing {}", path.display()))?;
+        let loaded = self.load(path, stream).with_context(|| format!("importing {}", path.display()))?;
         let imported = match stream {
             Stream::Access => self.hub.imported_web(),
             Stream::Auth => self.hub.imported_cms(),
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        match rows {
-            Some(rows) => self.hub.log.info(format_args!("    {name}: {rows} rows")),
+        match &loaded {
+            Some(Loaded { rows, rejected: 0 }) => self.hub.log.info(format_args!("    {name}: {rows} rows")),
+            Some(Loaded { rows, rejected }) => {
+                self.hub.log.info(format_args!("    {name}: {rows} rows, {rejected} lines not understood"));
+            }
             None => self.hub.log.info(format_args!("    {name}: already committed by prior run")),
         }
         match move_into(path, &imported) {
@@ -152,11 +161,11 @@ impl Importer<'_> {
                 imported.display()
             )),
         }
-        Ok(rows.unwrap_or(0))
+        Ok(loaded.map_or(0, |loaded| loaded.rows))
     }
 
     /// The rows of one file; `None` when an earlier run committed it.
-    fn load(&self, path: &Path, stream: Stream) -> Result<Option<u64>> {
+    fn load(&self, path: &Path, stream: Stream) -> Result<Option<Loaded>> {
         fs::metadata(path)?;
         let folder = tempfile::tempdir().context("making a temporary folder")?;
         let receipts = folder.path().join("receipts");
@@ -164,7 +173,7 @@ impl Importer<'_> {
         shell.variables.set("STREAM", stream.name().into());
         shell.variables.set("LOG", path.into());
         shell.variables.set("RECEIPTS", receipts.as_os_str().to_owned());
-        let code = shell.run(b"import-logs --to db --raw $STREAM -- \"$LOG\" > \"$RECEIPTS\"\n")?;
+        let code = shell.run(b"import-logs --quiet --to db --raw $STREAM -- \"$LOG\" > \"$RECEIPTS\"\n")?;
         if code != 0 {
             bail!("import-logs did not do it (exit code {code}), nothing of this file was stored");
         }
@@ -175,8 +184,8 @@ impl Importer<'_> {
         });
         let receipt = receipt.context("import-logs gave no receipt")?;
         let is_new = receipt.get("already").is_none_or(|already| *already != true);
-        let rows = receipt.get("rows").and_then(serde_json::Value::as_u64).unwrap_or(0);
-        Ok(is_new.then_some(rows))
+        let number = |name| receipt.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
+        Ok(is_new.then(|| Loaded { rows: number("rows"), rejected: number("rejected") }))
     }
 }
 

@@ -63,7 +63,7 @@ fn main() {
             eprintln!("err");
         }
         // import-logs: notes which file it was given; FAKE_FAILS_ON names one that it cannot do
-        "--to" => {
+        "--quiet" => {
             let file = text(args.len() - 1);
             if std::env::var("FAKE_FAILS_ON").is_ok_and(|name| file.ends_with(&name)) {
                 exit(1);
@@ -73,7 +73,7 @@ fn main() {
             let mut list = std::fs::File::options().append(true).create(true).open(list).unwrap_or_else(|e| fail(e));
             let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
             writeln!(list, "{}", words.join(" ")).unwrap_or_else(|e| fail(e));
-            writeln!(out, "{{\"kind\":\"receipt\",\"path\":{file:?},\"rows\":{lines}}}").unwrap_or_else(|e| fail(e));
+            writeln!(out, "{{\"kind\":\"receipt\",\"path\":{file:?},\"rows\":{lines},\"rejected\":7}}").unwrap_or_else(|e| fail(e));
         }
         other => {
             eprintln!("fake: what is {other}?");
