@@ -39,12 +39,10 @@ pub(super) fn sessions_and_jobs(hub: &mut Db, tables: &mut Tables, month: Month)
     let names = names_of_tools(tables);
     // most sessions share a few names
     let mut is_tool: HashMap<Box<str>, bool> = HashMap::new();
-    let sql = format!(
-        "SELECT {} sessnum, username, appname, start, walltime, viewtime FROM sessionlog WHERE start < ?",
-        hub.released("sessionlog")?
-    );
+    // rows go straight into memory: a table without row locks is held for a moment only
+    let sql = "SELECT sessnum, username, appname, start, walltime, viewtime FROM sessionlog WHERE start < ?";
     let stop = Period::stop(month).to_string();
-    hub.each(&sql, (&stop,), |row| {
+    hub.each(sql, (&stop,), |row| {
         let (Some(sessnum), Some(app), Some(start)) = (row.uint(0), row.text(2), row.stamp(3)) else { return Ok(()) };
         let known = match is_tool.get(&*app) {
             Some(&known) => known,
@@ -59,12 +57,9 @@ pub(super) fn sessions_and_jobs(hub: &mut Db, tables: &mut Tables, month: Month)
     })?;
     let mut numbers: Vec<u64> = tables.sessions.iter().map(|session| session.sessnum).collect();
     numbers.sort_unstable();
-    let sql = format!(
-        "SELECT {} sessnum, job, superjob, event, venue, walltime, cputime, ncpus FROM joblog WHERE sessnum >= ?",
-        hub.released("joblog")?
-    );
+    let sql = "SELECT sessnum, job, superjob, event, venue, walltime, cputime, ncpus FROM joblog WHERE sessnum >= ?";
     let first = numbers.first().copied().unwrap_or_default();
-    hub.each(&sql, (first,), |row| {
+    hub.each(sql, (first,), |row| {
         let Some(sessnum) = row.uint(0).filter(|number| numbers.binary_search(number).is_ok()) else { return Ok(()) };
         tables.jobs.push(HubJob {
             sessnum,
@@ -93,14 +88,11 @@ fn names_of_tools(tables: &Tables) -> HashSet<String> {
 /// What lists are made of: tool sessions before the end of the month with their users' places,
 /// profiles, names of countries.
 pub(super) fn people(metrics: &mut Db, profiles: &str, tables: &mut Tables, month: Month) -> Result<()> {
-    let sql = format!(
-        "SELECT {} id, user, appname, start, domain, countryresident FROM sessionlog_metrics WHERE start < ?",
-        metrics.released("sessionlog_metrics")?
-    );
+    let sql = "SELECT id, user, appname, start, domain, countryresident FROM sessionlog_metrics WHERE start < ?";
     let texts = &mut tables.texts;
     let mut sessions: Vec<(u64, ToolSession)> = Vec::new();
     let stop = Period::stop(month).to_string();
-    metrics.each(&sql, (&stop,), |row| {
+    metrics.each(sql, (&stop,), |row| {
         let (Some(id), Some(start)) = (row.uint(0), row.stamp(3)) else { return Ok(()) };
         let mut add = |at: usize| row.text(at).map(|text| texts.add(&text));
         let (user, app) = (add(1), add(2));

@@ -1,5 +1,4 @@
 //! `tool-metrics` as a real executable.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod db;
 #[path = "../../../enrich/tests/it/geo_server.rs"]
