@@ -17,6 +17,7 @@ use schema::collation::{self, Like};
 use schema::text;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::block::Form;
 use crate::exclude::Exclude;
 use crate::request;
 
@@ -182,9 +183,11 @@ pub(crate) struct Judge {
     pub(crate) exclude: Arc<Exclude>,
     /// Compare byte by byte with the list as it was before the file.
     pub(crate) exact: bool,
+    /// What the rows of the run are made as.
+    pub(crate) form: Form,
 }
 
-/// An agent as judged, with its JSON text.
+/// An agent as judged, with its stored text.
 #[derive(Debug)]
 pub(crate) struct Agent {
     bytes: Box<[u8]>,
@@ -196,8 +199,8 @@ pub(crate) struct Agent {
     pub(crate) is_known: bool,
     /// An Internet Explorer that only robots use.
     pub(crate) is_old_explorer: bool,
-    /// The stored text as a JSON string.
-    pub(crate) json: Box<[u8]>,
+    /// The stored text: a JSON string, or as it is for a table.
+    pub(crate) text: Box<[u8]>,
     /// The block that saw it last.
     block: u64,
 }
@@ -207,14 +210,20 @@ impl Judge {
         let named = !matches!(agent, b"" | b"0");
         let is_robot = named && self.words.is_robot(agent);
         let stored = stored(agent);
-        let mut json = Vec::with_capacity(stored.len() + 16);
-        schema::json::push_str(&mut json, &stored);
+        let text = match self.form {
+            Form::Rows => stored.into_bytes(),
+            Form::Records => {
+                let mut json = Vec::with_capacity(stored.len() + 16);
+                schema::json::push_str(&mut json, &stored);
+                json
+            }
+        };
         Agent {
             is_robot,
             is_excluded: self.exclude.agent(agent),
             is_known: agent != b"-" && !agent.is_empty() && self.is_known(agent, is_robot, known),
             is_old_explorer: !matches!(agent, b"" | b"-") && request::is_old_explorer(agent),
-            json: json.into(),
+            text: text.into(),
             bytes: agent.into(),
             block: 0,
         }
@@ -326,7 +335,7 @@ mod tests {
     use super::*;
 
     fn judge(exact: bool) -> Judge {
-        Judge { words: Words::new(false).unwrap(), exclude: Arc::default(), exact }
+        Judge { words: Words::new(false).unwrap(), exclude: Arc::default(), exact, form: Form::Records }
     }
 
     fn is_known(agent: &[u8], list: &[&str]) -> bool {

@@ -3,6 +3,7 @@
 use kit::parse::{self, Login};
 use schema::{Compat, Opt, Stamp, collation, json, text};
 
+use crate::block::Made;
 use crate::stored;
 
 /// Why a login makes no row.
@@ -22,9 +23,9 @@ pub(crate) fn dropped(login: &Login<'_>, compat: Compat) -> Option<Dropped> {
     matches!(login.user, b"hubstatus" | b"hubadmin").then_some(Dropped::Watcher)
 }
 
-/// Appends the record, line feed included, and returns the identity of the row: equal for two
+/// Appends the row, and returns the identity of the row: equal for two
 /// rows that the unique key of the table takes for one.
-pub(crate) fn push(login: &Login<'_>, out: &mut Vec<u8>) -> u128 {
+pub(crate) fn push(login: &Login<'_>, made: &mut Made) -> u128 {
     let datetime: Stamp = parse::datetime(login.date, login.time);
     let uid = stored::integer(login.uid, i64::MIN, i64::MAX);
     let user = text::storable(login.user);
@@ -33,17 +34,24 @@ pub(crate) fn push(login: &Login<'_>, out: &mut Vec<u8>) -> u128 {
     let ip = text::cut_chars(&ip, 15);
     let action = text::storable(login.action);
     let action = text::cut_chars(&action, 40);
-    out.extend_from_slice(b"{\"kind\":\"login\",\"datetime\":\"");
-    out.extend_from_slice(&datetime.to_ascii());
-    out.extend_from_slice(b"\",\"uidNumber\":");
-    json::push_int(out, uid);
-    out.extend_from_slice(b",\"user\":");
-    json::push_str(out, user);
-    out.extend_from_slice(b",\"ip\":");
-    json::push_str(out, ip);
-    out.extend_from_slice(b",\"action\":");
-    json::push_str(out, action);
-    out.extend_from_slice(b"}\n");
+    match made {
+        Made::Records(out) => {
+            out.extend_from_slice(b"{\"kind\":\"login\",\"datetime\":\"");
+            out.extend_from_slice(&datetime.to_ascii());
+            out.extend_from_slice(b"\",\"uidNumber\":");
+            json::push_int(out, uid);
+            out.extend_from_slice(b",\"user\":");
+            json::push_str(out, user);
+            out.extend_from_slice(b",\"ip\":");
+            json::push_str(out, ip);
+            out.extend_from_slice(b",\"action\":");
+            json::push_str(out, action);
+            out.extend_from_slice(b"}\n");
+        }
+        Made::Rows(rows) => {
+            rows.extend([stored::date(datetime), uid.into(), user.into(), ip.into(), action.into()]);
+        }
+    }
     let datetime = datetime.to_ascii();
     let datetime = std::str::from_utf8(&datetime).unwrap_or_default();
     collation::hash_parts(&[datetime, user, &uid.to_string(), ip, action])
@@ -82,7 +90,7 @@ mod tests {
                 ip: b"1.2.3.4",
                 action: b"login",
             };
-            push(&login, &mut Vec::new())
+            push(&login, &mut Made::Records(Vec::new()))
         };
         assert_eq!(key("Bob", "1"), key("bob ", "01"));
         assert_ne!(key("Bob", "1"), key("bob", "0"));

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use kit::db::Value;
 use kit::parse;
 use memchr::{memchr_iter, memchr2};
 use schema::{Compat, Opt, json};
@@ -59,17 +60,66 @@ pub(crate) type Dropped = [u64; Rule::ALL.len()];
 pub(crate) struct Rules {
     pub(crate) compat: Compat,
     pub(crate) judge: Judge,
+    pub(crate) steps: Steps,
     paths: PathRules,
 }
 
+/// The inner steps that are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Steps {
+    pub(crate) webhits: bool,
+    pub(crate) robots: bool,
+    pub(crate) web: bool,
+    pub(crate) auth: bool,
+}
+
 impl Rules {
-    pub(crate) fn new(compat: Compat, judge: Judge) -> Self {
+    pub(crate) fn new(compat: Compat, judge: Judge, steps: Steps) -> Self {
         let paths = PathRules {
             cron_bare: compat.has(Opt::LpCronBare),
             pipermail: compat.has(Opt::LpPipermail),
             robots: compat.has(Opt::LpRobots),
         };
-        Self { compat, judge, paths }
+        Self { compat, judge, steps, paths }
+    }
+}
+
+/// What rows are made as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Records, one JSON object a line.
+    Records,
+    /// Values for the columns of a table.
+    Rows,
+}
+
+/// The rows of a block in either form.
+#[derive(Debug)]
+pub(crate) enum Made {
+    Records(Vec<u8>),
+    Rows(Vec<Value>),
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        Self::Records(Vec::new())
+    }
+}
+
+impl Made {
+    fn new(form: Form, bytes: usize, values: usize) -> Self {
+        match form {
+            Form::Records => Self::Records(Vec::with_capacity(bytes)),
+            Form::Rows => Self::Rows(Vec::with_capacity(values)),
+        }
+    }
+
+    /// Where the next row begins: a place for ranges of rows.
+    pub(crate) const fn end(&self) -> usize {
+        match self {
+            Self::Records(bytes) => bytes.len(),
+            Self::Rows(values) => values.len(),
+        }
     }
 }
 
@@ -79,18 +129,18 @@ pub(crate) struct Segment {
     pub(crate) date: [u8; 10],
     pub(crate) n_hits: u64,
     pub(crate) n_kept: u64,
-    /// Where its last record ends in [`Done::records`].
+    /// Where its last row ends in [`Done::made`].
     pub(crate) end: usize,
 }
 
 /// What became of one block.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
-    /// Records as lines.
-    pub(crate) records: Vec<u8>,
-    /// Access logs: runs of hits, in order; together they cover the records.
+    /// The rows.
+    pub(crate) made: Made,
+    /// Access logs: runs of hits, in order; together they cover the rows.
     pub(crate) segments: Vec<Segment>,
-    /// Auth logs: identity and end of each record.
+    /// Auth logs: identity and end of each row.
     pub(crate) logins: Vec<(u128, usize)>,
     /// Stored texts of robots, in the order in which they were first seen.
     pub(crate) robots: Vec<String>,
@@ -191,7 +241,9 @@ fn with_line<T>(line: &[u8], layout: &Layout, port: bool, work: impl FnOnce(Opti
 
 /// The work on a block of an access log. `number` is the block's own, above zero.
 pub(crate) fn access(block: &[u8], number: u64, layout: &Layout, rules: &Rules, known: &Known) -> Done {
-    let mut done = Done { records: Vec::with_capacity(block.len() + block.len() / 4), ..Done::default() };
+    // a line takes some 250 bytes, and a good third of the lines make a row
+    let made = Made::new(rules.judge.form, block.len() + block.len() / 4, block.len() / 40);
+    let mut done = Done { made, ..Done::default() };
     let port = rules.compat.has(Opt::LpParse);
     let spill = rules.compat.has(Opt::LpSpilloverWarning);
     agents::with_agents(&rules.judge, known, number, |agents| {
@@ -253,7 +305,7 @@ fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut Done)
     }
     match done.segments.last_mut() {
         Some(segment) if segment.date == line.date => segment.n_hits += 1,
-        _ => done.segments.push(Segment { date: line.date, n_hits: 1, n_kept: 0, end: done.records.len() }),
+        _ => done.segments.push(Segment { date: line.date, n_hits: 1, n_kept: 0, end: done.made.end() }),
     }
     if agent.is_known {
         return Err(Rule::Bot);
@@ -274,10 +326,13 @@ fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut Done)
     }
     let uid = if compat.has(Opt::LpParse) { port_uid(line.uid) } else { uid(line.uid) };
     let download = compat.has(Opt::LpDnloadInline).then(|| parse::is_download(&url));
-    push_web(&mut done.records, line, &url, &agent.json, uid, download);
+    match &mut done.made {
+        Made::Records(out) => push_web(out, line, &url, &agent.text, uid, download),
+        Made::Rows(rows) => push_web_row(rows, line, &url, &agent.text, uid, download),
+    }
     if let Some(segment) = done.segments.last_mut() {
         segment.n_kept += 1;
-        segment.end = done.records.len();
+        segment.end = done.made.end();
     }
     Ok(())
 }
@@ -297,9 +352,50 @@ fn port_uid(digits: &[u8]) -> i64 {
     if number.is_empty() || !number.iter().all(u8::is_ascii_digit) { 0 } else { uid(digits) }
 }
 
+/// The width of the columns that the CMS fills.
+const NARROW: usize = 120;
+
+/// The columns of `web` that a row has, in the order of its values; the last one only where
+/// downloads are told at import.
+pub(crate) const WEB_COLUMNS: [&str; 16] = [
+    "datetime",
+    "ip",
+    "content",
+    "referrer",
+    "useragent",
+    "uidNumber",
+    "apache_pid",
+    "joomla_sessionid",
+    "site_cookie",
+    "auth_type",
+    "component_name",
+    "view_name",
+    "task_name",
+    "action_name",
+    "item_name",
+    "dnload",
+];
+
+/// The columns of `userlogin`, in the order of a row's values.
+pub(crate) const LOGIN_COLUMNS: [&str; 5] = ["datetime", "uidNumber", "user", "ip", "action"];
+
+/// Appends the values of a row of `web`.
+fn push_web_row(rows: &mut Vec<Value>, line: &Line<'_>, url: &[u8], agent: &[u8], uid: i64, download: Option<bool>) {
+    rows.extend([
+        stored::date(parse::datetime(&line.date, line.time)),
+        stored::varchar(line.client, 15),
+        stored::tinytext(url),
+        stored::tinytext(line.referrer),
+        Value::Bytes(agent.to_vec()),
+        Value::Int(uid),
+        stored::varchar(line.pid, NARROW),
+    ]);
+    rows.extend(line.tail.iter().map(|text| stored::varchar(text, NARROW)));
+    rows.extend(download.map(|is| Value::Int(is.into())));
+}
+
 /// Appends a `web` record, line feed included.
 fn push_web(out: &mut Vec<u8>, line: &Line<'_>, url: &[u8], agent: &[u8], uid: i64, download: Option<bool>) {
-    const NARROW: usize = 120;
     out.extend_from_slice(b"{\"kind\":\"web\",\"datetime\":\"");
     out.extend_from_slice(&parse::datetime(&line.date, line.time).to_ascii());
     out.extend_from_slice(b"\",\"ip\":");
@@ -336,7 +432,8 @@ fn push_web(out: &mut Vec<u8>, line: &Line<'_>, url: &[u8], agent: &[u8], uid: i
 
 /// The work on a block of an auth log.
 pub(crate) fn auth(block: &[u8], rules: &Rules) -> Done {
-    let mut done = Done { records: Vec::with_capacity(block.len() * 2), ..Done::default() };
+    let made = Made::new(rules.judge.form, block.len() * 2, block.len() / 10);
+    let mut done = Done { made, ..Done::default() };
     let spill = rules.compat.has(Opt::LpSpilloverWarning);
     let n_lines = for_each_line(block, rules.compat.has(Opt::LpParse), true, |line, n| {
         match parse::auth(line, rules.compat) {
@@ -356,8 +453,8 @@ pub(crate) fn auth(block: &[u8], rules: &Rules) -> Done {
                 } else if rules.judge.exclude.ip(login.ip) {
                     done.dropped[Rule::Ip as usize] += 1;
                 } else {
-                    let key = auth::push(&login, &mut done.records);
-                    done.logins.push((key, done.records.len()));
+                    let key = auth::push(&login, &mut done.made);
+                    done.logins.push((key, done.made.end()));
                 }
             }
         }

@@ -3,17 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use kit::{Common, Describe, Endpoint, Io, Outcome, StageArgs, Usage};
-use schema::{Kind, Opt, json};
+use kit::{Common, Describe, Endpoint, Io, Messages, Outcome, Output, StageArgs, Usage, config, discovery};
+use schema::{Kind, Opt};
 
 use crate::agents::{self, Judge, Known, Words};
-use crate::block::Rules;
+use crate::block::{Form, Rules, Steps};
 use crate::exclude::{self, Exclude};
 use crate::format::{self, ClientFrom, Format};
-use crate::import::{self, Report, Stream, Unit};
+use crate::import::{self, Book, Stream, Unit};
 use crate::line::Layout;
+use crate::load::{self, Load, Server, Wishes};
+use crate::receipt;
+use crate::sink::{Nowhere, Records};
 
 /// Turns access and auth logs into web, hits, bot and login records.
 ///
@@ -28,6 +31,16 @@ use crate::line::Layout;
 ///
 /// Lines of other kinds on standard input pass through. Memory does not grow with the input,
 /// except by 16 bytes for each distinct login and the text of each distinct robot.
+///
+/// `--to db` loads the files into the tables `web`, `webhits`, `bot_useragents` and `userlogin`, each
+/// file in one transaction, and writes a `receipt` of each one to standard output once it is
+/// committed, for archive to read. What is excluded and which robots are known is read from the
+/// tables. A file that the ledger of imports (`imported_sources`) knows by its name is not loaded
+/// again; its receipt says `already`. Log lines on standard input are loaded without ledger and
+/// receipt. After a deadlock or a lost server the file is tried again, for up to a minute.
+///
+/// `--db` is the cron line: it loads the staging files of `fetch-logs --stage` and renames them to
+/// `_prev…`, each in one transaction. It says nothing unless it fails.
 #[derive(Debug, Parser)]
 #[command(name = "import-logs", version, about)]
 pub(crate) struct Args {
@@ -68,8 +81,34 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     receipts: Option<PathBuf>,
 
+    /// Make only these steps, comma-separated. A file is booked in the ledger, and gets a receipt,
+    /// only when all steps of its kind are made: the first three, or `auth`
+    #[arg(long, value_enum, value_name = "STEP", value_delimiter = ',')]
+    only: Vec<Step>,
+
+    /// Load files whether the ledger of imports knows them or not, and do not note them there
+    #[arg(long)]
+    no_ledger: bool,
+
+    /// Read, judge and count everything, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+
     #[command(flatten)]
     common: Common,
+}
+
+/// An inner step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Step {
+    /// Hits of each day.
+    Webhits,
+    /// New robots.
+    IdentifyBots,
+    /// Requests.
+    Web,
+    /// Logins.
+    Auth,
 }
 
 /// Which log the lines are of.
@@ -86,11 +125,11 @@ impl StageArgs for Args {
         name: "import-logs",
         about: "Turns access and auth logs into web, hits, bot and login records",
         reads: &[Kind::Source],
-        writes: &[Kind::Web, Kind::Hits, Kind::Bot, Kind::Login],
-        reads_tables: &[],
-        writes_tables: &[],
+        writes: &[Kind::Web, Kind::Hits, Kind::Bot, Kind::Login, Kind::Receipt],
+        reads_tables: &["exclude_list", "bot_useragents", "imported_sources"],
+        writes_tables: &["web", "webhits", "bot_useragents", "userlogin", "imported_sources"],
         main_kind: Kind::Web,
-        steps: &[],
+        steps: &["webhits", "identify-bots", "web", "auth"],
     };
 
     fn common(&self) -> &Common {
@@ -140,54 +179,119 @@ struct Source {
     log_format: Option<String>,
 }
 
-fn is_auth_log(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("cmsauth"))
+impl Args {
+    fn steps(&self) -> Steps {
+        let has = |step| self.only.is_empty() || self.only.contains(&step);
+        let (webhits, robots) = (has(Step::Webhits), has(Step::IdentifyBots));
+        Steps { webhits, robots, web: has(Step::Web), auth: has(Step::Auth) }
+    }
+
+    /// The rules of the run, and the robots that were given.
+    fn rules(&self, form: Form, more_excluded: &[exclude::Row]) -> Result<(Arc<Rules>, Vec<String>)> {
+        let compat = self.common.compat;
+        let mut rows = self.exclude.as_deref().map(exclude::read).transpose()?.unwrap_or_default();
+        rows.extend_from_slice(more_excluded);
+        let exclude = Exclude::new(&rows, compat.has(Opt::LpParse)).map_err(|e| Usage(format!("{e:#}")))?;
+        let words = Words::new(compat.has(Opt::LpBotTerms))?;
+        let robots = self.bots.as_deref().map(agents::read_bots).transpose()?.unwrap_or_default();
+        let judge = Judge { words, exclude: Arc::new(exclude), exact: compat.has(Opt::LpBotExact), form };
+        Ok((Arc::new(Rules::new(compat, judge, self.steps())), robots))
+    }
 }
 
 pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     let common = &args.common;
+    if common.to_db() {
+        return to_tables(args, io);
+    }
     if common.from_db() {
         return Err(Usage("logs are read from files or standard input, not from tables".to_owned()).into());
     }
-    if common.to_db() {
-        return Err(
-            Usage("this release of import-logs does not write tables yet; leave `--to db` out".to_owned()).into()
-        );
-    }
-    let compat = common.compat;
     let default = args.layout()?;
-    let rows = args.exclude.as_deref().map(exclude::read).transpose()?.unwrap_or_default();
-    let exclude = Exclude::new(&rows, compat.has(Opt::LpParse)).map_err(|e| Usage(format!("{e:#}")))?;
-    let words = Words::new(compat.has(Opt::LpBotTerms))?;
+    let (rules, robots) = args.rules(Form::Records, &[])?;
     let mut known = Known::default();
-    for agent in args.bots.as_deref().map(agents::read_bots).transpose()?.unwrap_or_default() {
+    for agent in robots {
         known.insert(&agents::stored(agent.as_bytes()));
     }
-    if !compat.has(Opt::LpBotExact) {
-        known.remove_spared(&words);
+    if !rules.judge.exact {
+        known.remove_spared(&rules.judge.words);
     }
+    let messages = io.messages;
     let mut output = io.output()?;
-    let units = units(args, io, &default, &mut output)?;
-    let judge = Judge { words, exclude: Arc::new(exclude), exact: compat.has(Opt::LpBotExact) };
-    let rules = Arc::new(Rules::new(compat, judge));
-    let summary = import::run(&units, &rules, known, &mut output, &mut io.rejects, io.messages)?;
-    output.finish()?;
-    if let Some(path) = &args.receipts {
-        write_receipts(path, &units, &summary.reports)?;
+    let mut units = units(args, io, &default, &mut output)?;
+    let steps = rules.steps;
+    units.retain(|unit| match unit.stream {
+        Stream::Access(_) => steps.webhits || steps.robots || steps.web,
+        Stream::Auth => steps.auth,
+    });
+    let mut book = Book::new(&mut io.rejects, messages);
+    if args.dry_run {
+        import::run(&units, &rules, known, &mut Nowhere, &mut book)?;
+    } else {
+        import::run(&units, &rules, known, &mut Records(&mut output), &mut book)?;
+        output.finish()?;
     }
-    io.messages.note(summary.words());
+    if let Some(path) = args.receipts.as_deref().filter(|_| !args.dry_run) {
+        receipt::write(path, &receipt::of_records(&units, &book.totals.reports))?;
+    }
+    messages.note(book.totals.words());
     Ok(Outcome::default())
 }
 
+/// `--to db` and `--db`.
+fn to_tables(args: &Args, io: &mut Io) -> Result<Outcome> {
+    let common = &args.common;
+    let staging = common.from_db();
+    if staging && (!args.files.is_empty() || args.raw.is_some() || args.receipts.is_some()) {
+        let text = "--db loads the staging files; for other files use --to db";
+        return Err(Usage(text.to_owned()).into());
+    }
+    let config = config::load(None, &config::process_env)?;
+    let default = args.layout()?;
+    // a list of files that cannot be read must not wait for the lock
+    let mut output = Output::new(&Endpoint::Standard, common.format, Kind::Receipt.name(), io.messages)?;
+    let units = if staging { Vec::new() } else { units(args, io, &default, &mut output)? };
+    let _lock = if args.dry_run { None } else { io.lock(&config.paths)? };
+    let server = Server::connect(&config)?;
+    let (rules, robots) = args.rules(Form::Rows, &server.excluded)?;
+    let silent = staging && !std::io::IsTerminal::is_terminal(&std::io::stderr()) && !args.dry_run;
+    let messages = if silent { Messages::new(io.messages.name(), true) } else { io.messages };
+    if silent {
+        io.rejects.hush();
+    }
+    let wishes = Wishes { ledger: !args.no_ledger, dry_run: args.dry_run };
+    let book = Book::new(&mut io.rejects, messages);
+    let mut load = Load { server, rules, robots, wishes, messages, book };
+    if staging {
+        load.staging(&config, &default)?;
+    } else {
+        let given = load.files(units, &mut output)?;
+        if let Some(path) = args.receipts.as_deref().filter(|_| !args.dry_run) {
+            receipt::write(path, &given)?;
+        }
+        output.finish()?;
+    }
+    messages.note(load.book.totals.words());
+    Ok(Outcome::default())
+}
+
+fn is_auth_log(path: &Path) -> bool {
+    load::stream_of(path) == discovery::Stream::Auth
+}
+
 /// The files to import, in order.
-fn units(args: &Args, io: &mut Io, default: &Layout, output: &mut kit::Output) -> Result<Vec<Unit>> {
+fn units(args: &Args, io: &mut Io, default: &Layout, output: &mut Output) -> Result<Vec<Unit>> {
     let stream = |auth: bool, layout: &Layout| if auth { Stream::Auth } else { Stream::Access(layout.clone()) };
     let raw = |path: Option<PathBuf>| {
         let auth = match args.raw {
             Some(raw) => raw == Raw::Auth,
             None => path.as_deref().is_some_and(is_auth_log),
         };
-        Unit { path, stream: stream(auth, default), date: None }
+        let stream = stream(auth, default);
+        // the name may say the day, as in a `source` record
+        let name = path.as_deref().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        let date = discovery::date_of(&name).filter(|_| args.common.to_db()).map(str::to_owned);
+        Unit { path, stream, date, staged: None, plain: false }
     };
     if !args.files.is_empty() {
         return Ok(args.files.iter().map(|path| raw((path != Path::new("-")).then(|| path.clone()))).collect());
@@ -224,34 +328,14 @@ fn units(args: &Args, io: &mut Io, default: &Layout, output: &mut kit::Output) -
             Some(Err(error)) => return rejects.reject(record.path, record.number, &format!("{error:#}"), record.line),
             None => default.clone(),
         };
-        units.push(Unit { stream: stream(auth, &own), path: Some(source.path), date: source.date });
+        units.push(Unit {
+            stream: stream(auth, &own),
+            path: Some(source.path),
+            date: source.date,
+            staged: None,
+            plain: false,
+        });
         Ok(())
     })?;
     Ok(units)
-}
-
-fn write_receipts(path: &Path, units: &[Unit], reports: &[Report]) -> Result<()> {
-    kit::atomic_file(path, |out| {
-        for (unit, report) in units.iter().zip(reports) {
-            let Some(file) = &unit.path else { continue };
-            let (stream, table) = match unit.stream {
-                Stream::Access(_) => ("access", "web"),
-                Stream::Auth => ("auth", "userlogin"),
-            };
-            let mut line = b"{\"kind\":\"receipt\",\"path\":".to_vec();
-            json::push_str(&mut line, &file.to_string_lossy());
-            line.extend_from_slice(format!(",\"stream\":\"{stream}\",\"target\":\"{table}\"").as_bytes());
-            line.extend_from_slice(
-                format!(",\"rows\":{},\"rejected\":{}", report.n_rows, report.n_rejected).as_bytes(),
-            );
-            if let Some(date) = &unit.date {
-                line.extend_from_slice(b",\"date\":");
-                json::push_str(&mut line, date);
-            }
-            line.extend_from_slice(b"}\n");
-            out.write_all(&line)?;
-        }
-        Ok(())
-    })
-    .with_context(|| format!("writing the receipts {}", path.display()))
 }

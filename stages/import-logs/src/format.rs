@@ -111,6 +111,10 @@ pub(crate) fn combined(line: &[u8]) -> Option<Line<'_>> {
 enum Use {
     Nothing,
     Client,
+    /// The header that names the client, as a proxy wrote it.
+    Forwarded,
+    /// The other end of the connection: the client of a line whose header names none.
+    Peer,
     /// The time in Apache's own form, brackets around it.
     ApacheTime,
     Date,
@@ -254,15 +258,17 @@ impl Format {
     fn check(&self, client: Option<&ClientFrom>) -> Result<()> {
         let has = |uses: &[Use]| self.pieces.iter().any(|p| matches!(p, Piece::Field(u) if uses.contains(u)));
         let time = has(&[Use::ApacheTime, Use::DateTime]) || (has(&[Use::Date]) && has(&[Use::Time]));
+        let header = client.and_then(|c| c.header.as_deref());
+        let client_use = if header.is_some() { Use::Forwarded } else { Use::Client };
         let missing = [
             (time, "the time (%t, or %{%F %T}t)"),
             (has(&[Use::Request]) || has(&[Use::Url]), "the request (%r)"),
             (has(&[Use::Status]), "the status (%>s)"),
             (has(&[Use::Bytes]), "the bytes (%b or %B)"),
-            (has(&[Use::Client]), "the client (%h or %a)"),
+            (has(&[client_use]), "the client (%h or %a)"),
         ];
         let missing: Vec<_> = missing.iter().filter(|(there, _)| !there).map(|(_, name)| *name).collect();
-        if let (Some(header), true) = (client.and_then(|c| c.header.as_deref()), missing.len() == 1)
+        if let (Some(header), true) = (header, missing.len() == 1)
             && missing[0].starts_with("the client")
         {
             bail!("the log format has no field %{{{header}}}i");
@@ -282,12 +288,15 @@ impl Format {
         }
         let mut out = Line { status: b"-", bytes: b"0", referrer: b"-", agent: b"-", ..Line::default() };
         let (mut method, mut url) = (&b"GET"[..], None);
+        let (mut forwarded, mut peer) = (&b""[..], &b""[..]);
         for (piece, &(start, end)) in self.pieces.iter().zip(&found) {
             let Piece::Field(usage) = piece else { continue };
             let text = &line[start..end];
             match usage {
                 Use::Nothing | Use::Query => {}
-                Use::Client => out.client = pick(text, self.pick),
+                Use::Client => out.client = text,
+                Use::Forwarded => forwarded = without_port(pick(text, self.pick)),
+                Use::Peer => peer = text,
                 Use::ApacheTime => (out.date, out.time) = apache_time(text.strip_prefix(b"[").unwrap_or(text))?,
                 Use::Date => out.date = text.try_into().ok()?,
                 Use::Time => out.time = text,
@@ -303,6 +312,13 @@ impl Format {
                 Use::Uid => out.uid = text,
                 Use::Tail(i) => out.tail[*i] = text,
             }
+        }
+        if out.client.is_empty() {
+            let named = !matches!(forwarded, b"" | b"-" | b"unknown");
+            out.client = if named || peer.is_empty() { forwarded } else { peer };
+        }
+        if out.client.is_empty() {
+            return None;
         }
         if out.request.is_empty() {
             out.method_and_url = Some((method, url?));
@@ -366,10 +382,22 @@ fn pick(text: &[u8], pick: Pick) -> &[u8] {
     }
 }
 
+/// Some proxies put a port behind the address: `192.0.2.1:5555`, `[2001:db8::1]:5555`.
+fn without_port(text: &[u8]) -> &[u8] {
+    if let Some(inner) = text.strip_prefix(b"[") {
+        return inner.split(|&b| b == b']').next().unwrap_or(inner);
+    }
+    let mut parts = text.split(|&b| b == b':');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(host), Some(_), None) => host,
+        _ => text,
+    }
+}
+
 impl Use {
     fn fits(self, text: &[u8]) -> bool {
         match self {
-            Self::Client => !text.is_empty(),
+            Self::Client | Self::Peer => !text.is_empty(),
             Self::ApacheTime => {
                 text.first() == Some(&b'[') && text.last() == Some(&b']') && apache_time(&text[1..]).is_some()
             }
@@ -398,7 +426,8 @@ fn directive<'a>(text: &'a str, client: Option<&ClientFrom>) -> Result<(Vec<Piec
     let mut after = &rest[letter.len_utf8()..];
     let header = client.and_then(|c| c.header.as_deref());
     let usage = match (letter, argument) {
-        ('h', None) | ('a', _) if header.is_none() => Use::Client,
+        ('h' | 'a', None) if header.is_none() => Use::Client,
+        ('h', None) | ('a', _) => Use::Peer,
         ('t', None) => Use::ApacheTime,
         ('t', Some(pattern)) => return Ok((time_pieces(pattern)?, after)),
         ('r', _) => Use::Request,
@@ -413,7 +442,7 @@ fn directive<'a>(text: &'a str, client: Option<&ClientFrom>) -> Result<(Vec<Piec
             after = after.get(2..).unwrap_or_default();
             Use::Nothing
         }
-        ('i', Some(name)) if header.is_some_and(|h| h.eq_ignore_ascii_case(name)) => Use::Client,
+        ('i', Some(name)) if header.is_some_and(|h| h.eq_ignore_ascii_case(name)) => Use::Forwarded,
         ('i', Some(name)) if name.eq_ignore_ascii_case("referer") => Use::Referrer,
         ('i', Some(name)) if name.eq_ignore_ascii_case("user-agent") => Use::Agent,
         ('i' | 'n' | 'e' | 'C' | 'o' | 'x', Some(name)) => {
@@ -630,6 +659,27 @@ mod tests {
         assert_eq!(client("X-Forwarded-For:last"), "2.2.2.2");
         assert_eq!(client("client"), "10.0.0.1");
         assert!("x:middle".parse::<ClientFrom>().is_err());
+        // requests that came past the proxy, and what proxies put into the header
+        let quoted = Format::compile(
+            r#"%h \"%{X-Forwarded-For}i\" %t \"%r\" %>s %b"#,
+            Some(&"X-Forwarded-For".parse().unwrap()),
+        )
+        .unwrap();
+        for (header, client) in [
+            ("", "10.0.0.1"),
+            ("-", "10.0.0.1"),
+            ("unknown, 10.9.9.9", "10.0.0.1"),
+            ("192.0.2.1:5555", "192.0.2.1"),
+            ("[2001:db8::1]:5555", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+        ] {
+            let line = format!(r#"10.0.0.1 "{header}" [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5"#);
+            assert_eq!(text(quoted.parse(line.as_bytes()).unwrap().client), client, "{header}");
+        }
+        // a log that names both ends of the connection
+        let both = Format::compile(r#"%a %{c}a %t \"%r\" %>s %b"#, None).unwrap();
+        let line = br#"192.0.2.1 10.0.0.1 [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5"#;
+        assert_eq!(text(both.parse(line).unwrap().client), "192.0.2.1");
         let missing = Format::compile(COMBINED, Some(&"X-Real-IP".parse().unwrap())).unwrap_err();
         assert!(format!("{missing}").contains("X-Real-IP"), "{missing}");
     }

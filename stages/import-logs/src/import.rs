@@ -4,23 +4,26 @@
 //! that it holds are known before its first line is judged, so a look ahead precedes its main
 //! pass; files of some megabytes are read once and held meanwhile, larger ones are read twice.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::fs::File;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::io::Read;
+use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow};
-use kit::{Messages, Output, Progress, Rejects};
+use kit::discovery;
+use kit::{Messages, Progress, Rejects};
 use rayon::prelude::*;
-use schema::{Opt, json};
+use schema::Opt;
 
 use crate::agents::{Known, LookAhead};
 use crate::block::{self, Done, Dropped, Rule, Rules};
 use crate::line::Layout;
 use crate::pieces::{BLOCK, Piece, Pieces};
 use crate::reason;
+use crate::sink::Sink;
 
 /// Files up to this size are held in memory between look ahead and main pass.
 const HELD: usize = 16 << 20;
@@ -34,6 +37,33 @@ pub(crate) enum Stream {
     Auth,
 }
 
+impl Stream {
+    /// The same without the layout.
+    pub(crate) const fn kind(&self) -> discovery::Stream {
+        match self {
+            Self::Access(_) => discovery::Stream::Access,
+            Self::Auth => discovery::Stream::Auth,
+        }
+    }
+}
+
+/// A stretch of a staging file that is read, and the sources in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    /// Where the sources end, in bytes from the beginning of the stretch.
+    pub(crate) cuts: VecDeque<u64>,
+}
+
+/// The parts of a staging file that are imported, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Staged {
+    pub(crate) stretches: Vec<Stretch>,
+    /// Base names of the sources, one for each cut.
+    pub(crate) names: Vec<String>,
+}
+
 /// One file to import.
 #[derive(Debug, Clone)]
 pub(crate) struct Unit {
@@ -42,19 +72,56 @@ pub(crate) struct Unit {
     pub(crate) stream: Stream,
     /// Date in the name, from the `source` record.
     pub(crate) date: Option<String>,
+    /// What to read of a staging file whose sources are known; everything otherwise.
+    pub(crate) staged: Option<Staged>,
+    /// Take the bytes as they are, compressed or not.
+    pub(crate) plain: bool,
 }
 
 impl Unit {
-    fn name(&self) -> String {
+    /// What the file is called in messages.
+    pub(crate) fn name(&self) -> String {
         self.path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string())
     }
 
-    fn open(&self) -> Result<Pieces<Box<dyn Read + Send>>> {
-        let reader = match &self.path {
-            Some(path) => kit::open(path)?,
-            None => kit::open_reader(std::io::stdin()).context("reading standard input")?,
+    fn open(&self) -> Result<Opened> {
+        let (stretches, pieces) = match (&self.path, &self.staged) {
+            (Some(_), Some(staged)) => (staged.stretches.clone().into(), None),
+            (Some(path), None) if self.plain => {
+                let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+                (VecDeque::new(), Some(Pieces::new(Box::new(file) as Box<dyn Read + Send>)))
+            }
+            (Some(path), None) => (VecDeque::new(), Some(Pieces::new(kit::open(path)?))),
+            (None, _) => {
+                let reader = kit::open_reader(io::stdin()).context("reading standard input")?;
+                (VecDeque::new(), Some(Pieces::new(reader)))
+            }
         };
-        Ok(Pieces::new(reader))
+        Ok(Opened { path: self.path.clone().unwrap_or_default(), stretches, pieces })
+    }
+}
+
+/// A file that is being read: the current stretch, and those that follow.
+struct Opened {
+    path: PathBuf,
+    stretches: VecDeque<Stretch>,
+    pieces: Option<Pieces<Box<dyn Read + Send>>>,
+}
+
+impl Opened {
+    fn next_piece(&mut self) -> io::Result<Option<Piece>> {
+        loop {
+            if let Some(pieces) = &mut self.pieces
+                && let Some(piece) = pieces.next_piece()?
+            {
+                return Ok(Some(piece));
+            }
+            let Some(next) = self.stretches.pop_front() else { return Ok(None) };
+            let mut file = File::open(&self.path)?;
+            file.seek(SeekFrom::Start(next.start))?;
+            let reader: Box<dyn Read + Send> = Box::new(file.take(next.end - next.start));
+            self.pieces = Some(Pieces::with_cuts(reader, next.cuts));
+        }
     }
 }
 
@@ -70,6 +137,7 @@ enum Message {
     Begin,
     Block(Receiver<Done>),
     TooLong(Vec<u8>),
+    Cut,
     End,
     Failed(anyhow::Error),
 }
@@ -206,7 +274,7 @@ impl Reader<'_> {
     fn look_ahead(&self, pieces: &[Piece], layout: &Layout) -> LookAhead {
         let one = |piece: &Piece| match piece {
             Piece::Block(block) => block::look_ahead(block, layout, self.rules),
-            Piece::TooLong(_) => LookAhead::default(),
+            Piece::TooLong(_) | Piece::Cut => LookAhead::default(),
         };
         let all: Vec<_> = pieces.par_iter().map(one).collect();
         let mut ahead = LookAhead::default();
@@ -261,6 +329,7 @@ impl Reader<'_> {
     fn dispatch(&mut self, piece: Piece, stream: &Stream) -> Result<(), Stopped> {
         let bytes = match piece {
             Piece::TooLong(bytes) => return self.send(Message::TooLong(bytes)),
+            Piece::Cut => return self.send(Message::Cut),
             Piece::Block(bytes) => bytes,
         };
         self.n_blocks += 1;
@@ -300,36 +369,16 @@ impl Hasher for Identity {
     }
 }
 
-/// The writing side.
-struct Writer<'a> {
-    rules: &'a Rules,
-    shared: &'a Shared,
-    output: &'a mut Output,
-    rejects: &'a mut Rejects,
-    messages: Messages,
-    dropped: Dropped,
-    logins: HashSet<u128, BuildHasherDefault<Identity>>,
-    reports: Vec<Report>,
-    // of the current file
-    report: Report,
-    date: Option<[u8; 10]>,
-    n_hits: u64,
-    kept_days: BTreeMap<[u8; 10], u64>,
-    robots: Vec<String>,
-    any_robot: bool,
-    months: BTreeSet<[u8; 7]>,
-}
-
 /// The figures of a run.
-#[derive(Debug)]
-pub(crate) struct Summary {
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
     /// One report a file, in order.
     pub(crate) reports: Vec<Report>,
     /// Lines that each rule dropped.
     pub(crate) dropped: Dropped,
 }
 
-impl Summary {
+impl Totals {
     /// The figures in words.
     pub(crate) fn words(&self) -> String {
         let sum = |get: fn(&Report) -> u64| self.reports.iter().map(get).sum::<u64>();
@@ -352,49 +401,102 @@ impl Summary {
     }
 }
 
-impl Writer<'_> {
-    fn run(mut self, units: &[Unit], messages: Receiver<Message>, progress: &Progress) -> Result<Summary> {
+/// What outlives one try: the figures of the files that are done, and where rejects go.
+pub(crate) struct Book<'a> {
+    pub(crate) rejects: &'a mut Rejects,
+    pub(crate) messages: Messages,
+    pub(crate) totals: Totals,
+    /// What earlier tries of the current file have reported.
+    tried: Report,
+}
+
+impl<'a> Book<'a> {
+    pub(crate) fn new(rejects: &'a mut Rejects, messages: Messages) -> Self {
+        Self { rejects, messages, totals: Totals::default(), tried: Report::default() }
+    }
+}
+
+/// The writing side.
+struct Writer<'a, 'b, S> {
+    rules: &'a Rules,
+    shared: &'a Shared,
+    sink: &'a mut S,
+    book: &'a mut Book<'b>,
+    logins: HashSet<u128, BuildHasherDefault<Identity>>,
+    // of the current file
+    report: Report,
+    dropped: Dropped,
+    date: Option<[u8; 10]>,
+    n_hits: u64,
+    kept_days: BTreeMap<[u8; 10], u64>,
+    robots: Vec<String>,
+    any_robot: bool,
+    months: BTreeSet<[u8; 7]>,
+}
+
+impl<S: Sink> Writer<'_, '_, S> {
+    fn run(&mut self, units: &[Unit], messages: Receiver<Message>, progress: &Progress) -> Result<()> {
         let mut current = units.iter();
         let mut unit = None;
+        let mut wanted = true;
         for message in messages {
             match message {
-                Message::Begin => unit = current.next(),
+                Message::Begin => {
+                    unit = current.next();
+                    wanted = self.sink.begin(unit.context("a beginning without its file")?)?;
+                }
                 Message::Failed(error) => return Err(error),
-                Message::TooLong(text) => {
-                    self.report.n_lines += 1;
-                    self.report.n_rejected += 1;
+                Message::TooLong(text) if wanted => {
                     let name = unit.map(Unit::name).unwrap_or_default();
-                    self.rejects.looked_at(1);
-                    self.rejects.reject(&name, self.report.n_lines, "line too long", &text)?;
+                    self.looked_at(1);
+                    self.reject(&name, self.report.n_lines, "line too long", &text)?;
                 }
-                Message::Block(receive) => {
-                    let done = receive.recv().map_err(|_| anyhow!("a worker thread ended early"))?;
+                Message::Block(receive) if wanted => {
+                    let mut done = receive.recv().map_err(|_| anyhow!("a worker thread ended early"))?;
                     let unit = unit.context("a block without its file")?;
-                    self.block(&done, unit)?;
+                    self.block(&mut done, unit)?;
                 }
+                Message::Cut if wanted => self.sink.cut()?,
+                Message::TooLong(_) | Message::Block(_) | Message::Cut => {}
                 Message::End => {
                     let unit = unit.context("an end without its file")?;
-                    self.end(unit)?;
+                    if wanted {
+                        self.end(unit)?;
+                    }
                     self.shared.unit_done();
                     progress.advance(1);
                 }
             }
         }
-        Ok(Summary { reports: self.reports, dropped: self.dropped })
+        Ok(())
     }
 
-    fn block(&mut self, done: &Done, unit: &Unit) -> Result<()> {
+    /// Counts lines, once even when a file is tried again.
+    fn looked_at(&mut self, n: u64) {
+        self.report.n_lines += n;
+        let new = self.report.n_lines.saturating_sub(self.book.tried.n_lines).min(n);
+        self.book.rejects.looked_at(new);
+    }
+
+    fn reject(&mut self, name: &str, line: u64, reason: &str, text: &[u8]) -> Result<()> {
+        self.report.n_rejected += 1;
+        if self.report.n_rejected > self.book.tried.n_rejected {
+            self.book.rejects.reject(name, line, reason, text)?;
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, done: &mut Done, unit: &Unit) -> Result<()> {
+        let n_before = self.report.n_lines;
+        self.looked_at(done.n_lines);
         if !done.rejected.is_empty() {
             let name = unit.name();
             for (n, text) in &done.rejected {
                 let text = text.strip_suffix(b"\n").unwrap_or(text);
                 let reason = reason::of(text, &unit.stream);
-                self.rejects.reject(&name, self.report.n_lines + n + 1, reason, text)?;
+                self.reject(&name, n_before + n + 1, reason, text)?;
             }
         }
-        self.rejects.looked_at(done.n_lines);
-        self.report.n_lines += done.n_lines;
-        self.report.n_rejected += done.rejected.len() as u64;
         for (total, n) in self.dropped.iter_mut().zip(done.dropped) {
             *total += n;
         }
@@ -405,7 +507,7 @@ impl Writer<'_> {
         }
     }
 
-    fn access(&mut self, done: &Done) -> Result<()> {
+    fn access(&mut self, done: &mut Done) -> Result<()> {
         for stored in &done.robots {
             self.any_robot = true;
             if self.shared.lock().robots.insert(stored) && !self.rules.judge.words.is_spared(stored) {
@@ -429,22 +531,31 @@ impl Writer<'_> {
                 self.n_hits = 0;
             }
             self.n_hits += segment.n_hits;
-            self.output.block(&done.records[start..segment.end])?;
+            if self.rules.steps.web {
+                self.sink.rows(&mut done.made, start..segment.end)?;
+            }
             start = segment.end;
         }
-        self.output.block(&done.records[start..])
+        if self.rules.steps.web {
+            let end = done.made.end();
+            self.sink.rows(&mut done.made, start..end)?;
+        }
+        Ok(())
     }
 
     fn hits(&mut self, date: &[u8], n: u64) -> Result<()> {
-        let mut line = b"{\"kind\":\"hits\",\"datetime\":\"".to_vec();
-        line.extend_from_slice(&kit::parse::datetime(date, b"00:00:00").to_ascii());
-        line.extend_from_slice(b"\",\"hits\":");
-        json::push_int(&mut line, i64::try_from(n).unwrap_or(i64::MAX));
-        line.push(b'}');
-        self.output.record(&line)
+        if self.rules.steps.webhits {
+            self.sink.hits(kit::parse::datetime(date, b"00:00:00"), i64::try_from(n).unwrap_or(i64::MAX))?;
+        }
+        Ok(())
     }
 
-    fn auth(&mut self, done: &Done) -> Result<()> {
+    fn auth(&mut self, done: &mut Done) -> Result<()> {
+        if S::KEYS_ARE_CHECKED {
+            let end = done.made.end();
+            self.report.n_rows += done.logins.len() as u64;
+            return self.sink.rows(&mut done.made, 0..end);
+        }
         // unique records lie beside each other most of the time: write them together
         let mut start = 0;
         let mut end = 0;
@@ -452,12 +563,12 @@ impl Writer<'_> {
             if self.logins.insert(key) {
                 self.report.n_rows += 1;
             } else {
-                self.output.block(&done.records[start..end])?;
+                self.sink.rows(&mut done.made, start..end)?;
                 start = next;
             }
             end = next;
         }
-        self.output.block(&done.records[start..end])
+        self.sink.rows(&mut done.made, start..end)
     }
 
     fn end(&mut self, unit: &Unit) -> Result<()> {
@@ -471,44 +582,49 @@ impl Writer<'_> {
                 // a file without a hit makes a row of the zero date all the same
                 self.hits(date.as_ref().map_or(b"", |d| d), n)?;
             }
-            for stored in std::mem::take(&mut self.robots) {
-                let mut line = b"{\"kind\":\"bot\",\"useragent\":".to_vec();
-                json::push_str(&mut line, &stored);
-                line.push(b'}');
-                self.output.record(&line)?;
+            let robots = std::mem::take(&mut self.robots);
+            let any = std::mem::take(&mut self.any_robot);
+            if self.rules.steps.robots {
+                self.sink.robots(&robots, any)?;
             }
-            if self.rules.judge.exact && std::mem::take(&mut self.any_robot) {
+            if self.rules.judge.exact && any {
                 self.shared.lock().robots.remove_spared(&self.rules.judge.words);
             }
+        }
+        let mut report = std::mem::take(&mut self.report);
+        self.sink.end(unit, &mut report)?;
+        self.book.tried = Report::default();
+        self.book.totals.reports.push(report);
+        for (total, n) in self.book.totals.dropped.iter_mut().zip(std::mem::take(&mut self.dropped)) {
+            *total += n;
         }
         let months = std::mem::take(&mut self.months);
         if months.len() > 1 {
             let names: Vec<_> = months.iter().map(|m| String::from_utf8_lossy(m).into_owned()).collect();
             let what = if months.len() > 2 { "WARNING: spillover: " } else { "" };
-            self.messages.note(format_args!(
+            self.book.messages.note(format_args!(
                 "{what}{} holds {} months: {}",
                 unit.name(),
                 names.len(),
                 names.join(", ")
             ));
         }
-        self.reports.push(std::mem::take(&mut self.report));
         Ok(())
     }
 }
 
-/// Imports the files in order. `known` are the robots in the list before the first.
+/// Imports the files in order. `known` are the robots in the list before the first. After an error
+/// the same files may be tried again with the same `book`, without those that ended.
 ///
 /// # Errors
-/// A file cannot be read, or the output cannot be written.
-pub(crate) fn run(
+/// A file cannot be read, or what was made cannot be written.
+pub(crate) fn run<S: Sink>(
     units: &[Unit],
     rules: &Arc<Rules>,
     known: Known,
-    output: &mut Output,
-    rejects: &mut Rejects,
-    words: Messages,
-) -> Result<Summary> {
+    sink: &mut S,
+    book: &mut Book<'_>,
+) -> Result<()> {
     let shared =
         Shared { state: Mutex::new(Progressed { n_units: 0, robots: known.clone() }), changed: Condvar::new() };
     let progress = Progress::steps("import-logs", units.len() as u64);
@@ -517,16 +633,14 @@ pub(crate) fn run(
     std::thread::scope(|scope| {
         let reader = Reader { rules, shared: &shared, messages, known: Arc::new(known), n_blocks: 0 };
         scope.spawn(|| reader.run(units));
-        let writer = Writer {
+        let mut writer = Writer {
             rules,
             shared: &shared,
-            output,
-            rejects,
-            messages: words,
-            dropped: Dropped::default(),
+            sink,
+            book,
             logins: HashSet::default(),
-            reports: Vec::new(),
             report: Report::default(),
+            dropped: Dropped::default(),
             date: None,
             n_hits: 0,
             kept_days: BTreeMap::new(),
@@ -534,10 +648,13 @@ pub(crate) fn run(
             any_robot: false,
             months: BTreeSet::new(),
         };
-        let summary = writer.run(units, receive, &progress);
-        if summary.is_err() {
+        let done = writer.run(units, receive, &progress);
+        if done.is_err() {
+            let (report, tried) = (std::mem::take(&mut writer.report), &mut writer.book.tried);
+            tried.n_lines = tried.n_lines.max(report.n_lines);
+            tried.n_rejected = tried.n_rejected.max(report.n_rejected);
             shared.give_up();
         }
-        summary
+        done
     })
 }

@@ -8,10 +8,14 @@ mod exclude;
 mod format;
 mod import;
 mod line;
+mod load;
 mod pieces;
 mod reason;
+mod receipt;
 mod request;
+mod sink;
 mod stored;
+mod tables;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,6 @@
-//! Bytes in: a stream cut into blocks at line ends.
+//! Bytes in: a stream cut into blocks at line ends, and where wanted at the ends of its sources.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 
 /// About how large a block is, in bytes.
@@ -12,6 +13,8 @@ pub(crate) enum Piece {
     Block(Vec<u8>),
     /// The beginning of a line that is too long to be used.
     TooLong(Vec<u8>),
+    /// A source of the stream ends here: with the end of the line that its last byte is in.
+    Cut,
 }
 
 /// Cuts a stream into pieces.
@@ -19,11 +22,20 @@ pub(crate) struct Pieces<R> {
     reader: R,
     rest: Vec<u8>,
     ended: bool,
+    /// How many bytes went out.
+    position: u64,
+    /// Where sources end, in bytes from the beginning, ascending.
+    cuts: VecDeque<u64>,
 }
 
 impl<R: Read> Pieces<R> {
     pub(crate) const fn new(reader: R) -> Self {
-        Self { reader, rest: Vec::new(), ended: false }
+        Self::with_cuts(reader, VecDeque::new())
+    }
+
+    /// The same for a stream that was put together from sources, which end at `cuts`.
+    pub(crate) const fn with_cuts(reader: R, cuts: VecDeque<u64>) -> Self {
+        Self { reader, rest: Vec::new(), ended: false, position: 0, cuts }
     }
 
     /// The next piece.
@@ -31,6 +43,18 @@ impl<R: Read> Pieces<R> {
     /// # Errors
     /// The stream cannot be read.
     pub(crate) fn next_piece(&mut self) -> io::Result<Option<Piece>> {
+        if self.cuts.front().is_some_and(|&cut| cut <= self.position) {
+            self.cuts.pop_front();
+            return Ok(Some(Piece::Cut));
+        }
+        let piece = self.next_bytes()?;
+        if piece.is_none() && self.cuts.pop_front().is_some() {
+            return Ok(Some(Piece::Cut));
+        }
+        Ok(piece)
+    }
+
+    fn next_bytes(&mut self) -> io::Result<Option<Piece>> {
         let mut bytes = Vec::with_capacity(BLOCK.max(self.rest.len()));
         bytes.append(&mut self.rest);
         let mut goal = BLOCK;
@@ -39,19 +63,34 @@ impl<R: Read> Pieces<R> {
             let n = self.reader.by_ref().take(missing as u64).read_to_end(&mut bytes)?;
             self.ended = n < missing;
             if let Some(end) = memchr::memrchr(b'\n', &bytes) {
-                if !self.ended {
+                if let Some(cut) = self.cut_in(&bytes) {
+                    self.rest = bytes.split_off(cut);
+                    // what was read already may hold lines still
+                    self.ended = false;
+                } else if !self.ended {
                     self.rest = bytes.split_off(end + 1);
                 }
+                self.position += bytes.len() as u64;
                 return Ok(Some(Piece::Block(bytes)));
             }
             if bytes.len() >= kit::MAX_LINE {
+                self.position += bytes.len() as u64;
                 self.skip_line()?;
                 bytes.truncate(1024);
                 return Ok(Some(Piece::TooLong(bytes)));
             }
             goal = (goal * 2).min(kit::MAX_LINE);
         }
+        self.position += bytes.len() as u64;
         Ok((!bytes.is_empty()).then_some(Piece::Block(bytes)))
+    }
+
+    /// Where to cut bytes that begin at the current position: behind the first line end at or after
+    /// the end of the current source.
+    fn cut_in(&self, bytes: &[u8]) -> Option<usize> {
+        let last = usize::try_from(self.cuts.front()?.checked_sub(self.position + 1)?).ok()?;
+        let end = last + memchr::memchr(b'\n', bytes.get(last..)?)? + 1;
+        (end < bytes.len()).then_some(end)
     }
 
     /// Reads on behind the end of the current line.
@@ -62,8 +101,10 @@ impl<R: Read> Pieces<R> {
             let n = self.reader.by_ref().take(BLOCK as u64).read_to_end(&mut bytes)?;
             if let Some(end) = memchr::memchr(b'\n', &bytes) {
                 self.rest = bytes.split_off(end + 1);
+                self.position += bytes.len() as u64;
                 return Ok(());
             }
+            self.position += n as u64;
             if n < BLOCK {
                 self.ended = true;
                 return Ok(());

@@ -1,7 +1,8 @@
 //! Values as the tables would hold them: cut to the column, dates and numbers as a server
 //! without strict mode reads them.
 
-use schema::{json, text};
+use kit::db::Value;
+use schema::{Stamp, json, text};
 
 /// What an integer column between `min` and `max` stores for digits and dashes: the number at the
 /// start of the text, or 0, moved into the range.
@@ -35,6 +36,28 @@ pub(crate) fn push_varchar(out: &mut Vec<u8>, bytes: &[u8], width: usize) {
     } else {
         json::push_str(out, text::cut_chars(&text::storable(bytes), width));
     }
+}
+
+/// Log bytes as the value of a column of 255 bytes.
+pub(crate) fn tinytext(bytes: &[u8]) -> Value {
+    if bytes.is_ascii() {
+        return Value::Bytes(bytes[..bytes.len().min(text::TINYTEXT)].to_vec());
+    }
+    Value::Bytes(text::cut_bytes(&text::storable(bytes), text::TINYTEXT).as_bytes().to_vec())
+}
+
+/// Log bytes as the value of a column of `width` characters.
+pub(crate) fn varchar(bytes: &[u8], width: usize) -> Value {
+    if bytes.is_ascii() {
+        return Value::Bytes(bytes[..bytes.len().min(width)].to_vec());
+    }
+    Value::Bytes(text::cut_chars(&text::storable(bytes), width).as_bytes().to_vec())
+}
+
+/// A datetime as a value.
+pub(crate) const fn date(stamp: Stamp) -> Value {
+    let (hour, minute, second) = (stamp.hour(), stamp.minute(), stamp.second());
+    Value::Date(stamp.year(), stamp.month_of_year(), stamp.day(), hour, minute, second, 0)
 }
 
 /// Whether the bytes are printable ASCII that JSON writes as it is. Most texts are a few bytes,

@@ -1,0 +1,310 @@
+//! Rows into the tables: a transaction a file, and a note of it in the ledger of imports.
+//!
+//! The transaction begins with the ledger's row and ends with its range, so a file is in the tables
+//! with all that belongs to it, or not at all. Only the calling thread talks to the server.
+
+use std::ops::Range;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use kit::Output;
+use kit::db::{Db, DbError, ErrorKind, Value, Verb};
+use kit::ledger::{self, Begun, Target};
+use schema::{Opt, Stamp};
+
+use crate::block::{LOGIN_COLUMNS, Made, Rules, WEB_COLUMNS};
+use crate::import::{Report, Unit};
+use crate::receipt::Receipt;
+use crate::sink::Sink;
+use crate::stored;
+
+/// Rows of a statement: as many as the database session takes at once.
+const ROWS: usize = 1000;
+
+/// The list of robots.
+pub(crate) const ROBOTS: &str = "bot_useragents";
+
+/// Rows that went in since the last cut.
+#[derive(Debug, Clone, Copy, Default)]
+struct Part {
+    first: Option<u64>,
+    last: Option<u64>,
+    rows: u64,
+}
+
+/// The tables, and the transaction of the current file.
+pub(crate) struct Tables<'d> {
+    pub(crate) db: &'d mut Db,
+    /// Where receipts go.
+    pub(crate) receipts: Option<&'d mut Output>,
+    pub(crate) ledger: bool,
+    /// Whether a transaction protects all that is written.
+    pub(crate) transactional: bool,
+    /// How many files are committed or were.
+    pub(crate) n_done: usize,
+    /// The receipts so far.
+    pub(crate) given: Vec<Receipt>,
+    /// The server was lost during a COMMIT: nobody knows whether it was done.
+    pub(crate) unknown_commit: bool,
+    complete: [bool; 2],
+    /// Robots are cleaned after a file with robots only.
+    clean_after_robots: bool,
+    web_columns: usize,
+    // of the current file
+    target: Target,
+    values: Vec<Value>,
+    hits: Vec<(Stamp, i64)>,
+    names: Vec<String>,
+    n_cut: usize,
+    part: Part,
+    whole: Part,
+    last_before: u64,
+}
+
+impl<'d> Tables<'d> {
+    /// For a run by these rules; `ledger` where there is one to be kept.
+    ///
+    /// # Errors
+    /// The server is lost.
+    pub(crate) fn new(
+        db: &'d mut Db,
+        rules: &Rules,
+        ledger: bool,
+        targets: &[Target],
+        receipts: Option<&'d mut Output>,
+    ) -> Result<Self> {
+        let mut tables = Vec::new();
+        for target in targets {
+            tables.extend(match target {
+                Target::Userlogin => &["userlogin"][..],
+                Target::Web | Target::Webhits => &["web", "webhits", ROBOTS],
+            });
+        }
+        if ledger {
+            tables.push(ledger::TABLE);
+        }
+        let transactional = db.is_transactional(&tables)?;
+        let steps = rules.steps;
+        Ok(Self {
+            db,
+            receipts,
+            ledger,
+            transactional,
+            n_done: 0,
+            given: Vec::new(),
+            unknown_commit: false,
+            complete: [steps.webhits && steps.robots && steps.web, steps.auth],
+            clean_after_robots: rules.judge.exact,
+            web_columns: WEB_COLUMNS.len() - usize::from(!rules.compat.has(Opt::LpDnloadInline)),
+            target: Target::Web,
+            values: Vec::new(),
+            hits: Vec::new(),
+            names: Vec::new(),
+            n_cut: 0,
+            part: Part::default(),
+            whole: Part::default(),
+            last_before: 0,
+        })
+    }
+
+    /// Whether everything of a file goes in, so that it may be booked and moved.
+    pub(crate) fn is_complete(&self, target: Target) -> bool {
+        self.complete[usize::from(target == Target::Userlogin)]
+    }
+
+    /// Undoes what the current file has written so far.
+    pub(crate) fn abandon(&mut self, error: &anyhow::Error) {
+        self.values.clear();
+        self.hits.clear();
+        if DbError::of(error).is_none_or(|e| e.kind() != ErrorKind::Gone) {
+            // the first error is the one to report
+            let _ = self.db.run("ROLLBACK", ());
+        }
+    }
+
+    fn shape(&self) -> (Verb<'static>, &'static str, &'static [&'static str]) {
+        match self.target {
+            Target::Userlogin => (Verb::Ignore, "userlogin", &LOGIN_COLUMNS),
+            Target::Web | Target::Webhits => {
+                (Verb::Insert, "web", WEB_COLUMNS.get(..self.web_columns).unwrap_or(&WEB_COLUMNS))
+            }
+        }
+    }
+
+    fn send(&mut self, n_values: usize) -> Result<()> {
+        let (verb, table, columns) = self.shape();
+        let mut values = self.values.drain(..n_values);
+        let mut insert = self.db.insert(verb, table, columns);
+        while values.len() > 0 {
+            insert.push(values.by_ref().take(columns.len()))?;
+        }
+        let done = insert.finish()?;
+        self.part.first = self.part.first.or(done.first_id);
+        self.part.last = done.last_id.or(self.part.last);
+        self.part.rows += done.changed;
+        Ok(())
+    }
+
+    fn send_hits(&mut self) -> Result<()> {
+        if self.hits.is_empty() {
+            return Ok(());
+        }
+        let mut insert = self.db.insert(Verb::Insert, "webhits", &["datetime", "hits"]);
+        for (datetime, n) in self.hits.drain(..) {
+            insert.push([stored::date(datetime), Value::Int(n)])?;
+        }
+        insert.finish()?;
+        Ok(())
+    }
+
+    /// Closes the current part, and books it where there is a name for it.
+    fn close_part(&mut self) -> Result<()> {
+        self.send(self.values.len())?;
+        let mut part = std::mem::take(&mut self.part);
+        if self.target == Target::Userlogin && part.rows > 0 {
+            // rows that were there already left holes
+            let sql = "SELECT MIN(id), MAX(id) FROM userlogin WHERE id > ?";
+            let ends = self.db.all(sql, (self.last_before,), |cells| Ok((cells.int(0), cells.int(1))))?;
+            let (first, last) = ends.first().copied().unwrap_or_default();
+            part.first = first.and_then(|id| u64::try_from(id).ok());
+            part.last = last.and_then(|id| u64::try_from(id).ok());
+            self.last_before = part.last.unwrap_or(self.last_before);
+        }
+        if self.ledger
+            && let Some(name) = self.names.get(self.n_cut)
+        {
+            ledger::finish(self.db, name, self.target, part.first, part.last, part.rows)?;
+        }
+        self.n_cut += 1;
+        self.whole.first = self.whole.first.or(part.first);
+        self.whole.last = part.last.or(self.whole.last);
+        self.whole.rows += part.rows;
+        Ok(())
+    }
+
+    /// Gives the receipt of a file whose rows are committed.
+    pub(crate) fn give(&mut self, receipt: Receipt) -> Result<()> {
+        if let Some(output) = &mut self.receipts {
+            output.record(&receipt.to_json())?;
+            output.flush()?;
+        }
+        self.given.push(receipt);
+        Ok(())
+    }
+
+    /// A file that an earlier run, or an earlier try of this one, has committed.
+    fn already(&mut self, unit: &Unit) -> Result<bool> {
+        self.db.run("ROLLBACK", ())?;
+        let mut receipt = Receipt::of(unit);
+        if std::mem::take(&mut self.unknown_commit) {
+            let name = self.names.first().cloned().unwrap_or_default();
+            if let Some(entry) = ledger::of_file(self.db, &name)?.into_iter().find(|e| e.target == self.target) {
+                receipt.rows = entry.rows.try_into().unwrap_or(0);
+                let ends = entry.range.map(|r| (r.start.try_into().unwrap_or(0), r.end.try_into().unwrap_or(0)));
+                receipt.ids = ends;
+            }
+        } else {
+            receipt.already = true;
+        }
+        self.n_done += 1;
+        if unit.staged.is_none() {
+            self.give(receipt)?;
+        }
+        Ok(false)
+    }
+}
+
+/// The name that the ledger knows a file by.
+pub(crate) fn base_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+impl Sink for Tables<'_> {
+    const KEYS_ARE_CHECKED: bool = true;
+
+    fn begin(&mut self, unit: &Unit) -> Result<bool> {
+        self.target = Target::of(unit.stream.kind());
+        self.values.clear();
+        self.hits.clear();
+        (self.n_cut, self.part, self.whole) = (0, Part::default(), Part::default());
+        self.names = match (&unit.staged, &unit.path) {
+            (Some(staged), _) => staged.names.clone(),
+            (None, Some(path)) if !unit.plain => vec![base_name(path)],
+            _ => Vec::new(),
+        };
+        self.db.run("START TRANSACTION", ())?;
+        if self.ledger && self.is_complete(self.target) {
+            let mut n_new = 0;
+            for name in &self.names {
+                n_new += usize::from(ledger::begin(self.db, name, self.target)? == Begun::New);
+            }
+            if n_new == 0 && !self.names.is_empty() {
+                return self.already(unit);
+            }
+            if n_new < self.names.len() {
+                bail!("the ledger of imports has some sources of {} already", unit.name());
+            }
+        } else {
+            self.names.clear();
+        }
+        self.unknown_commit = false;
+        if self.target == Target::Userlogin {
+            let last = self.db.number("SELECT MAX(id) FROM userlogin", ())?.unwrap_or(0);
+            self.last_before = u64::try_from(last).unwrap_or(0);
+        }
+        Ok(true)
+    }
+
+    fn rows(&mut self, made: &mut Made, range: Range<usize>) -> Result<()> {
+        let Made::Rows(values) = made else { return Ok(()) };
+        let values = values.get_mut(range).unwrap_or_default();
+        self.values.extend(values.iter_mut().map(|value| std::mem::replace(value, Value::NULL)));
+        let full = ROWS * self.shape().2.len();
+        while self.values.len() >= full {
+            self.send(full)?;
+        }
+        Ok(())
+    }
+
+    fn hits(&mut self, datetime: Stamp, n: i64) -> Result<()> {
+        self.hits.push((datetime, n));
+        if self.hits.len() >= ROWS { self.send_hits() } else { Ok(()) }
+    }
+
+    fn robots(&mut self, stored: &[String], any: bool) -> Result<()> {
+        let mut insert = self.db.insert(Verb::Ignore, ROBOTS, &["useragent"]);
+        for stored in stored {
+            insert.push([Value::from(stored)])?;
+        }
+        insert.finish()?;
+        if any || !self.clean_after_robots {
+            let sql = "DELETE FROM bot_useragents WHERE useragent LIKE '%searchtool%' OR useragent LIKE '% feed/%'";
+            self.db.run(sql, ())?;
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self) -> Result<()> {
+        self.close_part()
+    }
+
+    fn end(&mut self, unit: &Unit, report: &mut Report) -> Result<()> {
+        if unit.staged.is_none() {
+            self.close_part()?;
+        }
+        self.send_hits()?;
+        if let Err(error) = self.db.run("COMMIT", ()) {
+            self.unknown_commit = error.kind() == ErrorKind::Gone;
+            return Err(error).context("ending the transaction");
+        }
+        self.n_done += 1;
+        report.n_rows = self.whole.rows;
+        if unit.path.is_some() && unit.staged.is_none() && !unit.plain && self.is_complete(self.target) {
+            let mut receipt = Receipt::of(unit);
+            (receipt.rows, receipt.rejected) = (report.n_rows, report.n_rejected);
+            receipt.ids = self.whole.first.zip(self.whole.last);
+            self.give(receipt)?;
+        }
+        Ok(())
+    }
+}
