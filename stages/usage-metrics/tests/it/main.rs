@@ -1,6 +1,12 @@
 //! `usage-metrics` as a real executable.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod db;
+#[path = "../../../enrich/tests/it/geo_server.rs"]
+mod geo_server;
+#[path = "../../../enrich/examples/dns_bench/name_server.rs"]
+mod name_server;
+
 use std::fmt::Write as _;
 use std::path::Path;
 

@@ -1,0 +1,623 @@
+//! The nightly job on a real server, in all four modes.
+
+use std::fmt::Write as _;
+
+use fixtures::Run;
+use fixtures::db::{MODES, Pair, SqlMode, pair};
+use schema::tables::Engine;
+
+use crate::geo_server::{GeoServer, Says};
+use crate::name_server::{NameServer, Reply};
+
+fn on(pair: &Pair) -> Run {
+    pair.run(env!("CARGO_BIN_EXE_usage-metrics"))
+}
+
+fn step(pair: &Pair, only: &str) -> Run {
+    on(pair).args(["--db", "--only", only])
+}
+
+fn quiet(run: Run) {
+    let done = run.finish().ok();
+    assert!(done.stdout.is_empty() && done.stderr.is_empty(), "a good run says nothing: {}", done.stderr);
+}
+
+const SESSIONS: &str = "SELECT id, datetime, ipcountry, ip, host, duration, domain, jobs, webevents FROM websessions \
+                        ORDER BY id";
+
+/// Row and session of every stamp, `4=43`.
+fn stamps(pair: &Pair, table: &str) -> String {
+    let query = format!("SELECT CONCAT(id, '=', sessionid) FROM {table} WHERE sessionid IS NOT NULL ORDER BY id");
+    pair.lines(&query).join(" ")
+}
+
+/// Everything that the stage writes.
+fn state(pair: &Pair) -> Vec<String> {
+    [
+        SESSIONS,
+        "SELECT id, sessionid, datetime, ip, host, domain, ipcountry FROM web ORDER BY id",
+        "SELECT id, sessionid, datetime, success, user, ip, host, domain, tool, execunit, walltime, cputime, ipcountry, \
+         countrycitizen, countryresident, orgtype FROM toolstart ORDER BY id",
+        "SELECT sessnum, user, ip FROM sessionlog_metrics ORDER BY sessnum",
+        "SELECT username FROM jos_xprofiles_metrics ORDER BY username",
+        "SELECT datetime, hits FROM webhits ORDER BY datetime",
+        "SELECT ip, countrySHORT FROM {hub}.jos_metrics_ipgeo_cache ORDER BY ip",
+    ]
+    .iter()
+    .flat_map(|query| pair.lines(query))
+    .collect()
+}
+
+/// Requests of July 2025: day and time, address, host, domain; `-` is NULL.
+fn web(pair: &Pair, rows: &[(&str, &str, &str, &str)]) {
+    let text = |text: &str| if text == "-" { "NULL".to_owned() } else { format!("'{text}'") };
+    let rows: Vec<String> = rows
+        .iter()
+        .map(|(time, ip, host, domain)| format!("('2025-07-{time}', '{ip}', {}, {})", text(host), text(domain)))
+        .collect();
+    pair.sql(&format!("INSERT INTO web (datetime, ip, host, domain) VALUES {}", rows.join(", ")));
+}
+
+#[test]
+fn the_worked_example() {
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        pair.sql("INSERT INTO websessions (id, datetime, host, domain) VALUES (40, '2025-06-01', '', '')");
+        let (b, c, z) = ("b.example.com", "c.example.com", "z.example.com");
+        web(
+            &pair,
+            &[
+                ("03 09:00:00", "", "alpha.example.org", "example.org"),
+                ("03 09:10:00", "10.1.1.1", "alpha.example.org", ""),
+                ("03 10:00:00", "10.1.1.10", b, "example.com"),
+                ("03 09:00:00", "10.1.1.10", c, "example.net"),
+                ("03 10:00:00", "10.1.1.2", "?", "?"),
+                ("03 10:30:00", "10.1.1.2", "?", "?"),
+                ("03 11:00:01", "10.1.1.2", "?", "?"),
+                ("08 12:00:00", "10.1.1.2", "?", "?"),
+                ("09 12:00:00", "10.1.1.3", "-", "-"),
+                ("31 23:50:00", "10.1.9.9", z, "example.com"),
+            ],
+        );
+        pair.sql(
+            "INSERT INTO toolstart (sessionid, datetime, ip, host, success, tool) VALUES
+             (NULL, '2025-07-03 09:59:59', '10.1.1.2', '?', 1, ''), (7, '2025-07-03 10:05:00', '99.9.9.9', '?', 1, ''),
+             (NULL, '2025-07-03 10:10:00', '10.1.1.2', '?', 0, ''), (NULL, '2025-07-03 10:59:59', '10.1.1.2', '', 1, ''),
+             (NULL, '2025-07-03 11:00:00', '10.1.1.2', '?', 1, ''), (NULL, '2025-07-03 11:20:00', '77.7.7.7', '?', 1, '')",
+        );
+        let expected = [
+            "40\t2025-06-01 00:00:00\t\t\t\t0\t\t0\t0",
+            "41\t2025-07-03 09:00:00\t\t10.1.1.1\talpha.example.org\t600\texample.org\t0\t0",
+            "42\t2025-07-03 10:00:00\t\t10.1.1.10\tb.example.com\t-3600\texample.com\t0\t0",
+            "43\t2025-07-03 10:00:00\t\t10.1.1.2\t?\t1800\t?\t2\t0",
+            "44\t2025-07-03 11:00:01\t\t10.1.1.2\t?\t0\t?\t1\t0",
+            "45\t2025-07-09 12:00:00\t\t10.1.1.3\t\t0\t\t0\t0",
+        ];
+        for _ in 0..2 {
+            quiet(step(&pair, "sessions").arg("2025-7"));
+            assert_eq!(pair.lines(SESSIONS), expected, "{engine:?} {mode:?}");
+            assert_eq!(stamps(&pair, "web"), "1=41 2=41 3=42 4=42 5=43 6=43 7=44 9=45");
+            assert_eq!(stamps(&pair, "toolstart"), "2=43 4=43 6=44", "an earlier stamp is overwritten");
+        }
+    }
+}
+
+#[test]
+fn traps_of_the_session_step() {
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        let many = (0..200).map(|_| "('2025-07-25 10:00:00', '7.7.7.7', 1, '')").collect::<Vec<_>>().join(", ");
+        pair.sql(&format!("INSERT INTO toolstart (datetime, ip, success, tool) VALUES {many}"));
+        web(
+            &pair,
+            &[
+                ("08 00:01:00", "1.1.1.1", "-", "-"), // days of no window
+                ("16 23:59:59", "1.1.1.1", "-", "-"),
+                ("24 00:00:00", "1.1.1.1", "-", "-"),
+                ("01 10:00:00", "1.1.1.2", "-", "-"), // text order: after 1.1.1.10
+                ("01 10:00:00", "1.1.1.10", "-", "-"),
+                ("07 23:59:59", "", "only.a.host", "-"), // before both
+                ("01 10:00:00", "", "?", "-"),           // neither known: no part in it
+                ("01 10:00:00", "", "", "-"),
+                ("25 10:00:00", "7.7.7.7", "-", "-"), // more tool starts than the column holds
+                ("31 23:59:59", "9.9.9.9", "-", "-"), // the last session stays open
+            ],
+        );
+        pair.sql(
+            "INSERT INTO web (datetime, ip, sessionid) VALUES ('2025-07-01 10:00:00', '1.1.1.3', 0), \
+             ('2025-07-01 10:00:00', '1.1.1.4', 3), ('2025-06-30 23:59:59', '1.1.1.5', NULL), \
+             ('2025-08-01 00:00:00', '1.1.1.6', NULL)",
+        );
+        quiet(step(&pair, "sessions").arg("2025-07"));
+        assert_eq!(stamps(&pair, "web"), "4=3 5=2 6=1 9=5 11=4 12=3", "{engine:?} {mode:?}");
+        assert_eq!(
+            pair.lines("SELECT id, jobs FROM websessions ORDER BY id"),
+            ["1\t0", "2\t0", "3\t0", "4\t0", "5\t127"]
+        );
+        assert_eq!(pair.value("SELECT COUNT(*) FROM toolstart WHERE sessionid = 5").as_deref(), Some("200"));
+        // the number of a removed last session is used again, while its old stamps stay
+        pair.sql("DELETE FROM websessions WHERE id = 5");
+        web(&pair, &[("25 12:00:00", "5.5.5.5", "-", "-")]);
+        quiet(step(&pair, "sessions").arg("2025-07"));
+        assert_eq!(stamps(&pair, "web"), "4=3 5=2 6=1 9=5 11=4 12=3 15=5");
+    }
+}
+
+#[test]
+fn robots_are_removed_within_their_bounds() {
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        pair.sql(
+            "DELETE FROM exclude_list;
+             INSERT INTO exclude_list (filter, type) VALUES ('b.com', 'domain'), ('%.Crawl_r.net', 'host'),
+             ('literal\\\\_x', 'host'), ('ip.com', 'ip'), ('ua.com', 'useragent')",
+        );
+        let rows = "(datetime, ip, host, domain) VALUES
+             ('2025-06-30 00:00:00', 'kept', 'h', 'b.com'), ('2025-06-30 23:59:00', 'gone', 'h', 'B.com '),
+             ('2025-08-01 00:00:00', 'gone', 'h', 'b.com'), ('2025-08-01 00:00:01', 'kept', 'h', 'b.com'),
+             ('2025-07-10 00:00:00', 'kept', 'h', 'x.b.com'), ('2025-07-10 00:00:00', 'gone', 'a.crawler.NET', NULL),
+             ('2025-07-10 00:00:00', 'kept', 'a.crawler.net ', ''), ('2025-07-10 00:00:00', 'kept', 'crawler.net', ''),
+             ('2025-07-10 00:00:00', 'gone', 'literal_x', ''), ('2025-07-10 00:00:00', 'kept', 'literalyx', ''),
+             ('2025-07-10 00:00:00', 'kept', NULL, NULL), ('2025-07-10 00:00:00', 'kept', 'ip.com', 'ua.com')";
+        pair.sql(&format!("INSERT INTO web {rows}"));
+        pair.sql(
+            "INSERT INTO websessions (id, datetime, ip, host, domain) SELECT id, datetime, ip, host, domain FROM web",
+        );
+        let dry = step(&pair, "clean-bots").args(["--dry-run", "2025-07"]).finish().ok();
+        for words in ["web 2025-06-30..2025-08-01: 4 rows", "websessions 2025-06-30..2025-08-01: 4 rows", "5 weeks"] {
+            assert!(dry.stderr.contains(words), "{words}\n{}", dry.stderr);
+        }
+        quiet(step(&pair, "clean-bots").args(["--table", "websessions", "--date", "2025-07"]));
+        let left =
+            |table: &str| pair.lines(&format!("SELECT ip, COUNT(*) FROM {table} GROUP BY ip ORDER BY ip")).join(" ");
+        assert_eq!((left("websessions"), left("web")), ("kept\t8".to_owned(), "gone\t4 kept\t8".to_owned()));
+        quiet(step(&pair, "clean-bots").arg("2025-07"));
+        assert_eq!(left("web"), "kept\t8", "{engine:?} {mode:?}");
+        // a filter without text takes what has none
+        pair.sql("INSERT INTO exclude_list (filter, type) VALUES ('', 'domain')");
+        quiet(step(&pair, "clean-bots").args(["--table", "web", "--date", "2025-07-10"]));
+        assert_eq!(left("web"), "kept\t5");
+    }
+}
+
+/// Jobs of the hub: (sessnum, user, address), (sessnum, job, event, start, wall, cpu).
+const JOBS: &str = "INSERT INTO {hub}.sessionlog (sessnum, username, remoteip, exechost, start, appname) VALUES
+    (1, 'alice', '8.0.0.1', 'node1', '2025-07-01', 'tool'), (2, 'Bob', '8.0.0.1', 'node2', '2025-07-01', 'other'),
+    (3, 'GridStat', '8.0.0.1', '', '2025-07-01', 'x'), (4, 'HCtester', '8.0.0.1', '', '2025-07-01', 'x'),
+    (5, 'gridstatx', '8.0.0.1', '', '2025-07-01', 'x'), (6, 'carl', '2001:db8::1:2:3:4', 'n', '2025-07-01', 'x');
+    INSERT INTO {hub}.joblog (sessnum, job, event, venue, start, walltime, cputime) VALUES
+    (1, 1, 'application', '', '2025-07-01 10:00:00', 120.4, 0.4), (2, 1, 'application', '', '2025-07-01 10:00:00', 30.5, 3),
+    (2, 2, 'application', '', '2025-07-01 11:00:00', 40.5, 0.5), (2, 3, 'application', '', '2025-07-01 11:00:00', 50.5, 8),
+    (2, 4, '[waiting]', '', '2025-07-01 12:00:00', 9, 9), (2, 5, 'application', '', '2025-07-01 12:00:00', NULL, 7),
+    (3, 1, 'application', '', '2025-07-01 10:00:00', 1, 1), (4, 1, 'application', '', '2025-07-01 10:00:00', 1, 1),
+    (5, 1, 'application', '', '2025-07-01 10:00:00', 1, NULL), (9, 1, 'application', '', '2025-07-01 10:00:00', 1, 1)";
+
+const STARTS: &str =
+    "SELECT id, datetime, success, user, ip, tool, execunit, walltime, cputime FROM toolstart ORDER BY id";
+
+#[test]
+fn tool_starts_of_the_job_log() {
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        pair.sql(JOBS);
+        pair.sql("INSERT INTO toolstart (datetime, user, ip, tool, walltime, cputime) VALUES ('2025-07-01 10:00:00', 'Bob', '8.0.0.1', '', 0, NULL)");
+        quiet(step(&pair, "middleware-wall"));
+        let wall = [
+            "1\t2025-07-01 10:00:00\t0\tBob\t8.0.0.1\t\tNULL\t0\tNULL",
+            // capitals come first among bytes: at alice the row of Bob is passed over
+            "2\t2025-07-01 10:00:00\t1\talice\t8.0.0.1\ttool\tnode1\t120\t0",
+            "3\t2025-07-01 10:00:00\t1\tBob\t8.0.0.1\tother\tnode2\t31\t0",
+            "4\t2025-07-01 10:00:00\t1\tgridstatx\t8.0.0.1\tx\t\t1\t0",
+            "5\t2025-07-01 11:00:00\t1\tBob\t8.0.0.1\tother\tnode2\t41\t0",
+            "6\t2025-07-01 11:00:00\t1\tBob\t8.0.0.1\tother\tnode2\t51\t0",
+            "7\t2025-07-01 12:00:00\t1\tBob\t8.0.0.1\tother\tnode2\t0\t0",
+        ];
+        assert_eq!(pair.lines(STARTS), wall, "{engine:?} {mode:?}");
+        let dry = step(&pair, "middleware-cpu").arg("--dry-run").finish().ok();
+        // 0.4 rounds to nothing; what waited takes the row of the real job
+        assert!(dry.stderr.contains("0 tool starts to add, 4 to complete"), "{}", dry.stderr);
+        for _ in 0..2 {
+            quiet(step(&pair, "middleware-cpu"));
+            let cpu = pair.lines("SELECT id, cputime FROM toolstart WHERE cputime > 0 ORDER BY id");
+            assert_eq!(cpu, ["1\t3", "5\t1", "6\t8", "7\t9"]);
+        }
+        let before = pair.lines(STARTS);
+        quiet(step(&pair, "middleware-wall"));
+        assert_eq!(pair.lines(STARTS), before, "a second run adds nothing");
+        // an address that does not fit is cut, and never found again
+        pair.sql("INSERT INTO {hub}.joblog (sessnum, job, event, venue, start, walltime) VALUES (6, 1, '', '', '2025-07-02', 1)");
+        for n in 1..3 {
+            quiet(step(&pair, "middleware-wall"));
+            let cut = pair.lines("SELECT ip FROM toolstart WHERE user = 'carl'");
+            assert_eq!(cut, vec!["2001:db8::1:2:3"; n]);
+        }
+    }
+}
+
+#[test]
+fn tool_starts_as_the_port_makes_them() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    pair.sql(JOBS);
+    pair.sql("INSERT INTO toolstart (datetime, user, ip, tool, cputime) VALUES ('2025-07-01 11:00:00', 'bob', '8.0.0.1', '', 0), ('2025-07-01 11:00:00', 'Bob', '8.0.0.1', '', 0)");
+    for only in ["middleware-wall", "middleware-cpu"] {
+        quiet(step(&pair, only).args(["--compat", "lp_middleware"]));
+    }
+    let rows = pair.lines("SELECT id, datetime, user, walltime, cputime FROM toolstart ORDER BY id");
+    let expected = [
+        "1\t2025-07-01 11:00:00\tbob\t0\t1",
+        "2\t2025-07-01 11:00:00\tBob\t0\t1",
+        "3\t2025-07-01 10:00:00\talice\t120\t0",
+        "4\t2025-07-01 10:00:00\tBob\t31\t3",
+        "5\t2025-07-01 10:00:00\tgridstatx\t1\t0",
+        "6\t2025-07-01 12:00:00\tBob\tNULL\t9",
+    ];
+    assert_eq!(rows, expected);
+}
+
+struct Services {
+    names: NameServer,
+    geo: GeoServer,
+}
+
+fn services() -> Services {
+    let names = NameServer::start(|ip| match ip.octets()[3] {
+        1 => Reply::name("Grid.Example.com"),
+        2 => Reply::name("pc.cs.purdue.edu"),
+        3 => Reply::NxDomain,
+        9 => Reply::name("x.crawler.net"),
+        _ => Reply::NoData,
+    });
+    let geo = GeoServer::start(|n| if n >> 24 == 8 { Says::Country("US") } else { Says::Unknown });
+    Services { names, geo }
+}
+
+impl Services {
+    fn job(&self, pair: &Pair) -> Run {
+        on(pair).args(["--db", "--nameserver", &self.names.address(), "--geo-url", &self.geo.url()])
+    }
+}
+
+/// A month in which every step has something to do.
+fn month(pair: &Pair) {
+    pair.sql(JOBS);
+    pair.sql(
+        "DELETE FROM exclude_list;
+         INSERT INTO exclude_list (filter, type) VALUES ('crawler.net', 'domain');
+         INSERT INTO {hub}.jos_users (id, username) VALUES (1, 'bob'), (2, 'ann');
+         INSERT INTO {hub}.jos_user_profiles (id, user_id, profile_key, profile_value) VALUES
+         (1, 1, 'countryresident', 'de'), (2, 1, 'orgtype', 'industry'), (3, 2, 'orgtype', 'x');
+         INSERT INTO {hub}.jos_xprofiles (uidNumber, username, orgtype, emailConfirmed) VALUES (1, 'bob', 'industry', 1);
+         INSERT INTO webhits VALUES ('2025-07-01', 70), ('2025-06-01', 60)",
+    );
+    web(
+        pair,
+        &[
+            ("01 10:00:00", "8.0.0.1", "-", "-"),
+            ("01 10:10:00", "8.0.0.1", "-", "-"),
+            ("02 10:00:00", "8.0.0.9", "-", "-"), // a robot
+            ("03 10:00:00", "8.0.0.3", "-", "-"), // no name
+            ("05 00:00:00", "8.0.0.2", "-", "-"), // a midnight alone is not looked up
+            ("09 10:00:00", "10.0.0.1", "www.a.com", "-"),
+            ("17 10:00:00", "8.0.0.77", "x.y.co.uk", "?"),
+            ("31 10:00:00", "9.9.9.9", "z.com", "z.com"),
+        ],
+    );
+    pair.sql(
+        "INSERT INTO web (datetime, ip, host, ipcountry) VALUES ('2025-06-30 00:00:00', '8.0.0.5', 'www.b.com', NULL),
+         ('2025-06-29 23:59:59', '8.0.0.6', 'www.c.com', NULL), ('2025-08-02', '8.0.0.1', NULL, NULL),
+         ('2025-08-02', '8.0.0.1', NULL, '-')",
+    );
+}
+
+#[test]
+fn a_month_in_every_mode() {
+    let services = services();
+    let mut all = Vec::new();
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        month(&pair);
+        quiet(services.job(&pair).arg("2025-07"));
+        let first = state(&pair);
+        quiet(services.job(&pair).arg("2025-07"));
+        assert_eq!(state(&pair), first, "{engine:?} {mode:?}: run twice");
+        all.push(first);
+    }
+    for other in &all[1..] {
+        assert_eq!(*other, all[0], "the same values in every mode");
+    }
+    let lines = &all[0];
+    for expected in [
+        // the robot has a session number and is gone afterwards; the last session is never closed
+        "5\t2025-07-09 10:00:00\t\t10.0.0.1\twww.a.com\t0\ta.com\t0\t0",
+        "1\t1\t2025-07-01 10:00:00\t8.0.0.1\tGrid.Example.com\texample.com\tUS",
+        "4\t3\t2025-07-03 10:00:00\t8.0.0.3\t?\t?\tUS",
+        "5\t2\t2025-07-05 00:00:00\t8.0.0.2\tNULL\tNULL\tUS",
+        "7\t6\t2025-07-17 10:00:00\t8.0.0.77\tx.y.co.uk\ty.co.uk\tUS",
+        "9\tNULL\t2025-06-30 00:00:00\t8.0.0.5\twww.b.com\tb.com\tNULL",
+        "10\tNULL\t2025-06-29 23:59:59\t8.0.0.6\twww.c.com\tNULL\tNULL",
+        // written whatever the date, but not over `-`
+        "11\tNULL\t2025-08-02 00:00:00\t8.0.0.1\tGrid.Example.com\tNULL\tUS",
+        "12\tNULL\t2025-08-02 00:00:00\t8.0.0.1\tGrid.Example.com\tNULL\t-",
+        "1\t1\t2025-07-01 10:00:00\t1\talice\t8.0.0.1\tGrid.Example.com\texample.com\ttool\tnode1\t120\t0\tUS\tNULL\tNULL\tNULL",
+        "2\t1\t2025-07-01 10:00:00\t1\tBob\t8.0.0.1\tGrid.Example.com\texample.com\tother\tnode2\t31\t3\tUS\tNULL\tDE\tINDUSTRY",
+        "2025-07-01 00:00:00\t70",
+        "bob",
+    ] {
+        assert!(lines.iter().any(|line| line == expected), "missing: {expected}\n{}", lines.join("\n"));
+    }
+    assert!(!lines.iter().any(|line| line.contains("8.0.0.9") || line.contains("crawler")), "{}", lines.join("\n"));
+}
+
+#[test]
+fn a_month_as_the_port_makes_it() {
+    let services = services();
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        month(&pair);
+        pair.sql("INSERT INTO toolstart (datetime, sessionid, ip, tool) VALUES ('2025-07-30', 999, '1.1.1.1', ''), ('2025-06-30', 999, '1.1.1.1', '')");
+        quiet(services.job(&pair).args(["--compat", "port", "2025-07"]));
+        // the robot was gone before sessions were built: no number for it
+        let sessions = pair.lines("SELECT id, ip, ipcountry FROM websessions ORDER BY id");
+        assert_eq!(
+            sessions,
+            ["1\t8.0.0.1\tUS", "2\t8.0.0.2\tUS", "3\t8.0.0.3\tUS", "4\t10.0.0.1\t-", "5\t8.0.0.77\tUS"]
+        );
+        assert_eq!(pair.lines("SELECT sessionid FROM toolstart WHERE ip = '1.1.1.1' ORDER BY id"), ["NULL", "999"]);
+        let hits = pair.lines("SELECT DATE(datetime), hits FROM webhits ORDER BY datetime");
+        let expected = ["06-01\t60", "07-01\t2", "07-03\t1", "07-05\t1", "07-09\t1", "07-17\t1", "07-31\t1"];
+        assert_eq!(hits, expected.map(|line| format!("2025-{line}")), "{engine:?} {mode:?}");
+        // lower case, and midnights are looked up
+        assert_eq!(pair.value("SELECT host FROM web WHERE id = 1").as_deref(), Some("grid.example.com"));
+        assert_eq!(pair.value("SELECT host FROM web WHERE id = 5").as_deref(), Some("pc.cs.purdue.edu"));
+    }
+}
+
+#[test]
+fn sessions_can_wait_for_the_end_of_the_month() {
+    let services = services();
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
+    pair.sql("INSERT INTO web (datetime, ip) SELECT DATE_FORMAT(NOW(), '%Y-%m-01 10:00:00'), '1.1.1.1' UNION ALL SELECT DATE_FORMAT(NOW(), '%Y-%m-01 10:00:00'), '1.1.1.2'");
+    let count = || pair.value("SELECT COUNT(*) FROM websessions").unwrap_or_default();
+    let waiting = || services.job(&pair).args(["--compat", "sessions-at-month-close"]);
+    waiting().finish().ok();
+    assert_eq!(count(), "0");
+    waiting().arg("--with-sessions").finish().ok();
+    assert_eq!(count(), "1");
+    pair.sql("DELETE FROM websessions;\nUPDATE web SET sessionid = NULL");
+    services.job(&pair).finish().ok();
+    assert_eq!(count(), "1", "by default every night");
+    pair.sql("DELETE FROM websessions;\nUPDATE web SET sessionid = NULL");
+    waiting().args(["--only", "sessions"]).finish().ok();
+    assert_eq!(count(), "1", "what is named is made");
+}
+
+#[test]
+fn a_dry_run_changes_nothing_and_tells() {
+    let services = services();
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    month(&pair);
+    let before = state(&pair);
+    let done = services.job(&pair).args(["--dry-run", "2025-07", "--compat", "port"]).finish().ok();
+    assert_eq!(state(&pair), before);
+    assert!(done.stdout.is_empty() && services.geo.asked().is_empty() && services.names.n_asked() == 0);
+    for words in [
+        "6 tool sessions to add, 1 profiles to copy",
+        "middleware-wall: 6 tool starts to add",
+        ".web 2025-07-01..2025-08-01: 4 unresolved IPs (ns=127.0.0.1:",
+        "www.a.com -> a.com",
+        "web 2025-06-30..2025-08-01: 0 rows to delete, by 1 domains and 0 hosts, 5 weeks",
+        "hits of 7 days to count again",
+        "6 sessions of 8 requests to add",
+        "stamps of 0 requests",
+        "distinct IPs without a country",
+    ] {
+        assert!(done.stderr.contains(words), "missing: {words}\n{}", done.stderr);
+    }
+}
+
+#[test]
+fn sessions_as_records() {
+    let Some(pair) = pair(Engine::MyIsam, SqlMode::Strict) else { return };
+    web(&pair, &[("01 10:00:00", "1.1.1.1", "a.b", "-"), ("01 10:00:00", "2.2.2.2", "-", "-")]);
+    let done = on(&pair).args(["--from", "db", "2025-07"]).finish().ok();
+    assert_eq!(
+        done.text(),
+        "{\"kind\":\"session\",\"id\":1,\"datetime\":\"2025-07-01 10:00:00\",\"ipcountry\":\"\",\"ip\":\"1.1.1.1\",\"host\":\"a.b\",\
+         \"domain\":\"\",\"duration\":0,\"jobs\":0,\"webevents\":0}\n"
+    );
+    assert_eq!(pair.value("SELECT COUNT(*) FROM websessions").as_deref(), Some("0"));
+    let csv = on(&pair).args(["--from", "db", "--format", "csv", "2025-06"]).finish().ok();
+    assert_eq!(csv.text().lines().count(), 1, "a header for no rows");
+}
+
+/// Some numbers that look random.
+fn numbers(seed: u64) -> impl FnMut(u64) -> u64 {
+    let mut state = seed;
+    move |below| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    }
+}
+
+/// Requests and tool starts of July from few addresses and hosts: as SQL and as records.
+fn traffic(n: u64, seed: u64) -> (String, String) {
+    let mut next = numbers(seed);
+    let (mut web, mut tools, mut records) = (Vec::new(), Vec::new(), String::new());
+    let hosts =
+        ["NULL", "''", "'?'", "'a.example.com'", "'A.example.com'", "'b-1.org'", "'0'", "'\u{e9}.fr'", "'e.fr '"];
+    for _ in 0..n {
+        let ip = ["", "1.1.1.1", "1.1.1.10", "1.1.1.2", "10.0.0.1", "0"][next(6) as usize];
+        let host = hosts[next(9) as usize];
+        let time = format!("2025-07-{:02} {:02}:{:02}:{:02}", next(31) + 1, next(3), next(4) * 15 + next(2), next(2));
+        let tool = next(5) == 0;
+        let rows = if tool { &mut tools } else { &mut web };
+        rows.push(format!("('{time}', '{ip}', {host}{})", if tool { ", 1, ''" } else { "" }));
+        let kind = if tool { "toolstart\",\"success\":1" } else { "web\"" };
+        let host = if host == "NULL" { String::new() } else { format!(",\"host\":\"{}\"", host.trim_matches('\'')) };
+        let _ = writeln!(records, "{{\"kind\":\"{kind},\"datetime\":\"{time}\",\"ip\":\"{ip}\"{host}}}");
+    }
+    let sql = format!(
+        "INSERT INTO web (datetime, ip, host) VALUES {};\nINSERT INTO toolstart (datetime, ip, host, success, tool) VALUES {}",
+        web.join(", "),
+        tools.join(", ")
+    );
+    (sql, records)
+}
+
+#[test]
+fn tables_and_stream_give_the_same_sessions() {
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        let (sql, records) = traffic(3000, 7 + mode as u64);
+        pair.sql(&sql);
+        let stream = fixtures::run(env!("CARGO_BIN_EXE_usage-metrics")).args(["--only", "sessions"]);
+        let stream = stream.stdin(records).finish().ok();
+        let shown = on(&pair).args(["--from", "db", "2025-07"]).finish().ok();
+        let expected: Vec<_> = stream.of_kind("session");
+        assert!(expected.len() > 300, "{}", expected.len());
+        assert_eq!(shown.of_kind("session"), expected, "{engine:?} {mode:?}");
+        quiet(step(&pair, "sessions").arg("2025-07"));
+        for (table, kind) in [("web", "web"), ("toolstart", "toolstart")] {
+            let given = pair.lines(&format!("SELECT IFNULL(sessionid, '') FROM {table} ORDER BY id"));
+            let expected: Vec<String> = stream
+                .of_kind(kind)
+                .iter()
+                .map(|record| record.get("sessionid").map_or(String::new(), ToString::to_string))
+                .collect();
+            assert_eq!(given, expected, "{table}");
+        }
+        assert_eq!(pair.value("SELECT COUNT(*) FROM websessions"), Some(expected.len().to_string()));
+    }
+}
+
+#[test]
+fn killed_at_any_moment_and_run_again() {
+    for engine in [Engine::InnoDb, Engine::MyIsam] {
+        let Some(pair) = pair(engine, SqlMode::Strict) else { return };
+        let Some(fresh) = fixtures::db::pair(engine, SqlMode::Strict) else { return };
+        let (sql, _) = traffic(10_000, 11);
+        for pair in [&pair, &fresh] {
+            pair.sql(&sql);
+            pair.sql("INSERT INTO websessions (id, datetime, host, domain) VALUES (5, '2025-06-01', '', '')");
+        }
+        quiet(step(&fresh, "sessions").arg("2025-07"));
+        let expected = state(&fresh);
+        let mut moments = 0;
+        for n in 0..20_u64 {
+            let seconds = format!("0.{:03}", 15 + n * 20);
+            let run =
+                pair.run("timeout").args(["--signal=KILL", &seconds, env!("CARGO_BIN_EXE_usage-metrics"), "--db"]);
+            let done = run.args(["--only", "sessions", "2025-07"]).finish();
+            if done.code == 0 {
+                break;
+            }
+            moments += 1;
+        }
+        assert!(moments > 0, "it was never killed");
+        // the server may still be at the last statement of the killed one
+        let busy =
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()";
+        while pair.value(busy).as_deref() != Some("0") {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        step(&pair, "sessions").arg("2025-07").finish().ok();
+        let found = state(&pair);
+        let differs = found.iter().zip(&expected).find(|(a, b)| a != b);
+        assert!(differs.is_none() && found.len() == expected.len(), "{engine:?} {differs:?}");
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_is_taken_back() {
+    let Some(pair) = pair(Engine::MyIsam, SqlMode::Lax) else { return };
+    let (sql, _) = traffic(500, 3);
+    pair.sql(&sql);
+    pair.sql("INSERT INTO websessions (id, datetime, host, domain) VALUES (5, '2025-06-01', '', '')");
+    quiet(step(&pair, "sessions").arg("2025-07"));
+    let whole = state(&pair);
+    // killed behind the sessions; then in the middle of them
+    for gone in ["", "DELETE FROM websessions WHERE id > 20"] {
+        pair.sql(&format!("UPDATE web SET sessionid = NULL;\n{gone}"));
+        quiet(step(&pair, "sessions").arg("2025-07"));
+        assert_eq!(state(&pair), whole, "{gone}");
+    }
+    // sessions that are not what would be made stay
+    pair.sql("UPDATE web SET sessionid = NULL;\nUPDATE websessions SET duration = duration + 1 WHERE id > 5");
+    let before = pair.value("SELECT COUNT(*) FROM websessions").unwrap_or_default().parse::<u64>().unwrap_or(0);
+    quiet(step(&pair, "sessions").arg("2025-07"));
+    let after = pair.value("SELECT COUNT(*) FROM websessions").unwrap_or_default().parse::<u64>().unwrap_or(0);
+    assert_eq!(after, 2 * before - 1);
+}
+
+#[test]
+fn single_steps_on_one_table() {
+    let services = services();
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    month(&pair);
+    pair.sql("INSERT INTO websessions (id, datetime, ip, host) VALUES (1, '2025-07-05 10:00:00', '8.0.0.2', NULL), (2, '2024-07-05', '8.0.0.3', 'a.b.org')");
+    let one = |only: &str, table: &str, more: &[&str]| {
+        quiet(services.job(&pair).args(["--only", only, "--database", "metrics", "--table", table]).args(more));
+        pair.lines("SELECT id, host, domain, ipcountry FROM websessions ORDER BY id").join(" | ")
+    };
+    assert_eq!(
+        one("hosts", "websessions", &["--date", "2025-07-05"]),
+        "1\tpc.cs.purdue.edu\tNULL\t | 2\ta.b.org\tNULL\t"
+    );
+    assert_eq!(
+        one("domains", "websessions", &["--date", "2025-07"]),
+        "1\tpc.cs.purdue.edu\tpurdue.edu\t | 2\ta.b.org\tNULL\t"
+    );
+    assert_eq!(one("domains", "websessions", &["--all"]), "1\tpc.cs.purdue.edu\tpurdue.edu\t | 2\ta.b.org\tb.org\t");
+    assert_eq!(
+        one("countries", "websessions", &["--date", "2024..2025"]),
+        "1\tpc.cs.purdue.edu\tpurdue.edu\tUS | 2\ta.b.org\tb.org\tUS"
+    );
+    pair.sql("INSERT INTO toolstart (datetime, user, tool) VALUES ('2025-07-01', 'ann', '')");
+    one("user-info", "toolstart", &["2025-07"]);
+    assert_eq!(pair.value("SELECT orgtype FROM toolstart WHERE user = 'ann'").as_deref(), Some("X"));
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
+    month(&pair);
+    for args in [
+        &["--db", "2025-13"][..],
+        &["--db", "2025-07-01"],
+        &["--db", "--date", "2025-08..2025-07", "--only", "domains"],
+        &["--db", "--all", "--only", "clean-bots"],
+        &["--db", "--date", "2025-07..", "--only", "countries", "--table", "web"],
+        &["--db", "--date", "2025", "--only", "sessions"],
+        &["--db", "--table", "web"],
+        &["--db", "--only", "clean-bots", "--table", "toolstart"],
+        &["--db", "--only", "sessions", "--table", "web"],
+        &["--db", "--only", "domains", "--table", "web; DROP TABLE web"],
+        &["--db", "--only", "domains", "--table", "web", "--database", "other"],
+        &["--only", "middleware-wall"],
+        &["--only", "hosts"],
+        &["2025-07"],
+        &["--dry-run"],
+        &["--to", "db"],
+        &["--from", "db", "--only", "domains"],
+        &["--from", "db", "--from", "x", "2025-07"],
+    ] {
+        let done = on(&pair).args(args).finish().expect_code(2);
+        assert!(!done.stderr.is_empty() && done.stdout.is_empty(), "{args:?}");
+    }
+    // a step that fails does not keep the others from their work
+    pair.sql("DROP TABLE {hub}.joblog;\nDROP TABLE exclude_list");
+    let done = services().job(&pair).args(["2025-07", "--only", "middleware-wall,clean-bots,sessions,domains"]);
+    let done = done.finish().expect_code(1);
+    for words in [
+        "joblog",
+        "comes with the CMS",
+        "exclude_list",
+        "not done: middleware-wall, clean-bots web, clean-bots websessions",
+    ] {
+        assert!(done.stderr.contains(words), "{words}\n{}", done.stderr);
+    }
+    assert_ne!(pair.value("SELECT COUNT(*) FROM websessions").as_deref(), Some("0"));
+    let nowhere = step(&pair, "sessions").env("HZMETRICS_DB_SOCKET", "/nowhere/s").finish().expect_code(1);
+    assert!(nowhere.stderr.contains("/nowhere/s"), "{}", nowhere.stderr);
+    step(&pair, "sessions").env("HZMETRICS_ACCESS_CFG", "/nowhere/access.cfg").finish().expect_code(1);
+}
