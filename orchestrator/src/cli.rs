@@ -32,11 +32,7 @@ const CHAINS_VARIABLE: &str = "HZMETRICS_CHAINS";
 pub(crate) fn main() -> ExitCode {
     let matches = match command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => {
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            let _ = error.print();
-            return exit.into();
-        }
+        Err(error) => return kit::not_parsed("hzmetrics", &error).into(),
     };
     let messages = Messages::new("hzmetrics", false);
     let Some((name, given)) = matches.subcommand() else {

@@ -51,6 +51,7 @@ fn wrong_usage_is_exit_2() {
     ] {
         let done = run(args).expect_code(2);
         assert!(!done.stderr.is_empty() && done.stdout.is_empty(), "{args:?}");
+        assert!(done.stderr.lines().all(|line| line.starts_with("hzmetrics: ")), "{args:?}: {}", done.stderr);
     }
 }
 

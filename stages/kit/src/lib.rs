@@ -36,4 +36,4 @@ pub use options::{Common, Endpoint, Format, StageArgs};
 pub use output::{Output, WholeFile, atomic_file};
 pub use progress::Progress;
 pub use rejects::Rejects;
-pub use run::{ReaderLeft, Usage, run, run_with};
+pub use run::{ReaderLeft, Usage, not_parsed, run, run_with};

@@ -39,13 +39,23 @@ impl std::error::Error for Usage {}
 pub fn run<A: StageArgs>(stage: impl FnOnce(&A, &mut Io) -> Result<Outcome>) -> ExitCode {
     let args = match A::try_parse() {
         Ok(args) => args,
-        Err(error) => {
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            let _ = error.print();
-            return exit.into();
-        }
+        Err(error) => return not_parsed(A::DESCRIBE.name, &error).into(),
     };
     run_with(&args, |io| stage(&args, io))
+}
+
+/// Prints what the option parser has to say: the help that was asked for, or what is wrong with the
+/// command line, with the name of the program in front like every other message.
+pub fn not_parsed(name: &'static str, error: &clap::Error) -> Exit {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return Exit::Done;
+    }
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let lines: Vec<_> = lines.map(|line| line.strip_prefix("error: ").unwrap_or(line)).collect();
+    Messages::new(name, false).error(lines.join("\n"));
+    Exit::Usage
 }
 
 /// The same with arguments that are parsed already: for an executable with several commands.

@@ -178,6 +178,8 @@ fn wrong_usage() {
     for args in [&[][..], &["--date", "2025-07-01", "x"], &["--logs"], &["--db"], &["--cat", "--format", "csv", "x"]] {
         let done = fetch_logs().args(args).finish().expect_code(2);
         assert!(done.stdout.is_empty() && !done.stderr.is_empty());
+        // in a chain it must be seen which program speaks
+        assert!(done.stderr.lines().all(|line| line.starts_with("fetch-logs: ")), "{}", done.stderr);
     }
 }
 
