@@ -402,7 +402,7 @@ pub(crate) const COMMANDS: &[Row] = &[
     ),
     ready(stage("fetch-logs", "Copy pending logs to the staging files", &[DAY, DRY_RUN], "fetch-logs", &["--stage"])),
     ready(stage("archive-logs", "Move imported logs to the archive", &[DAY, DRY_RUN], "archive", &["--db"])),
-    stage("import-logs", "Load the staging files", &[DRY_RUN], "import-logs", &["--db"]),
+    ready(stage("import-logs", "Load the staging files", &[DRY_RUN], "import-logs", &["--db"])),
     row(
         "import-apache",
         Group::Stages,
@@ -410,20 +410,20 @@ pub(crate) const COMMANDS: &[Row] = &[
         &[FILE, DRY_RUN],
         Does::Here(Here::ImportApache),
     ),
-    stage(
+    ready(stage(
         "import-auth",
         "Load one auth log, whether it was loaded before or not",
         &[FILE_OR_STDIN, DRY_RUN],
         "import-logs",
         &["--to", "db", "--no-ledger", "--raw", "auth"],
-    ),
-    stage(
+    )),
+    ready(stage(
         "identify-bots",
         "Note the robots of one access log",
         &[FILE_OR_STDIN, DRY_RUN],
         "import-logs",
         &["--to", "db", "--no-ledger", "--only", "identify-bots", "--raw", "access"],
-    ),
+    )),
     row(
         "import-hub-data",
         Group::Stages,
