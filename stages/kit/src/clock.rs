@@ -1,25 +1,47 @@
 //! The local calendar: what "now" means for stages that run without a month.
+//!
+//! `HZMETRICS_NOW` (`2026-06-01T00:30`) sets it, for tests and for asking what a run would do then.
 
 use anyhow::{Context as _, Result};
+use jiff::civil::DateTime;
 use schema::{Month, Stamp};
+
+/// Sets what time it is.
+const NOW: &str = "HZMETRICS_NOW";
+
+fn now() -> Result<DateTime> {
+    match std::env::var_os(NOW).filter(|text| !text.is_empty()) {
+        None => Ok(jiff::Zoned::now().datetime()),
+        Some(text) => {
+            let text = text.to_string_lossy();
+            text.parse().ok().with_context(|| format!("{NOW} is `{text}`, which is no time (2026-06-01T00:30)"))
+        }
+    }
+}
 
 /// The current month in the system's time zone.
 ///
 /// # Errors
-/// The clock stands before the year 0 or after 9999.
+/// The clock stands before the year 0 or after 9999, or `HZMETRICS_NOW` is no time.
 pub fn current_month() -> Result<Month> {
-    let today = jiff::Zoned::now().date();
-    let year = u16::try_from(today.year()).context("the clock stands before the year 0")?;
-    Month::new(year, today.month().unsigned_abs()).context("the clock stands outside the calendar")
+    today()?.month().context("the clock stands outside the calendar")
 }
 
 /// The current day in the system's time zone, at midnight.
 ///
 /// # Errors
-/// The clock stands before the year 0 or after 9999.
+/// As [`current_month`].
 pub fn today() -> Result<Stamp> {
-    let today = jiff::Zoned::now().date();
+    let today = now()?;
     let year = u16::try_from(today.year()).context("the clock stands before the year 0")?;
     Stamp::new(year, today.month().unsigned_abs(), today.day().unsigned_abs(), 0, 0, 0)
         .context("the clock stands outside the calendar")
+}
+
+/// The minute of the current hour in the system's time zone.
+///
+/// # Errors
+/// `HZMETRICS_NOW` is no time.
+pub fn minute() -> Result<u8> {
+    Ok(now()?.minute().unsigned_abs())
 }

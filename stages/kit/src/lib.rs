@@ -26,7 +26,7 @@ mod run;
 pub mod staged;
 mod table;
 
-pub use clock::{current_month, today};
+pub use clock::{current_month, minute, today};
 pub use describe::Describe;
 pub use input::{Batch, Input, Record};
 pub use io::{Io, Outcome};
