@@ -1,5 +1,6 @@
 //! `resolve-dns` as a real executable, with a name server on this machine.
 
+mod db;
 #[path = "../../../enrich/examples/dns_bench/name_server.rs"]
 mod name_server;
 
