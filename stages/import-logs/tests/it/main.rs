@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod faults;
+mod hub;
+mod tables;
+
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
