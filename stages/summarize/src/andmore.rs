@@ -161,8 +161,6 @@ pub(crate) struct Resource {
     pub id: i64,
     pub kind: i64,
     pub path: String,
-    /// It is shown by itself, and its usage is asked for.
-    pub counts: bool,
 }
 
 /// The resources whose usage is asked for, and the groups of URLs of each.
@@ -174,17 +172,18 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    /// From all resources, in the order of writing, and the (parent, child) pairs.
-    pub(crate) fn new(resources: &[Resource], children: &[(i64, i64)]) -> Self {
+    /// For the resources `asked` for, in the order of writing, from all resources and the
+    /// (parent, child) pairs.
+    pub(crate) fn new(asked: &[i64], resources: &[Resource], children: &[(i64, i64)]) -> Self {
         let mut below: FxHashMap<i64, Vec<i64>> = FxHashMap::default();
         for &(parent, child) in children {
             below.entry(parent).or_default().push(child);
         }
-        let paths: FxHashMap<i64, &str> = resources.iter().map(|r| (r.id, r.path.as_str())).collect();
+        let all: FxHashMap<i64, &Resource> = resources.iter().map(|resource| (resource.id, resource)).collect();
         let mut matcher = Matcher::default();
         let mut known: FxHashMap<i64, Vec<u32>> = FxHashMap::default();
         let mut list = Vec::new();
-        for resource in resources.iter().filter(|r| r.counts) {
+        for resource in asked.iter().filter_map(|id| all.get(id)) {
             let mut seen: FxHashSet<i64> = FxHashSet::default();
             let mut left = vec![resource.id];
             let mut groups = Vec::new();
@@ -194,7 +193,7 @@ impl Catalogue {
                 }
                 left.extend(below.get(&id).into_iter().flatten());
                 let own = known.entry(id).or_insert_with(|| {
-                    let urls = paths.get(&id).map_or_else(Vec::new, |path| urls(path));
+                    let urls = all.get(&id).map_or_else(Vec::new, |resource| urls(&resource.path));
                     urls.iter().map(|urls| matcher.group(urls)).collect()
                 });
                 groups.extend_from_slice(own);
@@ -365,12 +364,10 @@ mod tests {
     }
 
     fn found(paths: &[&str], url: &str) -> Vec<i64> {
-        let resources: Vec<_> = paths
-            .iter()
-            .zip(1..)
-            .map(|(path, id)| Resource { id, kind: 1, path: (*path).to_owned(), counts: true })
-            .collect();
-        let catalogue = Catalogue::new(&resources, &[]);
+        let resources: Vec<_> =
+            paths.iter().zip(1..).map(|(path, id)| Resource { id, kind: 1, path: (*path).to_owned() }).collect();
+        let asked: Vec<_> = resources.iter().map(|resource| resource.id).collect();
+        let catalogue = Catalogue::new(&asked, &resources, &[]);
         let mut groups = Vec::new();
         catalogue.matcher.find(url, |group| groups.push(group));
         let heads = catalogue.matcher.heads();
@@ -406,16 +403,11 @@ mod tests {
 
     #[test]
     fn children_count_for_their_parents() {
-        let resource = |id, path: &str, counts| Resource { id, kind: 5, path: path.to_owned(), counts };
-        let resources = [
-            resource(1, "", true),
-            resource(2, "x/a", false),
-            resource(3, "x/b", true),
-            resource(4, "", true),
-            resource(5, "http://elsewhere", true),
-        ];
+        let resource = |id, path: &str| Resource { id, kind: 5, path: path.to_owned() };
+        let resources =
+            [resource(1, ""), resource(2, "x/a"), resource(3, "x/b"), resource(4, ""), resource(5, "http://elsewhere")];
         // 1 > 2 > 3 > 1, a circle; 9 is no resource
-        let catalogue = Catalogue::new(&resources, &[(1, 2), (2, 3), (3, 1), (4, 9)]);
+        let catalogue = Catalogue::new(&[1, 3, 4, 5], &resources, &[(1, 2), (2, 3), (3, 1), (4, 9)]);
         let axis = Axis::new("2025-07".parse().unwrap(), "2025-08".parse().unwrap());
         let mut usage = Usage::new();
         for (datetime, url, ip, host) in [

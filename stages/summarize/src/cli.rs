@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
+use kit::config;
 use kit::{Batch, Common, Describe, Io, Outcome, StageArgs, Usage};
 use rayon::prelude::*;
 use schema::{Compat, Kind, Month, Opt, Period};
@@ -11,8 +12,8 @@ use schema::{Compat, Kind, Month, Opt, Period};
 use crate::axis::{Axis, MAX_MONTHS};
 use crate::cells::{Section, cells};
 use crate::record::digest;
-use crate::scan::{Fact, Ground, Scan};
 use crate::reference::Files;
+use crate::scan::{Fact, Ground, Scan};
 use crate::{db, reference, tools};
 
 /// Computes the cells of the summary tables for the six windows of a month
@@ -294,9 +295,11 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         apps: args.apps(compat.has(Opt::LpSummary))?,
         compat,
     });
+    // what is wrong with it is to be known before hours of reading
+    let config = if to_db && !args.dry_run { Some(config::load(None, &config::process_env)?) } else { None };
     let figures = read(scan, io)?.finish();
-    if to_db && !args.dry_run {
-        return db::store(io, &figures, &plan);
+    if let Some(config) = config {
+        return db::store(&config, io, &figures, &plan);
     }
     let mut lines = Vec::new();
     cells(&figures, &plan.periods, sections, |cell| {

@@ -105,8 +105,7 @@ pub(crate) fn records(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) fn store(io: &Io, figures: &Figures, plan: &Plan) -> Result<Outcome> {
-    let config = config::load(None, &config::process_env)?;
+pub(crate) fn store(config: &Config, io: &Io, figures: &Figures, plan: &Plan) -> Result<Outcome> {
     let _lock = io.lock(&config.paths)?;
     let mut metrics = Db::connect(&config.target(), Which::Metrics)?;
     let mut list = Vec::new();

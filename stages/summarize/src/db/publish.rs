@@ -120,12 +120,8 @@ fn exchange(db: &mut Db, tables: &BTreeMap<&'static str, Vec<&Cell>>) -> Result<
             Ok(())
         })?;
         let appended = cells.iter().filter(|cell| {
-            let key = (
-                cell.rowid.into(),
-                cell.colid.into(),
-                cell.month.label().to_string(),
-                i64::from(cell.period.code()),
-            );
+            let key =
+                (cell.rowid.into(), cell.colid.into(), cell.month.label().to_string(), i64::from(cell.period.code()));
             places.get(&key).is_some_and(Option::is_some)
         });
         rows.extend(appended.map(|cell| values(cell)));
@@ -165,7 +161,8 @@ const USES: KeyTable<'_> = KeyTable {
 };
 
 /// Writes the usage of resources. A row that is there gets its new number of users and keeps the
-/// rest, whatever its type (in the port, of the same type only); others are added.
+/// rest, whatever its type (of several the one with the greatest; in the port, of the same type
+/// only); others are added.
 pub(super) fn uses(hub: &mut Db, uses: &[Use], as_port: bool) -> Result<()> {
     if uses.is_empty() {
         return Ok(());
@@ -174,7 +171,8 @@ pub(super) fn uses(hub: &mut Db, uses: &[Use], as_port: bool) -> Result<()> {
     let months: BTreeSet<_> = uses.iter().map(|usage| usage.month).collect();
     let labels: Vec<String> = months.iter().map(|month| format!("'{}'", month.start())).collect();
     let known = format!(
-        "SELECT id, resid, `datetime`, period, restype FROM {} WHERE `datetime` IN ({}) AND period IN (1, 12, 14) ORDER BY id",
+        "SELECT id, resid, `datetime`, period, restype FROM {} WHERE `datetime` IN ({}) AND period IN (1, 12, 14) \
+         ORDER BY restype, id",
         quote(&table),
         labels.join(",")
     );

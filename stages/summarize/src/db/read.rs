@@ -28,9 +28,8 @@ pub(super) fn places(metrics: &mut Db) -> Result<Lists> {
     let text = |row: kit::db::Cells<'_>, at| row.text(at).unwrap_or_default().into_owned();
     let continents =
         metrics.all("SELECT country, continent FROM country_continent", (), |row| Ok((text(row, 0), text(row, 1))))?;
-    let domains = metrics.all("SELECT domain, class FROM domainclass", (), |row| {
-        Ok((text(row, 0), row.int(1).unwrap_or_default()))
-    })?;
+    let domains = metrics
+        .all("SELECT domain, class FROM domainclass", (), |row| Ok((text(row, 0), row.int(1).unwrap_or_default())))?;
     Ok((continents, domains))
 }
 
@@ -44,22 +43,25 @@ pub(super) fn catalogue(hub: &mut Db, read_only: bool) -> Result<Catalogue> {
     }
     require(hub, &needed)?;
     let (resources, assoc) = (hub.prefixed("resources"), hub.prefixed("resource_assoc"));
-    let sql = format!(
-        "SELECT id, type, path, published = 1 AND standalone = 1 AND type <> 7 FROM {resources} \
-         ORDER BY publish_up DESC, id"
-    );
-    let list = hub.all(&sql, (), |row| {
+    // no order among resources of the same time: the server's own decides new ids, as it always did
+    let asked = hub.all(
+        &format!(
+            "SELECT id FROM {resources} WHERE published = 1 AND standalone = 1 AND type <> 7 ORDER BY publish_up DESC"
+        ),
+        (),
+        |row| Ok(row.int(0).unwrap_or_default()),
+    )?;
+    let list = hub.all(&format!("SELECT id, type, path FROM {resources}"), (), |row| {
         Ok(Resource {
             id: row.int(0).unwrap_or_default(),
             kind: row.int(1).unwrap_or_default(),
             path: row.text(2).unwrap_or_default().into_owned(),
-            counts: row.int(3) == Some(1),
         })
     })?;
     let children = hub.all(&format!("SELECT parent_id, child_id FROM {assoc}"), (), |row| {
         Ok((row.int(0).unwrap_or_default(), row.int(1).unwrap_or_default()))
     })?;
-    Ok(Catalogue::new(&list, &children))
+    Ok(Catalogue::new(&asked, &list, &children))
 }
 
 fn require(db: &mut Db, tables: &[impl AsRef<str>]) -> Result<()> {
@@ -245,8 +247,7 @@ impl Tables<'_> {
             if self.compat.has(Opt::DownloadsFlag) {
                 conditions.push("sessionid IS NOT NULL AND dnload = ?".to_owned());
             } else {
-                conditions
-                    .push("sessionid IS NOT NULL AND (dnload = ? OR content LIKE '/resources/%')".to_owned());
+                conditions.push("sessionid IS NOT NULL AND (dnload = ? OR content LIKE '/resources/%')".to_owned());
             }
             params.push(Value::from(1));
         }
@@ -328,8 +329,7 @@ fn logins(db: &mut Db, lens: &Lens, sender: &mut Sender<'_>) -> Result<()> {
 fn profiles(db: &mut Db, lens: &Lens, sender: &mut Sender<'_>) -> Result<()> {
     let name = format!("{}xprofiles_metrics", db.target().prefix);
     ensure!(db.has_table(&name)?, "there is no table `{name}`: the step {} makes it", super::IMPORT);
-    let sql =
-        format!("SELECT uidNumber, username, countryresident, orgtype, registerDate FROM {}", quote(&name));
+    let sql = format!("SELECT uidNumber, username, countryresident, orgtype, registerDate FROM {}", quote(&name));
     db.each(&sql, (), |row| {
         sender.fact(lens.digest(Row::Profile(ProfileRow {
             uid: row.int(0),

@@ -1,6 +1,7 @@
 //! `summarize` as a real executable: the traps of the rules, streams and files, bad input.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
+mod db;
 mod traps;
 
 use std::collections::BTreeMap;
@@ -255,9 +256,9 @@ fn usage_errors_name_the_thing() {
         (&["--since", "1900-01", "--through", "2025-06"], "at most 600"),
         (&["--month", "2025-07", "--periods", "2"], "0, 1, 3, 12, 13, 14"),
         (&["--month", "2025-07", "--only", "everything"], "everything"),
-        (&["--month", "2025-07", "--db"], "db"),
-        (&["--month", "2025-07", "--from", "db"], "db"),
-        (&["--month", "2025-07", "--to", "db"], "db"),
+        (&["--month", "2025-07", "--db"], "there is no configuration"),
+        (&["--month", "2025-07", "--from", "db"], "there is no configuration"),
+        (&["--month", "2025-07", "--to", "db"], "there is no configuration"),
     ] {
         let done = run(EXE).args(args).finish().expect_code(2);
         assert!(done.stderr.contains(words), "{args:?}: {}", done.stderr);

@@ -1,0 +1,593 @@
+//! The databases: the same cells as from records, published whole or not at all, in every mode.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use fixtures::db::{MODES, Pair, SqlMode, pair, private_server};
+use fixtures::random::Random;
+use schema::Kind;
+use schema::tables::Engine;
+use serde_json::{Value, json};
+
+use super::{EXE, lines};
+
+const TABLES: [&str; 3] = ["summary_user_vals", "summary_simusage_vals", "summary_misc_vals"];
+const MONTH: &str = "2025-07";
+
+/// Puts records into the tables of their kinds.
+fn insert(pair: &Pair, records: &[Value]) {
+    let mut sql = String::new();
+    for record in records {
+        let fields = record.as_object().unwrap();
+        let kind = Kind::from_name(fields["kind"].as_str().unwrap()).unwrap();
+        let table = Kind::ALL.iter().find(|spec| spec.kind == kind).unwrap().table;
+        let of_hub = table.starts_with("jos_") || matches!(table, "sessionlog" | "joblog");
+        let database = if of_hub { "{hub}" } else { "{metrics}" };
+        let names: Vec<_> = fields.keys().filter(|name| *name != "kind").collect();
+        let quoted = |value: &Value| match value {
+            Value::Null => "NULL".to_owned(),
+            Value::String(text) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
+            other => other.to_string(),
+        };
+        let values: Vec<_> = names.iter().map(|name| quoted(&fields[*name])).collect();
+        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+        sql += &format!("INSERT INTO {database}.{table} ({}) VALUES ({});\n", names.join(","), values.join(","));
+    }
+    pair.sql(&sql);
+}
+
+/// The lists of the pipe, which are built in there.
+fn insert_lists(pair: &Pair) {
+    let mut sql = String::new();
+    for c in schema::reference::country_continent() {
+        sql += &format!("INSERT INTO country_continent VALUES ('{}', '{}');\n", c.country, c.continent);
+    }
+    for d in schema::reference::domainclass().filter(|d| ["mit.edu", "ibm.com", "nasa.gov"].contains(&d.domain)) {
+        sql += &format!("INSERT INTO domainclass (domain, class) VALUES ('{}', {});\n", d.domain, d.class);
+    }
+    pair.sql(&sql);
+}
+
+/// A few years of a small hub, midnights and odd spellings included.
+fn made_up(seed: u64) -> Vec<Value> {
+    let mut random = Random::new(seed);
+    let mut list = Vec::new();
+    let ip = |random: &mut Random| format!("10.0.0.{}", random.below(12));
+    let users = ["alice", "Alice", "\u{e1}lice ", "bob", "carol", "hctest1", "gridstat", "-", ""];
+    let when = |random: &mut Random| {
+        let (year, month) = (random.between(2023, 2025), random.between(1, 9));
+        if random.chance(150) {
+            return format!("{year}-{month:02}-01 00:00:00");
+        }
+        format!("{year}-{month:02}-{:02} {:02}:30:00", random.between(1, 28), random.below(24))
+    };
+    for id in 1..400 {
+        let start = when(&mut random);
+        let domain = random.pick(&["mit.edu", "ibm.com", "NASA.gov", "?", "example.org"]);
+        let host = random.pick(&[json!("a.mit.edu"), json!("A.mit.edu"), json!("?"), Value::Null]).clone();
+        list.push(json!({"kind": "session", "id": id, "datetime": start, "ip": ip(&mut random), "host": host,
+            "domain": domain, "ipcountry": random.pick(&["US", "de", "CN", "-", ""]),
+            "duration": random.pick(&[-5, 0, 899, 900, 5000]), "jobs": random.pick(&[0, 0, 0, 2])}));
+    }
+    for _ in 0..900 {
+        let content = random.pick(&[
+            "/resources/7/download/a.pdf",
+            "/Resources/7/style.CSS",
+            "/site/resources/2019/07/00007/a.pdf",
+            "/topics/my-20intro/x",
+            "/resources/7/about",
+            "/",
+        ]);
+        let session = random.below(450);
+        let sessionid = if session == 0 { Value::Null } else { json!(session) };
+        let dnload = random.pick(&[Value::Null, json!(0), json!(0), json!(1)]).clone();
+        let host = random.pick(&[json!("h"), json!("H "), json!("i"), Value::Null]).clone();
+        list.push(json!({"kind": "web", "datetime": when(&mut random), "ip": ip(&mut random), "content": content,
+            "sessionid": sessionid, "dnload": dnload, "host": host}));
+    }
+    for n in 0..150 {
+        list.push(json!({"kind": "login", "datetime": when(&mut random), "uidNumber": n, "user": random.pick(&users),
+            "ip": ip(&mut random), "action": random.pick(&["login", "Login", "simulation", "logout"])}));
+    }
+    for _ in 0..150 {
+        let user = random.pick(&[json!("alice"), json!("Alice"), json!("bob"), Value::Null]).clone();
+        list.push(json!({"kind": "toolstart", "datetime": when(&mut random), "success": random.pick(&[1, 1, 0]),
+            "user": user, "countryresident": random.pick(&["US", "fr", ""]), "orgtype": "industry"}));
+    }
+    for sessnum in 1..120 {
+        let (user, app) = (random.pick(&users), random.pick(&["workspace", "workspace_r2", "other", "x_dev"]));
+        let secs = |random: &mut Random| f64::from(random.below(100_000)) / 7.0;
+        list.push(json!({"kind": "hub_session", "sessnum": sessnum, "username": user.trim(), "start": when(&mut random),
+            "appname": app, "walltime": secs(&mut random), "viewtime": secs(&mut random), "cputime": secs(&mut random)}));
+        list.push(json!({"kind": "hub_job", "sessnum": sessnum, "job": random.below(3), "event": "application",
+            "start": "2025-07-01 00:00:00", "cputime": secs(&mut random), "venue": ""}));
+    }
+    list.push(json!({"kind": "hub_tool_version", "toolname": "workspace", "instance": "workspace_r2"}));
+    for (id, user, country) in [(1, "ALICE", "US"), (2, "bob", "de"), (3, "nobody", "")] {
+        list.push(json!({"kind": "hub_profile", "uidNumber": id, "username": user, "countryresident": country,
+            "orgtype": "universitystaff", "registerDate": when(&mut random), "emailConfirmed": id - 1}));
+    }
+    for (id, kind, path) in [(7, 3, "2019/07/00007/a.pdf"), (8, 3, "/topics/my intro"), (9, 2, "x.css"), (10, 5, "")] {
+        list.push(json!({"kind": "hub_resource", "id": id, "type": kind, "path": path, "published": 1,
+            "standalone": 1, "publish_up": format!("20{id:02}-01-01 00:00:00"), "title": "", "alias": ""}));
+    }
+    for day in ["2025-07-01", "2025-07-02", "2025-06-01", "2024-08-01"] {
+        list.push(json!({"kind": "hits", "datetime": format!("{day} 00:00:00"), "hits": random.below(1000)}));
+    }
+    list
+}
+
+/// Without fields that a table knows and records do not.
+fn piped(records: &[Value], args: &[&str]) -> String {
+    let lists = tempfile::tempdir().unwrap();
+    let file = lists.path().join("domains.csv");
+    let mut text = "domain,class\n".to_owned();
+    for d in schema::reference::domainclass().filter(|d| ["mit.edu", "ibm.com", "nasa.gov"].contains(&d.domain)) {
+        text += &format!("{},{}\n", d.domain, d.class);
+    }
+    std::fs::write(&file, text).unwrap();
+    let run = fixtures::run(EXE).stdin(lines(records)).args(args).arg("--domainclass").arg(file);
+    run.finish().ok().text()
+}
+
+/// Records of cells as lines of a table.
+fn cells_of(text: &str, table: &str) -> Vec<String> {
+    let cells = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let line = |c: Value| {
+        let value = c["value"].as_str().unwrap();
+        let (rowid, colid, period) = (&c["rowid"], &c["colid"], &c["period"]);
+        format!("{rowid}\t{colid}\t{}\t{period}\t{value}\t{}", c["datetime"].as_str().unwrap(), c["valfmt"])
+    };
+    cells.filter(|c| c["table"] == table).map(line).collect()
+}
+
+fn stored(pair: &Pair, table: &str) -> Vec<String> {
+    pair.lines(&format!("SELECT * FROM {table}"))
+}
+
+/// Everything in both databases.
+fn everything(pair: &Pair) -> Vec<Vec<String>> {
+    let mut all = Vec::new();
+    for database in [&pair.metrics, &pair.hub] {
+        for table in
+            pair.lines(&format!("SELECT table_name FROM information_schema.tables WHERE table_schema = '{database}'"))
+        {
+            all.push([vec![table.clone()], pair.lines(&format!("SELECT * FROM `{database}`.`{table}`"))].concat());
+        }
+    }
+    all
+}
+
+fn ready(pair: &Pair, records: &[Value]) {
+    insert_lists(pair);
+    insert(pair, records);
+}
+
+fn summarize(pair: &Pair, args: &[&str]) -> fixtures::Finished {
+    pair.run(EXE).args(args).finish()
+}
+
+#[test]
+fn the_tables_and_the_pipe_give_the_same_cells() {
+    let records = made_up(1);
+    let expected = piped(&records, &[MONTH]);
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        ready(&pair, &records);
+        let done = summarize(&pair, &["--db", MONTH]).ok();
+        assert_eq!((done.text().as_str(), done.stderr.as_str()), ("", ""), "{engine:?} {mode:?}");
+        for table in TABLES {
+            let cells = cells_of(&expected, table);
+            assert!(cells.len() > 40);
+            assert_eq!(stored(&pair, table), cells, "{engine:?} {mode:?} {table}");
+        }
+        let lite = "SELECT * FROM userlogin WHERE action IN ('login', 'simulation') ORDER BY id";
+        assert_eq!(pair.lines("SELECT * FROM userlogin_lite ORDER BY id"), pair.lines(lite));
+        assert!(!pair.lines("SELECT 1 FROM userlogin_lite WHERE BINARY action = 'Login'").is_empty());
+        let before = everything(&pair);
+        let shown = summarize(&pair, &["--from", "db", "--to", "-", MONTH]).ok();
+        assert_eq!(shown.text(), expected, "{engine:?} {mode:?}");
+        let dry = summarize(&pair, &["--db", "--dry-run", MONTH]).ok();
+        assert!(dry.text().starts_with(&expected) && dry.of_kind("resource_stat").len() == 9, "{}", dry.text());
+        assert!(dry.stderr.contains("[dry-run] 0 tool sessions to add, 2 profiles to copy"), "{}", dry.stderr);
+        assert_eq!(everything(&pair), before, "something was written");
+        let _ = summarize(&pair, &["--db", MONTH]).ok();
+        assert_eq!(everything(&pair), before, "the second run changed something");
+    }
+}
+
+#[test]
+fn a_range_is_its_months() {
+    let records = made_up(2);
+    for engine in [Engine::InnoDb, Engine::MyIsam] {
+        let Some(pair) = pair(engine, SqlMode::Lax) else { return };
+        ready(&pair, &records);
+        for month in ["2024-11", "2024-12", "2025-01", "2025-02"] {
+            let _ = summarize(&pair, &["--db", month]).ok();
+        }
+        let before = everything(&pair);
+        let wipe: String = TABLES.iter().map(|table| format!("DELETE FROM {table};\n")).collect();
+        pair.sql(&(wipe + "DELETE FROM {hub}.jos_resource_stats"));
+        let _ = summarize(&pair, &["--db", "--since", "2024-11", "--through", "2025-02"]).ok();
+        let without_ids = |mut all: Vec<Vec<String>>| {
+            for table in all.iter_mut().filter(|table| table[0] == "jos_resource_stats") {
+                table.iter_mut().skip(1).for_each(|line| *line = line.split_once('\t').unwrap().1.to_owned());
+            }
+            all
+        };
+        assert_eq!(without_ids(everything(&pair)), without_ids(before), "{engine:?}");
+    }
+}
+
+#[test]
+fn what_was_asked_for_and_nothing_else() {
+    for engine in [Engine::InnoDb, Engine::MyIsam] {
+        let Some(pair) = pair(engine, SqlMode::Strict) else { return };
+        ready(&pair, &made_up(3));
+        pair.sql(
+            "INSERT INTO summary_misc_vals VALUES (2, 1, '2025-07-00', 1, 'old', 9), (1, 1, '2025-06-00', 1, 'old', 1), \
+             (2, 1, '2025-07-00', 1, 'old', 9), (1, 1, '2025-07-00', 3, 'old', 1);
+             INSERT INTO summary_user_vals VALUES (6, 1, '2025-07-00', 1, 99, 1)",
+        );
+        let _ = summarize(&pair, &["--db", "--only", "import-hub-data"]).ok();
+        let _ = summarize(&pair, &["--db", "--only", "misc", "--periods", "1", MONTH]).ok();
+        let misc = pair.lines("SELECT rowid, `datetime`, period, value = 'old' FROM summary_misc_vals");
+        let (june, quarter) = ("1\t2025-06-00 00:00:00\t1\t1".to_owned(), "1\t2025-07-00 00:00:00\t3\t1".to_owned());
+        assert_eq!(misc.len(), 10, "{misc:?}");
+        assert!(misc.contains(&june) && misc.contains(&quarter));
+        // without transactions a cell keeps its place in the table
+        let first = if engine == Engine::MyIsam { "2\t2025-07-00 00:00:00\t1\t0" } else { june.as_str() };
+        assert_eq!(misc[0], first);
+        assert_eq!(stored(&pair, "summary_user_vals"), ["6\t1\t2025-07-00 00:00:00\t1\t99\t1"]);
+        assert_eq!(pair.value("SELECT COUNT(*) FROM {hub}.jos_resource_stats").as_deref(), Some("0"));
+        let _ =
+            summarize(&pair, &["--db", "--only", "summary", "--sections", "reg,sim", "--periods", "1,12", MONTH]).ok();
+        assert_eq!(
+            pair.lines("SELECT rowid, period, COUNT(*) FROM summary_user_vals GROUP BY 1, 2"),
+            ["2\t1\t11", "2\t12\t11", "6\t1\t11", "6\t12\t11"]
+        );
+        assert_ne!(
+            pair.value("SELECT value FROM summary_user_vals WHERE rowid = 6 AND colid = 1 AND period = 1").as_deref(),
+            Some("99")
+        );
+        // a month that was filled in afterwards: its own window, no usage
+        let _ = summarize(&pair, &["--db", "--periods", "1", MONTH]).ok();
+        assert_eq!(pair.value("SELECT COUNT(*) FROM {hub}.jos_resource_stats").as_deref(), Some("0"));
+        assert_eq!(pair.value("SELECT COUNT(*) FROM summary_user_vals WHERE period = 1").as_deref(), Some("77"));
+    }
+}
+
+#[test]
+fn cells_of_records_can_be_published() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    let records = made_up(4);
+    let run = pair.run(EXE).stdin(lines(&records)).args(["--to", "db", MONTH]).finish().ok();
+    assert_eq!(run.text(), "");
+    let shown = fixtures::run(EXE).stdin(lines(&records)).arg(MONTH).finish().ok().text();
+    for table in TABLES {
+        assert_eq!(stored(&pair, table), cells_of(&shown, table));
+    }
+}
+
+#[test]
+fn without_a_month() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
+    ready(&pair, &made_up(5));
+    let _ = summarize(&pair, &["--db"]).ok();
+    let labels = pair.lines("SELECT DISTINCT `datetime` FROM summary_user_vals");
+    let previous = pair.value("SELECT DATE_FORMAT(NOW() - INTERVAL 1 MONTH, '%Y-%m-00 00:00:00')").unwrap();
+    let current = pair.value("SELECT DATE_FORMAT(NOW(), '%Y-%m-01 00:00:00')").unwrap();
+    assert_eq!(labels, [previous]);
+    assert_eq!(pair.lines("SELECT DISTINCT `datetime` FROM {hub}.jos_resource_stats"), [current]);
+}
+
+#[test]
+fn old_rows_of_simulations_stay_when_nobody_simulates() {
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        ready(&pair, &[json!({"kind": "toolstart", "datetime": "2025-07-10 00:00:00", "success": 1, "user": "u"})]);
+        let run = || summarize(&pair, &["--db", "--only", "import-hub-data,sim-usage", MONTH]).ok();
+        let _ = run();
+        let before = stored(&pair, "summary_simusage_vals");
+        assert_eq!(before.len(), 60);
+        pair.sql("DELETE FROM toolstart");
+        let _ = run();
+        let lines = |condition: &str| {
+            pair.lines(&format!("SELECT rowid, period, value FROM summary_simusage_vals WHERE {condition}"))
+        };
+        assert_eq!(lines("rowid = 1 AND value = 0").len(), 6);
+        assert_eq!(lines("rowid = 2 AND value = 1").len(), 6);
+        assert_eq!(lines("rowid = 9 OR rowid = 4").len(), 12);
+        if engine == Engine::MyIsam {
+            let places = |rows: &[String]| {
+                rows.iter().map(|r| r.split('\t').take(4).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+            };
+            assert_eq!(places(&stored(&pair, "summary_simusage_vals")), places(&before));
+        }
+    }
+}
+
+#[test]
+fn usage_of_resources() {
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        let visit = |datetime: &str, content: &str, ip: &str| json!({"kind": "web", "datetime": datetime, "content": content, "ip": ip, "host": "h"});
+        insert(
+            &pair,
+            &[
+                visit("2025-07-01 00:00:00", "/site/resources/123ABC.pdf ", "1.1.1.1"),
+                visit("2025-07-31 23:59:59", "/resources//download/123abc.pdf", "1.1.1.1"),
+                visit("2025-07-02 00:00:00", "/resources//download/123abc.pdf", "1.1.1.2"),
+                visit("2024-08-01 00:00:00", "/resources//download/123abc.pdf", "1.1.1.3"),
+                visit("2024-07-31 23:59:59", "/resources//download/123abc.pdf", "1.1.1.4"),
+                visit("2025-08-01 00:00:00", "/resources//download/123abc.pdf", "1.1.1.5"),
+                visit("2025-07-02 00:00:00", "lm/course/any", "1.1.1.6"),
+                visit("2025-07-02 00:00:00", "/site/resources/lm/course/chapter.html", "1.1.1.7"),
+                visit("2025-07-02 00:00:00", "/topics/my-old-20introX", "1.1.1.8"),
+                json!({"kind": "web", "datetime": "2025-07-02 00:00:00", "content": "lm/course/any", "ip": "9.9.9.9", "host": null}),
+            ],
+        );
+        let resource = |id: i64, kind: i64, path: &str| {
+            json!({"kind": "hub_resource", "id": id, "type": kind, "path": path, "published": 1, "standalone": 1,
+                "publish_up": format!("20{id:02}-01-01 00:00:00"), "title": "", "alias": ""})
+        };
+        let hidden = |id: i64, path: &str| {
+            let mut record = resource(id, 1, path);
+            record["standalone"] = json!(0);
+            record["published"] = json!(0);
+            record
+        };
+        insert(
+            &pair,
+            &[
+                resource(1, 3, "123abc.pdf"),
+                resource(2, 4, "lm/course/chapter.html"),
+                resource(3, 5, "/topics/my intro"),
+                resource(4, 5, ""),
+                resource(5, 5, "never asked"),
+                resource(6, 7, "123abc.pdf"),
+                hidden(7, "123abc.pdf"),
+                resource(8, 6, "  "),
+            ],
+        );
+        // 4 has 7 below it, through 8, in a circle
+        pair.sql(
+            "USE hub;
+             INSERT INTO jos_resource_assoc (parent_id, child_id) VALUES (4, 8), (8, 7), (7, 4);
+             INSERT INTO jos_resource_stats (resid, restype, users, jobs, `datetime`, period) VALUES
+             (1, 99, 500, 5, '2025-07-01', 12), (2, 4, 500, 6, '2025-07-01', 14), (8, 1, 70, 7, '2025-06-01', 1)",
+        );
+        let run = |more: &[&str]| summarize(&pair, &[&["--db", "--only", "andmore", MONTH], more].concat()).ok();
+        let rows = || {
+            pair.lines("SELECT resid, restype, users, jobs, `datetime`, period, processed_on FROM {hub}.jos_resource_stats ORDER BY id")
+        };
+        let row = |resid: u8, kind: u8, users: u8, jobs: &str, period: u8| {
+            format!("{resid}\t{kind}\t{users}\t{jobs}\t2025-07-01 00:00:00\t{period}\t0000-00-00 00:00:00")
+        };
+        let _ = run(&[]);
+        let mut expected = vec![
+            row(1, 99, 3, "5", 12),
+            row(2, 4, 1, "6", 14),
+            "8\t1\t70\t7\t2025-06-01 00:00:00\t1\t0000-00-00 00:00:00".to_owned(),
+            // the latest published first
+            row(8, 6, 3, "NULL", 12),
+            row(8, 6, 4, "NULL", 14),
+            row(8, 6, 2, "NULL", 1),
+            row(5, 5, 0, "NULL", 12),
+            row(5, 5, 0, "NULL", 14),
+            row(5, 5, 0, "NULL", 1),
+            row(4, 5, 3, "NULL", 12),
+            row(4, 5, 4, "NULL", 14),
+            row(4, 5, 2, "NULL", 1),
+            row(3, 5, 1, "NULL", 12),
+            row(3, 5, 1, "NULL", 14),
+            row(3, 5, 1, "NULL", 1),
+            row(2, 4, 1, "NULL", 12),
+            row(2, 4, 1, "NULL", 1),
+            row(1, 3, 4, "NULL", 14),
+            row(1, 3, 2, "NULL", 1),
+        ];
+        assert_eq!(rows(), expected, "{engine:?} {mode:?}");
+        let _ = run(&[]);
+        assert_eq!(rows(), expected, "the second run");
+        // the port knows a row by its type too
+        let _ = run(&["--compat", "port"]);
+        expected.push(row(1, 3, 3, "NULL", 12));
+        assert_eq!(rows(), expected, "the port");
+        assert_eq!(pair.lines("SELECT * FROM summary_user_vals").len(), 0);
+    }
+}
+
+#[test]
+fn userlogin_lite_has_the_indexes_of_the_original_or_of_the_port() {
+    for engine in [Engine::InnoDb, Engine::MyIsam] {
+        let Some(pair) = pair(engine, SqlMode::Strict) else { return };
+        ready(&pair, &made_up(6));
+        let _ = summarize(&pair, &["--db", MONTH]).ok();
+        let keys = || {
+            pair.shape(&pair.metrics)
+                .of("userlogin_lite")
+                .indexes
+                .iter()
+                .map(|l| l.split('\t').nth(4).unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(keys(), ["datetime", "uidNumber", "user"]);
+        let _ = summarize(&pair, &["--db", MONTH, "--compat", "port"]).ok();
+        assert_eq!(keys(), ["datetime", "user", "uidNumber"]);
+        let columns = pair.shape(&pair.metrics).of("userlogin_lite").columns;
+        assert_eq!(columns, fixtures::db::Shape::of_metrics().of("userlogin_lite").columns);
+        let left = pair.lines(&format!(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = '{}' AND table_name LIKE '%\\_\\_%'",
+            pair.metrics
+        ));
+        assert_eq!(left, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_step_that_fails_keeps_no_other_from_its_work() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
+    ready(&pair, &made_up(7));
+    pair.sql("DROP TABLE {hub}.jos_resource_assoc");
+    let done = summarize(&pair, &["--db", MONTH]).expect_code(1);
+    assert!(done.stderr.contains("there is no table `jos_resource_assoc`"), "{}", done.stderr);
+    assert!(done.stderr.contains("not done: andmore"), "{}", done.stderr);
+    assert_eq!(stored(&pair, "summary_user_vals").len(), 462);
+    pair.sql("DROP TABLE summary_misc_vals");
+    let before = stored(&pair, "summary_user_vals");
+    let done = summarize(&pair, &["--db", "--only", "summary", "2025-06"]).expect_code(1);
+    assert!(done.stderr.contains("there is no table `summary_misc_vals`"), "{}", done.stderr);
+    assert_eq!(stored(&pair, "summary_user_vals"), before);
+    pair.sql("DROP TABLE websessions");
+    let done = summarize(&pair, &["--from", "db", MONTH]).expect_code(1);
+    assert!(done.stderr.contains("there is no table `websessions`"), "{}", done.stderr);
+    assert_eq!(done.text(), "");
+}
+
+#[test]
+fn wrong_usage_of_steps() {
+    let done = fixtures::run(EXE).args(["--only", "andmore"]).finish().expect_code(2);
+    assert!(done.stderr.contains("the step andmore reads tables only"), "{}", done.stderr);
+    let done = fixtures::run(EXE).args(["--from", "db", "--only", "import-hub-data"]).finish().expect_code(2);
+    assert!(done.stderr.contains("add --db"), "{}", done.stderr);
+    let _ = fixtures::run(EXE).args(["--db", "--only", "nonsense"]).finish().expect_code(2);
+}
+
+/// Waits until a statement of the stage waits for a lock.
+fn wait_for_lock(pair: &Pair) {
+    for _ in 0..600 {
+        let waiting = "SELECT 1 FROM information_schema.processlist WHERE user IN ('strict', 'lax') AND time_ms > 300 \
+                       AND info IS NOT NULL AND (state LIKE '%lock%' OR state LIKE 'Updating%' OR info LIKE 'DELETE%')";
+        if !pair.lines(waiting).is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("nobody waits: {:?}", pair.lines("SHOW FULL PROCESSLIST"));
+}
+
+#[test]
+fn a_run_that_dies_leaves_the_old_month_whole() {
+    let Some(server) = private_server() else { return };
+    for (engine, hold) in [
+        (Engine::InnoDb, "START TRANSACTION; SELECT * FROM {m}.summary_user_vals FOR UPDATE"),
+        (Engine::MyIsam, "LOCK TABLES {m}.summary_user_vals WRITE"),
+    ] {
+        let pair = server.names(SqlMode::Strict);
+        pair.create_hub(true);
+        pair.create_metrics(engine, true);
+        ready(&pair, &made_up(8));
+        let _ = summarize(&pair, &["--db", MONTH]).ok();
+        let before: Vec<_> = TABLES.map(|table| stored(&pair, table)).into();
+        // flushed: what was written to such tables just before a power cut would need a repair
+        pair.sql("DELETE FROM websessions;\nDELETE FROM toolstart;\nDELETE FROM webhits;\nFLUSH TABLES");
+        for kill_server in [false, true] {
+            let mut holder = pair.admin();
+            for statement in hold.replace("{m}", &pair.metrics).split("; ") {
+                mysql::prelude::Queryable::query_drop(&mut holder, statement).unwrap();
+            }
+            let seconds = if kill_server { "60" } else { "6" };
+            let run = pair.run("timeout").args(["-s", "KILL", seconds, EXE, "--db", "--only", "summary", MONTH]);
+            let died = std::thread::scope(|scope| {
+                let died = scope.spawn(move || run.finish());
+                // two tables are done by now, the third is not
+                wait_for_lock(&pair);
+                if kill_server {
+                    server.kill();
+                }
+                died.join().unwrap()
+            });
+            if kill_server {
+                let died = died.expect_code(1);
+                assert!(died.stderr.contains("server"), "{}", died.stderr);
+                drop(holder);
+                server.restart();
+            } else {
+                assert_ne!(died.code, 0, "{}", died.stderr);
+                drop(holder);
+                // the dead stage's statement ends by itself
+                for _ in 0..100 {
+                    let left = "SELECT 1 FROM information_schema.processlist WHERE user = 'strict'";
+                    if pair.lines(left).is_empty() {
+                        break;
+                    }
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            }
+            let after: Vec<_> = TABLES.map(|table| stored(&pair, table)).into();
+            assert_eq!(after, before, "{engine:?}, server killed: {kill_server}");
+        }
+        let _ = summarize(&pair, &["--db", "--only", "summary", MONTH]).ok();
+        let after: Vec<_> = TABLES.map(|table| stored(&pair, table)).into();
+        assert_ne!(after, before, "{engine:?}");
+        assert_eq!(after[0].len(), 462);
+        let left = pair.lines(&format!(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = '{}' AND table_name LIKE '%\\_\\_%'",
+            pair.metrics
+        ));
+        assert_eq!(left, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn readers_see_whole_months_only() {
+    let times: u32 = std::env::var("HZMETRICS_CAMPAIGN").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
+    for engine in [Engine::InnoDb, Engine::MyIsam] {
+        let Some(pair) = pair(engine, SqlMode::Strict) else { return };
+        ready(&pair, &made_up(9));
+        let _ = summarize(&pair, &["--db", MONTH]).ok();
+        let sums = TABLES.map(|table| {
+            format!(
+                "SELECT COUNT(*), SUM(CRC32(CONCAT_WS(',', rowid, colid, period, value))) FROM {}.{table}",
+                pair.metrics
+            )
+        });
+        // the pages read each table by itself, the transaction sees all three of one time
+        let begin = match engine {
+            Engine::InnoDb => "START TRANSACTION WITH CONSISTENT SNAPSHOT".to_owned(),
+            _ => format!("LOCK TABLES {}", TABLES.map(|table| format!("{}.{table} READ", pair.metrics)).join(", ")),
+        };
+        let look = |conn: &mut mysql::Conn| {
+            use mysql::prelude::Queryable as _;
+            conn.query_drop(&begin).unwrap();
+            let seen: Vec<(u64, Option<u64>)> =
+                sums.iter().map(|sql| conn.query_first::<(u64, Option<u64>), _>(sql).unwrap().unwrap()).collect();
+            conn.query_drop("COMMIT").unwrap();
+            conn.query_drop("UNLOCK TABLES").unwrap();
+            seen
+        };
+        let over = std::sync::atomic::AtomicBool::new(false);
+        let (published, seen) = std::thread::scope(|scope| {
+            let reader = || {
+                let mut conn = pair.admin();
+                let mut seen = BTreeSet::new();
+                let mut looks = 0;
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    seen.insert(look(&mut conn));
+                    looks += 1;
+                }
+                (seen, looks)
+            };
+            let readers = [scope.spawn(reader), scope.spawn(reader)];
+            let mut conn = pair.admin();
+            let mut published = BTreeSet::from([look(&mut conn)]);
+            for n in 0..times {
+                pair.sql(&format!(
+                    "INSERT INTO webhits VALUES ('2025-07-03', {n} + 1);\n\
+                     INSERT INTO toolstart (`datetime`, success, user) VALUES ('2025-07-03', 1, 'new{n}');\n\
+                     INSERT INTO userlogin (`datetime`, user, action) VALUES ('2025-07-03', 'new{n}', 'login')"
+                ));
+                let _ = summarize(&pair, &["--db", "--only", "summary", MONTH]).ok();
+                published.insert(look(&mut conn));
+            }
+            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            (published, readers.map(|reader| reader.join().unwrap()))
+        });
+        assert_eq!(published.len() as u32, times + 1, "every run publishes something new");
+        for (seen, looks) in seen {
+            assert!(looks > times, "{looks} looks at {times} months");
+            assert!(seen.is_subset(&published), "{engine:?}: {:?}", seen.difference(&published).collect::<Vec<_>>());
+        }
+    }
+}
