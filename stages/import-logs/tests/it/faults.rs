@@ -170,7 +170,8 @@ fn the_server_is_stopped_in_the_middle_of_a_file() {
         while hub.pair.value(modified).unwrap().parse::<u64>().unwrap() < 1500 {
             assert!(!run.is_finished(), "it ended: {:?}", run.join());
             assert!(begin.elapsed() < Duration::from_secs(60), "no such moment");
-            std::thread::sleep(Duration::from_millis(5));
+            // the server keeps its answer for 100 ms after the last question
+            std::thread::sleep(Duration::from_millis(150));
         }
         server.kill();
         server.restart();

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 pub(crate) struct Hub {
     pub(crate) pair: Pair,
     root: TempDir,
+    config: PathBuf,
 }
 
 /// The columns of `web` but the id.
@@ -26,7 +27,9 @@ impl Hub {
 
     pub(crate) fn on(pair: Pair, engine: Engine) -> Self {
         pair.create_metrics(engine, true);
-        let hub = Self { pair, root: tempfile::tempdir().unwrap() };
+        // written once: processes that start together read it
+        let config = pair.config();
+        let hub = Self { pair, root: tempfile::tempdir().unwrap(), config };
         fs::create_dir_all(hub.root.path().join("etc/httpd")).unwrap();
         fs::write(hub.root.path().join("etc/hubzero.conf"), "site = hub\n").unwrap();
         for directory in ["httpd/daily", "httpd/imported", "hubzero/daily", "hubzero/imported", "hubzero/metrics"] {
@@ -50,7 +53,7 @@ impl Hub {
     pub(crate) fn env(&self) -> Vec<(&'static str, PathBuf)> {
         vec![
             ("HZMETRICS_ROOT", self.root.path().to_owned()),
-            ("HZMETRICS_ACCESS_CFG", self.pair.config()),
+            ("HZMETRICS_ACCESS_CFG", self.config.clone()),
             ("HZMETRICS_DB_SOCKET", self.pair.socket()),
             ("HZMETRICS_HOME", self.pair.home().to_owned()),
         ]
