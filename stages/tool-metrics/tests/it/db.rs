@@ -96,6 +96,11 @@ fn a_month_in_every_mode() {
         services.run(&pair).arg("2025-07").finish().ok();
         assert_eq!(state(&pair), first, "{engine:?} {mode:?}: run twice");
         all.push(first);
+        // without names of countries there is one place for each code all the same
+        pair.sql("DELETE FROM countries");
+        services.run(&pair).args(["--only", "tool-tops", "2025-07"]).finish().ok();
+        let names = "SELECT `rank`, name, value FROM {hub}.jos_resource_stats_tools_topvals WHERE id = 20 AND top = 1 ORDER BY `rank`";
+        assert_eq!(pair.lines(names), ["0\tTotal Users\t2", "1\tUnknown\t1", "2\tUnknown\t1"]);
     }
     for other in &all[1..] {
         assert_eq!(*other, all[0], "the same values in every mode");
