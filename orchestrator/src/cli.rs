@@ -110,9 +110,9 @@ fn work(row: &Row, matches: &ArgMatches, base: Vec<Assignment>, messages: Messag
         Does::Here(Here::Explain) => explained(matches, base),
         Does::Here(Here::SetupDb) => setup::setup_command(matches, &base, messages),
         Does::Here(Here::Migrate) => setup::migrate_command(matches, &base, messages),
-        Does::Here(Here::Import) => on_hub(row, &base, Voice::Cron, |hub| import::import(hub, matches)),
-        Does::Here(Here::ImportApache) => on_hub(row, &base, Voice::Cron, |hub| import::import_apache(hub, matches)),
-        Does::Here(Here::ImportHubData) => on_hub(row, &base, Voice::Cron, |hub| import::hub_data(hub, matches)),
+        Does::Here(Here::Import) => on_hub(row, &base, spoken(matches), |hub| import::import(hub, matches)),
+        Does::Here(Here::ImportApache) => on_hub(row, &base, spoken(matches), |hub| import::import_apache(hub, matches)),
+        Does::Here(Here::ImportHubData) => on_hub(row, &base, spoken(matches), |hub| import::hub_data(hub, matches)),
         Does::Here(Here::ForgetImport) => on_hub(row, &base, Voice::Report, |hub| mend::forget(hub, matches)),
         Does::Here(Here::RepairImportedSources) => on_hub(row, &base, Voice::Report, |hub| mend::repair(hub, matches)),
         Does::Here(Here::ReconstructImportedSources) => {
@@ -137,6 +137,11 @@ fn work(row: &Row, matches: &ArgMatches, base: Vec<Assignment>, messages: Messag
         }
         Does::Later | Does::Here(Here::Convert) => anyhow::bail!("not in this release: {}", row.name),
     }
+}
+
+/// A dry run is for the person who typed it, work for nobody.
+fn spoken(matches: &ArgMatches) -> Voice {
+    if matches.get_flag("dry-run") { Voice::Report } else { Voice::Cron }
 }
 
 /// Does `work` with what a hub's configuration and log give it. What goes wrong goes to the log.

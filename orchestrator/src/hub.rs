@@ -106,6 +106,12 @@ impl Hub {
         for (name, value) in &self.base {
             variables.export(name, OsString::from_vec(value.clone()));
         }
+        if let Some(compat) = self.config.compat.filter(|_| variables.get("HZMETRICS_COMPAT").is_empty()) {
+            // stages know the variable, not the section of the file
+            let on = Opt::ALL.iter().filter(|(opt, _)| compat.has(*opt)).map(|(_, name)| *name);
+            let list: Vec<_> = std::iter::once("default").chain(on).collect();
+            variables.export("HZMETRICS_COMPAT", list.join(",").into());
+        }
         if lock.is_some() {
             variables.export(HOLDER, std::process::id().to_string().into());
         }

@@ -71,9 +71,12 @@ fn main() {
             let lines = std::fs::read_to_string(&file).unwrap_or_else(|e| fail(e)).lines().count();
             let list = std::env::var("FAKE_LIST").unwrap_or_default();
             let mut list = std::fs::File::options().append(true).create(true).open(list).unwrap_or_else(|e| fail(e));
+            let compat = std::env::var("HZMETRICS_COMPAT").unwrap_or_default();
+            std::fs::write("compat", compat).unwrap_or_else(|e| fail(e));
             let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
             writeln!(list, "{}", words.join(" ")).unwrap_or_else(|e| fail(e));
-            writeln!(out, "{{\"kind\":\"receipt\",\"path\":{file:?},\"rows\":{lines},\"rejected\":7}}").unwrap_or_else(|e| fail(e));
+            writeln!(out, "{{\"kind\":\"receipt\",\"path\":{file:?},\"rows\":{lines},\"rejected\":7}}")
+                .unwrap_or_else(|e| fail(e));
         }
         other => {
             eprintln!("fake: what is {other}?");

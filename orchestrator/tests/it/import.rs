@@ -113,7 +113,11 @@ fn logs_come_in_their_order_unless_forced() {
 fn a_dry_run_says_what_would_be_imported() {
     let hub = Hub::new(&LOGS[..4]);
     let shown = hub.run("import --next --dry-run").ok();
-    assert!(shown.stdout.is_empty());
+    assert!(
+        shown.stdout.is_empty() && shown.stderr.contains("hzmetrics: [dry-run] would import 2 day(s)"),
+        "{}",
+        shown.stderr
+    );
     let log = fs::read_to_string(hub.0.path("root/var/log/hubzero/metrics/hzmetrics.log")).unwrap();
     assert!(log.contains("[dry-run] would import 2 day(s) for 2025-07"), "{log}");
     assert!(log.contains("[dry-run] WARNING: no auth log found for 20250702"), "{log}");
@@ -150,4 +154,17 @@ fn one_access_log() {
     fs::write(hub.0.path("-"), "x\n").unwrap();
     hub.run("import-apache -").ok();
     assert!(hub.has("httpd/imported/-"));
+}
+
+#[test]
+fn whose_numbers_are_asked_for_reaches_the_stage() {
+    let hub = Hub::new(&["httpd/daily/h-access.log-20250702", "httpd/daily/h-access.log-20250703"]);
+    hub.0.write("x.conf", "[compat]\noptions = lp_robots,hits-start=exclusive\n");
+    let run = |day: &str, words: &[&str]| {
+        let line = words.iter().copied().chain(["import", "--day", day]);
+        hub.0.run(line).env("FAKE_LIST", hub.0.path("list")).finish().ok();
+        hub.0.read("compat")
+    };
+    assert_eq!(run("2025-07-02", &["-c", "x.conf"]), "default,lp_robots,hits-start=exclusive");
+    assert_eq!(run("2025-07-03", &["-c", "x.conf", "--compat", "port"]), "port");
 }

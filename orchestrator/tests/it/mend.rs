@@ -440,3 +440,27 @@ fn the_log_tells_what_was_done() {
     );
     assert!(lines.lines().all(|line| line.as_bytes()[10] == b'T'), "{lines}");
 }
+
+#[test]
+fn wrong_usage_is_exit_2_and_changes_nothing() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    fill_ledger(&pair);
+    let before = contents(&pair);
+    for line in [
+        "forget-import",
+        "forget-import x-access.log-20250701 web",
+        "forget-import x-access.log-20250701 --table toolstart",
+        "repair-imported-sources --dry-run",
+        "reconstruct-imported-sources --target webhits",
+        "reconstruct-imported-sources --since 2025",
+        "rebuild-webhits",
+        "rebuild-webhits --month 2025-13",
+        "rebuild-webhits --all --month 2025-07",
+        "backfill-dnload --start 2025",
+        "backfill-dnload 2025-07",
+    ] {
+        let wrong = run(&pair, line).expect_code(2);
+        assert!(wrong.stdout.is_empty() && !wrong.stderr.is_empty(), "{line}");
+    }
+    assert_eq!(contents(&pair), before);
+}
