@@ -38,12 +38,21 @@ pub(crate) struct Args {
     #[arg(long)]
     no_gzip: bool,
 
+    /// With --db: only logs of this day
+    #[arg(long, value_name = "YYYYMMDD", requires = "db", value_parser = parse_day)]
+    date: Option<String>,
+
     /// Say what would be moved, and move nothing
     #[arg(long)]
     dry_run: bool,
 
     #[command(flatten)]
     common: Common,
+}
+
+fn parse_day(text: &str) -> Result<String, String> {
+    let eight_digits = text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
+    if eight_digits { Ok(text.to_owned()) } else { Err("a day is written YYYYMMDD".to_owned()) }
 }
 
 impl StageArgs for Args {
@@ -77,7 +86,7 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     if args.common.db {
         let config = config::read(None, &config::process_env)?;
         let _lock = if args.dry_run { None } else { io.lock(&config.paths)? };
-        Cron { config: &config, rules, dry_run: args.dry_run, messages }.run()?;
+        Cron { config: &config, rules, date: args.date.as_deref(), dry_run: args.dry_run, messages }.run()?;
         return Ok(Outcome::default());
     }
     if args.common.from_db() || args.common.to_db() {

@@ -20,6 +20,8 @@ use crate::place::{self, Rules};
 pub(crate) struct Cron<'a> {
     pub(crate) config: &'a Config,
     pub(crate) rules: Rules,
+    /// Only logs of this day, `YYYYMMDD`.
+    pub(crate) date: Option<&'a str>,
     pub(crate) dry_run: bool,
     pub(crate) messages: Messages,
 }
@@ -57,7 +59,8 @@ impl Cron<'_> {
                 n_failed += 1;
                 continue;
             }
-            let names = names(&group.directory, &group.head)?;
+            let mut names = names(&group.directory, &group.head)?;
+            names.retain(|name| self.is_wanted(name));
             let stays = |path: &Path| match (group.stream, &listed) {
                 (Some(stream), Some(listed)) => !listed.iter().any(|log| log.stream == stream && log.path == path),
                 _ => false,
@@ -70,7 +73,9 @@ impl Cron<'_> {
                 }
             }
         }
-        for log in listed.iter().flatten().filter(|log| outside_daily(log, &self.groups())) {
+        let elsewhere = listed.iter().flatten().filter(|log| outside_daily(log, &self.groups()));
+        let name = |log: &StagedLog| log.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        for log in elsewhere.filter(|log| self.is_wanted(&name(log))) {
             n_all += 1;
             if let Err(error) = self.one(&log.path) {
                 n_failed += 1;
@@ -80,11 +85,17 @@ impl Cron<'_> {
         if n_failed > 0 {
             bail!("{n_failed} of {n_all} logs not archived");
         }
-        if listed.is_some() && !self.dry_run {
+        // the logs of other days are still needed
+        if listed.is_some() && !self.dry_run && self.date.is_none() {
             let path = staged::list_path(&staging);
             fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
         }
         Ok(())
+    }
+
+    /// Whether a log is of the day that was asked for.
+    fn is_wanted(&self, name: &str) -> bool {
+        self.date.is_none_or(|date| discovery::date_of(name) == Some(date))
     }
 
     fn one(&self, path: &Path) -> Result<()> {

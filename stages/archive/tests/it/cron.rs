@@ -126,3 +126,24 @@ fn a_killed_run_is_finished() {
     assert_eq!(root.names("httpd/imported"), ["hub-access.log-1.gz", "hub-access.log-2.gz", "new-hub-access.log-1.gz"]);
     assert_eq!(root.names("httpd/daily"), ["other-access.log-1"]);
 }
+
+#[test]
+fn one_day_alone() {
+    let root = Root::new();
+    for name in [
+        "httpd/daily/hub-access.log-20250701",
+        "httpd/daily/hub-access.log-20250702",
+        "hubzero/daily/cmsauth.log-20250701",
+    ] {
+        root.put(name, "x");
+    }
+    root.list(&["hub-access.log-20250701", "hub-access.log-20250702"]);
+    let done = root.archive().args(["--date", "20250701", "--dry-run"]).finish().ok();
+    assert_eq!(done.stderr.matches("would move").count(), 1, "{}", done.stderr);
+    root.archive().args(["--date", "20250701"]).finish().ok();
+    // the auth log of that day is not on the list: it came later
+    assert_eq!(root.names("httpd/imported"), ["hub-access.log-20250701.gz"]);
+    assert!(root.names("hubzero/imported").is_empty() && root.at("hubzero/metrics/_staged.ndjson").exists());
+    root.archive().args(["--date", "2025-07-01"]).finish().expect_code(2);
+    archive().args(["--date", "20250701"]).finish().expect_code(2);
+}
