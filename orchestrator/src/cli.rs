@@ -22,6 +22,7 @@ use crate::explain;
 use crate::hub::{Hub, Voice};
 use crate::import;
 use crate::mend;
+use crate::pipeline;
 use crate::setup;
 use crate::shell::{Programs, Shell, Variables, parse};
 
@@ -120,6 +121,23 @@ fn work(row: &Row, matches: &ArgMatches, base: Vec<Assignment>, messages: Messag
         }
         Does::Here(Here::BackfillDnload) => on_hub(row, &base, Voice::Report, |hub| mend::backfill(hub, matches)),
         Does::Here(Here::RebuildWebhits) => on_hub(row, &base, Voice::Report, |hub| mend::rebuild(hub, matches)),
+        Does::Here(Here::Tick) => on_hub(row, &base, spoken(matches), |hub| pipeline::tick(hub, matches)),
+        Does::Here(Here::Run) => on_hub(row, &base, spoken(matches), |hub| pipeline::run(hub, matches)),
+        Does::Here(Here::Process) => on_hub(row, &base, spoken(matches), |hub| pipeline::process(hub, matches)),
+        Does::Here(Here::Analyze) => on_hub(row, &base, spoken(matches), |hub| pipeline::analyze(hub, matches)),
+        Does::Here(Here::Summarize) => on_hub(row, &base, spoken(matches), |hub| pipeline::summarize(hub, matches)),
+        Does::Here(Here::RebuildSummaries) => {
+            on_hub(row, &base, spoken(matches), |hub| pipeline::rebuild_summaries(hub, matches))
+        }
+        Does::Here(Here::MarkDirty) => on_hub(row, &base, Voice::Report, |hub| pipeline::mark_dirty(hub, matches)),
+        Does::Here(Here::ClearDirty) => on_hub(row, &base, Voice::Report, |hub| pipeline::clear_dirty(hub, matches)),
+        Does::Here(Here::RebuildFrom) => on_hub(row, &base, Voice::Report, |hub| pipeline::rebuild_from(hub, matches)),
+        Does::Here(Here::Status) => on_hub(row, &base, Voice::Report, |hub| print(pipeline::status(hub)?.as_bytes())),
+        Does::Here(Here::Init) => on_hub(row, &base, Voice::Report, pipeline::init),
+        Does::Here(Here::Doctor) => on_hub(row, &base, Voice::Report, |hub| {
+            let (text, code) = pipeline::doctor(hub, matches.get_flag("fix"))?;
+            print(text.as_bytes()).map(|_| code)
+        }),
         Does::Stage { exe, fixed, ready: true } => {
             let args = commands::stage_args(fixed, &given(row, matches));
             let args = args.into_iter().map(OsString::from).collect();

@@ -66,6 +66,18 @@ pub(crate) enum Here {
     ReconstructImportedSources,
     BackfillDnload,
     RebuildWebhits,
+    Tick,
+    Run,
+    Status,
+    Process,
+    Analyze,
+    Summarize,
+    RebuildSummaries,
+    MarkDirty,
+    ClearDirty,
+    RebuildFrom,
+    Init,
+    Doctor,
 }
 
 /// One argument.
@@ -149,6 +161,9 @@ const fn nowhere(arg: Arg) -> Arg {
 
 const DRY_RUN: Arg = arg("dry-run", Flag, Any, "Say what would be done and change nothing");
 const FORCE: Arg = arg("force", Flag, Any, "Go ahead against the guards");
+const RUN_FORCE: Arg = arg("force", Flag, Any, "Analyze the current month even if it was analyzed today");
+const ONE_MONTH: Arg = arg("one-month", Flag, Any, "Catch up or rebuild one month and end");
+const BUDGET: Arg = arg("budget", Opt(None), Number, "Minutes after which no further month is begun; 60 when left out");
 const MONTH: Arg = arg("month", Opt(None), YearMonth, "Month, YYYY-MM");
 const MONTH_HERE: Arg = arg("YYYY-MM", Positional, YearMonth, "Month; the current one when left out");
 const DATE: Arg = to("--date", arg("DATE", Positional, Date, "YYYY, YYYY-MM, YYYY-MM-DD or LEFT..RIGHT"));
@@ -246,8 +261,14 @@ pub(crate) const COMMANDS: &[Row] = &[
         Does::Here(Here::Explain),
     ),
     row("convert", Group::Chains, "Write records (NDJSON or CSV) in another format", &[], Does::Here(Here::Convert)),
-    later("tick", Group::Work, "For cron: who is online, and at minute 30 a run", &[DRY_RUN]),
-    later("run", Group::Work, "Do what is due: import, analyze, summarize, catch up", &[DRY_RUN, FORCE]),
+    row("tick", Group::Work, "For cron: who is online, and at minute 30 a run", &[DRY_RUN], Does::Here(Here::Tick)),
+    row(
+        "run",
+        Group::Work,
+        "Do what is due: import, analyze, summarize, catch up",
+        &[DRY_RUN, RUN_FORCE, ONE_MONTH, BUDGET],
+        Does::Here(Here::Run),
+    ),
     ready(Row {
         group: Group::Work,
         ..stage(
@@ -258,8 +279,14 @@ pub(crate) const COMMANDS: &[Row] = &[
             &["--db"],
         )
     }),
-    later("status", Group::Work, "Show the state, the pending logs and the settings", &[]),
-    later("process", Group::Work, "Import pending days, analyze and summarize", &[NEXT, MONTH, ON_DAY, FORCE, DRY_RUN]),
+    row("status", Group::Work, "Show the state, the pending logs and the settings", &[], Does::Here(Here::Status)),
+    row(
+        "process",
+        Group::Work,
+        "Import pending days, analyze and summarize",
+        &[NEXT, MONTH, ON_DAY, FORCE, DRY_RUN],
+        Does::Here(Here::Process),
+    ),
     row(
         "import",
         Group::Work,
@@ -267,14 +294,21 @@ pub(crate) const COMMANDS: &[Row] = &[
         &[NEXT, MONTH, ON_DAY, FORCE, DRY_RUN],
         Does::Here(Here::Import),
     ),
-    later(
+    row(
         "analyze",
         Group::Work,
         "Tool statistics, sessions and summaries of a month",
         &[needed(MONTH), FORCE, DRY_RUN],
+        Does::Here(Here::Analyze),
     ),
-    later("summarize", Group::Work, "Only the summaries of a month", &[needed(MONTH), FORCE, DRY_RUN]),
-    later(
+    row(
+        "summarize",
+        Group::Work,
+        "Only the summaries of a month",
+        &[needed(MONTH), FORCE, DRY_RUN],
+        Does::Here(Here::Summarize),
+    ),
+    row(
         "rebuild-summaries",
         Group::Repair,
         "Compute the summaries of a range of months again",
@@ -284,24 +318,28 @@ pub(crate) const COMMANDS: &[Row] = &[
             arg("periods", Opt(None), Any, "Only these windows: 0, 1, 3, 12, 13, 14"),
             DRY_RUN,
         ],
+        Does::Here(Here::RebuildSummaries),
     ),
-    later(
+    row(
         "mark-dirty",
         Group::Repair,
         "Note months that must be computed again",
         &[needed(arg("YYYY-MM", Many, YearMonth, "The months"))],
+        Does::Here(Here::MarkDirty),
     ),
-    later(
+    row(
         "clear-dirty",
         Group::Repair,
         "Take months off that list",
         &[arg("YYYY-MM", Many, YearMonth, "The months"), ALL],
+        Does::Here(Here::ClearDirty),
     ),
-    later(
+    row(
         "rebuild-from",
         Group::Repair,
         "Have all months from this one on computed again",
         &[needed(arg("YYYY-MM", Positional, YearMonth, "First month"))],
+        Does::Here(Here::RebuildFrom),
     ),
     row(
         "forget-import",
@@ -383,12 +421,13 @@ pub(crate) const COMMANDS: &[Row] = &[
         &[APPLY, arg("required-only", Flag, Any, "Only those that the stages need"), DRY_RUN],
         Does::Here(Here::Migrate),
     ),
-    later("init", Group::Setup, "Create folders, database and tables of a new hub", &[]),
-    later(
+    row("init", Group::Setup, "Create folders, database and tables of a new hub", &[], Does::Here(Here::Init)),
+    row(
         "doctor",
         Group::Setup,
         "Check settings, folders and database",
         &[arg("fix", Flag, Any, "Repair what can be repaired")],
+        Does::Here(Here::Doctor),
     ),
     later(
         "audit",

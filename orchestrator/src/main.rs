@@ -10,6 +10,7 @@ mod hub;
 mod import;
 mod mend;
 mod pending;
+mod pipeline;
 mod setup;
 mod shell;
 mod state;

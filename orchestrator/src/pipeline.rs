@@ -1,0 +1,20 @@
+//! The daily work: what is due, who does it, and what is remembered of it.
+//!
+//! Decisions are pure functions ([`decide`]) over what is remembered ([`state`]) and what is true
+//! in the database and the log folders ([`facts`]); [`work`] carries them out by starting stages.
+
+mod decide;
+mod facts;
+mod health;
+mod manual;
+mod notes;
+mod run;
+mod state;
+mod status;
+mod work;
+
+pub(crate) use health::{doctor, init};
+pub(crate) use manual::{analyze, process, rebuild_summaries, summarize};
+pub(crate) use notes::{clear_dirty, mark_dirty, rebuild_from};
+pub(crate) use run::{run, tick};
+pub(crate) use status::status;

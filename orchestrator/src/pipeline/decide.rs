@@ -1,0 +1,309 @@
+//! What is to be done, decided from the state and from facts: pure functions without database,
+//! directories or clock.
+
+use schema::{Month, Stamp};
+
+use super::state::{Mode, State};
+
+/// What is known of a month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Facts {
+    /// Logs of it are pending.
+    pub(crate) source: bool,
+    /// A base table has rows of it.
+    pub(crate) data: bool,
+    /// All six windows are in all three summary tables.
+    pub(crate) full: bool,
+    /// It is noted to be computed again.
+    pub(crate) dirty: bool,
+    /// Requests or tool starts of it point to sessions that do not exist.
+    pub(crate) orphans: bool,
+}
+
+/// Whether later months are stale after the work on a month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cascade {
+    No,
+    /// If the import brought new rows.
+    IfNewRows,
+    Always,
+}
+
+/// What catching up does with a month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CatchUp {
+    /// It is done already.
+    Skip,
+    /// Nothing is known of it and nothing is pending.
+    Gap,
+    /// Import what is pending, drop what was derived, analyze, summarize the month's own window.
+    Work { import: bool, reset: bool, cascade: Cascade },
+}
+
+/// The decision for the oldest month of the backlog.
+pub(crate) const fn catch_up(facts: Facts) -> CatchUp {
+    // stamps point somewhere only where there are rows
+    let stale = facts.dirty || (facts.data && facts.orphans);
+    match (facts.source, facts.data) {
+        (true, data) => {
+            // rows that were there may have been changed by hand: then new ones are not the only reason
+            let cascade = if data && stale { Cascade::Always } else { Cascade::IfNewRows };
+            CatchUp::Work { import: true, reset: data, cascade }
+        }
+        (false, true) if facts.full && !stale => CatchUp::Skip,
+        (false, true) if stale => CatchUp::Work { import: false, reset: true, cascade: Cascade::Always },
+        (false, true) => CatchUp::Work { import: false, reset: false, cascade: Cascade::No },
+        (false, false) => CatchUp::Gap,
+    }
+}
+
+/// The mode of a run: a normal one catches up when there is a backlog.
+pub(crate) const fn mode(stored: Mode, has_backlog: bool) -> Mode {
+    match stored {
+        Mode::Normal if has_backlog => Mode::CatchUp,
+        mode => mode,
+    }
+}
+
+/// Where the rebuild begins once everything is caught up: at the oldest month with new requests,
+/// else behind the current month, where nothing is left to walk.
+pub(crate) fn first_cursor(state: &State, current: Month) -> Month {
+    state.cascade_from.unwrap_or_else(|| current.next())
+}
+
+/// The earlier of a month and a noted one.
+pub(crate) fn lowered(noted: Option<Month>, month: Month) -> Month {
+    noted.map_or(month, |noted| noted.min(month))
+}
+
+/// What rebuilding does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rebuild {
+    /// All windows of the months from here up to the previous one.
+    Walk(Month),
+    /// All windows of this month, which has only some.
+    Sweep(Month),
+    Finished,
+}
+
+/// The month at which the walk stands, if it has not passed the previous one.
+pub(crate) fn walk(state: &State, previous: Month) -> Option<Month> {
+    state.cursor.or(state.catchup_started).filter(|cursor| *cursor <= previous)
+}
+
+/// The decision of a rebuild. `oldest_incomplete` is asked for only when the walk is over.
+///
+/// # Errors
+/// Those of `oldest_incomplete`.
+pub(crate) fn rebuild<E>(
+    state: &State,
+    previous: Month,
+    oldest_incomplete: impl FnOnce() -> Result<Option<Month>, E>,
+) -> Result<Rebuild, E> {
+    Ok(match walk(state, previous) {
+        Some(cursor) => Rebuild::Walk(cursor),
+        None => oldest_incomplete()?.map_or(Rebuild::Finished, Rebuild::Sweep),
+    })
+}
+
+/// Whether the current month is to be analyzed: once a day, or when forced.
+pub(crate) fn analyzes_today(state: &State, today: Stamp, force: bool) -> bool {
+    force || state.analyzed.as_deref() != Some(day(today).as_str())
+}
+
+/// A day as the state has it.
+pub(crate) fn day(stamp: Stamp) -> String {
+    stamp.to_string().get(..10).unwrap_or_default().to_owned()
+}
+
+/// What a normal run does with the previous month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Previous {
+    Nothing,
+    /// Analyze and summarize it.
+    Close,
+    /// Its logs have not all arrived.
+    Defer,
+    /// They have not, but it is high time: close it with a warning (without modes only).
+    CloseLate,
+}
+
+/// The decision for the previous month.
+pub(crate) const fn previous(is_summarized: bool, is_complete: bool) -> Previous {
+    match (is_summarized, is_complete) {
+        (true, _) => Previous::Nothing,
+        (false, true) => Previous::Close,
+        (false, false) => Previous::Defer,
+    }
+}
+
+/// The day of a month after which the original port waits no longer for logs of the one before.
+const LATE: u8 = 5;
+
+/// What a run without modes does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Single {
+    /// Import, analyze and summarize this old month, and nothing else.
+    Old(Month),
+    /// Analyze the current month or not, and look after the previous one.
+    Current {
+        analyze: bool,
+        previous: Previous,
+    },
+    Nothing,
+}
+
+/// The decision of a run without modes, after the pending days of the current month are imported.
+pub(crate) fn single(
+    oldest_pending: Option<Month>,
+    imported: bool,
+    analyze: bool,
+    last_day_imported: bool,
+    is_summarized: bool,
+    today: Stamp,
+) -> Single {
+    if let Some(month) = oldest_pending {
+        return Single::Old(month);
+    }
+    let previous = match previous(is_summarized, last_day_imported) {
+        Previous::Defer if today.day() > LATE => Previous::CloseLate,
+        previous => previous,
+    };
+    if !imported && !analyze && matches!(previous, Previous::Nothing | Previous::Defer) {
+        return Single::Nothing;
+    }
+    Single::Current { analyze, previous }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn month(text: &str) -> Month {
+        text.parse().unwrap()
+    }
+
+    fn state(pairs: &[(&str, &str)]) -> State {
+        State::parse(pairs.iter().copied())
+    }
+
+    /// Facts from letters: s(ource), d(ata), f(ull), m(arked dirty), o(rphans).
+    fn facts(letters: &str) -> Facts {
+        let has = |letter| letters.contains(letter);
+        Facts { source: has('s'), data: has('d'), full: has('f'), dirty: has('m'), orphans: has('o') }
+    }
+
+    #[test]
+    fn the_whole_matrix_of_catching_up() {
+        use CatchUp::{Gap, Skip, Work};
+        let work = |import, reset, cascade| Work { import, reset, cascade };
+        let fresh = work(true, false, Cascade::IfNewRows);
+        let more = work(true, true, Cascade::IfNewRows);
+        let more_stale = work(true, true, Cascade::Always);
+        let again = work(false, false, Cascade::No);
+        let stale = work(false, true, Cascade::Always);
+        let all = "sdfmo";
+        let mut seen = 0;
+        for bits in 0..32_u8 {
+            let letters: String =
+                all.chars().enumerate().filter(|(i, _)| bits >> i & 1 == 1).map(|(_, letter)| letter).collect();
+            let expected = match letters.as_str() {
+                // logs, no rows: whatever else is said of the month
+                "s" | "sf" | "sm" | "so" | "sfm" | "sfo" | "smo" | "sfmo" => fresh,
+                "sd" | "sdf" => more,
+                "sdm" | "sdo" | "sdfm" | "sdfo" | "sdmo" | "sdfmo" => more_stale,
+                "d" => again,
+                "df" => Skip,
+                "dm" | "do" | "dfm" | "dfo" | "dmo" | "dfmo" => stale,
+                "" | "f" | "m" | "o" | "fm" | "fo" | "mo" | "fmo" => Gap,
+                other => panic!("{other}"),
+            };
+            assert_eq!(catch_up(facts(&letters)), expected, "`{letters}`");
+            seen += 1;
+        }
+        assert_eq!(seen, 32);
+    }
+
+    #[test]
+    fn modes() {
+        for (stored, has_backlog, expected) in [
+            (Mode::Normal, false, Mode::Normal),
+            (Mode::Normal, true, Mode::CatchUp),
+            (Mode::CatchUp, false, Mode::CatchUp),
+            (Mode::CatchUp, true, Mode::CatchUp),
+            // a rebuild ends first
+            (Mode::Rebuild, true, Mode::Rebuild),
+            (Mode::Rebuild, false, Mode::Rebuild),
+        ] {
+            assert_eq!(mode(stored, has_backlog), expected);
+        }
+    }
+
+    #[test]
+    fn the_cursor_after_catching_up() {
+        let started = ("catchup_started", "2022-01");
+        assert_eq!(first_cursor(&state(&[started]), month("2026-05")), month("2026-06"));
+        assert_eq!(first_cursor(&state(&[started]), month("2026-12")), month("2027-01"));
+        let cascade = state(&[started, ("rebuild_cascade_from", "2023-01")]);
+        assert_eq!(first_cursor(&cascade, month("2026-05")), month("2023-01"));
+        assert_eq!(lowered(None, month("2024-06")), month("2024-06"));
+        assert_eq!(lowered(Some(month("2022-01")), month("2024-06")), month("2022-01"));
+        assert_eq!(lowered(Some(month("2022-01")), month("2020-10")), month("2020-10"));
+    }
+
+    #[test]
+    fn rebuilding_walks_then_sweeps_then_ends() {
+        let previous = month("2026-04");
+        let check = |pairs: &[(&str, &str)], incomplete: Option<&str>, expected| {
+            let asked = rebuild(&state(pairs), previous, || Ok::<_, ()>(incomplete.map(month)));
+            assert_eq!(asked, Ok(expected), "{pairs:?}");
+        };
+        check(&[("rebuild_cursor", "2022-06")], Some("2021-12"), Rebuild::Walk(month("2022-06")));
+        check(&[("rebuild_cursor", "2026-04")], None, Rebuild::Walk(month("2026-04")));
+        check(&[("rebuild_cursor", "2026-05")], Some("2021-12"), Rebuild::Sweep(month("2021-12")));
+        check(&[("rebuild_cursor", "2026-05")], None, Rebuild::Finished);
+        check(&[], None, Rebuild::Finished);
+        check(&[], Some("2020-10"), Rebuild::Sweep(month("2020-10")));
+        check(&[("catchup_started", "2023-01")], None, Rebuild::Walk(month("2023-01")));
+        // a cursor that passed the end is not replaced by an older beginning
+        check(&[("catchup_started", "2023-01"), ("rebuild_cursor", "2026-06")], None, Rebuild::Finished);
+        // while it walks nobody looks for incomplete months
+        let asked = rebuild(&state(&[("rebuild_cursor", "2022-12")]), previous, || Err("asked"));
+        assert_eq!(asked, Ok(Rebuild::Walk(month("2022-12"))));
+    }
+
+    #[test]
+    fn once_a_day() {
+        let today = Stamp::parse("2026-05-19 00:00:00").unwrap();
+        assert!(analyzes_today(&state(&[]), today, false));
+        assert!(analyzes_today(&state(&[("analyzed", "2026-05-18")]), today, false));
+        assert!(!analyzes_today(&state(&[("analyzed", "2026-05-19")]), today, false));
+        assert!(analyzes_today(&state(&[("analyzed", "2026-05-19")]), today, true));
+    }
+
+    #[test]
+    fn the_previous_month() {
+        for (is_summarized, is_complete, expected) in [
+            (true, true, Previous::Nothing),
+            (true, false, Previous::Nothing),
+            (false, true, Previous::Close),
+            (false, false, Previous::Defer),
+        ] {
+            assert_eq!(previous(is_summarized, is_complete), expected);
+        }
+    }
+
+    #[test]
+    fn without_modes() {
+        let at = |day| Stamp::new(2026, 5, day, 0, 0, 0).unwrap();
+        let old = Some(month("2025-03"));
+        assert_eq!(single(old, true, true, true, false, at(19)), Single::Old(month("2025-03")));
+        let current = |analyze, previous| Single::Current { analyze, previous };
+        assert_eq!(single(None, false, true, false, false, at(5)), current(true, Previous::Defer));
+        assert_eq!(single(None, false, true, false, false, at(6)), current(true, Previous::CloseLate));
+        assert_eq!(single(None, false, false, true, false, at(2)), current(false, Previous::Close));
+        assert_eq!(single(None, true, false, true, true, at(2)), current(false, Previous::Nothing));
+        assert_eq!(single(None, false, false, true, true, at(19)), Single::Nothing);
+        assert_eq!(single(None, false, false, false, false, at(5)), Single::Nothing);
+    }
+}

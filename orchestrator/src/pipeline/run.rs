@@ -1,0 +1,390 @@
+//! `hzmetrics run` and `hzmetrics tick`: what is due, step by step, until nothing is left or the
+//! time is up.
+//!
+//! A step is decided from what is true now, never from what an earlier step meant to do; it stores
+//! its progress before it changes anything that the progress stands for. So a run may be killed
+//! anywhere, and the next one goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use clap::ArgMatches;
+use kit::db::Db;
+use kit::lock::Busy;
+use schema::{Month, Opt, Stamp};
+
+use super::decide::{self, Cascade, CatchUp, Facts, Previous, Rebuild, Single};
+use super::facts;
+use super::health;
+use super::state::{self, Key, Mode, State};
+use super::work::{Effort, Sessions, Windows, Worker};
+use crate::hub::Hub;
+use crate::pending::Pending;
+
+/// Ticks come every hour, and the next one takes over what is left.
+const BUDGET_MINUTES: u64 = 60;
+
+/// Months that are rebuilt by one scan. A killed run repeats at most these.
+const STRETCH: usize = 12;
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    dry_run: bool,
+    force: bool,
+    one_month: bool,
+    budget: Duration,
+}
+
+/// `hzmetrics run`.
+pub(crate) fn run(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
+    let minutes = matches.get_one::<String>("budget").and_then(|text| text.parse().ok()).unwrap_or(BUDGET_MINUTES);
+    let asked = Asked {
+        dry_run: matches.get_flag("dry-run"),
+        force: matches.get_flag("force"),
+        one_month: matches.get_flag("one-month"),
+        budget: Duration::from_secs(minutes.saturating_mul(60)),
+    };
+    if !asked.dry_run {
+        health::self_bootstrap(hub)?;
+    }
+    locked(hub, asked)
+}
+
+/// `hzmetrics tick`.
+pub(crate) fn tick(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
+    // before anything takes time: a tick that begins a minute late leaves the run to the next hour
+    let is_due = kit::minute()? == 30;
+    let dry_run = matches.get_flag("dry-run");
+    if !dry_run {
+        health::self_bootstrap(hub)?;
+    }
+    who_is_online(hub, dry_run);
+    if !is_due {
+        return Ok(0);
+    }
+    let budget = Duration::from_secs(BUDGET_MINUTES * 60);
+    locked(hub, Asked { dry_run, force: false, one_month: false, budget })
+}
+
+/// Starts the stage; whatever becomes of it, the run is not its business.
+fn who_is_online(hub: &Hub, dry_run: bool) {
+    let mut args = vec!["--db".into()];
+    if dry_run {
+        args.push("--dry-run".into());
+    }
+    match hub.shell(None).and_then(|mut shell| shell.run_program("whoisonline", args)) {
+        Ok(0) => {}
+        Ok(75) => hub.log.info("[tick] whoisonline still running from a prior tick — skipping this round"),
+        Ok(code) => hub.log.warning(format_args!("[tick] whoisonline ended with exit code {code}; the tick goes on")),
+        Err(error) => hub.log.warning(format_args!("[tick] whoisonline could not be started: {error:#}")),
+    }
+}
+
+/// A run, unless another one is at work.
+fn locked(hub: &Hub, asked: Asked) -> Result<u8> {
+    let lock = match hub.lock(!asked.dry_run) {
+        Ok(lock) => lock,
+        Err(error) if error.is::<Busy>() => {
+            hub.log.info("[run] still running — skipping.");
+            return Ok(0);
+        }
+        Err(error) => return Err(error),
+    };
+    let effort = if asked.dry_run { Effort::Plan } else { Effort::Real };
+    let mut run = Run {
+        hub,
+        worker: Worker::new(hub, lock.as_ref(), effort)?,
+        db: hub.db()?,
+        asked,
+        until: Instant::now().checked_add(asked.budget),
+        caught_up: BTreeMap::new(),
+        swept: BTreeSet::new(),
+    };
+    if hub.compat.has(Opt::SingleMode) {
+        run.without_modes()?;
+    } else {
+        while run.step()? == Then::GoOn {}
+    }
+    hub.log.info(">>> done");
+    Ok(0)
+}
+
+/// Whether a run goes on after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    End,
+}
+
+struct Run<'h> {
+    hub: &'h Hub,
+    worker: Worker<'h>,
+    db: Db,
+    asked: Asked,
+    /// When no further step begins.
+    until: Option<Instant>,
+    /// What was true of the months that this run has caught up, before it did.
+    caught_up: BTreeMap<Month, (Facts, Vec<PathBuf>)>,
+    /// Months that this run has swept.
+    swept: BTreeSet<Month>,
+}
+
+impl Run<'_> {
+    fn is_time_up(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
+    /// One step is all that a dry run and the pace of the reference allow.
+    fn next(&self) -> Then {
+        if self.asked.dry_run || self.asked.one_month {
+            return Then::End;
+        }
+        if self.is_time_up() {
+            self.hub.log.info("[run] the time is up; the next run goes on here");
+            return Then::End;
+        }
+        Then::GoOn
+    }
+
+    fn store(&mut self, values: &[(Key, String)]) -> Result<()> {
+        if self.asked.dry_run {
+            return Ok(());
+        }
+        state::store(self.hub, &mut self.db, values)
+    }
+
+    fn step(&mut self) -> Result<Then> {
+        let today = kit::today()?;
+        let current = today.month().context("the clock stands outside the calendar")?;
+        let state = State::read(&mut self.db)?;
+        for text in &state.malformed {
+            self.hub.log.warning(format_args!("pipeline_state: {text}"));
+        }
+        if state.mode == Mode::Rebuild {
+            let _step = self.hub.log.step("tick mode=rebuild");
+            return self.rebuild(&state, today, current);
+        }
+        let pending = Pending::look(self.hub)?;
+        let backlog = facts::backlog(&mut self.db, &pending, &state, current)?;
+        let mode = decide::mode(state.mode, !backlog.is_empty());
+        let _step = self.hub.log.step(format!("tick mode={}", mode.word()));
+        if mode == Mode::CatchUp {
+            if state.mode == Mode::Normal {
+                self.hub.log.info("[run] backlog detected — switching mode normal → catchup");
+                self.store(&[(Key::Mode, Mode::CatchUp.word().to_owned())])?;
+            }
+            return self.catch_up(&state, &pending, &backlog, current);
+        }
+        self.normal(&state, &pending, today, current)?;
+        Ok(Then::End)
+    }
+
+    /// The oldest month of the backlog, or the way on to rebuilding.
+    fn catch_up(&mut self, state: &State, pending: &Pending, backlog: &[Month], current: Month) -> Result<Then> {
+        if backlog.is_empty() {
+            let cursor = decide::first_cursor(state, current);
+            let why = if state.cascade_from.is_some() {
+                "the oldest month with new data"
+            } else {
+                "no new data, only incomplete months are left"
+            };
+            self.hub.log.info(format_args!("[catchup] complete — rebuild from {cursor} ({why})"));
+            self.store(&[(Key::Mode, Mode::Rebuild.word().to_owned()), (Key::Cursor, cursor.to_string())])?;
+            return Ok(self.next());
+        }
+        let Some((target, facts)) = self.target(state, pending, backlog)? else {
+            self.hub.log.warning("[catchup] nothing changes any more; see the warnings above");
+            return Ok(Then::End);
+        };
+        self.hub.log.info(format_args!("[catchup] {} backlog month(s) — processing {target}", backlog.len()));
+        let started = decide::lowered(state.catchup_started, target);
+        let mut notes = Vec::new();
+        if state.catchup_started != Some(started) {
+            notes.push((Key::CatchupStarted, started.to_string()));
+        }
+        let mut after = Vec::new();
+        match decide::catch_up(facts) {
+            CatchUp::Skip => {
+                self.hub.log.info(format_args!("[catchup] {target} is fully summarized — skipping"));
+                self.store(&notes)?;
+            }
+            CatchUp::Gap => {
+                self.hub.log.warning(format_args!("[catchup] {target} has neither logs nor data — a true gap"));
+                self.store(&notes)?;
+            }
+            CatchUp::Work { import, reset, cascade } => {
+                let marker = decide::lowered(state.cascade_from, target);
+                if cascade != Cascade::No && state.cascade_from != Some(marker) {
+                    notes.push((Key::CascadeFrom, marker.to_string()));
+                }
+                if (import || reset) && !facts.dirty {
+                    let mut dirty = state.dirty.clone();
+                    dirty.insert(target);
+                    notes.push((Key::Dirty, state::list(&dirty)));
+                }
+                // first: whatever happens from here on, the next run knows what it has to repeat
+                self.store(&notes)?;
+                let rows = if import { self.import_month(pending, target)? } else { 0 };
+                if reset {
+                    self.worker.reset(&mut self.db, target)?;
+                }
+                self.worker.analyze(target, Sessions::Build)?;
+                self.worker.summarize(target, target, &Windows::Own)?;
+                if cascade == Cascade::IfNewRows && rows == 0 {
+                    after.push((Key::CascadeFrom, state.cascade_from.map_or_else(String::new, |m| m.to_string())));
+                }
+            }
+        }
+        // what others noted meanwhile stays
+        let mut dirty = State::read(&mut self.db)?.dirty;
+        if dirty.remove(&target) {
+            after.push((Key::Dirty, state::list(&dirty)));
+        }
+        self.store(&after)?;
+        Ok(self.next())
+    }
+
+    /// The oldest month of the backlog that is not as this run found it before working on it.
+    fn target(&mut self, state: &State, pending: &Pending, backlog: &[Month]) -> Result<Option<(Month, Facts)>> {
+        for &month in backlog {
+            let facts = facts::facts(&mut self.db, pending, state, month)?;
+            let days = facts::pending_days(pending, month);
+            let logs = days.iter().flat_map(|day| pending.of_day(day).map(|(_, log)| log.path.clone()));
+            let now = (facts, logs.collect());
+            if self.caught_up.get(&month) == Some(&now) {
+                self.hub.log.warning(format_args!("[catchup] {month} was done and still looks as before"));
+                continue;
+            }
+            self.caught_up.insert(month, now);
+            return Ok(Some((month, facts)));
+        }
+        Ok(None)
+    }
+
+    fn import_month(&self, pending: &Pending, month: Month) -> Result<u64> {
+        let days = facts::pending_days(pending, month);
+        self.hub.log.info(format_args!("[import] {month}: {} day(s) pending", days.len()));
+        self.worker.import(pending, &days)
+    }
+
+    /// Some months of the walk, or one of the sweep, or the end of rebuilding.
+    fn rebuild(&mut self, state: &State, today: Stamp, current: Month) -> Result<Then> {
+        let previous = current.previous();
+        let (db, swept, hub) = (&mut self.db, &self.swept, self.hub);
+        let decision = decide::rebuild(state, previous, || {
+            let months = facts::incomplete(db, current)?;
+            for month in months.intersection(swept) {
+                hub.log.warning(format_args!("[rebuild:sweep] {month} was summarized and still lacks windows"));
+            }
+            anyhow::Ok(months.difference(swept).next().copied())
+        })?;
+        match decision {
+            Rebuild::Walk(cursor) => {
+                let stretch = if self.asked.dry_run || self.asked.one_month { 1 } else { STRETCH };
+                let mut last = cursor;
+                for month in cursor.through(previous).take(stretch) {
+                    if month > cursor && self.is_time_up() {
+                        break;
+                    }
+                    self.hub.log.info(format_args!("[rebuild:walk] {month}"));
+                    self.worker.analyze(month, Sessions::Build)?;
+                    last = month;
+                }
+                self.worker.summarize(cursor, last, &Windows::All)?;
+                let next = last.next();
+                self.store(&[(Key::Cursor, next.to_string())])?;
+                self.hub.log.info(format_args!("[rebuild:walk] cursor advanced: {cursor} → {next}"));
+                Ok(self.next())
+            }
+            Rebuild::Sweep(month) => {
+                self.hub.log.info(format_args!("[rebuild:sweep] {month} lacks windows"));
+                self.worker.analyze(month, Sessions::Build)?;
+                self.worker.summarize(month, month, &Windows::All)?;
+                self.swept.insert(month);
+                Ok(self.next())
+            }
+            Rebuild::Finished => {
+                self.hub.log.info("[run] rebuild complete — switching to normal");
+                self.store(&[(Key::Mode, Mode::Normal.word().to_owned()), (Key::CascadeFrom, String::new())])?;
+                let pending = Pending::look(self.hub)?;
+                self.normal(state, &pending, today, current)?;
+                Ok(Then::End)
+            }
+        }
+    }
+
+    /// The current month, then the previous one.
+    fn normal(&mut self, state: &State, pending: &Pending, today: Stamp, current: Month) -> Result<()> {
+        if facts::has_source(pending, current) {
+            self.import_month(pending, current)?;
+        }
+        self.analyze_current(state, today, current)?;
+        let previous = current.previous();
+        let is_summarized = facts::is_summarized(&mut self.db, previous)?;
+        let is_complete = !is_summarized && facts::is_complete(self.hub, &mut self.db, previous)?;
+        self.close(previous, decide::previous(is_summarized, is_complete))
+    }
+
+    fn analyze_current(&mut self, state: &State, today: Stamp, current: Month) -> Result<()> {
+        if decide::analyzes_today(state, today, self.asked.force) {
+            self.hub.log.info(format_args!("[normal] analyzing the current month {current}"));
+            self.worker.analyze(current, Sessions::AsSettled)?;
+            self.store(&[(Key::Analyzed, decide::day(today))])?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, month: Month, decision: Previous) -> Result<()> {
+        match decision {
+            Previous::Nothing => return Ok(()),
+            Previous::Defer => {
+                self.hub.log.info(format_args!(
+                    "[normal] {month} is not complete (no data of the next month, no log of its last day in imported/) \
+                     — deferring"
+                ));
+                return Ok(());
+            }
+            Previous::Close => self.hub.log.info(format_args!("[normal] {month} complete — analyzing and summarizing")),
+            Previous::CloseLate => self.hub.log.warning(format_args!("[normal] {month}: its last log never came")),
+        }
+        self.worker.analyze(month, Sessions::Build)?;
+        self.worker.summarize(month, month, &Windows::All)
+    }
+
+    /// The run of the original port.
+    fn without_modes(&mut self) -> Result<()> {
+        let today = kit::today()?;
+        let current = today.month().context("the clock stands outside the calendar")?;
+        let (state, pending) = (State::read(&mut self.db)?, Pending::look(self.hub)?);
+        let imported = facts::has_source(&pending, current);
+        if imported {
+            self.import_month(&pending, current)?;
+        }
+        let oldest = facts::pending_months(&pending).into_iter().find(|month| *month < current);
+        let previous = current.previous();
+        let analyze = decide::analyzes_today(&state, today, self.asked.force);
+        let last_day = facts::last_day_is_imported(self.hub, previous)?;
+        let is_summarized = facts::is_summarized(&mut self.db, previous)?;
+        match decide::single(oldest, imported, analyze, last_day, is_summarized, today) {
+            Single::Old(month) => {
+                self.import_month(&pending, month)?;
+                self.worker.analyze(month, Sessions::Build)?;
+                self.worker.summarize(month, month, &Windows::All)
+            }
+            Single::Current { previous: decision, .. } => {
+                if analyze {
+                    self.worker.analyze(current, Sessions::Build)?;
+                    self.store(&[(Key::Analyzed, decide::day(today))])?;
+                }
+                self.close(previous, decision)
+            }
+            Single::Nothing => {
+                self.hub.log.info("[run] nothing to do");
+                Ok(())
+            }
+        }
+    }
+}

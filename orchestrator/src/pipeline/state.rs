@@ -1,0 +1,243 @@
+//! The state machine's memory: typed, read from and stored in `pipeline_state`, copied to a file
+//! that people can read.
+//!
+//! What belongs together is stored in one statement, so that a killed run leaves no half of it.
+//! The file is a copy: it is never read for decisions, and a failure to write it is no failure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use kit::db::{Db, Verb};
+use schema::Month;
+
+use crate::hub::Hub;
+use crate::state::ensure_table;
+
+const TABLE: &str = "pipeline_state";
+
+/// What a run is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Mode {
+    /// The current month, and closing the previous one.
+    #[default]
+    Normal,
+    /// Old months that have pending logs or stale numbers, each for itself.
+    CatchUp,
+    /// The long windows of all months behind those.
+    Rebuild,
+}
+
+impl Mode {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::CatchUp => "catchup",
+            Self::Rebuild => "rebuild",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Normal, Self::CatchUp, Self::Rebuild].into_iter().find(|mode| mode.word() == word)
+    }
+}
+
+/// A key of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key {
+    Mode,
+    Analyzed,
+    CatchupStarted,
+    CascadeFrom,
+    Cursor,
+    Dirty,
+}
+
+impl Key {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Mode => "mode",
+            Self::Analyzed => "analyzed",
+            Self::CatchupStarted => "catchup_started",
+            Self::CascadeFrom => "rebuild_cascade_from",
+            Self::Cursor => "rebuild_cursor",
+            Self::Dirty => "dirty_months",
+        }
+    }
+}
+
+/// What is remembered between runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct State {
+    pub(crate) mode: Mode,
+    /// The day of the last analysis of a current month, `YYYY-MM-DD`.
+    pub(crate) analyzed: Option<String>,
+    /// The oldest month that was ever caught up.
+    pub(crate) catchup_started: Option<Month>,
+    /// The oldest month whose requests changed since the last rebuild.
+    pub(crate) cascade_from: Option<Month>,
+    /// The next month to be rebuilt.
+    pub(crate) cursor: Option<Month>,
+    /// Months that must be computed again.
+    pub(crate) dirty: BTreeSet<Month>,
+    /// Values that mean nothing, in words.
+    pub(crate) malformed: Vec<String>,
+}
+
+impl State {
+    /// From keys and values. What means nothing counts as missing.
+    pub(crate) fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut state = Self::default();
+        let mut malformed = Vec::new();
+        for (key, value) in pairs {
+            let mut month = |text: &str| {
+                let month = text.parse().ok();
+                if month.is_none() && !text.is_empty() {
+                    malformed.push(format!("{key} is `{text}`, which is no month"));
+                }
+                month
+            };
+            match key {
+                "catchup_started" => state.catchup_started = month(value),
+                "rebuild_cascade_from" => state.cascade_from = month(value),
+                "rebuild_cursor" => state.cursor = month(value),
+                "dirty_months" => state.dirty = value.split(',').filter_map(|text| month(text.trim())).collect(),
+                "analyzed" => state.analyzed = Some(value.to_owned()).filter(|day| !day.is_empty()),
+                "mode" => match Mode::from_word(value) {
+                    Some(mode) => state.mode = mode,
+                    None => malformed.push(format!("mode is `{value}`: taken for normal")),
+                },
+                _ => {}
+            }
+        }
+        state.malformed = malformed;
+        state
+    }
+
+    /// Reads it; a database without the table remembers nothing.
+    ///
+    /// # Errors
+    /// The server is lost.
+    pub(crate) fn read(db: &mut Db) -> Result<Self> {
+        let pairs = pairs(db)?;
+        Ok(Self::parse(pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()))))
+    }
+}
+
+fn pairs(db: &mut Db) -> Result<BTreeMap<String, String>> {
+    if !db.has_table(TABLE)? {
+        return Ok(BTreeMap::new());
+    }
+    let text = |cell: Option<std::borrow::Cow<'_, str>>| cell.unwrap_or_default().into_owned();
+    let list = db.all("SELECT k, v FROM pipeline_state", (), |cells| Ok((text(cells.text(0)), text(cells.text(1)))))?;
+    Ok(list.into_iter().collect())
+}
+
+/// Months as the value of `dirty_months`.
+pub(crate) fn list(months: &BTreeSet<Month>) -> String {
+    months.iter().map(Month::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// Stores values, all or none, and copies the state to its file.
+///
+/// # Errors
+/// The server refuses, or a value does not fit its column.
+pub(crate) fn store(hub: &Hub, db: &mut Db, values: &[(Key, String)]) -> Result<()> {
+    if values.is_empty() {
+        return Ok(());
+    }
+    ensure_table(db)?;
+    db.transaction_with_retry("storing the state", &[TABLE], |db| {
+        let mut insert = db.insert(Verb::Update(&["v"]), TABLE, &["k", "v"]);
+        for (key, value) in values {
+            insert.push([key.name().into(), value.as_str().into()])?;
+        }
+        insert.finish()?;
+        for (key, value) in values.iter().filter(|(_, value)| value.len() > 100) {
+            // an old table cuts what does not fit
+            let stored = db.texts("SELECT v FROM pipeline_state WHERE k = ?", (key.name(),))?;
+            ensure!(
+                stored == [value.as_str()],
+                "pipeline_state cannot hold all of {}: `hzmetrics migrate --apply` makes it wide enough",
+                key.name()
+            );
+        }
+        Ok(())
+    })?;
+    mirror(hub, db);
+    Ok(())
+}
+
+/// Copies the state to its file, where there is a place for it.
+pub(crate) fn mirror(hub: &Hub, db: &mut Db) {
+    let path = hub.config.paths.state();
+    let copied = pairs(db).and_then(|pairs| Ok(copy(&path, &pairs)?));
+    if let Err(error) = copied {
+        hub.log.debug(format_args!("no copy of the state in {}: {error:#}", path.display()));
+    }
+}
+
+/// Writes the file; keys that are not ours stay in it.
+fn copy(path: &Path, pairs: &BTreeMap<String, String>) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let old = fs::read(path).unwrap_or_default();
+    let old = String::from_utf8_lossy(&old);
+    let foreign = old.lines().filter_map(|line| line.split_once('=')).filter(|(key, _)| !pairs.contains_key(*key));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    for (key, value) in pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())).chain(foreign) {
+        writeln!(file, "{key}={value}")?;
+    }
+    file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+    file.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn month(text: &str) -> Month {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn reading_the_values() {
+        assert_eq!(State::parse([]), State::default());
+        let state = State::parse([
+            ("mode", "rebuild"),
+            ("analyzed", "2026-05-19"),
+            ("catchup_started", "2022-01"),
+            ("rebuild_cascade_from", ""),
+            ("rebuild_cursor", "2022-06"),
+            ("dirty_months", "2024-07,,2023-01,2024-07"),
+            ("somebody's", "own"),
+        ]);
+        assert_eq!(state.mode, Mode::Rebuild);
+        assert_eq!(state.analyzed.as_deref(), Some("2026-05-19"));
+        assert_eq!((state.catchup_started, state.cascade_from), (Some(month("2022-01")), None));
+        assert_eq!(state.cursor, Some(month("2022-06")));
+        assert_eq!(list(&state.dirty), "2023-01,2024-07");
+        assert_eq!(state.malformed, [""; 0]);
+
+        let state = State::parse([("mode", "spring"), ("rebuild_cursor", "2022-13"), ("dirty_months", "x,2024-07")]);
+        assert_eq!((state.mode, state.cursor, list(&state.dirty).as_str()), (Mode::Normal, None, "2024-07"));
+        assert_eq!(state.malformed.len(), 3, "{:?}", state.malformed);
+    }
+
+    #[test]
+    fn the_copy_keeps_what_others_wrote() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hzmetrics.state");
+        let pairs = |analyzed: &str| [("analyzed", analyzed), ("mode", "normal")].map(|(k, v)| (k.into(), v.into()));
+        fs::write(&path, "analyzed=2020-01-01\nnote=mine\nno equals sign\n").unwrap();
+        copy(&path, &pairs("2026-05-19").into()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "analyzed=2026-05-19\nmode=normal\nnote=mine\n");
+        copy(&path, &pairs("2026-05-20").into()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "analyzed=2026-05-20\nmode=normal\nnote=mine\n");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+        assert!(copy(&folder.path().join("none/x"), &pairs("").into()).is_err());
+    }
+}
