@@ -4,6 +4,7 @@
 //! of all resources make one matcher (a map of whole URLs and a tree of beginnings), so requests
 //! are looked at once, whatever the number of resources, months and windows.
 
+use anyhow::Result;
 use hashbrown::HashMap;
 use rayon::prelude::*;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
@@ -13,6 +14,7 @@ use schema::{Month, Period, Stamp};
 use crate::axis::{Axis, Moment, Seen};
 use crate::count::{Counts, Distinct};
 use crate::scan::{Numbers, ip_key};
+use crate::spill::{Parts, bytes};
 
 /// The windows of usage, in the order of writing.
 pub(crate) const PERIODS: [Period; 3] = [Period::TwelveMonths, Period::AllTime, Period::Month];
@@ -253,12 +255,14 @@ pub(crate) struct Use {
 pub(crate) struct Usage {
     visitors: Numbers,
     visits: Distinct<(u32, u32, Seen)>,
+    /// Visits that did not fit into memory.
+    spill: Option<Parts<24>>,
 }
 
 impl Usage {
     /// Nothing seen yet.
     pub(crate) fn new() -> Self {
-        Self { visitors: Numbers::default(), visits: Distinct::new() }
+        Self { visitors: Numbers::default(), visits: Distinct::new(), spill: None }
     }
 
     /// Keeps what a request said.
@@ -266,32 +270,54 @@ impl Usage {
         self.visits.push((visit.group, self.visitors.of(visit.visitor), visit.seen));
     }
 
+    /// Moves everything to temporary files when it holds more than `limit` bytes.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub(crate) fn relieve(&mut self, limit: usize) -> Result<()> {
+        if self.visitors.held() + self.visits.held() <= limit {
+            return Ok(());
+        }
+        let spill = match &mut self.spill {
+            Some(spill) => spill,
+            none => none.insert(Parts::new()?),
+        };
+        for (group, visitor, seen) in std::mem::replace(&mut self.visits, Distinct::new()).into_sorted() {
+            let visitor = self.visitors.keys()[visitor as usize];
+            let mut record = [0; 24];
+            record[..16].copy_from_slice(&visitor.to_le_bytes());
+            record[16..20].copy_from_slice(&group.to_le_bytes());
+            record[20..22].copy_from_slice(&seen.row.to_le_bytes());
+            record[22..].copy_from_slice(&seen.level.to_le_bytes());
+            spill.push((visitor >> 64) as u64 ^ visitor as u64, &record)?;
+        }
+        self.visitors = Numbers::default();
+        Ok(())
+    }
+
     /// The usage of every resource in every month: month after month, resources in their order.
-    pub(crate) fn finish(self, catalogue: &Catalogue, axis: &Axis) -> Vec<Use> {
-        let visits = self.visits.into_sorted();
-        let counted: Vec<Vec<i64>> = catalogue
-            .resources
-            .par_iter()
-            .map(|(.., groups)| {
-                let mut mine: Vec<(u32, Seen)> = Vec::new();
-                for group in groups {
-                    let from = visits.partition_point(|v| v.0 < *group);
-                    mine.extend(visits[from..].iter().take_while(|v| v.0 == *group).map(|v| (v.1, v.2)));
-                }
-                mine.sort_unstable();
-                mine.dedup();
-                let mut counts = Counts::<i32>::new(axis, 1);
-                let mut seen = Vec::new();
-                for visitor in mine.chunk_by(|a, b| a.0 == b.0) {
-                    seen.clear();
-                    seen.extend(visitor.iter().map(|v| v.1));
-                    counts.key(0, &seen, &[], 1);
-                }
-                let counts = counts.settle();
-                let rows = 0..axis.months().len();
-                rows.flat_map(|row| PERIODS.map(|p| i64::from(counts.get(0, row, axis.window(row, p).start)))).collect()
-            })
-            .collect();
+    ///
+    /// # Errors
+    /// What went to temporary files cannot be read.
+    pub(crate) fn finish(mut self, catalogue: &Catalogue, axis: &Axis) -> Result<Vec<Use>> {
+        if self.spill.is_some() {
+            // the rest too: all visits of a visitor are in one part
+            self.relieve(0)?;
+        }
+        let mut counted = count(&self.visits.into_sorted(), catalogue, axis);
+        for part in self.spill.map_or_else(|| Ok(Vec::new()), Parts::into_parts)? {
+            let mut usage = Self::new();
+            part.each(|record| {
+                let seen =
+                    Seen { row: u16::from_le_bytes(bytes(record, 20)), level: u16::from_le_bytes(bytes(record, 22)) };
+                let visitor = u128::from_le_bytes(bytes(record, 0));
+                usage.absorb(Visit { group: u32::from_le_bytes(bytes(record, 16)), visitor, seen });
+                Ok(())
+            })?;
+            let here = count(&usage.visits.into_sorted(), catalogue, axis);
+            let sums = counted.iter_mut().flatten().zip(here.into_iter().flatten());
+            sums.for_each(|(sum, n)| *sum += n);
+        }
         let mut list = Vec::new();
         for (row, &month) in axis.months().iter().enumerate() {
             for ((resid, restype, _), counts) in catalogue.resources.iter().zip(&counted) {
@@ -300,8 +326,32 @@ impl Usage {
                 }
             }
         }
-        list
+        Ok(list)
     }
+}
+
+/// The visitors of each resource, month after month, window after window.
+fn count(visits: &[(u32, u32, Seen)], catalogue: &Catalogue, axis: &Axis) -> Vec<Vec<i64>> {
+    let of_resource = |(.., groups): &(i64, i64, Vec<u32>)| {
+        let mut mine: Vec<(u32, Seen)> = Vec::new();
+        for group in groups {
+            let from = visits.partition_point(|v| v.0 < *group);
+            mine.extend(visits[from..].iter().take_while(|v| v.0 == *group).map(|v| (v.1, v.2)));
+        }
+        mine.sort_unstable();
+        mine.dedup();
+        let mut counts = Counts::<i32>::new(axis, 1);
+        let mut seen = Vec::new();
+        for visitor in mine.chunk_by(|a, b| a.0 == b.0) {
+            seen.clear();
+            seen.extend(visitor.iter().map(|v| v.1));
+            counts.key(0, &seen, &[], 1);
+        }
+        let counts = counts.settle();
+        let rows = 0..axis.months().len();
+        rows.flat_map(|row| PERIODS.map(|p| i64::from(counts.get(0, row, axis.window(row, p).start)))).collect()
+    };
+    catalogue.resources.par_iter().map(of_resource).collect()
 }
 
 impl Use {
@@ -410,6 +460,7 @@ mod tests {
         let catalogue = Catalogue::new(&[1, 3, 4, 5], &resources, &[(1, 2), (2, 3), (3, 1), (4, 9)]);
         let axis = Axis::new("2025-07".parse().unwrap(), "2025-08".parse().unwrap());
         let mut usage = Usage::new();
+        let mut spilled = Usage::new();
         for (datetime, url, ip, host) in [
             ("2025-07-01 00:00:00", "/site/resources/x/a", "1.1.1.1", "h"),
             ("2025-07-01 00:00:00", "/site/resources/x/b", "1.1.1.1", "H "),
@@ -420,9 +471,14 @@ mod tests {
             ("2025-09-01 00:00:00", "/site/resources/x/b", "1.1.1.6", "h"),
         ] {
             let request = Request { datetime: Stamp::parse(datetime).unwrap(), content: url, ip, host };
-            digest(&catalogue.matcher, &axis, &request, |visit| usage.absorb(visit));
+            digest(&catalogue.matcher, &axis, &request, |visit| {
+                usage.absorb(visit);
+                spilled.absorb(visit);
+            });
+            spilled.relieve(0).unwrap();
         }
-        let uses = usage.finish(&catalogue, &axis);
+        let uses = usage.finish(&catalogue, &axis).unwrap();
+        assert_eq!(spilled.finish(&catalogue, &axis).unwrap(), uses, "in parts");
         let counts: Vec<_> = uses.iter().map(|u| (u.month.to_string(), u.resid, u.period.code(), u.users)).collect();
         let month = |month: &str, counts: [i64; 6]| {
             let keys = [(1, 12), (1, 14), (1, 1), (3, 12), (3, 14), (3, 1)];

@@ -86,8 +86,28 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     pub apps_root: Option<PathBuf>,
 
+    /// Keep to about this much memory, for example 300M or 2G: what does not fit goes to temporary
+    /// files in TMPDIR [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub memory: Option<usize>,
+
     #[command(flatten)]
     common: Common,
+}
+
+/// What a run needs whatever the data: code, buffers, lists.
+const BASE: usize = 40 << 20;
+
+fn parse_size(text: &str) -> Result<usize, String> {
+    let text = text.trim();
+    let (digits, unit) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    let size = digits.parse().ok().and_then(|n: usize| n.checked_mul(unit));
+    size.ok_or_else(|| "not a size like 300M or 2G".to_owned())
 }
 
 fn parse_period(text: &str) -> Result<Period, String> {
@@ -256,6 +276,11 @@ impl Args {
         self.common.compat
     }
 
+    /// Bytes that each of `n` collections may hold; lists double when they grow, hence the half.
+    pub(crate) fn room(&self, n: usize) -> usize {
+        self.memory.map_or(usize::MAX, |limit| (limit.saturating_sub(BASE) / 2 / n.max(1)).max(1 << 20))
+    }
+
     /// The files that replace lists.
     pub(crate) fn lists(&self) -> Files<'_> {
         [self.country_continent.as_deref(), self.domainclass.as_deref()]
@@ -297,7 +322,7 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     });
     // what is wrong with it is to be known before hours of reading
     let config = if to_db && !args.dry_run { Some(config::load(None, &config::process_env)?) } else { None };
-    let figures = read(scan, io)?.finish();
+    let figures = read(scan, args.room(1), io)?.finish()?;
     if let Some(config) = config {
         return db::store(&config, io, &figures, &plan);
     }
@@ -313,7 +338,7 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
 }
 
 /// Fills the scan with the records of the input.
-fn read(mut scan: Scan, io: &mut Io) -> Result<Scan> {
+fn read(mut scan: Scan, room: usize, io: &mut Io) -> Result<Scan> {
     let mut input = io.input()?;
     let (mut batch, mut next) = (Batch::default(), Batch::default());
     let mut more = input.read_batch(&mut next, &mut io.rejects)?;
@@ -325,6 +350,7 @@ fn read(mut scan: Scan, io: &mut Io) -> Result<Scan> {
             let (path, number) = batch.place(i);
             io.rejects.reject(path, number, &reason, batch.line(i))?;
         }
+        scan.relieve(room)?;
         more = read?;
     }
     Ok(scan)

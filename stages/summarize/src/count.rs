@@ -81,11 +81,10 @@ impl<T: Number> Counts<T> {
     }
 
     /// Adds another table of the same shape.
-    pub(crate) fn merge(mut self, other: &Self) -> Self {
+    pub(crate) fn merge(&mut self, other: &Self) {
         for (a, b) in self.cells.iter_mut().zip(&other.cells) {
             *a += *b;
         }
-        self
     }
 
     /// Turns differences into counts; call it once, after the last key.
@@ -164,6 +163,11 @@ impl<T: Ord + Copy> Distinct<T> {
             self.limit = (self.items.len() * 2).max(Self::FLOOR);
         }
         self.items.push(item);
+    }
+
+    /// Bytes held.
+    pub(crate) const fn held(&self) -> usize {
+        self.items.capacity() * size_of::<T>()
     }
 
     fn compact(&mut self) {

@@ -211,16 +211,18 @@ impl<'a> Run<'a> {
             let places = reference::places(self.args.lists(), Some(read::places(&mut self.metrics)?))?;
             scan = Some(Scan::new(Ground { axis, places, apps: self.apps()?, compat: self.args.compat() }));
         }
-        let tables = read::Tables { target: self.config.target(), sections: &sections, compat: self.args.compat() };
+        let room = self.args.room(usize::from(scan.is_some()) + usize::from(usage_axis.is_some()));
+        let tables =
+            read::Tables { target: self.config.target(), sections: &sections, compat: self.args.compat(), room };
         let usage = usage_axis.as_ref().map(|axis| (catalogue, axis));
         let usage = tables.scan(scan.as_mut(), usage, &mut self.hub)?;
         let mut found = Found::default();
         if let Some(scan) = scan {
-            let figures = scan.finish();
+            let figures = scan.finish()?;
             cells(&figures, &plan.periods, &sections, |cell| found.cells.push(cell));
         }
         if let Some(axis) = usage_axis {
-            found.uses = usage.finish(catalogue, &axis);
+            found.uses = usage.finish(catalogue, &axis)?;
         }
         Ok(found)
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Result;
 use hashbrown::HashMap;
 use rayon::prelude::*;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -10,7 +11,7 @@ use schema::{Opt, Period, Stamp};
 
 use crate::axis::{Axis, Moment, Seen, Window};
 use crate::count::{Counts, Tally};
-use crate::scan::{Ground, NO_ID, Scan, Session, Shape, Starts, day_text, ip_key};
+use crate::scan::{Ground, NO_ID, Numbers, Scan, Session, Shape, Starts, day_text, ip_key};
 
 /// Columns 1 to 6 of rows 7 and 3.
 const LONG: usize = 0;
@@ -72,7 +73,10 @@ const FAITHFUL: usize = 2;
 
 impl Scan {
     /// The figures of all windows.
-    pub(crate) fn finish(mut self) -> Figures {
+    ///
+    /// # Errors
+    /// What went to temporary files cannot be read.
+    pub(crate) fn finish(mut self) -> Result<Figures> {
         self.settle_downloads();
         let seconds = self.seconds();
         let starts = self.starts();
@@ -118,8 +122,8 @@ impl Scan {
         let simulating = simulating.settle();
 
         let busiest = self.busiest();
-        let (visitors, joined) = self.visitors();
-        Figures {
+        let (visitors, joined) = self.visitors()?;
+        Ok(Figures {
             visitors,
             joined,
             registered,
@@ -136,11 +140,15 @@ impl Scan {
             seconds,
             busiest,
             ground: self.ground,
-        }
+        })
     }
 
     /// Visitors by column and class, and users joined to them by address.
-    fn visitors(&mut self) -> (Counts<i32>, Counts<i32>) {
+    fn visitors(&mut self) -> Result<(Counts<i32>, Counts<i32>)> {
+        if self.spill.is_some() {
+            // the rest too: what belongs together is in one place
+            self.relieve(0)?;
+        }
         let axis = &self.ground.axis;
         let n_classes = self.ground.places.classes().len();
         let n_dims = CLASSES + 2 * n_classes;
@@ -157,29 +165,39 @@ impl Scan {
             places.entry(ip).or_insert(n);
         }
 
-        let mut sessions = std::mem::take(&mut self.sessions);
-        sessions.par_sort_unstable_by_key(|s| (s.visitor, s.shape));
-        let join = Join {
-            keys: self.visitors.keys(),
-            shapes: &self.shapes,
-            downloads: &downloads,
-            barred: &barred,
-            places: &places,
-            n_classes,
-        };
-        let parts: Vec<_> = split(&sessions, rayon::current_num_threads())
-            .into_par_iter()
-            .map(|part| join.count(part, Counts::new(axis, n_dims)))
-            .collect();
         let mut visitors = Counts::new(axis, n_dims);
         let mut at_ip = Vec::new();
-        for (counts, seen) in parts {
-            visitors = visitors.merge(&counts);
-            at_ip.extend(seen);
+        let mut count = |sessions: &mut [Session], keys: &[u128], downloads: &[(i64, Option<Seen>)]| {
+            sessions.par_sort_unstable_by_key(|s| (s.visitor, s.shape));
+            let join = Join { keys, shapes: &self.shapes, downloads, barred: &barred, places: &places, n_classes };
+            let parts: Vec<_> = split(sessions, rayon::current_num_threads())
+                .into_par_iter()
+                .map(|part| join.count(part, Counts::new(axis, n_dims)))
+                .collect();
+            for (counts, seen) in parts {
+                visitors.merge(&counts);
+                at_ip.extend(seen);
+            }
+        };
+        let spilled = self.spill.take();
+        count(&mut std::mem::take(&mut self.sessions), self.visitors.keys(), &downloads);
+        if let Some(spilled) = spilled {
+            spilled.join(|part| {
+                let mut numbers = Numbers::default();
+                let mut sessions = Vec::with_capacity(part.len());
+                let mut downloads = Vec::new();
+                for (met, id) in part.into_iter().zip(0..) {
+                    let visitor = numbers.of(met.visitor);
+                    sessions.push(Session { id, visitor, shape: met.shape });
+                    downloads.extend(met.downloads.into_iter().map(|seen| (id, seen)));
+                }
+                count(&mut sessions, numbers.keys(), &downloads);
+                Ok(())
+            })?;
         }
         at_ip.par_sort_unstable();
         at_ip.dedup();
-        (visitors.settle(), self.joined(&pairs, &places, &at_ip, n_dims))
+        Ok((visitors.settle(), self.joined(&pairs, &places, &at_ip, n_dims)))
     }
 
     /// Users by the sessions from any address that they ever logged in from.

@@ -15,6 +15,7 @@ mod record;
 mod reference;
 mod row;
 mod scan;
+mod spill;
 mod tools;
 
 use std::process::ExitCode;

@@ -425,7 +425,27 @@ fn in_one_scan(rows: &[Row<'static>], first: Month, last: Month, compat: Compat)
         compat,
     });
     rows.iter().for_each(|&row| scan.add(row));
-    let figures = scan.finish();
+    all_cells(scan)
+}
+
+/// With hardly any memory.
+fn in_parts(rows: &[Row<'static>], first: Month, last: Month, every: usize) -> Vec<Cell> {
+    let mut scan = Scan::new(Ground {
+        axis: Axis::new(first, last),
+        places: Places::new(CONTINENTS.into_iter(), CLASSES.into_iter()),
+        apps: APPS.map(str::to_owned).to_vec(),
+        compat: Compat::LEGACY,
+    });
+    for rows in rows.chunks(every) {
+        rows.iter().for_each(|&row| scan.add(row));
+        scan.relieve(0).unwrap();
+        assert_eq!(scan.held(), 0);
+    }
+    all_cells(scan)
+}
+
+fn all_cells(scan: Scan) -> Vec<Cell> {
+    let figures = scan.finish().unwrap();
     let mut out = Vec::new();
     cells(&figures, &Period::WRITE_ORDER, &Section::ALL, |cell| out.push(cell));
     out
@@ -617,6 +637,16 @@ proptest! {
     #[test]
     fn identities_hold(data in data(), m in select(&["2024-01", "2024-04", "2024-09", "2024-10", "2024-11", "2024-12"][..])) {
         identities(&in_one_scan(&data.rows(), month(m), month(m), Compat::LEGACY), m)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn little_memory_gives_the_same(data in data(), (first, last) in months(), every in 1_usize..40) {
+        let rows = data.rows();
+        prop_assert_eq!(in_parts(&rows, first, last, every), in_one_scan(&rows, first, last, Compat::LEGACY));
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Result;
 use hashbrown::HashTable;
 use rustc_hash::{FxHashMap, FxHashSet};
 use schema::collation::{Like, equal, hash};
@@ -19,6 +20,7 @@ use crate::places::{Columns, Places};
 use crate::row::{
     HitsRow, HubJobRow, HubSessionRow, LoginRow, ProfileRow, Row, SessionRow, ToolVersionRow, ToolstartRow, WebRow,
 };
+use crate::spill::Spill;
 use crate::tools::WORKSPACE;
 
 /// Seconds from which a session without tools is interactive use, not a download.
@@ -66,6 +68,11 @@ impl Numbers {
 
     pub(crate) fn keys(&self) -> &[u128] {
         &self.keys
+    }
+
+    /// Bytes held, about.
+    pub(crate) fn held(&self) -> usize {
+        self.keys.capacity() * size_of::<u128>() + self.table.allocation_size()
     }
 }
 
@@ -218,6 +225,8 @@ pub(crate) struct Scan {
     // web server
     pub hits: Tally,
     pub hit_rows: Tally,
+    /// Sessions and downloads that did not fit into memory.
+    pub spill: Option<Spill>,
 }
 
 /// A calendar day as a number that sorts like it.
@@ -391,6 +400,7 @@ impl Scan {
             hit_rows: tally(),
             lens,
             ground,
+            spill: None,
         }
     }
 
@@ -510,6 +520,34 @@ impl Scan {
                 self.starter_seen.push((user, columns, seen));
             }
         }
+    }
+
+    /// Bytes that grow with sessions, visitors and downloads.
+    pub(crate) fn held(&self) -> usize {
+        self.visitors.held() + self.sessions.capacity() * size_of::<Session>() + self.downloads.held()
+    }
+
+    /// Moves sessions, visitors and downloads to temporary files when they hold more than `limit`
+    /// bytes.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub(crate) fn relieve(&mut self, limit: usize) -> Result<()> {
+        if self.held() <= limit {
+            return Ok(());
+        }
+        let spill = match &mut self.spill {
+            Some(spill) => spill,
+            none => none.insert(Spill::new()?),
+        };
+        for session in std::mem::take(&mut self.sessions) {
+            spill.session(self.visitors.keys()[session.visitor as usize], session.id, session.shape)?;
+        }
+        for download in std::mem::replace(&mut self.downloads, Distinct::new()).into_sorted() {
+            spill.download(download)?;
+        }
+        self.visitors = Numbers::default();
+        Ok(())
     }
 
     /// One row, digested and absorbed at once.

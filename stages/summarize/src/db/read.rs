@@ -146,6 +146,8 @@ pub(super) struct Tables<'a> {
     pub target: Target,
     pub sections: &'a [Section],
     pub compat: Compat,
+    /// Bytes that the scan may hold, and the usage too.
+    pub room: usize,
 }
 
 /// The usage that is asked for along with the cells.
@@ -197,9 +199,13 @@ impl Tables<'_> {
                     Read::Facts(facts) => {
                         if let Some(scan) = scan.as_deref_mut() {
                             facts.into_iter().for_each(|fact| scan.absorb(fact));
+                            scan.relieve(self.room)?;
                         }
                     }
-                    Read::Visits(visits) => visits.into_iter().for_each(|visit| collected.absorb(visit)),
+                    Read::Visits(visits) => {
+                        visits.into_iter().for_each(|visit| collected.absorb(visit));
+                        collected.relieve(self.room)?;
+                    }
                     Read::Failed(error) => return Err(error),
                 }
             }

@@ -185,8 +185,10 @@ fn the_tables_and_the_pipe_give_the_same_cells() {
         assert_eq!(pair.lines("SELECT * FROM userlogin_lite ORDER BY id"), pair.lines(lite));
         assert!(!pair.lines("SELECT 1 FROM userlogin_lite WHERE BINARY action = 'Login'").is_empty());
         let before = everything(&pair);
-        let shown = summarize(&pair, &["--from", "db", "--to", "-", MONTH]).ok();
+        let shown = summarize(&pair, &["--from", "db", "--to", "-", MONTH, "--memory", "1M"]).ok();
         assert_eq!(shown.text(), expected, "{engine:?} {mode:?}");
+        let table = summarize(&pair, &["--from", "db", "--to", "-", "--format", "csv", MONTH]).ok();
+        assert_eq!(table.text().lines().count(), expected.lines().count() + 1);
         let dry = summarize(&pair, &["--db", "--dry-run", MONTH]).ok();
         assert!(dry.text().starts_with(&expected) && dry.of_kind("resource_stat").len() == 9, "{}", dry.text());
         assert!(dry.stderr.contains("[dry-run] 0 tool sessions to add, 2 profiles to copy"), "{}", dry.stderr);

@@ -256,6 +256,7 @@ fn usage_errors_name_the_thing() {
         (&["--since", "1900-01", "--through", "2025-06"], "at most 600"),
         (&["--month", "2025-07", "--periods", "2"], "0, 1, 3, 12, 13, 14"),
         (&["--month", "2025-07", "--only", "everything"], "everything"),
+        (&["--month", "2025-07", "--memory", "lots"], "300M"),
         (&["--month", "2025-07", "--db"], "there is no configuration"),
         (&["--month", "2025-07", "--from", "db"], "there is no configuration"),
         (&["--month", "2025-07", "--to", "db"], "there is no configuration"),
@@ -463,4 +464,28 @@ fn without_a_month_it_is_the_previous_one() {
     let done = run(EXE).args(["--only", "misc"]).finish().ok();
     let label = done.records()[0]["datetime"].as_str().unwrap().to_owned();
     assert_eq!(label, today.month().unwrap().previous().label().to_string());
+}
+
+#[test]
+fn little_memory_gives_the_same_cells() {
+    let mut text = String::new();
+    for id in 0..60_000_u32 {
+        let (a, b) = (id % 251, id / 251);
+        let _ = write!(
+            text,
+            "{{\"kind\":\"session\",\"id\":{id},\"datetime\":\"2025-{:02}-10 09:00:00\",\"ip\":\"10.1.{b}.{a}\",\"host\":\"h{}\",\
+             \"domain\":\"mit.edu\",\"ipcountry\":\"US\",\"duration\":{},\"jobs\":0}}\n\
+             {{\"kind\":\"web\",\"sessionid\":{},\"datetime\":\"2025-07-10 09:00:00\",\"content\":\"/resources/1/download/x\"}}\n",
+            id % 7 + 1,
+            id % 3,
+            id % 2000,
+            id / 2
+        );
+    }
+    let run = |args: &[&str]| run(EXE).stdin(text.clone()).arg("2025-07").args(args).finish();
+    let plenty = run(&[]).ok();
+    assert_eq!(run(&["--memory", "1M"]).ok().text(), plenty.text());
+    let nowhere = fixtures::run(EXE).env("TMPDIR", "/nonexistent").stdin(text.clone());
+    let done = nowhere.args(["2025-07", "--memory", "1M"]).finish().expect_code(1);
+    assert!(done.stderr.contains("/nonexistent") && done.stdout.is_empty(), "{}", done.stderr);
 }
