@@ -54,8 +54,8 @@ pub(crate) fn below(roots: &[PathBuf], wanted: &Wanted, messages: Messages) -> R
 /// The logs of one stream in `daily/` at any depth and `daily.holding/` of one directory.
 pub(crate) fn of_stream(root: &Path, stream: Stream, wanted: &Wanted, messages: Messages) -> Result<Vec<Found>> {
     let site = wanted.site.as_deref();
-    let mut found = discovery::tree(&root.join("daily"), stream, site)?;
-    found.extend(discovery::flat(&root.join("daily.holding"), stream, site)?);
+    let mut found = discovery::tree_unfinished(&root.join("daily"), stream, site)?;
+    found.extend(discovery::flat_unfinished(&root.join("daily.holding"), stream, site)?);
     Ok(once_each(found, wanted, messages))
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn of_stream(root: &Path, stream: Stream, wanted: &Wanted, messages: 
 /// or hold directories (`httpd`, `hubzero`, …) that do.
 fn in_root(root: &Path, stream: Stream, wanted: &Wanted) -> Result<Vec<Found>> {
     let site = wanted.site.as_deref();
-    let mut found = discovery::flat(root, stream, site)?;
+    let mut found = discovery::flat_unfinished(root, stream, site)?;
     let mut holders = vec![root.to_owned()];
     let reading = || format!("reading {}", root.display());
     for entry in fs::read_dir(root).with_context(reading)? {
@@ -75,14 +75,14 @@ fn in_root(root: &Path, stream: Stream, wanted: &Wanted) -> Result<Vec<Found>> {
     }
     holders.sort();
     for holder in &holders {
-        found.extend(discovery::tree(&holder.join("daily"), stream, site)?);
+        found.extend(discovery::tree_unfinished(&holder.join("daily"), stream, site)?);
     }
     for holder in &holders {
-        found.extend(discovery::flat(&holder.join("daily.holding"), stream, site)?);
+        found.extend(discovery::flat_unfinished(&holder.join("daily.holding"), stream, site)?);
     }
     if root.file_name().is_some_and(|n| n == "daily") {
         let mut seen: Vec<PathBuf> = found.iter().map(|f| f.path.clone()).collect();
-        for more in discovery::tree(root, stream, site)? {
+        for more in discovery::tree_unfinished(root, stream, site)? {
             if !seen.contains(&more.path) {
                 seen.push(more.path.clone());
                 found.push(more);

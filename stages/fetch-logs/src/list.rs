@@ -5,14 +5,14 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use kit::discovery::Found;
+use kit::discovery::{self, Found};
 use kit::{Compression, Output};
 use schema::json::{push_int, push_str};
 
 /// How a file is compressed, by its first bytes.
 fn compression(path: &Path) -> Result<Compression> {
     let mut magic = Vec::with_capacity(4);
-    File::open(path)
+    File::open(discovery::lying_at(path))
         .and_then(|file| file.take(4).read_to_end(&mut magic))
         .with_context(|| format!("reading {}", path.display()))?;
     Ok(Compression::of(&magic))

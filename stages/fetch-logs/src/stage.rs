@@ -45,7 +45,7 @@ impl Staging<'_> {
         let mut logs = if self.deep || wanted.one_per_day {
             find::of_stream(&root, stream, &wanted, self.messages)?
         } else {
-            discovery::flat(&root.join("daily"), stream, wanted.site.as_deref())?
+            discovery::flat_unfinished(&root.join("daily"), stream, wanted.site.as_deref())?
         };
         logs.retain(|log| wanted.takes(log));
         Ok(logs)

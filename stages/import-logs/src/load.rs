@@ -128,7 +128,7 @@ impl Load<'_> {
                 let is_known = ledger::of_file(&mut self.server.db, &name)?.iter().any(|e| e.target == target);
                 if is_known || !names.insert((name, target)) {
                     // a file that is gone needs no receipt, but a message
-                    fs::metadata(path).with_context(|| format!("opening {}", path.display()))?;
+                    fs::metadata(discovery::lying_at(path)).with_context(|| format!("opening {}", path.display()))?;
                     self.messages.note(format_args!("{}: already committed by prior run", path.display()));
                     let mut receipt = Receipt::of(&unit);
                     receipt.already = true;

@@ -105,14 +105,58 @@ impl Found {
     }
 }
 
+/// Where a log is while it is being archived: beside its place, under a hidden name. A killed
+/// `archive` leaves it there, and finishes when it is given the log again.
+#[must_use]
+pub fn working_name(path: &Path) -> Option<PathBuf> {
+    Some(path.with_file_name(format!(".{}.archiving", path.file_name()?.to_str()?)))
+}
+
+/// The name of a log whose file has this base name, be it the hidden one.
+#[must_use]
+pub fn without_working_mark(name: &str) -> &str {
+    name.strip_prefix('.').and_then(|n| n.strip_suffix(".archiving")).unwrap_or(name)
+}
+
+/// Where the bytes of a log are: at its place, or under its hidden name.
+#[must_use]
+pub fn lying_at(path: &Path) -> PathBuf {
+    let hidden = || working_name(path).filter(|hidden| hidden.exists());
+    if path.exists() { path.to_owned() } else { hidden().unwrap_or_else(|| path.to_owned()) }
+}
+
 /// The logs of a stream that lie directly in `directory`, by name; none when it is not there.
 ///
 /// # Errors
 /// The directory cannot be read.
 pub fn flat(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<Found>> {
     let mut found = Vec::new();
-    collect(directory, stream, site, 0, &mut found)?;
+    collect(directory, stream, site, 0, false, &mut found)?;
     found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// As [`flat`], and with the logs whose archiving is not finished, under their own names.
+///
+/// # Errors
+/// As [`flat`].
+pub fn flat_unfinished(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    collect(directory, stream, site, 0, true, &mut found)?;
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found.dedup_by(|a, b| a.path == b.path);
+    Ok(found)
+}
+
+/// As [`tree`], and with the logs whose archiving is not finished, under their own names.
+///
+/// # Errors
+/// As [`tree`].
+pub fn tree_unfinished(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    collect(directory, stream, site, 8, true, &mut found)?;
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found.dedup_by(|a, b| a.path == b.path);
     Ok(found)
 }
 
@@ -122,12 +166,19 @@ pub fn flat(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<
 /// A directory cannot be read.
 pub fn tree(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<Found>> {
     let mut found = Vec::new();
-    collect(directory, stream, site, 8, &mut found)?;
+    collect(directory, stream, site, 8, false, &mut found)?;
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 
-fn collect(directory: &Path, stream: Stream, site: Option<&str>, depth: u32, found: &mut Vec<Found>) -> Result<()> {
+fn collect(
+    directory: &Path,
+    stream: Stream,
+    site: Option<&str>,
+    depth: u32,
+    unfinished: bool,
+    found: &mut Vec<Found>,
+) -> Result<()> {
     let reading = || format!("reading {}", directory.display());
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -136,16 +187,20 @@ fn collect(directory: &Path, stream: Stream, site: Option<&str>, depth: u32, fou
     };
     for entry in entries {
         let entry = entry.with_context(reading)?;
-        let path = entry.path();
-        let Ok(name) = entry.file_name().into_string() else { continue };
+        let lies_at = entry.path();
+        let Ok(mut name) = entry.file_name().into_string() else { continue };
+        if unfinished {
+            name = without_working_mark(&name).to_owned();
+        }
+        let path = lies_at.with_file_name(&name);
         let is_directory = entry.file_type().with_context(reading)?.is_dir();
         if is_directory {
             if depth > 0 {
-                collect(&path, stream, site, depth - 1, found)?;
+                collect(&path, stream, site, depth - 1, unfinished, found)?;
             }
         } else if is_of(stream, site, &name) {
             // follows links; a file that was moved away meanwhile is no error
-            match fs::metadata(&path) {
+            match fs::metadata(&lies_at) {
                 Ok(meta) if meta.is_file() => found.push(Found { path, stream, name, bytes: meta.len() }),
                 Ok(_) => {}
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -222,6 +277,15 @@ mod tests {
         );
         assert_eq!(names(tree(&daily, Stream::Access, Some("h")).unwrap())[0], "h-access.log-20241231.gz");
         assert_eq!(names(flat(&daily, Stream::Auth, None).unwrap()), ["cmsauth.log-1"]);
+        write("daily/.h-access.log-20250703.archiving");
+        write("daily/.h-access.log-20250702.archiving");
+        assert_eq!(flat(&daily, Stream::Access, None).unwrap().len(), 2);
+        let unfinished = ["h-access.log-20250701", "h-access.log-20250702", "h-access.log-20250703"];
+        assert_eq!(names(flat_unfinished(&daily, Stream::Access, None).unwrap()), unfinished);
+        assert_eq!(names(tree_unfinished(&daily, Stream::Access, Some("h")).unwrap()).len(), 4);
+        assert!(lying_at(&daily.join(unfinished[1])).ends_with(unfinished[1]));
+        assert!(lying_at(&daily.join(unfinished[2])).ends_with(".h-access.log-20250703.archiving"));
+        assert!(lying_at(&daily.join("none")).ends_with("none"));
         assert!(flat(&root.path().join("nowhere"), Stream::Auth, None).unwrap().is_empty());
     }
 }
