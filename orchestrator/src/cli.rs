@@ -119,6 +119,7 @@ fn work(row: &Row, matches: &ArgMatches, base: Vec<Assignment>, messages: Messag
         Does::Here(Here::ReconstructImportedSources) => {
             on_hub(row, &base, Voice::Report, |hub| mend::reconstruct(hub, matches))
         }
+        Does::Here(Here::FillGeo) => on_hub(row, &base, Voice::Report, |hub| mend::fill_countries(hub, matches)),
         Does::Here(Here::BackfillDnload) => on_hub(row, &base, Voice::Report, |hub| mend::backfill(hub, matches)),
         Does::Here(Here::RebuildWebhits) => on_hub(row, &base, Voice::Report, |hub| mend::rebuild(hub, matches)),
         Does::Here(Here::Tick) => on_hub(row, &base, spoken(matches), |hub| pipeline::tick(hub, matches)),

@@ -64,6 +64,7 @@ pub(crate) enum Here {
     ForgetImport,
     RepairImportedSources,
     ReconstructImportedSources,
+    FillGeo,
     BackfillDnload,
     RebuildWebhits,
     Tick,
@@ -378,7 +379,13 @@ pub(crate) const COMMANDS: &[Row] = &[
     ),
     one_of(
         &["month", "all"],
-        later("fill-geo", Group::Repair, "Fill in countries that are missing", &[MONTH, ALL, DRY_RUN]),
+        row(
+            "fill-geo",
+            Group::Repair,
+            "Fill in countries that are missing",
+            &[MONTH, ALL, DRY_RUN],
+            Does::Here(Here::FillGeo),
+        ),
     ),
     row(
         "backfill-dnload",

@@ -1,8 +1,10 @@
-//! Looking after what was imported: the ledger of imports, hits a day, old downloads.
+//! Looking after what was imported: the ledger of imports, hits a day, old downloads,
+//! missing countries.
 //!
 //! Each command works on the metrics database directly, in transactions where the tables know
 //! them, and can be run again after it was killed.
 
+mod countries;
 mod downloads;
 mod forget;
 mod hits;
@@ -13,6 +15,7 @@ use kit::db::Db;
 
 use crate::hub::Hub;
 
+pub(crate) use countries::fill as fill_countries;
 pub(crate) use downloads::backfill;
 pub(crate) use forget::forget;
 pub(crate) use hits::rebuild;

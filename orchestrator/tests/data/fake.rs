@@ -78,6 +78,14 @@ fn main() {
             writeln!(out, "{{\"kind\":\"receipt\",\"path\":{file:?},\"rows\":{lines},\"rejected\":7}}")
                 .unwrap_or_else(|e| fail(e));
         }
+        // usage-metrics: notes its arguments where it is asked to
+        "--db" if std::env::var_os("FAKE_LIST").is_some() => {
+            let list = std::env::var("FAKE_LIST").unwrap_or_default();
+            let mut list = std::fs::File::options().append(true).create(true).open(list).unwrap_or_else(|e| fail(e));
+            let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
+            writeln!(list, "{}", words.join(" ")).unwrap_or_else(|e| fail(e));
+            exit(i32::from(std::env::var("FAKE_FAILS_ON").is_ok_and(|word| words.iter().any(|w| *w == word))));
+        }
         other => {
             eprintln!("fake: what is {other}?");
             exit(99);

@@ -10,6 +10,8 @@ use fixtures::db::{MODES, Pair, SqlMode, pair};
 use kit::lock::{Asked, Lock};
 use schema::tables::Engine;
 
+use crate::support::Place;
+
 const HZMETRICS: &str = env!("CARGO_BIN_EXE_hzmetrics");
 
 fn root(pair: &Pair) -> PathBuf {
@@ -463,4 +465,36 @@ fn wrong_usage_is_exit_2_and_changes_nothing() {
         assert!(wrong.stdout.is_empty() && !wrong.stderr.is_empty(), "{line}");
     }
     assert_eq!(contents(&pair), before);
+}
+
+#[test]
+fn missing_countries_are_filled_in_every_table() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    pair.sql(
+        "INSERT INTO web (datetime, content, ipcountry) VALUES ('2025-05-01', '', 'US'), ('2025-06-01', '', NULL), \
+         ('2025-07-01', '', ''), ('2025-07-02', '', NULL), ('0000-00-00', '', NULL)",
+    );
+    let place = Place::new(&["usage-metrics"]);
+    let list = place.path("list");
+    let run = |line: &str, fails_on: &str| {
+        let run = pair.run(place.path("the bin/hzmetrics")).env("FAKE_LIST", &list).env("FAKE_FAILS_ON", fails_on);
+        let done = run.env("HZMETRICS_ROOT", root(&pair)).args(line.split(' ')).finish();
+        let calls = fs::read_to_string(&list).unwrap_or_default();
+        let _ = fs::remove_file(&list);
+        (done, calls.lines().map(str::to_owned).collect::<Vec<_>>())
+    };
+    let (done, calls) = run("fill-geo --all", "");
+    assert!(done.ok().stderr.contains("2 month(s): 2025-06 .. 2025-07"));
+    assert_eq!(calls.len(), 8);
+    assert_eq!(calls[0], "--db --only countries --table web --date 2025-06");
+    assert_eq!(calls[7], "--db --only countries --table sessionlog_metrics --date 2025-07");
+    let (done, calls) = run("fill-geo --month 2024-02 --dry-run", "");
+    done.ok();
+    assert_eq!(calls[1], "--db --only countries --table websessions --date 2024-02 --dry-run");
+    let (done, calls) = run("fill-geo --month 2024-02", "toolstart");
+    assert!(done.expect_code(1).stderr.contains("toolstart in 2024-02"));
+    assert_eq!(calls.len(), 3);
+    pair.sql("UPDATE web SET ipcountry = '-'");
+    assert!(run("fill-geo --all", "").0.ok().stderr.contains("no months"));
+    run("fill-geo", "").0.expect_code(2);
 }
