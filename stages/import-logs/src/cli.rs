@@ -304,7 +304,9 @@ fn units(args: &Args, io: &mut Io, default: &Layout, output: &mut Output) -> Res
         return Ok(args.common.sources().into_iter().map(unit).collect());
     }
     let mut units = Vec::new();
+    let mut records = false;
     io.input()?.for_each(&mut io.rejects, |record, rejects| {
+        records = true;
         if record.kind != Kind::Source.name() {
             return output.record(record.line);
         }
@@ -337,5 +339,8 @@ fn units(args: &Args, io: &mut Io, default: &Layout, output: &mut Output) -> Res
         });
         Ok(())
     })?;
+    if !records && io.rejects.count() > 0 {
+        io.messages.note("no line is a record; say --raw access or --raw auth of log lines, or give the logs as files");
+    }
     Ok(units)
 }

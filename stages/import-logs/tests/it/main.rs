@@ -38,6 +38,16 @@ fn texts(done: &Finished, kind: &str, field: &str) -> Vec<String> {
     done.of_kind(kind).into_iter().map(text).collect()
 }
 
+#[test]
+fn log_lines_that_are_taken_for_records() {
+    let log = line("2025-07-10", "/a", "Mozilla");
+    let said = |text: String| import_logs().stdin(text).finish().ok().stderr;
+    assert!(said(log.clone()).contains("no line is a record; say --raw access"));
+    // one bad line among records is another matter
+    assert!(!said(format!("{log}{{\"kind\":\"session\"}}\n")).contains("--raw"));
+    assert!(!said(String::new()).contains("--raw"));
+}
+
 fn hits(done: &Finished) -> Vec<(String, u64)> {
     done.of_kind("hits")
         .iter()
