@@ -12,7 +12,8 @@ use schema::json::{self, Bad, Members};
 /// Reads records (NDJSON or CSV) and writes them in another format
 ///
 /// CSV and tables hold one kind of record: the one named by --kind, else that of the first record.
-/// Every record comes back from CSV as it was; memory does not grow with the input.
+/// Every record comes back from CSV as it was, but for fields that neither its kind nor the first
+/// record has: these are left out, and counted. Memory does not grow with the input.
 #[derive(Debug, Parser)]
 #[command(name = "convert")]
 pub(crate) struct Args {
