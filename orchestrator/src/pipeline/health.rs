@@ -168,10 +168,9 @@ pub(crate) fn doctor(hub: &Hub, fix: bool) -> Result<(String, u8)> {
         Some(file) if has_credentials => format!("configuration: {}", file.display()),
         Some(file) => format!("configuration: {} lacks {} (not repaired by --fix)", file.display(), missing.join(", ")),
     });
-    if fix && config.site.explicit {
-        if let Err(error) = make_folders(hub) {
-            hub.log.error(format_args!("{error:#}"));
-        }
+    let repairs = fix && config.site.explicit;
+    if repairs && let Err(error) = make_folders(hub) {
+        hub.log.error(format_args!("{error:#}"));
     }
     for folder in folders(hub) {
         let state = folder_state(&folder);
@@ -181,10 +180,8 @@ pub(crate) fn doctor(hub: &Hub, fix: bool) -> Result<(String, u8)> {
         });
     }
     if has_credentials {
-        if fix && config.site.explicit {
-            if let Err(error) = make_database(hub) {
-                hub.log.error(format_args!("{error:#}"));
-            }
+        if repairs && let Err(error) = make_database(hub) {
+            hub.log.error(format_args!("{error:#}"));
         }
         report.database(hub);
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use clap::ArgMatches;
 use kit::db::Db;
-use kit::lock::Busy;
+use kit::lock::{Asked as Lockable, Busy, Lock};
 use schema::{Month, Opt, Stamp};
 
 use super::decide::{self, Cascade, CatchUp, Facts, Previous, Rebuild, Single};
@@ -75,9 +75,19 @@ fn who_is_online(hub: &Hub, dry_run: bool) {
     if dry_run {
         args.push("--dry-run".into());
     }
-    match hub.shell(None).and_then(|mut shell| shell.run_program("whoisonline", args)) {
+    let lock = match Lock::ask(&hub.config.paths.whoisonline_lock(), Duration::ZERO) {
+        Ok(Lockable::Held(lock)) => lock,
+        Ok(_) => {
+            hub.log.info("[tick] whoisonline still running from a prior tick — skipping this round");
+            return;
+        }
+        Err(error) => {
+            hub.log.warning(format_args!("[tick] no whoisonline this time: {error:#}"));
+            return;
+        }
+    };
+    match hub.shell(Some(&lock)).and_then(|mut shell| shell.run_program("whoisonline", args)) {
         Ok(0) => {}
-        Ok(75) => hub.log.info("[tick] whoisonline still running from a prior tick — skipping this round"),
         Ok(code) => hub.log.warning(format_args!("[tick] whoisonline ended with exit code {code}; the tick goes on")),
         Err(error) => hub.log.warning(format_args!("[tick] whoisonline could not be started: {error:#}")),
     }

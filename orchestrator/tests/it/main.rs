@@ -6,6 +6,7 @@ mod commands;
 mod convert;
 mod import;
 mod mend;
+mod pipeline;
 mod same_as_sh;
 mod setup;
 mod shell;

@@ -1,0 +1,719 @@
+//! The daily work on a private server: `run`, `tick`, `process` and the rest, with stages that are
+//! small scripts. They note how they were started and write what the state machine looks at.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fixtures::db::{MODES, Pair, SqlMode, pair};
+use fixtures::{Finished, Run};
+use kit::lock::{Asked, Lock};
+use schema::tables::Engine;
+
+const NOW: &str = "2026-05-19T10:10";
+
+struct Life {
+    pair: Pair,
+}
+
+impl Life {
+    fn new(engine: Engine, mode: SqlMode) -> Option<Self> {
+        let life = Self { pair: pair(engine, mode)? };
+        let bin = life.path("bin");
+        fs::create_dir_all(&bin).unwrap();
+        let exe = bin.join("hzmetrics");
+        if fs::hard_link(env!("CARGO_BIN_EXE_hzmetrics"), &exe).is_err() {
+            fs::copy(env!("CARGO_BIN_EXE_hzmetrics"), &exe).unwrap();
+        }
+        life.log_file("etc/hubzero.conf", "site = h\n");
+        life.stages();
+        Some(life)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.pair.home().join(name)
+    }
+
+    fn log_file(&self, name: &str, text: &str) {
+        let path = self.path("root").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn access_log(&self, day: &str) {
+        self.log_file(&format!("var/log/httpd/daily/h-access.log-{day}"), "a line\n");
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.path("root").join(name).exists()
+    }
+
+    /// Writes the scripts. A script fails when FAIL is a part of its command line.
+    fn stages(&self) {
+        let list = self.path("list").display().to_string();
+        let sql = format!("mariadb --socket='{}' -uroot '{}'", self.pair.socket().display(), self.pair.metrics);
+        let head = format!(
+            "#!/bin/sh\nset -e\nline=\"${{0##*/}} $*\"\necho \"$line\" >> '{list}'\n\
+             if [ -n \"$FAIL\" ]; then case \"$line\" in *\"$FAIL\"*) exit 7;; esac; fi\n"
+        );
+        // import-logs: a request on the day of the log, unless NO_ROWS is set
+        let import = format!(
+            "for file; do :; done\nday=${{file##*-}}\nrows=1\n\
+             if [ -n \"$NO_ROWS\" ]; then rows=0; else\n\
+             {sql} -e \"INSERT INTO web (datetime, ip) VALUES ('$day', '192.0.2.1')\"; fi\n\
+             echo \"{{\\\"kind\\\":\\\"receipt\\\",\\\"rows\\\":$rows}}\"\n"
+        );
+        // summarize: a cell of each window in each table for each month, unless NO_CELLS is set
+        let summarize = format!(
+            "periods='0,1,3,12,13,14'\nwhile [ $# -gt 0 ]; do case $1 in\n\
+             --month) since=$2; through=$2; shift;; --since) since=$2; shift;; --through) through=$2; shift;;\n\
+             --periods) periods=$2; shift;; --dry-run) exit 0;; esac; shift; done\n\
+             if [ -n \"$NO_CELLS\" ]; then exit 0; fi\n\
+             for table in user misc simusage; do {sql} -e \"\n\
+             DELETE FROM summary_${{table}}_vals WHERE DATE_FORMAT(datetime, '%Y-%m') BETWEEN '$since' AND '$through' \
+             AND period IN ($periods);\n\
+             INSERT INTO summary_${{table}}_vals (rowid, colid, datetime, period, value, valfmt)\n\
+             WITH RECURSIVE m AS (SELECT DATE('$since-01') d UNION ALL SELECT d + INTERVAL 1 MONTH FROM m\n\
+             WHERE d < '$through-01') SELECT 1, 1, DATE_FORMAT(d, '%Y-%m-00'), p, 1, 1 FROM m,\n\
+             (SELECT 0 p UNION SELECT 1 UNION SELECT 3 UNION SELECT 12 UNION SELECT 13 UNION SELECT 14) p\n\
+             WHERE FIND_IN_SET(p, '$periods')\"; done\n"
+        );
+        for (name, body) in [
+            ("import-logs", import.as_str()),
+            ("summarize", &summarize),
+            ("tool-metrics", ""),
+            ("usage-metrics", ""),
+            ("whoisonline", "exit ${ONLINE:-0}\n"),
+        ] {
+            let path = self.path("bin").join(name);
+            fs::write(&path, format!("{head}{body}")).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+
+    fn start(&self, line: &str) -> Run {
+        let run = self.pair.run(self.path("bin/hzmetrics")).env("HZMETRICS_ROOT", self.path("root"));
+        run.env("HZMETRICS_NOW", NOW).args(line.split(' '))
+    }
+
+    fn run(&self, line: &str) -> Finished {
+        self.start(line).finish()
+    }
+
+    /// How the stages were started since the last call, shortened.
+    fn list(&self) -> Vec<String> {
+        let path = self.path("list");
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let _ = fs::remove_file(path);
+        let short = |line: &str| {
+            let line = line.replace(" --periods 1 --only import-hub-data,summary", " OWN").replace(" --db", "");
+            match line.split_once("import-logs ").and_then(|(_, rest)| rest.rsplit_once('-')) {
+                Some((_, day)) => format!("import {day}"),
+                None => line.replace("--with-sessions ", "+").replace("tool-metrics", "tools").replace("-metrics", ""),
+            }
+        };
+        text.lines().map(short).collect()
+    }
+
+    /// The state, a line a key.
+    fn state(&self) -> Vec<String> {
+        self.pair.lines("SELECT CONCAT(k, '=', v) FROM pipeline_state ORDER BY k")
+    }
+
+    fn set(&self, key: &str, value: &str) {
+        self.pair.sql(&format!("REPLACE INTO pipeline_state (k, v) VALUES ('{key}', '{value}')"));
+    }
+
+    /// Requests on these days.
+    fn web(&self, days: &[&str]) {
+        let rows: Vec<String> = days.iter().map(|day| format!("('{day}', '192.0.2.9')")).collect();
+        self.pair.sql(&format!("INSERT INTO web (datetime, ip) VALUES {}", rows.join(",")));
+    }
+
+    /// All windows of these months.
+    fn summarized(&self, months: &[&str]) {
+        for month in months {
+            for table in ["user", "misc", "simusage"] {
+                for period in [0, 1, 3, 12, 13, 14] {
+                    self.pair.sql(&format!(
+                        "INSERT INTO summary_{table}_vals (rowid, colid, datetime, period, value, valfmt) \
+                         VALUES (1, 1, '{month}-00', {period}, 77, 1)"
+                    ));
+                }
+            }
+        }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("manage.log")).unwrap_or_default()
+    }
+}
+
+fn life() -> Option<Life> {
+    Life::new(Engine::InnoDb, SqlMode::Strict)
+}
+
+/// January has requests and no summary, March has logs, and so has the current month.
+fn behind(life: &Life) {
+    life.web(&["2026-01-15"]);
+    for day in ["20260311", "20260310", "20260512"] {
+        life.access_log(day);
+    }
+}
+
+const CAUGHT_UP: &[&str] = &[
+    "tools 2026-01",
+    "usage +2026-01",
+    "summarize --month 2026-01 OWN",
+    "import 20260310",
+    "import 20260311",
+    "tools 2026-03",
+    "usage +2026-03",
+    "summarize --month 2026-03 OWN",
+    "tools 2026-03",
+    "usage +2026-03",
+    "tools 2026-04",
+    "usage +2026-04",
+    "summarize --since 2026-03 --through 2026-04",
+    "tools 2026-01",
+    "usage +2026-01",
+    "summarize --month 2026-01",
+    "import 20260512",
+    "tools 2026-05",
+    "usage 2026-05",
+];
+
+const CAUGHT_UP_STATE: &[&str] = &[
+    "analyzed=2026-05-19",
+    "catchup_started=2026-01",
+    "dirty_months=",
+    "mode=normal",
+    "rebuild_cascade_from=",
+    "rebuild_cursor=2026-05",
+];
+
+#[test]
+fn one_run_catches_up_rebuilds_and_is_normal_again() {
+    for (engine, mode) in MODES {
+        let Some(life) = Life::new(engine, mode) else { return };
+        behind(&life);
+        let done = life.run("run").ok();
+        assert_eq!((done.text(), done.stderr.as_str()), (String::new(), ""), "silent under cron");
+        assert_eq!(life.list(), CAUGHT_UP);
+        assert_eq!(life.state(), CAUGHT_UP_STATE);
+        assert_eq!(fs::read_to_string(life.path("state/hzmetrics.state")).unwrap().trim(), CAUGHT_UP_STATE.join("\n"));
+        assert!(life.has("var/log/httpd/imported/h-access.log-20260512"));
+        // nothing is due any more, unless somebody insists
+        life.run("run").ok();
+        assert_eq!(life.list(), [""; 0]);
+        life.run("run --force").ok();
+        assert_eq!(life.list(), ["tools 2026-05", "usage 2026-05"]);
+        assert_eq!(life.state(), CAUGHT_UP_STATE);
+        assert!(!life.path("state/hzmetrics.pid").exists());
+        let log = life.log();
+        for words in [
+            "[run] start",
+            "[run] done in ",
+            "switching mode normal → catchup",
+            "=== tick mode=catchup ===",
+            "=== tick mode=rebuild done in ",
+            "=== usage-metrics done in ",
+            "=== import-day 20260310 ===",
+            ">>> done",
+        ] {
+            assert!(log.contains(words), "{words}\n{log}");
+        }
+    }
+}
+
+#[test]
+fn the_pace_of_the_reference() {
+    let Some(life) = life() else { return };
+    behind(&life);
+    let mut all = Vec::new();
+    let mut modes = Vec::new();
+    for _ in 0..8 {
+        life.run("run --one-month").ok();
+        all.extend(life.list());
+        modes.push(life.pair.value("SELECT v FROM pipeline_state WHERE k = 'mode'").unwrap());
+        if modes.last().is_some_and(|mode| mode == "normal") {
+            break;
+        }
+    }
+    assert_eq!(modes, ["catchup", "catchup", "rebuild", "rebuild", "rebuild", "rebuild", "normal"]);
+    let mut expected = CAUGHT_UP.to_vec();
+    expected.splice(
+        8..13,
+        ["tools 2026-03", "usage +2026-03", "summarize --month 2026-03"].into_iter().chain([
+            "tools 2026-04",
+            "usage +2026-04",
+            "summarize --month 2026-04",
+        ]),
+    );
+    assert_eq!(all, expected);
+    assert_eq!(life.state(), CAUGHT_UP_STATE);
+}
+
+#[test]
+fn a_dry_run_says_one_step_and_stores_nothing() {
+    let Some(life) = life() else { return };
+    behind(&life);
+    let shown = life.run("run --dry-run").ok();
+    for words in ["processing 2026-01", "[dry-run] would run: usage-metrics --db --with-sessions 2026-01", "OWN"] {
+        let words = words.replace("OWN", "summarize --db --month 2026-01 --periods 1 --only import-hub-data,summary");
+        assert!(shown.stderr.contains(&words), "{words}\n{}", shown.stderr);
+    }
+    assert_eq!(life.list(), [""; 0]);
+    assert_eq!(life.state(), [""; 0]);
+    assert!(!life.path("state").join("hzmetrics.pid").exists());
+    assert!(life.has("var/log/httpd/daily/h-access.log-20260310"));
+    // also where there is no table of the state yet
+    life.pair.sql("DROP TABLE pipeline_state");
+    life.run("run --dry-run").ok();
+    assert_eq!(life.pair.lines("SHOW TABLES LIKE 'pipeline_state'"), [""; 0]);
+}
+
+#[test]
+fn whatever_fails_on_the_way_the_next_run_makes_good() {
+    for fails in ["tools 2026-03", "usage 2026-03", "summarize 2026-03", "import 20260311", "import 20260310"] {
+        let Some(life) = life() else { return };
+        life.summarized(&["2026-03", "2026-04"]);
+        life.access_log("20260310");
+        life.access_log("20260311");
+        let what = match fails.split_once(' ').unwrap() {
+            ("tools", month) => format!("tool-metrics --db {month}"),
+            ("usage", month) => format!("usage-metrics --db --with-sessions {month}"),
+            ("summarize", month) => format!("summarize --db --month {month}"),
+            (_, day) => format!("log-{day}"),
+        };
+        let failed = life.start("run").env("FAIL", &what).finish().expect_code(1);
+        assert!(failed.stderr.contains("exit code 7"), "{}", failed.stderr);
+        // before anything was imported it was known what the import would make stale
+        let state = life.state();
+        for line in ["dirty_months=2026-03", "rebuild_cascade_from=2026-03", "mode=catchup"] {
+            assert!(state.contains(&line.to_owned()), "{fails}: {line} {state:?}");
+        }
+        assert!(!life.path("state/hzmetrics.pid").exists(), "{fails}: the lock is released");
+        life.list();
+        life.run("run").ok();
+        let list = life.list();
+        // the months behind it are made anew, although some runs find no new rows any more
+        assert!(list.contains(&"summarize --since 2026-03 --through 2026-04".to_owned()), "{fails}: {list:?}");
+        assert_eq!(life.pair.value("SELECT COUNT(*) FROM web").as_deref(), Some("2"), "{fails}");
+        let state = life.state();
+        assert!(state.contains(&"mode=normal".to_owned()) && state.contains(&"dirty_months=".to_owned()), "{state:?}");
+        assert_eq!(life.pair.value("SELECT COUNT(*) FROM summary_user_vals WHERE value = 77").as_deref(), Some("0"));
+    }
+}
+
+#[test]
+fn a_log_without_new_rows_makes_nothing_stale() {
+    let Some(life) = life() else { return };
+    life.web(&["2026-02-10"]);
+    life.summarized(&["2026-02", "2026-03", "2026-04"]);
+    life.access_log("20260210");
+    life.start("run").env("NO_ROWS", "1").finish().ok();
+    // the month itself is made anew and swept, the others stay
+    assert_eq!(
+        life.list(),
+        [
+            "import 20260210",
+            "tools 2026-02",
+            "usage +2026-02",
+            "summarize --month 2026-02 OWN",
+            "tools 2026-02",
+            "usage +2026-02",
+            "summarize --month 2026-02",
+            "tools 2026-05",
+            "usage 2026-05",
+        ]
+    );
+    assert_eq!(life.pair.value("SELECT COUNT(*) FROM summary_user_vals WHERE value = 77").as_deref(), Some("12"));
+}
+
+#[test]
+fn a_dirty_month_is_made_anew_and_all_behind_it() {
+    for (engine, mode) in MODES {
+        let Some(life) = Life::new(engine, mode) else { return };
+        life.web(&["2026-02-10", "2026-02-28 23:59:59", "2026-03-01", "2026-04-30"]);
+        life.pair.sql(
+            "UPDATE web SET sessionid = 7;\n\
+             INSERT INTO toolstart (datetime, sessionid) VALUES ('2026-02-11', 7), ('2026-01-31 23:59:59', 8), ('2026-02-12', 0);\n\
+             INSERT INTO websessions (id, datetime) VALUES (7, '2026-02-10'), (8, '2026-03-01');\n\
+             INSERT INTO webhits (datetime, hits) VALUES ('2026-02-10', 50);\n\
+             INSERT INTO summary_andmore_vals (rowid, colid, datetime, period, value, valfmt) VALUES (1, 1, '2026-02-00', 1, 'x', 1)",
+        );
+        life.summarized(&["2026-02", "2026-03", "2026-04"]);
+        let said = life.run("mark-dirty 2026-02 2026-02").ok();
+        assert!(said.stderr.contains("current dirty set: 2026-02\n"), "{}", said.stderr);
+        assert_eq!(life.state(), ["dirty_months=2026-02"]);
+        // before the month is touched the run knows what follows from it
+        life.start("run").env("FAIL", "tool-metrics --db 2026-02").finish().expect_code(1);
+        let stamps = "SELECT COALESCE(sessionid, 'none') FROM web ORDER BY datetime";
+        assert_eq!(life.pair.lines(stamps), ["none", "none", "7", "7"]);
+        assert_eq!(
+            life.pair.lines("SELECT COALESCE(sessionid, 'none') FROM toolstart ORDER BY datetime"),
+            ["8", "none", "0"]
+        );
+        assert_eq!(life.pair.lines("SELECT id FROM websessions"), ["8"]);
+        // hits of the original scripts cannot be counted again
+        assert_eq!(life.pair.lines("SELECT hits FROM webhits"), ["50"]);
+        for table in ["user", "misc", "simusage", "andmore"] {
+            let sql = format!("SELECT COUNT(*) FROM summary_{table}_vals WHERE datetime = '2026-02-00'");
+            assert_eq!(life.pair.value(&sql).as_deref(), Some("0"), "{table}");
+        }
+        let state = life.state();
+        assert!(state.contains(&"rebuild_cascade_from=2026-02".to_owned()), "{state:?}");
+        // requests of March point to the session that is gone now: that month is dealt with too
+        life.pair.sql("UPDATE web SET sessionid = NULL");
+        life.list();
+        life.run("run").ok();
+        let list = life.list();
+        assert_eq!(list[..3], ["tools 2026-02", "usage +2026-02", "summarize --month 2026-02 OWN"]);
+        assert!(list.contains(&"summarize --since 2026-02 --through 2026-04".to_owned()), "{list:?}");
+        assert!(life.state().contains(&"dirty_months=".to_owned()));
+    }
+}
+
+#[test]
+fn derived_hits_are_counted_again() {
+    let Some(life) = life() else { return };
+    life.web(&["2026-02-10", "2026-02-10 12:00:00", "2026-02-12", "2026-03-01"]);
+    life.pair.sql("INSERT INTO webhits (datetime, hits) VALUES ('2026-02-10', 50), ('2026-03-01', 60)");
+    life.run("mark-dirty 2026-02").ok();
+    life.run("--compat derived-webhits run --one-month").ok();
+    assert_eq!(
+        life.pair.lines("SELECT datetime, hits FROM webhits ORDER BY datetime"),
+        ["2026-02-10 00:00:00\t2", "2026-02-12 00:00:00\t1", "2026-03-01 00:00:00\t60"]
+    );
+}
+
+#[test]
+fn stamps_without_a_session_make_a_month_stale() {
+    let Some(life) = life() else { return };
+    life.web(&["2026-02-10"]);
+    life.pair.sql("INSERT INTO toolstart (datetime, sessionid) VALUES ('2026-02-11', 99)");
+    life.run("run --one-month").ok();
+    assert_eq!(life.pair.lines("SELECT COALESCE(sessionid, 'none') FROM toolstart"), ["none"]);
+    let state = life.state();
+    assert!(state.contains(&"rebuild_cascade_from=2026-02".to_owned()), "{state:?}");
+    assert!(state.contains(&"dirty_months=".to_owned()), "{state:?}");
+}
+
+#[test]
+fn a_month_that_never_gets_better_does_not_hold_up_the_others() {
+    let Some(life) = life() else { return };
+    life.web(&["2026-01-15", "2026-02-15"]);
+    let done = life.start("run").env("NO_CELLS", "1").finish().ok();
+    let list = life.list();
+    assert_eq!(list.iter().filter(|line| line.starts_with("summarize")).count(), 2, "{list:?}");
+    assert!(done.stderr.contains("2026-01 was done and still looks as before"), "{}", done.stderr);
+    assert!(life.state().contains(&"mode=catchup".to_owned()));
+    // a month with cells of a single window that nothing completes
+    life.run("run").ok();
+    life.pair.sql("DELETE FROM summary_misc_vals WHERE datetime = '2026-01-00' AND period = 14");
+    life.set("mode", "rebuild");
+    life.list();
+    let done = life.start("run").env("NO_CELLS", "1").finish().ok();
+    assert!(done.stderr.contains("2026-01 was summarized and still lacks windows"), "{}", done.stderr);
+    assert_eq!(life.list(), ["tools 2026-01", "usage +2026-01", "summarize --month 2026-01"]);
+    assert!(life.state().contains(&"mode=normal".to_owned()));
+}
+
+#[test]
+fn a_month_is_closed_when_its_logs_have_arrived() {
+    let Some(life) = life() else { return };
+    life.set("analyzed", "2026-05-19");
+    life.run("run").ok();
+    assert_eq!(life.list(), [""; 0]);
+    assert!(life.log().contains("2026-04 is not complete"), "{}", life.log());
+    // only the last day counts, and only an access log
+    for log in ["httpd/imported/h-access.log-20260429.gz", "hubzero/imported/cmsauth.log-20260430"] {
+        life.log_file(&format!("var/log/{log}"), "");
+    }
+    life.run("run").ok();
+    assert_eq!(life.list(), [""; 0]);
+    life.log_file("var/log/httpd/imported/h-access.log-20260430.gz", "");
+    life.run("run").ok();
+    assert_eq!(life.list(), ["tools 2026-04", "usage +2026-04", "summarize --month 2026-04"]);
+    life.run("run").ok();
+    assert_eq!(life.list(), [""; 0]);
+
+    // data of the next month proves it too
+    life.pair.sql("DELETE FROM summary_user_vals");
+    fs::remove_file(life.path("root/var/log/httpd/imported/h-access.log-20260430.gz")).unwrap();
+    life.run("run").ok();
+    assert_eq!(life.list(), [""; 0]);
+    life.pair.sql("INSERT INTO userlogin (datetime, user) VALUES ('2026-05-02', 'a')");
+    life.run("run").ok();
+    assert_eq!(life.list(), ["tools 2026-04", "usage +2026-04", "summarize --month 2026-04"]);
+}
+
+#[test]
+fn another_run_at_work() {
+    let Some(life) = life() else { return };
+    behind(&life);
+    let Asked::Held(lock) = Lock::ask(&life.path("state/hzmetrics.pid"), Duration::ZERO).unwrap() else { panic!() };
+    life.run("run").ok();
+    assert!(life.log().contains("[run] still running — skipping."));
+    for line in ["mark-dirty 2026-01", "rebuild-from 2026-01", "process --next", "analyze --month 2026-01"] {
+        life.run(line).expect_code(75);
+    }
+    life.run("status").ok();
+    assert_eq!((life.list(), life.state()), (vec![], vec![]));
+    drop(lock);
+    life.run("run --one-month").ok();
+    assert_eq!(life.list().len(), 3);
+}
+
+#[test]
+fn the_time_is_up() {
+    let Some(life) = life() else { return };
+    behind(&life);
+    // no minute is shorter than a script that sleeps longer: so ask what a budget means
+    life.run("run --budget 0").expect_code(2);
+    life.run("run --budget 1").ok();
+    assert_eq!(life.list(), CAUGHT_UP);
+}
+
+#[test]
+fn a_tick_runs_at_minute_30_whatever_becomes_of_whoisonline() {
+    let Some(life) = life() else { return };
+    life.run("tick").ok();
+    assert_eq!(life.list(), ["whoisonline"]);
+    let at = |minute: &str, online: &str| {
+        let now = format!("2026-05-19T10:{minute}");
+        life.start("tick").env("HZMETRICS_NOW", now).env("ONLINE", online).finish().ok()
+    };
+    at("31", "0");
+    assert_eq!(life.list(), ["whoisonline"]);
+    let failed = at("30:59", "1");
+    assert!(failed.stderr.contains("[tick] whoisonline ended with exit code 1"), "{}", failed.stderr);
+    assert_eq!(life.list(), ["whoisonline", "tools 2026-05", "usage 2026-05"]);
+    let lock = life.path("state/hzmetrics.whoisonline.lock");
+    let Asked::Held(lock) = Lock::ask(&lock, Duration::ZERO).unwrap() else { panic!() };
+    let busy = at("29", "0");
+    assert_eq!((life.list(), busy.stderr.as_str()), (vec![], ""));
+    assert!(life.log().contains("[tick] whoisonline still running from a prior tick"));
+    drop(lock);
+    life.start("tick --dry-run").env("HZMETRICS_NOW", "2026-05-20T10:30").finish().ok();
+    assert_eq!(life.list(), ["whoisonline --dry-run"]);
+}
+
+#[test]
+fn by_hand() {
+    let Some(life) = life() else { return };
+    behind(&life);
+    life.run("process").expect_code(1);
+    life.run("process --next").ok();
+    let march = ["import 20260310", "import 20260311", "tools 2026-03", "usage +2026-03", "summarize --month 2026-03"];
+    assert_eq!(life.list(), march);
+    // nothing pending: what is there is analyzed
+    life.run("process --month 2026-01").ok();
+    assert_eq!(life.list(), ["tools 2026-01", "usage +2026-01", "summarize --month 2026-01"]);
+    life.run("process --day 2026-03-01").expect_code(1);
+    let dry = life.run("process --next --dry-run").ok();
+    assert!(dry.stderr.contains("[dry-run] would process 1 day(s) for 2026-05"), "{}", dry.stderr);
+    assert_eq!(life.list(), [""; 0]);
+    life.run("process --next").ok();
+    assert_eq!(life.list(), ["import 20260512"]);
+    life.run("process --next").ok();
+    assert_eq!(life.list(), [""; 0]);
+
+    life.run("analyze --month 2026-04").ok();
+    assert_eq!(life.list(), ["tools 2026-04", "usage +2026-04", "summarize --month 2026-04"]);
+    life.run("summarize --month 2026-04 --dry-run").ok();
+    assert_eq!(life.list(), ["summarize --dry-run --month 2026-04"]);
+    for line in ["analyze --month 2026-05", "summarize --month 2026-05"] {
+        life.run(line).expect_code(1);
+    }
+    assert_eq!(life.list(), [""; 0]);
+    life.run("summarize --month 2026-05 --force").ok();
+    assert_eq!(life.list(), ["summarize --month 2026-05"]);
+
+    life.run("rebuild-summaries --since 2025-12").ok();
+    life.run("rebuild-summaries --since 2026-04 --periods 0,14").ok();
+    let all = ["summarize --since 2025-12 --through 2026-04", "summarize --month 2026-04 --periods 0,14"];
+    assert_eq!(life.list(), all);
+    for line in ["--since 2026-05", "--since 2026-02 --through 2026-01", "--since 2026-02 --periods 0,2"] {
+        life.run(&format!("rebuild-summaries {line}")).expect_code(1);
+    }
+    life.run("rebuild-summaries").expect_code(2);
+    assert_eq!((life.list(), life.state()), (vec![], vec![]), "the state is left alone");
+}
+
+#[test]
+fn notes_for_the_next_run() {
+    let Some(life) = life() else { return };
+    life.run("mark-dirty 2026-03 2025-01").ok();
+    life.run("mark-dirty 2026-02").ok();
+    assert_eq!(life.state(), ["dirty_months=2025-01,2026-02,2026-03"]);
+    for bad in
+        ["mark-dirty 2026-13 2026-04", "mark-dirty", "rebuild-from 2026-06", "rebuild-from 2026-5", "clear-dirty x"]
+    {
+        life.run(bad).expect_code(2);
+    }
+    life.run("clear-dirty 2026-02 2020-01").ok();
+    assert_eq!(life.state(), ["dirty_months=2025-01,2026-03"]);
+    life.run("clear-dirty --all").ok();
+    assert_eq!(life.state(), ["dirty_months="]);
+
+    life.set("catchup_started", "2025-06");
+    let early = life.run("rebuild-from 2025-01").ok();
+    assert!(early.stderr.contains("before the oldest month"), "{}", early.stderr);
+    let current = life.run("rebuild-from 2026-05").ok();
+    assert!(!current.stderr.contains("before the oldest month"), "{}", current.stderr);
+    let state = ["catchup_started=2025-06", "dirty_months=", "mode=rebuild", "rebuild_cursor=2026-05"];
+    assert_eq!(life.state(), state);
+    assert_eq!(fs::read_to_string(life.path("state/hzmetrics.state")).unwrap().trim(), state.join("\n"));
+    // months behind new data are not forgotten
+    life.set("rebuild_cascade_from", "2025-09");
+    let lowered = life.run("rebuild-from 2026-01").ok();
+    assert!(lowered.stderr.contains("2025-09 has new data"), "{}", lowered.stderr);
+    assert_eq!(life.pair.value("SELECT v FROM pipeline_state WHERE k = 'rebuild_cursor'").as_deref(), Some("2025-09"));
+}
+
+#[test]
+fn more_dirty_months_than_an_old_table_holds() {
+    let Some(life) = life() else { return };
+    life.pair.sql("ALTER TABLE pipeline_state MODIFY v varchar(255) NOT NULL DEFAULT ''");
+    let months = |n: u32| (0..n).map(|i| format!("{}-{:02}", 2020 + i / 12, i % 12 + 1)).collect::<Vec<_>>().join(" ");
+    life.run(&format!("mark-dirty {}", months(32))).ok();
+    let before = life.state();
+    assert_eq!(before[0].len(), "dirty_months=".len() + 255);
+    let wide = life.run(&format!("mark-dirty {}", months(33))).expect_code(1);
+    assert!(wide.stderr.contains("migrate --apply"), "{}", wide.stderr);
+    assert_eq!(life.state(), before);
+    life.pair.sql("ALTER TABLE pipeline_state MODIFY v text NOT NULL");
+    life.run(&format!("mark-dirty {}", months(60))).ok();
+    assert_eq!(life.state()[0].len(), "dirty_months=".len() + 60 * 8 - 1);
+}
+
+#[test]
+fn status_on_standard_output() {
+    let Some(life) = life() else { return };
+    behind(&life);
+    life.log_file("var/log/hubzero/imported/cmsauth.log-20260401.gz", "");
+    life.set("mode", "rebuild");
+    life.set("rebuild_cursor", "2022-06");
+    let config = life.pair.config();
+    let expected = format!(
+        "=== orchestrator state ===\n  mode             : rebuild\n  last analyzed    : (never)\n  \
+         rebuild phase    : walk\n  rebuild_cursor   : 2022-06  (47 month(s) remaining through 2026-04)\n\
+         === pending import (all source dirs) ===\n  httpd access: 3  (20260310 .. 20260512)\n  cmsauth     : 0\n\
+         === imported/ (already processed) ===\n  httpd  : 0\n  hubzero: 1  (20260401)\n\
+         === config + DNS settings ===\n  config file: {}\n  nameserver : system\n  concurrency: 100\n  \
+         timeout    : 2.0s\n",
+        config.display()
+    );
+    assert_eq!(life.run("status").ok().text(), expected);
+    life.set("rebuild_cursor", "2026-06");
+    life.pair.sql(
+        "INSERT INTO summary_misc_vals (rowid, colid, datetime, period, value, valfmt) VALUES (1, 1, '2021-03-00', 1, 'x', 1)",
+    );
+    let text = life.run("status").ok().text();
+    assert!(text.contains("  sweep remaining  : 1 month(s) (oldest: 2021-03)\n"), "{text}");
+    // without a database the rest is shown
+    let text = life.start("status").env("HZMETRICS_DB_SOCKET", "/nowhere").finish().ok().text();
+    assert!(text.contains("(could not read pipeline_state: ") && text.contains("httpd access: 3"), "{text}");
+    assert!(text.contains("  mode             : normal\n"), "{text}");
+}
+
+#[test]
+fn without_modes_as_the_original_port() {
+    let Some(life) = life() else { return };
+    behind(&life);
+    let run = || {
+        life.run("--compat single-mode run").ok();
+        life.list()
+    };
+    // the current month's logs, then the oldest month, and nothing else
+    let first = [
+        "import 20260512",
+        "import 20260310",
+        "import 20260311",
+        "tools 2026-03",
+        "usage +2026-03",
+        "summarize --month 2026-03",
+    ];
+    assert_eq!(run(), first);
+    // it is late in the month: the previous one is closed without its last log
+    let then = ["tools 2026-05", "usage +2026-05", "tools 2026-04", "usage +2026-04", "summarize --month 2026-04"];
+    assert_eq!(run(), then);
+    assert_eq!(run(), [""; 0]);
+    assert!(life.log().contains("[run] nothing to do"));
+    assert_eq!(life.state(), ["analyzed=2026-05-19"]);
+}
+
+/// `/etc/passwd` in which we are this user.
+fn be(life: &Life, name: &str) {
+    let uid = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap());
+    life.log_file("etc/passwd", &format!("{name}:x:{uid}:{uid}::/:/bin/sh\n"));
+}
+
+#[test]
+fn the_web_servers_user_sets_up_what_is_missing() {
+    let Some(life) = life() else { return };
+    life.pair.sql("DROP DATABASE {metrics}");
+    be(&life, "somebody");
+    life.run("tick").ok();
+    assert!(!life.has("var/log/httpd/daily"));
+    be(&life, "apache");
+    let done = life.run("tick").ok();
+    assert_eq!(done.stderr, "", "silent under cron");
+    for folder in ["var/log/httpd/daily", "var/log/httpd/imported", "var/log/hubzero/daily", "var/log/hubzero/metrics"]
+    {
+        assert!(life.has(folder), "{folder}");
+    }
+    assert!(life.path("conf").is_dir());
+    assert_eq!(life.pair.value("SELECT COUNT(*) FROM migrations").as_deref(), Some("58"));
+    assert_eq!(life.list(), ["whoisonline"; 2]);
+    // the second time there is nothing to say
+    let before = life.log().matches("[bootstrap]").count();
+    assert!(before > 0);
+    life.run("tick").ok();
+    assert_eq!(life.log().matches("[bootstrap]").count(), before);
+
+    // a site without a name is touched by nobody
+    fs::write(life.path("root/etc/hubzero.conf"), "nothing\n").unwrap();
+    fs::remove_dir_all(life.path("root/var/log/httpd")).unwrap();
+    life.list();
+    for line in ["tick", "run", "init"] {
+        let refused = life.run(line).expect_code(2);
+        assert!(refused.stderr.contains("site = NAME"), "{}", refused.stderr);
+    }
+    life.run("run --dry-run").ok();
+    assert!(!life.has("var/log/httpd") && life.list().is_empty());
+}
+
+#[test]
+fn init_then_doctor() {
+    let Some(life) = life() else { return };
+    life.pair.sql("DROP DATABASE {metrics}");
+    let sick = life.run("doctor").expect_code(1).text();
+    for line in ["OK    site: h\n", "OK    configuration: ", "FAIL  folder: ", "FAIL  database: "] {
+        assert!(sick.contains(line), "{line}\n{sick}");
+    }
+    assert!(!life.has("var/log/httpd/daily"), "doctor alone makes nothing");
+    life.run("init").ok();
+    let well = life.run("doctor").ok().text();
+    assert!(!well.contains("FAIL") && well.contains("OK    migrations: up to date\n"), "{well}");
+    life.run("init").ok();
+
+    fs::remove_dir_all(life.path("root/var/log/httpd/imported")).unwrap();
+    life.pair.sql("DROP TABLE imported_sources;\nDELETE FROM migrations WHERE id IN (44, 57)");
+    let sick = life.run("doctor").expect_code(1).text();
+    let part = ["FAIL  folder: ", "FAIL  tables: 1 missing: imported_sources\n", "FAIL  migrations: "];
+    for line in part {
+        assert!(sick.contains(line), "{line}\n{sick}");
+    }
+    let fixed = life.run("doctor --fix").ok().text();
+    assert!(!fixed.contains("FAIL"), "{fixed}");
+
+    fs::write(life.path("root/etc/hubzero.conf"), "").unwrap();
+    let nameless = life.run("doctor --fix").expect_code(1).text();
+    assert!(nameless.contains("FAIL  site: "), "{nameless}");
+    let dead = life.start("doctor").env("HZMETRICS_DB_SOCKET", "/nowhere").finish().expect_code(1).text();
+    assert!(dead.contains("FAIL  database: "), "{dead}");
+}
