@@ -27,7 +27,7 @@ pub(super) fn rebuild(db: &mut Db, as_port: bool) -> Result<u64> {
     };
     db.run(&format!("ALTER TABLE {new} {keys}"), ())?;
     let aside = if db.has_table(TABLE)? { format!("{TABLE} TO {old}, ") } else { String::new() };
-    db.run(&format!("RENAME TABLE {aside}{new} TO {TABLE}"), ())?;
+    super::publish::rename(db, &format!("{aside}{new} TO {TABLE}"))?;
     db.run(&format!("DROP TABLE IF EXISTS {old}"), ())?;
     Ok(rows)
 }

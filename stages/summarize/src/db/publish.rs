@@ -5,9 +5,10 @@
 //! every row keeps the place that it would have in the original.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use kit::db::{Db, KeyTable, Value, Verb};
+use kit::db::{Db, ErrorKind, KeyTable, Value, Verb};
 use schema::tables::quote;
 
 use crate::andmore::Use;
@@ -132,16 +133,29 @@ fn exchange(db: &mut Db, tables: &BTreeMap<&'static str, Vec<&Cell>>) -> Result<
     if renames.is_empty() {
         return Ok(());
     }
-    db.run(&format!("RENAME TABLE {}", renames.join(", ")), ())?;
+    rename(db, &renames.join(", "))?;
     db.run(&format!("DROP TABLE IF EXISTS {}", left.join(", ")), ())?;
     Ok(())
+}
+
+/// Exchanges tables. A reader who holds one of them and wants another is in the way of that; the
+/// server then lets the reader go on, nothing has happened, and it is tried again.
+pub(super) fn rename(db: &mut Db, renames: &str) -> Result<()> {
+    let sql = format!("RENAME TABLE {renames}");
+    let mut pauses = (0..12_u32).map(|n| Duration::from_millis(20 << n.min(8)));
+    loop {
+        let Err(error) = db.run(&sql, ()) else { return Ok(()) };
+        let in_the_way = matches!(error.kind(), ErrorKind::Deadlock | ErrorKind::LockWait);
+        let Some(pause) = pauses.next().filter(|_| in_the_way) else { return Err(error.into()) };
+        std::thread::sleep(pause);
+    }
 }
 
 /// Gives a table its name back when a server that knows no atomic RENAME died in the middle of one.
 pub(super) fn restore(db: &mut Db, table: &str) -> Result<()> {
     let old = format!("{table}__old");
     if !db.has_table(table)? && db.has_table(&old)? {
-        db.run(&format!("RENAME TABLE {old} TO {table}"), ())?;
+        rename(db, &format!("{old} TO {table}"))?;
     }
     Ok(())
 }
