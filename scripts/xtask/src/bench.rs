@@ -9,8 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use fixtures::db::{Pair, SqlMode, private_server};
 use fixtures::hub::Plan;
 use schema::Month;
+use schema::tables::Engine;
 use xshell::Shell;
 
 use crate::{place, say, show};
@@ -43,8 +45,58 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     let target = place::target(sh)?;
     let bin = if args.no_build { target.join("release") } else { place::build_release(sh)? };
     let directory = target.join("bench");
-    parse(sh, args, &bin, &directory)
+    parse(sh, args, &bin, &directory)?;
+    load(args, &bin, &directory)
 }
+
+/// Lines of the month that is loaded into tables.
+const MONTH: u64 = 372_000;
+
+/// A month's access log into the tables, beside LOAD DATA of the rows that it makes.
+fn load(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
+    let log = access_log(directory, MONTH)?;
+    let Some(server) = private_server() else {
+        return show("there is no MariaDB, so loading into tables is not measured");
+    };
+    let pair = server.names(SqlMode::Lax);
+    pair.create_metrics(Engine::InnoDb, true);
+    let import = [OsString::from("--quiet"), "--to".into(), "db".into(), log.into_os_string()];
+    let environment = [
+        ("HZMETRICS_ACCESS_CFG", pair.config()),
+        ("HZMETRICS_DB_SOCKET", pair.socket()),
+        ("HZMETRICS_HOME", pair.home().to_owned()),
+    ];
+    // where the server itself may write and read
+    let rows = pair.socket().with_file_name("web.tsv");
+    let rows = rows.display();
+    let empty = |pair: &Pair| pair.sql("TRUNCATE web;\nTRUNCATE webhits;\nTRUNCATE imported_sources");
+    let mut ours = Measured { seconds: f64::MAX, peak_kb: 0 };
+    let mut bare = Measured { seconds: f64::MAX, peak_kb: 0 };
+    let mut n_rows = String::new();
+    for run in 0..args.runs {
+        empty(&pair);
+        let mut command = Command::new(bin.join("import-logs"));
+        command.args(&import).envs(environment.iter().map(|(name, value)| (name, value)));
+        let one = measured(command)?;
+        ours = Measured { seconds: ours.seconds.min(one.seconds), peak_kb: ours.peak_kb.max(one.peak_kb) };
+        if run == 0 {
+            n_rows = pair.value("SELECT COUNT(*) FROM web").unwrap_or_default();
+            pair.sql(&format!("SELECT {COLUMNS} FROM web ORDER BY id INTO OUTFILE '{rows}'"));
+        }
+        empty(&pair);
+        let start = Instant::now();
+        pair.sql(&format!("LOAD DATA INFILE '{rows}' INTO TABLE web CHARACTER SET utf8mb3 ({COLUMNS})"));
+        bare.seconds = bare.seconds.min(start.elapsed().as_secs_f64());
+    }
+    show(&format!("a month of {MONTH} lines into InnoDB tables, {n_rows} rows"))?;
+    figure("import-logs --to db FILE", MONTH, ours, None)?;
+    figure("LOAD DATA of the same rows", MONTH, bare, None)?;
+    show(&format!("  {:.2} times the time of LOAD DATA", ours.seconds / bare.seconds))
+}
+
+/// What an import fills in.
+const COLUMNS: &str = "datetime, ip, content, referrer, useragent, uidNumber, apache_pid, joomla_sessionid, \
+     site_cookie, auth_type, component_name, view_name, task_name, action_name, item_name";
 
 /// Parsing access logs to nothing.
 fn parse(sh: &Shell, args: &Args, bin: &Path, directory: &Path) -> Result<()> {
@@ -156,9 +208,15 @@ fn best(n_runs: u32, program: &Path, args: &[OsString]) -> Result<Measured> {
 }
 
 fn measure(program: &Path, args: &[OsString]) -> Result<Measured> {
+    let mut command = Command::new(program);
+    command.args(args);
+    measured(command)
+}
+
+fn measured(mut command: Command) -> Result<Measured> {
+    let program = PathBuf::from(command.get_program());
     let start = Instant::now();
-    let mut child = Command::new(program)
-        .args(args)
+    let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
