@@ -28,6 +28,12 @@ use crate::{db, reference, tools};
 /// (3), eleven months earlier (12), the fiscal year in October (13), or 1995 (14). The instant of
 /// the beginning itself does not belong to a window, except for web server hits.
 ///
+/// With --db it does the monthly job on the databases, the steps of --only in their order: copies
+/// the hub's data (import-hub-data), makes userlogin_lite anew and publishes the cells of the
+/// summary tables (summary; without a month those of the previous one), and counts the visitors of
+/// each resource (andmore; without a month those of the current one). Readers see a month whole or
+/// not at all. --from db shows the cells and writes nothing.
+///
 /// Memory: up to 64 bytes for each distinct visitor (address and host name) and 16 bytes for each
 /// session, about 48 bytes for each tool session and 16 for each job of the middleware, and a
 /// base of at most 100 MB; requests are not kept, only sessions with downloads. Of requests that
