@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use anyhow::{Context as _, Result, anyhow};
@@ -95,19 +96,25 @@ pub(crate) fn stored(agent: &[u8]) -> String {
 /// The agents that the list holds before a file, with all that is known ahead of the file's own.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Known {
-    /// Counts changes, so that what was derived from an older state is not used any more.
+    /// Never the same for two states, so that what was derived from another one is not used.
     pub(crate) version: u64,
     folded: HashSet<String>,
     exact: HashSet<String>,
 }
 
 impl Known {
+    /// Parts this list from whatever threads remember, of an earlier try with the same list too.
+    pub(crate) fn renew(&mut self) {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        self.version = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    }
+
     /// Adds the stored text of an agent; `false` when the list has it or its like.
     pub(crate) fn insert(&mut self, stored: &str) -> bool {
         let new = self.folded.insert(collation::fold(stored));
         if new {
             self.exact.insert(stored.to_owned());
-            self.version += 1;
+            self.renew();
         }
         new
     }
@@ -119,7 +126,7 @@ impl Known {
         if self.exact.len() < n {
             // the spared are few; what they fold to is what they are compared by
             self.folded = self.exact.iter().map(|stored| collation::fold(stored)).collect();
-            self.version += 1;
+            self.renew();
         }
     }
 

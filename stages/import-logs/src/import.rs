@@ -621,10 +621,11 @@ impl<S: Sink> Writer<'_, '_, S> {
 pub(crate) fn run<S: Sink>(
     units: &[Unit],
     rules: &Arc<Rules>,
-    known: Known,
+    mut known: Known,
     sink: &mut S,
     book: &mut Book<'_>,
 ) -> Result<()> {
+    known.renew();
     let shared =
         Shared { state: Mutex::new(Progressed { n_units: 0, robots: known.clone() }), changed: Condvar::new() };
     let progress = Progress::steps("import-logs", units.len() as u64);
