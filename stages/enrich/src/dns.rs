@@ -46,7 +46,8 @@ pub enum NameRule {
     /// What the original scripts see in the output of a lookup tool: ASCII letters, digits, dots
     /// and hyphens up to the last dot before anything else; case kept.
     Legacy,
-    /// What the later port stores: the first name, in lower case.
+    /// What the later port stores: the last name of the answer (the others are aliases to its
+    /// resolver), in lower case.
     Port,
 }
 
@@ -291,12 +292,12 @@ impl Servers {
             RData::PTR(name) => Some(&name.0),
             _ => None,
         });
-        let mut names = names.filter_map(|name| match self.settings.rule {
-            NameRule::Legacy => legacy_name(name.iter()),
-            NameRule::Port => port_name(name.iter()),
-        });
+        let name = match self.settings.rule {
+            NameRule::Legacy => names.filter_map(|name| legacy_name(name.iter())).next(),
+            NameRule::Port => names.filter_map(|name| port_name(name.iter())).next_back(),
+        };
         // a name that is the address itself is none
-        let name = names.next().filter(|name| *name != ip.to_string());
+        let name = name.filter(|name| *name != ip.to_string());
         Said::Final(name.map_or(Answer::NoName, |name| Answer::Name(name.into())))
     }
 }

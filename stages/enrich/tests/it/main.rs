@@ -91,10 +91,10 @@ fn every_kind_of_answer() {
 }
 
 #[test]
-fn the_port_takes_the_first_name_in_lower_case() {
+fn the_port_takes_the_last_name_in_lower_case() {
     let server = NameServer::start(zone);
     let answers = look_up(&settings(&[&server], 50, 500, NameRule::Port), [2, 3, 4, 9]);
-    let expected = ["foo_bar.example.com", "dns.google", "host.my_net.example.com", "a\\032b.example.com"].map(name);
+    let expected = ["third.example.com", "dns.google", "host.my_net.example.com", "a\\032b.example.com"].map(name);
     assert_eq!(answers.into_values().collect::<Vec<_>>(), expected);
 }
 
