@@ -112,7 +112,9 @@ fn work(row: &Row, matches: &ArgMatches, base: Vec<Assignment>, messages: Messag
         Does::Here(Here::SetupDb) => setup::setup_command(matches, &base, messages),
         Does::Here(Here::Migrate) => setup::migrate_command(matches, &base, messages),
         Does::Here(Here::Import) => on_hub(row, &base, spoken(matches), |hub| import::import(hub, matches)),
-        Does::Here(Here::ImportApache) => on_hub(row, &base, spoken(matches), |hub| import::import_apache(hub, matches)),
+        Does::Here(Here::ImportApache) => {
+            on_hub(row, &base, spoken(matches), |hub| import::import_apache(hub, matches))
+        }
         Does::Here(Here::ImportHubData) => on_hub(row, &base, spoken(matches), |hub| import::hub_data(hub, matches)),
         Does::Here(Here::ForgetImport) => on_hub(row, &base, Voice::Report, |hub| mend::forget(hub, matches)),
         Does::Here(Here::RepairImportedSources) => on_hub(row, &base, Voice::Report, |hub| mend::repair(hub, matches)),

@@ -7,12 +7,13 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use kit::config::{self, Config, process_env};
 use kit::db::{Db, Which};
 use kit::lock::{Asked, Busy, HOLDER, Lock};
 use kit::log::{Log, Sinks, Stderr};
 use kit::{Messages, Usage};
+use rustix::io::FdFlags;
 use schema::{Compat, Opt};
 
 use crate::cli::Assignment;
@@ -112,7 +113,9 @@ impl Hub {
             let list: Vec<_> = std::iter::once("default").chain(on).collect();
             variables.export("HZMETRICS_COMPAT", list.join(",").into());
         }
-        if lock.is_some() {
+        if let Some(lock) = lock {
+            // should we be killed, the stage at work goes on, and so does the lock until it ends
+            rustix::io::fcntl_setfd(lock, FdFlags::empty()).context("passing the lock on")?;
             variables.export(HOLDER, std::process::id().to_string().into());
         }
         Shell::new(self.name, variables, Messages::new("hzmetrics", false))

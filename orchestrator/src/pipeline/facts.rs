@@ -169,3 +169,154 @@ pub(crate) fn backlog(db: &mut Db, pending: &Pending, state: &State, current: Mo
     }
     Ok(months)
 }
+
+#[cfg(test)]
+mod tests {
+    use fixtures::db::{MODES, PASSWORD, Pair, pair};
+    use kit::db::{Target, Which};
+
+    use super::*;
+
+    fn connect(pair: &Pair) -> Db {
+        let target = Target {
+            host: pair.socket().to_string_lossy().into_owned(),
+            user: pair.mode.user().to_owned(),
+            password: PASSWORD.to_owned(),
+            hub_db: pair.hub.clone(),
+            metrics_db: pair.metrics.clone(),
+            prefix: "jos_".to_owned(),
+            tls: false,
+        };
+        Db::connect(&target, Which::Metrics).unwrap()
+    }
+
+    fn month(text: &str) -> Month {
+        text.parse().unwrap()
+    }
+
+    fn pending(days: &[&str]) -> Pending {
+        let log = |day: &&str| pending::Dated { day: (*day).to_owned(), path: "x".into() };
+        Pending { access: Vec::new(), auth: days.iter().map(log).collect() }
+    }
+
+    fn cells(pair: &Pair, table: &str, month: &str, periods: &[u8]) {
+        for period in periods {
+            pair.sql(&format!(
+                "INSERT INTO summary_{table}_vals (rowid, colid, datetime, period, value, valfmt) \
+                 VALUES (1, 1, '{month}-00', {period}, 1, 1)"
+            ));
+        }
+    }
+
+    const ALL: [u8; 6] = [0, 1, 3, 12, 13, 14];
+
+    #[test]
+    fn data_in_any_base_table_and_in_the_month_alone() {
+        for (engine, mode) in MODES {
+            let Some(pair) = pair(engine, mode) else { return };
+            let mut db = connect(&pair);
+            for (i, table) in BASE.iter().enumerate() {
+                assert!(!has_data(&mut db, month("2024-12")).unwrap());
+                let id = if *table == "websessions" { "id, " } else { "" };
+                let value = if *table == "websessions" { "5, " } else { "" };
+                pair.sql(&format!("INSERT INTO {table} ({id}datetime) VALUES ({value}'2024-12-31 23:59:59')"));
+                for (text, expected) in [("2024-11", false), ("2024-12", true), ("2025-01", false), ("2023-12", false)]
+                {
+                    assert_eq!(has_data(&mut db, month(text)).unwrap(), expected, "{i} {text}");
+                }
+                pair.sql(&format!("DELETE FROM {table}"));
+            }
+        }
+    }
+
+    #[test]
+    fn summarized_means_its_own_window_and_fully_all_six_in_three_tables() {
+        for (engine, mode) in MODES {
+            let Some(pair) = pair(engine, mode) else { return };
+            let mut db = connect(&pair);
+            let (july, current) = (month("2024-07"), month("2025-01"));
+            cells(&pair, "misc", "2024-07", &[1]);
+            assert!(!is_summarized(&mut db, july).unwrap(), "only the table of users counts");
+            assert!(incomplete(&mut db, current).unwrap().contains(&july));
+            cells(&pair, "misc", "2024-07", &[0, 3, 12, 13, 14]);
+            cells(&pair, "user", "2024-07", &ALL);
+            assert!(is_summarized(&mut db, july).unwrap());
+            assert!(!is_fully_summarized(&mut db, july).unwrap(), "a table lacks it");
+            // a table without any cell of a month is no half-done one
+            assert!(incomplete(&mut db, current).unwrap().is_empty());
+            cells(&pair, "simusage", "2024-07", &[0, 1, 3, 12, 13, 99]);
+            assert!(!is_fully_summarized(&mut db, july).unwrap(), "a window is missing");
+            assert_eq!(incomplete(&mut db, current).unwrap().into_iter().collect::<Vec<_>>(), [july]);
+            assert!(incomplete(&mut db, july).unwrap().is_empty(), "months before only");
+            cells(&pair, "simusage", "2024-07", &[14]);
+            assert!(is_fully_summarized(&mut db, july).unwrap());
+            assert!(incomplete(&mut db, current).unwrap().is_empty());
+            assert!(!is_fully_summarized(&mut db, month("2024-08")).unwrap());
+        }
+    }
+
+    #[test]
+    fn stamps_of_the_month_without_a_session() {
+        let Some(pair) = pair(MODES[0].0, MODES[0].1) else { return };
+        let mut db = connect(&pair);
+        pair.sql(
+            "INSERT INTO websessions (id, datetime) VALUES (7, '2020-01-01');\n\
+             INSERT INTO web (datetime, sessionid) VALUES ('2024-07-01', 7), ('2024-07-02', 0), ('2024-07-03', NULL), \
+             ('2024-06-30 23:59:59', 8), ('2024-08-01', 8)",
+        );
+        let found = |db: &mut Db| ["2024-06", "2024-07", "2024-08"].map(|text| has_orphans(db, month(text)).unwrap());
+        assert_eq!(found(&mut db), [true, false, true]);
+        pair.sql("INSERT INTO toolstart (datetime, sessionid) VALUES ('2024-07-31 23:59:59', 9)");
+        assert_eq!(found(&mut db), [true, true, true]);
+        pair.sql("DELETE FROM websessions;\nDELETE FROM toolstart");
+        assert_eq!(found(&mut db), [true, true, true]);
+    }
+
+    #[test]
+    fn the_backlog() {
+        for (engine, mode) in MODES {
+            let Some(pair) = pair(engine, mode) else { return };
+            let mut db = connect(&pair);
+            pair.sql(
+                "INSERT INTO web (datetime) VALUES ('0000-00-00'), ('2023-12-31 23:59:59'), ('2024-02-01'), ('2024-02-29'), \
+                 ('2024-03-05'), ('2024-04-05'), ('2024-07-01'), ('2024-08-01');\n\
+                 INSERT INTO userlogin (datetime, user) VALUES ('2022-01-01', 'a')",
+            );
+            for table in ["user", "misc", "simusage"] {
+                // 2024-03 is done; 2024-04 has its own window, so only a sweep completes it
+                cells(&pair, table, "2024-03", &ALL);
+                cells(&pair, table, "2024-04", &[1]);
+                cells(&pair, table, "2024-05", &ALL);
+                cells(&pair, table, "2024-06", &ALL);
+            }
+            let mut check = |days: &[&str], dirty: &str, expected: &[&str]| {
+                let state = State::parse([("dirty_months", dirty)]);
+                let found = backlog(&mut db, &pending(days), &state, month("2024-07")).unwrap();
+                assert_eq!(found.iter().map(Month::to_string).collect::<Vec<_>>(), expected);
+            };
+            check(&[], "", &["2023-12", "2024-02"]);
+            // logs and marks bring months back that are done, and such as nobody knows
+            check(&["20240301", "20240715"], "2024-05,2024-08", &["2023-12", "2024-02", "2024-03", "2024-05"]);
+            check(&["20100131", "20241301"], "", &["2010-01", "2023-12", "2024-02"]);
+        }
+    }
+
+    #[test]
+    fn all_that_is_known_of_a_month() {
+        let Some(pair) = pair(MODES[0].0, MODES[0].1) else { return };
+        let mut db = connect(&pair);
+        let state = State::parse([("dirty_months", "2024-07")]);
+        let mut check = |text: &str, days: &[&str], expected| {
+            assert_eq!(facts(&mut db, &pending(days), &state, month(text)).unwrap(), expected, "{text}");
+        };
+        let dirty = Facts { dirty: true, ..Facts::default() };
+        check("2024-06", &["20240701"], Facts::default());
+        check("2024-07", &["20240701"], Facts { source: true, ..dirty });
+        pair.sql("INSERT INTO web (datetime, sessionid) VALUES ('2024-07-01', 3)");
+        check("2024-07", &[], Facts { data: true, orphans: true, ..dirty });
+        for table in ["user", "misc", "simusage"] {
+            cells(&pair, table, "2024-07", &ALL);
+        }
+        check("2024-07", &[], Facts { data: true, orphans: true, full: true, ..dirty });
+    }
+}

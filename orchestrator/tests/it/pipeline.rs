@@ -468,6 +468,55 @@ fn another_run_at_work() {
 }
 
 #[test]
+fn a_run_that_is_killed_keeps_others_out_until_its_stage_ends() {
+    let Some(life) = life() else { return };
+    behind(&life);
+    let slow = life.path("bin/usage-metrics");
+    let text = fs::read_to_string(&slow).unwrap();
+    fs::write(
+        &slow,
+        format!("{text}touch '{0}'\nwhile [ -e '{0}' ]; do sleep 0.02; done\n", life.path("at work").display()),
+    )
+    .unwrap();
+    #[expect(clippy::disallowed_methods, reason = "to be killed")]
+    let mut command = std::process::Command::new(life.path("bin/hzmetrics"));
+    let mut killed = command
+        .arg("run")
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("HZMETRICS_ACCESS_CFG", life.pair.config())
+        .env("HZMETRICS_DB_SOCKET", life.pair.socket())
+        .env("HZMETRICS_HOME", life.pair.home())
+        .env("HZMETRICS_ROOT", life.path("root"))
+        .env("HZMETRICS_NOW", NOW)
+        .spawn()
+        .unwrap();
+    let wait = |what: &dyn Fn() -> bool| {
+        for _ in 0..1000 {
+            if what() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("nothing happens");
+    };
+    wait(&|| life.path("at work").exists());
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    life.list();
+    life.run("run").ok();
+    assert_eq!(life.list(), [""; 0], "its stage is still at work");
+    assert!(life.log().contains("[run] still running — skipping."));
+    fs::remove_file(life.path("at work")).unwrap();
+    life.stages();
+    wait(&|| {
+        life.run("run --one-month").ok();
+        life.path("list").exists()
+    });
+    assert_eq!(life.list(), ["tools 2026-01", "usage +2026-01", "summarize --month 2026-01 OWN"]);
+}
+
+#[test]
 fn the_time_is_up() {
     let Some(life) = life() else { return };
     behind(&life);

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -121,6 +122,13 @@ impl Lock {
                 .with_context(|| format!("writing the lock {shown}"))?;
             return Ok(Asked::Held(Self { file, path: path.to_owned(), stale }));
         }
+    }
+}
+
+/// The open file: whoever passes it to a child keeps the lock held until that child ends too.
+impl AsFd for Lock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 
