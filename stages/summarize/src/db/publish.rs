@@ -142,7 +142,7 @@ fn exchange(db: &mut Db, tables: &BTreeMap<&'static str, Vec<&Cell>>) -> Result<
 /// server then lets the reader go on, nothing has happened, and it is tried again.
 pub(super) fn rename(db: &mut Db, renames: &str) -> Result<()> {
     let sql = format!("RENAME TABLE {renames}");
-    let mut pauses = (0..12_u32).map(|n| Duration::from_millis(20 << n.min(8)));
+    let mut pauses = (0..100_u32).map(|n| Duration::from_millis(20 << n.min(4)));
     loop {
         let Err(error) = db.run(&sql, ()) else { return Ok(()) };
         let in_the_way = matches!(error.kind(), ErrorKind::Deadlock | ErrorKind::LockWait);
