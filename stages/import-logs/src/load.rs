@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use kit::config::Config;
 use kit::db::{Db, DbError, ErrorKind, Which};
 use kit::discovery;
@@ -107,6 +107,20 @@ impl Load<'_> {
         if target == Target::Userlogin { steps.auth } else { steps.webhits && steps.robots && steps.web }
     }
 
+    /// Whether the ledger has the file. One that a run without transactions left unfinished can be
+    /// taken neither for loaded nor for missing.
+    fn is_known(&mut self, name: &str, target: Target) -> Result<bool> {
+        let entry = ledger::of_file(&mut self.server.db, name)?.into_iter().find(|e| e.target == target);
+        if entry.as_ref().is_some_and(ledger::Entry::is_unfinished) {
+            bail!(
+                "{name}: an earlier run died while it loaded this file into tables without transactions, so part of \
+                 its rows may be there; delete them, say `hzmetrics forget-import {name}`, and import it again \
+                 (`hzmetrics migrate --apply` makes imports whole or nothing)"
+            );
+        }
+        Ok(entry.is_some())
+    }
+
     /// The direct way: each file a transaction, each with its receipt on `output`.
     ///
     /// # Errors
@@ -125,7 +139,7 @@ impl Load<'_> {
                     continue;
                 };
                 let name = base_name(path);
-                let is_known = ledger::of_file(&mut self.server.db, &name)?.iter().any(|e| e.target == target);
+                let is_known = self.is_known(&name, target)?;
                 if is_known || !names.insert((name, target)) {
                     // a file that is gone needs no receipt, but a message
                     fs::metadata(discovery::lying_at(path)).with_context(|| format!("opening {}", path.display()))?;
@@ -252,7 +266,7 @@ impl Load<'_> {
         let mut wanted = Vec::new();
         for log in logs {
             let name = base_name(&log.path);
-            let is_known = ledger::of_file(&mut self.server.db, &name)?.iter().any(|e| e.target == target);
+            let is_known = self.is_known(&name, target)?;
             if !is_known && names.insert(name.clone()) {
                 wanted.push((log, name));
             }

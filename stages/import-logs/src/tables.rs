@@ -236,7 +236,12 @@ impl Sink for Tables<'_> {
         if self.ledger && self.is_complete(self.target) {
             let mut n_new = 0;
             for name in &self.names {
-                n_new += usize::from(ledger::begin(self.db, name, self.target)? == Begun::New);
+                if ledger::begin(self.db, name, self.target)? == Begun::New {
+                    n_new += 1;
+                    if !self.transactional {
+                        ledger::mark_unfinished(self.db, name, self.target)?;
+                    }
+                }
             }
             if n_new == 0 && !self.names.is_empty() {
                 return self.already(unit);

@@ -144,3 +144,20 @@ fn another_run_is_waited_for() {
     root.stage().args(["--lock-wait", "0"]).finish().ok();
     assert!(root.staged("_hub_apache.log").is_some());
 }
+
+#[test]
+fn a_disk_without_room_stages_nothing() {
+    let root = Root::new();
+    root.put("apache2/daily/hub-access.log-20250701", "one\n");
+    root.stage().finish().ok();
+    // a file of holes, larger than any disk when it is decompressed
+    let huge = root.0.path().join("var/log/apache2/daily/hub-access.log-20250702.gz");
+    fs::File::create(huge).unwrap().set_len(1 << 43).unwrap();
+    let failed = root.stage().finish().expect_code(1);
+    assert!(
+        failed.stderr.contains("insufficient staging space on") && failed.stderr.contains("nothing was staged"),
+        "{}",
+        failed.stderr
+    );
+    assert_eq!(root.staged("_hub_apache.log").unwrap(), "one\n");
+}

@@ -339,3 +339,23 @@ fn a_reader_that_leaves_stops_the_run_after_a_commit() {
     assert_eq!(hub.load(&names).finish().ok().records().len(), 40);
     assert_eq!(hub.count("web"), 40);
 }
+
+#[test]
+fn what_a_dead_run_left_half_on_myisam_is_neither_lost_nor_doubled() {
+    let Some(hub) = Hub::new(Engine::MyIsam, SqlMode::Lax) else { return };
+    let log = hub.put("httpd/daily/hub-access.log-20250711", line("2025-07-11", "/a", "UA"));
+    hub.load(&[&log]).finish().ok();
+    assert_eq!(hub.pair.lines("SELECT row_count, pk_start, pk_end FROM imported_sources"), ["1\t1\t1"]);
+    // as a run that was killed between its first and its last row leaves it
+    hub.pair.sql("UPDATE imported_sources SET row_count = -1, pk_start = NULL, pk_end = NULL");
+    for _ in 0..2 {
+        let refused = hub.load(&[&log]).finish().expect_code(1);
+        assert!(refused.stderr.contains("hub-access.log-20250711: an earlier run died"), "{}", refused.stderr);
+        assert!(refused.stdout.is_empty(), "no receipt, so the log stays where it is");
+        assert_eq!(hub.pair.lines("SELECT COUNT(*) FROM web"), ["1"]);
+    }
+    hub.pair.sql("DELETE FROM web");
+    hub.pair.sql("DELETE FROM imported_sources");
+    hub.load(&[&log]).finish().ok();
+    assert_eq!(hub.pair.lines("SELECT COUNT(*) FROM web"), ["1"]);
+}
