@@ -266,6 +266,81 @@ pub fn hub(name: &str) -> Option<&'static Table> {
     HUB.iter().find(|table| table.name == name)
 }
 
+/// What the rows of a summary table are called.
+const SUMMARY_LABELS: &[Col] =
+    &[col("id", "tinyint(4)").or(NIL), col("label", "varchar(255)").or(EMPTY), col("plot", "int(1)").null().or(NIL)];
+
+/// The numbers of a summary table.
+const SUMMARY_CELLS: &[Col] = &[
+    col("rowid", "tinyint(4)").or(NIL),
+    col("colid", "tinyint(4)").or(NIL),
+    col("datetime", "datetime").or(ZERO),
+    col("period", "tinyint(4)").or("1"),
+    col("value", "bigint(20)").null().or(NIL),
+    col("valfmt", "tinyint(4)").or(NIL),
+];
+
+/// What the hub's table of profiles and the copy of it begin with.
+const PROFILE_HEAD: [Col; 37] = [
+    col("uidNumber", "int(11)").or(NIL),
+    col("name", "varchar(255)").or(EMPTY),
+    col("username", "varchar(150)").or(EMPTY),
+    col("email", "varchar(100)").or(EMPTY),
+    col("registerDate", "datetime").or(ZERO),
+    col("gidNumber", "varchar(11)").or(EMPTY),
+    col("homeDirectory", "varchar(255)").or(EMPTY),
+    col("loginShell", "varchar(255)").or(EMPTY),
+    col("ftpShell", "varchar(255)").or(EMPTY),
+    col("userPassword", "varchar(255)").or(EMPTY),
+    col("gid", "varchar(255)").or(EMPTY),
+    col("orgtype", "varchar(255)").or(EMPTY),
+    col("organization", "varchar(255)").or(EMPTY),
+    col("countryresident", "char(2)").or(EMPTY),
+    col("countryorigin", "char(2)").or(EMPTY),
+    col("gender", "varchar(255)").or(EMPTY),
+    col("url", "varchar(255)").or(EMPTY),
+    col("reason", "text").or(EMPTY),
+    col("mailPreferenceOption", "int(11)").or("-1"),
+    col("usageAgreement", "int(11)").or(NIL),
+    col("modifiedDate", "datetime").or(ZERO),
+    col("emailConfirmed", "int(11)").or(NIL),
+    col("regIP", "varchar(255)").or(EMPTY),
+    col("regHost", "varchar(255)").or(EMPTY),
+    col("nativeTribe", "varchar(255)").or(EMPTY),
+    col("phone", "varchar(255)").or(EMPTY),
+    col("proxyPassword", "varchar(255)").or(EMPTY),
+    col("proxyUidNumber", "varchar(255)").or(EMPTY),
+    col("givenName", "varchar(255)").or(EMPTY),
+    col("middleName", "varchar(255)").or(EMPTY),
+    col("surname", "varchar(255)").or(EMPTY),
+    col("picture", "varchar(255)").or(EMPTY),
+    col("vip", "int(11)").or(NIL),
+    col("public", "tinyint(2)").or(NIL),
+    col("params", "text").or(EMPTY),
+    col("note", "text").or(EMPTY),
+    col("shadowExpire", "int(11)").null(),
+];
+
+/// A profile of the hub.
+const PROFILE: [Col; 39] =
+    join(&PROFILE_HEAD, &[col("locked", "tinyint(4)").or(NIL), col("orcid", "varchar(255)").or(EMPTY)]);
+
+/// Its copy in the metrics database.
+const PROFILE_COPY: [Col; 39] =
+    join(&PROFILE_HEAD, &[col("location", "varchar(50)").null(), col("orcid", "varchar(255)").or(EMPTY)]);
+
+/// Two runs of columns as one; `N` is their length together.
+const fn join<const N: usize>(head: &[Col], tail: &[Col]) -> [Col; N] {
+    assert!(head.len() + tail.len() == N, "the length is wrong");
+    let mut all = [head[0]; N];
+    let mut at = 1;
+    while at < N {
+        all[at] = if at < head.len() { head[at] } else { tail[at - head.len()] };
+        at += 1;
+    }
+    all
+}
+
 /// The tables of the metrics database, in the order in which they are made. Four of them
 /// (`classes`, `regions`, `tops`, `exclude_list2`) and the `*vals` tables without `summary_` are
 /// there only so that old CMS plugins find them.
@@ -346,47 +421,7 @@ pub const METRICS: &[Table] = &[
     ),
     Table::new(
         "jos_xprofiles_metrics",
-        &[
-            col("uidNumber", "int(11)").or(NIL),
-            col("name", "varchar(255)").or(EMPTY),
-            col("username", "varchar(150)").or(EMPTY),
-            col("email", "varchar(100)").or(EMPTY),
-            col("registerDate", "datetime").or(ZERO),
-            col("gidNumber", "varchar(11)").or(EMPTY),
-            col("homeDirectory", "varchar(255)").or(EMPTY),
-            col("loginShell", "varchar(255)").or(EMPTY),
-            col("ftpShell", "varchar(255)").or(EMPTY),
-            col("userPassword", "varchar(255)").or(EMPTY),
-            col("gid", "varchar(255)").or(EMPTY),
-            col("orgtype", "varchar(255)").or(EMPTY),
-            col("organization", "varchar(255)").or(EMPTY),
-            col("countryresident", "char(2)").or(EMPTY),
-            col("countryorigin", "char(2)").or(EMPTY),
-            col("gender", "varchar(255)").or(EMPTY),
-            col("url", "varchar(255)").or(EMPTY),
-            col("reason", "text").or(EMPTY),
-            col("mailPreferenceOption", "int(11)").or("-1"),
-            col("usageAgreement", "int(11)").or(NIL),
-            col("modifiedDate", "datetime").or(ZERO),
-            col("emailConfirmed", "int(11)").or(NIL),
-            col("regIP", "varchar(255)").or(EMPTY),
-            col("regHost", "varchar(255)").or(EMPTY),
-            col("nativeTribe", "varchar(255)").or(EMPTY),
-            col("phone", "varchar(255)").or(EMPTY),
-            col("proxyPassword", "varchar(255)").or(EMPTY),
-            col("proxyUidNumber", "varchar(255)").or(EMPTY),
-            col("givenName", "varchar(255)").or(EMPTY),
-            col("middleName", "varchar(255)").or(EMPTY),
-            col("surname", "varchar(255)").or(EMPTY),
-            col("picture", "varchar(255)").or(EMPTY),
-            col("vip", "int(11)").or(NIL),
-            col("public", "tinyint(2)").or(NIL),
-            col("params", "text").or(EMPTY),
-            col("note", "text").or(EMPTY),
-            col("shadowExpire", "int(11)").null(),
-            col("location", "varchar(50)").null(),
-            col("orcid", "varchar(255)").or(EMPTY),
-        ],
+        &PROFILE_COPY,
         &[primary(&["uidNumber"]), index("idx_username", &["username"])],
     ),
     Table::new(
@@ -447,36 +482,9 @@ pub const METRICS: &[Table] = &[
             index("user", &["user"]),
         ],
     ),
-    Table::new(
-        "summary_andmore",
-        &[
-            col("id", "tinyint(4)").or(NIL),
-            col("label", "varchar(255)").or(EMPTY),
-            col("plot", "int(1)").null().or(NIL),
-        ],
-        &[unique("label", &["label"])],
-    ),
-    Table::new(
-        "summary_andmore_vals",
-        &[
-            col("rowid", "tinyint(4)").or(NIL),
-            col("colid", "tinyint(4)").or(NIL),
-            col("datetime", "datetime").or(ZERO),
-            col("period", "tinyint(4)").or("1"),
-            col("value", "bigint(20)").null().or(NIL),
-            col("valfmt", "tinyint(4)").or(NIL),
-        ],
-        &[],
-    ),
-    Table::new(
-        "summary_misc",
-        &[
-            col("id", "tinyint(4)").or(NIL),
-            col("label", "varchar(255)").or(EMPTY),
-            col("plot", "int(1)").null().or(NIL),
-        ],
-        &[unique("label", &["label"])],
-    ),
+    Table::new("summary_andmore", SUMMARY_LABELS, &[unique("label", &["label"])]),
+    Table::new("summary_andmore_vals", SUMMARY_CELLS, &[]),
+    Table::new("summary_misc", SUMMARY_LABELS, &[unique("label", &["label"])]),
     Table::new(
         "summary_misc_vals",
         &[
@@ -489,48 +497,10 @@ pub const METRICS: &[Table] = &[
         ],
         &[],
     ),
-    Table::new(
-        "summary_simusage",
-        &[
-            col("id", "tinyint(4)").or(NIL),
-            col("label", "varchar(255)").or(EMPTY),
-            col("plot", "int(1)").null().or(NIL),
-        ],
-        &[unique("label", &["label"])],
-    ),
-    Table::new(
-        "summary_simusage_vals",
-        &[
-            col("rowid", "tinyint(4)").or(NIL),
-            col("colid", "tinyint(4)").or(NIL),
-            col("datetime", "datetime").or(ZERO),
-            col("period", "tinyint(4)").or("1"),
-            col("value", "bigint(20)").null().or(NIL),
-            col("valfmt", "tinyint(4)").or(NIL),
-        ],
-        &[],
-    ),
-    Table::new(
-        "summary_user",
-        &[
-            col("id", "tinyint(4)").or(NIL),
-            col("label", "varchar(255)").or(EMPTY),
-            col("plot", "int(1)").null().or(NIL),
-        ],
-        &[unique("label", &["label"])],
-    ),
-    Table::new(
-        "summary_user_vals",
-        &[
-            col("rowid", "tinyint(4)").or(NIL),
-            col("colid", "tinyint(4)").or(NIL),
-            col("datetime", "datetime").or(ZERO),
-            col("period", "tinyint(4)").or("1"),
-            col("value", "bigint(20)").null().or(NIL),
-            col("valfmt", "tinyint(4)").or(NIL),
-        ],
-        &[],
-    ),
+    Table::new("summary_simusage", SUMMARY_LABELS, &[unique("label", &["label"])]),
+    Table::new("summary_simusage_vals", SUMMARY_CELLS, &[]),
+    Table::new("summary_user", SUMMARY_LABELS, &[unique("label", &["label"])]),
+    Table::new("summary_user_vals", SUMMARY_CELLS, &[]),
     Table::new(
         "toolstart",
         &[
@@ -1012,51 +982,7 @@ pub const HUB: &[Table] = &[
             index("usertype", &["usertype"]),
         ],
     ),
-    Table::prefixed(
-        "xprofiles",
-        &[
-            col("uidNumber", "int(11)").or(NIL),
-            col("name", "varchar(255)").or(EMPTY),
-            col("username", "varchar(150)").or(EMPTY),
-            col("email", "varchar(100)").or(EMPTY),
-            col("registerDate", "datetime").or(ZERO),
-            col("gidNumber", "varchar(11)").or(EMPTY),
-            col("homeDirectory", "varchar(255)").or(EMPTY),
-            col("loginShell", "varchar(255)").or(EMPTY),
-            col("ftpShell", "varchar(255)").or(EMPTY),
-            col("userPassword", "varchar(255)").or(EMPTY),
-            col("gid", "varchar(255)").or(EMPTY),
-            col("orgtype", "varchar(255)").or(EMPTY),
-            col("organization", "varchar(255)").or(EMPTY),
-            col("countryresident", "char(2)").or(EMPTY),
-            col("countryorigin", "char(2)").or(EMPTY),
-            col("gender", "varchar(255)").or(EMPTY),
-            col("url", "varchar(255)").or(EMPTY),
-            col("reason", "text").or(EMPTY),
-            col("mailPreferenceOption", "int(11)").or("-1"),
-            col("usageAgreement", "int(11)").or(NIL),
-            col("modifiedDate", "datetime").or(ZERO),
-            col("emailConfirmed", "int(11)").or(NIL),
-            col("regIP", "varchar(255)").or(EMPTY),
-            col("regHost", "varchar(255)").or(EMPTY),
-            col("nativeTribe", "varchar(255)").or(EMPTY),
-            col("phone", "varchar(255)").or(EMPTY),
-            col("proxyPassword", "varchar(255)").or(EMPTY),
-            col("proxyUidNumber", "varchar(255)").or(EMPTY),
-            col("givenName", "varchar(255)").or(EMPTY),
-            col("middleName", "varchar(255)").or(EMPTY),
-            col("surname", "varchar(255)").or(EMPTY),
-            col("picture", "varchar(255)").or(EMPTY),
-            col("vip", "int(11)").or(NIL),
-            col("public", "tinyint(2)").or(NIL),
-            col("params", "text").or(EMPTY),
-            col("note", "text").or(EMPTY),
-            col("shadowExpire", "int(11)").null(),
-            col("locked", "tinyint(4)").or(NIL),
-            col("orcid", "varchar(255)").or(EMPTY),
-        ],
-        &[primary(&["uidNumber"]), index("idx_username", &["username"])],
-    ),
+    Table::prefixed("xprofiles", &PROFILE, &[primary(&["uidNumber"]), index("idx_username", &["username"])]),
     Table::new(
         "sessionlog",
         &[
