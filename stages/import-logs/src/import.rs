@@ -84,6 +84,11 @@ impl Unit {
         self.path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string())
     }
 
+    /// The same file, of which only these parts are read.
+    pub(crate) fn of_staged(&self, staged: Staged) -> Self {
+        Self { staged: Some(staged), ..self.clone() }
+    }
+
     fn open(&self) -> Result<Opened> {
         let (stretches, pieces) = match (&self.path, &self.staged) {
             (Some(_), Some(staged)) => (staged.stretches.clone().into(), None),

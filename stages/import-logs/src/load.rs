@@ -15,6 +15,7 @@ use kit::discovery;
 use kit::ledger::{self, Target};
 use kit::staged::{self, StagedLog};
 use kit::{Messages, Output};
+use schema::Opt;
 
 use crate::agents::{self, Known, Words};
 use crate::block::Rules;
@@ -215,6 +216,8 @@ impl Load<'_> {
     }
 
     /// The cron form: the staging files, access first. One that is loaded gets its other name.
+    /// With `lp_atomic` each source that the list names is a file of its own, as when it is read
+    /// where it lies.
     ///
     /// # Errors
     /// A staging file cannot be read, loaded or renamed.
@@ -229,13 +232,21 @@ impl Load<'_> {
                 continue;
             }
             let complete = self.is_complete(Target::of(stream.kind()));
-            let mut unit = Unit { path: Some(path.clone()), stream, date: None, staged: None, plain: true };
-            if let Some(listed) = listed.as_deref().filter(|_| complete) {
-                unit.staged = self.sources(&unit, &path, listed)?;
-            }
-            let nothing_new = unit.staged.as_ref().is_some_and(|staged| staged.names.is_empty());
-            if !nothing_new {
-                self.load(&[unit], ledger, None, io::stderr().is_terminal())?;
+            let whole = Unit { path: Some(path.clone()), stream, date: None, staged: None, plain: true };
+            let sources = match listed.as_deref().filter(|_| complete) {
+                Some(listed) => self.sources(&whole, &path, listed)?,
+                None => None,
+            };
+            let units = match sources {
+                None => vec![whole],
+                Some(logs) if self.rules.compat.has(Opt::LpAtomic) => {
+                    logs.iter().map(|log| whole.of_staged(stretches(std::slice::from_ref(log)))).collect()
+                }
+                Some(logs) if logs.is_empty() => Vec::new(),
+                Some(logs) => vec![whole.of_staged(stretches(&logs))],
+            };
+            if !units.is_empty() {
+                self.load(&units, ledger, None, io::stderr().is_terminal())?;
             }
             if complete && !self.wishes.dry_run {
                 let to = paths.imported_staged(&path);
@@ -247,7 +258,12 @@ impl Load<'_> {
 
     /// The sources of a staging file that the ledger does not know; `None` when the list says
     /// nothing of it or is of another file.
-    fn sources(&mut self, unit: &Unit, path: &Path, listed: &[StagedLog]) -> Result<Option<Staged>> {
+    fn sources<'l>(
+        &mut self,
+        unit: &Unit,
+        path: &Path,
+        listed: &'l [StagedLog],
+    ) -> Result<Option<Vec<(&'l StagedLog, String)>>> {
         let kind = unit.stream.kind();
         let logs: Vec<&StagedLog> = listed.iter().filter(|log| log.stream == kind).collect();
         if logs.is_empty() {
@@ -271,7 +287,7 @@ impl Load<'_> {
                 wanted.push((log, name));
             }
         }
-        Ok(Some(stretches(&wanted)))
+        Ok(Some(wanted))
     }
 }
 
