@@ -31,6 +31,9 @@ const CHAINS_VARIABLE: &str = "HZMETRICS_CHAINS";
 
 /// Parses the command line and does what it says.
 pub(crate) fn main() -> ExitCode {
+    if let Some(exit) = kit::generate(command) {
+        return exit.into();
+    }
     let matches = match command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return kit::not_parsed("hzmetrics", &error).into(),

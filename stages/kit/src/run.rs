@@ -35,8 +35,12 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// Runs a stage: parses its arguments, does the work, turns the result into an exit code.
+/// Runs a stage: parses its arguments, does the work, turns the result into an exit code. With
+/// `--generate` as the first word it prints its manual or completions instead.
 pub fn run<A: StageArgs>(stage: impl FnOnce(&A, &mut Io) -> Result<Outcome>) -> ExitCode {
+    if let Some(exit) = crate::generate(A::command) {
+        return exit.into();
+    }
     let args = match A::try_parse() {
         Ok(args) => args,
         Err(error) => return not_parsed(A::DESCRIBE.name, &error).into(),

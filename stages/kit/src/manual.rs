@@ -1,0 +1,140 @@
+//! Man page and shell completions, made from the command line itself: `PROGRAM --generate man`,
+//! `bash`, `zsh` or `fish`, as the first and only words.
+//!
+//! For whoever packs or installs the executables. It is no option of the parser, so that it needs
+//! none of the words that a program insists on and stands in no help text.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+
+use clap::Command;
+use clap_complete::Shell;
+use clap_mangen::Man;
+use schema::Exit;
+
+/// Answers `--generate`; `None` when that was not asked for.
+#[must_use]
+pub fn generate(command: impl FnOnce() -> Command) -> Option<Exit> {
+    let mut words = std::env::args_os().skip(1);
+    if words.next()? != "--generate" {
+        return None;
+    }
+    let mut command = command();
+    let name = command.get_name().to_owned();
+    let Some(text) = text(&mut command, &name, words.next()) else {
+        let _ = writeln!(io::stderr(), "{name}: --generate makes man, bash, zsh or fish");
+        return Some(Exit::Usage);
+    };
+    Some(if io::stdout().lock().write_all(&text).is_ok() { Exit::Done } else { Exit::ReaderLeft })
+}
+
+fn text(command: &mut Command, name: &str, what: Option<OsString>) -> Option<Vec<u8>> {
+    let shell = match what.as_ref()?.to_str()? {
+        "man" => return page(command).ok(),
+        "bash" => Shell::Bash,
+        "zsh" => Shell::Zsh,
+        "fish" => Shell::Fish,
+        _ => return None,
+    };
+    let mut text = Vec::new();
+    clap_complete::generate(shell, command, name, &mut text);
+    Some(text)
+}
+
+/// One page for a program with all its commands, so that a word is found by searching once.
+fn page(command: &mut Command) -> io::Result<Vec<u8>> {
+    command.build();
+    let source = format!("{} {}", command.get_name(), command.get_version().unwrap_or_default());
+    let man = Man::new(command.clone()).manual("HUBzero usage metrics").source(source);
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    let mut commands = command.get_subcommands().filter(|sub| sub.get_name() != "help").peekable();
+    if commands.peek().is_some() {
+        page.write_all(b".SH COMMANDS\n")?;
+    }
+    for sub in commands {
+        let man = Man::new(sub.clone());
+        let mut part = Vec::new();
+        man.render_synopsis_section(&mut part)?;
+        part.write_all(b".PP\n")?;
+        man.render_description_section(&mut part)?;
+        man.render_options_section(&mut part)?;
+        writeln!(page, ".SS \"{}\"", sub.get_name())?;
+        page.write_all(&without_headings(&part))?;
+    }
+    page.write_all(EXIT_STATUS.as_bytes())?;
+    Ok(without_blank_lines(&page))
+}
+
+/// The text of a part of a page whose own headings would be those of the whole page.
+fn without_headings(part: &[u8]) -> Vec<u8> {
+    let lines = part.split_inclusive(|byte| *byte == b'\n');
+    lines.filter(|line| !line.starts_with(b".SH")).flatten().copied().collect()
+}
+
+/// An empty line in a man page is a mistake; a paragraph is `.PP`.
+fn without_blank_lines(page: &[u8]) -> Vec<u8> {
+    let lines = page.split_inclusive(|byte| *byte == b'\n');
+    lines.filter(|line| !line.trim_ascii().is_empty()).flatten().copied().collect()
+}
+
+/// The codes of [`Exit`].
+const EXIT_STATUS: &str = r#".SH "EXIT STATUS"
+.TP
+.B 0
+done
+.TP
+.B 1
+failed; the message on standard error names the thing
+.TP
+.B 2
+the command line or the configuration is unusable
+.TP
+.B 3
+done, but records were rejected (with \fB\-\-strict\fR)
+.TP
+.B 75
+somebody else is writing to the databases; try again later
+.TP
+.B 141
+the reader of standard output went away
+"#;
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, ArgAction};
+
+    use super::*;
+
+    fn command() -> Command {
+        let flag = Arg::new("dry-run").long("dry-run").action(ArgAction::SetTrue).help("Change\n\nnothing");
+        let word = Arg::new("FILE").required(true).help(".starts with a dot");
+        let sub = Command::new("tick").about("For cron").arg(flag);
+        Command::new("demo").version("1.2").about("Shows things").arg(word).subcommand(sub)
+    }
+
+    #[test]
+    fn one_page_has_every_command_and_the_exit_codes() {
+        let page = String::from_utf8(page(&mut command()).unwrap()).unwrap();
+        for part in ["\n.SH COMMANDS\n.SS \"tick\"\n", "\\-\\-dry\\-run", "For cron", "\n.SH \"EXIT STATUS\"\n", "1.2"]
+        {
+            assert!(page.contains(part), "{part} in\n{page}");
+        }
+        assert_eq!(page.matches("\n.SH NAME").count(), 1, "{page}");
+        assert!(!page.contains("\n\n") && !page.contains("\n.starts"), "{page}");
+    }
+
+    #[test]
+    fn each_shell_has_a_text_and_nothing_else_has() {
+        for (what, says) in [("bash", "complete -F"), ("zsh", "#compdef demo"), ("fish", "complete -c demo")] {
+            let text = String::from_utf8(text(&mut command(), "demo", Some(what.into())).unwrap()).unwrap();
+            assert!(text.contains(says) && text.contains("dry-run"), "{what}: {text}");
+        }
+        assert!(text(&mut command(), "demo", Some("elvish".into())).is_none());
+        assert!(text(&mut command(), "demo", None).is_none());
+    }
+}
