@@ -1,4 +1,4 @@
-//! `cargo xtask`: what cargo cannot say. Demo, tests, checks, benches, generated pages.
+//! `cargo xtask`: what cargo cannot say. Demo, tests, checks, benches, generated pages, installation.
 //!
 //! Words go to standard error, results (the demo's table, the bench's figures) to standard output.
 #![expect(clippy::disallowed_methods, reason = "this is the place that starts cargo and our executables")]
@@ -6,7 +6,10 @@
 mod bench;
 mod check;
 mod demo;
+mod dist;
 mod docs;
+mod install;
+mod package;
 mod place;
 mod usage;
 
@@ -41,6 +44,12 @@ enum Task {
     Campaign(check::CampaignArgs),
     /// Write the pages that are generated from the code
     Docs(docs::Args),
+    /// Install from this checkout; the options are those of scripts/deploy/install.sh
+    Install(install::Args),
+    /// Take away what was installed, and nothing else
+    Uninstall(install::UninstallArgs),
+    /// Pack executables for hosts without a toolchain, with an installer
+    Dist(dist::Args),
     /// Make the logs and records of a made-up hub, for trying things on
     MakeHub(MakeHub),
 }
@@ -106,6 +115,9 @@ fn run(args: &Args) -> Result<()> {
         Task::Bench(args) => bench::run(&sh, args),
         Task::Campaign(args) => check::campaign(&sh, args),
         Task::Docs(args) => docs::run(&sh, args),
+        Task::Install(args) => install::install(&sh, args),
+        Task::Uninstall(args) => install::uninstall(args),
+        Task::Dist(args) => dist::run(&sh, args),
         Task::MakeHub(args) => args.run(),
     }
 }

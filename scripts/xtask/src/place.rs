@@ -25,3 +25,18 @@ pub(crate) fn build_release(sh: &Shell) -> Result<PathBuf> {
     cmd!(sh, "cargo build --release --workspace --bins --exclude xtask").run()?;
     Ok(target(sh)?.join("release"))
 }
+
+/// Names of the executables that are installed: those of every package but this one.
+pub(crate) fn executables(sh: &Shell) -> Result<Vec<String>> {
+    let _there = sh.push_dir(root()?);
+    let metadata = cmd!(sh, "cargo metadata --no-deps --format-version 1").quiet().read()?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).context("reading cargo metadata")?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let targets = packages.filter(|package| package["name"] != "xtask").flat_map(|p| p["targets"].as_array()).flatten();
+    let mut names: Vec<_> = targets
+        .filter(|target| target["kind"][0] == "bin")
+        .filter_map(|target| target["name"].as_str().map(str::to_owned))
+        .collect();
+    names.sort();
+    Ok(names)
+}

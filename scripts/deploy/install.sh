@@ -1,0 +1,468 @@
+#!/bin/sh
+# Installs hzmetrics from the folder that this script is in, or takes it away again. Needs no more
+# than a POSIX shell and coreutils (or busybox). `cargo xtask install` calls it as well, so that an
+# installation is the same from a checkout and from the archive of a release.
+set -eu
+umask 022
+
+usage() {
+    cat <<'END'
+install.sh [OPTION…]       install, or bring an installation up to date
+install.sh --uninstall     take away what was installed, and nothing else
+
+  --prefix DIR     where programs, man pages and completions go: /opt/hubzero, or where the copy of
+                   this script is that an installation has in share/hzmetrics
+  --destdir DIR    put everything below DIR and touch nothing outside it (for packages)
+  --cron WAY       cron.d: /etc/cron.d/hubzero-metrics; spool: the crontab of the user; none
+  --systemd        timers of systemd instead of cron
+  --user USER      who the work runs as: apache, or www-data where that is the web server's user
+  --group GROUP    the group of that user
+  --uninstall      take away what was installed; configuration that was filled in, data and logs stay
+  --dry-run        say what would be done and do nothing
+  --help           this text
+
+A second run does nothing but what is missing, and takes the choices of the first for granted.
+END
+}
+
+say() { printf '%s\n' "$*"; }
+warn() { printf 'install.sh: %s\n' "$*" >&2; }
+die() {
+    warn "$1"
+    exit "${2-1}"
+}
+
+here=$(cd "$(dirname "$0")" && pwd)
+# the copy that is installed knows where
+case $here in
+    */share/hzmetrics) prefix=${here%/share/hzmetrics} ;;
+    *) prefix=/opt/hubzero ;;
+esac
+destdir='' cron='' systemd='' user='' group='' uninstall='' dry_run=''
+need_value() { [ "$1" -ge 2 ] || die "$2 needs a value" 2; }
+while [ $# -gt 0 ]; do
+    case $1 in
+        --*=*)
+            option=$1
+            shift
+            set -- "${option%%=*}" "${option#*=}" "$@"
+            ;;
+    esac
+    case $1 in
+        --prefix | --destdir | --cron | --user | --group) need_value $# "$1" ;;
+    esac
+    case $1 in
+        --prefix) prefix=$2 && shift ;;
+        --destdir) destdir=$2 && shift ;;
+        --cron) cron=$2 && shift ;;
+        --user) user=$2 && shift ;;
+        --group) group=$2 && shift ;;
+        --systemd) systemd=yes ;;
+        --uninstall) uninstall=yes ;;
+        --dry-run) dry_run=yes ;;
+        --help | -h)
+            usage
+            exit 0
+            ;;
+        *) die "$1 is no option of mine; --help lists them" 2 ;;
+    esac
+    shift
+done
+
+# the prefix is written into crontabs and unit files, where other characters have a meaning
+case $prefix in
+    /*[!A-Za-z0-9_./+-]* | */../* | */..) die "--prefix $prefix: only letters, digits and _ . / + - please" 2 ;;
+    /?*) prefix=${prefix%/} ;;
+    *) die '--prefix must be a whole path' 2 ;;
+esac
+case $user$group in
+    *[!A-Za-z0-9_.-]*) die "--user $user, --group $group: no such name is possible" 2 ;;
+esac
+case $cron in
+    '' | spool | cron.d | none) ;;
+    *) die "--cron $cron: spool, cron.d or none" 2 ;;
+esac
+if [ -n "$systemd" ] && [ -n "$cron" ] && [ "$cron" != none ]; then
+    die "--systemd does the work of cron: leave --cron $cron out" 2
+fi
+case $destdir in
+    '') ;;
+    /*) destdir=${destdir%/} ;;
+    *) destdir=$PWD/${destdir%/} ;;
+esac
+root=
+[ "$(id -u)" -ne 0 ] || root=yes
+if [ -z "$destdir" ] && [ -z "$root" ] && [ -z "$dry_run" ]; then
+    die 'only root can install on this machine (--destdir DIR puts everything below DIR)'
+fi
+
+# what was installed: a line a thing, its sort, for settings a checksum, and its path without --destdir
+manifest=$prefix/share/hzmetrics/manifest
+old=$destdir$manifest
+
+choice() { if [ -f "$old" ]; then sed -n "s/^choice $1 //p" "$old"; fi; }
+if [ -f "$old" ] && [ "$(choice prefix)" != "$prefix" ]; then
+    die "$old is of an installation in $(choice prefix): name it with --prefix, and --destdir where it is below another folder"
+fi
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/hzmetrics.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+changed=0
+done_to() { # what was done, to which path
+    changed=$((changed + 1))
+    if [ -n "$dry_run" ]; then say "would: $1 $destdir$2"; else say "$1 $destdir$2"; fi
+}
+sum_of() { cksum <"$1" | tr ' ' '-'; }
+# whether the old manifest has a line of this sort (`file`, `setting`, …) for this path
+had() { [ -f "$old" ] && awk -v sort="$1" -v path="$2" '$1 == sort && $NF == path { found = 1 } END { exit !found }' "$old"; }
+old_sum() { if [ -f "$old" ]; then awk -v path="$1" '$1 == "setting" && $NF == path { print $2 }' "$old"; fi; }
+crontab_of() { # the file that cron keeps for the user
+    if [ -d "$destdir/var/spool/cron/crontabs" ]; then
+        say "/var/spool/cron/crontabs/$user"
+    else
+        say "/var/spool/cron/$user"
+    fi
+}
+# a crontab without our lines
+without_ours() { sed '/^# hzmetrics: begin/,/^# hzmetrics: end/d' "$1"; }
+systemd_runs() { [ -z "$destdir" ] && [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; }
+
+# --- taking away ---------------------------------------------------------------------------------
+
+remove() { # path
+    [ -e "$destdir$1" ] || [ -L "$destdir$1" ] || return 0
+    [ -n "$dry_run" ] || rm -f "$destdir$1"
+    done_to removed "$1"
+}
+restore() { # path: what was there before us comes back
+    [ -e "$destdir$1.rpmorig" ] || return 0
+    [ -n "$dry_run" ] || mv -f "$destdir$1.rpmorig" "$destdir$1"
+    done_to 'put back' "$1"
+}
+remove_setting() { # checksum, path
+    [ -f "$destdir$2" ] || return 0
+    if [ "$(sum_of "$destdir$2")" = "$1" ]; then
+        remove "$2"
+    else
+        # nothing reads a file of that ending: not cron, logrotate, systemd
+        [ -n "$dry_run" ] || mv -f "$destdir$2" "$destdir$2.rpmsave"
+        done_to 'kept, as it was edited, with the ending .rpmsave:' "$2"
+    fi
+}
+remove_lines() { # path of a crontab, whether it was there before us
+    [ -f "$destdir$1" ] || return 0
+    without_ours "$destdir$1" >"$tmp/crontab"
+    if [ "$2" = ours ] && [ ! -s "$tmp/crontab" ]; then
+        remove "$1"
+    elif ! cmp -s "$tmp/crontab" "$destdir$1"; then
+        [ -n "$dry_run" ] || replace "$tmp/crontab" "$1"
+        done_to 'took our lines out of' "$1"
+    fi
+}
+replace() { # the content of a file that stays whose it is
+    cp -p "$destdir$2" "$destdir$2.new-$$"
+    cat "$1" >"$destdir$2.new-$$"
+    mv -f "$destdir$2.new-$$" "$destdir$2"
+}
+take_away() { # lines of a manifest on standard input
+    while read -r sort first rest; do
+        path=${rest:-$first}
+        case $path in
+            */../* | */..) die "$old is damaged: $path" ;;
+            /*) ;;
+            *) [ "$sort" = choice ] || die "$old is damaged: $path" ;;
+        esac
+        case $sort in
+            file | link) remove "$path" && restore "$path" ;;
+            setting) remove_setting "$first" "$path" && restore "$path" ;;
+            config)
+                if [ -f "$destdir$path" ] && [ "$(sum_of "$destdir$path")" = "$first" ]; then
+                    remove "$path"
+                elif [ -f "$destdir$path" ]; then
+                    say "kept $destdir$path"
+                fi
+                ;;
+            crontab) remove_lines "$path" "$first" ;;
+        esac
+    done
+}
+
+if [ -n "$uninstall" ]; then
+    [ -f "$old" ] || die "nothing is installed here: there is no $old"
+    if systemd_runs && [ "$(choice systemd)" = yes ] && [ -z "$dry_run" ]; then
+        systemctl -q disable --now hzmetrics.timer hzmetrics-whoisonline.timer || :
+    fi
+    cp "$old" "$tmp/old"
+    take_away <"$tmp/old"
+    remove "$manifest"
+    if [ -z "$dry_run" ]; then
+        # the folders that we made, the deepest first, where nothing is left in them
+        sed -n 's/^dir //p' "$tmp/old" | sort -r | while read -r path; do
+            if rmdir "$destdir$path" 2>/dev/null; then
+                say "removed $destdir$path"
+            elif [ -d "$destdir$path" ]; then
+                say "kept $destdir$path, which is not empty"
+            fi
+        done
+        if systemd_runs && [ "$(sed -n 's/^choice systemd //p' "$tmp/old")" = yes ]; then systemctl daemon-reload; fi
+    fi
+    exit 0
+fi
+
+# --- putting there -------------------------------------------------------------------------------
+
+if [ ! -d "$here/bin" ] || [ ! -d "$here/deploy" ]; then
+    die "$here holds nothing to install; to take an installation away: --uninstall"
+fi
+if [ -f "$here/SHA256SUMS" ] && command -v sha256sum >/dev/null 2>&1; then
+    (cd "$here" && sha256sum -c SHA256SUMS >"$tmp/sums" 2>&1) || {
+        grep -v ': OK$' "$tmp/sums" >&2 || :
+        die "$here is not what was packed; get the archive again"
+    }
+fi
+
+# what was chosen now, else at the last installation, else the usual
+if [ -z "$cron$systemd" ]; then
+    cron=$(choice cron)
+    systemd=$(choice systemd)
+    [ "$systemd" = yes ] || systemd=
+fi
+if [ -n "$systemd" ]; then cron=none; else cron=${cron:-cron.d}; fi
+user=${user:-$(choice user)}
+if [ -z "$user" ]; then
+    user=apache
+    if ! id apache >/dev/null 2>&1 && id www-data >/dev/null 2>&1; then user=www-data; fi
+fi
+group=${group:-$(choice group)}
+group=${group:-$user}
+owned=
+if [ -n "$root" ]; then
+    if id "$user" >/dev/null 2>&1 && { : >"$tmp/probe" && chgrp "$group" "$tmp/probe"; } 2>/dev/null; then
+        owned=yes
+    elif [ -z "$destdir" ]; then
+        die "there is no user $user with a group $group here; --user and --group name another"
+    else
+        warn "there is no user $user with a group $group here: everything below $destdir is owned by root"
+    fi
+fi
+
+: >"$tmp/manifest"
+note() { say "$*" >>"$tmp/manifest"; }
+note choice prefix "$prefix"
+note choice cron "$cron"
+note choice systemd "${systemd:-no}"
+note choice user "$user"
+note choice group "$group"
+
+own() { # path with destdir, owner:group
+    if [ -n "$owned" ]; then
+        chown "$2" "$1"
+    elif [ -n "$root" ]; then
+        chown root:root "$1"
+    fi
+}
+owner_is() { # path with destdir, owner:group
+    [ -z "$owned" ] || [ "$(stat -c %U:%G "$1")" = "$2" ]
+}
+folder() { # path, mode, owner:group: made where there is none; one that is there is left alone
+    [ -n "$1" ] && [ "$1" != / ] || return 0
+    if [ -d "$destdir$1" ]; then
+        if had dir "$1" && ! grep -q "^dir $1\$" "$tmp/manifest"; then note dir "$1"; fi
+        return 0
+    fi
+    if grep -q "^dir $1\$" "$tmp/manifest"; then return 0; fi # of a dry run
+    folder "${1%/*}" 755 root:root
+    note dir "$1"
+    if [ -z "$dry_run" ]; then
+        mkdir "$destdir$1"
+        chmod "$2" "$destdir$1"
+        own "$destdir$1" "$3"
+    fi
+    done_to made "$1"
+}
+make_way() { # sort, path: what is not ours is kept as PATH.rpmorig, which nothing reads
+    if [ -e "$destdir$2" ] || [ -L "$destdir$2" ]; then
+        if ! had "$1" "$2" && [ ! -e "$destdir$2.rpmorig" ]; then
+            [ -n "$dry_run" ] || mv "$destdir$2" "$destdir$2.rpmorig"
+            done_to 'kept, with the ending .rpmorig, the older' "$2"
+        fi
+    fi
+}
+write() { # source, path, mode, owner:group
+    target=$destdir$2
+    if [ -f "$target" ] && [ ! -L "$target" ] && cmp -s "$1" "$target"; then
+        if [ "$(stat -c %a "$target")" != "$3" ] || ! owner_is "$target" "$4"; then
+            if [ -z "$dry_run" ]; then
+                own "$target" "$4"
+                chmod "$3" "$target"
+            fi
+            done_to 'set mode and owner of' "$2"
+        fi
+        return 0
+    fi
+    if [ -z "$dry_run" ]; then
+        # a program that is running keeps its old file
+        cp "$1" "$target.new-$$"
+        own "$target.new-$$" "$4"
+        chmod "$3" "$target.new-$$"
+        mv -f "$target.new-$$" "$target"
+    fi
+    done_to wrote "$2"
+}
+put() { # source, path, mode, owner:group
+    folder "${2%/*}" 755 root:root
+    note file "$2"
+    cmp -s "$1" "$destdir$2" || make_way file "$2"
+    write "$1" "$2" "$3" "$4"
+}
+fill_in() { # a file of deploy/, with the names of this installation
+    sed -e "s|@PREFIX@|$prefix|g" -e "s|@USER@|$user|g" -e "s|@GROUP@|$group|g" "$here/deploy/$1" >"$tmp/filled"
+}
+setting() { # file of deploy/, path: what the administrator changed is left as it is
+    fill_in "$1"
+    folder "${2%/*}" 755 root:root
+    was=$(old_sum "$2")
+    if [ -n "$was" ] && [ -f "$destdir$2" ] && [ "$(sum_of "$destdir$2")" != "$was" ]; then
+        note setting "$was" "$2"
+        if ! cmp -s "$tmp/filled" "$destdir$2"; then say "left $destdir$2 as it was edited"; fi
+        return 0
+    fi
+    note setting "$(sum_of "$tmp/filled")" "$2"
+    cmp -s "$tmp/filled" "$destdir$2" || make_way setting "$2"
+    write "$tmp/filled" "$2" 644 root:root
+}
+config() { # file of deploy/, path: only where there is none
+    if [ -e "$destdir$2" ]; then
+        if [ -f "$old" ]; then awk -v path="$2" '$1 == "config" && $3 == path' "$old" >>"$tmp/manifest"; fi
+        return 0
+    fi
+    note config "$(sum_of "$here/deploy/$1")" "$2"
+    write "$here/deploy/$1" "$2" 640 "root:$group"
+}
+link() { # text of the link, path
+    folder "${2%/*}" 755 root:root
+    note link "$2"
+    if [ -L "$destdir$2" ] && [ "$(readlink "$destdir$2")" = "$1" ]; then return 0; fi
+    make_way link "$2"
+    if [ -z "$dry_run" ]; then
+        rm -f "$destdir$2"
+        ln -s "$1" "$destdir$2"
+    fi
+    done_to wrote "$2"
+}
+lines_into_crontab() { # path
+    folder "${1%/*}" 700 root:root
+    before=theirs
+    if had crontab "$1"; then
+        before=$(awk -v path="$1" '$1 == "crontab" && $3 == path { print $2 }' "$old")
+    elif [ ! -f "$destdir$1" ]; then
+        before=ours
+    fi
+    note crontab "$before" "$1"
+    fill_in cron.spool
+    : >"$tmp/crontab"
+    if [ -f "$destdir$1" ]; then without_ours "$destdir$1" >"$tmp/crontab"; fi
+    cat "$tmp/filled" >>"$tmp/crontab"
+    if [ ! -f "$destdir$1" ]; then
+        keeper=$group
+        case $1 in */crontabs/*) if grep -q '^crontab:' /etc/group 2>/dev/null; then keeper='crontab'; fi ;; esac
+        write "$tmp/crontab" "$1" 600 "$user:$keeper"
+    elif ! cmp -s "$tmp/crontab" "$destdir$1"; then
+        [ -n "$dry_run" ] || replace "$tmp/crontab" "$1"
+        done_to 'put our lines into' "$1"
+    fi
+}
+
+folder "$prefix/bin" 755 root:root
+for program in "$here"/bin/*; do
+    put "$program" "$prefix/bin/${program##*/}" 755 root:root
+done
+# crontabs call this one by either path; the hook runs as root and belongs to nobody else
+put "$here/deploy/hzmetrics.py" "$prefix/bin/hzmetrics.py" 755 "$user:$group"
+link ../../bin/hzmetrics.py "$prefix/metrics/bin/hzmetrics.py"
+fill_in hzmetrics-postrotate.sh
+put "$tmp/filled" "$prefix/bin/hzmetrics-postrotate.sh" 755 root:root
+(cd "$here" && find share -type f | LC_ALL=C sort) >"$tmp/share"
+while read -r file; do
+    put "$here/$file" "$prefix/$file" 644 root:root
+done <"$tmp/share"
+put "$here/install.sh" "$prefix/share/hzmetrics/install.sh" 755 root:root
+
+folder /etc/hubzero-metrics 750 "root:$group"
+if [ -e "$destdir$prefix/metrics/conf/hzmetrics.conf" ] && [ ! -e "$destdir/etc/hubzero-metrics/access.cfg" ]; then
+    # the one file of the port has everything; an access.cfg would hide it
+    say "found $destdir$prefix/metrics/conf/hzmetrics.conf: that is the configuration"
+else
+    config access.cfg /etc/hubzero-metrics/access.cfg
+    config hzmetrics.conf /etc/hubzero-metrics/hzmetrics.conf
+fi
+setting tmpfiles.conf /etc/tmpfiles.d/hzmetrics.conf
+setting logrotate.conf /etc/logrotate.d/hzmetrics
+for part in metrics daily imported; do
+    folder "/var/log/hubzero/$part" 750 "$user:$group"
+done
+for logs in /var/log/httpd /var/log/apache2; do
+    if [ -d "$destdir$logs" ]; then
+        folder "$logs/daily" 750 "$user:$group"
+        folder "$logs/imported" 750 "$user:$group"
+    fi
+done
+
+case $cron in
+    cron.d) setting cron.d /etc/cron.d/hubzero-metrics ;;
+    spool) lines_into_crontab "$(crontab_of)" ;;
+esac
+if [ -n "$systemd" ]; then
+    for unit in "$here"/deploy/systemd/*; do
+        setting "systemd/${unit##*/}" "/etc/systemd/system/${unit##*/}"
+    done
+fi
+
+# what the last installation had and this one has not: a program of an older release, the other way of cron
+if [ -f "$old" ]; then
+    awk 'NR == FNR { now[$NF] = 1; next } $1 != "choice" && $1 != "dir" && !($NF in now)' \
+        "$tmp/manifest" "$old" >"$tmp/gone"
+    take_away <"$tmp/gone"
+    awk 'NR == FNR { now[$NF] = 1; next } $1 == "dir" && !($NF in now)' "$tmp/manifest" "$old" >"$tmp/dirs"
+    cat "$tmp/dirs" >>"$tmp/manifest"
+fi
+folder "${manifest%/*}" 755 root:root
+LC_ALL=C sort "$tmp/manifest" >"$tmp/sorted"
+write "$tmp/sorted" "$manifest" 644 root:root
+
+if [ -z "$destdir" ] && [ -z "$dry_run" ]; then
+    if [ "$changed" -gt 0 ] && command -v restorecon >/dev/null 2>&1; then
+        restorecon -R "$prefix/bin" /etc/hubzero-metrics 2>/dev/null || :
+    fi
+    if command -v systemd-tmpfiles >/dev/null 2>&1; then
+        systemd-tmpfiles --create /etc/tmpfiles.d/hzmetrics.conf || warn 'systemd-tmpfiles failed: /run/hzmetrics is missing'
+    elif [ ! -d /run/hzmetrics ]; then
+        mkdir -m 755 /run/hzmetrics && own /run/hzmetrics "$user:$group"
+    fi
+    if [ "$changed" -gt 0 ] && [ -n "$systemd" ] && systemd_runs; then systemctl daemon-reload; fi
+fi
+
+# the original scripts write to the same tables
+for file in "$destdir"/etc/crontab "$destdir"/etc/cron.d/* "$destdir"/var/spool/cron/* "$destdir"/var/spool/cron/crontabs/*; do
+    case $file in *.rpmorig | *.rpmsave) continue ;; esac
+    if [ -f "$file" ] && grep -q '^[^#]*/opt/hubzero/bin/metrics/' "$file" 2>/dev/null; then
+        warn "$file still runs the original scripts: comment them out before the first run (docs/legacy-cron.md)"
+    fi
+    if [ -f "$file" ] && grep -q '^[^#]*hzmetrics\.py.* tick' "$file" 2>/dev/null && [ "$cron" != none ]; then
+        warn "$file also runs hzmetrics.py tick, which is hzmetrics now: one of the two lines is enough"
+    fi
+done
+
+if [ "$changed" -eq 0 ]; then
+    say 'everything is there already: nothing was changed'
+elif [ -z "$dry_run" ] && [ -z "$destdir" ]; then
+    say
+    say 'Next:'
+    say "  fill in /etc/hubzero-metrics/access.cfg, and \`site = NAME\` in /etc/hubzero.conf"
+    say "  runuser -u $user -- $prefix/bin/hzmetrics doctor"
+    say "  runuser -u $user -- $prefix/bin/hzmetrics init"
+    if [ -n "$systemd" ]; then say '  systemctl enable --now hzmetrics.timer hzmetrics-whoisonline.timer'; fi
+fi

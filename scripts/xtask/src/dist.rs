@@ -1,0 +1,188 @@
+//! `dist`: the archive for hosts without a toolchain. Its executables start on every x86_64 Linux with
+//! glibc 2.17 (2012) or newer; this is looked at, not believed.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use xshell::{Shell, cmd};
+
+use crate::{package, place, say, show};
+
+/// The oldest C library that the executables start on.
+const FLOOR: (u32, u32) = (2, 17);
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Libraries that every Linux with glibc has; nothing else is needed.
+const LIBRARIES: [&str; 6] =
+    ["libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "ld-linux-x86-64.so.2"];
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Pack the executables as they are, without asking cargo whether they are up to date
+    #[arg(long)]
+    no_build: bool,
+}
+
+pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
+    sh.change_dir(place::root()?);
+    let target = place::target(sh)?;
+    let bin = target.join(TARGET).join("dist");
+    if !args.no_build {
+        build(sh, &target)?;
+    }
+    for name in place::executables(sh)? {
+        check(sh, &bin.join(name))?;
+    }
+
+    let name = format!("hzmetrics-{VERSION}-x86_64-linux");
+    let folder = target.join("package");
+    sh.remove_path(folder.join(&name))?;
+    package::make(sh, &bin, &folder.join(&name))?;
+    let archive = format!("{name}.tar.gz");
+    pack(sh, &folder, &name, &archive)?;
+    try_out(sh, &folder.join(&archive), &name)?;
+    let bytes = fs::metadata(folder.join(&archive))?.len();
+    say(&format!("xtask: {:.1} MB, starts on glibc {}.{} or newer:", bytes as f64 / 1e6, FLOOR.0, FLOOR.1));
+    show(&folder.join(&archive).display().to_string())
+}
+
+/// Builds with zig as the C compiler and linker, which knows the symbols of every glibc.
+fn build(sh: &Shell, target: &Path) -> Result<()> {
+    let path = zig(sh, target)?;
+    let _path = sh.push_env("PATH", path);
+    let triple = format!("{TARGET}.{}.{}", FLOOR.0, FLOOR.1);
+    say("building the executables of the archive (10 to 20 minutes on two cores the first time)");
+    cmd!(sh, "cargo zigbuild --profile dist --target {triple} --workspace --bins --exclude xtask").run()?;
+    Ok(())
+}
+
+/// PATH with cargo-zigbuild and zig on it. Where they are missing, they come from the Python package
+/// index into the target directory; nothing else on the machine changes.
+fn zig(sh: &Shell, target: &Path) -> Result<OsString> {
+    let path = sh.var_os("PATH").unwrap_or_default();
+    if cmd!(sh, "cargo-zigbuild --version").quiet().ignore_stdout().ignore_stderr().run().is_ok() {
+        return Ok(path);
+    }
+    let tools = target.join("tools/zig");
+    let bin = tools.join("bin");
+    if !bin.join("cargo-zigbuild").exists() {
+        say(&format!("xtask: putting cargo-zigbuild and zig into {} (needs python3 with venv)", tools.display()));
+        cmd!(sh, "python3 -m venv {tools}").run().context("or install cargo-zigbuild and zig yourself")?;
+        let pip = bin.join("pip");
+        cmd!(sh, "{pip} install --quiet cargo-zigbuild ziglang").run()?;
+    }
+    let mut folders = vec![bin];
+    folders.extend(std::env::split_paths(&path));
+    Ok(std::env::join_paths(folders)?)
+}
+
+/// Whether a program keeps to the floor, and starts.
+fn check(sh: &Shell, program: &Path) -> Result<()> {
+    let needs = cmd!(sh, "objdump -T -p {program}").quiet().read().context("objdump is in the package binutils")?;
+    let bad = beyond(&needs);
+    if !bad.is_empty() {
+        bail!("{} needs {}", program.display(), bad.join(", "));
+    }
+    let newest = newest(&needs).with_context(|| format!("{} names no version of glibc", program.display()))?;
+    let output = Command::new(program).arg("--version").output();
+    let output = output.with_context(|| format!("starting {}", program.display()))?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() || !said.contains(VERSION) {
+        bail!("{} --version: {} {said}", program.display(), output.status);
+    }
+    say(&format!("{:<16} GLIBC_{}.{} at most", said.trim(), newest.0, newest.1));
+    Ok(())
+}
+
+/// Versions of glibc's symbols in what objdump says.
+fn versions(objdump: &str) -> impl Iterator<Item = (u32, u32)> + '_ {
+    objdump.split("GLIBC_").skip(1).filter_map(|rest| {
+        let end = rest.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(rest.len());
+        let mut numbers = rest[..end].split('.').map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    })
+}
+
+fn newest(objdump: &str) -> Option<(u32, u32)> {
+    versions(objdump).max()
+}
+
+/// What is not on every host: newer symbols, other libraries.
+fn beyond(objdump: &str) -> Vec<String> {
+    let mut bad: Vec<_> = versions(objdump).filter(|version| *version > FLOOR).collect();
+    bad.sort_unstable();
+    bad.dedup();
+    let mut bad: Vec<_> = bad.iter().map(|(major, minor)| format!("GLIBC_{major}.{minor}")).collect();
+    let libraries = objdump.lines().filter_map(|line| line.trim().strip_prefix("NEEDED"));
+    bad.extend(libraries.map(str::trim).filter(|name| !LIBRARIES.contains(name)).map(str::to_owned));
+    bad
+}
+
+/// The same bytes for the same content: sorted, no owner, the time of the commit.
+fn pack(sh: &Shell, folder: &Path, name: &str, archive: &str) -> Result<()> {
+    let _there = sh.push_dir(folder);
+    let time = cmd!(sh, "git log -1 --format=%ct").quiet().ignore_stderr().read().unwrap_or_else(|_| "0".to_owned());
+    let mode = "go-w,a+rX";
+    cmd!(
+        sh,
+        "tar --sort=name --owner=0 --group=0 --numeric-owner --mode={mode} --mtime=@{time} -I 'gzip -9n' -cf {archive} {name}"
+    )
+    .run()?;
+    let sum = cmd!(sh, "sha256sum {archive}").quiet().read()?;
+    sh.write_file("SHA256SUMS", sum + "\n")?;
+    Ok(())
+}
+
+/// Unpacks the archive somewhere else, installs from it below a folder, and starts what is there.
+fn try_out(sh: &Shell, archive: &Path, name: &str) -> Result<()> {
+    let folder = tempfile::tempdir().context("making a folder to try the archive in")?;
+    let (unpacked, stage) = (folder.path().join("unpacked"), folder.path().join("stage"));
+    sh.create_dir(&unpacked)?;
+    cmd!(sh, "tar -xf {archive} -C {unpacked}").quiet().run()?;
+    let script = unpacked.join(name).join("install.sh");
+    cmd!(sh, "sh {script} --destdir {stage}").quiet().ignore_stdout().run()?;
+    for program in ["opt/hubzero/bin/hzmetrics", "opt/hubzero/bin/hzmetrics.py"] {
+        let program: PathBuf = stage.join(program);
+        let said = cmd!(sh, "{program} --version").quiet().read()?;
+        if said != format!("hzmetrics {VERSION}") {
+            bail!("{} --version says {said}", program.display());
+        }
+    }
+    cmd!(sh, "sh {script} --destdir {stage} --uninstall").quiet().ignore_stdout().run()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OBJDUMP: &str = "
+Dynamic Section:
+  NEEDED               libc.so.6
+  NEEDED               libm.so.6
+DYNAMIC SYMBOL TABLE:
+0000000000000000      DF *UND*  0000000000000000 (GLIBC_2.2.5) getenv
+0000000000000000      DF *UND*  0000000000000000 (GLIBC_2.17)  clock_gettime
+0000000000000000  w   D  *UND*  0000000000000000  Base        __gmon_start__
+";
+
+    #[test]
+    fn what_every_host_has_is_fine() {
+        assert_eq!(beyond(OBJDUMP), Vec::<String>::new());
+        assert_eq!(newest(OBJDUMP), Some((2, 17)));
+        assert_eq!(newest("nothing of glibc"), None);
+    }
+
+    #[test]
+    fn newer_symbols_and_other_libraries_are_named() {
+        let more =
+            format!("{OBJDUMP}0 DF *UND* 0 (GLIBC_2.34) a\n0 DF *UND* 0 (GLIBC_2.34) b\n  NEEDED  libzstd.so.1\n");
+        assert_eq!(beyond(&more), ["GLIBC_2.34", "libzstd.so.1"]);
+        assert_eq!(newest(&more), Some((2, 34)));
+        // 2.4 is older than 2.17, and 3.0 newer
+        assert_eq!(beyond("(GLIBC_2.4) (GLIBC_3.0)"), ["GLIBC_3.0"]);
+    }
+}

@@ -1,0 +1,109 @@
+//! The folder that an installation is made from: executables, their man pages and completions,
+//! documentation, what is in `scripts/deploy`. `install` installs from it, `dist` packs it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use xshell::{Shell, cmd};
+
+use crate::place;
+
+/// What `--generate` makes, and where it goes: folder, before the name, after the name.
+const GENERATED: [(&str, &str, &str, &str); 4] = [
+    ("man", "share/man/man1", "", ".1"),
+    ("bash", "share/bash-completion/completions", "", ""),
+    ("zsh", "share/zsh/site-functions", "_", ""),
+    ("fish", "share/fish/vendor_completions.d", "", ".fish"),
+];
+
+/// Pages at the root of the checkout that go along.
+const PAGES: [&str; 3] = ["README.md", "CHANGELOG.md", "LICENSE"];
+
+/// Fills the folder `to` with the executables of `bin` and everything that belongs to them.
+pub(crate) fn make(sh: &Shell, bin: &Path, to: &Path) -> Result<()> {
+    let root = place::root()?;
+    for name in place::executables(sh)? {
+        let program = to.join("bin").join(&name);
+        copy(&bin.join(&name), &program)?;
+        // line tables are for those who have the sources; without `strip` they stay
+        let _ = cmd!(sh, "strip {program}").quiet().ignore_stdout().ignore_stderr().run();
+        for (what, folder, before, after) in GENERATED {
+            let text = generated(&program, what)?;
+            write(&to.join(folder).join(format!("{before}{name}{after}")), &text)?;
+        }
+    }
+    copy_tree(&root.join("docs"), &to.join("share/doc/hzmetrics/docs"))?;
+    for page in PAGES {
+        copy(&root.join(page), &to.join("share/doc/hzmetrics").join(page))?;
+    }
+    for page in ["README.md", "LICENSE"] {
+        copy(&root.join(page), &to.join(page))?;
+    }
+    copy_tree(&root.join("scripts/deploy"), &to.join("deploy"))?;
+    let script = to.join("install.sh");
+    fs::rename(to.join("deploy/install.sh"), &script).with_context(|| format!("writing {}", script.display()))?;
+    let sums = checksums(sh, to)?;
+    write(&to.join("SHA256SUMS"), sums.as_bytes())
+}
+
+/// What a program says of itself.
+pub(crate) fn generated(program: &Path, what: &str) -> Result<Vec<u8>> {
+    let output = Command::new(program)
+        .args(["--generate", what])
+        .output()
+        .with_context(|| format!("starting {}", program.display()))?;
+    if !output.status.success() || output.stdout.is_empty() {
+        bail!("{} --generate {what} failed ({})", program.display(), output.status);
+    }
+    Ok(output.stdout)
+}
+
+/// Lines for `sha256sum -c` in `folder`.
+fn checksums(sh: &Shell, folder: &Path) -> Result<String> {
+    let mut files = Vec::new();
+    list(folder, folder, &mut files)?;
+    files.sort();
+    let _there = sh.push_dir(folder);
+    Ok(cmd!(sh, "sha256sum {files...}").quiet().read().context("computing checksums")? + "\n")
+}
+
+fn list(folder: &Path, base: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            list(&path, base, files)?;
+        } else {
+            files.push(path.strip_prefix(base)?.to_path_buf());
+        }
+    }
+    Ok(())
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    let mut files = Vec::new();
+    list(from, from, &mut files)?;
+    // what an editor left behind begins with a dot or ends with a tilde
+    let plain = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_else(|| OsStr::new("")).to_string_lossy();
+        !name.starts_with('.') && !name.ends_with('~')
+    };
+    files.iter().filter(|path| plain(path)).try_for_each(|path| copy(&from.join(path), &to.join(path)))
+}
+
+fn parent_of(path: &Path) -> Result<()> {
+    let folder = path.parent().context("a file has a folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    parent_of(to)?;
+    fs::copy(from, to).with_context(|| format!("copying {} to {}", from.display(), to.display())).map(drop)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    parent_of(path)?;
+    fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
+}
