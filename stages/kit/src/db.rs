@@ -8,6 +8,7 @@ mod cells;
 mod error;
 mod insert;
 mod keys;
+mod rename;
 mod target;
 #[cfg(test)]
 mod tests;

@@ -108,6 +108,7 @@ fn profiles(metrics: &mut Db, hub: &mut Db, structure: Structure, dry_run: bool)
     let literal = format!("jos_{PROFILES}");
     let like = if structure == Structure::Jos && hub.has_table(&literal)? { literal } else { source.clone() };
     let name = format!("{prefix}{PROFILES_COPY}");
+    metrics.restore(&name)?;
     // left behind when an earlier run was killed
     let (new, old) = (quote(&format!("{name}__new")), quote(&format!("{name}__old")));
     metrics.run(&format!("DROP TABLE IF EXISTS {new}, {old}"), ())?;
@@ -122,12 +123,8 @@ fn profiles(metrics: &mut Db, hub: &mut Db, structure: Structure, dry_run: bool)
             return Err(error.into());
         }
     };
-    let first = metrics.number(
-        "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?",
-        (&name,),
-    )? == Some(0);
-    let aside = if first { String::new() } else { format!("{final_name} TO {old}, ") };
-    metrics.run(&format!("RENAME TABLE {aside}{new} TO {final_name}"), ())?;
+    let aside = if metrics.has_table(&name)? { format!("{final_name} TO {old}, ") } else { String::new() };
+    metrics.rename(&format!("{aside}{new} TO {final_name}"))?;
     metrics.run(&format!("DROP TABLE IF EXISTS {old}"), ())?;
     Ok(count)
 }
@@ -234,6 +231,63 @@ mod tests {
             pair.sql(&format!("DROP TABLE {{hub}}.{missing}"));
             let error = format!("{:#}", import(&target, Structure::Jos, false).unwrap_err());
             assert!(error.contains(&format!("there is no table `{missing}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_exchange_that_died_half_way_is_undone() {
+        let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+        pair.sql(HUB);
+        let target = target(&pair, "jos_");
+        import(&target, Structure::Jos, false).unwrap();
+        pair.sql(
+            "RENAME TABLE jos_xprofiles_metrics TO jos_xprofiles_metrics__old;
+             ALTER TABLE {hub}.jos_xprofiles ADD COLUMN shoe int;
+             CREATE TABLE {hub}.abc_xprofiles LIKE {hub}.jos_xprofiles",
+        );
+        // this run cannot make the table anew, but it does not throw the last one away either
+        pair.sql(
+            "DROP TABLE {hub}.jos_xprofiles;\nCREATE VIEW {hub}.jos_xprofiles AS SELECT * FROM {hub}.abc_xprofiles",
+        );
+        let error = format!("{:#}", import(&target, Structure::Jos, false).unwrap_err());
+        assert!(error.contains("copying registered users"), "{error}");
+        assert_eq!(pair.lines("SELECT username FROM jos_xprofiles_metrics ORDER BY username"), ["a", "d"]);
+    }
+
+    #[test]
+    fn a_reader_who_holds_the_users_for_long_is_waited_for() {
+        use mysql::prelude::Queryable as _;
+        for engine in [Engine::InnoDb, Engine::MyIsam] {
+            let Some(pair) = pair(engine, SqlMode::Strict) else { return };
+            pair.sql(HUB);
+            let target = target(&pair, "jos_");
+            import(&target, Structure::Jos, false).unwrap();
+            pair.sql("UPDATE {hub}.jos_xprofiles SET emailConfirmed = 1");
+            let (mut holder, mut other) = (pair.admin(), pair.admin());
+            let users = format!("SELECT COUNT(*) FROM {}.jos_xprofiles_metrics", pair.metrics);
+            let hold = match engine {
+                Engine::InnoDb => "START TRANSACTION".to_owned(),
+                _ => format!("LOCK TABLES {}.jos_xprofiles_metrics READ", pair.metrics),
+            };
+            holder.query_drop(hold).unwrap();
+            assert_eq!(holder.query_first::<u64, _>(&users).unwrap(), Some(2));
+            std::thread::scope(|scope| {
+                let run = scope.spawn(|| import(&target, Structure::Jos, false).unwrap());
+                // longer than one try; those who come later get their turn all the same
+                let begun = std::time::Instant::now();
+                let mut looks = 0;
+                while begun.elapsed() < std::time::Duration::from_millis(3500) {
+                    assert_eq!(other.query_first::<u64, _>(&users).unwrap(), Some(2));
+                    looks += 1;
+                }
+                assert!(looks > 10 && !run.is_finished(), "{looks}");
+                holder.query_drop("COMMIT").unwrap();
+                holder.query_drop("UNLOCK TABLES").unwrap();
+                assert_eq!(run.join().unwrap().profiles, 4);
+            });
+            assert_eq!(other.query_first::<u64, _>(&users).unwrap(), Some(4), "{engine:?}");
+            let left = pair.lines("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'jos%'");
+            assert_eq!(left, ["jos_xprofiles_metrics"]);
         }
     }
 

@@ -12,7 +12,7 @@ const SOURCE: &str = "userlogin";
 pub(super) fn rebuild(db: &mut Db, as_port: bool) -> Result<u64> {
     let engine = db.engine(SOURCE)?;
     ensure!(engine.is_some(), "there is no table `{SOURCE}` in the database `{}`", db.target().metrics_db);
-    super::publish::restore(db, TABLE)?;
+    db.restore(TABLE)?;
     let (new, old) = (format!("{TABLE}__new"), format!("{TABLE}__old"));
     db.run(&format!("DROP TABLE IF EXISTS {new}, {old}"), ())?;
     let engine = quote(&engine.unwrap_or_default());
@@ -27,7 +27,7 @@ pub(super) fn rebuild(db: &mut Db, as_port: bool) -> Result<u64> {
     };
     db.run(&format!("ALTER TABLE {new} {keys}"), ())?;
     let aside = if db.has_table(TABLE)? { format!("{TABLE} TO {old}, ") } else { String::new() };
-    super::publish::rename(db, &format!("{aside}{new} TO {TABLE}"))?;
+    db.rename(&format!("{aside}{new} TO {TABLE}"))?;
     db.run(&format!("DROP TABLE IF EXISTS {old}"), ())?;
     Ok(rows)
 }

@@ -5,10 +5,9 @@
 //! every row keeps the place that it would have in the original.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use kit::db::{Db, ErrorKind, KeyTable, Value, Verb};
+use kit::db::{Db, KeyTable, Value, Verb};
 use schema::tables::quote;
 
 use crate::andmore::Use;
@@ -24,7 +23,7 @@ pub(super) fn cells(db: &mut Db, cells: &[Cell]) -> Result<()> {
     }
     let names: Vec<&str> = tables.keys().copied().collect();
     for table in &names {
-        restore(db, table)?;
+        db.restore(table)?;
         ensure!(
             db.has_table(table)?,
             "there is no table `{table}` in the database `{}`: see `hzmetrics setup-db`",
@@ -133,30 +132,8 @@ fn exchange(db: &mut Db, tables: &BTreeMap<&'static str, Vec<&Cell>>) -> Result<
     if renames.is_empty() {
         return Ok(());
     }
-    rename(db, &renames.join(", "))?;
+    db.rename(&renames.join(", "))?;
     db.run(&format!("DROP TABLE IF EXISTS {}", left.join(", ")), ())?;
-    Ok(())
-}
-
-/// Exchanges tables. A reader who holds one of them and wants another is in the way of that; the
-/// server then lets the reader go on, nothing has happened, and it is tried again.
-pub(super) fn rename(db: &mut Db, renames: &str) -> Result<()> {
-    let sql = format!("RENAME TABLE {renames}");
-    let mut pauses = (0..100_u32).map(|n| Duration::from_millis(20 << n.min(4)));
-    loop {
-        let Err(error) = db.run(&sql, ()) else { return Ok(()) };
-        let in_the_way = matches!(error.kind(), ErrorKind::Deadlock | ErrorKind::LockWait);
-        let Some(pause) = pauses.next().filter(|_| in_the_way) else { return Err(error.into()) };
-        std::thread::sleep(pause);
-    }
-}
-
-/// Gives a table its name back when a server that knows no atomic RENAME died in the middle of one.
-pub(super) fn restore(db: &mut Db, table: &str) -> Result<()> {
-    let old = format!("{table}__old");
-    if !db.has_table(table)? && db.has_table(&old)? {
-        rename(db, &format!("{old} TO {table}"))?;
-    }
     Ok(())
 }
 
