@@ -228,7 +228,7 @@ impl<'a> Run<'a> {
             }
             Step::RebuildWebhits => {
                 let month = self.args.whole_month()?;
-                let days = derived::rebuild_webhits(&mut self.tables, month, dry)?;
+                let days = derived::rebuild_webhits(&mut self.tables, month, &compat, dry)?;
                 if dry {
                     say(format_args!("{month}: hits of {days} days to count again"));
                 }

@@ -4,15 +4,17 @@ use std::borrow::Cow;
 
 use anyhow::{Result, ensure};
 use kit::db::{Db, KeyTable, Value};
-use schema::Month;
+use kit::hits::{self, Missing};
+use schema::{Compat, Month};
 
 const IDS: KeyTable<'_> = KeyTable { name: "hzmetrics_orphans", columns: &[("id", "bigint NOT NULL")], keys: 1 };
 
-/// Counts the hits of each day of a month again, from the requests that are left.
+/// Counts the hits of each day of a month again, from the requests that are left, and then those
+/// of the summaries that hold this month: cells that are there, and no others.
 ///
 /// # Errors
 /// A table is missing, or the server fails.
-pub(crate) fn rebuild_webhits(db: &mut Db, month: Month, dry_run: bool) -> Result<u64> {
+pub(crate) fn rebuild_webhits(db: &mut Db, month: Month, compat: &Compat, dry_run: bool) -> Result<u64> {
     for table in ["web", "webhits"] {
         ensure!(db.has_table(table)?, "there is no table `{table}` here; `hzmetrics setup-db` makes it");
     }
@@ -21,7 +23,7 @@ pub(crate) fn rebuild_webhits(db: &mut Db, month: Month, dry_run: bool) -> Resul
         let days = db.number(&format!("SELECT COUNT(DISTINCT DATE(`datetime`)) FROM web WHERE {within}"), ())?;
         return Ok(days.map_or(0, i64::unsigned_abs));
     }
-    db.transaction_with_retry("counting hits again", &["webhits"], |db| {
+    let n_days = db.transaction_with_retry("counting hits again", &["webhits"], |db| {
         let sql = format!("SELECT DATE(`datetime`), COUNT(*) FROM web WHERE {within} GROUP BY 1 ORDER BY 1");
         let days =
             db.all(&sql, (), |row| Ok([Value::from(row.text(0).map(Cow::into_owned)), Value::from(row.uint(1))]))?;
@@ -31,7 +33,11 @@ pub(crate) fn rebuild_webhits(db: &mut Db, month: Month, dry_run: bool) -> Resul
             insert.push(day.iter().cloned())?;
         }
         Ok(insert.finish()?.sent)
-    })
+    })?;
+    if db.has_table("summary_misc_vals")? {
+        hits::refresh(db, month, kit::current_month()?.previous(), compat, Missing::Leave)?;
+    }
+    Ok(n_days)
 }
 
 /// Takes stamps off requests and tool starts of a month whose session does not exist.
@@ -54,7 +60,9 @@ pub(crate) fn clear_orphans(db: &mut Db, month: Month, dry_run: bool) -> Result<
             if dry_run || ids.is_empty() {
                 return Ok(ids.len() as u64);
             }
-            let update = format!("UPDATE {} k STRAIGHT_JOIN {table} t ON t.id = k.id SET t.sessionid = NULL", IDS.name);
+            let by_id = db.by_id(table)?;
+            let update =
+                format!("UPDATE {} k STRAIGHT_JOIN {table} t {by_id} ON t.id = k.id SET t.sessionid = NULL", IDS.name);
             db.with_key_table(&IDS, ids, |db| Ok(db.run(&update, ())?))
         })?;
     }

@@ -355,7 +355,18 @@ fn a_month_as_the_port_makes_it() {
         let Some(pair) = pair(engine, mode) else { return };
         month(&pair);
         pair.sql("INSERT INTO toolstart (datetime, sessionid, ip, tool) VALUES ('2025-07-30', 999, '1.1.1.1', ''), ('2025-06-30', 999, '1.1.1.1', '')");
+        pair.sql(
+            "INSERT INTO summary_misc_vals (rowid, colid, datetime, period, value, valfmt) VALUES \
+             (8, 1, '2025-06-00', 14, '60', 1), (8, 1, '2025-07-00', 1, '999', 1), (7, 1, '2025-08-00', 12, 'x', 1), \
+             (8, 1, '2025-08-00', 12, '999', 1), (8, 1, '2025-09-00', 1, '9', 1)",
+        );
         quiet(services.job(&pair).args(["--compat", "port", "2025-07"]));
+        // the hits of later summaries follow; a month without a summary gets no lone cell
+        let cells = "SELECT rowid, DATE_FORMAT(datetime, '%Y-%m'), period, value FROM summary_misc_vals ORDER BY datetime, rowid";
+        assert_eq!(
+            pair.lines(cells),
+            ["8\t2025-06\t14\t60", "8\t2025-07\t1\t7", "7\t2025-08\t12\tx", "8\t2025-08\t12\t67", "8\t2025-09\t1\t"]
+        );
         // the robot was gone before sessions were built: no number for it
         let sessions = pair.lines("SELECT id, ip, ipcountry FROM websessions ORDER BY id");
         assert_eq!(
