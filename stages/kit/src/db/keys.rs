@@ -18,7 +18,24 @@ pub struct KeyTable<'a> {
     pub keys: usize,
 }
 
+/// What stands behind the name of a key table in a join that begins with the other table: every
+/// row is to be looked up by its key, whatever the statistics say.
+pub const BY_KEY: &str = "FORCE INDEX (PRIMARY)";
+
 impl Db {
+    /// What stands behind the name of `table` in a join that begins with a key table of its `id`s.
+    /// The statistics of a table that has just been filled call it empty, and the server would
+    /// read all of it for each key: minutes in place of a tenth of a second. Empty where `id` is
+    /// not the primary key.
+    ///
+    /// # Errors
+    /// The server is lost.
+    pub fn by_id(&mut self, table: &str) -> Result<&'static str> {
+        let sql = "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() \
+                   AND table_name = ? AND index_name = 'PRIMARY' AND seq_in_index = 1 AND column_name = 'id'";
+        Ok(if self.number(sql, (table,))? == Some(1) { BY_KEY } else { "" })
+    }
+
     /// Makes the table, fills it, does `work` (an UPDATE that joins it), and drops it. Of two rows
     /// whose keys the collation takes for equal the first stays.
     ///

@@ -54,6 +54,16 @@ fn the_same_values_are_stored_in_every_mode() {
 }
 
 #[test]
+fn rows_are_looked_up_by_their_number() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
+    let mut db = connect(&pair);
+    assert_eq!(db.by_id("web").unwrap(), BY_KEY);
+    assert_eq!(db.by_id("webhits").unwrap(), "", "no primary key at all");
+    db.run("CREATE TABLE other (name int, id int, PRIMARY KEY (name, id))", ()).unwrap();
+    assert_eq!(db.by_id("other").unwrap(), "");
+}
+
+#[test]
 fn a_server_that_changes_day_zero_is_refused() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     let mut db = connect(&pair);
