@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use anyhow::Result;
-use kit::db::{Db, KeyTable, Value};
+use kit::db::{BY_KEY, Db, KeyTable, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 use schema::text;
 
@@ -198,7 +198,7 @@ pub fn fill(db: &mut Db, hub: &mut Db, table: &Table, span: &Span, geo: &mut Geo
         return Ok(Filled { keys, rows: 0 });
     }
     let update = format!(
-        "UPDATE {} t STRAIGHT_JOIN {} k ON k.ip = t.ip SET t.ipcountry = k.country WHERE {}{}",
+        "UPDATE {} t STRAIGHT_JOIN {} k {BY_KEY} ON k.ip = t.ip SET t.ipcountry = k.country WHERE {}{}",
         table.quoted(),
         KEYS.name,
         empty("t.ipcountry"),

@@ -1,7 +1,7 @@
 //! Domains of host names.
 
 use anyhow::Result;
-use kit::db::{Db, KeyTable, Value};
+use kit::db::{BY_KEY, Db, KeyTable, Value};
 use rustc_hash::FxHashSet;
 
 use super::{Filled, Span, Table, empty};
@@ -73,7 +73,7 @@ pub fn fill(db: &mut Db, table: &Table, span: &Span, rule: Rule) -> Result<Fille
     }
     // the rows of the table first: they are found by date, the key of each at once
     let update = format!(
-        "UPDATE {} t STRAIGHT_JOIN {} k ON k.host = CAST(t.host AS BINARY) SET t.domain = k.domain WHERE {}{}",
+        "UPDATE {} t STRAIGHT_JOIN {} k {BY_KEY} ON k.host = CAST(t.host AS BINARY) SET t.domain = k.domain WHERE {}{}",
         table.quoted(),
         KEYS.name,
         condition(),

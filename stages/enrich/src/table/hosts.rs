@@ -1,7 +1,7 @@
 //! Host names of addresses, from name servers.
 
 use anyhow::Result;
-use kit::db::{Db, KeyTable, Value};
+use kit::db::{BY_KEY, Db, KeyTable, Value};
 
 use super::{Filled, Span, Table, empty};
 use crate::hosts::Hosts;
@@ -51,8 +51,10 @@ pub fn fill(db: &mut Db, table: &Table, span: &Span, hosts: &mut Hosts, only_spa
         return Ok(Filled::default());
     }
     let within = if only_span { span.and(&table.t_date()) } else { String::new() };
+    // the table first: its rows change in the order in which they lie, which is three times as fast
+    // for a month as going from address to address; for a few rows the server takes an index
     let update = format!(
-        "UPDATE {} t JOIN {} k ON k.ip = t.ip SET t.host = k.host WHERE {}{within}",
+        "UPDATE {} t STRAIGHT_JOIN {} k {BY_KEY} ON k.ip = t.ip SET t.host = k.host WHERE {}{within}",
         table.quoted(),
         KEYS.name,
         empty("t.host")

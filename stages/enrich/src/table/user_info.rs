@@ -1,7 +1,7 @@
 //! Citizenship, residence and organisation of users, from their profiles on the hub.
 
 use anyhow::Result;
-use kit::db::{Db, KeyTable, Value};
+use kit::db::{BY_KEY, Db, KeyTable, Value};
 use rustc_hash::FxHashMap;
 use schema::{collation, text};
 
@@ -160,7 +160,7 @@ pub fn fill(db: &mut Db, hub: &mut Db, table: &Table, span: &Span, rule: Rule) -
         .collect();
     let any: Vec<String> = PARAMETERS.iter().map(|(column, ..)| lacks(column)).collect();
     let update = format!(
-        "UPDATE {} t JOIN {} k ON k.user = t.user SET {} WHERE {}",
+        "UPDATE {} t STRAIGHT_JOIN {} k {BY_KEY} ON k.user = t.user SET {} WHERE {}",
         table.quoted(),
         KEYS.name,
         sets.join(", "),
