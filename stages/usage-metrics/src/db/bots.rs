@@ -67,7 +67,8 @@ pub(crate) fn clean(db: &mut Db, table: &str, span: &Span) -> Result<u64> {
         if ids.is_empty() {
             return Ok(0);
         }
-        let delete = format!("DELETE t FROM {} k STRAIGHT_JOIN {} t ON t.id = k.id", IDS.name, quote(table));
+        let by_id = db.by_id(table)?;
+        let delete = format!("DELETE t FROM {} k STRAIGHT_JOIN {} t {by_id} ON t.id = k.id", IDS.name, quote(table));
         db.with_key_table(&IDS, ids.iter().map(|id| [Value::from(*id)]), |db| Ok(db.run(&delete, ())?))
     })
 }

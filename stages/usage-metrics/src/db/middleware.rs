@@ -83,8 +83,9 @@ impl Jobs {
             self.insert(db, &changes)?;
             if !changes.update.is_empty() {
                 let rows = changes.update.iter().map(|(id, value)| [Value::from(*id), Value::from(*value)]);
+                let by_id = db.by_id("toolstart")?;
                 let update = format!(
-                    "UPDATE hzmetrics_values k STRAIGHT_JOIN toolstart t ON t.id = k.id SET t.{column} = k.value"
+                    "UPDATE hzmetrics_values k STRAIGHT_JOIN toolstart t {by_id} ON t.id = k.id SET t.{column} = k.value"
                 );
                 db.with_key_table(&VALUES, rows, |db| Ok(db.run(&update, ())?))?;
             }

@@ -231,8 +231,10 @@ fn write(db: &mut Db, made: &Made) -> Result<()> {
             continue;
         }
         let rows = stamps.iter().map(|(row, session)| [Value::from(*row), Value::from(*session)]);
-        let update =
-            format!("UPDATE hzmetrics_stamps k STRAIGHT_JOIN {table} t ON t.id = k.id SET t.sessionid = k.session");
+        let by_id = db.by_id(table)?;
+        let update = format!(
+            "UPDATE hzmetrics_stamps k STRAIGHT_JOIN {table} t {by_id} ON t.id = k.id SET t.sessionid = k.session"
+        );
         db.with_key_table(&STAMPS, rows, |db| Ok(db.run(&update, ())?))?;
     }
     Ok(())
