@@ -369,6 +369,9 @@ impl Use {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     fn equals(list: &[&str]) -> Vec<Urls> {
@@ -491,5 +494,130 @@ mod tests {
             uses[0].line(),
             "{\"kind\":\"resource_stat\",\"resid\":1,\"restype\":5,\"users\":2,\"datetime\":\"2025-07-01 00:00:00\",\"period\":12}"
         );
+    }
+
+    /// Resources of all shapes, most of them below others.
+    fn hub() -> impl Strategy<Value = (Vec<Resource>, Vec<(i64, i64)>)> {
+        let path = select(
+            &[
+                "",
+                "1/2/a.pdf",
+                "1/02/A.PDF",
+                "3/viewer.swf",
+                "/topics/my intro",
+                "/topics/my_",
+                "lm/c/x.html",
+                "lm/%/x.y",
+                "/local/x",
+                "x y",
+                "5",
+                "http://x/1",
+            ][..],
+        );
+        let resources = prop::collection::vec(path, 1..7).prop_map(|paths| {
+            let list = paths.into_iter().zip(1..);
+            list.map(|(path, id)| Resource { id, kind: 1, path: path.to_owned() }).collect::<Vec<_>>()
+        });
+        (resources, prop::collection::vec((1_i64..8, 1_i64..8), 0..8))
+    }
+
+    fn request() -> impl Strategy<Value = (Stamp, &'static str, &'static str, &'static str)> {
+        let datetime = select(
+            &[
+                "1994-12-31 23:59:59",
+                "1995-01-01 00:00:00",
+                "2023-12-31 23:59:59",
+                "2024-01-01 00:00:00",
+                "2024-06-30 23:59:59",
+                "2024-07-01 00:00:00",
+                "2024-12-01 00:00:00",
+                "2024-12-15 12:00:00",
+                "2025-01-01 00:00:00",
+                "2025-06-30 23:59:59",
+                "2025-07-01 00:00:00",
+            ][..],
+        );
+        let url = select(
+            &[
+                "/site/resources/1/2/a.pdf",
+                "/resources/2/download/\u{e1}.pdf ",
+                "/site/resources/3/any",
+                "/topics/my-old-20intro/x",
+                "/topics/myX",
+                "LM/c/any",
+                "lm/a/b",
+                "/local/X",
+                "/site/resources/x%20y",
+                "/site/resources/5",
+                "/site/resources/lm/c/x.html",
+                "/",
+            ][..],
+        );
+        let ip = select(&["1.1.1.1", "2.2.2.2", "FE80::1", "fe80::1", ""][..]);
+        (datetime.prop_map(|text| Stamp::parse(text).unwrap()), url, ip, select(&["h", "H ", "\u{e9}", "e", ""][..]))
+    }
+
+    /// The rules as they are written down: for each resource and window, the distinct visitors of
+    /// the requests for one of the files below it.
+    fn directly(
+        asked: &[i64],
+        resources: &[Resource],
+        children: &[(i64, i64)],
+        requests: &[(Stamp, &str, &str, &str)],
+        months: &[Month],
+    ) -> Vec<(Month, i64, Period, i64)> {
+        let mut out = Vec::new();
+        for &month in months {
+            for &id in asked {
+                let mut family = vec![id];
+                loop {
+                    let more = children.iter().find(|(p, c)| family.contains(p) && !family.contains(c));
+                    let Some((_, child)) = more else { break };
+                    family.push(*child);
+                }
+                let files: Vec<_> =
+                    resources.iter().filter(|r| family.contains(&r.id)).flat_map(|r| urls(&r.path)).collect();
+                if files.is_empty() {
+                    continue;
+                }
+                for period in PERIODS {
+                    let wanted = requests.iter().filter(|(t, url, ..)| {
+                        *t >= period.start(month)
+                            && *t < Period::stop(month)
+                            && files.iter().any(|file| match file {
+                                Urls::Equal(file) => equal(file, url),
+                                Urls::Like(file) => Like::new(file).matches(url),
+                            })
+                    });
+                    let visitors: std::collections::BTreeSet<_> = wanted
+                        .map(|(_, _, ip, host)| (schema::collation::fold(ip), schema::collation::fold(host)))
+                        .collect();
+                    out.push((month, id, period, visitors.len() as i64));
+                }
+            }
+        }
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn visitors_of_resources_are_counted_as_the_rules_count_them(
+            (resources, children) in hub(),
+            requests in prop::collection::vec(request(), 0..30),
+            first in select(&["2024-01", "2024-12", "2025-06"][..]),
+            n in 0_u32..8,
+        ) {
+            let first: Month = first.parse().unwrap();
+            let months: Vec<_> = first.through(first.plus(n)).collect();
+            let asked: Vec<_> = resources.iter().map(|r| r.id).filter(|id| id % 3 > 0).collect();
+            let catalogue = Catalogue::new(&asked, &resources, &children);
+            let axis = Axis::new(first, first.plus(n));
+            let mut usage = Usage::new();
+            for &(datetime, content, ip, host) in &requests {
+                digest(&catalogue.matcher, &axis, &Request { datetime, content, ip, host }, |visit| usage.absorb(visit));
+            }
+            let ours: Vec<_> = usage.finish(&catalogue, &axis).unwrap().into_iter().map(|u| (u.month, u.resid, u.period, u.users)).collect();
+            prop_assert_eq!(ours, directly(&asked, &resources, &children, &requests, &months));
+        }
     }
 }

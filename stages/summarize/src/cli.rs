@@ -1,5 +1,6 @@
 //! The command line, and the way of a run: settle the arguments, scan the records, write the cells.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -42,7 +43,8 @@ use crate::{db, reference, tools};
 #[derive(Debug, Parser)]
 #[command(name = "summarize", version)]
 pub(crate) struct Args {
-    /// Month to summarize, `YYYY-MM`; the previous one by default
+    /// Month to summarize, `YYYY-MM`; the previous one by default (a terminal and a dry run are
+    /// told which)
     #[arg(value_name = "MONTH", conflicts_with_all = ["month", "since"])]
     pub which: Option<Month>,
 
@@ -227,6 +229,8 @@ pub(crate) struct Plan {
     pub andmore: Option<Range>,
     /// Windows of the cells, in the order of writing.
     pub periods: Vec<Period>,
+    /// What was chosen because no month was given.
+    pub usual: Option<String>,
 }
 
 impl Plan {
@@ -268,11 +272,17 @@ impl Plan {
         let usual = everything && from_db && to_db && periods != [Period::Month];
         let current = || kit::current_month();
         let or = |usual: Result<Month>| given.map_or_else(|| usual.map(|month| (month, month)), Ok);
+        let summary = if sections.is_empty() { None } else { Some((or(current().map(Month::previous))?, sections)) };
+        let andmore = if usual || named(Part::Andmore) { Some(or(current())?) } else { None };
+        let cells = summary.as_ref().map(|((month, _), _)| format!("the cells are those of {month}"));
+        let usage = andmore.map(|(month, _)| format!("the usage of resources is that of {month}"));
+        let chosen: Vec<_> = cells.into_iter().chain(usage).collect();
         Ok(Self {
             import: from_db && to_db && (everything || named(Part::ImportHubData)),
-            summary: if sections.is_empty() { None } else { Some((or(current().map(Month::previous))?, sections)) },
-            andmore: if usual || named(Part::Andmore) { Some(or(current())?) } else { None },
+            summary,
+            andmore,
             periods,
+            usual: (given.is_none() && !chosen.is_empty()).then(|| chosen.join(", ")),
         })
     }
 }
@@ -311,6 +321,10 @@ impl Args {
 /// The arguments contradict each other, an input cannot be read or the output cannot be written.
 pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     let plan = Plan::new(args)?;
+    // a cron line knows its month and says nothing; somebody who watches should know it too
+    if let Some(usual) = plan.usual.as_ref().filter(|_| args.dry_run || std::io::stderr().is_terminal()) {
+        io.messages.note(format_args!("no month was given: {usual}"));
+    }
     let (from_db, to_db) = (args.common.from_db(), args.common.to_db());
     if from_db && to_db {
         return db::run(args, &plan, io);

@@ -53,13 +53,6 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
         failed.note(IMPORT, done)?;
     }
     let mut wanted = plan.clone();
-    if wanted.summary.is_some() && !args.dry_run {
-        let as_port = args.compat().has(Opt::LpSummary);
-        let done = lite::rebuild(&mut run.metrics, as_port).context("making userlogin_lite");
-        if failed.note(SUMMARY, done)?.is_none() {
-            wanted.summary = None;
-        }
-    }
     let catalogue = match &wanted.andmore {
         Some(_) => failed.note(ANDMORE, read::catalogue(&mut run.hub, args.dry_run))?,
         None => None,
@@ -67,9 +60,35 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     if catalogue.is_none() {
         wanted.andmore = None;
     }
-    let found = run.scan(&wanted, &catalogue.unwrap_or_default());
-    let both = if wanted.summary.is_some() { SUMMARY } else { ANDMORE };
-    let Some(found) = failed.note(both, found)? else { return failed.finish() };
+    let catalogue = catalogue.unwrap_or_default();
+    // the copy of the logins is for other readers: it is made while the tables are read
+    let mut lite = None;
+    let found = std::thread::scope(|scope| {
+        if wanted.summary.is_some() && !args.dry_run {
+            let (lite, target) = (&mut lite, run.config.target());
+            let as_port = args.compat().has(Opt::LpSummary);
+            scope.spawn(move || *lite = Some(lite::rebuild(&target, as_port).context("making userlogin_lite")));
+        }
+        run.scan(&wanted, &catalogue)
+    });
+    let has_cells = wanted.summary.is_some();
+    if failed.note(SUMMARY, lite.transpose())?.is_none() {
+        wanted.summary = None;
+    }
+    let mut found = match found {
+        Err(error) if has_cells => {
+            if wanted.summary.take().is_some() {
+                failed.note(SUMMARY, Err::<(), _>(error))?;
+            }
+            None
+        }
+        found => failed.note(ANDMORE, found)?,
+    };
+    if found.is_none() && has_cells && wanted.andmore.is_some() {
+        // what is in the way of the cells need not be in the way of the usage
+        found = failed.note(ANDMORE, run.scan(&wanted, &catalogue))?;
+    }
+    let Some(found) = found else { return failed.finish() };
     if args.dry_run {
         write(io, &found)?;
         return failed.finish();

@@ -600,8 +600,14 @@ fn months() -> impl Strategy<Value = (Month, Month)> {
     (first, 0_u32..5).prop_map(|(first, n)| (month(first), month(first).plus(n)))
 }
 
+/// As many cases as `PROPTEST_CASES` says.
+fn cases(otherwise: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok());
+    ProptestConfig::with_cases(asked.unwrap_or(otherwise))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(cases(1500))]
 
     #[test]
     fn one_scan_counts_what_the_rules_count(
@@ -641,7 +647,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(cases(100))]
 
     #[test]
     fn little_memory_gives_the_same(data in data(), (first, last) in months(), every in 1_usize..40) {

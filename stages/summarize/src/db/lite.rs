@@ -1,7 +1,7 @@
 //! The table `userlogin_lite`: the rows of `userlogin` that are logins or simulations.
 
 use anyhow::{Result, ensure};
-use kit::db::Db;
+use kit::db::{Db, Target, Which};
 use schema::tables::quote;
 
 const TABLE: &str = "userlogin_lite";
@@ -9,7 +9,8 @@ const SOURCE: &str = "userlogin";
 
 /// Makes the table anew beside the old one and swaps their names: readers see one or the other.
 /// The indexes are those of the original, or of the port.
-pub(super) fn rebuild(db: &mut Db, as_port: bool) -> Result<u64> {
+pub(super) fn rebuild(target: &Target, as_port: bool) -> Result<u64> {
+    let mut db = Db::connect(target, Which::Metrics)?;
     let engine = db.engine(SOURCE)?;
     ensure!(engine.is_some(), "there is no table `{SOURCE}` in the database `{}`", db.target().metrics_db);
     db.restore(TABLE)?;

@@ -221,6 +221,121 @@ fn a_range_is_its_months() {
     }
 }
 
+/// The lines of all tables of cells, and of what they are made from.
+fn sorted_tables(pair: &Pair) -> Vec<Vec<String>> {
+    let copies = ["jos_xprofiles_metrics", "userlogin_lite", "sessionlog_metrics"];
+    let all = TABLES.into_iter().chain(copies).map(|table| {
+        let mut lines = stored(pair, table);
+        lines.sort_unstable();
+        lines
+    });
+    all.collect()
+}
+
+#[test]
+fn three_years_at_once_and_month_by_month() {
+    let records = made_up(12);
+    let (first, last): (schema::Month, schema::Month) = ("2022-12".parse().unwrap(), "2025-11".parse().unwrap());
+    let months: Vec<String> = first.through(last).map(|month| month.to_string()).collect();
+    assert_eq!(months.len(), 36);
+    let range = ["--since", "2022-12", "--through", "2025-11"];
+    let piped_range = piped(&records, &range);
+    let piped_months: String = months.iter().map(|month| piped(&records, &[month])).collect();
+    assert!(piped_range == piped_months, "the pipe");
+    let (Some(at_once), Some(one_by_one)) = (pair(Engine::InnoDb, SqlMode::Strict), pair(Engine::MyIsam, SqlMode::Lax))
+    else {
+        return;
+    };
+    for pair in [&at_once, &one_by_one] {
+        ready(pair, &records);
+    }
+    let _ = summarize(&at_once, &[&["--db"], &range[..]].concat()).ok();
+    for month in &months {
+        let _ = summarize(&one_by_one, &["--db", month]).ok();
+    }
+    for table in TABLES {
+        assert!(stored(&at_once, table) == cells_of(&piped_range, table), "{table} and the pipe");
+    }
+    let (a, b) = (sorted_tables(&at_once), sorted_tables(&one_by_one));
+    for (a, b) in a.iter().zip(&b) {
+        assert!(!a.is_empty() && a == b, "{:?}", a.iter().zip(b).find(|(a, b)| a != b));
+    }
+    let user = "SELECT 1 FROM summary_user_vals WHERE rowid = 6 AND colid = 5 AND value > 0";
+    assert!(at_once.lines(user).len() > 50, "profiles matter");
+    let uses = "SELECT resid, restype, users, `datetime`, period FROM {hub}.jos_resource_stats ORDER BY 4, 1, 5";
+    assert_eq!(at_once.lines(uses).len(), 36 * 3 * 3);
+    assert!(at_once.lines(uses) == one_by_one.lines(uses), "usage");
+}
+
+#[test]
+fn a_month_filled_in_afterwards_reaches_the_long_windows() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    let hits = |windows: &str| {
+        let sql = format!(
+            "SELECT period, value FROM summary_misc_vals WHERE rowid = 8 AND `datetime` = '2024-06-00' AND period IN ({windows}) \
+             ORDER BY period"
+        );
+        pair.lines(&sql)
+    };
+    insert(&pair, &[json!({"kind": "hits", "datetime": "2024-06-15 00:00:00", "hits": 200})]);
+    let _ = summarize(&pair, &["--db", "2024-06"]).ok();
+    assert_eq!(hits("0,1,3,12,13,14"), ["0\t200", "1\t200", "3\t200", "12\t200", "13\t200", "14\t200"]);
+    insert(&pair, &[json!({"kind": "hits", "datetime": "2023-06-15 00:00:00", "hits": 100})]);
+    // the months behind it again, the windows that reach back alone
+    let _ = summarize(&pair, &["--db", "--since", "2023-06", "--through", "2024-06", "--periods", "12,14"]).ok();
+    assert_eq!(hits("12,14"), ["12\t200", "14\t300"]);
+    assert_eq!(hits("0,1,3,13"), ["0\t200", "1\t200", "3\t200", "13\t200"]);
+    let early =
+        "SELECT period, value FROM summary_misc_vals WHERE rowid = 8 AND `datetime` = '2024-05-00' ORDER BY period";
+    assert_eq!(pair.lines(early), ["12\t100", "14\t100"]);
+}
+
+#[test]
+fn whose_the_instants_around_a_month_are() {
+    let Some(pair) = pair(Engine::MyIsam, SqlMode::Strict) else { return };
+    let instants = [
+        "2025-08-15 12:34:56",
+        "2025-08-31 23:59:59",
+        "2025-09-01 00:00:00",
+        "2025-09-01 00:00:01",
+        "2025-09-15 12:34:56",
+        "2025-09-30 23:59:59",
+        "2025-10-01 00:00:00",
+        "2025-10-01 00:00:01",
+    ];
+    let mut records =
+        vec![json!({"kind": "hub_resource", "id": 1, "type": 3, "path": "/local/x", "published": 1, "standalone": 1,
+        "title": "", "alias": ""})];
+    // so many of each that a sum says which are in it
+    for (i, instant) in instants.iter().enumerate() {
+        for n in 0..1 << i {
+            records.push(json!({"kind": "toolstart", "datetime": instant, "success": 1, "user": "u"}));
+            records
+                .push(json!({"kind": "web", "datetime": instant, "content": "/local/x", "ip": format!("10.0.{i}.{n}"),
+                "host": "h"}));
+        }
+    }
+    insert(&pair, &records);
+    let _ = summarize(&pair, &["--db", "--since", "2025-08", "--through", "2025-10"]).ok();
+    let starts = "SELECT value FROM summary_simusage_vals WHERE rowid = 2 AND period = 1 ORDER BY `datetime`";
+    // the very first instant of a month is in none
+    assert_eq!(pair.lines(starts), ["3", "56", "128"]);
+    let visitors = "SELECT users FROM {hub}.jos_resource_stats WHERE period = 1 ORDER BY `datetime`";
+    // where visitors of resources are counted it is the new month's
+    assert_eq!(pair.lines(visitors), ["3", "60", "192"]);
+    // the longer windows have it, but for the one that begins with it: September ends a fiscal
+    // year, October begins one and a quarter
+    let long = "SELECT `datetime`, period, value FROM summary_simusage_vals WHERE rowid = 2 AND period IN (3, 12, 13) \
+                AND `datetime` > '2025-09-00' ORDER BY 1, 2";
+    let october = ["2025-10-00 00:00:00\t3\t128", "2025-10-00 00:00:00\t12\t255", "2025-10-00 00:00:00\t13\t128"];
+    assert_eq!(pair.lines(long), october);
+    let september = long.replace("> '2025-09-00'", "= '2025-09-00'");
+    assert_eq!(
+        pair.lines(&september),
+        ["2025-09-00 00:00:00\t3\t63", "2025-09-00 00:00:00\t12\t63", "2025-09-00 00:00:00\t13\t63"]
+    );
+}
+
 #[test]
 fn what_was_asked_for_and_nothing_else() {
     for engine in [Engine::InnoDb, Engine::MyIsam] {
@@ -281,6 +396,32 @@ fn without_a_month() {
     let current = pair.value("SELECT DATE_FORMAT(NOW(), '%Y-%m-01 00:00:00')").unwrap();
     assert_eq!(labels, [previous]);
     assert_eq!(pair.lines("SELECT DISTINCT `datetime` FROM {hub}.jos_resource_stats"), [current]);
+}
+
+#[test]
+fn without_a_month_it_says_which_to_those_who_watch() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
+    ready(&pair, &made_up(5));
+    let said = |args: &[&str]| {
+        let run = pair.run(EXE).env("HZMETRICS_NOW", "2025-08-01T00:10").args(["--db"]).args(args);
+        run.finish().ok().stderr
+    };
+    // as cron runs it
+    assert_eq!(said(&[]), "");
+    let both =
+        "summarize: no month was given: the cells are those of 2025-07, the usage of resources is that of 2025-08\n";
+    let dry = said(&["--dry-run"]);
+    assert!(dry.starts_with(both), "{dry}");
+    let cells = "summarize: no month was given: the cells are those of 2025-07\n";
+    assert_eq!(said(&["--dry-run", "--only", "misc"]), cells);
+    for silent in [&["--dry-run", "--only", "misc", "2025-07"][..], &["--dry-run", "--only", "misc", "--quiet"]] {
+        assert_eq!(said(silent), "", "{silent:?}");
+    }
+    // on a terminal
+    let home = pair.home().join("typescript");
+    let line = format!("{EXE} --db --only misc");
+    let run = pair.run("script").env("HZMETRICS_NOW", "2025-08-01T00:10").args(["-qec", &line]).arg(&home);
+    assert!(run.finish().ok().text().contains(cells.trim_end()));
 }
 
 #[test]
@@ -441,6 +582,16 @@ fn a_step_that_fails_keeps_no_other_from_its_work() {
     let done = summarize(&pair, &["--db", "--only", "summary", "2025-06"]).expect_code(1);
     assert!(done.stderr.contains("there is no table `summary_misc_vals`"), "{}", done.stderr);
     assert_eq!(stored(&pair, "summary_user_vals"), before);
+    pair.sql("CREATE TABLE {hub}.jos_resource_assoc (parent_id int, child_id int)");
+    for table in ["websessions", "userlogin"] {
+        pair.sql(&format!("DELETE FROM {{hub}}.jos_resource_stats;\nRENAME TABLE {table} TO gone"));
+        let done = summarize(&pair, &["--db", MONTH]).expect_code(1);
+        assert!(done.stderr.contains(&format!("there is no table `{table}`")), "{}", done.stderr);
+        assert!(done.stderr.ends_with("not done: summary\n"), "{}", done.stderr);
+        assert_eq!(done.stderr.lines().count(), 2, "said once: {}", done.stderr);
+        assert_eq!(pair.value("SELECT COUNT(*) FROM {hub}.jos_resource_stats").as_deref(), Some("9"), "{table}");
+        pair.sql(&format!("RENAME TABLE gone TO {table}"));
+    }
     pair.sql("DROP TABLE websessions");
     let done = summarize(&pair, &["--from", "db", MONTH]).expect_code(1);
     assert!(done.stderr.contains("there is no table `websessions`"), "{}", done.stderr);
