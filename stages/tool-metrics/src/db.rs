@@ -238,7 +238,7 @@ impl<'a> Run<'a> {
     fn tool_toplists(&mut self, dry: bool) -> Result<usize> {
         self.require_prefixed(&["stats_topvals"])?;
         let (tables, rows) = self.lists(false)?;
-        let entries = lists::compute(&tables, &rows, self.month);
+        let entries = lists::compute(&tables, &rows, self.month, self.compat.has(Opt::LpSummary));
         if !dry {
             publish::toplists(&mut self.hub, self.month, &entries)?;
         }

@@ -27,9 +27,13 @@ const LISTS: [(u8, &str, Column); 5] = [
     (8, "Total Simulation Interaction Time", |s| s.tot_view),
 ];
 
-/// The five lists for the six windows of a month, from its statistics rows.
-pub(crate) fn compute(tables: &Tables, rows: &[ToolStat], month: Month) -> Vec<Entry> {
-    let integer = |value: f64| number::integer_of(&number::shortest(value));
+/// The five lists for the six windows of a month, from its statistics rows. `raw`: halves go to the
+/// even neighbour, as when the server is sent the number itself; otherwise away from zero, as when
+/// it is sent its text.
+pub(crate) fn compute(tables: &Tables, rows: &[ToolStat], month: Month, raw: bool) -> Vec<Entry> {
+    let integer = |value: f64| {
+        if raw { value.round_ties_even() as i64 } else { number::integer_of(&number::shortest(value)) }
+    };
     let mut entries = Vec::new();
     for (top, total_name, column) in LISTS {
         for (window, period) in stats::PERIODS.into_iter().enumerate() {
@@ -87,14 +91,15 @@ mod tests {
             stat: Stat { users: 1, tot_wall, ..Stat::default() },
         };
         let rows = [stat(1, 6, 0.5), stat(2, 5, 0.5), stat(3, 7, 10.25), stat(4, 99, 1.0)];
-        let entries = compute(&t, &rows, "2025-07".parse().unwrap());
-        let wall: Vec<_> = entries
-            .iter()
-            .filter(|e| e.top == 6 && e.period == Period::Month)
-            .map(|e| (e.rank, e.name.len(), e.value))
-            .collect();
+        let entries = compute(&t, &rows, "2025-07".parse().unwrap(), false);
+        let wall = |entries: &[Entry]| -> Vec<_> {
+            let month = entries.iter().filter(|e| e.top == 6 && e.period == Period::Month);
+            month.map(|e| (e.rank, e.name.len(), e.value)).collect()
+        };
         // the sum covers hidden and deleted tools, the ranks only published ones, ties by row id
-        assert_eq!(wall, [(0, 26, 12), (1, 255, 1), (2, 8, 1)]);
+        assert_eq!(wall(&entries), [(0, 26, 12), (1, 255, 1), (2, 8, 1)]);
+        let port = compute(&t, &rows, "2025-07".parse().unwrap(), true);
+        assert_eq!(wall(&port), [(0, 26, 12), (1, 255, 0), (2, 8, 0)], "halves to the even neighbour");
         assert_eq!(
             entries.iter().filter(|e| e.period == Period::Year).map(|e| (e.rank, e.value)).collect::<Vec<_>>(),
             [(0, 0); 5]

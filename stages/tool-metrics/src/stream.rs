@@ -175,7 +175,7 @@ pub(crate) fn run(
     month: Month,
     steps: &[Step],
     countries: HashMap<String, String>,
-    raw_averages: bool,
+    raw: bool,
 ) -> Result<()> {
     let mut tables = Tables { countries, ..Tables::default() };
     let mut input = io.input()?;
@@ -186,13 +186,13 @@ pub(crate) fn run(
         Ok(())
     })?;
     tables.sort();
-    write(io, month, steps, &tables, raw_averages)
+    write(io, month, steps, &tables, raw)
 }
 
 /// Computes the steps from the tables and writes their records.
-pub(crate) fn write(io: &Io, month: Month, steps: &[Step], tables: &Tables, raw_averages: bool) -> Result<()> {
+pub(crate) fn write(io: &Io, month: Month, steps: &[Step], tables: &Tables, raw: bool) -> Result<()> {
     let mut output = io.output()?;
-    let mut rows = stats::compute(tables, month, raw_averages);
+    let mut rows = stats::compute(tables, month, raw);
     for (id, row) in (1..).zip(rows.iter_mut()) {
         row.id = id;
     }
@@ -214,7 +214,7 @@ pub(crate) fn write(io: &Io, month: Month, steps: &[Step], tables: &Tables, raw_
         }
     }
     if steps.contains(&Step::ToolToplists) {
-        for entry in lists::compute(tables, &rows, month) {
+        for entry in lists::compute(tables, &rows, month, raw) {
             line.clear();
             line.extend_from_slice(b"{\"kind\":\"toplist\"");
             ints(&mut line, &[("top", entry.top.into())]);
