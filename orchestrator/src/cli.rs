@@ -14,6 +14,7 @@ use kit::lock::Busy;
 use kit::{Messages, ReaderLeft, Usage};
 use schema::{Compat, Exit, Month, Period};
 
+use crate::audit;
 use crate::chains::{Chain, Chains};
 use crate::commands::{self, Arg, COMMANDS, Does, Form, Given, Group, Here, Row, Takes};
 use crate::convert;
@@ -140,11 +141,12 @@ fn work(row: &Row, matches: &ArgMatches, base: Vec<Assignment>, messages: Messag
         Does::Here(Here::RebuildFrom) => on_hub(row, &base, Voice::Report, |hub| pipeline::rebuild_from(hub, matches)),
         Does::Here(Here::Status) => on_hub(row, &base, Voice::Report, |hub| print(pipeline::status(hub)?.as_bytes())),
         Does::Here(Here::Init) => on_hub(row, &base, Voice::Report, pipeline::init),
+        Does::Here(Here::Audit) => on_hub(row, &base, Voice::Report, |hub| audit::audit(hub, matches)),
         Does::Here(Here::Doctor) => on_hub(row, &base, Voice::Report, |hub| {
             let (text, code) = pipeline::doctor(hub, matches.get_flag("fix"))?;
             print(text.as_bytes()).map(|_| code)
         }),
-        Does::Stage { exe, fixed, ready: true } => {
+        Does::Stage { exe, fixed } => {
             let args = commands::stage_args(fixed, &given(row, matches));
             let args = args.into_iter().map(OsString::from).collect();
             let dry_run = matches.try_get_one::<bool>("dry-run").ok().flatten().is_some_and(|dry_run| *dry_run);
@@ -155,11 +157,8 @@ fn work(row: &Row, matches: &ArgMatches, base: Vec<Assignment>, messages: Messag
                 hub.shell(lock.as_ref())?.run_program(exe, args)
             })
         }
-        Does::Stage { exe, fixed, ready: false } => {
-            let args = commands::stage_args(fixed, &given(row, matches));
-            anyhow::bail!("not in this release: {} (it will run `{exe} {}`)", row.name, args.join(" "))
-        }
-        Does::Later | Does::Here(Here::Convert) => anyhow::bail!("not in this release: {}", row.name),
+        // it has options of its own, and was done before
+        Does::Here(Here::Convert) => Ok(Exit::Usage.code()),
     }
 }
 
@@ -224,7 +223,7 @@ fn command() -> clap::Command {
             sub = sub.arg(argument(arg));
         }
         if !row.one_of.is_empty() {
-            sub = sub.group(ArgGroup::new("one of").args(row.one_of).required(true));
+            sub = sub.group(ArgGroup::new("one of").args(row.one_of).required(row.one_needed));
         }
         command = command.subcommand(sub);
     }
@@ -238,16 +237,11 @@ fn overview() -> String {
     for (group, heading) in Group::ALL {
         text.push_str(&format!("\n{heading}:\n"));
         for row in COMMANDS.iter().filter(|row| row.group == *group) {
-            let mark = if is_here(row) { ' ' } else { '*' };
-            text.push_str(&format!(" {mark}{:width$}  {}\n", row.name, row.about));
+            text.push_str(&format!("  {:width$}  {}\n", row.name, row.about));
         }
     }
-    text.push_str("\n* not in this release\n`hzmetrics COMMAND --help` says more about one of them.");
+    text.push_str("\n`hzmetrics COMMAND --help` says more about one of them.");
     text
-}
-
-const fn is_here(row: &Row) -> bool {
-    matches!(row.does, Does::Here(_) | Does::Stage { ready: true, .. })
 }
 
 fn argument(arg: &Arg) -> clap::Arg {
@@ -282,6 +276,13 @@ fn argument(arg: &Arg) -> clap::Arg {
             let number = text.parse::<u32>().ok().filter(|n| *n > 0);
             number.map(drop).ok_or_else(|| format!("`{text}` is no number from 1"))
         })),
+        Takes::Lookback => made.allow_negative_numbers(true).value_parser(checked(|text| {
+            text.parse::<i64>().map(drop).map_err(|_| format!("`{text}` is no whole number"))
+        })),
+        Takes::Share => made.allow_negative_numbers(true).value_parser(checked(|text| {
+            let number = text.parse::<f64>().ok().filter(|n| n.is_finite());
+            number.map(drop).ok_or_else(|| format!("`{text}` is no number"))
+        })),
         Takes::Periods => made.value_parser(checked(|text| {
             let known = |word: &str| word.parse().ok().and_then(Period::from_code).is_some();
             let bad = text.split(',').find(|word| !known(word.trim()));
@@ -303,7 +304,8 @@ fn value_name(arg: &Arg) -> &'static str {
         Takes::Day => "YYYY-MM-DD",
         Takes::Days => "YYYYMMDD",
         Takes::Date => "DATE",
-        Takes::Number => "N",
+        Takes::Number | Takes::Lookback => "N",
+        Takes::Share => "SHARE",
         Takes::Periods | Takes::Sections => "LIST",
         Takes::Any | Takes::OneOf(_) => "VALUE",
     }

@@ -2,7 +2,7 @@
 //! by whoever starts the stage behind a command.
 
 use Form::{Flag, Many, Option as Opt, Positional};
-use Takes::{Any, Date, Day, Days, Number, OneOf, Periods, Sections, YearMonth};
+use Takes::{Any, Date, Day, Days, Lookback, Number, OneOf, Periods, Sections, Share, YearMonth};
 
 /// One command.
 #[derive(Debug)]
@@ -11,8 +11,10 @@ pub(crate) struct Row {
     pub(crate) group: Group,
     pub(crate) about: &'static str,
     pub(crate) args: &'static [Arg],
-    /// Exactly one of these must be given.
+    /// No two of these may be given.
     pub(crate) one_of: &'static [&'static str],
+    /// And one of them must.
+    pub(crate) one_needed: bool,
     pub(crate) does: Does,
 }
 
@@ -43,9 +45,7 @@ pub(crate) enum Does {
     /// Code of this crate.
     Here(Here),
     /// A stage is started: its executable, fixed arguments, then those that were given.
-    Stage { exe: &'static str, fixed: &'static [&'static str], ready: bool },
-    /// A command that this release knows by name only.
-    Later,
+    Stage { exe: &'static str, fixed: &'static [&'static str] },
 }
 
 /// Commands that this crate does itself.
@@ -79,6 +79,7 @@ pub(crate) enum Here {
     RebuildFrom,
     Init,
     Doctor,
+    Audit,
 }
 
 /// One argument.
@@ -117,6 +118,10 @@ pub(crate) enum Takes {
     Days,
     Date,
     Number,
+    /// A whole number; less than one counts as one.
+    Lookback,
+    /// A number; less than nought counts as nought.
+    Share,
     Periods,
     Sections,
     OneOf(&'static [&'static str]),
@@ -183,11 +188,7 @@ const FILE_OR_STDIN: Arg =
 const APPLY: Arg = arg("apply", Flag, Any, "Do it; without this only say what would be done");
 
 const fn row(name: &'static str, group: Group, about: &'static str, args: &'static [Arg], does: Does) -> Row {
-    Row { name, group, about, args, one_of: &[], does }
-}
-
-const fn later(name: &'static str, group: Group, about: &'static str, args: &'static [Arg]) -> Row {
-    row(name, group, about, args, Does::Later)
+    Row { name, group, about, args, one_of: &[], one_needed: false, does }
 }
 
 const fn stage(
@@ -197,18 +198,14 @@ const fn stage(
     exe: &'static str,
     fixed: &'static [&'static str],
 ) -> Row {
-    row(name, Group::Stages, about, args, Does::Stage { exe, fixed, ready: false })
-}
-
-/// A stage that does this in this release.
-const fn ready(row: Row) -> Row {
-    match row.does {
-        Does::Stage { exe, fixed, .. } => Row { does: Does::Stage { exe, fixed, ready: true }, ..row },
-        _ => row,
-    }
+    row(name, Group::Stages, about, args, Does::Stage { exe, fixed })
 }
 
 const fn one_of(names: &'static [&'static str], row: Row) -> Row {
+    Row { one_of: names, one_needed: true, ..row }
+}
+
+const fn at_most_one_of(names: &'static [&'static str], row: Row) -> Row {
     Row { one_of: names, ..row }
 }
 
@@ -270,7 +267,7 @@ pub(crate) const COMMANDS: &[Row] = &[
         &[DRY_RUN, RUN_FORCE, ONE_MONTH, BUDGET],
         Does::Here(Here::Run),
     ),
-    ready(Row {
+    Row {
         group: Group::Work,
         ..stage(
             "whoisonline",
@@ -279,7 +276,7 @@ pub(crate) const COMMANDS: &[Row] = &[
             "whoisonline",
             &["--db"],
         )
-    }),
+    },
     row("status", Group::Work, "Show the state, the pending logs and the settings", &[], Does::Here(Here::Status)),
     row(
         "process",
@@ -436,19 +433,28 @@ pub(crate) const COMMANDS: &[Row] = &[
         &[arg("fix", Flag, Any, "Repair what can be repaired")],
         Does::Here(Here::Doctor),
     ),
-    later(
-        "audit",
-        Group::Setup,
-        "Look for numbers that cannot be right",
-        &[
-            arg("months", Opt(None), Number, "How many months back; 24 when left out"),
-            ALL,
-            arg("floor", Opt(None), Any, "Share of missing names below which nothing is said; 0.05 when left out"),
-        ],
+    at_most_one_of(
+        &["months", "all"],
+        row(
+            "audit",
+            Group::Setup,
+            "Look for numbers that cannot be right",
+            &[
+                arg("months", Opt(None), Lookback, "How many months back; 24 when left out"),
+                arg("all", Flag, Any, "All months that have data"),
+                arg(
+                    "floor",
+                    Opt(None),
+                    Share,
+                    "Share of missing names below which nothing is said; 0.05 when left out",
+                ),
+            ],
+            Does::Here(Here::Audit),
+        ),
     ),
-    ready(stage("fetch-logs", "Copy pending logs to the staging files", &[DAY, DRY_RUN], "fetch-logs", &["--stage"])),
-    ready(stage("archive-logs", "Move imported logs to the archive", &[DAY, DRY_RUN], "archive", &["--db"])),
-    ready(stage("import-logs", "Load the staging files", &[DRY_RUN], "import-logs", &["--db"])),
+    stage("fetch-logs", "Copy pending logs to the staging files", &[DAY, DRY_RUN], "fetch-logs", &["--stage"]),
+    stage("archive-logs", "Move imported logs to the archive", &[DAY, DRY_RUN], "archive", &["--db"]),
+    stage("import-logs", "Load the staging files", &[DRY_RUN], "import-logs", &["--db"]),
     row(
         "import-apache",
         Group::Stages,
@@ -456,20 +462,20 @@ pub(crate) const COMMANDS: &[Row] = &[
         &[FILE, DRY_RUN],
         Does::Here(Here::ImportApache),
     ),
-    ready(stage(
+    stage(
         "import-auth",
         "Load one auth log, whether it was loaded before or not",
         &[FILE_OR_STDIN, DRY_RUN],
         "import-logs",
         &["--to", "db", "--no-ledger", "--raw", "auth"],
-    )),
-    ready(stage(
+    ),
+    stage(
         "identify-bots",
         "Note the robots of one access log",
         &[FILE_OR_STDIN, DRY_RUN],
         "import-logs",
         &["--to", "db", "--no-ledger", "--only", "identify-bots", "--raw", "access"],
-    )),
+    ),
     row(
         "import-hub-data",
         Group::Stages,
@@ -477,21 +483,21 @@ pub(crate) const COMMANDS: &[Row] = &[
         &[DRY_RUN],
         Does::Here(Here::ImportHubData),
     ),
-    ready(stage(
+    stage(
         "middleware-wall",
         "Tool starts with their wall time",
         &[DRY_RUN],
         "usage-metrics",
         &["--db", "--only", "middleware-wall"],
-    )),
-    ready(stage(
+    ),
+    stage(
         "middleware-cpu",
         "Tool starts with their CPU time",
         &[DRY_RUN],
         "usage-metrics",
         &["--db", "--only", "middleware-cpu"],
-    )),
-    ready(stage(
+    ),
+    stage(
         "resolve-dns",
         "Fill in host names by reverse DNS",
         &[
@@ -506,8 +512,8 @@ pub(crate) const COMMANDS: &[Row] = &[
         ],
         "resolve-dns",
         &["--db"],
-    )),
-    ready(stage(
+    ),
+    stage(
         "fill-domain",
         "Derive domains from host names",
         &[
@@ -527,15 +533,15 @@ pub(crate) const COMMANDS: &[Row] = &[
         ],
         "usage-metrics",
         &["--db", "--only", "domains"],
-    )),
-    ready(stage(
+    ),
+    stage(
         "fill-user-info",
         "Fill in what is known of the users",
         &[DATABASE, TABLE, nowhere(DATE), nowhere(ALL), DRY_RUN],
         "usage-metrics",
         &["--db", "--only", "user-info"],
-    )),
-    ready(stage(
+    ),
+    stage(
         "fill-ipcountry",
         "Fill in countries of addresses",
         &[
@@ -549,50 +555,50 @@ pub(crate) const COMMANDS: &[Row] = &[
         ],
         "usage-metrics",
         &["--db", "--only", "countries"],
-    )),
-    ready(stage(
+    ),
+    stage(
         "clean-bots",
         "Remove robots",
         &[needed(to("--table", arg("TABLE", Positional, OneOf(&["web", "websessions"]), "The table"))), DATE, DRY_RUN],
         "usage-metrics",
         &["--db", "--only", "clean-bots"],
-    )),
-    ready(stage(
+    ),
+    stage(
         "logfix-session",
         "Build the sessions of a month",
         &[MONTH_HERE, DRY_RUN],
         "usage-metrics",
         &["--db", "--only", "sessions", "--with-sessions"],
-    )),
-    ready(stage(
+    ),
+    stage(
         "gen-tool-stats",
         "Statistics of each tool",
         &[MONTH_HERE, DRY_RUN],
         "tool-metrics",
         &["--db", "--only", "tool-stats"],
-    )),
-    ready(stage(
+    ),
+    stage(
         "gen-tool-tops",
         "Top values of each tool",
         &[MONTH_HERE, DRY_RUN],
         "tool-metrics",
         &["--db", "--only", "tool-tops"],
-    )),
-    ready(stage(
+    ),
+    stage(
         "gen-tool-toplists",
         "Lists over all tools",
         &[MONTH_HERE, DRY_RUN],
         "tool-metrics",
         &["--db", "--only", "tool-toplists"],
-    )),
-    ready(stage(
+    ),
+    stage(
         "andmore-usage",
         "Usage of each resource",
         &[MONTH_HERE, DRY_RUN],
         "summarize",
         &["--db", "--only", "andmore"],
-    )),
-    ready(stage(
+    ),
+    stage(
         "summarize-month",
         "Cells of the summary tables",
         &[
@@ -606,7 +612,7 @@ pub(crate) const COMMANDS: &[Row] = &[
         ],
         "summarize",
         &["--db", "--only", "summary"],
-    )),
+    ),
 ];
 
 /// The values given for the arguments of a row, each with the row's own description of it.
@@ -685,7 +691,7 @@ mod tests {
         let row = |name: &str| COMMANDS.iter().find(|row| row.name == name).unwrap();
         let check = |name: &str, values: &[(&str, &str)], expected: &str| {
             let row = row(name);
-            let Does::Stage { exe, fixed, .. } = row.does else { panic!("{name} is no stage") };
+            let Does::Stage { exe, fixed } = row.does else { panic!("{name} is no stage") };
             let given: Vec<_> = row
                 .args
                 .iter()

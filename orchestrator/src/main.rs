@@ -1,5 +1,6 @@
 //! `hzmetrics`: the orchestrator. It starts the stages, joins their pipes and says what failed.
 
+mod audit;
 mod chains;
 mod cli;
 mod commands;

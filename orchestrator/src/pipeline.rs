@@ -13,8 +13,10 @@ mod state;
 mod status;
 mod work;
 
+pub(crate) use facts::{SUMMARIES, incomplete};
 pub(crate) use health::{doctor, init};
 pub(crate) use manual::{analyze, process, rebuild_summaries, summarize};
 pub(crate) use notes::{clear_dirty, mark_dirty, rebuild_from};
 pub(crate) use run::{run, tick};
+pub(crate) use state::pairs as remembered;
 pub(crate) use status::status;

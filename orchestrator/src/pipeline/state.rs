@@ -127,7 +127,11 @@ impl State {
     }
 }
 
-fn pairs(db: &mut Db) -> Result<BTreeMap<String, String>> {
+/// All keys with their values, as they are stored.
+///
+/// # Errors
+/// The server is lost.
+pub(crate) fn pairs(db: &mut Db) -> Result<BTreeMap<String, String>> {
     if !db.has_table(TABLE)? {
         return Ok(BTreeMap::new());
     }

@@ -1,6 +1,7 @@
 //! `hzmetrics` as a real executable: the shell, the chains, the commands, `convert`.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
+mod audit;
 mod chains;
 mod commands;
 mod convert;

@@ -1,0 +1,154 @@
+//! `hzmetrics audit`: looks for numbers that cannot be right, and says which command mends them.
+//!
+//! Each table is read once ([`tables`]), whatever the number of months; the checks are pure
+//! functions over what was read ([`checks`]); [`report`] says what was found. Nothing is changed
+//! and no lock is taken.
+
+mod checks;
+mod ledger;
+mod report;
+mod tables;
+
+use anyhow::{Context as _, Result};
+use clap::ArgMatches;
+use kit::ledger::{self as imports, Target};
+use schema::{Opt, Stamp};
+
+use crate::hub::Hub;
+use crate::pipeline::{SUMMARIES, incomplete, remembered};
+use checks::Shares;
+use report::{Remedy, Report};
+use tables::{Cell, Ids};
+
+/// Where a scope begins when there is nothing to look at.
+const NO_DATA: Stamp = Stamp::from_parts(2014, 1, 1, 0, 0, 0);
+
+/// What is looked for in a table, with the step that fills it in, in the order of `Seen::missing`.
+const COLUMNS: [(&str, &str); 3] =
+    [("host", "resolve-dns"), ("domain", "fill-domain"), ("ipcountry", "fill-ipcountry")];
+
+/// Which months are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Scope {
+    start: Stamp,
+    /// Exclusive: the first of the current month.
+    end: Stamp,
+    today: Stamp,
+}
+
+/// `hzmetrics audit`.
+pub(crate) fn audit(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
+    let floor = matches.get_one::<String>("floor").and_then(|text| text.parse().ok()).unwrap_or(0.05_f64).max(0.0);
+    let months = matches.get_one::<String>("months").and_then(|text| text.parse::<i64>().ok()).unwrap_or(24);
+    let months = u32::try_from(months.max(1)).unwrap_or(u32::MAX);
+    let all = matches.get_flag("all");
+    let today = kit::today()?;
+    let current = today.month().context("the clock stands outside the calendar")?;
+    let mut db = hub.db()?;
+    let start = if all {
+        tables::first_day(&mut db)?.unwrap_or(NO_DATA)
+    } else {
+        current.minus(months.min(current.ordinal())).start()
+    };
+    let scope = Scope { start, end: current.start(), today };
+    // the port asks for totals and cells that shrink, and its server never finds a row: a label less
+    // a month is NULL, and dates with day zero are no dates to it
+    let as_port = hub.compat.has(Opt::LpCli);
+    let mut report = Report::new(hub, as_port);
+    let report = &mut report;
+    report.info(format_args!(
+        "scope: {} .. {} (a share above 5 x the median and above {:.1}% is a finding)",
+        day(scope.start),
+        day(scope.end),
+        floor * 100.0
+    ))?;
+
+    let sessions = Ids::of_sessions(&mut db)?;
+    let web = tables::enriched(&mut db, "web", scope, Some(&sessions))?;
+    let websessions = tables::enriched(&mut db, "websessions", scope, None)?;
+    for (table, months) in [("web", &web), ("websessions", &websessions)] {
+        for (at, (column, step)) in COLUMNS.into_iter().enumerate() {
+            let shares = Shares::of(months, at, floor);
+            report.shares(table, column, &shares)?;
+            for share in &shares.bad {
+                report.found(table, column, share.month, Remedy::Months(format!("{step} metrics {table}")));
+            }
+        }
+    }
+
+    let summaries: Vec<(&str, Vec<Cell>)> =
+        SUMMARIES.into_iter().map(|table| Ok((table, tables::cells(&mut db, table)?))).collect::<Result<_>>()?;
+    let cells = |name: &str| summaries.iter().find(|(table, _)| *table == name).map_or(&[][..], |(_, cells)| cells);
+    let users = cells("summary_user_vals");
+    let logins = tables::logins(&mut db, scope)?;
+    checks::drops(users, scope, report)?;
+    checks::one_sided(&web, &logins, report)?;
+    checks::without_summary(&web, users, report)?;
+    checks::some_windows(&incomplete(&mut db, current)?, scope, report)?;
+
+    let toolstart = tables::stamps_without_session(&mut db, "toolstart", scope, &sessions)?;
+    let orphans = web.iter().map(|(month, seen)| (*month, seen.orphans)).collect();
+    checks::orphans("web", &orphans, report)?;
+    checks::orphans("toolstart", &toolstart, report)?;
+
+    let hits = tables::hits(&mut db)?;
+    // hits counted from the log are more than the requests that were kept, and rightly so
+    let derived = [Opt::DerivedWebhits, Opt::LpWebhitsDerived].into_iter().any(|opt| hub.compat.has(opt));
+    if derived {
+        checks::hits_of_web(&web, &hits, scope, report)?;
+    }
+    let mends_hits = if derived { "rebuild-webhits --month" } else { "summarize-month" };
+    let open = hub.compat.has(Opt::HitsStartExclusive);
+    checks::hits_cells(cells("summary_misc_vals"), &hits, scope, open, mends_hits, report)?;
+
+    let mut entries = [Vec::new(), Vec::new()];
+    if imports::is_there(&mut db)? {
+        entries = [imports::of_target(&mut db, Target::Web)?, imports::of_target(&mut db, Target::Userlogin)?];
+    } else {
+        report.info("there is no ledger of imports (imported_sources) to compare with")?;
+    }
+    let [of_web, of_logins] = &entries;
+    let streams = [(Target::Web, "apache", of_web), (Target::Userlogin, "cmsauth", of_logins)];
+    for (target, label, entries) in streams {
+        let mut days = tables::days(&mut db, target.name())?;
+        days.extend(ledger::days(entries));
+        checks::gaps(target.name(), label, &days, scope, report)?;
+    }
+    for (target, _, entries) in streams {
+        ledger::check(&mut db, target, entries, report)?;
+    }
+    ledger::check_reconstructed(&mut db, of_logins, report)?;
+    checks::next_ids(&tables::next_ids(&mut db)?, report)?;
+
+    for text in checks::state(&remembered(&mut db)?) {
+        report.warning(format_args!("pipeline_state: {text}"))?;
+        let advice = "(correct the value: mark-dirty, clear-dirty and rebuild-from write it, or an UPDATE by hand)";
+        report.found_in("pipeline_state", "(shape)", Remedy::Advice(advice.into()));
+    }
+    for (table, cells) in &summaries {
+        let is_needless = *table == "summary_simusage_vals" && tables::is_empty(&mut db, "toolstart")?;
+        checks::freshness(table, cells, is_needless, current.previous(), report)?;
+    }
+    if !as_port {
+        checks::totals(users, scope, report)?;
+    }
+    if let Some((months, since)) = tables::long_dirty(&mut db)? {
+        report.warning(format_args!("dirty_months stuck: '{months}' unchanged since {since} (>48h)"))?;
+        let advice = format!("(look into the log why {months} was not caught up)");
+        report.found_in("pipeline_state", "(dirty_stuck)", Remedy::Advice(advice));
+    }
+    if !as_port {
+        for (table, cells) in &summaries {
+            checks::shrunk(table, cells, scope, report)?;
+        }
+    }
+    checks::without_logins(&web, &logins, report)?;
+
+    let scope = if all { "all months".to_owned() } else { format!("{months} month(s)") };
+    Ok(u8::from(report.end(&scope)?))
+}
+
+/// A day as people write it.
+fn day(stamp: Stamp) -> String {
+    stamp.to_string().chars().take(10).collect()
+}

@@ -1,0 +1,402 @@
+//! `hzmetrics audit` on a private server: one fault at a time in a hub that is in order.
+
+use std::fmt::Write as _;
+
+use fixtures::Finished;
+use fixtures::db::{MODES, Pair, SqlMode, pair};
+use schema::tables::Engine;
+
+const MONTHS: [(&str, u32); 3] = [("2026-02", 28), ("2026-03", 31), ("2026-04", 30)];
+
+struct Hub {
+    pair: Pair,
+}
+
+impl Hub {
+    /// Three months before May 2026, everything in them as it should be: five requests and sessions a
+    /// day, a login a day, a log of each stream.
+    fn sound(engine: Engine, mode: SqlMode) -> Option<Self> {
+        let pair = pair(engine, mode)?;
+        let (mut web, mut sessions, mut logins, mut hits, mut sources, mut cells) =
+            (String::new(), String::new(), String::new(), String::new(), String::new(), String::new());
+        let (mut id, mut login) = (0, 0);
+        for (n, (month, days)) in MONTHS.into_iter().enumerate() {
+            for day in 1..=days {
+                let first = id + 1;
+                for hour in 0..5 {
+                    id += 1;
+                    let when = format!("'{month}-{day:02} {hour:02}:10:00'");
+                    let _ = write!(web, ",({id},{id},{when},'US','192.0.2.1','a.example.edu','example.edu')");
+                    let _ = write!(sessions, ",({id},{when},'US','192.0.2.1','a.example.edu','example.edu',10,0,1)");
+                }
+                login += 1;
+                let _ = write!(logins, ",({login},'{month}-{day:02} 01:00:00','u',7,'192.0.2.1','login')");
+                let _ = write!(hits, ",('{month}-{day:02}',5)");
+                let date = format!("{}{day:02}", month.replace('-', ""));
+                let _ = write!(sources, ",('h-access.log-{date}','web',{first},{id},5,'importer')");
+                let _ = write!(sources, ",('cmsauth.log-{date}','userlogin',{login},{login},1,'importer')");
+            }
+            // the quarter begins in January, the hits in February
+            let quarter = [28 * 5, (28 + 31) * 5, 30 * 5][n];
+            for period in [0, 1, 3, 12, 13, 14] {
+                let counted = match period {
+                    1 => days * 5,
+                    3 => quarter,
+                    _ => 9,
+                };
+                for (table, row, value) in [
+                    ("user", 1, (100 + n).to_string()),
+                    ("user", 6, (50 + n).to_string()),
+                    ("user", 7, "30".to_owned()),
+                    ("user", 8, "20".to_owned()),
+                    ("simusage", 1, "5".to_owned()),
+                    ("misc", 1, "9".to_owned()),
+                    ("misc", 7, format!("5 users on {month}-02")),
+                    ("misc", 8, counted.to_string()),
+                ] {
+                    let _ = writeln!(
+                        cells,
+                        "INSERT INTO summary_{table}_vals (rowid, colid, datetime, period, value, valfmt) \
+                         VALUES ({row}, 1, '{month}-00', {period}, '{value}', 1);"
+                    );
+                }
+            }
+        }
+        pair.sql(&format!(
+            "INSERT INTO web (id, sessionid, datetime, ipcountry, ip, host, domain) VALUES {};\n\
+             INSERT INTO websessions VALUES {};\n\
+             INSERT INTO userlogin (id, datetime, user, uidNumber, ip, action) VALUES {};\n\
+             INSERT INTO webhits VALUES {};\n\
+             INSERT INTO imported_sources (filename, target_table, pk_start, pk_end, row_count, origin) VALUES {};\n\
+             INSERT INTO toolstart (datetime, user, tool, ip) VALUES ('2026-04-05', 'u', 't', '192.0.2.1');\n\
+             REPLACE INTO pipeline_state (k, v) VALUES ('mode', 'normal'), ('analyzed', '2026-05-18'), \
+             ('catchup_started', '2022-01'), ('dirty_months', '');\n{cells}",
+            &web[1..],
+            &sessions[1..],
+            &logins[1..],
+            &hits[1..],
+            &sources[1..]
+        ));
+        Some(Self { pair })
+    }
+
+    fn audit(&self, args: &str) -> Finished {
+        let run = self.pair.run(env!("CARGO_BIN_EXE_hzmetrics")).env("HZMETRICS_ROOT", self.pair.home());
+        run.env("HZMETRICS_NOW", "2026-05-19T10:10").arg("audit").args(args.split_whitespace()).finish()
+    }
+
+    /// The findings of an audit of three months.
+    #[track_caller]
+    fn check(&self, doing: &str, expected: &[&str]) {
+        let done = self.audit("--months 3");
+        assert_eq!(done.stderr, "", "{doing}");
+        let text = done.text();
+        let findings: Vec<&str> =
+            text.lines().filter(|line| line.starts_with("WARN") || line.starts_with("    ")).collect();
+        assert_eq!(findings, expected, "{doing}");
+        let done = done.expect_code(i32::from(!expected.is_empty()));
+        let last =
+            if expected.is_empty() { "all checks passed — 3 month(s) clean" } else { "finding(s).  Recommended:" };
+        assert!(done.text().lines().any(|line| line.ends_with(last)), "{}", done.text());
+    }
+
+    /// Does `fault`, checks, and does `mended`.
+    #[track_caller]
+    fn fault(&self, fault: &str, mended: &str, expected: &[&str]) {
+        self.sql(fault);
+        self.check(fault, expected);
+        self.sql(mended);
+    }
+
+    #[track_caller]
+    fn sql(&self, statements: &str) {
+        self.pair.sql(&statements.replace("; ", ";\n"));
+    }
+}
+
+#[test]
+fn a_sound_hub_and_an_empty_one() {
+    for (engine, mode) in MODES {
+        let Some(hub) = Hub::sound(engine, mode) else { return };
+        let done = hub.audit("--months 3").ok();
+        assert_eq!(
+            done.text(),
+            "scope: 2026-02-01 .. 2026-05-01 (a share above 5 x the median and above 5.0% is a finding)\n\
+             OK    web.host       median 0.00%  (3 month(s) scanned)\n\
+             OK    web.domain     median 0.00%  (3 month(s) scanned)\n\
+             OK    web.ipcountry  median 0.00%  (3 month(s) scanned)\n\
+             OK    websessions.host       median 0.00%  (3 month(s) scanned)\n\
+             OK    websessions.domain     median 0.00%  (3 month(s) scanned)\n\
+             OK    websessions.ipcountry  median 0.00%  (3 month(s) scanned)\n\
+             all checks passed — 3 month(s) clean\n"
+        );
+        assert_eq!(done.stderr, "");
+        // more hits than requests were kept: as the original scripts count
+        hub.sql(
+            "UPDATE webhits SET hits = hits + 1 WHERE datetime = '2026-04-01'; \
+                 UPDATE summary_misc_vals SET value = 151 WHERE rowid = 8 AND datetime = '2026-04-00'",
+        );
+        hub.audit("").ok();
+        let log = std::fs::read_to_string(hub.pair.home().join("manage.log")).unwrap();
+        assert!(log.contains("[audit] all checks passed — 24 month(s) clean"), "{log}");
+
+        let Some(pair) = pair(engine, mode) else { return };
+        let empty = Hub { pair };
+        let done = empty.audit("--all").expect_code(1);
+        let text = done.text();
+        assert!(text.starts_with("scope: 2014-01-01 .. 2026-05-01"), "{text}");
+        assert!(text.contains("\nOK    summary_simusage_vals: empty — "), "{text}");
+        assert!(text.ends_with("2 finding(s).  Recommended:\n    hzmetrics summarize-month 2026-04\n    hzmetrics summarize-month 2026-04\n"), "{text}");
+    }
+}
+
+#[test]
+fn every_fault_is_found_with_what_mends_it() {
+    for (engine, mode) in [MODES[0], MODES[3]] {
+        let Some(hub) = Hub::sound(engine, mode) else { return };
+        hub.fault(
+            "UPDATE web SET host = NULL WHERE datetime >= '2026-03-01' AND datetime < '2026-03-16'",
+            "UPDATE web SET host = 'a.example.edu' WHERE host IS NULL",
+            &[
+                "WARN  web.host       median 0.00%, threshold 5.00%  — 1 anomalous month(s)",
+                "            2026-03: 48.39% (75 of 155)",
+                "    hzmetrics resolve-dns metrics web 2026-03",
+            ],
+        );
+        hub.fault(
+            "UPDATE websessions SET domain = '' WHERE datetime >= '2026-03-01' AND DAY(datetime) < 3; \
+             UPDATE websessions SET domain = '' WHERE datetime >= '2026-03-01' AND DAY(datetime) = 9",
+            "UPDATE websessions SET domain = 'example.edu'",
+            // the upper median of 0, 9.7 and 10 %: nothing is out of the ordinary
+            &[],
+        );
+        hub.fault(
+            "UPDATE websessions SET host = '?', ipcountry = '-'",
+            "UPDATE websessions SET host = 'a.example.edu', ipcountry = 'US'",
+            // asked, and nobody knows: nothing to fill in
+            &[],
+        );
+        hub.fault(
+            "UPDATE summary_user_vals SET value = 99 WHERE rowid = 1 AND period = 14 AND datetime = '2026-04-00'; \
+             UPDATE summary_user_vals SET value = 49 WHERE rowid = 6 AND period = 14 AND datetime = '2026-04-00'",
+            "UPDATE summary_user_vals SET value = 102 WHERE rowid = 1 AND period = 14 AND datetime = '2026-04-00'; \
+             UPDATE summary_user_vals SET value = 52 WHERE rowid = 6 AND period = 14 AND datetime = '2026-04-00'",
+            &[
+                "WARN  summary_user_vals.period=14  — 1 month-to-month drop(s) in cumulative all-time count",
+                "            2026-03: 101  →  2026-04: 99  (Δ -2)",
+                "WARN  2026-04: summary_user_vals[rowid=6,colid=1,valfmt=1] period-14 regressed 51 → 49",
+                "    hzmetrics summarize-month 2026-04",
+                "    (rows were deleted? then rebuild-from the month; summary_user_vals of all time only grows)",
+            ],
+        );
+        hub.fault(
+            "UPDATE summary_user_vals SET value = 31 WHERE rowid = 7 AND period = 1 AND datetime = '2026-04-00'",
+            "UPDATE summary_user_vals SET value = 30 WHERE rowid = 7",
+            &["WARN  2026-04: summary_user_vals[1] ≠ SUM([6,7,8])", "    hzmetrics summarize-month 2026-04"],
+        );
+        hub.fault(
+            "DELETE FROM summary_simusage_vals WHERE period = 13 AND datetime = '2026-03-00'",
+            "INSERT INTO summary_simusage_vals VALUES (1, 1, '2026-03-00', 13, 5, 1)",
+            &["WARN  2026-03: summary exists but missing periods", "    hzmetrics summarize-month 2026-03"],
+        );
+        hub.fault(
+            "UPDATE summary_user_vals SET datetime = '2019-03-00' WHERE datetime = '2026-03-00'",
+            "UPDATE summary_user_vals SET datetime = '2026-03-00' WHERE datetime = '2019-03-00'",
+            &["WARN  2026-03: web has data but no period-1 summary", "    hzmetrics summarize-month 2026-03"],
+        );
+        hub.fault(
+            "INSERT INTO web (id, sessionid, datetime, ipcountry, ip, host, domain) \
+             VALUES (446, 999, '2026-04-30', 'US', '192.0.2.1', 'h', 'd'); \
+             UPDATE imported_sources SET pk_end = 446, row_count = 6 WHERE filename = 'h-access.log-20260430'; \
+             INSERT INTO toolstart (datetime, sessionid, user, tool, ip) VALUES ('2026-02-01', 998, 'u', 't', 'x'), \
+             ('2026-01-31', 998, 'u', 't', 'x'), ('2026-03-01', 0, 'u', 't', 'x'), ('2026-03-01', 445, 'u', 't', 'x')",
+            "DELETE FROM web WHERE id = 446; DELETE FROM toolstart WHERE sessionid = 998; \
+             UPDATE imported_sources SET pk_end = 445, row_count = 5 WHERE filename = 'h-access.log-20260430'",
+            &[
+                "WARN  2026-04: 1 orphan web.sessionid stamp(s) reference missing websessions.id",
+                "WARN  2026-02: 1 orphan toolstart.sessionid stamp(s) reference missing websessions.id",
+                "    hzmetrics mark-dirty 2026-04",
+                "    hzmetrics mark-dirty 2026-02",
+            ],
+        );
+        hub.fault(
+            "UPDATE webhits SET hits = 6 WHERE datetime = '2026-03-01'",
+            "UPDATE webhits SET hits = 5",
+            &[
+                "WARN  2026-03: hits cell drift (period=1 stored=155 expected=156)",
+                "    hzmetrics summarize-month 2026-03",
+            ],
+        );
+        hub.fault(
+            "UPDATE imported_sources SET filename = 'x' WHERE filename LIKE 'cmsauth%2026030_'; \
+             UPDATE userlogin SET datetime = '2026-04-01' + INTERVAL id SECOND \
+             WHERE datetime >= '2026-03-01' AND datetime < '2026-03-08'",
+            "UPDATE userlogin SET datetime = '2026-03-01' + INTERVAL id - 29 DAY WHERE id BETWEEN 29 AND 35; \
+             UPDATE imported_sources SET filename = CONCAT('cmsauth.log-2026030', pk_start - 28) WHERE filename = 'x'",
+            // the names of two more logs are gone, but their days have logins
+            &[
+                "WARN  cmsauth import gap: 2026-03-01..2026-03-07 (7 day(s), no source file)",
+                "    (look into daily/ and imported/ for cmsauth logs of 2026-03-01..2026-03-07)",
+            ],
+        );
+        hub.fault(
+            "UPDATE imported_sources SET row_count = 4 WHERE pk_start = 6 AND target_table = 'web'; \
+             UPDATE imported_sources SET pk_start = 10, row_count = 6 WHERE pk_start = 11 AND target_table = 'web'; \
+             UPDATE imported_sources SET pk_start = NULL, pk_end = NULL, row_count = -1 \
+             WHERE pk_start = 16 AND target_table = 'web'; \
+             UPDATE imported_sources SET origin = 'reconstruct', row_count = 3 \
+             WHERE pk_start = 4 AND target_table = 'userlogin'",
+            "UPDATE imported_sources SET origin = 'importer', row_count = 1 WHERE target_table = 'userlogin'; \
+             UPDATE imported_sources SET pk_start = 16, pk_end = 20 WHERE pk_start IS NULL; \
+             UPDATE imported_sources SET pk_start = 11 WHERE pk_start = 10 AND target_table = 'web'; \
+             UPDATE imported_sources SET row_count = 5 WHERE target_table = 'web'",
+            &[
+                "WARN  web: the import of h-access.log-20260204 never ended",
+                "WARN  web: 1 imported_sources entry(ies) with span != row_count",
+                "WARN  web: 1 overlapping imported_sources range(s) — possible duplicate/corrupt provenance",
+                "WARN  web: 5 row(s) outside all imported_sources ranges — no import provenance",
+                "WARN  userlogin: 1 origin='reconstruct' ledger row(s) where actual row-count in pk_start..pk_end <> \
+                 row_count (survivor invariant broken — rows were deleted, or the ledger was changed)",
+                "    hzmetrics forget-import h-access.log-20260204",
+                "    hzmetrics repair-imported-sources --apply",
+                "    (look at the overlapping ranges in imported_sources)",
+                "    hzmetrics reconstruct-imported-sources --apply  (5 untracked web row(s))",
+                "    hzmetrics reconstruct-imported-sources --apply --target userlogin  (after deleting the 1 entries: \
+                 known files are skipped)",
+            ],
+        );
+        hub.fault(
+            "UPDATE imported_sources SET origin = 'reconstruct' WHERE pk_start = 4 AND target_table = 'userlogin'; \
+             UPDATE imported_sources SET origin = 'reconstruct', row_count = 3 WHERE pk_start = 6 AND target_table = 'web'",
+            "UPDATE imported_sources SET origin = 'importer'; \
+             UPDATE imported_sources SET row_count = 5 WHERE target_table = 'web'",
+            // requests of robots are deleted later: fewer than were counted are no finding
+            &[],
+        );
+        hub.fault(
+            "UPDATE pipeline_state SET v = 'limbo' WHERE k = 'mode'; \
+             REPLACE INTO pipeline_state (k, v) VALUES ('rebuild_cursor', 'Jun2026'), ('catchup_started', '2026-06'), \
+             ('dirty_months', '2026-06,June2025')",
+            "UPDATE pipeline_state SET v = 'normal' WHERE k = 'mode'; UPDATE pipeline_state SET v = '' WHERE k = 'dirty_months'; \
+             UPDATE pipeline_state SET v = '2022-01' WHERE k IN ('rebuild_cursor', 'catchup_started')",
+            &[
+                "WARN  pipeline_state: mode='limbo' not in {normal,catchup,rebuild}",
+                "WARN  pipeline_state: rebuild_cursor='Jun2026' not YYYY-MM",
+                "WARN  pipeline_state: dirty_months contains 'June2025' (not YYYY-MM)",
+                "WARN  pipeline_state: catchup_started='2026-06' > analyzed='2026-05' (orchestrator never ran the catchup it \
+                 was asked for)",
+                "    (correct the value: mark-dirty, clear-dirty and rebuild-from write it, or an UPDATE by hand)",
+            ],
+        );
+        hub.fault(
+            "UPDATE pipeline_state SET v = '2026-01', updated_at = '2026-01-02 03:04:05' WHERE k = 'dirty_months'",
+            "UPDATE pipeline_state SET v = '' WHERE k = 'dirty_months'",
+            &[
+                "WARN  dirty_months stuck: '2026-01' unchanged since 2026-01-02 03:04:05 (>48h)",
+                "    (look into the log why 2026-01 was not caught up)",
+            ],
+        );
+        hub.fault(
+            "UPDATE summary_misc_vals SET value = '' WHERE datetime = '2026-04-00' AND rowid <> 8; \
+             UPDATE summary_misc_vals SET datetime = '2019-04-00' WHERE datetime = '2026-04-00'; \
+             DELETE FROM summary_simusage_vals",
+            "INSERT INTO summary_simusage_vals SELECT rowid, colid, datetime, period, value, valfmt FROM summary_user_vals \
+             WHERE rowid = 6; UPDATE summary_misc_vals SET datetime = '2026-04-00' WHERE datetime = '2019-04-00'; \
+             UPDATE summary_misc_vals SET value = '9' WHERE value = ''",
+            &[
+                "WARN  2026-04: hits cell drift (period=1 stored=(empty) expected=150)",
+                "WARN  summary_misc_vals: most-recent datetime 2026-03 trails prev_month 2026-04",
+                "WARN  summary_simusage_vals: no non-empty cells at all (expected at least 2026-04)",
+                "    hzmetrics summarize-month 2026-04",
+                "    hzmetrics summarize-month 2026-04",
+                "    hzmetrics summarize-month 2026-04",
+            ],
+        );
+        hub.fault(
+            "DELETE FROM userlogin WHERE datetime >= '2026-04-01'; DELETE FROM web WHERE datetime < '2026-03-01'",
+            "DO 0",
+            &[
+                "WARN  asymmetric source coverage  — 2 month(s) where one of (apache, cmsauth) logs was lost or never imported",
+                "            2026-02: web=0  userlogin=28  (missing: web/apache)",
+                "            2026-04: web=150  userlogin=0  (missing: userlogin/cmsauth)",
+                "WARN  2026-04: web has 150 rows but userlogin has 0 — cmsauth import gap",
+                "    (look for the logs of 2026-02, import them, then `hzmetrics mark-dirty 2026-02`)",
+                "    (look for the logs of 2026-04, import them, then `hzmetrics mark-dirty 2026-04`)",
+                "    (look for the cmsauth logs of 2026-04)",
+            ],
+        );
+    }
+}
+
+#[test]
+fn scopes_and_floors() {
+    let Some(hub) = Hub::sound(MODES[0].0, MODES[0].1) else { return };
+    hub.sql("UPDATE web SET host = NULL WHERE datetime >= '2026-03-01' AND datetime < '2026-03-02'");
+    let findings = |args: &str, code| {
+        let done = hub.audit(args).expect_code(code);
+        done.text().lines().filter(|line| line.starts_with("    hzmetrics")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    // 3.2 %
+    assert_eq!(findings("--months 3", 0), [""; 0]);
+    assert_eq!(findings("--months 3 --floor 0.03", 1), ["    hzmetrics resolve-dns metrics web 2026-03"]);
+    assert_eq!(findings("--months 1 --floor 0", 0), [""; 0]);
+    assert_eq!(findings("--months 2 --floor -1", 0), [""; 0]); // the upper median is that month itself
+    assert_eq!(findings("--months 0", 0), [""; 0]);
+    assert!(hub.audit("--months -5").ok().text().starts_with("scope: 2026-04-01 .. 2026-05-01"));
+    hub.sql("INSERT INTO websessions (id, datetime) VALUES (9999, '2023-06-07 08:09:10'), (9998, '0000-00-00')");
+    assert!(hub.audit("--all").text().starts_with("scope: 2023-06-07 .. 2026-05-01"));
+    for args in ["--months 3 --all", "--months x", "--months", "--floor x", "--floor nan", "surplus"] {
+        assert_eq!(hub.audit(args).expect_code(2).text(), "");
+    }
+}
+
+#[test]
+fn the_ports_answers() {
+    for (engine, mode) in [MODES[0], MODES[3]] {
+        let Some(hub) = Hub::sound(engine, mode) else { return };
+        // what the port asks for in vain, and what it compares although legacy hits differ
+        hub.sql(
+            "UPDATE summary_user_vals SET value = 31 WHERE rowid = 7; \
+             UPDATE summary_misc_vals SET value = 1 WHERE rowid = 1 AND datetime = '2026-04-00'",
+        );
+        let audit = |hub: &Hub| {
+            let run = hub.pair.run(env!("CARGO_BIN_EXE_hzmetrics")).env("HZMETRICS_ROOT", hub.pair.home());
+            run.env("HZMETRICS_NOW", "2026-05-19T10:10").args(["--compat", "port", "audit", "--months", "3"]).finish()
+        };
+        let done = audit(&hub).ok();
+        assert_eq!(done.text(), "");
+        assert!(done.stderr.lines().all(|line| line.starts_with("20")), "whole log lines");
+        assert!(done.stderr.contains(" INFO  [audit] all checks passed"), "{}", done.stderr);
+        hub.sql("DELETE FROM web WHERE id = 3");
+        let done = audit(&hub).expect_code(1);
+        let text = done.stderr;
+        assert!(text.contains(" WARNING [audit] WARN  2026-02: web↔webhits drift (web=139 wh_sum=140)\n"), "{text}");
+        assert!(text.contains(" ERROR [audit]     hzmetrics rebuild-webhits --month 2026-02\n"), "{text}");
+    }
+}
+
+#[test]
+fn databases_of_the_original_scripts() {
+    let Some(hub) = Hub::sound(MODES[3].0, MODES[3].1) else { return };
+    hub.sql("DROP TABLE imported_sources; DROP TABLE pipeline_state; ALTER TABLE web DROP KEY web_dt_ip");
+    let done = hub.audit("--months 3").ok();
+    assert!(
+        done.text().contains("\nthere is no ledger of imports (imported_sources) to compare with\n"),
+        "{}",
+        done.text()
+    );
+    assert!(hub.pair.lines("SHOW TABLES LIKE 'pipeline%'").is_empty(), "an audit makes nothing");
+}
+
+#[test]
+fn a_reader_that_leaves_and_a_server_that_is_not_there() {
+    let Some(hub) = Hub::sound(MODES[0].0, MODES[0].1) else { return };
+    let run = |args: &[&str]| {
+        let run = hub.pair.run(env!("CARGO_BIN_EXE_hzmetrics")).env("HZMETRICS_ROOT", hub.pair.home());
+        run.args(args.iter().copied())
+    };
+    assert_eq!(run(&["audit"]).read_at_most(20).expect_code(141).stderr, "");
+    hub.sql("DROP TABLE websessions");
+    let done = hub.audit("").expect_code(1);
+    assert!(done.stderr.contains("websessions"), "{}", done.stderr);
+}
