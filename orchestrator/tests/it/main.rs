@@ -5,8 +5,11 @@ mod audit;
 mod chains;
 mod commands;
 mod convert;
+mod hub_life;
 mod import;
 mod mend;
+#[path = "../../../stages/enrich/examples/dns_bench/name_server.rs"]
+mod name_server;
 mod pipeline;
 mod same_as_sh;
 mod setup;

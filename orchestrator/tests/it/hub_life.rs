@@ -1,0 +1,339 @@
+//! The life of a hub, from an empty machine to a year in which everything went wrong: logs that
+//! arrive daily, an outage of months, logs that arrive late, months that are marked, runs that are
+//! killed at any moment. In the end the tables must be those of a straight import of everything.
+//!
+//! `HZMETRICS_KILLS` says how many runs are killed, `HZMETRICS_SEED` gives another hub and other
+//! moments.
+
+mod place;
+mod tables;
+mod world;
+
+use std::fs;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use fixtures::db::{SqlMode, names};
+use fixtures::random::Random;
+use rustix::process::{Pid, Signal};
+use schema::Month;
+
+use place::{Excluded, Folder, Place};
+use world::World;
+
+/// With it a month gets its sessions when it is over: then they do not depend on when runs were.
+const AT_MONTH_CLOSE: &str = "sessions-at-month-close";
+
+fn number(variable: &str, otherwise: u32) -> u32 {
+    std::env::var(variable).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise)
+}
+
+/// The days of the story, counted from 1 January.
+mod day {
+    /// The first log.
+    pub(super) const FIRST: usize = 12;
+    /// Thirty days on end; then nobody looks after the hub.
+    pub(super) const OUTAGE: usize = FIRST + 30;
+    /// The machine is back.
+    pub(super) const BACK: usize = OUTAGE + 122;
+    /// Logs of an old month are found.
+    pub(super) const LATE: usize = BACK + 2;
+    /// A month is marked.
+    pub(super) const MARKED: usize = LATE + 1;
+    pub(super) const LAST: usize = MARKED + 2;
+}
+
+/// Whether there are logs of a day. During the outage the small hub rotates seldom; of each month
+/// its last day is there, and another two.
+fn has_logs(at: usize, date: &str) -> bool {
+    let last = ["2025-02-28", "2025-03-31", "2025-04-30", "2025-05-31"];
+    !(day::OUTAGE..day::BACK).contains(&at) || at.is_multiple_of(9) || last.contains(&date) || LATE.contains(&date)
+}
+
+/// Days whose logs arrive when their month is long closed.
+const LATE: [&str; 2] = ["2025-04-18", "2025-04-27"];
+
+/// Seconds after which a run has begun to do something.
+const FIRST_MOMENT: f64 = 0.008;
+
+/// How a run is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kill {
+    /// Everything at once, as when the machine goes down.
+    Group,
+    /// `hzmetrics` alone: the stage at work goes on.
+    Parent,
+    /// The stage alone.
+    Stage,
+}
+
+struct Life {
+    place: Place,
+    random: Random,
+    now: String,
+    /// How long the runs of late took.
+    usual: Duration,
+    /// Whether there is much to do, as there usually is not.
+    is_long: bool,
+    n_killed: u32,
+    n_runs: u32,
+    /// What was killed when.
+    book: Vec<String>,
+}
+
+impl Life {
+    fn hzmetrics(&self, line: &str) -> fixtures::Finished {
+        self.place.run(line, &self.now)
+    }
+
+    fn state(&self, key: &str) -> String {
+        let rows = self.place.pair.lines(&format!("SELECT v FROM pipeline_state WHERE k = '{key}'"));
+        rows.into_iter().next().unwrap_or_default()
+    }
+
+    /// Whether nothing is left to be done today.
+    fn is_settled(&self) -> bool {
+        ["", "normal"].contains(&self.state("mode").as_str())
+            && self.state("analyzed") == self.now[..10]
+            && self.state("dirty_months").is_empty()
+            && self.place.logs(false).is_empty()
+    }
+
+    /// The tick at half past midnight: some are killed, then others go on until nothing is left.
+    fn tick(&mut self, n_kills: u32) {
+        let mut n_in_vain = 0;
+        let killed_before = self.n_killed;
+        while self.n_killed - killed_before < n_kills {
+            let line = if n_in_vain == 0 { "tick" } else { "run --force" };
+            if !self.kill_one(line) {
+                n_in_vain += 1;
+                assert!(n_in_vain < 100, "the runs end before they are killed");
+            }
+        }
+        let began = Instant::now();
+        for n in 0.. {
+            let tick = Instant::now();
+            let done = self.hzmetrics("tick");
+            assert!(done.code == 0, "{}: {}\n{}", self.now, done.stderr, self.book.join("\n"));
+            self.n_runs += 1;
+            if self.is_settled() {
+                self.usual = tick.elapsed();
+                return;
+            }
+            // a run that stands aside for the stage of a killed one ends at once
+            let patient = n < 20 || (n_kills > 0 && began.elapsed() < Duration::from_secs(60));
+            assert!(patient, "{}: never normal\n{}\n{}", self.now, self.words(), self.book.join("\n"));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What `status` and the log say.
+    fn words(&self) -> String {
+        let log = fs::read_to_string(self.place.at("var/log/hubzero/metrics/hzmetrics.log")).unwrap_or_default();
+        let from = log.lines().count().saturating_sub(60);
+        let end: Vec<&str> = log.lines().skip(from).collect();
+        format!("{}\n{}", self.hzmetrics("status").text(), end.join("\n"))
+    }
+
+    /// Starts a run and kills it; `false` when it ended before.
+    fn kill_one(&mut self, line: &str) -> bool {
+        // as many early moments as late ones: what is short is met too
+        let scale = f64::from(self.random.below(1_000_000)) / 1e6;
+        let longest = if self.is_long { 8.0 } else { 1.0 } * self.usual.as_secs_f64().max(0.3);
+        let moment = Duration::from_secs_f64(FIRST_MOMENT * (longest / FIRST_MOMENT).powf(scale));
+        let kill = *self.random.weighted(&[(6, Kill::Group), (2, Kill::Parent), (2, Kill::Stage)]);
+        let mut child = self.place.doomed(line, &self.now);
+        self.n_runs += 1;
+        let began = Instant::now();
+        while began.elapsed() < moment {
+            if child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            std::thread::sleep(Duration::from_micros(300));
+        }
+        let (stage, at) = at_work(&child).unwrap_or_default();
+        let pid = Pid::from_child(&child);
+        match kill {
+            Kill::Stage if stage != 0 => {
+                let _ = rustix::process::kill_process(Pid::from_raw(stage).unwrap(), Signal::KILL);
+            }
+            Kill::Parent => child.kill().unwrap(),
+            Kill::Group | Kill::Stage => rustix::process::kill_process_group(pid, Signal::KILL).unwrap(),
+        }
+        let _ = child.wait().unwrap();
+        self.n_killed += 1;
+        let kill = format!("{kill:?}").to_lowercase();
+        self.book.push(format!("{} {line}: {kill} killed after {moment:?}, at work: {at}", self.now));
+        true
+    }
+}
+
+/// The process that `hzmetrics` has started and its command line.
+fn at_work(parent: &Child) -> Option<(i32, String)> {
+    let parent = parent.id().to_string();
+    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
+    let pid = children.split_whitespace().next()?;
+    let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+    let words: Vec<&str> = line.split('\0').map(|word| word.rsplit('/').next().unwrap_or(word)).collect();
+    Some((pid.parse().ok()?, words.join(" ").trim().to_owned()))
+}
+
+/// How many runs are killed on each day.
+fn kills(random: &mut Random, n: u32) -> Vec<u32> {
+    let mut days = vec![0; day::LAST + 1];
+    let weight = |at: usize| match at {
+        day::BACK => 30,
+        day::LATE | day::MARKED => 6,
+        day::FIRST..day::OUTAGE | day::BACK..=day::LAST => 1,
+        _ => 0,
+    };
+    let weights: Vec<(u32, usize)> = (0..=day::LAST).map(|at| (weight(at), at)).collect();
+    for _ in 0..n {
+        days[*random.weighted(&weights)] += 1;
+    }
+    days
+}
+
+/// Lives through it; what was run, and what came of it.
+fn live(place: Place, world: &World, seed: u64, n_kills: u32) -> Life {
+    let mut random = Random::new(seed);
+    let kills = kills(&mut random, n_kills);
+    let usual = Duration::from_millis(500);
+    let now = String::new();
+    let mut life = Life { place, random, now, usual, is_long: false, n_killed: 0, n_runs: 0, book: Vec::new() };
+
+    // an empty machine
+    life.now = format!("{}T00:10", world.days[day::FIRST].date());
+    life.hzmetrics("init").ok();
+    life.hzmetrics("doctor").ok();
+    life.place.exclude();
+
+    let mut late = Vec::new();
+    for (at, n_kills) in kills.into_iter().enumerate().skip(day::FIRST) {
+        // what happened today is in the logs of tomorrow
+        let (today, logs) = (&world.days[at], &world.days[at - 1]);
+        life.now = format!("{}T00:30", today.date());
+        world.work(&life.place.pair, logs);
+        if at == day::FIRST {
+            // the first tick finds nothing
+            life.tick(0);
+            continue;
+        }
+        if has_logs(at - 1, &logs.date()) {
+            let gzip = at.is_multiple_of(2);
+            match &logs.day[4..6] {
+                _ if LATE.contains(&logs.date().as_str()) => late.push(logs),
+                "03" if at > day::OUTAGE => life.place.rotate(logs, Folder::Year, gzip),
+                "04" => life.place.rotate(logs, Folder::Holding, gzip),
+                _ => life.place.rotate(logs, Folder::Daily, gzip),
+            }
+        }
+        if at == day::LATE {
+            assert_eq!(late.len(), 2);
+            for (n, logs) in late.drain(..).enumerate() {
+                let folder = if n == 0 { Folder::Year } else { Folder::Daily };
+                life.place.rotate(logs, folder, n == 1);
+            }
+        }
+        if at == day::MARKED {
+            life.hzmetrics("mark-dirty 2025-05").ok();
+        }
+        if !(day::OUTAGE..day::BACK).contains(&at) {
+            life.is_long = at == day::BACK;
+            life.tick(n_kills);
+        }
+    }
+    assert_eq!(life.n_killed, n_kills);
+    life
+}
+
+/// Everything at once: each log once, in the order of the days, then each month.
+fn straight(place: &Place, world: &World, life: &Life) {
+    let now = life.now.as_str();
+    let run = |name: &str, words: &str| {
+        let _ = place.start(name, now).args(words.split(' ')).finish().ok();
+    };
+    run("hzmetrics", "init");
+    place.exclude();
+    for logs in &world.days[day::FIRST - 1..day::LAST] {
+        world.work(&place.pair, logs);
+    }
+    let logs = life.place.logs(true);
+    let load = place.start("import-logs", now).args(["--quiet", "--to", "db"]).args(&logs).finish().ok();
+    assert_eq!(load.of_kind("receipt").len(), logs.len());
+    // the month before the first is closed when the first begins, with zeros in its cells
+    let months: Vec<Month> = month("2024-12").through(month("2025-05")).collect();
+    for month in &months {
+        run("tool-metrics", &format!("--db {month}"));
+        run("usage-metrics", &format!("--db --with-sessions {month}"));
+    }
+    run("tool-metrics", "--db 2025-06");
+    run("usage-metrics", "--db 2025-06");
+    run("summarize", "--db --since 2024-12 --through 2025-05");
+    run("whoisonline", "--db");
+}
+
+fn month(text: &str) -> Month {
+    text.parse().unwrap()
+}
+
+fn check(compat: &str, excluded: Excluded, only: Option<&[&str]>) {
+    let seed = u64::from(number("HZMETRICS_SEED", 1));
+    let n_kills = number("HZMETRICS_KILLS", 6);
+    let world = World::new(seed, month("2025-01"), 6);
+    let (Some(lived), Some(told)) = (names(SqlMode::Strict), names(SqlMode::Strict)) else { return };
+    let began = Instant::now();
+    let life = live(Place::install(lived, &world, compat, excluded), &world, seed, n_kills);
+    let took = began.elapsed();
+    let place = Place::install(told, &world, compat, excluded);
+    straight(&place, &world, &life);
+    let (mut is, should) = (tables::read(&life.place.pair), tables::read(&place.pair));
+    // what the last summary worked with, and that was before the last logs
+    life.hzmetrics("summarize --month 2025-05").ok();
+    let last = tables::read(&life.place.pair).remove(LAST_LOGINS).unwrap_or_default();
+    is.insert(LAST_LOGINS.to_owned(), last);
+    let difference = tables::difference(&is, &should, only).unwrap_or_default();
+    assert!(
+        difference.is_empty(),
+        "seed {seed}: a straight import is different\n{difference}\n{}",
+        life.book.join("\n")
+    );
+    let empty: Vec<&str> = should.iter().filter(|(_, rows)| rows.is_empty()).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(empty, EMPTY, "nothing to compare");
+    let (names, places) = world.asked();
+    assert!(names > 100 && places > 100, "{names} {places}");
+    let n_rows: usize = should.values().map(Vec::len).sum();
+    eprintln!(
+        "seed {seed}: {} runs, {} of them killed, in {took:.1?}; {} tables with {n_rows} rows are equal",
+        life.n_runs,
+        life.n_killed,
+        only.map_or(should.len(), <[_]>::len)
+    );
+    for line in &life.book {
+        eprintln!("  {line}");
+    }
+}
+
+/// Rewritten by each summary, whatever its month.
+const LAST_LOGINS: &str = "userlogin_lite";
+
+/// Tables that nothing of ours fills, or nothing that this hub does.
+const EMPTY: [&str; 8] =
+    ["classvals", "exclude_list2", "regions", "regionvals", "summary_andmore_vals", "tops", "topvals", "totalvals"];
+
+#[test]
+fn a_life_gives_the_tables_of_a_straight_import() {
+    check(AT_MONTH_CLOSE, Excluded::Pages, None);
+}
+
+/// Sessions of excluded hosts are deleted after they were built, and what they stamped stays
+/// stamped; nightly cleaning leaves nothing to build them of. So here it is cleaned first.
+#[test]
+fn with_hosts_that_are_excluded_too() {
+    check(&format!("{AT_MONTH_CLOSE},bots-before-sessions"), Excluded::Hosts, None);
+}
+
+#[test]
+fn with_sessions_every_night_the_base_tables_are_those() {
+    check("", Excluded::Hosts, Some(&tables::BASE));
+}

@@ -1,0 +1,192 @@
+//! A hub below a root of its own, as the installer leaves it: programs, configuration, the folders
+//! of the log rotation. Everything runs as on a real machine, with a clock that the test sets.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use fixtures::db::{PASSWORD, Pair};
+use fixtures::{Finished, Run};
+
+use super::world::{Logs, World};
+
+/// What `hzmetrics` starts.
+const PROGRAMS: [&str; 8] = [
+    "archive",
+    "fetch-logs",
+    "import-logs",
+    "resolve-dns",
+    "summarize",
+    "tool-metrics",
+    "usage-metrics",
+    "whoisonline",
+];
+
+pub(super) struct Place {
+    pub(super) pair: Pair,
+    root: tempfile::TempDir,
+    env: Vec<(&'static str, String)>,
+    excluded: Excluded,
+}
+
+/// Whose requests are no visits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Excluded {
+    /// Some pages.
+    Pages,
+    /// Some hosts as well.
+    Hosts,
+}
+
+/// Where a log is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Folder {
+    Daily,
+    /// A folder of the year below it.
+    Year,
+    Holding,
+}
+
+impl Place {
+    /// An empty machine with the programs and a configuration. The hub's database is there, that
+    /// of the metrics is not.
+    pub(super) fn install(pair: Pair, world: &World, compat: &str, excluded: Excluded) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let mut env = world.env();
+        env.extend([
+            ("HZMETRICS_ROOT", root.path().to_string_lossy().into_owned()),
+            ("HZMETRICS_DB_SOCKET", pair.socket().to_string_lossy().into_owned()),
+        ]);
+        if !compat.is_empty() {
+            env.push(("HZMETRICS_COMPAT", compat.to_owned()));
+        }
+        let place = Self { pair, root, env, excluded };
+        place.programs();
+        place.configuration(world);
+        place.pair.create_hub(true);
+        world.found(&place.pair);
+        place
+    }
+
+    fn programs(&self) {
+        let built = Path::new(env!("CARGO_BIN_EXE_hzmetrics"));
+        let bin = self.at("opt/hubzero/bin");
+        fs::create_dir_all(&bin).unwrap();
+        for name in PROGRAMS.into_iter().chain(["hzmetrics"]) {
+            let from = built.with_file_name(name);
+            assert!(from.exists(), "{name} is not built; `cargo xtask test` builds everything");
+            let to = bin.join(name);
+            if fs::hard_link(&from, &to).is_err() {
+                let _ = fs::copy(&from, &to).unwrap();
+            }
+        }
+    }
+
+    fn configuration(&self, world: &World) {
+        let hub_dir = self.at("var/www/hub");
+        fs::create_dir_all(hub_dir.join("app/site/stats/maps")).unwrap();
+        let values = [
+            ("hub_dir", hub_dir.to_string_lossy().into_owned()),
+            ("hub_db", self.pair.hub.clone()),
+            ("metrics_db", self.pair.metrics.clone()),
+            ("db_host", "localhost".to_owned()),
+            ("db_user", self.pair.mode.user().to_owned()),
+            ("db_pass", PASSWORD.to_owned()),
+            ("db_prefix", "jos_".to_owned()),
+            ("hubzero_ipgeo_url", world.geo_url()),
+        ];
+        let text: String = values.iter().map(|(name, value)| format!("${name} = '{value}';\n")).collect();
+        fs::create_dir_all(self.at("etc/hubzero-metrics")).unwrap();
+        fs::create_dir_all(self.at("etc/httpd")).unwrap();
+        fs::write(self.at("etc/hubzero-metrics/access.cfg"), text).unwrap();
+        fs::write(self.at("etc/hubzero.conf"), "[default]\nsite = hub\n").unwrap();
+    }
+
+    /// What an administrator notes in the first hour.
+    pub(super) fn exclude(&self) {
+        self.pair.sql("INSERT INTO exclude_list (filter, type) VALUES ('/groups/', 'url')");
+        if self.excluded == Excluded::Hosts {
+            let rows = "('gatech.edu', 'domain'), ('%.ibm.com', 'host')";
+            self.pair.sql(&format!("INSERT INTO exclude_list (filter, type) VALUES {rows}"));
+        }
+    }
+
+    /// A path below the root.
+    pub(super) fn at(&self, path: &str) -> PathBuf {
+        self.root.path().join(path)
+    }
+
+    /// The rotation of the logs of a day; compressed or not.
+    pub(super) fn rotate(&self, logs: &Logs, folder: Folder, gzip: bool) {
+        self.put("httpd", &format!("hub-access.log-{}", logs.day), &logs.access, folder, gzip);
+        self.put("hubzero", &format!("cmsauth.log-{}", logs.day), &logs.auth, folder, gzip);
+    }
+
+    /// A log in `httpd` or `hubzero`.
+    pub(super) fn put(&self, of: &str, name: &str, bytes: &[u8], folder: Folder, gzip: bool) {
+        let year = name.rsplit('-').next().and_then(|day| day.get(..4)).unwrap();
+        let folder = match folder {
+            Folder::Daily => format!("var/log/{of}/daily"),
+            Folder::Year => format!("var/log/{of}/daily/{year}"),
+            Folder::Holding => format!("var/log/{of}/daily.holding"),
+        };
+        let folder = self.at(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        if gzip {
+            let file = fs::File::create(folder.join(format!("{name}.gz"))).unwrap();
+            let mut out = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+            out.write_all(bytes).unwrap();
+            let _ = out.finish().unwrap();
+        } else {
+            fs::write(folder.join(name), bytes).unwrap();
+        }
+    }
+
+    /// Logs below `daily/` and `daily.holding/` (`false`) or in `imported/` (`true`), sorted.
+    pub(super) fn logs(&self, imported: bool) -> Vec<PathBuf> {
+        let mut todo = Vec::new();
+        for of in ["httpd", "hubzero"] {
+            let names: &[&str] = if imported { &["imported"] } else { &["daily", "daily.holding"] };
+            todo.extend(names.iter().map(|name| self.at("var/log").join(of).join(name)));
+        }
+        let mut found = Vec::new();
+        while let Some(folder) = todo.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { todo.push(path) } else { found.push(path) }
+            }
+        }
+        found.sort_by_key(|path| path.file_name().map(ToOwned::to_owned));
+        found
+    }
+
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        self.at("opt/hubzero/bin").join(name)
+    }
+
+    /// Prepares to run a program at this time.
+    pub(super) fn start(&self, name: &str, now: &str) -> Run {
+        let run = fixtures::run(self.program(name)).env("HZMETRICS_NOW", now);
+        self.env.iter().fold(run, |run, (name, value)| run.env(name, value))
+    }
+
+    /// Runs `hzmetrics LINE`.
+    pub(super) fn run(&self, line: &str, now: &str) -> Finished {
+        self.start("hzmetrics", now).args(line.split(' ')).finish()
+    }
+
+    /// Starts `hzmetrics LINE` in a process group of its own, to be killed.
+    #[expect(clippy::disallowed_methods, reason = "processes that are killed are started by hand")]
+    pub(super) fn doomed(&self, line: &str, now: &str) -> Child {
+        let mut command = Command::new(self.program("hzmetrics"));
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HZMETRICS")) {
+            command.env_remove(name);
+        }
+        command.args(line.split(' ')).env("TZ", "UTC").env("HZMETRICS_NOW", now);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.process_group(0).spawn().unwrap()
+    }
+}
