@@ -113,7 +113,12 @@ trap 'exit 143' TERM
 changed=0
 done_to() { # what was done, to which path
     changed=$((changed + 1))
-    if [ -n "$dry_run" ]; then say "would: $1 $destdir$2"; else say "$1 $destdir$2"; fi
+    if [ -n "$dry_run" ]; then
+        say "would: $1 $destdir$2"
+    else
+        # manuals, completions and pages are many, and nobody asks
+        case $2 in "$prefix"/share/*/*) ;; *) say "$1 $destdir$2" ;; esac
+    fi
 }
 sum_of() { cksum <"$1" | tr ' ' '-'; }
 # whether the old manifest has a line of this sort (`file`, `setting`, …) for this path
@@ -268,7 +273,10 @@ owner_is() { # path with destdir, owner:group
     [ -z "$owned" ] || [ "$(stat -c %U:%G "$1")" = "$2" ]
 }
 folder() { # path, mode, owner:group: made where there is none; one that is there is left alone
-    [ -n "$1" ] && [ "$1" != / ] || return 0
+    if [ -z "$1" ]; then
+        if [ -n "$destdir" ] && [ -z "$dry_run" ]; then mkdir -p "$destdir"; fi
+        return 0
+    fi
     if [ -d "$destdir$1" ]; then
         if had dir "$1" && ! grep -q "^dir $1\$" "$tmp/manifest"; then note dir "$1"; fi
         return 0
@@ -423,10 +431,13 @@ fi
 
 # what the last installation had and this one has not: a program of an older release, the other way of cron
 if [ -f "$old" ]; then
-    awk 'NR == FNR { now[$NF] = 1; next } $1 != "choice" && $1 != "dir" && !($NF in now)' \
+    awk 'NR == FNR { if ($1 != "choice") now[$NF] = 1; next } $1 != "choice" && $1 != "dir" && !($NF in now)' \
         "$tmp/manifest" "$old" >"$tmp/gone"
+    if [ -z "$systemd$dry_run" ] && [ "$(choice systemd)" = yes ] && systemd_runs; then
+        systemctl -q disable --now hzmetrics.timer hzmetrics-whoisonline.timer || :
+    fi
     take_away <"$tmp/gone"
-    awk 'NR == FNR { now[$NF] = 1; next } $1 == "dir" && !($NF in now)' "$tmp/manifest" "$old" >"$tmp/dirs"
+    awk 'NR == FNR { if ($1 != "choice") now[$NF] = 1; next } $1 == "dir" && !($NF in now)' "$tmp/manifest" "$old" >"$tmp/dirs"
     cat "$tmp/dirs" >>"$tmp/manifest"
 fi
 folder "${manifest%/*}" 755 root:root

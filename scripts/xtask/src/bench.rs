@@ -1,6 +1,9 @@
 //! `bench`: figures of the release executables on made-up data, beside what the machine can do at
 //! best and, when it is installed, beside GoAccess. Every figure is the best of several runs.
 
+mod names;
+mod tables;
+
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,8 +20,27 @@ use xshell::Shell;
 
 use crate::{place, say, show};
 
+/// What can be measured alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Parsing access logs
+    Parse,
+    /// Loading a month into tables
+    Load,
+    /// Filling tables: host names, domains, countries, sessions, statistics of tools
+    Tables,
+    /// Asking name servers
+    Names,
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Measure these alone
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,…")]
+    only: Vec<Part>,
+    /// Memory of the database server for filling tables, in MB: 128 is its own default
+    #[arg(long, value_name = "MB", default_value_t = 1024)]
+    pool: u32,
     /// Runs of each figure; the best counts
     #[arg(long, default_value_t = 5)]
     runs: u32,
@@ -45,8 +67,20 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     let target = place::target(sh)?;
     let bin = if args.no_build { target.join("release") } else { place::build_release(sh)? };
     let directory = target.join("bench");
-    parse(sh, args, &bin, &directory)?;
-    load(args, &bin, &directory)
+    let wanted = |part| args.only.is_empty() || args.only.contains(&part);
+    if wanted(Part::Parse) {
+        parse(sh, args, &bin, &directory)?;
+    }
+    if wanted(Part::Load) {
+        load(args, &bin, &directory)?;
+    }
+    if wanted(Part::Tables) {
+        tables::run(args, &bin)?;
+    }
+    if wanted(Part::Names) {
+        names::run(sh, args, &bin)?;
+    }
+    Ok(())
 }
 
 /// Lines of the month that is loaded into tables.

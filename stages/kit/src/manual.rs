@@ -45,7 +45,7 @@ fn text(command: &mut Command, name: &str, what: Option<OsString>) -> Option<Vec
 fn page(command: &mut Command) -> io::Result<Vec<u8>> {
     command.build();
     let source = format!("{} {}", command.get_name(), command.get_version().unwrap_or_default());
-    let man = Man::new(command.clone()).manual("HUBzero usage metrics").source(source);
+    let man = Man::new(command.clone()).manual("HUBzero usage metrics").source(source).date(RELEASED);
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
@@ -67,7 +67,7 @@ fn page(command: &mut Command) -> io::Result<Vec<u8>> {
         page.write_all(&without_headings(&part))?;
     }
     page.write_all(EXIT_STATUS.as_bytes())?;
-    Ok(without_blank_lines(&page))
+    Ok(tidy(&page))
 }
 
 /// The text of a part of a page whose own headings would be those of the whole page.
@@ -76,11 +76,30 @@ fn without_headings(part: &[u8]) -> Vec<u8> {
     lines.filter(|line| !line.starts_with(b".SH")).flatten().copied().collect()
 }
 
-/// An empty line in a man page is a mistake; a paragraph is `.PP`.
-fn without_blank_lines(page: &[u8]) -> Vec<u8> {
-    let lines = page.split_inclusive(|byte| *byte == b'\n');
-    lines.filter(|line| !line.trim_ascii().is_empty()).flatten().copied().collect()
+/// What formatters complain about: empty lines, breaks without text between them, characters beyond
+/// ASCII (which `man` converts, and others do not).
+fn tidy(page: &[u8]) -> Vec<u8> {
+    let page = String::from_utf8_lossy(page);
+    let mut tidy = String::with_capacity(page.len());
+    let mut broken = false;
+    for line in page.lines().filter(|line| !line.trim().is_empty()) {
+        let breaks = line == ".br";
+        if !(breaks && broken) {
+            for character in line.chars() {
+                match character {
+                    ' '..='~' => tidy.push(character),
+                    _ => tidy.push_str(&format!("\\[u{:04X}]", u32::from(character))),
+                }
+            }
+            tidy.push('\n');
+        }
+        broken = breaks;
+    }
+    tidy.into_bytes()
 }
+
+/// The date on the pages.
+const RELEASED: &str = "2026-11-20";
 
 /// The codes of [`Exit`].
 const EXIT_STATUS: &str = r#".SH "EXIT STATUS"
@@ -111,7 +130,7 @@ mod tests {
     use super::*;
 
     fn command() -> Command {
-        let flag = Arg::new("dry-run").long("dry-run").action(ArgAction::SetTrue).help("Change\n\nnothing");
+        let flag = Arg::new("dry-run").long("dry-run").action(ArgAction::SetTrue).help("Change\n\nnothing…");
         let word = Arg::new("FILE").required(true).help(".starts with a dot");
         let sub = Command::new("tick").about("For cron").arg(flag);
         Command::new("demo").version("1.2").about("Shows things").arg(word).subcommand(sub)
@@ -126,6 +145,7 @@ mod tests {
         }
         assert_eq!(page.matches("\n.SH NAME").count(), 1, "{page}");
         assert!(!page.contains("\n\n") && !page.contains("\n.starts"), "{page}");
+        assert!(page.is_ascii() && page.contains("nothing\\[u2026]"), "{page}");
     }
 
     #[test]

@@ -1,0 +1,4 @@
+//! What `cargo xtask` promises about installations and manuals, on temporary folders.
+
+mod install;
+mod manuals;
