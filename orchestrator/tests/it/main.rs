@@ -11,6 +11,7 @@ mod mend;
 #[path = "../../../stages/enrich/examples/dns_bench/name_server.rs"]
 mod name_server;
 mod pipeline;
+mod rebuild;
 mod same_as_sh;
 mod setup;
 mod shell;
