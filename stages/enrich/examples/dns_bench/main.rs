@@ -1,5 +1,6 @@
 //! Measures reverse lookups against a name server in the same process: one that answers at once,
-//! one that takes 50 ms, one that loses 2 % of the queries. Prints one line each.
+//! one that takes 50 ms, one that loses 2 % of the queries. Prints one line each, the first beside
+//! what one bare socket reaches that sends the same questions and reads nothing of the answers.
 //!
 //! `cargo run --release -p enrich --example dns_bench`, and `cargo xtask bench` calls it. With
 //! `serve [MILLISECONDS]` it is only the server, for an executable to be measured with: it prints
@@ -8,7 +9,7 @@
 
 mod name_server;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,7 @@ fn main() {
         return;
     }
     let server = NameServer::start(name);
+    bare(&server, 200_000, 150);
     measure("answers at once", &server, 200_000, 150, 35_000.0);
     drop(server);
     let server = NameServer::start_slow(Duration::from_millis(50), name);
@@ -38,6 +40,34 @@ fn main() {
         if (x >> 16).is_multiple_of(50) { Reply::Silence } else { name(ip) }
     });
     measure("50 ms, 2 % lost", &server, 50_000, 500, 7_000.0);
+}
+
+/// The limit of the machine: questions and answers through one socket, without a resolver.
+fn bare(server: &NameServer, n: u32, in_flight: u32) {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.connect(server.address()).expect("an address");
+    let ask = |i: u32| {
+        // id, recursion wanted, one question: PTR IN
+        let mut packet = vec![(i >> 8) as u8, i as u8, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        for byte in (0x0800_0000 + i).to_le_bytes() {
+            let label = byte.to_string();
+            packet.push(label.len() as u8);
+            packet.extend_from_slice(label.as_bytes());
+        }
+        packet.extend_from_slice(b"\x07in-addr\x04arpa\0\0\x0C\0\x01");
+        socket.send(&packet).expect("a server that takes questions");
+    };
+    let mut buffer = [0; 512];
+    let start = Instant::now();
+    (0..in_flight.min(n)).for_each(ask);
+    for i in in_flight..n + in_flight {
+        socket.recv(&mut buffer).expect("an answer");
+        if i < n {
+            ask(i);
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    println!("dns\tbare socket\t{n} questions, {in_flight} in flight\t{seconds:.2} s\t{:.0}/s", f64::from(n) / seconds);
 }
 
 fn measure(label: &str, server: &NameServer, n: u32, concurrency: usize, goal: f64) {
