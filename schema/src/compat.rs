@@ -204,6 +204,15 @@ impl Compat {
     }
 }
 
+/// A list that [`Compat::parse`] reads back.
+impl fmt::Display for Compat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("default")?;
+        let on = Opt::ALL.iter().filter(|(opt, _)| self.has(*opt));
+        on.map(|(_, name)| name).try_for_each(|name| write!(f, ",{name}"))
+    }
+}
+
 impl fmt::Debug for Compat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(Opt::ALL.iter().filter(|(opt, _)| self.has(*opt)).map(|(_, name)| name)).finish()
@@ -221,6 +230,14 @@ mod tests {
             assert!(!seen.has(*opt), "{name}");
             seen = seen.with(*opt);
             assert_eq!(Compat::parse(name), Ok(Compat::default().with(*opt)));
+        }
+    }
+
+    #[test]
+    fn lists_are_read_back() {
+        assert_eq!(Compat::default().to_string(), "default");
+        for set in [Compat::default(), Compat::LEGACY, Compat::port(), Compat::port().without(Opt::LpDns)] {
+            assert_eq!(Compat::parse(&set.to_string()), Ok(set));
         }
     }
 

@@ -265,6 +265,7 @@ const RECEIPT: KindSpec = KindSpec {
         c("pk_start", Type::Int, "First id; absent when no row was inserted."),
         c("pk_end", Type::Int, "Last id; absent when no row was inserted."),
         c("date", Type::Text, "Date in the file name, YYYYMMDD."),
+        c("already", Type::Int, "1 when an earlier run had loaded the file, and this one nothing; absent otherwise."),
         c("archived", Type::Text, "Where the file was moved to; absent while it lies where it was."),
     ],
 };

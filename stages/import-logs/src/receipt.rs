@@ -45,7 +45,7 @@ impl Receipt {
             json::push_str(&mut line, date);
         }
         if self.already {
-            line.extend_from_slice(b",\"already\":true");
+            line.extend_from_slice(b",\"already\":1");
         }
         line.push(b'}');
         line
