@@ -11,16 +11,13 @@ use anyhow::{Context as _, Result};
 use kit::config::{self, Config, process_env};
 use kit::db::{Db, Which};
 use kit::lock::{Asked, Busy, HOLDER, Lock};
-use kit::log::{Log, Sinks, Stderr};
-use kit::{Messages, Usage};
+use kit::log::{LOG_FORMAT, Log, Sinks, Stderr};
+use kit::{Messages, STAGE_LOG, Usage};
 use rustix::io::FdFlags;
 use schema::{Compat, Opt};
 
 use crate::cli::Assignment;
 use crate::shell::{Shell, Variables};
-
-/// Set to `json`, the log file holds JSON objects.
-const LOG_FORMAT: &str = "HZMETRICS_LOG_FORMAT";
 
 /// To whom a command speaks on standard error when all goes well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,10 +106,10 @@ impl Hub {
         }
         if let Some(compat) = self.config.compat.filter(|_| variables.get("HZMETRICS_COMPAT").is_empty()) {
             // stages know the variable, not the section of the file
-            let on = Opt::ALL.iter().filter(|(opt, _)| compat.has(*opt)).map(|(_, name)| *name);
-            let list: Vec<_> = std::iter::once("default").chain(on).collect();
-            variables.export("HZMETRICS_COMPAT", list.join(",").into());
+            variables.export("HZMETRICS_COMPAT", compat.to_string().into());
         }
+        // what stages say belongs to the record of the run
+        variables.export(STAGE_LOG, self.config.paths.log().into());
         if let Some(lock) = lock {
             // should we be killed, the stage at work goes on, and so does the lock until it ends
             rustix::io::fcntl_setfd(lock, FdFlags::empty()).context("passing the lock on")?;

@@ -240,6 +240,28 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
     Ok(config)
 }
 
+/// The compatibility options of the configuration, for whoever may do without one: a file in its
+/// usual place that is not ours to read settles nothing.
+///
+/// # Errors
+/// A file that was named cannot be read, or a file is malformed.
+pub fn settled_compat(env: Env<'_>) -> Result<Option<Compat>> {
+    match read(None, env) {
+        Ok(config) => Ok(config.compat),
+        Err(error) if is_denied(&error) && !is_named(env) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_denied(error: &anyhow::Error) -> bool {
+    let denied = |e: &io::Error| e.kind() == io::ErrorKind::PermissionDenied;
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(denied))
+}
+
+fn is_named(env: Env<'_>) -> bool {
+    ["HZMETRICS_ACCESS_CFG", "HZMETRICS_CONFIG"].iter().any(|name| env(name).is_some_and(|value| !value.is_empty()))
+}
+
 /// The configuration file that a run uses.
 struct Found {
     path: PathBuf,
@@ -603,6 +625,25 @@ mod tests {
         assert!(code == 2 && text.contains("x.cfg, line 2: "), "{text}");
         let (code, text) = exit(root.read(Some("c.conf"), &[]));
         assert!(code == 2 && text.contains("c.conf, [compat] options: `nope`"), "{text}");
+    }
+
+    #[test]
+    fn options_that_a_configuration_settles() {
+        let root = Root::new(&[
+            ("c.conf", &ini("h", "[compat]\noptions = port\n")),
+            ("none.conf", &ini("h", "")),
+            ("bad.conf", &ini("h", "[compat]\noptions = nope\n")),
+        ]);
+        let settled = |name: &str| {
+            let path = root.path(name);
+            settled_compat(&|variable: &str| (variable == "HZMETRICS_CONFIG").then(|| path.clone().into()))
+        };
+        assert_eq!(settled("c.conf").unwrap(), Some(Compat::port()));
+        assert_eq!(settled("none.conf").unwrap(), None);
+        assert!(settled("bad.conf").is_err() && settled("missing.conf").is_err());
+        let nowhere = root.path("nowhere");
+        let empty = |variable: &str| (variable == "HZMETRICS_ROOT").then(|| nowhere.clone().into());
+        assert_eq!(settled_compat(&empty).unwrap(), None);
     }
 
     #[test]

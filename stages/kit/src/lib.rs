@@ -34,7 +34,7 @@ pub use input::{Batch, Input, Record};
 pub use io::{Io, Outcome};
 pub use lines::{Compression, Line, Lines, MAX_LINE, open, open_reader};
 pub use manual::generate;
-pub use messages::Messages;
+pub use messages::{Messages, STAGE_LOG};
 pub use options::{Common, Endpoint, Format, StageArgs};
 pub use output::{Output, WholeFile, atomic_file};
 pub use progress::Progress;

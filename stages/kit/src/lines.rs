@@ -67,11 +67,88 @@ pub fn open_reader(reader: impl Read + Send + 'static) -> Result<Box<dyn Read + 
     let whole = io::Cursor::new(magic).chain(reader);
     Ok(match compression {
         Compression::None => Box::new(whole),
-        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BUFFER, whole))),
+        Compression::Gzip => Box::new(Gzip::new(BufReader::with_capacity(BUFFER, whole))),
         Compression::Zstd => {
             Box::new(zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER, whole))?)
         }
     })
+}
+
+/// The members of a gzip stream, one after the other. Zeros behind a member, with which tapes and
+/// block devices fill their last block, end it as they do for `gzip` itself.
+struct Gzip<R> {
+    member: Member<R>,
+}
+
+enum Member<R> {
+    Read(flate2::bufread::GzDecoder<R>),
+    /// Behind a member.
+    Ended(R),
+    /// After a failure, or while a member is exchanged.
+    Nothing,
+}
+
+impl<R: BufRead> Gzip<R> {
+    fn new(reader: R) -> Self {
+        Self { member: Member::Read(flate2::bufread::GzDecoder::new(reader)) }
+    }
+}
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match std::mem::replace(&mut self.member, Member::Nothing) {
+                Member::Read(mut decoder) => match decoder.read(buffer) {
+                    Ok(0) => self.member = Member::Ended(decoder.into_inner()),
+                    done => {
+                        let again = done.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::Interrupted);
+                        if done.is_ok() || again {
+                            self.member = Member::Read(decoder);
+                        }
+                        return done;
+                    }
+                },
+                Member::Ended(mut reader) => {
+                    let next = match behind_a_member(&mut reader) {
+                        Ok(next) => next,
+                        Err(e) => {
+                            self.member = Member::Ended(reader);
+                            return Err(e);
+                        }
+                    };
+                    if !next {
+                        return Ok(0);
+                    }
+                    self.member = Member::Read(flate2::bufread::GzDecoder::new(reader));
+                }
+                Member::Nothing => return Ok(0),
+            }
+        }
+    }
+}
+
+/// Skips zeros; whether another member follows. What is neither is damage.
+fn behind_a_member(reader: &mut impl BufRead) -> io::Result<bool> {
+    let mut padded = false;
+    loop {
+        let buffer = reader.fill_buf()?;
+        let Some(zeros) = buffer.iter().position(|byte| *byte != 0) else {
+            let n = buffer.len();
+            if n == 0 {
+                return Ok(false);
+            }
+            padded = true;
+            reader.consume(n);
+            continue;
+        };
+        if padded || zeros > 0 {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "something else behind the zeros of a gzip stream"));
+        }
+        return Ok(true);
+    }
 }
 
 /// One line of a stream.
@@ -183,6 +260,18 @@ mod tests {
         };
         assert_eq!(read(bytes.clone()).unwrap(), "one\none\n");
         assert!(read(bytes[..bytes.len() - 5].to_vec()).is_err(), "a cut stream is an error");
+        assert!(read([&bytes[..], b"x"].concat()).is_err(), "nonsense behind it");
+        // a tape's last block
+        for zeros in [1, 511, 2 * BUFFER] {
+            let mut padded = bytes.clone();
+            padded.resize(bytes.len() + zeros, 0);
+            assert_eq!(read(padded.clone()).unwrap(), "one\none\n", "{zeros}");
+            padded.push(7);
+            assert!(read(padded.clone()).is_err(), "{zeros}");
+            padded.pop();
+            padded.extend_from_slice(&bytes);
+            assert!(read(padded).is_err(), "a member behind zeros is refused, not left out");
+        }
         let mut bytes = zstd::encode_all(&b"two\n"[..], 1).unwrap();
         bytes.extend_from_within(..);
         assert_eq!(read(bytes.clone()).unwrap(), "two\ntwo\n");

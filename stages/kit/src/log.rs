@@ -53,6 +53,9 @@ impl Level {
     }
 }
 
+/// Set to `json`, the file holds JSON objects.
+pub const LOG_FORMAT: &str = "HZMETRICS_LOG_FORMAT";
+
 /// What standard error gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stderr {
@@ -62,6 +65,8 @@ pub enum Stderr {
     Talk,
     /// Warnings and errors; on a terminal also the rest. A run under cron that did well is silent.
     Quiet,
+    /// Nothing: somebody else says it there.
+    Nothing,
 }
 
 /// Where the log goes.
@@ -195,6 +200,7 @@ impl Log {
                 Stderr::Lines => {
                     let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
                 }
+                Stderr::Nothing => {}
                 Stderr::Quiet if level == Level::Info && !self.terminal => {}
                 Stderr::Talk | Stderr::Quiet => Messages::new(self.name, false).error(&text),
             }

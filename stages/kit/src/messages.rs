@@ -1,7 +1,33 @@
 //! Words for people: one line each on standard error, beginning with the stage's name.
+//!
+//! A stage that `hzmetrics` starts also writes them to the log, which is named in its environment:
+//! standard error stays what it is, a terminal with its progress bar or the mail of cron.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use crate::log::{LOG_FORMAT, Log, Sinks, Stderr};
+
+/// The environment variable with which a program that has a log lets the stages that it starts
+/// write to it: the path of the file.
+pub const STAGE_LOG: &str = "HZMETRICS_STAGE_LOG";
+
+/// The log of the program that started us; `None` when there is none or we keep our own.
+static LOG: OnceLock<Option<Log>> = OnceLock::new();
+
+/// Opens the log that was named to us and notes the command line there.
+pub(crate) fn join_log(name: &'static str) {
+    LOG.get_or_init(|| {
+        let file = std::env::var_os(STAGE_LOG).filter(|path| !path.is_empty()).map(PathBuf::from)?;
+        let json = std::env::var_os(LOG_FORMAT).is_some_and(|format| format == "json");
+        let syslog = Some(crate::config::Paths::new(&crate::config::process_env).at("/dev/log"));
+        let sinks = Sinks { file: Some(file), json, syslog, stderr: Stderr::Nothing };
+        let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        Some(Log::open(name, &sinks, &format!("{name} {}", words.join(" "))))
+    });
+}
 
 /// Writes messages of one stage.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +51,9 @@ impl Messages {
 
     /// Something worth knowing; silent with `--quiet`.
     pub fn note(&self, text: impl Display) {
+        if let Some(log) = self.log() {
+            log.info(format_args!("{}: {text}", self.name));
+        }
         if !self.quiet {
             self.line(&text);
         }
@@ -32,7 +61,14 @@ impl Messages {
 
     /// Something that went wrong and ends the run.
     pub fn error(&self, text: impl Display) {
+        if let Some(log) = self.log() {
+            log.error(format_args!("{}: {text}", self.name));
+        }
         self.line(&text);
+    }
+
+    fn log(&self) -> Option<&'static Log> {
+        LOG.get().and_then(Option::as_ref)
     }
 
     fn line(&self, text: &dyn Display) {

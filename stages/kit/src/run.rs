@@ -1,14 +1,16 @@
 //! From `main` to the exit code: parse, work, say what went wrong.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::parser::ValueSource;
 use schema::Exit;
 
 use crate::lock::Busy;
-use crate::{Io, Messages, Outcome, StageArgs};
+use crate::{Io, Messages, Outcome, StageArgs, config};
 
 /// The reader of standard output went away. Raised at our own writer and nowhere else, so that a
 /// lost database connection (also a broken pipe) is never taken for it.
@@ -41,11 +43,31 @@ pub fn run<A: StageArgs>(stage: impl FnOnce(&A, &mut Io) -> Result<Outcome>) -> 
     if let Some(exit) = crate::generate(A::command) {
         return exit.into();
     }
-    let args = match A::try_parse() {
+    crate::messages::join_log(A::DESCRIBE.name);
+    let args = match parse::<A>(std::env::args_os().collect()) {
         Ok(args) => args,
-        Err(error) => return not_parsed(A::DESCRIBE.name, &error).into(),
+        Err(exit) => return exit.into(),
     };
     run_with(&args, |io| stage(&args, io))
+}
+
+/// The arguments, with `--compat` from the configuration where neither they nor the environment
+/// have one: a hub's numbers are the same in a pipe, in a cron line and in a chain.
+fn parse<A: StageArgs>(mut words: Vec<OsString>) -> Result<A, Exit> {
+    let name = A::DESCRIBE.name;
+    let parsed = A::command().try_get_matches_from(&words);
+    let matches = parsed.map_err(|error| not_parsed(name, &error))?;
+    if matches.value_source("compat") == Some(ValueSource::DefaultValue) && !matches.get_flag("describe") {
+        let compat = config::settled_compat(&config::process_env).map_err(|error| {
+            Messages::new(name, false).error(format_args!("{error:#}"));
+            exit_of(&error)
+        })?;
+        if let Some(compat) = compat {
+            words.insert(words.len().min(1), format!("--compat={compat}").into());
+            return A::try_parse_from(words).map_err(|error| not_parsed(name, &error));
+        }
+    }
+    A::from_arg_matches(&matches).map_err(|error| not_parsed(name, &error))
 }
 
 /// Prints what the option parser has to say: the help that was asked for, or what is wrong with the

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use kit::config::{self, Config};
+use kit::config;
 use kit::db::{Db, Which};
 use kit::lock::Lock;
 use kit::{Common, Describe, Endpoint, Format, Input, Io, Outcome, Output, StageArgs, Usage, atomic_file};
@@ -72,12 +72,11 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         (true, false) => {
             let config = config::load(None, &config::process_env)?;
             let sessions = session::on_the_map(&mut Db::connect(&config.target(), Which::Hub)?)?;
-            print(&sessions, compat(common, Some(&config)), io)?;
+            print(&sessions, common.compat, io)?;
         }
         (false, false) => {
-            let compat = compat(common, None);
-            let sessions = from_records(io, compat)?;
-            print(&sessions, compat, io)?;
+            let sessions = from_records(io, common.compat)?;
+            print(&sessions, common.compat, io)?;
         }
     }
     Ok(Outcome::default())
@@ -86,7 +85,7 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
 /// What the cron line does.
 fn cron(args: &Args, io: &Io) -> Result<()> {
     let config = config::load(None, &config::process_env)?;
-    let compat = compat(&args.common, Some(&config));
+    let compat = args.common.compat;
     let path = map_path(config.hub_dir()?, compat)?;
     let target = config.target();
     if args.dry_run {
@@ -115,12 +114,6 @@ fn map_path(hub_dir: &Path, compat: Compat) -> Result<PathBuf> {
         return Err(Usage(format!("the folder of maps is missing: {}", directory.display())).into());
     }
     Ok(directory.join("whoisonline.xml"))
-}
-
-/// The options of the command line, else those of the configuration.
-fn compat(common: &Common, config: Option<&Config>) -> Compat {
-    let given = common.compat;
-    if given == Compat::default() { config.and_then(|config| config.compat).unwrap_or_default() } else { given }
 }
 
 fn from_records(io: &mut Io, compat: Compat) -> Result<Vec<Session>> {
