@@ -93,21 +93,30 @@ pub(crate) fn place(path: &Path, imported: &Path, rules: Rules) -> Result<Placed
     if exists(&working) {
         let done = finish_compressing(path, &working, imported, rules)?;
         if !exists(path) {
-            return Ok(Placed::At(done)); // otherwise a new log of that name has arrived meanwhile
+            return Ok(done); // otherwise a new log of that name has arrived meanwhile
         }
     }
     let to = target(path, imported, rules)?;
     if is_compressed_on_the_way(path, name_of(path)?, rules) {
-        fs::rename(path, &working).with_context(|| format!("renaming {}", path.display()))?;
-        return finish_compressing(path, &working, imported, rules).map(Placed::At);
+        match fs::rename(path, &working) {
+            // another run was faster: what it does with the log is waited for
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            done => done.with_context(|| format!("renaming {}", path.display()))?,
+        }
+        return finish_compressing(path, &working, imported, rules);
     }
     publish(path, &to, rules.collision).map(Placed::At)
 }
 
-/// Compresses the log under its working name into the archive, unless an earlier run has.
-fn finish_compressing(path: &Path, working: &Path, imported: &Path, rules: Rules) -> Result<PathBuf> {
+/// Compresses the log under its working name into the archive, unless an earlier run has. A run that
+/// is at it already is waited for.
+fn finish_compressing(path: &Path, working: &Path, imported: &Path, rules: Rules) -> Result<Placed> {
     let name = name_of(path)?;
     let target = imported.join(format!("{name}.gz"));
+    let Some(_held) = held(working)? else {
+        anyhow::ensure!(exists(&target) && !exists(path), "another run could not archive {}", path.display());
+        return Ok(Placed::Already(target));
+    };
     let part = imported.join(format!(".{name}.gz.archiving"));
     let published = exists(&target) && !exists(&part) && same_content(working, &target)?;
     let placed = if published {
@@ -120,7 +129,22 @@ fn finish_compressing(path: &Path, working: &Path, imported: &Path, rules: Rules
         publish(&part, &target, rules.collision)?
     };
     fs::remove_file(working).with_context(|| format!("removing {}", working.display()))?;
-    Ok(placed)
+    Ok(Placed::At(placed))
+}
+
+/// A file that no other run works on for as long as the result lives; `None` when one did, and the
+/// file is gone.
+fn held(path: &Path) -> Result<Option<File>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e).with_context(|| format!("opening {}", path.display())),
+    };
+    // where files know no locks, runs are as separate as they were
+    let _ = file.lock();
+    let is_there = fs::metadata(path)
+        .is_ok_and(|there| file.metadata().is_ok_and(|ours| (ours.dev(), ours.ino()) == (there.dev(), there.ino())));
+    Ok(is_there.then_some(file))
 }
 
 /// Writes the gzip form of `from`, with its times and permissions, and waits until it is on disk.
@@ -175,6 +199,7 @@ fn publish(from: &Path, to: &Path, collision: Collision) -> Result<PathBuf> {
 /// Moves a file to another file system: a copy, then the removal of the original.
 fn across_devices(from: &Path, to: &Path) -> Result<()> {
     let moving = || format!("moving {} to {}", from.display(), to.display());
+    let Some(_held) = held(from)? else { return Ok(()) };
     let part = to.with_file_name(format!(".{}.archiving", name_of(to)?));
     fs::copy(from, &part).with_context(moving)?;
     let file = File::open(&part).with_context(moving)?;
@@ -340,6 +365,25 @@ mod tests {
             assert_eq!(hub.names("imported"), undisturbed, "point {point}");
             assert_eq!(undisturbed.map(|n| hub.read(n)), ["newer", "older"], "point {point}");
             assert!(hub.names("daily").is_empty(), "point {point}");
+        }
+    }
+
+    #[test]
+    fn runs_at_the_same_time_share_the_work() {
+        for _ in 0..20 {
+            let hub = Hub::new();
+            let path = hub.daily("h-access.log-1");
+            let text = "a line of a log that takes a while\n".repeat(20_000);
+            fs::write(&path, &text).unwrap();
+            let placed: Vec<Placed> = std::thread::scope(|scope| {
+                let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| place(&path, &hub.imported(""), RULES))).collect();
+                runs.into_iter().map(|run| run.join().unwrap().unwrap()).collect()
+            });
+            let target = hub.imported("h-access.log-1.gz");
+            assert_eq!(placed.iter().filter(|placed| **placed == Placed::At(target.clone())).count(), 1, "{placed:?}");
+            assert_eq!(placed.iter().filter(|placed| **placed == Placed::Already(target.clone())).count(), 3);
+            assert_eq!(hub.names("imported"), ["h-access.log-1.gz"]);
+            assert!(hub.names("daily").is_empty() && hub.read("h-access.log-1.gz") == text);
         }
     }
 

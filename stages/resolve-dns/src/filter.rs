@@ -57,6 +57,11 @@ pub(crate) fn hosts(args: &Args, settings: Option<Settings>, io: &Io) -> Result<
         }
         hosts = hosts.with_servers(settings);
         if let Some(path) = &args.cache {
+            // said now, not after an hour of lookups
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+                anyhow::bail!("the cache {}: there is no folder {}", path.display(), folder.display());
+            }
             let (with_cache, n_bad) = hosts.with_cache(path)?;
             hosts = with_cache;
             if n_bad > 0 {

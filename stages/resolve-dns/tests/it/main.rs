@@ -202,6 +202,20 @@ fn answers_are_kept_between_runs() {
 }
 
 #[test]
+fn a_cache_without_a_folder_is_said_before_anybody_is_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = NameServer::start(by_number);
+    let run = ask(&server).arg("--cache").arg(directory.path().join("none/names.cache"));
+    let done = run.stdin(web("8.0.0.1")).finish().expect_code(1);
+    assert!(done.stderr.contains("none/names.cache: there is no folder "), "{}", done.stderr);
+    assert_eq!((done.text(), server.n_asked()), (String::new(), 0));
+    // a name alone is in the working directory
+    let run = ask(&server).dir(&directory).args(["--cache", "names.cache"]);
+    assert_eq!(hosts(run.stdin(web("8.0.0.1"))), ["h134217729.example.com"]);
+    assert!(directory.path().join("names.cache").exists());
+}
+
+#[test]
 fn settings_from_the_environment() {
     let server = NameServer::start(by_number);
     let run = stage()
