@@ -81,7 +81,7 @@ struct Gzip<R> {
 }
 
 enum Member<R> {
-    Read(flate2::bufread::GzDecoder<R>),
+    Read(Box<flate2::bufread::GzDecoder<R>>),
     /// Behind a member.
     Ended(R),
     /// After a failure, or while a member is exchanged.
@@ -90,7 +90,7 @@ enum Member<R> {
 
 impl<R: BufRead> Gzip<R> {
     fn new(reader: R) -> Self {
-        Self { member: Member::Read(flate2::bufread::GzDecoder::new(reader)) }
+        Self { member: Member::Read(Box::new(flate2::bufread::GzDecoder::new(reader))) }
     }
 }
 
@@ -122,7 +122,7 @@ impl<R: BufRead> Read for Gzip<R> {
                     if !next {
                         return Ok(0);
                     }
-                    self.member = Member::Read(flate2::bufread::GzDecoder::new(reader));
+                    self.member = Member::Read(Box::new(flate2::bufread::GzDecoder::new(reader)));
                 }
                 Member::Nothing => return Ok(0),
             }
