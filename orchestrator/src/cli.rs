@@ -77,7 +77,7 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     let usage = |cause: &(dyn std::error::Error + 'static)| cause.is::<Usage>() || cause.is::<parse::Bad>();
     if error.chain().any(usage) {
         Exit::Usage
-    } else if error.chain().any(|cause| cause.is::<Busy>()) {
+    } else if error.chain().any(|cause| cause.is::<Busy>() || cause.is::<pipeline::Others>()) {
         Exit::Busy
     } else {
         Exit::Failed
@@ -272,6 +272,10 @@ fn argument(arg: &Arg) -> clap::Arg {
             let whole = text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
             whole.then_some(()).ok_or_else(|| format!("`{text}` is no day (YYYYMMDD)"))
         })),
+        Takes::Minutes => made.value_parser(checked(|text| {
+            let number = text.parse::<f64>().ok().filter(|n| n.is_finite() && *n > 0.0);
+            number.map(drop).ok_or_else(|| format!("`{text}` is no number of minutes"))
+        })),
         Takes::Number => made.value_parser(checked(|text| {
             let number = text.parse::<u32>().ok().filter(|n| *n > 0);
             number.map(drop).ok_or_else(|| format!("`{text}` is no number from 1"))
@@ -306,6 +310,7 @@ fn value_name(arg: &Arg) -> &'static str {
         Takes::Date => "DATE",
         Takes::Number | Takes::Lookback => "N",
         Takes::Share => "SHARE",
+        Takes::Minutes => "MINUTES",
         Takes::Periods | Takes::Sections => "LIST",
         Takes::Any | Takes::OneOf(_) => "VALUE",
     }

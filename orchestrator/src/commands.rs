@@ -2,7 +2,7 @@
 //! by whoever starts the stage behind a command.
 
 use Form::{Flag, Many, Option as Opt, Positional};
-use Takes::{Any, Date, Day, Days, Lookback, Number, OneOf, Periods, Sections, Share, YearMonth};
+use Takes::{Any, Date, Day, Days, Lookback, Minutes, Number, OneOf, Periods, Sections, Share, YearMonth};
 
 /// One command.
 #[derive(Debug)]
@@ -122,6 +122,8 @@ pub(crate) enum Takes {
     Lookback,
     /// A number; less than nought counts as nought.
     Share,
+    /// A number above nought.
+    Minutes,
     Periods,
     Sections,
     OneOf(&'static [&'static str]),
@@ -169,7 +171,8 @@ const DRY_RUN: Arg = arg("dry-run", Flag, Any, "Say what would be done and chang
 const FORCE: Arg = arg("force", Flag, Any, "Go ahead against the guards");
 const RUN_FORCE: Arg = arg("force", Flag, Any, "Analyze the current month even if it was analyzed today");
 const ONE_MONTH: Arg = arg("one-month", Flag, Any, "Catch up or rebuild one month and end");
-const BUDGET: Arg = arg("budget", Opt(None), Number, "Minutes after which no further month is begun; 60 when left out");
+const BUDGET: Arg =
+    arg("budget", Opt(None), Minutes, "Minutes after which no further month is begun; 60 when left out");
 const MONTH: Arg = arg("month", Opt(None), YearMonth, "Month, YYYY-MM");
 const MONTH_HERE: Arg = arg("YYYY-MM", Positional, YearMonth, "Month; the current one when left out");
 const DATE: Arg = to("--date", arg("DATE", Positional, Date, "YYYY, YYYY-MM, YYYY-MM-DD or LEFT..RIGHT"));

@@ -17,6 +17,7 @@ use rustix::io::FdFlags;
 use schema::{Compat, Opt};
 
 use crate::cli::Assignment;
+use crate::pipeline::nobody_at_work;
 use crate::shell::{Shell, Variables};
 
 /// To whom a command speaks on standard error when all goes well.
@@ -78,11 +79,13 @@ impl Hub {
     /// nothing, and when the process that started us holds it.
     ///
     /// # Errors
-    /// Somebody else holds it ([`Busy`]), or it cannot be made.
+    /// Somebody else holds it ([`Busy`]), or works on the same tables without it
+    /// ([`crate::pipeline::Others`]), or it cannot be made.
     pub(crate) fn lock(&self, writes: bool) -> Result<Option<Lock>> {
         if !writes {
             return Ok(None);
         }
+        nobody_at_work(&self.config.paths)?;
         match Lock::ask(&self.config.paths.pid_lock(), Duration::ZERO)? {
             Asked::Held(lock) => {
                 if let Some(stale) = &lock.stale {

@@ -14,7 +14,6 @@ mod pending;
 mod pipeline;
 mod setup;
 mod shell;
-mod state;
 
 use std::process::ExitCode;
 

@@ -13,7 +13,7 @@ use schema::collation::Like;
 use schema::{Month, Opt};
 
 use crate::hub::Hub;
-use crate::state;
+use crate::pipeline::add_dirty_months;
 
 /// How many ids one statement covers: more would need more locks than a small server has room for.
 const STRETCH: i64 = 250_000;
@@ -64,7 +64,7 @@ fn work(hub: &Hub, db: &mut Db, start: Option<Month>, dry_run: bool) -> Result<(
         return Ok(());
     }
     // first, so that a killed run leaves no month with new verdicts and old summaries
-    state::add_dirty_months(db, open.months.keys().copied())?;
+    add_dirty_months(db, open.months.keys().copied())?;
     hub.log.info(format_args!("  marked {} month(s) to be summarized again", open.months.len()));
     let (mut judged, mut downloads) = (0, 0);
     let mut from = lowest;

@@ -12,6 +12,7 @@ use kit::lock::Busy;
 use kit::{Messages, Usage};
 use schema::{Opt, tables};
 
+use super::others::{self, Scheduled};
 use crate::hub::Hub;
 use crate::setup;
 
@@ -179,6 +180,7 @@ pub(crate) fn doctor(hub: &Hub, fix: bool) -> Result<(String, u8)> {
             Some(problem) => format!("folder: {} {problem}", folder.display()),
         });
     }
+    report.others(hub);
     if has_credentials {
         if repairs && let Err(error) = make_database(hub) {
             hub.log.error(format_args!("{error:#}"));
@@ -216,6 +218,40 @@ impl Report {
     fn line(&mut self, is_ok: bool, text: impl FnOnce() -> String) {
         self.n_problems += usize::from(!is_ok);
         let _ = writeln!(self.text, "{:<4}  {}", if is_ok { "OK" } else { "FAIL" }, text());
+    }
+
+    /// Programs that would write what we write.
+    fn others(&mut self, hub: &Hub) {
+        let paths = &hub.config.paths;
+        let crontabs = others::Crontabs::read(paths);
+        for Scheduled { place, program } in &crontabs.lines {
+            self.line(false, || {
+                format!("cron: {place} still starts {program}, which writes the same tables: take the line out")
+            });
+        }
+        let unread: Vec<String> = crontabs.unreadable.iter().map(|path| path.display().to_string()).collect();
+        if crontabs.lines.is_empty() {
+            self.line(true, || match unread.as_slice() {
+                [] => "cron: no line starts the original scripts or the port".to_owned(),
+                unread => format!(
+                    "cron: no line starts the original scripts or the port; not ours to read (ask again as root): {}",
+                    unread.join(", ")
+                ),
+            });
+        }
+        if let Err(others) = others::nobody_at_work(paths) {
+            self.line(false, || format!("at work: {others}"));
+        }
+        for (path, age) in others::staged(paths) {
+            self.line(false, || {
+                format!(
+                    "staging: {} was left there {} hour(s) ago by the original scripts and never imported (`hzmetrics \
+                     import-logs` loads it; remove it when its logs still lie in daily/)",
+                    path.display(),
+                    age.as_secs() / 3600
+                )
+            });
+        }
     }
 
     fn database(&mut self, hub: &Hub) {

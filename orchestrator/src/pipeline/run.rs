@@ -18,13 +18,14 @@ use schema::{Month, Opt, Stamp};
 use super::decide::{self, Cascade, CatchUp, Facts, Previous, Rebuild, Single};
 use super::facts;
 use super::health;
+use super::others;
 use super::state::{self, Key, Mode, State};
 use super::work::{Effort, Sessions, Windows, Worker};
 use crate::hub::Hub;
 use crate::pending::Pending;
 
 /// Ticks come every hour, and the next one takes over what is left.
-const BUDGET_MINUTES: u64 = 60;
+const BUDGET: Duration = Duration::from_secs(3600);
 
 /// Months that are rebuilt by one scan. A killed run repeats at most these.
 const STRETCH: usize = 12;
@@ -40,12 +41,13 @@ struct Asked {
 
 /// `hzmetrics run`.
 pub(crate) fn run(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
-    let minutes = matches.get_one::<String>("budget").and_then(|text| text.parse().ok()).unwrap_or(BUDGET_MINUTES);
+    let minutes = matches.get_one::<String>("budget").and_then(|text| text.parse::<f64>().ok());
+    let budget = minutes.and_then(|minutes| Duration::try_from_secs_f64(minutes * 60.0).ok());
     let asked = Asked {
         dry_run: matches.get_flag("dry-run"),
         force: matches.get_flag("force"),
         one_month: matches.get_flag("one-month"),
-        budget: Duration::from_secs(minutes.saturating_mul(60)),
+        budget: budget.unwrap_or(BUDGET),
     };
     if !asked.dry_run {
         health::self_bootstrap(hub)?;
@@ -65,8 +67,7 @@ pub(crate) fn tick(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
     if !is_due {
         return Ok(0);
     }
-    let budget = Duration::from_secs(BUDGET_MINUTES * 60);
-    locked(hub, Asked { dry_run, force: false, one_month: false, budget })
+    locked(hub, Asked { dry_run, force: false, one_month: false, budget: BUDGET })
 }
 
 /// Starts the stage; whatever becomes of it, the run is not its business.
@@ -74,6 +75,10 @@ fn who_is_online(hub: &Hub, dry_run: bool) {
     let mut args = vec!["--db".into()];
     if dry_run {
         args.push("--dry-run".into());
+    }
+    if others::is_online_at_work(&hub.config.paths) {
+        hub.log.warning("[tick] the original xlogfix_whoisonline.php is at work — skipping whoisonline");
+        return;
     }
     let lock = match Lock::ask(&hub.config.paths.whoisonline_lock(), Duration::ZERO) {
         Ok(Lockable::Held(lock)) => lock,
@@ -95,6 +100,9 @@ fn who_is_online(hub: &Hub, dry_run: bool) {
 
 /// A run, unless another one is at work.
 fn locked(hub: &Hub, asked: Asked) -> Result<u8> {
+    if !asked.dry_run {
+        others::nobody_between(&hub.config.paths)?;
+    }
     let lock = match hub.lock(!asked.dry_run) {
         Ok(lock) => lock,
         Err(error) if error.is::<Busy>() => {

@@ -10,12 +10,12 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use kit::db::{Db, Verb};
 use schema::Month;
+use schema::tables::{self, Engine, quote};
 
 use crate::hub::Hub;
-use crate::state::ensure_table;
 
 const TABLE: &str = "pipeline_state";
 
@@ -145,6 +145,17 @@ pub(crate) fn list(months: &BTreeSet<Month>) -> String {
     months.iter().map(Month::to_string).collect::<Vec<_>>().join(",")
 }
 
+/// Makes the table when it is missing: databases of the original scripts have none.
+fn ensure_table(db: &mut Db) -> Result<()> {
+    if !db.has_table(TABLE)?
+        && let Some(table) = tables::metrics(TABLE)
+    {
+        let sql = table.create(&quote(TABLE), Engine::InnoDb, db.charset());
+        db.run(&sql, ()).context("making pipeline_state")?;
+    }
+    Ok(())
+}
+
 /// Stores values, all or none, and copies the state to its file.
 ///
 /// # Errors
@@ -154,24 +165,42 @@ pub(crate) fn store(hub: &Hub, db: &mut Db, values: &[(Key, String)]) -> Result<
         return Ok(());
     }
     ensure_table(db)?;
-    db.transaction_with_retry("storing the state", &[TABLE], |db| {
-        let mut insert = db.insert(Verb::Update(&["v"]), TABLE, &["k", "v"]);
-        for (key, value) in values {
-            insert.push([key.name().into(), value.as_str().into()])?;
-        }
-        insert.finish()?;
-        for (key, value) in values.iter().filter(|(_, value)| value.len() > 100) {
-            // an old table cuts what does not fit
-            let stored = db.texts("SELECT v FROM pipeline_state WHERE k = ?", (key.name(),))?;
-            ensure!(
-                stored == [value.as_str()],
-                "pipeline_state cannot hold all of {}: `hzmetrics migrate --apply` makes it wide enough",
-                key.name()
-            );
-        }
-        Ok(())
-    })?;
+    db.transaction_with_retry("storing the state", &[TABLE], |db| write(db, values))?;
     mirror(hub, db);
+    Ok(())
+}
+
+/// Adds to the months that must be computed again.
+///
+/// # Errors
+/// The server refuses, or the column is too narrow for all of them.
+pub(crate) fn add_dirty_months(db: &mut Db, months: impl IntoIterator<Item = Month>) -> Result<()> {
+    ensure_table(db)?;
+    let new: BTreeSet<Month> = months.into_iter().collect();
+    db.transaction_with_retry("noting months to be computed again", &[TABLE], |db| {
+        let known = State::read(db)?.dirty;
+        if new.is_subset(&known) {
+            return Ok(());
+        }
+        write(db, &[(Key::Dirty, list(&known.union(&new).copied().collect()))])
+    })
+}
+
+fn write(db: &mut Db, values: &[(Key, String)]) -> Result<()> {
+    let mut insert = db.insert(Verb::Update(&["v"]), TABLE, &["k", "v"]);
+    for (key, value) in values {
+        insert.push([key.name().into(), value.as_str().into()])?;
+    }
+    insert.finish()?;
+    for (key, value) in values.iter().filter(|(_, value)| value.len() > 100) {
+        // an old table cuts what does not fit
+        let stored = db.texts("SELECT v FROM pipeline_state WHERE k = ?", (key.name(),))?;
+        ensure!(
+            stored == [value.as_str()],
+            "pipeline_state cannot hold all of {}: `hzmetrics migrate --apply` makes it wide enough",
+            key.name()
+        );
+    }
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! The daily work on a private server: `run`, `tick`, `process` and the rest, with stages that are
 //! small scripts. They note how they were started and write what the state machine looks at.
 
+mod trouble;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -19,7 +21,11 @@ struct Life {
 
 impl Life {
     fn new(engine: Engine, mode: SqlMode) -> Option<Self> {
-        let life = Self { pair: pair(engine, mode)? };
+        Some(Self::on(pair(engine, mode)?))
+    }
+
+    fn on(pair: Pair) -> Self {
+        let life = Self { pair };
         let bin = life.path("bin");
         fs::create_dir_all(&bin).unwrap();
         let exe = bin.join("hzmetrics");
@@ -28,7 +34,7 @@ impl Life {
         }
         life.log_file("etc/hubzero.conf", "site = h\n");
         life.stages();
-        Some(life)
+        life
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -520,9 +526,8 @@ fn a_run_that_is_killed_keeps_others_out_until_its_stage_ends() {
 fn the_time_is_up() {
     let Some(life) = life() else { return };
     behind(&life);
-    // no minute is shorter than a script that sleeps longer: so ask what a budget means
-    life.run("run --budget 0").expect_code(2);
-    life.run("run --budget 1").ok();
+    // not up yet: one run does it all
+    life.run("run --budget 10").ok();
     assert_eq!(life.list(), CAUGHT_UP);
 }
 

@@ -54,6 +54,47 @@ fn moves_exactly_what_the_receipts_name() {
 }
 
 #[test]
+fn what_the_configuration_settles_counts_without_an_option() {
+    let keeps = |text: &str, args: &[&str]| {
+        let (root, daily) = hub();
+        fs::create_dir(root.path().join("imported")).unwrap();
+        fs::write(root.path().join("imported/h-access.log-20250701.gz"), "older").unwrap();
+        let config = root.path().join("hzmetrics.conf");
+        fs::write(&config, text).unwrap();
+        let run = archive().env("HZMETRICS_CONFIG", config).args(args);
+        run.stdin(receipt(&daily.join("h-access.log-20250701"))).finish().ok();
+        fs::read(root.path().join("imported/h-access.log-20250701.gz")).unwrap() == b"older"
+    };
+    // who keeps the plain name: with the port the older file
+    assert!(!keeps("[hub]\n", &[]));
+    assert!(keeps("[compat]\noptions = port\n", &[]));
+    assert!(!keeps("[compat]\noptions = port\n", &["--compat", "legacy"]));
+    assert!(keeps("[hub]\n", &["--compat", "port"]));
+    let (root, _) = hub();
+    let bad = root.path().join("bad.conf");
+    fs::write(&bad, "[compat]\noptions = nope\n").unwrap();
+    let done = archive().env("HZMETRICS_CONFIG", bad).finish().expect_code(2);
+    assert!(done.stderr.contains("[compat] options: `nope`"), "{}", done.stderr);
+    archive().env("HZMETRICS_CONFIG", root.path().join("none.conf")).finish().expect_code(1);
+}
+
+#[test]
+fn words_go_to_the_log_of_who_started_us() {
+    let (root, daily) = hub();
+    let log = root.path().join("x.log");
+    let run = archive().env("HZMETRICS_STAGE_LOG", &log).args(["--quiet", "--from", "-"]);
+    let done = run.stdin(receipt(&daily.join("never-there"))).finish().expect_code(1);
+    assert_eq!(done.stderr.lines().count(), 1, "standard error stays as it is: {}", done.stderr);
+    let text = fs::read_to_string(&log).unwrap();
+    let lines: Vec<_> = text.lines().map(|line| line[30..].to_owned()).collect();
+    assert_eq!(lines[0], "DEBUG === archive --quiet --from - ===");
+    assert_eq!(lines.last().unwrap(), &format!("ERROR {}", done.stderr.trim_end()));
+    // a log that cannot be written is no failure
+    let run = archive().env("HZMETRICS_STAGE_LOG", root.path().join("x.log/x"));
+    run.stdin(receipt(&daily.join("h-access.log-20250702"))).finish().ok();
+}
+
+#[test]
 fn says_what_it_would_do() {
     let (root, daily) = hub();
     let one = receipt(&daily.join("h-access.log-20250701"));
