@@ -18,9 +18,10 @@ pub(crate) struct TestArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CampaignArgs {
-    /// How many cases each property is tried on
-    #[arg(long, default_value_t = 100_000)]
-    cases: u32,
+    /// How many times the usual number of cases, seeds and kills; each of the three alone can be set
+    /// by its variable in the environment
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    scale: u32,
     /// Only tests whose name contains this text
     filter: Option<String>,
 }
@@ -99,16 +100,72 @@ pub(crate) fn ci(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// The property tests with many cases; the environment variables are those that the tests read.
+/// Counts that tests read from the environment, with what they are without it.
+const COUNTS: [(&str, u32); 4] = [
+    ("PROPTEST_CASES", 256),
+    // generated log lines against the slow exact matcher
+    ("HZMETRICS_FUZZ_CASES", 3000),
+    // imports that are killed, in each form
+    ("HZMETRICS_KILLS", 6),
+    // hubs whose summaries are computed in the pipe, in the tables, and by counting
+    ("HZMETRICS_CAMPAIGN", 5),
+];
+
+/// The tests that make up their cases, with many more of them.
 pub(crate) fn campaign(sh: &Shell, args: &CampaignArgs) -> Result<()> {
-    if args.cases == 0 {
-        bail!("a campaign needs at least one case");
+    if args.scale == 0 {
+        bail!("--scale 0 tries nothing");
     }
     sh.change_dir(place::root()?);
-    let cases = args.cases.to_string();
-    let _proptest = sh.push_env("PROPTEST_CASES", &cases);
-    let _ours = sh.push_env("HZMETRICS_FUZZ_CASES", &cases);
+    provide_mariadb(sh);
+    let mut held = Vec::new();
+    for (name, usual) in COUNTS {
+        let count = sh.var(name).unwrap_or_else(|_| usual.saturating_mul(args.scale).to_string());
+        say(&format!("xtask: {name}={count}"));
+        held.push(sh.push_env(name, count));
+    }
     let _optimised = sh.push_env("CARGO_PROFILE_TEST_OPT_LEVEL", "3");
-    say(&format!("xtask: {cases} cases a property"));
     run_tests(sh, args.filter.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn sources(folder: &Path, found: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn a_campaign_sets_every_count_that_tests_read() {
+        let root = place::root().unwrap();
+        let mut found = Vec::new();
+        for folder in ["schema", "stages", "orchestrator", "fixtures"] {
+            sources(&root.join(folder), &mut found);
+        }
+        // `env::var("NAME")` and, in the same statement, the number without it
+        let mut read: Vec<(String, u32)> = Vec::new();
+        for text in &found {
+            for part in text.split("env::var(\"").skip(1) {
+                let name = part.split('"').next().unwrap().to_owned();
+                let statement = part.split([';', '}']).next().unwrap();
+                let usual = statement.split("unwrap_or(").nth(1).and_then(|rest| rest.split(')').next());
+                read.extend(usual.and_then(|n| n.replace('_', "").parse().ok()).map(|usual| (name, usual)));
+            }
+        }
+        read.sort();
+        read.dedup();
+        let mut ours: Vec<_> = COUNTS[1..].iter().map(|(name, usual)| ((*name).to_owned(), *usual)).collect();
+        ours.sort();
+        assert_eq!(read, ours);
+    }
 }

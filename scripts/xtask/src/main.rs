@@ -40,7 +40,7 @@ enum Task {
     Ci,
     /// Measure, and compare with what the machine can do at best
     Bench(bench::Args),
-    /// Run the property and fuzz tests with many more cases
+    /// Run the tests that make up their cases with many more of them: seeds, fuzzing, kills
     Campaign(check::CampaignArgs),
     /// Write the pages that are generated from the code
     Docs(docs::Args),

@@ -1,4 +1,5 @@
 //! What `cargo xtask` promises about installations and manuals, on temporary folders.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod install;
 mod manuals;
