@@ -4,7 +4,7 @@
 //! servers and is the only place that knows the resolver and its runtime; [`dnscache`] keeps its
 //! answers between runs; [`hosts`] puts both and an offline table together. [`geo_service`] asks
 //! where addresses are, [`geo_cache`] keeps that in a table of the hub. [`table`] writes what all
-//! of them find to tables.
+//! of them find to tables; [`steps`] are the steps of stages that do so.
 
 pub mod country;
 pub mod dns;
@@ -14,4 +14,5 @@ pub mod geo_cache;
 pub mod geo_service;
 pub mod hosts;
 pub mod options;
+pub mod steps;
 pub mod table;

@@ -3,11 +3,12 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use enrich::options::hosts_in_span_only;
+use enrich::steps;
 use enrich::table::{Span, Table, hosts};
 use kit::config::{self, Config};
-use kit::db::{Db, DbError, ErrorKind};
+use kit::db::Db;
 use kit::{Io, Outcome, Output};
 use schema::{Kind, Opt, json};
 
@@ -37,22 +38,13 @@ pub(crate) fn run(args: &Args, work: &Work, io: &Io) -> Result<Outcome> {
         output.finish()?;
         return Ok(Outcome::default());
     }
-    let mut failed = Vec::new();
-    for table in &work.tables {
-        let only_span = hosts_in_span_only(io.common().compat);
-        let Err(error) = hosts::fill(&mut db, table, &span, &mut names, only_span) else { continue };
-        let lost = DbError::of(&error).is_some_and(|e| matches!(e.kind(), ErrorKind::Gone | ErrorKind::Unreachable));
-        if lost || work.tables.len() == 1 {
-            return Err(error);
-        }
-        io.messages.error(format_args!("{}: {error:#}", table.name()));
-        failed.push(table.name());
-    }
-    if failed.is_empty() {
-        Ok(Outcome::default())
-    } else {
-        Err(anyhow!("not done: {}; everything else is", failed.join(", ")))
-    }
+    let only_span = hosts_in_span_only(io.common().compat);
+    steps::walk(
+        &work.tables,
+        io,
+        |table| table.name().to_owned(),
+        |table| hosts::fill(&mut db, table, &span, &mut names, only_span).map(drop),
+    )
 }
 
 fn dry_run(args: &Args, work: &Work, config: &Config, db: &mut Db, span: &Span, io: &Io) -> Result<Outcome> {

@@ -6,12 +6,11 @@
 mod publish;
 mod read;
 
-use anyhow::{Result, anyhow, ensure};
-use enrich::options::{country_rule, domain_rule, hosts_in_span_only, user_rule};
-use enrich::table::{Filled, Span, Table, When, countries, domains, hosts, user_info};
+use anyhow::{Result, ensure};
+use enrich::steps::{self, Filler};
+use enrich::table::{Table, When};
 use kit::config::{self, Config};
-use kit::db::{Db, DbError, ErrorKind, Which};
-use kit::hub_data::{self, Structure};
+use kit::db::{Db, Which};
 use kit::{Io, Outcome};
 use schema::{Compat, Month, Opt};
 
@@ -30,7 +29,7 @@ struct Run<'a> {
     compat: Compat,
     metrics: Db,
     hub: Db,
-    when: When,
+    fill: Filler,
     month: Month,
 }
 
@@ -39,21 +38,9 @@ pub(crate) fn run(args: &Args, steps: &[Step], io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
     let _lock = if args.dry_run { None } else { io.lock(&config.paths)? };
     let mut run = Run::new(args, config, io)?;
-    let mut failed = Vec::new();
-    for &step in steps {
-        let Err(error) = run.step(step, io) else { continue };
-        let lost = DbError::of(&error).is_some_and(|e| matches!(e.kind(), ErrorKind::Gone | ErrorKind::Unreachable));
-        if lost || steps.len() == 1 {
-            return Err(error.context(step.name()));
-        }
-        io.messages.error(format_args!("{}: {error:#}", step.name()));
-        failed.push(step.name());
-    }
-    if failed.is_empty() {
-        Ok(Outcome::default())
-    } else {
-        Err(anyhow!("not done: {}; everything else is", failed.join(", ")))
-    }
+    let done = steps::walk(steps, io, |step| step.name().to_owned(), |&step| run.step(step, io));
+    run.fill.finish(io);
+    done
 }
 
 /// Reads tables, writes records (`--from db`).
@@ -75,91 +62,30 @@ impl<'a> Run<'a> {
     fn new(args: &'a Args, config: Config, io: &Io) -> Result<Self> {
         let target = config.target();
         let given = args.month();
+        let compat = io.common().compat;
+        let when = given.map_or(When::Usual, When::month);
+        let fill = Filler::new(&config, compat, when, args.dry_run);
         Ok(Self {
             args,
-            compat: io.common().compat,
+            compat,
             metrics: Db::connect(&target, Which::Metrics)?,
             hub: Db::connect(&target, Which::Hub)?,
-            when: given.map_or(When::Usual, When::month),
+            fill: fill.with(&args.dns, &args.geo, args.geoip.clone()),
             month: given.map_or_else(kit::current_month, Ok)?,
             config,
         })
     }
 
     fn step(&mut self, step: Step, io: &Io) -> Result<()> {
-        let today = kit::today()?;
         let dry = self.args.dry_run;
-        let compat = self.compat;
-        let port_days = compat.has(Opt::LpDomain);
         let say = |text: std::fmt::Arguments<'_>| io.messages.note(format_args!("[dry-run] {text}"));
+        let table = Table::new(SESSIONS)?;
         match step {
-            Step::ImportHubData => {
-                let structure = if compat.has(Opt::LpCli) { Structure::Prefixed } else { Structure::Jos };
-                let done = hub_data::import(&self.config.target(), structure, dry)?;
-                if dry {
-                    say(format_args!("{} tool sessions to add, {} profiles to copy", done.sessions, done.profiles));
-                }
-            }
-            Step::Hosts => {
-                let table = Table::new(SESSIONS)?;
-                let span = Span::hosts(self.when, today, compat.has(Opt::LpDns));
-                if dry {
-                    let begin = std::time::Instant::now();
-                    let missing = hosts::missing(&mut self.metrics, &table, &span)?;
-                    let settings = self.args.dns.settings(&self.config, compat)?;
-                    say(format_args!(
-                        "[resolve-dns] {}.{SESSIONS} {span}: {} unresolved IPs (ns={} c={}) scan {:.1}s",
-                        self.config.metrics_db,
-                        missing.len(),
-                        self.args.dns.nameserver.as_deref().unwrap_or_else(|| self.config.dns.nameserver_name()),
-                        settings.concurrency,
-                        begin.elapsed().as_secs_f64()
-                    ));
-                } else {
-                    let mut names = self.args.dns.hosts(&self.config, compat)?;
-                    hosts::fill(&mut self.metrics, &table, &span, &mut names, hosts_in_span_only(compat))?;
-                }
-            }
-            Step::Domains => {
-                let table = Table::new(SESSIONS)?;
-                let span = Span::domains(self.when, today, port_days);
-                if dry {
-                    let pairs = domains::missing(&mut self.metrics, &table, &span, domain_rule(compat))?;
-                    say(format_args!("{SESSIONS} {span}: {} distinct hosts without a domain", pairs.len()));
-                    for (host, domain) in pairs.iter().take(5) {
-                        say(format_args!("  {host} -> {domain}"));
-                    }
-                    if pairs.len() > 5 {
-                        say(format_args!("  and {} more", pairs.len() - 5));
-                    }
-                } else {
-                    domains::fill(&mut self.metrics, &table, &span, domain_rule(compat))?;
-                }
-            }
-            Step::UserInfo => {
-                let table = Table::new(SESSIONS)?;
-                let span = Span::weeks(self.when, today, port_days);
-                let rule = user_rule(compat);
-                if dry {
-                    let users = user_info::missing(&mut self.metrics, &mut self.hub, &table, &span, rule)?;
-                    say(format_args!("{SESSIONS} {span}: profiles of {} users to apply", users.len()));
-                } else {
-                    user_info::fill(&mut self.metrics, &mut self.hub, &table, &span, rule)?;
-                }
-            }
-            Step::Countries => {
-                let table = Table::new(SESSIONS)?;
-                let span = Span::closed_weeks(self.when, today, port_days)?;
-                if dry {
-                    let n = countries::missing(&mut self.metrics, &table, &span)?.len();
-                    say(format_args!(
-                        "{SESSIONS} {span}: {n} distinct IPs without a country, {} weeks",
-                        span.n_weeks()
-                    ));
-                } else {
-                    self.countries(&table, &span, io)?;
-                }
-            }
+            Step::ImportHubData => steps::import_hub_data(&self.config, self.compat, dry, io)?,
+            Step::Hosts => self.fill.hosts(&mut self.metrics, &table, io)?,
+            Step::Domains => self.fill.domains(&mut self.metrics, &table, io)?,
+            Step::UserInfo => self.fill.user_info(&mut self.metrics, &mut self.hub, &table, io)?,
+            Step::Countries => self.fill.countries(&mut self.metrics, || Ok(&mut self.hub), &table, io)?,
             Step::ToolStats => {
                 let rows = self.tool_stats(dry)?;
                 if dry {
@@ -180,17 +106,6 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
-    }
-
-    fn countries(&mut self, table: &Table, span: &Span, io: &Io) -> Result<Filled> {
-        let mut geo = self.args.geo.geo(self.args.geoip.as_deref(), &self.config, self.compat)?;
-        debug_assert!(country_rule(self.compat) == countries::Rule::Legacy || self.compat.has(Opt::LpIpcountry));
-        let filled = countries::fill(&mut self.metrics, &mut self.hub, table, span, &mut geo)?;
-        if let Some(trouble) = geo.trouble() {
-            let n = geo.n_failed();
-            io.messages.note(format_args!("{n} addresses stay without a country until the next run: {trouble}"));
-        }
-        Ok(filled)
     }
 
     fn tool_stats(&mut self, dry: bool) -> Result<usize> {

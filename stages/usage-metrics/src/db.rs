@@ -8,21 +8,18 @@ mod derived;
 mod middleware;
 mod sessions;
 
-use std::time::Instant;
-
 use anyhow::{Result, anyhow};
-use enrich::hosts::Hosts;
-use enrich::options::{domain_rule, hosts_in_span_only, user_rule};
-use enrich::table::{Span, Table, When, countries, domains, hosts, user_info};
+use enrich::steps::{self, Filler};
+use enrich::table::{Span, Table};
 use kit::config::{self, Config};
-use kit::db::{Db, DbError, ErrorKind, Which};
-use kit::hub_data::{self, Structure};
+use kit::db::{Db, Which};
 use kit::{Io, Outcome, Usage};
 use schema::{Compat, Month, Opt};
 
 use crate::cli::{Args, Database, Step};
+use crate::filter;
 use crate::middleware::Metric;
-use crate::{filter, plan};
+use crate::plan::{self, Action};
 use middleware::Jobs;
 
 /// One run on the databases.
@@ -34,9 +31,7 @@ struct Run<'a> {
     tables: Db,
     /// The hub's, once it is needed.
     hub: Option<Db>,
-    when: When,
-    hosts: Option<Hosts>,
-    geo: Option<countries::Geo>,
+    fill: Filler,
     jobs: Option<Jobs>,
 }
 
@@ -49,26 +44,10 @@ pub(crate) fn run(args: &Args, io: &Io) -> Result<Outcome> {
     let actions = plan::actions(compat, closed, &args.only, args.table.as_deref());
     let _lock = if args.dry_run { None } else { io.lock(&config.paths)? };
     let mut run = Run::new(args, config, compat)?;
-    let mut failed = Vec::new();
-    for &(step, table) in &actions {
-        let Err(error) = run.step(step, table, io) else { continue };
-        let name = format!("{} {table}", step.name()).trim_end().to_owned();
-        let lost = DbError::of(&error).is_some_and(|e| matches!(e.kind(), ErrorKind::Gone | ErrorKind::Unreachable));
-        if lost || actions.len() == 1 {
-            return Err(error.context(name));
-        }
-        io.messages.error(format_args!("{name}: {error:#}"));
-        failed.push(name);
-    }
-    if let Some(jobs) = run.geo.as_mut().and_then(countries::Geo::trouble) {
-        let n = run.geo.as_ref().map_or(0, countries::Geo::n_failed);
-        io.messages.note(format_args!("{n} addresses stay without a country until the next run: {jobs}"));
-    }
-    if failed.is_empty() {
-        Ok(Outcome::default())
-    } else {
-        Err(anyhow!("not done: {}; everything else is", failed.join(", ")))
-    }
+    let name = |(step, table): &Action<'_>| format!("{} {table}", step.name()).trim_end().to_owned();
+    let done = steps::walk(&actions, io, name, |&(step, table)| run.step(step, table, io));
+    run.fill.finish(io);
+    done
 }
 
 /// The sessions that would be built, as records (`--from db`).
@@ -133,14 +112,13 @@ fn hub<'a>(slot: &'a mut Option<Db>, config: &Config) -> Result<&'a mut Db> {
 impl<'a> Run<'a> {
     fn new(args: &'a Args, config: Config, compat: Compat) -> Result<Self> {
         let which = if args.database == Database::Hub { Which::Hub } else { Which::Metrics };
+        let fill = Filler::new(&config, compat, args.when()?, args.dry_run);
         Ok(Self {
             args,
             compat,
             tables: Db::connect(&config.target(), which)?,
             hub: None,
-            when: args.when()?,
-            hosts: None,
-            geo: None,
+            fill: fill.with(&args.dns, &args.geo, args.geoip.clone()),
             jobs: None,
             config,
         })
@@ -149,17 +127,9 @@ impl<'a> Run<'a> {
     fn step(&mut self, step: Step, table: &str, io: &Io) -> Result<()> {
         let dry = self.args.dry_run;
         let compat = self.compat;
-        let today = kit::today()?;
-        let port_days = compat.has(Opt::LpDomain);
         let say = |text: std::fmt::Arguments<'_>| io.messages.note(format_args!("[dry-run] {text}"));
         match step {
-            Step::ImportHubData => {
-                let structure = if compat.has(Opt::LpCli) { Structure::Prefixed } else { Structure::Jos };
-                let done = hub_data::import(&self.config.target(), structure, dry)?;
-                if dry {
-                    say(format_args!("{} tool sessions to add, {} profiles to copy", done.sessions, done.profiles));
-                }
-            }
+            Step::ImportHubData => steps::import_hub_data(&self.config, compat, dry, io)?,
             Step::MiddlewareWall | Step::MiddlewareCpu => {
                 let metric = if step == Step::MiddlewareWall { Metric::Wall } else { Metric::Cpu };
                 if self.jobs.is_none() {
@@ -179,23 +149,8 @@ impl<'a> Run<'a> {
                     ));
                 }
             }
-            Step::Hosts => self.fill_hosts(table, &Span::hosts(self.when, today, compat.has(Opt::LpDns)), io)?,
-            Step::Domains => {
-                let span = Span::domains(self.when, today, port_days);
-                let table = Table::new(table)?;
-                if dry {
-                    let pairs = domains::missing(&mut self.tables, &table, &span, domain_rule(compat))?;
-                    say(format_args!("{} {span}: {} distinct hosts without a domain", table.name(), pairs.len()));
-                    for (host, domain) in pairs.iter().take(5) {
-                        say(format_args!("  {host} -> {domain}"));
-                    }
-                    if pairs.len() > 5 {
-                        say(format_args!("  and {} more", pairs.len() - 5));
-                    }
-                } else {
-                    domains::fill(&mut self.tables, &table, &span, domain_rule(compat))?;
-                }
-            }
+            Step::Hosts => self.fill.hosts(&mut self.tables, &Table::new(table)?, io)?,
+            Step::Domains => self.fill.domains(&mut self.tables, &Table::new(table)?, io)?,
             Step::Sessions => {
                 let month = self.args.whole_month()?;
                 if dry {
@@ -212,7 +167,7 @@ impl<'a> Run<'a> {
                 }
             }
             Step::CleanBots => {
-                let span = Span::closed_weeks(self.when, today, port_days)?;
+                let span = Span::closed_weeks(self.args.when()?, kit::today()?, compat.has(Opt::LpDomain))?;
                 if dry {
                     let filters = bots::Filters::read(&mut self.tables)?;
                     let n = filters.find(&mut self.tables, table, &span)?.len();
@@ -241,57 +196,14 @@ impl<'a> Run<'a> {
                 }
             }
             Step::UserInfo => {
-                let span = Span::weeks(self.when, today, port_days);
-                let table = Table::new(table)?;
                 let hub = hub(&mut self.hub, &self.config)?;
-                let rule = user_rule(compat);
-                if dry {
-                    let users = user_info::missing(&mut self.tables, hub, &table, &span, rule)?;
-                    say(format_args!("{} {span}: profiles of {} users to apply", table.name(), users.len()));
-                } else {
-                    user_info::fill(&mut self.tables, hub, &table, &span, rule)?;
-                }
+                self.fill.user_info(&mut self.tables, hub, &Table::new(table)?, io)?;
             }
             Step::Countries => {
-                let span = Span::closed_weeks(self.when, today, port_days)?;
                 let table = Table::new(table)?;
-                if dry {
-                    let n = countries::missing(&mut self.tables, &table, &span)?.len();
-                    let weeks = span.n_weeks();
-                    say(format_args!("{} {span}: {n} distinct IPs without a country, {weeks} weeks", table.name()));
-                } else {
-                    if self.geo.is_none() {
-                        self.geo = Some(self.args.geo.geo(self.args.geoip.as_deref(), &self.config, compat)?);
-                    }
-                    let Some(geo) = &mut self.geo else { return Ok(()) };
-                    countries::fill(&mut self.tables, hub(&mut self.hub, &self.config)?, &table, &span, geo)?;
-                }
+                self.fill.countries(&mut self.tables, || hub(&mut self.hub, &self.config), &table, io)?;
             }
         }
-        Ok(())
-    }
-
-    fn fill_hosts(&mut self, name: &str, span: &Span, io: &Io) -> Result<()> {
-        let table = Table::new(name)?;
-        if self.args.dry_run {
-            let begin = Instant::now();
-            let missing = hosts::missing(&mut self.tables, &table, span)?;
-            let settings = self.args.dns.settings(&self.config, self.compat)?;
-            io.messages.note(format_args!(
-                "[dry-run] [resolve-dns] {}.{name} {span}: {} unresolved IPs (ns={} c={}) scan {:.1}s",
-                self.config.metrics_db,
-                missing.len(),
-                self.args.dns.nameserver.as_deref().unwrap_or_else(|| self.config.dns.nameserver_name()),
-                settings.concurrency,
-                begin.elapsed().as_secs_f64()
-            ));
-            return Ok(());
-        }
-        if self.hosts.is_none() {
-            self.hosts = Some(self.args.dns.hosts(&self.config, self.compat)?);
-        }
-        let Some(names) = &mut self.hosts else { return Ok(()) };
-        hosts::fill(&mut self.tables, &table, span, names, hosts_in_span_only(self.compat))?;
         Ok(())
     }
 }

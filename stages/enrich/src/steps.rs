@@ -1,0 +1,214 @@
+//! The steps that fill columns of tables, as `tool-metrics` and `usage-metrics` make them among
+//! others: the stretch of time, the settings, what a dry run says. Also the walk through the steps.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Result, anyhow};
+use kit::config::Config;
+use kit::db::{Db, DbError, ErrorKind};
+use kit::hub_data::{self, Structure};
+use kit::{Io, Outcome};
+use schema::{Compat, Opt};
+
+use crate::hosts::Hosts;
+use crate::options::{DnsOptions, GeoOptions, domain_rule, hosts_in_span_only, user_rule};
+use crate::table::{Span, Table, When, countries, domains, hosts, user_info};
+
+/// How many hosts with their domains a dry run shows.
+const SHOWN: usize = 5;
+
+/// Makes the steps one after the other. One that fails does not keep the others from their work,
+/// as in the original; the run then ends with an error that names it. A lost server ends it at once.
+///
+/// # Errors
+/// A step failed.
+pub fn walk<T>(
+    steps: &[T],
+    io: &Io,
+    name: impl Fn(&T) -> String,
+    mut work: impl FnMut(&T) -> Result<()>,
+) -> Result<Outcome> {
+    let mut failed = Vec::new();
+    for step in steps {
+        let Err(error) = work(step) else { continue };
+        let lost = DbError::of(&error).is_some_and(|e| matches!(e.kind(), ErrorKind::Gone | ErrorKind::Unreachable));
+        if lost || steps.len() == 1 {
+            return Err(error.context(name(step)));
+        }
+        io.messages.error(format_args!("{}: {error:#}", name(step)));
+        failed.push(name(step));
+    }
+    if failed.is_empty() {
+        Ok(Outcome::default())
+    } else {
+        Err(anyhow!("not done: {}; everything else is", failed.join(", ")))
+    }
+}
+
+/// A line about what would be done.
+fn say(io: &Io, text: std::fmt::Arguments<'_>) {
+    io.messages.note(format_args!("[dry-run] {text}"));
+}
+
+/// Copies the tool sessions and profiles of the hub.
+///
+/// # Errors
+/// A table is missing, or a server fails.
+pub fn import_hub_data(config: &Config, compat: Compat, dry_run: bool, io: &Io) -> Result<()> {
+    let structure = if compat.has(Opt::LpCli) { Structure::Prefixed } else { Structure::Jos };
+    let done = hub_data::import(&config.target(), structure, dry_run)?;
+    if dry_run {
+        say(io, format_args!("{} tool sessions to add, {} profiles to copy", done.sessions, done.profiles));
+    }
+    Ok(())
+}
+
+/// The filling steps of one run: what was learned for one table is known for the next.
+pub struct Filler {
+    config: Config,
+    compat: Compat,
+    when: When,
+    dry_run: bool,
+    dns: DnsOptions,
+    geo_options: GeoOptions,
+    geoip: Option<PathBuf>,
+    names: Option<Hosts>,
+    geo: Option<countries::Geo>,
+}
+
+impl Filler {
+    /// Nothing is asked or opened before a step needs it.
+    #[must_use]
+    pub fn new(config: &Config, compat: Compat, when: When, dry_run: bool) -> Self {
+        Self {
+            config: config.clone(),
+            compat,
+            when,
+            dry_run,
+            dns: DnsOptions::default(),
+            geo_options: GeoOptions::default(),
+            geoip: None,
+            names: None,
+            geo: None,
+        }
+    }
+
+    /// Where names and countries come from.
+    #[must_use]
+    pub fn with(mut self, dns: &DnsOptions, geo: &GeoOptions, geoip: Option<PathBuf>) -> Self {
+        self.dns = dns.clone();
+        self.geo_options = geo.clone();
+        self.geoip = geoip;
+        self
+    }
+
+    const fn port_days(&self) -> bool {
+        self.compat.has(Opt::LpDomain)
+    }
+
+    /// Host names of addresses.
+    ///
+    /// # Errors
+    /// The table is missing, the server fails, or there is no name server to ask.
+    pub fn hosts(&mut self, db: &mut Db, table: &Table, io: &Io) -> Result<()> {
+        let span = Span::hosts(self.when, kit::today()?, self.compat.has(Opt::LpDns));
+        if self.dry_run {
+            let begin = Instant::now();
+            let missing = hosts::missing(db, table, &span)?;
+            let settings = self.dns.settings(&self.config, self.compat)?;
+            say(
+                io,
+                format_args!(
+                    "[resolve-dns] {}.{} {span}: {} unresolved IPs (ns={} c={}) scan {:.1}s",
+                    self.config.metrics_db,
+                    table.name(),
+                    missing.len(),
+                    self.dns.nameserver.as_deref().unwrap_or_else(|| self.config.dns.nameserver_name()),
+                    settings.concurrency,
+                    begin.elapsed().as_secs_f64()
+                ),
+            );
+            return Ok(());
+        }
+        let names = match &mut self.names {
+            Some(names) => names,
+            none => none.insert(self.dns.hosts(&self.config, self.compat)?),
+        };
+        hosts::fill(db, table, &span, names, hosts_in_span_only(self.compat))?;
+        Ok(())
+    }
+
+    /// Domains of hosts.
+    ///
+    /// # Errors
+    /// The table is missing, or the server fails.
+    pub fn domains(&self, db: &mut Db, table: &Table, io: &Io) -> Result<()> {
+        let span = Span::domains(self.when, kit::today()?, self.port_days());
+        let rule = domain_rule(self.compat);
+        if !self.dry_run {
+            domains::fill(db, table, &span, rule)?;
+            return Ok(());
+        }
+        let pairs = domains::missing(db, table, &span, rule)?;
+        say(io, format_args!("{} {span}: {} distinct hosts without a domain", table.name(), pairs.len()));
+        for (host, domain) in pairs.iter().take(SHOWN) {
+            say(io, format_args!("  {host} -> {domain}"));
+        }
+        if pairs.len() > SHOWN {
+            say(io, format_args!("  and {} more", pairs.len() - SHOWN));
+        }
+        Ok(())
+    }
+
+    /// What profiles say of users.
+    ///
+    /// # Errors
+    /// A table is missing, or a server fails.
+    pub fn user_info(&self, db: &mut Db, hub: &mut Db, table: &Table, io: &Io) -> Result<()> {
+        let span = Span::weeks(self.when, kit::today()?, self.port_days());
+        let rule = user_rule(self.compat);
+        if self.dry_run {
+            let users = user_info::missing(db, hub, table, &span, rule)?;
+            say(io, format_args!("{} {span}: profiles of {} users to apply", table.name(), users.len()));
+        } else {
+            user_info::fill(db, hub, table, &span, rule)?;
+        }
+        Ok(())
+    }
+
+    /// Countries of addresses. `hub` gives the connection to the hub when there is something to look up.
+    ///
+    /// # Errors
+    /// A table is missing, a server fails, or the dates have an open end.
+    pub fn countries<'h>(
+        &mut self,
+        db: &mut Db,
+        hub: impl FnOnce() -> Result<&'h mut Db>,
+        table: &Table,
+        io: &Io,
+    ) -> Result<()> {
+        let span = Span::closed_weeks(self.when, kit::today()?, self.port_days())?;
+        if self.dry_run {
+            let n = countries::missing(db, table, &span)?.len();
+            let weeks = span.n_weeks();
+            say(io, format_args!("{} {span}: {n} distinct IPs without a country, {weeks} weeks", table.name()));
+            return Ok(());
+        }
+        let geo = match &mut self.geo {
+            Some(geo) => geo,
+            none => none.insert(self.geo_options.geo(self.geoip.as_deref(), &self.config, self.compat)?),
+        };
+        countries::fill(db, hub()?, table, &span, geo)?;
+        Ok(())
+    }
+
+    /// Says at the end what was wrong with the geo service.
+    pub fn finish(&mut self, io: &Io) {
+        let Some(geo) = &mut self.geo else { return };
+        let n = geo.n_failed();
+        if let Some(trouble) = geo.trouble() {
+            io.messages.note(format_args!("{n} addresses stay without a country until the next run: {trouble}"));
+        }
+    }
+}
