@@ -56,6 +56,9 @@ const LATE: [&str; 2] = ["2025-04-18", "2025-04-27"];
 /// Seconds after which a run has begun to do something.
 const FIRST_MOMENT: f64 = 0.008;
 
+/// How long a day may take, kills included.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// How a run is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kill {
@@ -101,16 +104,16 @@ impl Life {
 
     /// The tick at half past midnight: some are killed, then others go on until nothing is left.
     fn tick(&mut self, n_kills: u32) {
-        let mut n_in_vain = 0;
-        let killed_before = self.n_killed;
-        while self.n_killed - killed_before < n_kills {
-            let line = if n_in_vain == 0 { "tick" } else { "run --force" };
-            if !self.kill_one(line) {
-                n_in_vain += 1;
-                assert!(n_in_vain < 100, "the runs end before they are killed");
+        let began = Instant::now();
+        let mut line = "tick";
+        for _ in 0..n_kills {
+            while !self.kill_one(line) {
+                // all is done, or it stood aside for the stage of a killed run that is still at work
+                line = "run --force";
+                assert!(began.elapsed() < PATIENCE, "the runs end before they are killed\n{}", self.words());
+                std::thread::sleep(Duration::from_millis(20));
             }
         }
-        let began = Instant::now();
         for n in 0.. {
             let tick = Instant::now();
             let done = self.hzmetrics("tick");
@@ -121,7 +124,7 @@ impl Life {
                 return;
             }
             // a run that stands aside for the stage of a killed one ends at once
-            let patient = n < 20 || (n_kills > 0 && began.elapsed() < Duration::from_secs(60));
+            let patient = n < 20 || (n_kills > 0 && began.elapsed() < PATIENCE);
             assert!(patient, "{}: never normal\n{}\n{}", self.now, self.words(), self.book.join("\n"));
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -216,7 +219,7 @@ fn live(place: Place, world: &World, seed: u64, n_kills: u32) -> Life {
         world.work(&life.place.pair, logs);
         if at == day::FIRST {
             // the first tick finds nothing
-            life.tick(0);
+            life.tick(n_kills);
             continue;
         }
         if has_logs(at - 1, &logs.date()) {

@@ -8,6 +8,7 @@ mod convert;
 mod hub_life;
 mod import;
 mod mend;
+mod mixtures;
 #[path = "../../../stages/enrich/examples/dns_bench/name_server.rs"]
 mod name_server;
 mod pipeline;

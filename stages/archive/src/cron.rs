@@ -61,7 +61,9 @@ impl Cron<'_> {
             }
             let mut names = names(&group.directory, &group.head)?;
             names.retain(|name| self.is_wanted(name));
-            let stays = |path: &Path| match (group.stream, &listed) {
+            // of an earlier night, when another line staged: then all goes, as without a list
+            let listed = listed.as_ref().filter(|_| !group.stream.is_some_and(|stream| self.is_outdated(stream)));
+            let stays = |path: &Path| match (group.stream, listed) {
                 (Some(stream), Some(listed)) => !listed.iter().any(|log| log.stream == stream && log.path == path),
                 _ => false,
             };
@@ -109,13 +111,22 @@ impl Cron<'_> {
         place::place(path, &imported, self.rules).map(drop)
     }
 
+    fn staged(&self, stream: Stream) -> PathBuf {
+        match stream {
+            Stream::Access => self.config.paths.staged_access(),
+            Stream::Auth => self.config.paths.staged_auth(),
+        }
+    }
+
+    /// Whether the staging file that was imported last is another one than the list is of.
+    fn is_outdated(&self, stream: Stream) -> bool {
+        let paths = &self.config.paths;
+        staged::is_older_than(&paths.staging(), &paths.imported_staged(&self.staged(stream)))
+    }
+
     /// Why the logs of a stream may not be moved yet: their staging file still waits for its import.
     fn not_imported(&self, stream: Stream, listed: &[StagedLog]) -> Option<String> {
-        let paths = &self.config.paths;
-        let file = match stream {
-            Stream::Access => paths.staged_access(),
-            Stream::Auth => paths.staged_auth(),
-        };
+        let file = self.staged(stream);
         let waits = listed.iter().any(|log| log.stream == stream) && file.exists();
         waits.then(|| format!("{} was not imported yet; its logs stay in daily/", file.display()))
     }

@@ -270,7 +270,8 @@ impl Load<'_> {
             return Ok(None);
         }
         let size = fs::metadata(path).with_context(|| format!("looking at {}", path.display()))?.len();
-        if !covers(&logs, size) {
+        let is_older = path.parent().is_some_and(|staging| staged::is_older_than(staging, path));
+        if is_older || !covers(&logs, size) {
             self.messages.note(format_args!(
                 "{} is not the file that its list describes; it is loaded without the ledger of imports",
                 path.display()

@@ -61,9 +61,34 @@ pub fn read(staging: &Path) -> Result<Option<Vec<StagedLog>>> {
     Ok(Some(logs))
 }
 
+/// Whether the list was written before `file`, a staging file under either of its names: then it
+/// is of an earlier night, and somebody who knows no list has staged this one.
+#[must_use]
+pub fn is_older_than(staging: &Path, file: &Path) -> bool {
+    let written = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
+    written(&list_path(staging)).zip(written(file)).is_some_and(|(list, file)| list < file)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_of_the_files_that_were_there_before_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let (list, file) = (list_path(directory.path()), directory.path().join("_hub_apache.log"));
+        let set = |path: &Path, seconds| {
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            fs::File::create(path).unwrap().set_modified(time).unwrap();
+        };
+        assert!(!is_older_than(directory.path(), &file));
+        set(&list, 100);
+        assert!(!is_older_than(directory.path(), &file));
+        for (seconds, expected) in [(99, false), (100, false), (101, true)] {
+            set(&file, seconds);
+            assert_eq!(is_older_than(directory.path(), &file), expected, "{seconds}");
+        }
+    }
 
     #[test]
     fn the_list_is_read_or_missing_or_named() {

@@ -105,6 +105,27 @@ fn what_was_not_imported_stays() {
 }
 
 #[test]
+fn the_list_of_an_earlier_night_keeps_nothing_back() {
+    let root = Root::new();
+    root.list(&["hub-access.log-0"]);
+    // staged by a line that writes no list, and imported since
+    root.put("hubzero/metrics/_prev_hub_apache.log", "of tonight\n");
+    root.put("hubzero/metrics/_prev_hub_auth.log", "of the night of the list\n");
+    let set = |name: &str, seconds| {
+        let file = fs::File::options().append(true).open(root.at(&format!("hubzero/metrics/{name}"))).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).unwrap();
+    };
+    set("_prev_hub_auth.log", 1_000_000);
+    set("_staged.ndjson", 1_000_001);
+    set("_prev_hub_apache.log", 1_000_002);
+    root.put("hubzero/daily/cmsauth.log-2", "late");
+    root.archive().finish().ok();
+    assert_eq!(root.names("httpd/daily"), ["other-access.log-1"]);
+    assert_eq!(root.names("hubzero/daily"), ["cmsauth.log-2", "unrelated"]);
+    assert_eq!(root.names("hubzero/metrics"), ["_prev_hub_apache.log", "_prev_hub_auth.log"]);
+}
+
+#[test]
 fn logs_from_deeper_places_go_beside_their_daily() {
     let root = Root::new();
     root.put("httpd/daily/2024/hub-access.log-20241231", "old");
