@@ -78,7 +78,11 @@ impl Scan {
     /// What went to temporary files cannot be read.
     pub(crate) fn finish(mut self) -> Result<Figures> {
         self.settle_downloads();
+        // what follows needs room, so what is done with goes
+        self.visitors.close();
+        self.sessions.shrink_to_fit();
         let seconds = self.seconds();
+        (self.tool_sessions, self.jobs) = (Vec::new(), Vec::new());
         let starts = self.starts();
         let axis = &self.ground.axis;
         let take = |list: &mut crate::count::Distinct<_>| std::mem::replace(list, crate::count::Distinct::new());

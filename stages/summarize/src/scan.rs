@@ -70,6 +70,12 @@ impl Numbers {
         &self.keys
     }
 
+    /// No more keys are coming: what finds them is not needed any more.
+    pub(crate) fn close(&mut self) {
+        self.table = HashTable::new();
+        self.keys.shrink_to_fit();
+    }
+
     /// Bytes held, about.
     pub(crate) fn held(&self) -> usize {
         self.keys.capacity() * size_of::<u128>() + self.table.allocation_size()
@@ -527,13 +533,39 @@ impl Scan {
         self.visitors.held() + self.sessions.capacity() * size_of::<Session>() + self.downloads.held()
     }
 
+    /// Bytes of everything else: users, days and the tables of tools, which stay in memory.
+    fn held_anyway(&self) -> usize {
+        // a table of hashes has an eighth of its places free, and a byte more for each
+        let map = |capacity: usize, size: usize| capacity / 7 * 8 * (size + 1);
+        let numbers = [&self.domains, &self.users, &self.starters, &self.tool_users, &self.apps];
+        numbers.iter().map(|numbers| numbers.held()).sum::<usize>()
+            + self.domain_seen.held()
+            + self.user_seen.held()
+            + self.ip_seen.held()
+            + self.ip_users.held()
+            + self.day_users.held()
+            + self.registered.held()
+            + self.starter_seen.held()
+            + self.maybe.held()
+            + map(self.starts.capacity(), size_of::<((Option<u32>, u16), Starts)>())
+            + map(self.firsts.capacity(), size_of::<(Option<u32>, First)>())
+            + map(self.profiles.capacity(), size_of::<(u128, Columns)>())
+            + map(self.tails.capacity(), size_of::<(Box<str>, u32)>() + 32)
+            + self.tool_sessions.capacity() * size_of::<ToolSession>()
+            + self.jobs.capacity() * size_of::<(i64, f64)>()
+    }
+
     /// Moves sessions, visitors and downloads to temporary files when they hold more than `limit`
-    /// bytes.
+    /// bytes, or than what the other tables leave of it. A megabyte is always theirs: files of a
+    /// few rows each would help nobody.
     ///
     /// # Errors
     /// The disk is full.
     pub(crate) fn relieve(&mut self, limit: usize) -> Result<()> {
-        if self.held() <= limit {
+        const LEAST: usize = 1 << 20;
+        let held = self.held();
+        // the limit is half of the memory, because lists that grow need the double for a moment
+        if held <= limit.min(LEAST) || held <= limit.saturating_sub(self.held_anyway() / 2) {
             return Ok(());
         }
         let spill = match &mut self.spill {
@@ -606,6 +638,30 @@ mod tests {
         let code = |text| day_code(Stamp::parse(text).unwrap());
         assert!(code("2025-07-00 01:00:00") < code("2025-07-01") && code("2024-12-31") < code("2025-00-00"));
         assert_eq!(day_text(code("2025-07-31 10:00:00")), "2025-07-31");
+    }
+
+    #[test]
+    fn the_other_tables_count_against_the_limit() {
+        let month = "2025-07".parse().unwrap();
+        let compat = Compat::LEGACY;
+        let ground = Ground { axis: Axis::new(month, month), places: Places::default(), apps: Vec::new(), compat };
+        let mut scan = Scan::new(ground);
+        let datetime = Stamp::parse("2025-07-10 00:00:00").unwrap();
+        for id in 0..60_000 {
+            let ip = format!("10.0.{}.{}", id >> 8, id & 255);
+            let (host, domain) = (Some("h"), None);
+            let row = SessionRow { id: Some(id), datetime, ipcountry: "", ip: &ip, host, domain, duration: 0, jobs: 0 };
+            scan.add(Row::Session(row));
+        }
+        let limit = scan.held() + 100_000;
+        assert!(limit > 2 << 20);
+        scan.relieve(limit).unwrap();
+        assert!(scan.spill.is_none());
+        for n in 0..20_000 {
+            scan.add(Row::HubJob(HubJobRow { sessnum: n, job: 1, event: "", cputime: Some(1.0) }));
+        }
+        scan.relieve(limit).unwrap();
+        assert!(scan.spill.is_some() && scan.held() == 0);
     }
 
     #[test]
