@@ -7,7 +7,7 @@ use kit::db::{BY_KEY, Db, KeyTable, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 use schema::text;
 
-use super::{Filled, Span, Table, empty};
+use super::{Filled, Span, Table, distinct, empty};
 use crate::country::{self, Countries, NONE};
 use crate::geo_cache;
 use crate::geo_service::{Answer, GeoService, Place};
@@ -161,9 +161,14 @@ impl Geo {
 /// The table is missing, or the server fails.
 pub fn missing(db: &mut Db, table: &Table, span: &Span) -> Result<Vec<String>> {
     table.check(db)?;
-    let sql =
-        format!("SELECT DISTINCT ip FROM {} WHERE {}{}", table.quoted(), empty("ipcountry"), span.and(table.date()));
-    db.texts(&sql, ())
+    let sql = format!(
+        "SELECT {} ip FROM {} WHERE {}{}",
+        db.released(table.name())?,
+        table.quoted(),
+        empty("ipcountry"),
+        span.and(table.date())
+    );
+    distinct(db, &sql)
 }
 
 /// Looks up the addresses in the span that have no country yet, and writes what was found to

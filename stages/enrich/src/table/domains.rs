@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 use kit::db::{BY_KEY, Db, KeyTable, Value};
-use rustc_hash::FxHashSet;
 
-use super::{Filled, Span, Table, empty};
+use super::{Filled, Span, Table, distinct, empty};
 use crate::domain::{self, Length};
 
 /// Host names are told apart byte by byte: what the collation takes for equal may have two domains.
@@ -36,17 +35,8 @@ pub fn missing(db: &mut Db, table: &Table, span: &Span, rule: Rule) -> Result<Ve
         condition(),
         span.and(&table.t_date())
     );
-    let mut hosts: FxHashSet<Box<str>> = FxHashSet::default();
-    db.each(&sql, (), |row| {
-        if let Some(host) = row.text(0)
-            && !hosts.contains(&*host)
-        {
-            hosts.insert(host.into());
-        }
-        Ok(())
-    })?;
     let length = if rule == Rule::Port { Length::Chars } else { Length::Bytes };
-    let mut pairs: Vec<(String, String)> = hosts
+    let pairs = distinct(db, &sql)?
         .into_iter()
         .filter_map(|host| {
             let lower = domain::lower(&host);
@@ -54,11 +44,9 @@ pub fn missing(db: &mut Db, table: &Table, span: &Span, rule: Rule) -> Result<Ve
                 return None;
             }
             let domain = domain::domain_of(&lower, length).to_owned();
-            Some((host.into(), domain))
+            Some((host, domain))
         })
         .collect();
-    // keys arrive in the order of the index that they go into
-    pairs.sort_unstable();
     Ok(pairs)
 }
 

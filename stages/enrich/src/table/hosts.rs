@@ -3,7 +3,7 @@
 use anyhow::Result;
 use kit::db::{BY_KEY, Db, KeyTable, Value};
 
-use super::{Filled, Span, Table, empty};
+use super::{Filled, Span, Table, distinct, empty};
 use crate::hosts::Hosts;
 
 const KEYS: KeyTable<'_> = KeyTable {
@@ -19,12 +19,13 @@ const KEYS: KeyTable<'_> = KeyTable {
 pub fn missing(db: &mut Db, table: &Table, span: &Span) -> Result<Vec<String>> {
     table.check(db)?;
     let sql = format!(
-        "SELECT DISTINCT ip FROM {} WHERE ip <> '' AND {}{}",
+        "SELECT {} ip FROM {} WHERE ip <> '' AND {}{}",
+        db.released(table.name())?,
         table.quoted(),
         empty("host"),
         span.and(table.date())
     );
-    db.texts(&sql, ())
+    distinct(db, &sql)
 }
 
 /// Looks up the addresses in the span that have no host yet and writes what was found, `?` for
