@@ -528,8 +528,10 @@ fn tables_and_stream_give_the_same_sessions() {
     }
 }
 
+/// `HZMETRICS_KILLS` says how many runs are killed of each engine: more for a campaign.
 #[test]
 fn killed_at_any_moment_and_run_again() {
+    let n_kills = std::env::var("HZMETRICS_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(20_u64);
     for engine in [Engine::InnoDb, Engine::MyIsam] {
         let Some(pair) = pair(engine, SqlMode::Strict) else { return };
         let Some(fresh) = fixtures::db::pair(engine, SqlMode::Strict) else { return };
@@ -541,8 +543,8 @@ fn killed_at_any_moment_and_run_again() {
         quiet(step(&fresh, "sessions").arg("2025-07"));
         let expected = state(&fresh);
         let mut moments = 0;
-        for n in 0..20_u64 {
-            let seconds = format!("0.{:03}", 15 + n * 20);
+        for n in 0..n_kills {
+            let seconds = format!("0.{:03}", 15 + n * 400 / n_kills);
             let run =
                 pair.run("timeout").args(["--signal=KILL", &seconds, env!("CARGO_BIN_EXE_usage-metrics"), "--db"]);
             let done = run.args(["--only", "sessions", "2025-07"]).finish();
