@@ -47,6 +47,7 @@ fn over(hub: &Hub, matches: &ArgMatches, work: impl FnOnce(&mut Worker<'_>, Mont
     if is_under_way(hub, month, matches.get_flag("force"))? {
         return Ok(1);
     }
+    hub.config.check()?;
     let effort = effort(matches);
     let lock = hub.lock(effort == Effort::Real)?;
     work(&mut Worker::new(hub, lock.as_ref(), effort)?, month)?;
@@ -72,6 +73,7 @@ pub(crate) fn rebuild_summaries(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
             }
         },
     };
+    hub.config.check()?;
     let effort = effort(matches);
     let lock = hub.lock(effort == Effort::Real)?;
     hub.log.info(format_args!("[rebuild-summaries] {} month(s) {since}..{through}", since.through(through).count()));
@@ -99,6 +101,7 @@ pub(crate) fn process(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
         hub.log.error("say which logs: --next, --month or --day");
         return Ok(1);
     }
+    hub.config.check()?;
     let lock = hub.lock(effort == Effort::Real)?;
     let pending = Pending::look(hub)?;
     let (month, days) = if next {

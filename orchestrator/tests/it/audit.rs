@@ -228,11 +228,11 @@ fn every_fault_is_found_with_what_mends_it() {
             ],
         );
         hub.fault(
-            "UPDATE imported_sources SET filename = 'x' WHERE filename LIKE 'cmsauth%2026030_'; \
+            "UPDATE imported_sources SET filename = CONCAT('gone ', pk_start) WHERE filename LIKE 'cmsauth%2026030_'; \
              UPDATE userlogin SET datetime = '2026-04-01' + INTERVAL id SECOND \
              WHERE datetime >= '2026-03-01' AND datetime < '2026-03-08'",
             "UPDATE userlogin SET datetime = '2026-03-01' + INTERVAL id - 29 DAY WHERE id BETWEEN 29 AND 35; \
-             UPDATE imported_sources SET filename = CONCAT('cmsauth.log-2026030', pk_start - 28) WHERE filename = 'x'",
+             UPDATE imported_sources SET filename = CONCAT('cmsauth.log-2026030', pk_start - 28) WHERE filename LIKE 'gone %'",
             // the names of two more logs are gone, but their days have logins
             &[
                 "WARN  cmsauth import gap: 2026-03-01..2026-03-07 (7 day(s), no source file)",
