@@ -140,10 +140,12 @@ impl Life {
 
     /// Starts a run and kills it; `false` when it ended before.
     fn kill_one(&mut self, line: &str) -> bool {
-        // as many early moments as late ones: what is short is met too
+        // any moment, or the early ones as often as the late ones: what is short is met too
         let scale = f64::from(self.random.below(1_000_000)) / 1e6;
         let longest = if self.is_long { 8.0 } else { 1.0 } * self.usual.as_secs_f64().max(0.3);
-        let moment = Duration::from_secs_f64(FIRST_MOMENT * (longest / FIRST_MOMENT).powf(scale));
+        let any = self.random.chance(500);
+        let moment = if any { longest * scale } else { FIRST_MOMENT * (longest / FIRST_MOMENT).powf(scale) };
+        let moment = Duration::from_secs_f64(moment);
         let kill = *self.random.weighted(&[(6, Kill::Group), (2, Kill::Parent), (2, Kill::Stage)]);
         let mut child = self.place.doomed(line, &self.now);
         self.n_runs += 1;

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,10 +13,11 @@ use fixtures::{Finished, Run};
 
 use super::world::{Logs, World};
 
-/// What `hzmetrics` starts.
-const PROGRAMS: [&str; 8] = [
+/// `hzmetrics` and what it starts.
+const PROGRAMS: [&str; 9] = [
     "archive",
     "fetch-logs",
+    "hzmetrics",
     "import-logs",
     "resolve-dns",
     "summarize",
@@ -38,6 +40,15 @@ pub(super) enum Excluded {
     Pages,
     /// Some hosts as well.
     Hosts,
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() { copy(&path, &to) } else { drop(fs::copy(&path, to).unwrap()) }
+    }
 }
 
 /// Where a log is put.
@@ -70,14 +81,31 @@ impl Place {
         place
     }
 
+    /// What the installer does, below the root; programs of this build take the place of the short
+    /// ones that it was given, which saves copying them.
     fn programs(&self) {
+        let packed = tempfile::tempdir().unwrap();
+        let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/deploy");
+        copy(&deploy, &packed.path().join("deploy"));
+        let installer = packed.path().join("install.sh");
+        let _ = fs::copy(deploy.join("install.sh"), &installer).unwrap();
+        fs::create_dir(packed.path().join("bin")).unwrap();
+        for name in PROGRAMS {
+            let path = packed.path().join("bin").join(name);
+            fs::write(&path, "#!/bin/sh\necho \"$2\"\n").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let installed =
+            fixtures::run("sh").arg(installer).args(["--cron", "cron.d", "--destdir"]).arg(self.root.path());
+        let _ = installed.finish().ok();
+        let cron = fs::read_to_string(self.at("etc/cron.d/hubzero-metrics")).unwrap();
+        assert!(cron.lines().any(|line| line.starts_with("*/5 ") && line.contains(" tick")), "{cron}");
         let built = Path::new(env!("CARGO_BIN_EXE_hzmetrics"));
-        let bin = self.at("opt/hubzero/bin");
-        fs::create_dir_all(&bin).unwrap();
-        for name in PROGRAMS.into_iter().chain(["hzmetrics"]) {
+        for name in PROGRAMS {
             let from = built.with_file_name(name);
             assert!(from.exists(), "{name} is not built; `cargo xtask test` builds everything");
-            let to = bin.join(name);
+            let to = self.program(name);
+            fs::remove_file(&to).unwrap();
             if fs::hard_link(&from, &to).is_err() {
                 let _ = fs::copy(&from, &to).unwrap();
             }
@@ -98,7 +126,6 @@ impl Place {
             ("hubzero_ipgeo_url", world.geo_url()),
         ];
         let text: String = values.iter().map(|(name, value)| format!("${name} = '{value}';\n")).collect();
-        fs::create_dir_all(self.at("etc/hubzero-metrics")).unwrap();
         fs::create_dir_all(self.at("etc/httpd")).unwrap();
         fs::write(self.at("etc/hubzero-metrics/access.cfg"), text).unwrap();
         fs::write(self.at("etc/hubzero.conf"), "[default]\nsite = hub\n").unwrap();
