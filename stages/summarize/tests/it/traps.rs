@@ -24,6 +24,21 @@ fn trap_1_the_first_instant_of_a_window_is_outside() {
 }
 
 #[test]
+fn the_windows_of_a_month_within_its_quarter() {
+    let records = [
+        toolstart("2024-12-31 23:59:59", "a"),
+        toolstart("2025-01-01 00:00:00", "b"),
+        toolstart("2025-01-10 08:00:00", "c"),
+        toolstart("2025-02-28 23:59:59", "d"),
+        toolstart("2025-03-01 00:00:00", "e"),
+    ];
+    let february = Cells::month(&records, "2025-02");
+    assert_eq!([0, 1, 3, 12, 13, 14].map(|p| february.sim(1, p)), [2, 1, 2, 4, 4, 4]);
+    let march = Cells::month(&records, "2025-03");
+    assert_eq!([0, 1, 3, 12, 13, 14].map(|p| march.sim(1, p)), [3, 0, 3, 5, 5, 5]);
+}
+
+#[test]
 fn trap_2_hits_of_the_first_day_count() {
     let hits =
         |day: u8, hits: u64| json!({"kind": "hits", "datetime": format!("2025-07-{day:02} 00:00:00"), "hits": hits});
