@@ -183,7 +183,7 @@ impl Importer<'_> {
             (value.get("kind")? == "receipt").then_some(value)
         });
         let receipt = receipt.context("import-logs gave no receipt")?;
-        let is_new = receipt.get("already").is_none_or(|already| *already != true);
+        let is_new = receipt.get("already").is_none();
         let number = |name| receipt.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
         Ok(is_new.then(|| Loaded { rows: number("rows"), rejected: number("rejected") }))
     }

@@ -75,8 +75,12 @@ fn main() {
             std::fs::write("compat", compat).unwrap_or_else(|e| fail(e));
             let words: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
             writeln!(list, "{}", words.join(" ")).unwrap_or_else(|e| fail(e));
-            writeln!(out, "{{\"kind\":\"receipt\",\"path\":{file:?},\"rows\":{lines},\"rejected\":7}}")
-                .unwrap_or_else(|e| fail(e));
+            let receipt = if std::env::var("FAKE_LOADED_BEFORE").is_ok_and(|name| file.ends_with(&name)) {
+                format!("{{\"kind\":\"receipt\",\"path\":{file:?},\"rows\":0,\"rejected\":0,\"already\":1}}")
+            } else {
+                format!("{{\"kind\":\"receipt\",\"path\":{file:?},\"rows\":{lines},\"rejected\":7}}")
+            };
+            writeln!(out, "{receipt}").unwrap_or_else(|e| fail(e));
         }
         // usage-metrics: notes its arguments where it is asked to
         "--db" if std::env::var_os("FAKE_LIST").is_some() => {

@@ -141,6 +141,17 @@ fn a_log_that_fails_ends_the_run() {
 }
 
 #[test]
+fn a_log_that_was_loaded_before_is_only_moved() {
+    let hub = Hub::new(&LOGS[..1]);
+    let run = hub.0.run(["import", "--next"]).env("FAKE_LIST", hub.0.path("list"));
+    run.env("FAKE_LOADED_BEFORE", "20250702").finish().ok();
+    assert!(hub.has("httpd/imported/h-access.log-20250702") && !hub.has(LOGS[0]));
+    let log = fs::read_to_string(hub.0.path("root/var/log/hubzero/metrics/hzmetrics.log")).unwrap();
+    assert!(log.contains("h-access.log-20250702: already committed by prior run"), "{log}");
+    assert!(!log.contains(" rows"), "{log}");
+}
+
+#[test]
 fn one_access_log() {
     let hub = Hub::new(&["elsewhere/some.log"]);
     let path = hub.0.path("root/var/log/elsewhere/some.log");
