@@ -78,6 +78,8 @@ struct Life {
     usual: Duration,
     /// Whether there is much to do, as there usually is not.
     is_long: bool,
+    /// Whether there are old months that may be marked to be made anew.
+    is_late_in_life: bool,
     n_killed: u32,
     n_runs: u32,
     /// What was killed when.
@@ -109,7 +111,12 @@ impl Life {
         for _ in 0..n_kills {
             while !self.kill_one(line) {
                 // all is done, or it stood aside for the stage of a killed run that is still at work
-                line = "run --force";
+                if self.is_late_in_life {
+                    let month = *self.random.pick(&["2025-02", "2025-03", "2025-04", "2025-05"]);
+                    let _ = self.hzmetrics(&format!("mark-dirty {month}"));
+                } else {
+                    line = "run --force";
+                }
                 assert!(began.elapsed() < PATIENCE, "the runs end before they are killed\n{}", self.words());
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -205,7 +212,17 @@ fn live(place: Place, world: &World, seed: u64, n_kills: u32) -> Life {
     let kills = kills(&mut random, n_kills);
     let usual = Duration::from_millis(500);
     let now = String::new();
-    let mut life = Life { place, random, now, usual, is_long: false, n_killed: 0, n_runs: 0, book: Vec::new() };
+    let mut life = Life {
+        place,
+        random,
+        now,
+        usual,
+        is_long: false,
+        is_late_in_life: false,
+        n_killed: 0,
+        n_runs: 0,
+        book: Vec::new(),
+    };
 
     // an empty machine
     life.now = format!("{}T00:10", world.days[day::FIRST].date());
@@ -245,6 +262,7 @@ fn live(place: Place, world: &World, seed: u64, n_kills: u32) -> Life {
         }
         if !(day::OUTAGE..day::BACK).contains(&at) {
             life.is_long = at == day::BACK;
+            life.is_late_in_life = at >= day::BACK;
             life.tick(n_kills);
         }
     }
