@@ -281,19 +281,25 @@ pub(crate) const COMMANDS: &[Row] = &[
         )
     },
     row("status", Group::Work, "Show the state, the pending logs and the settings", &[], Does::Here(Here::Status)),
-    row(
-        "process",
-        Group::Work,
-        "Import pending days, analyze and summarize",
-        &[NEXT, MONTH, ON_DAY, FORCE, DRY_RUN],
-        Does::Here(Here::Process),
+    at_most_one_of(
+        &["next", "month", "day"],
+        row(
+            "process",
+            Group::Work,
+            "Import pending days, analyze and summarize",
+            &[NEXT, MONTH, ON_DAY, FORCE, DRY_RUN],
+            Does::Here(Here::Process),
+        ),
     ),
-    row(
-        "import",
-        Group::Work,
-        "Import pending days only",
-        &[NEXT, MONTH, ON_DAY, FORCE, DRY_RUN],
-        Does::Here(Here::Import),
+    at_most_one_of(
+        &["next", "month", "day"],
+        row(
+            "import",
+            Group::Work,
+            "Import pending days only",
+            &[NEXT, MONTH, ON_DAY, FORCE, DRY_RUN],
+            Does::Here(Here::Import),
+        ),
     ),
     row(
         "analyze",

@@ -31,6 +31,8 @@ fn wrong_usage_is_exit_2() {
         &["analyze"],
         &["analyze", "--month", "2025-13"],
         &["process", "--day", "2025-02-30"],
+        &["process", "--month", "2025-02", "--day", "2025-02-01"],
+        &["import", "--next", "--month", "2025-02"],
         &["forget-import", "F", "web"],
         &["forget-import", "F", "--table", "nope"],
         &["resolve-dns", "nope", "web"],
