@@ -185,6 +185,10 @@ const PERIODS: Arg = arg("periods", Opt(None), Periods, "Only these windows: 0, 
 const DATABASE: Arg =
     needed(to("--database", arg("DATABASE", Positional, OneOf(&["metrics", "hub"]), "Which database the table is in")));
 const TABLE: Arg = needed(to("--table", arg("TABLE", Positional, Any, "The table")));
+const TABLE_OF_FOUR: Arg = needed(to(
+    "--table",
+    arg("TABLE", Positional, OneOf(&["web", "websessions", "toolstart", "sessionlog_metrics"]), "The table"),
+));
 const FILE: Arg = needed(arg("FILE", Positional, Any, "The log file"));
 const FILE_OR_STDIN: Arg =
     Arg { to: To::Input, ..needed(arg("FILE", Positional, Any, "The log file; `-` is standard input")) };
@@ -525,37 +529,23 @@ pub(crate) const COMMANDS: &[Row] = &[
     stage(
         "fill-domain",
         "Derive domains from host names",
-        &[
-            DATABASE,
-            needed(to(
-                "--table",
-                arg(
-                    "TABLE",
-                    Positional,
-                    OneOf(&["web", "websessions", "toolstart", "sessionlog_metrics"]),
-                    "The table",
-                ),
-            )),
-            DATE,
-            ALL,
-            DRY_RUN,
-        ],
+        &[DATABASE, TABLE_OF_FOUR, DATE, ALL, DRY_RUN],
         "usage-metrics",
         &["--db", "--only", "domains"],
     ),
     stage(
         "fill-user-info",
         "Fill in what is known of the users",
-        &[DATABASE, TABLE, nowhere(DATE), nowhere(ALL), DRY_RUN],
+        &[DATABASE, TABLE_OF_FOUR, nowhere(DATE), nowhere(ALL), DRY_RUN],
         "usage-metrics",
-        &["--db", "--only", "user-info"],
+        &["--db", "--all", "--only", "user-info"],
     ),
     stage(
         "fill-ipcountry",
         "Fill in countries of addresses",
         &[
             DATABASE,
-            TABLE,
+            TABLE_OF_FOUR,
             DATE,
             to("--geo-url", arg("url", Opt(None), Any, "Geo service")),
             to("--geo-key", arg("hub-key", Opt(None), Any, "Key for it")),
@@ -719,7 +709,7 @@ mod tests {
         check(
             "fill-user-info",
             &[("DATABASE", "metrics"), ("TABLE", "toolstart"), ("DATE", "2025"), ("all", "")],
-            "usage-metrics --db --only user-info --database metrics --table toolstart",
+            "usage-metrics --db --all --only user-info --database metrics --table toolstart",
         );
         check(
             "logfix-session",

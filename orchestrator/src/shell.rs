@@ -137,6 +137,15 @@ impl Shell {
 
     /// Runs one program with these arguments.
     pub(crate) fn run_program(&mut self, name: &str, args: Vec<OsString>) -> Result<u8> {
+        self.run_one(name, args, Vec::new())
+    }
+
+    /// The same for a program whose standard output nobody asked for.
+    pub(crate) fn run_without_output(&mut self, name: &str, args: Vec<OsString>) -> Result<u8> {
+        self.run_one(name, args, vec![(Stream::Out, Lead::Nothing)])
+    }
+
+    fn run_one(&self, name: &str, args: Vec<OsString>, redirects: Vec<(Stream, Lead)>) -> Result<u8> {
         let Some(program) = self.programs.find(OsStr::new(name), self.variables.get("PATH")) else {
             self.not_found(OsStr::new(name));
             return Ok(NOT_FOUND);
@@ -144,7 +153,7 @@ impl Shell {
         let env = self.variables.for_programs().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
         let argv = std::iter::once(OsString::from(name)).chain(args).collect();
         let shown = vec![String::new()];
-        self.start_and_wait(vec![Prepared { program, argv, env, redirects: Vec::new() }], &shown, 0)
+        self.start_and_wait(vec![Prepared { program, argv, env, redirects }], &shown, 0)
     }
 
     fn pipeline(&mut self, pipeline: &Pipeline, text: &[u8]) -> Result<u8> {

@@ -112,6 +112,26 @@ impl Lacks {
     }
 }
 
+/// Tables of the CMS that the stages write to, without prefix.
+const OF_CMS: [&str; 5] =
+    ["session_geo", "resource_stats", "resource_stats_tools", "resource_stats_tools_topvals", "stats_topvals"];
+
+/// Which of these the hub's database does not have; with their prefix.
+///
+/// # Errors
+/// The server or the database cannot be reached.
+fn missing_of_cms(hub: &Hub) -> Result<Vec<String>> {
+    let mut db = Db::connect(&hub.config.target(), Which::Hub)?;
+    let mut missing = Vec::new();
+    for name in OF_CMS {
+        let name = format!("{}{name}", hub.config.db_prefix);
+        if !db.has_table(&name)? {
+            missing.push(name);
+        }
+    }
+    Ok(missing)
+}
+
 /// Makes the database, its tables and the required changes; nothing when all is there.
 fn make_database(hub: &Hub) -> Result<()> {
     let lacks = Lacks::look(hub).map_err(|error| Usage(format!("{error:#}")))?;
@@ -270,6 +290,20 @@ impl Report {
             [] => "tables: all there".to_owned(),
             missing => format!("tables: {} missing: {}", missing.len(), missing.join(", ")),
         });
+        if !hub.compat.has(Opt::LpCli) {
+            match missing_of_cms(hub) {
+                Err(error) => self.line(false, || format!("database of the hub: {error:#}")),
+                Ok(missing) => self.line(missing.is_empty(), || match missing.as_slice() {
+                    [] => "tables of the CMS: all there that are written to".to_owned(),
+                    missing => format!(
+                        "tables of the CMS: {} missing in {}: {} (they come with the CMS; not repaired by --fix)",
+                        missing.len(),
+                        hub.config.hub_db,
+                        missing.join(", ")
+                    ),
+                }),
+            }
+        }
         self.line(lacks.migrations.required.is_empty(), || match lacks.migrations.required.as_slice() {
             [] => "migrations: up to date".to_owned(),
             pending => {

@@ -38,6 +38,8 @@ fn wrong_usage_is_exit_2() {
         &["resolve-dns", "nope", "web"],
         &["resolve-dns", "metrics", "web", "2025-08..2025-07"],
         &["fill-ipcountry", "metrics", "web", "--all"],
+        &["fill-ipcountry", "metrics", "users"],
+        &["fill-user-info", "metrics", "users"],
         &["clean-bots", "toolstart"],
         &["fill-domain", "metrics", "users"],
         &["summarize-month", "--only", "reg,nope"],
@@ -80,6 +82,24 @@ fn stages_get_what_was_given_and_are_let_through_the_lock() {
     assert!(busy.stderr.contains("another run is at work"), "{}", busy.stderr);
     place.run(["fill-domain", "metrics", "web", "--dry-run"]).finish().expect_code(99);
     drop(lock);
+}
+
+#[test]
+fn receipts_of_single_files_are_not_printed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = crate::support::Place::new(&[]);
+    for stage in ["import-logs", "summarize"] {
+        let name = format!("the bin/{stage}");
+        place.write(&name, "#!/bin/sh\necho '{\"kind\":\"x\"}'; echo said >&2\n");
+        std::fs::set_permissions(place.path(&name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for line in ["import-auth F", "identify-bots F", "import-auth -"] {
+        let done = place.run(line.split(' ')).finish().ok();
+        assert!(done.stdout.is_empty() && done.stderr.contains("said\n"), "{line}: {}", done.stderr);
+    }
+    // cells of a dry run are what it was asked for
+    let done = place.run(["summarize-month", "2025-02", "--dry-run"]).finish().ok();
+    assert_eq!(done.text(), "{\"kind\":\"x\"}\n");
 }
 
 #[test]

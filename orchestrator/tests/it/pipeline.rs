@@ -765,6 +765,14 @@ fn init_then_doctor() {
     let fixed = life.run("doctor --fix").ok().text();
     assert!(!fixed.contains("FAIL"), "{fixed}");
 
+    life.pair.sql("RENAME TABLE {hub}.jos_session_geo TO {hub}.away");
+    let sick = life.run("doctor --fix").expect_code(1).text();
+    assert!(sick.contains("FAIL  tables of the CMS: 1 missing in "), "{sick}");
+    assert!(sick.contains(": jos_session_geo (they come with the CMS"), "{sick}");
+    let port = life.start("doctor").env("HZMETRICS_COMPAT", "port").finish().ok().text();
+    assert!(!port.contains("tables of the CMS"), "{port}");
+    life.pair.sql("RENAME TABLE {hub}.away TO {hub}.jos_session_geo");
+
     fs::write(life.path("root/etc/hubzero.conf"), "").unwrap();
     let nameless = life.run("doctor --fix").expect_code(1).text();
     assert!(nameless.contains("FAIL  site: "), "{nameless}");
