@@ -49,6 +49,8 @@ pub enum NameRule {
     /// What the later port stores: the last name of the answer (the others are aliases to its
     /// resolver), in lower case.
     Port,
+    /// The same for its map of who is online, where the case is kept.
+    PortAsIs,
 }
 
 /// How to look up.
@@ -294,7 +296,10 @@ impl Servers {
         });
         let name = match self.settings.rule {
             NameRule::Legacy => names.filter_map(|name| legacy_name(name.iter())).next(),
-            NameRule::Port => names.filter_map(|name| port_name(name.iter())).next_back(),
+            NameRule::Port => {
+                names.filter_map(|name| port_name(name.iter())).next_back().map(|name| name.to_ascii_lowercase())
+            }
+            NameRule::PortAsIs => names.filter_map(|name| port_name(name.iter())).next_back(),
         };
         // a name that is the address itself is none
         let name = name.filter(|name| *name != ip.to_string());
@@ -319,8 +324,8 @@ fn legacy_name<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// What the later port takes of a name: all of it, in lower case; bytes that are no printable
-/// ASCII are escaped as usual, as are dots within a label.
+/// What the later port takes of a name: all of it; bytes that are no printable ASCII are escaped as
+/// usual, as are dots within a label.
 fn port_name<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<String> {
     let mut name = String::new();
     for (i, label) in labels.enumerate() {
@@ -330,7 +335,7 @@ fn port_name<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<String> {
         for &b in label {
             match b {
                 b'.' | b'\\' => name.extend(['\\', char::from(b)]),
-                0x21..=0x7E => name.push(char::from(b.to_ascii_lowercase())),
+                0x21..=0x7E => name.push(char::from(b)),
                 _ => name.push_str(&format!("\\{b:03}")),
             }
         }
@@ -359,8 +364,8 @@ mod tests {
         ] {
             assert_eq!(legacy_name(labels(name)).as_deref(), expected, "{name}");
         }
-        assert_eq!(port_name(labels("Dns.Google.")).as_deref(), Some("dns.google"));
-        assert_eq!(port_name(labels("foo_Bar.example.com.")).as_deref(), Some("foo_bar.example.com"));
+        assert_eq!(port_name(labels("Dns.Google.")).as_deref(), Some("Dns.Google"));
+        assert_eq!(port_name(labels("foo_Bar.example.com.")).as_deref(), Some("foo_Bar.example.com"));
         assert_eq!(port_name(labels(".")), None);
     }
 

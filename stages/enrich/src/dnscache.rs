@@ -36,6 +36,7 @@ fn header(rule: NameRule) -> &'static str {
     match rule {
         NameRule::Legacy => "hzmetrics names 1 legacy",
         NameRule::Port => "hzmetrics names 1 port",
+        NameRule::PortAsIs => "hzmetrics names 1 port, as is",
     }
 }
 

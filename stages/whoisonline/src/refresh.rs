@@ -126,7 +126,7 @@ impl Refresh<'_> {
             servers: dns::servers(dns.nameserver_name())?,
             concurrency: usize::try_from(dns.concurrency).unwrap_or(1).max(1),
             timeout: dns.timeout,
-            rule: if self.compat.has(Opt::LpDns) { NameRule::Port } else { NameRule::Legacy },
+            rule: if self.compat.has(Opt::LpDns) { NameRule::PortAsIs } else { NameRule::Legacy },
         })
     }
 

@@ -96,6 +96,8 @@ fn the_port_takes_the_last_name_in_lower_case() {
     let answers = look_up(&settings(&[&server], 50, 500, NameRule::Port), [2, 3, 4, 9]);
     let expected = ["third.example.com", "dns.google", "host.my_net.example.com", "a\\032b.example.com"].map(name);
     assert_eq!(answers.into_values().collect::<Vec<_>>(), expected);
+    let as_is = look_up(&settings(&[&server], 50, 500, NameRule::PortAsIs), [2, 3]);
+    assert_eq!(as_is.into_values().collect::<Vec<_>>(), ["third.example.com", "Dns.Google"].map(name));
 }
 
 #[test]

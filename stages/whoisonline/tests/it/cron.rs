@@ -325,6 +325,16 @@ fn the_tail_of_a_silent_domain() {
 }
 
 #[test]
+fn names_keep_their_case_whoever_is_followed() {
+    for compat in ["legacy", "port"] {
+        let Some(hub) = hub() else { return };
+        hub.session("a", "10", "", "8.8.8.8");
+        hub.cron(&["--compat", compat]);
+        assert_eq!(hub.rows("host, domain")[0], "Dns.Google\tDns.Google", "{compat}");
+    }
+}
+
+#[test]
 fn where_the_map_belongs() {
     let Some(hub) = hub() else { return };
     let root = hub.pair.home().join("hub");
