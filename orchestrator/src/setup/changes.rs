@@ -22,7 +22,7 @@ pub(crate) struct Migration {
 enum Change {
     /// An index of the final schema is there.
     Index(&'static str, &'static str),
-    /// The single index on `dnload`, for which its later replacement counts too.
+    /// The column `dnload`, and the single index on it, for which its later replacement counts too.
     OldDownloadIndex,
     /// An index is gone.
     NoIndex(&'static str, &'static str),
@@ -169,7 +169,9 @@ impl Migration {
     pub(crate) fn about(&self) -> String {
         match self.change {
             Change::Index(table, name) => format!("index {name} on {table}"),
-            Change::OldDownloadIndex => "index on web.dnload (43 replaces it)".to_owned(),
+            Change::OldDownloadIndex => {
+                "column dnload of web where it is missing, index on it (43 replaces the index)".to_owned()
+            }
             Change::NoIndex(table, name) => format!("drop index {name} of {table}, others cover it"),
             Change::Logins => "delete userlogin rows other than login and simulation".to_owned(),
             Change::Table(name) => format!("create {name}"),
@@ -234,6 +236,12 @@ impl Migration {
             Change::LongState => count(COLUMN, ("pipeline_state", "v", "text").into())? > 0,
             Change::Logins => none(db, "userlogin", OTHER_ACTIONS)?,
             Change::LowerHost(table) => none(db, table, MIXED_CASE)?,
+            // migration 1 adds the column
+            Change::Downloads
+                if count(TABLE, ("web",).into())? > 0 && count(COLUMN, ("web", "dnload", "tinyint").into())? == 0 =>
+            {
+                false
+            }
             Change::Downloads => none(db, "web", "dnload IS NULL")?,
             Change::Fill(fill) => none(db, "web", &format!("{} AND {PAST}", fill.gap()))?,
             Change::Stamps => none(db, "web", &orphans("web"))?,
@@ -298,7 +306,10 @@ impl Migration {
                 let key = tables::metrics(table)?.keys.iter().find(|key| key.name == name)?;
                 format!("ALTER TABLE {table} ADD {}", if_missing(key))
             }
-            Change::OldDownloadIndex => "ALTER TABLE web ADD KEY IF NOT EXISTS dnload (dnload)".to_owned(),
+            Change::OldDownloadIndex => {
+                let column = tables::metrics("web")?.column("dnload")?.definition();
+                format!("ALTER TABLE web ADD COLUMN IF NOT EXISTS {column}, ADD KEY IF NOT EXISTS dnload (dnload)")
+            }
             Change::NoIndex(table, name) => format!("ALTER TABLE {table} DROP INDEX IF EXISTS {}", quote(name)),
             Change::Table(name) => tables::metrics(name)?.create(&quote(name), Engine::InnoDb, charset),
             Change::InnoDb(table) => format!("ALTER TABLE {table} ENGINE=InnoDB"),

@@ -274,6 +274,19 @@ fn a_new_database_needs_no_migration() {
 }
 
 #[test]
+fn requests_that_know_no_downloads_learn_them() {
+    let Some(pair) = names(SqlMode::Strict) else { return };
+    old_hub(&pair);
+    pair.sql("ALTER TABLE web DROP COLUMN dnload");
+    let listed = migrate(&pair, &[]).ok();
+    assert!(listed.stderr.contains("53 pending: 53 required"), "{}", listed.stderr);
+    let done = migrate(&pair, &["--apply"]).ok();
+    assert_eq!(ledger(&pair), (1..=58).collect::<Vec<_>>(), "{}", done.stderr);
+    assert_eq!(pair.lines("SELECT dnload FROM web ORDER BY id"), ["1", "1", "0", "0", "0", "0"]);
+    assert_eq!(pair.shape(&pair.metrics).indexes, Shape::of_metrics().indexes);
+}
+
+#[test]
 fn an_old_hub_becomes_a_new_one() {
     for mode in SqlMode::ALL {
         let Some(pair) = names(mode) else { return };
