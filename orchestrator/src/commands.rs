@@ -621,7 +621,9 @@ pub(crate) type Given<'a> = (&'a Arg, Vec<String>);
 pub(crate) fn stage_args(fixed: &[&str], given: &[Given<'_>]) -> Vec<String> {
     let mut args: Vec<_> = fixed.iter().map(|word| (*word).to_owned()).collect();
     let mut positional = Vec::new();
-    for (arg, values) in given {
+    // everything is everything, whatever date stands beside it
+    let is_all = given.iter().any(|(arg, _)| arg.name == ALL.name);
+    for (arg, values) in given.iter().filter(|(arg, _)| !(is_all && arg.name == DATE.name)) {
         let own = format!("--{}", arg.name);
         match (arg.to, arg.form) {
             (To::Nowhere, _) => {}
@@ -715,6 +717,11 @@ mod tests {
             "logfix-session",
             &[("YYYY-MM", "2025-07")],
             "usage-metrics --db --only sessions --with-sessions -- 2025-07",
+        );
+        check(
+            "fill-domain",
+            &[("DATABASE", "metrics"), ("TABLE", "web"), ("DATE", "2025"), ("all", "")],
+            "usage-metrics --db --only domains --database metrics --table web --all",
         );
         check("import-auth", &[("FILE", "-x")], "import-logs --to db --no-ledger --raw auth -- -x");
         check("import-auth", &[("FILE", "-")], "import-logs --to db --no-ledger --raw auth");
