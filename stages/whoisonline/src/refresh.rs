@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use enrich::country::dotted_quad;
 use enrich::dns::{self, NameRule, Settings, UNKNOWN as NO_NAME};
 use enrich::geo_cache;
@@ -42,6 +42,11 @@ pub(crate) struct Refresh<'a> {
 impl Refresh<'_> {
     /// Everything before the map is written.
     pub(crate) fn run(&mut self) -> Result<()> {
+        for table in [TABLE, SESSIONS].map(|name| format!("{}{name}", self.config.db_prefix)) {
+            let database = &self.config.hub_db;
+            let is_there = self.hub.has_table(&table)?;
+            ensure!(is_there, "there is no table `{table}` in the database `{database}`: it comes with the CMS");
+        }
         self.clear_idle()?;
         self.take_new()?;
         self.spread_names()?;

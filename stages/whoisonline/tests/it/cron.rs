@@ -335,6 +335,18 @@ fn names_keep_their_case_whoever_is_followed() {
 }
 
 #[test]
+fn tables_of_the_cms_are_asked_for_by_name() {
+    let Some(hub) = hub() else { return };
+    for table in ["jos_session", "jos_session_geo"] {
+        hub.sql(&format!("RENAME TABLE {table} TO away"));
+        let said = hub.run().arg("--db").finish().expect_code(1).stderr;
+        let expected = format!("whoisonline: there is no table `{table}` in the database `{}`: ", hub.pair.hub);
+        assert!(said.contains(&expected), "{said}");
+        hub.sql(&format!("RENAME TABLE away TO {table}"));
+    }
+}
+
+#[test]
 fn where_the_map_belongs() {
     let Some(hub) = hub() else { return };
     let root = hub.pair.home().join("hub");
