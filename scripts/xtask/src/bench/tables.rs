@@ -54,10 +54,12 @@ pub(super) fn run(args: &Args, bin: &Path) -> Result<()> {
     let version = pair.value("SELECT VERSION()").unwrap_or_default();
     let mut numbers = version.split('.').map(|n| n.parse().unwrap_or(0));
     if (numbers.next(), numbers.next()) >= (Some(10), Some(9)) {
-        // the server's own default; the tests have a smaller one
-        pair.sql("SET GLOBAL innodb_log_file_size = 96 * 1024 * 1024");
+        pair.sql(&format!("SET GLOBAL innodb_log_file_size = {}", u64::from(args.log) << 20));
     }
-    show(&format!("tables: InnoDB of MariaDB {version}, buffer pool {} MB, nothing else default changed", args.pool))?;
+    show(&format!(
+        "tables: InnoDB of MariaDB {version}, buffer pool {} MB, redo log {} MB, no doublewrite and no syncing",
+        args.pool, args.log
+    ))?;
     let shared = pair.socket().with_file_name("bench");
     fs::create_dir_all(&shared).with_context(|| format!("making {}", shared.display()))?;
     let bench = Bench { bin, pair, shared, runs: args.runs };
