@@ -326,14 +326,14 @@ fn check(compat: &str, excluded: Excluded, only: Option<&[&str]>) {
     let (names, places) = world.asked();
     assert!(names > 100 && places > 100, "{names} {places}");
     let n_rows: usize = should.values().map(Vec::len).sum();
-    eprintln!(
+    fixtures::say(&format!(
         "seed {seed}: {} runs, {} of them killed, in {took:.1?}; {} tables with {n_rows} rows are equal",
         life.n_runs,
         life.n_killed,
         only.map_or(should.len(), <[_]>::len)
-    );
+    ));
     for line in &life.book {
-        eprintln!("  {line}");
+        fixtures::say(&format!("  {line}"));
     }
 }
 

@@ -57,6 +57,8 @@ pub(crate) fn test(sh: &Shell, args: &TestArgs) -> Result<()> {
 
 fn run_tests(sh: &Shell, filter: Option<&str>) -> Result<()> {
     let filter = filter.as_slice();
+    // some tests start the executables of other packages, which only a build of all keeps up to date
+    cmd!(sh, "cargo build --workspace --bins").run()?;
     if answers(sh, "cargo", &["nextest", "--version"]) {
         cmd!(sh, "cargo nextest run --workspace --no-fail-fast {filter...}").run()?;
     } else {

@@ -30,7 +30,7 @@ fn executables() -> Vec<PathBuf> {
     if let Some(stale) = all.iter().find(|path| !is_fresh(path)) {
         let text = format!("{} is not up to date (cargo build --workspace --bins)", stale.display());
         assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{text}");
-        eprintln!("SKIPPED: {text}");
+        fixtures::say(&format!("SKIPPED: {text}"));
         return Vec::new();
     }
     all
@@ -105,7 +105,7 @@ fn man_pages_are_well_formed() {
         }
     }
     if !mandoc {
-        eprintln!("mandoc is not installed: the pages were not looked at by a formatter");
+        fixtures::say("mandoc is not installed: the pages were not looked at by a formatter");
     }
 }
 
@@ -114,7 +114,7 @@ fn completions_are_read_by_their_shells() {
     let folder = tempfile::tempdir().unwrap();
     for (shell, args) in [("bash", &["-n"][..]), ("zsh", &["-n"]), ("fish", &["--no-execute"])] {
         if !["/usr/bin", "/bin", "/usr/local/bin"].iter().any(|bin| Path::new(bin).join(shell).exists()) {
-            eprintln!("{shell} is not installed: its completions were not read");
+            fixtures::say(&format!("{shell} is not installed: its completions were not read"));
             continue;
         }
         for program in executables() {
