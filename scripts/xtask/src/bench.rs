@@ -41,9 +41,12 @@ pub(crate) struct Args {
     /// Memory of the database server for filling tables, in MB: 128 is its own default
     #[arg(long, value_name = "MB", default_value_t = 1024)]
     pool: u32,
-    /// Redo log of that server, in MB: 96 is its own default.
+    /// Redo log of that server, in MB: 96 is its own default
     #[arg(long, value_name = "MB", default_value_t = 96)]
     log: u32,
+    /// Addresses of the month that gets host names, domains and countries
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..10_000_000))]
+    visitors: u32,
     /// Runs of each figure; the best counts
     #[arg(long, default_value_t = 5)]
     runs: u32,

@@ -41,6 +41,8 @@ struct Bench<'a> {
     /// A directory that the server may read.
     shared: PathBuf,
     runs: u32,
+    /// Addresses of the month of [`ROWS`].
+    visitors: u32,
 }
 
 pub(super) fn run(args: &Args, bin: &Path) -> Result<()> {
@@ -62,7 +64,7 @@ pub(super) fn run(args: &Args, bin: &Path) -> Result<()> {
     ))?;
     let shared = pair.socket().with_file_name("bench");
     fs::create_dir_all(&shared).with_context(|| format!("making {}", shared.display()))?;
-    let bench = Bench { bin, pair, shared, runs: args.runs };
+    let bench = Bench { bin, pair, shared, runs: args.runs, visitors: args.visitors };
     bench.columns()?;
     bench.sessions()?;
     bench.tools()
@@ -72,7 +74,7 @@ impl Bench<'_> {
     /// Host names, domains and countries of a month, each table by us and by a constant.
     fn columns(&self) -> Result<()> {
         let month = Month::new(2025, 7).context("a month")?;
-        let visitors = visitors(ROWS / 10);
+        let visitors = visitors(self.visitors);
         self.pair.sql("CREATE TABLE bare LIKE web");
         self.load(&["web", "bare"], month, ROWS, &visitors)?;
         let names = self.shared.join("names.csv");
