@@ -9,22 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use fixtures::db::{PASSWORD, Pair};
-use fixtures::{Finished, Run};
+use fixtures::{EXECUTABLES, Finished, Run};
 
 use super::world::{Logs, World};
-
-/// `hzmetrics` and what it starts.
-const PROGRAMS: [&str; 9] = [
-    "archive",
-    "fetch-logs",
-    "hzmetrics",
-    "import-logs",
-    "resolve-dns",
-    "summarize",
-    "tool-metrics",
-    "usage-metrics",
-    "whoisonline",
-];
 
 pub(super) struct Place {
     pub(super) pair: Pair,
@@ -94,7 +81,7 @@ impl Place {
         let installer = packed.path().join("install.sh");
         let _ = fs::copy(deploy.join("install.sh"), &installer).unwrap();
         fs::create_dir(packed.path().join("bin")).unwrap();
-        for name in PROGRAMS {
+        for name in EXECUTABLES {
             let path = packed.path().join("bin").join(name);
             fs::write(&path, "#!/bin/sh\necho \"$2\"\n").unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -105,7 +92,7 @@ impl Place {
         let cron = fs::read_to_string(self.at("etc/cron.d/hubzero-metrics")).unwrap();
         assert!(cron.lines().any(|line| line.starts_with("*/5 ") && line.contains(" tick")), "{cron}");
         let built = Path::new(env!("CARGO_BIN_EXE_hzmetrics"));
-        for name in PROGRAMS {
+        for name in EXECUTABLES {
             let from = built.with_file_name(name);
             assert!(from.exists(), "{name} is not built; `cargo xtask test` builds everything");
             let to = self.program(name);

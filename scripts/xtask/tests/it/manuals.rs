@@ -2,17 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const EXECUTABLES: [&str; 9] = [
-    "archive",
-    "fetch-logs",
-    "hzmetrics",
-    "import-logs",
-    "resolve-dns",
-    "summarize",
-    "tool-metrics",
-    "usage-metrics",
-    "whoisonline",
-];
+use fixtures::EXECUTABLES;
 
 /// Whether an executable is newer than all that cargo says it was made from.
 fn is_fresh(path: &Path) -> bool {
