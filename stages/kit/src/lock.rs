@@ -159,8 +159,14 @@ fn diagnose(text: &str) -> Option<String> {
     let mut words = text.split_whitespace();
     let pid: u32 = words.next()?.parse().ok()?;
     let marker = words.next()?;
+    let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if marker != "?" && !is_number(marker) {
+        return None;
+    }
     let since = words.next().unwrap_or("?");
-    if marker != boot_marker() && marker != "?" {
+    let here = boot_marker();
+    // where either is unknown, the pid has to do
+    if marker != here && ![marker, here.as_str()].contains(&"?") {
         return Some(format!("an earlier run (pid {pid}, {since}) ended with the system or container it ran in"));
     }
     Some(match fs::read(format!("/proc/{pid}/cmdline")) {
@@ -209,7 +215,10 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         let words: Vec<_> = text.split_whitespace().collect();
         assert_eq!((words.len(), words[0]), (3, std::process::id().to_string().as_str()), "{text}");
+        assert_eq!(words[1], boot_marker(), "{text}");
         assert!(words[2].len() == 29 && words[2].as_bytes()[10] == b'T', "{text}");
+        let then: jiff::Timestamp = words[2].parse().unwrap();
+        assert!((jiff::Timestamp::now() - then).total(jiff::Unit::Second).unwrap().abs() < 3600.0, "{text}");
         assert!(
             matches!(Lock::ask(&path, Duration::ZERO).unwrap(), Asked::Busy(Some(pid)) if pid == std::process::id())
         );
@@ -240,14 +249,48 @@ mod tests {
             (format!("4194399 {} 2026-01-01T00:00:00.000+00:00\n", boot_marker()), "was killed"),
             ("77 1 2026-01-01T00:00:00.000+00:00\n".to_owned(), "ended with the system"),
             (format!("1 {} x\n", boot_marker()), "another process"),
+            (format!("{} {} x\n", std::process::id(), boot_marker()), "another process"),
+            // it is not known where that was: the pid has to do
+            ("1 ? x\n".to_owned(), "another process"),
+            // nobody has this pid
+            (format!("0 {} x\n", boot_marker()), "was killed"),
+            (format!("{} {} x\n", i32::MAX, boot_marker()), "was killed"),
         ] {
             fs::write(&path, &left).unwrap();
             let lock = held(Lock::ask(&path, Duration::ZERO).unwrap());
             assert!(lock.stale.as_deref().is_some_and(|s| s.contains(words)), "{left} {:?}", lock.stale);
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.starts_with(&format!("{} ", std::process::id())) && text.lines().count() == 1, "{text}");
         }
-        for left in ["", "garbage", "12"] {
+        let long = format!("garbage {}\n", "and more ".repeat(100));
+        for left in ["", "\n", "garbage", "no-number 5 2026-01-01\n", "12", "12\n", "12 no-number whatever\n", &long] {
             fs::write(&path, left).unwrap();
-            assert_eq!(held(Lock::ask(&path, Duration::ZERO).unwrap()).stale, None);
+            let lock = held(Lock::ask(&path, Duration::ZERO).unwrap());
+            assert_eq!(lock.stale, None, "{left}");
+            assert_eq!(fs::read_to_string(&path).unwrap().split_whitespace().count(), 3, "{left}");
         }
+    }
+
+    #[test]
+    fn a_holder_that_lost_its_lock_and_is_still_there() {
+        use std::os::unix::process::CommandExt as _;
+        #[expect(clippy::disallowed_methods, reason = "a process with our name")]
+        let mut child = std::process::Command::new("sleep").arg0("hzmetrics run").arg("60").spawn().unwrap();
+        let stale = diagnose(&format!("{} {} x\n", child.id(), boot_marker()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(stale.as_deref().is_some_and(|text| text.contains("still there")), "{stale:?}");
+    }
+
+    #[test]
+    fn the_start_of_the_system_or_container() {
+        let marker = boot_marker();
+        let started: u64 = marker.parse().unwrap();
+        let stat = fs::read_to_string("/proc/stat").unwrap();
+        let boot: u64 = stat.lines().find_map(|line| line.strip_prefix("btime ")).unwrap().trim().parse().unwrap();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        // process 1 starts when the system does, or later; clocks that are set anew do not matter much
+        assert!(started >= boot && started <= now + 60, "{boot} {started} {now}");
+        assert_eq!(boot_marker(), marker);
     }
 }
