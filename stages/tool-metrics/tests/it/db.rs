@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use fixtures::Run;
 use fixtures::db::{MODES, Pair, SqlMode, pair};
+use fixtures::kills::kill_and_run_again;
 use schema::tables::Engine;
 
 use crate::geo_server::{GeoServer, Says};
@@ -295,31 +296,18 @@ fn what_cannot_be_done_is_said() {
 }
 
 #[test]
-fn killed_at_any_moment_and_run_again() {
-    // more for a campaign
-    let n_kills = std::env::var("HZMETRICS_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(12_u64);
+fn killed_at_random_moments_and_run_again() {
     let services = services();
-    for engine in [Engine::InnoDb, Engine::MyIsam] {
-        let Some(pair) = pair(engine, SqlMode::Strict) else { return };
-        hub_engine(&pair, engine);
+    let fill = |pair: &Pair, engine| {
+        hub_engine(pair, engine);
         pair.sql(HUB);
-        for n in 0..n_kills {
-            let seconds = format!("0.{:03}", 3 + 144 * n * n / (n_kills * n_kills));
-            let run = pair.run("timeout").args(["--signal=KILL", &seconds, env!("CARGO_BIN_EXE_tool-metrics"), "--db"]);
-            let run =
-                run.args(["--nameserver", &services.names.address(), "--geo-url", &services.geo.url(), "2025-07"]);
-            let _ = run.finish();
-        }
-        services.run(&pair).arg("2025-07").finish().ok();
-        let survived = without_ids(&state(&pair));
-        let Some(fresh) = fixtures::db::pair(engine, SqlMode::Strict) else { return };
-        hub_engine(&fresh, engine);
-        fresh.sql(HUB);
-        services.run(&fresh).arg("2025-07").finish().ok();
-        assert_eq!(survived, without_ids(&state(&fresh)), "{engine:?}");
+    };
+    let state = |pair: &Pair| {
         let left = pair.lines("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE '%\\_\\_%'");
         assert!(left.is_empty(), "{left:?}");
-    }
+        without_ids(&state(pair))
+    };
+    kill_and_run_again("tool-metrics", 12, fill, |pair| services.run(pair).arg("2025-07"), state);
 }
 
 /// Numbers that the server counts up jump after a transaction that was undone.

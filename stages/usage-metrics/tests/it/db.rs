@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use fixtures::Run;
 use fixtures::db::{MODES, Pair, SqlMode, pair, private_server};
+use fixtures::kills::kill_and_run_again;
 use schema::tables::Engine;
 
 use crate::geo_server::{GeoServer, Says};
@@ -528,43 +529,34 @@ fn tables_and_stream_give_the_same_sessions() {
     }
 }
 
-/// `HZMETRICS_KILLS` says how many runs are killed of each engine: more for a campaign.
 #[test]
-fn killed_at_any_moment_and_run_again() {
-    let n_kills = std::env::var("HZMETRICS_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(20_u64);
-    for engine in [Engine::InnoDb, Engine::MyIsam] {
-        let Some(pair) = pair(engine, SqlMode::Strict) else { return };
-        let Some(fresh) = fixtures::db::pair(engine, SqlMode::Strict) else { return };
-        let (sql, _) = traffic(10_000, 11);
-        for pair in [&pair, &fresh] {
-            pair.sql(&sql);
-            pair.sql("INSERT INTO websessions (id, datetime, host, domain) VALUES (5, '2025-06-01', '', '')");
-        }
-        quiet(step(&fresh, "sessions").arg("2025-07"));
-        let expected = state(&fresh);
-        let mut moments = 0;
-        for n in 0..n_kills {
-            let seconds = format!("0.{:03}", 15 + n * 400 / n_kills);
-            let run =
-                pair.run("timeout").args(["--signal=KILL", &seconds, env!("CARGO_BIN_EXE_usage-metrics"), "--db"]);
-            let done = run.args(["--only", "sessions", "2025-07"]).finish();
-            if done.code == 0 {
-                break;
-            }
-            moments += 1;
-        }
-        assert!(moments > 0, "it was never killed");
-        // the server may still be at the last statement of the killed one
-        let busy =
-            "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()";
-        while pair.value(busy).as_deref() != Some("0") {
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-        step(&pair, "sessions").arg("2025-07").finish().ok();
-        let found = state(&pair);
-        let differs = found.iter().zip(&expected).find(|(a, b)| a != b);
-        assert!(differs.is_none() && found.len() == expected.len(), "{engine:?} {differs:?}");
-    }
+fn sessions_killed_at_random_moments_and_run_again() {
+    let (sql, _) = traffic(10_000, 11);
+    let fill = |pair: &Pair, _| {
+        pair.sql(&sql);
+        pair.sql("INSERT INTO websessions (id, datetime, host, domain) VALUES (5, '2025-06-01', '', '')");
+    };
+    let job = |pair: &Pair| {
+        // the server may still be at the last statement of a killed one
+        pair.wait_until_idle();
+        step(pair, "sessions").arg("2025-07")
+    };
+    kill_and_run_again("usage-metrics, sessions", 20, fill, job, state);
+}
+
+#[test]
+fn whole_nights_killed_at_random_moments_and_run_again() {
+    let services = services();
+    let (sql, _) = traffic(2_000, 12);
+    let fill = |pair: &Pair, _| {
+        month(pair);
+        pair.sql(&sql);
+    };
+    let job = |pair: &Pair| {
+        pair.wait_until_idle();
+        services.job(pair).arg("2025-07")
+    };
+    kill_and_run_again("usage-metrics, whole night", 6, fill, job, state);
 }
 
 #[test]
