@@ -4,7 +4,7 @@
 //! stays where it is until the winner has been moved away.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use kit::discovery::{self, Found, Stream};
@@ -28,22 +28,29 @@ pub(crate) fn logs(hub: &Hub, stream: Stream) -> Result<Vec<Dated>> {
         Stream::Access => paths.web_logs(),
         Stream::Auth => paths.cms_logs(),
     };
-    let site = Some(hub.config.site.name.as_str());
+    in_folder(&root, stream, &hub.config.site.name, |kept, left| {
+        hub.log.warning(format_args!(
+            "duplicate {} log for {}: keeping {}, ignoring {}",
+            stream.name(),
+            left.day,
+            kept.path.display(),
+            left.path.display()
+        ));
+    })
+}
+
+/// The logs of a stream below the folder that has `daily/` in it, by day; `twice` is told of a log
+/// that is kept, and of another one of its day that is not.
+fn in_folder(root: &Path, stream: Stream, site: &str, mut twice: impl FnMut(&Dated, &Dated)) -> Result<Vec<Dated>> {
     let mut kept: Vec<Dated> = Vec::new();
     for found in [
-        discovery::tree(&root.join("daily"), stream, site)?,
-        discovery::flat(&root.join("daily.holding"), stream, site)?,
+        discovery::tree(&root.join("daily"), stream, Some(site))?,
+        discovery::flat(&root.join("daily.holding"), stream, Some(site))?,
     ] {
         for next in dated(found) {
             match kept.iter().find(|known| known.day == next.day) {
                 None => kept.push(next),
-                Some(known) => hub.log.warning(format_args!(
-                    "duplicate {} log for {}: keeping {}, ignoring {}",
-                    stream.name(),
-                    next.day,
-                    known.path.display(),
-                    next.path.display()
-                )),
+                Some(known) => twice(known, &next),
             }
         }
     }
@@ -95,4 +102,149 @@ impl Pending {
 pub(crate) fn last_imported(hub: &Hub) -> Result<Option<String>> {
     let found = discovery::flat(&hub.imported_web(), Stream::Access, Some(hub.config.site.name.as_str()))?;
     Ok(dated(found).pop().map(|log| log.day))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with `httpd/` and `hubzero/` in it.
+    struct Logs(tempfile::TempDir);
+
+    impl Logs {
+        fn new(names: &[&str]) -> Self {
+            let logs = Self(tempfile::tempdir().unwrap());
+            for name in names {
+                let path = logs.0.path().join(name);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, "").unwrap();
+            }
+            logs
+        }
+
+        fn pending(&self) -> Pending {
+            let of = |folder, stream| in_folder(&self.0.path().join(folder), stream, "h", |_, _| {}).unwrap();
+            Pending { access: of("httpd", Stream::Access), auth: of("hubzero", Stream::Auth) }
+        }
+
+        /// Day and place of what is pending, and what is left for its sake.
+        #[track_caller]
+        fn check(&self, stream: Stream, expected: &[(&str, &str)], left: &[&str]) {
+            let root = self.0.path().join(if stream == Stream::Access { "httpd" } else { "hubzero" });
+            let mut twice = Vec::new();
+            let place = |log: &Dated| log.path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+            let found = in_folder(&root, stream, "h", |kept, other| {
+                assert_eq!(kept.day, other.day);
+                twice.push(place(other));
+            });
+            let found: Vec<_> = found.unwrap().iter().map(|log| (log.day.clone(), place(log))).collect();
+            let found: Vec<_> = found.iter().map(|(day, place)| (day.as_str(), place.as_str())).collect();
+            assert_eq!(
+                (found.as_slice(), twice.iter().map(String::as_str).collect::<Vec<_>>().as_slice()),
+                (expected, left)
+            );
+        }
+    }
+
+    #[test]
+    fn each_stream_by_day_from_all_its_places() {
+        let logs = Logs::new(&[
+            "httpd/daily/h-access.log-20240703.gz",
+            "httpd/daily/h-access_log-20240702",
+            "httpd/daily/2021/h-access-20210930.log.gz",
+            "httpd/daily/2021/more/h-access-20210401.log.zst",
+            "httpd/daily/2022/h-access-20220101.log",
+            "httpd/daily.holding/h-access.log-20231231.gz",
+            "httpd/daily.holding/h-access.log-20240701",
+            "hubzero/daily/cmsauth.log-20240703",
+            "hubzero/daily.holding/cmsauth.log-20231230.gz",
+            // another site, another kind, no day, a folder too deep
+            "httpd/daily/other-access.log-20240704",
+            "httpd/daily/new-h-access.log-20240704",
+            "httpd/daily/h-error.log-20240704",
+            "httpd/daily/h-access.log",
+            "httpd/daily/h-access.log-2024-07-04",
+            "httpd/daily.holding/2024/h-access.log-20240704",
+            "httpd/imported/h-access.log-20240704",
+            "hubzero/daily/cmsdebug.log-20240704",
+        ]);
+        let access = [
+            ("20210401", "daily/2021/more/h-access-20210401.log.zst"),
+            ("20210930", "daily/2021/h-access-20210930.log.gz"),
+            ("20220101", "daily/2022/h-access-20220101.log"),
+            ("20231231", "daily.holding/h-access.log-20231231.gz"),
+            ("20240701", "daily.holding/h-access.log-20240701"),
+            ("20240702", "daily/h-access_log-20240702"),
+            ("20240703", "daily/h-access.log-20240703.gz"),
+        ];
+        logs.check(Stream::Access, &access, &[]);
+        let auth = [("20231230", "daily.holding/cmsauth.log-20231230.gz"), ("20240703", "daily/cmsauth.log-20240703")];
+        logs.check(Stream::Auth, &auth, &[]);
+    }
+
+    #[test]
+    fn nothing_where_nothing_is() {
+        let logs = Logs::new(&[]);
+        logs.check(Stream::Access, &[], &[]);
+        logs.check(Stream::Auth, &[], &[]);
+        assert_eq!(logs.pending().days(""), [""; 0]);
+    }
+
+    #[test]
+    fn one_log_a_day() {
+        let logs = Logs::new(&[
+            "httpd/daily/h-access.log-20240702",
+            "httpd/daily.holding/h-access.log-20240702",
+            "httpd/daily.holding/h-access.log-20240702.gz",
+            "httpd/daily/h-access.log-20240101",
+            "httpd/daily/2024/h-access.log-20240101.gz",
+            "httpd/daily/h-access-ssl.log-20240103",
+            "httpd/daily/h-access.log-20240103",
+            // the other stream has its own
+            "hubzero/daily/cmsauth.log-20240702",
+        ]);
+        // daily/ before daily.holding/, then by path
+        let kept = [
+            ("20240101", "daily/2024/h-access.log-20240101.gz"),
+            ("20240103", "daily/h-access-ssl.log-20240103"),
+            ("20240702", "daily/h-access.log-20240702"),
+        ];
+        let left = [
+            "daily/h-access.log-20240101",
+            "daily/h-access.log-20240103",
+            "daily.holding/h-access.log-20240702",
+            "daily.holding/h-access.log-20240702.gz",
+        ];
+        logs.check(Stream::Access, &kept, &left);
+        // once the winner has been moved away it is their turn
+        std::fs::remove_file(logs.0.path().join("httpd").join(kept[2].1)).unwrap();
+        logs.check(Stream::Access, &[kept[0], kept[1], ("20240702", left[2])], &[left[0], left[1], left[3]]);
+    }
+
+    #[test]
+    fn days_have_a_log_of_either_stream() {
+        let logs = Logs::new(&[
+            "httpd/daily/h-access.log-20231201.gz",
+            "httpd/daily/2023/h-access.log-20231202.gz",
+            "httpd/daily.holding/h-access.log-20240115.gz",
+            "hubzero/daily/cmsauth.log-20231202",
+            "hubzero/daily/cmsauth.log-20231203",
+            "hubzero/daily/cmsauth.log-20211215",
+        ]);
+        let pending = logs.pending();
+        for (month, days) in [
+            ("202312", &["20231201", "20231202", "20231203"][..]),
+            // logins alone
+            ("202112", &["20211215"]),
+            // only held back
+            ("202401", &["20240115"]),
+            ("202402", &[]),
+            ("", &["20211215", "20231201", "20231202", "20231203", "20240115"]),
+        ] {
+            assert_eq!(pending.days(month), days, "{month}");
+        }
+        let streams: Vec<_> = pending.of_day("20231202").map(|(stream, _)| stream).collect();
+        assert_eq!(streams, [Stream::Access, Stream::Auth]);
+        assert_eq!(pending.of_day("20211215").count(), 1);
+    }
 }

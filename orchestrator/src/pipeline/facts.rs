@@ -171,13 +171,13 @@ pub(crate) fn backlog(db: &mut Db, pending: &Pending, state: &State, current: Mo
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use fixtures::db::{MODES, PASSWORD, Pair, pair};
     use kit::db::{Target, Which};
 
     use super::*;
 
-    fn connect(pair: &Pair) -> Db {
+    pub(in crate::pipeline) fn connect(pair: &Pair) -> Db {
         let target = Target {
             host: pair.socket().to_string_lossy().into_owned(),
             user: pair.mode.user().to_owned(),
@@ -224,6 +224,10 @@ mod tests {
                 {
                     assert_eq!(has_data(&mut db, month(text)).unwrap(), expected, "{i} {text}");
                 }
+                // the first instant of a month is its own
+                pair.sql(&format!("UPDATE {table} SET datetime = '2025-01-01 00:00:00'"));
+                let found = ["2024-12", "2025-01"].map(|text| has_data(&mut db, month(text)).unwrap());
+                assert_eq!(found, [false, true], "{table}");
                 pair.sql(&format!("DELETE FROM {table}"));
             }
         }
@@ -239,9 +243,22 @@ mod tests {
             assert!(!is_summarized(&mut db, july).unwrap(), "only the table of users counts");
             assert!(incomplete(&mut db, current).unwrap().contains(&july));
             cells(&pair, "misc", "2024-07", &[0, 3, 12, 13, 14]);
-            cells(&pair, "user", "2024-07", &ALL);
+            cells(&pair, "user", "2024-07", &[0, 3, 12, 13, 14]);
+            assert!(!is_summarized(&mut db, july).unwrap(), "only its own window counts");
+            cells(&pair, "user", "2024-07", &[1]);
             assert!(is_summarized(&mut db, july).unwrap());
             assert!(!is_fully_summarized(&mut db, july).unwrap(), "a table lacks it");
+            // what a month has that was caught up and not yet rebuilt
+            for table in ["user", "misc", "simusage"] {
+                cells(&pair, table, "2024-05", &[1]);
+            }
+            let may = month("2024-05");
+            assert!(is_summarized(&mut db, may).unwrap() && !is_fully_summarized(&mut db, may).unwrap());
+            assert_eq!(incomplete(&mut db, current).unwrap().into_iter().collect::<Vec<_>>(), [may]);
+            for table in SUMMARIES {
+                pair.sql(&format!("DELETE FROM {table} WHERE datetime = '2024-05-00'"));
+            }
+            assert!(!is_summarized(&mut db, may).unwrap() && !is_fully_summarized(&mut db, may).unwrap());
             // a table without any cell of a month is no half-done one
             assert!(incomplete(&mut db, current).unwrap().is_empty());
             cells(&pair, "simusage", "2024-07", &[0, 1, 3, 12, 13, 99]);
@@ -318,5 +335,52 @@ mod tests {
             cells(&pair, table, "2024-07", &ALL);
         }
         check("2024-07", &[], Facts { data: true, orphans: true, full: true, ..dirty });
+    }
+
+    /// What is known of a month and its logs, whatever of the three there is.
+    #[test]
+    fn logs_rows_and_summaries_of_a_month() {
+        let Some(pair) = pair(MODES[0].0, MODES[0].1) else { return };
+        let mut db = connect(&pair);
+        pair.sql(
+            "INSERT INTO web (datetime) VALUES ('2023-12-15'), ('2024-02-10'), ('2024-07-10'), ('2024-09-01'), ('2024-11-30')",
+        );
+        for table in ["user", "misc", "simusage"] {
+            cells(&pair, table, "2024-02", &[1]);
+            cells(&pair, table, "2024-07", &[1]);
+            cells(&pair, table, "2024-09", &ALL);
+            cells(&pair, table, "2024-11", &ALL);
+        }
+        let logs = pending(&["20220615", "20231215", "20240229", "20240901"]);
+        for (text, source, data, is_own, full) in [
+            ("2022-06", true, false, false, false),
+            ("2023-12", true, true, false, false),
+            ("2024-02", true, true, true, false),
+            ("2024-07", false, true, true, false),
+            ("2024-09", true, true, true, true),
+            ("2024-11", false, true, true, true),
+            // a gap
+            ("2024-04", false, false, false, false),
+        ] {
+            let found = facts(&mut db, &logs, &State::default(), month(text)).unwrap();
+            assert_eq!(found, Facts { source, data, full, ..Facts::default() }, "{text}");
+            assert_eq!(is_summarized(&mut db, month(text)).unwrap(), is_own, "{text}");
+        }
+    }
+
+    #[test]
+    fn months_of_logs() {
+        let check = |days: &[&str], expected: &[&str]| {
+            let found: Vec<_> = pending_months(&pending(days)).iter().map(Month::to_string).collect();
+            assert_eq!(found, expected);
+        };
+        check(&[], &[]);
+        check(&["20240518"], &["2024-05"]);
+        // the oldest first, in whatever order they lie there; eight digits that are no date belong to no month
+        check(&["20240518", "20220301", "20211201", "20211231", "99999999"], &["2021-12", "2022-03", "2024-05"]);
+        // an access log of a day beside an auth log of an older one
+        let mut both = pending(&["20211201"]);
+        both.access.push(pending::Dated { day: "20240518".to_owned(), path: "x".into() });
+        assert_eq!(pending_months(&both).first().copied(), Some(month("2021-12")));
     }
 }

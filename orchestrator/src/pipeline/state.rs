@@ -164,10 +164,15 @@ pub(crate) fn store(hub: &Hub, db: &mut Db, values: &[(Key, String)]) -> Result<
     if values.is_empty() {
         return Ok(());
     }
-    ensure_table(db)?;
-    db.transaction_with_retry("storing the state", &[TABLE], |db| write(db, values))?;
+    put(db, values)?;
     mirror(hub, db);
     Ok(())
+}
+
+/// Stores values, all or none.
+fn put(db: &mut Db, values: &[(Key, String)]) -> Result<()> {
+    ensure_table(db)?;
+    db.transaction_with_retry("storing the state", &[TABLE], |db| write(db, values))
 }
 
 /// Adds to the months that must be computed again.
@@ -230,6 +235,9 @@ fn copy(path: &Path, pairs: &BTreeMap<String, String>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use fixtures::db::{MODES, pair};
+
+    use super::super::facts::tests::connect;
     use super::*;
 
     fn month(text: &str) -> Month {
@@ -255,9 +263,86 @@ mod tests {
         assert_eq!(list(&state.dirty), "2023-01,2024-07");
         assert_eq!(state.malformed, [""; 0]);
 
+        // what others wrote by hand
+        let state = State::parse([("dirty_months", ",2025-06,, 2025-05 ,2025-06,"), ("mode", "normal")]);
+        assert_eq!((list(&state.dirty).as_str(), state.malformed.len()), ("2025-05,2025-06", 0));
+        assert_eq!(State::parse([("dirty_months", "")]), State::default());
+
         let state = State::parse([("mode", "spring"), ("rebuild_cursor", "2022-13"), ("dirty_months", "x,2024-07")]);
         assert_eq!((state.mode, state.cursor, list(&state.dirty).as_str()), (Mode::Normal, None, "2024-07"));
         assert_eq!(state.malformed.len(), 3, "{:?}", state.malformed);
+    }
+
+    /// How many statements that write this session has sent.
+    fn n_writes(db: &mut Db) -> i64 {
+        let sql = "SELECT SUM(variable_value) FROM information_schema.session_status \
+                   WHERE variable_name IN ('Com_insert', 'Com_replace', 'Com_update')";
+        db.number(sql, ()).unwrap().unwrap()
+    }
+
+    fn shown(db: &mut Db) -> String {
+        pairs(db).unwrap().iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_is_stored_comes_back() {
+        for (engine, mode) in [MODES[0], MODES[3]] {
+            let Some(pair) = pair(engine, mode) else { return };
+            let mut db = connect(&pair);
+            // an empty table, and none
+            assert_eq!(State::read(&mut db).unwrap(), State::default());
+            pair.sql("DROP TABLE pipeline_state");
+            let mut db = connect(&pair);
+            assert_eq!(State::read(&mut db).unwrap(), State::default());
+            put(&mut db, &[(Key::Analyzed, "2026-05-18".to_owned())]).unwrap();
+            assert_eq!(shown(&mut db), "analyzed=2026-05-18");
+            // several at once, in one statement; what is not named stays
+            let before = n_writes(&mut db);
+            let values = [
+                (Key::Mode, "rebuild"),
+                (Key::Cursor, "2022-06"),
+                (Key::CatchupStarted, "2022-01"),
+                (Key::CascadeFrom, ""),
+            ];
+            put(&mut db, &values.map(|(key, value)| (key, value.to_owned()))).unwrap();
+            assert_eq!(n_writes(&mut db) - before, 1, "a killed run leaves no half of it");
+            let expected = State {
+                mode: Mode::Rebuild,
+                analyzed: Some("2026-05-18".to_owned()),
+                catchup_started: Some(month("2022-01")),
+                cursor: Some(month("2022-06")),
+                ..State::default()
+            };
+            assert_eq!(State::read(&mut db).unwrap(), expected);
+            // a new value takes the place of the old one
+            put(&mut db, &[(Key::Analyzed, "2026-05-19".to_owned()), (Key::Mode, "normal".to_owned())]).unwrap();
+            let expected = State { mode: Mode::Normal, analyzed: Some("2026-05-19".to_owned()), ..expected };
+            assert_eq!(State::read(&mut db).unwrap(), expected);
+            assert_eq!(pair.value("SELECT COUNT(*) FROM pipeline_state").as_deref(), Some("5"));
+            pair.sql("INSERT INTO pipeline_state (k, v) VALUES ('note', 'mine')");
+            put(&mut db, &[(Key::Dirty, "2024-01".to_owned())]).unwrap();
+            assert_eq!(pair.value("SELECT v FROM pipeline_state WHERE k = 'note'").as_deref(), Some("mine"));
+        }
+    }
+
+    #[test]
+    fn dirty_months_are_a_sorted_set() {
+        for (engine, mode) in [MODES[0], MODES[3]] {
+            let Some(pair) = pair(engine, mode) else { return };
+            let mut db = connect(&pair);
+            let mut check = |months: &[&str], expected: &str, n_statements: i64| {
+                let before = n_writes(&mut db);
+                add_dirty_months(&mut db, months.iter().map(|text| month(text))).unwrap();
+                assert_eq!(n_writes(&mut db) - before, n_statements, "{months:?}");
+                assert_eq!(shown(&mut db), expected);
+            };
+            check(&[], "", 0);
+            check(&["2025-05", "2024-09", "2025-05"], "dirty_months=2024-09,2025-05", 1);
+            check(&["2025-06", "2025-05"], "dirty_months=2024-09,2025-05,2025-06", 1);
+            // nothing new is not written: the audit asks how long the list has not changed
+            check(&["2025-05"], "dirty_months=2024-09,2025-05,2025-06", 0);
+            check(&["2025-06", "2024-09"], "dirty_months=2024-09,2025-05,2025-06", 0);
+        }
     }
 
     #[test]
