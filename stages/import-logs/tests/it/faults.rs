@@ -6,16 +6,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fixtures::db::{SqlMode, private_server};
-use fixtures::random::Random;
+use fixtures::kills::{Kills, was_killed};
 use schema::tables::Engine;
 
 use crate::hub::{Hub, stage};
 use crate::{gzip, line};
-
-/// How many runs are killed in each form: `HZMETRICS_KILLS` for a campaign.
-fn n_kills() -> u32 {
-    std::env::var("HZMETRICS_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(6)
-}
 
 /// A hub with some days of logs.
 fn filled(pair: fixtures::db::Pair) -> Hub {
@@ -43,26 +38,17 @@ fn filled(pair: fixtures::db::Pair) -> Hub {
 struct Processes(Vec<Child>);
 
 impl Processes {
-    fn kill(&mut self) {
+    /// Waits for the end, or kills them at `until`; whether that ended one of them.
+    fn until(mut self, until: Option<Instant>) -> bool {
+        while self.0.iter_mut().any(|child| child.try_wait().unwrap().is_none())
+            && until.is_none_or(|until| Instant::now() < until)
+        {
+            std::thread::sleep(Duration::from_micros(300));
+        }
         for child in &mut self.0 {
             let _ = child.kill();
         }
-        for child in &mut self.0 {
-            let _ = child.wait();
-        }
-    }
-
-    /// Waits until `until`; whether all ended by themselves before.
-    fn wait(&mut self, until: Option<Instant>) -> bool {
-        loop {
-            if self.0.iter_mut().all(|child| child.try_wait().unwrap().is_some()) {
-                return true;
-            }
-            if until.is_some_and(|until| Instant::now() >= until) {
-                return false;
-            }
-            std::thread::sleep(Duration::from_micros(300));
-        }
+        self.0.iter_mut().map(|child| was_killed(child.wait().unwrap())).filter(|hit| *hit).count() > 0
     }
 }
 
@@ -75,7 +61,7 @@ fn command(hub: &Hub, name: &str) -> Command {
     command
 }
 
-/// Runs the direct chain; `false` when it was killed at `until`.
+/// Runs the direct chain; whether it was killed at `until`.
 fn chain(hub: &Hub, until: Option<Instant>) -> bool {
     let mut fetch = command(hub, "fetch-logs");
     let mut fetch = fetch.arg("--logs").arg(hub.at("")).stdout(Stdio::piped()).spawn().unwrap();
@@ -83,20 +69,14 @@ fn chain(hub: &Hub, until: Option<Instant>) -> bool {
     let import = import.args(["--to", "db"]).stdin(fetch.stdout.take().unwrap()).stdout(Stdio::piped());
     let mut import = import.spawn().unwrap();
     let archive = command(hub, "archive").stdin(import.stdout.take().unwrap()).spawn().unwrap();
-    let mut processes = Processes(vec![fetch, import, archive]);
-    let ended = processes.wait(until);
-    processes.kill();
-    ended
+    Processes(vec![fetch, import, archive]).until(until)
 }
 
-/// Runs the three cron lines one after the other; `false` when one was killed at `until`.
+/// Runs the three cron lines one after the other; whether one was killed at `until`.
 fn cron(hub: &Hub, until: Option<Instant>) -> bool {
-    [("fetch-logs", "--stage"), ("import-logs", "--db"), ("archive", "--db")].iter().all(|(name, option)| {
-        let mut processes = Processes(vec![command(hub, name).arg(option).spawn().unwrap()]);
-        let ended = processes.wait(until);
-        processes.kill();
-        ended
-    })
+    [("fetch-logs", "--stage"), ("import-logs", "--db"), ("archive", "--db")]
+        .iter()
+        .any(|(name, option)| Processes(vec![command(hub, name).arg(option).spawn().unwrap()]).until(until))
 }
 
 /// What is left of a hub: rows, ledger, files.
@@ -107,48 +87,42 @@ fn state(hub: &Hub) -> State {
 }
 
 /// Kills runs at random moments and runs them again.
-fn kill(run: fn(&Hub, Option<Instant>) -> bool, seed: u64) {
+fn kill(of: &str, run: fn(&Hub, Option<Instant>) -> bool) {
     let Some(server) = private_server() else { return };
     let hub = filled(server.names(SqlMode::Strict));
     let began = Instant::now();
-    assert!(run(&hub, None));
+    assert!(!run(&hub, None));
     let whole = began.elapsed();
     let expected = state(&hub);
     assert_eq!((hub.count("web"), hub.count("userlogin")), (6000, 2400));
     assert!(expected.2.iter().all(|(name, _)| name.contains("/imported/")), "{:?}", expected.2);
     drop(hub);
-    let mut random = Random::new(seed);
-    let mut n_killed = 0;
-    let mut n_tried = 0;
-    while n_killed < n_kills() {
-        n_tried += 1;
-        assert!(n_tried < 4 * n_kills() + 20, "the runs end before they are killed");
+    let mut kills = Kills::new(of, 6, whole);
+    while let Some(moment) = kills.next_moment() {
         let hub = filled(server.names(SqlMode::Strict));
-        let moment = whole.mul_f64(f64::from(random.below(1_000_000)) / 1e6);
-        if run(&hub, Some(Instant::now() + moment)) {
-            continue;
+        let hit = run(&hub, Some(Instant::now() + moment));
+        if kills.hit(hit) {
+            assert!(!run(&hub, None));
         }
-        n_killed += 1;
-        assert!(run(&hub, None), "{moment:?}");
         let state = state(&hub);
         for (is, should) in [(&state.0, &expected.0), (&state.1, &expected.1)] {
             let differs = is.iter().zip(should).position(|(a, b)| a != b);
-            assert!(is == should, "{moment:?}: {} and {} rows, {differs:?}", is.len(), should.len());
+            assert!(is == should, "{} and {} rows, {differs:?}", is.len(), should.len());
         }
         let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-        assert_eq!(names(&state.2), names(&expected.2), "{moment:?}");
-        assert!(state.2 == expected.2, "{moment:?}: other contents");
+        assert_eq!(names(&state.2), names(&expected.2));
+        assert!(state.2 == expected.2, "other contents");
     }
 }
 
 #[test]
 fn the_chain_is_killed_and_run_again() {
-    kill(chain, 11);
+    kill("the chain of an import", chain);
 }
 
 #[test]
 fn the_cron_lines_are_killed_and_run_again() {
-    kill(cron, 12);
+    kill("the cron lines of an import", cron);
 }
 
 /// A file that takes a slow server about two seconds.
