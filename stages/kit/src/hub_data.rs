@@ -140,13 +140,8 @@ mod tests {
 
     fn target(pair: &Pair, prefix: &str) -> Target {
         Target {
-            host: pair.socket().to_string_lossy().into_owned(),
-            user: pair.mode.user().to_owned(),
-            password: PASSWORD.to_owned(),
-            hub_db: pair.hub.clone(),
-            metrics_db: pair.metrics.clone(),
             prefix: prefix.to_owned(),
-            tls: false,
+            ..Target::at_socket(&pair.socket(), pair.mode.user(), PASSWORD).with_databases(&pair.hub, &pair.metrics)
         }
     }
 

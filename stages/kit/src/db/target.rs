@@ -62,6 +62,27 @@ enum Address {
 }
 
 impl Target {
+    /// An account of a server on this machine, reached through its socket. No databases are named
+    /// yet; the hub's tables begin with `jos_`.
+    #[must_use]
+    pub fn at_socket(socket: &Path, user: &str, password: &str) -> Self {
+        Self {
+            host: socket.to_string_lossy().into_owned(),
+            user: user.to_owned(),
+            password: password.to_owned(),
+            prefix: "jos_".to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The same with the names of the hub's database and of the metrics database.
+    #[must_use]
+    pub fn with_databases(mut self, hub: &str, metrics: &str) -> Self {
+        hub.clone_into(&mut self.hub_db);
+        metrics.clone_into(&mut self.metrics_db);
+        self
+    }
+
     /// The name of a database; empty for [`Which::Neither`].
     #[must_use]
     pub fn database(&self, which: Which) -> &str {
@@ -170,6 +191,14 @@ mod tests {
         assert_eq!(address("db.example.org", Some("/x/s"), ""), tcp("db.example.org", 3306));
         assert_eq!(address("10.0.0.5:3307", None, ""), tcp("10.0.0.5", 3307));
         assert_eq!(address("fe80::1", None, ""), tcp("fe80::1", 3306));
+    }
+
+    #[test]
+    fn a_socket_and_two_names_are_enough() {
+        let target = Target::at_socket(Path::new("/x/s"), "u", "p").with_databases("hub", "hub_metrics");
+        assert_eq!(target.address(None, |_| false), Address::Socket(PathBuf::from("/x/s")));
+        let names = [Which::Hub, Which::Metrics, Which::Neither].map(|which| target.database(which));
+        assert_eq!((names, target.prefix.as_str(), target.tls), (["hub", "hub_metrics", ""], "jos_", false));
     }
 
     #[test]

@@ -6,15 +6,8 @@ use super::*;
 use crate::db::{self, Which};
 
 fn connect(pair: &Pair) -> Db {
-    let target = db::Target {
-        host: pair.socket().to_string_lossy().into_owned(),
-        user: pair.mode.user().to_owned(),
-        password: PASSWORD.to_owned(),
-        hub_db: pair.hub.clone(),
-        metrics_db: pair.metrics.clone(),
-        prefix: "jos_".to_owned(),
-        tls: false,
-    };
+    let target =
+        db::Target::at_socket(&pair.socket(), pair.mode.user(), PASSWORD).with_databases(&pair.hub, &pair.metrics);
     Db::connect(&target, Which::Metrics).unwrap()
 }
 
