@@ -10,15 +10,7 @@ use schema::tables::Engine;
 use super::changes;
 
 fn connect(pair: &Pair) -> Db {
-    let target = Target {
-        host: pair.socket().to_string_lossy().into_owned(),
-        user: pair.mode.user().to_owned(),
-        password: PASSWORD.to_owned(),
-        hub_db: pair.hub.clone(),
-        metrics_db: pair.metrics.clone(),
-        prefix: "jos_".to_owned(),
-        tls: false,
-    };
+    let target = Target::at_socket(&pair.socket(), pair.mode.user(), PASSWORD).with_databases(&pair.hub, &pair.metrics);
     Db::connect(&target, Which::Metrics).unwrap()
 }
 

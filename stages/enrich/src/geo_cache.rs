@@ -98,15 +98,8 @@ mod tests {
     fn places_come_back_as_they_were_for_ninety_days() {
         for (engine, mode) in MODES {
             let Some(pair) = pair(engine, mode) else { return };
-            let target = Target {
-                host: pair.socket().to_string_lossy().into_owned(),
-                user: mode.user().to_owned(),
-                password: PASSWORD.to_owned(),
-                hub_db: pair.hub.clone(),
-                metrics_db: pair.metrics.clone(),
-                prefix: "jos_".to_owned(),
-                tls: false,
-            };
+            let target =
+                Target::at_socket(&pair.socket(), mode.user(), PASSWORD).with_databases(&pair.hub, &pair.metrics);
             let mut hub = Db::connect(&target, Which::Hub).unwrap();
             let places = [
                 (1, place("AU", "-27.46754")),

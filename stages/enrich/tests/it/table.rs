@@ -17,15 +17,7 @@ use crate::geo_server::{GeoServer, Says};
 use crate::name_server::{NameServer, Reply};
 
 fn target(pair: &Pair) -> Target {
-    Target {
-        host: pair.socket().to_string_lossy().into_owned(),
-        user: pair.mode.user().to_owned(),
-        password: PASSWORD.to_owned(),
-        hub_db: pair.hub.clone(),
-        metrics_db: pair.metrics.clone(),
-        prefix: "jos_".to_owned(),
-        tls: false,
-    }
+    Target::at_socket(&pair.socket(), pair.mode.user(), PASSWORD).with_databases(&pair.hub, &pair.metrics)
 }
 
 fn metrics(pair: &Pair) -> Db {
