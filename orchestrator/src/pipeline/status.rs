@@ -128,7 +128,13 @@ mod tests {
     fn every_line_of_the_state() {
         check(&[], None, &["mode             : normal", "last analyzed    : (never)"]);
         check(
-            &[("mode", "catchup"), ("catchup_started", "2022-01"), ("dirty_months", "2022-05,2022-01")],
+            // a cursor of an earlier rebuild says nothing now
+            &[
+                ("mode", "catchup"),
+                ("catchup_started", "2022-01"),
+                ("dirty_months", "2022-05,2022-01"),
+                ("rebuild_cursor", "2024-01"),
+            ],
             None,
             &[
                 "mode             : catchup",
@@ -160,6 +166,20 @@ mod tests {
         check(state, Some((3, "2020-10")), &sweep("sweep remaining  : 3 month(s) (oldest: 2020-10)"));
         check(state, Some((0, "")), &sweep("sweep remaining  : 0  (next tick → normal)"));
         check(state, None, &sweep("sweep remaining  : (could not enumerate: lost)"));
+        // the month before this one is still walked, and where catching up began when there is no cursor
+        for (pairs, cursor, left) in [
+            (&[("mode", "rebuild"), ("rebuild_cursor", "2026-04")][..], "2026-04", 1),
+            (&[("mode", "rebuild"), ("catchup_started", "2025-05")], "(unset)", 12),
+        ] {
+            let state = State::parse(pairs.iter().copied());
+            let found = lines(&state, "2026-05".parse().unwrap(), || anyhow::bail!("not asked"));
+            let expected = format!("{cursor}  ({left} month(s) remaining through 2026-04)");
+            assert!(found.contains(&("rebuild phase", "walk".to_owned())), "{found:?}");
+            assert!(found.contains(&("rebuild_cursor", expected)), "{found:?}");
+        }
+        let state = State::parse([("mode", "rebuild")]);
+        let found = lines(&state, "2026-05".parse().unwrap(), || Ok((0, None)));
+        assert!(found.contains(&("rebuild phase", "sweep".to_owned())), "{found:?}");
     }
 
     #[test]

@@ -586,6 +586,13 @@ fn by_hand() {
     assert_eq!(life.list(), [""; 0]);
     life.run("summarize --month 2026-05 --force").ok();
     assert_eq!(life.list(), ["summarize --month 2026-05"]);
+    // who insists gets sessions too, whatever the nights do
+    for line in ["analyze --month 2026-05 --force", "--compat port analyze --month 2026-05 --force"] {
+        life.run(line).ok();
+        assert_eq!(life.list(), ["tools 2026-05", "usage +2026-05", "summarize --month 2026-05"]);
+    }
+    life.run("process --month 2026-05 --force").ok();
+    assert_eq!(life.list(), ["tools 2026-05", "usage +2026-05", "summarize --month 2026-05"]);
 
     life.run("rebuild-summaries --since 2025-12").ok();
     life.run("rebuild-summaries --since 2026-04 --periods 0,14").ok();
@@ -601,14 +608,25 @@ fn by_hand() {
 #[test]
 fn notes_for_the_next_run() {
     let Some(life) = life() else { return };
+    // a month that nobody noted: nothing is written
+    life.run("clear-dirty 2026-03").ok();
+    assert_eq!(life.state(), [""; 0]);
     life.run("mark-dirty 2026-03 2025-01").ok();
     life.run("mark-dirty 2026-02").ok();
     assert_eq!(life.state(), ["dirty_months=2025-01,2026-02,2026-03"]);
-    for bad in
-        ["mark-dirty 2026-13 2026-04", "mark-dirty", "rebuild-from 2026-06", "rebuild-from 2026-5", "clear-dirty x"]
-    {
+    for bad in [
+        "mark-dirty 2026-13 2026-04",
+        "mark-dirty",
+        "rebuild-from 2026-06",
+        "rebuild-from 2027-01",
+        "rebuild-from 2026-5",
+        "rebuild-from 2022/01",
+        "rebuild-from",
+        "clear-dirty x",
+    ] {
         life.run(bad).expect_code(2);
     }
+    assert_eq!(life.state(), ["dirty_months=2025-01,2026-02,2026-03"]);
     life.run("clear-dirty 2026-02 2020-01").ok();
     assert_eq!(life.state(), ["dirty_months=2025-01,2026-03"]);
     life.run("clear-dirty --all").ok();
@@ -622,6 +640,10 @@ fn notes_for_the_next_run() {
     let state = ["catchup_started=2025-06", "dirty_months=", "mode=rebuild", "rebuild_cursor=2026-05"];
     assert_eq!(life.state(), state);
     assert_eq!(fs::read_to_string(life.path("state/hzmetrics.state")).unwrap().trim(), state.join("\n"));
+    // another month takes the place of the one that it stood at
+    life.run("rebuild-from 2022-01").ok();
+    let then = ["catchup_started=2025-06", "dirty_months=", "mode=rebuild", "rebuild_cursor=2022-01"];
+    assert_eq!(life.state(), then);
     // months behind new data are not forgotten
     life.set("rebuild_cascade_from", "2025-09");
     let lowered = life.run("rebuild-from 2026-01").ok();
@@ -713,16 +735,25 @@ fn the_web_servers_user_sets_up_what_is_missing() {
     life.pair.sql("DROP DATABASE {metrics}");
     be(&life, "somebody");
     life.run("tick").ok();
-    assert!(!life.has("var/log/httpd/daily"));
+    assert!(!life.has("var/log/httpd/daily") && !life.has("var/log/hubzero/daily") && !life.path("conf").exists());
+    assert_eq!(databases(&life), "0");
     be(&life, "apache");
     let done = life.run("tick").ok();
     assert_eq!(done.stderr, "", "silent under cron");
-    for folder in ["var/log/httpd/daily", "var/log/httpd/imported", "var/log/hubzero/daily", "var/log/hubzero/metrics"]
-    {
+    for folder in LOG_FOLDERS {
         assert!(life.has(folder), "{folder}");
     }
-    assert!(life.path("conf").is_dir());
+    for folder in ["bin", "conf", "state"] {
+        assert!(life.path(folder).is_dir(), "{folder}");
+    }
     assert_eq!(life.pair.value("SELECT COUNT(*) FROM migrations").as_deref(), Some("58"));
+    // each folder is told once, and the database comes after them
+    let log = life.log();
+    for folder in LOG_FOLDERS {
+        let line = format!("[bootstrap] created {}\n", life.path("root").join(folder).display());
+        assert_eq!(log.matches(&line).count(), 1, "{line}{log}");
+    }
+    assert!(log.rfind("[bootstrap] created ") < log.find("[bootstrap] making the tables"), "{log}");
     assert_eq!(life.list(), ["whoisonline"; 2]);
     // the second time there is nothing to say
     let before = life.log().matches("[bootstrap]").count();
@@ -740,6 +771,69 @@ fn the_web_servers_user_sets_up_what_is_missing() {
     }
     life.run("run --dry-run").ok();
     assert!(!life.has("var/log/httpd") && life.list().is_empty());
+    life.pair.sql("DROP DATABASE {metrics}");
+    life.run("tick").expect_code(2);
+    assert_eq!(databases(&life), "0");
+}
+
+/// Folders for logs of a hub that is set up, below the root.
+const LOG_FOLDERS: [&str; 5] = [
+    "var/log/httpd/daily",
+    "var/log/httpd/imported",
+    "var/log/hubzero/daily",
+    "var/log/hubzero/imported",
+    "var/log/hubzero/metrics",
+];
+
+/// How many databases there are of the name that ours should have.
+fn databases(life: &Life) -> String {
+    let name = &life.pair.metrics;
+    let sql = format!("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = '{name}'");
+    life.pair.value(&sql).unwrap_or_default()
+}
+
+#[test]
+fn the_web_servers_user_on_debian_and_in_the_original_layout() {
+    let Some(life) = life() else { return };
+    life.pair.sql("DROP DATABASE {metrics}");
+    be(&life, "www-data");
+    life.log_file("etc/apache2/apache2.conf", "");
+    let tick = || life.start("tick").env("HZMETRICS_HOME", "").finish();
+    tick().ok();
+    for folder in LOG_FOLDERS {
+        assert!(life.has(&folder.replace("/httpd/", "/apache2/")), "{folder}");
+    }
+    assert!(life.has("var/run/hzmetrics") && !life.has("var/log/httpd") && !life.has("opt"));
+    assert_eq!(databases(&life), "1");
+    // a folder that cannot be made ends it before the database is touched
+    life.pair.sql("DROP DATABASE {metrics}");
+    fs::remove_dir_all(life.path("root/var/log/apache2")).unwrap();
+    life.log_file("var/log/apache2", "in the way");
+    let refused = tick().expect_code(2);
+    assert!(refused.stderr.contains("cannot make ") && refused.stderr.contains("apache2/daily"), "{}", refused.stderr);
+    assert_eq!(databases(&life), "0");
+}
+
+#[test]
+fn doctor_mends_a_hub_of_which_nothing_is_there() {
+    let Some(life) = life() else { return };
+    life.pair.sql("DROP DATABASE {metrics}");
+    let sick = life.run("doctor").expect_code(1).text();
+    assert_eq!(sick.matches("FAIL  folder: ").count(), LOG_FOLDERS.len() + 2, "{sick}");
+    assert!(LOG_FOLDERS.iter().all(|folder| !life.has(folder)) && databases(&life) == "0");
+    // without a name of the site nothing is mended
+    fs::write(life.path("root/etc/hubzero.conf"), "").unwrap();
+    let nameless = life.run("doctor --fix").expect_code(1).text();
+    assert!(nameless.contains("FAIL  site: "), "{nameless}");
+    assert!(LOG_FOLDERS.iter().all(|folder| !life.has(folder)) && databases(&life) == "0");
+    life.log_file("etc/hubzero.conf", "site = h\n");
+    let well = life.run("doctor --fix").ok().text();
+    assert!(!well.contains("FAIL") && well.ends_with("\nall is well\n"), "{well}");
+    assert!(LOG_FOLDERS.iter().all(|folder| life.has(folder)) && databases(&life) == "1");
+    // everything there, but no name
+    fs::write(life.path("root/etc/hubzero.conf"), "").unwrap();
+    let nameless = life.run("doctor --fix").expect_code(1).text();
+    assert!(nameless.contains("FAIL  site: ") && nameless.ends_with("\n1 problem(s) left\n"), "{nameless}");
 }
 
 #[test]
