@@ -114,8 +114,8 @@ impl Load<'_> {
         let entry = ledger::of_file(&mut self.server.db, name)?.into_iter().find(|e| e.target == target);
         if entry.as_ref().is_some_and(ledger::Entry::is_unfinished) {
             bail!(
-                "{name}: an earlier run died while it loaded this file into tables without transactions, so part of \
-                 its rows may be there; delete them, say `hzmetrics forget-import {name}`, and import it again \
+                "{name}: the server died while this file was moved into tables without transactions, so part of its \
+                 rows and its hits may be there; delete them, say `hzmetrics forget-import {name}`, and import it again \
                  (`hzmetrics migrate --apply` makes imports whole or nothing)"
             );
         }
@@ -175,7 +175,7 @@ impl Load<'_> {
         let mut tables = Tables::new(&mut self.server.db, &self.rules, ledger, &targets, output)?;
         if warn && !tables.transactional && !units.is_empty() {
             self.messages.note(
-                "tables without transactions: a run that is killed can leave part of a file in them; \
+                "tables without transactions: a server that dies can leave part of a file in them; \
                  `hzmetrics migrate --apply` makes them safe",
             );
         }

@@ -1,6 +1,7 @@
 //! `import-logs`: turns access and auth logs into web, hits, bot and login records.
 
 mod agents;
+mod aside;
 mod auth;
 mod block;
 mod cli;

@@ -1,4 +1,5 @@
-//! Rows into the tables: a transaction a file, and a note of it in the ledger of imports.
+//! Rows into the tables: a transaction a file, and a note of it in the ledger of imports. Where the
+//! engine knows no transactions, `aside` stands in for them.
 //!
 //! The transaction begins with the ledger's row and ends with its range, so a file is in the tables
 //! with all that belongs to it, or not at all. Only the calling thread talks to the server.
@@ -12,6 +13,7 @@ use kit::db::{Db, DbError, ErrorKind, Value, Verb};
 use kit::ledger::{self, Begun, Target};
 use schema::{Opt, Stamp};
 
+use crate::aside::{self, Aside};
 use crate::block::{LOGIN_COLUMNS, Made, Rules, WEB_COLUMNS};
 use crate::import::{Report, Unit};
 use crate::receipt::Receipt;
@@ -24,12 +26,16 @@ const ROWS: usize = 1000;
 /// The list of robots.
 pub(crate) const ROBOTS: &str = "bot_useragents";
 
+/// Takes out what only looks like one.
+pub(crate) const CLEAN_ROBOTS: &str =
+    "DELETE FROM bot_useragents WHERE useragent LIKE '%searchtool%' OR useragent LIKE '% feed/%'";
+
 /// Rows that went in since the last cut.
 #[derive(Debug, Clone, Copy, Default)]
-struct Part {
-    first: Option<u64>,
-    last: Option<u64>,
-    rows: u64,
+pub(crate) struct Part {
+    pub(crate) first: Option<u64>,
+    pub(crate) last: Option<u64>,
+    pub(crate) rows: u64,
 }
 
 /// The tables, and the transaction of the current file.
@@ -51,6 +57,8 @@ pub(crate) struct Tables<'d> {
     clean_after_robots: bool,
     web_columns: usize,
     // of the current file
+    /// Where it is collected when no transaction can be had.
+    aside: Option<Aside>,
     target: Target,
     values: Vec<Value>,
     hits: Vec<(Stamp, i64)>,
@@ -96,6 +104,7 @@ impl<'d> Tables<'d> {
             complete: [steps.webhits && steps.robots && steps.web, steps.auth],
             clean_after_robots: rules.judge.exact,
             web_columns: WEB_COLUMNS.len() - usize::from(!rules.compat.has(Opt::LpDnloadInline)),
+            aside: None,
             target: Target::Web,
             values: Vec::new(),
             hits: Vec::new(),
@@ -116,6 +125,7 @@ impl<'d> Tables<'d> {
     pub(crate) fn abandon(&mut self, error: &anyhow::Error) {
         self.values.clear();
         self.hits.clear();
+        self.aside = None;
         if DbError::of(error).is_none_or(|e| e.kind() != ErrorKind::Gone) {
             // the first error is the one to report
             let _ = self.db.run("ROLLBACK", ());
@@ -132,13 +142,20 @@ impl<'d> Tables<'d> {
     }
 
     fn send(&mut self, n_values: usize) -> Result<()> {
-        let (verb, table, columns) = self.shape();
+        let (mut verb, mut table, columns) = self.shape();
+        if self.aside.is_some() {
+            (verb, table) = (Verb::Insert, aside::ROWS);
+        }
         let mut values = self.values.drain(..n_values);
         let mut insert = self.db.insert(verb, table, columns);
         while values.len() > 0 {
             insert.push(values.by_ref().take(columns.len()))?;
         }
         let done = insert.finish()?;
+        if let Some(aside) = &mut self.aside {
+            aside.last = done.last_id.unwrap_or(aside.last);
+            return Ok(());
+        }
         self.part.first = self.part.first.or(done.first_id);
         self.part.last = done.last_id.or(self.part.last);
         self.part.rows += done.changed;
@@ -149,7 +166,8 @@ impl<'d> Tables<'d> {
         if self.hits.is_empty() {
             return Ok(());
         }
-        let mut insert = self.db.insert(Verb::Insert, "webhits", &["datetime", "hits"]);
+        let table = if self.aside.is_some() { aside::HITS } else { "webhits" };
+        let mut insert = self.db.insert(Verb::Insert, table, &["datetime", "hits"]);
         for (datetime, n) in self.hits.drain(..) {
             insert.push([stored::date(datetime), Value::Int(n)])?;
         }
@@ -160,6 +178,10 @@ impl<'d> Tables<'d> {
     /// Closes the current part, and books it where there is a name for it.
     fn close_part(&mut self) -> Result<()> {
         self.send(self.values.len())?;
+        if let Some(aside) = &mut self.aside {
+            aside.close_part();
+            return Ok(());
+        }
         let mut part = std::mem::take(&mut self.part);
         if self.target == Target::Userlogin && part.rows > 0 {
             // rows that were there already left holes
@@ -190,6 +212,28 @@ impl<'d> Tables<'d> {
         }
         self.given.push(receipt);
         Ok(())
+    }
+
+    /// A file begins, and no transaction can be had.
+    fn begin_aside(&mut self, unit: &Unit) -> Result<bool> {
+        if self.ledger && self.is_complete(self.target) {
+            let mut n_known = 0;
+            for name in &self.names {
+                let entries = ledger::of_file(self.db, name)?;
+                n_known += usize::from(entries.iter().any(|entry| entry.target == self.target));
+            }
+            if n_known > 0 && n_known == self.names.len() {
+                return self.already(unit);
+            }
+            if n_known > 0 {
+                bail!("the ledger of imports has some sources of {} already", unit.name());
+            }
+        } else {
+            self.names.clear();
+        }
+        let (_, _, columns) = self.shape();
+        self.aside = Some(Aside::new(self.db, self.target, columns)?);
+        Ok(true)
     }
 
     /// A file that an earlier run, or an earlier try of this one, has committed.
@@ -232,16 +276,14 @@ impl Sink for Tables<'_> {
             (None, Some(path)) if !unit.plain => vec![base_name(path)],
             _ => Vec::new(),
         };
+        if !self.transactional {
+            return self.begin_aside(unit);
+        }
         self.db.run("START TRANSACTION", ())?;
         if self.ledger && self.is_complete(self.target) {
             let mut n_new = 0;
             for name in &self.names {
-                if ledger::begin(self.db, name, self.target)? == Begun::New {
-                    n_new += 1;
-                    if !self.transactional {
-                        ledger::mark_unfinished(self.db, name, self.target)?;
-                    }
-                }
+                n_new += usize::from(ledger::begin(self.db, name, self.target)? == Begun::New);
             }
             if n_new == 0 && !self.names.is_empty() {
                 return self.already(unit);
@@ -277,14 +319,22 @@ impl Sink for Tables<'_> {
     }
 
     fn robots(&mut self, stored: &[String], any: bool) -> Result<()> {
-        let mut insert = self.db.insert(Verb::Ignore, ROBOTS, &["useragent"]);
+        let (verb, table) = match self.aside {
+            Some(_) => (Verb::Insert, aside::AGENTS),
+            None => (Verb::Ignore, ROBOTS),
+        };
+        let mut insert = self.db.insert(verb, table, &["useragent"]);
         for stored in stored {
             insert.push([Value::from(stored)])?;
         }
         insert.finish()?;
         if any || !self.clean_after_robots {
-            let sql = "DELETE FROM bot_useragents WHERE useragent LIKE '%searchtool%' OR useragent LIKE '% feed/%'";
-            self.db.run(sql, ())?;
+            match &mut self.aside {
+                Some(aside) => aside.clean_robots = true,
+                None => {
+                    self.db.run(CLEAN_ROBOTS, ())?;
+                }
+            }
         }
         Ok(())
     }
@@ -298,7 +348,10 @@ impl Sink for Tables<'_> {
             self.close_part()?;
         }
         self.send_hits()?;
-        if let Err(error) = self.db.run("COMMIT", ()) {
+        if let Some(aside) = self.aside.take() {
+            let (_, _, columns) = self.shape();
+            self.whole = aside.publish(self.db, self.target, columns, &self.names)?;
+        } else if let Err(error) = self.db.run("COMMIT", ()) {
             self.unknown_commit = error.kind() == ErrorKind::Gone;
             return Err(error).context("ending the transaction");
         }

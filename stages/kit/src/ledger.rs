@@ -88,17 +88,6 @@ pub fn begin(db: &mut Db, filename: &str, target: Target) -> Result<Begun> {
     Ok(if added == 0 { Begun::Committed } else { Begun::New })
 }
 
-/// Marks an entry as being loaded into tables without transactions, until [`finish`]: a run that
-/// dies meanwhile leaves the mark, and [`Entry::is_unfinished`] tells the next one.
-///
-/// # Errors
-/// The server refuses it.
-pub fn mark_unfinished(db: &mut Db, filename: &str, target: Target) -> Result<()> {
-    let sql = "UPDATE imported_sources SET row_count = -1 WHERE filename = ? AND target_table = ?";
-    db.run(sql, (filename, target.name())).with_context(|| format!("noting the import of {filename}"))?;
-    Ok(())
-}
-
 /// Notes which rows came from the file: the first and last id of the new rows, and how many rows
 /// there are. A file without rows keeps its empty range.
 ///
@@ -153,8 +142,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether the run that loaded the file died before its end, on tables without transactions:
-    /// part of the rows may be there.
+    /// Whether the server died while it loaded the file into tables without transactions: part of
+    /// the rows may be there. The importer writes -1 rows until all are in.
     #[must_use]
     pub const fn is_unfinished(&self) -> bool {
         self.rows < 0

@@ -13,8 +13,8 @@ use crate::hub::{Hub, stage};
 use crate::{gzip, line};
 
 /// A hub with some days of logs.
-fn filled(pair: fixtures::db::Pair) -> Hub {
-    let hub = Hub::on(pair, Engine::InnoDb);
+fn filled(pair: fixtures::db::Pair, engine: Engine) -> Hub {
+    let hub = Hub::on(pair, engine);
     for day in 1..=4 {
         let mut text = String::new();
         for n in 0..1500 {
@@ -87,9 +87,9 @@ fn state(hub: &Hub) -> State {
 }
 
 /// Kills runs at random moments and runs them again.
-fn kill(of: &str, run: fn(&Hub, Option<Instant>) -> bool) {
+fn kill(of: &str, engine: Engine, run: fn(&Hub, Option<Instant>) -> bool) {
     let Some(server) = private_server() else { return };
-    let hub = filled(server.names(SqlMode::Strict));
+    let hub = filled(server.names(SqlMode::Strict), engine);
     let began = Instant::now();
     assert!(!run(&hub, None));
     let whole = began.elapsed();
@@ -99,7 +99,7 @@ fn kill(of: &str, run: fn(&Hub, Option<Instant>) -> bool) {
     drop(hub);
     let mut kills = Kills::new(of, 6, whole);
     while let Some(moment) = kills.next_moment() {
-        let hub = filled(server.names(SqlMode::Strict));
+        let hub = filled(server.names(SqlMode::Strict), engine);
         let hit = run(&hub, Some(Instant::now() + moment));
         if kills.hit(hit) {
             assert!(!run(&hub, None));
@@ -117,12 +117,23 @@ fn kill(of: &str, run: fn(&Hub, Option<Instant>) -> bool) {
 
 #[test]
 fn the_chain_is_killed_and_run_again() {
-    kill("the chain of an import", chain);
+    kill("the chain of an import", Engine::InnoDb, chain);
 }
 
 #[test]
 fn the_cron_lines_are_killed_and_run_again() {
-    kill("the cron lines of an import", cron);
+    kill("the cron lines of an import", Engine::InnoDb, cron);
+}
+
+/// A file goes over in one statement, which the server finishes without us.
+#[test]
+fn without_transactions_the_chain_is_killed_and_run_again() {
+    kill("the chain of an import on MyISAM", Engine::MyIsam, chain);
+}
+
+#[test]
+fn without_transactions_the_cron_lines_are_killed_and_run_again() {
+    kill("the cron lines of an import on MyISAM", Engine::MyIsam, cron);
 }
 
 /// A file that takes a slow server about two seconds.

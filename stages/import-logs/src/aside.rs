@@ -1,0 +1,139 @@
+//! Tables without transactions: a file is collected in temporary tables, and one statement of the
+//! server moves it over with all that belongs to it.
+//!
+//! The server finishes a statement that it has begun, whatever becomes of the client: a run that is
+//! killed at any moment leaves all of the file or nothing. Only a server that dies meanwhile leaves
+//! part of it, under an entry of the ledger that says so.
+
+use anyhow::{Context as _, Result};
+use kit::db::{Db, DbError, ErrorKind, Value};
+use kit::ledger::{self, Target};
+use schema::tables::quote;
+
+use crate::tables::{CLEAN_ROBOTS, Part, ROBOTS};
+
+/// Rows of the main table, in the order of `n`.
+pub(crate) const ROWS: &str = "hzmetrics_load_rows";
+/// Rows of `webhits`.
+pub(crate) const HITS: &str = "hzmetrics_load_hits";
+/// Robots.
+pub(crate) const AGENTS: &str = "hzmetrics_load_agents";
+
+/// What was collected of the current file.
+#[derive(Debug)]
+pub(crate) struct Aside {
+    /// The highest `n` of each part that is closed.
+    ends: Vec<u64>,
+    /// The highest `n`.
+    pub(crate) last: u64,
+    /// Whether the list of robots is cleaned afterwards.
+    pub(crate) clean_robots: bool,
+}
+
+impl Aside {
+    /// Makes the temporary tables, empty.
+    ///
+    /// # Errors
+    /// The server refuses it.
+    pub(crate) fn new(db: &mut Db, target: Target, columns: &[&str]) -> Result<Self> {
+        db.run(&format!("DROP TEMPORARY TABLE IF EXISTS {ROWS}, {HITS}, {AGENTS}"), ())?;
+        let mut like = |name: &str, table: &str, columns: &[&str]| {
+            let columns: Vec<String> = columns.iter().map(|column| quote(column)).collect();
+            let sql = format!(
+                "CREATE TEMPORARY TABLE {name} (n bigint NOT NULL AUTO_INCREMENT PRIMARY KEY) ENGINE=InnoDB \
+                 SELECT {} FROM {table} LIMIT 0",
+                columns.join(", ")
+            );
+            db.run(&sql, ()).with_context(|| format!("making a temporary table like {table}"))
+        };
+        like(ROWS, target.name(), columns)?;
+        if target == Target::Web {
+            like(HITS, "webhits", &["datetime", "hits"])?;
+            like(AGENTS, ROBOTS, &["useragent"])?;
+        }
+        Ok(Self { ends: Vec::new(), last: 0, clean_robots: false })
+    }
+
+    /// A source within the file ends.
+    pub(crate) fn close_part(&mut self) {
+        self.ends.push(self.last);
+    }
+
+    /// Moves everything over, and books the parts under their names where there are any.
+    ///
+    /// # Errors
+    /// The server refuses it, or dies.
+    pub(crate) fn publish(&self, db: &mut Db, target: Target, columns: &[&str], names: &[String]) -> Result<Part> {
+        let script = self.script(target, columns, names);
+        // readers wait, and so does the next run when this one is killed: until all is there
+        let mut tables = vec![target.name()];
+        if target == Target::Web {
+            tables.extend(["webhits", ROBOTS]);
+        }
+        if !names.is_empty() {
+            tables.push(ledger::TABLE);
+        }
+        let locks: Vec<String> = tables.iter().map(|table| format!("{table} WRITE")).collect();
+        match db.run(&format!("LOCK TABLES {}", locks.join(", ")), ()) {
+            Ok(_) => {}
+            // an account without this right can still move everything over in one go
+            Err(error) if error.kind() == ErrorKind::Denied => {}
+            Err(error) => return Err(error).context("locking the tables of an import"),
+        }
+        let done = db.run(&script, ());
+        let is_gone = done.as_ref().is_err_and(|error: &DbError| error.kind() == ErrorKind::Gone);
+        let unlocked = if is_gone { Ok(0) } else { db.run("UNLOCK TABLES", ()) };
+        done.context("moving rows into their tables")?;
+        unlocked?;
+        let found = db.all("SELECT @hz_first, @hz_last, @hz_rows", (), |cells| {
+            Ok(Part { first: cells.uint(0), last: cells.uint(1), rows: cells.uint(2).unwrap_or(0) })
+        })?;
+        Ok(found.first().copied().unwrap_or_default())
+    }
+
+    /// The statement. Entries of the ledger are marked first and finished with their rows, so that
+    /// one that a dead server leaves is known as unfinished.
+    fn script(&self, target: Target, columns: &[&str], names: &[String]) -> String {
+        let table = target.name();
+        let text = |name: &String| Value::from(name).as_sql(false);
+        let columns: Vec<String> = columns.iter().map(|column| quote(column)).collect();
+        let columns = columns.join(", ");
+        let mut sql = "BEGIN NOT ATOMIC SET @hz_first = NULL, @hz_last = NULL, @hz_rows = 0; ".to_owned();
+        if !names.is_empty() {
+            let rows: Vec<String> =
+                names.iter().map(|name| format!("({}, '{table}', NOW(), -1)", text(name))).collect();
+            sql += "INSERT INTO imported_sources (filename, target_table, imported_at, row_count) VALUES ";
+            sql += &format!("{}; ", rows.join(", "));
+        }
+        if target == Target::Web {
+            sql += &format!("INSERT INTO webhits (`datetime`, hits) SELECT `datetime`, hits FROM {HITS} ORDER BY n; ");
+            sql += &format!("INSERT IGNORE INTO {ROBOTS} (useragent) SELECT useragent FROM {AGENTS} ORDER BY n; ");
+            if self.clean_robots {
+                sql += &format!("{CLEAN_ROBOTS}; ");
+            }
+        }
+        let verb = if target == Target::Userlogin { "INSERT IGNORE" } else { "INSERT" };
+        let mut names = names.iter();
+        let mut from = 0;
+        for &to in &self.ends {
+            sql += &format!(
+                "SET @hz_before = (SELECT IFNULL(MAX(id), 0) FROM {table}); \
+                 {verb} INTO {table} ({columns}) SELECT {columns} FROM {ROWS} WHERE n > {from} AND n <= {to} ORDER BY n; \
+                 SET @hz_n = ROW_COUNT(); \
+                 SET @hz_from = (SELECT MIN(id) FROM {table} WHERE id > @hz_before), \
+                 @hz_to = (SELECT MAX(id) FROM {table} WHERE id > @hz_before); \
+                 SET @hz_first = IFNULL(@hz_first, @hz_from), @hz_last = IFNULL(@hz_to, @hz_last), \
+                 @hz_rows = @hz_rows + @hz_n; "
+            );
+            if let Some(name) = names.next() {
+                sql += &format!(
+                    "UPDATE imported_sources SET pk_start = @hz_from, pk_end = @hz_to, row_count = @hz_n \
+                     WHERE filename = {} AND target_table = '{table}'; ",
+                    text(name)
+                );
+            }
+            from = to;
+        }
+        sql + "END"
+    }
+}
