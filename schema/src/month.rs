@@ -233,6 +233,12 @@ mod tests {
         let months: Vec<_> = m("2024-11").through(m("2025-02")).map(|m| m.to_string()).collect();
         assert_eq!(months, ["2024-11", "2024-12", "2025-01", "2025-02"]);
         assert_eq!(m("2025-02").through(m("2025-01")).count(), 0);
+        assert_eq!(m("2025-02").through(m("2025-02")).collect::<Vec<_>>(), [m("2025-02")]);
+        for (month, next) in
+            [("2025-03", "2025-04"), ("2025-12", "2026-01"), ("2024-02", "2024-03"), ("2025-02", "2025-03")]
+        {
+            assert_eq!((m(month).next(), m(next).previous()), (m(next), m(month)));
+        }
         assert_eq!(m("2024-02").days(), 29);
         assert_eq!(m("1900-02").days(), 28);
     }
