@@ -456,6 +456,74 @@ mod tests {
         check(&[(100, 0), (100, 0), (100, 1)], 0.0, &[2]);
     }
 
+    fn cell(row: i64, month_text: &str, period: Period, value: &str) -> Cell {
+        Cell {
+            row,
+            col: 1,
+            label: month(month_text).label(),
+            period: period.code(),
+            value: value.to_owned(),
+            has_value: !value.is_empty(),
+            format: 1,
+        }
+    }
+
+    #[test]
+    fn cells_of_hits_and_the_hits_of_their_windows() {
+        let at = |text: &str| Stamp::parse(&format!("{text} 00:00:00")).unwrap();
+        // the first day is a part of both windows, the first of the next month of none
+        let hits = [("2025-07-01", 40), ("2025-07-02", 2), ("2025-08-01", 1000)].map(|(day, hits)| (at(day), hits));
+        let scope = Scope { start: at("2025-01-01"), end: at("2025-08-01"), today: at("2025-09-10") };
+        let check = |own: &str, quarter: &str, open: bool, expected: &[&str]| {
+            let cells = [
+                cell(8, "2025-07", Period::Month, own),
+                cell(8, "2025-07", Period::Quarter, quarter),
+                // nobody looks at other rows, windows and months
+                cell(7, "2025-07", Period::Month, "5"),
+                cell(8, "2025-07", Period::AllTime, "5"),
+                cell(8, "2025-08", Period::Month, "5"),
+            ];
+            let found = said(|report| hits_cells(&cells, &hits, scope, open, "mend", report));
+            assert_eq!(found, expected, "{own} {quarter} {open}");
+        };
+        check("42", "42", false, &[]);
+        check("42.0", "42", false, &[]);
+        let command = "    hzmetrics mend 2025-07";
+        // a window that leaves out its first instant loses the first day
+        let lost = "WARN  2025-07: hits cell drift (period=1 stored=2 expected=42)";
+        check("2", "42", false, &[lost, command]);
+        check("2", "2", true, &[]);
+        check("42", "2", true, &["WARN  2025-07: hits cell drift (period=1 stored=42 expected=2)", command]);
+        check("42", "41", false, &["WARN  2025-07: hits cell drift (period=3 stored=41 expected=42)", command]);
+        check("", "", false, &["WARN  2025-07: hits cell drift (period=1 stored=(empty) expected=42)", command]);
+        // one finding a month
+        check("2", "3", false, &[lost, command]);
+    }
+
+    #[test]
+    fn the_newest_cells_of_a_summary() {
+        let check = |table: &str, cells: &[Cell], is_needless: bool, expected: &[&str]| {
+            let found = said(|report| freshness(table, cells, is_needless, month("2026-04"), report));
+            assert_eq!(found, expected, "{table} {is_needless}");
+        };
+        let command = "    hzmetrics summarize-month 2026-04";
+        let users = "WARN  summary_user_vals: no non-empty cells at all (expected at least 2026-04)";
+        check("summary_user_vals", &[], false, &[users, command]);
+        // cells without a value are none
+        check("summary_user_vals", &[cell(1, "2026-04", Period::Month, "")], false, &[users, command]);
+        check("summary_user_vals", &[cell(1, "2026-04", Period::Month, "0")], false, &[]);
+        check("summary_user_vals", &[cell(1, "2026-05", Period::Month, "0")], false, &[]);
+        let old = "WARN  summary_user_vals: most-recent datetime 2026-03 trails prev_month 2026-04";
+        check("summary_user_vals", &[cell(1, "2026-03", Period::Month, "0")], false, &[old, command]);
+        // a hub without tools has no use of tools
+        let tools = "WARN  summary_simusage_vals: no non-empty cells at all (expected at least 2026-04)";
+        check("summary_simusage_vals", &[], false, &[tools, command]);
+        let without = "OK    summary_simusage_vals: empty — no simulation-tool data on this hub (toolstart is empty)";
+        check("summary_simusage_vals", &[], true, &[without]);
+        let old = old.replace("user", "simusage");
+        check("summary_simusage_vals", &[cell(1, "2026-03", Period::Month, "0")], true, &[&old, command]);
+    }
+
     #[test]
     fn ids_behind_what_is_there() {
         let check = |next: i64, highest: i64, n_lines: usize| {

@@ -146,6 +146,10 @@ fn a_sound_hub_and_an_empty_one() {
         let text = done.text();
         assert!(text.starts_with("scope: 2014-01-01 .. 2026-05-01"), "{text}");
         assert!(text.contains("\nOK    summary_simusage_vals: empty — "), "{text}");
+        for table in ["user", "misc"] {
+            let line = format!("\nWARN  summary_{table}_vals: no non-empty cells at all (expected at least 2026-04)\n");
+            assert!(text.contains(&line), "{text}");
+        }
         assert!(text.ends_with("2 finding(s).  Recommended:\n    hzmetrics summarize-month 2026-04\n    hzmetrics summarize-month 2026-04\n"), "{text}");
     }
 }
@@ -238,6 +242,37 @@ fn every_fault_is_found_with_what_mends_it() {
                 "WARN  cmsauth import gap: 2026-03-01..2026-03-07 (7 day(s), no source file)",
                 "    (look into daily/ and imported/ for cmsauth logs of 2026-03-01..2026-03-07)",
             ],
+        );
+        hub.fault(
+            "DELETE FROM userlogin WHERE datetime >= '2026-03-02' AND datetime < '2026-03-10'",
+            "INSERT INTO userlogin (id, datetime, user, uidNumber, ip, action) SELECT pk_start, \
+             '2026-03-01 01:00:00' + INTERVAL pk_start - 29 DAY, 'u', 7, '192.0.2.1', 'login' FROM imported_sources \
+             WHERE target_table = 'userlogin' AND pk_start BETWEEN 30 AND 37",
+            // more than a week without logins, but their logs were imported
+            &[],
+        );
+        hub.fault(
+            "DELETE FROM userlogin WHERE id IN (40, 41); \
+             DELETE FROM imported_sources WHERE target_table = 'userlogin' AND pk_start IN (40, 41)",
+            "INSERT INTO userlogin (id, datetime, user, uidNumber, ip, action) VALUES \
+             (40, '2026-03-12 01:00:00', 'u', 7, '192.0.2.1', 'login'), (41, '2026-03-13 01:00:00', 'u', 7, '192.0.2.1', 'login'); \
+             INSERT INTO imported_sources (filename, target_table, pk_start, pk_end, row_count, origin) VALUES \
+             ('cmsauth.log-20260312', 'userlogin', 40, 40, 1, 'importer'), ('cmsauth.log-20260313', 'userlogin', 41, 41, 1, 'importer')",
+            // ids that were never used, two days without a log
+            &[],
+        );
+        hub.fault(
+            "UPDATE summary_misc_vals SET value = value - 5 WHERE rowid = 8 AND period IN (1, 3) AND datetime = '2026-03-00'",
+            "UPDATE summary_misc_vals SET value = value + 5 WHERE rowid = 8 AND period IN (1, 3) AND datetime = '2026-03-00'",
+            // as if a window had lost its first day
+            &["WARN  2026-03: hits cell drift (period=1 stored=150 expected=155)", "    hzmetrics summarize-month 2026-03"],
+        );
+        hub.fault(
+            "RENAME TABLE toolstart TO away; CREATE TABLE toolstart LIKE away; \
+             UPDATE summary_simusage_vals SET value = NULL",
+            "DROP TABLE toolstart; RENAME TABLE away TO toolstart; UPDATE summary_simusage_vals SET value = 5",
+            // a hub without tools
+            &[],
         );
         hub.fault(
             "UPDATE imported_sources SET row_count = 4 WHERE pk_start = 6 AND target_table = 'web'; \
@@ -372,6 +407,11 @@ fn the_ports_answers() {
         let text = done.stderr;
         assert!(text.contains(" WARNING [audit] WARN  2026-02: web↔webhits drift (web=139 wh_sum=140)\n"), "{text}");
         assert!(text.contains(" ERROR [audit]     hzmetrics rebuild-webhits --month 2026-02\n"), "{text}");
+        hub.sql("UPDATE summary_misc_vals SET value = 150 WHERE rowid = 8 AND period = 1 AND datetime = '2026-03-00'");
+        let text = audit(&hub).expect_code(1).stderr;
+        let line = " WARNING [audit] WARN  2026-03: hits cell drift (period=1 stored=150 expected=155)\n";
+        assert!(text.contains(line), "{text}");
+        assert!(text.contains(" ERROR [audit]     hzmetrics rebuild-webhits --month 2026-03\n"), "{text}");
     }
 }
 
