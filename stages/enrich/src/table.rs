@@ -2,13 +2,15 @@
 //! and written back through one temporary table of keys and one joined UPDATE.
 //!
 //! The number of statements does not depend on the number of rows. Every step fills only what is
-//! empty, so that each can be run twice, and runs in one transaction where the engine has any.
+//! empty, so that each can be run twice, and runs in one transaction where the engine has any; in
+//! two, at the same time, when there is much to write (see `write`).
 
 pub mod countries;
 pub mod domains;
 pub mod hosts;
 pub mod span;
 pub mod user_info;
+mod write;
 
 use anyhow::Result;
 use kit::Usage;
@@ -81,12 +83,25 @@ fn empty(column: &str) -> String {
     format!("({column} IS NULL OR {column} = '')")
 }
 
-/// The distinct texts of a query with one column, in order of their bytes. The server is not asked
-/// for DISTINCT: it would walk through an index on the column and fetch each row from somewhere
-/// else, which takes several times as long as reading the rows as they lie.
-fn distinct(db: &mut Db, sql: &str) -> Result<Vec<String>> {
+/// What lacks a value: the distinct keys in order of their bytes, and where their rows lie.
+#[derive(Debug, Default)]
+struct Missing {
+    keys: Vec<String>,
+    rows: write::Rows,
+}
+
+/// The distinct values of `column`, and the rows, where `condition` holds; the table is called `t`.
+/// The server is not asked for DISTINCT: it would walk through an index on the column and fetch
+/// each row from somewhere else, which takes several times as long as reading the rows as they lie.
+fn missing(db: &mut Db, table: &Table, column: &str, condition: &str) -> Result<Missing> {
+    table.check(db)?;
+    let id = if db.has_ids(table.name())? { "t.id" } else { "NULL" };
+    let sql =
+        format!("SELECT {} t.{column}, {id} FROM {} t WHERE {condition}", db.released(table.name())?, table.quoted());
+    let mut rows = write::Rows::default();
     let mut seen: FxHashSet<Box<str>> = FxHashSet::default();
-    db.each(sql, (), |row| {
+    db.each(&sql, (), |row| {
+        rows.add(row.uint(1));
         if let Some(text) = row.text(0)
             && !seen.contains(&*text)
         {
@@ -94,8 +109,8 @@ fn distinct(db: &mut Db, sql: &str) -> Result<Vec<String>> {
         }
         Ok(())
     })?;
-    let mut list: Vec<String> = seen.into_iter().map(String::from).collect();
+    let mut keys: Vec<String> = seen.into_iter().map(String::from).collect();
     // keys arrive in the order of the index that they go into
-    list.sort_unstable();
-    Ok(list)
+    keys.sort_unstable();
+    Ok(Missing { keys, rows })
 }

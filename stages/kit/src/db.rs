@@ -85,6 +85,14 @@ impl Db {
         Ok(())
     }
 
+    /// A second session in the same database.
+    ///
+    /// # Errors
+    /// As [`Db::connect`].
+    pub fn another(&self) -> Result<Self, DbError> {
+        Self::connect(&self.target, self.which)
+    }
+
     /// What was connected to.
     #[must_use]
     pub const fn target(&self) -> &Target {

@@ -3,11 +3,12 @@
 use std::net::Ipv4Addr;
 
 use anyhow::Result;
-use kit::db::{BY_KEY, Db, KeyTable, Value};
+use kit::db::{Db, KeyTable, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 use schema::text;
 
-use super::{Filled, Span, Table, distinct, empty};
+use super::write::Write;
+use super::{Filled, Missing, Span, Table, empty};
 use crate::country::{self, Countries, NONE};
 use crate::geo_cache;
 use crate::geo_service::{Answer, GeoService, Place};
@@ -160,15 +161,11 @@ impl Geo {
 /// # Errors
 /// The table is missing, or the server fails.
 pub fn missing(db: &mut Db, table: &Table, span: &Span) -> Result<Vec<String>> {
-    table.check(db)?;
-    let sql = format!(
-        "SELECT {} ip FROM {} WHERE {}{}",
-        db.released(table.name())?,
-        table.quoted(),
-        empty("ipcountry"),
-        span.and(table.date())
-    );
-    distinct(db, &sql)
+    Ok(rows_without(db, table, span)?.keys)
+}
+
+fn rows_without(db: &mut Db, table: &Table, span: &Span) -> Result<Missing> {
+    super::missing(db, table, "ip", &format!("{}{}", empty("t.ipcountry"), span.and(&table.t_date())))
 }
 
 /// Looks up the addresses in the span that have no country yet, and writes what was found to
@@ -177,7 +174,7 @@ pub fn missing(db: &mut Db, table: &Table, span: &Span) -> Result<Vec<String>> {
 /// # Errors
 /// A table is missing, a server fails, or the database file is damaged.
 pub fn fill(db: &mut Db, hub: &mut Db, table: &Table, span: &Span, geo: &mut Geo) -> Result<Filled> {
-    let addresses = missing(db, table, span)?;
+    let Missing { keys: addresses, rows: missing } = rows_without(db, table, span)?;
     let port = geo.rule == Rule::Port;
     let is_private = |ip: &str| port && country::is_private_text(ip);
     let public: Vec<Ipv4Addr> = addresses.iter().filter(|ip| !is_private(ip)).filter_map(|ip| geo.number(ip)).collect();
@@ -198,20 +195,14 @@ pub fn fill(db: &mut Db, hub: &mut Db, table: &Table, span: &Span, geo: &mut Geo
             _ => {}
         }
     }
-    let keys = addresses.len() as u64;
-    if rows.is_empty() {
-        return Ok(Filled { keys, rows: 0 });
-    }
-    let update = format!(
-        "UPDATE {} t STRAIGHT_JOIN {} k {BY_KEY} ON k.ip = t.ip SET t.ipcountry = k.country WHERE {}{}",
-        table.quoted(),
-        KEYS.name,
-        empty("t.ipcountry"),
-        if port { format!(" AND (k.inside = 0 OR (1{}))", span.and(&table.t_date())) } else { String::new() }
-    );
-    let doing = format!("writing countries to {}", table.name());
-    let rows = db.transaction_with_retry(&doing, &[table.name()], |db| {
-        db.with_key_table(&KEYS, rows.iter().cloned(), |db| Ok(db.run(&update, ())?))
-    })?;
-    Ok(Filled { keys, rows })
+    let within = if port { format!(" AND (k.inside = 0 OR (1{}))", span.and(&table.t_date())) } else { String::new() };
+    let write = Write {
+        what: "countries",
+        keys: &KEYS,
+        on: "k.ip = t.ip",
+        set: "t.ipcountry = k.country",
+        condition: &format!("{}{within}", empty("t.ipcountry")),
+        elsewhere: true,
+    };
+    Ok(Filled { keys: addresses.len() as u64, rows: write.run(db, table, &rows, missing)? })
 }

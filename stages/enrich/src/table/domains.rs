@@ -1,9 +1,10 @@
 //! Domains of host names.
 
 use anyhow::Result;
-use kit::db::{BY_KEY, Db, KeyTable, Value};
+use kit::db::{Db, KeyTable, Value};
 
-use super::{Filled, Span, Table, distinct, empty};
+use super::write::Write;
+use super::{Filled, Span, Table, empty};
 use crate::domain::{self, Length};
 
 /// Host names are told apart byte by byte: what the collation takes for equal may have two domains.
@@ -27,27 +28,22 @@ pub enum Rule {
 /// # Errors
 /// The table is missing, or the server fails.
 pub fn missing(db: &mut Db, table: &Table, span: &Span, rule: Rule) -> Result<Vec<(String, String)>> {
-    table.check(db)?;
-    let sql = format!(
-        "SELECT {} host FROM {} t WHERE {}{}",
-        db.released(table.name())?,
-        table.quoted(),
-        condition(),
-        span.and(&table.t_date())
-    );
+    let hosts = super::missing(db, table, "host", &condition(table, span))?.keys;
+    Ok(pairs(hosts, table, rule).collect())
+}
+
+/// Hosts with their domains.
+fn pairs(hosts: Vec<String>, table: &Table, rule: Rule) -> impl Iterator<Item = (String, String)> {
     let length = if rule == Rule::Port { Length::Chars } else { Length::Bytes };
-    let pairs = distinct(db, &sql)?
-        .into_iter()
-        .filter_map(|host| {
-            let lower = domain::lower(&host);
-            if rule == Rule::Port && table.name() == "web" && *lower != *host {
-                return None;
-            }
-            let domain = domain::domain_of(&lower, length).to_owned();
-            Some((host, domain))
-        })
-        .collect();
-    Ok(pairs)
+    let only_lower = rule == Rule::Port && table.name() == "web";
+    hosts.into_iter().filter_map(move |host| {
+        let lower = domain::lower(&host);
+        if only_lower && *lower != *host {
+            return None;
+        }
+        let domain = domain::domain_of(&lower, length).to_owned();
+        Some((host, domain))
+    })
 }
 
 /// Writes the domain of its host to every row in the span that has none, or `?`.
@@ -55,27 +51,24 @@ pub fn missing(db: &mut Db, table: &Table, span: &Span, rule: Rule) -> Result<Ve
 /// # Errors
 /// The table is missing, or the server fails.
 pub fn fill(db: &mut Db, table: &Table, span: &Span, rule: Rule) -> Result<Filled> {
-    let pairs = missing(db, table, span, rule)?;
-    if pairs.is_empty() {
-        return Ok(Filled::default());
-    }
-    // the rows of the table first: they are found by date, the key of each at once
-    let update = format!(
-        "UPDATE {} t STRAIGHT_JOIN {} k {BY_KEY} ON k.host = CAST(t.host AS BINARY) SET t.domain = k.domain WHERE {}{}",
-        table.quoted(),
-        KEYS.name,
-        condition(),
-        span.and(&table.t_date())
-    );
-    let doing = format!("writing domains to {}", table.name());
-    let rows = db.transaction_with_retry(&doing, &[table.name()], |db| {
-        let rows = pairs.iter().map(|(host, domain)| [Value::from(host), Value::from(domain)]);
-        db.with_key_table(&KEYS, rows, |db| Ok(db.run(&update, ())?))
-    })?;
-    Ok(Filled { keys: pairs.len() as u64, rows })
+    let condition = condition(table, span);
+    let missing = super::missing(db, table, "host", &condition)?;
+    let rows: Vec<[Value; 2]> =
+        pairs(missing.keys, table, rule).map(|(host, domain)| [Value::from(host), Value::from(domain)]).collect();
+    let write = Write {
+        what: "domains",
+        keys: &KEYS,
+        on: "k.host = CAST(t.host AS BINARY)",
+        set: "t.domain = k.domain",
+        condition: &condition,
+        elsewhere: false,
+    };
+    let keys = rows.len() as u64;
+    Ok(Filled { keys, rows: write.run(db, table, &rows, missing.rows)? })
 }
 
-/// Which rows: with a host, without a real domain.
-fn condition() -> String {
-    format!("t.host <> '' AND ({} OR t.domain = '{}')", empty("t.domain"), domain::UNKNOWN)
+/// Which rows: in the span, with a host, without a real domain.
+fn condition(table: &Table, span: &Span) -> String {
+    let domain = format!("({} OR t.domain = '{}')", empty("t.domain"), domain::UNKNOWN);
+    format!("t.host <> '' AND {domain}{}", span.and(&table.t_date()))
 }

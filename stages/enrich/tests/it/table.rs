@@ -205,6 +205,63 @@ fn domains_of_the_port() {
     assert_eq!(pair.lines("SELECT domain FROM websessions"), ["a.com"]);
 }
 
+/// So many rows of July that two sessions write them, then rows of other months with their
+/// addresses, before and behind them.
+const MANY: &str = "INSERT INTO web (id, datetime, ip, host, domain, ipcountry)
+    SELECT seq, '2025-07-01' + INTERVAL seq MOD 43200 MINUTE, CONCAT('8.', seq MOD 3, '.0.', seq MOD 7),
+        IF(seq MOD 4 = 0, 'kept', NULL), IF(seq MOD 4 = 0, 'kept', NULL), IF(seq MOD 4 = 0, 'XX', NULL)
+    FROM seq_1001_to_81000
+    UNION ALL SELECT seq, '2024-02-02', '8.1.0.1', NULL, NULL, NULL FROM seq_1_to_10
+    UNION ALL SELECT 1000000 + seq, '2026-02-02', '8.2.0.2', NULL, NULL, NULL FROM seq_1_to_10";
+
+#[test]
+fn what_two_sessions_write_is_what_one_would() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
+    let names = NameServer::start(|ip| Reply::name(format!("h{}.d{}.com", ip.octets()[3], ip.octets()[1])));
+    let places = GeoServer::start(|number| Says::Country(["US", "DE", "FR"][(number >> 16 & 255) as usize]));
+    pair.sql(MANY);
+    let (mut db, mut hub) = (metrics(&pair), hub(&pair));
+    let mut hosts_of = crate::table::names(&names, NameRule::Legacy);
+    let (web, july) = (table("web"), when("2025-07"));
+    // hosts and countries of other months come with the addresses of July, domains do not
+    let filled = hosts::fill(&mut db, &web, &Span::hosts(july, today(), true), &mut hosts_of, false).unwrap();
+    assert_eq!(filled, Filled { keys: 21, rows: 60_020 });
+    let domains = Span::domains(july, today(), false);
+    let filled = domains::fill(&mut db, &web, &domains, domains::Rule::Legacy).unwrap();
+    assert_eq!(filled, Filled { keys: 21, rows: 60_000 });
+    let span = Span::closed_weeks(july, today(), false).unwrap();
+    let mut from = geo(&places, countries::Rule::Legacy);
+    let filled = countries::fill(&mut db, &mut hub, &web, &span, &mut from).unwrap();
+    assert_eq!(filled, Filled { keys: 21, rows: 60_020 });
+    let wrong = "SELECT COUNT(*) FROM web WHERE NOT (
+        host <=> IF(id MOD 4 = 0 AND datetime LIKE '2025-07%', 'kept',
+            CONCAT('h', SUBSTRING_INDEX(ip, '.', -1), '.d', SUBSTRING(ip, 3, 1), '.com'))
+        AND domain <=> IF(datetime NOT LIKE '2025-07%', NULL,
+            IF(host = 'kept', 'kept', CONCAT('d', SUBSTRING(ip, 3, 1), '.com')))
+        AND ipcountry <=> IF(host = 'kept', 'XX', ELT(SUBSTRING(ip, 3, 1) + 1, 'US', 'DE', 'FR')))";
+    assert_eq!(pair.value(wrong).as_deref(), Some("0"));
+    let again = domains::fill(&mut db, &web, &domains, domains::Rule::Legacy).unwrap();
+    assert_eq!(again, Filled::default());
+}
+
+#[test]
+fn a_row_held_by_another_delays_both_sessions_and_no_more() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
+    pair.sql("INSERT INTO web (id, datetime, host) SELECT seq, '2025-07-10', CONCAT('a.d', seq MOD 9, '.com') FROM seq_1_to_60000");
+    let mut holder = metrics(&pair);
+    holder.run("START TRANSACTION", ()).unwrap();
+    holder.run("UPDATE web SET host = 'a.other.com' WHERE id = 30001", ()).unwrap();
+    std::thread::scope(|scope| {
+        let span = Span::domains(when("2025-07"), today(), false);
+        let ours = scope.spawn(move || domains::fill(&mut metrics(&pair), &table("web"), &span, domains::Rule::Legacy));
+        std::thread::sleep(Duration::from_secs(2));
+        assert!(!ours.is_finished());
+        holder.run("COMMIT", ()).unwrap();
+        // the host that came meanwhile was not asked for
+        assert_eq!(ours.join().unwrap().unwrap(), Filled { keys: 9, rows: 59_999 });
+    });
+}
+
 /// Countries by the first byte of the address.
 fn countries_of(number: u32) -> Says {
     match number >> 24 {

@@ -31,9 +31,18 @@ impl Db {
     /// # Errors
     /// The server is lost.
     pub fn by_id(&mut self, table: &str) -> Result<&'static str> {
-        let sql = "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() \
-                   AND table_name = ? AND index_name = 'PRIMARY' AND seq_in_index = 1 AND column_name = 'id'";
-        Ok(if self.number(sql, (table,))? == Some(1) { BY_KEY } else { "" })
+        Ok(if self.has_ids(table)? { BY_KEY } else { "" })
+    }
+
+    /// Whether `id` is the primary key of `table`.
+    ///
+    /// # Errors
+    /// The server is lost.
+    pub fn has_ids(&mut self, table: &str) -> Result<bool> {
+        let sql = "SELECT COUNT(*), MAX(column_name = 'id') FROM information_schema.statistics \
+                   WHERE table_schema = DATABASE() AND table_name = ? AND index_name = 'PRIMARY'";
+        let found = self.all(sql, (table,), |row| Ok((row.int(0), row.int(1))))?;
+        Ok(found == [(Some(1), Some(1))])
     }
 
     /// Makes the table, fills it, does `work` (an UPDATE that joins it), and drops it. Of two rows

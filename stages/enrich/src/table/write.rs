@@ -1,0 +1,180 @@
+//! Writing values back: a temporary table of the keys, and one UPDATE that joins it.
+//!
+//! A long UPDATE keeps one core of the server busy. When a step has many rows to write that lie
+//! close together, two sessions each write one half of them at the same time, found by `id`, each
+//! in a transaction of its own. One that fails leaves the other's rows written; the next run finds
+//! the rest, because every step asks only for what is empty.
+
+use std::thread;
+
+use anyhow::{Result, anyhow};
+use kit::db::{BY_KEY, Db, KeyTable, Value};
+
+use super::Table;
+
+/// From how many rows on two sessions pay: below, the second one costs more than it saves.
+const MANY: u64 = 50_000;
+
+/// Of how many rows one `id` is kept to find the middle.
+const SAMPLE: u64 = 512;
+
+/// Where rows lie: how many they are, between which `id`s, and where their middle is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Rows {
+    n: u64,
+    ends: Option<(u64, u64)>,
+    sample: Vec<u64>,
+}
+
+impl Rows {
+    /// One row more; `id` is `None` in a table without such a key.
+    pub(super) fn add(&mut self, id: Option<u64>) {
+        self.n += 1;
+        let Some(id) = id else { return };
+        self.ends = Some(self.ends.map_or((id, id), |(first, last)| (first.min(id), last.max(id))));
+        if self.n.is_multiple_of(SAMPLE) {
+            self.sample.push(id);
+        }
+    }
+
+    /// The ranges of `id`, both ends included, that two sessions write: with about as many rows
+    /// each, so that neither waits long for the other at the border. `None` when one session is as
+    /// good: few rows, or so scattered that walking from the first to the last would read mostly
+    /// others.
+    fn halves(mut self) -> Option<[(u64, u64); 2]> {
+        let (first, last) = self.ends?;
+        if self.n < MANY || (last - first) / 2 >= self.n {
+            return None;
+        }
+        let at = self.sample.len() / 2;
+        let middle = *self.sample.select_nth_unstable(at).1;
+        (middle < last).then_some([(first, middle), (middle + 1, last)])
+    }
+}
+
+/// What is written, where.
+pub(super) struct Write<'a> {
+    /// The values, for messages.
+    pub what: &'a str,
+    /// What the keys are written to; `k` below.
+    pub keys: &'a KeyTable<'a>,
+    /// How the table `t` joins the keys.
+    pub on: &'a str,
+    /// The assignment.
+    pub set: &'a str,
+    /// Which rows of `t`.
+    pub condition: &'a str,
+    /// Whether rows may be meant that the search for missing values did not see.
+    pub elsewhere: bool,
+}
+
+impl Write<'_> {
+    /// Writes `rows` of keys and values to the table whose `missing` rows were found, and says how
+    /// many rows have changed.
+    ///
+    /// # Errors
+    /// The server fails.
+    pub(super) fn run<const N: usize>(
+        &self,
+        db: &mut Db,
+        table: &Table,
+        rows: &[[Value; N]],
+        missing: Rows,
+    ) -> Result<u64> {
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let halves = missing.halves().filter(|_| db.is_transactional(&[table.name()]).unwrap_or(false));
+        // a server that has no second session to give gets the work in one
+        let Some((halves, mut second)) = halves.and_then(|halves| Some((halves, db.another().ok()?))) else {
+            return self.session(db, table, rows, &[self.update(table, "", "")]);
+        };
+        let [lower, upper] = halves.map(|(first, last)| {
+            let within = format!(" AND t.id BETWEEN {first} AND {last}");
+            self.update(table, BY_KEY, &within)
+        });
+        let mut lower = vec![lower];
+        if self.elsewhere {
+            let [(first, _), (_, last)] = halves;
+            lower.push(self.update(table, "", &format!(" AND (t.id < {first} OR t.id > {last})")));
+        }
+        thread::scope(|scope| {
+            let upper = scope.spawn(|| self.session(&mut second, table, rows, &[upper]));
+            let lower = self.session(db, table, rows, &lower);
+            let upper = upper.join().unwrap_or_else(|_| Err(anyhow!("the second session ended")));
+            Ok(lower? + upper?)
+        })
+    }
+
+    /// One transaction with these statements; how many rows have changed.
+    fn session<const N: usize>(
+        &self,
+        db: &mut Db,
+        table: &Table,
+        rows: &[[Value; N]],
+        updates: &[String],
+    ) -> Result<u64> {
+        let doing = format!("writing {} to {}", self.what, table.name());
+        db.transaction_with_retry(&doing, &[table.name()], |db| {
+            db.with_key_table(self.keys, rows.iter().cloned(), |db| {
+                let mut n = 0;
+                for update in updates {
+                    n += db.run(update, ())?;
+                }
+                Ok(n)
+            })
+        })
+    }
+
+    /// The table comes first: its rows change in the order in which they lie, which is three times
+    /// as fast for a month as going from key to key; for a few rows the server takes an index.
+    fn update(&self, table: &Table, index: &str, within: &str) -> String {
+        format!(
+            "UPDATE {} t {index} STRAIGHT_JOIN {} k {BY_KEY} ON {} SET {} WHERE {}{within}",
+            table.quoted(),
+            self.keys.name,
+            self.on,
+            self.set,
+            self.condition
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn halves(ids: impl IntoIterator<Item = u64>) -> Option<[(u64, u64); 2]> {
+        let mut rows = Rows::default();
+        ids.into_iter().for_each(|id| rows.add(Some(id)));
+        rows.halves()
+    }
+
+    #[test]
+    fn two_ranges_with_as_many_rows_each() {
+        assert_eq!(halves(1..=MANY - 1), None, "few");
+        let [(first, middle), (next, last)] = halves(1..=MANY).unwrap();
+        assert_eq!((first, next, last), (1, middle + 1, MANY));
+        assert!(middle.abs_diff(MANY / 2) <= SAMPLE, "{middle}");
+        // dense below 100,000, every fourth id above: the middle goes by rows
+        let ids = || (1..=100_000).chain((100_004..=300_000).step_by(4));
+        let [(_, middle), _] = halves(ids()).unwrap();
+        assert!(middle.abs_diff(75_000) <= 2 * SAMPLE, "{middle}");
+        let mut backwards: Vec<u64> = ids().collect();
+        backwards.reverse();
+        let [(first, other), (_, last)] = halves(backwards).unwrap();
+        assert_eq!((first, last), (1, 300_000));
+        assert!(middle.abs_diff(other) <= 2 * SAMPLE, "{middle} {other}");
+    }
+
+    #[test]
+    fn scattered_rows_and_rows_without_ids_are_left_to_one_session() {
+        assert_eq!(halves((1..=100_000).map(|n| n * 3)), None);
+        assert!(halves((1..=100_000).map(|n| n * 2)).is_some());
+        let mut rows = Rows::default();
+        (0..2 * MANY).for_each(|_| rows.add(None));
+        assert_eq!(rows.halves(), None);
+        assert_eq!(halves(std::iter::repeat_n(7, 100_000)), None, "one id");
+        assert_eq!(halves([u64::MAX; 100_000].into_iter().chain([0])), None);
+    }
+}
