@@ -162,15 +162,7 @@ fn nothing_bad_and_too_much() {
 
 #[test]
 fn random_bytes_do_no_harm() {
-    let mut seed = 3_u64;
-    let bytes: Vec<u8> = (0..10 << 20)
-        .map(|_| {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            seed as u8
-        })
-        .collect();
+    let bytes = fixtures::random::ten_megabytes(3);
     let mut ndjson = b"{\"kind\":\"bot\"}\n".to_vec();
     ndjson.extend_from_slice(&bytes);
     for (format, input) in [("ndjson", bytes), ("csv", ndjson)] {

@@ -205,15 +205,7 @@ fn what_is_not_understood_starts_nothing() {
 
 #[test]
 fn random_bytes_do_no_harm() {
-    let mut seed = 7_u64;
-    let bytes: Vec<u8> = (0..10 << 20)
-        .map(|_| {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            seed as u8
-        })
-        .collect();
+    let bytes = fixtures::random::ten_megabytes(7);
     let done = place().run(["sh"]).stdin(bytes).finish().expect_code(2);
     assert_eq!(done.stderr.lines().count(), 1);
 }

@@ -164,13 +164,7 @@ fn empty_and_bad_input() {
 #[test]
 fn random_bytes_move_nothing() {
     let (root, _) = hub();
-    let mut state = 7_u64;
-    let bytes: Vec<u8> = (0..10 << 20)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 56) as u8
-        })
-        .collect();
+    let bytes = fixtures::random::ten_megabytes(7);
     archive().arg("--quiet").dir(root.path()).stdin(bytes).finish().ok();
     assert!(!root.path().join("imported").exists());
 }

@@ -186,13 +186,7 @@ fn wrong_usage() {
 #[test]
 fn random_bytes_are_a_log_like_any_other() {
     let root = tempfile::tempdir().unwrap();
-    let mut state = 1_u64;
-    let bytes: Vec<u8> = (0..10 << 20)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 56) as u8
-        })
-        .collect();
+    let bytes = fixtures::random::ten_megabytes(1);
     write(root.path(), "daily/hub-access.log-20250701", &bytes);
     let done = fetch_logs().args(["--cat", "--logs"]).arg(root.path()).finish().ok();
     assert_eq!(done.stdout, bytes);

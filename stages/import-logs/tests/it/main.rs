@@ -506,14 +506,7 @@ fn the_reader_may_leave() {
 
 #[test]
 fn random_bytes() {
-    let mut state = 0x2545_F491_4F6C_DD1D_u64;
-    let mut bytes = Vec::with_capacity(10 << 20);
-    while bytes.len() < 10 << 20 {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
+    let bytes = fixtures::random::ten_megabytes(1);
     for args in [
         vec!["--raw", "access"],
         vec!["--raw", "auth"],

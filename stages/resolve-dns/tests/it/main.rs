@@ -4,9 +4,11 @@ mod db;
 #[path = "../../../enrich/examples/dns_bench/name_server.rs"]
 mod name_server;
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use fixtures::Run;
 use name_server::{NameServer, Reply};
@@ -41,8 +43,9 @@ fn describes_itself() {
 
 #[test]
 fn empty_input() {
-    let done = stage().args(["--nameserver", "127.0.0.1:1"]).finish().ok();
-    assert_eq!((done.text(), done.stderr.as_str()), (String::new(), ""));
+    let server = NameServer::start(by_number);
+    let done = ask(&server).finish().ok();
+    assert_eq!((done.text(), done.stderr.as_str(), server.n_asked()), (String::new(), "", 0));
 }
 
 #[test]
@@ -165,6 +168,44 @@ fn many_lookups_wait_side_by_side() {
     assert!(start.elapsed() < Duration::from_secs(30), "one after the other would take 60 seconds");
 }
 
+/// When each address was first asked for, of a server that lets every answer wait for `delay`.
+fn first_asked(delay: Duration, concurrency: &str, n: u32) -> Vec<Instant> {
+    let seen = Arc::new(Mutex::new(HashMap::new()));
+    let server = NameServer::start_slow(delay, {
+        let seen = Arc::clone(&seen);
+        move |ip| {
+            seen.lock().unwrap().entry(ip).or_insert_with(Instant::now);
+            if u32::from(ip) % 50 == 13 { Reply::NxDomain } else { by_number(ip) }
+        }
+    });
+    let input: String = (0..n).map(|i| web(&Ipv4Addr::from(0x0800_0000 + i).to_string())).collect();
+    // whatever else the machine does, no lookup gives up
+    let found = hosts(ask(&server).args(["--concurrency", concurrency, "--timeout", "60"]).stdin(input));
+    let expected = (0x0800_0000..0x0800_0000 + n)
+        .map(|ip| if ip % 50 == 13 { "?".to_owned() } else { format!("h{ip}.example.com") });
+    assert!(found.into_iter().eq(expected));
+    let mut times: Vec<Instant> = seen.lock().unwrap().values().copied().collect();
+    times.sort_unstable();
+    times
+}
+
+#[test]
+fn no_more_lookups_at_a_time_than_allowed() {
+    let delay = Duration::from_millis(60);
+    for allowed in [1, 4] {
+        let times = first_asked(delay, &allowed.to_string(), 40);
+        assert_eq!(times.len(), 40);
+        // who is asked as the fifth had to wait for an answer to the first
+        for (first, last) in times.iter().zip(&times[allowed..]) {
+            assert!(last.duration_since(*first) >= delay, "{allowed}: {:?}", last.duration_since(*first));
+        }
+        let side_by_side = times.windows(2).any(|pair| pair[1].duration_since(pair[0]) < delay);
+        assert_eq!(side_by_side, allowed > 1);
+    }
+    // with fewer addresses than places each is asked for once
+    assert_eq!(first_asked(delay, "16", 3).len(), 3);
+}
+
 #[test]
 fn a_dead_server_makes_everything_unknown() {
     let server = NameServer::start(|_| Reply::Silence);
@@ -262,13 +303,7 @@ fn a_reader_that_leaves_ends_the_run() {
 
 #[test]
 fn random_bytes_do_no_harm() {
-    let mut state = 1_u64;
-    let mut bytes: Vec<u8> = (0..10 << 20)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 56) as u8
-        })
-        .collect();
+    let mut bytes = fixtures::random::ten_megabytes(1);
     let server = NameServer::start(by_number);
     let _ = ask(&server).stdin(bytes.clone()).finish().ok();
     bytes.splice(0..0, *b"{\"kind\":\"web\"}\n");

@@ -421,14 +421,7 @@ fn the_reader_leaves_early() {
 
 #[test]
 fn random_bytes_do_not_panic() {
-    let mut state = 1_u64;
-    let mut bytes: Vec<u8> = Vec::with_capacity(10 << 20);
-    while bytes.len() < 10 << 20 {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
+    let mut bytes = fixtures::random::ten_megabytes(1);
     bytes[0] = b'{';
     let done = run(EXE).args(["--month", "2025-07", "-q"]).stdin(bytes).finish().ok();
     assert_eq!(done.records().len(), 462 + 48 + 6);
