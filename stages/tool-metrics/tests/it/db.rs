@@ -7,8 +7,8 @@ use fixtures::db::{MODES, Pair, SqlMode, pair};
 use fixtures::kills::kill_and_run_again;
 use schema::tables::Engine;
 
-use crate::geo_server::{GeoServer, Says};
-use crate::name_server::{NameServer, Reply};
+use crate::name_server::Reply;
+use crate::services::Services;
 
 /// A small hub. gridstat runs tools too; two tools share a title; one resource is no tool.
 const HUB: &str = "INSERT INTO {hub}.jos_resources (id, title, type, alias, published, standalone) VALUES
@@ -34,27 +34,18 @@ const HUB: &str = "INSERT INTO {hub}.jos_resources (id, title, type, alias, publ
     (1, 'bob', 'industry', 1), (2, 'ann', '', 3), (3, 'eve', 'government', 0), (4, 'dan', 'x', -5);
     INSERT INTO countries (code, name) VALUES ('DE', 'GERMANY')";
 
-struct Services {
-    names: NameServer,
-    geo: GeoServer,
-}
-
 fn services() -> Services {
-    let names = NameServer::start(|ip| match ip.octets()[3] {
+    Services::start(|last| match last {
         1 => Reply::name("grid.example.com"),
         2 => Reply::name("pc.cs.purdue.edu"),
         3 => Reply::NxDomain,
         _ => Reply::NoData,
-    });
-    let geo = GeoServer::start(|n| if n >> 24 == 8 { Says::Country("US") } else { Says::Unknown });
-    Services { names, geo }
+    })
 }
 
-impl Services {
-    fn run(&self, pair: &Pair) -> Run {
-        let run = pair.run(env!("CARGO_BIN_EXE_tool-metrics")).arg("--db");
-        run.args(["--nameserver", &self.names.address(), "--geo-url", &self.geo.url()])
-    }
+/// The nightly job.
+fn job(services: &Services, pair: &Pair) -> Run {
+    services.asked_by(pair.run(env!("CARGO_BIN_EXE_tool-metrics")).arg("--db"))
 }
 
 /// Everything that the stage writes.
@@ -91,15 +82,15 @@ fn a_month_in_every_mode() {
         let Some(pair) = pair(engine, mode) else { return };
         hub_engine(&pair, engine);
         pair.sql(HUB);
-        let done = services.run(&pair).arg("2025-07").finish().ok();
+        let done = job(&services, &pair).arg("2025-07").finish().ok();
         assert!(done.stdout.is_empty() && done.stderr.is_empty(), "a good run says nothing: {}", done.stderr);
         let first = state(&pair);
-        services.run(&pair).arg("2025-07").finish().ok();
+        job(&services, &pair).arg("2025-07").finish().ok();
         assert_eq!(state(&pair), first, "{engine:?} {mode:?}: run twice");
         all.push(first);
         // without names of countries there is one place for each code all the same
         pair.sql("DELETE FROM countries");
-        services.run(&pair).args(["--only", "tool-tops", "2025-07"]).finish().ok();
+        job(&services, &pair).args(["--only", "tool-tops", "2025-07"]).finish().ok();
         let names = "SELECT `rank`, name, value FROM {hub}.jos_resource_stats_tools_topvals WHERE id = 20 AND top = 1 ORDER BY `rank`";
         assert_eq!(pair.lines(names), ["0\tTotal Users\t2", "1\tUnknown\t1", "2\tUnknown\t1"]);
     }
@@ -168,8 +159,7 @@ fn rows_keep_their_ids_and_other_months_stay() {
              INSERT INTO {hub}.jos_resource_stats (id, resid, restype, users, datetime, period) VALUES
              (50, 7, 7, 1, '2025-07-00', 1), (51, 7, 7, 4, '2025-07-01', 1)",
         );
-        services
-            .run(&pair)
+        job(&services, &pair)
             .args(["--only", "import-hub-data,tool-stats,tool-tops,tool-toplists", "2025-07"])
             .finish()
             .ok();
@@ -200,7 +190,7 @@ fn rows_keep_their_ids_and_other_months_stay() {
         let ids = pair.lines("SELECT id, resid, period FROM {hub}.jos_resource_stats_tools ORDER BY id");
         // a new tool between the others
         pair.sql("INSERT INTO {hub}.jos_resources (id, title, type, alias, published, standalone) VALUES (20, 'Beta', 7, 'beta', 1, 1)");
-        services.run(&pair).args(["--only", "tool-stats", "2025-07"]).finish().ok();
+        job(&services, &pair).args(["--only", "tool-stats", "2025-07"]).finish().ok();
         let after = pair.lines("SELECT id, resid, period FROM {hub}.jos_resource_stats_tools ORDER BY id");
         assert_eq!(after[..ids.len()], ids, "{engine:?} {mode:?}");
         assert_eq!(after.len(), ids.len() + 6);
@@ -217,7 +207,7 @@ fn without_a_month_it_is_the_current_one() {
          UPDATE {hub}.sessionlog SET start = NOW() - INTERVAL 9 DAY WHERE sessnum = 30;
          UPDATE {hub}.sessionlog SET start = NOW() WHERE sessnum = 15",
     );
-    services.run(&pair).finish().ok();
+    job(&services, &pair).finish().ok();
     let label = pair.value("SELECT DISTINCT datetime FROM {hub}.jos_resource_stats_tools").unwrap();
     assert_eq!(Some(label), pair.value("SELECT DATE_FORMAT(NOW(), '%Y-%m-00 00:00:00')"));
     let hosts =
@@ -232,7 +222,7 @@ fn a_dry_run_changes_nothing_and_tells() {
     pair.sql(HUB);
     pair.sql("INSERT INTO sessionlog_metrics (sessnum, user, ip, start, host) VALUES (10, 'x', '8.0.0.2', '2025-07-06 10:00:00', 'a.b.edu'), (99, 'bob', '8.0.0.1', '2025-07-06 10:00:00', '')");
     let before = state(&pair);
-    let done = services.run(&pair).args(["--dry-run", "2025-07"]).finish().ok();
+    let done = job(&services, &pair).args(["--dry-run", "2025-07"]).finish().ok();
     assert_eq!(state(&pair), before);
     for words in [
         "6 tool sessions to add, 2 profiles to copy",
@@ -256,7 +246,7 @@ fn tables_in_records_out() {
     let services = services();
     let Some(pair) = pair(Engine::MyIsam, SqlMode::Lax) else { return };
     pair.sql(HUB);
-    services.run(&pair).args(["--only", "import-hub-data", "2025-07"]).finish().ok();
+    job(&services, &pair).args(["--only", "import-hub-data", "2025-07"]).finish().ok();
     let run = || pair.run(env!("CARGO_BIN_EXE_tool-metrics")).args(["--from", "db", "2025-07"]);
     let done = run().finish().ok();
     let stats = done.of_kind("toolstat");
@@ -275,7 +265,7 @@ fn what_cannot_be_done_is_said() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     pair.sql(HUB);
     pair.sql("DROP TABLE {hub}.jos_resource_stats_tools_topvals; \nDROP TABLE {hub}.jos_user_profiles");
-    let done = services.run(&pair).arg("2025-07").finish().expect_code(1);
+    let done = job(&services, &pair).arg("2025-07").finish().expect_code(1);
     for words in [
         "jos_resource_stats_tools_topvals",
         "jos_user_profiles",
@@ -307,7 +297,7 @@ fn killed_at_random_moments_and_run_again() {
         assert!(left.is_empty(), "{left:?}");
         without_ids(&state(pair))
     };
-    kill_and_run_again("tool-metrics", 12, fill, |pair| services.run(pair).arg("2025-07"), state);
+    kill_and_run_again("tool-metrics", 12, fill, |pair| job(&services, pair).arg("2025-07"), state);
 }
 
 /// Numbers that the server counts up jump after a transaction that was undone.
@@ -325,7 +315,7 @@ fn nobody_sees_half_of_a_month() {
         let Some(pair) = pair(engine, SqlMode::Lax) else { return };
         hub_engine(&pair, engine);
         pair.sql(HUB);
-        services.run(&pair).arg("2025-07").finish().ok();
+        job(&services, &pair).arg("2025-07").finish().ok();
         let stop = AtomicBool::new(false);
         let queries = [
             "SELECT COUNT(*) FROM {hub}.jos_resource_stats_tools",
@@ -346,7 +336,7 @@ fn nobody_sees_half_of_a_month() {
             });
             for _ in 0..5 {
                 let steps = "import-hub-data,tool-stats,tool-tops,tool-toplists";
-                services.run(&pair).args(["--only", steps, "2025-07"]).finish().ok();
+                job(&services, &pair).args(["--only", steps, "2025-07"]).finish().ok();
             }
             stop.store(true, Ordering::Relaxed);
             reader.join().unwrap()

@@ -5,6 +5,8 @@ mod db;
 mod geo_server;
 #[path = "../../../enrich/examples/dns_bench/name_server.rs"]
 mod name_server;
+#[path = "../../../enrich/tests/it/services.rs"]
+mod services;
 
 use fixtures::Run;
 
@@ -118,14 +120,7 @@ fn the_reader_may_leave() {
 
 #[test]
 fn random_bytes_are_survived() {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut bytes = Vec::with_capacity(10 << 20);
-    while bytes.len() < 10 << 20 {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
+    let bytes = fixtures::random::ten_megabytes(1);
     let done = tool_metrics().args(["2025-07", "--quiet"]).stdin(bytes).finish().ok();
     assert_eq!(done.of_kind("toplist").len(), 30);
 }

@@ -7,8 +7,8 @@ use fixtures::db::{MODES, Pair, SqlMode, pair, private_server};
 use fixtures::kills::kill_and_run_again;
 use schema::tables::Engine;
 
-use crate::geo_server::{GeoServer, Says};
-use crate::name_server::{NameServer, Reply};
+use crate::name_server::Reply;
+use crate::services::Services;
 
 fn on(pair: &Pair) -> Run {
     pair.run(env!("CARGO_BIN_EXE_usage-metrics"))
@@ -282,27 +282,19 @@ fn tool_starts_as_the_port_makes_them() {
     assert_eq!(rows, expected);
 }
 
-struct Services {
-    names: NameServer,
-    geo: GeoServer,
-}
-
 fn services() -> Services {
-    let names = NameServer::start(|ip| match ip.octets()[3] {
+    Services::start(|last| match last {
         1 => Reply::name("Grid.Example.com"),
         2 => Reply::name("pc.cs.purdue.edu"),
         3 => Reply::NxDomain,
         9 => Reply::name("x.crawler.net"),
         _ => Reply::NoData,
-    });
-    let geo = GeoServer::start(|n| if n >> 24 == 8 { Says::Country("US") } else { Says::Unknown });
-    Services { names, geo }
+    })
 }
 
-impl Services {
-    fn job(&self, pair: &Pair) -> Run {
-        on(pair).args(["--db", "--nameserver", &self.names.address(), "--geo-url", &self.geo.url()])
-    }
+/// The nightly job.
+fn job(services: &Services, pair: &Pair) -> Run {
+    services.asked_by(on(pair).arg("--db"))
 }
 
 /// A month in which every step has something to do.
@@ -344,9 +336,9 @@ fn a_month_in_every_mode() {
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
         month(&pair);
-        quiet(services.job(&pair).arg("2025-07"));
+        quiet(job(&services, &pair).arg("2025-07"));
         let first = state(&pair);
-        quiet(services.job(&pair).arg("2025-07"));
+        quiet(job(&services, &pair).arg("2025-07"));
         assert_eq!(state(&pair), first, "{engine:?} {mode:?}: run twice");
         all.push(first);
     }
@@ -388,7 +380,7 @@ fn a_month_as_the_port_makes_it() {
              (8, 1, '2025-06-00', 14, '60', 1), (8, 1, '2025-07-00', 1, '999', 1), (7, 1, '2025-08-00', 12, 'x', 1), \
              (8, 1, '2025-08-00', 12, '999', 1), (8, 1, '2025-09-00', 1, '9', 1)",
         );
-        quiet(services.job(&pair).args(["--compat", "port", "2025-07"]));
+        quiet(job(&services, &pair).args(["--compat", "port", "2025-07"]));
         // the hits of later summaries follow; a month without a summary gets no lone cell
         let cells = "SELECT rowid, DATE_FORMAT(datetime, '%Y-%m'), period, value FROM summary_misc_vals ORDER BY datetime, rowid";
         assert_eq!(
@@ -417,13 +409,13 @@ fn sessions_can_wait_for_the_end_of_the_month() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     pair.sql("INSERT INTO web (datetime, ip) SELECT DATE_FORMAT(NOW(), '%Y-%m-01 10:00:00'), '1.1.1.1' UNION ALL SELECT DATE_FORMAT(NOW(), '%Y-%m-01 10:00:00'), '1.1.1.2'");
     let count = || pair.value("SELECT COUNT(*) FROM websessions").unwrap_or_default();
-    let waiting = || services.job(&pair).args(["--compat", "sessions-at-month-close"]);
+    let waiting = || job(&services, &pair).args(["--compat", "sessions-at-month-close"]);
     waiting().finish().ok();
     assert_eq!(count(), "0");
     waiting().arg("--with-sessions").finish().ok();
     assert_eq!(count(), "1");
     pair.sql("DELETE FROM websessions;\nUPDATE web SET sessionid = NULL");
-    services.job(&pair).finish().ok();
+    job(&services, &pair).finish().ok();
     assert_eq!(count(), "1", "by default every night");
     pair.sql("DELETE FROM websessions;\nUPDATE web SET sessionid = NULL");
     waiting().args(["--only", "sessions"]).finish().ok();
@@ -436,7 +428,7 @@ fn a_dry_run_changes_nothing_and_tells() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     month(&pair);
     let before = state(&pair);
-    let done = services.job(&pair).args(["--dry-run", "2025-07", "--compat", "port"]).finish().ok();
+    let done = job(&services, &pair).args(["--dry-run", "2025-07", "--compat", "port"]).finish().ok();
     assert_eq!(state(&pair), before);
     assert!(done.stdout.is_empty() && services.geo.asked().is_empty() && services.names.n_asked() == 0);
     for words in [
@@ -554,7 +546,7 @@ fn whole_nights_killed_at_random_moments_and_run_again() {
     };
     let job = |pair: &Pair| {
         pair.wait_until_idle();
-        services.job(pair).arg("2025-07")
+        job(&services, pair).arg("2025-07")
     };
     kill_and_run_again("usage-metrics, whole night", 6, fill, job, state);
 }
@@ -588,7 +580,7 @@ fn single_steps_on_one_table() {
     month(&pair);
     pair.sql("INSERT INTO websessions (id, datetime, ip, host) VALUES (1, '2025-07-05 10:00:00', '8.0.0.2', NULL), (2, '2024-07-05', '8.0.0.3', 'a.b.org')");
     let one = |only: &str, table: &str, more: &[&str]| {
-        quiet(services.job(&pair).args(["--only", only, "--database", "metrics", "--table", table]).args(more));
+        quiet(job(&services, &pair).args(["--only", only, "--database", "metrics", "--table", table]).args(more));
         pair.lines("SELECT id, host, domain, ipcountry FROM websessions ORDER BY id").join(" | ")
     };
     assert_eq!(
@@ -638,7 +630,7 @@ fn what_cannot_be_done_is_said() {
     }
     // a step that fails does not keep the others from their work
     pair.sql("DROP TABLE {hub}.joblog;\nDROP TABLE exclude_list");
-    let done = services().job(&pair).args(["2025-07", "--only", "middleware-wall,clean-bots,sessions,domains"]);
+    let done = job(&services(), &pair).args(["2025-07", "--only", "middleware-wall,clean-bots,sessions,domains"]);
     let done = done.finish().expect_code(1);
     for words in [
         "joblog",

@@ -6,6 +6,8 @@ mod db;
 mod geo_server;
 #[path = "../../../enrich/examples/dns_bench/name_server.rs"]
 mod name_server;
+#[path = "../../../enrich/tests/it/services.rs"]
+mod services;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -416,13 +418,7 @@ fn a_reader_that_leaves_ends_the_run() {
 
 #[test]
 fn random_bytes_do_no_harm() {
-    let mut state = 1_u64;
-    let mut bytes: Vec<u8> = (0..10 << 20)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 56) as u8
-        })
-        .collect();
+    let mut bytes = fixtures::random::ten_megabytes(1);
     let _ = stage().stdin(bytes.clone()).finish().ok();
     bytes.splice(0..0, *b"{\"kind\":\"web\"}\n");
     assert_eq!(stage().stdin(bytes).finish().ok().text(), "{\"kind\":\"web\"}\n");
