@@ -169,6 +169,7 @@ fn many_lookups_wait_side_by_side() {
 }
 
 /// When each address was first asked for, of a server that lets every answer wait for `delay`.
+#[expect(clippy::unwrap_used, reason = "a helper of tests")]
 fn first_asked(delay: Duration, concurrency: &str, n: u32) -> Vec<Instant> {
     let seen = Arc::new(Mutex::new(HashMap::new()));
     let server = NameServer::start_slow(delay, {
