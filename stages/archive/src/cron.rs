@@ -1,5 +1,7 @@
 //! `--db`: what the legacy line did, moving everything from `daily/` that the staging took.
 //!
+//! Or what the later port did: logs of any depth, and folders that are empty then go.
+//!
 //! With the list that `fetch-logs --stage` left, logs that arrived later stay pending, and so do
 //! all of a stream whose staging file was not imported. Without it everything is moved.
 
@@ -14,7 +16,7 @@ use kit::discovery::Stream;
 use kit::staged::{self, StagedLog};
 use kit::{Messages, discovery};
 
-use crate::place::{self, Rules};
+use crate::place::{self, Collision, Rules};
 
 /// What a run moves, and how.
 pub(crate) struct Cron<'a> {
@@ -51,6 +53,7 @@ impl Cron<'_> {
         let staging = self.config.paths.staging();
         let listed = staged::read(&staging)?;
         let (mut n_failed, mut n_all) = (0, 0);
+        let mut tried = HashSet::new();
         for group in self.groups() {
             if let (Some(stream), Some(listed)) = (group.stream, &listed)
                 && let Some(why) = self.not_imported(stream, listed)
@@ -59,30 +62,36 @@ impl Cron<'_> {
                 n_failed += 1;
                 continue;
             }
-            let mut names = names(&group.directory, &group.head)?;
-            names.retain(|name| self.is_wanted(name));
+            let mut logs = self.logs(&group)?;
+            logs.retain(|log| self.is_wanted(&name_of(log)));
             // of an earlier night, when another line staged: then all goes, as without a list
             let listed = listed.as_ref().filter(|_| !group.stream.is_some_and(|stream| self.is_outdated(stream)));
             let stays = |path: &Path| match (group.stream, listed) {
                 (Some(stream), Some(listed)) => !listed.iter().any(|log| log.stream == stream && log.path == path),
                 _ => false,
             };
-            for path in names.into_iter().map(|name| group.directory.join(name)).filter(|path| !stays(path)) {
+            for path in logs.into_iter().filter(|path| !stays(path)) {
                 n_all += 1;
                 if let Err(error) = self.one(&path) {
                     n_failed += 1;
                     self.messages.error(format_args!("{error:#}"));
                 }
+                tried.insert(path);
             }
         }
         let elsewhere = listed.iter().flatten().filter(|log| outside_daily(log, &self.groups()));
-        let name = |log: &StagedLog| log.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        for log in elsewhere.filter(|log| self.is_wanted(&name(log))) {
+        for log in elsewhere.filter(|log| self.is_wanted(&name_of(&log.path))) {
+            if !tried.insert(log.path.clone()) {
+                continue;
+            }
             n_all += 1;
             if let Err(error) = self.one(&log.path) {
                 n_failed += 1;
                 self.messages.error(format_args!("{error:#}"));
             }
+        }
+        if self.is_port() && !self.dry_run {
+            self.remove_emptied(&tried);
         }
         if n_failed > 0 {
             bail!("{n_failed} of {n_all} logs not archived");
@@ -93,6 +102,43 @@ impl Cron<'_> {
             fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
         }
         Ok(())
+    }
+
+    fn is_port(&self) -> bool {
+        self.rules.collision == Collision::OldKeepsName
+    }
+
+    /// The logs of a group, in the order in which they are moved. To the port a stream has one log a
+    /// day, at any depth of `daily/` or in `daily.holding/`; others wait until it has gone.
+    fn logs(&self, group: &Group) -> Result<Vec<PathBuf>> {
+        let Some(stream) = group.stream.filter(|_| self.is_port()) else {
+            let names = names(&group.directory, &group.head)?;
+            return Ok(names.into_iter().map(|name| group.directory.join(name)).collect());
+        };
+        let site = Some(self.config.site.name.as_str());
+        let mut found = Vec::new();
+        for mut place in [
+            discovery::tree_unfinished(&group.directory, stream, site)?,
+            discovery::flat_unfinished(&group.directory.with_file_name("daily.holding"), stream, site)?,
+        ] {
+            place.sort_by(|a, b| (a.date(), &a.path).cmp(&(b.date(), &b.path)));
+            found.append(&mut place);
+        }
+        let mut days = HashSet::new();
+        found.retain(|log| log.date().is_some_and(|day| days.insert(day.to_owned())));
+        found.sort_by(|a, b| a.date().cmp(&b.date()));
+        Ok(found.into_iter().map(|log| log.path).collect())
+    }
+
+    /// Removes folders below `daily/` and `daily.holding/` from which logs were moved, if they are
+    /// empty now.
+    fn remove_emptied(&self, moved: &HashSet<PathBuf>) {
+        let groups = self.groups();
+        let folders: HashSet<&Path> = moved.iter().filter_map(|path| path.parent()).collect();
+        for folder in folders.into_iter().filter(|folder| groups.iter().all(|group| group.directory != **folder)) {
+            // one that has something in it stays, and nobody misses the others
+            let _ = fs::remove_dir(folder);
+        }
     }
 
     /// Whether a log is of the day that was asked for.
@@ -130,6 +176,10 @@ impl Cron<'_> {
         let waits = listed.iter().any(|log| log.stream == stream) && file.exists();
         waits.then(|| format!("{} was not imported yet; its logs stay in daily/", file.display()))
     }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Whether a staged log lies elsewhere than directly in one of the directories (`--deep`).

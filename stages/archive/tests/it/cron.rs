@@ -168,3 +168,77 @@ fn one_day_alone() {
     root.archive().args(["--date", "2025-07-01"]).finish().expect_code(2);
     archive().args(["--date", "20250701"]).finish().expect_code(2);
 }
+
+#[test]
+fn the_port_takes_a_log_a_day_from_everywhere_and_the_folders_that_are_empty_then() {
+    let root = Root::new();
+    for path in [
+        "httpd/daily/hub-access.log-20250702",
+        "httpd/daily/2024/hub-access.log-20241231.gz",
+        "httpd/daily/2023/hub-access.log-20231231",
+        "httpd/daily/2023/notes",
+        "httpd/daily/2023/more/hub-access.log-20230101",
+        "httpd/daily.holding/hub-access.log-20250701",
+        "httpd/daily.holding/hub-access.log-20250702",
+        "hubzero/daily.holding/cmsauth.log-20250701",
+    ] {
+        root.put(path, path);
+    }
+    fs::create_dir_all(root.at("httpd/daily/2022")).unwrap();
+    let port = |args: &[&str]| root.archive().args(["--compat", "port"]).args(args).finish().ok();
+    let dry = port(&["--dry-run"]);
+    assert_eq!(dry.stderr.matches("would move").count(), 8, "{}", dry.stderr);
+    assert!(root.at("httpd/daily/2024").exists());
+    // one day alone, from where it lies
+    port(&["--date", "20241231"]);
+    assert_eq!(root.names("httpd/imported"), ["hub-access.log-20241231.gz"]);
+    assert!(!root.at("httpd/daily/2024").exists());
+    port(&[]);
+    // logs without a day are none to it; a second log of a day waits
+    assert_eq!(root.names("httpd/daily.holding"), ["hub-access.log-20250702"]);
+    let daily = ["2022", "2023", "hub-access.log-1", "hub-access.log-2.gz", "other-access.log-1"];
+    assert_eq!(root.names("httpd/daily"), daily, "a folder that it took nothing from is not its business");
+    assert_eq!(root.names("httpd/daily/2023"), ["notes"], "what is not empty stays");
+    assert!(!root.at("hubzero/daily.holding").exists());
+    assert_eq!(root.names("hubzero/imported"), ["cmsauth.log-20250701.gz", "cmsdebug.log-1.gz"]);
+    port(&[]);
+    assert!(!root.at("httpd/daily.holding").exists());
+    assert_eq!(
+        root.names("httpd/imported"),
+        [
+            "hub-access.log-20230101.gz",
+            "hub-access.log-20231231.gz",
+            "hub-access.log-20241231.gz",
+            "hub-access.log-20250701.gz",
+            "hub-access.log-20250702.gz",
+            "hub-access.log-20250702.gz.~1~",
+            "new-hub-access.log-1.gz",
+        ]
+    );
+    // daily/ itself stays, whatever was in it
+    for name in &daily[2..] {
+        fs::remove_file(root.at("httpd/daily").join(name)).unwrap();
+    }
+    fs::remove_dir_all(root.at("httpd/daily/2022")).unwrap();
+    fs::remove_dir_all(root.at("httpd/daily/2023")).unwrap();
+    root.put("httpd/daily/hub-access.log-20250709", "the last one");
+    port(&[]);
+    assert!(root.names("httpd/daily").is_empty() && root.at("httpd/daily").exists());
+}
+
+#[test]
+fn folders_stay_where_the_original_line_moves_logs() {
+    let root = Root::new();
+    root.put("httpd/daily/2024/hub-access.log-20241231", "old");
+    root.list(&["2024/hub-access.log-20241231"]);
+    root.archive().finish().ok();
+    assert!(root.names("httpd/imported").contains(&"hub-access.log-20241231.gz".to_owned()));
+    assert!(root.at("httpd/daily/2024").exists());
+    // with a list the port moves what is on it, once
+    root.put("httpd/daily/2024/hub-access.log-20241230", "older");
+    root.put("httpd/daily/2024/hub-access.log-20241229", "late");
+    root.list(&["2024/hub-access.log-20241230"]);
+    let done = root.archive().args(["--compat", "port"]).finish().ok();
+    assert_eq!(done.stderr, "");
+    assert_eq!(root.names("httpd/daily/2024"), ["hub-access.log-20241229"]);
+}
