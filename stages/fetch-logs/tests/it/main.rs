@@ -95,6 +95,11 @@ fn selects_by_day_month_and_stream() {
     };
     assert_eq!(select(&["--date", "20250701"]), ["hub-access.log-20250701", "cmsauth.log-20250701"]);
     assert_eq!(select(&["--month", "2024-12"]), ["hub-access.log-20241231.gz"]);
+    // below daily/ and in daily.holding/ too
+    assert_eq!(select(&["--date", "20241231"]), ["hub-access.log-20241231.gz"]);
+    assert_eq!(select(&["--date", "20250703"]), ["hub-access.log-20250703"]);
+    assert_eq!(select(&["--date", "20241231", "--compat", "port"]), ["hub-access.log-20241231.gz"]);
+    assert_eq!(select(&["--compat", "port"]).len(), 5);
     assert_eq!(select(&["--stream", "auth"]), ["cmsauth.log-20250701"]);
     assert!(select(&["--date", "20990101"]).is_empty());
 }
