@@ -423,6 +423,35 @@ fn sessions_can_wait_for_the_end_of_the_month() {
 }
 
 #[test]
+fn a_month_under_way_as_the_port_makes_it() {
+    let services = services();
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    month(&pair);
+    pair.sql("INSERT INTO websessions (id, datetime, ip) VALUES (50, '2025-07-04', '8.0.0.2')");
+    let at = |now: &str| {
+        quiet(job(&services, &pair).args(["--compat", "port", "2025-07"]).env("HZMETRICS_NOW", now));
+    };
+    at("2025-07-20T10:10");
+    // rows have all that is theirs: names, domains, countries; robots are gone
+    assert_eq!(
+        pair.lines("SELECT id, host, domain, ipcountry FROM web WHERE datetime < '2025-07-05' AND id < 9 ORDER BY id"),
+        ["1\tgrid.example.com\texample.com\tUS", "2\tgrid.example.com\texample.com\tUS", "4\t?\t?\tUS"]
+    );
+    let tool =
+        "SELECT DISTINCT host, domain, ipcountry, countryresident FROM toolstart WHERE user = 'Bob' AND tool = 'other'";
+    assert_eq!(pair.lines(tool), ["grid.example.com\texample.com\tUS\tDE"]);
+    assert_eq!(pair.lines("SELECT user FROM sessionlog_metrics").len(), 6, "the hub's data");
+    // nothing of sessions is touched: none are made, none are named, none are cleaned
+    let sessions = || pair.lines("SELECT id, host, domain, ipcountry FROM websessions WHERE id = 50 OR id < 50");
+    assert_eq!(sessions(), ["50\tNULL\tNULL\t"]);
+    assert_eq!(pair.lines("SELECT id FROM web WHERE sessionid <> 0"), [""; 0]);
+    // once the month is over they are made, without being asked for
+    at("2025-08-01T00:10");
+    assert_eq!(pair.value("SELECT COUNT(*) FROM websessions WHERE id > 50").as_deref(), Some("5"));
+    assert_eq!(sessions(), ["50\tpc.cs.purdue.edu\tpurdue.edu\tUS"], "named and placed like requests");
+}
+
+#[test]
 fn a_dry_run_changes_nothing_and_tells() {
     let services = services();
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
