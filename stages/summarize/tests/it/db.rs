@@ -683,6 +683,32 @@ fn a_run_that_dies_leaves_the_old_month_whole() {
     }
 }
 
+/// By its cells a month counts as done: a run that is killed before the last of its work must not
+/// have written them.
+#[test]
+fn the_cells_come_last() {
+    let Some(server) = private_server() else { return };
+    for engine in [Engine::InnoDb, Engine::MyIsam] {
+        let pair = server.names(SqlMode::Strict);
+        pair.create_hub(true);
+        pair.create_metrics(engine, true);
+        ready(&pair, &made_up(8));
+        let mut holder = pair.admin();
+        let lock = format!("LOCK TABLES {}.jos_resource_stats WRITE", pair.hub);
+        mysql::prelude::Queryable::query_drop(&mut holder, lock).unwrap();
+        let uses = "SELECT COUNT(*) FROM {hub}.jos_resource_stats WHERE restype <> 7 OR restype IS NULL";
+        std::thread::scope(|scope| {
+            let run = scope.spawn(|| summarize(&pair, &["--db", MONTH]));
+            wait_for_lock(&pair);
+            assert_eq!(stored(&pair, TABLES[0]), [""; 0], "{engine:?}");
+            drop(holder);
+            let _ = run.join().unwrap().ok();
+        });
+        assert_eq!(stored(&pair, TABLES[0]).len(), 462, "{engine:?}");
+        assert_ne!(pair.lines(uses), ["0"], "{engine:?}");
+    }
+}
+
 #[test]
 fn readers_see_whole_months_only() {
     let times: u32 = std::env::var("HZMETRICS_CAMPAIGN").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
