@@ -244,6 +244,19 @@ fn every_fault_is_found_with_what_mends_it() {
             ],
         );
         hub.fault(
+            "UPDATE imported_sources SET filename = CONCAT('gone ', pk_start) \
+             WHERE filename BETWEEN 'h-access.log-20260302' AND 'h-access.log-20260309'; \
+             UPDATE web SET datetime = datetime + INTERVAL 10 DAY \
+             WHERE datetime >= '2026-03-02' AND datetime < '2026-03-10'",
+            "UPDATE web SET datetime = datetime - INTERVAL 10 DAY WHERE id BETWEEN 146 AND 185; \
+             UPDATE imported_sources SET filename = CONCAT('h-access.log-2026030', (pk_start - 1) DIV 5 - 27) \
+             WHERE filename LIKE 'gone %'",
+            &[
+                "WARN  apache import gap: 2026-03-02..2026-03-09 (8 day(s), no source file)",
+                "    (look into daily/ and imported/ for apache logs of 2026-03-02..2026-03-09)",
+            ],
+        );
+        hub.fault(
             "DELETE FROM userlogin WHERE datetime >= '2026-03-02' AND datetime < '2026-03-10'",
             "INSERT INTO userlogin (id, datetime, user, uidNumber, ip, action) SELECT pk_start, \
              '2026-03-01 01:00:00' + INTERVAL pk_start - 29 DAY, 'u', 7, '192.0.2.1', 'login' FROM imported_sources \
