@@ -1,5 +1,6 @@
 //! `hzmetrics convert`: every record survives the way to CSV and back.
 
+use fixtures::property::{check, slow_cases};
 use proptest::prelude::*;
 use schema::{Kind, Type};
 
@@ -81,16 +82,22 @@ fn records(kind: &'static schema::KindSpec) -> impl Strategy<Value = String> {
 #[test]
 fn every_kind_comes_back_from_csv() {
     for kind in Kind::ALL {
-        let config = ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
-        proptest!(config, |(ndjson in records(kind))| {
+        // each case starts three processes
+        check(slow_cases(12), &records(kind), |ndjson| {
             let csv = convert(&["--format", "csv", "--kind", kind.name], ndjson.clone()).ok();
             prop_assert_eq!(csv.stderr, "", "{}", ndjson);
             prop_assert!(csv.stdout.starts_with(b"kind,"));
             let back = convert(&[], csv.stdout.clone()).ok();
-            prop_assert_eq!(String::from_utf8_lossy(&back.stdout), ndjson.as_str(), "{}", String::from_utf8_lossy(&csv.stdout));
+            prop_assert_eq!(
+                String::from_utf8_lossy(&back.stdout),
+                ndjson.as_str(),
+                "{}",
+                String::from_utf8_lossy(&csv.stdout)
+            );
             prop_assert_eq!(back.stderr, "");
             let again = convert(&["--format", "csv", "--kind", kind.name], back.stdout).ok();
             prop_assert_eq!(again.stdout, csv.stdout);
+            Ok(())
         });
     }
 }

@@ -107,7 +107,7 @@ const COUNTS: [(&str, u32); 4] = [
     ("PROPTEST_CASES", 256),
     // generated log lines against the slow exact matcher
     ("HZMETRICS_FUZZ_CASES", 3000),
-    // imports that are killed, in each form
+    // runs that are killed, in each form
     ("HZMETRICS_KILLS", 6),
     // hubs whose summaries are computed in the pipe, in the tables, and by counting
     ("HZMETRICS_CAMPAIGN", 5),
@@ -154,20 +154,22 @@ mod tests {
         for folder in ["schema", "stages", "orchestrator", "fixtures"] {
             sources(&root.join(folder), &mut found);
         }
-        // `env::var("NAME")` and, in the same statement, the number without it
-        let mut read: Vec<(String, u32)> = Vec::new();
+        // `asked("NAME", usual)`; a usual number that is no literal is each test's own
+        let mut asked: Vec<(&str, Option<u32>)> = Vec::new();
         for text in &found {
-            for part in text.split("env::var(\"").skip(1) {
-                let name = part.split('"').next().unwrap().to_owned();
-                let statement = part.split([';', '}']).next().unwrap();
-                let usual = statement.split("unwrap_or(").nth(1).and_then(|rest| rest.split(')').next());
-                read.extend(usual.and_then(|n| n.replace('_', "").parse().ok()).map(|usual| (name, usual)));
+            for part in text.split("asked(\"").skip(1) {
+                let (name, rest) = part.split_once('"').unwrap();
+                let usual = rest.split([',', ')']).nth(1).unwrap().trim().replace('_', "");
+                asked.push((name, usual.parse().ok()));
             }
+            assert!(!COUNTS.iter().any(|(name, _)| text.contains(&format!("env::var(\"{name}"))), "another way to ask");
         }
-        read.sort();
-        read.dedup();
-        let mut ours: Vec<_> = COUNTS[1..].iter().map(|(name, usual)| ((*name).to_owned(), *usual)).collect();
-        ours.sort();
-        assert_eq!(read, ours);
+        for (name, usual) in COUNTS {
+            let said: Vec<u32> = asked.iter().filter(|(n, _)| *n == name).filter_map(|(_, usual)| *usual).collect();
+            assert!(asked.iter().any(|(n, _)| *n == name), "nobody asks for {name}");
+            assert!(name == "PROPTEST_CASES" || said.iter().all(|n| *n == usual), "{name}: {said:?}");
+        }
+        let unset = asked.iter().find(|(name, _)| *name != "HZMETRICS_SEED" && COUNTS.iter().all(|(n, _)| n != name));
+        assert_eq!(unset, None);
     }
 }

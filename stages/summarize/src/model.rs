@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fixtures::property::{cases, check, slow_cases};
 use proptest::prelude::*;
 use proptest::sample::select;
 use schema::collation::{Like, equal, fold};
@@ -600,26 +601,16 @@ fn months() -> impl Strategy<Value = (Month, Month)> {
     (first, 0_u32..5).prop_map(|(first, n)| (month(first), month(first).plus(n)))
 }
 
-/// As many cases as `PROPTEST_CASES` says.
-fn cases(otherwise: u32) -> ProptestConfig {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok());
-    ProptestConfig::with_cases(asked.unwrap_or(otherwise))
-}
+const CASES: u32 = 1500;
 
-proptest! {
-    #![proptest_config(cases(1500))]
-
-    #[test]
-    fn one_scan_counts_what_the_rules_count(
-        data in data(),
-        (first, last) in months(),
-        options in select(vec![
-            Compat::LEGACY,
-            Compat::LEGACY.with(Opt::HitsStartExclusive),
-            Compat::LEGACY.with(Opt::DownloadsFlag),
-        ]),
-        seed in any::<u64>(),
-    ) {
+#[test]
+fn one_scan_counts_what_the_rules_count() {
+    let options = select(vec![
+        Compat::LEGACY,
+        Compat::LEGACY.with(Opt::HitsStartExclusive),
+        Compat::LEGACY.with(Opt::DownloadsFlag),
+    ]);
+    check(cases(CASES), &(data(), months(), options, any::<u64>()), |(data, (first, last), options, seed)| {
         let months: Vec<_> = first.through(last).collect();
         let mut rows = data.rows();
         // any order will do
@@ -630,30 +621,36 @@ proptest! {
         for (a, b) in ours.iter().zip(&direct) {
             prop_assert_eq!(a, b);
         }
-    }
-
-    #[test]
-    fn a_range_is_its_months(data in data(), (first, last) in months()) {
-        let rows = data.rows();
-        let alone: Vec<_> =
-            first.through(last).flat_map(|m| in_one_scan(&rows, m, m, Compat::LEGACY)).collect();
-        prop_assert_eq!(in_one_scan(&rows, first, last, Compat::LEGACY), alone);
-    }
-
-    #[test]
-    fn identities_hold(data in data(), m in select(&["2024-01", "2024-04", "2024-09", "2024-10", "2024-11", "2024-12"][..])) {
-        identities(&in_one_scan(&data.rows(), month(m), month(m), Compat::LEGACY), m)?;
-    }
+        Ok(())
+    });
 }
 
-proptest! {
-    #![proptest_config(cases(100))]
+#[test]
+fn a_range_is_its_months() {
+    check(cases(CASES), &(data(), months()), |(data, (first, last))| {
+        let rows = data.rows();
+        let alone: Vec<_> = first.through(last).flat_map(|m| in_one_scan(&rows, m, m, Compat::LEGACY)).collect();
+        prop_assert_eq!(in_one_scan(&rows, first, last, Compat::LEGACY), alone);
+        Ok(())
+    });
+}
 
-    #[test]
-    fn little_memory_gives_the_same(data in data(), (first, last) in months(), every in 1_usize..40) {
+#[test]
+fn identities_hold() {
+    let m = select(&["2024-01", "2024-04", "2024-09", "2024-10", "2024-11", "2024-12"][..]);
+    check(cases(CASES), &(data(), m), |(data, m)| {
+        identities(&in_one_scan(&data.rows(), month(m), month(m), Compat::LEGACY), m)
+    });
+}
+
+#[test]
+fn little_memory_gives_the_same() {
+    // each case writes files
+    check(slow_cases(100), &(data(), months(), 1_usize..40), |(data, (first, last), every)| {
         let rows = data.rows();
         prop_assert_eq!(in_parts(&rows, first, last, every), in_one_scan(&rows, first, last, Compat::LEGACY));
-    }
+        Ok(())
+    });
 }
 
 fn xxhash(text: &str) -> u128 {

@@ -711,7 +711,7 @@ fn the_cells_come_last() {
 
 #[test]
 fn readers_see_whole_months_only() {
-    let times: u32 = std::env::var("HZMETRICS_CAMPAIGN").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
+    let times: u32 = fixtures::asked("HZMETRICS_CAMPAIGN", 5);
     for engine in [Engine::InnoDb, Engine::MyIsam] {
         let Some(pair) = pair(engine, SqlMode::Strict) else { return };
         ready(&pair, &made_up(9));
