@@ -164,14 +164,14 @@ fn a_dirty_month_that_is_complete_is_made_anew() {
     life.summarized(&["2025-05", "2025-06"]);
     // complete, and not dirty: left alone
     assert_eq!(step(&life), [""; 0]);
-    state(&life, &[("mode", "catchup"), ("catchup_started", "2022-01"), ("dirty_months", "2025-05")]);
+    state(&life, &[("mode", "catchup"), ("catchup_started", "2022-01"), ("dirty_months", "2025-05,2025-06")]);
     assert_eq!(step(&life), caught_up("2025-05"));
     assert_eq!(n_resets(&life), 1);
     assert_eq!(
         remembered(&life),
-        ["catchup_started=2022-01", "dirty_months=", "mode=catchup", "rebuild_cascade_from=2025-05"]
+        ["catchup_started=2022-01", "dirty_months=2025-06", "mode=catchup", "rebuild_cascade_from=2025-05"]
     );
-    // the cells of its long windows are gone until the rebuild; those of other months are not touched
+    // one mark at a time goes; the cells of its long windows are gone until the rebuild; those of other months are not touched
     let cells = "SELECT DATE_FORMAT(datetime, '%Y-%m'), GROUP_CONCAT(DISTINCT period ORDER BY period) FROM summary_user_vals \
                  GROUP BY 1 ORDER BY 1";
     let all = "0,1,3,12,13,14";
