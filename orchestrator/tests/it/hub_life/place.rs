@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 
 use fixtures::db::{PASSWORD, Pair};
 use fixtures::{EXECUTABLES, Finished, Run};
+use schema::tables::Engine;
 
 use super::world::{Logs, World};
 
@@ -18,7 +19,23 @@ pub(super) struct Place {
     root: tempfile::TempDir,
     env: Vec<(&'static str, String)>,
     excluded: Excluded,
+    engines: Engines,
 }
+
+/// What the tables of the metrics database are stored in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Engines {
+    pub(super) tables: Engine,
+    /// State, migrations, imported files.
+    pub(super) notes: Engine,
+}
+
+impl Engines {
+    pub(super) const ALL_INNODB: Self = Self { tables: Engine::InnoDb, notes: Engine::InnoDb };
+}
+
+/// The tables that the original package did not have.
+const NOTES: [&str; 3] = ["imported_sources", "migrations", "pipeline_state"];
 
 /// Whose requests are no visits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +71,7 @@ pub(super) enum Folder {
 impl Place {
     /// An empty machine with the programs and a configuration. The hub's database is there, that
     /// of the metrics is not.
-    pub(super) fn install(pair: Pair, world: &World, compat: &str, excluded: Excluded) -> Self {
+    pub(super) fn install(pair: Pair, world: &World, compat: &str, excluded: Excluded, engines: Engines) -> Self {
         let root = tempfile::tempdir().unwrap();
         let mut env = world.env();
         env.extend([
@@ -64,7 +81,7 @@ impl Place {
         if !compat.is_empty() {
             env.push(("HZMETRICS_COMPAT", compat.to_owned()));
         }
-        let place = Self { pair, root, env, excluded };
+        let place = Self { pair, root, env, excluded, engines };
         place.programs();
         place.configuration(world);
         place.pair.create_hub(true);
@@ -122,8 +139,16 @@ impl Place {
         fs::write(self.at("etc/hubzero.conf"), "[default]\nsite = hub\n").unwrap();
     }
 
-    /// What an administrator notes in the first hour.
-    pub(super) fn exclude(&self) {
+    /// After `init`: the engines of the tables, and what an administrator notes in the first hour.
+    pub(super) fn found(&self) {
+        if self.engines != Engines::ALL_INNODB {
+            for table in
+                self.pair.lines("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")
+            {
+                let engine = if NOTES.contains(&table.as_str()) { self.engines.notes } else { self.engines.tables };
+                self.pair.sql(&format!("ALTER TABLE `{table}` ENGINE={}", engine.name()));
+            }
+        }
         self.pair.sql("INSERT INTO exclude_list (filter, type) VALUES ('/groups/', 'url')");
         if self.excluded == Excluded::Hosts {
             let rows = "('gatech.edu', 'domain'), ('%.ibm.com', 'host')";

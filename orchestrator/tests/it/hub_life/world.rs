@@ -58,7 +58,7 @@ fn table(kind: &str) -> Option<&'static str> {
 impl World {
     pub(super) fn new(seed: u64, first: Month, n_months: u32) -> Self {
         let plan =
-            Plan { seed, first, n_months, visits_a_day: 9, n_members: 30, odd: 5, gzip: false, old_layout: true };
+            Plan { seed, first, n_months, visits_a_day: 7, n_members: 30, odd: 5, gzip: false, old_layout: true };
         let folder = tempfile::tempdir().unwrap();
         let _ = plan.make(folder.path(), || {}).unwrap();
         let mut days = Vec::new();
