@@ -33,13 +33,7 @@ pub(crate) fn install(sh: &Shell, args: &Args) -> Result<()> {
     if args.options.iter().any(|option| option == "--help" || option == "-h" || option == "--uninstall") {
         return script(&place::root()?.join("scripts/deploy/install.sh"), &args.options);
     }
-    let bin = match &args.bin {
-        Some(folder) => std::path::absolute(folder)?,
-        None => {
-            let _there = sh.push_dir(place::root()?);
-            place::build_release(sh)?
-        }
-    };
+    let bin = place::built(sh, args.bin.as_deref())?;
     let folder = tempfile::tempdir().context("making a folder for what is installed")?;
     package::make(sh, &bin, folder.path())?;
     script(&folder.path().join("install.sh"), &args.options)

@@ -48,6 +48,8 @@ enum Task {
     Install(install::Args),
     /// Take away what was installed, and nothing else
     Uninstall(install::UninstallArgs),
+    /// Make the folder that `make -C source install` installs from, and that `install` makes for itself
+    Package(package::Args),
     /// Pack executables for hosts without a toolchain, with an installer
     Dist(dist::Args),
     /// Make the logs and records of a made-up hub, for trying things on
@@ -117,6 +119,7 @@ fn run(args: &Args) -> Result<()> {
         Task::Docs(args) => docs::run(&sh, args),
         Task::Install(args) => install::install(&sh, args),
         Task::Uninstall(args) => install::uninstall(args),
+        Task::Package(args) => package::run(&sh, args),
         Task::Dist(args) => dist::run(&sh, args),
         Task::MakeHub(args) => args.run(),
     }

@@ -1,5 +1,6 @@
 //! The folder that an installation is made from: executables, their man pages and completions,
-//! documentation, what is in `scripts/deploy`. `install` installs from it, `dist` packs it.
+//! documentation, what is in `scripts/deploy`. `install` installs from it, `dist` packs it, `package`
+//! leaves it where `make -C source install` finds it.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -22,6 +23,39 @@ const GENERATED: [(&str, &str, &str, &str); 4] = [
 /// Pages at the root of the checkout that go along.
 const PAGES: [&str; 3] = ["README.md", "CHANGELOG.md", "LICENSE"];
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Take the executables from this folder instead of building them
+    #[arg(long, value_name = "DIR")]
+    bin: Option<PathBuf>,
+    /// The folder to make, or to make anew
+    directory: PathBuf,
+}
+
+/// `package`: the folder, to install from later, by somebody else, without a toolchain.
+pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
+    let to = std::path::absolute(&args.directory)?;
+    let bin = place::built(sh, args.bin.as_deref())?;
+    if to.exists() && !to.join("SHA256SUMS").exists() {
+        bail!("{} is there and was not made by this command", to.display());
+    }
+    // what is there is whole at any time
+    let fresh = to.with_extension("new");
+    remove(&fresh)?;
+    make(sh, &bin, &fresh)?;
+    remove(&to)?;
+    fs::rename(&fresh, &to).with_context(|| format!("writing {}", to.display()))?;
+    crate::say(&format!("xtask: {} is ready to be installed from", to.display()));
+    Ok(())
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
+    }
+    Ok(())
+}
+
 /// Fills the folder `to` with the executables of `bin` and everything that belongs to them.
 pub(crate) fn make(sh: &Shell, bin: &Path, to: &Path) -> Result<()> {
     let root = place::root()?;
@@ -42,6 +76,7 @@ pub(crate) fn make(sh: &Shell, bin: &Path, to: &Path) -> Result<()> {
     for page in ["README.md", "LICENSE"] {
         copy(&root.join(page), &to.join(page))?;
     }
+    copy(&root.join("source/Makefile"), &to.join("source/Makefile"))?;
     copy_tree(&root.join("scripts/deploy"), &to.join("deploy"))?;
     let script = to.join("install.sh");
     fs::rename(to.join("deploy/install.sh"), &script).with_context(|| format!("writing {}", script.display()))?;

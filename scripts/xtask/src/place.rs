@@ -26,6 +26,17 @@ pub(crate) fn build_release(sh: &Shell) -> Result<PathBuf> {
     Ok(target(sh)?.join("release"))
 }
 
+/// The folder of the executables that somebody names, or of those that are built now.
+pub(crate) fn built(sh: &Shell, named: Option<&Path>) -> Result<PathBuf> {
+    match named {
+        Some(folder) => Ok(std::path::absolute(folder)?),
+        None => {
+            let _there = sh.push_dir(root()?);
+            build_release(sh)
+        }
+    }
+}
+
 /// Names of the executables that are installed: those of every package but this one.
 pub(crate) fn executables(sh: &Shell) -> Result<Vec<String>> {
     let _there = sh.push_dir(root()?);

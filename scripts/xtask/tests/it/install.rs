@@ -10,7 +10,7 @@ use fixtures::Finished;
 use tempfile::TempDir;
 
 /// Says its name and words, ends with 7; a manual of it is one line.
-const PROGRAM: &str = "#!/bin/sh\n[ \"$1\" != --generate ] || { echo \"$2 of ${0##*/}\"; exit 0; }\n\
+pub(crate) const PROGRAM: &str = "#!/bin/sh\n[ \"$1\" != --generate ] || { echo \"$2 of ${0##*/}\"; exit 0; }\n\
     printf '[%s]' \"${0##*/}\" \"$@\"\nexit 7\n";
 const STAGES: [&str; 8] = [
     "archive",
@@ -50,11 +50,11 @@ const LAYOUT: [(&str, u32); 9] = [
     ("opt/hubzero/share/hzmetrics/manifest", 0o644),
 ];
 
-fn deploy() -> PathBuf {
+pub(crate) fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
 }
 
-fn executable(path: &Path, text: &str) {
+pub(crate) fn executable(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
