@@ -276,6 +276,11 @@ mod tests {
         use std::os::unix::process::CommandExt as _;
         #[expect(clippy::disallowed_methods, reason = "a process with our name")]
         let mut child = std::process::Command::new("sleep").arg0("hzmetrics run").arg("60").spawn().unwrap();
+        // a moment after its start it has no command line yet
+        let words = format!("/proc/{}/cmdline", child.id());
+        while fs::read(&words).unwrap().is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let stale = diagnose(&format!("{} {} x\n", child.id(), boot_marker()));
         child.kill().unwrap();
         child.wait().unwrap();
