@@ -6,22 +6,12 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use fixtures::Finished;
+use fixtures::{EXECUTABLES, Finished};
 use tempfile::TempDir;
 
 /// Says its name and words, ends with 7; a manual of it is one line.
 pub(crate) const PROGRAM: &str = "#!/bin/sh\n[ \"$1\" != --generate ] || { echo \"$2 of ${0##*/}\"; exit 0; }\n\
     printf '[%s]' \"${0##*/}\" \"$@\"\nexit 7\n";
-const STAGES: [&str; 8] = [
-    "archive",
-    "fetch-logs",
-    "import-logs",
-    "resolve-dns",
-    "summarize",
-    "tool-metrics",
-    "usage-metrics",
-    "whoisonline",
-];
 /// The files of `scripts/deploy` but the installer.
 const DEPLOYED: [&str; 12] = [
     "access.cfg",
@@ -185,7 +175,7 @@ fn everything_is_where_the_layout_says() {
 fn from_the_checkout_it_is_the_same() {
     let place = Place::new();
     let bin = place.folder.path().join("bin");
-    for name in STAGES.into_iter().chain(["hzmetrics"]) {
+    for name in EXECUTABLES {
         executable(&bin.join(name), PROGRAM);
     }
     let install = |what: &str| {
@@ -194,7 +184,7 @@ fn from_the_checkout_it_is_the_same() {
         run.args(["--prefix=/usr/local", "--destdir", "a machine", "--cron", "none"]).finish()
     };
     install("install").ok();
-    for name in STAGES.into_iter().chain(["hzmetrics"]) {
+    for name in EXECUTABLES {
         assert!(place.at("usr/local/bin").join(name).exists(), "{name}");
         assert_eq!(place.text(&format!("usr/local/share/man/man1/{name}.1")), format!("man of {name}\n"));
         for path in [
