@@ -580,6 +580,26 @@ fn whole_nights_killed_at_random_moments_and_run_again() {
     kill_and_run_again("usage-metrics, whole night", 6, fill, job, state);
 }
 
+/// Two sessions write so many rows, each in a transaction: one half may be there without the other.
+#[test]
+fn two_sessions_killed_at_random_moments_and_run_again() {
+    let fill = |pair: &Pair, _| {
+        // without the indexes, which take most of the time to fill
+        pair.sql(
+            "ALTER TABLE web DROP KEY content, DROP KEY ip, DROP KEY ipcountry, DROP KEY web_host, \
+             DROP KEY web_dnload_dt, DROP KEY web_dt_ip, DROP KEY web_sessionid_dnload;
+             INSERT INTO web (datetime, ip, host) SELECT '2025-07-01' + INTERVAL seq MOD 40000 MINUTE, '8.0.0.2', \
+             CONCAT('a.d', seq MOD 900, '.com') FROM seq_1_to_60000",
+        );
+    };
+    let job = |pair: &Pair| {
+        pair.wait_until_idle();
+        step(pair, "domains").args(["--table", "web", "2025-07"])
+    };
+    let state = |pair: &Pair| pair.lines("SELECT domain, COUNT(*), SUM(id) FROM web GROUP BY domain ORDER BY domain");
+    kill_and_run_again("usage-metrics, domains of many rows", 2, fill, job, state);
+}
+
 #[test]
 fn what_a_killed_run_left_is_taken_back() {
     let Some(pair) = pair(Engine::MyIsam, SqlMode::Lax) else { return };
