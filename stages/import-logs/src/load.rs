@@ -114,9 +114,9 @@ impl Load<'_> {
         let entry = ledger::of_file(&mut self.server.db, name)?.into_iter().find(|e| e.target == target);
         if entry.as_ref().is_some_and(ledger::Entry::is_unfinished) {
             bail!(
-                "{name}: the server died while this file was moved into tables without transactions, so part of its \
-                 rows and its hits may be there; delete them, say `hzmetrics forget-import {name}`, and import it again \
-                 (`hzmetrics migrate --apply` makes imports whole or nothing)"
+                "{name}: the server died or failed while this file was moved into tables without transactions, so part \
+                 of its rows and its hits may be there; delete them, say `hzmetrics forget-import {name}`, and import it \
+                 again (`hzmetrics migrate --apply` makes imports whole or nothing)"
             );
         }
         Ok(entry.is_some())
