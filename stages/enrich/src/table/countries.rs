@@ -199,6 +199,7 @@ pub fn fill(db: &mut Db, hub: &mut Db, table: &Table, span: &Span, geo: &mut Geo
     let write = Write {
         what: "countries",
         keys: &KEYS,
+        short: true,
         on: "k.ip = t.ip",
         set: "t.ipcountry = k.country",
         condition: &format!("{}{within}", empty("t.ipcountry")),

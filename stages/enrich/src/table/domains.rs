@@ -58,6 +58,7 @@ pub fn fill(db: &mut Db, table: &Table, span: &Span, rule: Rule) -> Result<Fille
     let write = Write {
         what: "domains",
         keys: &KEYS,
+        short: false,
         on: "k.host = CAST(t.host AS BINARY)",
         set: "t.domain = k.domain",
         condition: &condition,

@@ -51,6 +51,7 @@ pub fn fill(db: &mut Db, table: &Table, span: &Span, hosts: &mut Hosts, only_spa
     let write = Write {
         what: "host names",
         keys: &KEYS,
+        short: false,
         on: "k.ip = t.ip",
         set: "t.host = k.host",
         condition: &format!("{}{within}", empty("t.host")),

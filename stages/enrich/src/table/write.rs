@@ -8,7 +8,7 @@
 use std::thread;
 
 use anyhow::{Result, anyhow};
-use kit::db::{BY_KEY, Db, KeyTable, Value};
+use kit::db::{BY_KEY, Db, KeyTable, MEMORY_ROWS, Value};
 
 use super::Table;
 
@@ -58,6 +58,8 @@ pub(super) struct Write<'a> {
     pub what: &'a str,
     /// What the keys are written to; `k` below.
     pub keys: &'a KeyTable<'a>,
+    /// Whether all its columns are short, and none is a TEXT.
+    pub short: bool,
     /// How the table `t` joins the keys.
     pub on: &'a str,
     /// The assignment.
@@ -116,13 +118,19 @@ impl Write<'_> {
     ) -> Result<u64> {
         let doing = format!("writing {} to {}", self.what, table.name());
         db.transaction_with_retry(&doing, &[table.name()], |db| {
-            db.with_key_table(self.keys, rows.iter().cloned(), |db| {
+            let rows_of_keys = rows.iter().cloned();
+            let work = |db: &mut Db| {
                 let mut n = 0;
                 for update in updates {
                     n += db.run(update, ())?;
                 }
                 Ok(n)
-            })
+            };
+            if self.short && rows.len() <= MEMORY_ROWS {
+                db.with_key_table_in_memory(self.keys, rows_of_keys, work)
+            } else {
+                db.with_key_table(self.keys, rows_of_keys, work)
+            }
         })
     }
 

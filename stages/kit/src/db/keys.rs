@@ -22,6 +22,12 @@ pub struct KeyTable<'a> {
 /// row is to be looked up by its key, whatever the statistics say.
 pub const BY_KEY: &str = "FORCE INDEX (PRIMARY)";
 
+/// The most rows for a key table in memory.
+pub const MEMORY_ROWS: usize = 200_000;
+
+/// What they may take, with the server's own index.
+const MEMORY_BYTES: u32 = 256 << 20;
+
 impl Db {
     /// What stands behind the name of `table` in a join that begins with a key table of its `id`s.
     /// The statistics of a table that has just been filled call it empty, and the server would
@@ -59,6 +65,39 @@ impl Db {
     where
         R: IntoIterator<Item = Value>,
     {
+        self.with_keys("InnoDB", table, rows, work)
+    }
+
+    /// The same in a table that the server holds in memory, where a key is found a little faster.
+    /// Every row takes its full width, so this is for short columns, none of them TEXT, and no
+    /// more than [`MEMORY_ROWS`] rows.
+    ///
+    /// # Errors
+    /// As [`Db::with_key_table`].
+    pub fn with_key_table_in_memory<R, T>(
+        &mut self,
+        table: &KeyTable<'_>,
+        rows: impl IntoIterator<Item = R>,
+        work: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T>
+    where
+        R: IntoIterator<Item = Value>,
+    {
+        // the server's usual limit is 16 MB
+        self.run(&format!("SET SESSION max_heap_table_size = {MEMORY_BYTES}"), ())?;
+        self.with_keys("MEMORY", table, rows, work)
+    }
+
+    fn with_keys<R, T>(
+        &mut self,
+        engine: &str,
+        table: &KeyTable<'_>,
+        rows: impl IntoIterator<Item = R>,
+        work: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T>
+    where
+        R: IntoIterator<Item = Value>,
+    {
         let name = quote(table.name);
         let drop = format!("DROP TEMPORARY TABLE IF EXISTS {name}");
         self.run(&drop, ())?;
@@ -67,7 +106,7 @@ impl Db {
         let charset = self.charset;
         self.run(
             &format!(
-                "CREATE TEMPORARY TABLE {name} ({}, PRIMARY KEY ({})) ENGINE=InnoDB DEFAULT CHARSET={} COLLATE={}",
+                "CREATE TEMPORARY TABLE {name} ({}, PRIMARY KEY ({})) ENGINE={engine} DEFAULT CHARSET={} COLLATE={}",
                 columns.join(", "),
                 keys.join(", "),
                 charset.name(),

@@ -182,6 +182,25 @@ fn a_key_table_carries_values_back() {
 }
 
 #[test]
+fn a_key_table_in_memory_holds_what_it_promises() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    let mut db = connect(&pair);
+    let keys = KeyTable {
+        name: "k",
+        columns: &[("ip", "varchar(40) NOT NULL"), ("country", "char(2) NOT NULL"), ("inside", "tinyint NOT NULL")],
+        keys: 1,
+    };
+    let rows = (0..MEMORY_ROWS).map(|n| [text(&format!("{n:040}")), text("US"), Value::from(0)]);
+    // of two equal ones the first stays, as in the other kind
+    let again = [[text(&"0".repeat(40)), text("DE"), Value::from(1)]];
+    let found = db.with_key_table_in_memory(&keys, rows.take(MEMORY_ROWS - 1).chain(again), |db| {
+        db.texts("SELECT CONCAT_WS(' ', COUNT(*), MAX(ip), SUM(inside)) FROM k", ())
+    });
+    assert_eq!(found.unwrap(), [format!("{} {:040} 0", MEMORY_ROWS - 1, MEMORY_ROWS - 2)]);
+    assert!(!db.has_table("k").unwrap());
+}
+
+#[test]
 fn a_deadlock_is_tried_again() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     pair.sql("INSERT INTO websessions (id) VALUES (1), (2)");
