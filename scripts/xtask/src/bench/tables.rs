@@ -253,24 +253,25 @@ impl Bench<'_> {
         self.pair.value(query).and_then(|n| n.parse().ok()).unwrap_or(0)
     }
 
-    /// Waits until the server has tidied up behind the last statement.
+    /// Waits until the server has tidied up behind the last statement: old versions of rows are
+    /// purged, and nothing moves any more.
     fn settle(&self) {
-        let work = || -> u64 {
-            let names = "('Innodb_buffer_pool_read_requests', 'Innodb_pages_written')";
+        let status = |names: &str| -> u64 {
             let sql = format!(
-                "SELECT CAST(SUM(variable_value) AS unsigned) FROM information_schema.global_status WHERE variable_name IN {names}"
+                "SELECT CAST(SUM(variable_value) AS unsigned) FROM information_schema.global_status WHERE variable_name IN ({names})"
             );
             self.number(&sql)
         };
         let begin = Instant::now();
-        let mut before = work();
-        while begin.elapsed() < Duration::from_secs(120) {
-            std::thread::sleep(Duration::from_millis(500));
-            let now = work();
-            if now - before < 300 {
+        let mut before = 0;
+        while begin.elapsed() < Duration::from_secs(60) {
+            let now = status("'Innodb_buffer_pool_read_requests', 'Innodb_pages_written'");
+            let old = status("'Innodb_history_list_length'");
+            if now - before < 300 && old == 0 {
                 break;
             }
             before = now;
+            std::thread::sleep(Duration::from_millis(500));
         }
     }
 }
