@@ -34,19 +34,24 @@ fn stamps(pair: &Pair, table: &str) -> String {
 
 /// Everything that the stage writes.
 fn state(pair: &Pair) -> Vec<String> {
-    let mut state = contents(pair);
-    state.extend(pair.lines("SELECT id FROM toolstart ORDER BY id"));
-    state
+    written(pair, "id, ")
 }
 
 /// The same without the numbers that the server gives to tool starts: an insert that it has rolled
 /// back behind a killed run has used some up.
 fn contents(pair: &Pair) -> Vec<String> {
+    written(pair, "")
+}
+
+fn written(pair: &Pair, number: &str) -> Vec<String> {
+    let toolstart = format!(
+        "SELECT {number}sessionid, datetime, success, user, ip, host, domain, tool, execunit, walltime, cputime, \
+         ipcountry, countrycitizen, countryresident, orgtype FROM toolstart ORDER BY id"
+    );
     [
         SESSIONS,
         "SELECT id, sessionid, datetime, ip, host, domain, ipcountry FROM web ORDER BY id",
-        "SELECT sessionid, datetime, success, user, ip, host, domain, tool, execunit, walltime, cputime, ipcountry, \
-         countrycitizen, countryresident, orgtype FROM toolstart ORDER BY id",
+        &toolstart,
         "SELECT sessnum, user, ip FROM sessionlog_metrics ORDER BY sessnum",
         "SELECT username FROM jos_xprofiles_metrics ORDER BY username",
         "SELECT datetime, hits FROM webhits ORDER BY datetime",
