@@ -175,7 +175,7 @@ impl Importer<'_> {
         shell.variables.set("RECEIPTS", receipts.as_os_str().to_owned());
         let code = shell.run(b"import-logs --quiet --to db --raw $STREAM -- \"$LOG\" > \"$RECEIPTS\"\n")?;
         if code != 0 {
-            bail!("import-logs did not do it (exit code {code}), nothing of this file was stored");
+            bail!("import-logs did not do it (exit code {code}); its own message says why, and what is to do");
         }
         let text = fs::read_to_string(&receipts).context("reading the receipt")?;
         let receipt = text.lines().rev().find_map(|line| {
