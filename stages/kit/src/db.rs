@@ -24,7 +24,7 @@ use schema::tables::{Charset, quote};
 pub use cells::Cells;
 pub use error::{DbError, ErrorKind};
 pub use insert::{Insert, Inserted, Verb};
-pub use keys::{BY_KEY, KeyTable, MEMORY_ROWS};
+pub use keys::{BY_KEY, KeyTable, MEMORY_ROWS, Store};
 pub use target::{Target, Which};
 
 /// The session's `sql_mode`: day zero and out-of-range values are stored as the old hubs store

@@ -8,7 +8,7 @@
 use std::thread;
 
 use anyhow::{Result, anyhow};
-use kit::db::{BY_KEY, Db, KeyTable, MEMORY_ROWS, Value};
+use kit::db::{BY_KEY, Db, KeyTable, MEMORY_ROWS, Store, Value};
 
 use super::Table;
 
@@ -117,20 +117,15 @@ impl Write<'_> {
         updates: &[String],
     ) -> Result<u64> {
         let doing = format!("writing {} to {}", self.what, table.name());
+        let store = if self.short && rows.len() <= MEMORY_ROWS { Store::Memory } else { Store::Disk };
         db.transaction_with_retry(&doing, &[table.name()], |db| {
-            let rows_of_keys = rows.iter().cloned();
-            let work = |db: &mut Db| {
+            db.with_key_table_in(store, self.keys, rows.iter().cloned(), |db| {
                 let mut n = 0;
                 for update in updates {
                     n += db.run(update, ())?;
                 }
                 Ok(n)
-            };
-            if self.short && rows.len() <= MEMORY_ROWS {
-                db.with_key_table_in_memory(self.keys, rows_of_keys, work)
-            } else {
-                db.with_key_table(self.keys, rows_of_keys, work)
-            }
+            })
         })
     }
 

@@ -22,6 +22,16 @@ pub struct KeyTable<'a> {
 /// row is to be looked up by its key, whatever the statistics say.
 pub const BY_KEY: &str = "FORCE INDEX (PRIMARY)";
 
+/// Where a key table stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    /// In a temporary InnoDB table.
+    Disk,
+    /// In the server's memory, where a key is found a little faster. Every row takes its full width,
+    /// so this is for short columns, none of them TEXT, and no more than [`MEMORY_ROWS`] rows.
+    Memory,
+}
+
 /// The most rows for a key table in memory.
 pub const MEMORY_ROWS: usize = 200_000;
 
@@ -65,17 +75,16 @@ impl Db {
     where
         R: IntoIterator<Item = Value>,
     {
-        self.with_keys("InnoDB", table, rows, work)
+        self.with_key_table_in(Store::Disk, table, rows, work)
     }
 
-    /// The same in a table that the server holds in memory, where a key is found a little faster.
-    /// Every row takes its full width, so this is for short columns, none of them TEXT, and no
-    /// more than [`MEMORY_ROWS`] rows.
+    /// The same in a store of the caller's choice.
     ///
     /// # Errors
     /// As [`Db::with_key_table`].
-    pub fn with_key_table_in_memory<R, T>(
+    pub fn with_key_table_in<R, T>(
         &mut self,
+        store: Store,
         table: &KeyTable<'_>,
         rows: impl IntoIterator<Item = R>,
         work: impl FnOnce(&mut Self) -> Result<T>,
@@ -83,21 +92,14 @@ impl Db {
     where
         R: IntoIterator<Item = Value>,
     {
-        // the server's usual limit is 16 MB
-        self.run(&format!("SET SESSION max_heap_table_size = {MEMORY_BYTES}"), ())?;
-        self.with_keys("MEMORY", table, rows, work)
-    }
-
-    fn with_keys<R, T>(
-        &mut self,
-        engine: &str,
-        table: &KeyTable<'_>,
-        rows: impl IntoIterator<Item = R>,
-        work: impl FnOnce(&mut Self) -> Result<T>,
-    ) -> Result<T>
-    where
-        R: IntoIterator<Item = Value>,
-    {
+        let engine = match store {
+            Store::Disk => "InnoDB",
+            Store::Memory => {
+                // the server's usual limit is 16 MB
+                self.run(&format!("SET SESSION max_heap_table_size = {MEMORY_BYTES}"), ())?;
+                "MEMORY"
+            }
+        };
         let name = quote(table.name);
         let drop = format!("DROP TEMPORARY TABLE IF EXISTS {name}");
         self.run(&drop, ())?;

@@ -193,7 +193,7 @@ fn a_key_table_in_memory_holds_what_it_promises() {
     let rows = (0..MEMORY_ROWS).map(|n| [text(&format!("{n:040}")), text("US"), Value::from(0)]);
     // of two equal ones the first stays, as in the other kind
     let again = [[text(&"0".repeat(40)), text("DE"), Value::from(1)]];
-    let found = db.with_key_table_in_memory(&keys, rows.take(MEMORY_ROWS - 1).chain(again), |db| {
+    let found = db.with_key_table_in(Store::Memory, &keys, rows.take(MEMORY_ROWS - 1).chain(again), |db| {
         db.texts("SELECT CONCAT_WS(' ', COUNT(*), MAX(ip), SUM(inside)) FROM k", ())
     });
     assert_eq!(found.unwrap(), [format!("{} {:040} 0", MEMORY_ROWS - 1, MEMORY_ROWS - 2)]);
