@@ -679,6 +679,30 @@ pub const METRICS: &[Table] = &[
         ],
         &[primary(&["id"]), unique("uniq_filename_target", &["filename", "target_table"])],
     ),
+    // ours alone, migration 1001: what the entry of the same id in `imported_sources` was read from
+    Table::new(
+        "import_files",
+        &[
+            col("id", "bigint(20)"),
+            col("path", "varchar(1024)").null(),
+            col("device", "bigint(20) unsigned").null(),
+            col("inode", "bigint(20) unsigned").null(),
+            col("size", "bigint(20) unsigned").null(),
+            col("mtime", "bigint(20)").null(),
+            col("offset", "bigint(20) unsigned").null(),
+            col("bytes", "bigint(20) unsigned").null(),
+            col("hash", "char(32)").null(),
+            col("head", "char(32)").null(),
+            col("lines_read", "bigint(20)").null(),
+            col("rows_kept", "bigint(20)").null(),
+            col("rejected", "bigint(20)").null(),
+            col("dropped", "text").null(),
+            col("ipv6", "bigint(20)").null(),
+            col("layout", "varchar(64)").null(),
+            col("status", "enum('loaded','accepted')").null(),
+        ],
+        &[primary(&["id"]), index("hash", &["hash"])],
+    ),
 ];
 
 /// The tables of the hub's database that the stages read or write; the CMS makes them. Full-text
@@ -1049,7 +1073,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!((METRICS.len(), HUB.len()), (34, 16));
+        assert_eq!((METRICS.len(), HUB.len()), (35, 16));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The changes that bring an old metrics database up to date: what each does, and how to see that
 //! it is done.
 //!
-//! Numbers are those of the reference, so that either program understands the other's ledger. The
-//! order of the list is the order of execution: 57 comes before 56.
+//! Numbers up to 58 are those of the port, so that either program understands the other's ledger;
+//! those of our own begin at 1001, which the port passes over. The order of the list is the order of
+//! execution: 57 comes before 56.
 
 use anyhow::{Context as _, Result};
 use kit::Messages;
@@ -79,6 +80,9 @@ impl Fill {
         }
     }
 }
+
+/// The first number that no migration of the port has.
+const OURS: u16 = 1001;
 
 /// Rows an UPDATE may touch at a time, counted in ids, so that no transaction grows without bound.
 const WINDOW: i64 = 20_000;
@@ -160,6 +164,7 @@ pub(crate) fn all() -> Vec<Migration> {
         (57, Origin),
         (56, Stamps),
         (58, LongState),
+        (OURS, Table("import_files")),
     ]);
     list.into_iter().map(|(id, change)| Migration { id, change }).collect()
 }
@@ -193,6 +198,15 @@ impl Migration {
     /// Whether the stages need it; all of them do so far.
     pub(crate) const fn is_required(&self) -> bool {
         true
+    }
+
+    /// The word for it in the list of migrations.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match (self.id >= OURS, self.is_required()) {
+            (true, _) => "ours",
+            (false, true) => "required",
+            (false, false) => "performance",
+        }
     }
 
     /// Whether the database is as it would be afterwards; `None` when that cannot be seen because a

@@ -47,7 +47,7 @@ pub(crate) fn migrate(
         writeln!(out, "{}", "-".repeat(80))?;
         for migration in &all {
             let status = if done.contains(&migration.id) { "applied" } else { "PENDING" };
-            let kind = if migration.is_required() { "required" } else { "performance" };
+            let kind = migration.kind();
             writeln!(out, "{:<4}  {status:<9}  {kind:<11}  {}", migration.id, migration.about())?;
         }
         out.flush()

@@ -73,9 +73,9 @@ fn only_months_that_really_changed_are_marked() {
 }
 
 #[test]
-fn numbers_are_unique_and_57_comes_before_56() {
+fn numbers_are_unique_57_comes_before_56_and_ours_come_last() {
     let ids: Vec<u16> = changes::all().iter().map(|migration| migration.id).collect();
-    let expected: Vec<u16> = (1..=55).chain([57, 56, 58]).collect();
+    let expected: Vec<u16> = (1..=55).chain([57, 56, 58, 1001]).collect();
     assert_eq!(ids, expected);
     for migration in changes::all() {
         assert!((10..=100).contains(&migration.about().len()), "{}", migration.about());

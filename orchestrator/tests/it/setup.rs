@@ -65,7 +65,7 @@ fn setup_twice_makes_what_the_port_makes_and_seeds_once() {
         let args = ["--engine", engine.name()];
         let first = setup(&pair, &args).ok();
         assert_eq!(first.text(), "");
-        assert!(first.stderr.contains("35 statements done"), "{}", first.stderr);
+        assert!(first.stderr.contains("36 statements done"), "{}", first.stderr);
         assert_eq!(pair.shape(&pair.metrics), Shape::of_metrics(), "{engine:?}");
         let engines = format!(
             "SELECT DISTINCT engine, table_collation FROM information_schema.tables WHERE table_schema = '{}'",
@@ -129,13 +129,13 @@ fn a_dry_run_shows_the_statements_and_connects_to_nothing() {
     let run = |args: &[&str]| pair.run(HZMETRICS).env("HZMETRICS_DB_SOCKET", "/nowhere").args(args).finish();
     let bare = run(&["setup-db", "--dry-run", "--no-seed"]).ok().text();
     let lines: Vec<&str> = bare.lines().collect();
-    assert_eq!(lines.len(), 35);
+    assert_eq!(lines.len(), 36);
     let database = format!("[dry-run] CREATE DATABASE IF NOT EXISTS `{}` DEFAULT CHARACTER SET", pair.metrics);
     assert!(lines[0].starts_with(&database) || database.starts_with(lines[0]), "{}", lines[0]);
     let first = format!("[dry-run] CREATE TABLE IF NOT EXISTS `{}`.`bot_useragents` (", pair.metrics);
     assert!(first.starts_with(lines[1]), "{}", lines[1]);
     assert!(lines.iter().all(|line| line.len() <= 82), "{bare}");
-    assert_eq!(run(&["setup-db", "--dry-run"]).ok().text().lines().count(), 45);
+    assert_eq!(run(&["setup-db", "--dry-run"]).ok().text().lines().count(), 46);
     let made = format!("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = '{}'", pair.metrics);
     assert_eq!(pair.value(&made).as_deref(), Some("0"));
     let left = pair.run(HZMETRICS).args(["setup-db", "--dry-run"]).read_at_most(1);
@@ -169,7 +169,7 @@ fn what_cannot_be_done_is_said() {
         .env("HZMETRICS_HOME", pair.home())
         .finish()
         .expect_code(1);
-    assert!(refused.stderr.contains("of 35 statements failed"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("of 36 statements failed"), "{}", refused.stderr);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_writer_at_work_is_not_disturbed() {
     assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations WHERE id = 8"), ["0"]);
     other.unlock().unwrap();
     migrate(&pair, &["--apply"]).ok();
-    assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations"), ["58"]);
+    assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations"), ["59"]);
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn setup_keeps_the_tables_of_an_old_hub() {
 }
 
 /// Tables that the original package did not have.
-const NEW: [&str; 3] = ["migrations", "pipeline_state", "imported_sources"];
+const NEW: [&str; 4] = ["migrations", "pipeline_state", "imported_sources", "import_files"];
 
 /// The metrics database as the original package made it: MyISAM, latin1 by default, no default
 /// for texts, other indexes on `web`; with a few rows.
@@ -250,6 +250,10 @@ fn old_hub(pair: &Pair) {
     pair.sql(&sql);
 }
 
+fn all_migrations() -> Vec<u32> {
+    (1..=58).chain([1001]).collect()
+}
+
 fn ledger(pair: &Pair) -> Vec<u32> {
     pair.lines("SELECT id FROM migrations ORDER BY id").iter().map(|id| id.parse().unwrap()).collect()
 }
@@ -262,12 +266,14 @@ fn a_new_database_needs_no_migration() {
     let lines: Vec<String> = table.text().lines().map(str::to_owned).collect();
     assert_eq!(lines[0], "ID    STATUS     TYPE         DESCRIPTION");
     assert_eq!(lines[1], "-".repeat(80));
-    assert_eq!(lines.len(), 60);
+    assert_eq!(lines.len(), 61);
     let ids: Vec<u32> = lines[2..].iter().map(|line| line[..4].trim().parse().unwrap()).collect();
-    let expected: Vec<u32> = (1..=55).chain([57, 56, 58]).collect();
+    let expected: Vec<u32> = (1..=55).chain([57, 56, 58, 1001]).collect();
     assert_eq!(ids, expected);
-    assert!(lines[2..].iter().all(|line| line[6..].starts_with("applied    required     ")), "{}", table.text());
-    assert_eq!(ledger(&pair), (1..=58).collect::<Vec<_>>());
+    let required = |line: &String| line[6..].starts_with("applied    required     ");
+    assert!(lines[2..60].iter().all(required), "{}", table.text());
+    assert_eq!(lines[60], "1001  applied    ours         create import_files");
+    assert_eq!(ledger(&pair), all_migrations());
     let again = migrate(&pair, &["--apply"]).ok();
     assert_eq!(again.text(), table.text());
     assert_eq!(pair.shape(&pair.metrics), Shape::of_metrics());
@@ -279,9 +285,9 @@ fn requests_that_know_no_downloads_learn_them() {
     old_hub(&pair);
     pair.sql("ALTER TABLE web DROP COLUMN dnload");
     let listed = migrate(&pair, &[]).ok();
-    assert!(listed.stderr.contains("53 pending: 53 required"), "{}", listed.stderr);
+    assert!(listed.stderr.contains("54 pending: 54 required"), "{}", listed.stderr);
     let done = migrate(&pair, &["--apply"]).ok();
-    assert_eq!(ledger(&pair), (1..=58).collect::<Vec<_>>(), "{}", done.stderr);
+    assert_eq!(ledger(&pair), all_migrations(), "{}", done.stderr);
     assert_eq!(pair.lines("SELECT dnload FROM web ORDER BY id"), ["1", "1", "0", "0", "0", "0"]);
     assert_eq!(pair.shape(&pair.metrics).indexes, Shape::of_metrics().indexes);
 }
@@ -298,11 +304,11 @@ fn an_old_hub_becomes_a_new_one() {
         let listed = migrate(&pair, &[]).ok();
         // no gaps: 53-55; nothing of that kind: 45, 49
         assert_eq!(ledger(&pair), [45, 49, 53, 54, 55]);
-        assert_eq!(listed.text().matches("PENDING").count(), 53);
-        assert!(listed.stderr.contains("53 pending: 53 required"), "{}", listed.stderr);
+        assert_eq!(listed.text().matches("PENDING").count(), 54);
+        assert!(listed.stderr.contains("54 pending: 54 required"), "{}", listed.stderr);
 
         let done = migrate(&pair, &["--apply"]).ok();
-        assert_eq!(ledger(&pair), (1..=58).collect::<Vec<_>>(), "{}", done.stderr);
+        assert_eq!(ledger(&pair), all_migrations(), "{}", done.stderr);
         assert!(migrate(&pair, &[]).ok().stderr.contains("nothing is pending"));
 
         let (old, new) = (pair.shape(&pair.metrics), Shape::of_metrics());
@@ -360,12 +366,12 @@ fn a_failing_stage_leaves_its_migration_pending() {
     let failed = pair.run(&exe).args(["migrate", "--apply"]).finish().expect_code(1);
     let said = "migration 55 failed: `hzmetrics fill-ipcountry metrics web 2024-05` failed with code";
     assert!(failed.stderr.contains(said), "{}", failed.stderr);
-    let missing: Vec<u32> = (1..=58).filter(|id| !ledger(&pair).contains(id)).collect();
+    let missing: Vec<u32> = all_migrations().into_iter().filter(|id| !ledger(&pair).contains(id)).collect();
     assert_eq!(missing, [55]);
     assert_eq!(pair.lines("SELECT COUNT(*) FROM pipeline_state"), ["0"]);
     pair.sql("UPDATE web SET ipcountry = '-'");
     migrate(&pair, &[]).ok();
-    assert_eq!(ledger(&pair).len(), 58);
+    assert_eq!(ledger(&pair), all_migrations());
 }
 
 #[test]
@@ -383,7 +389,7 @@ fn an_interrupted_migration_goes_on_where_it_was() {
          ALTER TABLE pipeline_state MODIFY v varchar(255) NOT NULL",
     );
     migrate(&pair, &["--apply"]).ok();
-    assert_eq!(ledger(&pair).len(), 58);
+    assert_eq!(ledger(&pair), all_migrations());
     assert_eq!(pair.shape(&pair.metrics).indexes, Shape::of_metrics().indexes);
     assert_eq!(pair.shape(&pair.metrics).of("imported_sources"), Shape::of_metrics().of("imported_sources"));
     assert_eq!(pair.lines("SELECT dnload FROM web ORDER BY id"), ["1", "1", "0", "0", "0", "0"]);

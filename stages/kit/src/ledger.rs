@@ -4,6 +4,7 @@
 //! The importer writes a row inside the transaction of the file's data, so that file and row are
 //! there together or not at all. The commands that look after the ledger read it here too.
 
+pub mod files;
 mod reconstruct;
 
 use anyhow::{Context as _, Result};
@@ -56,6 +57,17 @@ impl Target {
             Stream::Auth => Self::Userlogin,
         }
     }
+}
+
+/// The base name of the file that a name in the ledger speaks of: `NAME` for `NAME`, for another
+/// content of that name (`NAME#` and 12 hex digits) and for a further part (that and `@OFFSET`).
+#[must_use]
+pub fn base_name(filename: &str) -> &str {
+    let Some((base, content)) = filename.rsplit_once('#') else { return filename };
+    let (hash, offset) = content.split_once('@').unwrap_or((content, "0"));
+    let is_hash = hash.len() == 12 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let is_offset = !offset.is_empty() && offset.bytes().all(|b| b.is_ascii_digit());
+    if is_hash && is_offset { base } else { filename }
 }
 
 /// What [`begin`] found.
@@ -150,7 +162,10 @@ impl Entry {
     }
 }
 
-const COLUMNS: &str = "id, filename, target_table, pk_start, pk_end, row_count, CAST(origin AS char)";
+const COLUMNS: &str = "s.id, s.filename, s.target_table, s.pk_start, s.pk_end, s.row_count, CAST(s.origin AS char)";
+
+/// How many columns these are.
+const N_COLUMNS: usize = 7;
 
 fn entry(cells: Cells<'_>) -> Result<Entry> {
     let target = cells.text(2).unwrap_or_default();
@@ -170,7 +185,7 @@ fn entry(cells: Cells<'_>) -> Result<Entry> {
 /// # Errors
 /// The server is lost, or there is no ledger.
 pub fn of_file(db: &mut Db, filename: &str) -> Result<Vec<Entry>> {
-    let sql = format!("SELECT {COLUMNS} FROM imported_sources WHERE filename = ? ORDER BY target_table");
+    let sql = format!("SELECT {COLUMNS} FROM imported_sources s WHERE filename = ? ORDER BY target_table");
     db.all(&sql, (filename,), entry)
 }
 
@@ -179,7 +194,7 @@ pub fn of_file(db: &mut Db, filename: &str) -> Result<Vec<Entry>> {
 /// # Errors
 /// The server is lost, or there is no ledger.
 pub fn of_target(db: &mut Db, target: Target) -> Result<Vec<Entry>> {
-    let sql = format!("SELECT {COLUMNS} FROM imported_sources WHERE target_table = ? ORDER BY id DESC");
+    let sql = format!("SELECT {COLUMNS} FROM imported_sources s WHERE target_table = ? ORDER BY id DESC");
     db.all(&sql, (target.name(),), entry)
 }
 
@@ -199,6 +214,7 @@ pub fn forget(db: &mut Db, entry: &Entry) -> Result<u64> {
         deleted = db.run(&sql, (start, end)).with_context(doing)?;
     }
     db.run("DELETE FROM imported_sources WHERE id = ?", (entry.id,)).with_context(doing)?;
+    files::forget(db, entry.id).with_context(doing)?;
     Ok(deleted)
 }
 

@@ -35,7 +35,7 @@ impl Engines {
 }
 
 /// The tables that the original package did not have.
-const NOTES: [&str; 3] = ["imported_sources", "migrations", "pipeline_state"];
+const NOTES: [&str; 4] = ["import_files", "imported_sources", "migrations", "pipeline_state"];
 
 /// Whose requests are no visits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -160,3 +160,108 @@ fn rows_of_a_log_are_found_by_what_they_keep() {
         assert_eq!(found, Some(Derived { range: Range { start: 5, end: 8 }, rows: 2 }));
     }
 }
+
+#[test]
+fn names_of_contents_and_parts_lead_to_the_file() {
+    for (name, base) in [
+        ("a.log", "a.log"),
+        ("a.log#0123456789ab", "a.log"),
+        ("a.log#0123456789ab@4096", "a.log"),
+        ("a#b#0123456789ab", "a#b"),
+        ("a#b", "a#b"),
+        ("a#0123456789AB", "a#0123456789AB"),
+        ("a#0123456789ab@", "a#0123456789ab@"),
+        ("a#0123456789ab@1x", "a#0123456789ab@1x"),
+        ("a#0123456789abc", "a#0123456789abc"),
+        ("", ""),
+    ] {
+        assert_eq!(base_name(name), base);
+    }
+}
+
+#[test]
+fn an_entry_knows_what_it_was_read_from() {
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        let mut db = connect(&pair);
+        assert!(files::is_there(&mut db).unwrap());
+        pair.sql(
+            "INSERT INTO imported_sources (id, filename, target_table, row_count, imported_at) VALUES \
+             (3, 'a_1.log', 'web', 3, NOW()), (4, 'a_1.log#0123456789ab@40', 'web', 2, NOW()), \
+             (5, 'a_1.log', 'userlogin', 1, NOW()), (6, 'aX1.log#0123456789ab', 'web', 1, NOW()), \
+             (7, 'a_1.log#b', 'web', 1, NOW())",
+        );
+        let row = files::FileRow {
+            path: Some(format!("/logs/{}", "é".repeat(1100))),
+            device: Some(u64::MAX),
+            inode: Some(7),
+            size: Some(40),
+            mtime: Some(-1),
+            offset: Some(0),
+            bytes: Some(40),
+            hash: Some("0f".repeat(16)),
+            head: Some("f0".repeat(16)),
+            lines: Some(9),
+            rows: Some(3),
+            rejected: Some(2),
+            dropped: [("ipv6".to_owned(), 3), ("suffix".to_owned(), 1)].into(),
+            ipv6: Some(3),
+            layout: Some("hubzero".to_owned()),
+            status: files::Status::Accepted,
+        };
+        let stored =
+            files::FileRow { path: row.path.as_deref().map(|p| p.chars().take(1024).collect()), ..row.clone() };
+        let id = files::entry_id(&mut db, "a_1.log", Target::Web).unwrap().unwrap();
+        assert_eq!(id, 3);
+        files::record(&mut db, id, &files::FileRow::default()).unwrap();
+        files::record(&mut db, id, &row).unwrap();
+        assert_eq!(files::of_entry(&mut db, 3).unwrap(), Some(stored.clone()));
+        assert_eq!(files::of_entry(&mut db, 4).unwrap(), None);
+        let of_hash = files::of_hash(&mut db, Target::Web, &"0f".repeat(16)).unwrap();
+        assert_eq!(of_hash.iter().map(|(entry, _)| entry.id).collect::<Vec<_>>(), [3]);
+        assert_eq!(files::of_hash(&mut db, Target::Userlogin, &"0f".repeat(16)).unwrap(), []);
+        let parts = files::parts_of(&mut db, "a_1.log", Target::Web).unwrap();
+        assert_eq!(
+            parts.iter().map(|(entry, row)| (entry.id, row.is_some())).collect::<Vec<_>>(),
+            [(3, true), (4, false)]
+        );
+
+        let entry = of_file(&mut db, "a_1.log").unwrap().into_iter().find(|e| e.target == Target::Web).unwrap();
+        forget(&mut db, &entry).unwrap();
+        assert_eq!(pair.lines("SELECT COUNT(*) FROM import_files"), ["0"]);
+        // a hub before migration 1001 has no such table
+        pair.sql("DROP TABLE import_files");
+        let mut db = connect(&pair);
+        let entry = of_file(&mut db, "a_1.log").unwrap().remove(0);
+        forget(&mut db, &entry).unwrap();
+    }
+}
+
+#[test]
+fn the_shares_of_a_day_add_up_over_its_files() {
+    let Some(pair) = pair(MODES[0].0, MODES[0].1) else { return };
+    let mut db = connect(&pair);
+    pair.sql(
+        "INSERT INTO imported_sources (id, filename, target_table, row_count, imported_at) VALUES \
+         (1, 'h-access.log-20250701.gz', 'web', 3, '2025-07-03'), (2, 'h-access.log-20250701.gz#0123456789ab@9', 'web', 3, '2025-07-03'), \
+         (3, 'h-access.log-20250630', 'web', 3, '2025-07-03'), (4, 'cmsauth.log-20250701', 'userlogin', 3, '2025-07-03'), \
+         (5, 'old', 'web', 3, '2025-07-03'), (6, 'h-access.log-20250702', 'web', 3, '2025-07-03');\n\
+         INSERT INTO import_files (id, lines_read, rows_kept, rejected, dropped, ipv6) VALUES \
+         (1, 90, 80, 9, '{\"ipv6\":1}', 1), (2, 10, 7, 2, '{\"suffix\":1}', 0), (3, 5, 5, 0, NULL, 0), \
+         (4, 9, 1, 0, 'no json', NULL), (5, 10, 8, 1, '{\"ipv6\":1,\"x\":0}', 1)",
+    );
+    let found = files::shares_by_day(&mut db, "20250701").unwrap();
+    let share = |lines, rows, rejected, dropped, ipv6| files::Share { lines, rows, rejected, dropped, ipv6 };
+    let expected = [
+        (("20250701".to_owned(), Target::Web), share(100, 87, 11, 2, 1)),
+        (("20250701".to_owned(), Target::Userlogin), share(9, 1, 0, 0, 0)),
+        (("20250703".to_owned(), Target::Web), share(10, 8, 1, 1, 1)),
+    ];
+    assert_eq!(found, expected.into());
+    let judged: Vec<_> = found.values().map(|s| (s.has_many_rejects(), s.has_much_ipv6())).collect();
+    assert_eq!(judged, [(true, false), (false, false), (false, false)]);
+    assert!(share(10, 0, 0, 2, 2).has_much_ipv6() && !share(0, 0, 0, 0, 0).has_many_rejects());
+    assert!((share(8, 0, 1, 0, 0).percent(1) - 12.5).abs() < 1e-9);
+    pair.sql("DROP TABLE import_files");
+    assert!(files::shares_by_day(&mut connect(&pair), "").unwrap().is_empty());
+}
