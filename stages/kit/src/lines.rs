@@ -58,7 +58,7 @@ pub fn open(path: &Path) -> Result<Box<dyn Read + Send>> {
 ///
 /// # Errors
 /// The first bytes cannot be read.
-pub fn open_reader(reader: impl Read + Send + 'static) -> Result<Box<dyn Read + Send>> {
+pub fn open_reader(reader: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
     let mut reader = BufReader::with_capacity(BUFFER, reader);
     let mut magic = Vec::with_capacity(4);
     // a pipe may deliver its first bytes one by one
