@@ -8,16 +8,13 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use kit::steps;
 
+use crate::fit::{self, Shape, Slot, closing_quote};
 use crate::line::Line;
 
 const MONTHS: [&[u8; 3]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
-
-/// Most attempts at one line before it counts as unrecognised.
-const MAX_STEPS: u32 = 10_000;
-/// How many searched bytes count as one attempt.
-const SEARCHED: usize = 1024;
 
 fn blanks(text: &[u8]) -> &[u8] {
     let n = text.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
@@ -34,18 +31,6 @@ fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let inner = text.strip_prefix(b"\"")?;
     let end = closing_quote(inner, 0)?;
     Some((&inner[..end], &inner[end + 1..]))
-}
-
-/// The first quote at or after `from` that no backslash takes literally.
-fn closing_quote(text: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        at += memchr::memchr2(b'"', b'\\', text.get(at..)?)?;
-        if text[at] == b'"' {
-            return Some(at);
-        }
-        at += 2;
-    }
 }
 
 /// `dd/Mon/yyyy:HH:MM:SS`, possibly with a zone after it: the date and the time of day.
@@ -69,8 +54,20 @@ fn is_time(time: &[u8]) -> bool {
     time.len() == 8 && time.iter().enumerate().all(shape)
 }
 
-fn is_number(text: &[u8]) -> bool {
-    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
+fn is_datetime(text: &[u8]) -> bool {
+    text.len() == 19 && is_date(&text[..10]) && matches!(text[10], b' ' | b'T') && is_time(&text[11..])
+}
+
+fn is_bracketed_time(text: &[u8]) -> bool {
+    text.strip_prefix(b"[").is_some_and(|text| apache_time(text).is_some())
+}
+
+const fn is_digit(byte: u8) -> bool {
+    byte.is_ascii_digit()
+}
+
+const fn is_status_byte(byte: u8) -> bool {
+    byte.is_ascii_digit() || byte == b'-'
 }
 
 /// A line of a common or combined log.
@@ -84,26 +81,42 @@ pub(crate) fn combined(line: &[u8]) -> Option<Line<'_>> {
     // a request may hold quotes that nobody escaped: the first that the rest fits after
     let inner = after.strip_prefix(b"\"")?;
     let mut from = 0;
-    let (request, status, bytes, rest) = loop {
+    let (request, (status, bytes, rest)) = loop {
         let end = closing_quote(inner, from)?;
-        let rest = blanks(&inner[end + 1..]);
-        let fits = word(rest).and_then(|(status, rest)| {
-            let rest = blanks(rest);
-            let len = rest.iter().position(|b| matches!(b, b' ' | b'\t')).unwrap_or(rest.len());
-            let (bytes, rest) = rest.split_at(len);
-            let status_fits = status.iter().all(|b| b.is_ascii_digit() || *b == b'-');
-            (status_fits && (bytes == b"-" || is_number(bytes))).then_some((status, bytes, rest))
-        });
-        if let Some((status, bytes, rest)) = fits {
-            break (&inner[..end], status, bytes, blanks(rest));
+        if let Some(fields) = status_and_bytes(&inner[end + 1..]) {
+            break (&inner[..end], fields);
         }
         from = end + 1;
     };
+    let rest = blanks(rest);
     let (referrer, rest) = if rest.first() == Some(&b'"') { quoted(rest)? } else { (&b"-"[..], &b""[..]) };
     let rest = blanks(rest);
     let (agent, _) = if rest.first() == Some(&b'"') { quoted(rest)? } else { (&b"-"[..], rest) };
     let bytes = if bytes == b"-" { b"0" } else { bytes };
     Some(Line { date, time, request, status, bytes, client, referrer, agent, ..Line::default() })
+}
+
+/// Status and bytes behind a request, and what follows them. Looks no further than they go: a
+/// hostile request makes it look after each of its quotes.
+fn status_and_bytes(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (status, rest) = run(blanks(text), is_status_byte);
+    let bytes_at = blanks(rest);
+    steps::add(text.len() - bytes_at.len() + 1);
+    if status.is_empty() || bytes_at.len() == rest.len() {
+        return None;
+    }
+    let (bytes, rest) = match bytes_at {
+        [b'-', ..] => bytes_at.split_at(1),
+        _ => run(bytes_at, is_digit),
+    };
+    steps::add(bytes.len());
+    let ended = matches!(rest.first(), None | Some(b' ' | b'\t'));
+    (ended && !bytes.is_empty()).then_some((status, bytes, rest))
+}
+
+/// The bytes of one kind at the start, and the rest.
+fn run(text: &[u8], is: fn(u8) -> bool) -> (&[u8], &[u8]) {
+    text.split_at(text.iter().take_while(|&&b| is(b)).count())
 }
 
 /// What a field of a LogFormat is used for.
@@ -177,9 +190,13 @@ impl std::str::FromStr for ClientFrom {
 }
 
 /// A compiled LogFormat.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Format {
-    pieces: Vec<Piece>,
+    /// The text before the first field.
+    pub(crate) before: Vec<u8>,
+    pub(crate) slots: Vec<Slot>,
+    /// What each field is used for.
+    uses: Vec<Use>,
     pick: Pick,
 }
 
@@ -250,13 +267,29 @@ impl Format {
         if !text.is_empty() {
             pieces.push(Piece::Text(text));
         }
-        let made = Self { pieces, pick: client.map(|c| c.pick).unwrap_or_default() };
+        let made = Self::of_pieces(&pieces, client.map(|c| c.pick).unwrap_or_default());
         made.check(client)?;
         Ok(made)
     }
 
+    fn of_pieces(pieces: &[Piece], pick: Pick) -> Self {
+        let text_at = |i: usize| match pieces.get(i) {
+            Some(Piece::Text(text)) => &text[..],
+            _ => b"",
+        };
+        let mut made = Self { before: text_at(0).to_vec(), slots: Vec::new(), uses: Vec::new(), pick };
+        for (i, piece) in pieces.iter().enumerate() {
+            let Piece::Field(usage) = *piece else { continue };
+            let after = text_at(i + 1).to_vec();
+            let opened = i > 0 && text_at(i - 1).ends_with(b"\"");
+            made.slots.push(Slot { shape: usage.shape(), quoted: opened && after.starts_with(b"\""), after });
+            made.uses.push(usage);
+        }
+        made
+    }
+
     fn check(&self, client: Option<&ClientFrom>) -> Result<()> {
-        let has = |uses: &[Use]| self.pieces.iter().any(|p| matches!(p, Piece::Field(u) if uses.contains(u)));
+        let has = |uses: &[Use]| self.uses.iter().any(|usage| uses.contains(usage));
         let time = has(&[Use::ApacheTime, Use::DateTime]) || (has(&[Use::Date]) && has(&[Use::Time]));
         let header = client.and_then(|c| c.header.as_deref());
         let client_use = if header.is_some() { Use::Forwarded } else { Use::Client };
@@ -281,16 +314,11 @@ impl Format {
 
     /// The fields of a line without its end.
     pub(crate) fn parse<'a>(&self, line: &'a [u8]) -> Option<Line<'a>> {
-        let mut found = vec![(0, 0); self.pieces.len()];
-        let mut steps = MAX_STEPS;
-        if !self.fit(line, 0, 0, &mut found, &mut steps) {
-            return None;
-        }
+        let found = fit::fit(&self.before, &self.slots, line)?;
         let mut out = Line { status: b"-", bytes: b"0", referrer: b"-", agent: b"-", ..Line::default() };
         let (mut method, mut url) = (&b"GET"[..], None);
         let (mut forwarded, mut peer) = (&b""[..], &b""[..]);
-        for (piece, &(start, end)) in self.pieces.iter().zip(&found) {
-            let Piece::Field(usage) = piece else { continue };
+        for (usage, (start, end)) in self.uses.iter().zip(found) {
             let text = &line[start..end];
             match usage {
                 Use::Nothing | Use::Query => {}
@@ -325,48 +353,6 @@ impl Format {
         }
         Some(out)
     }
-
-    /// Fits the pieces from `piece` on to the line from `at` on.
-    fn fit(&self, line: &[u8], piece: usize, at: usize, found: &mut [(usize, usize)], steps: &mut u32) -> bool {
-        if *steps == 0 {
-            return false;
-        }
-        *steps -= 1;
-        match self.pieces.get(piece) {
-            None => at == line.len(),
-            Some(Piece::Text(text)) => {
-                line[at..].starts_with(text) && self.fit(line, piece + 1, at + text.len(), found, steps)
-            }
-            Some(Piece::Field(usage)) => {
-                let before = piece.checked_sub(1).and_then(|i| self.pieces.get(i));
-                let opened = matches!(before, Some(Piece::Text(text)) if text.last() == Some(&b'"'));
-                let mut end = at;
-                loop {
-                    let next = match self.pieces.get(piece + 1) {
-                        Some(Piece::Text(text)) if opened && text.first() == Some(&b'"') => closing_quote(line, end),
-                        Some(Piece::Text(text)) => {
-                            memchr::memmem::find(&line[end.min(line.len())..], text).map(|i| end + i)
-                        }
-                        _ => (end <= line.len()).then_some(line.len()),
-                    };
-                    let Some(stop) = next else {
-                        // a search to the end of a huge line is work too
-                        let searched = u32::try_from(line.len().saturating_sub(end) / SEARCHED).unwrap_or(u32::MAX);
-                        *steps = steps.saturating_sub(searched);
-                        return false;
-                    };
-                    if usage.fits(&line[at..stop]) && self.fit(line, piece + 1, stop, found, steps) {
-                        found[piece] = (at, stop);
-                        return true;
-                    }
-                    if *steps == 0 {
-                        return false;
-                    }
-                    end = stop + 1;
-                }
-            }
-        }
-    }
 }
 
 /// `%U%q` is one field to the eye; the query is then part of the URL.
@@ -395,20 +381,16 @@ fn without_port(text: &[u8]) -> &[u8] {
 }
 
 impl Use {
-    fn fits(self, text: &[u8]) -> bool {
+    const fn shape(self) -> Shape {
         match self {
-            Self::Client | Self::Peer => !text.is_empty(),
-            Self::ApacheTime => {
-                text.first() == Some(&b'[') && text.last() == Some(&b']') && apache_time(&text[1..]).is_some()
-            }
-            Self::Date => is_date(text),
-            Self::Time => is_time(text),
-            Self::DateTime => {
-                text.len() == 19 && is_date(&text[..10]) && matches!(text[10], b' ' | b'T') && is_time(&text[11..])
-            }
-            Self::Status => !text.is_empty() && text.iter().all(|b| b.is_ascii_digit() || *b == b'-'),
-            Self::Bytes => text == b"-" || is_number(text),
-            _ => true,
+            Self::Client | Self::Peer => Shape::Any(1),
+            Self::ApacheTime => Shape::Bracketed(is_bracketed_time),
+            Self::Date => Shape::Exactly(10, is_date),
+            Self::Time => Shape::Exactly(8, is_time),
+            Self::DateTime => Shape::Exactly(19, is_datetime),
+            Self::Status => Shape::Run(is_status_byte),
+            Self::Bytes => Shape::Run(is_digit),
+            _ => Shape::Any(0),
         }
     }
 }

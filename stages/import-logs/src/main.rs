@@ -6,6 +6,7 @@ mod auth;
 mod block;
 mod cli;
 mod exclude;
+mod fit;
 mod format;
 mod import;
 mod line;

@@ -58,7 +58,7 @@ fn hubzero(line: &[u8]) -> &'static str {
     // date time zone [pid] user "request" status bytes client "referrer" …
     let request = memchr::memchr(b'"', line).map_or(0, |at| at + 1);
     let after = memchr::memchr(b'"', &line[request..]).map_or(&b""[..], |at| &line[request + at + 1..]);
-    let fields: Vec<_> = words(&after[..memchr::memchr(b'"', after).unwrap_or(after.len())]).collect();
+    let fields: Vec<_> = words(&after[..memchr::memchr(b'"', after).unwrap_or(after.len())]).take(4).collect();
     match &fields[..] {
         [status, ..] if !status.iter().all(|b| b.is_ascii_digit() || *b == b'-') => "the status is no number",
         [_, bytes, ..] if !bytes.iter().all(u8::is_ascii_digit) => "the bytes are no number",

@@ -3,26 +3,25 @@
 //! Pure functions on bytes. What a rule drops is counted by the caller; the exclude list and the
 //! bots are elsewhere.
 
-use memchr::{memchr, memchr_iter, memmem, memrchr};
+use kit::steps;
+use memchr::{memchr_iter, memmem, memrchr};
 
 /// Whether `text` begins with `start` (given in lower case), ASCII case ignored.
 pub(crate) fn starts_with(text: &[u8], start: &[u8]) -> bool {
     text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
-fn ends_with(text: &[u8], end: &[u8]) -> bool {
-    text.len() >= end.len() && text[text.len() - end.len()..].eq_ignore_ascii_case(end)
-}
-
-const SUFFIXES: [&[u8]; 13] = [
-    b".css", b".js", b".gif", b".jpeg", b".jpg", b".png", b".ps", b".ico", b".svg", b".otf", b".ttf", b".woff", b".eot",
-];
+const SUFFIXES: [&[u8]; 13] =
+    [b"css", b"js", b"gif", b"jpeg", b"jpg", b"png", b"ps", b"ico", b"svg", b"otf", b"ttf", b"woff", b"eot"];
 
 /// Whether the text ends in one of the suffixes of style sheets, scripts, images and fonts.
 fn has_suffix(text: &[u8]) -> bool {
-    // the longest is five bytes
+    // the longest is five bytes with its dot
     let tail = &text[text.len().saturating_sub(5)..];
-    memchr(b'.', tail).is_some() && SUFFIXES.iter().any(|suffix| ends_with(tail, suffix))
+    steps::add(tail.len());
+    let Some(dot) = memrchr(b'.', tail) else { return false };
+    let suffix = &tail[dot + 1..];
+    suffix.len() > 1 && SUFFIXES.iter().any(|known| known.eq_ignore_ascii_case(suffix))
 }
 
 /// A suffix at the very end, or right before a `?` that has a `=` somewhere after it.

@@ -27,6 +27,7 @@ mod progress;
 mod rejects;
 mod run;
 pub mod staged;
+pub mod steps;
 mod table;
 
 pub use clock::{current_month, minute, today};

@@ -7,6 +7,8 @@
 //! of the tail from the right, find the same fields in linear time. The tests hold a plain
 //! backtracking matcher against it.
 
+use crate::steps;
+
 const WS: u8 = 1;
 const WORD: u8 = 2;
 const DIGIT: u8 = 4;
@@ -175,6 +177,7 @@ fn run(line: &[u8], from: usize, classes: u8) -> Option<usize> {
     while at < line.len() && CLASS[usize::from(line[at])] & classes != 0 {
         at += 1;
     }
+    steps::add(at - from + 1);
     (at > from).then_some(at)
 }
 
@@ -191,6 +194,7 @@ fn rest(line: &[u8], open: usize, layout: Layout, fields: &mut Fields) -> Option
     // six quotes are the usual number, and then each has one possible part
     let mut six = [0; 6];
     let mut n = 0;
+    steps::add(line.len() - open);
     for at in memchr::memchr_iter(b'"', &line[open..]) {
         if n < 6 {
             six[n] = open + at;
@@ -218,6 +222,7 @@ fn rest(line: &[u8], open: usize, layout: Layout, fields: &mut Fields) -> Option
 
 /// More than six quotes: each closing quote is the right-most one after which the rest fits.
 fn many_quotes(line: &[u8], open: usize, layout: Layout, fields: &mut Fields) -> Option<()> {
+    steps::add(line.len() - open);
     let from_right = || memchr::memrchr_iter(b'"', &line[open..]).map(|at| open + at);
     let agent_end = from_right().find(|&q| suffix(line, q, layout, fields).is_some())?;
     let (referrer_end, agent) = from_right().find_map(|q| {
@@ -287,6 +292,7 @@ fn tail(line: &[u8], from: usize, content_end: usize, fields: &mut Fields) -> Op
         // the right-most start that leaves room for a blank before it
         let start = loop {
             at = at.checked_sub(1)?;
+            steps::add(1);
             if at <= from {
                 return None;
             }

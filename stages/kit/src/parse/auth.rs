@@ -169,7 +169,7 @@ fn bracket(line: &[u8]) -> Option<Login<'_>> {
     }
     let mut words = rest.split(|&b| is_blank(b)).filter(|w| !w.is_empty());
     let (ip, action) = (words.next()?, words.next()?);
-    let ending: Vec<_> = words.collect();
+    let ending: Vec<_> = words.take(3).collect();
     let well = uid_len > 0
         && ip.iter().all(|b| b.is_ascii_digit() || *b == b'.')
         && action.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')

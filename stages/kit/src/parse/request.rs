@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr_iter, memmem};
 
+use crate::steps;
+
 /// Method and URL of a request line, split at blanks; a request of one piece is a URL.
 #[must_use]
 pub fn split(request: &[u8]) -> (&[u8], &[u8]) {
@@ -78,6 +80,9 @@ const DOWNLOADS: [&[u8]; 30] = [
     b"har",
 ];
 
+/// The length of the longest of them.
+const LONGEST_DOWNLOAD: usize = 8;
+
 /// The port's decision at import: below `/resources/`, either through `/download/` or a file of a
 /// known kind.
 #[must_use]
@@ -88,7 +93,9 @@ pub fn is_download(url: &[u8]) -> bool {
     let lower = rest.to_ascii_lowercase();
     memmem::find(&lower, b"/download/").is_some()
         || memchr_iter(b'.', &lower).any(|dot| {
-            let rest = &lower[dot + 1..];
+            // no suffix is longer, and a dot may follow every dot
+            let rest = &lower[dot + 1..lower.len().min(dot + 2 + LONGEST_DOWNLOAD)];
+            steps::add(rest.len());
             let end = rest.iter().position(|b| matches!(b, b'?' | b'#')).unwrap_or(rest.len());
             DOWNLOADS.contains(&&rest[..end])
         })
@@ -125,6 +132,14 @@ mod tests {
         port("POST 0 x", "POST", "0");
         port("/only", "GET", "/only");
         port(" ", "GET", "");
+    }
+
+    #[test]
+    fn a_dot_after_every_dot_is_looked_at_once() {
+        assert!(DOWNLOADS.iter().all(|suffix| suffix.len() <= LONGEST_DOWNLOAD));
+        let url = format!("/resources/{}", ".".repeat(64 << 10));
+        let steps = steps::of(|| is_download(url.as_bytes()));
+        assert!((url.len()..12 * url.len()).contains(&steps), "{steps}");
     }
 
     #[test]

@@ -1,0 +1,23 @@
+//! Counts the work on a line, so that tests can hold it against the line's length. Code that is
+//! built without debug assertions counts nothing.
+
+use std::cell::Cell;
+
+thread_local! {
+    static STEPS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Adds `n` steps: about so many bytes were looked at.
+#[inline]
+pub fn add(n: usize) {
+    if cfg!(debug_assertions) {
+        STEPS.set(STEPS.get() + n);
+    }
+}
+
+/// How many steps this thread makes during `work`.
+pub fn of<T>(work: impl FnOnce() -> T) -> usize {
+    let before = STEPS.get();
+    work();
+    STEPS.get() - before
+}
