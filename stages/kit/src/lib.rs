@@ -9,6 +9,7 @@ pub mod config;
 pub mod db;
 mod describe;
 pub mod discovery;
+pub mod door;
 pub mod fingerprint;
 pub mod hits;
 pub mod hub_data;

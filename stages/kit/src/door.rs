@@ -1,0 +1,190 @@
+//! The one door to files: lock, log, state, staged files, temporary names, caches, maps, archived logs.
+//!
+//! What these functions open has a name that we chose or found in a folder, and others may write that
+//! folder. So the last component is never a link that is followed, what lies there must be a regular
+//! file, and nothing waits for the other end of a FIFO. Names that the user gave are for [`named`];
+//! logs that may be links into a log folder are for [`Logs`].
+
+mod folder;
+mod logs;
+pub mod named;
+mod temporary;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Stat};
+
+pub use folder::{Access, Folder};
+pub use logs::Logs;
+pub use temporary::Temporary;
+
+/// Something lies where a file belongs.
+#[derive(Debug)]
+pub struct NotAFile {
+    path: PathBuf,
+    what: &'static str,
+}
+
+impl fmt::Display for NotAFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is {}, where a regular file belongs", self.path.display(), self.what)
+    }
+}
+
+impl std::error::Error for NotAFile {}
+
+impl NotAFile {
+    fn error(path: &Path, what: &'static str) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, Self { path: path.to_owned(), what })
+    }
+}
+
+/// Something else than a folder lies where one belongs.
+fn not_a_folder(path: &Path) -> io::Error {
+    let text = format!("{} is a link or a file, where a folder belongs", path.display());
+    io::Error::new(io::ErrorKind::NotADirectory, text)
+}
+
+/// What lies there, in words; `None` for a regular file.
+const fn other_than_file(mode: u32) -> Option<&'static str> {
+    match FileType::from_raw_mode(mode) {
+        FileType::RegularFile => None,
+        FileType::Symlink => Some("a symbolic link"),
+        FileType::Directory => Some("a folder"),
+        FileType::Fifo => Some("a FIFO"),
+        FileType::Socket => Some("a socket"),
+        FileType::CharacterDevice | FileType::BlockDevice => Some("a device"),
+        FileType::Unknown => Some("something unknown"),
+    }
+}
+
+/// The folder of a path, held open, and the last component.
+fn split(path: &Path) -> io::Result<(Folder, &OsStr)> {
+    let name = path.file_name().ok_or_else(|| NotAFile::error(path, "a folder"))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok((Folder::open(folder)?, name))
+}
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// There is none, or something else lies there ([`NotAFile`]).
+pub fn open(path: &Path) -> io::Result<File> {
+    let (folder, name) = split(path)?;
+    folder.file(name, Access::Read)
+}
+
+/// Reads a whole file of at most `limit` bytes.
+///
+/// # Errors
+/// As [`open`]; or the file is longer.
+pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let text = format!("{} is larger than {limit} bytes", path.display());
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+    }
+    Ok(bytes)
+}
+
+/// The same as text.
+///
+/// # Errors
+/// As [`read`]; or the bytes are not UTF-8.
+pub fn read_to_string(path: &Path, limit: u64) -> io::Result<String> {
+    String::from_utf8(read(path, limit)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Opens a file to add to its end, and makes it where it is missing.
+///
+/// # Errors
+/// Something else lies there, or the file has further names.
+pub fn append(path: &Path) -> io::Result<File> {
+    let (folder, name) = split(path)?;
+    folder.file(name, Access::Append)
+}
+
+/// Opens a file for reading and writing, its content untouched, and makes it where it is missing: for
+/// locks and for state that is changed in place.
+///
+/// # Errors
+/// As [`append`].
+pub fn open_or_create(path: &Path) -> io::Result<File> {
+    let (folder, name) = split(path)?;
+    folder.file(name, Access::Update)
+}
+
+/// Makes a new file; `mode` counts whatever the umask.
+///
+/// # Errors
+/// Something of that name is there already.
+pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
+    let (folder, name) = split(path)?;
+    folder.create_new(name, mode)
+}
+
+/// Removes a file, or a link itself.
+///
+/// # Errors
+/// There is none, it is a folder, or we may not.
+pub fn remove(path: &Path) -> io::Result<()> {
+    let (folder, name) = split(path)?;
+    folder.remove(name)
+}
+
+/// Gives a file another name, in the same folder or in another of the same file system. What has the
+/// new name is replaced.
+///
+/// # Errors
+/// Something else than a file has the old or the new name, or the file systems differ
+/// ([`io::ErrorKind::CrossesDevices`]).
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    let (old, from) = split(from)?;
+    let (new, to) = split(to)?;
+    old.rename(from, &new, to)
+}
+
+/// The same, but nothing is ever replaced, and a link is moved as it is.
+///
+/// # Errors
+/// As [`rename`]; or something has the new name ([`io::ErrorKind::AlreadyExists`]).
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    let (old, from) = split(from)?;
+    let (new, to) = split(to)?;
+    old.rename_new(from, &new, to)
+}
+
+/// What lies there, links not followed; `None` when nothing does.
+///
+/// # Errors
+/// The folder cannot be searched.
+pub fn look(path: &Path) -> io::Result<Option<Stat>> {
+    match split(path) {
+        Ok((folder, name)) => folder.look(name),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// The names in a folder, in no order.
+///
+/// # Errors
+/// It cannot be read.
+pub fn list(folder: &Path) -> io::Result<Vec<OsString>> {
+    Folder::open(folder)?.names()
+}
+
+/// Makes a folder and those above it where they are missing.
+///
+/// # Errors
+/// One cannot be made, or something else lies there.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)
+}

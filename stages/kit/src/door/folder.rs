@@ -1,0 +1,240 @@
+//! A folder that is held open: its files are opened, made, renamed and removed by their names in it,
+//! whatever becomes of the path meanwhile.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
+use rustix::io::Errno;
+
+use super::{NotAFile, other_than_file};
+
+/// What a file is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reading; it must be there.
+    Read,
+    /// Adding to its end; made when it is missing.
+    Append,
+    /// Reading and writing; made when it is missing.
+    Update,
+}
+
+/// Permissions of files that we keep and others may read.
+const OURS: Mode = Mode::from_raw_mode(0o644);
+
+/// A folder that is held open.
+#[derive(Debug)]
+pub struct Folder {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Folder {
+    /// Opens a folder of our own; the path may lead through links.
+    ///
+    /// # Errors
+    /// There is none, or we may not search it.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self { fd: rustix::fs::openat(CWD, path, flags, Mode::empty())?, path: path.to_owned() })
+    }
+
+    /// Opens a log folder: one that is itself a link is followed only when root owns the link.
+    ///
+    /// # Errors
+    /// As [`Folder::open`]; or it is somebody else's link.
+    pub fn open_log_folder(path: &Path) -> io::Result<Self> {
+        let Some(name) = path.file_name() else { return Self::open(path) };
+        let (above, _) = super::split(path)?;
+        match above.look(name)? {
+            Some(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink && stat.st_uid == 0 => {
+                Self::open(path)
+            }
+            _ => above.folder(name),
+        }
+    }
+
+    /// A folder in this one, which must not be a link.
+    ///
+    /// # Errors
+    /// There is none, it is something else, or we may not search it.
+    pub fn folder(&self, name: &OsStr) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let path = self.path.join(name);
+        match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
+            Ok(fd) => Ok(Self { fd, path }),
+            Err(Errno::LOOP | Errno::NOTDIR) => Err(super::not_a_folder(&path)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where it was opened.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the folder itself is.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    pub fn stat(&self) -> io::Result<Stat> {
+        Ok(rustix::fs::fstat(&self.fd)?)
+    }
+
+    /// What has a name in the folder, links not followed; `None` when nothing has.
+    ///
+    /// # Errors
+    /// We may not search the folder.
+    pub fn look(&self, name: &OsStr) -> io::Result<Option<Stat>> {
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where the link of this name points to.
+    ///
+    /// # Errors
+    /// There is no link of this name.
+    pub fn link(&self, name: &OsStr) -> io::Result<PathBuf> {
+        let target = rustix::fs::readlinkat(&self.fd, name, Vec::new())?;
+        Ok(OsString::from_vec(target.into_bytes()).into())
+    }
+
+    /// Fails when `mode` is that of something else than a file.
+    pub(super) fn refuse_other(&self, name: &OsStr, mode: u32) -> io::Result<()> {
+        other_than_file(mode).map_or(Ok(()), |what| Err(NotAFile::error(&self.path.join(name), what)))
+    }
+
+    /// Opens a file. One that is written must have no further name.
+    ///
+    /// # Errors
+    /// It is missing and was to be read, or something else than a regular file has the name.
+    pub fn file(&self, name: &OsStr, access: Access) -> io::Result<File> {
+        // a device or a FIFO may mind being opened at all
+        if let Some(stat) = self.look(name)? {
+            self.refuse_other(name, stat.st_mode)?;
+        }
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let flags = flags
+            | match access {
+                Access::Read => OFlags::RDONLY,
+                Access::Append => OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE,
+                Access::Update => OFlags::RDWR | OFlags::CREATE,
+            };
+        let file = rustix::fs::openat(&self.fd, name, flags, OURS).map_err(|error| self.why(name, error))?;
+        let stat = rustix::fs::fstat(&file)?;
+        self.refuse_other(name, stat.st_mode)?;
+        if access != Access::Read && stat.st_nlink > 1 {
+            return Err(NotAFile::error(&self.path.join(name), "a file that has further names (hard links)"));
+        }
+        Ok(file.into())
+    }
+
+    /// The reason why a name could not be opened: what lies there when that is it.
+    fn why(&self, name: &OsStr, error: Errno) -> io::Error {
+        let there = self.look(name).ok().flatten();
+        there.and_then(|stat| self.refuse_other(name, stat.st_mode).err()).unwrap_or_else(|| error.into())
+    }
+
+    /// Makes a new file; `mode` counts whatever the umask.
+    ///
+    /// # Errors
+    /// Something of that name is there already.
+    pub fn create_new(&self, name: &OsStr, mode: u32) -> io::Result<File> {
+        let file = self.create_masked(name, 0o600)?;
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
+        Ok(file)
+    }
+
+    /// Makes a new file; the umask is taken from `mode`, as everywhere else.
+    pub(super) fn create_masked(&self, name: &OsStr, mode: u32) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(mode))?.into())
+    }
+
+    /// Removes a file, or a link itself.
+    ///
+    /// # Errors
+    /// There is none, it is a folder, or we may not.
+    pub fn remove(&self, name: &OsStr) -> io::Result<()> {
+        rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()).map_err(|error| match error {
+            Errno::ISDIR => self.why(name, error),
+            other => other.into(),
+        })
+    }
+
+    /// Removes an empty folder in this one.
+    ///
+    /// # Errors
+    /// There is none, something is in it, or we may not.
+    pub fn remove_folder(&self, name: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR)?)
+    }
+
+    /// Gives a file another name, here or in `other`. A file that has the new name is replaced.
+    ///
+    /// # Errors
+    /// Something else than a file has the old or the new name, or the file systems differ.
+    pub fn rename(&self, from: &OsStr, other: &Self, to: &OsStr) -> io::Result<()> {
+        for (folder, name) in [(self, from), (other, to)] {
+            if let Some(stat) = folder.look(name)? {
+                folder.refuse_other(name, stat.st_mode)?;
+            }
+        }
+        Ok(rustix::fs::renameat(&self.fd, from, &other.fd, to)?)
+    }
+
+    /// The same, but nothing is ever replaced, and a link is moved as it is.
+    ///
+    /// # Errors
+    /// As [`Folder::rename`]; or something has the new name.
+    pub fn rename_new(&self, from: &OsStr, other: &Self, to: &OsStr) -> io::Result<()> {
+        if let Some(stat) = self.look(from)?
+            && FileType::from_raw_mode(stat.st_mode) != FileType::Symlink
+        {
+            self.refuse_other(from, stat.st_mode)?;
+        }
+        match rustix::fs::renameat_with(&self.fd, from, &other.fd, to, RenameFlags::NOREPLACE) {
+            // file systems and kernels that do not know this
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                if other.look(to)?.is_some() {
+                    return Err(Errno::EXIST.into());
+                }
+                Ok(rustix::fs::renameat(&self.fd, from, &other.fd, to)?)
+            }
+            done => Ok(done?),
+        }
+    }
+
+    /// The names in the folder, in no order.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn names(&self) -> io::Result<Vec<OsString>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::openat(&self.fd, ".", flags, Mode::empty())?;
+        let mut names = Vec::new();
+        for entry in Dir::read_from(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                names.push(OsStr::from_bytes(name).to_owned());
+            }
+        }
+        Ok(names)
+    }
+}

@@ -1,0 +1,148 @@
+//! Logs in the folders of the web server and the CMS, whose owners may plant things there.
+//!
+//! A log is opened component by component from the log folder down. A link is followed only where it
+//! leads to a regular file below a log folder that the owner of the link may read.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{FileType, Stat};
+
+use super::{Access, Folder, NotAFile};
+
+/// How many links may lead to a log, one to the next.
+const MAX_LINKS: u32 = 8;
+
+/// The log folders of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Logs {
+    /// Each under its own name, and under the one that the links of its path lead to.
+    folders: Vec<PathBuf>,
+    /// Links that somebody else than root made.
+    refused: Vec<PathBuf>,
+}
+
+/// A user who may look at some files and not at others.
+struct Reader {
+    uid: u32,
+}
+
+impl Reader {
+    /// Whether the permission `bit` (4 read, 1 search) is given to this user. What we may ourselves
+    /// is seen when it is opened; groups of others are not asked.
+    fn may(&self, stat: &Stat, bit: u32) -> bool {
+        let shift = if stat.st_uid == self.uid { 6 } else { 0 };
+        self.uid == 0 || self.uid == rustix::process::geteuid().as_raw() || (stat.st_mode >> shift) & bit != 0
+    }
+}
+
+impl Logs {
+    /// The given log folders. A folder that is itself a link counts when root owns the link.
+    #[must_use]
+    pub fn new(folders: impl IntoIterator<Item = PathBuf>) -> Self {
+        let (refused, folders): (Vec<_>, Vec<_>) = folders.into_iter().partition(|folder| is_link_of_others(folder));
+        let real: Vec<_> = folders.iter().filter_map(|folder| std::fs::canonicalize(folder).ok()).collect();
+        Self { folders: folders.into_iter().chain(real).collect(), refused }
+    }
+
+    /// Opens a log for reading.
+    ///
+    /// # Errors
+    /// It does not lie below a log folder, is missing, or is something that may not be read ([`NotAFile`]).
+    pub fn open(&self, path: &Path) -> io::Result<File> {
+        let mut owner = None;
+        let mut at = path.to_owned();
+        for _ in 0..=MAX_LINKS {
+            let (folder, name) = self.walk(&at, owner.as_ref())?;
+            let stat = folder.look(&name)?.ok_or(rustix::io::Errno::NOENT)?;
+            if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
+                return regular(path, &folder, &name, &stat, owner.as_ref());
+            }
+            at = lexical(&folder.path().join(folder.link(&name)?));
+            if owner.is_none() || stat.st_uid != 0 {
+                owner = Some(Reader { uid: stat.st_uid });
+            }
+            if self.below(&at).is_none() {
+                return Err(NotAFile::error(path, "a symbolic link out of the log folders"));
+            }
+        }
+        Err(NotAFile::error(path, "one of too many symbolic links"))
+    }
+
+    /// Whether a path lies below a log folder, by its words alone: without `..`.
+    #[must_use]
+    pub fn holds(&self, path: &Path) -> bool {
+        self.below(path).is_some()
+    }
+
+    /// The log folder that a path is below, and the way from there.
+    fn below<'p>(&self, path: &'p Path) -> Option<(&Path, VecDeque<&'p OsStr>)> {
+        let folders = self.folders.iter().filter_map(|folder| Some((folder, path.strip_prefix(folder).ok()?)));
+        let (folder, rest) = folders.max_by_key(|(folder, _)| folder.as_os_str().len())?;
+        let names = rest.components().map(|part| match part {
+            Component::Normal(name) => Some(name),
+            _ => None,
+        });
+        let names: VecDeque<_> = names.collect::<Option<_>>()?;
+        (!names.is_empty()).then_some((folder, names))
+    }
+
+    /// The folder that a path is in, opened component by component without links.
+    fn walk(&self, path: &Path, reader: Option<&Reader>) -> io::Result<(Folder, OsString)> {
+        if let Some(refused) = self.refused.iter().find(|folder| path.starts_with(folder)) {
+            return Err(NotAFile::error(refused, "a symbolic link that root does not own"));
+        }
+        let (top, mut names) = self.below(path).ok_or_else(|| NotAFile::error(path, "outside of the log folders"))?;
+        let last = names.pop_back().unwrap_or_default().to_owned();
+        let mut folder = Folder::open_log_folder(top)?;
+        for name in names {
+            folder = folder.folder(name)?;
+            if reader.is_some_and(|reader| folder.stat().is_ok_and(|stat| !reader.may(&stat, 1))) {
+                return Err(NotAFile::error(path, "behind a folder that the owner of its link may not search"));
+            }
+        }
+        Ok((folder, last))
+    }
+}
+
+/// Opens the file at the end of a way, if whoever made its names there may read it.
+fn regular(path: &Path, folder: &Folder, name: &OsStr, seen: &Stat, link: Option<&Reader>) -> io::Result<File> {
+    if let Some(what) = super::other_than_file(seen.st_mode) {
+        return Err(NotAFile::error(path, what));
+    }
+    let file = folder.file(name, Access::Read)?;
+    let stat = rustix::fs::fstat(&file)?;
+    if link.is_some_and(|owner| !owner.may(&stat, 4)) {
+        return Err(NotAFile::error(path, "a symbolic link to something that its owner may not read"));
+    }
+    // where the kernel does not guard hard links, anybody may give a file another name here
+    let maker = Reader { uid: folder.stat()?.st_uid };
+    if stat.st_nlink > 1 && rustix::process::geteuid().is_root() && !maker.may(&stat, 4) {
+        return Err(NotAFile::error(path, "a hard link to something that the owner of its folder may not read"));
+    }
+    Ok(file)
+}
+
+/// Whether a path is a link that somebody else than root made.
+fn is_link_of_others(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink() && meta.uid() != 0)
+}
+
+/// A path without `.` and `..`, by its words alone: a link that needs more is not followed.
+fn lexical(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                clean.pop();
+            }
+            part => clean.push(part),
+        }
+    }
+    clean
+}

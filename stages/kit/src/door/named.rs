@@ -1,0 +1,81 @@
+//! Files that the user named on the command line: links are followed, devices and FIFOs are written
+//! and read as by any Unix tool. Only a socket is refused.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{OFlags, PROC_SUPER_MAGIC};
+
+use super::{NotAFile, Temporary, split};
+
+/// As many links as the system follows.
+const MAX_LINKS: usize = 40;
+
+/// Opens what the user named, for reading.
+///
+/// # Errors
+/// It is not there, is a folder or a socket, or we may not.
+pub fn open(path: &Path) -> io::Result<File> {
+    refuse_socket(path)?;
+    let file = File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(NotAFile::error(path, "a folder"));
+    }
+    Ok(file)
+}
+
+/// What an output that the user named is written to.
+#[derive(Debug)]
+pub enum Output {
+    /// A regular file, or none yet: it appears whole, under the name that the links lead to.
+    Whole(Temporary, PathBuf),
+    /// A device, a FIFO, an open descriptor: written as it is.
+    Direct(File),
+}
+
+/// Begins an output that the user named.
+///
+/// # Errors
+/// No file can be made there, or a folder or a socket has the name.
+pub fn output(path: &Path) -> io::Result<Output> {
+    refuse_socket(path)?;
+    let real = destination(path)?;
+    let Some(real) = real else { return direct(path).map(Output::Direct) };
+    let name = real.file_name().ok_or_else(|| NotAFile::error(path, "a folder"))?;
+    let (folder, _) = split(&real)?;
+    if let Some(stat) = folder.look(name)? {
+        folder.refuse_other(name, stat.st_mode)?;
+    }
+    Ok(Output::Whole(Temporary::within(folder)?, real))
+}
+
+fn refuse_socket(path: &Path) -> io::Result<()> {
+    let is_socket = std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
+    if is_socket { Err(NotAFile::error(path, "a socket")) } else { Ok(()) }
+}
+
+/// Where the links of a path lead to; `None` when what is there has to be written as it is.
+fn destination(path: &Path) -> io::Result<Option<PathBuf>> {
+    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+        return Ok(None);
+    }
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let Ok((folder, name)) = split(&path) else { return Ok(Some(path)) };
+        let Ok(target) = folder.link(name) else { return Ok(Some(path)) };
+        // a descriptor of a process looks like a link, and is none
+        if rustix::fs::fstatfs(&folder)?.f_type == PROC_SUPER_MAGIC {
+            return Ok(None);
+        }
+        path = folder.path().join(target);
+    }
+    Err(io::Error::from(rustix::io::Errno::LOOP))
+}
+
+/// Opens what is there, to be written from where others have come to.
+fn direct(path: &Path) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(rustix::fs::CWD, path, flags, rustix::fs::Mode::empty())?.into())
+}
