@@ -5,13 +5,12 @@
 //! The file is a copy: it is never read for decisions, and a failure to write it is no failure.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use kit::db::{Db, Verb};
+use kit::door::{self, Temporary};
 use schema::Month;
 use schema::tables::{self, Engine, quote};
 
@@ -214,27 +213,37 @@ pub(crate) fn mirror(hub: &Hub, db: &mut Db) {
     let path = hub.config.paths.state();
     let copied = pairs(db).and_then(|pairs| Ok(copy(&path, &pairs)?));
     if let Err(error) = copied {
-        hub.log.debug(format_args!("no copy of the state in {}: {error:#}", path.display()));
+        let text = format!("no copy of the state in {}: {error:#}", path.display());
+        // where nothing can be written is nobody's business, but what is no file was put there
+        if door::is_in_the_way(&error) { hub.log.warning(text) } else { hub.log.debug(text) }
     }
 }
 
+/// More than a copy of the state ever has.
+const STATE_BYTES: u64 = 1 << 20;
+
 /// Writes the file; keys that are not ours stay in it.
 fn copy(path: &Path, pairs: &BTreeMap<String, String>) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let old = fs::read(path).unwrap_or_default();
+    let old = match door::read(path, STATE_BYTES) {
+        Ok(old) => old,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(e) => return Err(e),
+    };
     let old = String::from_utf8_lossy(&old);
     let foreign = old.lines().filter_map(|line| line.split_once('=')).filter(|(key, _)| !pairs.contains_key(*key));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = Temporary::beside(path)?;
     for (key, value) in pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())).chain(foreign) {
         writeln!(file, "{key}={value}")?;
     }
-    file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
-    file.persist(path)?;
-    Ok(())
+    file.set_mode(0o644)?;
+    file.publish(path.file_name().unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use fixtures::db::{MODES, pair};
 
     use super::super::facts::tests::connect;
@@ -356,6 +365,12 @@ mod tests {
         copy(&path, &pairs("2026-05-20").into()).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "analyzed=2026-05-20\nmode=normal\nnote=mine\n");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+        let elsewhere = folder.path().join("elsewhere");
+        fs::rename(&path, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        let error = copy(&path, &pairs("2026-05-21").into()).unwrap_err();
+        assert!(error.to_string().contains("hzmetrics.state is a symbolic link"), "{error}");
+        assert!(!fs::read_to_string(&elsewhere).unwrap().contains("2026-05-21"));
         assert!(copy(&folder.path().join("none/x"), &pairs("").into()).is_err());
     }
 }

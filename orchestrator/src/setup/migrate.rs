@@ -6,9 +6,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use kit::Messages;
 use kit::db::{Db, DbError, ErrorKind, Target, Which};
 use kit::lock::Lock;
+use kit::{Messages, door};
 use schema::Exit;
 
 use super::changes::{self, Migration, Runner};
@@ -97,7 +97,7 @@ fn take_stock(db: &mut Db, dry_run: bool) -> Result<BTreeSet<u16>> {
 }
 
 fn apply(db: &mut Db, asked: &Migrate, messages: Messages, guard: Guard<'_>, run: Runner<'_>) -> Result<Exit> {
-    let _alone = match asked.lock.as_deref().map(lock) {
+    let _alone = match asked.lock.as_deref().map(lock).transpose()? {
         Some(Asked::Busy) => {
             messages.note("another migrate is at work, it will finish");
             return Ok(Exit::Done);
@@ -149,14 +149,16 @@ enum Asked {
 }
 
 /// Takes the lock without waiting. The file stays behind, empty.
-fn lock(path: &Path) -> Asked {
-    let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-    match made.and_then(|()| File::options().create(true).truncate(false).write(true).open(path)) {
+fn lock(path: &Path) -> Result<Asked> {
+    let made = path.parent().map_or(Ok(()), door::make_folder);
+    let opened = made.and_then(|()| door::open_or_create(path));
+    Ok(match opened.with_context(|| format!("opening the lock {}", path.display())) {
         Ok(file) => match file.try_lock() {
             Ok(()) => Asked::Held(file),
             Err(TryLockError::WouldBlock) => Asked::Busy,
             Err(TryLockError::Error(e)) => Asked::Unguarded(e.to_string()),
         },
-        Err(e) => Asked::Unguarded(format!("{}: {e}", path.display())),
-    }
+        Err(error) if door::is_in_the_way(&error) => return Err(error),
+        Err(error) => Asked::Unguarded(format!("{error:#}")),
+    })
 }

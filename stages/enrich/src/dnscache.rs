@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use kit::door::named;
 use rustc_hash::FxHashMap;
 use schema::text;
 
@@ -61,7 +62,9 @@ impl Cache {
     /// The file is there and cannot be read.
     pub fn load(path: &Path, rule: NameRule, now: u64) -> Result<Self> {
         let mut cache = Self::new(rule);
-        let file = match std::fs::File::open(path) {
+        let file = match named::open(path) {
+            // a device or a FIFO is for writing: it keeps nothing
+            Ok(file) if file.metadata().is_ok_and(|meta| !meta.is_file()) => return Ok(cache),
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(cache),
             Err(e) => return Err(e).with_context(|| format!("reading {}", path.display())),
@@ -128,7 +131,7 @@ impl Cache {
         }
         let mut sorted: Vec<_> = self.answers.iter().collect();
         sorted.sort_unstable_by_key(|(ip, _)| **ip);
-        kit::atomic_file(path, |out| {
+        kit::named_file(path, |out| {
             writeln!(out, "{}", header(self.rule))?;
             for (ip, (answer, at)) in sorted {
                 match answer {

@@ -67,7 +67,7 @@ pub(crate) fn of_records(units: &[Unit], reports: &[Report]) -> Vec<Receipt> {
 /// # Errors
 /// It cannot be written.
 pub(crate) fn write(path: &Path, receipts: &[Receipt]) -> Result<()> {
-    kit::atomic_file(path, |out| {
+    kit::named_file(path, |out| {
         for receipt in receipts {
             out.write_all(&receipt.to_json())?;
             out.write_all(b"\n")?;

@@ -45,6 +45,15 @@ impl NotAFile {
     }
 }
 
+/// Whether an error is about something that lies where a file belongs.
+#[must_use]
+pub fn is_in_the_way(error: &anyhow::Error) -> bool {
+    let inner = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<NotAFile>())
+    };
+    error.chain().any(inner)
+}
+
 /// Something else than a folder lies where one belongs.
 fn not_a_folder(path: &Path) -> io::Error {
     let text = format!("{} is a link or a file, where a folder belongs", path.display());
@@ -171,6 +180,14 @@ pub fn look(path: &Path) -> io::Result<Option<Stat>> {
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(e) => Err(e),
     }
+}
+
+/// Whether an open file still has this name.
+#[must_use]
+pub fn is_at(file: &File, path: &Path) -> bool {
+    let ours = rustix::fs::fstat(file).ok();
+    let there = look(path).ok().flatten();
+    ours.zip(there).is_some_and(|(ours, there)| (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino))
 }
 
 /// The names in a folder, in no order.

@@ -39,7 +39,7 @@ pub use lines::{Compression, Line, Lines, MAX_LINE, open, open_reader};
 pub use manual::generate;
 pub use messages::{Messages, STAGE_LOG};
 pub use options::{Common, Endpoint, Format, StageArgs};
-pub use output::{Output, WholeFile, atomic_file};
+pub use output::{Output, WholeFile, atomic_file, named_file};
 pub use progress::Progress;
 pub use rejects::Rejects;
 pub use run::{ReaderLeft, Usage, not_parsed, run, run_with};

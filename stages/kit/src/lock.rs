@@ -5,16 +5,15 @@
 //! the holder started is let through: the holder names itself in the environment.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use crate::Messages;
+use crate::{Messages, door};
 
 /// The environment variable by which a holder lets its children through: its own pid.
 pub const HOLDER: &str = "HZMETRICS_LOCK_HOLDER";
@@ -95,22 +94,17 @@ impl Lock {
     fn once(path: &Path) -> Result<Asked> {
         let shown = path.display();
         if let Some(directory) = path.parent() {
-            fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
+            door::make_folder(directory).with_context(|| format!("making {}", directory.display()))?;
         }
         loop {
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false).mode(0o644);
-            let mut file = options.open(path).with_context(|| format!("opening the lock {shown}"))?;
+            let mut file = door::open_or_create(path).with_context(|| format!("opening the lock {shown}"))?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(Asked::Busy(pid_in(&read(&mut file)))),
                 Err(TryLockError::Error(e)) => return Err(e).with_context(|| format!("locking {shown}")),
             }
             // the holder before us may have removed this very file between our open and our lock
-            let same = fs::metadata(path).is_ok_and(|there| {
-                file.metadata().is_ok_and(|ours| (ours.dev(), ours.ino()) == (there.dev(), there.ino()))
-            });
-            if !same {
+            if !door::is_at(&file, path) {
                 continue;
             }
             let stale = diagnose(&read(&mut file));
@@ -134,7 +128,7 @@ impl AsFd for Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        let _ = door::remove(&self.path);
         let _ = self.file.unlock();
     }
 }

@@ -5,7 +5,7 @@
 //! that cannot be written is one warning and never a failure.
 
 use std::fmt::Display;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ use std::time::Instant;
 
 use schema::json;
 
-use crate::Messages;
 use crate::lock::now;
+use crate::{Messages, door};
 
 /// How much an event matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -226,9 +226,9 @@ impl Drop for Timed<'_> {
 
 fn append(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        door::make_folder(folder)?;
     }
-    File::options().append(true).create(true).open(path)
+    door::append(path)
 }
 
 fn json_line(time: &str, level: Level, text: &str) -> String {
@@ -240,6 +240,8 @@ fn json_line(time: &str, level: Level, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn sinks(file: &Path) -> Sinks {

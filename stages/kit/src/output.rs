@@ -1,14 +1,14 @@
 //! Records out: NDJSON, CSV or a table, to standard output or a file that appears whole.
 
-use std::fs::OpenOptions;
+use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
 use schema::csv::Header;
 use schema::{Kind, json};
-use tempfile::NamedTempFile;
 
+use crate::door::{Temporary, named};
 use crate::table::Table;
 use crate::{Endpoint, Format, Messages, ReaderLeft, Usage};
 
@@ -33,20 +33,14 @@ impl Write for Stdout {
 
 enum Sink {
     Stdout(BufWriter<Stdout>),
-    /// A device or pipe that was named as a file: written directly.
-    Direct(BufWriter<std::fs::File>),
-    File {
-        file: BufWriter<NamedTempFile>,
-        path: PathBuf,
-    },
+    File(NamedFile),
 }
 
 impl Sink {
     fn writer(&mut self) -> &mut dyn Write {
         match self {
             Self::Stdout(w) => w,
-            Self::Direct(w) => w,
-            Self::File { file, .. } => file,
+            Self::File(file) => file,
         }
     }
 }
@@ -76,14 +70,7 @@ impl Output {
     pub fn new(to: &Endpoint, format: Format, kind: &str, messages: Messages) -> Result<Self> {
         let sink = match to {
             Endpoint::Standard => Sink::Stdout(BufWriter::with_capacity(BUFFER, Stdout(io::stdout()))),
-            Endpoint::File(path) if is_special(path) => {
-                let file =
-                    OpenOptions::new().write(true).open(path).with_context(|| format!("opening {}", path.display()))?;
-                Sink::Direct(BufWriter::with_capacity(BUFFER, file))
-            }
-            Endpoint::File(path) => {
-                Sink::File { file: BufWriter::with_capacity(BUFFER, temporary_beside(path)?), path: path.clone() }
-            }
+            Endpoint::File(path) => Sink::File(NamedFile::create(path)?),
             Endpoint::Database => return Err(Usage("`--to db` writes tables, not a record stream".to_owned()).into()),
         };
         let line_buffered = matches!(sink, Sink::Stdout(_)) && io::stdout().is_terminal();
@@ -216,62 +203,76 @@ impl Output {
         }
         match self.sink {
             Sink::Stdout(mut w) => w.flush().context("writing records"),
-            Sink::Direct(mut w) => w.flush().context("writing records"),
-            Sink::File { file, path } => {
-                let file = file.into_inner().map_err(io::IntoInnerError::into_error);
-                persist(file.with_context(|| format!("writing {}", path.display()))?, &path)
-            }
+            Sink::File(file) => file.finish(),
         }
     }
 }
 
-/// Whether the path exists and is no regular file (`/dev/null`, a named pipe).
-fn is_special(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir())
-}
-
-/// A temporary file in the directory of `path`, with the permissions that a new file would get.
-pub(crate) fn temporary_beside(path: &Path) -> Result<NamedTempFile> {
-    let directory = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".hzmetrics-").suffix(".part");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // the process's umask still applies
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(directory).with_context(|| format!("making a file in {}", directory.display()))
-}
-
-/// Gives a finished temporary file its name, replacing an older one.
-pub(crate) fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
-    file.persist(path).map(drop).with_context(|| format!("writing {}", path.display()))
-}
-
-/// A file that appears under its name whole, with [`WholeFile::publish`], or not at all. Until then
-/// it is a temporary file in the same directory.
-pub struct WholeFile {
-    file: BufWriter<NamedTempFile>,
+/// A file that the user named. A regular one appears whole, with [`NamedFile::finish`], or not at
+/// all; a device, a FIFO or an open descriptor is written as it is.
+pub(crate) struct NamedFile {
+    output: BufWriter<named::Output>,
     path: PathBuf,
 }
 
-impl WholeFile {
+impl NamedFile {
     /// Begins the file.
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        let output = named::output(path).with_context(|| format!("opening {} for writing", path.display()))?;
+        Ok(Self { output: BufWriter::with_capacity(BUFFER, output), path: path.to_owned() })
+    }
+
+    /// Writes what is buffered and gives the file its name.
+    pub(crate) fn finish(self) -> Result<()> {
+        let output = self.output.into_inner().map_err(io::IntoInnerError::into_error);
+        output.and_then(named::Output::finish).with_context(|| format!("writing {}", self.path.display()))
+    }
+}
+
+impl Write for NamedFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.output.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}
+
+/// A file of ours that appears under its name whole, with [`WholeFile::publish`], or not at all. Until
+/// then it is a temporary file in the same directory.
+pub struct WholeFile {
+    file: BufWriter<Temporary>,
+    path: PathBuf,
+    name: OsString,
+}
+
+impl WholeFile {
+    /// Begins the file, with the permissions of any new file.
     ///
     /// # Errors
     /// No file can be made in the directory.
     pub fn create(path: &Path) -> Result<Self> {
-        Ok(Self { file: BufWriter::with_capacity(BUFFER, temporary_beside(path)?), path: path.to_owned() })
+        let name = path.file_name().with_context(|| format!("{} is no name for a file", path.display()))?;
+        let file = Temporary::beside(path).with_context(|| format!("making a file beside {}", path.display()))?;
+        Ok(Self { file: BufWriter::with_capacity(BUFFER, file), path: path.to_owned(), name: name.to_owned() })
+    }
+
+    /// Sets its permissions, whatever the umask.
+    ///
+    /// # Errors
+    /// The file system refuses them.
+    pub fn set_mode(&self, mode: u32) -> Result<()> {
+        self.file.get_ref().set_mode(mode).with_context(|| format!("setting the mode of {}", self.path.display()))
     }
 
     /// Gives the file its name, replacing an older one.
     ///
     /// # Errors
-    /// What is buffered cannot be written, or the file cannot be renamed.
+    /// What is buffered cannot be written, or something else than a file has the name.
     pub fn publish(self) -> Result<()> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error);
-        persist(file.with_context(|| format!("writing {}", self.path.display()))?, &self.path)
+        file.and_then(|file| file.publish(&self.name)).with_context(|| format!("writing {}", self.path.display()))
     }
 }
 
@@ -285,7 +286,7 @@ impl Write for WholeFile {
     }
 }
 
-/// Writes a file whole or not at all: `write` fills a temporary file beside it.
+/// Writes a file of ours whole or not at all: `write` fills a temporary file beside it.
 ///
 /// # Errors
 /// The file cannot be made or written.
@@ -293,4 +294,14 @@ pub fn atomic_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>
     let mut file = WholeFile::create(path)?;
     write(&mut file)?;
     file.publish()
+}
+
+/// The same for a file that the user named.
+///
+/// # Errors
+/// As [`atomic_file`].
+pub fn named_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let mut file = NamedFile::create(path)?;
+    write(&mut file)?;
+    file.finish()
 }

@@ -1,12 +1,13 @@
 //! Lines that cannot be used: counted, the first few shown, all listed with `--rejects FILE`.
 
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use schema::json;
 
 use crate::Messages;
+use crate::output::NamedFile;
 
 /// How many rejected lines are shown on standard error.
 const SHOWN: u64 = 5;
@@ -16,7 +17,7 @@ const SHOWN_CHARS: usize = 160;
 /// Collects rejected lines of one run.
 pub struct Rejects {
     path: Option<PathBuf>,
-    file: Option<BufWriter<tempfile::NamedTempFile>>,
+    file: Option<NamedFile>,
     messages: Messages,
     count: u64,
     read: u64,
@@ -46,7 +47,7 @@ impl Rejects {
 
     fn open(&mut self) -> Result<()> {
         if let (Some(path), None) = (&self.path, &self.file) {
-            self.file = Some(BufWriter::new(crate::output::temporary_beside(path)?));
+            self.file = Some(NamedFile::create(path)?);
         }
         Ok(())
     }
@@ -90,11 +91,7 @@ impl Rejects {
     /// Closes the file (it exists even when nothing was rejected) and says the count.
     pub(crate) fn finish(&mut self) -> Result<u64> {
         self.open()?;
-        if let (Some(path), Some(file)) = (&self.path, self.file.take()) {
-            let file =
-                file.into_inner().map_err(std::io::IntoInnerError::into_error).context("writing the rejects file")?;
-            crate::output::persist(file, path)?;
-        }
+        self.file.take().map_or(Ok(()), NamedFile::finish)?;
         if self.count > 0 {
             let of = if self.read >= self.count { format!(" of {}", self.read) } else { String::new() };
             self.messages.note(format_args!("{}{of} lines rejected", self.count));

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use crate::discovery::Stream;
+use crate::door;
 
 /// One log within a staging file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,9 @@ struct StagedRecord {
     staged_bytes: u64,
 }
 
+/// More than a list of logs ever has.
+const LIST_BYTES: u64 = 256 << 20;
+
 /// The list beside the staging files in `staging`.
 #[must_use]
 pub fn list_path(staging: &Path) -> PathBuf {
@@ -46,7 +50,7 @@ pub fn list_path(staging: &Path) -> PathBuf {
 /// It cannot be read, or a line of it is no such record.
 pub fn read(staging: &Path) -> Result<Option<Vec<StagedLog>>> {
     let path = list_path(staging);
-    let text = match fs::read_to_string(&path) {
+    let text = match door::read_to_string(&path, LIST_BYTES) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e).with_context(|| format!("reading {}", path.display())),

@@ -1,6 +1,5 @@
 //! The command line, and the three ways to run: the cron form, the table as it is, a stream.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -98,10 +97,8 @@ fn cron(args: &Args, io: &Io) -> Result<()> {
     let mut refresh = Refresh { hub: &mut hub, config: &config, compat, messages: io.messages };
     refresh.run()?;
     let sessions = session::on_the_map(refresh.hub)?;
-    // a link stays a link
-    let real = fs::canonicalize(&path).unwrap_or(path);
     let write = |out: &mut dyn std::io::Write| map::write(&sessions, compat.into(), out).context("writing the map");
-    atomic_file(&real, write)?;
+    atomic_file(&path, write)?;
     refresh.clear_idle()
 }
 

@@ -2,7 +2,7 @@
 //! and read as by any Unix tool. Only a socket is refused.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
@@ -33,6 +33,35 @@ pub enum Output {
     Whole(Temporary, PathBuf),
     /// A device, a FIFO, an open descriptor: written as it is.
     Direct(File),
+}
+
+impl Output {
+    /// Gives a whole file its name; what is written as it is stays as it is.
+    ///
+    /// # Errors
+    /// Something else than a file has the name by now, or it cannot be renamed.
+    pub fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Whole(file, path) => file.publish(path.file_name().unwrap_or_default()),
+            Self::Direct(_) => Ok(()),
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Whole(file, _) => file.write(bytes),
+            Self::Direct(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Whole(file, _) => file.flush(),
+            Self::Direct(file) => file.flush(),
+        }
+    }
 }
 
 /// Begins an output that the user named.

@@ -478,12 +478,13 @@ fn a_failed_run_leaves_the_old_map() {
 }
 
 #[test]
-fn a_link_stays_a_link() {
+fn a_link_in_place_of_the_map_is_refused() {
     let Some(hub) = hub() else { return };
     let elsewhere = hub.pair.home().join("elsewhere.xml");
     fs::write(&elsewhere, "old").unwrap();
     std::os::unix::fs::symlink(&elsewhere, hub.map_path()).unwrap();
-    hub.cron(&[]);
-    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), EMPTY);
+    let done = hub.run().arg("--db").finish().expect_code(1);
+    assert!(done.stderr.contains("whoisonline.xml is a symbolic link"), "{}", done.stderr);
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "old");
     assert!(fs::symlink_metadata(hub.map_path()).unwrap().is_symlink());
 }
