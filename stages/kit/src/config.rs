@@ -7,6 +7,7 @@
 mod access;
 mod ini;
 mod paths;
+mod tls;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -19,7 +20,7 @@ use anyhow::{Context as _, Result};
 use schema::Compat;
 
 use crate::Usage;
-use crate::db::Target;
+use crate::db::{Target, Tls};
 use access::Access;
 use ini::Ini;
 
@@ -130,8 +131,8 @@ pub struct Config {
     pub db_user: String,
     /// The password of the user.
     pub db_pass: Secret,
-    /// Whether to encrypt the connection: `[db] tls`.
-    pub db_tls: bool,
+    /// How connections over the network are encrypted.
+    pub db_tls: Tls,
     /// Prefix of the hub's tables.
     pub db_prefix: String,
     /// The geo service.
@@ -185,7 +186,7 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
         db_host: String::new(),
         db_user: String::new(),
         db_pass: Secret::default(),
-        db_tls: false,
+        db_tls: Tls::default(),
         db_prefix: DEFAULT_PREFIX.to_owned(),
         geo_url: DEFAULT_GEO_URL.to_owned(),
         geo_key: Secret(DEFAULT_GEO_KEY.to_owned()),
@@ -196,12 +197,14 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
         paths,
     };
     let mut site = None;
+    let mut tls = tls::Keys::default();
     match &found {
         None => {}
         Some(Found { path, text, is_ini: true }) => {
             let ini = Ini::parse(text).map_err(|bad| malformed(path, &bad))?;
-            config.take_ini(&ini, path)?;
+            config.take_ini(&ini);
             config.take_common(&ini, path)?;
+            tls.take_ini(&ini, path)?;
             site = ini.get("hub", "site").filter(|site| !site.is_empty()).map(str::to_owned);
             config.is_ini = true;
             config.file = Some(path.clone());
@@ -209,6 +212,7 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
         Some(Found { path, text, is_ini: false }) => {
             let access = Access::parse(text).map_err(|bad| malformed(path, &bad))?;
             config.take_access(&access);
+            tls.take_access(&access, path)?;
             config.file = Some(path.clone());
             let beside = match named("HZMETRICS_CONFIG") {
                 Some(named) => Some((read_text(&named)?, named)),
@@ -220,9 +224,11 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
             if let Some((text, path)) = beside {
                 let ini = Ini::parse(&text).map_err(|bad| malformed(&path, &bad))?;
                 config.take_common(&ini, &path)?;
+                tls.take_ini(&ini, &path)?;
             }
         }
     }
+    config.db_tls = tls.settle()?;
     let variable = |name: &str| env(name).map(|value| value.to_string_lossy().into_owned());
     config.dns = config.dns.with(
         variable("HZMETRICS_DNS_NAMESERVER").as_deref(),
@@ -335,7 +341,7 @@ impl Config {
         self.hints = MANDATORY.iter().filter_map(|(key, ..)| Some((*key, access.hint(key)?))).collect();
     }
 
-    fn take_ini(&mut self, ini: &Ini, path: &Path) -> Result<()> {
+    fn take_ini(&mut self, ini: &Ini) {
         let db = |key| ini.get("db", key).map(str::to_owned);
         self.hub_dir = ini.get("hub", "hub_dir").unwrap_or_default().into();
         self.hub_db = db("hub_db").unwrap_or_default();
@@ -346,12 +352,6 @@ impl Config {
         self.db_prefix = db("hub_db_prefix").unwrap_or_else(|| DEFAULT_PREFIX.to_owned());
         let hub = |key| ini.get("hub", key).map(str::to_owned);
         self.take_geo(hub("hubzero_ipgeo_url"), hub("hub_key"));
-        self.db_tls = match db("tls").unwrap_or_default().to_ascii_lowercase().as_str() {
-            "yes" | "true" | "on" | "1" => true,
-            "" | "no" | "false" | "off" | "0" => false,
-            other => return Err(Usage(format!("{}, [db] tls: `{other}` is neither yes nor no", path.display())).into()),
-        };
-        Ok(())
     }
 
     fn take_geo(&mut self, url: Option<String>, key: Option<String>) {
@@ -440,7 +440,7 @@ impl Config {
             hub_db: self.hub_db.clone(),
             metrics_db: self.metrics_db.clone(),
             prefix: self.db_prefix.clone(),
-            tls: self.db_tls,
+            tls: self.db_tls.clone(),
         }
     }
 }
@@ -773,14 +773,8 @@ mod tests {
             hub_db: "h".to_owned(),
             metrics_db: "m".to_owned(),
             prefix: "abc_".to_owned(),
-            tls: false,
+            tls: Tls::default(),
         };
         assert!(target == expected, "{target:?}");
-        for (word, tls) in
-            [("yes", Some(true)), ("TRUE", Some(true)), ("off", Some(false)), ("", Some(false)), ("maybe", None)]
-        {
-            let root = Root::new(&[("x.conf", &ini("h", &format!("tls = {word}\n")))]);
-            assert_eq!(root.load(Some("x.conf"), &[]).ok().map(|config| config.target().tls), tls, "{word}");
-        }
     }
 }

@@ -12,6 +12,7 @@ mod rename;
 mod target;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub use error::{DbError, ErrorKind};
 pub use insert::{Insert, Inserted, Verb};
 pub use keys::{BY_KEY, KeyTable, MEMORY_ROWS, Store};
 pub use target::{Target, Which};
+pub use tls::{SslMode, Tls};
 
 /// The session's `sql_mode`: day zero and out-of-range values are stored as the old hubs store
 /// them, whatever the server's default says.

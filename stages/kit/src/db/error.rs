@@ -15,6 +15,8 @@ pub enum ErrorKind {
     Gone,
     /// The server cannot be reached at all.
     Unreachable,
+    /// The server is there, and not as the configuration wants it: encrypted, and the right one.
+    Tls,
     /// The account may not do this.
     Denied,
     /// There is no such database (1049).
@@ -107,8 +109,28 @@ impl DbError {
         Self { kind: ErrorKind::Unreachable, code: 0, text }
     }
 
+    /// What went wrong while a connection was opened: one that is lost by then never was one.
+    pub(super) fn not_connected(error: &Error) -> Self {
+        match error {
+            Error::MySqlError(_) => Self::from_driver(error, ""),
+            // the driver repeats the address
+            Error::DriverError(DriverError::CouldNotConnect(Some((_, text, _)))) => Self::unreachable(text.clone()),
+            Error::IoError(e) => Self::unreachable(e.to_string()),
+            other => Self::unreachable(other.to_string()),
+        }
+    }
+
+    pub(super) const fn tls(text: String) -> Self {
+        Self { kind: ErrorKind::Tls, code: 0, text }
+    }
+
     pub(super) fn with(mut self, what: &str) -> Self {
         self.text = format!("{what}: {}", self.text);
+        self
+    }
+
+    pub(super) fn followed_by(mut self, what: &str) -> Self {
+        self.text.push_str(what);
         self
     }
 

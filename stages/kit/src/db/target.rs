@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use mysql::{Conn, OptsBuilder};
 
-use super::error::DbError;
+use super::error::{DbError, ErrorKind};
+use super::tls::Tls;
 
 /// Where servers put their socket, Debian first, then Rocky.
 const SOCKETS: [&str; 4] =
@@ -39,8 +40,8 @@ pub struct Target {
     pub metrics_db: String,
     /// Prefix of the hub's tables, normally `jos_`.
     pub prefix: String,
-    /// Whether to encrypt the connection; needs an executable built with the feature `tls`.
-    pub tls: bool,
+    /// How a connection over the network is encrypted.
+    pub tls: Tls,
 }
 
 impl fmt::Debug for Target {
@@ -124,49 +125,20 @@ impl Target {
             .stmt_cache_size(64)
             .tcp_connect_timeout(Some(Duration::from_secs(20)))
             .tcp_keepalive_time_ms(Some(60_000_u32));
-        let shown = match &address {
+        let (shown, opened) = match &address {
             Address::Socket(path) => {
                 opts = opts.socket(Some(path.to_string_lossy().into_owned()));
-                path.display().to_string()
+                (path.display().to_string(), Conn::new(opts).map_err(|error| DbError::not_connected(&error)))
             }
             Address::Tcp(host, port) => {
                 opts = opts.ip_or_hostname(Some(host)).tcp_port(*port);
-                format!("{host}:{port}")
+                (format!("{host}:{port}"), self.tls.connect(opts, host))
             }
         };
-        opts = self.encrypt(opts)?;
-        Conn::new(opts).map_err(|error| match &error {
-            mysql::Error::MySqlError(_) => {
-                DbError::from_driver(&error, "").with(&format!("connecting to {shown} as {}", self.user))
-            }
-            // the driver repeats the address, and a lost connection is none yet
-            other => DbError::unreachable(format!("connecting to the database server at {shown}: {}", cause(other))),
+        opened.map_err(|error| match error.kind() {
+            ErrorKind::Unreachable => error.with(&format!("connecting to the database server at {shown}")),
+            _ => error.with(&format!("connecting to {shown} as {}", self.user)),
         })
-    }
-
-    #[cfg(feature = "tls")]
-    fn encrypt(&self, opts: OptsBuilder) -> Result<OptsBuilder, DbError> {
-        Ok(if self.tls { opts.ssl_opts(Some(mysql::SslOpts::default())) } else { opts })
-    }
-
-    #[cfg(not(feature = "tls"))]
-    fn encrypt(&self, opts: OptsBuilder) -> Result<OptsBuilder, DbError> {
-        if self.tls {
-            return Err(DbError::unreachable(
-                "the configuration asks for an encrypted connection, and this executable was built without it (feature \
-                 `tls`)"
-                    .to_owned(),
-            ));
-        }
-        Ok(opts)
-    }
-}
-
-fn cause(error: &mysql::Error) -> String {
-    match error {
-        mysql::Error::DriverError(mysql::DriverError::CouldNotConnect(Some((_, text, _)))) => text.clone(),
-        mysql::Error::IoError(e) => e.to_string(),
-        other => other.to_string(),
     }
 }
 
@@ -198,7 +170,8 @@ mod tests {
         let target = Target::at_socket(Path::new("/x/s"), "u", "p").with_databases("hub", "hub_metrics");
         assert_eq!(target.address(None, |_| false), Address::Socket(PathBuf::from("/x/s")));
         let names = [Which::Hub, Which::Metrics, Which::Neither].map(|which| target.database(which));
-        assert_eq!((names, target.prefix.as_str(), target.tls), (["hub", "hub_metrics", ""], "jos_", false));
+        assert_eq!((names, target.prefix.as_str()), (["hub", "hub_metrics", ""], "jos_"));
+        assert_eq!(target.tls, Tls::default());
     }
 
     #[test]

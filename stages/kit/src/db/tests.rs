@@ -278,10 +278,6 @@ fn errors_say_what_and_never_the_password() {
     assert!(text.contains("/nowhere/s"), "{text}");
     let (kind, _) = refused(&|t| t.host = "127.0.0.1:1".to_owned(), Which::Neither);
     assert_eq!(kind, ErrorKind::Unreachable);
-    if !cfg!(feature = "tls") {
-        let (_, text) = refused(&|t| t.tls = true, Which::Neither);
-        assert!(text.contains("`tls`"), "{text}");
-    }
     let mut db = Db::connect(&target(&pair), Which::Neither).unwrap();
     let error = db.run("SELECT * FROM  `x`.nothing", ()).unwrap_err();
     assert!(error.to_string().contains("at: SELECT * FROM `x`.nothing"), "{error}");
