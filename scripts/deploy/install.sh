@@ -96,20 +96,34 @@ if [ -z "$destdir" ] && [ -z "$root" ] && [ -z "$dry_run" ]; then
     die 'only root can install on this machine (--destdir DIR puts everything below DIR)'
 fi
 
-# what was installed: a line a thing, its sort, for settings a checksum, and its path without --destdir
+# What was installed: a line a thing, its sort, for settings a checksum, and its path without --destdir.
+# A line is written before what it speaks of, so that an installation can be taken back at any moment.
 manifest=$prefix/share/hzmetrics/manifest
-old=$destdir$manifest
-
-choice() { if [ -f "$old" ]; then sed -n "s/^choice $1 //p" "$old"; fi; }
-if [ -f "$old" ] && [ "$(choice prefix)" != "$prefix" ]; then
-    die "$old is of an installation in $(choice prefix): name it with --prefix, and --destdir where it is below another folder"
-fi
+# what is being written has this ending, which cron, logrotate and systemd pass over
+new='.hzmetrics-new~'
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/hzmetrics.XXXXXX")
-trap 'rm -rf "$tmp"' EXIT
+unfinished=
+leave() {
+    code=$?
+    rm -rf "$tmp"
+    if [ "$code" -ne 0 ] && [ -n "$unfinished" ]; then
+        warn 'not finished: run it again, or take back what was done with --uninstall'
+    fi
+    exit "$code"
+}
+trap leave EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
+# the manifest as the last run left it
+old=$tmp/old
+if [ -f "$destdir$manifest" ]; then cp "$destdir$manifest" "$old"; fi
+choice() { if [ -f "$old" ]; then sed -n "s/^choice $1 //p" "$old"; fi; }
+if [ -f "$old" ] && [ "$(choice prefix)" != "$prefix" ]; then
+    die "$destdir$manifest is of an installation in $(choice prefix): name it with --prefix, and --destdir where it is below another folder"
+fi
+
 changed=0
 done_to() { # what was done, to which path
     changed=$((changed + 1))
@@ -123,7 +137,8 @@ done_to() { # what was done, to which path
 sum_of() { cksum <"$1" | tr ' ' '-'; }
 # whether the old manifest has a line of this sort (`file`, `setting`, …) for this path
 had() { [ -f "$old" ] && awk -v sort="$1" -v path="$2" '$1 == sort && $NF == path { found = 1 } END { exit !found }' "$old"; }
-old_sum() { if [ -f "$old" ]; then awk -v path="$1" '$1 == "setting" && $NF == path { print $2 }' "$old"; fi; }
+# whether what is there is what we wrote, now or in the run before
+is_ours() { [ -f "$old" ] && grep -qxF "$1 $(sum_of "$destdir$2") $2" "$old"; }
 crontab_of() { # the file that cron keeps for the user
     if [ -d "$destdir/var/spool/cron/crontabs" ]; then
         say "/var/spool/cron/crontabs/$user"
@@ -137,25 +152,26 @@ systemd_runs() { [ -z "$destdir" ] && [ -d /run/systemd/system ] && command -v s
 
 # --- taking away ---------------------------------------------------------------------------------
 
+there() { [ -e "$destdir$1" ] || [ -L "$destdir$1" ]; }
+drop() { if [ -z "$dry_run" ] && there "$1"; then rm -f "$destdir$1"; fi; }
 remove() { # path
-    [ -e "$destdir$1" ] || [ -L "$destdir$1" ] || return 0
-    [ -n "$dry_run" ] || rm -f "$destdir$1"
+    there "$1" || return 0
+    drop "$1"
     done_to removed "$1"
 }
-restore() { # path: what was there before us comes back
-    [ -e "$destdir$1.rpmorig" ] || return 0
-    [ -n "$dry_run" ] || mv -f "$destdir$1.rpmorig" "$destdir$1"
-    done_to 'put back' "$1"
-}
-remove_setting() { # checksum, path
-    [ -f "$destdir$2" ] || return 0
-    if [ "$(sum_of "$destdir$2")" = "$1" ]; then
-        remove "$2"
+remove_setting() { # path
+    [ -f "$destdir$1" ] || return 0
+    if is_ours setting "$1"; then
+        remove "$1"
     else
         # nothing reads a file of that ending: not cron, logrotate, systemd
-        [ -n "$dry_run" ] || mv -f "$destdir$2" "$destdir$2.rpmsave"
-        done_to 'kept, as it was edited, with the ending .rpmsave:' "$2"
+        [ -n "$dry_run" ] || mv -f "$destdir$1" "$destdir$1.rpmsave"
+        done_to 'kept, as it was edited, with the ending .rpmsave:' "$1"
     fi
+}
+remove_config() { # path
+    [ -f "$destdir$1" ] || return 0
+    if is_ours config "$1"; then remove "$1"; else say "kept $destdir$1"; fi
 }
 remove_lines() { # path of a crontab, whether it was there before us
     [ -f "$destdir$1" ] || return 0
@@ -168,51 +184,96 @@ remove_lines() { # path of a crontab, whether it was there before us
     fi
 }
 replace() { # the content of a file that stays whose it is
-    cp -p "$destdir$2" "$destdir$2.new-$$"
-    cat "$1" >"$destdir$2.new-$$"
-    mv -f "$destdir$2.new-$$" "$destdir$2"
+    if there "$2$new"; then rm -f "$destdir$2$new"; fi
+    cp -p "$destdir$2" "$destdir$2$new"
+    cat "$1" >"$destdir$2$new"
+    mv -f "$destdir$2$new" "$destdir$2"
 }
 take_away() { # lines of a manifest on standard input
     while read -r sort first rest; do
         path=${rest:-$first}
         case $path in
-            */../* | */..) die "$old is damaged: $path" ;;
+            */../* | */..) die "$destdir$manifest is damaged: $path" ;;
             /*) ;;
-            *) [ "$sort" = choice ] || die "$old is damaged: $path" ;;
+            *) [ "$sort" = choice ] || die "$destdir$manifest is damaged: $path" ;;
         esac
         case $sort in
-            file | link) remove "$path" && restore "$path" ;;
-            setting) remove_setting "$first" "$path" && restore "$path" ;;
-            config)
-                if [ -f "$destdir$path" ] && [ "$(sum_of "$destdir$path")" = "$first" ]; then
-                    remove "$path"
-                elif [ -f "$destdir$path" ]; then
-                    say "kept $destdir$path"
-                fi
-                ;;
+            file | link | setting | config | crontab) drop "$path$new" ;;
+        esac
+        case $sort in
+            file | link) remove "$path" ;;
+            setting) remove_setting "$path" ;;
+            config) remove_config "$path" ;;
             crontab) remove_lines "$path" "$first" ;;
         esac
     done
 }
+put_back() { # lines of a manifest on standard input: what was there before us
+    while read -r sort kept path; do
+        if [ "$sort" != kept ] || ! there "$kept"; then continue; fi
+        if [ -z "$dry_run" ]; then
+            ! there "$path" || continue
+            mv "$destdir$kept" "$destdir$path"
+        fi
+        done_to 'put back' "$path"
+    done
+}
+place() { # source, path, mode, owner:group: appears whole, or not at all
+    if there "$2$new"; then rm -f "$destdir$2$new"; fi
+    (umask 077 && cp "$1" "$destdir$2$new")
+    own "$destdir$2$new" "$4"
+    chmod "$3" "$destdir$2$new"
+    mv -f "$destdir$2$new" "$destdir$2"
+}
+own() { # path with destdir, owner:group
+    if [ -n "$owned" ]; then
+        chown -h "$2" "$1"
+    elif [ -n "$root" ]; then
+        chown -h root:root "$1"
+    fi
+}
+owned=
+missing_folders() { # those above the manifest that are not there, the upper first
+    path=${manifest%/*}
+    above=
+    while [ -n "$path" ] && [ ! -d "$destdir$path" ]; do
+        above="$path
+$above"
+        path=${path%/*}
+    done
+    printf '%s' "$above"
+}
+bud() { say "$destdir$1$new"; } # a folder that is to appear with the manifest in it
 
 if [ -n "$uninstall" ]; then
-    [ -f "$old" ] || die "nothing is installed here: there is no $old"
+    first_missing=$(missing_folders | sed -n 1p)
+    if [ ! -f "$old" ] && [ -n "$first_missing" ] && [ -d "$(bud "$first_missing")" ]; then
+        # an installation that ended before its manifest was in place
+        [ -n "$dry_run" ] || rm -rf "$(bud "$first_missing")"
+        done_to removed "$first_missing$new"
+        exit 0
+    fi
+    [ -f "$old" ] || die "nothing is installed here: there is no $destdir$manifest"
     if systemd_runs && [ "$(choice systemd)" = yes ] && [ -z "$dry_run" ]; then
         systemctl -q disable --now hzmetrics.timer hzmetrics-whoisonline.timer || :
     fi
-    cp "$old" "$tmp/old"
-    take_away <"$tmp/old"
+    take_away <"$old"
+    # from here on what comes back is not ours, should we be interrupted
+    awk '$1 == "choice" || $1 == "kept" || $1 == "dir"' "$old" >"$tmp/left"
+    if [ -z "$dry_run" ]; then place "$tmp/left" "$manifest" 644 root:root; fi
+    put_back <"$tmp/left"
+    drop "$manifest$new"
     remove "$manifest"
     if [ -z "$dry_run" ]; then
         # the folders that we made, the deepest first, where nothing is left in them
-        sed -n 's/^dir //p' "$tmp/old" | sort -r | while read -r path; do
+        sed -n 's/^dir //p' "$old" | LC_ALL=C sort -ru | while read -r path; do
             if rmdir "$destdir$path" 2>/dev/null; then
                 say "removed $destdir$path"
             elif [ -d "$destdir$path" ]; then
                 say "kept $destdir$path, which is not empty"
             fi
         done
-        if systemd_runs && [ "$(sed -n 's/^choice systemd //p' "$tmp/old")" = yes ]; then systemctl daemon-reload; fi
+        if systemd_runs && [ "$(choice systemd)" = yes ]; then systemctl daemon-reload; fi
     fi
     exit 0
 fi
@@ -243,7 +304,6 @@ if [ -z "$user" ]; then
 fi
 group=${group:-$(choice group)}
 group=${group:-$user}
-owned=
 if [ -n "$root" ]; then
     if id "$user" >/dev/null 2>&1 && { : >"$tmp/probe" && chgrp "$group" "$tmp/probe"; } 2>/dev/null; then
         owned=yes
@@ -254,54 +314,128 @@ if [ -n "$root" ]; then
     fi
 fi
 
+# a folder in which somebody else may write must not hold what root starts
+only_root_writes() { # folder; the group root is root
+    case $(stat -L -c %u:%g:%A "$1") in
+        0:*:????????w?*) return 1 ;;
+        0:0:*) ;;
+        0:*:?????w*) return 1 ;;
+        0:*) ;;
+        *) return 1 ;;
+    esac
+}
+if [ -n "$root" ]; then
+    path=$prefix/bin
+    while [ -n "$path" ]; do
+        if [ -d "$destdir$path" ] && ! only_root_writes "$destdir$path"; then
+            die "others than root may write in $destdir$path, and root starts programs there: chown root:root $destdir$path; chmod go-w $destdir$path"
+        fi
+        path=${path%/*}
+    done
+fi
+
 : >"$tmp/manifest"
-note() { say "$*" >>"$tmp/manifest"; }
+begun=
+noted() { grep -qxF "$*" "$tmp/manifest"; }
+note() {
+    if noted "$*"; then return 0; fi
+    say "$*" >>"$tmp/manifest"
+    if [ -n "$begun" ]; then say "$*" >>"$destdir$manifest"; fi
+}
 note choice prefix "$prefix"
 note choice cron "$cron"
 note choice systemd "${systemd:-no}"
 note choice user "$user"
 note choice group "$group"
 
-own() { # path with destdir, owner:group
-    if [ -n "$owned" ]; then
-        chown "$2" "$1"
-    elif [ -n "$root" ]; then
-        chown root:root "$1"
+begin() { # before the first change: the manifest, with what the last installation left
+    if [ -n "$begun$dry_run" ]; then return 0; fi
+    begun=yes unfinished=yes
+    if [ -n "$destdir" ]; then mkdir -p "$destdir"; fi
+    missing_folders >"$tmp/missing"
+    sed 's/^/dir /' "$tmp/missing" | cat "$tmp/manifest" - >"$tmp/begin"
+    if [ -f "$old" ]; then sed '/^choice /d' "$old" >>"$tmp/begin"; fi
+    first=$(sed -n 1p "$tmp/missing")
+    if [ -z "$first" ]; then
+        place "$tmp/begin" "$manifest" 644 root:root
+        return 0
     fi
+    # the folders and the manifest appear at once
+    below=${manifest%/*}
+    below=${below#"$first"}
+    rm -rf "$(bud "$first")"
+    mkdir -p "$(bud "$first")$below"
+    place "$tmp/begin" "$first$new$below/${manifest##*/}" 644 root:root
+    mv "$(bud "$first")" "$destdir$first"
+    while read -r path; do
+        own "$destdir$path" root:root
+        say "dir $path" >>"$tmp/manifest"
+        done_to made "$path"
+    done <"$tmp/missing"
 }
+
 owner_is() { # path with destdir, owner:group
     [ -z "$owned" ] || [ "$(stat -c %U:%G "$1")" = "$2" ]
 }
+make_folder() { # path with destdir, mode, owner:group
+    # where others may write, what we made could be another thing by the time it gets its owner
+    if [ -n "$owned" ] && ! only_root_writes "${1%/*}" && [ "$3" = "$user:$group" ]; then
+        as_user mkdir -m "$2" "$1"
+    else
+        mkdir -m "$2" "$1"
+        own "$1" "$3"
+    fi
+}
+as_user() {
+    if command -v setpriv >/dev/null 2>&1; then
+        setpriv --reuid "$(id -u "$user")" --regid "$(getent group "$group" | cut -d: -f3)" --clear-groups "$@"
+    else
+        runuser -u "$user" -- "$@"
+    fi
+}
 folder() { # path, mode, owner:group: made where there is none; one that is there is left alone
-    if [ -z "$1" ]; then
-        if [ -n "$destdir" ] && [ -z "$dry_run" ]; then mkdir -p "$destdir"; fi
-        return 0
-    fi
+    if [ -z "$1" ]; then return 0; fi
     if [ -d "$destdir$1" ]; then
-        if had dir "$1" && ! grep -q "^dir $1\$" "$tmp/manifest"; then note dir "$1"; fi
+        if had dir "$1"; then note dir "$1"; fi
         return 0
     fi
-    if grep -q "^dir $1\$" "$tmp/manifest"; then return 0; fi # of a dry run
+    if noted dir "$1"; then return 0; fi # of a dry run
+    begin
+    if [ -d "$destdir$1" ]; then return 0; fi
     folder "${1%/*}" 755 root:root
     note dir "$1"
-    if [ -z "$dry_run" ]; then
-        mkdir "$destdir$1"
-        chmod "$2" "$destdir$1"
-        own "$destdir$1" "$3"
-    fi
+    if [ -z "$dry_run" ]; then make_folder "$destdir$1" "$2" "$3"; fi
     done_to made "$1"
 }
-make_way() { # sort, path: what is not ours is kept as PATH.rpmorig, which nothing reads
-    if [ -e "$destdir$2" ] || [ -L "$destdir$2" ]; then
-        if ! had "$1" "$2" && [ ! -e "$destdir$2.rpmorig" ]; then
-            [ -n "$dry_run" ] || mv "$destdir$2" "$destdir$2.rpmorig"
-            done_to 'kept, with the ending .rpmorig, the older' "$2"
-        fi
-    fi
+spare() { # a name for what was there before: nothing reads a file of that ending
+    spared=$1.rpmorig
+    n=1
+    while there "$spared"; do
+        n=$((n + 1))
+        spared=$1.$n.rpmorig
+    done
+    say "$spared"
 }
+make_way() { # sort, path, whether it is to be written: what is not ours is kept
+    if had kept "$2"; then
+        note "$(awk -v path="$2" '$1 == "kept" && $NF == path' "$old" | sed -n 1p)"
+    elif had "$1" "$2" && ! grep -q '^kept ' "$old" && there "$2.rpmorig"; then
+        note kept "$2.rpmorig" "$2" # an older release had no such lines
+    fi
+    if [ -z "$3" ] || ! there "$2" || had "$1" "$2"; then return 0; fi
+    begin
+    kept=$(spare "$2")
+    note kept "$kept" "$2"
+    [ -n "$dry_run" ] || mv "$destdir$2" "$destdir$kept"
+    done_to "kept, as $kept, the older" "$2"
+}
+differs() { # source, path
+    [ ! -f "$destdir$2" ] || [ -L "$destdir$2" ] || ! cmp -s "$1" "$destdir$2"
+}
+to_write() { if differs "$1" "$2"; then say yes; fi; }
 write() { # source, path, mode, owner:group
     target=$destdir$2
-    if [ -f "$target" ] && [ ! -L "$target" ] && cmp -s "$1" "$target"; then
+    if ! differs "$1" "$2"; then
         if [ "$(stat -c %a "$target")" != "$3" ] || ! owner_is "$target" "$4"; then
             if [ -z "$dry_run" ]; then
                 own "$target" "$4"
@@ -311,19 +445,15 @@ write() { # source, path, mode, owner:group
         fi
         return 0
     fi
-    if [ -z "$dry_run" ]; then
-        # a program that is running keeps its old file
-        cp "$1" "$target.new-$$"
-        own "$target.new-$$" "$4"
-        chmod "$3" "$target.new-$$"
-        mv -f "$target.new-$$" "$target"
-    fi
+    begin
+    # a program that is running keeps its old file
+    [ -n "$dry_run" ] || place "$1" "$2" "$3" "$4"
     done_to wrote "$2"
 }
 put() { # source, path, mode, owner:group
     folder "${2%/*}" 755 root:root
+    make_way file "$2" "$(to_write "$1" "$2")"
     note file "$2"
-    cmp -s "$1" "$destdir$2" || make_way file "$2"
     write "$1" "$2" "$3" "$4"
 }
 fill_in() { # a file of deploy/, with the names of this installation
@@ -332,19 +462,20 @@ fill_in() { # a file of deploy/, with the names of this installation
 setting() { # file of deploy/, path: what the administrator changed is left as it is
     fill_in "$1"
     folder "${2%/*}" 755 root:root
-    was=$(old_sum "$2")
-    if [ -n "$was" ] && [ -f "$destdir$2" ] && [ "$(sum_of "$destdir$2")" != "$was" ]; then
-        note setting "$was" "$2"
-        if ! cmp -s "$tmp/filled" "$destdir$2"; then say "left $destdir$2 as it was edited"; fi
+    if had setting "$2" && [ -f "$destdir$2" ] && ! is_ours setting "$2"; then
+        awk -v path="$2" '$1 == "setting" && $NF == path' "$old" >"$tmp/lines"
+        while read -r line; do note "$line"; done <"$tmp/lines"
+        make_way setting "$2" ''
+        if differs "$tmp/filled" "$2"; then say "left $destdir$2 as it was edited"; fi
         return 0
     fi
+    make_way setting "$2" "$(to_write "$tmp/filled" "$2")"
     note setting "$(sum_of "$tmp/filled")" "$2"
-    cmp -s "$tmp/filled" "$destdir$2" || make_way setting "$2"
     write "$tmp/filled" "$2" 644 root:root
 }
 config() { # file of deploy/, path: only where there is none
-    if [ -e "$destdir$2" ]; then
-        if [ -f "$old" ]; then awk -v path="$2" '$1 == "config" && $3 == path' "$old" >>"$tmp/manifest"; fi
+    if there "$2"; then
+        if had config "$2"; then note "$(awk -v path="$2" '$1 == "config" && $3 == path' "$old" | sed -n 1p)"; fi
         return 0
     fi
     note config "$(sum_of "$here/deploy/$1")" "$2"
@@ -352,11 +483,14 @@ config() { # file of deploy/, path: only where there is none
 }
 link() { # text of the link, path
     folder "${2%/*}" 755 root:root
+    right=
+    if [ -L "$destdir$2" ] && [ "$(readlink "$destdir$2")" = "$1" ]; then right=yes; fi
+    make_way link "$2" "$([ -n "$right" ] || say yes)"
     note link "$2"
-    if [ -L "$destdir$2" ] && [ "$(readlink "$destdir$2")" = "$1" ]; then return 0; fi
-    make_way link "$2"
+    if [ -n "$right" ]; then return 0; fi
+    begin
     if [ -z "$dry_run" ]; then
-        rm -f "$destdir$2"
+        if there "$2"; then rm -f "$destdir$2"; fi
         ln -s "$1" "$destdir$2"
     fi
     done_to wrote "$2"
@@ -370,6 +504,7 @@ lines_into_crontab() { # path
         before=ours
     fi
     note crontab "$before" "$1"
+    begin
     fill_in cron.spool
     : >"$tmp/crontab"
     if [ -f "$destdir$1" ]; then without_ours "$destdir$1" >"$tmp/crontab"; fi
@@ -388,8 +523,8 @@ folder "$prefix/bin" 755 root:root
 for program in "$here"/bin/*; do
     put "$program" "$prefix/bin/${program##*/}" 755 root:root
 done
-# crontabs call this one by either path; the hook runs as root and belongs to nobody else
-put "$here/deploy/hzmetrics.py" "$prefix/bin/hzmetrics.py" 755 "$user:$group"
+# crontabs call this one by either path; the hook is started by root
+put "$here/deploy/hzmetrics.py" "$prefix/bin/hzmetrics.py" 755 root:root
 link ../../bin/hzmetrics.py "$prefix/metrics/bin/hzmetrics.py"
 fill_in hzmetrics-postrotate.sh
 put "$tmp/filled" "$prefix/bin/hzmetrics-postrotate.sh" 755 root:root
@@ -430,19 +565,30 @@ if [ -n "$systemd" ]; then
 fi
 
 # what the last installation had and this one has not: a program of an older release, the other way of cron
+: >"$tmp/back"
 if [ -f "$old" ]; then
-    awk 'NR == FNR { if ($1 != "choice") now[$NF] = 1; next } $1 != "choice" && $1 != "dir" && !($NF in now)' \
+    awk 'NR == FNR { if ($1 != "choice" && $1 != "kept") now[$NF] = 1; next } $1 != "choice" && $1 != "dir" && !($NF in now)' \
         "$tmp/manifest" "$old" >"$tmp/gone"
     if [ -z "$systemd$dry_run" ] && [ "$(choice systemd)" = yes ] && systemd_runs; then
         systemctl -q disable --now hzmetrics.timer hzmetrics-whoisonline.timer || :
     fi
+    if [ -s "$tmp/gone" ]; then begin; fi
     take_away <"$tmp/gone"
+    sed -n '/^kept /p' "$tmp/gone" >"$tmp/back"
     awk 'NR == FNR { if ($1 != "choice") now[$NF] = 1; next } $1 == "dir" && !($NF in now)' "$tmp/manifest" "$old" >"$tmp/dirs"
     cat "$tmp/dirs" >>"$tmp/manifest"
 fi
 folder "${manifest%/*}" 755 root:root
-LC_ALL=C sort "$tmp/manifest" >"$tmp/sorted"
-write "$tmp/sorted" "$manifest" 644 root:root
+if [ -s "$tmp/back" ]; then
+    # what comes back must not be taken for ours, should we be interrupted
+    if [ -z "$dry_run" ]; then LC_ALL=C sort -u "$tmp/manifest" "$tmp/back" >"$tmp/sorted" && place "$tmp/sorted" "$manifest" 644 root:root; fi
+    put_back <"$tmp/back"
+fi
+LC_ALL=C sort -u "$tmp/manifest" >"$tmp/sorted"
+if [ -z "$dry_run" ] && differs "$tmp/sorted" "$manifest"; then
+    place "$tmp/sorted" "$manifest" 644 root:root
+fi
+unfinished=
 
 if [ -z "$destdir" ] && [ -z "$dry_run" ]; then
     if [ "$changed" -gt 0 ] && command -v restorecon >/dev/null 2>&1; then
@@ -467,6 +613,9 @@ for file in "$destdir"/etc/crontab "$destdir"/etc/cron.d/* "$destdir"/var/spool/
     fi
 done
 
+if [ -n "$owned" ] && [ -z "$destdir$dry_run" ] && ! as_user test -x "$prefix/bin/hzmetrics"; then
+    warn "$user cannot start $prefix/bin/hzmetrics; \`namei -l $prefix/bin/hzmetrics\` shows which folder is closed"
+fi
 if [ "$changed" -eq 0 ]; then
     say 'everything is there already: nothing was changed'
 elif [ -z "$dry_run" ] && [ -z "$destdir" ]; then

@@ -2,11 +2,13 @@
 //!
 //! The file is the record: everything goes there, time-stamped, the command line first. Standard
 //! error is for people and for cron's mail, so how much it says is chosen by the caller. A log
-//! that cannot be written is one warning and never a failure.
+//! that cannot be written is one warning and never a failure. A run that outlives a rotation goes on
+//! in the new file.
 
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -94,8 +96,31 @@ pub struct Log {
 
 #[derive(Debug, Default)]
 struct Out {
-    file: Option<File>,
+    file: Option<Named>,
     syslog: Option<UnixDatagram>,
+}
+
+/// A file and the name that it was opened by.
+#[derive(Debug)]
+struct Named {
+    path: PathBuf,
+    file: File,
+}
+
+impl Named {
+    /// The file that has the name now. While nothing has it, as in the middle of a rotation, it is
+    /// still the old one, unless that was removed.
+    fn current(&mut self) -> &mut File {
+        let is_other = match door::look(&self.path) {
+            Ok(Some(_)) => !door::is_at(&self.file, &self.path),
+            Ok(None) => self.file.metadata().is_ok_and(|held| held.nlink() == 0),
+            Err(_) => false,
+        };
+        if is_other && let Ok(file) = append(&self.path) {
+            self.file = file;
+        }
+        &mut self.file
+    }
 }
 
 /// The facility LOCAL0.
@@ -110,7 +135,7 @@ impl Log {
         let mut missing = Vec::new();
         if let Some(path) = &sinks.file {
             match append(path) {
-                Ok(file) => out.file = Some(file),
+                Ok(file) => out.file = Some(Named { path: path.clone(), file }),
                 Err(e) => missing.push((Level::Warning, format!("no log in {}: {e}", path.display()))),
             }
         }
@@ -187,7 +212,7 @@ impl Log {
             if let Some(file) = &mut out.file {
                 let line = if self.json { json_line(&time, level, &text) } else { format!("{line}\n") };
                 // one write a line, so that lines of two processes do not mix
-                let _ = file.write_all(line.as_bytes());
+                let _ = file.current().write_all(line.as_bytes());
             }
             if level == Level::Debug {
                 continue;
@@ -241,6 +266,7 @@ fn json_line(time: &str, level: Level, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
@@ -299,6 +325,81 @@ mod tests {
         };
         tail(&lines[3], " INFO  === import-day 20250701 done in ", "s ===");
         tail(&lines[4], " INFO  [import] done in ", "s");
+    }
+
+    #[test]
+    fn a_rotated_file_is_left_for_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, old) = (folder.path().join("x.log"), folder.path().join("x.log.1"));
+        let log = Log::open("hzmetrics", &sinks(&file), "x");
+        log.info("before");
+        fs::rename(&file, &old).unwrap();
+        log.info("between");
+        assert!(!file.exists(), "the new file is made by whoever rotates");
+        fs::write(&file, "").unwrap();
+        log.info("after");
+        assert_eq!(lines(&old)[1..], [" INFO  before", " INFO  between"]);
+        assert_eq!(lines(&file), [" INFO  after"]);
+        // one that is gone is made again
+        fs::remove_file(&file).unwrap();
+        log.info("new");
+        assert_eq!(lines(&file), [" INFO  new"]);
+    }
+
+    /// The shipped stanza, for this folder and user.
+    fn stanza(folder: &Path, user: &str) -> String {
+        let shipped = include_str!("../../../scripts/deploy/logrotate.conf");
+        let text = shipped.replace("/var/log/hubzero/metrics", &folder.display().to_string());
+        let text = text.replace("@USER@", user).replace("@GROUP@", user);
+        text.lines()
+            .map(|line| if line.contains("@PREFIX@") { "true\n".to_owned() } else { format!("{line}\n") })
+            .collect()
+    }
+
+    /// Nothing is lost, nothing is there twice, and what is compressed was closed.
+    #[test]
+    fn logrotate_rotates_under_a_run_that_writes() {
+        let (root, logrotate) = (fs::metadata("/proc/self").unwrap().uid() == 0, "/usr/sbin/logrotate");
+        let known = fs::read_to_string("/etc/passwd").unwrap_or_default().contains("\nwww-data:");
+        if !root || !known || !Path::new(logrotate).exists() {
+            return fixtures::say(
+                "SKIPPED: root, logrotate and www-data are needed to rotate a log with the shipped stanza",
+            );
+        }
+        let top = tempfile::tempdir().unwrap();
+        fs::set_permissions(top.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let folder = top.path().join("metrics");
+        fs::create_dir(&folder).unwrap();
+        fixtures::run("chown").arg("www-data:www-data").arg(&folder).finish().ok();
+        fs::write(top.path().join("conf"), stanza(&folder, "www-data")).unwrap();
+        fixtures::run("chmod").arg("644").arg(top.path().join("conf")).finish().ok();
+        let log = Log::open("hzmetrics", &sinks(&folder.join("hzmetrics.log")), "x");
+        let rotate = || {
+            let run = fixtures::run(logrotate).arg("--force").arg("--state").arg(top.path().join("state"));
+            run.arg(top.path().join("conf")).finish().ok();
+        };
+        let written = std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut n = 0;
+                // the writer has begun before the first rotation and goes on behind the last
+                while n < 400 || !folder.join("hzmetrics.log.4.gz").exists() {
+                    log.info(format_args!("line {n}"));
+                    n += 1;
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+                n
+            });
+            (0..4).for_each(|_| rotate());
+            writer.join().unwrap()
+        });
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let text = fixtures::run("zcat").arg("--force").arg(&path).finish().ok().text();
+            found.extend(text.lines().filter_map(|line| line.split_once("line ")?.1.parse::<u32>().ok()));
+        }
+        found.sort_unstable();
+        assert!(found == (0..written).collect::<Vec<_>>(), "{} of {written}", found.len());
     }
 
     #[test]

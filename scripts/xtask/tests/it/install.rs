@@ -50,18 +50,18 @@ pub(crate) fn executable(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn file(path: &Path, text: &str) {
+pub(crate) fn file(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
 }
 
 /// A small release, unpacked, and a machine to install it on.
-struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Self { folder: tempfile::tempdir().unwrap() };
         let package = place.folder.path().join("package");
         executable(&package.join("bin/hzmetrics"), PROGRAM);
@@ -77,12 +77,17 @@ impl Place {
         place
     }
 
-    fn package(&self) -> PathBuf {
+    pub(crate) fn package(&self) -> PathBuf {
         self.folder.path().join("package")
     }
 
+    /// A folder beside the machine.
+    pub(crate) fn beside(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
     /// The machine; a blank in its path, for what is not quoted.
-    fn at(&self, path: &str) -> PathBuf {
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
         self.folder.path().join("a machine").join(path)
     }
 
@@ -90,7 +95,7 @@ impl Place {
         fs::read_to_string(self.at(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    fn install(&self, options: &[&str]) -> Finished {
+    pub(crate) fn install(&self, options: &[&str]) -> Finished {
         fixtures::run("sh")
             .arg(self.package().join("install.sh"))
             .arg("--destdir")
@@ -101,7 +106,7 @@ impl Place {
     }
 
     /// Everything on the machine: what it is, mode, time, content.
-    fn everything(&self) -> BTreeMap<PathBuf, (u32, i64, Vec<u8>)> {
+    pub(crate) fn everything(&self) -> BTreeMap<PathBuf, (u32, i64, Vec<u8>)> {
         let mut found = BTreeMap::new();
         let mut folders = vec![self.at("")];
         while let Some(folder) = folders.pop() {
@@ -280,6 +285,95 @@ fn the_hook_starts_a_run_and_does_not_wait() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     panic!("no run was started");
+}
+
+/// What a process of the hook says of itself: `id`, variables, limits.
+const SAYS: &str = "#!/bin/sh\n{ id -u; id -G; env; umask; ls /proc/self/fd; tty; } >\"${0%/*}/said.new\" 2>&1\n\
+    mv \"${0%/*}/said.new\" \"${0%/*}/said\"\n";
+
+#[test]
+fn the_hook_hands_nothing_of_root_down() {
+    let user = "nobody";
+    if !rustix::process::geteuid().is_root() {
+        return fixtures::say("SKIPPED: only root can start the hook for another user");
+    }
+    let place = Place::new();
+    let group = fixtures::run("id").args(["-gn", user]).finish().ok().text().trim().to_owned();
+    place.install(&["--user", user, "--group", &group]).ok();
+    let hook = place.at("opt/hubzero/bin/hzmetrics-postrotate.sh");
+    // a folder that the user can reach and write
+    let open = tempfile::tempdir().unwrap();
+    fs::set_permissions(open.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let program = open.path().join("program");
+    executable(&program, SAYS);
+    let text = fs::read_to_string(&hook).unwrap();
+    executable(&hook, &text.replace("/opt/hubzero/bin/hzmetrics\n", &format!("{}\n", program.display())));
+    let script = format!("exec 7</etc/passwd; '{}'", hook.display());
+    fixtures::run("sh").args(["-c", &script]).env("SECRET_OF_ROOT", "x").env("HZMETRICS_ROOT", "/x").finish().ok();
+    let said = open.path().join("said");
+    for _ in 0..400 {
+        if said.exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let said = fs::read_to_string(said).unwrap();
+    let id = |what: &str| fixtures::run("id").args([what, user]).finish().ok().text();
+    let (uid, groups) = (id("-u"), id("-G"));
+    assert!(said.starts_with(&format!("{uid}{groups}")), "{said}");
+    assert!(!said.contains("SECRET") && !said.contains("HZMETRICS") && !said.contains("HOME=/root"), "{said}");
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines.contains(&"0027") && lines.contains(&"not a tty") && !lines.contains(&"7"), "{said}");
+}
+
+#[test]
+fn programs_belong_to_root_whatever_the_mask() {
+    let is_root = rustix::process::geteuid().is_root();
+    for mask in ["022", "027", "077"] {
+        let place = Place::new();
+        let script = place.package().join("install.sh");
+        let words = format!(
+            "umask {mask}; exec sh '{}' --user nobody --group nogroup --destdir '{}'",
+            script.display(),
+            place.at("").display()
+        );
+        fixtures::run("sh").args(["-c", &words]).finish().ok();
+        for (path, (mode, ..)) in place.everything() {
+            let meta = path.symlink_metadata().unwrap();
+            let name = path.strip_prefix(place.at("")).unwrap().to_string_lossy().into_owned();
+            let private = name.starts_with("var/log/hubzero/") || name.starts_with("etc/hubzero-metrics");
+            if !private && !meta.is_symlink() {
+                // readable for all, and executable where it is for the owner
+                assert_eq!(mode & 0o7, (mode >> 6) & 0o5, "{mask}: {name} {mode:o}");
+            }
+            if name.starts_with("etc/hubzero-metrics/") {
+                assert_eq!(mode & 0o7777, 0o640, "{mask}: {name}");
+            }
+            if is_root && (name.starts_with("opt/") || name.starts_with("etc/")) {
+                assert!(
+                    meta.uid() == 0 && (private || meta.gid() == 0) && mode & 0o022 == 0 || meta.is_symlink(),
+                    "{mask}: {name} {mode:o}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn programs_that_root_starts_are_not_put_where_others_write() {
+    if !rustix::process::geteuid().is_root() {
+        return fixtures::say("SKIPPED: only root can give a folder to somebody else");
+    }
+    let place = Place::new();
+    let bin = place.at("opt/hubzero/bin");
+    fs::create_dir_all(&bin).unwrap();
+    for (owner, mode, fine) in [(0, 0o755, true), (33, 0o755, false), (0, 0o777, false), (0, 0o775, true)] {
+        std::os::unix::fs::chown(&bin, Some(owner), Some(0)).unwrap();
+        fs::set_permissions(&bin, fs::Permissions::from_mode(mode)).unwrap();
+        let done = place.install(&["--dry-run"]);
+        assert_eq!(done.code == 0, fine, "{owner} {mode:o}: {}", done.stderr);
+        assert!(fine || done.stderr.contains("chown root:root"), "{}", done.stderr);
+    }
 }
 
 #[test]

@@ -2,5 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod install;
+mod interrupted;
 mod make;
 mod manuals;
+mod shipped;
