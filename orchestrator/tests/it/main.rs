@@ -17,3 +17,4 @@ mod same_as_sh;
 mod setup;
 mod shell;
 mod support;
+mod web_server;

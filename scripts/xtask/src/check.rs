@@ -9,7 +9,7 @@ use crate::{place, say};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TestArgs {
-    /// Do not install MariaDB when it is missing; the tests that need it are skipped
+    /// Do not install MariaDB and Apache when they are missing; the tests that need them are skipped
     #[arg(long)]
     no_install: bool,
     /// Only tests whose name contains this text
@@ -35,7 +35,8 @@ fn answers(sh: &Shell, program: &str, args: &[&str]) -> bool {
 pub(crate) fn test(sh: &Shell, args: &TestArgs) -> Result<()> {
     sh.change_dir(place::root()?);
     if !args.no_install {
-        provide_mariadb(sh);
+        MARIADB.provide(sh);
+        WEB_SERVER.provide(sh);
     }
     // the harness reads both: whether it may install, and where it lists what it skipped
     let _install = sh.push_env("HZMETRICS_TEST_INSTALL", "no");
@@ -68,30 +69,63 @@ fn run_tests(sh: &Shell, filter: Option<&str>) -> Result<()> {
     Ok(())
 }
 
+/// Programs that tests start and that are not built here.
+struct Needed {
+    /// What they are called in messages.
+    name: &'static str,
+    packages: &'static [&'static str],
+    /// Each may be in one of these places.
+    programs: &'static [&'static [&'static str]],
+}
+
 /// Tests against a database start a private server of their own; all they need is the program.
-/// As root on Debian it is installed, elsewhere the tests that need it say that they are skipped.
-fn provide_mariadb(sh: &Shell) {
-    let there =
-        ["/usr/sbin/mariadbd", "/usr/libexec/mariadbd", "/usr/sbin/mysqld"].iter().any(|p| Path::new(p).exists())
-            || answers(sh, "mariadbd", &["--version"]);
-    if there {
-        return;
+const MARIADB: Needed = Needed {
+    name: "MariaDB server",
+    packages: &["mariadb-server"],
+    programs: &[&["/usr/sbin/mariadbd", "/usr/libexec/mariadbd", "/usr/sbin/mysqld"]],
+};
+
+/// What the page on the web server is tried with. The package of the program alone starts no server.
+const WEB_SERVER: Needed = Needed {
+    name: "Apache with logrotate and curl",
+    packages: &["apache2-bin", "logrotate", "curl", "acl"],
+    programs: &[&["/usr/sbin/apache2"], &["/usr/sbin/logrotate"], &["/usr/bin/curl"], &["/usr/bin/setfacl"]],
+};
+
+impl Needed {
+    fn is_there(&self) -> bool {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let on_path = |name: &Path| std::env::split_paths(&path).any(|folder| folder.join(name).exists());
+        let found = |place: &&str| {
+            let place = Path::new(place);
+            place.exists() || place.file_name().is_some_and(|name| on_path(Path::new(name)))
+        };
+        self.programs.iter().all(|places| places.iter().any(found))
     }
-    let root = cmd!(sh, "id -u").quiet().ignore_stderr().read().is_ok_and(|uid| uid == "0");
-    if !root || !answers(sh, "apt-get", &["--version"]) {
-        say(
-            "xtask: no MariaDB server here; the tests that need one will be skipped (install mariadb-server to run them)",
-        );
-        return;
-    }
-    say("xtask: installing mariadb-server for the tests that need it (--no-install prevents this)");
-    let install = || -> xshell::Result<()> {
-        let _quiet = sh.push_env("DEBIAN_FRONTEND", "noninteractive");
-        cmd!(sh, "apt-get -q update").run()?;
-        cmd!(sh, "apt-get -q -y --no-install-recommends install mariadb-server").run()
-    };
-    if let Err(error) = install() {
-        say(&format!("xtask: mariadb-server could not be installed ({error}); the tests that need it will be skipped"));
+
+    /// As root on Debian they are installed, elsewhere the tests that need them say that they are skipped.
+    fn provide(&self, sh: &Shell) {
+        let (name, packages) = (self.name, self.packages);
+        if self.is_there() {
+            return;
+        }
+        let root = cmd!(sh, "id -u").quiet().ignore_stderr().read().is_ok_and(|uid| uid == "0");
+        if !root || !answers(sh, "apt-get", &["--version"]) {
+            let packages = packages.join(", ");
+            say(&format!(
+                "xtask: no {name} here; the tests that need it will be skipped (install {packages} to run them)"
+            ));
+            return;
+        }
+        say(&format!("xtask: installing {name} for the tests that need it (--no-install prevents this)"));
+        let install = || -> xshell::Result<()> {
+            let _quiet = sh.push_env("DEBIAN_FRONTEND", "noninteractive");
+            cmd!(sh, "apt-get -q update").run()?;
+            cmd!(sh, "apt-get -q -y --no-install-recommends install {packages...}").run()
+        };
+        if let Err(error) = install() {
+            say(&format!("xtask: {name} could not be installed ({error}); the tests that need it will be skipped"));
+        }
     }
 }
 
@@ -119,7 +153,7 @@ pub(crate) fn campaign(sh: &Shell, args: &CampaignArgs) -> Result<()> {
         bail!("--scale 0 tries nothing");
     }
     sh.change_dir(place::root()?);
-    provide_mariadb(sh);
+    MARIADB.provide(sh);
     let mut held = Vec::new();
     for (name, usual) in COUNTS {
         let count = sh.var(name).unwrap_or_else(|_| usual.saturating_mul(args.scale).to_string());

@@ -1,0 +1,194 @@
+//! `docs/web-server.md` followed to the letter on a machine of its own: a copy of this one that forgets
+//! every change (an overlay in a mount namespace), with a real Apache, curl and logrotate. Then the seven
+//! lines of the README and `tick` do their work there as the web server's user, on the permissions that
+//! Debian gives to its logs.
+//!
+//! Needs root, Apache, curl and logrotate; says so loudly where one is missing.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use fixtures::db::{PASSWORD, Pair, SqlMode, names};
+use fixtures::geo::GeoServer;
+use fixtures::{EXECUTABLES, Finished};
+use schema::tables::Engine;
+
+use crate::name_server::{NameServer, Reply};
+
+/// The copy of the machine, as `$M`, and a shell script in it.
+const OUTSIDE: &str = include_str!("web_server/outside.sh");
+/// Apache by the page, requests good and odd, a rotation in the middle of them.
+const DEBIAN: &str = include_str!("web_server/debian.sh");
+/// The folder of Rocky Linux with its ACL, a rotation, a reader.
+const ROCKY: &str = include_str!("web_server/rocky.sh");
+
+fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The block of the page behind `<!-- snippet: NAME -->`, for a site called `hub`.
+fn snippet(name: &str) -> String {
+    let page = fs::read_to_string(checkout().join("docs/web-server.md")).unwrap();
+    let after = page.split_once(&format!("<!-- snippet: {name} -->\n")).expect("the page has the snippet").1;
+    let (first, rest) = after.split_once('\n').unwrap();
+    assert!(first.starts_with("```"), "{first}");
+    rest.split_once("\n```").unwrap().0.replace("NAME", "hub") + "\n"
+}
+
+/// What the README tells an administrator to put into the crontab: command lines of the web server's user.
+fn cron_lines() -> Vec<String> {
+    let readme = fs::read_to_string(checkout().join("README.md")).unwrap();
+    let lines = readme.lines().filter(|line| line.contains("  apache  /"));
+    lines.map(|line| line.split_once("  apache  ").unwrap().1.to_owned()).collect()
+}
+
+/// Whether all that the tests need is here; says what is missing.
+fn is_possible(programs: &[&str]) -> bool {
+    let mut missing: Vec<String> = programs
+        .iter()
+        .filter(|name| !["/usr/sbin", "/usr/bin"].iter().any(|bin| Path::new(bin).join(name).exists()))
+        .map(|name| format!("{name} is not installed"))
+        .collect();
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        missing.push("only root can do this".to_owned());
+    } else if fixtures::run("unshare").args(["-m", "-p", "-f", "true"]).finish().code != 0 {
+        missing.push("no namespace can be made here".to_owned());
+    }
+    if !missing.is_empty() {
+        fixtures::say(&format!("SKIPPED: {}", missing.join(", ")));
+    }
+    missing.is_empty()
+}
+
+/// A machine that the script runs on.
+struct Machine {
+    top: tempfile::TempDir,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let top = tempfile::tempdir().unwrap();
+        fs::set_permissions(top.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        Self { top }
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.top.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.at(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.at(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// What the installer is given: programs that are replaced by those of this build on the machine.
+    fn package(&self) {
+        let deploy = checkout().join("scripts/deploy");
+        let package = self.at("package");
+        fixtures::run("mkdir").arg(&package).finish().ok();
+        fixtures::run("cp").arg("-r").arg(&deploy).arg(package.join("deploy")).finish().ok();
+        fixtures::run("mv").arg(package.join("deploy/install.sh")).arg(&package).finish().ok();
+        fixtures::run("mkdir").arg(package.join("share")).finish().ok();
+        for name in EXECUTABLES {
+            self.write(&format!("package/bin/{name}"), "#!/bin/sh\n");
+        }
+    }
+
+    /// Runs a script on the machine.
+    fn run(&self, script: &str, variables: &[(&str, String)]) -> Finished {
+        self.write("script", script);
+        self.write("outside", OUTSIDE);
+        let built = Path::new(env!("CARGO_BIN_EXE_hzmetrics")).parent().unwrap();
+        let run = fixtures::run("unshare").args(["-m", "-p", "-f", "--kill-child", "sh"]).arg(self.at("outside"));
+        let run = run.env("T", self.top.path()).env("BUILT", built).env("PROGRAMS", EXECUTABLES.join(" "));
+        variables.iter().fold(run, |run, (name, value)| run.env(name, value)).finish()
+    }
+}
+
+fn access_cfg(pair: &Pair, geo: &GeoServer) -> String {
+    let values = [
+        ("hub_dir", "/var/www/hub"),
+        ("hub_db", &pair.hub),
+        ("metrics_db", &pair.metrics),
+        ("db_host", &pair.socket().display().to_string()),
+        ("db_user", pair.mode.user()),
+        ("db_pass", PASSWORD),
+        ("db_prefix", "jos_"),
+        ("hubzero_ipgeo_url", &geo.url()),
+    ];
+    values.iter().map(|(name, value)| format!("${name} = '{value}';\n")).collect()
+}
+
+#[test]
+fn on_debian_by_our_own_page_everything_is_counted() {
+    if !is_possible(&["apache2", "curl", "logrotate"]) {
+        return;
+    }
+    let Some(pair) = names(SqlMode::Strict) else { return };
+    pair.create_hub(true);
+    pair.create_metrics(Engine::MyIsam, true);
+    let (geo, dns) = (GeoServer::start(|_| None), NameServer::start(|_| Reply::NxDomain));
+    let machine = Machine::new();
+    machine.package();
+    machine.write("access.cfg", &access_cfg(&pair, &geo));
+    machine.write("dns.conf", &format!("[dns]\nnameserver = {}\n", dns.address()));
+    for name in ["logformat", "stock", "logrotate", "debian"] {
+        machine.write(name, &snippet(name));
+    }
+    let lines = cron_lines();
+    let (tick, seven) = lines.split_last().unwrap();
+    assert!(seven.len() == 7 && tick.ends_with(" tick"), "{lines:?}");
+    machine.write("seven", &(seven.join("\n") + "\n"));
+    machine.write("tick", tick);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let socket = pair.socket().parent().unwrap().display().to_string();
+    let ran = machine.run(DEBIAN, &[("PORT", port.to_string()), ("SOCKET", socket)]);
+    let shown = format!("{}\n{}", ran.text(), ran.stderr);
+    assert_eq!(ran.code, 0, "{shown}");
+
+    // every line that Apache wrote was recognised, and none was lost or written twice by the rotation
+    assert_eq!(machine.read("out/rejects"), "", "{shown}");
+    let sent: usize = machine.read("out/sent").trim().parse().unwrap();
+    let logged = machine.read("out/logged");
+    let mut numbers: Vec<usize> =
+        logged.lines().filter_map(|line| line.split_once("?n=")?.1.split_once(' ')?.0.parse().ok()).collect();
+    numbers.sort_unstable();
+    assert!(numbers == (0..sent).collect::<Vec<_>>(), "{} of {sent} requests\n{shown}", numbers.len());
+    // seven lines on a sound hub say nothing; the log of the day is in the tables and in imported/
+    assert_eq!(machine.read("out/seven.said"), "", "{shown}");
+    assert_eq!(machine.read("out/tick.said"), "", "{shown}");
+    assert_eq!(machine.read("out/left"), "", "{shown}");
+    assert_eq!(
+        machine.read("out/imported").lines().filter(|line| line.contains("hub-access.log")).count(),
+        2,
+        "{shown}"
+    );
+    let rows = pair.value("SELECT COUNT(*) FROM web WHERE content LIKE '/counted%'");
+    assert_eq!(rows.as_deref(), Some(machine.read("out/counted").trim()), "{shown}");
+    // nothing of it was done by root
+    assert_eq!(machine.read("out/of-root"), "", "{shown}");
+}
+
+#[test]
+fn on_rocky_an_acl_lets_the_user_read_what_was_rotated() {
+    if !is_possible(&["logrotate", "setfacl"]) {
+        return;
+    }
+    let machine = Machine::new();
+    machine.write("rocky", &snippet("rocky"));
+    // the stanza as the page says it changes
+    let stanza = snippet("logrotate").replace("apache2", "httpd").replace("root adm", "root root");
+    machine.write("logrotate", &stanza.replace("apachectl", "true"));
+    let ran = machine.run(ROCKY, &[]);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.text(), ran.stderr);
+    assert_eq!(machine.read("out/read"), "first\nsecond\n", "{}", ran.stderr);
+    assert_eq!(machine.read("out/others"), "", "somebody else can read it");
+}
