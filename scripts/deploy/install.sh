@@ -504,7 +504,6 @@ lines_into_crontab() { # path
         before=ours
     fi
     note crontab "$before" "$1"
-    begin
     fill_in cron.spool
     : >"$tmp/crontab"
     if [ -f "$destdir$1" ]; then without_ours "$destdir$1" >"$tmp/crontab"; fi
@@ -514,6 +513,7 @@ lines_into_crontab() { # path
         case $1 in */crontabs/*) if grep -q '^crontab:' /etc/group 2>/dev/null; then keeper='crontab'; fi ;; esac
         write "$tmp/crontab" "$1" 600 "$user:$keeper"
     elif ! cmp -s "$tmp/crontab" "$destdir$1"; then
+        begin
         [ -n "$dry_run" ] || replace "$tmp/crontab" "$1"
         done_to 'put our lines into' "$1"
     fi

@@ -135,7 +135,8 @@ fn on_debian_by_our_own_page_everything_is_counted() {
     let Some(pair) = names(SqlMode::Strict) else { return };
     pair.create_hub(true);
     pair.create_metrics(Engine::MyIsam, true);
-    let (geo, dns) = (GeoServer::start(|_| None), NameServer::start(|_| Reply::NxDomain));
+    let geo = GeoServer::start(|ip| GeoServer::place(ip, ["US", "Somewhere", "R", "C", "1.5", "-2.25"]));
+    let dns = NameServer::start(|_| Reply::NxDomain);
     let machine = Machine::new();
     machine.package();
     machine.write("access.cfg", &access_cfg(&pair, &geo));
@@ -150,7 +151,8 @@ fn on_debian_by_our_own_page_everything_is_counted() {
     machine.write("tick", tick);
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let socket = pair.socket().parent().unwrap().display().to_string();
-    let ran = machine.run(DEBIAN, &[("PORT", port.to_string()), ("SOCKET", socket)]);
+    let proxy = geo.url().split_once("/ipinfo").unwrap().0.to_owned();
+    let ran = machine.run(DEBIAN, &[("PORT", port.to_string()), ("SOCKET", socket), ("PROXY", proxy)]);
     let shown = format!("{}\n{}", ran.text(), ran.stderr);
     assert_eq!(ran.code, 0, "{shown}");
 

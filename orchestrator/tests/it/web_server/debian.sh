@@ -87,10 +87,11 @@ night() { # first and last number of the requests
     # old processes write their last lines
     sleep 0.5
 }
-as_cron() { # a command line, as cron starts it, with further variables
+as_cron() { # a command line, as cron starts it, with further variables; the geo service is that of the test
     line=$1
     shift
-    runuser -u www-data -- env -i PATH=/usr/bin:/bin HOME=/var/www LOGNAME=www-data SHELL=/bin/sh "$@" \
+    runuser -u www-data -- env -i PATH=/usr/bin:/bin HOME=/var/www LOGNAME=www-data SHELL=/bin/sh \
+        HTTP_PROXY="$PROXY" HTTPS_PROXY="$PROXY" ALL_PROXY="$PROXY" "$@" \
         /bin/sh -c "cd; $line" </dev/null || echo "exit code $?: $line"
 }
 auth() { # day
