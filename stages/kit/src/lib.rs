@@ -25,6 +25,7 @@ mod options;
 mod output;
 pub mod parse;
 mod progress;
+pub mod refused;
 mod rejects;
 mod run;
 pub mod staged;

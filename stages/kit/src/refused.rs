@@ -1,0 +1,172 @@
+//! `_refused.ndjson`: logs that nobody understood, remembered beside the staging files until they
+//! are accepted, set aside, changed or gone.
+//!
+//! The orchestrator writes the list, `status` and `doctor` read it. The importer knows nothing of it:
+//! it only says in its receipt why it refused a file.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+/// A log that was refused. What the file was stands here as in receipts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Refused {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// `access` or `auth`.
+    pub stream: String,
+    /// Why, in words, with its first line.
+    pub reason: String,
+    /// The day it was first refused, `YYYY-MM-DD`.
+    pub since: String,
+    /// The day it was last named on standard error, `YYYY-MM-DD`.
+    pub last_named: String,
+    /// Lines that were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<u64>,
+    /// The device that holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<u64>,
+    /// Its inode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inode: Option<u64>,
+    /// Its size on disk in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// When it was last written to, in nanoseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtime: Option<i64>,
+    /// Decompressed bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Hash of all of them, 32 hex digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    /// Hash of the first 4 KiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
+}
+
+impl Refused {
+    /// Whether the file that lies there is still the one that was refused, by its inode, size and
+    /// time. One that was touched is looked at again, and its content decides.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        let Ok(now) = fs::symlink_metadata(&self.path) else { return false };
+        let mtime = now.mtime().saturating_mul(1_000_000_000).saturating_add(now.mtime_nsec());
+        (self.device, self.inode, self.size, self.mtime)
+            == (Some(now.dev()), Some(now.ino()), Some(now.len()), Some(mtime))
+    }
+
+    /// Whether both are the same content under the same name.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.path == other.path && self.hash == other.hash && self.bytes == other.bytes
+    }
+
+    /// The base name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// The list beside the staging files in `staging`.
+#[must_use]
+pub fn list_path(staging: &Path) -> PathBuf {
+    staging.join("_refused.ndjson")
+}
+
+/// The logs that were refused, in the order of their names; none when there is no list. Logs that
+/// are gone meanwhile are left out.
+///
+/// # Errors
+/// The list cannot be read, or a line of it is no such record.
+pub fn list(staging: &Path) -> Result<Vec<Refused>> {
+    let path = list_path(staging);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(e).with_context(|| format!("reading {}", path.display())),
+    };
+    let mut list = Vec::new();
+    for (n, line) in (1..).zip(text.lines()) {
+        let refused: Refused = serde_json::from_str(line).with_context(|| format!("{}:{n}", path.display()))?;
+        if refused.path.symlink_metadata().is_ok() {
+            list.push(refused);
+        }
+    }
+    list.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(list)
+}
+
+/// Writes the list, whole; an empty one is removed.
+///
+/// # Errors
+/// It cannot be written.
+pub fn store(staging: &Path, list: &[Refused]) -> Result<()> {
+    let path = list_path(staging);
+    if list.is_empty() {
+        return match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                Err(e).with_context(|| format!("removing {}", path.display()))
+            }
+            _ => Ok(()),
+        };
+    }
+    crate::atomic_file(&path, |out| {
+        for refused in list {
+            serde_json::to_writer(&mut *out, refused)?;
+            out.write_all(b"\n")?;
+        }
+        Ok(())
+    })
+    .with_context(|| format!("writing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_read_written_and_removed() {
+        let staging = tempfile::tempdir().unwrap();
+        assert_eq!(list(staging.path()).unwrap(), []);
+        store(staging.path(), &[]).unwrap();
+        let log = staging.path().join("h-access.log-20250701");
+        fs::write(&log, "x\n").unwrap();
+        let meta = fs::metadata(&log).unwrap();
+        let refused = Refused {
+            path: log.clone(),
+            stream: "access".to_owned(),
+            reason: "no line fits; the first is `x`".to_owned(),
+            since: "2025-07-02".to_owned(),
+            last_named: "2025-07-03".to_owned(),
+            lines: Some(1),
+            device: Some(meta.dev()),
+            inode: Some(meta.ino()),
+            size: Some(2),
+            mtime: Some(meta.mtime() * 1_000_000_000 + meta.mtime_nsec()),
+            bytes: Some(2),
+            hash: Some("0f".repeat(16)),
+            head: None,
+        };
+        let gone = Refused { path: staging.path().join("gone"), ..Refused::default() };
+        store(staging.path(), &[refused.clone(), gone.clone()]).unwrap();
+        assert_eq!(list(staging.path()).unwrap(), std::slice::from_ref(&refused), "what is gone is not listed");
+        assert!(refused.is_unchanged() && refused.is_same(&refused.clone()));
+        assert!(!gone.is_unchanged() && !refused.is_same(&gone));
+        fs::write(&log, "xy\n").unwrap();
+        assert!(!refused.is_unchanged());
+        fs::write(list_path(staging.path()), "{}\nnot json\n").unwrap();
+        let error = list(staging.path()).unwrap_err();
+        assert!(format!("{error:#}").contains("_refused.ndjson:2"), "{error:#}");
+        store(staging.path(), &[]).unwrap();
+        assert!(!list_path(staging.path()).exists());
+    }
+}
