@@ -9,13 +9,17 @@ mod ledger;
 mod report;
 mod tables;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::{Context as _, Result};
 use clap::ArgMatches;
-use kit::ledger::{self as imports, Target};
-use schema::{Opt, Stamp};
+use kit::db::{Db, Which};
+use kit::discovery::{self, Stream};
+use kit::ledger::{self as imports, Entry, Target, files};
+use schema::{Month, Opt, Stamp};
 
 use crate::hub::Hub;
-use crate::pipeline::{SUMMARIES, incomplete, remembered};
+use crate::pipeline::{SUMMARIES, has_data, incomplete, remembered};
 use checks::Shares;
 use report::{Remedy, Report};
 use tables::{Cell, Ids};
@@ -83,7 +87,13 @@ pub(crate) fn audit(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
     let logins = tables::logins(&mut db, scope)?;
     checks::drops(users, scope, report)?;
     checks::one_sided(&web, &logins, report)?;
-    checks::without_summary(&web, users, report)?;
+    let withheld = withheld_months(&mut db)?;
+    if !withheld.is_empty() {
+        let months: Vec<String> = withheld.iter().map(Month::to_string).collect();
+        report
+            .info(format_args!("withheld: {} (`hzmetrics summarize MONTH` publishes it again)", months.join(", ")))?;
+    }
+    checks::without_summary(&web, users, &withheld, report)?;
     checks::some_windows(&incomplete(&mut db, current)?, scope, report)?;
 
     let toolstart = tables::stamps_without_session(&mut db, "toolstart", scope, &sessions)?;
@@ -99,7 +109,7 @@ pub(crate) fn audit(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
     }
     let mends_hits = if derived { "rebuild-webhits --month" } else { "summarize-month" };
     let open = hub.compat.has(Opt::HitsStartExclusive);
-    checks::hits_cells(cells("summary_misc_vals"), &hits, scope, open, mends_hits, report)?;
+    checks::hits_cells(cells("summary_misc_vals"), &hits, scope, &withheld, open, mends_hits, report)?;
 
     let mut entries = [Vec::new(), Vec::new()];
     if imports::is_there(&mut db)? {
@@ -114,6 +124,12 @@ pub(crate) fn audit(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
         days.extend(ledger::days(entries));
         checks::gaps(target.name(), label, &days, scope, report)?;
     }
+    let published = published(hub, &mut db)?;
+    let in_scope = published.keys().copied().filter(|month| month.start() >= scope.start && *month <= current);
+    let no_source = without_source(hub, &mut db, in_scope, &entries)?;
+    checks::impossible(&published, current, &no_source, report)?;
+    let since = day(scope.start).replace('-', "");
+    checks::day_shares(&files::shares_by_day(&mut db, &since)?, report)?;
     for (target, _, entries) in streams {
         ledger::check(&mut db, target, entries, report)?;
     }
@@ -127,7 +143,9 @@ pub(crate) fn audit(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
     }
     for (table, cells) in &summaries {
         let is_needless = *table == "summary_simusage_vals" && tables::is_empty(&mut db, "toolstart")?;
-        checks::freshness(table, cells, is_needless, current.previous(), report)?;
+        if !withheld.contains(&current.previous()) {
+            checks::freshness(table, cells, is_needless, current.previous(), report)?;
+        }
     }
     if !as_port {
         checks::totals(users, scope, report)?;
@@ -146,6 +164,65 @@ pub(crate) fn audit(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
 
     let scope = if all { "all months".to_owned() } else { format!("{months} month(s)") };
     Ok(u8::from(report.end(&scope)?))
+}
+
+/// The months that somebody unpublished.
+fn withheld_months(db: &mut Db) -> Result<BTreeSet<Month>> {
+    let value = remembered(db)?.remove("withheld_months").unwrap_or_default();
+    Ok(value.split(',').filter_map(|text| text.trim().parse().ok()).collect())
+}
+
+/// How many rows of each month readers see: cells, and statistics of months that have not begun.
+fn published(hub: &Hub, db: &mut Db) -> Result<BTreeMap<Month, u64>> {
+    let current = kit::current_month()?;
+    let mut months = BTreeMap::new();
+    let cells = SUMMARIES.into_iter().chain(["summary_andmore_vals"]).map(str::to_owned).collect::<Vec<_>>();
+    tables::published(db, &cells, &mut months)?;
+    let names = ["resource_stats", "resource_stats_tools", "stats_topvals"];
+    let statistics = names.map(|name| format!("{}{name}", hub.config.db_prefix));
+    let mut of_hub = BTreeMap::new();
+    tables::published(&mut Db::connect(&hub.config.target(), Which::Hub)?, &statistics, &mut of_hub)?;
+    for (month, n) in of_hub.into_iter().filter(|(month, _)| *month > current) {
+        *months.entry(month).or_default() += n;
+    }
+    Ok(months)
+}
+
+/// Those of the months of which there is neither a row nor a log, imported or in the ledger.
+fn without_source(
+    hub: &Hub,
+    db: &mut Db,
+    months: impl Iterator<Item = Month>,
+    entries: &[Vec<Entry>; 2],
+) -> Result<BTreeSet<Month>> {
+    let booked: BTreeSet<Month> =
+        entries.iter().flat_map(|entries| ledger::days(entries)).filter_map(month_of).collect();
+    let mut found = BTreeSet::new();
+    for month in months.filter(|month| !booked.contains(month)) {
+        if !has_data(db, month)? && !tables::has_tool_starts(db, month)? && !has_log(hub, month)? {
+            found.insert(month);
+        }
+    }
+    Ok(found)
+}
+
+/// The month of a day number.
+fn month_of(day: i64) -> Option<Month> {
+    let first = Stamp::from_parts(1, 1, 1, 0, 0, 0);
+    first.plus_days(day - first.day_number()?).month()
+}
+
+/// Whether a log of a month lies in `imported/`.
+fn has_log(hub: &Hub, month: Month) -> Result<bool> {
+    let head = month.to_string().replace('-', "");
+    let site = Some(hub.config.site.name.as_str());
+    for (stream, folder) in [(Stream::Access, hub.imported_web()), (Stream::Auth, hub.imported_cms())] {
+        let logs = discovery::flat(&folder, stream, site)?;
+        if logs.iter().any(|log| log.date().is_some_and(|day| day.starts_with(&head))) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A day as people write it.

@@ -139,6 +139,7 @@ fn work(row: &Row, matches: &ArgMatches, base: Vec<Assignment>, messages: Messag
         Does::Here(Here::MarkDirty) => on_hub(row, &base, Voice::Report, |hub| pipeline::mark_dirty(hub, matches)),
         Does::Here(Here::ClearDirty) => on_hub(row, &base, Voice::Report, |hub| pipeline::clear_dirty(hub, matches)),
         Does::Here(Here::RebuildFrom) => on_hub(row, &base, Voice::Report, |hub| pipeline::rebuild_from(hub, matches)),
+        Does::Here(Here::Unpublish) => on_hub(row, &base, Voice::Report, |hub| pipeline::unpublish(hub, matches)),
         Does::Here(Here::Status) => on_hub(row, &base, Voice::Report, |hub| print(pipeline::status(hub)?.as_bytes())),
         Does::Here(Here::Init) => on_hub(row, &base, Voice::Report, pipeline::init),
         Does::Here(Here::Audit) => on_hub(row, &base, Voice::Report, |hub| audit::audit(hub, matches)),
@@ -269,6 +270,7 @@ fn argument(arg: &Arg) -> clap::Arg {
         Takes::YearMonth => {
             made.value_parser(checked(|text| text.parse::<Month>().map(drop).map_err(|e| e.to_string())))
         }
+        Takes::BegunMonth => made.value_parser(checked(begun_month)),
         Takes::Date => made.value_parser(checked(|text| dates::parse(text).map(drop).map_err(|e| e.to_string()))),
         Takes::Day => made.value_parser(checked(|text| {
             let whole = text.len() == 10 && dates::parse(text).is_ok();
@@ -310,7 +312,7 @@ fn value_name(arg: &Arg) -> &'static str {
     match arg.takes {
         Takes::Any if arg.name == "line" => "LINE",
         Takes::Any if arg.name == "chains" => "DIR",
-        Takes::YearMonth => "YYYY-MM",
+        Takes::YearMonth | Takes::BegunMonth => "YYYY-MM",
         Takes::Day => "YYYY-MM-DD",
         Takes::Days => "YYYYMMDD",
         Takes::Date => "DATE",
@@ -320,6 +322,11 @@ fn value_name(arg: &Arg) -> &'static str {
         Takes::Periods | Takes::Sections => "LIST",
         Takes::Any | Takes::OneOf(_) => "VALUE",
     }
+}
+
+fn begun_month(text: &str) -> Result<(), String> {
+    let month = text.parse::<Month>().map_err(|e| e.to_string())?;
+    kit::refuse_month_to_come(month).map_err(|e| format!("{e:#}"))
 }
 
 fn checked(check: fn(&str) -> Result<(), String>) -> ValueParser {

@@ -2,7 +2,7 @@
 //! by whoever starts the stage behind a command.
 
 use Form::{Flag, Many, Option as Opt, Positional};
-use Takes::{Any, Date, Day, Days, Lookback, Minutes, Number, OneOf, Periods, Sections, Share, YearMonth};
+use Takes::{Any, BegunMonth, Date, Day, Days, Lookback, Minutes, Number, OneOf, Periods, Sections, Share, YearMonth};
 
 /// One command.
 #[derive(Debug)]
@@ -77,6 +77,7 @@ pub(crate) enum Here {
     MarkDirty,
     ClearDirty,
     RebuildFrom,
+    Unpublish,
     Init,
     Doctor,
     Audit,
@@ -112,6 +113,8 @@ pub(crate) enum Form {
 pub(crate) enum Takes {
     Any,
     YearMonth,
+    /// A month that is not in the future: what is published.
+    BegunMonth,
     /// YYYY-MM-DD.
     Day,
     /// YYYYMMDD.
@@ -174,7 +177,9 @@ const ONE_MONTH: Arg = arg("one-month", Flag, Any, "Catch up or rebuild one mont
 const BUDGET: Arg =
     arg("budget", Opt(None), Minutes, "Minutes after which no further month is begun; 60 when left out");
 const MONTH: Arg = arg("month", Opt(None), YearMonth, "Month, YYYY-MM");
-const MONTH_HERE: Arg = arg("YYYY-MM", Positional, YearMonth, "Month; the current one when left out");
+const MONTH_BEGUN: Arg = arg("month", Opt(None), BegunMonth, "Month, YYYY-MM; not a future one");
+const THE_MONTH: Arg = arg("YYYY-MM", Positional, BegunMonth, "The same without --month");
+const MONTH_HERE: Arg = arg("YYYY-MM", Positional, BegunMonth, "Month; the current one when left out");
 const DATE: Arg = to("--date", arg("DATE", Positional, Date, "YYYY, YYYY-MM, YYYY-MM-DD or LEFT..RIGHT"));
 const DAY: Arg = to("--date", arg("YYYYMMDD", Positional, Days, "Only files of this day"));
 const ALL: Arg = arg("all", Flag, Any, "Everything, whatever its date");
@@ -291,7 +296,7 @@ pub(crate) const COMMANDS: &[Row] = &[
             "process",
             Group::Work,
             "Import pending days, analyze and summarize",
-            &[NEXT, MONTH, ON_DAY, FORCE, DRY_RUN],
+            &[NEXT, MONTH_BEGUN, ON_DAY, FORCE, DRY_RUN],
             Does::Here(Here::Process),
         ),
     ),
@@ -305,27 +310,33 @@ pub(crate) const COMMANDS: &[Row] = &[
             Does::Here(Here::Import),
         ),
     ),
-    row(
-        "analyze",
-        Group::Work,
-        "Tool statistics, sessions and summaries of a month",
-        &[needed(MONTH), FORCE, DRY_RUN],
-        Does::Here(Here::Analyze),
+    one_of(
+        &["YYYY-MM", "month"],
+        row(
+            "analyze",
+            Group::Work,
+            "Tool statistics, sessions and summaries of a month",
+            &[THE_MONTH, MONTH_BEGUN, FORCE, DRY_RUN],
+            Does::Here(Here::Analyze),
+        ),
     ),
-    row(
-        "summarize",
-        Group::Work,
-        "Only the summaries of a month",
-        &[needed(MONTH), FORCE, DRY_RUN],
-        Does::Here(Here::Summarize),
+    one_of(
+        &["YYYY-MM", "month"],
+        row(
+            "summarize",
+            Group::Work,
+            "Only the summaries of a month",
+            &[THE_MONTH, MONTH_BEGUN, FORCE, DRY_RUN],
+            Does::Here(Here::Summarize),
+        ),
     ),
     row(
         "rebuild-summaries",
         Group::Repair,
         "Compute the summaries of a range of months again",
         &[
-            needed(SINCE),
-            arg("through", Opt(None), YearMonth, "Last month; the previous one when left out"),
+            needed(arg("since", Opt(None), BegunMonth, "First month, YYYY-MM")),
+            arg("through", Opt(None), BegunMonth, "Last month; the previous one when left out"),
             arg("periods", Opt(None), Any, "Only these windows: 0, 1, 3, 12, 13, 14"),
             DRY_RUN,
         ],
@@ -335,22 +346,29 @@ pub(crate) const COMMANDS: &[Row] = &[
         "mark-dirty",
         Group::Repair,
         "Note months that must be computed again",
-        &[needed(arg("YYYY-MM", Many, YearMonth, "The months"))],
+        &[needed(arg("YYYY-MM", Many, BegunMonth, "The months")), DRY_RUN],
         Does::Here(Here::MarkDirty),
     ),
     row(
         "clear-dirty",
         Group::Repair,
         "Take months off that list",
-        &[arg("YYYY-MM", Many, YearMonth, "The months"), ALL],
+        &[arg("YYYY-MM", Many, YearMonth, "The months"), ALL, DRY_RUN],
         Does::Here(Here::ClearDirty),
     ),
     row(
         "rebuild-from",
         Group::Repair,
         "Have all months from this one on computed again",
-        &[needed(arg("YYYY-MM", Positional, YearMonth, "First month"))],
+        &[needed(arg("YYYY-MM", Positional, BegunMonth, "First month")), DRY_RUN],
         Does::Here(Here::RebuildFrom),
+    ),
+    row(
+        "unpublish",
+        Group::Repair,
+        "Remove the published numbers of a month and withhold it",
+        &[needed(arg("YYYY-MM", Positional, YearMonth, "The month; it may be a future one")), DRY_RUN],
+        Does::Here(Here::Unpublish),
     ),
     row(
         "forget-import",
@@ -410,7 +428,7 @@ pub(crate) const COMMANDS: &[Row] = &[
             "rebuild-webhits",
             Group::Repair,
             "Count the hits of each day again from web",
-            &[MONTH, ALL, DRY_RUN],
+            &[MONTH_BEGUN, ALL, DRY_RUN],
             Does::Here(Here::RebuildWebhits),
         ),
     ),
@@ -601,7 +619,7 @@ pub(crate) const COMMANDS: &[Row] = &[
         "summarize-month",
         "Cells of the summary tables",
         &[
-            arg("YYYY-MM", Positional, YearMonth, "Month; the previous one when left out"),
+            arg("YYYY-MM", Positional, BegunMonth, "Month; the previous one when left out"),
             instead(
                 "--only",
                 arg("only", Opt(None), Sections, "Only these sections: reg, int, dl, total, sim, sim-usage, misc"),
@@ -658,7 +676,7 @@ mod tests {
         let mut expected = vec!["sh", "chains", "run-chain", "explain", "convert"];
         expected.extend(
             "tick run whoisonline status process import analyze summarize rebuild-summaries mark-dirty clear-dirty \
-             rebuild-from forget-import repair-imported-sources reconstruct-imported-sources setup-db migrate init \
+             rebuild-from unpublish forget-import repair-imported-sources reconstruct-imported-sources setup-db migrate init \
              doctor audit fill-geo backfill-dnload rebuild-webhits \
              fetch-logs archive-logs import-logs import-apache import-auth identify-bots import-hub-data \
              middleware-wall middleware-cpu resolve-dns fill-domain fill-user-info fill-ipcountry clean-bots \

@@ -12,9 +12,10 @@ mod others;
 mod run;
 mod state;
 mod status;
+mod unpublish;
 mod work;
 
-pub(crate) use facts::{SUMMARIES, incomplete};
+pub(crate) use facts::{SUMMARIES, has_data, incomplete};
 pub(crate) use health::{doctor, init};
 pub(crate) use manual::{analyze, process, rebuild_summaries, summarize};
 pub(crate) use notes::{clear_dirty, mark_dirty, rebuild_from};
@@ -22,3 +23,4 @@ pub(crate) use others::{Others, nobody_at_work};
 pub(crate) use run::{run, tick};
 pub(crate) use state::{add_dirty_months, pairs as remembered};
 pub(crate) use status::status;
+pub(crate) use unpublish::unpublish;

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use schema::{Month, Period, Stamp};
 
+use kit::ledger::Target;
+use kit::ledger::files::Share;
+
 use super::report::{Remedy, Report};
 use super::tables::{Cell, Seen};
 use super::{Scope, day};
@@ -20,13 +23,13 @@ const HITS_WINDOWS: [Period; 2] = [Period::Month, Period::Quarter];
 
 /// A month in which much is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Share {
+pub(super) struct Missing {
     pub(super) month: Month,
     pub(super) total: u64,
     pub(super) missing: u64,
 }
 
-impl Share {
+impl Missing {
     #[expect(clippy::cast_precision_loss, reason = "a share for people")]
     pub(super) fn ratio(self) -> f64 {
         self.missing as f64 / self.total as f64
@@ -40,7 +43,7 @@ pub(super) struct Shares {
     pub(super) median: f64,
     pub(super) threshold: f64,
     /// Above the threshold.
-    pub(super) bad: Vec<Share>,
+    pub(super) bad: Vec<Missing>,
 }
 
 impl Shares {
@@ -48,8 +51,8 @@ impl Shares {
     pub(super) fn of(months: &BTreeMap<Month, Seen>, column: usize, floor: f64) -> Self {
         let large = months.iter().filter(|(_, seen)| seen.rows >= ROWS_MIN);
         let missing = |seen: &Seen| seen.missing.get(column).copied().unwrap_or(0);
-        let all: Vec<Share> =
-            large.map(|(month, seen)| Share { month: *month, total: seen.rows, missing: missing(seen) }).collect();
+        let all: Vec<Missing> =
+            large.map(|(month, seen)| Missing { month: *month, total: seen.rows, missing: missing(seen) }).collect();
         let mut ratios: Vec<f64> = all.iter().map(|share| share.ratio()).collect();
         ratios.sort_by(f64::total_cmp);
         let median = ratios.get(ratios.len() / 2).copied().unwrap_or(0.0);
@@ -131,10 +134,16 @@ pub(super) fn one_sided(
     Ok(())
 }
 
-/// Months with requests and no summary of their own.
-pub(super) fn without_summary(web: &BTreeMap<Month, Seen>, users: &[Cell], report: &mut Report<'_>) -> Result<()> {
+/// Months with requests and no summary of their own, but for those that are withheld.
+pub(super) fn without_summary(
+    web: &BTreeMap<Month, Seen>,
+    users: &[Cell],
+    withheld: &BTreeSet<Month>,
+    report: &mut Report<'_>,
+) -> Result<()> {
     let own = users.iter().filter(|cell| cell.period == Period::Month.code());
-    let summarized: BTreeSet<Month> = own.filter_map(|cell| cell.label.month()).collect();
+    let mut summarized: BTreeSet<Month> = own.filter_map(|cell| cell.label.month()).collect();
+    summarized.extend(withheld);
     for &month in web.keys().filter(|month| !summarized.contains(month)) {
         report.warning(format_args!("{month}: web has data but no period-1 summary"))?;
         let remedy = Remedy::Command(format!("summarize-month {month}"));
@@ -148,6 +157,60 @@ pub(super) fn some_windows(months: &BTreeSet<Month>, scope: Scope, report: &mut 
     for &month in months.iter().filter(|month| scope.start.month().is_none_or(|first| **month >= first)) {
         report.warning(format_args!("{month}: summary exists but missing periods"))?;
         report.found("summary_user_vals", "(periods)", month, Remedy::Command(format!("summarize-month {month}")));
+    }
+    Ok(())
+}
+
+/// Cells of months that have not begun, and of months without any source. `no_source` are the months
+/// with cells but without a row, a log or an entry of the ledger.
+pub(super) fn impossible(
+    published: &BTreeMap<Month, u64>,
+    current: Month,
+    no_source: &BTreeSet<Month>,
+    report: &mut Report<'_>,
+) -> Result<()> {
+    for (&month, n) in published {
+        let (what, words) = if month > current {
+            ("(future)", "a month in the future")
+        } else if no_source.contains(&month) {
+            ("(no source)", "a month without requests, logins, sessions, hits or logs")
+        } else {
+            continue;
+        };
+        report.warning(format_args!("{month}: {n} published row(s) of {words}"))?;
+        report.found("published", what, month, Remedy::Command(format!("unpublish {month}")));
+    }
+    Ok(())
+}
+
+/// Days of which more than a tenth was not understood, or came from IPv6 clients.
+pub(super) fn day_shares(days: &BTreeMap<(String, Target), Share>, report: &mut Report<'_>) -> Result<()> {
+    for ((day, target), share) in days {
+        let place = format!("{}_lines", target.name());
+        let month = day.get(..6).and_then(|text| format!("{}-{}", &text[..4], &text[4..]).parse().ok());
+        let mut found = |what, words: &str, advice: &str| -> Result<()> {
+            report.warning(format_args!("{day} {}: {words}: {}", target.name(), share.words()))?;
+            let remedy = Remedy::Advice(format!("({advice})"));
+            match month {
+                Some(month) => report.found(&place, what, month, remedy),
+                None => report.found_in(&place, what, remedy),
+            }
+            Ok(())
+        };
+        if share.has_many_rejects() {
+            found(
+                "(rejects)",
+                "more than a tenth of the lines does not fit",
+                "look at the layout of the log: `import-logs --rejects FILE LOG`",
+            )?;
+        }
+        if share.has_much_ipv6() {
+            found(
+                "(ipv6)",
+                "more than a tenth of the lines is of IPv6 clients and left out",
+                "`--compat ipv6` counts them",
+            )?;
+        }
     }
     Ok(())
 }
@@ -188,18 +251,19 @@ pub(super) fn hits_of_web(
 }
 
 /// The cell of the hits says what the hits of its window add up to. `open`: without the window's
-/// first instant. `command` takes a month and mends it.
+/// first instant. `command` takes a month and mends it. Months that are `withheld` have no cell.
 pub(super) fn hits_cells(
     misc: &[Cell],
     hits: &[(Stamp, i64)],
     scope: Scope,
+    withheld: &BTreeSet<Month>,
     open: bool,
     command: &str,
     report: &mut Report<'_>,
 ) -> Result<()> {
     let in_scope = hits.iter().filter(|(stamp, _)| *stamp >= scope.start && *stamp < scope.end);
     let months: BTreeSet<Month> = in_scope.filter_map(|(stamp, _)| stamp.month()).collect();
-    for month in months {
+    for &month in months.difference(withheld) {
         for period in HITS_WINDOWS {
             let (start, stop) = (period.start(month), Period::stop(month));
             let in_window = |stamp: Stamp| (if open { stamp > start } else { stamp >= start }) && stamp < stop;
@@ -289,6 +353,10 @@ pub(super) fn state(pairs: &BTreeMap<String, String>) -> Vec<String> {
     if let Some(mode) = value("mode").filter(|mode| !["normal", "catchup", "rebuild"].contains(mode)) {
         bad.push(format!("mode='{mode}' not in {{normal,catchup,rebuild}}"));
     }
+    let mut withheld = value("withheld_months").unwrap_or("").split(',').map(str::trim).filter(|text| !text.is_empty());
+    if let Some(text) = withheld.find(|text| month(text).is_none()) {
+        bad.push(format!("withheld_months contains '{text}' (not YYYY-MM)"));
+    }
     for key in ["rebuild_cursor", "catchup_started", "rebuild_cascade_from"] {
         if let Some(text) = value(key).filter(|text| month(text).is_none()) {
             bad.push(format!("{key}='{text}' not YYYY-MM"));
@@ -323,7 +391,9 @@ pub(super) fn freshness(
     previous: Month,
     report: &mut Report<'_>,
 ) -> Result<()> {
-    let newest = cells.iter().filter(|cell| cell.has_value).map(|cell| cell.label).max();
+    // what is dated in the future would hide that the last months are missing
+    let is_past = |cell: &&Cell| cell.label <= previous.next().label();
+    let newest = cells.iter().filter(|cell| cell.has_value).filter(is_past).map(|cell| cell.label).max();
     match newest {
         None if is_needless => {
             return report
@@ -483,7 +553,7 @@ mod tests {
                 cell(8, "2025-07", Period::AllTime, "5"),
                 cell(8, "2025-08", Period::Month, "5"),
             ];
-            let found = said(|report| hits_cells(&cells, &hits, scope, open, "mend", report));
+            let found = said(|report| hits_cells(&cells, &hits, scope, &BTreeSet::new(), open, "mend", report));
             assert_eq!(found, expected, "{own} {quarter} {open}");
         };
         check("42", "42", false, &[]);

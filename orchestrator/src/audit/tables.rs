@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use kit::db::Db;
+use schema::tables::quote;
 use schema::{Month, Stamp};
 
 use super::Scope;
@@ -177,6 +178,30 @@ pub(super) fn cells(db: &mut Db, table: &str) -> Result<Vec<Cell>> {
             format: cells.int(6).unwrap_or(0),
         })
     })
+}
+
+/// How many rows of each month are published in these tables; those with a date that is no month's do
+/// not count.
+pub(super) fn published(db: &mut Db, tables: &[String], months: &mut BTreeMap<Month, u64>) -> Result<()> {
+    for table in tables {
+        if !db.has_table(table)? {
+            continue;
+        }
+        let sql = format!("SELECT YEAR(datetime), MONTH(datetime), COUNT(*) FROM {} GROUP BY 1, 2", quote(table));
+        db.each(&sql, (), |cells| {
+            if let Some(month) = month(cells.int(0), cells.int(1)) {
+                *months.entry(month).or_default() += cells.uint(2).unwrap_or(0);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether a tool was started in a month.
+pub(super) fn has_tool_starts(db: &mut Db, month: Month) -> Result<bool> {
+    let sql = "SELECT 1 FROM toolstart WHERE datetime >= ? AND datetime < ? LIMIT 1";
+    Ok(db.number(sql, (month.start().to_string(), month.next().start().to_string()))?.is_some())
 }
 
 /// Hits with their days, in order.

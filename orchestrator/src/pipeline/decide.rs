@@ -1,6 +1,8 @@
 //! What is to be done, decided from the state and from facts: pure functions without database,
 //! directories or clock.
 
+use std::collections::BTreeSet;
+
 use schema::{Month, Stamp};
 
 use super::state::{Mode, State};
@@ -175,6 +177,18 @@ pub(crate) fn single(
     Single::Current { analyze, previous }
 }
 
+/// The months from `first` to `last` in unbroken stretches, without those that are withheld.
+pub(crate) fn stretches(first: Month, last: Month, withheld: &BTreeSet<Month>) -> Vec<(Month, Month)> {
+    let mut list: Vec<(Month, Month)> = Vec::new();
+    for month in first.through(last).filter(|month| !withheld.contains(month)) {
+        match list.last_mut() {
+            Some((_, end)) if end.next() == month => *end = month,
+            _ => list.push((month, month)),
+        }
+    }
+    list
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,6 +284,20 @@ mod tests {
         // while it walks nobody looks for incomplete months
         let asked = rebuild(&state(&[("rebuild_cursor", "2022-12")]), previous, || Err("asked"));
         assert_eq!(asked, Ok(Rebuild::Walk(month("2022-12"))));
+    }
+
+    #[test]
+    fn what_is_withheld_cuts_a_range_into_stretches() {
+        let check = |withheld: &[&str], expected: &[(&str, &str)]| {
+            let withheld = withheld.iter().map(|text| month(text)).collect();
+            let found = stretches(month("2025-11"), month("2026-03"), &withheld);
+            let expected: Vec<_> = expected.iter().map(|(first, last)| (month(first), month(last))).collect();
+            assert_eq!(found, expected);
+        };
+        check(&[], &[("2025-11", "2026-03")]);
+        check(&["2026-01", "2027-01"], &[("2025-11", "2025-12"), ("2026-02", "2026-03")]);
+        check(&["2025-11", "2026-03"], &[("2025-12", "2026-02")]);
+        check(&["2025-11", "2025-12", "2026-01", "2026-02", "2026-03"], &[]);
     }
 
     #[test]

@@ -130,6 +130,43 @@ fn months_of_web(db: &mut Db, current: Month) -> Result<Vec<Month>> {
     }
 }
 
+/// Requests and pending logs with a date after the current month, which are in nobody's numbers.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct ToCome {
+    /// How many requests, with the first and the last day.
+    pub(crate) requests: Option<(i64, String, String)>,
+    /// The days of the logs, `YYYYMMDD`.
+    pub(crate) logs: Vec<String>,
+}
+
+impl ToCome {
+    /// # Errors
+    /// The server is lost.
+    pub(crate) fn look(db: &mut Db, pending: &Pending, current: Month) -> Result<Self> {
+        let next = current.next();
+        let sql = "SELECT COUNT(*), CAST(DATE(MIN(datetime)) AS char), CAST(DATE(MAX(datetime)) AS char) FROM web \
+                   WHERE datetime >= ?";
+        let found = db.all(sql, (next.start().to_string(),), |cells| {
+            let day = |at| cells.text(at).map(std::borrow::Cow::into_owned);
+            Ok(day(1).zip(day(2)).map(|(first, last)| (cells.int(0).unwrap_or(0), first, last)))
+        })?;
+        let first = next.to_string().replace('-', "");
+        let logs = pending.days("").into_iter().filter(|day| day.get(..6).is_some_and(|month| month >= first.as_str()));
+        Ok(Self { requests: found.into_iter().flatten().next(), logs: logs.collect() })
+    }
+
+    /// In words, a line each.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let requests = self.requests.iter().map(|(n, first, last)| {
+            format!("{n} request(s) dated {first} .. {last}: no month in the future is published")
+        });
+        let logs = self.logs.first().zip(self.logs.last()).map(|(first, last)| {
+            format!("{} log(s) named for {first} .. {last}: they wait for their month", self.logs.len())
+        });
+        requests.chain(logs).collect()
+    }
+}
+
 /// The months that have pending logs.
 pub(crate) fn pending_months(pending: &Pending) -> BTreeSet<Month> {
     let month = |day: String| {
@@ -151,7 +188,8 @@ pub(crate) fn facts(db: &mut Db, pending: &Pending, state: &State, month: Month)
     })
 }
 
-/// The months before `current` that need work, the oldest first.
+/// The months before `current` that need work, the oldest first. Of months that are withheld only
+/// their logs are due.
 pub(crate) fn backlog(db: &mut Db, pending: &Pending, state: &State, current: Month) -> Result<Vec<Month>> {
     let mut candidates = pending_months(pending);
     candidates.extend(&state.dirty);
@@ -162,6 +200,9 @@ pub(crate) fn backlog(db: &mut Db, pending: &Pending, state: &State, current: Mo
     }
     let mut months = Vec::new();
     for month in candidates.into_iter().filter(|month| *month < current) {
+        if state.withheld.contains(&month) && !has_source(pending, month) {
+            continue;
+        }
         let known = has_source(pending, month) || state.dirty.contains(&month);
         if known || !is_fully_summarized(db, month)? || has_orphans(db, month)? {
             months.push(month);

@@ -5,7 +5,9 @@ use anyhow::Result;
 use clap::ArgMatches;
 use schema::{Month, Period};
 
+use super::decide;
 use super::facts;
+use super::state::{self, State};
 use super::work::{Effort, Sessions, Windows, Worker};
 use crate::hub::Hub;
 use crate::import::out_of_order;
@@ -28,6 +30,14 @@ fn is_under_way(hub: &Hub, month: Month, force: bool) -> Result<bool> {
     Ok(true)
 }
 
+/// Somebody asks for a month by its name: it is no longer withheld.
+fn release(hub: &Hub, month: Month, effort: Effort) -> Result<()> {
+    if effort == Effort::Real && !state::release(hub, &mut hub.db()?, &[month].into())?.is_empty() {
+        hub.log.info(format_args!("{month} is no longer withheld"));
+    }
+    Ok(())
+}
+
 /// `hzmetrics analyze`.
 pub(crate) fn analyze(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
     over(hub, matches, |worker, month| {
@@ -43,13 +53,14 @@ pub(crate) fn summarize(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
 
 /// Work on a month that is over.
 fn over(hub: &Hub, matches: &ArgMatches, work: impl FnOnce(&mut Worker<'_>, Month) -> Result<()>) -> Result<u8> {
-    let Some(month) = month(matches, "month")? else { return Ok(2) };
+    let Some(month) = month(matches, "month")?.or(month(matches, "YYYY-MM")?) else { return Ok(2) };
     if is_under_way(hub, month, matches.get_flag("force"))? {
         return Ok(1);
     }
     hub.config.check()?;
     let effort = effort(matches);
     let lock = hub.lock(effort == Effort::Real)?;
+    release(hub, month, effort)?;
     work(&mut Worker::new(hub, lock.as_ref(), effort)?, month)?;
     hub.log.info(">>> done");
     Ok(0)
@@ -77,7 +88,14 @@ pub(crate) fn rebuild_summaries(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
     let effort = effort(matches);
     let lock = hub.lock(effort == Effort::Real)?;
     hub.log.info(format_args!("[rebuild-summaries] {} month(s) {since}..{through}", since.through(through).count()));
-    Worker::new(hub, lock.as_ref(), effort)?.summarize(since, through, &windows)?;
+    let withheld = State::read(&mut hub.db()?)?.withheld;
+    for month in withheld.range(since..=through) {
+        hub.log.warning(format_args!("[rebuild-summaries] {month} is withheld and left out"));
+    }
+    let mut worker = Worker::new(hub, lock.as_ref(), effort)?;
+    for (first, last) in decide::stretches(since, through, &withheld) {
+        worker.summarize(first, last, &windows)?;
+    }
     hub.log.info(">>> done");
     Ok(0)
 }
@@ -116,6 +134,8 @@ pub(crate) fn process(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
         let day = day.map(String::as_str).unwrap_or_default();
         (day.get(..7).unwrap_or_default().parse()?, vec![day.replace('-', "")])
     };
+    kit::refuse_month_to_come(month)?;
+    let is_left_alone = next && State::read(&mut hub.db()?)?.withheld.contains(&month);
     let mut worker = Worker::new(hub, lock.as_ref(), effort)?;
     match days.first() {
         Some(first) if !force && out_of_order(hub, &pending, first)? => return Ok(1),
@@ -126,10 +146,13 @@ pub(crate) fn process(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
         }
         None => hub.log.info(format_args!("no new days pending for {month}: analyzing what is there")),
     }
-    if !force && month == kit::current_month()? {
+    if is_left_alone {
+        hub.log.info(format_args!("{month} is withheld: nothing is published"));
+    } else if !force && month == kit::current_month()? {
         hub.log.info(format_args!("{month} is the current month: no analysis until it ends"));
         hub.log.info(format_args!("  hzmetrics analyze --month {month} --force does it now"));
     } else {
+        release(hub, month, effort)?;
         worker.analyze(month, Sessions::Build)?;
         worker.summarize(month, month, &Windows::All)?;
     }

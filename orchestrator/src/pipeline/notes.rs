@@ -27,23 +27,41 @@ pub(crate) fn mark_dirty(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
     if months.is_empty() {
         return Err(Usage("say which months: YYYY-MM".to_owned()).into());
     }
-    let _lock = hub.lock(true)?;
+    let dry_run = matches.get_flag("dry-run");
+    let _lock = hub.lock(!dry_run)?;
     let mut db = hub.db()?;
-    let mut dirty = State::read(&mut db)?.dirty;
-    dirty.extend(&months);
-    state::store(hub, &mut db, &[(Key::Dirty, state::list(&dirty))])?;
+    let state = State::read(&mut db)?;
+    let dirty: BTreeSet<Month> = state.dirty.union(&months).copied().collect();
+    if dry_run {
+        hub.log.info(format_args!("[mark-dirty] [dry-run] would flag: {}", shown(&months)));
+        hub.log.info(format_args!("[mark-dirty] [dry-run] dirty set would be: {}", shown(&dirty)));
+        return Ok(0);
+    }
+    let mut values = vec![(Key::Dirty, state::list(&dirty))];
+    let released: BTreeSet<Month> = state.withheld.intersection(&months).copied().collect();
+    if !released.is_empty() {
+        values.push((Key::Withheld, state::list(&state.withheld.difference(&months).copied().collect())));
+    }
+    state::store(hub, &mut db, &values)?;
     hub.log.info(format_args!("[mark-dirty] flagged: {}", shown(&months)));
     hub.log.info(format_args!("[mark-dirty] current dirty set: {}", shown(&dirty)));
+    if !released.is_empty() {
+        hub.log.info(format_args!("[mark-dirty] no longer withheld: {}", shown(&released)));
+    }
     Ok(0)
 }
 
 /// `hzmetrics clear-dirty`.
 pub(crate) fn clear_dirty(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
-    let (months, all) = (months(matches)?, matches.get_flag("all"));
-    let _lock = hub.lock(true)?;
+    let (months, all, dry_run) = (months(matches)?, matches.get_flag("all"), matches.get_flag("dry-run"));
+    let _lock = hub.lock(!dry_run)?;
     let mut db = hub.db()?;
     let known = State::read(&mut db)?.dirty;
     let left: BTreeSet<Month> = if all { BTreeSet::new() } else { known.difference(&months).copied().collect() };
+    if dry_run {
+        hub.log.info(format_args!("[clear-dirty] [dry-run] would leave: {}", shown(&left)));
+        return Ok(0);
+    }
     // what means nothing in the list goes with --all too
     if all || left != known {
         state::store(hub, &mut db, &[(Key::Dirty, state::list(&left))])?;
@@ -57,11 +75,8 @@ pub(crate) fn rebuild_from(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
     let Some(month) = months(matches)?.into_iter().next() else {
         return Err(Usage("say from which month: YYYY-MM".to_owned()).into());
     };
-    let current = kit::current_month()?;
-    if month > current {
-        return Err(Usage(format!("{month} is in the future (now is {current})")).into());
-    }
-    let _lock = hub.lock(true)?;
+    let dry_run = matches.get_flag("dry-run");
+    let _lock = hub.lock(!dry_run)?;
     let mut db = hub.db()?;
     let state = State::read(&mut db)?;
     if state.catchup_started.is_some_and(|started| month < started) {
@@ -75,11 +90,16 @@ pub(crate) fn rebuild_from(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
     if from < month {
         hub.log.warning(format_args!("[rebuild-from] {from} has new data, so the rebuild begins there"));
     }
-    state::store(hub, &mut db, &[(Key::Mode, Mode::Rebuild.word().to_owned()), (Key::Cursor, from.to_string())])?;
+    if let Some(first) = state.withheld.range(from..).next() {
+        hub.log.warning(format_args!("[rebuild-from] {first} is withheld and stays so, see `hzmetrics status`"));
+    }
     let before = state.cursor.map_or_else(|| "(unset)".to_owned(), |cursor| cursor.to_string());
-    hub.log.info(format_args!(
-        "[rebuild-from] mode {} → rebuild, rebuild_cursor {before} → {from}; the next run begins",
-        state.mode.word()
-    ));
+    let change = format!("mode {} → rebuild, rebuild_cursor {before} → {from}", state.mode.word());
+    if dry_run {
+        hub.log.info(format_args!("[rebuild-from] [dry-run] would set {change}"));
+        return Ok(0);
+    }
+    state::store(hub, &mut db, &[(Key::Mode, Mode::Rebuild.word().to_owned()), (Key::Cursor, from.to_string())])?;
+    hub.log.info(format_args!("[rebuild-from] {change}; the next run begins"));
     Ok(0)
 }

@@ -16,7 +16,7 @@ use kit::lock::{Asked as Lockable, Busy, Lock};
 use schema::{Month, Opt, Stamp};
 
 use super::decide::{self, Cascade, CatchUp, Facts, Previous, Rebuild, Single};
-use super::facts;
+use super::facts::{self, ToCome};
 use super::health;
 use super::others;
 use super::state::{self, Key, Mode, State};
@@ -120,6 +120,7 @@ fn locked(hub: &Hub, asked: Asked) -> Result<u8> {
         until: Instant::now().checked_add(asked.budget),
         caught_up: BTreeMap::new(),
         swept: BTreeSet::new(),
+        told_to_come: false,
     };
     if hub.compat.has(Opt::SingleMode) {
         run.without_modes()?;
@@ -148,6 +149,8 @@ struct Run<'h> {
     caught_up: BTreeMap<Month, (Facts, Vec<PathBuf>)>,
     /// Months that this run has swept.
     swept: BTreeSet<Month>,
+    /// Whether it has said what is dated in the future.
+    told_to_come: bool,
 }
 
 impl Run<'_> {
@@ -174,6 +177,16 @@ impl Run<'_> {
         state::store(self.hub, &mut self.db, values)
     }
 
+    /// Says once a run what is dated in the future.
+    fn tell_to_come(&mut self, pending: &Pending, current: Month) -> Result<()> {
+        if !std::mem::replace(&mut self.told_to_come, true) {
+            for line in ToCome::look(&mut self.db, pending, current)?.lines() {
+                self.hub.log.info(format_args!("[run] {line}"));
+            }
+        }
+        Ok(())
+    }
+
     fn step(&mut self) -> Result<Then> {
         let today = kit::today()?;
         let current = today.month().context("the clock stands outside the calendar")?;
@@ -186,6 +199,7 @@ impl Run<'_> {
             return self.rebuild(&state, today, current);
         }
         let pending = Pending::look(self.hub)?;
+        self.tell_to_come(&pending, current)?;
         let backlog = facts::backlog(&mut self.db, &pending, &state, current)?;
         let mode = decide::mode(state.mode, !backlog.is_empty());
         let _step = self.hub.log.step(format!("tick mode={}", mode.word()));
@@ -218,6 +232,12 @@ impl Run<'_> {
             return Ok(Then::End);
         };
         self.hub.log.info(format_args!("[catchup] {} backlog month(s) — processing {target}", backlog.len()));
+        let is_withheld = state.withheld.contains(&target);
+        if is_withheld {
+            self.hub
+                .log
+                .info(format_args!("[catchup] {target} is withheld: its logs are imported, nothing is published"));
+        }
         let started = decide::lowered(state.catchup_started, target);
         let mut notes = Vec::new();
         if state.catchup_started != Some(started) {
@@ -238,7 +258,7 @@ impl Run<'_> {
                 if cascade != Cascade::No && state.cascade_from != Some(marker) {
                     notes.push((Key::CascadeFrom, marker.to_string()));
                 }
-                if (import || reset) && !facts.dirty {
+                if (import || reset) && !facts.dirty && !is_withheld {
                     let mut dirty = state.dirty.clone();
                     dirty.insert(target);
                     notes.push((Key::Dirty, state::list(&dirty)));
@@ -246,11 +266,13 @@ impl Run<'_> {
                 // first: whatever happens from here on, the next run knows what it has to repeat
                 self.store(&notes)?;
                 let rows = if import { self.import_month(pending, target)? } else { 0 };
-                if reset {
-                    self.worker.reset(&mut self.db, target)?;
+                if !is_withheld {
+                    if reset {
+                        self.worker.reset(&mut self.db, target)?;
+                    }
+                    self.worker.analyze(target, Sessions::Build)?;
+                    self.worker.summarize(target, target, &Windows::Own)?;
                 }
-                self.worker.analyze(target, Sessions::Build)?;
-                self.worker.summarize(target, target, &Windows::Own)?;
                 if cascade == Cascade::IfNewRows && rows == 0 {
                     after.push((Key::CascadeFrom, state.cascade_from.map_or_else(String::new, |m| m.to_string())));
                 }
@@ -293,7 +315,8 @@ impl Run<'_> {
         let previous = current.previous();
         let (db, swept, hub) = (&mut self.db, &self.swept, self.hub);
         let decision = decide::rebuild(state, previous, || {
-            let months = facts::incomplete(db, current)?;
+            let months: BTreeSet<Month> =
+                facts::incomplete(db, current)?.difference(&state.withheld).copied().collect();
             for month in months.intersection(swept) {
                 hub.log.warning(format_args!("[rebuild:sweep] {month} was summarized and still lacks windows"));
             }
@@ -307,11 +330,17 @@ impl Run<'_> {
                     if month > cursor && self.is_time_up() {
                         break;
                     }
+                    last = month;
+                    if state.withheld.contains(&month) {
+                        self.hub.log.info(format_args!("[rebuild:walk] {month} is withheld — skipping"));
+                        continue;
+                    }
                     self.hub.log.info(format_args!("[rebuild:walk] {month}"));
                     self.worker.analyze(month, Sessions::Build)?;
-                    last = month;
                 }
-                self.worker.summarize(cursor, last, &Windows::All)?;
+                for (first, last) in decide::stretches(cursor, last, &state.withheld) {
+                    self.worker.summarize(first, last, &Windows::All)?;
+                }
                 let next = last.next();
                 self.store(&[(Key::Cursor, next.to_string())])?;
                 self.hub.log.info(format_args!("[rebuild:walk] cursor advanced: {cursor} → {next}"));
@@ -341,12 +370,20 @@ impl Run<'_> {
         }
         self.analyze_current(state, today, current)?;
         let previous = current.previous();
+        if state.withheld.contains(&previous) {
+            self.hub.log.info(format_args!("[normal] {previous} is withheld — not closing it"));
+            return Ok(());
+        }
         let is_summarized = facts::is_summarized(&mut self.db, previous)?;
         let is_complete = !is_summarized && facts::is_complete(self.hub, &mut self.db, previous)?;
         self.close(previous, decide::previous(is_summarized, is_complete))
     }
 
     fn analyze_current(&mut self, state: &State, today: Stamp, current: Month) -> Result<()> {
+        if state.withheld.contains(&current) {
+            self.hub.log.info(format_args!("[normal] {current} is withheld — not analyzing it"));
+            return Ok(());
+        }
         if decide::analyzes_today(state, today, self.asked.force) {
             self.hub.log.info(format_args!("[normal] analyzing the current month {current}"));
             self.worker.analyze(current, Sessions::AsSettled)?;
@@ -383,12 +420,17 @@ impl Run<'_> {
         }
         let oldest = facts::pending_months(&pending).into_iter().find(|month| *month < current);
         let previous = current.previous();
-        let analyze = decide::analyzes_today(&state, today, self.asked.force);
+        let analyze = !state.withheld.contains(&current) && decide::analyzes_today(&state, today, self.asked.force);
         let last_day = facts::last_day_is_imported(self.hub, previous)?;
-        let is_summarized = facts::is_summarized(&mut self.db, previous)?;
+        // to a run without modes a month that is withheld looks as if it were done
+        let is_summarized = state.withheld.contains(&previous) || facts::is_summarized(&mut self.db, previous)?;
         match decide::single(oldest, imported, analyze, last_day, is_summarized, today) {
             Single::Old(month) => {
                 self.import_month(&pending, month)?;
+                if state.withheld.contains(&month) {
+                    self.hub.log.info(format_args!("[run] {month} is withheld — nothing is published"));
+                    return Ok(());
+                }
                 self.worker.analyze(month, Sessions::Build)?;
                 self.worker.summarize(month, month, &Windows::All)
             }

@@ -53,6 +53,7 @@ pub(crate) enum Key {
     CascadeFrom,
     Cursor,
     Dirty,
+    Withheld,
 }
 
 impl Key {
@@ -64,6 +65,7 @@ impl Key {
             Self::CascadeFrom => "rebuild_cascade_from",
             Self::Cursor => "rebuild_cursor",
             Self::Dirty => "dirty_months",
+            Self::Withheld => "withheld_months",
         }
     }
 }
@@ -82,6 +84,8 @@ pub(crate) struct State {
     pub(crate) cursor: Option<Month>,
     /// Months that must be computed again.
     pub(crate) dirty: BTreeSet<Month>,
+    /// Months that somebody unpublished: they are left alone until somebody asks for them.
+    pub(crate) withheld: BTreeSet<Month>,
     /// Values that mean nothing, in words.
     pub(crate) malformed: Vec<String>,
 }
@@ -104,6 +108,7 @@ impl State {
                 "rebuild_cascade_from" => state.cascade_from = month(value),
                 "rebuild_cursor" => state.cursor = month(value),
                 "dirty_months" => state.dirty = value.split(',').filter_map(|text| month(text.trim())).collect(),
+                "withheld_months" => state.withheld = value.split(',').filter_map(|text| month(text.trim())).collect(),
                 "analyzed" => state.analyzed = Some(value.to_owned()).filter(|day| !day.is_empty()),
                 "mode" => match Mode::from_word(value) {
                     Some(mode) => state.mode = mode,
@@ -174,13 +179,29 @@ fn put(db: &mut Db, values: &[(Key, String)]) -> Result<()> {
     db.transaction_with_retry("storing the state", &[TABLE], |db| write(db, values))
 }
 
-/// Adds to the months that must be computed again.
+/// Lets months be published again that were withheld; says which of them were.
+///
+/// # Errors
+/// The server refuses.
+pub(crate) fn release(hub: &Hub, db: &mut Db, months: &BTreeSet<Month>) -> Result<BTreeSet<Month>> {
+    let withheld = State::read(db)?.withheld;
+    let released: BTreeSet<Month> = withheld.intersection(months).copied().collect();
+    if !released.is_empty() {
+        let left = withheld.difference(months).copied().collect();
+        store(hub, db, &[(Key::Withheld, list(&left))])?;
+    }
+    Ok(released)
+}
+
+/// Adds to the months that must be computed again. Rows with a date to come mark nothing: their
+/// months are not published.
 ///
 /// # Errors
 /// The server refuses, or the column is too narrow for all of them.
 pub(crate) fn add_dirty_months(db: &mut Db, months: impl IntoIterator<Item = Month>) -> Result<()> {
     ensure_table(db)?;
-    let new: BTreeSet<Month> = months.into_iter().collect();
+    let current = kit::current_month()?;
+    let new: BTreeSet<Month> = months.into_iter().filter(|month| *month <= current).collect();
     db.transaction_with_retry("noting months to be computed again", &[TABLE], |db| {
         let known = State::read(db)?.dirty;
         if new.is_subset(&known) {

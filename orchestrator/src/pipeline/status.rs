@@ -1,17 +1,21 @@
 //! `hzmetrics status`: what the pipeline remembers, what waits for it, how it is set up. Reads only;
 //! without a database it shows the rest.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anyhow::Result;
 use kit::db::Db;
 use kit::discovery::{self, Stream};
+use kit::ledger::files;
+use kit::refused;
 use schema::Month;
 
+use super::facts::ToCome;
 use super::state::{self, Mode, State};
 use super::{decide, facts};
 use crate::hub::Hub;
-use crate::pending::{self, Dated};
+use crate::pending::{self, Dated, Pending};
 
 /// The text for standard output.
 pub(crate) fn status(hub: &Hub) -> Result<String> {
@@ -51,7 +55,54 @@ pub(crate) fn status(hub: &Hub) -> Result<String> {
         config.dns.concurrency,
         config.dns.timeout.as_secs_f64()
     );
+    text.push_str("=== withheld, refused, left out ===\n");
+    for (label, value) in left_out(hub, &state, current) {
+        let _ = writeln!(text, "  {label:<17}: {value}");
+    }
     Ok(text)
+}
+
+/// How many days of imports are shown.
+const DAYS: usize = 7;
+
+/// What is not in the numbers, or not published.
+fn left_out(hub: &Hub, state: &State, current: Month) -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    let mut line = |label: &str, value: String| lines.push((label.to_owned(), value));
+    let months = state::list(&state.withheld).replace(',', ", ");
+    line("withheld months", if months.is_empty() { "(none)".to_owned() } else { months });
+    match refused::list(&hub.config.paths.staging()) {
+        Err(error) => line("refused logs", format!("({error:#})")),
+        Ok(list) if list.is_empty() => line("refused logs", "(none)".to_owned()),
+        Ok(list) => list.iter().for_each(|log| {
+            line("refused log", format!("{} since {}: {}", log.path.display(), log.since, log.reason));
+        }),
+    }
+    let of_database = || -> Result<(Vec<String>, Vec<String>)> {
+        let mut db = hub.db()?;
+        let to_come = ToCome::look(&mut db, &Pending::look(hub)?, current)?;
+        Ok((to_come.lines(), days(&mut db)?))
+    };
+    match of_database() {
+        Err(error) => line("imported days", format!("({error:#})")),
+        Ok((to_come, days)) => {
+            to_come.into_iter().for_each(|words| line("dated in future", words));
+            days.into_iter().for_each(|words| line("imported day", words));
+        }
+    }
+    lines
+}
+
+/// What became of the lines of the last days.
+fn days(db: &mut Db) -> Result<Vec<String>> {
+    if !files::is_there(db)? {
+        return Ok(vec!["(no table import_files: `hzmetrics migrate --apply` makes it)".to_owned()]);
+    }
+    let shares = files::shares_by_day(db, "")?;
+    let all: BTreeSet<&String> = shares.keys().map(|(day, _)| day).collect();
+    let last: BTreeSet<&String> = all.into_iter().rev().take(DAYS).collect();
+    let shown = shares.iter().filter(|((day, _), _)| last.contains(day));
+    Ok(shown.map(|((day, target), share)| format!("{day} {}: {}", target.name(), share.words())).collect())
 }
 
 /// The lines of the state, labels and values.

@@ -3,6 +3,7 @@
 
 mod steps;
 mod trouble;
+mod withheld;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -687,7 +688,8 @@ fn status_on_standard_output() {
          === pending import (all source dirs) ===\n  httpd access: 3  (20260310 .. 20260512)\n  cmsauth     : 0\n\
          === imported/ (already processed) ===\n  httpd  : 0\n  hubzero: 1  (20260401)\n\
          === config + DNS settings ===\n  config file: {}\n  nameserver : system\n  concurrency: 100\n  \
-         timeout    : 2.0s\n",
+         timeout    : 2.0s\n\
+         === withheld, refused, left out ===\n  withheld months  : (none)\n  refused logs     : (none)\n",
         config.display()
     );
     assert_eq!(life.run("status").ok().text(), expected);

@@ -6,6 +6,8 @@ use anyhow::{Context as _, Result};
 use jiff::civil::DateTime;
 use schema::{Month, Stamp};
 
+use crate::run::Usage;
+
 /// Sets what time it is.
 const NOW: &str = "HZMETRICS_NOW";
 
@@ -25,6 +27,20 @@ fn now() -> Result<DateTime> {
 /// The clock stands before the year 0 or after 9999, or `HZMETRICS_NOW` is no time.
 pub fn current_month() -> Result<Month> {
     today()?.month().context("the clock stands outside the calendar")
+}
+
+/// Refuses a month that has not begun: whatever carries its date is a mistake or an attack, and must
+/// not be published.
+///
+/// # Errors
+/// It is later than the current month ([`Usage`]), or as [`current_month`].
+pub fn refuse_month_to_come(month: Month) -> Result<()> {
+    let current = current_month()?;
+    if month > current {
+        let text = format!("{month} is in the future (now is {current}): its numbers are not published");
+        return Err(Usage(text).into());
+    }
+    Ok(())
 }
 
 /// The current day in the system's time zone, at midnight.

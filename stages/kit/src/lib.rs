@@ -32,7 +32,7 @@ pub mod staged;
 pub mod steps;
 mod table;
 
-pub use clock::{current_month, minute, today};
+pub use clock::{current_month, minute, refuse_month_to_come, today};
 pub use describe::Describe;
 pub use input::{Batch, Input, Record};
 pub use io::{Io, Outcome};

@@ -287,6 +287,14 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// The last month of all that is written.
+    fn last(&self) -> Option<Month> {
+        let cells = self.summary.as_ref().map(|((_, last), _)| *last);
+        cells.into_iter().chain(self.andmore.map(|(_, last)| last)).max()
+    }
+}
+
 impl Args {
     pub(crate) const fn compat(&self) -> Compat {
         self.common.compat
@@ -326,6 +334,9 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         io.messages.note(format_args!("no month was given: {usual}"));
     }
     let (from_db, to_db) = (args.common.from_db(), args.common.to_db());
+    if to_db && let Some(last) = plan.last() {
+        kit::refuse_month_to_come(last)?;
+    }
     if from_db && to_db {
         return db::run(args, &plan, io);
     }

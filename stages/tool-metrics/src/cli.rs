@@ -163,6 +163,7 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     let all = Step::value_variants().iter().copied().filter(possible);
     let steps: Vec<Step> = all.filter(|step| args.only.is_empty() || args.only.contains(step)).collect();
     if to_db {
+        args.month().map_or(Ok(()), kit::refuse_month_to_come)?;
         return db::run(args, &steps, io);
     }
     if from_db {

@@ -96,9 +96,9 @@ fn check(args: &Args) -> Result<()> {
         Span::closed_weeks(when, today, false)?;
     }
     if [Step::Sessions, Step::RebuildWebhits, Step::ClearOrphanStamps].into_iter().any(|step| args.makes(step)) {
-        args.whole_month()?;
+        kit::refuse_month_to_come(args.whole_month()?)?;
     }
-    Ok(())
+    args.month().map_or(Ok(()), kit::refuse_month_to_come)
 }
 
 /// The connection to the hub, made when it is first needed.

@@ -230,7 +230,7 @@ pub(super) fn forget(db: &mut Db, entry_id: i64) -> Result<()> {
 }
 
 /// What became of the lines of a day's logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Share {
     /// Lines that were read.
     pub lines: u64,
@@ -238,8 +238,8 @@ pub struct Share {
     pub rows: u64,
     /// Lines that did not fit the layout.
     pub rejected: u64,
-    /// Lines that a rule left out.
-    pub dropped: u64,
+    /// Lines that a rule left out, by rule.
+    pub dropped: BTreeMap<String, u64>,
     /// Lines of IPv6 clients among those.
     pub ipv6: u64,
 }
@@ -270,11 +270,30 @@ impl Share {
         share
     }
 
+    /// In words: what became of the lines.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let rules: Vec<String> =
+            self.dropped.iter().filter(|(_, n)| **n > 0).map(|(rule, n)| format!("{rule} {n}")).collect();
+        let rules = if rules.is_empty() { String::new() } else { format!(" ({})", rules.join(", ")) };
+        format!(
+            "{} lines, {} kept, {} rejected ({:.1}%), {} dropped{rules}, IPv6 {:.1}%",
+            self.lines,
+            self.rows,
+            self.rejected,
+            self.percent(self.rejected),
+            self.dropped.values().sum::<u64>(),
+            self.percent(self.ipv6)
+        )
+    }
+
     fn add(&mut self, file: &FileRow) {
         self.lines += file.lines.unwrap_or(0);
         self.rows += file.rows.unwrap_or(0);
         self.rejected += file.rejected.unwrap_or(0);
-        self.dropped += file.dropped.values().sum::<u64>();
+        for (rule, n) in &file.dropped {
+            *self.dropped.entry(rule.clone()).or_default() += n;
+        }
         self.ipv6 += file.ipv6.unwrap_or(0);
     }
 }

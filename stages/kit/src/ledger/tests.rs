@@ -251,17 +251,22 @@ fn the_shares_of_a_day_add_up_over_its_files() {
          (4, 9, 1, 0, 'no json', NULL), (5, 10, 8, 1, '{\"ipv6\":1,\"x\":0}', 1)",
     );
     let found = files::shares_by_day(&mut db, "20250701").unwrap();
-    let share = |lines, rows, rejected, dropped, ipv6| files::Share { lines, rows, rejected, dropped, ipv6 };
+    let share = |lines, rows, rejected, rules: &[(&str, u64)], ipv6| {
+        let dropped = rules.iter().map(|(rule, n)| ((*rule).to_owned(), *n)).collect();
+        files::Share { lines, rows, rejected, dropped, ipv6 }
+    };
+    let first = share(100, 87, 11, &[("ipv6", 1), ("suffix", 1)], 1);
+    assert_eq!(first.words(), "100 lines, 87 kept, 11 rejected (11.0%), 2 dropped (ipv6 1, suffix 1), IPv6 1.0%");
     let expected = [
-        (("20250701".to_owned(), Target::Web), share(100, 87, 11, 2, 1)),
-        (("20250701".to_owned(), Target::Userlogin), share(9, 1, 0, 0, 0)),
-        (("20250703".to_owned(), Target::Web), share(10, 8, 1, 1, 1)),
+        (("20250701".to_owned(), Target::Web), first),
+        (("20250701".to_owned(), Target::Userlogin), share(9, 1, 0, &[], 0)),
+        (("20250703".to_owned(), Target::Web), share(10, 8, 1, &[("ipv6", 1), ("x", 0)], 1)),
     ];
     assert_eq!(found, expected.into());
     let judged: Vec<_> = found.values().map(|s| (s.has_many_rejects(), s.has_much_ipv6())).collect();
     assert_eq!(judged, [(true, false), (false, false), (false, false)]);
-    assert!(share(10, 0, 0, 2, 2).has_much_ipv6() && !share(0, 0, 0, 0, 0).has_many_rejects());
-    assert!((share(8, 0, 1, 0, 0).percent(1) - 12.5).abs() < 1e-9);
+    assert!(share(10, 0, 0, &[], 2).has_much_ipv6() && !share(0, 0, 0, &[], 0).has_many_rejects());
+    assert!((share(8, 0, 1, &[], 0).percent(1) - 12.5).abs() < 1e-9);
     pair.sql("DROP TABLE import_files");
     assert!(files::shares_by_day(&mut connect(&pair), "").unwrap().is_empty());
 }
