@@ -4,12 +4,15 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
 use kit::config;
+use kit::fingerprint::Fingerprint;
+use kit::roots::{self, Roots};
 use kit::{Common, Describe, Io, Outcome, StageArgs, Usage};
 use schema::{Kind, Opt, json};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::cron::Cron;
 use crate::place::{self, Collision, Placed, Rules};
@@ -24,15 +27,27 @@ use crate::place::{self, Collision, Placed, Rules};
 /// A log that cannot be moved is named, the others are moved, and the run fails. Run again, it
 /// finishes what a killed run began.
 ///
+/// A log is moved only if it still is what its receipt says was read: the same file, or the same
+/// content. One that has grown stays, and the next import reads the rest. A log that was refused
+/// stays.
+///
+/// Receipts are not believed blindly: a path must lie below a folder that `--logs` names, without
+/// `..` and without links. Without `--logs` these are the log folders of the hub that is configured
+/// here; where none is, the `daily/` or `daily.holding/` that the path itself is in. Another path ends
+/// the run.
+///
 /// `--db` is the cron line: it moves the access, auth and debug logs of the hub from `daily/`. Logs
-/// that arrived after `fetch-logs --stage` stay, and so do those whose staging file was not
-/// imported.
+/// that arrived after `fetch-logs --stage` stay, and so do those that were not imported.
 #[derive(Debug, Parser)]
 #[command(name = "archive", version)]
 pub(crate) struct Args {
     /// Move to this directory [default: `imported/` beside the log's `daily/`]
     #[arg(long, value_name = "DIR")]
     imported: Option<PathBuf>,
+
+    /// Folders that the logs lie below; may be repeated
+    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "db")]
+    logs: Vec<PathBuf>,
 
     /// Move logs as they are, without compressing them
     #[arg(long)]
@@ -76,6 +91,23 @@ impl StageArgs for Args {
 struct Receipt<'a> {
     #[serde(borrow)]
     path: Cow<'a, str>,
+    refused: Option<Cow<'a, str>>,
+    hash: Option<IgnoredAny>,
+}
+
+/// What a receipt says.
+struct Said {
+    path: String,
+    is_refused: bool,
+    /// What was read; older receipts do not say.
+    read: Option<Fingerprint>,
+}
+
+fn said(line: &[u8]) -> Result<Said> {
+    let receipt: Receipt<'_> = serde_json::from_slice(line)?;
+    ensure!(!receipt.path.is_empty(), "a receipt without a path");
+    let read = receipt.hash.map(|_| serde_json::from_slice(line)).transpose()?;
+    Ok(Said { path: receipt.path.into_owned(), is_refused: receipt.refused.is_some(), read })
 }
 
 pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
@@ -92,6 +124,8 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     if args.common.from_db() || args.common.to_db() {
         return Err(Usage("archive has no tables; `--db` alone does what the cron line did".to_owned()).into());
     }
+    let config = config::read(None, &config::process_env)?;
+    let roots = Roots::of_pipe(&args.logs, Some(&config));
     let mut output = io.output()?;
     let mut input = io.input()?;
     let mut results: HashMap<String, Option<PathBuf>> = HashMap::new();
@@ -101,15 +135,23 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         if record.kind != "receipt" {
             return output.record(record.line);
         }
-        let path = match serde_json::from_slice::<Receipt<'_>>(record.line) {
-            Ok(receipt) if !receipt.path.is_empty() => receipt.path.into_owned(),
-            Ok(_) => return rejects.reject(record.path, record.number, "a receipt without a path", record.line),
-            Err(e) => return rejects.reject(record.path, record.number, &e.to_string(), record.line),
+        let Said { path, is_refused, read } = match said(record.line) {
+            Ok(said) => said,
+            Err(e) => return rejects.reject(record.path, record.number, &format!("{e:#}"), record.line),
         };
+        let allowed = roots.check(Path::new(&path)).and_then(|()| below_daily(args, &roots, Path::new(&path)));
+        if let Err(why) = allowed {
+            bail!("{}:{}: {why}; --logs DIR names the folders that logs lie below", record.path, record.number);
+        }
+        if is_refused {
+            messages.note(format_args!("{path} was not imported: it stays"));
+            return output.record(record.line);
+        }
         let moved = match results.get(&path) {
             Some(moved) => moved.clone(),
             None => {
-                let moved = one(args, Path::new(&path), rules, messages).unwrap_or_else(|error| {
+                let done = one(args, Path::new(&path), rules, read.as_ref(), messages);
+                let moved = done.unwrap_or_else(|error| {
                     n_failed += 1;
                     messages.error(format_args!("{error:#}"));
                     None
@@ -134,8 +176,24 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     Ok(Outcome::default())
 }
 
+/// Where nobody named a folder: no links between the log and the `daily/` it is in, or, with a folder
+/// to move to, the folder it is in.
+fn below_daily(args: &Args, roots: &Roots, path: &Path) -> Result<(), String> {
+    let folder = place::daily_of(path).or_else(|| path.parent().filter(|_| args.imported.is_some()));
+    match folder.filter(|_| *roots == Roots::Any) {
+        Some(folder) => roots::check_below(folder, path.strip_prefix(folder).unwrap_or(path)),
+        None => Ok(()),
+    }
+}
+
 /// Archives one log; where it lies then, `None` in a dry run.
-fn one(args: &Args, path: &Path, rules: Rules, messages: kit::Messages) -> Result<Option<PathBuf>> {
+fn one(
+    args: &Args,
+    path: &Path,
+    rules: Rules,
+    read: Option<&Fingerprint>,
+    messages: kit::Messages,
+) -> Result<Option<PathBuf>> {
     let imported = match &args.imported {
         Some(directory) => directory.clone(),
         None => place::imported_of(path)
@@ -149,7 +207,7 @@ fn one(args: &Args, path: &Path, rules: Rules, messages: kit::Messages) -> Resul
         ));
         return Ok(None);
     }
-    match place::place(path, &imported, rules)? {
+    match place::place(path, &imported, rules, read)? {
         Placed::At(there) => Ok(Some(there)),
         Placed::Already(there) => {
             messages.note(format_args!("{} is archived already", path.display()));

@@ -3,7 +3,8 @@
 //! Or what the later port did: logs of any depth, and folders that are empty then go.
 //!
 //! With the list that `fetch-logs --stage` left, logs that arrived later stay pending, and so do
-//! all of a stream whose staging file was not imported. Without it everything is moved.
+//! all of a stream whose staging file was not imported, each log that `_imported.ndjson` does not
+//! name as loaded, and each that is no longer what was read. Without it everything is moved.
 
 use std::collections::HashSet;
 use std::fs;
@@ -13,7 +14,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use kit::config::Config;
 use kit::discovery::Stream;
-use kit::staged::{self, StagedLog};
+use kit::fingerprint::Fingerprint;
+use kit::roots::Roots;
+use kit::staged::{self, Outcome, StagedLog};
 use kit::{Messages, discovery};
 
 use crate::place::{self, Collision, Rules};
@@ -51,7 +54,8 @@ impl Cron<'_> {
 
     pub(crate) fn run(&self) -> Result<()> {
         let staging = self.config.paths.staging();
-        let listed = staged::read(&staging)?;
+        let listed = staged::read(&staging, &Roots::of(&self.config.paths))?;
+        let outcomes = if listed.is_some() { staged::read_imported(&staging)? } else { Vec::new() };
         let (mut n_failed, mut n_all) = (0, 0);
         let mut tried = HashSet::new();
         for group in self.groups() {
@@ -65,17 +69,21 @@ impl Cron<'_> {
             let mut logs = self.logs(&group)?;
             logs.retain(|log| self.is_wanted(&name_of(log)));
             // of an earlier night, when another line staged: then all goes, as without a list
-            let listed = listed.as_ref().filter(|_| !group.stream.is_some_and(|stream| self.is_outdated(stream)));
-            let stays = |path: &Path| match (group.stream, listed) {
-                (Some(stream), Some(listed)) => !listed.iter().any(|log| log.stream == stream && log.path == path),
-                _ => false,
-            };
-            for path in logs.into_iter().filter(|path| !stays(path)) {
+            let listed =
+                listed.as_deref().filter(|listed| !group.stream.is_some_and(|stream| self.is_outdated(stream, listed)));
+            for path in logs {
+                let entry = match (group.stream, listed) {
+                    (Some(stream), Some(listed)) => {
+                        let entry = listed.iter().find(|log| log.stream == stream && log.path == path);
+                        if entry.is_none() {
+                            continue;
+                        }
+                        entry
+                    }
+                    _ => None,
+                };
                 n_all += 1;
-                if let Err(error) = self.one(&path) {
-                    n_failed += 1;
-                    self.messages.error(format_args!("{error:#}"));
-                }
+                n_failed += usize::from(!self.is_moved(&path, entry, &outcomes));
                 tried.insert(path);
             }
         }
@@ -85,10 +93,7 @@ impl Cron<'_> {
                 continue;
             }
             n_all += 1;
-            if let Err(error) = self.one(&log.path) {
-                n_failed += 1;
-                self.messages.error(format_args!("{error:#}"));
-            }
+            n_failed += usize::from(!self.is_moved(&log.path, Some(log), &outcomes));
         }
         if self.is_port() && !self.dry_run {
             self.remove_emptied(&tried);
@@ -146,7 +151,13 @@ impl Cron<'_> {
         self.date.is_none_or(|date| discovery::date_of(name) == Some(date))
     }
 
-    fn one(&self, path: &Path) -> Result<()> {
+    /// Moves a log, or says why it stays.
+    fn is_moved(&self, path: &Path, entry: Option<&StagedLog>, outcomes: &[Outcome]) -> bool {
+        let done = imported(entry, outcomes).and_then(|read| self.one(path, read));
+        done.map_err(|error| self.messages.error(format_args!("{error:#}"))).is_ok()
+    }
+
+    fn one(&self, path: &Path, read: Option<&Fingerprint>) -> Result<()> {
         let imported =
             place::imported_of(path).with_context(|| format!("{} is not below a directory `daily`", path.display()))?;
         if self.dry_run {
@@ -154,7 +165,7 @@ impl Cron<'_> {
             self.messages.note(format_args!("would move {} to {}", path.display(), to.display()));
             return Ok(());
         }
-        place::place(path, &imported, self.rules).map(drop)
+        place::place(path, &imported, self.rules, read).map(drop)
     }
 
     fn staged(&self, stream: Stream) -> PathBuf {
@@ -165,9 +176,13 @@ impl Cron<'_> {
     }
 
     /// Whether the staging file that was imported last is another one than the list is of.
-    fn is_outdated(&self, stream: Stream) -> bool {
+    fn is_outdated(&self, stream: Stream, listed: &[StagedLog]) -> bool {
         let paths = &self.config.paths;
-        staged::is_older_than(&paths.staging(), &paths.imported_staged(&self.staged(stream)))
+        let imported = paths.imported_staged(&self.staged(stream));
+        let meta = fs::metadata(&imported).ok();
+        let of_stream = listed.iter().find(|log| log.stream == stream);
+        let is_ours = of_stream.zip(meta).and_then(|(log, meta)| log.is_in(&meta)) == Some(true);
+        !is_ours && staged::is_older_than(&paths.staging(), &imported)
     }
 
     /// Why the logs of a stream may not be moved yet: their staging file still waits for its import.
@@ -176,6 +191,21 @@ impl Cron<'_> {
         let waits = listed.iter().any(|log| log.stream == stream) && file.exists();
         waits.then(|| format!("{} was not imported yet; its logs stay in daily/", file.display()))
     }
+}
+
+/// What was read of a log that may be moved: one that was loaded. Lists of earlier versions say
+/// nothing, and their logs go.
+///
+/// # Errors
+/// It was not loaded.
+fn imported<'l>(entry: Option<&'l StagedLog>, outcomes: &'l [Outcome]) -> Result<Option<&'l Fingerprint>> {
+    let Some((log, read)) = entry.and_then(|log| Some((log, log.read.as_ref()?))) else { return Ok(None) };
+    if outcomes.iter().any(|outcome| outcome.has_loaded(log)) {
+        return Ok(Some(read));
+    }
+    let of_log = outcomes.iter().find(|outcome| outcome.path == log.path && outcome.read.is_same_content(read));
+    let why = of_log.and_then(|outcome| outcome.refused.as_deref()).unwrap_or("no import of it is noted");
+    bail!("{} was not imported and stays: {why}", log.path.display())
 }
 
 fn name_of(path: &Path) -> String {

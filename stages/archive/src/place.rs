@@ -8,7 +8,8 @@ use std::io::{self, BufReader, BufWriter, Read, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
+use kit::fingerprint::{Fingerprint, Identity, Now};
 
 /// Who gets the plain name when a file of that name is in the archive already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +36,14 @@ pub(crate) enum Placed {
     Already(PathBuf),
 }
 
-/// The archive directory of a log: `imported/` beside the `daily/` or `daily.holding/` it is in.
+/// The `daily/` or `daily.holding/` that a log is in.
+pub(crate) fn daily_of(path: &Path) -> Option<&Path> {
+    path.ancestors().skip(1).find(|a| a.file_name().is_some_and(|n| n == "daily" || n == "daily.holding"))
+}
+
+/// The archive directory of a log: `imported/` beside the folder it is in.
 pub(crate) fn imported_of(path: &Path) -> Option<PathBuf> {
-    let daily =
-        path.ancestors().skip(1).find(|a| a.file_name().is_some_and(|n| n == "daily" || n == "daily.holding"))?;
-    Some(daily.parent()?.join("imported"))
+    Some(daily_of(path)?.parent()?.join("imported"))
 }
 
 /// The log under its working name while it is being compressed.
@@ -78,8 +82,9 @@ pub(crate) fn target(path: &Path, imported: &Path, rules: Rules) -> Result<PathB
     Ok(imported.join(format!("{name}{suffix}")))
 }
 
-/// Moves the log into the archive directory, which is made when it is missing.
-pub(crate) fn place(path: &Path, imported: &Path, rules: Rules) -> Result<Placed> {
+/// Moves the log into the archive directory, which is made when it is missing. With `read`, only if
+/// it still is what was read.
+pub(crate) fn place(path: &Path, imported: &Path, rules: Rules, read: Option<&Fingerprint>) -> Result<Placed> {
     let working = working_name(path)?;
     if !exists(path) && !exists(&working) {
         let name = name_of(path)?;
@@ -91,11 +96,12 @@ pub(crate) fn place(path: &Path, imported: &Path, rules: Rules) -> Result<Placed
     }
     fs::create_dir_all(imported).with_context(|| format!("making {}", imported.display()))?;
     if exists(&working) {
-        let done = finish_compressing(path, &working, imported, rules)?;
+        let done = finish_compressing(path, &working, imported, rules, read)?;
         if !exists(path) {
             return Ok(done); // otherwise a new log of that name has arrived meanwhile
         }
     }
+    check(path, path, read)?;
     let to = target(path, imported, rules)?;
     if is_compressed_on_the_way(path, name_of(path)?, rules) {
         match fs::rename(path, &working) {
@@ -103,18 +109,38 @@ pub(crate) fn place(path: &Path, imported: &Path, rules: Rules) -> Result<Placed
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             done => done.with_context(|| format!("renaming {}", path.display()))?,
         }
-        return finish_compressing(path, &working, imported, rules);
+        return finish_compressing(path, &working, imported, rules, read);
     }
     publish(path, &to, rules.collision).map(Placed::At)
 }
 
+/// Whether what lies at `at` still is what was read of `path`.
+fn check(path: &Path, at: &Path, read: Option<&Fingerprint>) -> Result<()> {
+    let Some(read) = read else { return Ok(()) };
+    let shown = path.display();
+    match read.compare(at)? {
+        Now::Same | Now::Gone => Ok(()),
+        Now::Grown => bail!(
+            "{shown} has grown since {} bytes of it were imported: it stays, and the next import reads the rest",
+            read.bytes
+        ),
+        Now::Other => bail!("{shown} is not what was imported under this name: it stays"),
+    }
+}
+
 /// Compresses the log under its working name into the archive, unless an earlier run has. A run that
-/// is at it already is waited for.
-fn finish_compressing(path: &Path, working: &Path, imported: &Path, rules: Rules) -> Result<Placed> {
+/// is at it already is waited for. A log that must stay gets its name back.
+fn finish_compressing(
+    path: &Path,
+    working: &Path,
+    imported: &Path,
+    rules: Rules,
+    read: Option<&Fingerprint>,
+) -> Result<Placed> {
     let name = name_of(path)?;
     let target = imported.join(format!("{name}.gz"));
     let Some(_held) = held(working)? else {
-        anyhow::ensure!(exists(&target) && !exists(path), "another run could not archive {}", path.display());
+        ensure!(exists(&target) && !exists(path), "another run could not archive {}", path.display());
         return Ok(Placed::Already(target));
     };
     let part = imported.join(format!(".{name}.gz.archiving"));
@@ -122,7 +148,7 @@ fn finish_compressing(path: &Path, working: &Path, imported: &Path, rules: Rules
     let placed = if published {
         target
     } else {
-        compress(working, &part, name).inspect_err(|_| {
+        check(path, working, read).and_then(|()| compress(working, &part, name)).inspect_err(|_| {
             let _ = fs::remove_file(&part);
             let _ = fs::hard_link(working, path).and_then(|()| fs::remove_file(working));
         })?;
@@ -157,6 +183,8 @@ fn compress(from: &Path, to: &Path, name: &str) -> Result<()> {
     let header = flate2::GzBuilder::new().filename(name).mtime(seconds);
     let mut gz = header.write(BufWriter::new(file), flate2::Compression::default());
     io::copy(&mut BufReader::with_capacity(256 << 10, source), &mut gz).with_context(writing)?;
+    let now = fs::metadata(from).with_context(|| format!("looking at {}", from.display()))?;
+    ensure!(Identity::of(&now) == Identity::of(&meta), "{} was written to while it was archived", from.display());
     let mut buffer = gz.finish().with_context(writing)?;
     buffer.flush().with_context(writing)?;
     let file = buffer.get_ref();
@@ -284,7 +312,7 @@ mod tests {
         fn put(&self, text: &str, rules: Rules) -> Placed {
             let path = self.daily("h-access.log-1");
             fs::write(&path, text).unwrap();
-            place(&path, &imported_of(&path).unwrap(), rules).unwrap()
+            place(&path, &imported_of(&path).unwrap(), rules, None).unwrap()
         }
         fn names(&self, of: &str) -> Vec<String> {
             let entries = fs::read_dir(self.0.path().join(of)).unwrap();
@@ -301,11 +329,17 @@ mod tests {
         fs::write(&path, "lines\n").unwrap();
         let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
         File::open(&path).unwrap().set_times(FileTimes::new().set_modified(then)).unwrap();
-        assert_eq!(place(&path, &hub.imported(""), RULES).unwrap(), Placed::At(hub.imported("h-access.log-1.gz")));
+        assert_eq!(
+            place(&path, &hub.imported(""), RULES, None).unwrap(),
+            Placed::At(hub.imported("h-access.log-1.gz"))
+        );
         assert_eq!(hub.read("h-access.log-1.gz"), "lines\n");
         assert_eq!(fs::metadata(hub.imported("h-access.log-1.gz")).unwrap().modified().unwrap(), then);
         assert!(hub.names("daily").is_empty());
-        assert_eq!(place(&path, &hub.imported(""), RULES).unwrap(), Placed::Already(hub.imported("h-access.log-1.gz")));
+        assert_eq!(
+            place(&path, &hub.imported(""), RULES, None).unwrap(),
+            Placed::Already(hub.imported("h-access.log-1.gz"))
+        );
     }
 
     #[test]
@@ -327,10 +361,10 @@ mod tests {
     fn what_is_compressed_or_has_a_compressed_twin_stays_as_it_is() {
         let hub = Hub::new();
         fs::write(hub.daily("x.log.zst"), "z").unwrap();
-        place(&hub.daily("x.log.zst"), &hub.imported(""), RULES).unwrap();
+        place(&hub.daily("x.log.zst"), &hub.imported(""), RULES, None).unwrap();
         fs::write(hub.daily("y.log"), "y").unwrap();
         fs::write(hub.daily("y.log.gz"), "not read").unwrap();
-        place(&hub.daily("y.log"), &hub.imported(""), RULES).unwrap();
+        place(&hub.daily("y.log"), &hub.imported(""), RULES, None).unwrap();
         let plain = Rules { compress: false, ..RULES };
         hub.put("p", plain);
         assert_eq!(hub.names("imported"), ["h-access.log-1", "x.log.zst", "y.log"]);
@@ -361,7 +395,7 @@ mod tests {
                     fs::rename(&part, &target).unwrap();
                 }
             }
-            place(&path, &hub.imported(""), RULES).unwrap();
+            place(&path, &hub.imported(""), RULES, None).unwrap();
             assert_eq!(hub.names("imported"), undisturbed, "point {point}");
             assert_eq!(undisturbed.map(|n| hub.read(n)), ["newer", "older"], "point {point}");
             assert!(hub.names("daily").is_empty(), "point {point}");
@@ -376,7 +410,8 @@ mod tests {
             let text = "a line of a log that takes a while\n".repeat(20_000);
             fs::write(&path, &text).unwrap();
             let placed: Vec<Placed> = std::thread::scope(|scope| {
-                let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| place(&path, &hub.imported(""), RULES))).collect();
+                let runs: Vec<_> =
+                    (0..4).map(|_| scope.spawn(|| place(&path, &hub.imported(""), RULES, None))).collect();
                 runs.into_iter().map(|run| run.join().unwrap().unwrap()).collect()
             });
             let target = hub.imported("h-access.log-1.gz");
@@ -388,15 +423,41 @@ mod tests {
     }
 
     #[test]
+    fn only_what_was_read_is_moved() {
+        let hub = Hub::new();
+        let path = hub.daily("h-access.log-1");
+        let imported = hub.imported("");
+        for (now, word) in [("one\ntwo\n", "grown"), ("other\n", "not what was imported"), ("on", "not what")] {
+            fs::write(&path, "one\n").unwrap();
+            let read = kit::fingerprint::of(&path).unwrap();
+            fs::write(&path, now).unwrap();
+            let error = place(&path, &imported, RULES, Some(&read)).unwrap_err();
+            assert!(format!("{error:#}").contains(word), "{error:#}");
+            // and what a killed run has under its hidden name gets its own name back
+            fs::rename(&path, working_name(&path).unwrap()).unwrap();
+            assert!(place(&path, &imported, RULES, Some(&read)).is_err());
+            assert_eq!((hub.names("daily"), hub.names("imported").len()), (vec!["h-access.log-1".to_owned()], 0));
+            assert_eq!(fs::read_to_string(&path).unwrap(), now);
+        }
+        fs::write(&path, "one\n").unwrap();
+        let read = kit::fingerprint::of(&path).unwrap();
+        // another file with the same content: content decides
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "one\n").unwrap();
+        place(&path, &imported, RULES, Some(&read)).unwrap();
+        assert_eq!(hub.read("h-access.log-1.gz"), "one\n");
+    }
+
+    #[test]
     fn a_log_that_cannot_be_archived_stays() {
         let hub = Hub::new();
         let path = hub.daily("h-access.log-1");
         fs::write(&path, "x").unwrap();
         // a directory in the way of the compressed file
         fs::create_dir_all(hub.imported(".h-access.log-1.gz.archiving/x")).unwrap();
-        let error = place(&path, &hub.imported(""), RULES).unwrap_err();
+        let error = place(&path, &hub.imported(""), RULES, None).unwrap_err();
         assert!(format!("{error:#}").contains("imported"), "{error:#}");
         assert_eq!(hub.names("daily"), ["h-access.log-1"]);
-        assert!(place(&hub.daily("never-there"), &hub.imported(""), RULES).is_err());
+        assert!(place(&hub.daily("never-there"), &hub.imported(""), RULES, None).is_err());
     }
 }

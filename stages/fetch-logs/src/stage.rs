@@ -1,7 +1,8 @@
 //! `--stage`: puts the logs of `daily/` together into the two staging files, as the legacy line did.
 //!
 //! Both files are written aside and appear together with the list of what is in them; a run that
-//! fails leaves the old ones as they were. Compressed logs are decompressed.
+//! fails leaves the old ones as they were. Compressed logs are decompressed. Of a log that has grown
+//! since an earlier import only the rest is staged.
 
 use std::io::{self, BufReader, Read, Write as _};
 use std::path::Path;
@@ -9,6 +10,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use kit::config::Config;
 use kit::discovery::{self, Found, Stream, without_suffix};
+use kit::fingerprint::{self, Fingerprint, Now, Reading};
+use kit::staged::Outcome;
 use kit::{Messages, WholeFile, staged};
 use schema::json;
 
@@ -66,11 +69,12 @@ impl Staging<'_> {
         }
         std::fs::create_dir_all(&staging).with_context(|| format!("making {}", staging.display()))?;
         self.check_space(&staging, access.iter().chain(&auth))?;
+        let outcomes = staged::read_imported(&staging)?;
         let mut listed = Vec::new();
         let mut files = Vec::new();
         for (logs, path) in [(access, self.config.paths.staged_access()), (auth, self.config.paths.staged_auth())] {
             if !logs.is_empty() {
-                files.push(self.concatenate(&logs, &path, &mut listed)?);
+                files.push(self.concatenate(&logs, &path, &outcomes, &mut listed)?);
             }
         }
         // from here on a killed run leaves at worst a new staging file without a list
@@ -88,31 +92,25 @@ impl Staging<'_> {
     }
 
     /// Writes the logs one after the other, nothing between them, and lists where each one is.
-    fn concatenate(&self, logs: &[Found], path: &Path, listed: &mut Vec<u8>) -> Result<WholeFile> {
+    fn concatenate(&self, logs: &[Found], path: &Path, known: &[Outcome], listed: &mut Vec<u8>) -> Result<WholeFile> {
         let mut file = WholeFile::create(path)?;
+        let place = file.place()?;
         let mut offset = 0;
         for log in logs {
             let same = logs
                 .iter()
                 .take_while(|earlier| *earlier != log)
                 .find(|earlier| without_suffix(&earlier.name) == without_suffix(&log.name));
-            let bytes = match same {
+            let copied = match same {
                 Some(earlier) if same_content(&earlier.path, &log.path)? => {
                     let (kept, left) = (earlier.path.display(), log.path.display());
                     self.messages.note(format_args!("{left} holds the same as {kept}: staged once"));
-                    0
+                    Copied { read: Some(fingerprint::of(&log.path)?), ..Copied::default() }
                 }
-                _ => copy(&log.path, &mut file, path)?,
+                _ => copy(log, known, &mut file, path)?,
             };
-            let mut record = Vec::new();
-            list::source_record(log, &mut record)?;
-            let place = [("staged_offset", offset.to_string()), ("staged_bytes", bytes.to_string())];
-            let fields = place.each_ref().map(|(name, value)| (*name, value.as_bytes()));
-            if json::set_fields(&record, &fields, listed).is_err() {
-                bail!("listing {}", log.path.display());
-            }
-            listed.push(b'\n');
-            offset += bytes;
+            record(log, offset, &copied, place, listed)?;
+            offset += copied.bytes;
         }
         Ok(file)
     }
@@ -138,20 +136,66 @@ impl Staging<'_> {
     }
 }
 
-fn copy(from: &Path, to: &mut WholeFile, shown: &Path) -> Result<u64> {
-    let mut reader = kit::open(from)?;
+/// What was copied of a log.
+#[derive(Default)]
+struct Copied {
+    /// How many bytes.
+    bytes: u64,
+    /// Where the first of them is in the log, decompressed.
+    begin: u64,
+    /// How many of the last ones are a line without an end.
+    open: u64,
+    /// What was read; nothing is known of what is no regular file.
+    read: Option<Fingerprint>,
+}
+
+/// Lists a log.
+fn record(log: &Found, offset: u64, copied: &Copied, place: (u64, u64), listed: &mut Vec<u8>) -> Result<()> {
+    let mut fields = vec![("staged_offset", offset.to_string()), ("staged_bytes", copied.bytes.to_string())];
+    for (name, value) in [("staged_begin", copied.begin), ("staged_open", copied.open)] {
+        if value > 0 {
+            fields.push((name, value.to_string()));
+        }
+    }
+    if let Some(read) = &copied.read {
+        fields.push(("read", serde_json::to_string(read)?));
+    }
+    fields.extend([("staged_device", place.0.to_string()), ("staged_inode", place.1.to_string())]);
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    let mut source = Vec::new();
+    list::source_record(log, &mut source)?;
+    if json::set_fields(&source, &fields, listed).is_err() {
+        bail!("listing {}", log.path.display());
+    }
+    listed.push(b'\n');
+    Ok(())
+}
+
+/// Copies a log, or what it has grown by since it was imported.
+fn copy(log: &Found, known: &[Outcome], to: &mut WholeFile, shown: &Path) -> Result<Copied> {
+    let from = &log.path;
+    let reading_it = || format!("reading {}", from.display());
+    let mut reading = Reading::open(from)?;
+    let mut copied = Copied::default();
+    if let Some((earlier, Now::Grown)) = staged::imported_since(known, log.stream, from)?.last() {
+        let whole_lines = earlier.resume < earlier.read.bytes;
+        copied.begin = reading.skip(&earlier.read, whole_lines).with_context(reading_it)?;
+    }
     let mut buffer = vec![0; 256 << 10];
-    let mut bytes = 0;
     loop {
-        let n = match reader.read(&mut buffer) {
-            Ok(0) => return Ok(bytes),
+        let n = match reading.read(&mut buffer) {
+            Ok(0) => break,
             Ok(n) => n,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(e).with_context(|| format!("reading {}", from.display())),
+            Err(e) => return Err(e).with_context(reading_it),
         };
         to.write_all(&buffer[..n]).with_context(|| format!("writing {}", shown.display()))?;
-        bytes += n as u64;
+        copied.bytes += n as u64;
+        let after_line = buffer[..n].iter().rposition(|&byte| byte == b'\n').map(|end| n - end - 1);
+        copied.open = after_line.map_or(copied.open + n as u64, |open| open as u64);
     }
+    copied.read = reading.finish().with_context(reading_it)?;
+    Ok(copied)
 }
 
 /// Whether two logs hold the same lines, one of them compressed.

@@ -196,6 +196,55 @@ pub fn of(path: &Path) -> Result<Fingerprint> {
     read().with_context(|| format!("reading {}", path.display()))
 }
 
+/// The beginning of a log up to some byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prefix {
+    /// How many bytes, decompressed.
+    pub bytes: u64,
+    /// Their hash.
+    pub hash: Hash,
+    /// Where the line begins that is not ended by then.
+    pub line: u64,
+}
+
+/// As [`of`], with the beginnings of these lengths; those longer than the log are left out.
+///
+/// # Errors
+/// As [`of`].
+pub fn with_prefixes(path: &Path, lengths: &[u64]) -> Result<(Fingerprint, Vec<Prefix>)> {
+    let mut reading = Reading::open(path)?;
+    let prefixes = prefixes(&mut reading, lengths).with_context(|| format!("reading {}", path.display()))?;
+    let read = reading.finish().with_context(|| format!("reading {}", path.display()))?;
+    Ok((read.with_context(|| format!("{} is no regular file", path.display()))?, prefixes))
+}
+
+/// The beginnings of these lengths of a stream, which is read to its end.
+///
+/// # Errors
+/// It cannot be read.
+pub fn prefixes(reader: &mut impl Read, lengths: &[u64]) -> io::Result<Vec<Prefix>> {
+    let mut lengths = lengths.to_vec();
+    lengths.sort_unstable();
+    lengths.dedup();
+    let mut buffer = vec![0; BUFFER];
+    let (mut digest, mut line, mut found) = (Digest::default(), 0, Vec::new());
+    let mut next = lengths.into_iter().peekable();
+    loop {
+        while next.next_if_eq(&digest.bytes).is_some() {
+            found.push(Prefix { bytes: digest.bytes, hash: digest.hash(), line });
+        }
+        let room = next.peek().and_then(|end| usize::try_from(end - digest.bytes).ok()).unwrap_or(BUFFER);
+        let n = read_some(reader, &mut buffer[..room.min(BUFFER)])?;
+        if n == 0 {
+            return Ok(found);
+        }
+        if let Some(end) = memchr::memrchr(b'\n', &buffer[..n]) {
+            line = digest.bytes + end as u64 + 1;
+        }
+        digest.update(&buffer[..n]);
+    }
+}
+
 fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match reader.read(buffer) {

@@ -27,6 +27,7 @@ pub mod parse;
 mod progress;
 pub mod refused;
 mod rejects;
+pub mod roots;
 mod run;
 pub mod staged;
 pub mod steps;

@@ -266,6 +266,16 @@ impl WholeFile {
         self.file.get_ref().set_mode(mode).with_context(|| format!("setting the mode of {}", self.path.display()))
     }
 
+    /// Device and inode of the file, which it keeps when it gets its name.
+    ///
+    /// # Errors
+    /// The file cannot be looked at.
+    pub fn place(&self) -> Result<(u64, u64)> {
+        use std::os::unix::fs::MetadataExt as _;
+        let meta = self.file.get_ref().as_file().metadata().context("looking at a file that is being written")?;
+        Ok((meta.dev(), meta.ino()))
+    }
+
     /// Gives the file its name, replacing an older one.
     ///
     /// # Errors

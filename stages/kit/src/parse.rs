@@ -6,12 +6,14 @@
 
 mod access;
 mod auth;
+mod fits;
 mod request;
 
 use schema::Stamp;
 
 pub use access::{Fields, Span, access, access_unicode, is_blank};
 pub use auth::{Login, auth};
+pub use fits::{Looks, looks_like_access, looks_like_auth};
 pub use request::{collapse_slashes, is_download, split, split_at_whitespace};
 
 /// A number made of ASCII digits, wrapping at 32 bits as the server's date reader does.

@@ -133,3 +133,19 @@ fn a_grown_log_is_read_from_where_its_last_line_began() {
         assert!(Reading::open(&place.put("log", text)).unwrap().skip(&earlier, true).is_err());
     }
 }
+
+#[test]
+fn beginnings_of_a_log() {
+    let place = Place::new();
+    let text = "one\ntwo\nthree".repeat(60_000);
+    let path = place.put("log", &text);
+    let lengths = [0, 4, 6, 500_000, text.len() as u64, 1 << 40];
+    let (read, found) = with_prefixes(&path, &lengths).unwrap();
+    assert!(read.is_same_content(&of(&path).unwrap()));
+    for (prefix, length) in found.iter().zip(lengths) {
+        let beginning = &text[..usize::try_from(length).unwrap()];
+        assert!(of(&place.put("part", beginning)).unwrap().hash == prefix.hash && prefix.bytes == length);
+        assert_eq!(prefix.line, beginning.rfind('\n').map_or(0, |end| end as u64 + 1));
+    }
+    assert_eq!(found.len(), 5, "the last one is longer than the log");
+}

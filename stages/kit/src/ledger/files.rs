@@ -222,6 +222,19 @@ pub fn parts_of(db: &mut Db, base: &str, target: Target) -> Result<Vec<(Entry, O
 }
 
 /// Deletes the row of an entry that goes, where there is such a table.
+/// Every entry of a table, oldest first, with its row where there is one and the table for it.
+///
+/// # Errors
+/// The server is lost, or there is no ledger.
+pub fn all(db: &mut Db, target: Target) -> Result<Vec<(Entry, Option<FileRow>)>> {
+    if is_there(db)? {
+        return db.all(&select("s.target_table = ? ORDER BY s.id"), (target.name(),), both);
+    }
+    let entries = super::of_target(db, target)?;
+    Ok(entries.into_iter().rev().map(|entry| (entry, None)).collect())
+}
+
+/// Forgets what an entry was read from.
 pub(super) fn forget(db: &mut Db, entry_id: i64) -> Result<()> {
     if is_there(db)? {
         db.run("DELETE FROM import_files WHERE id = ?", (entry_id,))?;
