@@ -119,6 +119,14 @@ impl Known {
         new
     }
 
+    /// Takes an agent off again that was added by mistake.
+    pub(crate) fn remove(&mut self, stored: &str) {
+        if self.exact.remove(stored) {
+            self.folded.remove(&collation::fold(stored));
+            self.renew();
+        }
+    }
+
     /// Takes those off that the list never keeps.
     pub(crate) fn remove_spared(&mut self, words: &Words) {
         let n = self.exact.len();

@@ -7,6 +7,7 @@
 
 use anyhow::{Context as _, Result};
 use kit::db::{Db, DbError, ErrorKind, Value};
+use kit::ledger::files::{self, FileRow};
 use kit::ledger::{self, Target};
 use schema::tables::quote;
 
@@ -24,6 +25,8 @@ pub(crate) const AGENTS: &str = "hzmetrics_load_agents";
 pub(crate) struct Aside {
     /// The highest `n` of each part that is closed.
     ends: Vec<u64>,
+    /// What each of them was read from, where that is kept.
+    files: Vec<FileRow>,
     /// The highest `n`.
     pub(crate) last: u64,
     /// Whether the list of robots is cleaned afterwards.
@@ -51,12 +54,13 @@ impl Aside {
             like(HITS, "webhits", &["datetime", "hits"])?;
             like(AGENTS, ROBOTS, &["useragent"])?;
         }
-        Ok(Self { ends: Vec::new(), last: 0, clean_robots: false })
+        Ok(Self { ends: Vec::new(), files: Vec::new(), last: 0, clean_robots: false })
     }
 
     /// A source within the file ends.
-    pub(crate) fn close_part(&mut self) {
+    pub(crate) fn close_part(&mut self, file: Option<FileRow>) {
         self.ends.push(self.last);
+        self.files.extend(file);
     }
 
     /// Moves everything over, and books the parts under their names where there are any.
@@ -72,6 +76,7 @@ impl Aside {
         }
         if !names.is_empty() {
             tables.push(ledger::TABLE);
+            tables.extend((!self.files.is_empty()).then_some(files::TABLE));
         }
         let locks: Vec<String> = tables.iter().map(|table| format!("{table} WRITE")).collect();
         match db.run(&format!("LOCK TABLES {}", locks.join(", ")), ()) {
@@ -114,6 +119,7 @@ impl Aside {
         }
         let verb = if target == Target::Userlogin { "INSERT IGNORE" } else { "INSERT" };
         let mut names = names.iter();
+        let mut files = self.files.iter();
         let mut from = 0;
         for &to in &self.ends {
             sql += &format!(
@@ -131,6 +137,9 @@ impl Aside {
                      WHERE filename = {} AND target_table = '{table}'; ",
                     text(name)
                 );
+                if let Some(file) = files.next() {
+                    sql += &files::statement(name, target, file, "@hz_n");
+                }
             }
             from = to;
         }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use kit::db::Value;
-use kit::parse;
+use kit::parse::{self, Looks};
 use memchr::{memchr_iter, memchr2};
 use schema::{Compat, Opt, json};
 
@@ -146,10 +146,55 @@ pub(crate) struct Done {
     pub(crate) robots: Vec<String>,
     /// Lines that were not recognised: number within the block, from 0, and text.
     pub(crate) rejected: Vec<(u64, Vec<u8>)>,
+    /// How many of these are blank, have another layout, have an IPv6 address for a client.
+    pub(crate) n_blank: u64,
+    pub(crate) n_unfit: u64,
+    pub(crate) n_ipv6: u64,
+    /// The first of those with another layout.
+    pub(crate) first_unfit: Option<(u64, Vec<u8>)>,
+    /// A last line without an end that is not used and has another layout.
+    pub(crate) unfit_tail: Option<Vec<u8>>,
     pub(crate) n_lines: u64,
     pub(crate) dropped: Dropped,
     /// Distinct months of recognised lines, `YYYY-MM`; collected for one option only.
     pub(crate) months: Vec<[u8; 7]>,
+}
+
+impl Done {
+    /// Notes a line that was not recognised.
+    fn reject(&mut self, n: u64, line: &[u8], looks: Looks) {
+        self.rejected.push((n, line.to_vec()));
+        match looks {
+            Looks::Blank => self.n_blank += 1,
+            Looks::Ipv6 => self.n_ipv6 += 1,
+            Looks::Fits => {}
+            Looks::Odd => {
+                self.n_unfit += 1;
+                self.first_unfit.get_or_insert_with(|| (n, line.to_vec()));
+            }
+        }
+    }
+}
+
+/// What a line looks like that was not recognised.
+fn looks(line: &[u8], layout: &Layout) -> Looks {
+    match layout {
+        Layout::Hubzero => parse::looks_like_access(line),
+        Layout::Combined | Layout::Format(_) if line.iter().all(|&b| parse::is_blank(b)) => Looks::Blank,
+        Layout::Combined | Layout::Format(_) => Looks::Odd,
+    }
+}
+
+/// What a line of an access log looks like, and whether it is recognised.
+pub(crate) fn access_looks(line: &[u8], layout: &Layout, rules: &Rules) -> (Looks, bool) {
+    let is_recognised = with_line(line, layout, rules.compat.has(Opt::LpParse), |parsed| parsed.is_some());
+    (if is_recognised { Looks::Fits } else { looks(line, layout) }, is_recognised)
+}
+
+/// The same of an auth log.
+pub(crate) fn auth_looks(line: &[u8], rules: &Rules) -> (Looks, bool) {
+    let is_recognised = parse::auth(line, rules.compat).is_some();
+    (if is_recognised { Looks::Fits } else { parse::looks_like_auth(line) }, is_recognised)
 }
 
 /// Calls `each` with every line of a block, its end included, and its number.
@@ -259,11 +304,20 @@ pub(crate) fn access(block: &[u8], number: u64, layout: &Layout, rules: &Rules, 
                 true
             });
             if !recognised {
-                done.rejected.push((n, line.to_vec()));
+                done.reject(n, line, looks(line, layout));
             }
         });
     });
+    if !port {
+        done.unfit_tail = unfit_tail(block, layout, rules);
+    }
     done
+}
+
+/// The last line of a block, when it has no end and another layout.
+fn unfit_tail(block: &[u8], layout: &Layout, rules: &Rules) -> Option<Vec<u8>> {
+    let tail = &block[memchr::memrchr(b'\n', block).map_or(0, |at| at + 1)..];
+    (!tail.is_empty() && access_looks(tail, layout, rules).0 == Looks::Odd).then(|| tail.to_vec())
 }
 
 fn note_month(months: &mut Vec<[u8; 7]>, month: [u8; 7]) {
@@ -439,7 +493,7 @@ pub(crate) fn auth(block: &[u8], rules: &Rules) -> Done {
         match parse::auth(line, rules.compat) {
             // a last line `0` ends the reading, unseen
             None if line == b"0" => {}
-            None => done.rejected.push((n, line.to_vec())),
+            None => done.reject(n, line, parse::looks_like_auth(line)),
             Some(login) => {
                 if spill && let Some(month) = login.date.first_chunk::<7>() {
                     note_month(&mut done.months, *month);

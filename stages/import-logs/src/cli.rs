@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum};
+use kit::roots::Roots;
 use kit::{Common, Describe, Endpoint, Io, Messages, Outcome, Output, StageArgs, Usage, config, discovery};
 use schema::{Kind, Opt};
 
@@ -35,12 +36,19 @@ use crate::sink::{Nowhere, Records};
 /// `--to db` loads the files into the tables `web`, `webhits`, `bot_useragents` and `userlogin`, each
 /// file in one transaction, and writes a `receipt` of each one to standard output once it is
 /// committed, for archive to read. What is excluded and which robots are known is read from the
-/// tables. A file that the ledger of imports (`imported_sources`) knows by its name is not loaded
-/// again; its receipt says `already`. Log lines on standard input are loaded without ledger and
-/// receipt. After a deadlock or a lost server the file is tried again, for up to a minute.
+/// tables. A file that the ledger of imports (`imported_sources`) knows is not loaded again; its
+/// receipt says `already`. Of one that has grown only the rest is loaded. Log lines on standard input
+/// are loaded without ledger and receipt. After a deadlock or a lost server the file is tried again,
+/// for up to a minute.
+///
+/// A file with lines of which none fits the layout is not imported: it is named with its first line,
+/// the other files are imported, and the run ends with code 1. With `--strict` the same holds for a
+/// file with any rejected line. A file of which more than a tenth of the lines do not fit is
+/// imported, with a warning.
 ///
 /// `--db` is the cron line: it loads the staging files of `fetch-logs --stage` and renames them to
-/// `_prev…`, each in one transaction. It says nothing unless it fails.
+/// `_prev…`, each in one transaction. A log in them that is not understood is left out. It says nothing
+/// unless it fails.
 #[derive(Debug, Parser)]
 #[command(name = "import-logs", version, about)]
 pub(crate) struct Args {
@@ -85,6 +93,11 @@ pub(crate) struct Args {
     /// only when all steps of its kind are made: the first three, or `auth`
     #[arg(long, value_enum, value_name = "STEP", value_delimiter = ',')]
     only: Vec<Step>,
+
+    /// Folders that the logs of `source` records lie below; may be repeated [default with `--to db`:
+    /// the log folders of the hub]
+    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "files")]
+    logs: Vec<PathBuf>,
 
     /// Load files whether the ledger of imports knows them or not, and do not note them there
     #[arg(long)]
@@ -218,13 +231,13 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     }
     let messages = io.messages;
     let mut output = io.output()?;
-    let mut units = units(args, io, &default, &mut output)?;
+    let mut units = units(args, io, &default, &Roots::of_pipe(&args.logs, None), &mut output)?;
     let steps = rules.steps;
     units.retain(|unit| match unit.stream {
         Stream::Access(_) => steps.webhits || steps.robots || steps.web,
         Stream::Auth => steps.auth,
     });
-    let mut book = Book::new(&mut io.rejects, messages);
+    let mut book = Book::new(&mut io.rejects, messages, args.common.strict);
     if args.dry_run {
         import::run(&units, &rules, known, &mut Nowhere, &mut book)?;
     } else {
@@ -235,7 +248,16 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         receipt::write(path, &receipt::of_records(&units, &book.totals.reports))?;
     }
     messages.note(book.totals.words());
-    Ok(Outcome::default())
+    outcome(&book)
+}
+
+/// The end of a run: files that were refused fail it.
+fn outcome(book: &Book<'_>) -> Result<Outcome> {
+    match book.totals.n_refused {
+        0 => Ok(Outcome::default()),
+        1 => bail!("a file was not imported"),
+        n => bail!("{n} files were not imported"),
+    }
 }
 
 /// `--to db` and `--db`.
@@ -250,7 +272,8 @@ fn to_tables(args: &Args, io: &mut Io) -> Result<Outcome> {
     let default = args.layout()?;
     // a list of files that cannot be read must not wait for the lock
     let mut output = Output::new(&Endpoint::Standard, common.format, Kind::Receipt.name(), io.messages)?;
-    let units = if staging { Vec::new() } else { units(args, io, &default, &mut output)? };
+    let roots = Roots::of_pipe(&args.logs, Some(&config));
+    let units = if staging { Vec::new() } else { units(args, io, &default, &roots, &mut output)? };
     let _lock = if args.dry_run { None } else { io.lock(&config.paths)? };
     let server = Server::connect(&config)?;
     let (rules, robots) = args.rules(Form::Rows, &server.excluded)?;
@@ -260,7 +283,7 @@ fn to_tables(args: &Args, io: &mut Io) -> Result<Outcome> {
         io.rejects.hush();
     }
     let wishes = Wishes { ledger: !args.no_ledger, dry_run: args.dry_run };
-    let book = Book::new(&mut io.rejects, messages);
+    let book = Book::new(&mut io.rejects, messages, common.strict);
     let mut load = Load { server, rules, robots, wishes, messages, book };
     if staging {
         load.staging(&config, &default)?;
@@ -272,7 +295,7 @@ fn to_tables(args: &Args, io: &mut Io) -> Result<Outcome> {
         output.finish()?;
     }
     messages.note(load.book.totals.words());
-    Ok(Outcome::default())
+    outcome(&load.book)
 }
 
 fn is_auth_log(path: &Path) -> bool {
@@ -280,7 +303,7 @@ fn is_auth_log(path: &Path) -> bool {
 }
 
 /// The files to import, in order.
-fn units(args: &Args, io: &mut Io, default: &Layout, output: &mut Output) -> Result<Vec<Unit>> {
+fn units(args: &Args, io: &mut Io, default: &Layout, roots: &Roots, output: &mut Output) -> Result<Vec<Unit>> {
     let stream = |auth: bool, layout: &Layout| if auth { Stream::Auth } else { Stream::Access(layout.clone()) };
     let raw = |path: Option<PathBuf>| {
         let auth = match args.raw {
@@ -291,7 +314,7 @@ fn units(args: &Args, io: &mut Io, default: &Layout, output: &mut Output) -> Res
         // the name may say the day, as in a `source` record
         let name = path.as_deref().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
         let date = discovery::date_of(&name).filter(|_| args.common.to_db()).map(str::to_owned);
-        Unit { path, stream, date, staged: None, plain: false }
+        Unit::new(path, stream, date)
     };
     if !args.files.is_empty() {
         return Ok(args.files.iter().map(|path| raw((path != Path::new("-")).then(|| path.clone()))).collect());
@@ -316,6 +339,9 @@ fn units(args: &Args, io: &mut Io, default: &Layout, output: &mut Output) -> Res
                 return rejects.reject(record.path, record.number, &format!("no source record: {error}"), record.line);
             }
         };
+        if let Err(why) = roots.check(&source.path) {
+            bail!("{}:{}: {why}; --logs DIR names the folders that logs lie below", record.path, record.number);
+        }
         let auth = match source.stream.as_deref() {
             Some("auth") => true,
             Some("access") => false,
@@ -330,13 +356,7 @@ fn units(args: &Args, io: &mut Io, default: &Layout, output: &mut Output) -> Res
             Some(Err(error)) => return rejects.reject(record.path, record.number, &format!("{error:#}"), record.line),
             None => default.clone(),
         };
-        units.push(Unit {
-            stream: stream(auth, &own),
-            path: Some(source.path),
-            date: source.date,
-            staged: None,
-            plain: false,
-        });
+        units.push(Unit::new(Some(source.path), stream(auth, &own), source.date));
         Ok(())
     })?;
     if !records && io.rejects.count() > 0 {

@@ -12,17 +12,19 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context as _, Result, anyhow};
-use kit::discovery;
+use anyhow::{Context as _, Result, anyhow, bail};
+use kit::fingerprint::{Fingerprint, Reading};
 use kit::{Messages, Progress, Rejects};
+use kit::{discovery, door};
 use rayon::prelude::*;
 use schema::Opt;
 
 use crate::agents::{Known, LookAhead};
-use crate::block::{self, Done, Dropped, Rule, Rules};
+use crate::block::{self, Done, Rule, Rules};
 use crate::line::Layout;
 use crate::pieces::{BLOCK, Piece, Pieces};
 use crate::reason;
+use crate::report::Report;
 use crate::sink::Sink;
 
 /// Files up to this size are held in memory between look ahead and main pass.
@@ -56,12 +58,25 @@ pub(crate) struct Stretch {
     pub(crate) cuts: VecDeque<u64>,
 }
 
+/// One log within a staging file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Source {
+    /// Where it lies.
+    pub(crate) path: PathBuf,
+    /// Its name in the ledger.
+    pub(crate) name: String,
+    /// What was read of it when it was staged.
+    pub(crate) read: Option<Fingerprint>,
+    /// Its first byte that is imported.
+    pub(crate) offset: u64,
+}
+
 /// The parts of a staging file that are imported, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Staged {
     pub(crate) stretches: Vec<Stretch>,
-    /// Base names of the sources, one for each cut.
-    pub(crate) names: Vec<String>,
+    /// The sources, one for each cut.
+    pub(crate) sources: Vec<Source>,
 }
 
 /// One file to import.
@@ -76,9 +91,19 @@ pub(crate) struct Unit {
     pub(crate) staged: Option<Staged>,
     /// Take the bytes as they are, compressed or not.
     pub(crate) plain: bool,
+    /// What was imported of it, when it has grown since.
+    pub(crate) earlier: Option<Fingerprint>,
+    /// Its name in the ledger, when that is not its base name.
+    pub(crate) booked_as: Option<String>,
+    /// The content by which that was decided.
+    pub(crate) expected: Option<Fingerprint>,
 }
 
 impl Unit {
+    pub(crate) const fn new(path: Option<PathBuf>, stream: Stream, date: Option<String>) -> Self {
+        Self { path, stream, date, staged: None, plain: false, earlier: None, booked_as: None, expected: None }
+    }
+
     /// What the file is called in messages.
     pub(crate) fn name(&self) -> String {
         self.path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string())
@@ -89,28 +114,79 @@ impl Unit {
         Self { staged: Some(staged), ..self.clone() }
     }
 
-    fn open(&self) -> Result<Opened> {
-        let (stretches, pieces) = match (&self.path, &self.staged) {
-            (Some(_), Some(staged)) => (staged.stretches.clone().into(), None),
+    fn open(&self, whole_lines: bool) -> Result<Opened> {
+        let mut opened = Opened { path: self.path.clone().unwrap_or_default(), ..Opened::default() };
+        match (&self.path, &self.staged) {
+            (Some(_), Some(staged)) => opened.stretches = staged.stretches.clone().into(),
             (Some(path), None) if self.plain => {
-                let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
-                (VecDeque::new(), Some(Pieces::new(Box::new(file) as Box<dyn Read + Send>)))
+                let file = door::open(path).with_context(|| format!("opening {}", path.display()))?;
+                let left = file.metadata()?.len();
+                opened.pieces = Some(Pieces::new(Input::Part { file, left }));
             }
-            (Some(path), None) => (VecDeque::new(), Some(Pieces::new(kit::open(path)?))),
+            (Some(path), None) => {
+                let mut reading = Reading::open(path)?;
+                opened.offset = self.skip(&mut reading, whole_lines)?;
+                opened.pieces = Some(Pieces::new(Input::Log(reading)));
+            }
             (None, _) => {
-                let reader = kit::open_reader(io::stdin()).context("reading standard input")?;
-                (VecDeque::new(), Some(Pieces::new(reader)))
+                let reading = Reading::of_stream(io::stdin()).context("reading standard input")?;
+                opened.pieces = Some(Pieces::new(Input::Log(reading)));
             }
+        }
+        Ok(opened)
+    }
+
+    /// Reads past what was imported earlier; the place of the next byte.
+    fn skip(&self, reading: &mut Reading, whole_lines: bool) -> Result<u64> {
+        self.earlier.as_ref().map_or(Ok(0), |earlier| reading.skip(earlier, whole_lines))
+    }
+
+    /// The same file for another pass.
+    fn again(&self, opened: Opened, whole_lines: bool) -> Result<Opened> {
+        let Opened { path, offset, pieces, .. } = opened;
+        match pieces.map(Pieces::into_reader) {
+            Some(Input::Log(mut reading)) if reading.is_file() => {
+                reading.rewind()?;
+                self.skip(&mut reading, whole_lines)?;
+                let pieces = Some(Pieces::new(Input::Log(reading)));
+                Ok(Opened { path, offset, pieces, ..Opened::default() })
+            }
+            _ => self.open(whole_lines),
+        }
+    }
+}
+
+/// Bytes of a file, all of which must be there, or of a log.
+enum Input {
+    Log(Reading),
+    Part { file: File, left: u64 },
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (file, left) = match self {
+            Self::Log(reading) => return reading.read(buffer),
+            Self::Part { file, left } => (file, left),
         };
-        Ok(Opened { path: self.path.clone().unwrap_or_default(), stretches, pieces })
+        let room = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
+        let n = file.read(&mut buffer[..room])?;
+        if n == 0 && room > 0 {
+            let text = format!("the file shrank while it was read: {left} bytes are missing");
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+        }
+        *left -= n as u64;
+        Ok(n)
     }
 }
 
 /// A file that is being read: the current stretch, and those that follow.
+#[derive(Default)]
 struct Opened {
     path: PathBuf,
+    /// The first byte that is read.
+    offset: u64,
     stretches: VecDeque<Stretch>,
-    pieces: Option<Pieces<Box<dyn Read + Send>>>,
+    pieces: Option<Pieces<Input>>,
 }
 
 impl Opened {
@@ -122,20 +198,28 @@ impl Opened {
                 return Ok(Some(piece));
             }
             let Some(next) = self.stretches.pop_front() else { return Ok(None) };
-            let mut file = File::open(&self.path)?;
+            let mut file = door::open(&self.path)?;
             file.seek(SeekFrom::Start(next.start))?;
-            let reader: Box<dyn Read + Send> = Box::new(file.take(next.end - next.start));
-            self.pieces = Some(Pieces::with_cuts(reader, next.cuts));
+            let input = Input::Part { file, left: next.end - next.start };
+            self.pieces = Some(Pieces::with_cuts(input, next.cuts));
         }
     }
-}
 
-/// What was made of one file.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Report {
-    pub(crate) n_lines: u64,
-    pub(crate) n_rows: u64,
-    pub(crate) n_rejected: u64,
+    /// Whether another pass is possible.
+    fn is_file(&self) -> bool {
+        self.pieces.as_ref().is_none_or(|pieces| match pieces.reader() {
+            Input::Log(reading) => reading.is_file(),
+            Input::Part { .. } => true,
+        })
+    }
+
+    /// What was read, once everything was.
+    fn finish(&self) -> io::Result<Option<Fingerprint>> {
+        match self.pieces.as_ref().map(Pieces::reader) {
+            Some(Input::Log(reading)) => reading.finish(),
+            _ => Ok(None),
+        }
+    }
 }
 
 enum Message {
@@ -143,7 +227,8 @@ enum Message {
     Block(Receiver<Done>),
     TooLong(Vec<u8>),
     Cut,
-    End,
+    /// What was read, from which byte on.
+    End(Option<Fingerprint>, u64),
     Failed(anyhow::Error),
 }
 
@@ -215,7 +300,8 @@ impl Reader<'_> {
     }
 
     fn unit(&mut self, index: usize, unit: &Unit) -> Result<Result<(), Stopped>> {
-        let mut pieces = unit.open()?;
+        let whole_lines = self.whole_lines(unit);
+        let mut pieces = unit.open(whole_lines)?;
         if self.send(Message::Begin).is_err() {
             return Ok(Err(Stopped));
         }
@@ -235,7 +321,7 @@ impl Reader<'_> {
                     }
                 };
                 ahead.merge(self.look_ahead(&held, layout));
-                let again = !whole && unit.path.is_some();
+                let again = !whole && unit.path.is_some() && pieces.is_file();
                 if again {
                     loop {
                         held.clear();
@@ -249,7 +335,7 @@ impl Reader<'_> {
                         }
                         ahead.merge(self.look_ahead(&held, layout));
                     }
-                    pieces = unit.open()?;
+                    pieces = unit.again(pieces, whole_lines)?;
                 }
                 let suspects = self.suspects(index, &ahead, &held, layout, again.then_some(unit))?;
                 if !ahead.special.is_empty() || !suspects.is_empty() {
@@ -273,7 +359,18 @@ impl Reader<'_> {
                 return Ok(Err(Stopped));
             }
         }
-        Ok(self.send(Message::End))
+        let read = pieces.finish()?;
+        if let (Some(expected), Some(read)) = (&unit.expected, &read)
+            && !expected.is_same_content(read)
+        {
+            bail!("it changed while it was read");
+        }
+        Ok(self.send(Message::End(read, pieces.offset)))
+    }
+
+    /// Whether a last line without an end is left to the next import, when the log has grown by then.
+    fn whole_lines(&self, unit: &Unit) -> bool {
+        matches!(unit.stream, Stream::Auth) || !self.rules.compat.has(Opt::LpParse)
     }
 
     fn look_ahead(&self, pieces: &[Piece], layout: &Layout) -> LookAhead {
@@ -320,7 +417,7 @@ impl Reader<'_> {
             }
         };
         if let Some(unit) = unit {
-            let mut pieces = unit.open()?;
+            let mut pieces = unit.open(self.whole_lines(unit))?;
             while let Some(piece) = pieces.next_piece()? {
                 look(&piece);
             }
@@ -379,8 +476,8 @@ impl Hasher for Identity {
 pub(crate) struct Totals {
     /// One report a file, in order.
     pub(crate) reports: Vec<Report>,
-    /// Lines that each rule dropped.
-    pub(crate) dropped: Dropped,
+    /// Files and sources that were refused.
+    pub(crate) n_refused: u64,
 }
 
 impl Totals {
@@ -393,12 +490,10 @@ impl Totals {
             sum(|r| r.n_rows),
             sum(|r| r.n_rejected)
         );
-        let dropped: Vec<_> = Rule::ALL
-            .iter()
-            .filter(|(rule, _)| self.dropped[*rule as usize] > 0)
-            .map(|(rule, name)| format!("{name} {}", self.dropped[*rule as usize]))
-            .collect();
+        let n = |rule: Rule| self.reports.iter().map(|report| report.dropped[rule as usize]).sum::<u64>();
+        let dropped: Vec<_> = Rule::ALL.iter().map(|(rule, name)| (n(*rule), name)).filter(|(n, _)| *n > 0).collect();
         if !dropped.is_empty() {
+            let dropped: Vec<_> = dropped.iter().map(|(n, name)| format!("{name} {n}")).collect();
             words.push_str("; dropped: ");
             words.push_str(&dropped.join(", "));
         }
@@ -411,13 +506,21 @@ pub(crate) struct Book<'a> {
     pub(crate) rejects: &'a mut Rejects,
     pub(crate) messages: Messages,
     pub(crate) totals: Totals,
+    /// Refuse files with any reject.
+    pub(crate) strict: bool,
     /// What earlier tries of the current file have reported.
     tried: Report,
 }
 
 impl<'a> Book<'a> {
-    pub(crate) fn new(rejects: &'a mut Rejects, messages: Messages) -> Self {
-        Self { rejects, messages, totals: Totals::default(), tried: Report::default() }
+    pub(crate) fn new(rejects: &'a mut Rejects, messages: Messages, strict: bool) -> Self {
+        Self { rejects, messages, totals: Totals::default(), strict, tried: Report::default() }
+    }
+
+    /// Says that a file is not imported, and why.
+    pub(crate) fn refuse(&mut self, name: &str, why: &str) {
+        self.totals.n_refused += 1;
+        self.messages.error(format_args!("{name}: not imported: {why}"));
     }
 }
 
@@ -430,11 +533,14 @@ struct Writer<'a, 'b, S> {
     logins: HashSet<u128, BuildHasherDefault<Identity>>,
     // of the current file
     report: Report,
-    dropped: Dropped,
+    /// The same when the current source of a staging file began.
+    before: Report,
     date: Option<[u8; 10]>,
     n_hits: u64,
     kept_days: BTreeMap<[u8; 10], u64>,
     robots: Vec<String>,
+    /// Those and others that were new.
+    added: Vec<String>,
     any_robot: bool,
     months: BTreeSet<[u8; 7]>,
 }
@@ -453,6 +559,7 @@ impl<S: Sink> Writer<'_, '_, S> {
                 Message::Failed(error) => return Err(error),
                 Message::TooLong(text) if wanted => {
                     let name = unit.map(Unit::name).unwrap_or_default();
+                    self.report.add_too_long(&text);
                     self.looked_at(1);
                     self.reject(&name, self.report.n_lines, "line too long", &text)?;
                 }
@@ -461,11 +568,12 @@ impl<S: Sink> Writer<'_, '_, S> {
                     let unit = unit.context("a block without its file")?;
                     self.block(&mut done, unit)?;
                 }
-                Message::Cut if wanted => self.sink.cut()?,
+                Message::Cut if wanted => self.cut(unit.context("a cut without its file")?)?,
                 Message::TooLong(_) | Message::Block(_) | Message::Cut => {}
-                Message::End => {
+                Message::End(read, offset) => {
                     let unit = unit.context("an end without its file")?;
                     if wanted {
+                        (self.report.read, self.report.offset) = (read, offset);
                         self.end(unit)?;
                     }
                     self.shared.unit_done();
@@ -493,6 +601,7 @@ impl<S: Sink> Writer<'_, '_, S> {
 
     fn block(&mut self, done: &mut Done, unit: &Unit) -> Result<()> {
         let n_before = self.report.n_lines;
+        self.report.add(done);
         self.looked_at(done.n_lines);
         if !done.rejected.is_empty() {
             let name = unit.name();
@@ -501,9 +610,6 @@ impl<S: Sink> Writer<'_, '_, S> {
                 let reason = reason::of(text, &unit.stream);
                 self.reject(&name, n_before + n + 1, reason, text)?;
             }
-        }
-        for (total, n) in self.dropped.iter_mut().zip(done.dropped) {
-            *total += n;
         }
         self.months.extend(&done.months);
         match unit.stream {
@@ -515,8 +621,11 @@ impl<S: Sink> Writer<'_, '_, S> {
     fn access(&mut self, done: &mut Done) -> Result<()> {
         for stored in &done.robots {
             self.any_robot = true;
-            if self.shared.lock().robots.insert(stored) && !self.rules.judge.words.is_spared(stored) {
-                self.robots.push(stored.clone());
+            if self.shared.lock().robots.insert(stored) {
+                self.added.push(stored.clone());
+                if !self.rules.judge.words.is_spared(stored) {
+                    self.robots.push(stored.clone());
+                }
             }
         }
         let derived = self.rules.compat.has(Opt::LpWebhitsDerived);
@@ -576,33 +685,90 @@ impl<S: Sink> Writer<'_, '_, S> {
         self.sink.rows(&mut done.made, start..end)
     }
 
-    fn end(&mut self, unit: &Unit) -> Result<()> {
-        if let Stream::Access(_) = unit.stream {
-            if self.rules.compat.has(Opt::LpWebhitsDerived) {
-                for (date, n) in std::mem::take(&mut self.kept_days) {
-                    self.hits(&date, n)?;
-                }
-            } else {
-                let (date, n) = (self.date.take(), std::mem::take(&mut self.n_hits));
-                // a file without a hit makes a row of the zero date all the same
-                self.hits(date.as_ref().map_or(b"", |d| d), n)?;
-            }
-            let robots = std::mem::take(&mut self.robots);
-            let any = std::mem::take(&mut self.any_robot);
-            if self.rules.steps.robots {
-                self.sink.robots(&robots, any)?;
-            }
-            if self.rules.judge.exact && any {
-                self.shared.lock().robots.remove_spared(&self.rules.judge.words);
-            }
+    /// A source of a staging file ends.
+    fn cut(&mut self, unit: &Unit) -> Result<()> {
+        let mut part = self.report.since(&self.before);
+        self.before = self.report.clone();
+        let n_parts = self.report.parts.len();
+        if let Some(source) = unit.staged.as_ref().and_then(|staged| staged.sources.get(n_parts)) {
+            (part.read, part.offset) = (source.read.clone(), source.offset);
+            self.sink.cut(unit, &part)?;
+            self.warn(&source.path.display().to_string(), &part, unit);
+            self.report.parts.push((source.path.clone(), part));
         }
+        Ok(())
+    }
+
+    /// Names a file of which many lines do not fit.
+    fn warn(&self, name: &str, report: &Report, unit: &Unit) {
+        if let Some(warning) = report.warning(&unit.stream) {
+            self.book.messages.warn(format_args!("{name}: {warning}"));
+        }
+    }
+
+    fn end(&mut self, unit: &Unit) -> Result<()> {
+        // sources of a staging file were judged before
+        let refusal = self.report.refusal(&unit.stream, self.book.strict && unit.path.is_some());
+        if let Some(why) = refusal.filter(|_| unit.staged.is_none() && !unit.plain) {
+            return self.refuse(unit, why);
+        }
+        if let Stream::Access(_) = unit.stream {
+            self.end_access()?;
+        }
+        self.added.clear();
+        self.before = Report::default();
         let mut report = std::mem::take(&mut self.report);
+        if unit.staged.is_none() && unit.path.is_some() {
+            self.warn(&unit.name(), &report, unit);
+        }
         self.sink.end(unit, &mut report)?;
         self.book.tried = Report::default();
         self.book.totals.reports.push(report);
-        for (total, n) in self.book.totals.dropped.iter_mut().zip(std::mem::take(&mut self.dropped)) {
-            *total += n;
+        self.say_months(unit);
+        Ok(())
+    }
+
+    fn end_access(&mut self) -> Result<()> {
+        if self.rules.compat.has(Opt::LpWebhitsDerived) {
+            for (date, n) in std::mem::take(&mut self.kept_days) {
+                self.hits(&date, n)?;
+            }
+        } else {
+            let (date, n) = (self.date.take(), std::mem::take(&mut self.n_hits));
+            // a file without a hit makes a row of the zero date all the same
+            self.hits(date.as_ref().map_or(b"", |d| d), n)?;
         }
+        let robots = std::mem::take(&mut self.robots);
+        let any = std::mem::take(&mut self.any_robot);
+        if self.rules.steps.robots {
+            self.sink.robots(&robots, any)?;
+        }
+        if self.rules.judge.exact && any {
+            self.shared.lock().robots.remove_spared(&self.rules.judge.words);
+        }
+        Ok(())
+    }
+
+    /// Leaves out a file that was not understood, with all that was made of it.
+    fn refuse(&mut self, unit: &Unit, why: String) -> Result<()> {
+        (self.date, self.n_hits, self.any_robot) = (None, 0, false);
+        self.kept_days.clear();
+        self.robots.clear();
+        self.months.clear();
+        for stored in self.added.drain(..) {
+            self.shared.lock().robots.remove(&stored);
+        }
+        self.before = Report::default();
+        self.book.refuse(&unit.name(), &why);
+        let mut report = std::mem::take(&mut self.report);
+        (report.refused, report.n_rows) = (Some(why), 0);
+        self.sink.refuse(unit, &report)?;
+        self.book.tried = Report::default();
+        self.book.totals.reports.push(report);
+        Ok(())
+    }
+
+    fn say_months(&mut self, unit: &Unit) {
         let months = std::mem::take(&mut self.months);
         if months.len() > 1 {
             let names: Vec<_> = months.iter().map(|m| String::from_utf8_lossy(m).into_owned()).collect();
@@ -614,7 +780,6 @@ impl<S: Sink> Writer<'_, '_, S> {
                 names.join(", ")
             ));
         }
-        Ok(())
     }
 }
 
@@ -646,11 +811,12 @@ pub(crate) fn run<S: Sink>(
             book,
             logins: HashSet::default(),
             report: Report::default(),
-            dropped: Dropped::default(),
+            before: Report::default(),
             date: None,
             n_hits: 0,
             kept_days: BTreeMap::new(),
             robots: Vec::new(),
+            added: Vec::new(),
             any_robot: false,
             months: BTreeSet::new(),
         };

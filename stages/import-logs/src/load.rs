@@ -1,29 +1,33 @@
 //! `--to db` and `--db`: which files are loaded, what is read from the tables before, what happens
 //! after an error, and what becomes of a staging file that is loaded.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use kit::config::Config;
 use kit::db::{Db, DbError, ErrorKind, Which};
-use kit::discovery;
+use kit::fingerprint::Fingerprint;
 use kit::ledger::{self, Target};
+use kit::roots::Roots;
 use kit::staged::{self, StagedLog};
-use kit::{Messages, Output};
+use kit::{Messages, Output, discovery, door};
 use schema::Opt;
 
 use crate::agents::{self, Known, Words};
 use crate::block::Rules;
 use crate::exclude;
-use crate::import::{self, Book, Staged, Stream, Stretch, Unit};
+use crate::import::{self, Book, Stream, Unit};
+use crate::known::{Ledger, Verdict};
 use crate::line::Layout;
 use crate::receipt::Receipt;
+use crate::report::Report;
 use crate::sink::Nowhere;
+use crate::sources::{Sources, outcomes, stretches};
 use crate::tables::{Tables, base_name};
 
 /// The pauses before a file is tried again after a deadlock, a lock wait or a lost server.
@@ -108,18 +112,10 @@ impl Load<'_> {
         if target == Target::Userlogin { steps.auth } else { steps.webhits && steps.robots && steps.web }
     }
 
-    /// Whether the ledger has the file. One that a run without transactions left unfinished can be
-    /// taken neither for loaded nor for missing.
-    fn is_known(&mut self, name: &str, target: Target) -> Result<bool> {
-        let entry = ledger::of_file(&mut self.server.db, name)?.into_iter().find(|e| e.target == target);
-        if entry.as_ref().is_some_and(ledger::Entry::is_unfinished) {
-            bail!(
-                "{name}: the server died or failed while this file was moved into tables without transactions, so part \
-                 of its rows and its hits may be there; delete them, say `hzmetrics forget-import {name}`, and import it \
-                 again (`hzmetrics migrate --apply` makes imports whole or nothing)"
-            );
-        }
-        Ok(entry.is_some())
+    fn ledger(&mut self, target: Target) -> Result<Ledger> {
+        let compat = self.rules.compat;
+        let whole_lines = target == Target::Userlogin || !compat.has(Opt::LpParse);
+        Ledger::read(&mut self.server.db, target, compat.has(Opt::LpAtomic), whole_lines)
     }
 
     /// The direct way: each file a transaction, each with its receipt on `output`.
@@ -130,36 +126,80 @@ impl Load<'_> {
         units.retain(|unit| self.wants(&unit.stream));
         let ledger = self.has_ledger()?;
         let mut given = Vec::new();
-        if ledger {
-            let mut open = Vec::new();
-            let mut names = HashSet::new();
-            for unit in units {
-                let target = Target::of(unit.stream.kind());
-                let Some(path) = unit.path.as_deref().filter(|_| self.is_complete(target)) else {
-                    open.push(unit);
-                    continue;
-                };
-                let name = base_name(path);
-                let is_known = self.is_known(&name, target)?;
-                if is_known || !names.insert((name, target)) {
-                    // a file that is gone needs no receipt, but a message
-                    fs::metadata(discovery::lying_at(path)).with_context(|| format!("opening {}", path.display()))?;
-                    self.messages.note(format_args!("{}: already committed by prior run", path.display()));
-                    let mut receipt = Receipt::of(&unit);
-                    receipt.already = true;
-                    if !self.wishes.dry_run {
-                        output.record(&receipt.to_json())?;
-                        output.flush()?;
-                    }
-                    given.push(receipt);
-                } else {
+        while !units.is_empty() {
+            let mut later = Vec::new();
+            if ledger {
+                (units, later) = self.open_units(units, output, &mut given)?;
+            }
+            given.extend(self.load(&units, ledger, Some(&mut *output), true)?);
+            units = later;
+        }
+        Ok(given)
+    }
+
+    /// Judges files by the ledger: those to be loaded now, and those whose base name one of them has,
+    /// to be judged again when that one is loaded.
+    fn open_units(
+        &mut self,
+        units: Vec<Unit>,
+        output: &mut Output,
+        given: &mut Vec<Receipt>,
+    ) -> Result<(Vec<Unit>, Vec<Unit>)> {
+        let (web, logins) = (self.ledger(Target::Web)?, self.ledger(Target::Userlogin)?);
+        let (mut open, mut later) = (Vec::new(), Vec::new());
+        let mut names = HashSet::new();
+        for mut unit in units {
+            let target = Target::of(unit.stream.kind());
+            let Some(path) = unit.path.clone().filter(|_| self.is_complete(target)) else {
+                open.push(unit);
+                continue;
+            };
+            let base = base_name(&path);
+            // a file that is gone needs no receipt, but a message
+            let opening = || format!("opening {}", path.display());
+            let meta = fs::metadata(discovery::lying_at(&path)).with_context(opening)?;
+            if !meta.is_file() {
+                open.push(unit);
+                continue;
+            }
+            let is_first = names.insert((discovery::without_suffix(&base).to_owned(), target));
+            let ledger = if target == Target::Userlogin { &logins } else { &web };
+            match ledger.judge(&base, &path, &meta)? {
+                Verdict::Known(read) => given.push(self.known(&unit, read, output)?),
+                // nothing in it that the one before has not
+                _ if !is_first && meta.len() == 0 => given.push(self.known(&unit, None, output)?),
+                _ if !is_first => later.push(unit),
+                Verdict::New => open.push(unit),
+                Verdict::Another { name, read } => {
+                    (unit.booked_as, unit.expected) = (Some(name), Some(read));
                     open.push(unit);
                 }
+                Verdict::Rest { name, earlier, read, .. } => {
+                    (unit.booked_as, unit.expected, unit.earlier) = (Some(name), Some(read), Some(earlier));
+                    open.push(unit);
+                }
+                Verdict::Refused(why) => given.push(self.refused(&unit, why, output)?),
             }
-            units = open;
         }
-        given.extend(self.load(&units, ledger, Some(output), true)?);
-        Ok(given)
+        Ok((open, later))
+    }
+
+    fn known(&self, unit: &Unit, read: Option<Fingerprint>, output: &mut Output) -> Result<Receipt> {
+        self.messages.note(format_args!("{}: already committed by prior run", unit.name()));
+        self.give(Receipt::of_known(unit, read), output)
+    }
+
+    fn refused(&mut self, unit: &Unit, why: String, output: &mut Output) -> Result<Receipt> {
+        self.book.refuse(&unit.name(), &why);
+        self.give(Receipt::of(unit, &Report { refused: Some(why), ..Report::default() }), output)
+    }
+
+    fn give(&self, receipt: Receipt, output: &mut Output) -> Result<Receipt> {
+        if !self.wishes.dry_run {
+            output.record(&receipt.to_json())?;
+            output.flush()?;
+        }
+        Ok(receipt)
     }
 
     fn load(&mut self, units: &[Unit], ledger: bool, output: Option<&mut Output>, warn: bool) -> Result<Vec<Receipt>> {
@@ -215,80 +255,87 @@ impl Load<'_> {
         Ok(tables.given)
     }
 
-    /// The cron form: the staging files, access first. One that is loaded gets its other name.
-    /// With `lp_atomic` each source that the list names is a file of its own, as when it is read
-    /// where it lies.
+    /// The cron form: the staging files, access first. One that is loaded gets its other name. What
+    /// became of each source that the list names is noted beside it before.
     ///
     /// # Errors
-    /// A staging file cannot be read, loaded or renamed.
+    /// A staging file or the list cannot be used, or one cannot be loaded or renamed.
     pub(crate) fn staging(&mut self, config: &Config, layout: &Layout) -> Result<()> {
         let paths = &config.paths;
         let ledger = self.has_ledger()?;
-        let listed = if ledger { staged::read(&paths.staging())? } else { None };
+        let listed = staged::read(&paths.staging(), &Roots::of(paths))?;
+        if let Some(listed) = &listed {
+            staged::check_places(&paths.staging(), listed)?;
+        }
         for (stream, path) in
             [(Stream::Access(layout.clone()), paths.staged_access()), (Stream::Auth, paths.staged_auth())]
         {
-            if !self.wants(&stream) || !path.exists() {
+            if !self.wants(&stream) || !is_there(&path)? {
                 continue;
             }
             let complete = self.is_complete(Target::of(stream.kind()));
-            let whole = Unit { path: Some(path.clone()), stream, date: None, staged: None, plain: true };
-            let sources = match listed.as_deref().filter(|_| complete) {
-                Some(listed) => self.sources(&whole, &path, listed)?,
-                None => None,
-            };
-            let units = match sources {
-                None => vec![whole],
-                Some(logs) if self.rules.compat.has(Opt::LpAtomic) => {
-                    logs.iter().map(|log| whole.of_staged(stretches(std::slice::from_ref(log)))).collect()
-                }
-                Some(logs) if logs.is_empty() => Vec::new(),
-                Some(logs) => vec![whole.of_staged(stretches(&logs))],
-            };
-            if !units.is_empty() {
-                self.load(&units, ledger, None, io::stderr().is_terminal())?;
-            }
+            let whole = Unit { plain: true, ..Unit::new(Some(path.clone()), stream, None) };
+            let logs: Vec<&StagedLog> =
+                listed.iter().flatten().filter(|log| complete && log.stream == whole.stream.kind()).collect();
+            self.staged(&whole, &path, &logs, ledger, &paths.staging())?;
             if complete && !self.wishes.dry_run {
                 let to = paths.imported_staged(&path);
-                fs::rename(&path, &to).with_context(|| format!("renaming {} to {}", path.display(), to.display()))?;
+                door::rename(&path, &to).with_context(|| format!("renaming {} to {}", path.display(), to.display()))?;
             }
         }
         Ok(())
     }
 
-    /// The sources of a staging file that the ledger does not know; `None` when the list says
-    /// nothing of it or is of another file.
-    fn sources<'l>(
-        &mut self,
-        unit: &Unit,
-        path: &Path,
-        listed: &'l [StagedLog],
-    ) -> Result<Option<Vec<(&'l StagedLog, String)>>> {
-        let kind = unit.stream.kind();
-        let logs: Vec<&StagedLog> = listed.iter().filter(|log| log.stream == kind).collect();
-        if logs.is_empty() {
-            return Ok(None);
-        }
-        let size = fs::metadata(path).with_context(|| format!("looking at {}", path.display()))?.len();
-        let is_older = path.parent().is_some_and(|staging| staged::is_older_than(staging, path));
-        if is_older || !covers(&logs, size) {
-            self.messages.note(format_args!(
-                "{} is not the file that its list describes; it is loaded without the ledger of imports",
-                path.display()
-            ));
-            return Ok(None);
-        }
-        let target = Target::of(kind);
-        let mut names = HashSet::new();
-        let mut wanted = Vec::new();
-        for log in logs {
-            let name = base_name(&log.path);
-            let is_known = self.is_known(&name, target)?;
-            if !is_known && names.insert(name.clone()) {
-                wanted.push((log, name));
+    /// One staging file with the logs that the list names for it.
+    fn staged(&mut self, whole: &Unit, path: &Path, logs: &[&StagedLog], ledger: bool, staging: &Path) -> Result<()> {
+        let warn = io::stderr().is_terminal();
+        let rules = Arc::clone(&self.rules);
+        let sources = Sources { path, stream: &whole.stream, rules: &rules, strict: self.book.strict };
+        let file = door::open(path).with_context(|| format!("opening {}", path.display()))?;
+        let meta = file.metadata().with_context(|| format!("looking at {}", path.display()))?;
+        if logs.is_empty() || !sources.are_listed(logs, &meta)? {
+            if !logs.is_empty() {
+                self.messages.note(format_args!(
+                    "{} is not the file that its list describes; it is loaded without the ledger of imports",
+                    path.display()
+                ));
             }
+            self.load(std::slice::from_ref(whole), ledger, None, warn)?;
+            return Ok(());
         }
-        Ok(Some(wanted))
+        let known = if ledger { Some(self.ledger(Target::of(whole.stream.kind()))?) } else { None };
+        let older = staged::read_imported(staging)?;
+        let plan = sources.plan(logs, known.as_ref(), &older)?;
+        let units: Vec<Unit> = if rules.compat.has(Opt::LpAtomic) {
+            plan.wanted.iter().map(|log| whole.of_staged(stretches(std::slice::from_ref(log)))).collect()
+        } else if plan.wanted.is_empty() {
+            Vec::new()
+        } else {
+            vec![whole.of_staged(stretches(&plan.wanted))]
+        };
+        let n_before = self.book.totals.reports.len();
+        if !units.is_empty() {
+            self.load(&units, ledger, None, warn)?;
+        }
+        for (log, why) in &plan.refused {
+            self.book.refuse(&log.path.display().to_string(), why);
+        }
+        if self.wishes.dry_run {
+            return Ok(());
+        }
+        let reports = self.book.totals.reports.get(n_before..).unwrap_or_default();
+        let parts: Vec<_> = reports.iter().flat_map(|report| report.parts.clone()).collect();
+        let whole_lines = matches!(whole.stream, Stream::Auth) || !rules.compat.has(Opt::LpParse);
+        staged::write_imported(staging, &outcomes(&plan, &parts, whole_lines), &older)
+    }
+}
+
+/// Whether a staging file is there; a link or a device in its place is an error.
+fn is_there(path: &Path) -> Result<bool> {
+    match door::open(path) {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e).with_context(|| format!("opening {}", path.display())),
     }
 }
 
@@ -312,68 +359,8 @@ fn attempt(
     import::run(units, rules, known, tables, book)
 }
 
-/// Whether the logs lie one after the other and fill the staging file.
-fn covers(logs: &[&StagedLog], size: u64) -> bool {
-    let mut end = 0;
-    logs.iter().all(|log| {
-        let fits = log.offset == end;
-        end = log.offset.saturating_add(log.bytes);
-        fits
-    }) && end == size
-}
-
-/// The stretches that hold these logs; neighbours share one.
-fn stretches(logs: &[(&StagedLog, String)]) -> Staged {
-    let mut staged = Staged::default();
-    for (log, name) in logs {
-        let end = log.offset + log.bytes;
-        match staged.stretches.last_mut().filter(|last| last.end == log.offset) {
-            Some(last) => {
-                last.end = end;
-                last.cuts.push_back(end - last.start);
-            }
-            None => {
-                let cuts = VecDeque::from([log.bytes]);
-                staged.stretches.push(Stretch { start: log.offset, end, cuts });
-            }
-        }
-        staged.names.push(name.clone());
-    }
-    staged
-}
-
 /// The stream of a log that is named without one.
 pub(crate) fn stream_of(path: &Path) -> discovery::Stream {
     let is_auth = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("cmsauth"));
     if is_auth { discovery::Stream::Auth } else { discovery::Stream::Access }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use super::*;
-
-    fn log(offset: u64, bytes: u64) -> StagedLog {
-        StagedLog { path: PathBuf::from(format!("/d/{offset}")), stream: discovery::Stream::Access, offset, bytes }
-    }
-
-    #[test]
-    fn a_list_describes_its_file() {
-        let (a, b, c) = (log(0, 5), log(5, 0), log(5, 7));
-        assert!(covers(&[&a, &b, &c], 12));
-        assert!(!covers(&[&a, &b, &c], 13) && !covers(&[&a, &c], 11) && !covers(&[&c], 7));
-        assert!(!covers(&[&log(0, u64::MAX), &a], 5));
-    }
-
-    #[test]
-    fn neighbours_share_a_stretch() {
-        let logs = [log(0, 5), log(5, 0), log(20, 7), log(27, 1)];
-        let named: Vec<_> = logs.iter().map(|log| (log, base_name(&log.path))).collect();
-        let staged = stretches(&named);
-        let first = Stretch { start: 0, end: 5, cuts: VecDeque::from([5, 5]) };
-        let second = Stretch { start: 20, end: 28, cuts: VecDeque::from([7, 8]) };
-        assert_eq!(staged.stretches, [first, second]);
-        assert_eq!(staged.names, ["0", "5", "20", "27"]);
-    }
 }

@@ -9,13 +9,16 @@ mod exclude;
 mod fit;
 mod format;
 mod import;
+mod known;
 mod line;
 mod load;
 mod pieces;
 mod reason;
 mod receipt;
+mod report;
 mod request;
 mod sink;
+mod sources;
 mod stored;
 mod tables;
 

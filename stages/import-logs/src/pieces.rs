@@ -38,6 +38,16 @@ impl<R: Read> Pieces<R> {
         Self { reader, rest: Vec::new(), ended: false, position: 0, cuts }
     }
 
+    /// Where the bytes come from.
+    pub(crate) const fn reader(&self) -> &R {
+        &self.reader
+    }
+
+    /// The same for good.
+    pub(crate) fn into_reader(self) -> R {
+        self.reader
+    }
+
     /// The next piece.
     ///
     /// # Errors

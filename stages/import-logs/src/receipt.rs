@@ -4,39 +4,50 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use kit::discovery::Stream;
+use kit::fingerprint::Fingerprint;
 use kit::ledger::Target;
 use schema::json;
 
-use crate::import::{Report, Unit};
+use crate::import::Unit;
+use crate::report::Report;
 
 /// What became of one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Receipt {
     path: PathBuf,
     stream: Stream,
     date: Option<String>,
+    /// Rows that are stored.
     pub(crate) rows: u64,
-    pub(crate) rejected: u64,
     /// First and last id of the rows.
     pub(crate) ids: Option<(u64, u64)>,
     /// An earlier run had committed it.
     pub(crate) already: bool,
+    /// What was read, and what became of its lines.
+    report: Report,
 }
 
 impl Receipt {
-    pub(crate) fn of(unit: &Unit) -> Self {
+    pub(crate) fn of(unit: &Unit, report: &Report) -> Self {
         let path = unit.path.clone().unwrap_or_default();
         let (stream, date) = (unit.stream.kind(), unit.date.clone());
-        Self { path, stream, date, rows: 0, rejected: 0, ids: None, already: false }
+        Self { path, stream, date, rows: report.n_rows, ids: None, already: false, report: report.clone() }
+    }
+
+    /// Of a file that an earlier run has committed; `read` is its content now, as far as it is known.
+    pub(crate) fn of_known(unit: &Unit, read: Option<Fingerprint>) -> Self {
+        let report = Report { read, ..Report::default() };
+        Self { already: true, ..Self::of(unit, &report) }
     }
 
     /// The record, without a line end.
     pub(crate) fn to_json(&self) -> Vec<u8> {
+        let report = &self.report;
         let mut line = b"{\"kind\":\"receipt\",\"path\":".to_vec();
         json::push_str(&mut line, &self.path.to_string_lossy());
         let (stream, table) = (self.stream.name(), Target::of(self.stream).name());
         line.extend_from_slice(format!(",\"stream\":\"{stream}\",\"target\":\"{table}\"").as_bytes());
-        line.extend_from_slice(format!(",\"rows\":{},\"rejected\":{}", self.rows, self.rejected).as_bytes());
+        line.extend_from_slice(format!(",\"rows\":{},\"rejected\":{}", self.rows, report.n_rejected).as_bytes());
         if let Some((first, last)) = self.ids {
             line.extend_from_slice(format!(",\"pk_start\":{first},\"pk_end\":{last}").as_bytes());
         }
@@ -46,20 +57,49 @@ impl Receipt {
         }
         if self.already {
             line.extend_from_slice(b",\"already\":1");
+        } else {
+            self.push_figures(&mut line);
         }
+        self.push_read(&mut line);
         line.push(b'}');
         line
+    }
+
+    fn push_figures(&self, line: &mut Vec<u8>) {
+        let report = &self.report;
+        if let Some(why) = &report.refused {
+            line.extend_from_slice(b",\"refused\":");
+            json::push_str(line, why);
+        }
+        for (name, n) in [("lines", report.n_lines), ("unfit", report.n_unfit), ("ipv6", report.n_ipv6)] {
+            line.extend_from_slice(format!(",\"{name}\":{n}").as_bytes());
+        }
+        line.extend_from_slice(b",\"dropped\":{");
+        for (i, (rule, n)) in report.left_out().iter().enumerate() {
+            line.extend_from_slice(if i > 0 { b"," } else { b"" });
+            json::push_str(line, rule);
+            line.extend_from_slice(format!(":{n}").as_bytes());
+        }
+        line.push(b'}');
+        if report.offset > 0 {
+            line.extend_from_slice(format!(",\"offset\":{}", report.offset).as_bytes());
+        }
+    }
+
+    fn push_read(&self, line: &mut Vec<u8>) {
+        let Some(Fingerprint { device, inode, size, mtime, bytes, hash, head }) = &self.report.read else { return };
+        let text = format!(
+            ",\"device\":{device},\"inode\":{inode},\"size\":{size},\"mtime\":{mtime},\"bytes\":{bytes},\
+             \"hash\":\"{hash}\",\"head\":\"{head}\""
+        );
+        line.extend_from_slice(text.as_bytes());
     }
 }
 
 /// The receipts of files that became records.
 pub(crate) fn of_records(units: &[Unit], reports: &[Report]) -> Vec<Receipt> {
-    let of = |(unit, report): (&Unit, &Report)| Receipt {
-        rows: report.n_rows,
-        rejected: report.n_rejected,
-        ..Receipt::of(unit)
-    };
-    units.iter().zip(reports).filter(|(unit, _)| unit.path.is_some()).map(of).collect()
+    let files = units.iter().zip(reports).filter(|(unit, _)| unit.path.is_some());
+    files.map(|(unit, report)| Receipt::of(unit, report)).collect()
 }
 
 /// Writes receipts to a file of their own.

@@ -7,7 +7,8 @@ use kit::Output;
 use schema::{Stamp, json};
 
 use crate::block::Made;
-use crate::import::{Report, Unit};
+use crate::import::Unit;
+use crate::report::Report;
 
 /// Takes what is made of the files, file after file, in order.
 pub(crate) trait Sink {
@@ -26,11 +27,14 @@ pub(crate) trait Sink {
     /// The robots that were new in the file; `any` when it had one at all.
     fn robots(&mut self, stored: &[String], any: bool) -> Result<()>;
 
-    /// A source within the file ends.
-    fn cut(&mut self) -> Result<()>;
+    /// A source within the file ends; these are its figures.
+    fn cut(&mut self, unit: &Unit, part: &Report) -> Result<()>;
 
     /// The file ends. Corrects the number of rows where this side knows better.
     fn end(&mut self, unit: &Unit, report: &mut Report) -> Result<()>;
+
+    /// The file ends, and nothing of it is wanted.
+    fn refuse(&mut self, unit: &Unit, report: &Report) -> Result<()>;
 }
 
 /// Records to a stream.
@@ -69,11 +73,15 @@ impl Sink for Records<'_> {
         Ok(())
     }
 
-    fn cut(&mut self) -> Result<()> {
+    fn cut(&mut self, _: &Unit, _: &Report) -> Result<()> {
         Ok(())
     }
 
     fn end(&mut self, _: &Unit, _: &mut Report) -> Result<()> {
+        Ok(())
+    }
+
+    fn refuse(&mut self, _: &Unit, _: &Report) -> Result<()> {
         Ok(())
     }
 }
@@ -100,11 +108,15 @@ impl Sink for Nowhere {
         Ok(())
     }
 
-    fn cut(&mut self) -> Result<()> {
+    fn cut(&mut self, _: &Unit, _: &Report) -> Result<()> {
         Ok(())
     }
 
     fn end(&mut self, _: &Unit, _: &mut Report) -> Result<()> {
+        Ok(())
+    }
+
+    fn refuse(&mut self, _: &Unit, _: &Report) -> Result<()> {
         Ok(())
     }
 }

@@ -10,13 +10,15 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use kit::Output;
 use kit::db::{Db, DbError, ErrorKind, Value, Verb};
+use kit::ledger::files::{self, FileRow};
 use kit::ledger::{self, Begun, Target};
 use schema::{Opt, Stamp};
 
 use crate::aside::{self, Aside};
 use crate::block::{LOGIN_COLUMNS, Made, Rules, WEB_COLUMNS};
-use crate::import::{Report, Unit};
+use crate::import::Unit;
 use crate::receipt::Receipt;
+use crate::report::Report;
 use crate::sink::Sink;
 use crate::stored;
 
@@ -44,6 +46,8 @@ pub(crate) struct Tables<'d> {
     /// Where receipts go.
     pub(crate) receipts: Option<&'d mut Output>,
     pub(crate) ledger: bool,
+    /// Whether there is a table for what its entries were read from.
+    files: bool,
     /// Whether a transaction protects all that is written.
     pub(crate) transactional: bool,
     /// How many files are committed or were.
@@ -88,8 +92,12 @@ impl<'d> Tables<'d> {
                 Target::Web | Target::Webhits => &["web", "webhits", ROBOTS],
             });
         }
+        let files = ledger && files::is_there(db)?;
         if ledger {
             tables.push(ledger::TABLE);
+        }
+        if files {
+            tables.push(files::TABLE);
         }
         let transactional = db.is_transactional(&tables)?;
         let steps = rules.steps;
@@ -97,6 +105,7 @@ impl<'d> Tables<'d> {
             db,
             receipts,
             ledger,
+            files,
             transactional,
             n_done: 0,
             given: Vec::new(),
@@ -176,10 +185,10 @@ impl<'d> Tables<'d> {
     }
 
     /// Closes the current part, and books it where there is a name for it.
-    fn close_part(&mut self) -> Result<()> {
+    fn close_part(&mut self, path: &Path, unit: &Unit, report: &Report) -> Result<()> {
         self.send(self.values.len())?;
         if let Some(aside) = &mut self.aside {
-            aside.close_part();
+            aside.close_part(self.files.then(|| report.file_row(path, &unit.stream, 0)));
             return Ok(());
         }
         let mut part = std::mem::take(&mut self.part);
@@ -196,6 +205,10 @@ impl<'d> Tables<'d> {
             && let Some(name) = self.names.get(self.n_cut)
         {
             ledger::finish(self.db, name, self.target, part.first, part.last, part.rows)?;
+            if let Some(id) = files::entry_id(self.db, name, self.target)?.filter(|_| self.files) {
+                let row: FileRow = report.file_row(path, &unit.stream, part.rows);
+                files::record(self.db, id, &row)?;
+            }
         }
         self.n_cut += 1;
         self.whole.first = self.whole.first.or(part.first);
@@ -239,16 +252,16 @@ impl<'d> Tables<'d> {
     /// A file that an earlier run, or an earlier try of this one, has committed.
     fn already(&mut self, unit: &Unit) -> Result<bool> {
         self.db.run("ROLLBACK", ())?;
-        let mut receipt = Receipt::of(unit);
+        let read = unit.expected.clone();
+        let mut receipt = Receipt::of_known(unit, read);
         if std::mem::take(&mut self.unknown_commit) {
+            receipt.already = false;
             let name = self.names.first().cloned().unwrap_or_default();
             if let Some(entry) = ledger::of_file(self.db, &name)?.into_iter().find(|e| e.target == self.target) {
                 receipt.rows = entry.rows.try_into().unwrap_or(0);
                 let ends = entry.range.map(|r| (r.start.try_into().unwrap_or(0), r.end.try_into().unwrap_or(0)));
                 receipt.ids = ends;
             }
-        } else {
-            receipt.already = true;
         }
         self.n_done += 1;
         if unit.staged.is_none() {
@@ -260,7 +273,8 @@ impl<'d> Tables<'d> {
 
 /// The name that the ledger knows a file by.
 pub(crate) fn base_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    schema::text::storable(name.as_bytes()).into_owned()
 }
 
 impl Sink for Tables<'_> {
@@ -272,8 +286,8 @@ impl Sink for Tables<'_> {
         self.hits.clear();
         (self.n_cut, self.part, self.whole) = (0, Part::default(), Part::default());
         self.names = match (&unit.staged, &unit.path) {
-            (Some(staged), _) => staged.names.clone(),
-            (None, Some(path)) if !unit.plain => vec![base_name(path)],
+            (Some(staged), _) => staged.sources.iter().map(|source| source.name.clone()).collect(),
+            (None, Some(path)) if !unit.plain => vec![unit.booked_as.clone().unwrap_or_else(|| base_name(path))],
             _ => Vec::new(),
         };
         if !self.transactional {
@@ -339,13 +353,15 @@ impl Sink for Tables<'_> {
         Ok(())
     }
 
-    fn cut(&mut self) -> Result<()> {
-        self.close_part()
+    fn cut(&mut self, unit: &Unit, part: &Report) -> Result<()> {
+        let sources = unit.staged.as_ref().map(|staged| &staged.sources[..]).unwrap_or_default();
+        let path = sources.get(self.n_cut).map(|source| source.path.clone()).unwrap_or_default();
+        self.close_part(&path, unit, part)
     }
 
     fn end(&mut self, unit: &Unit, report: &mut Report) -> Result<()> {
         if unit.staged.is_none() {
-            self.close_part()?;
+            self.close_part(unit.path.as_deref().unwrap_or(Path::new("")), unit, report)?;
         }
         self.send_hits()?;
         if let Some(aside) = self.aside.take() {
@@ -358,10 +374,22 @@ impl Sink for Tables<'_> {
         self.n_done += 1;
         report.n_rows = self.whole.rows;
         if unit.path.is_some() && unit.staged.is_none() && !unit.plain && self.is_complete(self.target) {
-            let mut receipt = Receipt::of(unit);
-            (receipt.rows, receipt.rejected) = (report.n_rows, report.n_rejected);
+            let mut receipt = Receipt::of(unit, report);
             receipt.ids = self.whole.first.zip(self.whole.last);
             self.give(receipt)?;
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, unit: &Unit, report: &Report) -> Result<()> {
+        self.values.clear();
+        self.hits.clear();
+        if self.aside.take().is_none() {
+            self.db.run("ROLLBACK", ()).context("undoing a file that was not understood")?;
+        }
+        self.n_done += 1;
+        if unit.path.is_some() {
+            self.give(Receipt::of(unit, report))?;
         }
         Ok(())
     }

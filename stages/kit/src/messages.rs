@@ -59,6 +59,14 @@ impl Messages {
         }
     }
 
+    /// Something that needs a look, though the run goes on; said with `--quiet` too.
+    pub fn warn(&self, text: impl Display) {
+        if let Some(log) = self.log() {
+            log.warning(format_args!("{}: {text}", self.name));
+        }
+        self.line(&text);
+    }
+
     /// Something that went wrong and ends the run.
     pub fn error(&self, text: impl Display) {
         if let Some(log) = self.log() {

@@ -272,7 +272,7 @@ impl WholeFile {
     /// The file cannot be looked at.
     pub fn place(&self) -> Result<(u64, u64)> {
         use std::os::unix::fs::MetadataExt as _;
-        let meta = self.file.get_ref().as_file().metadata().context("looking at a file that is being written")?;
+        let meta = self.file.get_ref().file().metadata().context("looking at a file that is being written")?;
         Ok((meta.dev(), meta.ino()))
     }
 

@@ -46,7 +46,7 @@ impl Root {
         let mut list = String::new();
         for (stream, path) in names
             .iter()
-            .map(|n| ("access", format!("httpd/daily/{n}")))
+            .map(|n| ("access", if n.contains("daily") { format!("httpd/{n}") } else { format!("httpd/daily/{n}") }))
             .chain([("auth", "hubzero/daily/cmsauth.log-1".to_owned())])
         {
             let path = self.at(&path);
@@ -130,7 +130,7 @@ fn logs_from_deeper_places_go_beside_their_daily() {
     let root = Root::new();
     root.put("httpd/daily/2024/hub-access.log-20241231", "old");
     root.put("httpd/daily.holding/hub-access.log-20250101", "held");
-    root.list(&["2024/hub-access.log-20241231", "../daily.holding/hub-access.log-20250101"]);
+    root.list(&["2024/hub-access.log-20241231", "daily.holding/hub-access.log-20250101"]);
     root.archive().finish().ok();
     let there = root.names("httpd/imported");
     assert!(

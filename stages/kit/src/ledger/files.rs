@@ -119,12 +119,18 @@ const LAYOUT_WIDTH: usize = 64;
 /// # Errors
 /// The server refuses it.
 pub fn record(db: &mut Db, entry_id: i64, file: &FileRow) -> Result<()> {
+    let mut insert = db.insert(Verb::Replace, TABLE, &FIELDS);
+    insert.push(std::iter::once(Value::from(entry_id)).chain(values(file)))?;
+    insert.finish().with_context(|| format!("noting what entry {entry_id} of the ledger was read from"))?;
+    Ok(())
+}
+
+/// The values of a row behind its id.
+fn values(file: &FileRow) -> [Value; FIELDS.len() - 1] {
     let cut =
         |text: &Option<String>, width| text.as_deref().map(|text| schema::text::cut_chars(text, width).to_owned());
-    let dropped = (!file.dropped.is_empty()).then(|| serde_json::to_string(&file.dropped)).transpose()?;
-    let mut insert = db.insert(Verb::Replace, TABLE, &FIELDS);
-    insert.push([
-        Value::from(entry_id),
+    let dropped = (!file.dropped.is_empty()).then(|| serde_json::to_string(&file.dropped).unwrap_or_default());
+    [
         cut(&file.path, PATH_WIDTH).into(),
         file.device.into(),
         file.inode.into(),
@@ -141,9 +147,25 @@ pub fn record(db: &mut Db, entry_id: i64, file: &FileRow) -> Result<()> {
         file.ipv6.into(),
         cut(&file.layout, LAYOUT_WIDTH).into(),
         file.status.name().into(),
-    ])?;
-    insert.finish().with_context(|| format!("noting what entry {entry_id} of the ledger was read from"))?;
-    Ok(())
+    ]
+}
+
+/// The same as a statement with its end, for a script that the server runs: the entry is known by its
+/// name, and the number of rows is an expression.
+#[must_use]
+pub fn statement(filename: &str, target: Target, file: &FileRow, rows: &str) -> String {
+    let name = Value::from(filename).as_sql(false);
+    let mut values = values(file).map(|value| value.as_sql(false));
+    if let Some(value) = FIELDS.iter().position(|field| *field == "rows_kept").and_then(|at| values.get_mut(at - 1)) {
+        rows.clone_into(value);
+    }
+    let fields: Vec<String> = FIELDS.iter().map(|field| schema::tables::quote(field)).collect();
+    format!(
+        "REPLACE INTO {TABLE} ({}) SELECT id, {} FROM imported_sources WHERE filename = {name} AND target_table = '{}'; ",
+        fields.join(", "),
+        values.join(", "),
+        target.name()
+    )
 }
 
 /// The row in the columns from `at` on; `None` when the entry has none.

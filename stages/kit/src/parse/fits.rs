@@ -137,12 +137,4 @@ mod tests {
             assert_eq!(looks_like_auth(line.as_bytes()), looks, "{line}");
         }
     }
-
-    #[test]
-    fn hostile_lines_cost_no_more_than_their_length() {
-        for text in ["\" ".repeat(1 << 18), "\" 1 1 a".repeat(1 << 16), " ".repeat(1 << 19)] {
-            looks_like_access(format!("2025-07-10 08:00:01 EDT {text}").as_bytes());
-            looks_like_auth(format!("2025-07-10 08:00:01 {text}").as_bytes());
-        }
-    }
 }

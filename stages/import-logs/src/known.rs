@@ -1,0 +1,189 @@
+//! What the ledger of imports knows of a log: by its content where it can, by its name where the
+//! entry says nothing else.
+
+use std::collections::HashMap;
+use std::fs::Metadata;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use kit::db::Db;
+use kit::discovery::without_suffix;
+use kit::fingerprint::{self, Fingerprint, Hash, Identity, Prefix};
+use kit::ledger::files::{self, FileRow};
+use kit::ledger::{self, Entry, Target};
+
+/// The width of the ledger's column for names, in characters.
+const WIDTH: usize = 255;
+
+/// What is to be done with a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Import it under its base name.
+    New,
+    /// An earlier run has imported it.
+    Known(Option<Fingerprint>),
+    /// Import it under another name, since its base name stands for another content.
+    Another { name: String, read: Fingerprint },
+    /// Import what it has grown by.
+    Rest {
+        name: String,
+        earlier: Fingerprint,
+        read: Fingerprint,
+        /// The first byte of the rest.
+        offset: u64,
+    },
+    /// Its base name stands for another content, and nothing else may.
+    Refused(String),
+}
+
+/// One entry with what is known of its content.
+#[derive(Debug, Clone)]
+struct Known {
+    entry: Entry,
+    read: Option<Fingerprint>,
+}
+
+/// The entries of a table, by base name without the suffix of a compression.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    entries: HashMap<String, Vec<Known>>,
+    /// The base name alone decides.
+    by_name: bool,
+    /// A last line without an end is left to the next part.
+    whole_lines: bool,
+}
+
+impl Ledger {
+    /// Reads the ledger.
+    ///
+    /// # Errors
+    /// The server is lost.
+    pub(crate) fn read(db: &mut Db, target: Target, by_name: bool, whole_lines: bool) -> Result<Self> {
+        let mut entries: HashMap<String, Vec<Known>> = HashMap::new();
+        for (entry, row) in files::all(db, target)? {
+            let family = without_suffix(ledger::base_name(&entry.filename)).to_owned();
+            entries.entry(family).or_default().push(Known { entry, read: row.as_ref().and_then(read_of) });
+        }
+        Ok(Self { entries, by_name, whole_lines })
+    }
+
+    fn family(&self, base: &str) -> &[Known] {
+        self.entries.get(without_suffix(base)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What an entry of exactly this name decides alone, if it does. One that a run without
+    /// transactions left unfinished can be taken neither for loaded nor for missing.
+    fn by_name(&self, base: &str) -> Result<Option<&Known>> {
+        let exact = self.family(base).iter().find(|known| known.entry.filename == base);
+        if let Some(known) = self.family(base).iter().find(|known| known.entry.is_unfinished()) {
+            let name = &known.entry.filename;
+            bail!(
+                "{name}: the server died or failed while this file was moved into tables without transactions, so part \
+                 of its rows and its hits may be there; delete them, say `hzmetrics forget-import {name}`, and import it \
+                 again (`hzmetrics migrate --apply` makes imports whole or nothing)"
+            );
+        }
+        Ok(exact)
+    }
+
+    /// Judges a file. Its content is read only when its name, or that of its compressed form, is
+    /// known and the file is not the very one that was imported.
+    ///
+    /// # Errors
+    /// The file cannot be read, or an import of it was left unfinished.
+    pub(crate) fn judge(&self, base: &str, path: &Path, meta: &Metadata) -> Result<Verdict> {
+        let exact = self.by_name(base)?;
+        if let Some(verdict) = without_content(exact, self.family(base), self.by_name) {
+            return Ok(verdict);
+        }
+        let identity = Identity::of(meta);
+        let same = self.family(base).iter().filter_map(|known| known.read.as_ref());
+        if let Some(read) = same.clone().find(|read| read.identity() == identity) {
+            return Ok(Verdict::Known(Some(read.clone())));
+        }
+        let lengths: Vec<u64> = same.map(|read| read.bytes).collect();
+        let (read, prefixes) = fingerprint::with_prefixes(path, &lengths)?;
+        Ok(self.by_content(base, read, &prefixes))
+    }
+
+    /// Judges a source of a staging file, of which the list says what was read; `prefixes` gives the
+    /// beginnings of some lengths of what was staged.
+    ///
+    /// # Errors
+    /// The staging file cannot be read, or an import of the source was left unfinished.
+    pub(crate) fn judge_staged(
+        &self,
+        base: &str,
+        read: Option<&Fingerprint>,
+        prefixes: impl FnOnce(&[u64]) -> Result<Vec<Prefix>>,
+    ) -> Result<Verdict> {
+        let exact = self.by_name(base)?;
+        if let Some(verdict) = without_content(exact, self.family(base), self.by_name) {
+            return Ok(verdict);
+        }
+        let Some(read) = read else {
+            return Ok(if exact.is_some() { Verdict::Known(None) } else { Verdict::New });
+        };
+        let lengths: Vec<u64> = self.family(base).iter().filter_map(|known| Some(known.read.as_ref()?.bytes)).collect();
+        Ok(self.by_content(base, read.clone(), &prefixes(&lengths)?))
+    }
+
+    fn by_content(&self, base: &str, read: Fingerprint, prefixes: &[Prefix]) -> Verdict {
+        let family = || self.family(base).iter().filter_map(|known| known.read.as_ref());
+        let is_name_taken = self.family(base).iter().any(|known| known.entry.filename == base);
+        // what is empty holds nothing that is not there
+        if family().any(|known| known.is_same_content(&read)) || (read.bytes == 0 && is_name_taken) {
+            return Verdict::Known(Some(read));
+        }
+        if self.by_name {
+            return if is_name_taken { Verdict::Refused(other_content(base)) } else { Verdict::New };
+        }
+        let begins = |known: &&Fingerprint| {
+            known.bytes < read.bytes && prefixes.iter().any(|p| (p.bytes, p.hash) == (known.bytes, known.hash))
+        };
+        if let Some(earlier) = family().filter(begins).max_by_key(|known| known.bytes) {
+            let line = prefixes.iter().find(|p| p.bytes == earlier.bytes).map_or(0, |p| p.line);
+            let offset = if self.whole_lines { line } else { earlier.bytes };
+            return Verdict::Rest { name: rest_name(base, read.hash, offset), earlier: earlier.clone(), read, offset };
+        }
+        if !is_name_taken {
+            return Verdict::New;
+        }
+        Verdict::Another { name: with_suffix(base, &format!("#{}", read.hash.short())), read }
+    }
+}
+
+/// What can be said without a look at the content.
+fn without_content(exact: Option<&Known>, family: &[Known], by_name: bool) -> Option<Verdict> {
+    match exact {
+        Some(Known { read: None, .. }) => Some(Verdict::Known(None)),
+        Some(_) => None,
+        None if by_name || family.iter().all(|known| known.read.is_none()) => Some(Verdict::New),
+        None => None,
+    }
+}
+
+fn other_content(base: &str) -> String {
+    format!("{base} is in the ledger of imports with another content, and with `lp_atomic` a name stands for one alone")
+}
+
+/// The name of a part of a log that has grown.
+pub(crate) fn rest_name(base: &str, hash: Hash, offset: u64) -> String {
+    with_suffix(base, &format!("#{}@{offset}", hash.short()))
+}
+
+fn with_suffix(base: &str, suffix: &str) -> String {
+    format!("{}{suffix}", schema::text::cut_chars(base, WIDTH - suffix.len()))
+}
+
+fn read_of(row: &FileRow) -> Option<Fingerprint> {
+    Some(Fingerprint {
+        device: row.device?,
+        inode: row.inode?,
+        size: row.size?,
+        mtime: row.mtime?,
+        bytes: row.bytes?,
+        hash: row.hash.as_ref()?.parse().ok()?,
+        head: row.head.as_ref()?.parse().ok()?,
+    })
+}

@@ -1,0 +1,282 @@
+//! The figures of a file or of a source in a staging file, and whether it was understood.
+
+use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use kit::fingerprint::Fingerprint;
+use kit::ledger::files::FileRow;
+use kit::parse::Looks;
+
+use crate::block::{Done, Dropped, Rule};
+use crate::import::Stream;
+use crate::line::Layout;
+
+/// How much of a first line is shown, in characters.
+const SHOWN: usize = 200;
+/// How much of one is kept, in bytes.
+const KEPT: usize = 1024;
+
+/// What was made of one file.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Report {
+    pub(crate) n_lines: u64,
+    pub(crate) n_rows: u64,
+    pub(crate) n_rejected: u64,
+    /// Lines of blanks alone.
+    pub(crate) n_blank: u64,
+    /// Lines that have another layout.
+    pub(crate) n_unfit: u64,
+    /// Lines that were left out because their client is an IPv6 address.
+    pub(crate) n_ipv6: u64,
+    /// Lines that each rule dropped.
+    pub(crate) dropped: Dropped,
+    /// The first line that does not fit, and whether it is the first of the file.
+    pub(crate) first_unfit: Option<(Vec<u8>, bool)>,
+    /// A last line without an end that is not used and does not fit.
+    pub(crate) is_tail_unfit: bool,
+    /// Whether the last line was not recognised.
+    pub(crate) ends_with_reject: bool,
+    /// What was read.
+    pub(crate) read: Option<Fingerprint>,
+    /// Its first byte that is not of an earlier import.
+    pub(crate) offset: u64,
+    /// Why it is not imported.
+    pub(crate) refused: Option<String>,
+    /// The sources of a staging file, in order.
+    pub(crate) parts: Vec<(PathBuf, Self)>,
+}
+
+impl Report {
+    /// Counts what became of a block; lines of it are counted elsewhere.
+    pub(crate) fn add(&mut self, done: &Done) {
+        let is_first = self.n_lines == 0;
+        self.n_blank += done.n_blank;
+        self.n_unfit += done.n_unfit;
+        self.n_ipv6 += done.n_ipv6;
+        for (total, n) in self.dropped.iter_mut().zip(done.dropped) {
+            *total += n;
+        }
+        if let Some((n, text)) = &done.first_unfit {
+            self.note_unfit(text, is_first && *n == 0);
+        }
+        if let Some(text) = &done.unfit_tail {
+            self.is_tail_unfit = true;
+            self.note_unfit(text, is_first && done.n_lines == 0);
+        }
+        if done.n_lines > 0 {
+            self.ends_with_reject = done.rejected.last().is_some_and(|(n, _)| n + 1 == done.n_lines);
+        }
+    }
+
+    fn note_unfit(&mut self, text: &[u8], is_first: bool) {
+        self.first_unfit.get_or_insert_with(|| (text[..text.len().min(KEPT)].to_vec(), is_first));
+    }
+
+    /// Counts a line that is too long to be used.
+    pub(crate) fn add_too_long(&mut self, text: &[u8]) {
+        self.note_unfit(text, self.n_lines == 0);
+        self.n_unfit += 1;
+        self.ends_with_reject = true;
+    }
+
+    /// Counts one line that was looked at for its layout alone.
+    pub(crate) fn add_looks(&mut self, looks: Looks, is_recognised: bool, text: &[u8]) {
+        match looks {
+            Looks::Blank => self.n_blank += 1,
+            Looks::Odd => {
+                self.note_unfit(text, self.n_lines == 0);
+                self.n_unfit += 1;
+            }
+            Looks::Ipv6 | Looks::Fits => {}
+        }
+        self.n_rejected += u64::from(!is_recognised);
+        self.n_lines += 1;
+    }
+
+    /// What came since an earlier state of the same report.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        let mut dropped = self.dropped;
+        for (n, earlier) in dropped.iter_mut().zip(before.dropped) {
+            *n -= earlier;
+        }
+        Self {
+            n_lines: self.n_lines - before.n_lines,
+            n_rows: self.n_rows - before.n_rows,
+            n_rejected: self.n_rejected - before.n_rejected,
+            n_blank: self.n_blank - before.n_blank,
+            n_unfit: self.n_unfit - before.n_unfit,
+            n_ipv6: self.n_ipv6 - before.n_ipv6,
+            dropped,
+            ends_with_reject: self.ends_with_reject && self.n_lines > before.n_lines,
+            ..Self::default()
+        }
+    }
+
+    /// Lines with something in them.
+    const fn n_full(&self) -> u64 {
+        self.n_lines.saturating_sub(self.n_blank)
+    }
+
+    /// Why the file is not imported: it has lines and none of them fits, or, when `strict`, one of
+    /// them is rejected.
+    pub(crate) fn refusal(&self, stream: &Stream, strict: bool) -> Option<String> {
+        let none_fits = self.n_unfit == self.n_full() && (self.n_unfit > 0 || self.is_tail_unfit);
+        let too_strict = strict && self.n_rejected > 0;
+        if !none_fits && !too_strict {
+            return None;
+        }
+        let (text, is_first) = self.first_unfit.as_ref().map_or((&b""[..], false), |(text, first)| (text, *first));
+        let form = if is_first { form(text) } else { None };
+        let why = match form {
+            Some(form) => format!("it is {form}"),
+            None if none_fits => format!("none of its {} lines fits {}", self.n_full().max(1), expected(stream)),
+            None => format!("{} of its {} lines are rejected, and --strict allows none", self.n_rejected, self.n_lines),
+        };
+        if text.is_empty() { Some(why) } else { Some(format!("{why}; its first such line: {}", shown(text))) }
+    }
+
+    /// A warning about a file that is imported though more than a tenth of its lines do not fit.
+    pub(crate) fn warning(&self, stream: &Stream) -> Option<String> {
+        let text = self.first_unfit.as_ref().map_or(&b""[..], |(text, _)| text);
+        (self.n_unfit * 10 > self.n_full()).then(|| {
+            let (n, of) = (self.n_unfit, self.n_full());
+            let first = if text.is_empty() { String::new() } else { format!("; the first: {}", shown(text)) };
+            format!("{n} of {of} lines do not fit {}{first}", expected(stream))
+        })
+    }
+
+    /// Lines that were left out, by what left them out.
+    pub(crate) fn left_out(&self) -> BTreeMap<String, u64> {
+        let rules = Rule::ALL.iter().map(|(rule, name)| ((*name).to_owned(), self.dropped[*rule as usize]));
+        let other = self.n_rejected.saturating_sub(self.n_blank + self.n_unfit + self.n_ipv6);
+        let layout = [("empty line", self.n_blank), ("ipv6", self.n_ipv6), ("form", other)];
+        let layout = layout.into_iter().map(|(name, n)| (name.to_owned(), n));
+        rules.chain(layout).filter(|(_, n)| *n > 0).collect()
+    }
+
+    /// What the ledger keeps.
+    pub(crate) fn file_row(&self, path: &std::path::Path, stream: &Stream, rows: u64) -> FileRow {
+        let read = self.read.as_ref();
+        FileRow {
+            path: Some(schema::text::storable(path.as_os_str().as_bytes()).into_owned()),
+            device: read.map(|read| read.device),
+            inode: read.map(|read| read.inode),
+            size: read.map(|read| read.size),
+            mtime: read.map(|read| read.mtime),
+            offset: Some(self.offset),
+            bytes: read.map(|read| read.bytes),
+            hash: read.map(|read| read.hash.to_string()),
+            head: read.map(|read| read.head.to_string()),
+            lines: Some(self.n_lines),
+            rows: Some(rows),
+            rejected: Some(self.n_unfit),
+            dropped: self.left_out(),
+            ipv6: Some(self.n_ipv6),
+            layout: Some(name(stream).to_owned()),
+            ..FileRow::default()
+        }
+    }
+}
+
+/// The name of a stream's layout.
+const fn name(stream: &Stream) -> &'static str {
+    match stream {
+        Stream::Auth => "auth",
+        Stream::Access(Layout::Hubzero) => "hubzero",
+        Stream::Access(Layout::Combined) => "combined",
+        Stream::Access(Layout::Format(_)) => "format",
+    }
+}
+
+/// The layout in words.
+const fn expected(stream: &Stream) -> &'static str {
+    match stream {
+        Stream::Auth => "the layout of auth logs (`date time uid [user] address action`)",
+        Stream::Access(Layout::Hubzero) => {
+            "the layouts of hubs (`date time zone process user \"request\" status bytes client \"referrer\" \"agent\" …`)"
+        }
+        Stream::Access(Layout::Combined) => {
+            "the common and combined layouts (`client ident user [day/Mon/year:time zone] \"request\" status bytes …`)"
+        }
+        Stream::Access(Layout::Format(_)) => "the log format that was given",
+    }
+}
+
+/// What a file is that is no text of ours, from its first bytes.
+fn form(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [b'B', b'Z', b'h', b'1'..=b'9', ..] => Some("compressed with bzip2; plain text, gzip and zstd are read"),
+        [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Some("compressed with xz; plain text, gzip and zstd are read"),
+        [0x04, 0x22, 0x4D, 0x18, ..] | [0x02, 0x21, 0x4C, 0x18, ..] => {
+            Some("compressed with lz4; plain text, gzip and zstd are read")
+        }
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Some("UTF-16 text; ASCII or UTF-8 is read"),
+        _ if has_every_second_zero(bytes) => Some("UTF-16 text; ASCII or UTF-8 is read"),
+        _ => None,
+    }
+}
+
+fn has_every_second_zero(bytes: &[u8]) -> bool {
+    let start = &bytes[..bytes.len().min(64) & !1];
+    let zeros = |first: usize| start.iter().skip(first).step_by(2).filter(|&&b| b == 0).count() * 8;
+    let half = start.len() / 2;
+    half >= 4 && ((zeros(0) > half * 6 && zeros(1) < half) || (zeros(1) > half * 6 && zeros(0) < half))
+}
+
+/// A line for a message: cleaned and cut.
+fn shown(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let clean = text.trim_end().chars().map(|c| if c.is_control() && c != '\t' { '\u{FFFD}' } else { c });
+    let shown: String = clean.clone().take(SHOWN).collect();
+    let cut = if clean.count() > SHOWN { "…" } else { "" };
+    format!("`{shown}{cut}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(n_lines: u64, n_unfit: u64, n_blank: u64, first: &[u8]) -> Report {
+        let first_unfit = (!first.is_empty()).then(|| (first.to_vec(), true));
+        Report { n_lines, n_unfit, n_blank, n_rejected: n_unfit + n_blank, first_unfit, ..Report::default() }
+    }
+
+    #[test]
+    fn which_files_are_understood() {
+        let stream = Stream::Access(Layout::Hubzero);
+        let refusal = |report: &Report, strict| report.refusal(&stream, strict);
+        assert_eq!(refusal(&report(0, 0, 0, b""), false), None, "an empty file");
+        assert_eq!(refusal(&report(5, 0, 5, b""), false), None, "blanks alone");
+        assert_eq!(refusal(&report(5, 4, 0, b"x"), false), None);
+        let why = refusal(&report(3, 2, 1, b"some\x1b text\n"), false).unwrap();
+        assert!(why.starts_with("none of its 2 lines fits") && why.ends_with("`some\u{FFFD} text`"), "{why}");
+        assert!(refusal(&report(3, 1, 0, b"x"), true).unwrap().contains("--strict"));
+        let tail = Report { is_tail_unfit: true, ..report(0, 0, 0, b"x") };
+        assert!(refusal(&tail, false).is_some());
+        assert!(report(9, 1, 0, b"x").warning(&stream).is_some());
+        assert!(report(10, 1, 0, b"x").warning(&stream).is_none());
+        assert!(report(19, 1, 10, b"x").warning(&stream).is_some(), "empty lines are none");
+    }
+
+    #[test]
+    fn forms_are_named_for_what_they_are() {
+        let stream = Stream::Auth;
+        let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+        let big: Vec<u8> = "2025-07-10 08:00".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for (bytes, word) in [
+            (b"BZh91AY&SY".to_vec(), "bzip2"),
+            (b"\xFD7zXZ\0\0".to_vec(), "xz"),
+            (b"\x04\x22\x4D\x18rest".to_vec(), "lz4"),
+            ([&[0xFF, 0xFE][..], &utf16("x")].concat(), "UTF-16"),
+            (utf16("2025-07-10 08:00"), "UTF-16"),
+            (big, "UTF-16"),
+        ] {
+            let why = report(3, 3, 0, &bytes).refusal(&stream, false).unwrap();
+            assert!(why.contains(word), "{why}");
+        }
+        let long = report(1, 1, 0, "é".repeat(500).as_bytes()).refusal(&stream, false).unwrap();
+        assert!(long.matches('é').count() == SHOWN && long.ends_with("…`"), "{long}");
+        assert!(report(1, 1, 0, &[0; 64]).refusal(&stream, false).unwrap().starts_with("none"));
+    }
+}

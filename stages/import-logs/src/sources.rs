@@ -1,0 +1,250 @@
+//! The sources of a staging file: which are imported, which are known, which are not understood.
+
+use std::collections::{HashSet, VecDeque};
+use std::fs::Metadata;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use kit::fingerprint::{self, Prefix};
+use kit::staged::{self, Outcome, StagedLog};
+use kit::{Lines, door};
+
+use crate::block::{self, Rules};
+use crate::import::{Source, Staged, Stream, Stretch};
+use crate::known::{self, Ledger, Verdict};
+use crate::report::Report;
+use crate::tables::base_name;
+
+/// What becomes of the sources.
+#[derive(Debug, Default)]
+pub(crate) struct Plan<'l> {
+    /// Those that are imported, with the first byte of the staging file that is read.
+    pub(crate) wanted: Vec<(&'l StagedLog, u64, Source)>,
+    /// Those that are in the tables already.
+    pub(crate) known: Vec<&'l StagedLog>,
+    /// Those that are not imported, and why.
+    pub(crate) refused: Vec<(&'l StagedLog, String)>,
+}
+
+/// One staging file and what is asked of its sources.
+pub(crate) struct Sources<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) stream: &'a Stream,
+    pub(crate) rules: &'a Rules,
+    pub(crate) strict: bool,
+}
+
+impl Sources<'_> {
+    /// Whether the list is of this staging file; what is none of ours is loaded as the original does.
+    ///
+    /// # Errors
+    /// It is, and the file has another size by now.
+    pub(crate) fn are_listed(&self, logs: &[&StagedLog], meta: &Metadata) -> Result<bool> {
+        let end = logs.last().map_or(0, |log| log.offset.saturating_add(log.bytes));
+        match logs.first().and_then(|log| log.is_in(meta)) {
+            Some(true) if end != meta.len() => bail!(
+                "{} has {} bytes and had {end} when it was staged: nothing of it is imported; stage the logs again",
+                self.path.display(),
+                meta.len()
+            ),
+            Some(is_ours) if is_ours => Ok(true),
+            _ => {
+                let is_older = self.path.parent().is_some_and(|staging| staged::is_older_than(staging, self.path));
+                Ok(!is_older && end == meta.len())
+            }
+        }
+    }
+
+    /// Judges the sources, by the ledger where there is one, else by what the last import noted.
+    ///
+    /// # Errors
+    /// The staging file cannot be read.
+    pub(crate) fn plan<'l>(
+        &self,
+        logs: &[&'l StagedLog],
+        ledger: Option<&Ledger>,
+        outcomes: &[Outcome],
+    ) -> Result<Plan<'l>> {
+        let mut plan = Plan::default();
+        let mut names = HashSet::new();
+        let mut contents = HashSet::new();
+        for log in logs {
+            let base = base_name(&log.path);
+            let verdict = match ledger {
+                Some(ledger) => ledger.judge_staged(&base, log.read.as_ref(), |lengths| self.prefixes(log, lengths))?,
+                None if outcomes.iter().any(|outcome| outcome.has_loaded(log)) => Verdict::Known(log.read.clone()),
+                None => Verdict::New,
+            };
+            let (mut name, mut skip) = (base.clone(), 0);
+            match verdict {
+                Verdict::New if log.begin > 0 => {
+                    name = log.read.as_ref().map_or(name, |read| known::rest_name(&base, read.hash, log.begin));
+                }
+                Verdict::New => {}
+                Verdict::Known(_) => {
+                    plan.known.push(log);
+                    continue;
+                }
+                Verdict::Refused(why) => {
+                    plan.refused.push((log, why));
+                    continue;
+                }
+                Verdict::Another { read, .. } if log.begin > 0 => {
+                    name = known::rest_name(&base, read.hash, log.begin);
+                }
+                Verdict::Another { name: other, .. } => name = other,
+                Verdict::Rest { name: rest, offset, .. } => (name, skip) = (rest, offset.saturating_sub(log.begin)),
+            }
+            let content = log.read.as_ref().map(|read| (read.bytes, read.hash));
+            let family = kit::discovery::without_suffix(&base).to_owned();
+            if content.is_some_and(|content| !contents.insert((family, content))) {
+                plan.known.push(log);
+                continue;
+            }
+            if !names.insert(name.clone()) {
+                let Some((_, hash)) = content else {
+                    plan.known.push(log);
+                    continue;
+                };
+                name = format!("{base}#{}", hash.short());
+                names.insert(name.clone());
+            }
+            if let Some(why) = self.refusal(log)? {
+                plan.refused.push((log, why));
+                continue;
+            }
+            let source =
+                Source { path: log.path.clone(), name, read: log.read.clone(), offset: log.begin.saturating_add(skip) };
+            plan.wanted.push((log, log.offset.saturating_add(skip), source));
+        }
+        Ok(plan)
+    }
+
+    fn open(&self, log: &StagedLog) -> Result<std::io::Take<std::fs::File>> {
+        let opening = || format!("reading {}", self.path.display());
+        let mut file = door::open(self.path).with_context(opening)?;
+        file.seek(SeekFrom::Start(log.offset)).with_context(opening)?;
+        Ok(file.take(log.bytes))
+    }
+
+    /// The beginnings of a log, as far as they were staged.
+    fn prefixes(&self, log: &StagedLog, lengths: &[u64]) -> Result<Vec<Prefix>> {
+        let is_short = |length: &&u64| **length <= log.bytes;
+        let lengths: Vec<u64> = lengths.iter().filter(is_short).copied().collect();
+        if log.begin > 0 || lengths.is_empty() {
+            return Ok(Vec::new());
+        }
+        fingerprint::prefixes(&mut self.open(log)?, &lengths)
+            .with_context(|| format!("reading {}", self.path.display()))
+    }
+
+    /// Why a source is not imported: read until a line of it fits, to its end when every line must.
+    fn refusal(&self, log: &StagedLog) -> Result<Option<String>> {
+        let mut lines = Lines::new(self.open(log)?);
+        let mut report = Report::default();
+        while let Some(line) = lines.next_line().with_context(|| format!("reading {}", self.path.display()))? {
+            if line.cut {
+                report.add_too_long(&line.text[..line.text.len().min(1024)]);
+                report.n_lines += 1;
+                report.n_rejected += 1;
+                continue;
+            }
+            // the end of a line belongs to it
+            let text = [line.text, if line.terminated { b"\n" } else { b"" }].concat();
+            let (looks, is_recognised) = match self.stream {
+                Stream::Access(layout) => block::access_looks(&text, layout, self.rules),
+                Stream::Auth => block::auth_looks(&text, self.rules),
+            };
+            if looks == kit::parse::Looks::Fits && !self.strict {
+                return Ok(None);
+            }
+            if !line.terminated && matches!(self.stream, Stream::Access(_)) && report.n_lines > report.n_blank {
+                break; // it is not used, and says nothing about a log with other lines
+            }
+            report.add_looks(looks, is_recognised, &text);
+        }
+        Ok(report.refusal(self.stream, self.strict))
+    }
+}
+
+/// The stretches that hold these sources; neighbours share one.
+pub(crate) fn stretches(logs: &[(&StagedLog, u64, Source)]) -> Staged {
+    let mut staged = Staged::default();
+    for (log, begin, source) in logs {
+        let end = log.offset.saturating_add(log.bytes);
+        match staged.stretches.last_mut().filter(|last| last.end == *begin) {
+            Some(last) => {
+                last.end = end;
+                last.cuts.push_back(end - last.start);
+            }
+            None => {
+                let cuts = VecDeque::from([end.saturating_sub(*begin)]);
+                staged.stretches.push(Stretch { start: *begin, end, cuts });
+            }
+        }
+        staged.sources.push(source.clone());
+    }
+    staged
+}
+
+/// What became of the sources of a staging file that is loaded. `parts` are the figures of those that
+/// were read; with `whole_lines` a last line without an end is left to the next import.
+pub(crate) fn outcomes(plan: &Plan<'_>, parts: &[(PathBuf, Report)], whole_lines: bool) -> Vec<Outcome> {
+    let mut made: Vec<Outcome> = Vec::new();
+    let mut wanted = plan.wanted.iter().peekable();
+    while let Some((log, _, _)) = wanted.next() {
+        let Some(mut outcome) = Outcome::of(log, None) else { continue };
+        let part = parts.iter().find(|(path, _)| *path == log.path).map(|(_, part)| part);
+        outcome.lines = part.map_or(0, |part| part.n_lines);
+        let follows = wanted.peek().is_some_and(|(next, begin, _)| *begin == log.offset + log.bytes && next.bytes > 0);
+        let is_used = follows && part.is_some_and(|part| !part.ends_with_reject);
+        if is_used || !whole_lines {
+            outcome.resume = outcome.read.bytes;
+        }
+        made.push(outcome);
+    }
+    made.extend(plan.known.iter().filter_map(|log| Outcome::of(log, None)));
+    made.extend(plan.refused.iter().filter_map(|(log, why)| Outcome::of(log, Some(why.clone()))));
+    made
+}
+
+#[cfg(test)]
+mod tests {
+    use kit::discovery;
+
+    use super::*;
+
+    fn log(offset: u64, bytes: u64) -> StagedLog {
+        StagedLog {
+            path: PathBuf::from(format!("/d/{offset}")),
+            stream: discovery::Stream::Access,
+            offset,
+            bytes,
+            begin: 0,
+            open: 0,
+            read: None,
+            staged_in: None,
+            line: 1,
+        }
+    }
+
+    #[test]
+    fn neighbours_share_a_stretch() {
+        let logs = [log(0, 5), log(5, 0), log(20, 7), log(27, 1), log(28, 9)];
+        let wanted: Vec<_> = logs
+            .iter()
+            .map(|log| {
+                let name = base_name(&log.path);
+                // the last one has grown by its last four bytes
+                let begin = if log.offset == 28 { 33 } else { log.offset };
+                (log, begin, Source { name, ..Source::default() })
+            })
+            .collect();
+        let staged = stretches(&wanted);
+        let stretch = |start, end, cuts: &[u64]| Stretch { start, end, cuts: cuts.iter().copied().collect() };
+        assert_eq!(staged.stretches, [stretch(0, 5, &[5, 5]), stretch(20, 28, &[7, 8]), stretch(33, 37, &[4])]);
+        let names: Vec<_> = staged.sources.iter().map(|source| source.name.as_str()).collect();
+        assert_eq!(names, ["0", "5", "20", "27", "28"]);
+    }
+}
