@@ -19,8 +19,12 @@ use crate::name_server::{NameServer, Reply};
 
 /// The copy of the machine, as `$M`, and a shell script in it.
 const OUTSIDE: &str = include_str!("web_server/outside.sh");
+/// A hub on a fresh Debian, installed by our installer; the next two go on from there.
+const HUB: &str = include_str!("web_server/hub.sh");
 /// Apache by the page, requests good and odd, a rotation in the middle of them.
 const DEBIAN: &str = include_str!("web_server/debian.sh");
+/// The command lines of the units of systemd, confined.
+const UNITS: &str = include_str!("web_server/units.sh");
 /// The folder of Rocky Linux with its ACL, a rotation, a reader.
 const ROCKY: &str = include_str!("web_server/rocky.sh");
 
@@ -127,20 +131,55 @@ fn access_cfg(pair: &Pair, geo: &GeoServer) -> String {
     values.iter().map(|(name, value)| format!("${name} = '{value}';\n")).collect()
 }
 
+/// A hub whose tables are those of the original package, with servers for names and places.
+struct Hub {
+    machine: Machine,
+    pair: Pair,
+    geo: GeoServer,
+    _dns: NameServer,
+}
+
+impl Hub {
+    /// `None`, after saying so, without MariaDB.
+    fn new() -> Option<Self> {
+        let pair = names(SqlMode::Strict)?;
+        pair.create_hub(true);
+        pair.create_metrics(Engine::MyIsam, true);
+        let geo = GeoServer::start(|ip| GeoServer::place(ip, ["US", "Somewhere", "R", "C", "1.5", "-2.25"]));
+        let dns = NameServer::start(|_| Reply::NxDomain);
+        let machine = Machine::new();
+        machine.package();
+        machine.write("access.cfg", &access_cfg(&pair, &geo));
+        machine.write("dns.conf", &format!("[dns]\nnameserver = {}\n", dns.address()));
+        Some(Self { machine, pair, geo, _dns: dns })
+    }
+
+    /// Installs with these options and goes on with the script; what was said, for messages.
+    fn run(&self, install: &str, script: &str) -> String {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let variables = [
+            ("PORT", port.to_string()),
+            ("SOCKET", self.pair.socket().parent().unwrap().display().to_string()),
+            ("PROXY", self.geo.url().split_once("/ipinfo").unwrap().0.to_owned()),
+            ("INSTALL", install.to_owned()),
+        ];
+        let ran = self.machine.run(&[HUB, script].concat(), &variables);
+        let mut shown = format!("{}\n{}", ran.text(), ran.stderr);
+        for name in ["probe", "said", "seven.said", "tick.said"] {
+            shown += &fs::read_to_string(self.machine.at("out").join(name)).unwrap_or_default();
+        }
+        assert_eq!(ran.code, 0, "{shown}");
+        shown
+    }
+}
+
 #[test]
 fn on_debian_by_our_own_page_everything_is_counted() {
     if !is_possible(&["apache2", "curl", "logrotate"]) {
         return;
     }
-    let Some(pair) = names(SqlMode::Strict) else { return };
-    pair.create_hub(true);
-    pair.create_metrics(Engine::MyIsam, true);
-    let geo = GeoServer::start(|ip| GeoServer::place(ip, ["US", "Somewhere", "R", "C", "1.5", "-2.25"]));
-    let dns = NameServer::start(|_| Reply::NxDomain);
-    let machine = Machine::new();
-    machine.package();
-    machine.write("access.cfg", &access_cfg(&pair, &geo));
-    machine.write("dns.conf", &format!("[dns]\nnameserver = {}\n", dns.address()));
+    let Some(hub) = Hub::new() else { return };
+    let (machine, pair) = (&hub.machine, &hub.pair);
     for name in ["logformat", "stock", "logrotate", "debian"] {
         machine.write(name, &snippet(name));
     }
@@ -149,12 +188,7 @@ fn on_debian_by_our_own_page_everything_is_counted() {
     assert!(seven.len() == 7 && tick.ends_with(" tick"), "{lines:?}");
     machine.write("seven", &(seven.join("\n") + "\n"));
     machine.write("tick", tick);
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let socket = pair.socket().parent().unwrap().display().to_string();
-    let proxy = geo.url().split_once("/ipinfo").unwrap().0.to_owned();
-    let ran = machine.run(DEBIAN, &[("PORT", port.to_string()), ("SOCKET", socket), ("PROXY", proxy)]);
-    let shown = format!("{}\n{}", ran.text(), ran.stderr);
-    assert_eq!(ran.code, 0, "{shown}");
+    let shown = hub.run("", DEBIAN);
 
     // every line that Apache wrote was recognised, and none was lost or written twice by the rotation
     assert_eq!(machine.read("out/rejects"), "", "{shown}");
@@ -193,4 +227,89 @@ fn on_rocky_an_acl_lets_the_user_read_what_was_rotated() {
     assert_eq!(ran.code, 0, "{}\n{}", ran.text(), ran.stderr);
     assert_eq!(machine.read("out/read"), "first\nsecond\n", "{}", ran.stderr);
     assert_eq!(machine.read("out/others"), "", "somebody else can read it");
+}
+
+/// What [`UNITS`] does as the unit says, and what only systemd can do.
+const CONFINED: [&str; 9] = [
+    "NoNewPrivileges",
+    "CapabilityBoundingSet",
+    "AmbientCapabilities",
+    "UMask",
+    "ProtectSystem",
+    "ProtectHome",
+    "PrivateTmp",
+    "PrivateDevices",
+    "ProtectKernelTunables",
+];
+const NOT_HERE: [&str; 13] = [
+    "ProtectKernelModules",
+    "ProtectKernelLogs",
+    "ProtectControlGroups",
+    "ProtectClock",
+    "ProtectHostname",
+    "RestrictAddressFamilies",
+    "RestrictNamespaces",
+    "RestrictRealtime",
+    "RestrictSUIDSGID",
+    "LockPersonality",
+    "MemoryDenyWriteExecute",
+    "SystemCallArchitectures",
+    "SystemCallFilter",
+];
+
+/// A line of an access log in the layout of hubs.
+fn line(day: &str, n: usize) -> String {
+    format!(
+        "{day} 10:00:{n:02} UTC 7 - \"GET /counted/{n} HTTP/1.1\" 200 99 10.0.0.{n} \"-\" \"Mozilla/5.0\" 443 0 1 - - - - - - - - -\n"
+    )
+}
+
+#[test]
+fn units_do_their_work_within_their_restrictions() {
+    for unit in ["hzmetrics", "hzmetrics-whoisonline"] {
+        let text = fs::read_to_string(checkout().join(format!("scripts/deploy/systemd/{unit}.service"))).unwrap();
+        let service = text.split_once("[Service]\n").unwrap().1;
+        let keys = service.lines().filter_map(|line| line.split_once('=')).map(|(key, _)| key);
+        let usual = ["Type", "User", "Group", "ExecStart", "Nice", "SuccessExitStatus", "SystemCallErrorNumber"];
+        let is_known = |key: &&str| {
+            usual.contains(key) || key.starts_with("Timeout") || CONFINED.contains(key) || NOT_HERE.contains(key)
+        };
+        assert_eq!(keys.filter(|key| !is_known(key)).collect::<Vec<_>>(), Vec::<&str>::new(), "{unit}");
+    }
+    if !is_possible(&["setpriv"]) {
+        return;
+    }
+    let Some(hub) = Hub::new() else { return };
+    let (machine, pair) = (&hub.machine, &hub.pair);
+    pair.sql(
+        "INSERT INTO {hub}.jos_session (session_id, guest, time, userid, username, ip) VALUES \
+         ('a', 0, '4000000000', 1001, 'emmy1', '9.0.0.1')",
+    );
+    machine.write("debian", &snippet("debian"));
+    let day = fixtures::run("date").arg("+%F").finish().ok().text().trim().to_owned();
+    let text: String = (0..20).map(|n| line(&day, n)).collect();
+    machine.write(&format!("logs/hub-access.log-{}", day.replace('-', "")), &text);
+    machine.write(
+        "probe",
+        "touch /usr/x /etc/x /root/x; id -un; grep -E 'NoNewPrivs|CapBnd' /proc/self/status; umask; ls /dev\n",
+    );
+    let shown = hub.run("--systemd", UNITS);
+    let probe = machine.read("out/probe");
+    assert_eq!(
+        probe.matches("Read-only file system").count() + probe.matches("Permission denied").count(),
+        3,
+        "{probe}"
+    );
+    for words in ["www-data\n", "NoNewPrivs:\t1\n", "CapBnd:\t0000000000000000\n", "0027\n"] {
+        assert!(probe.contains(words), "{words} in {probe}");
+    }
+    assert!(!probe.contains("vda") && probe.contains("urandom"), "{probe}");
+    assert_eq!(machine.read("out/said"), "", "{shown}");
+    assert_eq!(machine.read("out/left"), "", "{shown}");
+    assert!(machine.read("out/maps").contains("whoisonline"), "{shown}");
+    assert_eq!(
+        pair.value("SELECT COUNT(*) FROM web WHERE content LIKE '/counted/%'").as_deref(),
+        Some("20"),
+        "{shown}"
+    );
 }

@@ -1,16 +1,9 @@
 # The machine of Debian by docs/web-server.md: files of $T are its snippets, results go to $T/out.
-PATH=/usr/sbin:/usr/bin:/sbin:/bin
-export PATH
-umask 022
 
-# what a fresh Debian has: the folder of the logs, the stock stanza, apachectl
-rm -rf /var/log/apache2 /var/log/hubzero /etc/apache2 /etc/hubzero-metrics /etc/hubzero.conf /opt/hubzero /var/www
-install -d -o root -g adm -m 750 /var/log/apache2
+# what else a fresh Debian has: the stock stanza, apachectl
 printf '/var/log/apache2/*.log {\n\tmissingok\n\tcreate 640 root adm\n}\n' >/etc/logrotate.d/apache2
 printf '#!/bin/sh\nexec /usr/sbin/apache2 "$@"\n' >/usr/sbin/apachectl
 chmod 755 /usr/sbin/apachectl
-mkdir -p /etc/apache2 /var/www/html /var/www/hub/app/site/stats/maps
-chown -R www-data:www-data /var/www/hub
 for page in counted index; do echo hello >/var/www/html/$page.html; done
 cat >/etc/apache2/apache2.conf <<END
 ServerRoot /etc/apache2
@@ -29,13 +22,6 @@ DirectoryIndex index.html
 Include $T/logformat
 END
 install -o root -g adm -m 640 /dev/null /var/log/apache2/hub-access.log
-
-# ours, installed as an administrator does it
-sh "$T/package/install.sh" --user www-data --group www-data >"$T/out/installed"
-for name in $PROGRAMS; do mount --bind "$BUILT/$name" "/opt/hubzero/bin/$name"; done
-install -o root -g www-data -m 640 "$T/access.cfg" /etc/hubzero-metrics/access.cfg
-install -o root -g www-data -m 640 "$T/dns.conf" /etc/hubzero-metrics/hzmetrics.conf
-echo 'site = hub' >/etc/hubzero.conf
 
 # the page
 sh -eu "$T/debian"

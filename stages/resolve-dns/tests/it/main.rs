@@ -1,6 +1,7 @@
 //! `resolve-dns` as a real executable, with a name server on this machine.
 
 mod db;
+mod hostile;
 #[path = "../../../enrich/examples/dns_bench/name_server.rs"]
 mod name_server;
 
