@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{ArgAction, ArgGroup, ArgMatches, Args as _, FromArgMatches as _};
 use kit::config::{Paths, process_env};
+use kit::db::{DbError, ErrorKind};
 use kit::lock::Busy;
 use kit::{Messages, ReaderLeft, Usage};
 use schema::{Compat, Exit, Month, Period};
@@ -75,7 +76,8 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         return Exit::ReaderLeft;
     }
     let usage = |cause: &(dyn std::error::Error + 'static)| cause.is::<Usage>() || cause.is::<parse::Bad>();
-    if error.chain().any(usage) {
+    let misconfigured = DbError::of(error).is_some_and(|e| e.kind() == ErrorKind::Misconfigured);
+    if misconfigured || error.chain().any(usage) {
         Exit::Usage
     } else if error.chain().any(|cause| cause.is::<Busy>() || cause.is::<pipeline::Others>()) {
         Exit::Busy

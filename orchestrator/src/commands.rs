@@ -446,6 +446,7 @@ pub(crate) const COMMANDS: &[Row] = &[
                 Any,
                 "CSV file (domain,class,country,…) in place of the built-in domain list",
             ),
+            arg("grants", Opt(None), Any, "Print the GRANTs that the account USER@HOST needs, and do nothing else"),
         ],
         Does::Here(Here::SetupDb),
     ),

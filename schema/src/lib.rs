@@ -12,6 +12,7 @@ pub mod kind;
 pub mod month;
 pub mod number;
 pub mod reference;
+pub mod rights;
 pub mod stamp;
 pub mod tables;
 pub mod text;

@@ -1,6 +1,7 @@
 //! The command lines of `setup-db` and `migrate`.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use clap::ArgMatches;
 use kit::config::{Config, process_env};
 use kit::lock::{Asked, HOLDER, Lock};
 use kit::{Messages, Usage};
+use schema::rights::{Account, Names};
 use schema::tables::Engine;
 use schema::{Compat, Exit, Opt};
 
@@ -20,6 +22,9 @@ use crate::shell::{Shell, Variables};
 
 /// `hzmetrics setup-db`.
 pub(crate) fn setup_command(matches: &ArgMatches, base: &[Assignment], messages: Messages) -> Result<u8> {
+    if let Some(account) = matches.get_one::<String>("grants") {
+        return print_grants(account, base);
+    }
     let config = load(base)?;
     let text = |name: &str| matches.get_raw(name).and_then(|mut values| values.next()).map(OsString::from);
     let engine = text("engine").map_or(Ok(Engine::InnoDb), |name| name.to_string_lossy().parse());
@@ -32,6 +37,18 @@ pub(crate) fn setup_command(matches: &ArgMatches, base: &[Assignment], messages:
     };
     let Held::Go(_lock) = hold(&config, !setup.dry_run, messages) else { return Ok(Exit::Busy.code()) };
     setup_db(&config.target(), &setup, messages, &mut std::io::stdout().lock())?;
+    Ok(Exit::Done.code())
+}
+
+/// `hzmetrics setup-db --grants`: works before there is an account, and connects to nothing.
+fn print_grants(account: &str, base: &[Assignment]) -> Result<u8> {
+    let account: Account = account.parse().map_err(Usage)?;
+    let config = kit::config::read(None, &|name| variable(base, name))?;
+    config.check_names()?;
+    let names = Names { hub: &config.hub_db, metrics: &config.metrics_db, prefix: &config.db_prefix };
+    let text: String = names.grants(&account).iter().map(|grant| format!("{grant};\n")).collect();
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(super::lost_reader)?;
     Ok(Exit::Done.code())
 }
 

@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -149,6 +150,25 @@ pub struct Config {
     pub paths: Paths,
     /// Why a mandatory key is missing although it seems to be there.
     hints: Vec<(&'static str, String)>,
+}
+
+/// A file that more people may read, or write, than its secret is meant for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exposed {
+    /// The file.
+    pub path: PathBuf,
+    /// What is in it, in words.
+    pub secret: &'static str,
+    /// Its permissions, as `chmod` takes them.
+    pub mode: u32,
+}
+
+impl Exposed {
+    fn look(path: &Path, secret: &'static str) -> Option<Self> {
+        const OTHERS: u32 = 0o006;
+        let mode = fs::metadata(path).ok()?.permissions().mode() & 0o7777;
+        (mode & OTHERS != 0).then(|| Self { path: path.to_owned(), secret, mode })
+    }
 }
 
 /// What is wrong with the text of a file.
@@ -378,31 +398,70 @@ impl Config {
     /// Whether everything is there that the databases need.
     ///
     /// # Errors
-    /// What is missing ([`Usage`]).
+    /// What is missing, or cannot be ([`Usage`]).
     pub fn check(&self) -> Result<()> {
-        let Some(file) = &self.file else {
-            return Err(Usage(format!(
+        self.check_given(MANDATORY)?;
+        self.check_usable()
+    }
+
+    /// The same for who only needs the names of the databases.
+    ///
+    /// # Errors
+    /// As [`Config::check`].
+    pub fn check_names(&self) -> Result<()> {
+        let (names, _) = MANDATORY.split_at(DATABASES);
+        self.check_given(names)?;
+        self.check_usable()
+    }
+
+    fn check_given(&self, keys: &[Mandatory]) -> Result<()> {
+        let file = self.found()?.display();
+        for (key, ini_key, value) in keys {
+            if value(self).is_empty() {
+                let hint = self.hints.iter().find(|(name, _)| name == key);
+                let hint = hint.map_or(String::new(), |(_, hint)| format!(": {hint}"));
+                return Err(Usage(format!("{file}: ${key} ({ini_key}) is missing or empty{hint}")).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn check_usable(&self) -> Result<()> {
+        let file = self.found()?.display();
+        for (key, name) in [("hub_db", &self.hub_db), ("metrics_db", &self.metrics_db), ("db_prefix", &self.db_prefix)]
+        {
+            if name.contains(['`', '\0']) {
+                return Err(Usage(format!("{file}: `{key}` cannot be part of a name in SQL")).into());
+            }
+        }
+        if self.hub_db == self.metrics_db {
+            let name = &self.hub_db;
+            let text =
+                format!("{file}: hub_db and metrics_db are both `{name}`; the metrics need a database of their own");
+            return Err(Usage(text).into());
+        }
+        Ok(())
+    }
+
+    /// Files that hold a secret and that every account of this machine may read or write.
+    #[must_use]
+    pub fn exposed(&self) -> Vec<Exposed> {
+        let password = self.file.as_ref().filter(|_| !self.db_pass.reveal().is_empty());
+        let holders = [(password, "the password of the database"), (self.db_tls.key.as_ref(), "a private key")];
+        let holders = holders.into_iter().filter_map(|(path, secret)| Some((path?, secret)));
+        holders.filter_map(|(path, secret)| Exposed::look(path, secret)).collect()
+    }
+
+    /// The file that the credentials came from.
+    fn found(&self) -> Result<&Path> {
+        self.file.as_deref().ok_or_else(|| {
+            Usage(format!(
                 "there is no configuration: no -c FILE, HZMETRICS_ACCESS_CFG or HZMETRICS_CONFIG, and neither {} nor {}",
                 self.paths.etc().join("access.cfg").display(),
                 self.paths.home().join("conf/hzmetrics.conf").display()
             ))
-            .into());
-        };
-        for (key, ini_key, value) in MANDATORY {
-            if value(self).is_empty() {
-                let hint = self.hints.iter().find(|(name, _)| name == key);
-                let hint = hint.map_or(String::new(), |(_, hint)| format!(": {hint}"));
-                let text = format!("{}: ${key} ({ini_key}) is missing or empty{hint}", file.display());
-                return Err(Usage(text).into());
-            }
-        }
-        for (key, name) in [("hub_db", &self.hub_db), ("metrics_db", &self.metrics_db), ("db_prefix", &self.db_prefix)]
-        {
-            if name.contains(['`', '\0']) {
-                return Err(Usage(format!("{}: `{key}` cannot be part of a name in SQL", file.display())).into());
-            }
-        }
-        Ok(())
+            .into()
+        })
     }
 
     /// Document root of the CMS.
@@ -447,6 +506,9 @@ impl Config {
 
 /// A mandatory key: its name in `access.cfg`, in the INI file, and its value.
 type Mandatory = (&'static str, &'static str, fn(&Config) -> &str);
+
+/// How many of [`MANDATORY`], from the first, name databases.
+const DATABASES: usize = 2;
 
 const MANDATORY: &[Mandatory] = &[
     ("hub_db", "[db] hub_db", |config| &config.hub_db),
@@ -610,6 +672,36 @@ mod tests {
         assert_eq!(root.load(Some("x.conf"), &[]).unwrap().db_host, "localhost");
         let root = Root::new(&[("x.cfg", &access("a`b"))]);
         assert_eq!(exit(root.load(Some("x.cfg"), &[])).0, 2);
+    }
+
+    #[test]
+    fn the_metrics_have_a_database_of_their_own() {
+        let root = Root::new(&[("x.cfg", &access("m")), ("x.conf", &ini("m", "")), ("y.cfg", &access("`m`"))]);
+        for name in ["x.cfg", "x.conf", "y.cfg"] {
+            let (code, text) = exit(root.load(Some(name), &[]));
+            assert!(code == 2 && text.contains("hub_db and metrics_db are both `m`"), "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_that_everybody_can_read() {
+        let root = Root::new(&[("x.conf", ""), ("key", "k"), ("none.cfg", "")]);
+        let set = |name: &str, mode| fs::set_permissions(root.path(name), fs::Permissions::from_mode(mode)).unwrap();
+        let text = ini("h", &format!("ssl_cert = c\nssl_key = {}\n", root.text("key")));
+        fs::write(root.path("x.conf"), text).unwrap();
+        set("key", 0o640);
+        for (mode, exposed) in
+            [(0o640, false), (0o644, true), (0o604, true), (0o662, true), (0o600, false), (0o641, false)]
+        {
+            set("x.conf", mode);
+            let found = root.load(Some("x.conf"), &[]).unwrap().exposed();
+            let file = Exposed { path: root.path("x.conf"), secret: "the password of the database", mode };
+            assert_eq!(found, if exposed { vec![file] } else { vec![] }, "{mode:o}");
+        }
+        set("key", 0o444);
+        let found = root.load(Some("x.conf"), &[]).unwrap().exposed();
+        assert_eq!(found.iter().map(|e| (e.path.clone(), e.mode)).collect::<Vec<_>>(), [(root.path("key"), 0o444)]);
+        assert_eq!(root.read(Some("none.cfg"), &[]).unwrap().exposed(), []);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod cells;
 mod error;
 mod insert;
 mod keys;
+mod lacking;
 mod rename;
 mod target;
 #[cfg(test)]
@@ -66,6 +67,7 @@ impl Db {
     /// zero when it is stored.
     pub fn connect(target: &Target, which: Which) -> Result<Self, DbError> {
         let mut conn = target.open(which)?;
+        check_distinct(&mut conn, target)?;
         let charset = settle(&mut conn)?;
         let (id_step, max_packet) = conn
             .query_first::<(u64, usize), _>("SELECT @@auto_increment_increment, @@max_allowed_packet")
@@ -122,7 +124,7 @@ impl Db {
             Params::Empty => self.conn.query_drop(sql),
             params => self.conn.exec_drop(sql, params),
         };
-        done.map_err(|e| DbError::from_driver(&e, sql))?;
+        done.map_err(|e| DbError::at(&self.target, &e, sql))?;
         if ["ALTER", "CREATE", "DROP", "RENAME"].iter().any(|word| sql.trim_start().starts_with(word)) {
             self.engines.clear();
         }
@@ -143,17 +145,19 @@ impl Db {
         mut row: impl FnMut(Cells<'_>) -> Result<()>,
     ) -> Result<u64> {
         let mut count = 0;
+        let target = &self.target;
+        let failed = |e: mysql::Error| DbError::at(target, &e, sql);
         let mut hand = |next: mysql::Result<mysql::Row>| {
             count += 1;
-            row(Cells::new(&next.map_err(|e| DbError::from_driver(&e, sql))?))
+            row(Cells::new(&next.map_err(failed)?))
         };
         match params.into() {
             Params::Empty => {
-                let mut rows = self.conn.query_iter(sql).map_err(|e| DbError::from_driver(&e, sql))?;
+                let mut rows = self.conn.query_iter(sql).map_err(failed)?;
                 rows.try_for_each(&mut hand)?;
             }
             params => {
-                let mut rows = self.conn.exec_iter(sql, params).map_err(|e| DbError::from_driver(&e, sql))?;
+                let mut rows = self.conn.exec_iter(sql, params).map_err(failed)?;
                 rows.try_for_each(&mut hand)?;
             }
         }
@@ -313,6 +317,21 @@ impl Db {
         self.engines.clear();
         Ok(())
     }
+}
+
+/// Refuses two names of one database. Some servers take no notice of case, and only
+/// names that differ in nothing else cost a question.
+fn check_distinct(conn: &mut mysql::Conn, target: &Target) -> Result<(), DbError> {
+    let (hub, metrics) = (&target.hub_db, &target.metrics_db);
+    if hub.is_empty() || hub.to_lowercase() != metrics.to_lowercase() {
+        return Ok(());
+    }
+    let sql = "SELECT @@lower_case_table_names";
+    let mut folds = || conn.query_first::<u8, _>(sql).map_err(|e| DbError::from_driver(&e, sql));
+    if hub == metrics || folds()? != Some(0) {
+        return Err(DbError::one_database(hub, metrics));
+    }
+    Ok(())
 }
 
 /// Makes the session independent of the server's defaults.

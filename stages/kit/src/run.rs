@@ -9,6 +9,7 @@ use anyhow::Result;
 use clap::parser::ValueSource;
 use schema::Exit;
 
+use crate::db::{DbError, ErrorKind};
 use crate::lock::Busy;
 use crate::{Io, Messages, Outcome, StageArgs, config};
 
@@ -113,13 +114,17 @@ pub fn run_with<A: StageArgs>(args: &A, stage: impl FnOnce(&mut Io) -> Result<Ou
     exit.into()
 }
 
+fn is_misconfigured(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.downcast_ref::<DbError>().is_some_and(|e| e.kind() == ErrorKind::Misconfigured)
+}
+
 fn exit_of(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {
         let inner = cause.downcast_ref::<std::io::Error>().and_then(|e| e.get_ref());
         if cause.is::<ReaderLeft>() || inner.is_some_and(|e| e.is::<ReaderLeft>()) {
             return Exit::ReaderLeft;
         }
-        if cause.is::<Usage>() {
+        if cause.is::<Usage>() || is_misconfigured(cause) {
             return Exit::Usage;
         }
         if cause.is::<Busy>() {

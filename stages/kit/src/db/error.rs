@@ -4,6 +4,8 @@ use std::fmt;
 
 use mysql::{DriverError, Error};
 
+use super::{Target, lacking};
+
 /// The kinds that callers tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -17,6 +19,8 @@ pub enum ErrorKind {
     Unreachable,
     /// The server is there, and not as the configuration wants it: encrypted, and the right one.
     Tls,
+    /// What the configuration names cannot be; a mistake of usage, exit code 2.
+    Misconfigured,
     /// The account may not do this.
     Denied,
     /// There is no such database (1049).
@@ -105,14 +109,24 @@ impl DbError {
         Self { kind, code, text: if shown.is_empty() { text } else { format!("{text}, at: {shown}") } }
     }
 
+    /// The same with the GRANT that is missing, where that is the reason.
+    pub(super) fn at(target: &Target, error: &Error, statement: &str) -> Self {
+        let found = Self::from_driver(error, statement);
+        let Error::MySqlError(e) = error else { return found };
+        match lacking::words(target, e.code, &e.message, statement) {
+            Some(words) => found.followed_by(&format!("; {words}")),
+            None => found,
+        }
+    }
+
     pub(super) fn unreachable(text: String) -> Self {
         Self { kind: ErrorKind::Unreachable, code: 0, text }
     }
 
     /// What went wrong while a connection was opened: one that is lost by then never was one.
-    pub(super) fn not_connected(error: &Error) -> Self {
+    pub(super) fn not_connected(target: &Target, error: &Error) -> Self {
         match error {
-            Error::MySqlError(_) => Self::from_driver(error, ""),
+            Error::MySqlError(_) => Self::at(target, error, ""),
             // the driver repeats the address
             Error::DriverError(DriverError::CouldNotConnect(Some((_, text, _)))) => Self::unreachable(text.clone()),
             Error::IoError(e) => Self::unreachable(e.to_string()),
@@ -122,6 +136,14 @@ impl DbError {
 
     pub(super) const fn tls(text: String) -> Self {
         Self { kind: ErrorKind::Tls, code: 0, text }
+    }
+
+    /// The same database twice: whatever is copied from one to the other would be copied onto itself.
+    pub(super) fn one_database(hub: &str, metrics: &str) -> Self {
+        let text = format!(
+            "hub_db ({hub}) and metrics_db ({metrics}) are one database to this server; the metrics need one of their own"
+        );
+        Self { kind: ErrorKind::Misconfigured, code: 0, text }
     }
 
     pub(super) fn with(mut self, what: &str) -> Self {

@@ -132,9 +132,10 @@ impl Insert<'_> {
         (self.rows, self.bytes) = (0, 0);
         let group = format!("({})", vec!["?"; self.columns].join(","));
         let sql = format!("{}{}{}", self.head, vec![group; rows].join(","), self.tail);
-        let conn = &mut self.db.conn;
-        let statement = conn.prep(&sql).map_err(|e| DbError::from_driver(&e, &self.head))?;
-        conn.exec_drop(&statement, values).map_err(|e| DbError::from_driver(&e, &self.head))?;
+        let (conn, target) = (&mut self.db.conn, &self.db.target);
+        let failed = |e: mysql::Error| DbError::at(target, &e, &self.head);
+        let statement = conn.prep(&sql).map_err(failed)?;
+        conn.exec_drop(&statement, values).map_err(failed)?;
         let (first, step) = (conn.last_insert_id(), self.db.id_step);
         self.done.sent += rows as u64;
         self.done.changed += conn.affected_rows();

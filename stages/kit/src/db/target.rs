@@ -128,11 +128,11 @@ impl Target {
         let (shown, opened) = match &address {
             Address::Socket(path) => {
                 opts = opts.socket(Some(path.to_string_lossy().into_owned()));
-                (path.display().to_string(), Conn::new(opts).map_err(|error| DbError::not_connected(&error)))
+                (path.display().to_string(), Conn::new(opts).map_err(|error| DbError::not_connected(self, &error)))
             }
             Address::Tcp(host, port) => {
                 opts = opts.ip_or_hostname(Some(host)).tcp_port(*port);
-                (format!("{host}:{port}"), self.tls.connect(opts, host))
+                (format!("{host}:{port}"), self.tls.connect(opts, host, &|error| DbError::not_connected(self, error)))
             }
         };
         opened.map_err(|error| match error.kind() {

@@ -283,3 +283,23 @@ fn errors_say_what_and_never_the_password() {
     assert!(error.to_string().contains("at: SELECT * FROM `x`.nothing"), "{error}");
     assert!(!error.kind().is_retryable());
 }
+
+#[test]
+fn one_database_is_not_two() {
+    let Some(server) = fixtures::db::networked_server(&["--lower-case-table-names=1".to_owned()]) else { return };
+    let folding = server.names(SqlMode::Lax);
+    folding.create_metrics(Engine::InnoDb, false);
+    let as_hub = |hub: &str, pair: &Pair| {
+        let mut target = target(pair);
+        hub.clone_into(&mut target.hub_db);
+        Db::connect(&target, Which::Metrics).map(drop)
+    };
+    for hub in [folding.metrics.clone(), folding.metrics.to_uppercase()] {
+        let error = as_hub(&hub, &folding).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Misconfigured);
+        assert!(error.to_string().contains("are one database to this server"), "{error}");
+    }
+    // where case counts they are two
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
+    assert_eq!(as_hub(&pair.metrics.to_uppercase(), &pair), Ok(()));
+}

@@ -112,10 +112,17 @@ impl Tls {
         }
     }
 
-    /// Opens a connection to `host` over the network.
-    pub(super) fn connect(&self, opts: OptsBuilder, host: &str) -> Result<Conn, DbError> {
+    /// Opens a connection to `host` over the network. `other` explains what has nothing to do with
+    /// encryption.
+    pub(super) fn connect(
+        &self,
+        opts: OptsBuilder,
+        host: &str,
+        other: &dyn Fn(&mysql::Error) -> DbError,
+    ) -> Result<Conn, DbError> {
+        let explained = |error: mysql::Error| self.explain(&error, host, other);
         if self.mode == SslMode::Disabled {
-            return Conn::new(opts).map_err(|error| self.explain(&error, host));
+            return Conn::new(opts).map_err(explained);
         }
         self.check().map_err(DbError::tls)?;
         let roots = self.roots()?;
@@ -131,16 +138,16 @@ impl Tls {
             Err(mysql::Error::DriverError(DriverError::TlsNotSupported)) if self.mode == SslMode::Preferred => {
                 Conn::new(opts)
             }
-            other => other,
+            opened => opened,
         }
-        .map_err(|error| self.explain(&error, host))
+        .map_err(explained)
     }
 
-    fn explain(&self, error: &mysql::Error, host: &str) -> DbError {
+    fn explain(&self, error: &mysql::Error, host: &str, other: &dyn Fn(&mysql::Error) -> DbError) -> DbError {
         if let Some(words) = failure::words(error, self, host) {
             return DbError::tls(words);
         }
-        let error = DbError::not_connected(error);
+        let error = other(error);
         if self.mode == SslMode::Disabled && error.kind() == ErrorKind::Denied {
             // MariaDB says no more than that, whatever the reason
             return error.followed_by("; ssl_mode is disabled, and the server may take encrypted connections only");
