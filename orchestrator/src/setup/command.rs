@@ -22,11 +22,11 @@ use crate::shell::{Shell, Variables};
 
 /// `hzmetrics setup-db`.
 pub(crate) fn setup_command(matches: &ArgMatches, base: &[Assignment], messages: Messages) -> Result<u8> {
-    if let Some(account) = matches.get_one::<String>("grants") {
-        return print_grants(account, base);
+    let text = |name: &str| matches.get_raw(name).and_then(|mut values| values.next()).map(OsString::from);
+    if let Some(account) = text("grants") {
+        return print_grants(&account.to_string_lossy(), base);
     }
     let config = load(base)?;
-    let text = |name: &str| matches.get_raw(name).and_then(|mut values| values.next()).map(OsString::from);
     let engine = text("engine").map_or(Ok(Engine::InnoDb), |name| name.to_string_lossy().parse());
     let setup = Setup {
         dry_run: matches.get_flag("dry-run"),
