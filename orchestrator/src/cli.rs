@@ -314,6 +314,7 @@ fn value_name(arg: &Arg) -> &'static str {
     match arg.takes {
         Takes::Any if arg.name == "line" => "LINE",
         Takes::Any if arg.name == "chains" => "DIR",
+        Takes::Any if ["accept", "set-aside"].contains(&arg.name) => "FILE",
         Takes::YearMonth | Takes::BegunMonth => "YYYY-MM",
         Takes::Day => "YYYY-MM-DD",
         Takes::Days => "YYYYMMDD",

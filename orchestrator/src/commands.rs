@@ -301,12 +301,20 @@ pub(crate) const COMMANDS: &[Row] = &[
         ),
     ),
     at_most_one_of(
-        &["next", "month", "day"],
+        &["next", "month", "day", "accept", "set-aside"],
         row(
             "import",
             Group::Work,
             "Import pending days only",
-            &[NEXT, MONTH, ON_DAY, FORCE, DRY_RUN],
+            &[
+                NEXT,
+                MONTH,
+                ON_DAY,
+                arg("accept", Opt(None), Any, "A log that was refused: book it as it is"),
+                arg("set-aside", Opt(None), Any, "A log that was refused: move it to refused/ beside daily/"),
+                FORCE,
+                DRY_RUN,
+            ],
             Does::Here(Here::Import),
         ),
     ),

@@ -2,6 +2,7 @@
 //!
 //! Commands that take no part in a hub's daily life (the shell, `convert`) do without it.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ pub(crate) struct Hub {
     pub(crate) config: Config,
     pub(crate) compat: Compat,
     pub(crate) log: Log,
+    /// Whether a log was named that cannot be imported: the command ends with 1.
+    pub(crate) refused: Cell<bool>,
     base: Vec<Assignment>,
     name: &'static str,
 }
@@ -63,7 +66,7 @@ impl Hub {
         };
         let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
         let log = Log::open("hzmetrics", &sinks, &format!("hzmetrics {}", words.join(" ")));
-        Ok(Self { config, compat, log, base: base.to_vec(), name })
+        Ok(Self { config, compat, log, refused: Cell::new(false), base: base.to_vec(), name })
     }
 
     /// A session in the metrics database.

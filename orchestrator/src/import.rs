@@ -5,19 +5,25 @@
 //! they go afterwards.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::ArgMatches;
 use kit::discovery::Stream;
+use kit::door;
+use kit::fingerprint::{Fingerprint, Now};
 use kit::hub_data::{self, Structure};
+use kit::ledger::files;
 use kit::lock::Lock;
+use kit::refused::Refused;
 use schema::Opt;
 
 use crate::hub::Hub;
 use crate::pending::{self, Pending};
+use crate::pipeline;
+use crate::refusals;
 use crate::shell::Shell;
 
 /// Which logs.
@@ -38,8 +44,12 @@ pub(crate) fn import(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
         Selected::Month(month)
     } else if let Some(day) = given("day") {
         Selected::Day(day)
+    } else if let Some(log) = file(matches, "accept") {
+        return accept(hub, &log, matches.get_flag("dry-run"));
+    } else if let Some(log) = file(matches, "set-aside") {
+        return set_aside(hub, &log, matches.get_flag("dry-run"));
     } else {
-        hub.log.error("say which logs: --next, --month or --day");
+        hub.log.error("say which logs: --next, --month, --day, --accept or --set-aside");
         return Ok(1);
     };
     let (force, dry_run) = (matches.get_flag("force"), matches.get_flag("dry-run"));
@@ -49,7 +59,7 @@ pub(crate) fn import(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
         Selected::Next => {
             let Some(first) = pending.days("").into_iter().next() else {
                 hub.log.info("nothing is pending in daily/");
-                return Ok(0);
+                return if dry_run { Ok(0) } else { refusals::end(hub, 0) };
             };
             let month = first.get(..6).unwrap_or_default().to_owned();
             (pending.days(&month), shown(&month))
@@ -76,7 +86,39 @@ pub(crate) fn import(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
         importer.day(&pending, day, dry_run)?;
     }
     hub.log.info(">>> done");
+    if dry_run { Ok(0) } else { refusals::end(hub, 0) }
+}
+
+fn file(matches: &ArgMatches, name: &str) -> Option<PathBuf> {
+    matches.get_raw(name).and_then(|mut values| values.next()).map(PathBuf::from)
+}
+
+/// `hzmetrics import --accept`: a log that was refused is booked as it is.
+fn accept(hub: &Hub, given: &Path, dry_run: bool) -> Result<u8> {
+    let lock = hub.lock(!dry_run)?;
+    let (path, stream) = refusals::find(hub, given)?;
+    if dry_run {
+        hub.log.info(format_args!("[dry-run] would import {} whatever is in it", path.display()));
+        return Ok(0);
+    }
+    let importer = Importer { hub, lock: lock.as_ref() };
+    let Outcome::Loaded(receipt) = importer.load(&path, stream, Take::AsItIs)? else {
+        bail!("import-logs refused {} all the same", path.display());
+    };
+    importer.put_away(&path, stream, &receipt);
+    refusals::forget(hub, &path)?;
     Ok(0)
+}
+
+/// `hzmetrics import --set-aside`.
+fn set_aside(hub: &Hub, given: &Path, dry_run: bool) -> Result<u8> {
+    let _lock = hub.lock(!dry_run)?;
+    if dry_run {
+        let (path, _) = refusals::find(hub, given)?;
+        hub.log.info(format_args!("[dry-run] would move {} to refused/", path.display()));
+        return Ok(0);
+    }
+    refusals::set_aside(hub, given)
 }
 
 /// `202507` as `2025-07`.
@@ -99,10 +141,60 @@ pub(crate) fn out_of_order(hub: &Hub, pending: &Pending, day: &str) -> Result<bo
     Ok(false)
 }
 
-/// What became of a file.
-struct Loaded {
+/// What the importer says of a file.
+#[derive(Debug)]
+enum Outcome {
+    /// It is in the tables.
+    Loaded(Box<Receipt>),
+    /// It is not, and this is what the list of refused logs keeps.
+    Refused(Box<Refused>),
+}
+
+/// A receipt of a file that is in the tables.
+#[derive(Debug)]
+struct Receipt {
+    /// An earlier run committed it.
+    already: bool,
     rows: u64,
     rejected: u64,
+    lines: u64,
+    ipv6: u64,
+    /// What was read; older stages do not say.
+    read: Option<Fingerprint>,
+}
+
+impl Receipt {
+    fn of(record: &serde_json::Value) -> Self {
+        let number = |name| record.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
+        Self {
+            already: record.get("already").is_some(),
+            rows: number("rows"),
+            rejected: number("rejected"),
+            lines: number("lines"),
+            ipv6: number("ipv6"),
+            read: serde_json::from_value(record.clone()).ok(),
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self { already: true, .. } => "already committed by prior run".to_owned(),
+            Self { rows, rejected: 0, .. } => format!("{rows} rows"),
+            Self { rows, rejected, .. } => format!("{rows} rows, {rejected} lines not understood"),
+        }
+    }
+
+    const fn has_much_ipv6(&self) -> bool {
+        self.ipv6 * 100 > self.lines * files::MANY_IPV6
+    }
+}
+
+/// Which files are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Take {
+    Understood,
+    /// Whatever is in it: somebody has looked at it.
+    AsItIs,
 }
 
 /// Imports files one by one.
@@ -135,37 +227,87 @@ impl Importer<'_> {
         Ok(rows)
     }
 
-    /// One file, then its move to `imported/`; how many rows are new. A move that fails is a
-    /// warning: the rows are committed, and the next run knows.
+    /// One file, then its move to `imported/`; how many rows are new. One that is refused stays and
+    /// is remembered. A move that fails is a warning: the rows are committed, and the next run knows.
     ///
     /// # Errors
     /// It cannot be imported.
     pub(crate) fn file(&mut self, path: &Path, stream: Stream) -> Result<u64> {
-        let loaded = self.load(path, stream).with_context(|| format!("importing {}", path.display()))?;
+        let outcome =
+            self.load(path, stream, Take::Understood).with_context(|| format!("importing {}", path.display()))?;
+        match outcome {
+            Outcome::Refused(log) => {
+                self.hub.log.info(format_args!("    {}: refused", log.name()));
+                refusals::remember(self.hub, *log)?;
+                Ok(0)
+            }
+            Outcome::Loaded(receipt) => {
+                refusals::forget(self.hub, path)?;
+                self.put_away(path, stream, &receipt);
+                self.tell_of_ipv6(path, &receipt)?;
+                Ok(if receipt.already { 0 } else { receipt.rows })
+            }
+        }
+    }
+
+    /// Moves a file that is in the tables to `imported/`, if it still is what was read.
+    fn put_away(&self, path: &Path, stream: Stream, receipt: &Receipt) {
+        let (log, name) = (&self.hub.log, path.file_name().unwrap_or_default().to_string_lossy());
+        log.info(format_args!("    {name}: {}", receipt.words()));
+        let keeps = !self.hub.compat.has(Opt::LpAtomic);
+        match receipt.read.as_ref().filter(|_| keeps).map_or(Ok(Now::Same), |read| read.compare(path)) {
+            Ok(Now::Same) => {}
+            Ok(Now::Grown) => {
+                log.warning(format_args!(
+                    "{name} has grown since it was read: it stays, the next run imports the rest"
+                ));
+                return;
+            }
+            Ok(Now::Other) => {
+                log.warning(format_args!(
+                    "{name} holds another content than was read: it stays, the next run imports it"
+                ));
+                return;
+            }
+            Ok(Now::Gone) => {
+                log.warning(format_args!("{name} is imported, and gone before it could be moved"));
+                return;
+            }
+            Err(error) => {
+                log.warning(format_args!("{name} is imported and stays where it is: {error:#}"));
+                return;
+            }
+        }
         let imported = match stream {
             Stream::Access => self.hub.imported_web(),
             Stream::Auth => self.hub.imported_cms(),
         };
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        match &loaded {
-            Some(Loaded { rows, rejected: 0 }) => self.hub.log.info(format_args!("    {name}: {rows} rows")),
-            Some(Loaded { rows, rejected }) => {
-                self.hub.log.info(format_args!("    {name}: {rows} rows, {rejected} lines not understood"));
-            }
-            None => self.hub.log.info(format_args!("    {name}: already committed by prior run")),
-        }
-        match move_into(path, &imported) {
-            Ok(at) => self.hub.log.info(format_args!("  -> {}", at.display())),
-            Err(e) => self.hub.log.warning(format_args!(
+        match move_into(path, &imported, keeps) {
+            Ok(at) => log.info(format_args!("  -> {}", at.display())),
+            Err(e) => log.warning(format_args!(
                 "{name} is committed but could not be moved to {}: {e}; the next run tries again",
                 imported.display()
             )),
         }
-        Ok(loaded.map_or(0, |loaded| loaded.rows))
     }
 
-    /// The rows of one file; `None` when an earlier run committed it.
-    fn load(&self, path: &Path, stream: Stream) -> Result<Option<Loaded>> {
+    /// Says once a month that many lines were left out because they are of IPv6 clients.
+    fn tell_of_ipv6(&self, path: &Path, receipt: &Receipt) -> Result<()> {
+        if receipt.already || !receipt.has_much_ipv6() || !pipeline::is_news_of_ipv6(self.hub)? {
+            return Ok(());
+        }
+        self.hub.log.warning(format_args!(
+            "{}: {} of {} lines are of IPv6 clients and left out, as the original does; `--compat ipv6` counts them. \
+             `hzmetrics status` shows the share of each day",
+            path.display(),
+            receipt.ipv6,
+            receipt.lines
+        ));
+        Ok(())
+    }
+
+    /// Starts the importer on one file.
+    fn load(&self, path: &Path, stream: Stream, take: Take) -> Result<Outcome> {
         fs::metadata(path)?;
         let folder = tempfile::tempdir().context("making a temporary folder")?;
         let receipts = folder.path().join("receipts");
@@ -173,19 +315,22 @@ impl Importer<'_> {
         shell.variables.set("STREAM", stream.name().into());
         shell.variables.set("LOG", path.into());
         shell.variables.set("RECEIPTS", receipts.as_os_str().to_owned());
-        let code = shell.run(b"import-logs --quiet --to db --raw $STREAM -- \"$LOG\" > \"$RECEIPTS\"\n")?;
-        if code != 0 {
-            bail!("import-logs did not do it (exit code {code}); its own message says why, and what is to do");
-        }
-        let text = fs::read_to_string(&receipts).context("reading the receipt")?;
+        shell.variables.set("TAKE", if take == Take::AsItIs { "--accept" } else { "" }.into());
+        let code = shell.run(b"import-logs --quiet --to db $TAKE --raw $STREAM -- \"$LOG\" > \"$RECEIPTS\"\n")?;
+        let text = fs::read_to_string(&receipts).unwrap_or_default();
         let receipt = text.lines().rev().find_map(|line| {
             let value: serde_json::Value = serde_json::from_str(line).ok()?;
             (value.get("kind")? == "receipt").then_some(value)
         });
+        if let Some((record, reason)) = receipt.as_ref().and_then(|r| r.get("refused")?.as_str().map(|text| (r, text)))
+        {
+            return Ok(Outcome::Refused(Box::new(refusals::of_receipt(path, stream, reason, record))));
+        }
+        if code != 0 {
+            bail!("import-logs did not do it (exit code {code}); its own message says why, and what is to do");
+        }
         let receipt = receipt.context("import-logs gave no receipt")?;
-        let is_new = receipt.get("already").is_none();
-        let number = |name| receipt.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
-        Ok(is_new.then(|| Loaded { rows: number("rows"), rejected: number("rejected") }))
+        Ok(Outcome::Loaded(Box::new(Receipt::of(&receipt))))
     }
 }
 
@@ -199,7 +344,13 @@ pub(crate) fn import_apache(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
     let lock = hub.lock(true)?;
     // `-` is the name of a file here
     let file = if file.as_os_str() == "-" { PathBuf::from("./-") } else { file };
-    Importer { hub, lock: lock.as_ref() }.file(&file, Stream::Access)?;
+    let importer = Importer { hub, lock: lock.as_ref() };
+    let outcome = importer.load(&file, Stream::Access, Take::Understood);
+    match outcome.with_context(|| format!("importing {}", file.display()))? {
+        Outcome::Loaded(receipt) => importer.put_away(&file, Stream::Access, &receipt),
+        // the importer has said why; a file from anywhere is nothing that waits in daily/
+        Outcome::Refused(_) => return Ok(1),
+    }
     Ok(0)
 }
 
@@ -218,9 +369,10 @@ pub(crate) fn hub_data(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
     Ok(0)
 }
 
-/// Moves a file into a folder under its own name, over what is there.
-fn move_into(path: &Path, folder: &Path) -> io::Result<PathBuf> {
-    fs::create_dir_all(folder)?;
+/// Moves a file into a folder under its own name. Another content that has this name there is kept as
+/// `NAME.~N~`, unless `keeps` is false: then it is replaced, as by the port.
+fn move_into(path: &Path, folder: &Path, keeps: bool) -> io::Result<PathBuf> {
+    door::make_folder(folder)?;
     let to = folder.join(path.file_name().unwrap_or_default());
     let source = fs::metadata(path)?;
     if fs::metadata(&to).is_ok_and(|there| (there.dev(), there.ino()) == (source.dev(), source.ino())) {
@@ -230,17 +382,50 @@ fn move_into(path: &Path, folder: &Path) -> io::Result<PathBuf> {
         }
         return Ok(to);
     }
+    if keeps && door::look(&to)?.is_some() && !is_same_content(path, &to)? {
+        number(&to)?;
+    }
     match fs::rename(path, &to) {
         Err(e) if e.kind() == io::ErrorKind::CrossesDevices => {
-            let scratch = tempfile::NamedTempFile::new_in(folder)?;
-            fs::copy(path, scratch.path())?;
-            scratch.as_file().set_modified(source.modified()?)?;
-            scratch.as_file().sync_all()?;
-            scratch.persist(&to)?;
+            let mut scratch = door::Temporary::beside(&to)?;
+            scratch.set_mode(source.mode() & 0o640)?;
+            io::copy(&mut fs::File::open(path)?, scratch.file_mut())?;
+            scratch.file().set_modified(source.modified()?)?;
+            scratch.file().sync_all()?;
+            scratch.publish(to.file_name().unwrap_or_default())?;
             fs::remove_file(path)?;
             Ok(to)
         }
         moved => moved.map(|()| to),
+    }
+}
+
+/// Gives an older file its number, the first that is free.
+fn number(path: &Path) -> io::Result<()> {
+    for n in 1_u32.. {
+        let mut free = path.as_os_str().to_owned();
+        free.push(format!(".~{n}~"));
+        match door::rename_new(path, Path::new(&free)) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            done => return done,
+        }
+    }
+    Ok(())
+}
+
+/// Whether two files have the same bytes.
+fn is_same_content(one: &Path, other: &Path) -> io::Result<bool> {
+    let (one, other) = (door::open(one)?, door::open(other)?);
+    if one.metadata()?.len() != other.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut one, mut other) = (io::BufReader::new(one).bytes(), io::BufReader::new(other).bytes());
+    loop {
+        match (one.next().transpose()?, other.next().transpose()?) {
+            (None, None) => return Ok(true),
+            (a, b) if a == b => {}
+            _ => return Ok(false),
+        }
     }
 }
 
@@ -253,20 +438,26 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let at = |name: &str| place.path().join(name);
         fs::write(at("x.gz"), "new").unwrap();
-        assert_eq!(move_into(&at("x.gz"), &at("imported")).unwrap(), at("imported/x.gz"));
+        let into = |name: &str, keeps| move_into(&at(name), &at("imported"), keeps);
+        assert_eq!(into("x.gz", true).unwrap(), at("imported/x.gz"));
         assert!(!at("x.gz").exists());
-        // what is there is replaced
-        fs::write(at("x.gz"), "newer").unwrap();
-        move_into(&at("x.gz"), &at("imported")).unwrap();
-        assert_eq!(fs::read_to_string(at("imported/x.gz")).unwrap(), "newer");
+        // another content of that name gets a number, the port replaces it
+        for (text, keeps) in [("newer", true), ("newer", true), ("newest", true), ("newest of all", false)] {
+            fs::write(at("x.gz"), text).unwrap();
+            into("x.gz", keeps).unwrap();
+            assert_eq!(fs::read_to_string(at("imported/x.gz")).unwrap(), text);
+        }
+        assert_eq!(fs::read_to_string(at("imported/x.gz.~1~")).unwrap(), "new");
+        assert_eq!(fs::read_to_string(at("imported/x.gz.~2~")).unwrap(), "newer");
+        assert!(!at("imported/x.gz.~3~").exists());
         // a second name of the same file goes
         fs::hard_link(at("imported/x.gz"), at("x.gz")).unwrap();
-        move_into(&at("x.gz"), &at("imported")).unwrap();
+        into("x.gz", true).unwrap();
         assert!(!at("x.gz").exists() && at("imported/x.gz").exists());
         // where it is already it stays
-        move_into(&at("imported/x.gz"), &at("imported")).unwrap();
-        assert_eq!(fs::read_to_string(at("imported/x.gz")).unwrap(), "newer");
-        assert!(move_into(&at("none"), &at("imported")).is_err());
+        into("imported/x.gz", true).unwrap();
+        assert_eq!(fs::read_to_string(at("imported/x.gz")).unwrap(), "newest of all");
+        assert!(into("none", true).is_err());
         assert_eq!(shown("202507"), "2025-07");
     }
 }

@@ -12,6 +12,7 @@ mod import;
 mod mend;
 mod pending;
 mod pipeline;
+mod refusals;
 mod setup;
 mod shell;
 

@@ -3,13 +3,14 @@
 //! `daily/` at any depth comes before `daily.holding/`, the smallest path before others; who loses
 //! stays where it is until the winner has been moved away.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use kit::discovery::{self, Found, Stream};
 
 use crate::hub::Hub;
+use crate::refusals;
 
 /// A log of a day, `YYYYMMDD`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(crate) struct Dated {
     pub(crate) path: PathBuf,
 }
 
-/// The pending logs of a stream, by day.
+/// The pending logs of a stream, by day, without those that were refused and have not changed since.
 ///
 /// # Errors
 /// A folder cannot be read.
@@ -28,7 +29,8 @@ pub(crate) fn logs(hub: &Hub, stream: Stream) -> Result<Vec<Dated>> {
         Stream::Access => paths.web_logs(),
         Stream::Auth => paths.cms_logs(),
     };
-    in_folder(&root, stream, &hub.config.site.name, |kept, left| {
+    let refused = refusals::settled(hub)?;
+    in_folder(&root, stream, &hub.config.site.name, &refused, |kept, left| {
         hub.log.warning(format_args!(
             "duplicate {} log for {}: keeping {}, ignoring {}",
             stream.name(),
@@ -41,13 +43,19 @@ pub(crate) fn logs(hub: &Hub, stream: Stream) -> Result<Vec<Dated>> {
 
 /// The logs of a stream below the folder that has `daily/` in it, by day; `twice` is told of a log
 /// that is kept, and of another one of its day that is not.
-fn in_folder(root: &Path, stream: Stream, site: &str, mut twice: impl FnMut(&Dated, &Dated)) -> Result<Vec<Dated>> {
+fn in_folder(
+    root: &Path,
+    stream: Stream,
+    site: &str,
+    refused: &HashSet<PathBuf>,
+    mut twice: impl FnMut(&Dated, &Dated),
+) -> Result<Vec<Dated>> {
     let mut kept: Vec<Dated> = Vec::new();
     for found in [
         discovery::tree(&root.join("daily"), stream, Some(site))?,
         discovery::flat(&root.join("daily.holding"), stream, Some(site))?,
     ] {
-        for next in dated(found) {
+        for next in dated(found).into_iter().filter(|log| !refused.contains(&log.path)) {
             match kept.iter().find(|known| known.day == next.day) {
                 None => kept.push(next),
                 Some(known) => twice(known, &next),
@@ -123,7 +131,9 @@ mod tests {
         }
 
         fn pending(&self) -> Pending {
-            let of = |folder, stream| in_folder(&self.0.path().join(folder), stream, "h", |_, _| {}).unwrap();
+            let of = |folder, stream| {
+                in_folder(&self.0.path().join(folder), stream, "h", &HashSet::new(), |_, _| {}).unwrap()
+            };
             Pending { access: of("httpd", Stream::Access), auth: of("hubzero", Stream::Auth) }
         }
 
@@ -133,7 +143,7 @@ mod tests {
             let root = self.0.path().join(if stream == Stream::Access { "httpd" } else { "hubzero" });
             let mut twice = Vec::new();
             let place = |log: &Dated| log.path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
-            let found = in_folder(&root, stream, "h", |kept, other| {
+            let found = in_folder(&root, stream, "h", &HashSet::new(), |kept, other| {
                 assert_eq!(kept.day, other.day);
                 twice.push(place(other));
             });

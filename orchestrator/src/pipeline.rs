@@ -21,6 +21,6 @@ pub(crate) use manual::{analyze, process, rebuild_summaries, summarize};
 pub(crate) use notes::{clear_dirty, mark_dirty, rebuild_from};
 pub(crate) use others::{Others, nobody_at_work};
 pub(crate) use run::{run, tick};
-pub(crate) use state::{add_dirty_months, pairs as remembered};
+pub(crate) use state::{add_dirty_months, is_news_of_ipv6, pairs as remembered};
 pub(crate) use status::status;
 pub(crate) use unpublish::unpublish;

@@ -12,6 +12,7 @@ use super::work::{Effort, Sessions, Windows, Worker};
 use crate::hub::Hub;
 use crate::import::out_of_order;
 use crate::pending::Pending;
+use crate::refusals;
 
 fn effort(matches: &ArgMatches) -> Effort {
     if matches.get_flag("dry-run") { Effort::DryRun } else { Effort::Real }
@@ -122,10 +123,11 @@ pub(crate) fn process(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
     hub.config.check()?;
     let lock = hub.lock(effort == Effort::Real)?;
     let pending = Pending::look(hub)?;
+    let end = || if effort == Effort::Real { refusals::end(hub, 0) } else { Ok(0) };
     let (month, days) = if next {
         let Some(month) = facts::pending_months(&pending).into_iter().next() else {
             hub.log.info("nothing is pending in daily/");
-            return Ok(0);
+            return end();
         };
         (month, facts::pending_days(&pending, month))
     } else if let Some(month) = given {
@@ -157,7 +159,7 @@ pub(crate) fn process(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
         worker.summarize(month, month, &Windows::All)?;
     }
     hub.log.info(">>> done");
-    Ok(0)
+    end()
 }
 
 #[cfg(test)]

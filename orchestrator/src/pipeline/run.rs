@@ -23,6 +23,7 @@ use super::state::{self, Key, Mode, State};
 use super::work::{Effort, Sessions, Windows, Worker};
 use crate::hub::Hub;
 use crate::pending::Pending;
+use crate::refusals;
 
 /// Ticks come every hour, and the next one takes over what is left.
 const BUDGET: Duration = Duration::from_secs(3600);
@@ -128,7 +129,7 @@ fn locked(hub: &Hub, asked: Asked) -> Result<u8> {
         while run.step()? == Then::GoOn {}
     }
     hub.log.info(">>> done");
-    Ok(0)
+    if asked.dry_run { Ok(0) } else { refusals::end(hub, 0) }
 }
 
 /// Whether a run goes on after a step.

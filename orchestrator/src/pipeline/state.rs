@@ -54,6 +54,7 @@ pub(crate) enum Key {
     Cursor,
     Dirty,
     Withheld,
+    Ipv6Named,
 }
 
 impl Key {
@@ -66,6 +67,7 @@ impl Key {
             Self::Cursor => "rebuild_cursor",
             Self::Dirty => "dirty_months",
             Self::Withheld => "withheld_months",
+            Self::Ipv6Named => "ipv6_named",
         }
     }
 }
@@ -191,6 +193,19 @@ pub(crate) fn release(hub: &Hub, db: &mut Db, months: &BTreeSet<Month>) -> Resul
         store(hub, db, &[(Key::Withheld, list(&left))])?;
     }
     Ok(released)
+}
+
+/// Whether nobody was told yet this month that many clients are IPv6 ones; remembers that it is told.
+///
+/// # Errors
+/// The server is lost.
+pub(crate) fn is_news_of_ipv6(hub: &Hub) -> Result<bool> {
+    let (mut db, current) = (hub.db()?, kit::current_month()?.to_string());
+    let is_known = pairs(&mut db)?.get(Key::Ipv6Named.name()) == Some(&current);
+    if !is_known {
+        store(hub, &mut db, &[(Key::Ipv6Named, current)])?;
+    }
+    Ok(!is_known)
 }
 
 /// Adds to the months that must be computed again. Rows with a date to come mark nothing: their

@@ -1,0 +1,186 @@
+//! Logs that the importer refused: remembered beside the staging files, named once a day, accepted
+//! or set aside by `hzmetrics import`.
+//!
+//! A log that is remembered is no longer pending: it keeps no other from being imported, and no month
+//! from being closed. Once its content changes it is tried again.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use kit::discovery::Stream;
+use kit::door;
+use kit::refused::{self, Refused};
+
+use crate::hub::Hub;
+use crate::pending;
+
+/// Today, `YYYY-MM-DD`.
+fn today() -> Result<String> {
+    Ok(kit::today()?.to_string().chars().take(10).collect())
+}
+
+/// The logs that need not be tried again. What was refused without being read is tried once a day.
+///
+/// # Errors
+/// The list cannot be read.
+pub(crate) fn settled(hub: &Hub) -> Result<HashSet<PathBuf>> {
+    let today = today()?;
+    let list = refused::list(&hub.config.paths.staging())?;
+    let is_settled = |log: &Refused| log.is_unchanged() && (log.hash.is_some() || log.last_named == today);
+    Ok(list.into_iter().filter(is_settled).map(|log| log.path).collect())
+}
+
+/// What a receipt says of a log that was refused.
+pub(crate) fn of_receipt(path: &Path, stream: Stream, reason: &str, receipt: &serde_json::Value) -> Refused {
+    let number = |name: &str| receipt.get(name).and_then(serde_json::Value::as_u64);
+    let text = |name: &str| receipt.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+    let mut refused = Refused {
+        path: path.to_owned(),
+        stream: stream.name().to_owned(),
+        reason: reason.to_owned(),
+        lines: number("lines"),
+        device: number("device"),
+        inode: number("inode"),
+        size: number("size"),
+        mtime: receipt.get("mtime").and_then(serde_json::Value::as_i64),
+        bytes: number("bytes"),
+        hash: text("hash"),
+        head: text("head"),
+        ..Refused::default()
+    };
+    if let Some(meta) = fs::symlink_metadata(path).ok().filter(|_| refused.device.is_none()) {
+        let mtime = meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec());
+        (refused.device, refused.inode) = (Some(meta.dev()), Some(meta.ino()));
+        (refused.size, refused.mtime) = (Some(meta.len()), Some(mtime));
+    }
+    refused
+}
+
+/// Remembers a log that was refused now, and says so when it is news.
+///
+/// # Errors
+/// The list cannot be read or written.
+pub(crate) fn remember(hub: &Hub, mut log: Refused) -> Result<()> {
+    let staging = hub.config.paths.staging();
+    let mut list = refused::list(&staging)?;
+    match list.iter().find(|known| known.is_same(&log)) {
+        Some(known) => (log.since, log.last_named) = (known.since.clone(), known.last_named.clone()),
+        None => {
+            (log.since, log.last_named) = (today()?, today()?);
+            name(hub, &log);
+        }
+    }
+    list.retain(|known| known.path != log.path);
+    list.push(log);
+    store(hub, &list)
+}
+
+fn name(hub: &Hub, log: &Refused) {
+    hub.refused.set(true);
+    let (path, reason, name) = (log.path.display(), &log.reason, log.name());
+    hub.log.error(format_args!(
+        "{path} was not imported: {reason}; `hzmetrics import --accept {name}` books it as it is, \
+         `hzmetrics import --set-aside {name}` moves it to refused/"
+    ));
+}
+
+fn store(hub: &Hub, list: &[Refused]) -> Result<()> {
+    let staging = hub.config.paths.staging();
+    if !list.is_empty() {
+        door::make_folder(&staging).with_context(|| format!("making {}", staging.display()))?;
+    }
+    refused::store(&staging, list)
+}
+
+/// Takes a log off the list.
+///
+/// # Errors
+/// The list cannot be read or written.
+pub(crate) fn forget(hub: &Hub, path: &Path) -> Result<()> {
+    let mut list = refused::list(&hub.config.paths.staging())?;
+    let n_known = list.len();
+    list.retain(|log| log.path != path);
+    if list.len() < n_known { store(hub, &list) } else { Ok(()) }
+}
+
+/// The end of a command that imports: names what was last named on an earlier day. Its exit code is 1
+/// once a day, and whenever a log was refused for the first time.
+///
+/// # Errors
+/// The list cannot be read or written.
+pub(crate) fn end(hub: &Hub, code: u8) -> Result<u8> {
+    let (staging, today) = (hub.config.paths.staging(), today()?);
+    let mut list = refused::list(&staging)?;
+    let mut is_changed = false;
+    for log in list.iter_mut().filter(|log| log.last_named != today) {
+        log.last_named.clone_from(&today);
+        name(hub, log);
+        is_changed = true;
+    }
+    if is_changed {
+        store(hub, &list)?;
+    }
+    Ok(if hub.refused.get() { code.max(1) } else { code })
+}
+
+/// The log that `--accept` or `--set-aside` means: a path, or the name of one that was refused or is
+/// pending.
+///
+/// # Errors
+/// There is none, or there are several of that name.
+pub(crate) fn find(hub: &Hub, given: &Path) -> Result<(PathBuf, Stream)> {
+    let mut known: Vec<(PathBuf, Stream)> = Vec::new();
+    for log in refused::list(&hub.config.paths.staging())? {
+        known.push((log.path.clone(), Stream::from_name(&log.stream).unwrap_or(Stream::Access)));
+    }
+    for stream in [Stream::Access, Stream::Auth] {
+        known.extend(pending::logs(hub, stream)?.into_iter().map(|log| (log.path, stream)));
+    }
+    let is_name = given.components().count() == 1;
+    known.retain(|(path, _)| if is_name { path.file_name() == given.file_name() } else { path == given });
+    known.sort_by(|a, b| a.0.cmp(&b.0));
+    known.dedup_by(|a, b| a.0 == b.0);
+    match known.as_slice() {
+        [log] => Ok(log.clone()),
+        [] => bail!("no log {} was refused or is pending", given.display()),
+        _ => bail!("several logs are called {}: give the path of one", given.display()),
+    }
+}
+
+/// Moves a log to `refused/` beside its `daily/`, under its name or, where that is taken, a numbered
+/// one.
+///
+/// # Errors
+/// It cannot be moved.
+pub(crate) fn set_aside(hub: &Hub, given: &Path) -> Result<u8> {
+    let (path, _) = find(hub, given)?;
+    let is_daily = |folder: &&Path| folder.file_name().is_some_and(|name| name == "daily" || name == "daily.holding");
+    let root = path.ancestors().skip(1).find(is_daily).and_then(Path::parent);
+    let folder = root.with_context(|| format!("{} does not lie below daily/", path.display()))?.join("refused");
+    door::make_folder(&folder).with_context(|| format!("making {}", folder.display()))?;
+    let to = move_to_free_name(&path, &folder).with_context(|| format!("moving {}", path.display()))?;
+    forget(hub, &path)?;
+    hub.log.info(format_args!("{} → {}", path.display(), to.display()));
+    Ok(0)
+}
+
+/// A rename that replaces nothing.
+fn move_to_free_name(path: &Path, folder: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().unwrap_or_default();
+    for n in 0_u32.. {
+        let mut free = name.to_owned();
+        if n > 0 {
+            free.push(format!(".~{n}~"));
+        }
+        let to = folder.join(free);
+        match door::rename_new(path, &to) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            done => return done.map(|()| to),
+        }
+    }
+    Err(io::Error::other("no number is left"))
+}
