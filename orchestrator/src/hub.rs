@@ -37,6 +37,8 @@ pub(crate) struct Hub {
     pub(crate) log: Log,
     /// Whether a log was named that cannot be imported: the command ends with 1.
     pub(crate) refused: Cell<bool>,
+    /// How many logs were refused by this command, known ones too.
+    pub(crate) n_refused: Cell<usize>,
     base: Vec<Assignment>,
     name: &'static str,
 }
@@ -66,7 +68,7 @@ impl Hub {
         };
         let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
         let log = Log::open("hzmetrics", &sinks, &format!("hzmetrics {}", words.join(" ")));
-        Ok(Self { config, compat, log, refused: Cell::new(false), base: base.to_vec(), name })
+        Ok(Self { config, compat, log, refused: Cell::new(false), n_refused: Cell::new(0), base: base.to_vec(), name })
     }
 
     /// A session in the metrics database.

@@ -65,6 +65,7 @@ pub(crate) fn of_receipt(path: &Path, stream: Stream, reason: &str, receipt: &se
 /// # Errors
 /// The list cannot be read or written.
 pub(crate) fn remember(hub: &Hub, mut log: Refused) -> Result<()> {
+    hub.n_refused.set(hub.n_refused.get() + 1);
     let staging = hub.config.paths.staging();
     let mut list = refused::list(&staging)?;
     match list.iter().find(|known| known.is_same(&log)) {
@@ -96,15 +97,18 @@ fn store(hub: &Hub, list: &[Refused]) -> Result<()> {
     refused::store(&staging, list)
 }
 
-/// Takes a log off the list.
+/// Takes a log off the list, and those that are gone.
 ///
 /// # Errors
 /// The list cannot be read or written.
 pub(crate) fn forget(hub: &Hub, path: &Path) -> Result<()> {
-    let mut list = refused::list(&hub.config.paths.staging())?;
-    let n_known = list.len();
+    let staging = hub.config.paths.staging();
+    if !refused::list_path(&staging).exists() {
+        return Ok(());
+    }
+    let mut list = refused::list(&staging)?;
     list.retain(|log| log.path != path);
-    if list.len() < n_known { store(hub, &list) } else { Ok(()) }
+    store(hub, &list)
 }
 
 /// The end of a command that imports: names what was last named on an earlier day. Its exit code is 1

@@ -266,8 +266,12 @@ impl Run<'_> {
                 }
                 // first: whatever happens from here on, the next run knows what it has to repeat
                 self.store(&notes)?;
+                let n_refused = self.hub.n_refused.get();
                 let rows = if import { self.import_month(pending, target)? } else { 0 };
-                if !is_withheld {
+                // of a month whose only logs were refused nothing is known
+                let is_blank =
+                    rows == 0 && self.hub.n_refused.get() > n_refused && !facts::has_data(&mut self.db, target)?;
+                if !is_withheld && !is_blank {
                     if reset {
                         self.worker.reset(&mut self.db, target)?;
                     }

@@ -455,3 +455,64 @@ fn a_reader_that_leaves_and_a_server_that_is_not_there() {
     let done = hub.audit("").expect_code(1);
     assert!(done.stderr.contains("websessions"), "{}", done.stderr);
 }
+
+#[test]
+fn months_that_cannot_be_and_days_that_were_not_understood() {
+    for (engine, mode) in [MODES[0], MODES[3]] {
+        let Some(hub) = Hub::sound(engine, mode) else { return };
+        hub.fault(
+            "INSERT INTO summary_user_vals (rowid, colid, datetime, period, value, valfmt) VALUES (1, 1, '2099-01-00', 1, 0, 1)",
+            "DELETE FROM summary_user_vals WHERE datetime = '2099-01-00'",
+            &[
+                "WARN  2099-01: 1 published row(s) of a month in the future",
+                "    hzmetrics unpublish 2099-01",
+            ],
+        );
+        // only the statistics of tools
+        hub.fault(
+            "USE {hub}; INSERT INTO jos_resource_stats (resid, restype, datetime, period) VALUES (1, 7, '2026-06-00', 1)",
+            "USE {hub}; DELETE FROM jos_resource_stats",
+            &[
+                "WARN  2026-06: 1 published row(s) of a month in the future",
+                "    hzmetrics unpublish 2026-06",
+            ],
+        );
+        let done = hub.audit("--months 4").ok();
+        assert!(!done.text().contains("published row"), "{}", done.text());
+        hub.sql("INSERT INTO summary_misc_vals (rowid, colid, datetime, period, value, valfmt) VALUES (1, 1, '2026-01-00', 1, '0', 1)");
+        let text = hub.audit("--months 4").expect_code(1).text();
+        let words = "WARN  2026-01: 1 published row(s) of a month without requests, logins, sessions, hits or logs\n";
+        assert!(text.contains(words) && text.contains("    hzmetrics unpublish 2026-01\n"), "{text}");
+        // a log in the ledger is a source, though nothing came of it
+        hub.sql("INSERT INTO imported_sources (filename, target_table, row_count) VALUES ('h-access.log-20260115#0123456789ab', 'web', 0)");
+        assert!(!hub.audit("--months 4").text().contains("published row"));
+        hub.sql("DELETE FROM summary_misc_vals WHERE datetime = '2026-01-00'; DELETE FROM imported_sources WHERE filename LIKE '%#%'");
+
+        // a month that is withheld needs no summary
+        hub.sql(
+            "DELETE FROM summary_user_vals WHERE datetime = '2026-04-00'; DELETE FROM summary_misc_vals WHERE datetime = '2026-04-00'; \
+             DELETE FROM summary_simusage_vals WHERE datetime = '2026-04-00'",
+        );
+        assert!(
+            hub.audit("--months 3").expect_code(1).text().contains("2026-04: web has data but no period-1 summary")
+        );
+        hub.sql("INSERT INTO pipeline_state (k, v) VALUES ('withheld_months', '2026-04')");
+        let text = hub.audit("--months 3").ok().text();
+        assert!(text.contains("withheld: 2026-04 "), "{text}");
+
+        hub.sql(
+            "INSERT INTO import_files (id, lines_read, rows_kept, rejected, ipv6) SELECT id, 100, 5, \
+             IF(filename = 'h-access.log-20260301', 11, 10), IF(filename = 'h-access.log-20260302', 11, 10) \
+             FROM imported_sources WHERE target_table = 'web'",
+        );
+        let text = hub.audit("--months 3").expect_code(1).text();
+        let found: Vec<&str> = text.lines().filter(|line| line.starts_with("WARN")).collect();
+        let expected = [
+            "WARN  20260301 web: more than a tenth of the lines does not fit: 100 lines, 5 kept, 11 rejected (11.0%), \
+             0 dropped, IPv6 10.0%",
+            "WARN  20260302 web: more than a tenth of the lines is of IPv6 clients and left out: 100 lines, 5 kept, \
+             10 rejected (10.0%), 0 dropped, IPv6 11.0%",
+        ];
+        assert_eq!(found, expected);
+    }
+}

@@ -1,6 +1,7 @@
 //! The daily work on a private server: `run`, `tick`, `process` and the rest, with stages that are
 //! small scripts. They note how they were started and write what the state machine looks at.
 
+mod refusals;
 mod steps;
 mod trouble;
 mod withheld;

@@ -99,6 +99,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "files")]
     logs: Vec<PathBuf>,
 
+    /// Import files of which no line fits the layout, too, as they are: somebody has looked at them
+    #[arg(long)]
+    accept: bool,
+
     /// Load files whether the ledger of imports knows them or not, and do not note them there
     #[arg(long)]
     no_ledger: bool,
@@ -238,6 +242,7 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         Stream::Auth => steps.auth,
     });
     let mut book = Book::new(&mut io.rejects, messages, args.common.strict);
+    book.accept = args.accept;
     if args.dry_run {
         import::run(&units, &rules, known, &mut Nowhere, &mut book)?;
     } else {
@@ -283,7 +288,8 @@ fn to_tables(args: &Args, io: &mut Io) -> Result<Outcome> {
         io.rejects.hush();
     }
     let wishes = Wishes { ledger: !args.no_ledger, dry_run: args.dry_run };
-    let book = Book::new(&mut io.rejects, messages, common.strict);
+    let mut book = Book::new(&mut io.rejects, messages, common.strict);
+    book.accept = args.accept;
     let mut load = Load { server, rules, robots, wishes, messages, book };
     if staging {
         load.staging(&config, &default)?;

@@ -508,13 +508,15 @@ pub(crate) struct Book<'a> {
     pub(crate) totals: Totals,
     /// Refuse files with any reject.
     pub(crate) strict: bool,
+    /// Files are imported whether they are understood or not.
+    pub(crate) accept: bool,
     /// What earlier tries of the current file have reported.
     tried: Report,
 }
 
 impl<'a> Book<'a> {
     pub(crate) fn new(rejects: &'a mut Rejects, messages: Messages, strict: bool) -> Self {
-        Self { rejects, messages, totals: Totals::default(), strict, tried: Report::default() }
+        Self { rejects, messages, totals: Totals::default(), strict, accept: false, tried: Report::default() }
     }
 
     /// Says that a file is not imported, and why.
@@ -710,7 +712,10 @@ impl<S: Sink> Writer<'_, '_, S> {
         // sources of a staging file were judged before
         let refusal = self.report.refusal(&unit.stream, self.book.strict && unit.path.is_some());
         if let Some(why) = refusal.filter(|_| unit.staged.is_none() && !unit.plain) {
-            return self.refuse(unit, why);
+            if !self.book.accept {
+                return self.refuse(unit, why);
+            }
+            self.report.is_accepted = true;
         }
         if let Stream::Access(_) = unit.stream {
             self.end_access()?;

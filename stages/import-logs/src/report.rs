@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use kit::fingerprint::Fingerprint;
-use kit::ledger::files::FileRow;
+use kit::ledger::files::{FileRow, Status};
 use kit::parse::Looks;
 
 use crate::block::{Done, Dropped, Rule};
@@ -31,6 +31,8 @@ pub(crate) struct Report {
     pub(crate) n_ipv6: u64,
     /// Lines that each rule dropped.
     pub(crate) dropped: Dropped,
+    /// It would have been refused, and somebody accepted it.
+    pub(crate) is_accepted: bool,
     /// The first line that does not fit, and whether it is the first of the file.
     pub(crate) first_unfit: Option<(Vec<u8>, bool)>,
     /// A last line without an end that is not used and does not fit.
@@ -174,7 +176,7 @@ impl Report {
             dropped: self.left_out(),
             ipv6: Some(self.n_ipv6),
             layout: Some(name(stream).to_owned()),
-            ..FileRow::default()
+            status: if self.is_accepted { Status::Accepted } else { Status::Loaded },
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Months that must not be published: those that have not begun, and those that somebody withheld.
 
 use std::fs;
+use std::path::Path;
 
 use super::life;
 
@@ -45,6 +46,30 @@ fn no_command_publishes_a_month_in_the_future() {
     assert_eq!((life.list(), life.state()), (vec![], vec![]));
     // the current month has begun
     life.run("mark-dirty 2026-05").ok();
+}
+
+#[test]
+fn nor_does_a_stage_on_the_databases() {
+    let beside = |name: &str| Path::new(env!("CARGO_BIN_EXE_hzmetrics")).with_file_name(name);
+    for line in [
+        "summarize --db 2099-01",
+        "summarize --db --dry-run --month 2099-01",
+        "summarize --to db --month 2099-01",
+        "summarize --db --since 2098-11 --through 2099-01",
+        "summarize --db --only andmore 2099-01",
+        "usage-metrics --db 2099-01",
+        "usage-metrics --db --dry-run 2099-01",
+        "usage-metrics --db --only sessions --date 2099-01",
+        "tool-metrics --db 2099-01",
+        "tool-metrics --db --dry-run --month 2099-01",
+    ] {
+        let (name, args) = line.split_once(' ').unwrap();
+        let done = fixtures::run(beside(name)).args(args.split(' ')).finish().expect_code(2);
+        assert!(done.stderr.contains("2099-01 is in the future"), "{line}: {}", done.stderr);
+    }
+    // a pipe may ask what it likes
+    fixtures::run(beside("summarize")).args(["--month", "2099-01"]).stdin("").finish().ok();
+    fixtures::run(beside("tool-metrics")).args(["2099-01"]).stdin("").finish().ok();
 }
 
 #[test]
