@@ -87,8 +87,9 @@ impl Cron<'_> {
                 tried.insert(path);
             }
         }
-        let elsewhere = listed.iter().flatten().filter(|log| outside_daily(log, &self.groups()));
-        for log in elsewhere.filter(|log| self.is_wanted(&name_of(&log.path))) {
+        let all = listed.as_deref().unwrap_or_default();
+        let others = all.iter().filter(|log| outside_daily(log, &self.groups()) || self.has_vanished(log, all));
+        for log in others.filter(|log| self.is_wanted(&name_of(&log.path))) {
             if !tried.insert(log.path.clone()) {
                 continue;
             }
@@ -104,7 +105,7 @@ impl Cron<'_> {
         // the logs of other days are still needed
         if listed.is_some() && !self.dry_run && self.date.is_none() {
             let path = staged::list_path(&staging);
-            fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+            kit::door::remove(&path).with_context(|| format!("removing {}", path.display()))?;
         }
         Ok(())
     }
@@ -183,6 +184,14 @@ impl Cron<'_> {
         let of_stream = listed.iter().find(|log| log.stream == stream);
         let is_ours = of_stream.zip(meta).and_then(|(log, meta)| log.is_in(&meta)) == Some(true);
         !is_ours && staged::is_older_than(&paths.staging(), &imported)
+    }
+
+    /// Whether a log that was imported is no longer in `daily/`: it is in the archive already, or gone.
+    fn has_vanished(&self, log: &StagedLog, listed: &[StagedLog]) -> bool {
+        log.read.is_some()
+            && !discovery::lying_at(&log.path).exists()
+            && !self.is_outdated(log.stream, listed)
+            && self.not_imported(log.stream, listed).is_none()
     }
 
     /// Why the logs of a stream may not be moved yet: their staging file still waits for its import.

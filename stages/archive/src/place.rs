@@ -3,12 +3,13 @@
 //! A run that is killed at any point leaves the log either where it was, under a hidden working
 //! name beside it, or in the archive; the next run for the same log finishes the work.
 
-use std::fs::{self, File, FileTimes, OpenOptions};
+use std::fs::{self, File, FileTimes};
 use std::io::{self, BufReader, BufWriter, Read, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use kit::door;
 use kit::fingerprint::{Fingerprint, Identity, Now};
 
 /// Who gets the plain name when a file of that name is in the archive already.
@@ -94,7 +95,7 @@ pub(crate) fn place(path: &Path, imported: &Path, rules: Rules, read: Option<&Fi
             format!("{} is gone, and {} has no log of that name", path.display(), imported.display())
         });
     }
-    fs::create_dir_all(imported).with_context(|| format!("making {}", imported.display()))?;
+    door::make_folder(imported).with_context(|| format!("making {}", imported.display()))?;
     if exists(&working) {
         let done = finish_compressing(path, &working, imported, rules, read)?;
         if !exists(path) {
@@ -104,7 +105,7 @@ pub(crate) fn place(path: &Path, imported: &Path, rules: Rules, read: Option<&Fi
     check(path, path, read)?;
     let to = target(path, imported, rules)?;
     if is_compressed_on_the_way(path, name_of(path)?, rules) {
-        match fs::rename(path, &working) {
+        match door::rename_new(path, &working) {
             // another run was faster: what it does with the log is waited for
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             done => done.with_context(|| format!("renaming {}", path.display()))?,
@@ -149,41 +150,48 @@ fn finish_compressing(
         target
     } else {
         check(path, working, read).and_then(|()| compress(working, &part, name)).inspect_err(|_| {
-            let _ = fs::remove_file(&part);
-            let _ = fs::hard_link(working, path).and_then(|()| fs::remove_file(working));
+            let _ = door::remove(&part);
+            let _ = door::rename_new(working, path);
         })?;
         publish(&part, &target, rules.collision)?
     };
-    fs::remove_file(working).with_context(|| format!("removing {}", working.display()))?;
+    door::remove(working).with_context(|| format!("removing {}", working.display()))?;
     Ok(Placed::At(placed))
 }
 
 /// A file that no other run works on for as long as the result lives; `None` when one did, and the
 /// file is gone.
 fn held(path: &Path) -> Result<Option<File>> {
-    let file = match File::open(path) {
+    let file = match door::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e).with_context(|| format!("opening {}", path.display())),
     };
     // where files know no locks, runs are as separate as they were
     let _ = file.lock();
-    let is_there = fs::metadata(path)
-        .is_ok_and(|there| file.metadata().is_ok_and(|ours| (ours.dev(), ours.ino()) == (there.dev(), there.ino())));
-    Ok(is_there.then_some(file))
+    Ok(door::is_at(&file, path).then_some(file))
+}
+
+/// A new file at `path`, private for now; what a killed run has left there goes.
+fn begin(path: &Path) -> io::Result<File> {
+    match door::remove(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    door::create_new(path, 0o600)
 }
 
 /// Writes the gzip form of `from`, with its times and permissions, and waits until it is on disk.
 fn compress(from: &Path, to: &Path, name: &str) -> Result<()> {
-    let source = File::open(from).with_context(|| format!("opening {}", from.display()))?;
+    let source = door::open(from).with_context(|| format!("opening {}", from.display()))?;
     let meta = source.metadata().with_context(|| format!("looking at {}", from.display()))?;
     let writing = || format!("writing {}", to.display());
-    let file = OpenOptions::new().write(true).create(true).truncate(true).open(to).with_context(writing)?;
+    let file = begin(to).with_context(writing)?;
     let seconds = u32::try_from(meta.mtime()).unwrap_or(0);
     let header = flate2::GzBuilder::new().filename(name).mtime(seconds);
     let mut gz = header.write(BufWriter::new(file), flate2::Compression::default());
-    io::copy(&mut BufReader::with_capacity(256 << 10, source), &mut gz).with_context(writing)?;
-    let now = fs::metadata(from).with_context(|| format!("looking at {}", from.display()))?;
+    io::copy(&mut BufReader::with_capacity(256 << 10, &source), &mut gz).with_context(writing)?;
+    let now = source.metadata().with_context(|| format!("looking at {}", from.display()))?;
     ensure!(Identity::of(&now) == Identity::of(&meta), "{} was written to while it was archived", from.display());
     let mut buffer = gz.finish().with_context(writing)?;
     buffer.flush().with_context(writing)?;
@@ -207,7 +215,7 @@ fn publish(from: &Path, to: &Path, collision: Collision) -> Result<PathBuf> {
         match collision {
             Collision::NewKeepsName => {
                 let backup = to.with_file_name(format!("{name}.~{}~", highest_backup(&to, &name)? + 1));
-                fs::rename(&to, &backup)
+                door::rename_new(&to, &backup)
                     .with_context(|| format!("renaming {} to {}", to.display(), backup.display()))?;
             }
             Collision::OldKeepsName => {
@@ -216,7 +224,7 @@ fn publish(from: &Path, to: &Path, collision: Collision) -> Result<PathBuf> {
             }
         }
     }
-    match fs::rename(from, &to) {
+    match door::rename_new(from, &to) {
         Ok(()) => {}
         Err(e) if e.kind() == io::ErrorKind::CrossesDevices => across_devices(from, &to)?,
         Err(e) => return Err(e).with_context(|| format!("moving {} to {}", from.display(), to.display())),
@@ -227,24 +235,27 @@ fn publish(from: &Path, to: &Path, collision: Collision) -> Result<PathBuf> {
 /// Moves a file to another file system: a copy, then the removal of the original.
 fn across_devices(from: &Path, to: &Path) -> Result<()> {
     let moving = || format!("moving {} to {}", from.display(), to.display());
-    let Some(_held) = held(from)? else { return Ok(()) };
+    let Some(source) = held(from)? else { return Ok(()) };
+    let meta = source.metadata().with_context(moving)?;
     let part = to.with_file_name(format!(".{}.archiving", name_of(to)?));
-    fs::copy(from, &part).with_context(moving)?;
-    let file = File::open(&part).with_context(moving)?;
-    if let Ok(modified) = fs::metadata(from).and_then(|m| m.modified()) {
-        let _ = file.set_times(FileTimes::new().set_modified(modified));
+    let mut copy = begin(&part).with_context(moving)?;
+    io::copy(&mut &source, &mut copy).with_context(moving)?;
+    let now = source.metadata().with_context(moving)?;
+    ensure!(Identity::of(&now) == Identity::of(&meta), "{} was written to while it was moved", from.display());
+    copy.set_permissions(meta.permissions()).with_context(moving)?;
+    if let Ok(modified) = meta.modified() {
+        let _ = copy.set_times(FileTimes::new().set_modified(modified));
     }
-    file.sync_all().with_context(moving)?;
-    fs::rename(&part, to).with_context(moving)?;
-    fs::remove_file(from).with_context(moving)
+    copy.sync_all().with_context(moving)?;
+    door::rename_new(&part, to).with_context(moving)?;
+    door::remove(from).with_context(moving)
 }
 
 fn highest_backup(to: &Path, name: &str) -> Result<u64> {
     let directory = to.parent().unwrap_or(Path::new("."));
     let reading = || format!("reading {}", directory.display());
     let mut highest = 0;
-    for entry in fs::read_dir(directory).with_context(reading)? {
-        let entry = entry.with_context(reading)?.file_name();
+    for entry in door::list(directory).with_context(reading)? {
         let number =
             entry.to_str().and_then(|n| n.strip_prefix(name)?.strip_prefix(".~")?.strip_suffix('~')?.parse().ok());
         highest = highest.max(number.unwrap_or(0));
@@ -254,9 +265,9 @@ fn highest_backup(to: &Path, name: &str) -> Result<u64> {
 
 /// Whether the compressed file holds exactly what the plain one does.
 fn same_content(plain: &Path, compressed: &Path) -> Result<bool> {
-    let mut ours =
-        BufReader::with_capacity(64 << 10, File::open(plain).with_context(|| format!("opening {}", plain.display()))?);
-    let Ok(mut theirs) = kit::open(compressed) else { return Ok(false) };
+    let ours = door::open(plain).with_context(|| format!("opening {}", plain.display()))?;
+    let mut ours = BufReader::with_capacity(64 << 10, ours);
+    let Ok(mut theirs) = door::open(compressed).and_then(kit::open_reader) else { return Ok(false) };
     let (mut a, mut b) = (vec![0; 64 << 10], vec![0; 64 << 10]);
     loop {
         let n = fill(&mut ours, &mut a).with_context(|| format!("reading {}", plain.display()))?;

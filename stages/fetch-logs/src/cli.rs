@@ -130,11 +130,12 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     }
     let mut logs = find::below(&args.logs, &wanted, io.messages)?;
     logs.extend(find::given(&args.files, &wanted)?);
+    let opener = list::Opener::new(args.logs.iter().cloned());
     let output = io.output()?;
     if args.cat {
-        list::bytes(&logs, output)?
+        list::bytes(&logs, &opener, output)?
     } else {
-        list::records(&logs, output)?
+        list::records(&logs, &opener, output)?
     }
     Ok(Outcome::default())
 }

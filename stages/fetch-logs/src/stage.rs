@@ -5,18 +5,19 @@
 //! since an earlier import only the rest is staged.
 
 use std::io::{self, BufReader, Read, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use kit::config::Config;
 use kit::discovery::{self, Found, Stream, without_suffix};
-use kit::fingerprint::{self, Fingerprint, Now, Reading};
+use kit::fingerprint::{Fingerprint, Now};
 use kit::staged::Outcome;
-use kit::{Messages, WholeFile, staged};
+use kit::{Messages, WholeFile, door, staged};
 use schema::json;
 
 use crate::find::{self, Wanted};
-use crate::list;
+use crate::list::{self, Opener};
 
 /// How much larger a compressed log is taken to be when it is decompressed.
 const EXPANSION: u64 = 15;
@@ -54,9 +55,32 @@ impl Staging<'_> {
         Ok(logs)
     }
 
+    /// Leaves out what may not be read, such as a link out of the log folders, and names it.
+    fn readable(&self, mut logs: Vec<Found>, opener: &Opener) -> (Vec<Found>, usize) {
+        let n = logs.len();
+        logs.retain(|log| {
+            let opened = opener.open(&log.path);
+            let refused = opened.err().filter(door::is_in_the_way);
+            if let Some(error) = &refused {
+                self.messages.error(format_args!("{error:#}: it is left out"));
+            }
+            refused.is_none()
+        });
+        let n_left = n - logs.len();
+        (logs, n_left)
+    }
+
     pub(crate) fn run(&self) -> Result<()> {
-        let access = self.logs(Stream::Access)?;
-        let auth = self.logs(Stream::Auth)?;
+        let paths = &self.config.paths;
+        let opener = Opener::new([paths.web_logs(), paths.cms_logs()]);
+        let (access, n_access) = self.readable(self.logs(Stream::Access)?, &opener);
+        let (auth, n_auth) = self.readable(self.logs(Stream::Auth)?, &opener);
+        self.stage(access, auth, &opener)?;
+        ensure!(n_access + n_auth == 0, "{} logs were left out", n_access + n_auth);
+        Ok(())
+    }
+
+    fn stage(&self, access: Vec<Found>, auth: Vec<Found>, opener: &Opener) -> Result<()> {
         let staging = self.config.paths.staging();
         if self.dry_run {
             for log in access.iter().chain(&auth) {
@@ -67,19 +91,19 @@ impl Staging<'_> {
         if access.is_empty() && auth.is_empty() {
             return Ok(());
         }
-        std::fs::create_dir_all(&staging).with_context(|| format!("making {}", staging.display()))?;
+        door::make_folder(&staging).with_context(|| format!("making {}", staging.display()))?;
         self.check_space(&staging, access.iter().chain(&auth))?;
         let outcomes = staged::read_imported(&staging)?;
         let mut listed = Vec::new();
         let mut files = Vec::new();
         for (logs, path) in [(access, self.config.paths.staged_access()), (auth, self.config.paths.staged_auth())] {
             if !logs.is_empty() {
-                files.push(self.concatenate(&logs, &path, &outcomes, &mut listed)?);
+                files.push(self.concatenate(&logs, &path, &outcomes, opener, &mut listed)?);
             }
         }
         // from here on a killed run leaves at worst a new staging file without a list
         let list_path = staged::list_path(&staging);
-        match std::fs::remove_file(&list_path) {
+        match door::remove(&list_path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
                 return Err(e).with_context(|| format!("removing {}", list_path.display()));
             }
@@ -92,8 +116,16 @@ impl Staging<'_> {
     }
 
     /// Writes the logs one after the other, nothing between them, and lists where each one is.
-    fn concatenate(&self, logs: &[Found], path: &Path, known: &[Outcome], listed: &mut Vec<u8>) -> Result<WholeFile> {
+    fn concatenate(
+        &self,
+        logs: &[Found],
+        path: &Path,
+        known: &[Outcome],
+        opener: &Opener,
+        listed: &mut Vec<u8>,
+    ) -> Result<WholeFile> {
         let mut file = WholeFile::create(path)?;
+        file.set_mode(mode_for(logs, opener)?)?;
         let place = file.place()?;
         let mut offset = 0;
         for log in logs {
@@ -102,14 +134,14 @@ impl Staging<'_> {
                 .take_while(|earlier| *earlier != log)
                 .find(|earlier| without_suffix(&earlier.name) == without_suffix(&log.name));
             let copied = match same {
-                Some(earlier) if same_content(&earlier.path, &log.path)? => {
+                Some(earlier) if same_content(&earlier.path, &log.path, opener)? => {
                     let (kept, left) = (earlier.path.display(), log.path.display());
                     self.messages.note(format_args!("{left} holds the same as {kept}: staged once"));
-                    Copied { read: Some(fingerprint::of(&log.path)?), ..Copied::default() }
+                    Copied { read: opener.read_to_end(&log.path)?, ..Copied::default() }
                 }
-                _ => copy(log, known, &mut file, path)?,
+                _ => copy(log, known, opener, &mut file, path)?,
             };
-            record(log, offset, &copied, place, listed)?;
+            record(log, offset, &copied, place, opener, listed)?;
             offset += copied.bytes;
         }
         Ok(file)
@@ -136,6 +168,16 @@ impl Staging<'_> {
     }
 }
 
+/// The permissions of a staging file: what everybody may who may read each of its logs, others never.
+fn mode_for(logs: &[Found], opener: &Opener) -> Result<u32> {
+    let mut mode = 0o640;
+    for log in logs {
+        let meta = opener.open(&log.path)?.metadata().with_context(|| format!("looking at {}", log.path.display()))?;
+        mode &= 0o600 | meta.mode();
+    }
+    Ok(mode)
+}
+
 /// What was copied of a log.
 #[derive(Default)]
 struct Copied {
@@ -150,7 +192,14 @@ struct Copied {
 }
 
 /// Lists a log.
-fn record(log: &Found, offset: u64, copied: &Copied, place: (u64, u64), listed: &mut Vec<u8>) -> Result<()> {
+fn record(
+    log: &Found,
+    offset: u64,
+    copied: &Copied,
+    place: (u64, u64),
+    opener: &Opener,
+    listed: &mut Vec<u8>,
+) -> Result<()> {
     let mut fields = vec![("staged_offset", offset.to_string()), ("staged_bytes", copied.bytes.to_string())];
     for (name, value) in [("staged_begin", copied.begin), ("staged_open", copied.open)] {
         if value > 0 {
@@ -163,7 +212,7 @@ fn record(log: &Found, offset: u64, copied: &Copied, place: (u64, u64), listed: 
     fields.extend([("staged_device", place.0.to_string()), ("staged_inode", place.1.to_string())]);
     let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
     let mut source = Vec::new();
-    list::source_record(log, &mut source)?;
+    list::source_record(log, opener, &mut source)?;
     if json::set_fields(&source, &fields, listed).is_err() {
         bail!("listing {}", log.path.display());
     }
@@ -172,12 +221,12 @@ fn record(log: &Found, offset: u64, copied: &Copied, place: (u64, u64), listed: 
 }
 
 /// Copies a log, or what it has grown by since it was imported.
-fn copy(log: &Found, known: &[Outcome], to: &mut WholeFile, shown: &Path) -> Result<Copied> {
+fn copy(log: &Found, known: &[Outcome], opener: &Opener, to: &mut WholeFile, shown: &Path) -> Result<Copied> {
     let from = &log.path;
     let reading_it = || format!("reading {}", from.display());
-    let mut reading = Reading::open(from)?;
+    let mut reading = opener.reading(from)?;
     let mut copied = Copied::default();
-    if let Some((earlier, Now::Grown)) = staged::imported_since(known, log.stream, from)?.last() {
+    if let Some((earlier, Now::Grown)) = staged::imported_since(known, log.stream, from, || opener.open(from))?.last() {
         let whole_lines = earlier.resume < earlier.read.bytes;
         copied.begin = reading.skip(&earlier.read, whole_lines).with_context(reading_it)?;
     }
@@ -199,8 +248,8 @@ fn copy(log: &Found, known: &[Outcome], to: &mut WholeFile, shown: &Path) -> Res
 }
 
 /// Whether two logs hold the same lines, one of them compressed.
-fn same_content(a: &Path, b: &Path) -> Result<bool> {
-    let (mut left, mut right) = (BufReader::new(kit::open(a)?), BufReader::new(kit::open(b)?));
+fn same_content(a: &Path, b: &Path, opener: &Opener) -> Result<bool> {
+    let (mut left, mut right) = (BufReader::new(opener.reading(a)?), BufReader::new(opener.reading(b)?));
     let (mut x, mut y) = (Vec::new(), Vec::new());
     loop {
         x.clear();

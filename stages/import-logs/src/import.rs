@@ -126,11 +126,11 @@ impl Unit {
             (Some(path), None) => {
                 let mut reading = Reading::open(path)?;
                 opened.offset = self.skip(&mut reading, whole_lines)?;
-                opened.pieces = Some(Pieces::new(Input::Log(reading)));
+                opened.pieces = Some(Pieces::new(Input::Log(Box::new(reading))));
             }
             (None, _) => {
                 let reading = Reading::of_stream(io::stdin()).context("reading standard input")?;
-                opened.pieces = Some(Pieces::new(Input::Log(reading)));
+                opened.pieces = Some(Pieces::new(Input::Log(Box::new(reading))));
             }
         }
         Ok(opened)
@@ -158,7 +158,7 @@ impl Unit {
 
 /// Bytes of a file, all of which must be there, or of a log.
 enum Input {
-    Log(Reading),
+    Log(Box<Reading>),
     Part { file: File, left: u64 },
 }
 

@@ -149,7 +149,7 @@ impl Ledger {
         if !is_name_taken {
             return Verdict::New;
         }
-        Verdict::Another { name: with_suffix(base, &format!("#{}", read.hash.short())), read }
+        Verdict::Another { name: other_name(base, read.hash), read }
     }
 }
 
@@ -165,6 +165,11 @@ fn without_content(exact: Option<&Known>, family: &[Known], by_name: bool) -> Op
 
 fn other_content(base: &str) -> String {
     format!("{base} is in the ledger of imports with another content, and with `lp_atomic` a name stands for one alone")
+}
+
+/// The name of another content of a base name.
+pub(crate) fn other_name(base: &str, hash: Hash) -> String {
+    with_suffix(base, &format!("#{}", hash.short()))
 }
 
 /// The name of a part of a log that has grown.

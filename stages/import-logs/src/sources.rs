@@ -1,6 +1,6 @@
 //! The sources of a staging file: which are imported, which are known, which are not understood.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::Metadata;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ impl Sources<'_> {
     ) -> Result<Plan<'l>> {
         let mut plan = Plan::default();
         let mut names = HashSet::new();
-        let mut contents = HashSet::new();
+        let mut contents: HashMap<_, Option<String>> = HashMap::new();
         for log in logs {
             let base = base_name(&log.path);
             let verdict = match ledger {
@@ -98,19 +98,31 @@ impl Sources<'_> {
             }
             let content = log.read.as_ref().map(|read| (read.bytes, read.hash));
             let family = kit::discovery::without_suffix(&base).to_owned();
-            if content.is_some_and(|content| !contents.insert((family, content))) {
-                plan.known.push(log);
-                continue;
+            // a log that is there twice follows the first
+            match content.and_then(|content| contents.get(&(family.clone(), content))) {
+                Some(None) => {
+                    plan.known.push(log);
+                    continue;
+                }
+                Some(Some(why)) => {
+                    plan.refused.push((log, String::clone(why)));
+                    continue;
+                }
+                None => {}
             }
             if !names.insert(name.clone()) {
                 let Some((_, hash)) = content else {
                     plan.known.push(log);
                     continue;
                 };
-                name = format!("{base}#{}", hash.short());
+                name = known::other_name(&base, hash);
                 names.insert(name.clone());
             }
-            if let Some(why) = self.refusal(log)? {
+            let refusal = self.refusal(log)?;
+            if let Some(content) = content {
+                contents.insert((family, content), refusal.clone());
+            }
+            if let Some(why) = refusal {
                 plan.refused.push((log, why));
                 continue;
             }

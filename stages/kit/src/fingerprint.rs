@@ -5,7 +5,7 @@
 //! are read for another purpose, see [`Reading`].
 
 use std::fmt;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -146,19 +146,30 @@ impl Fingerprint {
     /// It cannot be read.
     pub fn compare(&self, path: &Path) -> Result<Now> {
         let lies_at = crate::discovery::lying_at(path);
-        let meta = match fs::metadata(&lies_at) {
-            Ok(meta) => meta,
+        let looking = || format!("looking at {}", path.display());
+        match fs::metadata(&lies_at) {
+            Ok(meta) if !meta.is_file() => return Ok(Now::Other),
+            Ok(_) => {}
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Now::Gone),
-            Err(e) => return Err(e).with_context(|| format!("looking at {}", path.display())),
-        };
+            Err(e) => return Err(e).with_context(looking),
+        }
+        self.compare_file(File::open(lies_at).with_context(looking)?)
+            .with_context(|| format!("reading {}", path.display()))
+    }
+
+    /// The same for a file that is open.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn compare_file(&self, file: File) -> io::Result<Now> {
+        let meta = file.metadata()?;
         if !meta.is_file() {
             return Ok(Now::Other);
         }
         if Identity::of(&meta) == self.identity() {
             return Ok(Now::Same);
         }
-        let mut reading = Reading::open(path)?;
-        self.compare_content(&mut reading).with_context(|| format!("reading {}", path.display()))
+        self.compare_content(&mut Reading::of_file(file)?)
     }
 
     fn compare_content(&self, reading: &mut Reading) -> io::Result<Now> {

@@ -242,3 +242,45 @@ fn folders_stay_where_the_original_line_moves_logs() {
     assert_eq!(done.stderr, "");
     assert_eq!(root.names("httpd/daily/2024"), ["hub-access.log-20241229"]);
 }
+
+#[test]
+fn what_is_not_noted_as_loaded_stays() {
+    let root = Root::new();
+    let at = root.at("httpd/daily/hub-access.log-1");
+    let read = serde_json::to_string(&kit::fingerprint::of(&at).unwrap()).unwrap();
+    let record = format!(
+        "{{\"kind\":\"source\",\"path\":{at:?},\"stream\":\"access\",\"staged_offset\":0,\"staged_bytes\":1,\"read\":{read}}}\n"
+    );
+    root.put("hubzero/metrics/_staged.ndjson", &record);
+    let stays = |why: &str| {
+        let failed = root.archive().finish().expect_code(1);
+        assert!(failed.stderr.contains(why), "{}", failed.stderr);
+        assert!(at.exists() && root.at("hubzero/metrics/_staged.ndjson").exists());
+    };
+    stays("no import of it is noted");
+    let staging = root.at("hubzero/metrics");
+    let listed = kit::staged::read(&staging, &kit::roots::Roots::Any).unwrap().unwrap();
+    let note = |refused: Option<&str>| {
+        let outcome = kit::staged::Outcome::of(&listed[0], refused.map(str::to_owned)).unwrap();
+        kit::staged::write_imported(&staging, &[outcome], &[]).unwrap();
+    };
+    note(Some("nobody understood it"));
+    stays("nobody understood it");
+    note(None);
+    fs::write(&at, "hub-access.log-1 and more").unwrap();
+    stays("has grown");
+    fs::write(&at, "hub-access.log-1").unwrap();
+    root.archive().finish().ok();
+    assert!(!at.exists());
+}
+
+#[test]
+fn a_list_with_a_path_outside_moves_nothing() {
+    let root = Root::new();
+    for bad in ["../../../etc/hubzero.conf", "../../elsewhere/daily/x"] {
+        root.list(&["hub-access.log-1", bad]);
+        let failed = root.archive().finish().expect_code(1);
+        assert!(failed.stderr.contains("_staged.ndjson:2"), "{}", failed.stderr);
+        assert_eq!(root.names("httpd/daily").len(), 4);
+    }
+}

@@ -174,3 +174,62 @@ fn the_reader_may_leave() {
     let line = "{\"kind\":\"other\",\"text\":\"0123456789\"}\n";
     archive().stdin(line.repeat(100_000)).read_at_most(10).expect_code(141);
 }
+
+/// A receipt as `import-logs` writes it, with what was read.
+fn full_receipt(path: &std::path::Path) -> String {
+    let mut record = serde_json::to_value(kit::fingerprint::of(path).unwrap()).unwrap();
+    record["kind"] = "receipt".into();
+    record["path"] = path.to_str().unwrap().into();
+    format!("{record}\n")
+}
+
+#[test]
+fn only_what_was_read_is_moved() {
+    let (root, daily) = hub();
+    let at = |name: &str| daily.join(name);
+    let [same, grown, other] = ["h-access.log-20250701", "h-access.log-20250702", "2024/h-access.log-20241231"];
+    let receipts: String = [same, grown, other].map(|name| full_receipt(&at(name))).concat();
+    // a copy with another time and inode is the same log
+    fs::rename(at(same), root.path().join("old")).unwrap();
+    fs::copy(root.path().join("old"), at(same)).unwrap();
+    fs::write(at(grown), fs::read_to_string(at(grown)).unwrap() + "more\n").unwrap();
+    fs::write(at(other), "something else").unwrap();
+    let done = archive().stdin(receipts).finish().expect_code(1);
+    assert!(done.stderr.contains("20250702 has grown since 21 bytes"), "{}", done.stderr);
+    assert!(done.stderr.contains("20241231 is not what was imported"), "{}", done.stderr);
+    assert!(done.stderr.contains("2 of 3 logs not archived"), "{}", done.stderr);
+    assert!(!at(same).exists() && at(grown).exists() && at(other).exists());
+    // a broken fingerprint moves nothing, and neither does a refusal
+    let broken = full_receipt(&at(grown)).replace("\"size\":", "\"size\":-");
+    let refused = full_receipt(&at(other)).replace("{", "{\"refused\":\"why\",");
+    let done = archive().stdin(broken + &refused).finish().ok();
+    assert!(done.stderr.contains("1 of 2 lines rejected") && done.stderr.contains("it stays"), "{}", done.stderr);
+    assert!(at(grown).exists() && at(other).exists());
+}
+
+#[test]
+fn receipts_are_not_believed() {
+    let (root, daily) = hub();
+    let good = daily.join("h-access.log-20250701");
+    let secret = root.path().join("secret");
+    fs::create_dir_all(secret.join("daily")).unwrap();
+    fs::write(secret.join("daily/key"), "x").unwrap();
+    std::os::unix::fs::symlink(secret.join("daily"), daily.join("out")).unwrap();
+    std::os::unix::fs::symlink(secret.join("daily/key"), daily.join("link")).unwrap();
+    let run = |bad: &std::path::Path, logs: bool| {
+        let mut run = archive();
+        if logs {
+            run = run.arg("--logs").arg(&daily);
+        }
+        let done = run.stdin(receipt(bad) + &receipt(&good)).finish().expect_code(1);
+        assert!(done.stderr.contains("-:1: "), "{}", done.stderr);
+        assert!(secret.join("daily/key").exists() && good.exists(), "{}", bad.display());
+    };
+    for bad in ["out/key", "link", "../secret/daily/key", "2024/../../secret/daily/key"] {
+        run(&daily.join(bad), false);
+        run(&daily.join(bad), true);
+    }
+    run(&secret.join("daily/key"), true);
+    archive().arg("--logs").arg(&daily).stdin(receipt(&good)).finish().ok();
+    assert!(!good.exists());
+}

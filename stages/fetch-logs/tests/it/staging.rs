@@ -161,3 +161,53 @@ fn a_disk_without_room_stages_nothing() {
     );
     assert_eq!(root.staged("_hub_apache.log").unwrap(), "one\n");
 }
+
+#[test]
+fn links_out_of_the_log_folders_are_left_out() {
+    let root = Root::new();
+    root.put("apache2/daily/hub-access.log-20250701", "one\n");
+    let secret = root.0.path().join("secret");
+    fs::write(&secret, "secret\n").unwrap();
+    std::os::unix::fs::symlink(&secret, root.0.path().join("var/log/apache2/daily/hub-access.log-20250702")).unwrap();
+    let failed = root.stage().finish().expect_code(1);
+    assert!(failed.stderr.contains("hub-access.log-20250702"), "{}", failed.stderr);
+    assert_eq!(root.staged("_hub_apache.log").unwrap(), "one\n", "the others are staged");
+    assert!(!root.staged("_staged.ndjson").unwrap().contains("20250702"));
+}
+
+#[test]
+fn staged_copies_have_the_mode_of_their_sources() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = Root::new();
+    let at = |name: &str| root.0.path().join("var/log").join(name);
+    let mode = |name: &str| fs::metadata(at(name)).unwrap().permissions().mode() & 0o777;
+    for (of_source, of_copy) in [(0o644, 0o640), (0o600, 0o600), (0o640, 0o640)] {
+        root.put("apache2/daily/hub-access.log-20250701", "one\n");
+        fs::set_permissions(at("apache2/daily/hub-access.log-20250701"), fs::Permissions::from_mode(of_source))
+            .unwrap();
+        root.stage().finish().ok();
+        assert_eq!(mode("hubzero/metrics/_hub_apache.log"), of_copy, "{of_source:o}");
+    }
+}
+
+#[test]
+fn a_log_that_grew_since_its_import_is_staged_from_its_last_line_on() {
+    let root = Root::new();
+    let log = root.0.path().join("var/log/apache2/daily/hub-access.log-20250701");
+    let staging = root.0.path().join("var/log/hubzero/metrics");
+    root.put("apache2/daily/hub-access.log-20250701", "one\ntw");
+    root.stage().finish().ok();
+    let roots = kit::roots::Roots::Any;
+    let listed = kit::staged::read(&staging, &roots).unwrap().unwrap();
+    assert_eq!((listed[0].begin, listed[0].open, listed[0].bytes), (0, 2, 6));
+    let outcome = kit::staged::Outcome::of(&listed[0], None).unwrap();
+    kit::staged::write_imported(&staging, &[outcome], &[]).unwrap();
+    fs::write(&log, "one\ntwo\nthree\n").unwrap();
+    root.stage().finish().ok();
+    assert_eq!(root.staged("_hub_apache.log").unwrap(), "two\nthree\n");
+    assert_eq!(kit::staged::read(&staging, &roots).unwrap().unwrap()[0].begin, 4);
+    // another content begins at its beginning
+    fs::write(&log, "uno\ntwo\nthree\n").unwrap();
+    root.stage().finish().ok();
+    assert_eq!(root.staged("_hub_apache.log").unwrap(), "uno\ntwo\nthree\n");
+}

@@ -4,6 +4,7 @@
 
 mod faults;
 mod hub;
+mod identity;
 mod tables;
 
 use std::fs;

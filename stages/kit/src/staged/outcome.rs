@@ -4,6 +4,7 @@
 //! It is kept as long as a log lies where it was, so that the next staging of one that has grown
 //! begins where the import ended.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{StagedLog, each_line};
 use crate::discovery::{self, Stream};
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprint, Now};
 
 /// What became of one log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,7 +115,8 @@ pub fn write_imported(staging: &Path, new: &[Outcome], older: &[Outcome]) -> Res
     .with_context(|| format!("writing {}", path.display()))
 }
 
-/// The outcomes that speak of what lies at `path` now or of its beginning, the longest last.
+/// The outcomes that speak of what a log holds now or of its beginning, the longest last. `open` opens
+/// the log.
 ///
 /// # Errors
 /// The log cannot be read.
@@ -122,11 +124,12 @@ pub fn imported_since<'o>(
     outcomes: &'o [Outcome],
     stream: Stream,
     path: &Path,
-) -> Result<Vec<(&'o Outcome, crate::fingerprint::Now)>> {
+    open: impl Fn() -> Result<File>,
+) -> Result<Vec<(&'o Outcome, Now)>> {
     let mut found = Vec::new();
     for outcome in outcomes.iter().filter(|outcome| outcome.refused.is_none() && outcome.is_of(stream, path)) {
-        let now = outcome.read.compare(path)?;
-        if matches!(now, crate::fingerprint::Now::Same | crate::fingerprint::Now::Grown) {
+        let now = outcome.read.compare_file(open()?).with_context(|| format!("reading {}", path.display()))?;
+        if matches!(now, Now::Same | Now::Grown) {
             found.push((outcome, now));
         }
     }
