@@ -1,6 +1,7 @@
 //! The GRANT that an account lacks, read off what the server says.
 
 use schema::rights::{Account, Names, RIGHTS, Scope};
+use schema::tables::{self, quote};
 
 use super::Target;
 
@@ -32,7 +33,7 @@ fn of_database(target: &Target, message: &str, statement: &str) -> String {
         "CREATE DATABASE" => vec!["CREATE"],
         _ => known.to_vec(),
     };
-    statement_of(target, scope, &needed, message)
+    lacking(target, &needed.join(", "), &names(target).place(scope), message)
 }
 
 /// `INSERT command denied to user 'u'@'h' for table 'd'.'t'`, with or without the database.
@@ -45,17 +46,28 @@ fn of_table(target: &Target, message: &str) -> String {
         [table] => (None, *table),
         [] => (None, ""),
     };
-    let written = RIGHTS.iter().map(|rights| rights.scope).find(|scope| {
-        let Scope::HubTable(name) = scope else { return false };
-        verb != "SELECT" && database != Some(&target.metrics_db) && table == format!("{}{name}", target.prefix)
-    });
-    let whole = if database == Some(&target.hub_db) { Scope::Hub } else { Scope::Metrics };
-    statement_of(target, written.unwrap_or(whole), &[&verb], message)
+    let names = names(target);
+    let is_hubs = database == Some(&target.hub_db) || (database.is_none() && is_of_hub(target, table));
+    let place = match (is_hubs, verb.as_str()) {
+        (false, _) => names.place(Scope::Metrics),
+        (true, "SELECT") => names.place(Scope::Hub),
+        (true, _) => format!("{}.{}", quote(&target.hub_db), quote(table)),
+    };
+    lacking(target, &verb, &place, message)
 }
 
-fn statement_of(target: &Target, scope: Scope, needed: &[&str], message: &str) -> String {
-    let names = Names { hub: &target.hub_db, metrics: &target.metrics_db, prefix: &target.prefix };
-    format!("missing: {}; {ALL}", names.grant(scope, needed, &account(target, message)))
+/// Whether a table that is named alone is the hub's.
+fn is_of_hub(target: &Target, table: &str) -> bool {
+    let name = table.strip_prefix(&target.prefix).unwrap_or(table);
+    tables::hub(name).is_some() && tables::metrics(table).is_none()
+}
+
+fn names(target: &Target) -> Names<'_> {
+    Names { hub: &target.hub_db, metrics: &target.metrics_db, prefix: &target.prefix }
+}
+
+fn lacking(target: &Target, right: &str, place: &str, message: &str) -> String {
+    format!("missing: GRANT {right} ON {place} TO {}; {ALL}", account(target, message))
 }
 
 /// `user 'u'@'h'` in a message.
@@ -99,6 +111,12 @@ mod tests {
             let denied = format!("INSERT command denied to user 'me'@'localhost' for table {table}");
             check(1142, &denied, "", "missing: GRANT INSERT ON `hub`.`jos_session_geo` TO `me`@`localhost`; ");
         }
+        let denied = "DROP command denied to user 'me'@'localhost' for table `hub_metrics`.`jos_xprofiles_metrics`";
+        check(1142, denied, "", "missing: GRANT DROP ON `hub\\_metrics`.* TO ");
+        let denied = "UPDATE command denied to user 'me'@'localhost' for table `hub`.`visits`";
+        check(1142, denied, "", "missing: GRANT UPDATE ON `hub`.`visits` TO ");
+        let denied = "SELECT command denied to user 'me'@'localhost' for table 'jos_users'";
+        check(1142, denied, "", "missing: GRANT SELECT ON `hub`.* TO ");
         let denied = "SELECT command denied to user 'me'@'localhost' for table `hub`.`jos_users`";
         check(1142, denied, "", "missing: GRANT SELECT ON `hub`.* TO ");
         let denied = "SELECT command denied to user 'me'@'localhost' for column 'a' in table 'web'";

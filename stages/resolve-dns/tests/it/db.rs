@@ -89,6 +89,11 @@ fn one_table_in_every_form() {
     assert_eq!(hosts(&pair, "web").matches("NULL").count(), 1);
     // a table of the hub
     pair.sql("CREATE TABLE {hub}.visits (datetime datetime, ip varchar(15), host tinytext);\nINSERT INTO {hub}.visits VALUES ('2025-07-05 10:00:00', '8.0.0.1', NULL)");
+    // of the hub's tables only six are ours to write
+    let refused = ask(&pair, &server).args(["hub", "visits", "2025"]).finish().expect_code(1);
+    let lacking = format!("missing: GRANT UPDATE ON `{}`.`visits` TO `{}`@`localhost`;", pair.hub, pair.mode.user());
+    assert!(refused.stderr.contains(&lacking), "{}", refused.stderr);
+    pair.sql(&format!("GRANT UPDATE ON {{hub}}.visits TO {}@localhost", pair.mode.user()));
     quiet(ask(&pair, &server).args(["hub", "visits", "2025"]));
     assert_eq!(pair.value("SELECT host FROM {hub}.visits").as_deref(), Some("Dns.Google"));
 }
