@@ -13,6 +13,7 @@ pub mod door;
 pub mod fingerprint;
 pub mod hits;
 pub mod hub_data;
+pub mod identity;
 mod input;
 mod io;
 pub mod ledger;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
+use rustix::process::{Gid, Uid};
 
 use super::{NotAFile, other_than_file};
 
@@ -175,6 +176,23 @@ impl Folder {
             Errno::ISDIR => self.why(name, error),
             other => other.into(),
         })
+    }
+
+    /// Makes a folder in this one, which others may search and read but not write.
+    ///
+    /// # Errors
+    /// Something of that name is there already, or we may not.
+    pub fn make_folder(&self, name: &OsStr) -> io::Result<()> {
+        Ok(rustix::fs::mkdirat(&self.fd, name, Mode::from_raw_mode(0o755))?)
+    }
+
+    /// Gives what has this name to another user; a link is not followed.
+    ///
+    /// # Errors
+    /// There is nothing, or we may not.
+    pub fn give(&self, name: &OsStr, uid: u32, gid: u32) -> io::Result<()> {
+        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+        Ok(rustix::fs::chownat(&self.fd, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
     /// Removes an empty folder in this one.
