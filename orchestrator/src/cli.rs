@@ -1,7 +1,7 @@
 //! The command line: from the table of commands to what is done.
 
 use std::ffi::OsString;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ use crate::commands::{self, Arg, COMMANDS, Does, Form, Given, Group, Here, Row, 
 use crate::convert;
 use crate::dates;
 use crate::explain;
-use crate::hub::{Hub, Voice};
+use crate::hub::{self, Hub, Voice, variable};
 use crate::import;
 use crate::mend;
 use crate::pipeline;
@@ -42,8 +42,10 @@ pub(crate) fn main() -> ExitCode {
     };
     let messages = Messages::new("hzmetrics", false);
     let Some((name, given)) = matches.subcommand() else {
-        let _ = command().print_help();
-        return Exit::Done.into();
+        return match kit::print(command().render_help().to_string().as_bytes()) {
+            Ok(()) => Exit::Done.into(),
+            Err(error) => failed(&error, messages).into(),
+        };
     };
     let Some(row) = COMMANDS.iter().find(|row| row.name == name) else { return Exit::Usage.into() };
     let base = match base(&matches) {
@@ -56,10 +58,22 @@ pub(crate) fn main() -> ExitCode {
             Err(_) => Exit::Usage.into(),
         };
     }
+    if let Err(error) = settle_identity(row, given, &base) {
+        return failed(&error, messages).into();
+    }
     match work(row, given, base, messages) {
         Ok(code) => ExitCode::from(code),
         Err(error) => failed(&error, messages).into(),
     }
+}
+
+/// Gives root's rights away, before anything is opened in folders of others.
+fn settle_identity(row: &Row, given: &ArgMatches, base: &[Assignment]) -> Result<()> {
+    let Some(uses) = row.uses(given).filter(|_| kit::identity::is_root()) else { return Ok(()) };
+    let env = |name: &str| variable(base, name);
+    let config = kit::config::read(None, &env)?;
+    let compat = hub::compat(&config, &env)?;
+    kit::identity::take(&config, uses, compat)
 }
 
 /// Says what went wrong; the exit code for it.
@@ -373,7 +387,7 @@ fn sh(matches: &ArgMatches, mut base: Vec<Assignment>, messages: Messages) -> Re
         }
         _ => {
             let mut text = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut text).context("reading standard input")?;
+            kit::stdin().and_then(|mut stdin| stdin.read_to_end(&mut text)).context("reading standard input")?;
             ("stdin".to_owned(), text)
         }
     };
@@ -421,7 +435,12 @@ fn run_chain(matches: &ArgMatches, mut base: Vec<Assignment>, messages: Messages
         return Err(Usage(text).into());
     }
     let place = chain.place();
-    Shell::new(&place, variables, messages)?.run(&chain.text).context(place)
+    let mut shell = Shell::new(&place, variables, messages)?;
+    // a chain of filters can do without one
+    if let Ok(config) = kit::config::read(None, &|name| Some(shell.variables.get(name).to_owned())) {
+        shell.hand_on(&config)?;
+    }
+    shell.run(&chain.text).context(place)
 }
 
 fn explained(matches: &ArgMatches, mut base: Vec<Assignment>) -> Result<u8> {
@@ -448,12 +467,7 @@ fn list(matches: &ArgMatches) -> Result<u8> {
 
 /// Words of ours that are data: to standard output.
 fn print(bytes: &[u8]) -> Result<u8> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(Exit::Done.code()),
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Err(ReaderLeft.into()),
-        Err(e) => Err(e).context("writing to standard output"),
-    }
+    kit::print(bytes).map(|()| Exit::Done.code())
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! The commands of `hzmetrics` as data: one row each, read by the command line, by `--help` and
 //! by whoever starts the stage behind a command.
 
+use clap::ArgMatches;
+use kit::identity::Uses;
+
 use Form::{Flag, Many, Option as Opt, Positional};
 use Takes::{Any, BegunMonth, Date, Day, Days, Lookback, Minutes, Number, OneOf, Periods, Sections, Share, YearMonth};
 
@@ -16,6 +19,24 @@ pub(crate) struct Row {
     /// And one of them must.
     pub(crate) one_needed: bool,
     pub(crate) does: Does,
+}
+
+impl Row {
+    /// What a command does in the folders of a hub; `None` for one that changes nothing there. A chain
+    /// leaves it to its stages.
+    pub(crate) fn uses(&self, given: &ArgMatches) -> Option<Uses> {
+        match self.does {
+            Does::Here(Here::Sh | Here::Chains | Here::RunChain | Here::Explain | Here::Convert) => None,
+            Does::Here(Here::Status | Here::Audit) => None,
+            Does::Here(Here::Doctor) => given.get_flag("fix").then_some(Uses { setup: true, ..Uses::LOGS }),
+            Does::Here(Here::Init | Here::Tick | Here::Run) => Some(Uses { setup: true, ..Uses::LOGS }),
+            Does::Here(Here::Import) => Some(Uses::LOGS),
+            Does::Stage { exe: "archive", .. } => Some(Uses { archive: true, ..Uses::default() }),
+            Does::Stage { exe: "fetch-logs", .. } => Some(Uses { logs: true, ..Uses::default() }),
+            Does::Stage { exe: "whoisonline", .. } => Some(Uses { map: true, ..Uses::default() }),
+            Does::Here(_) | Does::Stage { .. } => Some(Uses::default()),
+        }
+    }
 }
 
 /// Under which heading `--help` lists a command.

@@ -51,17 +51,15 @@ impl Hub {
     pub(crate) fn open(name: &'static str, base: &[Assignment], voice: Voice) -> Result<Self> {
         let env = |name: &str| variable(base, name);
         let config = config::read(None, &env)?;
-        let compat = match env("HZMETRICS_COMPAT") {
-            Some(list) => Compat::parse(&list.to_string_lossy()).map_err(|e| Usage(e.to_string()))?,
-            None => config.compat.unwrap_or_default(),
-        };
+        let compat = compat(&config, &env)?;
         let stderr = match voice {
             _ if compat.has(Opt::LpCli) => Stderr::Lines,
             Voice::Report => Stderr::Talk,
             Voice::Cron => Stderr::Quiet,
         };
         let sinks = Sinks {
-            file: Some(config.paths.log()),
+            // a report that root asks for leaves nothing among the files of others
+            file: Some(config.paths.log()).filter(|_| !kit::identity::is_root_among_others(&config)),
             json: env(LOG_FORMAT).is_some_and(|format| format == "json"),
             syslog: Some(config.paths.at("/dev/log")),
             stderr,
@@ -123,7 +121,9 @@ impl Hub {
             rustix::io::fcntl_setfd(lock, FdFlags::empty()).context("passing the lock on")?;
             variables.export(HOLDER, std::process::id().to_string().into());
         }
-        Shell::new(self.name, variables, Messages::new("hzmetrics", false))
+        let mut shell = Shell::new(self.name, variables, Messages::new("hzmetrics", false))?;
+        shell.hand_on(&self.config)?;
+        Ok(shell)
     }
 
     /// Where imported logs of the web server go.
@@ -137,8 +137,19 @@ impl Hub {
     }
 }
 
+/// The compatibility options: of the command line or the environment, else of the configuration.
+///
+/// # Errors
+/// There is no option of that name.
+pub(crate) fn compat(config: &Config, env: config::Env<'_>) -> Result<Compat> {
+    match env("HZMETRICS_COMPAT") {
+        Some(list) => Compat::parse(&list.to_string_lossy()).map_err(|e| Usage(e.to_string()).into()),
+        None => Ok(config.compat.unwrap_or_default()),
+    }
+}
+
 /// A variable as the processes that we start would see it.
-fn variable(base: &[Assignment], name: &str) -> Option<OsString> {
+pub(crate) fn variable(base: &[Assignment], name: &str) -> Option<OsString> {
     let ours = base.iter().rev().find(|(known, _)| known == name);
     ours.map(|(_, value)| OsString::from_vec(value.clone())).or_else(|| process_env(name))
 }

@@ -63,16 +63,8 @@ pub(crate) fn unrecorded(db: &mut Db) -> Result<Unrecorded> {
 /// A change fails.
 pub(crate) fn bring_up_to_date(target: &Target, lock: PathBuf, messages: Messages, run: Runner<'_>) -> Result<()> {
     let asked = migrate::Migrate { apply: true, required_only: true, dry_run: false, lock: Some(lock) };
-    match migrate::migrate(target, &asked, messages, &mut std::io::sink(), &|| Some(None), run)? {
+    match migrate::migrate(target, &asked, messages, &mut std::io::sink(), &|| Ok(Some(None)), run)? {
         Exit::Done => Ok(()),
         exit => bail!("the migrations ended with exit code {}", exit.code()),
-    }
-}
-
-/// What a failed write to standard output means.
-fn lost_reader(error: std::io::Error) -> anyhow::Error {
-    match error.kind() {
-        std::io::ErrorKind::BrokenPipe => kit::ReaderLeft.into(),
-        _ => anyhow::Error::from(error).context("writing to standard output"),
     }
 }

@@ -10,12 +10,14 @@ mod program;
 mod signals;
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result};
 use kit::Messages;
+use kit::config::{Config, Handed};
+use kit::door::named;
 use schema::Exit;
 
 pub(crate) use expand::Variables;
@@ -38,6 +40,8 @@ pub(crate) struct Shell {
     /// How the text is called in messages.
     name: String,
     running: Running,
+    /// The configuration that programs inherit, where there is one.
+    handed: Option<Handed>,
 }
 
 /// A command that is ready to be started.
@@ -72,6 +76,10 @@ impl Lead {
     fn into_stdio(self) -> Stdio {
         match self {
             Self::Own(Stream::In) => Stdio::inherit(),
+            // what the program writes must not get lost without a word
+            Self::Own(Stream::Out) if kit::is_output_closed() => {
+                named::append(Path::new("/dev/full")).map_or_else(|_| Stdio::null(), Stdio::from)
+            }
             Self::Own(Stream::Out) => std::io::stdout().into(),
             Self::Own(Stream::Err) => std::io::stderr().into(),
             Self::Nothing => Stdio::null(),
@@ -92,7 +100,17 @@ impl Shell {
             stdin_is_used: false,
             name: name.to_owned(),
             running: Running::watch()?,
+            handed: None,
         })
+    }
+
+    /// Hands the configuration on to the programs.
+    pub(crate) fn hand_on(&mut self, config: &Config) -> Result<()> {
+        let handed = config.hand_on()?;
+        let (name, value) = handed.variable();
+        self.variables.export(name, value);
+        self.handed = Some(handed);
+        Ok(())
     }
 
     /// The text came on standard input, so programs find nothing there.
@@ -215,15 +233,15 @@ impl Shell {
 
     fn open(&self, redirect: &Redirect) -> Result<Lead> {
         let path = |word| expand::text(word, &self.variables);
-        let opened = |options: &OpenOptions, word| {
-            let path = path(word);
-            let file = options.open(&path).with_context(|| format!("opening {}", Path::new(&path).display()))?;
+        let opened = |open: fn(&Path) -> std::io::Result<File>, word| {
+            let path = PathBuf::from(path(word));
+            let file = open(&path).with_context(|| format!("opening {}", path.display()))?;
             Ok(Lead::File(file))
         };
         match &redirect.target {
-            Target::Read(word) => opened(OpenOptions::new().read(true), word),
-            Target::Write(word) => opened(OpenOptions::new().write(true).create(true).truncate(true), word),
-            Target::Append(word) => opened(OpenOptions::new().append(true).create(true), word),
+            Target::Read(word) => opened(named::open, word),
+            Target::Write(word) => opened(named::truncate, word),
+            Target::Append(word) => opened(named::append, word),
             Target::Same(stream) => Ok(Lead::Own(*stream)),
         }
     }

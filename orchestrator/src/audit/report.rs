@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
-use std::io::{self, Write as _};
 
-use anyhow::{Context as _, Result};
-use kit::ReaderLeft;
+use anyhow::Result;
 use kit::log::Level;
 use schema::Month;
 
@@ -53,12 +51,7 @@ impl<'h> Report<'h> {
                 return Ok(());
             }
             hub.log.debug(line);
-            let mut stdout = io::stdout().lock();
-            match stdout.write_all(format!("{text}\n").as_bytes()).and_then(|()| stdout.flush()) {
-                Ok(()) => Ok(()),
-                Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Err(ReaderLeft.into()),
-                Err(e) => Err(e).context("writing to standard output"),
-            }
+            kit::print(format!("{text}\n").as_bytes())
         })
     }
 

@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ArgMatches;
-use kit::config::{Config, process_env};
+use kit::config::Config;
 use kit::lock::{Asked, HOLDER, Lock};
-use kit::{Messages, Usage};
+use kit::{Messages, Usage, door};
 use schema::rights::{Account, Names};
 use schema::tables::Engine;
-use schema::{Compat, Exit, Opt};
+use schema::{Exit, Opt};
 
 use super::create::{Setup, setup_db};
 use super::migrate::{Migrate, migrate};
 use crate::cli::Assignment;
+use crate::hub::{compat, variable};
 use crate::shell::{Shell, Variables};
 
 /// `hzmetrics setup-db`.
@@ -31,12 +32,12 @@ pub(crate) fn setup_command(matches: &ArgMatches, base: &[Assignment], messages:
     let setup = Setup {
         dry_run: matches.get_flag("dry-run"),
         // the port creates empty tables, and what is loaded into them after it must not collide
-        seed: !matches.get_flag("no-seed") && !compat(&config, base)?.has(Opt::LpCli),
+        seed: !matches.get_flag("no-seed") && !compat(&config, &|name| variable(base, name))?.has(Opt::LpCli),
         engine: engine.map_err(Usage)?,
         domainclass: text("domainclass").map(Into::into),
     };
-    let Held::Go(_lock) = hold(&config, !setup.dry_run, messages) else { return Ok(Exit::Busy.code()) };
-    setup_db(&config.target(), &setup, messages, &mut std::io::stdout().lock())?;
+    let Held::Go(_lock) = hold(&config, !setup.dry_run, messages)? else { return Ok(Exit::Busy.code()) };
+    setup_db(&config.target(), &setup, messages, &mut kit::Stdout::new())?;
     Ok(Exit::Done.code())
 }
 
@@ -67,30 +68,20 @@ pub(crate) fn migrate_command(matches: &ArgMatches, base: &[Assignment], message
     }
     variables.export(HOLDER, std::process::id().to_string().into());
     let mut shell = Shell::new("migrate", variables, messages)?;
+    shell.hand_on(&config)?;
     let mut run = |args: &[&str]| shell.run_program("hzmetrics", args.iter().map(OsString::from).collect());
-    let guard = || match hold(&config, true, messages) {
-        Held::Go(lock) => Some(lock),
-        Held::Busy => None,
+    let guard = || {
+        Ok(match hold(&config, true, messages)? {
+            Held::Go(lock) => Some(lock),
+            Held::Busy => None,
+        })
     };
-    let code = migrate(&config.target(), &asked, messages, &mut std::io::stdout().lock(), &guard, &mut run)?;
+    let code = migrate(&config.target(), &asked, messages, &mut kit::Stdout::new(), &guard, &mut run)?;
     Ok(code.code())
 }
 
 fn load(base: &[Assignment]) -> Result<Config> {
     kit::config::load(None, &|name| variable(base, name))
-}
-
-/// A variable as the processes that we start would see it.
-fn variable(base: &[Assignment], name: &str) -> Option<OsString> {
-    let ours = base.iter().rev().find(|(known, _)| known == name);
-    ours.map(|(_, value)| OsString::from_vec(value.clone())).or_else(|| process_env(name))
-}
-
-fn compat(config: &Config, base: &[Assignment]) -> Result<Compat> {
-    match variable(base, "HZMETRICS_COMPAT") {
-        Some(list) => Compat::parse(&list.to_string_lossy()).map_err(|e| Usage(e.to_string()).into()),
-        None => Ok(config.compat.unwrap_or_default()),
-    }
 }
 
 enum Held {
@@ -100,24 +91,28 @@ enum Held {
 }
 
 /// Takes the lock that every writer takes.
-fn hold(config: &Config, writes: bool, messages: Messages) -> Held {
+///
+/// # Errors
+/// Something else than a file lies in its place.
+fn hold(config: &Config, writes: bool, messages: Messages) -> Result<Held> {
     if !writes {
-        return Held::Go(None);
+        return Ok(Held::Go(None));
     }
     let path = config.paths.pid_lock();
-    match Lock::ask(&path, Duration::ZERO) {
+    Ok(match Lock::ask(&path, Duration::ZERO) {
         Ok(Asked::Held(lock)) => Held::Go(Some(lock)),
         Ok(Asked::Inherited) => Held::Go(None),
         Ok(Asked::Busy(holder)) => {
             messages.error(busy(&path, holder));
             Held::Busy
         }
+        Err(error) if door::is_in_the_way(&error) => return Err(error),
         // the folder of the lock is often made later than the database
         Err(error) => {
             messages.note(format_args!("going on without a lock: {error:#}"));
             Held::Go(None)
         }
-    }
+    })
 }
 
 fn busy(path: &Path, holder: Option<u32>) -> String {

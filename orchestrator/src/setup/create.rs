@@ -88,5 +88,5 @@ pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: 
 
 fn show(out: &mut dyn Write, statement: &str) -> Result<()> {
     let line: String = statement.lines().next().unwrap_or_default().chars().take(SHOWN).collect();
-    writeln!(out, "[dry-run] {line}").map_err(super::lost_reader)
+    writeln!(out, "[dry-run] {line}").map_err(kit::not_written)
 }

@@ -28,7 +28,7 @@ pub(crate) struct Migrate {
 }
 
 /// Takes the lock of all writers, where there can be one; `None` when somebody else has it.
-pub(crate) type Guard<'a> = &'a dyn Fn() -> Option<Option<Lock>>;
+pub(crate) type Guard<'a> = &'a dyn Fn() -> Result<Option<Option<Lock>>>;
 
 /// Does it.
 pub(crate) fn migrate(
@@ -52,7 +52,7 @@ pub(crate) fn migrate(
         }
         out.flush()
     })();
-    written.map_err(super::lost_reader)?;
+    written.map_err(kit::not_written)?;
     let pending: Vec<&Migration> = all.iter().filter(|migration| !done.contains(&migration.id)).collect();
     if pending.is_empty() {
         messages.note("nothing is pending");
@@ -112,7 +112,7 @@ fn apply(db: &mut Db, asked: &Migrate, messages: Messages, guard: Guard<'_>, run
     let _writer = if asked.dry_run {
         None
     } else {
-        let Some(lock) = guard() else { return Ok(Exit::Busy) };
+        let Some(lock) = guard()? else { return Ok(Exit::Busy) };
         lock
     };
     // whoever held the lock before may have done some

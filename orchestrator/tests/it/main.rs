@@ -18,6 +18,7 @@ mod rights;
 mod same_as_sh;
 mod setup;
 mod shell;
+mod streams;
 mod support;
 mod tls;
 mod web_server;

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
 use kit::config;
 use kit::fingerprint::Fingerprint;
+use kit::identity::Uses;
 use kit::roots::{self, Roots};
 use kit::{Common, Describe, Io, Outcome, StageArgs, Usage};
 use schema::{Kind, Opt, json};
@@ -84,6 +85,11 @@ impl StageArgs for Args {
 
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    // also from receipts it moves logs in folders of others
+    fn uses(&self) -> Option<Uses> {
+        Some(Uses { archive: true, ..Uses::default() })
     }
 }
 

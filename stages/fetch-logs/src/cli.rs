@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use kit::config;
 use kit::discovery::Stream;
+use kit::identity::Uses;
 use kit::{Common, Describe, Format, Io, Outcome, StageArgs, Usage};
 use schema::{Kind, Month, Opt};
 
@@ -97,6 +98,10 @@ impl StageArgs for Args {
 
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn uses(&self) -> Option<Uses> {
+        self.stage.then_some(Uses { logs: true, ..Uses::default() })
     }
 }
 

@@ -129,7 +129,7 @@ impl Unit {
                 opened.pieces = Some(Pieces::new(Input::Log(Box::new(reading))));
             }
             (None, _) => {
-                let reading = Reading::of_stream(io::stdin()).context("reading standard input")?;
+                let reading = kit::stdin().and_then(Reading::of_stream).context("reading standard input")?;
                 opened.pieces = Some(Pieces::new(Input::Log(Box::new(reading))));
             }
         }

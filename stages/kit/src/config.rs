@@ -7,18 +7,18 @@
 mod access;
 mod ini;
 mod paths;
+mod texts;
 mod tls;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use schema::Compat;
+use anyhow::Result;
+use schema::{Compat, Opt};
 
 use crate::Usage;
 use crate::db::{Target, Tls};
@@ -26,6 +26,8 @@ use access::Access;
 use ini::Ini;
 
 pub use paths::Paths;
+pub use texts::{HANDED, Handed};
+use texts::{Text, Texts};
 
 /// The environment: the value of a variable.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -142,6 +144,8 @@ pub struct Config {
     pub geo_key: Secret,
     /// Reverse DNS.
     pub dns: Dns,
+    /// `[run] user`: whose rights a program takes that root starts.
+    pub run_user: Option<String>,
     /// `[compat] options`, when given.
     pub compat: Option<Compat>,
     /// The site.
@@ -150,6 +154,8 @@ pub struct Config {
     pub paths: Paths,
     /// Why a mandatory key is missing although it seems to be there.
     hints: Vec<(&'static str, String)>,
+    /// What it was read from.
+    texts: Texts,
 }
 
 /// A file that more people may read, or write, than its secret is meant for.
@@ -195,8 +201,7 @@ pub fn load(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
 /// A file that was named cannot be read, or a file is malformed.
 pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
     let paths = Paths::new(env);
-    let named = |name: &str| env(name).filter(|value: &OsString| !value.is_empty()).map(PathBuf::from);
-    let found = find(explicit, &named, &paths)?;
+    let texts = Texts::read(explicit, env, &paths)?;
     let mut config = Config {
         file: None,
         is_ini: false,
@@ -211,16 +216,18 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
         geo_url: DEFAULT_GEO_URL.to_owned(),
         geo_key: Secret(DEFAULT_GEO_KEY.to_owned()),
         dns: Dns::default(),
+        run_user: None,
         compat: None,
         site: Site { name: DEFAULT_SITE.to_owned(), explicit: false },
         hints: Vec::new(),
+        texts: Texts::default(),
         paths,
     };
     let mut site = None;
     let mut tls = tls::Keys::default();
-    match &found {
+    match &texts.main {
         None => {}
-        Some(Found { path, text, is_ini: true }) => {
+        Some(Text { path, text, is_ini: true }) => {
             let ini = Ini::parse(text).map_err(|bad| malformed(path, &bad))?;
             config.take_ini(&ini);
             config.take_common(&ini, path)?;
@@ -229,22 +236,15 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
             config.is_ini = true;
             config.file = Some(path.clone());
         }
-        Some(Found { path, text, is_ini: false }) => {
+        Some(Text { path, text, is_ini: false }) => {
             let access = Access::parse(text).map_err(|bad| malformed(path, &bad))?;
             config.take_access(&access);
             tls.take_access(&access, path)?;
             config.file = Some(path.clone());
-            let beside = match named("HZMETRICS_CONFIG") {
-                Some(named) => Some((read_text(&named)?, named)),
-                None => {
-                    let usual = config.paths.etc().join("hzmetrics.conf");
-                    read_if_there(&usual)?.map(|text| (text, usual))
-                }
-            };
-            if let Some((text, path)) = beside {
-                let ini = Ini::parse(&text).map_err(|bad| malformed(&path, &bad))?;
-                config.take_common(&ini, &path)?;
-                tls.take_ini(&ini, &path)?;
+            if let Some(Text { path, text, .. }) = &texts.beside {
+                let ini = Ini::parse(text).map_err(|bad| malformed(path, &bad))?;
+                config.take_common(&ini, path)?;
+                tls.take_ini(&ini, path)?;
             }
         }
     }
@@ -256,13 +256,12 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
         variable("HZMETRICS_DNS_TIMEOUT").as_deref(),
     );
     if site.is_none() {
-        // who may not read it has no site, as who does not have the file
-        let text = fs::read(config.paths.hubzero_conf()).unwrap_or_default();
-        site = site_of(&String::from_utf8_lossy(&text)).map(str::to_owned);
+        site = site_of(&texts.hubzero).map(str::to_owned);
     }
     if let Some(name) = site {
         config.site = Site { name, explicit: true };
     }
+    config.texts = texts;
     Ok(config)
 }
 
@@ -286,52 +285,6 @@ fn is_denied(error: &anyhow::Error) -> bool {
 
 fn is_named(env: Env<'_>) -> bool {
     ["HZMETRICS_ACCESS_CFG", "HZMETRICS_CONFIG"].iter().any(|name| env(name).is_some_and(|value| !value.is_empty()))
-}
-
-/// The configuration file that a run uses.
-struct Found {
-    path: PathBuf,
-    text: String,
-    is_ini: bool,
-}
-
-fn find(explicit: Option<&Path>, named: &dyn Fn(&str) -> Option<PathBuf>, paths: &Paths) -> Result<Option<Found>> {
-    if let Some(path) = explicit {
-        let text = read_text(path)?;
-        let is_ini = ini::is_ini(&text);
-        return Ok(Some(Found { path: path.to_owned(), text, is_ini }));
-    }
-    for (variable, is_ini) in [("HZMETRICS_ACCESS_CFG", false), ("HZMETRICS_CONFIG", true)] {
-        if let Some(path) = named(variable) {
-            let text = read_text(&path).with_context(|| format!("the file named by {variable}"))?;
-            return Ok(Some(Found { path, text, is_ini }));
-        }
-    }
-    let mut refused = None;
-    for (path, is_ini) in [(paths.etc().join("access.cfg"), false), (paths.home().join("conf/hzmetrics.conf"), true)] {
-        match read_if_there(&path) {
-            Ok(Some(text)) => return Ok(Some(Found { path, text, is_ini })),
-            Ok(None) => {}
-            // the next one may be meant for this user
-            Err(error) => refused = refused.or(Some(error)),
-        }
-    }
-    refused.map_or(Ok(None), Err)
-}
-
-fn read_text(path: &Path) -> Result<String> {
-    let bytes = fs::read(path).with_context(|| format!("reading the configuration {}", path.display()))?;
-    Ok(String::from_utf8(bytes).unwrap_or_else(|e| {
-        // old files are latin1: what is not ASCII there is in a password or a comment
-        e.into_bytes().iter().map(|b| char::from(*b)).collect()
-    }))
-}
-
-fn read_if_there(path: &Path) -> Result<Option<String>> {
-    match fs::metadata(path) {
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        _ => read_text(path).map(Some),
-    }
 }
 
 fn malformed(path: &Path, bad: &Malformed) -> anyhow::Error {
@@ -387,6 +340,7 @@ impl Config {
     fn take_common(&mut self, ini: &Ini, path: &Path) -> Result<()> {
         let dns = |key| ini.get("dns", key);
         self.dns = Dns::default().with(dns("nameserver"), dns("concurrency"), dns("timeout"));
+        self.run_user = ini.get("run", "user").filter(|user| !user.is_empty()).map(str::to_owned);
         if let Some(options) = ini.get("compat", "options") {
             let set =
                 Compat::parse(options).map_err(|e| Usage(format!("{}, [compat] options: {e}", path.display())))?;
@@ -476,6 +430,38 @@ impl Config {
         Ok(&self.hub_dir)
     }
 
+    /// Where the map of who is online belongs.
+    ///
+    /// # Errors
+    /// The hub's folder is not given, or has no folder of maps ([`Usage`]).
+    pub fn map_folder(&self, compat: Compat) -> Result<PathBuf> {
+        let hub_dir = self.hub_dir()?;
+        let (new, old) = (hub_dir.join("app/site/stats/maps"), hub_dir.join("site/stats/maps"));
+        let is_new = if compat.has(Opt::LpWhoisonline) { new.is_dir() } else { hub_dir.join("app").is_dir() };
+        let folder = if is_new { new } else { old };
+        if !folder.is_dir() {
+            return Err(Usage(format!("the folder of maps is missing: {}", folder.display())).into());
+        }
+        Ok(folder)
+    }
+
+    /// The files that the configuration consists of, those excepted that it can do without.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let tls = [&self.db_tls.ca, &self.db_tls.cert, &self.db_tls.key];
+        let mut files: Vec<PathBuf> = self.texts.files().map(Path::to_owned).collect();
+        files.extend(tls.into_iter().flatten().cloned());
+        files
+    }
+
+    /// Hands the configuration on to the programs that we start, for as long as the result lives.
+    ///
+    /// # Errors
+    /// No file without a name can be made.
+    pub fn hand_on(&self) -> Result<Handed> {
+        self.texts.hand_on()
+    }
+
     /// The variables that make another process use the same file.
     #[must_use]
     pub fn variables(&self) -> Vec<(&'static str, OsString)> {
@@ -520,6 +506,8 @@ const MANDATORY: &[Mandatory] = &[
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// An environment of these variables.

@@ -114,13 +114,15 @@ fn whose(config: &Config, places: &Places) -> Result<User> {
         ensure!(!user.uid.is_root(), Usage(text.to_owned()));
         return Ok(user);
     }
-    let remedy = "name the web server's user in hzmetrics.conf (`[run]`, `user = NAME`), or start the program as that user";
+    let remedy =
+        "name the web server's user in hzmetrics.conf (`[run]`, `user = NAME`), or start the program as that user";
     let Some((folder, uid)) = places.first_owner() else {
         let shared = places.iter().find(|place| place.is_shared()).map(|place| place.path.display().to_string());
         let text = format!("others than root may write to {}: {remedy}", shared.unwrap_or_default());
         return Err(Usage(text).into());
     };
-    let nameless = || Usage(format!("{} belongs to the user number {uid}, who has no name: {remedy}", folder.display()));
+    let nameless =
+        || Usage(format!("{} belongs to the user number {uid}, who has no name: {remedy}", folder.display()));
     User::of_uid(uid)?.ok_or_else(|| nameless().into())
 }
 

@@ -4,7 +4,7 @@
 //! rejected and reading goes on.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read};
 
 use anyhow::{Context as _, Result};
 use schema::csv::Header;
@@ -164,7 +164,7 @@ impl Input {
                 let Some(endpoint) = self.sources.next() else { return Ok(false) };
                 let (path, reader) = match endpoint {
                     Endpoint::Standard => {
-                        ("-".to_owned(), lines::open_reader(io::stdin()).context("reading standard input")?)
+                        ("-".to_owned(), crate::stdin().and_then(lines::open_reader).context("reading standard input")?)
                     }
                     Endpoint::File(path) => (path.display().to_string(), lines::open(&path)?),
                     Endpoint::Database => anyhow::bail!("tables are not read as a record stream here"),
@@ -271,6 +271,8 @@ fn fill(source: &mut Source, path: &str, batch: &mut Batch, rejects: &mut Reject
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use crate::Messages;
 

@@ -32,6 +32,7 @@ pub mod roots;
 mod run;
 pub mod staged;
 pub mod steps;
+mod streams;
 mod table;
 
 pub use clock::{current_month, minute, refuse_month_to_come, today};
@@ -46,3 +47,4 @@ pub use output::{Output, WholeFile, atomic_file, named_file};
 pub use progress::Progress;
 pub use rejects::Rejects;
 pub use run::{ReaderLeft, Usage, not_parsed, run, run_with};
+pub use streams::{Stdout, is_output_closed, not_written, print, stdin};

@@ -25,7 +25,7 @@ pub fn generate(command: impl FnOnce() -> Command) -> Option<Exit> {
         let _ = writeln!(io::stderr(), "{name}: --generate makes man, bash, zsh or fish");
         return Some(Exit::Usage);
     };
-    Some(if io::stdout().lock().write_all(&text).is_ok() { Exit::Done } else { Exit::ReaderLeft })
+    Some(crate::run::printed(&name, &text))
 }
 
 fn text(command: &mut Command, name: &str, what: Option<OsString>) -> Option<Vec<u8>> {

@@ -6,6 +6,7 @@ use clap::{Args, Parser, ValueEnum};
 use schema::Compat;
 
 use crate::Describe;
+use crate::identity::Uses;
 
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -123,4 +124,9 @@ pub trait StageArgs: Parser {
 
     /// The common options.
     fn common(&self) -> &Common;
+
+    /// What the run does in the folders of a hub; `None` for a filter, which changes nothing there.
+    fn uses(&self) -> Option<Uses> {
+        self.common().to_db().then(Uses::default)
+    }
 }

@@ -9,27 +9,11 @@ use schema::csv::Header;
 use schema::{Kind, json};
 
 use crate::door::{Temporary, named};
+use crate::streams::Stdout;
 use crate::table::Table;
-use crate::{Endpoint, Format, Messages, ReaderLeft, Usage};
+use crate::{Endpoint, Format, Messages, Usage};
 
 const BUFFER: usize = 256 << 10;
-
-/// Standard output that tells "the reader left" from every other broken pipe.
-struct Stdout(io::Stdout);
-
-fn mark(error: io::Error) -> io::Error {
-    if error.kind() == io::ErrorKind::BrokenPipe { io::Error::other(ReaderLeft) } else { error }
-}
-
-impl Write for Stdout {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes).map_err(mark)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().map_err(mark)
-    }
-}
 
 enum Sink {
     Stdout(BufWriter<Stdout>),
@@ -69,7 +53,7 @@ impl Output {
     /// The file cannot be made, or the destination is a database.
     pub fn new(to: &Endpoint, format: Format, kind: &str, messages: Messages) -> Result<Self> {
         let sink = match to {
-            Endpoint::Standard => Sink::Stdout(BufWriter::with_capacity(BUFFER, Stdout(io::stdout()))),
+            Endpoint::Standard => Sink::Stdout(BufWriter::with_capacity(BUFFER, Stdout::new())),
             Endpoint::File(path) => Sink::File(NamedFile::create(path)?),
             Endpoint::Database => return Err(Usage("`--to db` writes tables, not a record stream".to_owned()).into()),
         };

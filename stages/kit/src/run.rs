@@ -11,7 +11,7 @@ use schema::Exit;
 
 use crate::db::{DbError, ErrorKind};
 use crate::lock::Busy;
-use crate::{Io, Messages, Outcome, StageArgs, config};
+use crate::{Io, Messages, Outcome, StageArgs, config, identity};
 
 /// The reader of standard output went away. Raised at our own writer and nowhere else, so that a
 /// lost database connection (also a broken pipe) is never taken for it.
@@ -44,12 +44,30 @@ pub fn run<A: StageArgs>(stage: impl FnOnce(&A, &mut Io) -> Result<Outcome>) -> 
     if let Some(exit) = crate::generate(A::command) {
         return exit.into();
     }
-    crate::messages::join_log(A::DESCRIBE.name);
+    let name = A::DESCRIBE.name;
+    let is_root = identity::is_root();
+    if !is_root {
+        crate::messages::join_log(name);
+    }
     let args = match parse::<A>(std::env::args_os().collect()) {
         Ok(args) => args,
         Err(exit) => return exit.into(),
     };
+    if is_root {
+        if let Err(error) = settle_identity(&args) {
+            Messages::new(name, false).error(format_args!("{error:#}"));
+            return exit_of(&error).into();
+        }
+        crate::messages::join_log(name);
+    }
     run_with(&args, |io| stage(&args, io))
+}
+
+/// Gives root's rights away where the run changes something in folders of others.
+fn settle_identity<A: StageArgs>(args: &A) -> Result<()> {
+    let Some(uses) = args.uses().filter(|_| !args.common().describe) else { return Ok(()) };
+    let config = config::read(None, &config::process_env)?;
+    identity::take(&config, uses, args.common().compat)
 }
 
 /// The arguments, with `--compat` from the configuration where neither they nor the environment
@@ -75,8 +93,7 @@ fn parse<A: StageArgs>(mut words: Vec<OsString>) -> Result<A, Exit> {
 /// command line, with the name of the program in front like every other message.
 pub fn not_parsed(name: &'static str, error: &clap::Error) -> Exit {
     if !error.use_stderr() {
-        let _ = error.print();
-        return Exit::Done;
+        return printed(name, error.render().to_string().as_bytes());
     }
     let text = error.to_string();
     let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
@@ -85,13 +102,23 @@ pub fn not_parsed(name: &'static str, error: &clap::Error) -> Exit {
     Exit::Usage
 }
 
+/// Prints a text that was asked for, or says why not, for the program `name`.
+pub(crate) fn printed(name: &str, text: &[u8]) -> Exit {
+    let Err(error) = crate::print(text) else { return Exit::Done };
+    let exit = exit_of(&error);
+    if exit != Exit::ReaderLeft {
+        // as a message, but the name of a generated page is not known before it is made
+        let _ = writeln!(std::io::stderr(), "{name}: {error:#}");
+    }
+    exit
+}
+
 /// The same with arguments that are parsed already: for an executable with several commands.
 pub fn run_with<A: StageArgs>(args: &A, stage: impl FnOnce(&mut Io) -> Result<Outcome>) -> ExitCode {
     let common = args.common();
     let messages = Messages::new(A::DESCRIBE.name, common.quiet);
     if common.describe {
-        let printed = writeln!(std::io::stdout().lock(), "{}", A::DESCRIBE.to_json());
-        return if printed.is_ok() { Exit::Done } else { Exit::ReaderLeft }.into();
+        return printed(A::DESCRIBE.name, format!("{}\n", A::DESCRIBE.to_json()).as_bytes()).into();
     }
     let mut io = Io::new(&A::DESCRIBE, common.clone(), messages);
     let result = stage(&mut io).and_then(|outcome| io.finish().map(|rejected| (outcome, rejected)));

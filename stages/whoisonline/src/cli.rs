@@ -1,12 +1,12 @@
 //! The command line, and the three ways to run: the cron form, the table as it is, a stream.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
 use kit::config;
 use kit::db::{Db, Which};
+use kit::identity::Uses;
 use kit::lock::Lock;
 use kit::{Common, Describe, Endpoint, Format, Input, Io, Outcome, Output, StageArgs, Usage, atomic_file};
 use schema::{Compat, Kind, Opt};
@@ -53,6 +53,10 @@ impl StageArgs for Args {
     fn common(&self) -> &Common {
         &self.common
     }
+
+    fn uses(&self) -> Option<Uses> {
+        self.common.to_db().then_some(Uses { map: true, ..Uses::default() })
+    }
 }
 
 pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
@@ -85,7 +89,7 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
 fn cron(args: &Args, io: &Io) -> Result<()> {
     let config = config::load(None, &config::process_env)?;
     let compat = args.common.compat;
-    let path = map_path(config.hub_dir()?, compat)?;
+    let path = config.map_folder(compat)?.join("whoisonline.xml");
     let target = config.target();
     if args.dry_run {
         let table = format!("{}.{}{TABLE}", target.hub_db, target.prefix);
@@ -100,17 +104,6 @@ fn cron(args: &Args, io: &Io) -> Result<()> {
     let write = |out: &mut dyn std::io::Write| map::write(&sessions, compat.into(), out).context("writing the map");
     atomic_file(&path, write)?;
     refresh.clear_idle()
-}
-
-/// Where the map belongs.
-fn map_path(hub_dir: &Path, compat: Compat) -> Result<PathBuf> {
-    let (new, old) = (hub_dir.join("app/site/stats/maps"), hub_dir.join("site/stats/maps"));
-    let is_new = if compat.has(Opt::LpWhoisonline) { new.is_dir() } else { hub_dir.join("app").is_dir() };
-    let directory = if is_new { new } else { old };
-    if !directory.is_dir() {
-        return Err(Usage(format!("the folder of maps is missing: {}", directory.display())).into());
-    }
-    Ok(directory.join("whoisonline.xml"))
 }
 
 fn from_records(io: &mut Io, compat: Compat) -> Result<Vec<Session>> {

@@ -26,6 +26,24 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Opens what the user named for writing, as `>` of a shell does: a file is made or emptied.
+///
+/// # Errors
+/// It cannot be made, is a folder or a socket, or we may not.
+pub fn truncate(path: &Path) -> io::Result<File> {
+    refuse_socket(path)?;
+    File::create(path)
+}
+
+/// The same as `>>` of a shell: what is written comes behind what is there.
+///
+/// # Errors
+/// As [`truncate`].
+pub fn append(path: &Path) -> io::Result<File> {
+    refuse_socket(path)?;
+    File::options().append(true).create(true).open(path)
+}
+
 /// What an output that the user named is written to.
 #[derive(Debug)]
 pub enum Output {

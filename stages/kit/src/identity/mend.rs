@@ -65,7 +65,8 @@ fn allowed(path: &Path, bits: u32) -> bool {
 }
 
 fn remedy(path: &Path, bits: u32, user: &User, keeps_group: bool) -> String {
-    let letters: String = [(4, 'r'), (2, 'w'), (1, 'x')].iter().filter(|(bit, _)| bits & bit != 0).map(|(_, c)| c).collect();
+    let letters: String =
+        [(4, 'r'), (2, 'w'), (1, 'x')].iter().filter(|(bit, _)| bits & bit != 0).map(|(_, c)| c).collect();
     let (shown, name) = (path.display(), &user.name);
     let group = std::fs::metadata(path).ok().filter(|meta| (meta.mode() >> 3) & bits == bits && meta.gid() != 0);
     match group {

@@ -135,9 +135,7 @@ impl Places {
             let wanted = match place.role {
                 Role::Ours => true,
                 Role::Daily => self.uses.setup && place.path.ends_with("daily"),
-                Role::Imported => {
-                    self.uses.setup || self.uses.archive && place.path.with_file_name("daily").is_dir()
-                }
+                Role::Imported => self.uses.setup || self.uses.archive && place.path.with_file_name("daily").is_dir(),
                 Role::Map => false,
             };
             if wanted {
@@ -149,7 +147,8 @@ impl Places {
 
     /// What the user must be able to do; seen with root's eyes, before they are given away.
     pub(super) fn needs(&self, config: &Config) -> Vec<Need> {
-        let mut needs: Vec<Need> = config.files().into_iter().filter(|path| path.exists()).map(Need::read).collect();
+        let files = config.files().into_iter().chain([config.paths.hubzero_conf()]);
+        let mut needs: Vec<Need> = files.filter(|path| path.exists()).map(Need::read).collect();
         let folders = || self.iter().map(|place| (place.role, place.path.clone())).filter(|(_, path)| path.is_dir());
         for (role, path) in folders() {
             match role {
