@@ -49,7 +49,7 @@ fn print_grants(account: &str, base: &[Assignment]) -> Result<u8> {
     let names = Names { hub: &config.hub_db, metrics: &config.metrics_db, prefix: &config.db_prefix };
     let text: String = names.grants(&account).iter().map(|grant| format!("{grant};\n")).collect();
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(super::lost_reader)?;
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(kit::not_written)?;
     Ok(Exit::Done.code())
 }
 

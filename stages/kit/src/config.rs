@@ -172,7 +172,7 @@ pub struct Exposed {
 impl Exposed {
     fn look(path: &Path, secret: &'static str) -> Option<Self> {
         const OTHERS: u32 = 0o006;
-        let mode = fs::metadata(path).ok()?.permissions().mode() & 0o7777;
+        let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o7777;
         (mode & OTHERS != 0).then(|| Self { path: path.to_owned(), secret, mode })
     }
 }
