@@ -210,7 +210,7 @@ fn two_ticks_at_once() {
 /// `None` where we may not mount.
 fn on_a_full_disk(life: &Life, folder: &Path, room: u32, line: &str) -> Option<Finished> {
     fs::create_dir_all(folder).unwrap();
-    let script = "mount -t tmpfs -o size=64k tmpfs \"$0\" || exit 99\n\
+    let script = "mount -t tmpfs -o size=64k,mode=755 tmpfs \"$0\" || exit 99\n\
                   head -c \"$1\" /dev/zero > \"$0/room\"; cat /dev/zero > \"$0/full\" 2> /dev/null; rm \"$0/room\"\n\
                   shift; exec \"$@\"";
     let run: Run = life.pair.run("unshare").env("HZMETRICS_ROOT", life.path("root")).env("HZMETRICS_NOW", super::NOW);
