@@ -22,3 +22,13 @@ mod streams;
 mod support;
 mod tls;
 mod web_server;
+
+/// On a configured hub the tests leave the hub's own databases alone.
+#[test]
+fn tests_ask_no_server_but_their_own() {
+    let poisoned = fixtures::poisoned::Poisoned::new();
+    let tests =
+        ["pipeline::steps::all_caught_up", "pipeline::init_then_doctor", "chains::the_list_names_origin_and_purpose"];
+    poisoned.passes_in_environment(&tests);
+    poisoned.passes_in_etc(&tests);
+}

@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fixtures::closed::close_off;
 use fixtures::db::{MODES, Pair, SqlMode, pair};
 use fixtures::{Finished, Run};
 use kit::lock::{Asked, Lock};
@@ -495,14 +496,11 @@ fn a_run_that_is_killed_keeps_others_out_until_its_stage_ends() {
     .unwrap();
     #[expect(clippy::disallowed_methods, reason = "to be killed")]
     let mut command = std::process::Command::new(life.path("bin/hzmetrics"));
-    let mut killed = command
+    let mut killed = close_off(&mut command, &life.path("root"))
         .arg("run")
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap())
         .env("HZMETRICS_ACCESS_CFG", life.pair.config())
         .env("HZMETRICS_DB_SOCKET", life.pair.socket())
         .env("HZMETRICS_HOME", life.pair.home())
-        .env("HZMETRICS_ROOT", life.path("root"))
         .env("HZMETRICS_NOW", NOW)
         .spawn()
         .unwrap();

@@ -3,6 +3,8 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fixtures::closed::close_off;
+
 use crate::support::Place;
 
 fn place() -> Place {
@@ -225,7 +227,8 @@ fn told_to_end_it_ends_its_processes() {
     for (signal, code) in [("TERM", 143), ("INT", 130)] {
         let begun = Instant::now();
         #[expect(clippy::disallowed_methods, reason = "needs the process while it runs")]
-        let mut child = Command::new(place.path("the bin/hzmetrics"))
+        let mut command = Command::new(place.path("the bin/hzmetrics"));
+        let mut child = close_off(&mut command, &place.path("root"))
             .args(["sh", "-c", "> begun; sleep 60 | sleep 60 | one late 60000 mark 0; one late 0 after 0"])
             .current_dir(place.path(""))
             .stdin(Stdio::null())

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use fixtures::closed::close_off;
 use fixtures::db::{Pair, SqlMode, private_server};
 use fixtures::hub::Plan;
 use schema::Month;
@@ -116,6 +117,7 @@ fn load(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
     for run in 0..args.runs {
         empty(&pair);
         let mut command = Command::new(bin.join("import-logs"));
+        close_off(&mut command, pair.home());
         command.args(&import).envs(environment.iter().map(|(name, value)| (name, value)));
         let one = measured(command)?;
         ours = Measured { seconds: ours.seconds.min(one.seconds), peak_kb: ours.peak_kb.max(one.peak_kb) };
@@ -248,8 +250,9 @@ fn best(n_runs: u32, program: &Path, args: &[OsString]) -> Result<Measured> {
 }
 
 fn measure(program: &Path, args: &[OsString]) -> Result<Measured> {
+    let nothing = tempfile::tempdir()?;
     let mut command = Command::new(program);
-    command.args(args);
+    close_off(&mut command, nothing.path()).args(args);
     measured(command)
 }
 

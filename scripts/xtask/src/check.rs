@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use xshell::{Shell, cmd};
+use fixtures::closed;
+use xshell::{Cmd, Shell, cmd};
 
 use crate::{place, say};
 
@@ -58,13 +59,19 @@ pub(crate) fn test(sh: &Shell, args: &TestArgs) -> Result<()> {
 
 fn run_tests(sh: &Shell, filter: Option<&str>) -> Result<()> {
     let filter = filter.as_slice();
+    let without_hub = |mut command: Cmd| {
+        for name in closed::of_a_hub() {
+            command = command.env_remove(name);
+        }
+        command.run()
+    };
     // some tests start the executables of other packages, which only a build of all keeps up to date
     cmd!(sh, "cargo build --workspace --bins").run()?;
     if answers(sh, "cargo", &["nextest", "--version"]) {
-        cmd!(sh, "cargo nextest run --workspace --no-fail-fast {filter...}").run()?;
+        without_hub(cmd!(sh, "cargo nextest run --workspace --no-fail-fast {filter...}"))?;
     } else {
         say("xtask: cargo-nextest is not installed, so `cargo test` runs the tests (slower, the same tests)");
-        cmd!(sh, "cargo test --workspace --bins --lib --tests --no-fail-fast -- {filter...}").run()?;
+        without_hub(cmd!(sh, "cargo test --workspace --bins --lib --tests --no-fail-fast -- {filter...}"))?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use fixtures::closed::close_off;
 use xshell::{Shell, cmd};
 
 use crate::{package, place, say, show};
@@ -87,7 +88,8 @@ fn check(sh: &Shell, program: &Path) -> Result<()> {
         bail!("{} needs {}", program.display(), bad.join(", "));
     }
     let newest = newest(&needs).with_context(|| format!("{} names no version of glibc", program.display()))?;
-    let output = Command::new(program).arg("--version").output();
+    let nothing = tempfile::tempdir().context("making an empty folder")?;
+    let output = close_off(&mut Command::new(program), nothing.path()).arg("--version").output();
     let output = output.with_context(|| format!("starting {}", program.display()))?;
     let said = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() || !said.contains(VERSION) {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use fixtures::closed::close_off;
 use xshell::{Shell, cmd};
 
 use crate::place;
@@ -86,7 +87,8 @@ pub(crate) fn make(sh: &Shell, bin: &Path, to: &Path) -> Result<()> {
 
 /// What a program says of itself.
 pub(crate) fn generated(program: &Path, what: &str) -> Result<Vec<u8>> {
-    let output = Command::new(program)
+    let nothing = tempfile::tempdir().context("making an empty folder")?;
+    let output = close_off(&mut Command::new(program), nothing.path())
         .args(["--generate", what])
         .output()
         .with_context(|| format!("starting {}", program.display()))?;

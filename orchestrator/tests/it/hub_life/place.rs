@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use fixtures::closed::close_off;
 use fixtures::db::{PASSWORD, Pair};
 use fixtures::{EXECUTABLES, Finished, Run};
 use schema::tables::Engine;
@@ -224,10 +225,8 @@ impl Place {
     #[expect(clippy::disallowed_methods, reason = "processes that are killed are started by hand")]
     pub(super) fn doomed(&self, line: &str, now: &str) -> Child {
         let mut command = Command::new(self.program("hzmetrics"));
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HZMETRICS")) {
-            command.env_remove(name);
-        }
-        command.args(line.split(' ')).env("TZ", "UTC").env("HZMETRICS_NOW", now);
+        close_off(&mut command, self.root.path());
+        command.args(line.split(' ')).env("HZMETRICS_NOW", now);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.process_group(0).spawn().unwrap()

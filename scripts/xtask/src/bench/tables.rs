@@ -14,6 +14,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use fixtures::closed::close_off;
 use fixtures::db::{Pair, SqlMode, private_server};
 use fixtures::mmdb::country_database;
 use fixtures::random::Random;
@@ -235,7 +236,7 @@ impl Bench<'_> {
 
     fn timed(&self, exe: &str, arguments: &[OsString]) -> Result<f64> {
         let mut command = Command::new(self.bin.join(exe));
-        command
+        close_off(&mut command, self.pair.home())
             .args(arguments)
             .env("HZMETRICS_ACCESS_CFG", self.pair.config())
             .env("HZMETRICS_DB_SOCKET", self.pair.socket())

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fixtures::closed::close_off;
 use fixtures::db::{SqlMode, private_server};
 use fixtures::kills::{Kills, was_killed};
 use schema::tables::Engine;
@@ -54,9 +55,7 @@ impl Processes {
 
 fn command(hub: &Hub, name: &str) -> Command {
     let mut command = Command::new(stage(name));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("HZMETRICS")) {
-        command.env_remove(name);
-    }
+    close_off(&mut command, &hub.at(""));
     command.envs(hub.env()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

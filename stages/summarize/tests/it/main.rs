@@ -482,3 +482,12 @@ fn little_memory_gives_the_same_cells() {
     let done = nowhere.args(["2025-07", "--memory", "1M"]).finish().expect_code(1);
     assert!(done.stderr.contains("/nonexistent") && done.stdout.is_empty(), "{}", done.stderr);
 }
+
+/// On a configured hub the tests leave the hub's own databases alone.
+#[test]
+fn tests_ask_no_server_but_their_own() {
+    let poisoned = fixtures::poisoned::Poisoned::new();
+    let tests = ["db::the_tables_and_the_pipe_give_the_same_cells", "db::without_a_month"];
+    poisoned.passes_in_environment(&tests);
+    poisoned.passes_in_etc(&tests);
+}

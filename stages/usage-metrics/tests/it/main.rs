@@ -432,3 +432,12 @@ fn csv_of_sessions_and_of_requests() {
     let done = stage().args(["--format", "csv", "--kind", "web"]).stdin(input).finish().ok();
     assert_eq!(done.text().lines().count(), 3);
 }
+
+/// On a configured hub the tests leave the hub's own databases alone.
+#[test]
+fn tests_ask_no_server_but_their_own() {
+    let poisoned = fixtures::poisoned::Poisoned::new();
+    let tests = ["db::a_month_in_every_mode", "db::sessions_can_wait_for_the_end_of_the_month"];
+    poisoned.passes_in_environment(&tests);
+    poisoned.passes_in_etc(&tests);
+}
