@@ -20,6 +20,7 @@ use crate::chains::{Chain, Chains};
 use crate::commands::{self, Arg, COMMANDS, Does, Form, Given, Group, Here, Row, Takes};
 use crate::convert;
 use crate::dates;
+use crate::doctor;
 use crate::explain;
 use crate::hub::{self, Hub, Voice, variable};
 use crate::import;
@@ -159,10 +160,11 @@ fn work(row: &Row, matches: &ArgMatches, base: Vec<Assignment>, messages: Messag
         Does::Here(Here::Status) => on_hub(row, &base, Voice::Report, |hub| print(pipeline::status(hub)?.as_bytes())),
         Does::Here(Here::Init) => on_hub(row, &base, Voice::Report, pipeline::init),
         Does::Here(Here::Audit) => on_hub(row, &base, Voice::Report, |hub| audit::audit(hub, matches)),
-        Does::Here(Here::Doctor) => on_hub(row, &base, Voice::Report, |hub| {
-            let (text, code) = pipeline::doctor(hub, matches.get_flag("fix"))?;
+        Does::Here(Here::Doctor) => {
+            let hub = Hub::open_anyway(row.name, &base, Voice::Report)?;
+            let (text, code) = doctor::doctor(&hub, matches.get_flag("fix"));
             print(text.as_bytes()).map(|_| code)
-        }),
+        }
         Does::Stage { exe, fixed } => {
             let args = commands::stage_args(fixed, &given(row, matches));
             let args = args.into_iter().map(OsString::from).collect();

@@ -39,6 +39,8 @@ pub(crate) struct Hub {
     pub(crate) refused: Cell<bool>,
     /// How many logs were refused by this command, known ones too.
     pub(crate) n_refused: Cell<usize>,
+    /// Why the configuration could not be read; then it is that of a hub without one.
+    pub(crate) trouble: Option<String>,
     base: Vec<Assignment>,
     name: &'static str,
 }
@@ -49,8 +51,27 @@ impl Hub {
     /// # Errors
     /// The configuration cannot be read or is malformed.
     pub(crate) fn open(name: &'static str, base: &[Assignment], voice: Voice) -> Result<Self> {
+        let config = config::read(None, &|name: &str| variable(base, name))?;
+        Self::with(name, base, voice, config)
+    }
+
+    /// The same for a command that goes on when the configuration cannot be read.
+    ///
+    /// # Errors
+    /// The compatibility options of the environment are not known.
+    pub(crate) fn open_anyway(name: &'static str, base: &[Assignment], voice: Voice) -> Result<Self> {
         let env = |name: &str| variable(base, name);
-        let config = config::read(None, &env)?;
+        match config::read(None, &env) {
+            Ok(config) => Self::with(name, base, voice, config),
+            Err(error) => {
+                let hub = Self::with(name, base, voice, config::without_file(&env))?;
+                Ok(Self { trouble: Some(format!("{error:#}")), ..hub })
+            }
+        }
+    }
+
+    fn with(name: &'static str, base: &[Assignment], voice: Voice, config: Config) -> Result<Self> {
+        let env = |name: &str| variable(base, name);
         let compat = compat(&config, &env)?;
         let stderr = match voice {
             _ if compat.has(Opt::LpCli) => Stderr::Lines,
@@ -66,7 +87,7 @@ impl Hub {
         };
         let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
         let log = Log::open("hzmetrics", &sinks, &format!("hzmetrics {}", words.join(" ")));
-        Ok(Self { config, compat, log, refused: Cell::new(false), n_refused: Cell::new(0), base: base.to_vec(), name })
+        Ok(Self { config, compat, log, trouble: None, refused: Cell::new(false), n_refused: Cell::new(0), base: base.to_vec(), name })
     }
 
     /// A session in the metrics database.

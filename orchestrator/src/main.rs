@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod convert;
 mod dates;
+mod doctor;
 mod explain;
 mod hub;
 mod import;

@@ -16,10 +16,10 @@ mod unpublish;
 mod work;
 
 pub(crate) use facts::{SUMMARIES, has_data, incomplete};
-pub(crate) use health::{doctor, init};
+pub(crate) use health::{Lacks, folders, init, make_database, make_folders, missing_of_cms};
 pub(crate) use manual::{analyze, process, rebuild_summaries, summarize};
 pub(crate) use notes::{clear_dirty, mark_dirty, rebuild_from};
-pub(crate) use others::{Others, nobody_at_work};
+pub(crate) use others::{Others, nobody_at_work, program as other_program, staged as left_staged};
 pub(crate) use run::{run, tick};
 pub(crate) use state::{add_dirty_months, is_news_of_ipv6, pairs as remembered};
 pub(crate) use status::status;

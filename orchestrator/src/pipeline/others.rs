@@ -1,5 +1,5 @@
-//! Other programs that write the same tables: the original scripts and the port. What of them still
-//! stands in a crontab (`doctor` says it), and what of them is at work now (we wait, with code 75).
+//! Other programs that write the same tables: the original scripts and the port. How a line looks that
+//! starts them (for `doctor`), and what of them is at work now (we wait, with code 75).
 //!
 //! Looks at files and at `/proc`; starts and stops nothing.
 
@@ -53,20 +53,6 @@ impl fmt::Display for Others {
 
 impl std::error::Error for Others {}
 
-/// A line that starts another program.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Scheduled {
-    pub(super) place: String,
-    pub(super) program: String,
-}
-
-/// What the crontabs and timers start, and which of them could not be read.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Crontabs {
-    pub(super) lines: Vec<Scheduled>,
-    pub(super) unreadable: Vec<PathBuf>,
-}
-
 /// The name of a script in a word of a command line.
 fn script(word: &str) -> Option<&str> {
     let name = word.rsplit('/').next()?;
@@ -78,7 +64,7 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The program of the originals or the port that a line starts.
-fn program(paths: &Paths, line: &str) -> Option<String> {
+pub(crate) fn program(paths: &Paths, line: &str) -> Option<String> {
     if line.trim_start().starts_with('#') {
         return None;
     }
@@ -86,90 +72,6 @@ fn program(paths: &Paths, line: &str) -> Option<String> {
         word.rsplit('/').next() == Some(PORT) && fs::metadata(paths.at(word)).is_ok_and(|m| m.len() > SHIM_BYTES)
     };
     words(line).find_map(|word| script(word).map(str::to_owned).or_else(|| is_port(word).then(|| word.to_owned())))
-}
-
-impl Crontabs {
-    /// Reads all of them.
-    pub(super) fn read(paths: &Paths) -> Self {
-        let mut found = Self::default();
-        found.file(paths, &paths.at("/etc/crontab"));
-        // there, cron passes over names with a dot
-        let dots = !paths.at("/etc/debian_version").exists();
-        for (folder, dots) in [("/etc/cron.d", dots), ("/var/spool/cron", true), ("/var/spool/cron/crontabs", true)] {
-            for file in found.folder(&paths.at(folder)) {
-                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                if !name.starts_with('.') && !name.ends_with('~') && (dots || !name.contains('.')) && !file.is_dir() {
-                    found.file(paths, &file);
-                }
-            }
-        }
-        found.timers(paths);
-        found
-    }
-
-    /// The entries of a folder, sorted; none when there is no such folder.
-    fn folder(&mut self, folder: &Path) -> Vec<PathBuf> {
-        let mut list: Vec<PathBuf> = match fs::read_dir(folder) {
-            Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
-            Err(e) => {
-                self.failed(folder, &e);
-                Vec::new()
-            }
-        };
-        list.sort();
-        list
-    }
-
-    fn failed(&mut self, path: &Path, error: &std::io::Error) {
-        if error.kind() == std::io::ErrorKind::PermissionDenied {
-            self.unreadable.push(path.to_owned());
-        }
-    }
-
-    fn text(&mut self, path: &Path) -> Option<String> {
-        match fs::read(path) {
-            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-            Err(e) => {
-                self.failed(path, &e);
-                None
-            }
-        }
-    }
-
-    fn file(&mut self, paths: &Paths, path: &Path) {
-        let Some(text) = self.text(path) else { return };
-        for (number, line) in (1..).zip(text.lines()) {
-            if let Some(program) = program(paths, line) {
-                self.lines.push(Scheduled { place: format!("{}, line {number}", path.display()), program });
-            }
-        }
-    }
-
-    /// Timers that are switched on, and the services that they start.
-    fn timers(&mut self, paths: &Paths) {
-        let folders = ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"]
-            .map(|folder| paths.at(folder));
-        let mut on: Vec<PathBuf> = Vec::new();
-        for folder in folders.iter().take(2) {
-            for wants in self.folder(folder).into_iter().filter(|path| path.extension().is_some_and(|e| e == "wants")) {
-                on.extend(
-                    self.folder(&wants).into_iter().filter(|path| path.extension().is_some_and(|e| e == "timer")),
-                );
-            }
-        }
-        for link in on {
-            let Some(timer) = link.file_name().and_then(|name| name.to_str()) else { continue };
-            let unit = |name: &str| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
-            let text = unit(timer).and_then(|path| self.text(&path)).unwrap_or_default();
-            let named = text.lines().find_map(|line| line.trim().strip_prefix("Unit="));
-            let service = named.map_or_else(|| timer.replace(".timer", ".service"), |name| name.trim().to_owned());
-            let text = unit(&service).and_then(|path| self.text(&path)).unwrap_or_default();
-            let starts = text.lines().filter(|line| line.trim_start().starts_with("ExecStart"));
-            if let Some(program) = starts.filter_map(|line| program(paths, line)).next() {
-                self.lines.push(Scheduled { place: format!("{} ({service})", link.display()), program });
-            }
-        }
-    }
 }
 
 /// The processes of the original scripts, those excepted that started us.
@@ -252,7 +154,7 @@ pub(super) fn is_online_at_work(paths: &Paths) -> bool {
 }
 
 /// Staging files that the original scripts left, with their age.
-pub(super) fn staged(paths: &Paths) -> Vec<(PathBuf, Duration)> {
+pub(crate) fn staged(paths: &Paths) -> Vec<(PathBuf, Duration)> {
     let staging = paths.staging();
     if kit::staged::list_path(&staging).exists() {
         return Vec::new();

@@ -19,6 +19,9 @@ use schema::tables::Engine;
 
 const NOW: &str = "2026-05-19T10:10";
 
+/// The line of cron of a hub that is well.
+const CRON_FILE: &str = "etc/cron.d/hubzero-metrics";
+
 struct Life {
     pair: Pair,
 }
@@ -37,6 +40,8 @@ impl Life {
             fs::copy(env!("CARGO_BIN_EXE_hzmetrics"), &exe).unwrap();
         }
         life.log_file("etc/hubzero.conf", "site = h\n");
+        life.log_file(CRON_FILE, "*/5 * * * * apache /opt/hubzero/bin/hzmetrics tick\n");
+        fs::create_dir_all(life.path("hub/app/site/stats/maps")).unwrap();
         life.stages();
         life
     }

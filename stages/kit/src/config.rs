@@ -25,6 +25,7 @@ use crate::db::{Target, Tls};
 use access::Access;
 use ini::Ini;
 
+pub use access::Quotes;
 pub use paths::Paths;
 pub use texts::{HANDED, Handed};
 use texts::{Text, Texts};
@@ -156,6 +157,7 @@ pub struct Config {
     hints: Vec<(&'static str, String)>,
     /// What it was read from.
     texts: Texts,
+    misquoted: Vec<Misquoted>,
 }
 
 /// A file that more people may read, or write, than its secret is meant for.
@@ -176,6 +178,21 @@ impl Exposed {
         (mode & OTHERS != 0).then(|| Self { path: path.to_owned(), secret, mode })
     }
 }
+
+/// A value of `access.cfg` that is written in a way that does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misquoted {
+    /// Its name, without the dollar sign.
+    pub key: &'static str,
+    /// The line.
+    pub line: usize,
+    /// How it is written.
+    pub quotes: Quotes,
+}
+
+/// What `access.cfg` may say.
+const ACCESS_KEYS: [&str; 9] =
+    ["hub_dir", "hub_db", "metrics_db", "db_host", "db_user", "db_pass", "db_prefix", "hubzero_ipgeo_url", "hub_key"];
 
 /// What is wrong with the text of a file.
 #[derive(Debug)]
@@ -200,29 +217,8 @@ pub fn load(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
 /// # Errors
 /// A file that was named cannot be read, or a file is malformed.
 pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
-    let paths = Paths::new(env);
-    let texts = Texts::read(explicit, env, &paths)?;
-    let mut config = Config {
-        file: None,
-        is_ini: false,
-        hub_dir: PathBuf::new(),
-        hub_db: String::new(),
-        metrics_db: String::new(),
-        db_host: String::new(),
-        db_user: String::new(),
-        db_pass: Secret::default(),
-        db_tls: Tls::default(),
-        db_prefix: DEFAULT_PREFIX.to_owned(),
-        geo_url: DEFAULT_GEO_URL.to_owned(),
-        geo_key: Secret(DEFAULT_GEO_KEY.to_owned()),
-        dns: Dns::default(),
-        run_user: None,
-        compat: None,
-        site: Site { name: DEFAULT_SITE.to_owned(), explicit: false },
-        hints: Vec::new(),
-        texts: Texts::default(),
-        paths,
-    };
+    let mut config = blank(Paths::new(env));
+    let texts = Texts::read(explicit, env, &config.paths)?;
     let mut site = None;
     let mut tls = tls::Keys::default();
     match &texts.main {
@@ -249,20 +245,44 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
         }
     }
     config.db_tls = tls.settle()?;
-    let variable = |name: &str| env(name).map(|value| value.to_string_lossy().into_owned());
-    config.dns = config.dns.with(
-        variable("HZMETRICS_DNS_NAMESERVER").as_deref(),
-        variable("HZMETRICS_DNS_CONCURRENCY").as_deref(),
-        variable("HZMETRICS_DNS_TIMEOUT").as_deref(),
-    );
-    if site.is_none() {
-        site = site_of(&texts.hubzero).map(str::to_owned);
-    }
-    if let Some(name) = site {
-        config.site = Site { name, explicit: true };
-    }
+    config.settle(site, &texts.hubzero, env);
     config.texts = texts;
     Ok(config)
+}
+
+/// What is known where no file can be read: the environment, the site, the fixed places.
+#[must_use]
+pub fn without_file(env: Env<'_>) -> Config {
+    let mut config = blank(Paths::new(env));
+    let text = fs::read(config.paths.hubzero_conf()).unwrap_or_default();
+    config.settle(None, &String::from_utf8_lossy(&text), env);
+    config
+}
+
+/// What holds when nobody says otherwise.
+fn blank(paths: Paths) -> Config {
+    Config {
+        file: None,
+        is_ini: false,
+        hub_dir: PathBuf::new(),
+        hub_db: String::new(),
+        metrics_db: String::new(),
+        db_host: String::new(),
+        db_user: String::new(),
+        db_pass: Secret::default(),
+        db_tls: Tls::default(),
+        db_prefix: DEFAULT_PREFIX.to_owned(),
+        geo_url: DEFAULT_GEO_URL.to_owned(),
+        geo_key: Secret(DEFAULT_GEO_KEY.to_owned()),
+        dns: Dns::default(),
+        run_user: None,
+        compat: None,
+        site: Site { name: DEFAULT_SITE.to_owned(), explicit: false },
+        hints: Vec::new(),
+        texts: Texts::default(),
+        misquoted: Vec::new(),
+        paths,
+    }
 }
 
 /// The compatibility options of the configuration, for whoever may do without one: a file in its
@@ -300,6 +320,20 @@ fn site_of(text: &str) -> Option<&str> {
 }
 
 impl Config {
+    /// Adds what the environment and `/etc/hubzero.conf` say.
+    fn settle(&mut self, site: Option<String>, hubzero: &str, env: Env<'_>) {
+        let variable = |name: &str| env(name).map(|value| value.to_string_lossy().into_owned());
+        self.dns = std::mem::take(&mut self.dns).with(
+            variable("HZMETRICS_DNS_NAMESERVER").as_deref(),
+            variable("HZMETRICS_DNS_CONCURRENCY").as_deref(),
+            variable("HZMETRICS_DNS_TIMEOUT").as_deref(),
+        );
+        let site = site.or_else(|| site_of(hubzero).map(str::to_owned));
+        if let Some(name) = site {
+            self.site = Site { name, explicit: true };
+        }
+    }
+
     fn take_access(&mut self, access: &Access) {
         let get = |name| access.get(name).map(str::to_owned);
         let name = |name| get(name).map(|name| name.trim().trim_matches('`').to_owned());
@@ -311,6 +345,8 @@ impl Config {
         self.db_pass = Secret(get("db_pass").unwrap_or_default());
         self.db_prefix = get("db_prefix").unwrap_or_else(|| DEFAULT_PREFIX.to_owned());
         self.take_geo(get("hubzero_ipgeo_url"), get("hub_key"));
+        let misquoted = |key| access.misquoted(key).map(|(line, quotes)| Misquoted { key, line, quotes });
+        self.misquoted = ACCESS_KEYS.into_iter().filter_map(misquoted).collect();
         self.hints = MANDATORY.iter().filter_map(|(key, ..)| Some((*key, access.hint(key)?))).collect();
     }
 
@@ -416,6 +452,12 @@ impl Config {
             ))
             .into()
         })
+    }
+
+    /// Values of `access.cfg` that do not count, in the order of its keys.
+    #[must_use]
+    pub fn misquoted(&self) -> &[Misquoted] {
+        &self.misquoted
     }
 
     /// Document root of the CMS.

@@ -64,13 +64,11 @@ fn doctor_finds_what_still_starts_the_originals_or_the_port() {
         fs::remove_file(life.path("root").join(file)).unwrap();
     }
     // switched off, not ours, or harmless
+    fs::remove_file(life.path("root").join(super::CRON_FILE)).unwrap();
     for (file, text) in [
         ("etc/crontab", "#10 0 * * * apache /x/import/__fetch_apache_and_auth_log.sh\n"),
         ("etc/cron.d/x~", "10 0 * * * apache /x/import/__fetch_apache_and_auth_log.sh\n"),
-        (
-            "var/spool/cron/apache",
-            "*/5 * * * * python3 /opt/ours/hzmetrics.py tick\n*/5 * * * * /opt/ours/hzmetrics tick\n",
-        ),
+        ("var/spool/cron/apache", "*/5 * * * * python3 /opt/ours/hzmetrics.py tick\n"),
         ("etc/systemd/system/old.service", "[Service]\nExecStart=/x/__process_tool_metrics.sh\n"),
         ("etc/systemd/system/old.timer", "[Timer]\nOnCalendar=daily\n"),
     ] {

@@ -11,8 +11,28 @@ use super::Malformed;
 #[derive(Debug, Default)]
 pub(super) struct Access {
     values: BTreeMap<String, String>,
-    /// Names that are given in double quotes, with their lines: not values, but worth a hint.
-    double_quoted: BTreeMap<String, usize>,
+    /// Names that are given in a way that does not count, with their lines.
+    misquoted: BTreeMap<String, (usize, Quotes)>,
+}
+
+/// How a value is written that does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quotes {
+    /// In double quotes.
+    Double,
+    /// In none.
+    None,
+}
+
+impl Quotes {
+    /// Of what stands after the equals sign; nothing when it is not meant as a value.
+    fn of(after: &str) -> Option<Self> {
+        match after.chars().next()? {
+            '"' => Some(Self::Double),
+            c if c.is_alphanumeric() || matches!(c, '/' | '`' | '$' | '*' | '%' | '-' | '_') => Some(Self::None),
+            _ => None,
+        }
+    }
 }
 
 impl Access {
@@ -40,15 +60,16 @@ impl Access {
                         what: format!("the value of ${name} has no closing quote (')"),
                     });
                 };
-                access.double_quoted.remove(name);
+                access.misquoted.remove(name);
                 access.values.insert(name.to_owned(), value.to_owned());
                 // what follows a statement on its line may be a comment
                 let tail = next.trim_start_matches([' ', '\t', ';']);
                 at_line_start = tail.starts_with('#');
                 rest = if at_line_start { tail } else { next };
             } else {
-                if after.starts_with('"') && !access.values.contains_key(name) {
-                    access.double_quoted.insert(name.to_owned(), line());
+                let quotes = Quotes::of(after).filter(|_| !access.values.contains_key(name));
+                if let Some(quotes) = quotes {
+                    access.misquoted.insert(name.to_owned(), (line(), quotes));
                 }
                 rest = after;
             }
@@ -63,8 +84,17 @@ impl Access {
 
     /// Where a name is given in a way that does not count.
     pub(super) fn hint(&self, name: &str) -> Option<String> {
-        let line = self.double_quoted.get(name)?;
-        Some(format!("line {line} has it in double quotes, only single quotes (') count"))
+        let (line, quotes) = self.misquoted(name)?;
+        let how = match quotes {
+            Quotes::Double => "in double quotes",
+            Quotes::None => "without quotes",
+        };
+        Some(format!("line {line} has it {how}, only single quotes (') count"))
+    }
+
+    /// The line where a name is given in a way that does not count, and in which.
+    pub(super) fn misquoted(&self, name: &str) -> Option<(usize, Quotes)> {
+        self.misquoted.get(name).copied()
     }
 }
 
@@ -124,6 +154,9 @@ mod tests {
         assert_eq!((access.get("a"), access.get("b")), (None, Some("z")));
         assert_eq!(access.hint("a").unwrap(), "line 2 has it in double quotes, only single quotes (') count");
         assert_eq!(access.hint("b"), None);
+        let access = Access::parse("$a = x;\n$b == 'y';\n$c =\n'z';\n$d = ;\n").unwrap();
+        assert_eq!(access.hint("a").unwrap(), "line 1 has it without quotes, only single quotes (') count");
+        assert_eq!(["b", "c", "d"].map(|name| access.hint(name)), [None, None, None]);
     }
 
     #[test]
