@@ -67,17 +67,23 @@ pub(crate) fn audit(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
         floor * 100.0
     ))?;
 
+    // the port compares months with each other and with nothing else
+    let ceiling = if as_port { f64::INFINITY } else { checks::HALF };
     let sessions = Ids::of_sessions(&mut db)?;
     let web = tables::enriched(&mut db, "web", scope, Some(&sessions))?;
     let websessions = tables::enriched(&mut db, "websessions", scope, None)?;
     for (table, months) in [("web", &web), ("websessions", &websessions)] {
         for (at, (column, step)) in COLUMNS.into_iter().enumerate() {
-            let shares = Shares::of(months, at, floor);
+            let shares = Shares::of(months, at, floor, ceiling);
             report.shares(table, column, &shares)?;
             for share in &shares.bad {
                 report.found(table, column, share.month, Remedy::Months(format!("{step} metrics {table}")));
             }
         }
+    }
+
+    if !as_port {
+        checks::unnamed(&web, report)?;
     }
 
     let summaries: Vec<(&str, Vec<Cell>)> =

@@ -14,6 +14,10 @@ use super::{Scope, day};
 
 /// Months with fewer rows prove nothing.
 const ROWS_MIN: u64 = 100;
+/// A share above this is a finding even where all months are alike.
+pub(super) const HALF: f64 = 0.5;
+/// Half of the addresses of the world have no name; where this share of requests has none, nobody was asked.
+const NEARLY_ALL: f64 = 0.95;
 /// Logins are rare: so few of them, and their month should have requests.
 const LOGINS_MIN: u64 = 10;
 /// Shorter gaps between imported days happen.
@@ -47,8 +51,9 @@ pub(super) struct Shares {
 }
 
 impl Shares {
-    /// Of the column at `column` of [`Seen::missing`]. The upper median counts, five times; or `floor`.
-    pub(super) fn of(months: &BTreeMap<Month, Seen>, column: usize, floor: f64) -> Self {
+    /// Of the column at `column` of [`Seen::missing`]. The upper median counts, five times, but no
+    /// more than `ceiling`; or `floor`.
+    pub(super) fn of(months: &BTreeMap<Month, Seen>, column: usize, floor: f64, ceiling: f64) -> Self {
         let large = months.iter().filter(|(_, seen)| seen.rows >= ROWS_MIN);
         let missing = |seen: &Seen| seen.missing.get(column).copied().unwrap_or(0);
         let all: Vec<Missing> =
@@ -56,11 +61,31 @@ impl Shares {
         let mut ratios: Vec<f64> = all.iter().map(|share| share.ratio()).collect();
         ratios.sort_by(f64::total_cmp);
         let median = ratios.get(ratios.len() / 2).copied().unwrap_or(0.0);
-        let threshold = (median * 5.0).max(floor);
+        let threshold = (median * 5.0).min(ceiling).max(floor);
         let n_months = all.len();
         let bad = all.into_iter().filter(|share| share.missing > 0 && share.ratio() > threshold).collect();
         Self { n_months, median, threshold, bad }
     }
+}
+
+/// Months whose visitors nearly all have no name: `?` is no gap, so the shares do not see it.
+pub(super) fn unnamed(web: &BTreeMap<Month, Seen>, report: &mut Report<'_>) -> Result<()> {
+    for (&month, seen) in web {
+        let share = Share { month, total: seen.rows, missing: seen.unnamed };
+        if seen.rows < ROWS_MIN || share.ratio() < NEARLY_ALL {
+            continue;
+        }
+        report.warning(format_args!(
+            "{month}: {} of {} requests are from a host without a name (`?`): the name server answered nothing",
+            share.missing, share.total
+        ))?;
+        let advice = format!(
+            "(see `hzmetrics doctor` for the name server; then UPDATE web SET host = NULL, domain = NULL WHERE host = '?' \
+             in {month}, `hzmetrics resolve-dns metrics web {month}`, `hzmetrics mark-dirty {month}`)"
+        );
+        report.found("web", "(no names)", month, Remedy::Advice(advice));
+    }
+    Ok(())
 }
 
 fn is_digits(text: &str) -> bool {
@@ -507,10 +532,10 @@ mod tests {
     fn shares_above_five_times_the_upper_median() {
         let check = |missing: &[(u64, u64)], floor: f64, expected: &[usize]| {
             let months = (0_u32..).zip(missing).map(|(n, (rows, missing))| {
-                let seen = Seen { rows: *rows, missing: [0, *missing, 0], orphans: 0 };
+                let seen = Seen { rows: *rows, missing: [0, *missing, 0], ..Seen::default() };
                 (month("2024-01").plus(n), seen)
             });
-            let shares = Shares::of(&months.collect(), 1, floor);
+            let shares = Shares::of(&months.collect(), 1, floor, HALF);
             let bad: Vec<usize> =
                 shares.bad.iter().map(|share| (share.month.ordinal() - month("2024-01").ordinal()) as usize).collect();
             assert_eq!(bad, expected, "{missing:?}");
@@ -524,6 +549,9 @@ mod tests {
         check(&[(1000, 0), (1000, 150)], 0.05, &[]);
         check(&[(99, 99), (100, 0), (100, 0), (100, 6)], 0.05, &[3]);
         check(&[(100, 0), (100, 0), (100, 1)], 0.0, &[2]);
+        // what is missing everywhere is missing all the same
+        check(&[(1000, 1000), (1000, 1000), (1000, 500), (1000, 501)], 0.05, &[0, 1, 3]);
+        check(&[(1000, 700), (1000, 900)], 0.8, &[1]);
     }
 
     fn cell(row: i64, month_text: &str, period: Period, value: &str) -> Cell {

@@ -43,6 +43,8 @@ pub(super) struct Seen {
     pub(super) rows: u64,
     /// Rows without host, domain, country.
     pub(super) missing: [u64; 3],
+    /// Rows of addresses that have no name.
+    pub(super) unnamed: u64,
     /// Rows stamped with a session that does not exist.
     pub(super) orphans: u64,
 }
@@ -71,7 +73,7 @@ pub(super) fn enriched(
     let stamp = if sessions.is_some() { "COALESCE(sessionid, 0)" } else { "0" };
     let sql = format!(
         "SELECT {hint} YEAR(datetime), MONTH(datetime), (host IS NULL OR host = '') + 2 * (domain IS NULL OR domain = '') \
-         + 4 * (ipcountry IS NULL OR ipcountry = ''), {stamp} FROM {table} WHERE datetime >= ? AND datetime < ?"
+         + 4 * (ipcountry IS NULL OR ipcountry = '') + 8 * (host IS NOT NULL AND host = '?'), {stamp} FROM {table} WHERE datetime >= ? AND datetime < ?"
     );
     let mut months: BTreeMap<Month, Seen> = BTreeMap::new();
     // rows mostly come month by month
@@ -87,6 +89,7 @@ pub(super) fn enriched(
         for (bit, missing) in now.0.missing.iter_mut().enumerate() {
             *missing += u64::from(flags & (1 << bit) != 0);
         }
+        now.0.unnamed += u64::from(flags & 8 != 0);
         let session = cells.int(3).unwrap_or(0);
         now.0.orphans += u64::from(session != 0 && sessions.is_some_and(|ids| !ids.has(session)));
         Ok(())
@@ -100,6 +103,7 @@ fn add(months: &mut BTreeMap<Month, Seen>, month: Option<Month>, seen: Seen) {
     let all = months.entry(month).or_default();
     all.rows += seen.rows;
     all.orphans += seen.orphans;
+    all.unnamed += seen.unnamed;
     for (all, seen) in all.missing.iter_mut().zip(seen.missing) {
         *all += seen;
     }

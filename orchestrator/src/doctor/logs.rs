@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use kit::discovery::{self, Found, Stream};
 use rustix::fs::{Access, access};
-use schema::Stamp;
+use schema::{Month, Stamp};
 
 use super::Patient;
 use super::report::Report;
@@ -19,8 +19,9 @@ const QUIET_DAYS: i64 = 1;
 fn days_between(from: &str, to: &str) -> i64 {
     let number = |day: &str| {
         let part = |from: usize, to: usize| day.get(from..to)?.parse::<u16>().ok();
-        let (month, day) = (u8::try_from(part(4, 6)?).ok()?, u8::try_from(part(6, 8)?).ok()?);
-        Stamp::from_parts(part(0, 4)?, month, day, 0, 0, 0).day_number()
+        let month = Month::new(part(0, 4)?, u8::try_from(part(4, 6)?).ok()?)?;
+        let day = u8::try_from(part(6, 8)?).ok().filter(|day| *day <= month.days())?;
+        Stamp::from_parts(month.year(), month.month(), day, 0, 0, 0).day_number()
     };
     number(from).zip(number(to)).map_or(i64::MAX, |(from, to)| to - from)
 }

@@ -5,7 +5,7 @@
 use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Patient;
 use super::report::Report;
@@ -62,9 +62,10 @@ fn ask(server: SocketAddr, patience: Duration) -> io::Result<Reply> {
     socket.set_read_timeout(Some(patience))?;
     socket.connect(server)?;
     socket.send(&question())?;
+    let begun = Instant::now();
     let mut packet = [0; 512];
     // strangers may send something too, but not for ever
-    for _ in 0..8 {
+    while begun.elapsed() < patience {
         let n = socket.recv(&mut packet)?;
         if let Some(reply) = packet.get(..n).and_then(reply) {
             return Ok(reply);

@@ -180,6 +180,27 @@ fn every_fault_is_found_with_what_mends_it() {
             // asked, and nobody knows: nothing to fill in
             &[],
         );
+        // a service that never answered: all months are alike
+        hub.fault(
+            "UPDATE web SET ipcountry = ''",
+            "UPDATE web SET ipcountry = 'US'",
+            &[
+                "WARN  web.ipcountry  median 100.00%, threshold 50.00%  — 3 anomalous month(s)",
+                "            2026-02: 100.00% (140 of 140)",
+                "            2026-03: 100.00% (155 of 155)",
+                "            2026-04: 100.00% (150 of 150)",
+                "    hzmetrics fill-ipcountry metrics web 2026-02..2026-04",
+            ],
+        );
+        hub.fault(
+            "UPDATE web SET host = '?' WHERE id <> 200 AND datetime >= '2026-03-01' AND datetime < '2026-04-01'",
+            "UPDATE web SET host = 'a.example.edu'",
+            &[
+                "WARN  2026-03: 154 of 155 requests are from a host without a name (`?`): the name server answered nothing",
+                "    (see `hzmetrics doctor` for the name server; then UPDATE web SET host = NULL, domain = NULL WHERE host = '?' \
+                 in 2026-03, `hzmetrics resolve-dns metrics web 2026-03`, `hzmetrics mark-dirty 2026-03`)",
+            ],
+        );
         hub.fault(
             "UPDATE summary_user_vals SET value = 99 WHERE rowid = 1 AND period = 14 AND datetime = '2026-04-00'; \
              UPDATE summary_user_vals SET value = 49 WHERE rowid = 6 AND period = 14 AND datetime = '2026-04-00'",

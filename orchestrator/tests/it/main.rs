@@ -5,6 +5,7 @@ mod audit;
 mod chains;
 mod commands;
 mod convert;
+mod doctor;
 mod hostile_hub;
 mod hub_life;
 mod import;

@@ -271,7 +271,7 @@ fn the_hook_starts_a_run_and_does_not_wait() {
     executable(&slow, "#!/bin/sh\nwhile [ ! -e \"${0%/*}/go\" ]; do sleep 0.05; done\necho \"$*\" >\"${0%/*}/said\"\n");
     let text = fs::read_to_string(&hook).unwrap();
     assert!(text.contains("program=/opt/hubzero/bin/hzmetrics\n"), "{text}");
-    executable(&hook, &text.replace("/opt/hubzero/bin/hzmetrics\n", &format!("{}\n", slow.display())));
+    executable(&hook, &text.replace("/opt/hubzero/bin/hzmetrics\n", &format!("'{}'\n", slow.display())));
     // returns although the run waits for us; its output is not ours, or this would wait for its end
     let run = fixtures::run("sh").arg(&hook).finish().ok();
     assert_eq!((run.text(), run.stderr), (String::new(), String::new()));

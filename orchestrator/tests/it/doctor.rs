@@ -1,0 +1,463 @@
+//! `hzmetrics doctor`: one trouble at a time on a hub that is well. It is named with its place and with
+//! what mends it; once mended, all is well again.
+
+mod accounts;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use fixtures::db::{Pair, SqlMode, pair};
+use fixtures::{Finished, Run};
+use schema::tables::Engine;
+
+use crate::name_server::{NameServer, Reply};
+
+const NOW: &str = "2026-05-19T10:10";
+const CRON: &str = "root/etc/cron.d/hubzero-metrics";
+const TICK: &str = "*/5 * * * * apache /opt/hubzero/bin/hzmetrics tick\n";
+const LOG: &str = "root/var/log/httpd/daily/h-access.log-20260518";
+
+/// A hub that is well.
+struct Hub {
+    pair: Pair,
+}
+
+impl Hub {
+    fn new() -> Option<Self> {
+        let hub = Self { pair: pair(Engine::InnoDb, SqlMode::Strict)? };
+        hub.write("root/etc/hubzero.conf", "site = h\n");
+        hub.write(CRON, TICK);
+        hub.write(LOG, "a line\n");
+        fs::create_dir_all(hub.path("hub/app/site/stats/maps")).unwrap();
+        let text = fs::read_to_string(hub.pair.config()).unwrap();
+        hub.write("my.cfg", &text);
+        hub.mode("my.cfg", 0o640);
+        hub.run("init").finish().ok();
+        Some(hub)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.pair.home().join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// Another text in a configuration.
+    fn replace(&self, name: &str, from: &str, to: &str) {
+        let text = self.read(name);
+        assert!(text.contains(from), "{from}: {text}");
+        self.write(name, &text.replace(from, to));
+    }
+
+    fn remove(&self, name: &str) {
+        fs::remove_file(self.path(name)).unwrap();
+    }
+
+    fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.path(from), self.path(to)).unwrap();
+    }
+
+    fn mode(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// The variables of every run.
+    fn settled(&self, run: Run) -> Run {
+        run.env("HZMETRICS_ACCESS_CFG", self.path("my.cfg"))
+            .env("HZMETRICS_DB_SOCKET", self.pair.socket())
+            .env("HZMETRICS_HOME", self.pair.home())
+            .env("HZMETRICS_LOG", self.path("manage.log"))
+            .env("HZMETRICS_ROOT", self.path("root"))
+            .env("HZMETRICS_NOW", NOW)
+    }
+
+    fn run(&self, line: &str) -> Run {
+        self.settled(fixtures::run(env!("CARGO_BIN_EXE_hzmetrics"))).args(line.split(' '))
+    }
+
+    fn doctor(&self) -> Finished {
+        self.run("doctor").finish()
+    }
+
+    #[track_caller]
+    fn is_well(&self) {
+        let text = self.doctor().ok().text();
+        assert!(text.ends_with("\nall is well\n") && !text.contains("FAIL") && !text.contains("WARN"), "{text}");
+    }
+}
+
+/// Whether a line with these words is there, and below it one that mends it.
+#[track_caller]
+fn finds(text: &str, word: &str, parts: &[&str], mend: &str) {
+    let mut lines =
+        text.lines().skip_while(|line| !(line.starts_with(word) && parts.iter().all(|part| line.contains(part))));
+    assert!(lines.next().is_some(), "no line {word} with {parts:?}\n{text}");
+    let mends: Vec<&str> = lines.take_while(|line| line.starts_with("      mend: ")).collect();
+    assert!(mends.iter().any(|line| line.contains(mend)), "{parts:?} is not mended by {mend}: {mends:?}\n{text}");
+}
+
+/// Something that is wrong.
+struct Trouble {
+    name: &'static str,
+    make: fn(&Hub),
+    word: &'static str,
+    parts: &'static [&'static str],
+    mend: &'static str,
+    end: fn(&Hub),
+}
+
+const FAIL: &str = "FAIL  ";
+const WARN: &str = "WARN  ";
+
+const TROUBLES: &[Trouble] = &[
+    Trouble {
+        name: "logs of another name",
+        make: |hub| hub.rename(LOG, "root/var/log/httpd/daily/other-access.log-20260518"),
+        word: FAIL,
+        parts: &[
+            "/daily has 1 log(s) of another name",
+            "other-access.log-20260518",
+            "expected h-access*log*",
+            "none of ours",
+        ],
+        mend: "write `site = other`",
+        end: |hub| hub.rename("root/var/log/httpd/daily/other-access.log-20260518", LOG),
+    },
+    Trouble {
+        name: "the logs of another name go on, ours do not",
+        make: |hub| hub.write("root/var/log/httpd/daily/2026/x-access.log-20260521.gz", ""),
+        word: FAIL,
+        parts: &["x-access.log-20260521.gz", "the last of ours is of 20260518"],
+        mend: "write `site = x`",
+        end: |hub| hub.remove("root/var/log/httpd/daily/2026/x-access.log-20260521.gz"),
+    },
+    Trouble {
+        name: "no map folder",
+        make: |hub| fs::remove_dir(hub.path("hub/app/site/stats/maps")).unwrap(),
+        word: FAIL,
+        parts: &["maps: ", "hub/app/site/stats/maps is missing"],
+        mend: "install -d -o ",
+        end: |hub| fs::create_dir(hub.path("hub/app/site/stats/maps")).unwrap(),
+    },
+    Trouble {
+        name: "one database for both",
+        make: |hub| hub.replace("my.cfg", &hub.pair.metrics, &hub.pair.hub),
+        word: FAIL,
+        parts: &["databases: metrics_db and hub_db are both t_", "nothing is written there"],
+        mend: "a database of their own, as metrics_db = t_",
+        end: |hub| hub.write("my.cfg", &fs::read_to_string(hub.pair.config()).unwrap()),
+    },
+    Trouble {
+        name: "a password for everybody",
+        make: |hub| hub.mode("my.cfg", 0o644),
+        word: FAIL,
+        parts: &["secrecy: ", "my.cfg with the password can be read by everybody (mode 644 "],
+        mend: "chmod o-rwx ",
+        end: |hub| hub.mode("my.cfg", 0o640),
+    },
+    Trouble {
+        name: "settings that everybody writes",
+        make: |hub| {
+            hub.write("root/etc/hubzero-metrics/hzmetrics.conf", "[dns]\nconcurrency = 7\n");
+            hub.mode("root/etc/hubzero-metrics/hzmetrics.conf", 0o666);
+        },
+        word: FAIL,
+        parts: &["secrecy: ", "hzmetrics.conf can be written by everybody"],
+        mend: "chmod o-rwx ",
+        end: |hub| hub.mode("root/etc/hubzero-metrics/hzmetrics.conf", 0o644),
+    },
+    Trouble {
+        name: "a password in double quotes",
+        make: |hub| hub.replace("my.cfg", "$db_pass = 'p%w#;x'", "$db_pass = \"p%w#;x\""),
+        word: FAIL,
+        parts: &["line 6: db_pass has its value in double quotes; access.cfg knows single quotes only"],
+        mend: "write $db_pass = 'VALUE'; in line 6",
+        end: |hub| hub.replace("my.cfg", "$db_pass = \"p%w#;x\"", "$db_pass = 'p%w#;x'"),
+    },
+    Trouble {
+        name: "a prefix without quotes",
+        make: |hub| hub.replace("my.cfg", "$db_prefix = 'jos_'", "$db_prefix = jos_"),
+        word: FAIL,
+        parts: &["db_prefix has its value without quotes"],
+        mend: "write $db_prefix = 'VALUE';",
+        end: |hub| hub.replace("my.cfg", "$db_prefix = jos_", "$db_prefix = 'jos_'"),
+    },
+    Trouble {
+        name: "a configuration that cannot be understood",
+        make: |hub| hub.replace("my.cfg", "$db_user = '", "$db_user = x'"),
+        word: FAIL,
+        parts: &["configuration: "],
+        mend: "",
+        end: |hub| hub.replace("my.cfg", "$db_user = x'", "$db_user = '"),
+    },
+    Trouble {
+        name: "a geo service without encryption",
+        make: |hub| hub.replace("my.cfg", "$hub_dir", "$hubzero_ipgeo_url = 'http://geo.example/v1';\n$hub_dir"),
+        word: WARN,
+        parts: &["geo service: http://geo.example/v1 in ", "my.cfg is asked without encryption"],
+        mend: "hubzero_ipgeo_url = https://geo.example/v1",
+        end: |hub| hub.replace("my.cfg", "$hubzero_ipgeo_url = 'http://geo.example/v1';\n", ""),
+    },
+    Trouble {
+        name: "a link for a lock",
+        make: |hub| std::os::unix::fs::symlink("/nowhere", hub.path("state/hzmetrics.whoisonline.lock")).unwrap(),
+        word: FAIL,
+        parts: &["file: ", "hzmetrics.whoisonline.lock is a link where a file of ours belongs"],
+        mend: "rm ",
+        end: |hub| hub.remove("state/hzmetrics.whoisonline.lock"),
+    },
+    Trouble {
+        name: "a FIFO for the state",
+        make: |hub| {
+            let _ = fs::remove_file(hub.path("state/hzmetrics.state"));
+            fixtures::run("mkfifo").arg(hub.path("state/hzmetrics.state")).finish().ok();
+        },
+        word: FAIL,
+        parts: &["hzmetrics.state is a FIFO"],
+        mend: "rm ",
+        end: |hub| hub.remove("state/hzmetrics.state"),
+    },
+    Trouble {
+        name: "a folder for the list of staged logs",
+        make: |hub| fs::create_dir(hub.path("root/var/log/hubzero/metrics/_staged.ndjson")).unwrap(),
+        word: FAIL,
+        parts: &["_staged.ndjson is a folder"],
+        mend: "rmdir ",
+        end: |hub| fs::remove_dir(hub.path("root/var/log/hubzero/metrics/_staged.ndjson")).unwrap(),
+    },
+    Trouble {
+        name: "nobody starts us",
+        make: |hub| hub.remove(CRON),
+        word: FAIL,
+        parts: &["cron: no crontab and no timer starts hzmetrics: nothing is counted"],
+        mend: "echo '*/5 * * * * ",
+        end: |hub| hub.write(CRON, TICK),
+    },
+    Trouble {
+        name: "started twice",
+        make: |hub| hub.write("root/var/spool/cron/apache", "# ours too\n30 * * * * /opt/hubzero/bin/hzmetrics run\n"),
+        word: FAIL,
+        parts: &[
+            "cron: the same work is started twice: by ",
+            "hubzero-metrics, line 1 and by ",
+            "spool/cron/apache, line 2",
+        ],
+        mend: "sed -i '2s/^/#/' ",
+        end: |hub| hub.remove("root/var/spool/cron/apache"),
+    },
+    Trouble {
+        name: "one of the seven lines beside the one for all",
+        make: |hub| hub.write("root/etc/crontab", "15 0 * * * apache /opt/hubzero/bin/import-logs --db\n"),
+        word: FAIL,
+        parts: &["the same work is started twice", "etc/crontab, line 1"],
+        mend: "sed -i '1s/^/#/' ",
+        end: |hub| hub.remove("root/etc/crontab"),
+    },
+    Trouble {
+        name: "a timer beside the line of cron",
+        make: |hub| {
+            hub.write(
+                "root/etc/systemd/system/hzmetrics.service",
+                "[Service]\nUser=apache\nExecStart=/opt/hubzero/bin/hzmetrics run\n",
+            );
+            hub.write("root/etc/systemd/system/timers.target.wants/hzmetrics.timer", "");
+        },
+        word: FAIL,
+        parts: &["the same work is started twice", "timers.target.wants/hzmetrics.timer (hzmetrics.service)"],
+        mend: "systemctl disable --now hzmetrics.timer",
+        end: |hub| hub.remove("root/etc/systemd/system/timers.target.wants/hzmetrics.timer"),
+    },
+    Trouble {
+        name: "run as root",
+        make: |hub| hub.write(CRON, &TICK.replace("apache", "root")),
+        word: FAIL,
+        parts: &["hubzero-metrics, line 1 runs as root: /opt/hubzero/bin/hzmetrics tick"],
+        mend: "the web server's user",
+        end: |hub| hub.write(CRON, TICK),
+    },
+    Trouble {
+        name: "a part of the seven lines",
+        make: |hub| {
+            hub.write(CRON, "0 1 * * * apache /x/fetch-logs --stage; /x/import-logs --db\n*/15 * * * * apache /x/whoisonline --db\n")
+        },
+        word: FAIL,
+        parts: &["cron: nothing starts archive, tool-metrics, usage-metrics, summarize"],
+        mend: "hzmetrics tick",
+        end: |hub| hub.write(CRON, TICK),
+    },
+    Trouble {
+        name: "nobody starts the map",
+        make: |hub| hub.write(CRON, &TICK.replace("tick", "run")),
+        word: WARN,
+        parts: &["cron: nothing starts whoisonline"],
+        mend: "hzmetrics whoisonline",
+        end: |hub| hub.write(CRON, TICK),
+    },
+    Trouble {
+        name: "names that nobody answered",
+        make: |hub| visitors(hub, "'?'", "'US'"),
+        word: FAIL,
+        parts: &["names: 60 of the newest 60 addresses have no name: the name server answers nothing"],
+        mend: "hzmetrics resolve-dns metrics web YYYY-MM",
+        end: |hub| hub.pair.sql("DELETE FROM web"),
+    },
+    Trouble {
+        name: "countries that nobody answered",
+        make: |hub| visitors(hub, "'a.example.edu'", "NULL"),
+        word: FAIL,
+        parts: &["countries: 60 of the newest 60 addresses have no country: the geo service answers nothing"],
+        mend: "hzmetrics fill-ipcountry metrics web YYYY-MM",
+        end: |hub| hub.pair.sql("DELETE FROM web"),
+    },
+    Trouble {
+        name: "many without a name",
+        make: |hub| visitors(hub, "IF(id % 10 = 0, 'a.example.edu', '?')", "'US'"),
+        word: WARN,
+        parts: &["names: 54 of the newest 60 addresses have no name"],
+        mend: "hzmetrics resolve-dns",
+        end: |hub| hub.pair.sql("DELETE FROM web"),
+    },
+];
+
+/// Sixty requests from as many addresses.
+fn visitors(hub: &Hub, host: &str, country: &str) {
+    let rows: Vec<String> = (1..=60).map(|n| format!("({n},'2026-05-10','8.8.4.{n}')")).collect();
+    hub.pair.sql(&format!(
+        "INSERT INTO web (id, datetime, ip) VALUES {};\nUPDATE web SET host = {host}, ipcountry = {country}",
+        rows.join(",")
+    ));
+}
+
+#[test]
+fn every_trouble_is_found_and_mended() {
+    let Some(hub) = Hub::new() else { return };
+    hub.is_well();
+    for trouble in TROUBLES {
+        (trouble.make)(&hub);
+        let code = i32::from(trouble.word == FAIL);
+        fixtures::say(trouble.name);
+        let done = hub.doctor().expect_code(code);
+        finds(&done.text(), trouble.word, trouble.parts, trouble.mend);
+        assert!(!done.text().contains("all is well"), "{}: {}", trouble.name, done.text());
+        (trouble.end)(&hub);
+        if trouble.parts.iter().any(|part| part.contains("databases:")) {
+            hub.mode("my.cfg", 0o640);
+        }
+        hub.is_well();
+    }
+}
+
+#[test]
+fn the_printed_line_of_cron_is_one() {
+    let Some(hub) = Hub::new() else { return };
+    hub.remove(CRON);
+    let text = hub.doctor().expect_code(1).text();
+    let mend = text.lines().find_map(|line| line.trim().strip_prefix("mend: echo ")).unwrap();
+    fixtures::run("sh").args(["-c", &format!("echo {mend}")]).finish().ok();
+    let text = hub.doctor().text();
+    assert!(text.contains("OK    cron: started by ") || text.contains("runs as root"), "{text}");
+}
+
+#[test]
+fn name_servers_that_answer_and_that_do_not() {
+    let Some(hub) = Hub::new() else { return };
+    let asked = |server: &NameServer| {
+        hub.run("doctor").env("HZMETRICS_DNS_NAMESERVER", server.address()).env("HZMETRICS_DNS_TIMEOUT", "0.3").finish()
+    };
+    for reply in [Reply::name("a.root-servers.net"), Reply::NxDomain, Reply::Noise(vec!["a.b".to_owned()])] {
+        let server = NameServer::start(move |_| reply.clone());
+        let text = asked(&server).ok().text();
+        assert!(text.contains(&format!("OK    name server: {} answers\n", server.address())), "{text}");
+    }
+    for (reply, words) in [
+        (Reply::Silence, "does not answer within 0.3 s"),
+        (Reply::ServFail, "answers SERVFAIL"),
+        (Reply::Refused, "answers REFUSED"),
+    ] {
+        let server = NameServer::start(move |_| reply.clone());
+        let text = asked(&server).expect_code(1).text();
+        finds(&text, FAIL, &["name server: ", words, "names of visitors are not found"], "under [dns]");
+    }
+    // the system's, of which one is enough
+    let server = NameServer::start(|_| Reply::NxDomain);
+    hub.write("root/etc/resolv.conf", "# none\n");
+    let text = hub.doctor().expect_code(1).text();
+    finds(&text, FAIL, &["resolv.conf names no name server"], "under [dns]");
+    let odd = hub.run("doctor").env("HZMETRICS_DNS_NAMESERVER", "dns.example").finish().expect_code(1).text();
+    finds(&odd, FAIL, &["`dns.example` is no address of a name server"], "under [dns]");
+    drop(server);
+}
+
+#[test]
+fn the_rights_that_it_prints_are_enough() {
+    let Some(hub) = Hub::new() else { return };
+    let (db, metrics) = (&hub.pair.hub, &hub.pair.metrics);
+    let user = format!("poor{}", std::process::id());
+    hub.pair.sql(&format!(
+        "CREATE USER {user}@localhost IDENTIFIED BY 'x';\nGRANT SELECT, INSERT ON `{metrics}`.* TO {user}@localhost;\n\
+         GRANT SELECT ON `{db}`.* TO {user}@localhost;\nGRANT CREATE TEMPORARY TABLES ON `{metrics}`.* TO {user}@localhost"
+    ));
+    hub.replace("my.cfg", "$db_user = 'strict'", &format!("$db_user = '{user}'"));
+    hub.replace("my.cfg", "$db_pass = 'p%w#;x'", "$db_pass = 'x'");
+    let text = hub.doctor().expect_code(1).text();
+    finds(&text, FAIL, &[&format!("rights: {user}@localhost lacks "), "jos_session_geo"], "GRANT ");
+    let grants: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("mend: GRANT ")).collect();
+    assert!(grants.len() > 2, "{text}");
+    for grant in grants {
+        hub.pair.sql(&format!("GRANT {grant}"));
+    }
+    let well = hub.doctor();
+    hub.pair.sql(&format!("DROP USER {user}@localhost"));
+    assert!(well.ok().text().contains(&format!("OK    rights: {user}@localhost may do all that is needed\n")));
+}
+
+#[test]
+fn it_goes_on_after_a_failure() {
+    let Some(hub) = Hub::new() else { return };
+    hub.remove(CRON);
+    hub.mode("my.cfg", 0o646);
+    let all = |done: Finished, first: &str| {
+        let text = done.expect_code(1).text();
+        finds(&text, FAIL, &[first], "");
+        finds(&text, FAIL, &["cron: no crontab"], "tick");
+        text
+    };
+    let dead = hub.run("doctor").env("HZMETRICS_DB_SOCKET", "/nowhere/s").finish();
+    let text = all(dead, "database: connecting to the database server at /nowhere/s");
+    finds(&text, FAIL, &["secrecy: "], "chmod o-rwx");
+    let text = all(hub.run("doctor").env("HZMETRICS_ACCESS_CFG", "/nowhere.cfg").finish(), "configuration: ");
+    finds(&text, FAIL, &["/nowhere.cfg: No such file"], "");
+    finds(&text, FAIL, &["database: not looked at"], "");
+    hub.write("my.cfg", "$hub_db = 'a;\n");
+    let text = all(hub.doctor(), "configuration: ");
+    finds(&text, FAIL, &["my.cfg, line 1: the value of $hub_db has no closing quote"], "");
+}
+
+#[test]
+fn with_the_rules_of_the_port_our_own_findings_break_nothing() {
+    let Some(hub) = Hub::new() else { return };
+    hub.remove(CRON);
+    let done = hub.run("doctor").env("HZMETRICS_COMPAT", "port").finish().ok();
+    finds(&done.text(), WARN, &["cron: no crontab and no timer"], "tick");
+    assert!(done.text().ends_with("\nno problem, 1 warning(s)\n"), "{}", done.text());
+}
+
+#[test]
+fn nothing_is_changed_without_fix() {
+    let Some(hub) = Hub::new() else { return };
+    fs::remove_dir_all(hub.path("root/var/log/httpd/imported")).unwrap();
+    let sick = hub.doctor().expect_code(1).text();
+    finds(&sick, FAIL, &["httpd/imported is missing"], "install -d ");
+    assert!(!hub.path("root/var/log/httpd/imported").exists());
+    let fixed = hub.run("doctor --fix").finish().ok().text();
+    assert!(fixed.ends_with("\nall is well\n") && hub.path("root/var/log/httpd/imported").exists(), "{fixed}");
+}
