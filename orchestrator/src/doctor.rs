@@ -9,6 +9,7 @@ mod crontabs;
 mod database;
 mod files;
 mod folders;
+mod imports;
 mod logs;
 mod name_server;
 mod others;
@@ -65,7 +66,7 @@ impl<'h> Patient<'h> {
 type Check = fn(&mut Patient<'_>, &mut Report);
 
 /// All of them, in the order of their lines.
-const CHECKS: [Check; 20] = [
+const CHECKS: [Check; 23] = [
     configuration::site,
     configuration::readable,
     configuration::values,
@@ -77,6 +78,7 @@ const CHECKS: [Check; 20] = [
     files::ours,
     logs::names,
     logs::readable,
+    imports::refused_logs,
     schedule::all,
     others::at_work,
     others::left_behind,
@@ -84,6 +86,8 @@ const CHECKS: [Check; 20] = [
     database::tables_of_cms,
     database::migrations,
     rights::all,
+    imports::left_out,
+    imports::withheld,
     name_server::answers,
     shares::names_and_countries,
 ];

@@ -71,7 +71,7 @@ impl Shares {
 /// Months whose visitors nearly all have no name: `?` is no gap, so the shares do not see it.
 pub(super) fn unnamed(web: &BTreeMap<Month, Seen>, report: &mut Report<'_>) -> Result<()> {
     for (&month, seen) in web {
-        let share = Share { month, total: seen.rows, missing: seen.unnamed };
+        let share = Missing { month, total: seen.rows, missing: seen.unnamed };
         if seen.rows < ROWS_MIN || share.ratio() < NEARLY_ALL {
             continue;
         }

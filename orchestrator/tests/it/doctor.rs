@@ -319,6 +319,49 @@ const TROUBLES: &[Trouble] = &[
         end: |hub| hub.pair.sql("DELETE FROM web"),
     },
     Trouble {
+        name: "a log that nobody understood",
+        make: |hub| {
+            let record = serde_json::json!({"path": hub.path(LOG), "stream": "access", "reason": "no line fits", "since": "2026-05-18"});
+            hub.write("root/var/log/hubzero/metrics/_refused.ndjson", &format!("{record}\n"));
+        },
+        word: FAIL,
+        parts: &["refused: ", "h-access.log-20260518 was not imported: no line fits (since 2026-05-18)"],
+        mend: "hzmetrics import --set-aside /",
+        end: |hub| hub.remove("root/var/log/hubzero/metrics/_refused.ndjson"),
+    },
+    Trouble {
+        name: "a list of refused logs that cannot be read",
+        make: |hub| hub.write("root/var/log/hubzero/metrics/_refused.ndjson", "no list\n"),
+        word: FAIL,
+        parts: &["refused: ", "_refused.ndjson"],
+        mend: "ls -l ",
+        end: |hub| hub.remove("root/var/log/hubzero/metrics/_refused.ndjson"),
+    },
+    Trouble {
+        name: "a day of which much was left out",
+        make: |hub| imported(hub, 100, 11, 0),
+        word: WARN,
+        parts: &["left out: 20260517: 11.0 % of 100 lines for web are no lines of the layout"],
+        mend: "import-logs --rejects - FILE",
+        end: |hub| hub.pair.sql("DELETE FROM import_files;\nDELETE FROM imported_sources"),
+    },
+    Trouble {
+        name: "visitors with IPv6 addresses",
+        make: |hub| imported(hub, 100, 0, 40),
+        word: WARN,
+        parts: &["left out: 20260517: 40.0 % of the lines come from IPv6 addresses"],
+        mend: "options = ipv6 under [compat]",
+        end: |hub| hub.pair.sql("DELETE FROM import_files;\nDELETE FROM imported_sources"),
+    },
+    Trouble {
+        name: "a month that somebody unpublished",
+        make: |hub| hub.pair.sql("REPLACE INTO pipeline_state (k, v) VALUES ('withheld_months', '2026-03,2026-04')"),
+        word: WARN,
+        parts: &["withheld: 2026-03,2026-04 "],
+        mend: "hzmetrics summarize 2026-03",
+        end: |hub| hub.pair.sql("DELETE FROM pipeline_state WHERE k = 'withheld_months'"),
+    },
+    Trouble {
         name: "many without a name",
         make: |hub| visitors(hub, "IF(id % 10 = 0, 'a.example.edu', '?')", "'US'"),
         word: WARN,
@@ -327,6 +370,17 @@ const TROUBLES: &[Trouble] = &[
         end: |hub| hub.pair.sql("DELETE FROM web"),
     },
 ];
+
+/// A log in the ledger, of which lines were rejected and left out.
+fn imported(hub: &Hub, lines: u32, rejected: u32, ipv6: u32) {
+    let name = "h-access.log-20260517";
+    hub.pair.sql(&format!(
+        "INSERT INTO imported_sources (id, filename, target_table, pk_start, pk_end, row_count, origin) \
+         VALUES (1, '{name}', 'web', 1, 1, 1, 'importer');\n\
+         INSERT INTO import_files (id, path, lines_read, rejected, ipv6, status) \
+         VALUES (1, '/logs/{name}', {lines}, {rejected}, {ipv6}, 'loaded')"
+    ));
+}
 
 /// Sixty requests from as many addresses.
 fn visitors(hub: &Hub, host: &str, country: &str) {
