@@ -1,28 +1,11 @@
 //! What the account may do in both databases, compared with what the stages need.
 
-use std::fmt::Write as _;
-
 use anyhow::Result;
 use kit::db::Db;
+use schema::rights::{Account, Names, RIGHTS, Rights, Scope};
 
 use super::Patient;
 use super::report::Report;
-
-/// Rights of the whole metrics database.
-const METRICS: [&str; 9] =
-    ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "CREATE TEMPORARY TABLES"];
-/// Rights of the whole hub's database.
-const HUB: [&str; 2] = ["SELECT", "CREATE TEMPORARY TABLES"];
-/// Rights of its tables that are written to.
-const WRITTEN: [&str; 3] = ["INSERT", "UPDATE", "DELETE"];
-const WRITTEN_TABLES: [&str; 6] = [
-    "session_geo",
-    "metrics_ipgeo_cache",
-    "resource_stats",
-    "resource_stats_tools",
-    "resource_stats_tools_topvals",
-    "stats_topvals",
-];
 
 /// A line of `SHOW GRANTS`.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,17 +38,44 @@ impl Grant {
         Some(Self { rights, database, table })
     }
 
-    fn gives(&self, right: &str, database: &str, table: Option<&str>) -> bool {
-        let names = self.rights.iter().any(|given| given == right || given == "ALL PRIVILEGES");
-        let is_table = self.table == "*" || table.is_some_and(|table| self.table.eq_ignore_ascii_case(table));
-        names && is_table && is_like(database.as_bytes(), self.database.as_bytes())
+    fn names(&self, right: &str) -> bool {
+        self.rights.iter().any(|given| given == right || given == "ALL PRIVILEGES")
     }
+
+    /// Whether it is one for a whole database that is called like this.
+    fn is_of_database(&self, database: &str) -> bool {
+        self.table == "*" && self.database != "*" && is_like(database.as_bytes(), self.database.as_bytes())
+    }
+
+    /// How exactly it names its database: characters before the first that stands for others.
+    fn exactness(&self) -> usize {
+        let mut is_escaped = false;
+        let wild = self.database.bytes().position(|b| {
+            let is_wild = !is_escaped && matches!(b, b'_' | b'%');
+            is_escaped = b == b'\\' && !is_escaped;
+            is_wild
+        });
+        wild.unwrap_or(usize::MAX)
+    }
+}
+
+/// Whether the grants give a right in a database, or in a table of it. Of those for whole databases
+/// the server takes the one that names the database most exactly, and no other.
+fn gives(grants: &[Grant], right: &str, database: &str, table: Option<&str>) -> bool {
+    let of_database =
+        grants.iter().filter(|grant| grant.is_of_database(database)).max_by_key(|grant| grant.exactness());
+    let everywhere = grants.iter().filter(|grant| grant.database == "*");
+    let of_table = grants.iter().filter(|grant| {
+        grant.database.eq_ignore_ascii_case(database)
+            && table.is_some_and(|table| grant.table.eq_ignore_ascii_case(table))
+    });
+    everywhere.chain(of_database).chain(of_table).any(|grant| grant.names(right))
 }
 
 /// Whether a name fits a pattern with `%`, `_` and a backslash before either.
 fn is_like(name: &[u8], pattern: &[u8]) -> bool {
     match (pattern, name) {
-        ([b'*'], _) | ([], []) => true,
+        ([], []) => true,
         ([b'%', rest @ ..], _) => (0..=name.len()).any(|n| is_like(name.get(n..).unwrap_or_default(), rest)),
         ([b'\\', plain, rest @ ..], [first, after @ ..]) => plain == first && is_like(after, rest),
         ([b'_', rest @ ..], [_, after @ ..]) => is_like(after, rest),
@@ -74,34 +84,29 @@ fn is_like(name: &[u8], pattern: &[u8]) -> bool {
     }
 }
 
-/// What is missing in a place: rights and the scope of a GRANT.
-fn missing(grants: &[Grant], rights: &[&str], database: &str, table: Option<&str>) -> Option<(String, String)> {
-    let lacking: Vec<&str> = rights
-        .iter()
-        .filter(|right| !grants.iter().any(|grant| grant.gives(right, database, table)))
-        .copied()
-        .collect();
-    let scope = table.map_or_else(|| format!("`{database}`.*"), |table| format!("`{database}`.`{table}`"));
-    (!lacking.is_empty()).then(|| (lacking.join(", "), scope))
+/// Which of the rights nobody gives.
+fn missing<'r>(grants: &[Grant], rights: &'r Rights, names: &Names<'_>) -> Vec<&'r str> {
+    let (database, table) = match rights.scope {
+        Scope::Metrics => (names.metrics, None),
+        Scope::Hub => (names.hub, None),
+        Scope::HubTable(table) => (names.hub, Some(format!("{}{table}", names.prefix))),
+    };
+    rights.names.iter().copied().filter(|right| !gives(grants, right, database, table.as_deref())).collect()
 }
 
-fn grants(db: &mut Db) -> Result<(String, Vec<Grant>)> {
-    let account = db.texts("SELECT CURRENT_USER()", ())?.into_iter().next().unwrap_or_default();
+/// The account as the server sees it, and its grants.
+fn grants(db: &mut Db) -> Result<(Account, Vec<Grant>)> {
+    let name = db.texts("SELECT CURRENT_USER()", ())?.into_iter().next().unwrap_or_default();
+    let (user, host) = name.rsplit_once('@').unwrap_or((&name, "localhost"));
+    let account = Account { user: user.to_owned(), host: host.to_owned() };
     let lines = db.texts("SHOW GRANTS", ())?;
     Ok((account, lines.iter().filter_map(|line| Grant::parse(line)).collect()))
-}
-
-/// `'user'@'host'` of what the server calls `user@host`.
-fn quoted(account: &str) -> String {
-    let (user, host) = account.rsplit_once('@').unwrap_or((account, "localhost"));
-    format!("'{user}'@'{host}'")
 }
 
 /// All that are needed.
 pub(super) fn all(patient: &mut Patient<'_>, report: &mut Report) {
     let config = &patient.hub.config;
-    let (hub, metrics) = (config.hub_db.clone(), config.metrics_db.clone());
-    let prefix = config.db_prefix.clone();
+    let names = Names { hub: &config.hub_db, metrics: &config.metrics_db, prefix: &config.db_prefix };
     let db = match (&mut patient.metrics, &mut patient.cms) {
         (Ok(db), _) | (Err(_), Ok(db)) => db,
         (Err(_), Err(_)) => return,
@@ -110,20 +115,18 @@ pub(super) fn all(patient: &mut Patient<'_>, report: &mut Report) {
         Ok(found) => found,
         Err(error) => return report.warn(format_args!("rights: {error:#}"), "SHOW GRANTS"),
     };
-    let mut lacking: Vec<(String, String)> = missing(&grants, &METRICS, &metrics, None).into_iter().collect();
-    lacking.extend(missing(&grants, &HUB, &hub, None));
-    for table in WRITTEN_TABLES {
-        lacking.extend(missing(&grants, &WRITTEN, &hub, Some(&format!("{prefix}{table}"))));
-    }
+    let lacking = RIGHTS.iter().map(|rights| (rights, missing(&grants, rights, &names)));
+    let lacking: Vec<_> = lacking.filter(|(_, missing)| !missing.is_empty()).collect();
+    let shown = format!("{}@{}", account.user, account.host);
     if lacking.is_empty() {
-        return report.ok(format_args!("rights: {account} may do all that is needed"));
+        return report.ok(format_args!("rights: {shown} may do all that is needed"));
     }
-    let mut mend = String::new();
-    for (rights, scope) in &lacking {
-        let _ = writeln!(mend, "GRANT {rights} ON {scope} TO {};", quoted(&account));
-    }
-    let listed: Vec<String> = lacking.iter().map(|(rights, scope)| format!("{rights} on {scope}")).collect();
-    report.fail_ours(format_args!("rights: {account} lacks {}", listed.join("; ")), mend);
+    let listed =
+        lacking.iter().map(|(rights, missing)| format!("{} on {}", missing.join(", "), names.place(rights.scope)));
+    let text = format!("rights: {shown} lacks {}", listed.collect::<Vec<_>>().join("; "));
+    // all of a place: what another pattern gave there counts no more once this one is granted
+    let mend = lacking.iter().map(|(rights, _)| names.grant(rights.scope, rights.names, &account) + ";\n");
+    report.fail_ours(text, mend.collect::<String>());
 }
 
 #[cfg(test)]
@@ -157,13 +160,20 @@ mod tests {
         .iter()
         .filter_map(|line| Grant::parse(line))
         .collect();
-        assert_eq!(missing(&grants, &METRICS, "hub_metrics", None), None);
-        let all = METRICS.join(", ");
-        assert_eq!(missing(&grants, &METRICS, "hubXmetrics", None), Some((all, "`hubXmetrics`.*".to_owned())));
-        let lacks = |rights: &[&str], table| missing(&grants, rights, "hub", table).map(|(rights, _)| rights);
-        assert_eq!(lacks(&HUB, None), Some("CREATE TEMPORARY TABLES".to_owned()));
-        assert_eq!(lacks(&WRITTEN, Some("jos_x")), Some("DELETE".to_owned()));
-        assert_eq!(lacks(&WRITTEN, Some("jos_y")), Some("INSERT, UPDATE, DELETE".to_owned()));
+        let lacks = |scope, names: &'static [&'static str], metrics| {
+            let places = Names { hub: "hub", metrics, prefix: "jos_" };
+            missing(&grants, &Rights { scope, names }, &places).join(", ")
+        };
+        assert_eq!(lacks(Scope::Metrics, &["SELECT", "DROP"], "hub_metrics"), "");
+        assert_eq!(lacks(Scope::Metrics, &["SELECT", "DROP"], "hubXmetrics"), "SELECT, DROP");
+        assert_eq!(lacks(Scope::Hub, &["SELECT", "LOCK TABLES"], "m"), "LOCK TABLES");
+        assert_eq!(lacks(Scope::HubTable("x"), &["INSERT", "DELETE"], "m"), "DELETE");
+        assert_eq!(lacks(Scope::HubTable("y"), &["INSERT", "DELETE"], "m"), "INSERT, DELETE");
+        // an exact name hides what a pattern gives
+        let grants = ["GRANT ALL PRIVILEGES ON `h_m`.* TO `u`@`%`", "GRANT SELECT ON `h\\_m`.* TO `u`@`%`"];
+        let grants = grants.map(|line| Grant::parse(line).unwrap());
+        assert!(gives(&grants, "SELECT", "h_m", None) && !gives(&grants, "DROP", "h_m", None));
+        assert!(gives(&grants, "DROP", "hxm", None) && !gives(&grants, "SELECT", "other", None));
         assert!(is_like(b"t_12_metrics", b"t\\_%") && !is_like(b"tx12", b"t\\_%") && is_like(b"abc", b"a_c"));
     }
 }
