@@ -87,7 +87,16 @@ impl Hub {
         };
         let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
         let log = Log::open("hzmetrics", &sinks, &format!("hzmetrics {}", words.join(" ")));
-        Ok(Self { config, compat, log, trouble: None, refused: Cell::new(false), n_refused: Cell::new(0), base: base.to_vec(), name })
+        Ok(Self {
+            config,
+            compat,
+            log,
+            trouble: None,
+            refused: Cell::new(false),
+            n_refused: Cell::new(0),
+            base: base.to_vec(),
+            name,
+        })
     }
 
     /// A session in the metrics database.
