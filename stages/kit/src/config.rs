@@ -254,8 +254,8 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
 #[must_use]
 pub fn without_file(env: Env<'_>) -> Config {
     let mut config = blank(Paths::new(env));
-    let text = fs::read(config.paths.hubzero_conf()).unwrap_or_default();
-    config.settle(None, &String::from_utf8_lossy(&text), env);
+    let hubzero = texts::read_file(&config.paths.hubzero_conf()).unwrap_or_default();
+    config.settle(None, &hubzero, env);
     config
 }
 

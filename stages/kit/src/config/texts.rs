@@ -158,7 +158,7 @@ fn beside(env: Env<'_>, paths: &Paths) -> Result<Option<Text>> {
     Ok(read_if_there(&usual)?.map(|found| text(usual, found)))
 }
 
-fn read_file(path: &Path) -> io::Result<String> {
+pub(super) fn read_file(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     named::open(path)?.take(LIMIT).read_to_end(&mut bytes)?;
     Ok(String::from_utf8(bytes).unwrap_or_else(|e| {
