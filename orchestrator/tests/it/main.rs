@@ -6,6 +6,7 @@ mod chains;
 mod commands;
 mod convert;
 mod doctor;
+mod hostile;
 mod hostile_hub;
 mod hub_life;
 mod import;

@@ -144,10 +144,12 @@ pub(crate) fn ci(sh: &Shell) -> Result<()> {
 }
 
 /// Counts that tests read from the environment, with what they are without it.
-const COUNTS: [(&str, u32); 4] = [
+const COUNTS: [(&str, u32); 5] = [
     ("PROPTEST_CASES", 256),
     // generated log lines against the slow exact matcher
     ("HZMETRICS_FUZZ_CASES", 3000),
+    // megabytes of hostile bytes for the programs
+    ("HZMETRICS_FUZZ_MB", 6),
     // runs that are killed, in each form
     ("HZMETRICS_KILLS", 6),
     // hubs whose summaries are computed in the pipe, in the tables, and by counting

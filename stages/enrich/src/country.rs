@@ -47,7 +47,7 @@ impl Countries {
         for path in [&["country", "iso_code"][..], &["country_code"], &["country"]] {
             let path: Vec<_> = path.iter().map(|key| PathElement::Key(key)).collect();
             match found.decode_path::<String>(&path) {
-                Ok(Some(code)) if code.len() == 2 && code.is_ascii() => return Ok(Some(code)),
+                Ok(Some(code)) if crate::geo_service::is_country(&code) => return Ok(Some(code)),
                 Ok(_) | Err(MaxMindDbError::Decoding { .. }) => {}
                 Err(e) => return Err(e).with_context(|| format!("looking up the country of {ip}")),
             }

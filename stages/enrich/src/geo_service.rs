@@ -13,19 +13,12 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
-use ureq::Agent;
-use ureq::config::RedirectAuthHeaders;
+use ureq::http::{Response, Uri, header::LOCATION};
+use ureq::{Agent, Body};
 
-/// Where the original country step asks, whatever the configuration says.
-pub const COUNTRY_URL: &str = "http://hubzero.org/ipinfo/v1";
-
-/// The other doors of the service that the later port tries when the first does not answer.
-const OTHER_URLS: [&str; 4] = [
-    "https://help.hubzero.org/ipinfo/v1",
-    "https://hubzero.org/ipinfo/v1",
-    "http://help.hubzero.org/ipinfo/v1",
-    "http://hubzero.org/ipinfo/v1",
-];
+/// The doors of the service, in the order in which they are tried. The original scripts and the
+/// later port knew them without encryption too: who listens on the way could answer.
+const URLS: [&str; 2] = ["https://help.hubzero.org/ipinfo/v1", "https://hubzero.org/ipinfo/v1"];
 
 /// Addresses in one request of the batch form, at most.
 pub const BATCH: usize = 100;
@@ -37,8 +30,14 @@ const PATIENCE: u32 = 20;
 const LEGACY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the later port waits for each door.
 pub const PORT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A longer answer is none of this service.
-const MAX_ANSWER: u64 = 4 << 20;
+/// A longer answer is none of this service: a hundred addresses take some 50 KB.
+const MAX_ANSWER: u64 = 1 << 20;
+/// Elements in each other; the service has three.
+const MAX_DEPTH: usize = 16;
+/// Redirects of one question.
+const MAX_REDIRECTS: usize = 3;
+/// Names of places are cut here, in characters: the widths of the cache.
+const MAX_NAME: usize = 128;
 
 /// Where an address is, as the service says it. `-` is its word for "not known".
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -116,13 +115,14 @@ impl GeoService {
     #[must_use]
     pub fn new(url: &str, key: &str, manner: Manner, timeout: Option<Duration>) -> Self {
         let first = url.trim_end_matches('/');
-        let others = OTHER_URLS.iter().filter(|other| manner == Manner::Port && **other != first);
+        let has_others = manner == Manner::Port || URLS.contains(&first);
+        let others = URLS.iter().filter(|other| has_others && **other != first);
         let urls = std::iter::once(&first).chain(others).map(|&url| url.to_owned()).collect();
         let usual = if manner == Manner::Port { PORT_TIMEOUT } else { LEGACY_TIMEOUT };
         let config = Agent::config_builder()
             .timeout_global(Some(timeout.unwrap_or(usual)))
             .user_agent("hzmetrics")
-            .redirect_auth_headers(RedirectAuthHeaders::Never)
+            .max_redirects(0)
             .max_idle_connections_per_host(REQUESTS)
             .build();
         let key = in_a_query(key);
@@ -180,17 +180,19 @@ impl GeoService {
     }
 
     fn place(&self, set: &IpSet) -> Place {
-        let value = |name: &str| {
+        let nothing = if self.manner == Manner::Port { "-" } else { "" };
+        let value = |name: &str, is_well: fn(&str) -> bool| {
             let value = self.trimmed(set.get(name));
-            if self.manner == Manner::Port && value.is_empty() { "-".to_owned() } else { value.to_owned() }
+            let well = value == "-" || (!value.is_empty() && is_well(value));
+            if well { cleaned(value) } else { nothing.to_owned() }
         };
         Place {
-            country: value("countryCode"),
-            country_name: value("countryName"),
-            region: value("region"),
-            city: value("city"),
-            latitude: value("lat"),
-            longitude: value("long"),
+            country: value("countryCode", is_country),
+            country_name: value("countryName", |_| true),
+            region: value("region", |_| true),
+            city: value("city", |_| true),
+            latitude: value("lat", |text| is_degrees(text, 90.0)),
+            longitude: value("long", |text| is_degrees(text, 180.0)),
         }
     }
 
@@ -213,12 +215,30 @@ impl GeoService {
         Err(first_error.unwrap_or_else(|| anyhow!("no geo service")))
     }
 
+    /// The answer to a request. A redirect is followed to the same host only.
+    fn get(&self, url: &str) -> Result<Response<Body>> {
+        let mut at: Uri = url.parse().context("no address of a service")?;
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self.agent.get(&at).call()?;
+            if !response.status().is_redirection() {
+                return Ok(response);
+            }
+            let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+            let next = location.context("a redirect that leads nowhere").and_then(|location| beside(&at, location))?;
+            if !is_same_host(&at, &next) {
+                bail!("it leads to another host, {}", next.host().unwrap_or("which has no name"));
+            }
+            at = next;
+        }
+        bail!("it leads on and on")
+    }
+
     fn ask_at(&self, url: &str, question: &str) -> Result<Reply> {
         let asking = || format!("asking the geo service at {url}");
         let full = format!("{url}/?&hub_key={}&{question}", self.key);
         // the key stays out of messages
-        let hidden = |error: String| anyhow!(error.replace(&self.key, "…"));
-        let response = self.agent.get(&full).call().map_err(|e| hidden(e.to_string())).with_context(asking)?;
+        let hidden = |error: anyhow::Error| anyhow!(format!("{error:#}").replace(&self.key, "…"));
+        let response = self.get(&full).map_err(hidden).with_context(asking)?;
         let mut body = Vec::new();
         let mut reader = response.into_body().into_reader().take(MAX_ANSWER + 1);
         reader.read_to_end(&mut body).with_context(asking)?;
@@ -231,6 +251,43 @@ impl GeoService {
         };
         Reply::parse(&text).with_context(asking)
     }
+}
+
+/// The address that a redirect from `at` names: a whole one, or a path on the same host.
+fn beside(at: &Uri, location: &str) -> Result<Uri> {
+    let authority = at.authority().map_or("", |authority| authority.as_str());
+    let scheme = at.scheme_str().unwrap_or("https");
+    let whole = match location {
+        path if path.starts_with("//") => format!("{scheme}:{path}"),
+        path if path.starts_with('/') => format!("{scheme}://{authority}{path}"),
+        whole => whole.to_owned(),
+    };
+    whole.parse().with_context(|| format!("a redirect to `{whole}`"))
+}
+
+/// Whether a redirect stays with the host that was asked, and behind its encryption.
+fn is_same_host(from: &Uri, to: &Uri) -> bool {
+    let default_port = |uri: &Uri| if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let port = |uri: &Uri| uri.port_u16().unwrap_or_else(|| default_port(uri));
+    let upgraded = from.scheme_str() == Some("http") && to.scheme_str() == Some("https");
+    from.host().map(str::to_ascii_lowercase) == to.host().map(str::to_ascii_lowercase)
+        && ((from.scheme_str() == to.scheme_str() && port(from) == port(to)) || upgraded)
+}
+
+/// Two capital letters.
+pub(crate) fn is_country(code: &str) -> bool {
+    code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase())
+}
+
+/// A number of degrees, at most so many either way.
+fn is_degrees(text: &str, most: f64) -> bool {
+    let is_plain = text.trim().bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+'));
+    is_plain && text.trim().parse::<f64>().is_ok_and(|degrees| degrees.abs() <= most)
+}
+
+/// A name without what could steer a terminal or a page, cut to its column.
+fn cleaned(text: &str) -> String {
+    text.chars().filter(|&c| !kit::is_unseen(c)).take(MAX_NAME).collect()
 }
 
 const BAD_KEY: &str = "_INVALID_KEY_OR_KEY-HUB_HOSTNAME_MISMATCH_";
@@ -309,6 +366,9 @@ impl Reply {
                     bail!("the answer is no XML: more than one root");
                 }
                 path.push(tag.name().as_ref().to_owned());
+                if path.len() > MAX_DEPTH {
+                    bail!("the answer is not XML of this service: elements in each other without end");
+                }
                 if reply.is_field(&path) {
                     value.clear();
                 } else if path.len() == 2 && path[1] == "ipset" {
@@ -400,6 +460,58 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_has_bounds() {
+        let deep = format!("{}{}", "<a>".repeat(1000), "</a>".repeat(1000));
+        assert!(Reply::parse(&deep).is_err());
+        let place = |country: &str, city: &str, latitude: &str| {
+            let server = GeoServer::start({
+                let values = [country, "Land", "R", city, latitude, "181"].map(str::to_owned);
+                move |n| GeoServer::place(n, values.each_ref().map(String::as_str))
+            });
+            let ask = |manner| GeoService::new(&server.url(), "k", manner, None).one_by_one(&[1]).remove(0);
+            match (ask(Manner::Legacy), ask(Manner::Port)) {
+                (Answer::Found(legacy), Answer::Found(port)) => [legacy, port],
+                other => panic!("{other:?}"),
+            }
+        };
+        for country in ["us", "USA", "U", "U1", "<b", "ÄÖ", "'x"] {
+            assert_eq!(place(country, "C", "1").map(|p| p.country), ["", "-"], "{country}");
+        }
+        for latitude in ["inf", "NaN", "1e3", "91", "-90.5", "x", "1;2"] {
+            assert_eq!(place("US", "C", latitude).map(|p| p.latitude), ["", "-"], "{latitude}");
+        }
+        let [legacy, _] = place("US", &format!("a\u{202e}b\u{1b}{}", "c".repeat(5000)), "-90");
+        assert_eq!((legacy.country.as_str(), legacy.latitude.as_str(), legacy.longitude.as_str()), ("US", "-90", ""));
+        assert_eq!(legacy.city, format!("ab{}", "c".repeat(126)));
+    }
+
+    #[test]
+    fn redirects_stay_on_the_host() {
+        let uri = |text: &str| text.parse::<Uri>().unwrap();
+        let goes = |from: &str, to: &str| {
+            let from = uri(from);
+            beside(&from, to).is_ok_and(|to| is_same_host(&from, &to))
+        };
+        for to in ["https://a.org/y", "https://A.org:443/y", "/y?x=1", "//a.org/y"] {
+            assert!(goes("https://a.org/x", to), "{to}");
+        }
+        for to in ["https://b.org/x", "http://a.org/x", "https://a.org:8443/x", "//b.org/", "https://a.org.b.org/", ""]
+        {
+            assert!(!goes("https://a.org/x", to), "{to}");
+        }
+        assert!(goes("http://a.org/x", "https://a.org/x") && !goes("http://a.org/x", "https://b.org/x"));
+        let target = GeoServer::start(|n| GeoServer::place(n, ["US", "", "", "", "1", "2"]));
+        let elsewhere = target.url();
+        let server = GeoServer::redirecting(move |path| {
+            Some(if path.starts_with("/ipinfo") { path.replace("/ipinfo", "/other") } else { elsewhere.clone() })
+        });
+        let answers = GeoService::new(&server.url(), "secret", Manner::Legacy, None).one_by_one(&[1]);
+        assert!(matches!(&answers[0], Answer::Failed(why) if why.contains("another host")), "{answers:?}");
+        assert_eq!(server.asked().len(), 2);
+        assert_eq!(target.asked(), [""; 0]);
+    }
+
+    #[test]
     fn one_address_a_request() {
         let server = GeoServer::start(|n| match n {
             1 => GeoServer::place(1, ["US", "United States", " Indiana", "West Lafayette", "40.4", "-86.9"]),
@@ -429,7 +541,7 @@ mod tests {
     fn a_hundred_addresses_a_request() {
         let server = GeoServer::start(|n| match n {
             7 => None,
-            n => GeoServer::place(n, ["US", "", " x ", "", "1", &n.to_string()]),
+            n => GeoServer::place(n, ["US", "", " x ", "", "1", &(n % 180).to_string()]),
         });
         let service = GeoService::new(&server.url(), "key", Manner::Port, Some(Duration::from_secs(20)));
         let numbers: Vec<u32> = (1..=250).collect();
@@ -439,7 +551,7 @@ mod tests {
             match answer {
                 Answer::Unknown => assert_eq!(*n, 7),
                 Answer::Found(place) => {
-                    assert_eq!(place.values(), ["US", "-", "x", "-", "1", &n.to_string()]);
+                    assert_eq!(place.values(), ["US", "-", "x", "-", "1", &(n % 180).to_string()]);
                 }
                 other => panic!("{n}: {other:?}"),
             }

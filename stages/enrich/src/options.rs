@@ -9,12 +9,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use kit::Usage;
-use kit::config::{Config, DEFAULT_GEO_KEY};
+use kit::config::Config;
 use schema::{Compat, Opt};
 
 use crate::country::Countries;
 use crate::dns::{self, NameRule, Settings};
-use crate::geo_service::{COUNTRY_URL, GeoService, Manner, PORT_TIMEOUT};
+use crate::geo_service::{GeoService, Manner, PORT_TIMEOUT};
 use crate::hosts::Hosts;
 use crate::table::{countries, domains, user_info};
 
@@ -78,8 +78,8 @@ impl DnsOptions {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Countries (with --db)")]
 pub struct GeoOptions {
-    /// Where the geo service is, or `none`: nobody is asked; by default that of HUBzero, with
-    /// `--compat lp_ipcountry` that of the configuration
+    /// Where the geo service is, or `none`: nobody is asked; by default that of the configuration,
+    /// or HUBzero's
     #[arg(long, value_name = "URL|none")]
     pub geo_url: Option<String>,
 
@@ -100,13 +100,13 @@ impl GeoOptions {
     pub fn geo(&self, file: Option<&std::path::Path>, config: &Config, compat: Compat) -> Result<countries::Geo> {
         let file = file.map(Countries::open).transpose().context("the country database")?;
         let rule = country_rule(compat);
-        let (url, key, manner) = match rule {
-            countries::Rule::Legacy => (COUNTRY_URL, DEFAULT_GEO_KEY, Manner::Legacy),
-            countries::Rule::Port => (config.geo_url.as_str(), config.geo_key.reveal(), Manner::Port),
+        let manner = match rule {
+            countries::Rule::Legacy => Manner::Legacy,
+            countries::Rule::Port => Manner::Port,
         };
         let timeout = self.geo_timeout.map_or(PORT_TIMEOUT, Duration::from_secs_f64);
-        let url = self.geo_url.as_deref().unwrap_or(url);
-        let key = self.geo_key.as_deref().unwrap_or(key);
+        let url = self.geo_url.as_deref().unwrap_or(&config.geo_url);
+        let key = self.geo_key.as_deref().unwrap_or_else(|| config.geo_key.reveal());
         let service = (url != "none").then(|| GeoService::new(url, key, manner, Some(timeout)));
         Ok(countries::Geo::new(file, service, rule))
     }

@@ -5,15 +5,16 @@
 //! its own words decide at once; the few others (text beyond ASCII, or too long, so that its
 //! stored beginning may equal another agent) are collected by a look ahead, see [`LookAhead`].
 
+use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::io::{BufRead as _, BufReader, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use anyhow::{Context as _, Result, anyhow};
 use hashbrown::HashTable;
+use kit::Lines;
 use schema::collation::{self, Like};
 use schema::text;
 use xxhash_rust::xxh3::xxh3_64;
@@ -21,6 +22,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::block::Form;
 use crate::exclude::Exclude;
 use crate::request;
+use crate::robots::{HashList, Known, fits_the_column};
 
 /// An agent that contains one of these, ASCII case ignored, is a robot.
 const TERMS: [&str; 22] = [
@@ -84,7 +86,8 @@ impl Words {
 
     /// Whether the list never keeps this text.
     pub(crate) fn is_spared(&self, stored: &str) -> bool {
-        self.spared.iter().any(|like| like.matches(stored))
+        let weights = collation::pattern_weights(stored);
+        self.spared.iter().any(|like| like.matches_weights(&weights))
     }
 }
 
@@ -93,67 +96,14 @@ pub(crate) fn stored(agent: &[u8]) -> String {
     text::cut_bytes(&text::storable(agent), text::TINYTEXT).to_owned()
 }
 
-/// The agents that the list holds before a file, with all that is known ahead of the file's own.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Known {
-    /// Never the same for two states, so that what was derived from another one is not used.
-    pub(crate) version: u64,
-    folded: HashSet<String>,
-    exact: HashSet<String>,
-}
-
-impl Known {
-    /// Parts this list from whatever threads remember, of an earlier try with the same list too.
-    pub(crate) fn renew(&mut self) {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        self.version = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-    }
-
-    /// Adds the stored text of an agent; `false` when the list has it or its like.
-    pub(crate) fn insert(&mut self, stored: &str) -> bool {
-        let new = self.folded.insert(collation::fold(stored));
-        if new {
-            self.exact.insert(stored.to_owned());
-            self.renew();
-        }
-        new
-    }
-
-    /// Takes an agent off again that was added by mistake.
-    pub(crate) fn remove(&mut self, stored: &str) {
-        if self.exact.remove(stored) {
-            self.folded.remove(&collation::fold(stored));
-            self.renew();
-        }
-    }
-
-    /// Takes those off that the list never keeps.
-    pub(crate) fn remove_spared(&mut self, words: &Words) {
-        let n = self.exact.len();
-        self.exact.retain(|stored| !words.is_spared(stored));
-        if self.exact.len() < n {
-            // the spared are few; what they fold to is what they are compared by
-            self.folded = self.exact.iter().map(|stored| collation::fold(stored)).collect();
-            self.renew();
-        }
-    }
-
-    fn has_like(&self, agent: &str) -> bool {
-        !self.folded.is_empty() && self.folded.contains(&collation::fold(agent))
-    }
-
-    pub(crate) fn has_folded(&self, folded: &str) -> bool {
-        self.folded.contains(folded)
-    }
-}
-
-/// What must be known of the agents of a file before its first line is judged.
+/// What must be known of the agents of a file before its first line is judged: hashes of what the
+/// collation makes of them. Agents that the list never keeps are left out.
 #[derive(Debug, Default)]
 pub(crate) struct LookAhead {
     /// Stored texts of robots whose own words do not settle every comparison.
-    pub(crate) special: Vec<String>,
-    /// Folded agents that are no robots by their own words but equal an ASCII robot, if it occurs.
-    pub(crate) suspects: Vec<String>,
+    pub(crate) special: HashList,
+    /// Agents that are no robots by their own words but equal an ASCII robot, if it occurs.
+    pub(crate) suspects: HashList,
 }
 
 impl LookAhead {
@@ -166,28 +116,22 @@ impl LookAhead {
     pub(crate) fn note(&mut self, agent: &[u8], words: &Words) {
         if words.is_robot(agent) {
             let stored = stored(agent);
-            if !words.is_spared(&stored) && !self.special.contains(&stored) {
-                self.special.push(stored);
+            if !words.is_spared(&stored) {
+                self.special.insert(collation::hash(&stored));
             }
-        } else if let Ok(agent) = std::str::from_utf8(agent) {
+        } else if let Ok(agent) = std::str::from_utf8(agent)
+            && fits_the_column(agent)
+        {
             let folded = collation::fold(agent);
-            if folded.is_ascii() && words.is_robot(folded.as_bytes()) && !self.suspects.contains(&folded) {
-                self.suspects.push(folded);
+            if folded.is_ascii() && words.is_robot(folded.as_bytes()) && !words.is_spared(&folded) {
+                self.suspects.insert(collation::hash(&folded));
             }
         }
     }
 
-    pub(crate) fn merge(&mut self, other: Self) {
-        for stored in other.special {
-            if !self.special.contains(&stored) {
-                self.special.push(stored);
-            }
-        }
-        for suspect in other.suspects {
-            if !self.suspects.contains(&suspect) {
-                self.suspects.push(suspect);
-            }
-        }
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.special.extend(other.special.iter());
+        self.suspects.extend(other.suspects.iter());
     }
 }
 
@@ -248,7 +192,7 @@ impl Judge {
         // bytes that are no text equal nothing
         let Ok(agent) = std::str::from_utf8(agent) else { return false };
         if self.exact {
-            return known.exact.contains(agent);
+            return known.has_exactly(agent);
         }
         if agent == "0" {
             return false;
@@ -313,36 +257,56 @@ impl Agents<'_> {
     }
 }
 
-/// Reads a list of robots: one agent a line, or CSV or NDJSON records of kind `bot`.
+/// Hands the stored texts of a list of robots to `each`: one agent a line, or CSV or NDJSON records
+/// of kind `bot`.
 ///
 /// # Errors
 /// The file cannot be read, or a record in it is none.
-pub(crate) fn read_bots(path: &Path) -> Result<Vec<String>> {
+pub(crate) fn read_bots(path: &Path, mut each: impl FnMut(&str)) -> Result<()> {
     let reading = || format!("reading the list of robots {}", path.display());
-    let mut bytes = Vec::new();
-    std::io::Read::read_to_end(&mut kit::open(path)?, &mut bytes).with_context(reading)?;
-    let first = bytes.split(|&b| b == b'\n').next().unwrap_or_default().trim_ascii();
-    if bytes.first() == Some(&b'{') {
-        #[derive(serde::Deserialize)]
-        struct Bot {
-            useragent: Option<String>,
-        }
-        let lines = bytes.split(|&b| b == b'\n').filter(|line| !line.trim_ascii().is_empty());
-        let parse = |line| serde_json::from_slice::<Bot>(line).with_context(reading).map(|bot| bot.useragent);
-        return lines.filter_map(|line| parse(line).transpose()).collect();
-    }
+    let mut rest = BufReader::new(kit::open(path)?);
+    let mut head = Vec::new();
+    rest.by_ref().take(MAX_HEAD).read_until(b'\n', &mut head).with_context(reading)?;
+    let first = head.trim_ascii().to_vec();
+    let whole = Cursor::new(head).chain(rest);
     if first == b"useragent" || first.starts_with(b"kind,useragent") {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(&*bytes);
-        let at = reader.headers().with_context(reading)?.iter().position(|h| h == "useragent").unwrap_or(0);
-        let cell = |row: csv::StringRecord| {
-            row.get(at)
-                .map(|cell| cell.strip_prefix("\\\\").map_or_else(|| cell.to_owned(), |rest| format!("\\{rest}")))
-        };
-        let rows = reader.records().map(|row| row.with_context(reading).map(cell));
-        return rows.filter_map(Result::transpose).collect();
+        return bots_of_csv(whole, each).with_context(reading);
     }
-    let lines = bytes.split(|&b| b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    Ok(lines.filter(|line| !line.is_empty()).map(stored).collect())
+    let is_json = first.first() == Some(&b'{');
+    let mut lines = Lines::new(whole);
+    while let Some(line) = lines.next_line().with_context(reading)? {
+        if !is_json {
+            let text = line.text.strip_suffix(b"\r").unwrap_or(line.text);
+            if !text.is_empty() {
+                each(&stored(text));
+            }
+        } else if !line.text.trim_ascii().is_empty() {
+            let bot = serde_json::from_slice::<Bot>(line.text).with_context(reading)?;
+            bot.useragent.iter().for_each(|agent| each(&stored(agent.as_bytes())));
+        }
+    }
+    Ok(())
+}
+
+/// Where the header of a list is looked for, in bytes.
+const MAX_HEAD: u64 = 64 << 10;
+
+#[derive(serde::Deserialize)]
+struct Bot {
+    useragent: Option<String>,
+}
+
+fn bots_of_csv(list: impl Read, mut each: impl FnMut(&str)) -> Result<()> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(list);
+    let at = reader.headers()?.iter().position(|h| h == "useragent").unwrap_or(0);
+    let mut row = csv::StringRecord::new();
+    while reader.read_record(&mut row)? {
+        if let Some(cell) = row.get(at) {
+            let agent = cell.strip_prefix("\\\\").map_or(Cow::Borrowed(cell), |rest| format!("\\{rest}").into());
+            each(&stored(agent.as_bytes()));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -354,10 +318,8 @@ mod tests {
     }
 
     fn is_known(agent: &[u8], list: &[&str]) -> bool {
-        let mut known = Known::default();
-        for bot in list {
-            known.insert(bot);
-        }
+        let mut known = Known::new(false);
+        list.iter().for_each(|bot| known.insert(bot, &judge(false).words));
         judge(false).judge(agent, &known).is_known
     }
 
@@ -381,8 +343,8 @@ mod tests {
         assert!(is_known(b"EVIL/1  ", &["evil/1"]));
         assert!(is_known("Èvil/1".as_bytes(), &["evil/1"]));
         assert!(!is_known(b"-", &["-"]) && !is_known(b"0", &["0"]) && !is_known(b"", &[""]));
-        let mut known = Known::default();
-        known.insert("Evil/1");
+        let mut known = Known::new(true);
+        known.insert("Evil/1", &judge(true).words);
         assert!(judge(true).judge(b"Evil/1", &known).is_known);
         assert!(!judge(true).judge(b"evil/1", &known).is_known);
         assert!(!judge(true).judge(b"newbot", &known).is_known);
@@ -397,7 +359,17 @@ mod tests {
                 ahead.note(agent.as_bytes(), &words);
             }
         }
-        assert_eq!(ahead.special, ["Bot é", "spider ü"]);
-        assert_eq!(ahead.suspects, ["BOTTI"]);
+        let sorted = |texts: &[&str]| {
+            let mut hashes: Vec<_> = texts.iter().map(|text| collation::hash(text)).collect();
+            hashes.sort_unstable();
+            hashes
+        };
+        let of = |list: HashList| {
+            let mut hashes: Vec<_> = list.iter().collect();
+            hashes.sort_unstable();
+            hashes
+        };
+        assert_eq!(of(ahead.special), sorted(&["Bot é", "spider ü"]));
+        assert_eq!(of(ahead.suspects), sorted(&["BOTTI"]));
     }
 }

@@ -8,10 +8,11 @@ use kit::parse::{self, Looks};
 use memchr::{memchr_iter, memchr2};
 use schema::{Compat, Opt, json};
 
-use crate::agents::{self, Agents, Judge, Known, LookAhead};
+use crate::agents::{self, Agents, Judge, LookAhead};
 use crate::auth;
 use crate::line::{Layout, Line};
 use crate::request::{self, PathRules};
+use crate::robots::{HashList, Known};
 use crate::stored;
 
 /// A rule that drops recognised lines.
@@ -255,18 +256,18 @@ pub(crate) fn look_ahead(block: &[u8], layout: &Layout, rules: &Rules) -> LookAh
     ahead
 }
 
-/// Which of the folded agents occur in a block as plain ASCII.
-pub(crate) fn find_suspects(block: &[u8], layout: &Layout, rules: &Rules, suspects: &[String]) -> Vec<String> {
-    let mut found = Vec::new();
+/// Which of the suspects occur in a block as plain ASCII.
+pub(crate) fn find_suspects(block: &[u8], layout: &Layout, rules: &Rules, suspects: &HashList) -> HashList {
+    let mut found = HashList::default();
     let port = rules.compat.has(Opt::LpParse);
     for_each_line(block, port, port, |line, _| {
         with_line(line, layout, port, |parsed| {
             if let Some(agent) = parsed.map(|p| p.agent).filter(|a| a.is_ascii())
                 && let Ok(agent) = std::str::from_utf8(agent)
             {
-                let folded = schema::collation::fold(agent);
-                if suspects.contains(&folded) && !found.contains(&folded) {
-                    found.push(folded);
+                let key = schema::collation::hash(agent);
+                if suspects.contains(key) {
+                    found.insert(key);
                 }
             }
         });

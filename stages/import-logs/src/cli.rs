@@ -9,7 +9,7 @@ use kit::roots::Roots;
 use kit::{Common, Describe, Endpoint, Io, Messages, Outcome, Output, StageArgs, Usage, config, discovery};
 use schema::{Kind, Opt};
 
-use crate::agents::{self, Judge, Known, Words};
+use crate::agents::{self, Judge, Words};
 use crate::block::{Form, Rules, Steps};
 use crate::exclude::{self, Exclude};
 use crate::format::{self, ClientFrom, Format};
@@ -17,6 +17,7 @@ use crate::import::{self, Book, Stream, Unit};
 use crate::line::Layout;
 use crate::load::{self, Load, Server, Wishes};
 use crate::receipt;
+use crate::robots::Known;
 use crate::sink::{Nowhere, Records};
 
 /// Turns access and auth logs into web, hits, bot and login records.
@@ -204,14 +205,18 @@ impl Args {
     }
 
     /// The rules of the run, and the robots that were given.
-    fn rules(&self, form: Form, more_excluded: &[exclude::Row]) -> Result<(Arc<Rules>, Vec<String>)> {
+    fn rules(&self, form: Form, more_excluded: &[exclude::Row]) -> Result<(Arc<Rules>, Known)> {
         let compat = self.common.compat;
         let mut rows = self.exclude.as_deref().map(exclude::read).transpose()?.unwrap_or_default();
         rows.extend_from_slice(more_excluded);
         let exclude = Exclude::new(&rows, compat.has(Opt::LpParse)).map_err(|e| Usage(format!("{e:#}")))?;
         let words = Words::new(compat.has(Opt::LpBotTerms))?;
-        let robots = self.bots.as_deref().map(agents::read_bots).transpose()?.unwrap_or_default();
-        let judge = Judge { words, exclude: Arc::new(exclude), exact: compat.has(Opt::LpBotExact), form };
+        let exact = compat.has(Opt::LpBotExact);
+        let mut robots = Known::new(exact);
+        if let Some(path) = &self.bots {
+            agents::read_bots(path, |stored| robots.insert(stored, &words))?;
+        }
+        let judge = Judge { words, exclude: Arc::new(exclude), exact, form };
         Ok((Arc::new(Rules::new(compat, judge, self.steps())), robots))
     }
 }
@@ -225,14 +230,7 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         return Err(Usage("logs are read from files or standard input, not from tables".to_owned()).into());
     }
     let default = args.layout()?;
-    let (rules, robots) = args.rules(Form::Records, &[])?;
-    let mut known = Known::default();
-    for agent in robots {
-        known.insert(&agents::stored(agent.as_bytes()));
-    }
-    if !rules.judge.exact {
-        known.remove_spared(&rules.judge.words);
-    }
+    let (rules, known) = args.rules(Form::Records, &[])?;
     let messages = io.messages;
     let mut output = io.output()?;
     let mut units = units(args, io, &default, &Roots::of_pipe(&args.logs, None), &mut output)?;

@@ -4,9 +4,8 @@
 //! that it holds are known before its first line is judged, so a look ahead precedes its main
 //! pass; files of some megabytes are read once and held meanwhile, larger ones are read twice.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -19,12 +18,13 @@ use kit::{discovery, door};
 use rayon::prelude::*;
 use schema::Opt;
 
-use crate::agents::{Known, LookAhead};
+use crate::agents::LookAhead;
 use crate::block::{self, Done, Rule, Rules};
 use crate::line::Layout;
 use crate::pieces::{BLOCK, Piece, Pieces};
 use crate::reason;
 use crate::report::Report;
+use crate::robots::{HashList, Hashes, Known, Texts};
 use crate::sink::Sink;
 
 /// Files up to this size are held in memory between look ahead and main pass.
@@ -320,7 +320,7 @@ impl Reader<'_> {
                         break false;
                     }
                 };
-                ahead.merge(self.look_ahead(&held, layout));
+                ahead.merge(&self.look_ahead(&held, layout));
                 let again = !whole && unit.path.is_some() && pieces.is_file();
                 if again {
                     loop {
@@ -333,15 +333,15 @@ impl Reader<'_> {
                         if held.is_empty() {
                             break;
                         }
-                        ahead.merge(self.look_ahead(&held, layout));
+                        ahead.merge(&self.look_ahead(&held, layout));
                     }
                     pieces = unit.again(pieces, whole_lines)?;
                 }
                 let suspects = self.suspects(index, &ahead, &held, layout, again.then_some(unit))?;
                 if !ahead.special.is_empty() || !suspects.is_empty() {
                     let mut known = Known::clone(&self.known);
-                    for stored in ahead.special.iter().chain(&suspects) {
-                        known.insert(stored);
+                    for key in ahead.special.iter().chain(suspects.iter()) {
+                        known.insert_hash(key);
                     }
                     if known.version != self.known.version {
                         self.known = Arc::new(known);
@@ -381,7 +381,7 @@ impl Reader<'_> {
         let all: Vec<_> = pieces.par_iter().map(one).collect();
         let mut ahead = LookAhead::default();
         for other in all {
-            ahead.merge(other);
+            ahead.merge(&other);
         }
         ahead
     }
@@ -395,25 +395,22 @@ impl Reader<'_> {
         held: &[Piece],
         layout: &Layout,
         unit: Option<&Unit>,
-    ) -> Result<Vec<String>> {
+    ) -> Result<HashList> {
+        let (mut found, mut missing) = (HashList::default(), HashList::default());
         if ahead.suspects.is_empty() {
-            return Ok(Vec::new());
+            return Ok(found);
         }
-        let mut missing = ahead.suspects.clone();
-        let mut found = Vec::new();
         {
             let state = self.shared.wait_for(index);
-            missing.retain(|folded| {
-                let known = state.robots.has_folded(folded);
-                if known {
-                    found.push(folded.clone());
-                }
-                !known
-            });
+            for key in ahead.suspects.iter() {
+                let list = if state.robots.has_hash(key) { &mut found } else { &mut missing };
+                list.insert(key);
+            }
         }
         let mut look = |piece: &Piece| {
             if let Piece::Block(block) = piece {
-                found.extend(block::find_suspects(block, layout, self.rules, &missing));
+                let more = block::find_suspects(block, layout, self.rules, &missing);
+                found.extend(more.iter());
             }
         };
         if let Some(unit) = unit {
@@ -424,7 +421,6 @@ impl Reader<'_> {
         } else {
             held.iter().for_each(look);
         }
-        found.retain(|folded| !self.rules.judge.words.is_spared(folded));
         Ok(found)
     }
 
@@ -448,26 +444,6 @@ impl Reader<'_> {
             let _ = done.send(made);
         });
         Ok(())
-    }
-}
-
-/// Identities that are hashes already.
-#[derive(Default)]
-struct Identity(u64);
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u128(&mut self, value: u128) {
-        self.0 = value as u64;
     }
 }
 
@@ -532,7 +508,7 @@ struct Writer<'a, 'b, S> {
     shared: &'a Shared,
     sink: &'a mut S,
     book: &'a mut Book<'b>,
-    logins: HashSet<u128, BuildHasherDefault<Identity>>,
+    logins: Hashes,
     // of the current file
     report: Report,
     /// The same when the current source of a staging file began.
@@ -540,9 +516,9 @@ struct Writer<'a, 'b, S> {
     date: Option<[u8; 10]>,
     n_hits: u64,
     kept_days: BTreeMap<[u8; 10], u64>,
-    robots: Vec<String>,
-    /// Those and others that were new.
-    added: Vec<String>,
+    robots: Texts,
+    /// The list before the current file.
+    robots_before: Known,
     any_robot: bool,
     months: BTreeSet<[u8; 7]>,
 }
@@ -556,6 +532,7 @@ impl<S: Sink> Writer<'_, '_, S> {
             match message {
                 Message::Begin => {
                     unit = current.next();
+                    self.robots_before = self.shared.lock().robots.clone();
                     wanted = self.sink.begin(unit.context("a beginning without its file")?)?;
                 }
                 Message::Failed(error) => return Err(error),
@@ -623,11 +600,8 @@ impl<S: Sink> Writer<'_, '_, S> {
     fn access(&mut self, done: &mut Done) -> Result<()> {
         for stored in &done.robots {
             self.any_robot = true;
-            if self.shared.lock().robots.insert(stored) {
-                self.added.push(stored.clone());
-                if !self.rules.judge.words.is_spared(stored) {
-                    self.robots.push(stored.clone());
-                }
+            if self.shared.lock().robots.insert_new(stored, &self.rules.judge.words) {
+                self.robots.push(stored)?;
             }
         }
         let derived = self.rules.compat.has(Opt::LpWebhitsDerived);
@@ -720,7 +694,6 @@ impl<S: Sink> Writer<'_, '_, S> {
         if let Stream::Access(_) = unit.stream {
             self.end_access()?;
         }
-        self.added.clear();
         self.before = Report::default();
         let mut report = std::mem::take(&mut self.report);
         if unit.staged.is_none() && unit.path.is_some() {
@@ -743,13 +716,13 @@ impl<S: Sink> Writer<'_, '_, S> {
             // a file without a hit makes a row of the zero date all the same
             self.hits(date.as_ref().map_or(b"", |d| d), n)?;
         }
-        let robots = std::mem::take(&mut self.robots);
+        let mut robots = std::mem::take(&mut self.robots);
         let any = std::mem::take(&mut self.any_robot);
         if self.rules.steps.robots {
-            self.sink.robots(&robots, any)?;
+            self.sink.robots(&mut robots, any)?;
         }
         if self.rules.judge.exact && any {
-            self.shared.lock().robots.remove_spared(&self.rules.judge.words);
+            self.shared.lock().robots.remove_spared();
         }
         Ok(())
     }
@@ -758,11 +731,11 @@ impl<S: Sink> Writer<'_, '_, S> {
     fn refuse(&mut self, unit: &Unit, why: String) -> Result<()> {
         (self.date, self.n_hits, self.any_robot) = (None, 0, false);
         self.kept_days.clear();
-        self.robots.clear();
+        self.robots = Texts::default();
         self.months.clear();
-        for stored in self.added.drain(..) {
-            self.shared.lock().robots.remove(&stored);
-        }
+        let mut robots = std::mem::take(&mut self.robots_before);
+        robots.renew();
+        self.shared.lock().robots = robots;
         self.before = Report::default();
         self.book.refuse(&unit.name(), &why);
         let mut report = std::mem::take(&mut self.report);
@@ -814,14 +787,14 @@ pub(crate) fn run<S: Sink>(
             shared: &shared,
             sink,
             book,
-            logins: HashSet::default(),
+            logins: Hashes::default(),
             report: Report::default(),
             before: Report::default(),
             date: None,
             n_hits: 0,
             kept_days: BTreeMap::new(),
-            robots: Vec::new(),
-            added: Vec::new(),
+            robots: Texts::default(),
+            robots_before: Known::default(),
             any_robot: false,
             months: BTreeSet::new(),
         };

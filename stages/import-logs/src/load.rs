@@ -18,7 +18,7 @@ use kit::staged::{self, StagedLog};
 use kit::{Messages, Output, discovery, door};
 use schema::Opt;
 
-use crate::agents::{self, Known, Words};
+use crate::agents::Words;
 use crate::block::Rules;
 use crate::exclude;
 use crate::import::{self, Book, Stream, Unit};
@@ -26,6 +26,7 @@ use crate::known::{Ledger, Verdict};
 use crate::line::Layout;
 use crate::receipt::Receipt;
 use crate::report::Report;
+use crate::robots::Known;
 use crate::sink::Nowhere;
 use crate::sources::{Sources, outcomes, stretches};
 use crate::tables::{Tables, base_name};
@@ -69,17 +70,15 @@ impl Server {
 }
 
 /// The robots that are known before a file: those of the table and those given.
-fn known(db: &mut Db, given: &[String], words: &Words, exact: bool) -> Result<Known> {
-    let mut known = Known::default();
-    for agent in db.texts("SELECT useragent FROM bot_useragents", ()).context("reading the list of robots")? {
-        known.insert(&agent);
-    }
-    for agent in given {
-        known.insert(&agents::stored(agent.as_bytes()));
-    }
-    if !exact {
-        known.remove_spared(words);
-    }
+fn known(db: &mut Db, given: &Known, words: &Words) -> Result<Known> {
+    let mut known = given.clone();
+    let each = |cells: kit::db::Cells<'_>| {
+        if let Some(agent) = cells.text(0) {
+            known.insert(&agent, words);
+        }
+        Ok(())
+    };
+    db.each("SELECT useragent FROM bot_useragents", (), each).context("reading the list of robots")?;
     Ok(known)
 }
 
@@ -88,7 +87,7 @@ pub(crate) struct Load<'a> {
     pub(crate) server: Server,
     pub(crate) rules: Arc<Rules>,
     /// Robots that were given besides those of the table.
-    pub(crate) robots: Vec<String>,
+    pub(crate) robots: Known,
     pub(crate) wishes: Wishes,
     pub(crate) messages: Messages,
     pub(crate) book: Book<'a>,
@@ -204,7 +203,7 @@ impl Load<'_> {
 
     fn load(&mut self, units: &[Unit], ledger: bool, output: Option<&mut Output>, warn: bool) -> Result<Vec<Receipt>> {
         let judge = &self.rules.judge;
-        let robots = known(&mut self.server.db, &self.robots, &judge.words, judge.exact)?;
+        let robots = known(&mut self.server.db, &self.robots, &judge.words)?;
         if self.wishes.dry_run {
             import::run(units, &self.rules, robots, &mut Nowhere, &mut self.book)?;
             return Ok(Vec::new());
@@ -343,7 +342,7 @@ fn is_there(path: &Path) -> Result<bool> {
 fn attempt(
     units: &[Unit],
     rules: &Arc<Rules>,
-    given: &[String],
+    given: &Known,
     tables: &mut Tables<'_>,
     book: &mut Book<'_>,
     robots: &mut Option<Known>,
@@ -354,7 +353,7 @@ fn attempt(
     }
     let known = match robots.take() {
         Some(known) => known,
-        None => known(tables.db, given, &rules.judge.words, rules.judge.exact)?,
+        None => known(tables.db, given, &rules.judge.words)?,
     };
     import::run(units, rules, known, tables, book)
 }

@@ -17,6 +17,7 @@ mod reason;
 mod receipt;
 mod report;
 mod request;
+mod robots;
 mod sink;
 mod sources;
 mod stored;

@@ -9,6 +9,7 @@ use schema::{Stamp, json};
 use crate::block::Made;
 use crate::import::Unit;
 use crate::report::Report;
+use crate::robots::Texts;
 
 /// Takes what is made of the files, file after file, in order.
 pub(crate) trait Sink {
@@ -25,7 +26,7 @@ pub(crate) trait Sink {
     fn hits(&mut self, datetime: Stamp, n: i64) -> Result<()>;
 
     /// The robots that were new in the file; `any` when it had one at all.
-    fn robots(&mut self, stored: &[String], any: bool) -> Result<()>;
+    fn robots(&mut self, stored: &mut Texts, any: bool) -> Result<()>;
 
     /// A source within the file ends; these are its figures.
     fn cut(&mut self, unit: &Unit, part: &Report) -> Result<()>;
@@ -63,14 +64,13 @@ impl Sink for Records<'_> {
         self.0.record(&line)
     }
 
-    fn robots(&mut self, stored: &[String], _: bool) -> Result<()> {
-        for stored in stored {
+    fn robots(&mut self, stored: &mut Texts, _: bool) -> Result<()> {
+        stored.take(|stored| {
             let mut line = b"{\"kind\":\"bot\",\"useragent\":".to_vec();
             json::push_str(&mut line, stored);
             line.push(b'}');
-            self.0.record(&line)?;
-        }
-        Ok(())
+            self.0.record(&line)
+        })
     }
 
     fn cut(&mut self, _: &Unit, _: &Report) -> Result<()> {
@@ -104,7 +104,7 @@ impl Sink for Nowhere {
         Ok(())
     }
 
-    fn robots(&mut self, _: &[String], _: bool) -> Result<()> {
+    fn robots(&mut self, _: &mut Texts, _: bool) -> Result<()> {
         Ok(())
     }
 

@@ -19,6 +19,7 @@ use crate::block::{LOGIN_COLUMNS, Made, Rules, WEB_COLUMNS};
 use crate::import::Unit;
 use crate::receipt::Receipt;
 use crate::report::Report;
+use crate::robots::Texts;
 use crate::sink::Sink;
 use crate::stored;
 
@@ -332,15 +333,13 @@ impl Sink for Tables<'_> {
         if self.hits.len() >= ROWS { self.send_hits() } else { Ok(()) }
     }
 
-    fn robots(&mut self, stored: &[String], any: bool) -> Result<()> {
+    fn robots(&mut self, stored: &mut Texts, any: bool) -> Result<()> {
         let (verb, table) = match self.aside {
             Some(_) => (Verb::Insert, aside::AGENTS),
             None => (Verb::Ignore, ROBOTS),
         };
         let mut insert = self.db.insert(verb, table, &["useragent"]);
-        for stored in stored {
-            insert.push([Value::from(stored)])?;
-        }
+        stored.take(|stored| insert.push([Value::from(stored)]))?;
         insert.finish()?;
         if any || !self.clean_after_robots {
             match &mut self.aside {

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use schema::csv::Header;
 use schema::json;
 
+use crate::csv_rows::{Row, Rows};
 use crate::lines::{self, Lines};
 use crate::{Endpoint, Rejects};
 
@@ -85,9 +86,8 @@ impl Batch {
 enum Source {
     Lines(Lines<BufReader<Box<dyn Read + Send>>>),
     Csv {
-        reader: csv::Reader<BufReader<Box<dyn Read + Send>>>,
+        rows: Box<Rows<BufReader<Box<dyn Read + Send>>>>,
         header: Header,
-        row: csv::StringRecord,
         line: Vec<u8>,
         /// Lines before the first that the reader counts.
         before: u64,
@@ -213,17 +213,16 @@ fn source(reader: Box<dyn Read + Send>, path: &str, rejects: &mut Rejects) -> Re
     }
     let mut line = Vec::new();
     reader.by_ref().take(MAX_HEADER).read_until(b'\n', &mut line).with_context(reading)?;
-    let mut row = csv::StringRecord::new();
-    let read = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_slice()).read_record(&mut row);
-    let header = match read {
-        Ok(_) => Header::from_row(row.iter(), None),
+    let header = match Rows::new(line.as_slice()).next_row() {
+        Ok(Some(Row::Cells(cells))) => Header::from_row(cells.iter(), None),
+        Ok(_) => Err("not UTF-8".to_owned()),
         Err(e) => Err(e.to_string()),
     };
     match header {
         Ok(header) => {
             let rest: Box<dyn Read + Send> = Box::new(reader);
-            let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(BufReader::new(rest));
-            Ok(Some(Source::Csv { reader, header, row, line: Vec::new(), before: n_lines + 1 }))
+            let rows = Box::new(Rows::new(BufReader::new(rest)));
+            Ok(Some(Source::Csv { rows, header, line: Vec::new(), before: n_lines + 1 }))
         }
         Err(reason) => {
             let text = line.trim_ascii_end();
@@ -249,19 +248,19 @@ fn fill(source: &mut Source, path: &str, batch: &mut Batch, rejects: &mut Reject
                     batch.push(text, line.number);
                 }
             }
-            Source::Csv { reader, header, row, line, before } => {
-                let place = *before + reader.position().line();
-                match reader.read_record(row) {
-                    Ok(false) => return Ok(false),
-                    Ok(true) => {
+            Source::Csv { rows, header, line, before } => {
+                let place = *before + rows.line();
+                match rows.next_row().with_context(|| format!("the record at line {place}"))? {
+                    None => return Ok(false),
+                    Some(Row::Cells(cells)) => {
                         line.clear();
-                        match header.line(row.iter(), line) {
+                        match header.line(cells.iter(), line) {
                             Ok(()) => batch.push(line, place),
-                            Err(reason) => rejects.reject(path, place, reason, row.as_slice().as_bytes())?,
+                            Err(reason) => rejects.reject(path, place, reason, cells.text.as_bytes())?,
                         }
                     }
-                    Err(e) if matches!(e.kind(), csv::ErrorKind::Io(_)) => return Err(e.into()),
-                    Err(e) => rejects.reject(path, place, &format!("bad CSV row: {e}"), b"")?,
+                    Some(Row::TooLong) => rejects.reject(path, place, "record too long", b"")?,
+                    Some(Row::NotText) => rejects.reject(path, place, "bad CSV row: not UTF-8", b"")?,
                 }
             }
         }
@@ -303,6 +302,15 @@ mod tests {
         assert_eq!(n_rejected, 1);
         assert_eq!(read("nonsense"), (Vec::new(), 1));
         assert_eq!(read(" \n\n"), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn an_open_quote_ends_the_run() {
+        let mut rejects = Rejects::new(None, Messages::new("test", true));
+        let text = "datetime,hits\n2025-07-01 00:00:00,3\n2025-07-02 00:00:00,\"4\n2025-07-03 00:00:00,5\n";
+        let mut input = Input::from_reader(io::Cursor::new(text.as_bytes().to_vec()), "-", &mut rejects).unwrap();
+        let error = input.for_each(&mut rejects, |_, _| Ok(())).unwrap_err();
+        assert!(format!("{error:#}").contains("line 3: a quote that is not closed"), "{error:#}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod clock;
 pub mod config;
+mod csv_rows;
 pub mod db;
 mod describe;
 pub mod discovery;
@@ -41,7 +42,7 @@ pub use input::{Batch, Input, Record};
 pub use io::{Io, Outcome};
 pub use lines::{Compression, Line, Lines, MAX_LINE, open, open_reader};
 pub use manual::generate;
-pub use messages::{Messages, STAGE_LOG};
+pub use messages::{Messages, STAGE_LOG, is_unseen, push_seen};
 pub use options::{Common, Endpoint, Format, StageArgs};
 pub use output::{Output, WholeFile, atomic_file, named_file};
 pub use progress::Progress;

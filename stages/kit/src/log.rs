@@ -17,6 +17,7 @@ use std::time::Instant;
 use schema::json;
 
 use crate::lock::now;
+use crate::messages::push_seen;
 use crate::{Messages, door};
 
 /// How much an event matters.
@@ -206,8 +207,9 @@ impl Log {
         let time = now();
         let mut out = self.lock();
         for text in text.lines() {
-            // what comes from a log or a file name must not steer whoever reads this
-            let text: String = text.chars().map(|c| if c.is_control() && c != '\t' { '\u{FFFD}' } else { c }).collect();
+            let mut seen = String::with_capacity(text.len());
+            push_seen(&mut seen, text);
+            let text = seen;
             let line = format!("{time} {:5} {text}", level.word());
             if let Some(file) = &mut out.file {
                 let line = if self.json { json_line(&time, level, &text) } else { format!("{line}\n") };

@@ -29,6 +29,22 @@ pub(crate) fn join_log(name: &'static str) {
     });
 }
 
+/// Whether a character is no text to be seen but steers what shows it: control characters, marks
+/// that turn the direction of text, characters without width, other ends of lines.
+#[must_use]
+pub fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// Appends a line of text that may come from a log, a table or a file name, so that it cannot
+/// steer the terminal or change places with the words around it.
+pub fn push_seen(out: &mut String, line: &str) {
+    out.extend(line.chars().map(|c| if is_unseen(c) && c != '\t' { '\u{FFFD}' } else { c }));
+}
+
 /// Writes messages of one stage.
 #[derive(Debug, Clone, Copy)]
 pub struct Messages {
@@ -85,11 +101,31 @@ impl Messages {
         for line in text.lines() {
             out.push_str(self.name);
             out.push_str(": ");
-            // what comes from a log must not steer the terminal
-            out.extend(line.chars().map(|c| if c.is_control() && c != '\t' { '\u{FFFD}' } else { c }));
+            push_seen(&mut out, line);
             out.push('\n');
         }
         // nobody is left to tell when standard error is gone
         let _ = io::stderr().lock().write_all(out.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_steer_the_reader_is_shown_as_a_mark() {
+        let seen = |text: &str| {
+            let mut out = String::new();
+            push_seen(&mut out, text);
+            out
+        };
+        for c in
+            "\u{0}\u{7}\u{1b}\u{7f}\u{85}\u{9b}\u{200b}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}\u{feff}\u{61c}\u{2028}"
+                .chars()
+        {
+            assert_eq!(seen(&format!("a{c}b")), "a\u{FFFD}b", "{c:?}");
+        }
+        assert_eq!(seen("Größe\t✓ 漢字"), "Größe\t✓ 漢字");
     }
 }

@@ -5,6 +5,7 @@
 
 use std::io::Write;
 
+use crate::is_unseen;
 use anyhow::{Result, anyhow};
 use schema::csv::{ABSENT, Header};
 
@@ -32,7 +33,7 @@ impl Table {
                 if cell == ABSENT {
                     String::new()
                 } else {
-                    cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+                    cell.chars().map(|c| if is_unseen(c) { ' ' } else { c }).collect()
                 }
             };
             self.rows.push(cells.iter().map(|cell| show(cell)).collect());

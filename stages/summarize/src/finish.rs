@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use schema::collation::hash;
-use schema::{Opt, Period, Stamp};
+use schema::{Opt, Period, Stamp, number};
 
 use crate::axis::{Axis, Moment, Seen, Window};
 use crate::count::{Counts, Tally};
@@ -339,7 +339,7 @@ impl Scan {
         let rappture = self.rappture();
         let add = |sum: &mut f64, value: f64| {
             if !value.is_nan() {
-                *sum += value;
+                *sum = number::sum(*sum, value);
             }
         };
         for s in &self.tool_sessions {

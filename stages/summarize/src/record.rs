@@ -74,6 +74,13 @@ impl<'a, const N: usize> Fields<'a, N> {
         text.parse().map(Some).map_err(|_| self.bad(at, "whole number"))
     }
 
+    fn count(&self, at: usize) -> Read<Option<i64>> {
+        match self.int(at)? {
+            Some(n) if n < 0 => Err(format!("field `{}` is negative", self.names[at])),
+            n => Ok(n),
+        }
+    }
+
     fn float(&self, at: usize) -> Read<Option<f64>> {
         let Some(text) = self.text(at)? else { return Ok(None) };
         let value: Option<f64> = text.parse().ok().filter(|x: &f64| x.is_finite());
@@ -147,7 +154,7 @@ fn session(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
         host: fields.text(4)?.as_deref(),
         domain: fields.text(5)?.as_deref(),
         duration: fields.int(6)?.unwrap_or(0),
-        jobs: fields.int(7)?.unwrap_or(0),
+        jobs: fields.count(7)?.unwrap_or(0),
     })))
 }
 
@@ -221,7 +228,7 @@ fn tool_version(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
 fn hits(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     let fields = Fields::of(line, ["datetime", "hits"])?;
     let datetime = fields.needed(0, fields.stamp(0)?)?;
-    let Some(hits) = fields.int(1)? else { return Ok(None) };
+    let Some(hits) = fields.count(1)? else { return Ok(None) };
     Ok(lens.digest(Row::Hits(HitsRow { datetime, hits })))
 }
 
@@ -258,6 +265,11 @@ mod tests {
             (r#"{"kind":"hub_session","start":"2025-07-01","cputime":"x"}"#, "field `cputime` is no number"),
             (r#"{"kind":"hub_session","start":"2025-07-01","cputime":"NaN"}"#, "field `cputime` is no number"),
             (r#"{"kind":"hits","datetime":"2025-07-01","hits":1"#, "not a JSON object"),
+            (r#"{"kind":"hits","datetime":"2025-07-01","hits":-1}"#, "field `hits` is negative"),
+            (r#"{"kind":"session","datetime":"2025-07-01","jobs":-1}"#, "field `jobs` is negative"),
+            (r#"{"kind":"hub_job","sessnum":1,"cputime":1e999}"#, "field `cputime` is no number"),
+            (r#"{"kind":"hub_job","sessnum":1,"cputime":"NaN"}"#, "field `cputime` is no number"),
+            (r#"{"kind":"hub_job","sessnum":1,"cputime":-inf}"#, "field `cputime` is no number"),
         ] {
             assert_eq!(digest(&lens, line.as_bytes()).unwrap_err(), reason, "{line}");
         }

@@ -79,8 +79,8 @@ pub(crate) fn compute(tables: &Tables, month: Month, raw_averages: bool) -> Vec<
                 let stat = &mut stats[tool][window];
                 users[tool][window].insert(tables.texts.group(session.user));
                 stat.sessions += 1;
-                stat.tot_wall += session.walltime;
-                stat.tot_view += session.viewtime;
+                stat.tot_wall = number::sum(stat.tot_wall, session.walltime);
+                stat.tot_view = number::sum(stat.tot_view, session.viewtime);
             }
         }
     }
@@ -94,15 +94,15 @@ pub(crate) fn compute(tables: &Tables, month: Month, raw_averages: bool) -> Vec<
                 let stat = &mut stats[tool][window];
                 if job.job > 0 && event != waiting {
                     stat.jobs += 1;
-                    stat.tot_cpu += job.cputime;
+                    stat.tot_cpu = number::sum(stat.tot_cpu, job.cputime);
                 }
                 if job.job > 0 && event == waiting {
-                    stat.tot_wait += job.walltime;
+                    stat.tot_wait = number::sum(stat.tot_wait, job.walltime);
                 }
                 if job.is_top && event != application {
                     stat.simulations += 1;
                 }
-                stat.tot_cpus += job.ncpus;
+                stat.tot_cpus = stat.tot_cpus.saturating_add(job.ncpus);
             }
         }
     }
@@ -176,6 +176,17 @@ mod tests {
         }
         t.sort();
         t
+    }
+
+    #[test]
+    fn totals_beyond_all_numbers_stay_numbers() {
+        let mut t = tables();
+        t.sessions.iter_mut().for_each(|session| session.walltime = 1e308);
+        t.jobs.iter_mut().for_each(|job| (job.cputime, job.ncpus) = (-1e308, i64::MAX));
+        let rows = compute(&t, "2025-07".parse().unwrap(), false);
+        let all = rows.iter().find(|r| r.resid == 9 && r.period == Period::AllTime).unwrap().stat;
+        assert_eq!((all.tot_wall, all.tot_cpus), (f64::MAX, i64::MAX));
+        assert!(all.avg_wall.is_finite() && all.tot_cpu.is_finite());
     }
 
     #[test]

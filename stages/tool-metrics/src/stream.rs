@@ -119,6 +119,9 @@ fn add(tables: &mut Tables, kind: &str, line: &[u8]) -> serde_json::Result<bool>
         }
         "hub_job" => {
             let r: JobRecord<'_> = serde_json::from_slice(line)?;
+            if r.ncpus.is_some_and(|n| n < 0) {
+                return Err(serde::de::Error::custom("field `ncpus` is negative"));
+            }
             tables.jobs.push(HubJob {
                 sessnum: r.sessnum,
                 job: r.job,

@@ -11,7 +11,7 @@ use super::write::Write;
 use super::{Filled, Missing, Span, Table, empty};
 use crate::country::{self, Countries, NONE};
 use crate::geo_cache;
-use crate::geo_service::{Answer, GeoService, Place};
+use crate::geo_service::{self, Answer, GeoService, Place};
 
 const KEYS: KeyTable<'_> = KeyTable {
     name: "hzmetrics_countries",
@@ -151,7 +151,8 @@ impl Geo {
     }
 
     fn set(&mut self, number: u32, code: &str) {
-        let known = if code.is_empty() || code == NONE { Known::None } else { Known::Country(code.into()) };
+        // a cache may hold what a service once made up
+        let known = if geo_service::is_country(code) { Known::Country(code.into()) } else { Known::None };
         self.known.insert(number, known);
     }
 }

@@ -140,7 +140,7 @@ fn a_plain_matcher_agrees() {
     for format in FORMATS {
         let Format { before, slots, .. } = compiled(format);
         let mut fitting = std::cell::Cell::new(0);
-        fixtures::property::check(fixtures::asked("HZMETRICS_FUZZ_CASES", 400), &line_of(format), |line| {
+        fixtures::property::check(fixtures::asked("HZMETRICS_FUZZ_CASES", 3000) / 10, &line_of(format), |line| {
             let ours = fit(&before, &slots, &line);
             let plain = line.strip_prefix(&*before).and_then(|_| plainly(&slots, &line, before.len()));
             fitting.set(fitting.get() + u32::from(ours.is_some()));

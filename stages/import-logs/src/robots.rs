@@ -1,0 +1,273 @@
+//! The list of robots as hashes: millions of agents take 16 bytes each.
+//!
+//! A text is known by the 128-bit hash of what the column's collation makes of it. Who needs the
+//! texts themselves keeps them elsewhere, see [`Texts`].
+
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context as _, Result};
+use schema::{collation, text};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::agents::Words;
+
+/// Hashes what is a hash already.
+#[derive(Default)]
+pub(crate) struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u128(&mut self, value: u128) {
+        self.0 = value as u64;
+    }
+}
+
+/// A set of hashes without a hasher of its own.
+pub(crate) type Hashes = HashSet<u128, BuildHasherDefault<Identity>>;
+
+/// How many hashes are held in a table before they are sorted into the others, which lie closer.
+const RECENT: usize = 1 << 18;
+
+/// A set of hashes: mostly a sorted list, 16 bytes each. Copies share it.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct HashList {
+    sorted: Arc<Vec<u128>>,
+    recent: Hashes,
+}
+
+impl HashList {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.recent.is_empty() && self.sorted.is_empty()
+    }
+
+    pub(crate) fn contains(&self, key: u128) -> bool {
+        self.recent.contains(&key) || self.sorted.binary_search(&key).is_ok()
+    }
+
+    /// Adds a hash; `false` when it was there.
+    pub(crate) fn insert(&mut self, key: u128) -> bool {
+        if self.contains(key) {
+            return false;
+        }
+        self.recent.insert(key);
+        if self.recent.len() >= RECENT {
+            let sorted = Arc::make_mut(&mut self.sorted);
+            sorted.reserve_exact(self.recent.len());
+            sorted.extend(self.recent.drain());
+            sorted.sort_unstable();
+        }
+        true
+    }
+
+    pub(crate) fn extend(&mut self, keys: impl IntoIterator<Item = u128>) {
+        for key in keys {
+            self.insert(key);
+        }
+    }
+
+    fn remove(&mut self, keys: &Hashes) {
+        self.recent.retain(|key| !keys.contains(key));
+        if self.sorted.iter().any(|key| keys.contains(key)) {
+            Arc::make_mut(&mut self.sorted).retain(|key| !keys.contains(key));
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u128> {
+        self.sorted.iter().chain(&self.recent).copied()
+    }
+}
+
+/// The agents that the list holds before a file, with all that is known ahead of the file's own.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Known {
+    /// Never the same for two states, so that what was derived from another one is not used.
+    pub(crate) version: u64,
+    /// By what the collation makes of them.
+    folded: HashList,
+    /// By their bytes, where they are compared so.
+    exact: Option<HashList>,
+    /// Those that the list does not keep but holds still: by collation and by bytes.
+    spared: [Hashes; 2],
+}
+
+impl Known {
+    /// An empty list; `exact` when agents are compared byte by byte.
+    pub(crate) fn new(exact: bool) -> Self {
+        Self { exact: exact.then(HashList::default), ..Self::default() }
+    }
+
+    /// Parts this list from whatever threads remember, of an earlier try with the same list too.
+    pub(crate) fn renew(&mut self) {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        self.version = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    }
+
+    /// Adds an agent that the list holds, by its stored text. What it never keeps is left out, but
+    /// for lists that are compared byte by byte: see [`Known::remove_spared`].
+    pub(crate) fn insert(&mut self, stored: &str, words: &Words) {
+        if !words.is_spared(stored) {
+            self.add(stored);
+        } else if self.exact.is_some() && self.add(stored) {
+            self.spared[0].insert(collation::hash(stored));
+            self.spared[1].insert(xxh3_128(stored.as_bytes()));
+        }
+    }
+
+    /// Adds a new agent by its stored text; `false` when the list has it or its like, or never
+    /// keeps it.
+    pub(crate) fn insert_new(&mut self, stored: &str, words: &Words) -> bool {
+        !self.has_hash(collation::hash(stored)) && !words.is_spared(stored) && self.add(stored)
+    }
+
+    fn add(&mut self, stored: &str) -> bool {
+        let new = self.insert_hash(collation::hash(stored));
+        if let Some(exact) = self.exact.as_mut().filter(|_| new) {
+            exact.insert(xxh3_128(stored.as_bytes()));
+        }
+        new
+    }
+
+    /// Adds an agent by the hash of what the collation makes of it.
+    pub(crate) fn insert_hash(&mut self, key: u128) -> bool {
+        let new = self.folded.insert(key);
+        if new {
+            self.renew();
+        }
+        new
+    }
+
+    /// Takes those off that the list never keeps.
+    pub(crate) fn remove_spared(&mut self) {
+        let [folded, bytes] = std::mem::take(&mut self.spared);
+        if folded.is_empty() {
+            return;
+        }
+        self.folded.remove(&folded);
+        if let Some(exact) = &mut self.exact {
+            exact.remove(&bytes);
+        }
+        self.renew();
+    }
+
+    /// Whether the list has an agent of these bytes.
+    pub(crate) fn has_exactly(&self, agent: &str) -> bool {
+        self.exact.as_ref().is_some_and(|exact| exact.contains(xxh3_128(agent.as_bytes())))
+    }
+
+    /// Whether the list has the like of an agent.
+    pub(crate) fn has_like(&self, agent: &str) -> bool {
+        !self.folded.is_empty() && fits_the_column(agent) && self.folded.contains(collation::hash(agent))
+    }
+
+    pub(crate) fn has_hash(&self, key: u128) -> bool {
+        self.folded.contains(key)
+    }
+}
+
+/// Whether an agent is short enough to equal a stored one; blanks at its end do not count.
+pub(crate) fn fits_the_column(agent: &str) -> bool {
+    let agent = agent.trim_end_matches(' ');
+    agent.len() <= text::TINYTEXT || agent.chars().nth(text::TINYTEXT).is_none()
+}
+
+/// How many bytes of texts are held in memory.
+const HELD: usize = 4 << 20;
+
+/// Texts in their order, on disk when they are many.
+pub(crate) struct Texts(BufWriter<tempfile::SpooledTempFile>);
+
+fn doing() -> &'static str {
+    "keeping new robots in a temporary file"
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self(BufWriter::new(tempfile::spooled_tempfile(HELD)))
+    }
+}
+
+impl Texts {
+    /// Adds a text of at most 255 bytes.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub(crate) fn push(&mut self, stored: &str) -> Result<()> {
+        let len = u8::try_from(stored.len()).with_context(doing)?;
+        self.0.write_all(&[len]).and_then(|()| self.0.write_all(stored.as_bytes())).with_context(doing)
+    }
+
+    /// Hands out the texts and forgets them.
+    ///
+    /// # Errors
+    /// The disk is full, or what `each` returned.
+    pub(crate) fn take(&mut self, mut each: impl FnMut(&str) -> Result<()>) -> Result<()> {
+        let writer = std::mem::take(self).0;
+        let mut file = writer.into_inner().map_err(io::IntoInnerError::into_error).with_context(doing)?;
+        file.rewind().with_context(doing)?;
+        let mut reader = BufReader::new(file);
+        let (mut len, mut text) = ([0], [0; text::TINYTEXT]);
+        while reader.read(&mut len).with_context(doing)? > 0 {
+            let text = &mut text[..usize::from(len[0])];
+            reader.read_exact(text).with_context(doing)?;
+            each(std::str::from_utf8(text).with_context(doing)?)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_survive_being_sorted_together() {
+        let mut list = HashList::default();
+        let key = |i: u32| xxh3_128(&i.to_le_bytes());
+        let n = u32::try_from(2 * RECENT + 10).unwrap();
+        assert!((0..n).all(|i| list.insert(key(i))));
+        assert!(list.sorted.len() == 2 * RECENT && list.recent.len() == 10);
+        assert!((0..n).all(|i| list.contains(key(i)) && !list.insert(key(i))));
+        assert!(!list.contains(key(n)));
+        list.remove(&[key(0), key(n - 1)].into_iter().collect());
+        assert!(!list.contains(key(0)) && !list.contains(key(n - 1)) && list.contains(key(1)));
+        assert_eq!(list.iter().count(), n as usize - 2);
+    }
+
+    #[test]
+    fn texts_come_back_in_their_order_from_disk_too() {
+        let mut texts = Texts::default();
+        let long = "é".repeat(127);
+        let n = HELD / long.len() + 100;
+        for i in 0..n {
+            texts.push(if i % 2 == 0 { &long } else { "" }).unwrap();
+        }
+        let mut seen = 0;
+        let each = |text: &str| {
+            assert_eq!(text, if seen % 2 == 0 { &long } else { "" });
+            seen += 1;
+            Ok(())
+        };
+        texts.take(each).unwrap();
+        assert_eq!(seen, n);
+        texts.take(|_| panic!("nothing is left")).unwrap();
+    }
+
+    #[test]
+    fn an_agent_beyond_the_column_equals_nothing() {
+        assert!(fits_the_column(&"é".repeat(255)) && !fits_the_column(&"é".repeat(256)));
+        assert!(fits_the_column(&format!("x{}", " ".repeat(999))));
+    }
+}
