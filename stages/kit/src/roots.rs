@@ -71,8 +71,8 @@ fn no_way_up(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks a path of normal names below `root`: no folder on the way is a link, and a link at its
-/// end leads to a regular file below `root`.
+/// Checks a path of normal names below `root`: no folder on the way is a link, and what lies at its
+/// end, if anything does, is a regular file or a link to one below `root`.
 ///
 /// # Errors
 /// Why it may not be used, in words.
@@ -91,6 +91,9 @@ pub fn check_below(root: &Path, rest: &Path) -> Result<(), String> {
         };
         if meta.is_symlink() && (parts.peek().is_some() || !leads_below(&at, root)) {
             return Err(format!("{} is a link out of the log folders", at.display()));
+        }
+        if parts.peek().is_none() && !meta.is_symlink() && !meta.is_file() {
+            return Err(format!("{} is no regular file", at.display()));
         }
     }
     Ok(())
@@ -125,6 +128,7 @@ mod tests {
         for bad in ["daily/out/key", "daily/key", "daily/../../secret/key", "daily/../daily/a", "daily/round/a"] {
             assert!(roots.check(&root.join(bad)).is_err(), "{bad}");
         }
+        assert!(roots.check(&root.join("daily/2024")).is_err(), "a folder");
         for bad in ["/etc/passwd", "", "daily/a", "a\0b"] {
             assert!(roots.check(Path::new(bad)).is_err(), "{bad}");
         }
