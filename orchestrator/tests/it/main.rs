@@ -8,6 +8,7 @@ mod convert;
 mod doctor;
 mod hostile;
 mod hostile_hub;
+mod hostile_logs;
 mod hub_life;
 mod import;
 mod mend;

@@ -75,9 +75,34 @@ impl Staging<'_> {
         let opener = Opener::new([paths.web_logs(), paths.cms_logs()]);
         let (access, n_access) = self.readable(self.logs(Stream::Access)?, &opener);
         let (auth, n_auth) = self.readable(self.logs(Stream::Auth)?, &opener);
-        self.stage(access, auth, &opener)?;
-        ensure!(n_access + n_auth == 0, "{} logs were left out", n_access + n_auth);
+        let n_left = n_access + n_auth + self.name_what_is_no_log()?;
+        self.stage(access, auth, &opener).inspect_err(|_| self.note_that_nothing_is_staged())?;
+        ensure!(n_left == 0, "{n_left} logs were left out");
         Ok(())
+    }
+
+    /// Names what lies in `daily/` under the name of a log and is none; how many there are.
+    fn name_what_is_no_log(&self) -> Result<usize> {
+        let paths = &self.config.paths;
+        let site = self.wanted.site.as_ref().unwrap_or(&self.config.site.name);
+        let mut n = 0;
+        for (root, stream) in [(paths.web_logs(), Stream::Access), (paths.cms_logs(), Stream::Auth)] {
+            for (path, what) in discovery::no_logs(&root.join("daily"), stream, Some(site))? {
+                self.messages.error(format_args!("{} {what}: it is left out", path.display()));
+                n += 1;
+            }
+        }
+        Ok(n)
+    }
+
+    /// Without a list all that lies in `daily/` would be archived: an empty one says that nothing of it was
+    /// read. One that is there, of logs that were not archived yet, stays.
+    fn note_that_nothing_is_staged(&self) {
+        let path = staged::list_path(&self.config.paths.staging());
+        if !self.dry_run && door::look(&path).is_ok_and(|there| there.is_none()) {
+            // where this fails too, the first failure is the one to tell
+            let _ = kit::atomic_file(&path, |_| Ok(()));
+        }
     }
 
     fn stage(&self, access: Vec<Found>, auth: Vec<Found>, opener: &Opener) -> Result<()> {

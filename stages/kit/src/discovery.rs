@@ -203,12 +203,57 @@ fn collect(
             match fs::metadata(&lies_at) {
                 Ok(meta) if meta.is_file() => found.push(Found { path, stream, name, bytes: meta.len() }),
                 Ok(_) => {}
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                // a loop of links is no log either
+                Err(e) if e.kind() == io::ErrorKind::NotFound || is_loop(&e) => {}
                 Err(e) => return Err(e).with_context(|| format!("looking at {}", path.display())),
             }
         }
     }
     Ok(())
+}
+
+fn is_loop(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+/// What lies directly in `directory` under the name of a log of the stream and cannot be one, each with
+/// what it is, by path. The functions above pass over these.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn no_logs(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<(PathBuf, String)>> {
+    let reading = || format!("reading {}", directory.display());
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
+        Err(e) => return Err(e).with_context(reading),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.with_context(reading)?;
+        let name = entry.file_name();
+        if !is_of(stream, site, &name.to_string_lossy()) {
+            continue;
+        }
+        if let Some(what) = why_no_log(&entry.path(), name.to_str().is_some()) {
+            found.push((entry.path(), what));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Why a path cannot be a log; `None` when it can, or has gone meanwhile.
+fn why_no_log(path: &Path, is_text: bool) -> Option<String> {
+    let is_link = fs::symlink_metadata(path).ok()?.is_symlink();
+    match fs::metadata(path) {
+        Ok(meta) if meta.is_file() => (!is_text).then(|| "has a name that is not UTF-8".to_owned()),
+        Ok(meta) if meta.is_dir() => Some("is a folder, where a regular file belongs".to_owned()),
+        Ok(_) => Some("is no regular file".to_owned()),
+        Err(e) if is_loop(&e) => Some("is a loop of links".to_owned()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => is_link.then(|| "is a link to nothing".to_owned()),
+        Err(e) => Some(format!("cannot be looked at ({e})")),
+    }
 }
 
 #[cfg(test)]

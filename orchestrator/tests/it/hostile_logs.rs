@@ -1,0 +1,192 @@
+//! Log folders of an account that somebody else has: links, FIFOs, folders, sockets and devices where logs
+//! belong, names that are no text, and logs that grow, are replaced or vanish between the three lines that
+//! bring logs in. Nothing hangs, nothing is read that was not meant, nothing is lost; the rest is imported.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use fixtures::db::{Pair, SqlMode, pair};
+use fixtures::{Finished, Run};
+use schema::tables::Engine;
+
+/// Seconds after which a run counts as hanging.
+const PATIENCE: &str = "120";
+
+struct Hub {
+    pair: Pair,
+    root: tempfile::TempDir,
+}
+
+impl Hub {
+    fn new() -> Option<Self> {
+        let hub = Self { pair: pair(Engine::MyIsam, SqlMode::Lax)?, root: tempfile::tempdir().unwrap() };
+        fs::create_dir_all(hub.root.path().join("etc/httpd")).unwrap();
+        fs::write(hub.root.path().join("etc/hubzero.conf"), "site = hub\n").unwrap();
+        for folder in ["httpd/daily", "httpd/imported", "hubzero/daily", "hubzero/imported", "hubzero/metrics"] {
+            fs::create_dir_all(hub.at(folder)).unwrap();
+        }
+        Some(hub)
+    }
+
+    /// A path below `/var/log`.
+    fn at(&self, path: &str) -> PathBuf {
+        self.root.path().join("var/log").join(path)
+    }
+
+    fn daily(&self, day: u32) -> PathBuf {
+        self.at(&format!("httpd/daily/hub-access.log-202507{day:02}"))
+    }
+
+    fn start(&self, name: &str) -> Run {
+        let exe = Path::new(env!("CARGO_BIN_EXE_hzmetrics")).with_file_name(name);
+        assert!(exe.exists(), "{name} is not built; `cargo xtask test` builds everything");
+        self.pair.run("timeout").arg(PATIENCE).arg(exe).env("HZMETRICS_ROOT", self.root.path())
+    }
+
+    /// A line of the crontab, which must come to an end.
+    fn line(&self, line: &str) -> Finished {
+        let (name, option) = line.split_once(' ').unwrap();
+        let done = self.start(name).arg(option).finish();
+        assert!([0, 1].contains(&done.code), "{line}: {} {}", done.code, done.stderr);
+        assert!(!done.stderr.contains("panicked"), "{line}: {}", done.stderr);
+        done
+    }
+
+    /// One night; what was said.
+    fn night(&self) -> String {
+        ["fetch-logs --stage", "import-logs --db", "archive --db"].map(|line| self.line(line).stderr).concat()
+    }
+
+    /// How often each page was counted.
+    fn pages(&self) -> Vec<String> {
+        self.pair.lines("SELECT content, COUNT(*) FROM web GROUP BY content ORDER BY content")
+    }
+}
+
+/// Requests of a day in July for the pages `DAY-FROM` to `DAY-THROUGH`.
+fn requests(day: u32, from: u32, through: u32) -> String {
+    (from..=through).fold(String::new(), |mut text, n| {
+        let _ = writeln!(
+            text,
+            "2025-07-{day:02} 08:00:{n:02} EDT 4711 - \"GET /{day}-{n} HTTP/1.1\" 200 12 1.2.3.4 \"-\" \"UA\" TLSv1.3 \
+             0 12 1002 J C A com view task act item"
+        );
+        text
+    })
+}
+
+fn page(day: u32, n: u32) -> String {
+    format!("/{day}-{n}\t1")
+}
+
+#[test]
+fn what_is_no_log_is_named_and_the_rest_is_imported() {
+    let Some(hub) = Hub::new() else { return };
+    let secret = hub.root.path().join("secret");
+    fs::write(&secret, requests(1, 1, 3)).unwrap();
+    let is_secret = |bytes: &[u8]| bytes.windows(6).any(|part| part == b"GET /1");
+    symlink(&secret, hub.daily(1)).unwrap();
+    symlink("hub-access.log-20250703", hub.daily(2)).unwrap();
+    symlink("hub-access.log-20250702", hub.daily(3)).unwrap();
+    fixtures::run("mkfifo").arg(hub.daily(4)).finish().ok();
+    fs::create_dir(hub.daily(5)).unwrap();
+    let _listener = UnixListener::bind(hub.daily(6)).unwrap();
+    // a device only root can make
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    let made = is_root && fixtures::run("mknod").arg(hub.daily(7)).args(["c", "1", "5"]).finish().code == 0;
+    if !made {
+        fixtures::say("SKIPPED in part: no device could be made");
+    }
+    fs::write(hub.daily(8), requests(8, 1, 4)).unwrap();
+    let odd = hub.daily(9).with_file_name(OsStr::from_bytes(b"hub-access\xff.log-20250709"));
+    fs::write(&odd, requests(9, 1, 2)).unwrap();
+    // an account that is not root's put it there
+    if is_root {
+        fixtures::run("chown").args(["-h", "65534:65534"]).arg(hub.daily(1)).finish().ok();
+    }
+    let said = hub.night();
+    assert_eq!(hub.pages(), (1..=4).map(|n| page(8, n)).collect::<Vec<_>>(), "{said}");
+    assert!(!hub.daily(8).exists(), "{said}");
+    // a name that is no text cannot stand in a list: it is named and stays
+    assert!(odd.exists() && said.contains("not UTF-8"), "{said}");
+    for day in (1..=7).filter(|day| made || *day != 7) {
+        let name = hub.daily(day).file_name().unwrap().to_string_lossy().into_owned();
+        assert!(said.contains(&name), "{name} in {said}");
+    }
+    // what was planted is where it was, and nothing of the secret anywhere else
+    for day in (1..=7).filter(|day| made || *day != 7) {
+        assert!(hub.daily(day).symlink_metadata().is_ok(), "{day}: {said}");
+    }
+    for folder in ["hubzero/metrics", "httpd/imported"] {
+        for entry in fs::read_dir(hub.at(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            assert!(!is_secret(&fs::read(&path).unwrap()), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_log_that_grows_between_the_lines_is_counted_whole_and_once() {
+    let Some(hub) = Hub::new() else { return };
+    fs::write(hub.daily(1), requests(1, 1, 3)).unwrap();
+    hub.line("fetch-logs --stage");
+    let grown = [requests(1, 1, 3), requests(1, 4, 5)].concat();
+    fs::write(hub.daily(1), &grown).unwrap();
+    hub.line("import-logs --db");
+    let archived = hub.line("archive --db");
+    assert!(hub.daily(1).exists(), "it has lines that nobody read: {}", archived.stderr);
+    let said = hub.night();
+    assert_eq!(hub.pages(), (1..=5).map(|n| page(1, n)).collect::<Vec<_>>(), "{said}");
+    assert!(!hub.daily(1).exists(), "{said}");
+    let third = hub.night();
+    assert_eq!((hub.pages().len(), third.as_str()), (5, ""));
+}
+
+#[test]
+fn a_log_that_is_replaced_or_vanishes_is_not_taken_for_the_old_one() {
+    let Some(hub) = Hub::new() else { return };
+    fs::write(hub.daily(1), requests(1, 1, 3)).unwrap();
+    fs::write(hub.daily(2), requests(2, 1, 2)).unwrap();
+    hub.line("fetch-logs --stage");
+    // another log under the name of the first, the second is gone
+    fs::remove_file(hub.daily(1)).unwrap();
+    fs::write(hub.daily(1), requests(1, 6, 9)).unwrap();
+    fs::remove_file(hub.daily(2)).unwrap();
+    hub.line("import-logs --db");
+    let archived = hub.line("archive --db");
+    assert_eq!(fs::read_to_string(hub.daily(1)).unwrap(), requests(1, 6, 9), "{}", archived.stderr);
+    let imported: Vec<_> = fs::read_dir(hub.at("httpd/imported")).unwrap().collect();
+    assert!(imported.is_empty(), "{imported:?}");
+    // what was read is counted, whatever became of the files
+    let expected = [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)].map(|(day, n)| page(day, n));
+    assert_eq!(hub.pages(), expected);
+}
+
+#[test]
+fn planted_working_files_are_refused_and_their_targets_are_whole() {
+    for name in ["_hub_apache.log", "_staged.ndjson", "_imported.ndjson", "_prev_hub_apache.log"] {
+        for kind in ["link", "fifo", "folder"] {
+            let Some(hub) = Hub::new() else { return };
+            let victim = hub.root.path().join("victim");
+            fs::write(&victim, "dear\n").unwrap();
+            let planted = hub.at("hubzero/metrics").join(name);
+            match kind {
+                "link" => symlink(&victim, &planted).unwrap(),
+                "fifo" => drop(fixtures::run("mkfifo").arg(&planted).finish().ok()),
+                _ => fs::create_dir(&planted).unwrap(),
+            }
+            fs::write(hub.daily(1), requests(1, 1, 3)).unwrap();
+            let said = hub.night();
+            assert_eq!(fs::read_to_string(&victim).unwrap(), "dear\n", "{kind} {name}: {said}");
+            // it was named, or it was replaced as a name of ours, and then the work was done
+            let is_done = hub.pages().len() == 3;
+            assert!(is_done || said.contains(name), "{kind} {name}: {said}");
+            assert!(is_done || hub.daily(1).exists(), "{kind} {name}: lost\n{said}");
+        }
+    }
+}
