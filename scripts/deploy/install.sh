@@ -526,6 +526,13 @@ done
 # crontabs call this one by either path; the hook is started by root
 put "$here/deploy/hzmetrics.py" "$prefix/bin/hzmetrics.py" 755 root:root
 link ../../bin/hzmetrics.py "$prefix/metrics/bin/hzmetrics.py"
+for path in "$prefix/metrics" "$prefix/metrics/bin"; do
+    # the home of the port belongs to its user
+    if [ -n "$root" ] && [ -d "$destdir$path" ] && ! only_root_writes "$destdir$path"; then
+        warn "others than root may write in $destdir$path: no crontab of root should start $prefix/metrics/bin/hzmetrics.py"
+        break
+    fi
+done
 fill_in hzmetrics-postrotate.sh
 put "$tmp/filled" "$prefix/bin/hzmetrics-postrotate.sh" 755 root:root
 (cd "$here" && find share -type f | LC_ALL=C sort) >"$tmp/share"

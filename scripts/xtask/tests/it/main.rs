@@ -1,6 +1,7 @@
 //! What `cargo xtask` promises about installations and manuals, on temporary folders.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod attacks;
 mod install;
 mod interrupted;
 mod make;
