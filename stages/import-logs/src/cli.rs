@@ -251,13 +251,17 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         receipt::write(path, &receipt::of_records(&units, &book.totals.reports))?;
     }
     messages.note(book.totals.words());
-    outcome(&book)
+    let n_refused = book.totals.n_refused;
+    outcome(n_refused, io)
 }
 
-/// The end of a run: files that were refused fail it.
-fn outcome(book: &Book<'_>) -> Result<Outcome> {
-    match book.totals.n_refused {
-        0 => Ok(Outcome::default()),
+/// The end of a run: files that were refused fail it, once their lines are listed.
+fn outcome(n_refused: u64, io: &mut Io) -> Result<Outcome> {
+    if n_refused == 0 {
+        return Ok(Outcome::default());
+    }
+    io.rejects.finish()?;
+    match n_refused {
         1 => bail!("a file was not imported"),
         n => bail!("{n} files were not imported"),
     }
@@ -299,7 +303,8 @@ fn to_tables(args: &Args, io: &mut Io) -> Result<Outcome> {
         output.finish()?;
     }
     messages.note(load.book.totals.words());
-    outcome(&load.book)
+    let n_refused = load.book.totals.n_refused;
+    outcome(n_refused, io)
 }
 
 fn is_auth_log(path: &Path) -> bool {

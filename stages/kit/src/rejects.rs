@@ -88,8 +88,12 @@ impl Rejects {
         Ok(())
     }
 
-    /// Closes the file (it exists even when nothing was rejected) and says the count.
-    pub(crate) fn finish(&mut self) -> Result<u64> {
+    /// Closes the file (it exists even when nothing was rejected) and says the count. Called at the end
+    /// of a run that succeeds; one that fails and leaves a list behind calls it itself.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn finish(&mut self) -> Result<u64> {
         self.open()?;
         self.file.take().map_or(Ok(()), NamedFile::finish)?;
         if self.count > 0 {

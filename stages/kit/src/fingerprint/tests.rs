@@ -1,3 +1,5 @@
+//! Fingerprints: of any form of the same bytes, of logs that grow, shrink and are replaced.
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;

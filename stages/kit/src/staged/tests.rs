@@ -1,3 +1,5 @@
+//! Lists of staged and imported logs: what is read back, what is refused.
+
 use super::*;
 
 fn any() -> Roots {
