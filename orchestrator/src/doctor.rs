@@ -66,13 +66,14 @@ impl<'h> Patient<'h> {
 type Check = fn(&mut Patient<'_>, &mut Report);
 
 /// All of them, in the order of their lines.
-const CHECKS: [Check; 23] = [
+const CHECKS: [Check; 25] = [
     configuration::site,
     configuration::readable,
     configuration::values,
     configuration::two_databases,
     configuration::secrecy,
     configuration::geo_url,
+    files::asked_as_root,
     folders::ours,
     folders::maps,
     files::ours,
@@ -85,6 +86,7 @@ const CHECKS: [Check; 23] = [
     database::tables,
     database::tables_of_cms,
     database::migrations,
+    database::clock,
     rights::all,
     imports::left_out,
     imports::withheld,

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::PathBuf;
 
 use kit::config::Quotes;
 
@@ -91,25 +91,24 @@ pub(super) fn two_databases(patient: &mut Patient<'_>, report: &mut Report) {
     );
 }
 
-/// Nobody but its owner and its group reads the file with the password, or writes it.
+/// Nobody but its owner and its group reads a file with a secret, or writes a configuration.
 pub(super) fn secrecy(patient: &mut Patient<'_>, report: &mut Report) {
-    let paths = &patient.hub.config.paths;
-    let names = who::Names::read(paths);
-    let beside = paths.etc().join("hzmetrics.conf");
-    let file = patient.hub.config.file.clone();
-    for file in file.iter().chain([&beside].into_iter().filter(|path| file.as_ref() != Some(path))) {
-        let Ok(meta) = fs::metadata(file) else { continue };
-        let open = meta.mode() & 0o007 != 0;
-        let has_password = Some(file) == patient.hub.config.file.as_ref();
-        let written = meta.mode() & 0o002 != 0;
-        if written || (open && has_password) {
-            let what =
-                if written { "can be written by everybody" } else { "with the password can be read by everybody" };
-            report.fail_ours(
-                format_args!("secrecy: {} {what} (mode {})", file.display(), names.owned(&meta)),
-                format_args!("chmod o-rwx {}", shown(file)),
-            );
-        }
+    let config = &patient.hub.config;
+    let names = who::Names::read(&config.paths);
+    let mut open: Vec<(PathBuf, String)> = config
+        .exposed()
+        .into_iter()
+        .map(|open| (open.path, format!("with {} can be read by everybody", open.secret)))
+        .collect();
+    let beside = config.paths.etc().join("hzmetrics.conf");
+    if fs::metadata(&beside).is_ok_and(|meta| meta.mode() & 0o002 != 0) && !open.iter().any(|(path, _)| *path == beside)
+    {
+        open.push((beside, "can be written by everybody".to_owned()));
+    }
+    for (path, what) in open {
+        let owned = fs::metadata(&path).map_or_else(|error| error.to_string(), |meta| names.owned(&meta));
+        let path = path.display();
+        report.fail_ours(format_args!("secrecy: {path} {what} (mode {owned})"), format_args!("chmod o-rwx {path}"));
     }
 }
 
@@ -127,8 +126,4 @@ pub(super) fn geo_url(patient: &mut Patient<'_>, report: &mut Report) {
         ),
         format_args!("hubzero_ipgeo_url = {}", url.replacen("http://", "https://", 1)),
     );
-}
-
-fn shown(path: &Path) -> std::path::Display<'_> {
-    path.display()
 }

@@ -1,5 +1,7 @@
 //! The databases: whether they answer, and whether tables and changes are there.
 
+use std::time::SystemTime;
+
 use super::Patient;
 use super::report::Report;
 use crate::pipeline::{self, Lacks};
@@ -79,5 +81,22 @@ pub(super) fn migrations(patient: &mut Patient<'_>, report: &mut Report) {
             let text = format!("migrations: {} required are pending: {}", pending.len(), pending.join(", "));
             report.fail(text, "hzmetrics migrate --apply");
         }
+    }
+}
+
+/// Clocks further apart than that put requests and runs on different days.
+const SECONDS_APART: u64 = 300;
+
+/// The server's clock shows what ours does.
+pub(super) fn clock(patient: &mut Patient<'_>, report: &mut Report) {
+    let Ok(db) = &mut patient.metrics else { return };
+    let Ok(Some(theirs)) = db.number("SELECT UNIX_TIMESTAMP()", ()) else { return };
+    let ours = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let apart = ours.abs_diff(u64::try_from(theirs).unwrap_or(0));
+    if apart > SECONDS_APART {
+        report.warn(
+            format_args!("clock: that of the database server is {apart} s from ours"),
+            "start a time service on both machines: timedatectl set-ntp true",
+        );
     }
 }

@@ -160,7 +160,7 @@ const TROUBLES: &[Trouble] = &[
         name: "a password for everybody",
         make: |hub| hub.mode("my.cfg", 0o644),
         word: FAIL,
-        parts: &["secrecy: ", "my.cfg with the password can be read by everybody (mode 644 "],
+        parts: &["secrecy: ", "my.cfg with the password of the database can be read by everybody (mode 644 "],
         mend: "chmod o-rwx ",
         end: |hub| hub.mode("my.cfg", 0o640),
     },

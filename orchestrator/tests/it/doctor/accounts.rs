@@ -65,6 +65,9 @@ fn as_roots(hub: &Hub, name: &str, mode: u32, gid: u32, parts: &[&str], mend: &s
 fn what_belongs_to_somebody_else_is_found() {
     let Some(hub) = hub() else { return };
     is_well(&hub);
+    // root may read everything, and says so
+    let asked_by_root = hub.doctor().ok().text();
+    finds(&asked_by_root, WARN, &["asked as root", "what webuser may do"], "runuser -u webuser -- hzmetrics doctor");
     let unread = "1 of 1 pending cannot be read by webuser, the first ";
     as_roots(&hub, LOG, 0o640, 4, &[unread, "h-access.log-20260518 (640 root:adm)"], "usermod -aG adm webuser");
     as_roots(&hub, LOG, 0o600, 0, &[unread, "(600 root:root)"], "setfacl -R -m u:webuser:rX ");
