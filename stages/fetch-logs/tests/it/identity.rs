@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use fixtures::Run;
+use fixtures::closed::close_off;
 use kit::lock::{Asked, Lock};
 
 use super::{fetch_logs, write};
@@ -82,9 +83,9 @@ fn the_identity_is_taken_for_good() {
     };
     host.give("var/run/hzmetrics/hzmetrics.pid");
     // it waits for the lock, so that it can be looked at
-    let mut child = Command::new(env!("CARGO_BIN_EXE_fetch-logs"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fetch-logs"));
+    let mut child = close_off(&mut command, host.0.path())
         .args(["--stage", "--lock-wait", "600"])
-        .env("HZMETRICS_ROOT", host.0.path())
         .stdin(Stdio::null())
         .spawn()
         .unwrap();
