@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use clap::ArgMatches;
-use kit::ledger::{self, Range, Target};
+use kit::ledger::{self, Range, Target, files};
 
 use super::{need_ledger, warn_without_transactions};
 use crate::hub::Hub;
@@ -27,8 +27,21 @@ pub(crate) fn forget(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
         hub.log.info(format_args!("[forget-import] no record of {name} for the table {table}"));
         return Ok(1);
     }
+    for entry in entries.clone() {
+        let parts = files::parts_after(&mut db, &entry)?;
+        for part in &parts {
+            hub.log.info(format_args!(
+                "[forget-import] {} is a further part of {}: it goes too",
+                part.filename, entry.filename
+            ));
+        }
+        entries.extend(parts);
+    }
+    // the newest first: a run that is killed leaves no part without what came before it
+    entries.sort_by_key(|entry| (entry.target, std::cmp::Reverse(entry.id)));
+    entries.dedup_by_key(|entry| entry.id);
     for entry in &entries {
-        let table = entry.target.name();
+        let (table, name) = (entry.target.name(), &entry.filename);
         if let Some(Range { start, end }) = entry.range {
             let others = ledger::of_target(&mut db, entry.target)?;
             for other in others.iter().filter(|other| other.id != entry.id) {

@@ -498,3 +498,29 @@ fn missing_countries_are_filled_in_every_table() {
     assert!(run("fill-geo --all", "").0.ok().stderr.contains("no months"));
     run("fill-geo", "").0.expect_code(2);
 }
+
+#[test]
+fn a_log_that_has_grown_is_forgotten_with_its_further_parts() {
+    let Some(pair) = pair(MODES[0].0, MODES[0].1) else { return };
+    let rows: Vec<String> = (1..=9).map(|id| format!("({id}, '2025-07-01')")).collect();
+    let head = "0f".repeat(16);
+    pair.sql(&format!(
+        "INSERT INTO web (id, datetime) VALUES {};\n\
+         INSERT INTO imported_sources (id, filename, target_table, pk_start, pk_end, row_count) VALUES \
+         (1, 'h-access.log-20250701', 'web', 1, 2, 2), (2, 'h-access.log-20250701#0123456789ab@9000', 'web', 3, 4, 2), \
+         (3, 'h-access.log-20250701#ba9876543210', 'web', 5, 6, 2), \
+         (4, 'h-access.log-20250701.gz#0123456789ac@9999', 'web', 7, 8, 2), \
+         (5, 'h-access.log-20250701#ba9876543211@7000', 'web', 9, 9, 1);\n\
+         INSERT INTO import_files (id, bytes, head) VALUES (1, 9000, '{head}'), (2, 9999, '{head}'), (3, 7000, 'x'), \
+         (4, 12000, '{head}'), (5, 8000, 'x')",
+        rows.join(",")
+    ));
+    let told = run(&pair, "forget-import h-access.log-20250701 --dry-run").ok().stderr;
+    assert_eq!(told.matches("is a further part of h-access.log-20250701: it goes too").count(), 2, "{told}");
+    assert_eq!(pair.lines("SELECT COUNT(*) FROM web"), ["9"]);
+    run(&pair, "forget-import h-access.log-20250701").ok();
+    // another content of that name stays, with its own part
+    assert_eq!(pair.lines("SELECT id FROM web ORDER BY id"), ["5", "6", "9"]);
+    assert_eq!(pair.lines("SELECT id FROM imported_sources ORDER BY id"), ["3", "5"]);
+    assert_eq!(pair.lines("SELECT id FROM import_files ORDER BY id"), ["3", "5"]);
+}

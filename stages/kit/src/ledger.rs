@@ -70,6 +70,12 @@ pub fn base_name(filename: &str) -> &str {
     if is_hash && is_offset { base } else { filename }
 }
 
+/// Whether a name in the ledger is that of a further part of a log that has grown.
+#[must_use]
+pub fn is_part(filename: &str) -> bool {
+    base_name(filename) != filename && filename.rsplit_once('@').is_some_and(|(_, offset)| !offset.contains('#'))
+}
+
 /// What [`begin`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begun {

@@ -243,6 +243,29 @@ pub fn parts_of(db: &mut Db, base: &str, target: Target) -> Result<Vec<(Entry, O
     Ok(found)
 }
 
+/// The further parts of the log of an entry that were imported after it. Without what came before they
+/// would be taken for the whole log. Of two grown logs of one name the beginnings tell them apart.
+///
+/// # Errors
+/// The server is lost.
+pub fn parts_after(db: &mut Db, entry: &Entry) -> Result<Vec<Entry>> {
+    if !is_there(db)? {
+        return Ok(Vec::new());
+    }
+    let plain = crate::discovery::without_suffix(super::base_name(&entry.filename)).to_owned();
+    let mut family = Vec::new();
+    for suffix in ["", ".gz", ".zst"] {
+        family.extend(parts_of(db, &format!("{plain}{suffix}"), entry.target)?);
+    }
+    let own = family.iter().find(|(known, _)| known.id == entry.id).and_then(|(_, row)| row.clone());
+    let head = own.filter(|row| row.bytes >= Some(crate::fingerprint::HEAD)).and_then(|row| row.head);
+    let continues = |part: &Entry, row: Option<&FileRow>| {
+        let theirs = row.and_then(|row| row.head.as_ref());
+        part.id > entry.id && super::is_part(&part.filename) && (head.is_none() || theirs == head.as_ref())
+    };
+    Ok(family.into_iter().filter(|(part, row)| continues(part, row.as_ref())).map(|(part, _)| part).collect())
+}
+
 /// Deletes the row of an entry that goes, where there is such a table.
 /// Every entry of a table, oldest first, with its row where there is one and the table for it.
 ///

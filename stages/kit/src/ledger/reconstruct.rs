@@ -84,6 +84,15 @@ impl Keys {
     }
 }
 
+/// The ids from the first of both ranges to the last.
+fn together(one: Option<Range>, other: Option<Range>) -> Option<Range> {
+    let both = |one: Range, other: Range| Range { start: one.start.min(other.start), end: one.end.max(other.end) };
+    match (one, other) {
+        (Some(one), Some(other)) => Some(both(one, other)),
+        (one, other) => one.or(other),
+    }
+}
+
 fn row_key(cells: Cells<'_>) -> u128 {
     let part = |at| cells.bytes(at).unwrap_or_default();
     key(&cells.stamp(1).unwrap_or(Stamp::ZERO), &[&part(2), &part(3), &part(4)])
@@ -189,12 +198,25 @@ impl Reconstruct {
     /// # Errors
     /// The server is lost.
     pub fn begin(db: &mut Db, target: Target, validate: bool, any_suffix: bool) -> Result<Self> {
-        let mut known = HashMap::new();
-        for entry in super::of_target(db, target)? {
+        let mut known: HashMap<String, Entry> = HashMap::new();
+        let (parts, entries): (Vec<_>, Vec<_>) =
+            super::of_target(db, target)?.into_iter().partition(|entry| super::is_part(&entry.filename));
+        for entry in entries {
             if any_suffix {
                 known.entry(crate::discovery::without_suffix(&entry.filename).to_owned()).or_insert(entry.clone());
             }
             known.insert(entry.filename.clone(), entry);
+        }
+        // a log that has grown has all its rows, those of its further parts too
+        for part in parts {
+            let base = super::base_name(&part.filename);
+            let plain = crate::discovery::without_suffix(base);
+            let names = if base == plain { vec![base] } else { vec![base, plain] };
+            for name in names {
+                let Some(whole) = known.get_mut(name) else { continue };
+                whole.range = together(whole.range, part.range);
+                whole.rows += part.rows;
+            }
         }
         Ok(Self { target, validate, any_suffix, known, highest: None, considered: 0, anomalies: Vec::new() })
     }

@@ -176,6 +176,7 @@ fn names_of_contents_and_parts_lead_to_the_file() {
         ("", ""),
     ] {
         assert_eq!(base_name(name), base);
+        assert_eq!(is_part(name), name == "a.log#0123456789ab@4096", "{name}");
     }
 }
 
