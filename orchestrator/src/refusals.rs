@@ -29,7 +29,7 @@ fn today() -> Result<String> {
 /// The list cannot be read.
 pub(crate) fn settled(hub: &Hub) -> Result<HashSet<PathBuf>> {
     let today = today()?;
-    let list = refused::list(&hub.config.paths.staging())?;
+    let list = refused::remembered(&hub.config.paths.staging())?;
     let is_settled = |log: &Refused| log.is_unchanged() && (log.hash.is_some() || log.last_named == today);
     Ok(list.into_iter().filter(is_settled).map(|log| log.path).collect())
 }
@@ -67,7 +67,7 @@ pub(crate) fn of_receipt(path: &Path, stream: Stream, reason: &str, receipt: &se
 pub(crate) fn remember(hub: &Hub, mut log: Refused) -> Result<()> {
     hub.n_refused.set(hub.n_refused.get() + 1);
     let staging = hub.config.paths.staging();
-    let mut list = refused::list(&staging)?;
+    let mut list = refused::remembered(&staging)?;
     match list.iter().find(|known| known.is_same(&log)) {
         Some(known) => (log.since, log.last_named) = (known.since.clone(), known.last_named.clone()),
         None => {
@@ -106,7 +106,7 @@ pub(crate) fn forget(hub: &Hub, path: &Path) -> Result<()> {
     if !refused::list_path(&staging).exists() {
         return Ok(());
     }
-    let mut list = refused::list(&staging)?;
+    let mut list = refused::remembered(&staging)?;
     list.retain(|log| log.path != path);
     store(hub, &list)
 }
@@ -118,7 +118,7 @@ pub(crate) fn forget(hub: &Hub, path: &Path) -> Result<()> {
 /// The list cannot be read or written.
 pub(crate) fn end(hub: &Hub, code: u8) -> Result<u8> {
     let (staging, today) = (hub.config.paths.staging(), today()?);
-    let mut list = refused::list(&staging)?;
+    let mut list = refused::remembered(&staging)?;
     let mut is_changed = false;
     for log in list.iter_mut().filter(|log| log.last_named != today) {
         log.last_named.clone_from(&today);

@@ -12,6 +12,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::{door, staged};
+
+/// How large a list may be, in bytes.
+const MAX_LIST: u64 = 64 << 20;
+
 /// A log that was refused. What the file was stands here as in receipts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -82,14 +87,48 @@ pub fn list_path(staging: &Path) -> PathBuf {
     staging.join("_refused.ndjson")
 }
 
-/// The logs that were refused, in the order of their names; none when there is no list. Logs that
-/// are gone meanwhile are left out.
+/// The logs that were refused, in the order of their names: those that are remembered, and those that
+/// the last `import-logs --db` left out. Logs that are gone meanwhile are left out.
+///
+/// # Errors
+/// A list cannot be read, or a line of it is no such record.
+pub fn list(staging: &Path) -> Result<Vec<Refused>> {
+    let mut list = remembered(staging)?;
+    let since =
+        fs::metadata(staged::imported_path(staging)).and_then(|meta| meta.modified()).map(day).unwrap_or_default();
+    for outcome in staged::read_imported(staging)? {
+        let Some(reason) = outcome.refused.filter(|_| list.iter().all(|known| known.path != outcome.path)) else {
+            continue;
+        };
+        list.push(Refused {
+            path: outcome.path,
+            stream: outcome.stream,
+            reason,
+            since: since.clone(),
+            lines: Some(outcome.lines),
+            ..Refused::default()
+        });
+    }
+    list.retain(|refused| refused.path.symlink_metadata().is_ok());
+    list.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(list)
+}
+
+/// The local day of a moment, `YYYY-MM-DD`.
+fn day(moment: std::time::SystemTime) -> String {
+    jiff::Timestamp::try_from(moment)
+        .map(|moment| moment.to_zoned(jiff::tz::TimeZone::system()).date().to_string())
+        .unwrap_or_default()
+}
+
+/// The logs that are remembered in `_refused.ndjson`; none when there is no such list. Logs that are
+/// gone meanwhile are left out.
 ///
 /// # Errors
 /// The list cannot be read, or a line of it is no such record.
-pub fn list(staging: &Path) -> Result<Vec<Refused>> {
+pub fn remembered(staging: &Path) -> Result<Vec<Refused>> {
     let path = list_path(staging);
-    let text = match fs::read_to_string(&path) {
+    let text = match door::read_to_string(&path, MAX_LIST) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(e).with_context(|| format!("reading {}", path.display())),
@@ -112,7 +151,7 @@ pub fn list(staging: &Path) -> Result<Vec<Refused>> {
 pub fn store(staging: &Path, list: &[Refused]) -> Result<()> {
     let path = list_path(staging);
     if list.is_empty() {
-        return match fs::remove_file(&path) {
+        return match door::remove(&path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
                 Err(e).with_context(|| format!("removing {}", path.display()))
             }
@@ -163,6 +202,22 @@ mod tests {
         assert!(!gone.is_unchanged() && !refused.is_same(&gone));
         fs::write(&log, "xy\n").unwrap();
         assert!(!refused.is_unchanged());
+        // what the cron line left out is listed too, but not remembered
+        let other = staging.path().join("h-access.log-20250702");
+        fs::write(&other, "x\n").unwrap();
+        let zeros = "0".repeat(32);
+        let outcome = format!(
+            r#"{{"kind":"imported","path":"{}","stream":"access","refused":"no line fits","lines":1,"read":{{"device":1,"inode":1,"size":2,"mtime":1,"bytes":2,"hash":"{zeros}","head":"{zeros}"}}}}"#,
+            other.display()
+        );
+        fs::write(staged::imported_path(staging.path()), format!("{outcome}\n")).unwrap();
+        let found = list(staging.path()).unwrap();
+        assert_eq!(
+            found.iter().map(Refused::name).collect::<Vec<_>>(),
+            ["h-access.log-20250701", "h-access.log-20250702"]
+        );
+        assert_eq!((found[1].reason.as_str(), found[1].since.len()), ("no line fits", 10));
+        assert_eq!(remembered(staging.path()).unwrap(), [refused]);
         fs::write(list_path(staging.path()), "{}\nnot json\n").unwrap();
         let error = list(staging.path()).unwrap_err();
         assert!(format!("{error:#}").contains("_refused.ndjson:2"), "{error:#}");
