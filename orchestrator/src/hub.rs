@@ -118,6 +118,7 @@ impl Hub {
         if !writes {
             return Ok(None);
         }
+        self.config.check_distinct()?;
         nobody_at_work(&self.config.paths)?;
         match Lock::ask(&self.config.paths.pid_lock(), Duration::ZERO)? {
             Asked::Held(lock) => {

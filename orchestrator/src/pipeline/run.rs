@@ -61,6 +61,7 @@ pub(crate) fn tick(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
     // before anything takes time: a tick that begins a minute late leaves the run to the next hour
     let is_due = kit::minute()? == 30;
     let dry_run = matches.get_flag("dry-run");
+    hub.config.check_distinct()?;
     if !dry_run {
         health::self_bootstrap(hub)?;
     }

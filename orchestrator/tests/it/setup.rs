@@ -406,3 +406,31 @@ fn a_table_that_is_missing_is_named() {
     // what concerns no table of ours is done all the same: nothing to convert, nothing to drop
     assert_eq!(ledger(&pair), [45, 46, 48, 49, 50, 51]);
 }
+
+/// Tables that are copied from the hub's database would be copied onto themselves.
+#[test]
+fn one_database_for_both_is_refused_before_anything_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("access.cfg");
+    let text = "$hub_db = 'hub';\n$metrics_db = '`hub`';\n$db_host = '/nowhere/s';\n$db_user = 'u';\n$db_pass = 'p';\n";
+    fs::write(&config, text).unwrap();
+    for line in [
+        "setup-db",
+        "setup-db --grants u@localhost",
+        "migrate --apply",
+        "tick",
+        "run",
+        "process --month 2025-01",
+        "import-hub-data",
+        "mark-dirty 2025-01",
+        "rebuild-summaries --since 2025-01",
+        "summarize --month 2025-01",
+        "fill-domain metrics web 2025-07",
+    ] {
+        let run = fixtures::run(HZMETRICS).env("HZMETRICS_ACCESS_CFG", &config);
+        let run = run.env("HZMETRICS_ROOT", folder.path()).env("HZMETRICS_HOME", folder.path());
+        let refused = run.args(line.split(' ')).finish();
+        assert_eq!(refused.code, 2, "{line}: {}", refused.stderr);
+        assert!(refused.stderr.contains("hub_db and metrics_db are both `hub`"), "{line}: {}", refused.stderr);
+    }
+}

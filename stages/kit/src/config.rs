@@ -424,13 +424,22 @@ impl Config {
                 return Err(Usage(format!("{file}: `{key}` cannot be part of a name in SQL")).into());
             }
         }
-        if self.hub_db == self.metrics_db {
-            let name = &self.hub_db;
-            let text =
-                format!("{file}: hub_db and metrics_db are both `{name}`; the metrics need a database of their own");
-            return Err(Usage(text).into());
-        }
-        Ok(())
+        self.check_distinct()
+    }
+
+    /// Whether the metrics have a database of their own. A configuration without databases is no
+    /// concern of this.
+    ///
+    /// # Errors
+    /// They share the hub's ([`Usage`]).
+    pub fn check_distinct(&self) -> Result<()> {
+        let Some(file) = self.file.as_ref().filter(|_| !self.hub_db.is_empty() && self.hub_db == self.metrics_db)
+        else {
+            return Ok(());
+        };
+        let (file, name) = (file.display(), &self.hub_db);
+        let text = format!("{file}: hub_db and metrics_db are both `{name}`; the metrics need a database of their own");
+        Err(Usage(text).into())
     }
 
     /// Files that hold a secret and that every account of this machine may read or write.
