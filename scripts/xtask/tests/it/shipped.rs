@@ -9,7 +9,7 @@ use fixtures::EXECUTABLES;
 use crate::install::deploy;
 
 /// The web server's user on the systems that we know, or a blank that is filled in with it.
-const USERS: [&str; 4] = ["apache", "www-data", "@USER@", "{user}"];
+const USERS: [&str; 5] = ["apache", "www-data", "@USER@", "{user}", "USER"];
 /// A crontab of the user's own: its lines name nobody.
 const OWN_CRONTAB: &str = "scripts/deploy/cron.spool";
 
