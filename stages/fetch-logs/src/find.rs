@@ -43,12 +43,22 @@ pub(crate) fn below(roots: &[PathBuf], wanted: &Wanted, messages: Messages) -> R
         for root in roots {
             fs::read_dir(root).with_context(|| format!("reading {}", root.display()))?;
             places.extend(in_root(root, stream, wanted)?);
+            say_left_out(root, stream, wanted, messages);
         }
         let mut logs = once_each(places, wanted, messages);
         logs.retain(|found| wanted.takes(found));
         all.append(&mut logs);
     }
     Ok(all)
+}
+
+/// Names what looks like a log and cannot be one.
+pub(crate) fn say_left_out(root: &Path, stream: Stream, wanted: &Wanted, messages: Messages) {
+    if wanted.stream.is_none_or(|only| only == stream) {
+        for (path, why) in discovery::left_out(root, stream, wanted.site.as_deref()) {
+            messages.warn(format_args!("{} is left out: {why}", path.display()));
+        }
+    }
 }
 
 /// The logs of one stream in `daily/` at any depth and `daily.holding/` of one directory.

@@ -51,6 +51,7 @@ impl Staging<'_> {
         } else {
             discovery::flat_unfinished(&root.join("daily"), stream, wanted.site.as_deref())?
         };
+        find::say_left_out(&root.join("daily"), stream, &wanted, self.messages);
         logs.retain(|log| wanted.takes(log));
         Ok(logs)
     }

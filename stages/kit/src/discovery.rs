@@ -171,6 +171,38 @@ pub fn tree(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<
     Ok(found)
 }
 
+/// What below `directory` looks like a log and is none that can be imported, with the reason: a name
+/// that is not UTF-8, for which the ledger has no column, and links to folders, which may be loops.
+#[must_use]
+pub fn left_out(directory: &Path, stream: Stream, site: Option<&str>) -> Vec<(PathBuf, &'static str)> {
+    let mut left = Vec::new();
+    note_left_out(directory, stream, site, 8, &mut left);
+    left.sort();
+    left
+}
+
+fn note_left_out(
+    directory: &Path,
+    stream: Stream,
+    site: Option<&str>,
+    depth: u32,
+    left: &mut Vec<(PathBuf, &'static str)>,
+) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
+            if depth > 0 {
+                note_left_out(&path, stream, site, depth - 1, left);
+            }
+        } else if kind.is_symlink() && path.is_dir() {
+            left.push((path, "a link to a folder"));
+        } else if name.to_str().is_none() && is_of(stream, site, &name.to_string_lossy()) {
+            left.push((path, "its name is not UTF-8; rename it to have it imported"));
+        }
+    }
+}
+
 fn collect(
     directory: &Path,
     stream: Stream,
@@ -280,6 +312,26 @@ mod tests {
         }
         assert!(!access(Some("hub"), "other-access.log") && access(None, "other-access.log"));
         assert!(is_of(Stream::Auth, Some("hub"), "cmsauth.log-20250701") && !is_of(Stream::Auth, None, "cmsdebug.log"));
+    }
+
+    #[test]
+    fn what_is_left_out_is_named() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let daily = root.path().join("daily");
+        fs::create_dir_all(daily.join("2025")).unwrap();
+        std::os::unix::fs::symlink(&daily, daily.join("2025/loop")).unwrap();
+        let name = std::ffi::OsStr::from_bytes(b"h-access.log-\xff20250701");
+        for name in [name, "h-access.log-20250702".as_ref(), std::ffi::OsStr::from_bytes(b"\xff")] {
+            fs::write(daily.join(name), "x\n").unwrap();
+        }
+        let left = left_out(&daily, Stream::Access, Some("h"));
+        assert_eq!(
+            left.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(),
+            [daily.join("2025/loop"), daily.join(name)]
+        );
+        assert_eq!(tree(&daily, Stream::Access, Some("h")).unwrap().len(), 1);
+        assert!(left_out(&root.path().join("nowhere"), Stream::Auth, None).is_empty());
     }
 
     #[test]
