@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use kit::Usage;
+use kit::door::named;
 
 /// The built-in chains.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -117,7 +118,7 @@ impl Chains {
         let mut chains: BTreeMap<_, _> = built_in.collect();
         for folder in self.folders.iter().rev() {
             for (name, file) in files(folder)? {
-                let text = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+                let text = named::read(&file).with_context(|| format!("reading {}", file.display()))?;
                 if !order.contains(&name) {
                     order.push(name.clone());
                 }

@@ -384,7 +384,8 @@ fn sh(matches: &ArgMatches, mut base: Vec<Assignment>, messages: Messages) -> Re
     let (name, text) = match (line, file) {
         (Some(line), _) => ("-c".to_owned(), line.into_vec()),
         (None, Some(file)) if file != "-" => {
-            let text = std::fs::read(&file).with_context(|| format!("reading {}", file.to_string_lossy()))?;
+            let text =
+                kit::door::named::read(file.as_ref()).with_context(|| format!("reading {}", file.to_string_lossy()))?;
             (file.to_string_lossy().into_owned(), text)
         }
         _ => {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use clap::ArgMatches;
 use kit::discovery::Stream;
-use kit::door;
+use kit::door::{self, named};
 use kit::fingerprint::{Fingerprint, Now};
 use kit::hub_data::{self, Structure};
 use kit::ledger::files;
@@ -308,7 +308,8 @@ impl Importer<'_> {
 
     /// Starts the importer on one file.
     fn load(&self, path: &Path, stream: Stream, take: Take) -> Result<Outcome> {
-        fs::metadata(path)?;
+        // what is no log, or a link out of the log folders, is not read
+        self.hub.config.paths.open_logs().open(path)?;
         let folder = tempfile::tempdir().context("making a temporary folder")?;
         let receipts = folder.path().join("receipts");
         let mut shell: Shell = self.hub.shell(self.lock)?;
@@ -317,7 +318,7 @@ impl Importer<'_> {
         shell.variables.set("RECEIPTS", receipts.as_os_str().to_owned());
         shell.variables.set("TAKE", if take == Take::AsItIs { "--accept" } else { "" }.into());
         let code = shell.run(b"import-logs --quiet --to db $TAKE --raw $STREAM -- \"$LOG\" > \"$RECEIPTS\"\n")?;
-        let text = fs::read_to_string(&receipts).unwrap_or_default();
+        let text = named::read_to_string(&receipts).unwrap_or_default();
         let receipt = text.lines().rev().find_map(|line| {
             let value: serde_json::Value = serde_json::from_str(line).ok()?;
             (value.get("kind")? == "receipt").then_some(value)
@@ -378,22 +379,22 @@ fn move_into(path: &Path, folder: &Path, keeps: bool) -> io::Result<PathBuf> {
     if fs::metadata(&to).is_ok_and(|there| (there.dev(), there.ino()) == (source.dev(), source.ino())) {
         // a rename of two names of one file leaves both
         if fs::canonicalize(path)? != fs::canonicalize(&to)? {
-            fs::remove_file(path)?;
+            door::remove(path)?;
         }
         return Ok(to);
     }
     if keeps && door::look(&to)?.is_some() && !is_same_content(path, &to)? {
         number(&to)?;
     }
-    match fs::rename(path, &to) {
+    match door::rename_over(path, &to) {
         Err(e) if e.kind() == io::ErrorKind::CrossesDevices => {
             let mut scratch = door::Temporary::beside(&to)?;
             scratch.set_mode(source.mode() & 0o640)?;
-            io::copy(&mut fs::File::open(path)?, scratch.file_mut())?;
+            io::copy(&mut door::open(path)?, scratch.file_mut())?;
             scratch.file().set_modified(source.modified()?)?;
             scratch.file().sync_all()?;
             scratch.publish(to.file_name().unwrap_or_default())?;
-            fs::remove_file(path)?;
+            door::remove(path)?;
             Ok(to)
         }
         moved => moved.map(|()| to),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use kit::db::{Db, ErrorKind, Which};
+use kit::door::{self, named};
 use kit::lock::Busy;
 use kit::{Messages, Usage};
 use schema::{Opt, tables};
@@ -23,7 +24,7 @@ const SERVICE_USERS: [&str; 2] = ["apache", "www-data"];
 /// # Errors
 /// The site has no name, a folder or the database cannot be made ([`Usage`]), a migration fails.
 pub(crate) fn self_bootstrap(hub: &Hub) -> Result<()> {
-    let passwd = fs::read_to_string(hub.config.paths.at("/etc/passwd")).unwrap_or_default();
+    let passwd = named::read_to_string(&hub.config.paths.at("/etc/passwd")).unwrap_or_default();
     let user = name_of(&passwd, rustix::process::geteuid().as_raw());
     if user.is_some_and(|user| SERVICE_USERS.contains(&user)) { bootstrap(hub) } else { Ok(()) }
 }
@@ -61,7 +62,7 @@ pub(crate) fn make_folders(hub: &Hub) -> Result<()> {
         if folder.is_dir() {
             continue;
         }
-        fs::create_dir_all(&folder).map_err(|error| {
+        door::make_folder(&folder).map_err(|error| {
             let hint = match error.kind() {
                 io::ErrorKind::PermissionDenied => "; once as root: make it, owned by the web server's user",
                 _ => "",

@@ -4,12 +4,13 @@
 //! Looks at files and at `/proc`; starts and stops nothing.
 
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, TryLockError};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use kit::config::Paths;
+use kit::door::{self, named};
 
 /// How the names of the original scripts begin.
 const SCRIPTS: [&str; 9] = [
@@ -79,7 +80,7 @@ fn processes(paths: &Paths) -> Vec<(u32, String)> {
     let proc = paths.at("/proc");
     let ours = std::process::id();
     let parent = |pid: u32| {
-        let stat = fs::read_to_string(proc.join(format!("{pid}/stat"))).ok()?;
+        let stat = named::read_to_string(&proc.join(format!("{pid}/stat"))).ok()?;
         stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()
     };
     let callers: Vec<u32> = std::iter::successors(Some(ours), |pid| parent(*pid).filter(|pid| *pid > 1)).collect();
@@ -95,7 +96,7 @@ fn processes(paths: &Paths) -> Vec<(u32, String)> {
             continue;
         }
         let mut line = String::new();
-        let Ok(file) = File::open(entry.path().join("cmdline")) else { continue };
+        let Ok(file) = named::open(&entry.path().join("cmdline")) else { continue };
         if file.take(4096).read_to_string(&mut line).is_err() {
             continue;
         }
@@ -138,7 +139,7 @@ pub(crate) fn nobody_at_work(paths: &Paths) -> Result<(), Others> {
     if lock == paths.pid_lock() {
         return Ok(());
     }
-    let Ok(mut file) = File::open(&lock) else { return Ok(()) };
+    let Ok(mut file) = door::open(&lock) else { return Ok(()) };
     if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
         let mut text = String::new();
         let _ = file.read_to_string(&mut text);

@@ -1,4 +1,5 @@
 //! `hzmetrics` as a real executable: the shell, the chains, the commands, `convert`.
+#![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod audit;
@@ -15,6 +16,7 @@ mod mend;
 mod mixtures;
 #[path = "../../../stages/enrich/examples/dns_bench/name_server.rs"]
 mod name_server;
+mod outputs;
 mod pipeline;
 mod rebuild;
 mod rights;

@@ -22,7 +22,7 @@ impl Countries {
     /// # Errors
     /// The file cannot be read or is no such database.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+        let bytes = kit::door::named::read(path).with_context(|| format!("reading {}", path.display()))?;
         Self::from_bytes(bytes).with_context(|| format!("reading {}", path.display()))
     }
 

@@ -5,6 +5,7 @@
 //! answers between runs; [`hosts`] puts both and an offline table together. [`geo_service`] asks
 //! where addresses are, [`geo_cache`] keeps that in a table of the hub. [`table`] writes what all
 //! of them find to tables; [`steps`] are the steps of stages that do so.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 pub mod country;
 pub mod dns;

@@ -17,12 +17,12 @@ pub(crate) struct Opener(door::Logs);
 
 impl Opener {
     pub(crate) fn new(folders: impl IntoIterator<Item = PathBuf>) -> Self {
-        Self(door::Logs::new(folders))
+        Self(door::Logs::within(folders))
     }
 
     pub(crate) fn open(&self, path: &Path) -> Result<File> {
         let lies_at = discovery::lying_at(path);
-        let opened = if self.0.holds(&lies_at) { self.0.open(&lies_at) } else { File::open(&lies_at) };
+        let opened = if self.0.holds(&lies_at) { self.0.open(&lies_at) } else { door::named::open(&lies_at) };
         opened.with_context(|| format!("opening {}", path.display()))
     }
 

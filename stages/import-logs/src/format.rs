@@ -502,7 +502,7 @@ fn time_pieces(pattern: &str) -> Result<Vec<Piece>> {
 /// # Errors
 /// The file cannot be read, or the format is not in it.
 pub(crate) fn from_httpd_conf(path: &Path, nickname: Option<&str>) -> Result<String> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let text = kit::door::named::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
     let text = text.replace("\\\r\n", "").replace("\\\n", "");
     let mut formats: Vec<(String, Option<String>)> = Vec::new();
     let mut used = Vec::new();

@@ -1,4 +1,5 @@
 //! `import-logs`: turns access and auth logs into web, hits, bot and login records.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 mod agents;
 mod aside;

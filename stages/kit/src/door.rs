@@ -160,6 +160,16 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     old.rename(from, &new, to)
 }
 
+/// The same, but a link is moved as it is, and one that has the new name is replaced.
+///
+/// # Errors
+/// A folder has the new name, or the file systems differ ([`io::ErrorKind::CrossesDevices`]).
+pub fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
+    let (old, from) = split(from)?;
+    let (new, to) = split(to)?;
+    Ok(rustix::fs::renameat(&old, from, &new, to)?)
+}
+
 /// The same, but nothing is ever replaced, and a link is moved as it is.
 ///
 /// # Errors
@@ -202,6 +212,7 @@ pub fn list(folder: &Path) -> io::Result<Vec<OsString>> {
 ///
 /// # Errors
 /// One cannot be made, or something else lies there.
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn make_folder(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
 }

@@ -15,6 +15,8 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3Default;
 
+use crate::door::named;
+
 mod reading;
 
 pub use reading::Reading;
@@ -153,7 +155,7 @@ impl Fingerprint {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Now::Gone),
             Err(e) => return Err(e).with_context(looking),
         }
-        self.compare_file(File::open(lies_at).with_context(looking)?)
+        self.compare_file(named::open(&lies_at).with_context(looking)?)
             .with_context(|| format!("reading {}", path.display()))
     }
 

@@ -1,10 +1,11 @@
 //! Bytes in: opening files plain or compressed, and reading lines of bounded length.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+
+use crate::door::named;
 
 /// The longest line that is read, in bytes; what is longer is cut there and marked.
 pub const MAX_LINE: usize = 16 << 20;
@@ -50,7 +51,7 @@ impl Compression {
 /// # Errors
 /// The file cannot be opened or its first bytes cannot be read.
 pub fn open(path: &Path) -> Result<Box<dyn Read + Send>> {
-    let file = File::open(crate::discovery::lying_at(path)).with_context(|| format!("opening {}", path.display()))?;
+    let file = named::open(&crate::discovery::lying_at(path)).with_context(|| format!("opening {}", path.display()))?;
     open_reader(file).with_context(|| format!("reading {}", path.display()))
 }
 

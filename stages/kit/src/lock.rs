@@ -5,7 +5,7 @@
 //! the holder started is let through: the holder names itself in the environment.
 
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
+use crate::door::named;
 use crate::{Messages, door};
 
 /// The environment variable by which a holder lets its children through: its own pid.
@@ -163,7 +164,7 @@ fn diagnose(text: &str) -> Option<String> {
     if marker != here && ![marker, here.as_str()].contains(&"?") {
         return Some(format!("an earlier run (pid {pid}, {since}) ended with the system or container it ran in"));
     }
-    Some(match fs::read(format!("/proc/{pid}/cmdline")) {
+    Some(match named::read(Path::new(&format!("/proc/{pid}/cmdline"))) {
         Ok(line) if String::from_utf8_lossy(&line).contains("hzmetrics") => {
             format!("an earlier run (pid {pid}, {since}) lost its lock but is still there")
         }
@@ -175,9 +176,9 @@ fn diagnose(text: &str) -> Option<String> {
 /// When process 1 started, in seconds since the epoch: differs between boots and containers.
 fn boot_marker() -> String {
     let started = || -> Option<u64> {
-        let stat = fs::read_to_string("/proc/1/stat").ok()?;
+        let stat = named::read_to_string(Path::new("/proc/1/stat")).ok()?;
         let ticks: u64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
-        let boot = fs::read_to_string("/proc/stat").ok()?;
+        let boot = named::read_to_string(Path::new("/proc/stat")).ok()?;
         let boot: u64 = boot.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
         Some(boot + ticks / 100)
     };
@@ -191,6 +192,8 @@ pub(crate) fn now() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn held(asked: Asked) -> Lock {

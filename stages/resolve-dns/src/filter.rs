@@ -1,11 +1,11 @@
 //! The stage as a filter: which records want a name, and their way through the queue.
 
 use std::borrow::Cow;
-use std::fs::File;
 
 use anyhow::{Context as _, Result};
 use enrich::dns::{self, Settings};
 use enrich::hosts::{self, Hosts};
+use kit::door::named;
 use kit::{Io, Outcome};
 use schema::Kind;
 use schema::json::{self, Members};
@@ -43,7 +43,7 @@ pub(crate) fn report(hosts: &Hosts, io: &Io) {
 pub(crate) fn hosts(args: &Args, settings: Option<Settings>, io: &Io) -> Result<Hosts> {
     let mut hosts = Hosts::new();
     if let Some(path) = &args.map {
-        let read = || hosts::table(File::open(path)?);
+        let read = || hosts::table(named::open(path)?);
         hosts = hosts.with_table(read().with_context(|| format!("reading the table {}", path.display()))?);
     }
     if let Some(mut settings) = settings {

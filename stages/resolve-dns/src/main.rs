@@ -1,4 +1,5 @@
 //! `resolve-dns`: fills in host names by reverse DNS.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 mod cli;
 mod db;

@@ -1,4 +1,5 @@
 //! `summarize`: computes the cells of the summary tables for the six windows of a month.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 mod andmore;
 mod axis;

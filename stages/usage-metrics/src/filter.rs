@@ -1,10 +1,9 @@
 //! The stage as a filter: lines into rows and a spool, the months' run, lines out again.
 
-use std::fs::File;
-
 use anyhow::{Context as _, Result, bail};
 use enrich::country::{self, Countries};
 use jiff::tz::TimeZone;
+use kit::door::named;
 use kit::{Io, Outcome, Output, Usage};
 use rayon::prelude::*;
 use schema::{Compat, Kind, Opt, Stamp, json};
@@ -85,7 +84,7 @@ fn filters(args: &Args) -> Result<Filters> {
     let Some(path) = args.exclude.as_deref().filter(|_| args.makes(Step::CleanBots)) else {
         return Ok(Filters::default());
     };
-    let read = || Filters::from_csv(File::open(path)?);
+    let read = || Filters::from_csv(named::open(path)?);
     read().with_context(|| format!("reading the exclude list {}", path.display()))
 }
 

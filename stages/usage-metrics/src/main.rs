@@ -1,4 +1,5 @@
 //! `usage-metrics`: fills in domains and countries, builds sessions, removes bots.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 mod bots;
 mod cli;

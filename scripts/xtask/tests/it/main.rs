@@ -1,4 +1,5 @@
 //! What `cargo xtask` promises about installations and manuals, on temporary folders.
+#![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod attacks;

@@ -1,4 +1,5 @@
 //! Lookups against a name server on this machine.
+#![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod geo_server;

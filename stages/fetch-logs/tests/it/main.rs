@@ -1,8 +1,9 @@
 //! `fetch-logs` as a real executable.
-
+#![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod identity;
+mod planted;
 mod staging;
 
 use std::fs;

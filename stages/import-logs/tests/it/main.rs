@@ -1,5 +1,5 @@
 //! `import-logs` as a real executable.
-
+#![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod faults;

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::Env;
+use crate::door::Logs;
 
 /// The fixed places.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +106,12 @@ impl Paths {
     #[must_use]
     pub fn cms_logs(&self) -> PathBuf {
         self.at("/var/log/hubzero")
+    }
+
+    /// The door to the logs of the web server and the CMS.
+    #[must_use]
+    pub fn open_logs(&self) -> Logs {
+        Logs::within([self.web_logs(), self.cms_logs()])
     }
 
     /// The staging folder.

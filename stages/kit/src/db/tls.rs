@@ -9,7 +9,6 @@ mod roots;
 mod tests;
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -19,6 +18,7 @@ use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::error::{DbError, ErrorKind};
+use crate::door::named;
 
 /// What a connection over the network must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -189,7 +189,7 @@ fn useless(key: &str, path: &Path, why: impl fmt::Display) -> DbError {
 }
 
 fn read(key: &str, path: &Path) -> Result<Vec<u8>, DbError> {
-    fs::read(path).map_err(|e| useless(key, path, e))
+    named::read(path).map_err(|e| useless(key, path, e))
 }
 
 /// The certificates of a file; one that is not PEM is taken for DER.

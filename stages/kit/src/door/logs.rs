@@ -49,6 +49,15 @@ impl Logs {
         Self { folders: folders.into_iter().chain(real).collect(), refused }
     }
 
+    /// The given log folders, and those in them that may lie elsewhere.
+    #[must_use]
+    pub fn within(folders: impl IntoIterator<Item = PathBuf>) -> Self {
+        const PARTS: [&str; 3] = ["daily", "daily.holding", "imported"];
+        Self::new(
+            folders.into_iter().flat_map(|folder| PARTS.map(|name| folder.join(name)).into_iter().chain([folder])),
+        )
+    }
+
     /// Opens a log for reading.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //! and read as by any Unix tool. Only a socket is refused.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,29 @@ use super::{NotAFile, Temporary, split};
 /// As many links as the system follows.
 const MAX_LINKS: usize = 40;
 
+/// Reads the whole of what the user named.
+///
+/// # Errors
+/// As [`open`].
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The same as text.
+///
+/// # Errors
+/// As [`open`]; or the bytes are not UTF-8.
+pub fn read_to_string(path: &Path) -> io::Result<String> {
+    io::read_to_string(open(path)?)
+}
+
 /// Opens what the user named, for reading.
 ///
 /// # Errors
 /// It is not there, is a folder or a socket, or we may not.
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn open(path: &Path) -> io::Result<File> {
     refuse_socket(path)?;
     let file = File::open(path)?;
@@ -30,6 +49,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// It cannot be made, is a folder or a socket, or we may not.
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn truncate(path: &Path) -> io::Result<File> {
     refuse_socket(path)?;
     File::create(path)
@@ -39,6 +59,7 @@ pub fn truncate(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// As [`truncate`].
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn append(path: &Path) -> io::Result<File> {
     refuse_socket(path)?;
     File::options().append(true).create(true).open(path)

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Digest, Fingerprint, HEAD, Identity, read_some};
+use crate::door::named;
 
 /// Reads a log, plain or compressed, as long as it was when it was opened: what is appended
 /// meanwhile is left to the next run, and one that shrinks is an error.
@@ -31,7 +32,7 @@ impl Reading {
     /// It cannot be opened, or its first bytes cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
         let lies_at = crate::discovery::lying_at(path);
-        let file = File::open(lies_at).with_context(|| format!("opening {}", path.display()))?;
+        let file = named::open(&lies_at).with_context(|| format!("opening {}", path.display()))?;
         Self::of_file(file).with_context(|| format!("reading {}", path.display()))
     }
 

@@ -115,7 +115,7 @@ impl Places {
     /// yet, a user who is named is the one they are made for.
     pub(super) fn stay_roots(&self, user_is_named: bool) -> bool {
         let none = !self.iter().any(Place::is_there);
-        !self.iter().any(Place::is_shared) && !(none && user_is_named)
+        !(self.iter().any(Place::is_shared) || none && user_is_named)
     }
 
     /// The first owner other than root, and of what.

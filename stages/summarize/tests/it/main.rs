@@ -1,4 +1,5 @@
 //! `summarize` as a real executable: the traps of the rules, streams and files, bad input.
+#![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 mod db;

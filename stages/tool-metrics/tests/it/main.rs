@@ -1,4 +1,5 @@
 //! `tool-metrics` as a real executable.
+#![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 
 mod db;
 #[path = "../../../enrich/tests/it/geo_server.rs"]

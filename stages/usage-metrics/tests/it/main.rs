@@ -1,4 +1,5 @@
 //! `usage-metrics` as a real executable.
+#![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod db;
