@@ -309,7 +309,10 @@ impl Importer<'_> {
     /// Starts the importer on one file.
     fn load(&self, path: &Path, stream: Stream, take: Take) -> Result<Outcome> {
         // what is no log, or a link out of the log folders, is not read
-        self.hub.config.paths.open_logs().open(path)?;
+        let logs = self.hub.config.paths.open_logs();
+        if logs.holds(path) {
+            logs.open(path)?;
+        }
         let folder = tempfile::tempdir().context("making a temporary folder")?;
         let receipts = folder.path().join("receipts");
         let mut shell: Shell = self.hub.shell(self.lock)?;

@@ -62,9 +62,12 @@ impl Cache {
     /// The file is there and cannot be read.
     pub fn load(path: &Path, rule: NameRule, now: u64) -> Result<Self> {
         let mut cache = Self::new(rule);
+        // a device or a FIFO keeps nothing, and opening it might wait for who writes it
+        if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+            cache.changed = true;
+            return Ok(cache);
+        }
         let file = match named::open(path) {
-            // a device or a FIFO is for writing: it keeps nothing
-            Ok(file) if file.metadata().is_ok_and(|meta| !meta.is_file()) => return Ok(cache),
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(cache),
             Err(e) => return Err(e).with_context(|| format!("reading {}", path.display())),
