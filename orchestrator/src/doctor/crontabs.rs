@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use kit::config::Paths;
+use kit::door::named;
 
 /// Where unit files lie, those of the administrator first.
 const UNITS: [&str; 4] =
@@ -117,7 +118,7 @@ impl Crontabs {
         if !fs::metadata(path).is_ok_and(|meta| meta.is_file()) {
             return None;
         }
-        match fs::read(path) {
+        match named::read(path) {
             Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             Err(error) => {
                 self.failed(path, error.kind());

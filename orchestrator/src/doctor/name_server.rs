@@ -2,10 +2,11 @@
 //!
 //! Speaks just enough DNS to ask for the name of an address and to see how the answer begins.
 
-use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
+
+use kit::door::named;
 
 use super::Patient;
 use super::report::Report;
@@ -99,7 +100,7 @@ fn servers(patient: &Patient<'_>) -> Result<(Vec<SocketAddr>, String), Option<St
     }
     let file = config.paths.at("/etc/resolv.conf");
     // below another root there need not be one
-    let text = fs::read_to_string(&file).map_err(|error| {
+    let text = named::read_to_string(&file).map_err(|error| {
         let is_here = file.as_os_str() == "/etc/resolv.conf";
         is_here.then(|| format!("{}: {error}", file.display()))
     })?;

@@ -103,7 +103,9 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn end(findings: &[fn(&mut Report)], is_port: bool, fix: bool) -> (String, u8) {
+    type Finding = fn(&mut Report);
+
+    fn end(findings: &[Finding], is_port: bool, fix: bool) -> (String, u8) {
         let mut report = Report::new(is_port);
         for find in findings {
             find(&mut report);
@@ -113,9 +115,9 @@ mod tests {
 
     #[test]
     fn the_last_line_and_the_code() {
-        let (ok, warn): (fn(&mut Report), fn(&mut Report)) = (|r| r.ok("a"), |r| r.warn("b", "c"));
-        let (fail, ours): (fn(&mut Report), fn(&mut Report)) = (|r| r.fail("d", "e"), |r| r.fail_ours("f", "g"));
-        let last = |findings: &[fn(&mut Report)], is_port, fix| {
+        let (ok, warn): (Finding, Finding) = (|r| r.ok("a"), |r| r.warn("b", "c"));
+        let (fail, ours): (Finding, Finding) = (|r| r.fail("d", "e"), |r| r.fail_ours("f", "g"));
+        let last = |findings: &[Finding], is_port, fix| {
             let (text, code) = end(findings, is_port, fix);
             (text.lines().last().unwrap().to_owned(), code)
         };

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use kit::config::Paths;
+use kit::door::named;
 
 /// The name of a number, from the text of `/etc/passwd` or `/etc/group`.
 pub(crate) fn name_of(text: &str, number: u32) -> Option<&str> {
@@ -23,7 +24,7 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn read(paths: &Paths) -> Self {
-        let text = |path: &str| fs::read_to_string(paths.at(path)).unwrap_or_default();
+        let text = |path: &str| named::read_to_string(&paths.at(path)).unwrap_or_default();
         Self { users: text("/etc/passwd"), groups: text("/etc/group") }
     }
 

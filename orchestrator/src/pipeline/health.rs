@@ -1,7 +1,6 @@
 //! Folders and databases of a hub, made when they are missing: by `init`, by every run of the web
 //! server's user, and by `doctor --fix`.
 
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 

@@ -90,7 +90,7 @@ impl Machine {
     }
 
     fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.at(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+        fs::read_to_string(self.at(name)).unwrap()
     }
 
     /// What the installer is given: programs that are replaced by those of this build on the machine.
