@@ -233,7 +233,7 @@ pub(super) fn day_shares(days: &BTreeMap<(String, Target), Share>, report: &mut 
             found(
                 "(ipv6)",
                 "more than a tenth of the lines is of IPv6 clients and left out",
-                "`--compat ipv6` counts them",
+                "the HUBzero layouts know IPv4 clients only, as the original did; the numbers lack these visitors",
             )?;
         }
     }

@@ -291,7 +291,7 @@ fn units_do_their_work_within_their_restrictions() {
     machine.write(&format!("logs/hub-access.log-{}", day.replace('-', "")), &text);
     machine.write(
         "probe",
-        "touch /usr/x /etc/x /root/x; id -un; grep -E 'NoNewPrivs|CapBnd' /proc/self/status; umask; ls /dev\n",
+        "touch /usr/x /etc/x ~root/x; id -un; grep -E 'NoNewPrivs|CapBnd' /proc/self/status; umask; ls /dev\n",
     );
     let shown = hub.run("--systemd", UNITS);
     let probe = machine.read("out/probe");

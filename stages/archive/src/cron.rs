@@ -4,7 +4,9 @@
 //!
 //! With the list that `fetch-logs --stage` left, logs that arrived later stay pending, and so do
 //! all of a stream whose staging file was not imported, each log that `_imported.ndjson` does not
-//! name as loaded, and each that is no longer what was read. Without it everything is moved.
+//! name as loaded, and each that is no longer what was read. Where another line than ours imported
+//! the staging file, nothing is noted, and all that is in it counts as loaded, as it does to that
+//! line. Without the list everything is moved.
 
 use std::collections::HashSet;
 use std::fs;
@@ -55,7 +57,8 @@ impl Cron<'_> {
     pub(crate) fn run(&self) -> Result<()> {
         let staging = self.config.paths.staging();
         let listed = staged::read(&staging, &Roots::of(&self.config.paths))?;
-        let outcomes = if listed.is_some() { staged::read_imported(&staging)? } else { Vec::new() };
+        let noted = if listed.is_some() { staged::read_imported(&staging)? } else { Vec::new() };
+        let outcomes = Outcomes { by_others: self.imported_by_others(listed.as_deref(), &noted), noted };
         let (mut n_failed, mut n_all) = (0, 0);
         let mut tried = HashSet::new();
         for group in self.groups() {
@@ -152,9 +155,26 @@ impl Cron<'_> {
         self.date.is_none_or(|date| discovery::date_of(name) == Some(date))
     }
 
+    /// The streams whose listed staging file was imported by another line. Ours notes what became of
+    /// every log before it renames the file, so a renamed one of which nothing is noted is not ours.
+    fn imported_by_others(&self, listed: Option<&[StagedLog]>, noted: &[Outcome]) -> Vec<Stream> {
+        let mut streams = vec![Stream::Access, Stream::Auth];
+        streams.retain(|&stream| {
+            let imported = fs::metadata(self.config.paths.imported_staged(&self.staged(stream))).ok();
+            let mut logs = listed.unwrap_or_default().iter().filter(|log| log.stream == stream).peekable();
+            let is_there = logs.peek().is_some() && !self.staged(stream).exists();
+            is_there
+                && logs.all(|log| {
+                    imported.as_ref().is_some_and(|file| log.is_in(file) == Some(true))
+                        && outcome_of(log, noted).is_none()
+                })
+        });
+        streams
+    }
+
     /// Moves a log, or says why it stays.
-    fn is_moved(&self, path: &Path, entry: Option<&StagedLog>, outcomes: &[Outcome]) -> bool {
-        let done = imported(entry, outcomes).and_then(|read| self.one(path, read));
+    fn is_moved(&self, path: &Path, entry: Option<&StagedLog>, outcomes: &Outcomes) -> bool {
+        let done = outcomes.read_of(entry).and_then(|read| self.one(path, read));
         done.map_err(|error| self.messages.error(format_args!("{error:#}"))).is_ok()
     }
 
@@ -202,19 +222,33 @@ impl Cron<'_> {
     }
 }
 
-/// What was read of a log that may be moved: one that was loaded. Lists of earlier versions say
-/// nothing, and their logs go.
-///
-/// # Errors
-/// It was not loaded.
-fn imported<'l>(entry: Option<&'l StagedLog>, outcomes: &'l [Outcome]) -> Result<Option<&'l Fingerprint>> {
-    let Some((log, read)) = entry.and_then(|log| Some((log, log.read.as_ref()?))) else { return Ok(None) };
-    if outcomes.iter().any(|outcome| outcome.has_loaded(log)) {
-        return Ok(Some(read));
+/// What is known of the logs of a list.
+struct Outcomes {
+    noted: Vec<Outcome>,
+    /// Streams that another line than ours imported: it notes nothing, and loads all.
+    by_others: Vec<Stream>,
+}
+
+impl Outcomes {
+    /// What was read of a log that may be moved: one that was loaded. Lists of earlier versions say
+    /// nothing, and their logs go.
+    ///
+    /// # Errors
+    /// It was not loaded.
+    fn read_of<'l>(&self, entry: Option<&'l StagedLog>) -> Result<Option<&'l Fingerprint>> {
+        let Some((log, read)) = entry.and_then(|log| Some((log, log.read.as_ref()?))) else { return Ok(None) };
+        if self.by_others.contains(&log.stream) || self.noted.iter().any(|outcome| outcome.has_loaded(log)) {
+            return Ok(Some(read));
+        }
+        let why = outcome_of(log, &self.noted).and_then(|outcome| outcome.refused.as_deref());
+        bail!("{} was not imported and stays: {}", log.path.display(), why.unwrap_or("no import of it is noted"))
     }
-    let of_log = outcomes.iter().find(|outcome| outcome.path == log.path && outcome.read.is_same_content(read));
-    let why = of_log.and_then(|outcome| outcome.refused.as_deref()).unwrap_or("no import of it is noted");
-    bail!("{} was not imported and stays: {why}", log.path.display())
+}
+
+/// What is noted of the content of a log.
+fn outcome_of<'o>(log: &StagedLog, noted: &'o [Outcome]) -> Option<&'o Outcome> {
+    let read = log.read.as_ref()?;
+    noted.iter().find(|outcome| outcome.path == log.path && outcome.read.is_same_content(read))
 }
 
 fn name_of(path: &Path) -> String {

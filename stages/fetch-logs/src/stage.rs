@@ -77,7 +77,10 @@ impl Staging<'_> {
         let (access, n_access) = self.readable(self.logs(Stream::Access)?, &opener);
         let (auth, n_auth) = self.readable(self.logs(Stream::Auth)?, &opener);
         let n_left = n_access + n_auth + self.name_what_is_no_log()?;
-        self.stage(access, auth, &opener).inspect_err(|_| self.note_that_nothing_is_staged())?;
+        self.stage(access, auth, &opener).inspect_err(|_| {
+            // where this fails too, the first failure is the one to tell
+            let _ = self.note_that_nothing_is_staged();
+        })?;
         ensure!(n_left == 0, "{n_left} logs were left out");
         Ok(())
     }
@@ -96,14 +99,12 @@ impl Staging<'_> {
         Ok(n)
     }
 
-    /// Without a list all that lies in `daily/` would be archived: an empty one says that nothing of it was
-    /// read. One that is there, of logs that were not archived yet, stays.
-    fn note_that_nothing_is_staged(&self) {
+    /// Without a list all that lies in `daily/` would be archived: an empty one says that nothing of
+    /// it was read. One that is there, of logs that were not archived yet, stays.
+    fn note_that_nothing_is_staged(&self) -> Result<()> {
         let path = staged::list_path(&self.config.paths.staging());
-        if !self.dry_run && door::look(&path).is_ok_and(|there| there.is_none()) {
-            // where this fails too, the first failure is the one to tell
-            let _ = kit::atomic_file(&path, |_| Ok(()));
-        }
+        let is_there = door::look(&path).with_context(|| format!("looking at {}", path.display()))?.is_some();
+        if self.dry_run || is_there { Ok(()) } else { kit::atomic_file(&path, |_| Ok(())) }
     }
 
     fn stage(&self, access: Vec<Found>, auth: Vec<Found>, opener: &Opener) -> Result<()> {
@@ -114,10 +115,10 @@ impl Staging<'_> {
             }
             return Ok(());
         }
-        if access.is_empty() && auth.is_empty() {
-            return Ok(());
-        }
         door::make_folder(&staging).with_context(|| format!("making {}", staging.display()))?;
+        if access.is_empty() && auth.is_empty() {
+            return self.note_that_nothing_is_staged();
+        }
         self.check_space(&staging, access.iter().chain(&auth))?;
         let outcomes = staged::read_imported(&staging)?;
         let mut listed = Vec::new();

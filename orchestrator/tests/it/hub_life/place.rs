@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -123,7 +123,9 @@ impl Place {
 
     fn configuration(&self, world: &World) {
         let hub_dir = self.at("var/www/hub");
-        fs::create_dir_all(hub_dir.join("app/site/stats/maps")).unwrap();
+        let maps = hub_dir.join("app/site/stats/maps");
+        fs::create_dir_all(&maps).unwrap();
+        self.hand_over(&maps);
         let values = [
             ("hub_dir", hub_dir.to_string_lossy().into_owned()),
             ("hub_db", self.pair.hub.clone()),
@@ -138,6 +140,12 @@ impl Place {
         fs::create_dir_all(self.at("etc/httpd")).unwrap();
         fs::write(self.at("etc/hubzero-metrics/access.cfg"), text).unwrap();
         fs::write(self.at("etc/hubzero.conf"), "[default]\nsite = hub\n").unwrap();
+    }
+
+    /// Gives a folder to the user that the installer gave the others to.
+    fn hand_over(&self, folder: &Path) {
+        let ours = fs::metadata(self.at("var/log/hubzero/daily")).unwrap();
+        std::os::unix::fs::chown(folder, Some(ours.uid()), Some(ours.gid())).unwrap();
     }
 
     /// After `init`: the engines of the tables, and what an administrator notes in the first hour.
@@ -178,6 +186,7 @@ impl Place {
         };
         let folder = self.at(&folder);
         fs::create_dir_all(&folder).unwrap();
+        self.hand_over(&folder);
         if gzip {
             let file = fs::File::create(folder.join(format!("{name}.gz"))).unwrap();
             let mut out = flate2::write::GzEncoder::new(file, flate2::Compression::fast());

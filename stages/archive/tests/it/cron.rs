@@ -91,6 +91,19 @@ fn what_arrived_after_the_staging_stays() {
 }
 
 #[test]
+fn what_arrived_after_a_staging_that_found_nothing_stays() {
+    let root = Root::new();
+    root.put("hubzero/metrics/_staged.ndjson", "");
+    let done = root.archive().finish().ok();
+    assert!(done.stderr.is_empty(), "{}", done.stderr);
+    assert_eq!(root.names("httpd/daily"), ["hub-access.log-1", "hub-access.log-2.gz", "other-access.log-1"]);
+    assert_eq!(root.names("hubzero/daily"), ["cmsauth.log-1", "unrelated"]);
+    // what no stage reads is moved, and the list with it
+    assert_eq!(root.names("hubzero/imported"), ["cmsdebug.log-1.gz"]);
+    assert!(!root.at("hubzero/metrics/_staged.ndjson").exists());
+}
+
+#[test]
 fn what_was_not_imported_stays() {
     let root = Root::new();
     root.list(&["hub-access.log-1", "hub-access.log-2.gz"]);

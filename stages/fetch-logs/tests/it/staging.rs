@@ -71,7 +71,9 @@ fn a_stream_without_logs_keeps_its_staging_file() {
     let root = Root::new();
     root.put("hubzero/metrics/_hub_auth.log", "left\n");
     assert!(root.stage().finish().ok().stderr.is_empty());
-    assert_eq!(root.names(), ["_hub_auth.log"], "nothing to stage");
+    // a log that arrives now was not read, and an empty list says so to `archive`
+    assert_eq!(root.names(), ["_hub_auth.log", "_staged.ndjson"], "nothing to stage");
+    assert_eq!(root.staged("_staged.ndjson").unwrap(), "");
     root.put("apache2/daily/hub-access.log-20250701", "one\n");
     root.stage().finish().ok();
     assert_eq!(root.staged("_hub_auth.log").unwrap(), "left\n");

@@ -204,7 +204,7 @@ fn a_log_that_shrinks_under_the_reader_is_undone() {
     let hub = Hub::on(server.names(SqlMode::Strict), Engine::InnoDb);
     hub.pair.sql("CREATE TRIGGER slow BEFORE INSERT ON web FOR EACH ROW SET @slow = SLEEP(0.002)");
     // one line in ten makes a row
-    let url = |n: u32| if n % 10 == 0 { format!("/{n}") } else { format!("/{n}.css") };
+    let url = |n: u32| if n.is_multiple_of(10) { format!("/{n}") } else { format!("/{n}.css") };
     let text = (0..120_000).map(|n| line("2025-07-10", &url(n), "UA")).collect::<String>();
     let log = hub.put("httpd/daily/log", &text);
     let done = std::thread::scope(|scope| {

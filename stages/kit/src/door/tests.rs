@@ -235,7 +235,7 @@ fn a_log_folder_may_be_a_link_of_root() {
 #[test]
 fn a_link_gives_its_owner_nothing_to_read() {
     if !rustix::process::geteuid().is_root() {
-        return eprintln!("skipped: only root can give files to others");
+        return fixtures::say("SKIPPED: only root can give files to others");
     }
     let (place, logs) = log_folder();
     let (secret, link) = (place.path().join("daily/secret.log"), place.path().join("daily/link.log"));
