@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use kit::config::Paths;
@@ -59,10 +59,7 @@ pub(super) fn asked_as_root(patient: &mut Patient<'_>, report: &mut Report) {
     if !kit::identity::is_root_among_others(config) {
         return;
     }
-    let folders = [config.paths.staging(), config.paths.web_logs().join("daily"), config.paths.runtime()];
-    let owners = folders.iter().filter_map(|folder| fs::metadata(folder).ok()).map(|meta| meta.uid());
-    let user = owners.filter(|uid| *uid != 0).map(|uid| Names::read(&config.paths).user(uid)).next();
-    let user = user.unwrap_or_else(|| "USER".to_owned());
+    let user = Names::read(&config.paths).account(config).unwrap_or_else(|| "USER".to_owned());
     report.warn(
         format_args!("asked as root, who may read and write everything: what {user} may do was not looked at"),
         format_args!("runuser -u {user} -- hzmetrics doctor"),

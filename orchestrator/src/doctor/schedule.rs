@@ -174,12 +174,16 @@ fn of_ours(
 
 /// Nothing of ours is started.
 fn nobody(patient: &Patient<'_>, others: &[(Scheduled, String)], unread: &[PathBuf], report: &mut Report) {
-    let names = Names::read(&patient.hub.config.paths);
-    let me = names.me();
-    let user = if me == "root" { "apache" } else { me.as_str() };
+    let config = &patient.hub.config;
+    let names = Names::read(&config.paths);
+    let user = if kit::identity::is_root() {
+        names.account(config).unwrap_or_else(|| "apache".to_owned())
+    } else {
+        names.me()
+    };
     let mend = format!(
         "echo '*/5 * * * * {user} /opt/hubzero/bin/hzmetrics tick' > {}",
-        patient.hub.config.paths.at("/etc/cron.d/hubzero-metrics").display()
+        config.paths.at("/etc/cron.d/hubzero-metrics").display()
     );
     match (others, unread) {
         ([], []) => report.fail_ours("cron: no crontab and no timer starts hzmetrics: nothing is counted", mend),

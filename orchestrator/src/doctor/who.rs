@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use kit::config::Paths;
+use kit::config::{Config, Paths};
 use kit::door::named;
 
 /// The name of a number, from the text of `/etc/passwd` or `/etc/group`.
@@ -39,6 +39,12 @@ impl Names {
     /// Who we are.
     pub(super) fn me(&self) -> String {
         self.user(rustix::process::geteuid().as_raw())
+    }
+
+    /// Who does the work when root starts it.
+    pub(super) fn account(&self, config: &Config) -> Option<String> {
+        let owner = || kit::identity::first_owner(config).map(|uid| self.user(uid));
+        config.run_user.clone().or_else(owner)
     }
 
     /// Mode and owner of a file, as `ls -l` has them: `640 root:adm`.

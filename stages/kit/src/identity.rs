@@ -86,6 +86,13 @@ pub fn is_root_among_others(config: &Config) -> bool {
     is_root() && Places::of(config, Uses::default(), Compat::default()).iter().any(places::Place::is_shared)
 }
 
+/// The first owner other than root among the folders of the hub: whose rights the work takes when
+/// root starts it and the configuration names no user.
+#[must_use]
+pub fn first_owner(config: &Config) -> Option<u32> {
+    Places::of(config, Uses::default(), Compat::default()).first_owner().map(|(_, uid)| uid)
+}
+
 /// Gives root's rights away where others may write to the folders that the program uses.
 ///
 /// # Errors
