@@ -395,6 +395,7 @@ fn sh(matches: &ArgMatches, mut base: Vec<Assignment>, messages: Messages) -> Re
         }
     };
     let mut shell = Shell::new(&name, variables(base), messages)?;
+    hand_on(&mut shell)?;
     if is_stdin {
         shell.stdin_is_used();
     }
@@ -426,6 +427,14 @@ fn chain(matches: &ArgMatches) -> Result<(Chain, Vec<Assignment>)> {
     Ok((chain, variables))
 }
 
+/// Hands the configuration on to the stages of a text, where there is one: filters can do without.
+fn hand_on(shell: &mut Shell) -> Result<()> {
+    match kit::config::read(None, &|name| Some(shell.variables.get(name).to_owned())) {
+        Ok(config) if !config.files().is_empty() => shell.hand_on(&config),
+        _ => Ok(()),
+    }
+}
+
 fn run_chain(matches: &ArgMatches, mut base: Vec<Assignment>, messages: Messages) -> Result<u8> {
     let (chain, given) = chain(matches)?;
     base.extend(given);
@@ -439,10 +448,7 @@ fn run_chain(matches: &ArgMatches, mut base: Vec<Assignment>, messages: Messages
     }
     let place = chain.place();
     let mut shell = Shell::new(&place, variables, messages)?;
-    // a chain of filters can do without one
-    if let Ok(config) = kit::config::read(None, &|name| Some(shell.variables.get(name).to_owned())) {
-        shell.hand_on(&config)?;
-    }
+    hand_on(&mut shell)?;
     shell.run(&chain.text).context(place)
 }
 

@@ -233,6 +233,10 @@ impl Importer<'_> {
     /// # Errors
     /// It cannot be imported.
     pub(crate) fn file(&mut self, path: &Path, stream: Stream) -> Result<u64> {
+        if let Some(error) = self.planted(path) {
+            refusals::remember(self.hub, refusals::unread(path, stream, &format!("{error:#}")))?;
+            return Ok(0);
+        }
         let outcome =
             self.load(path, stream, Take::Understood).with_context(|| format!("importing {}", path.display()))?;
         match outcome {
@@ -248,6 +252,15 @@ impl Importer<'_> {
                 Ok(if receipt.already { 0 } else { receipt.rows })
             }
         }
+    }
+
+    /// Why a log is none of the log folders' own, but leads out of them or is something else than a file:
+    /// it keeps no other from being imported.
+    fn planted(&self, path: &Path) -> Option<anyhow::Error> {
+        let logs = self.hub.config.paths.open_logs();
+        let error = anyhow::Error::from(logs.open(path).err().filter(|_| logs.holds(path))?);
+        let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+        (is_link || door::is_in_the_way(&error)).then_some(error)
     }
 
     /// Moves a file that is in the tables to `imported/`, if it still is what was read.
@@ -375,7 +388,7 @@ pub(crate) fn hub_data(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
 /// Moves a file into a folder under its own name. Another content that has this name there is kept as
 /// `NAME.~N~`, unless `keeps` is false: then it is replaced, as by the port.
 fn move_into(path: &Path, folder: &Path, keeps: bool) -> io::Result<PathBuf> {
-    door::make_folder(folder)?;
+    door::make_log_folder(folder)?;
     let to = folder.join(path.file_name().unwrap_or_default());
     let source = fs::metadata(path)?;
     if fs::metadata(&to).is_ok_and(|there| (there.dev(), there.ino()) == (source.dev(), source.ino())) {

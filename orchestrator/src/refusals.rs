@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use kit::discovery::Stream;
+use kit::discovery::{self, Stream};
 use kit::door;
 use kit::refused::{self, Refused};
 
@@ -60,6 +60,22 @@ pub(crate) fn of_receipt(path: &Path, stream: Stream, reason: &str, receipt: &se
     refused
 }
 
+/// What is kept of something that was not read at all.
+pub(crate) fn unread(path: &Path, stream: Stream, reason: &str) -> Refused {
+    of_receipt(path, stream, reason, &serde_json::Value::Null)
+}
+
+/// Remembers what lies in `daily/` under the name of a log and cannot be one.
+fn remember_no_logs(hub: &Hub) -> Result<()> {
+    let (paths, site) = (&hub.config.paths, Some(hub.config.site.name.as_str()));
+    for (root, stream) in [(paths.web_logs(), Stream::Access), (paths.cms_logs(), Stream::Auth)] {
+        for (path, what) in discovery::no_logs_in_tree(&root.join("daily"), stream, site) {
+            remember(hub, unread(&path, stream, &format!("it {what}")))?;
+        }
+    }
+    Ok(())
+}
+
 /// Remembers a log that was refused now, and says so when it is news.
 ///
 /// # Errors
@@ -83,10 +99,18 @@ pub(crate) fn remember(hub: &Hub, mut log: Refused) -> Result<()> {
 fn name(hub: &Hub, log: &Refused) {
     hub.refused.set(true);
     let (path, reason, name) = (log.path.display(), &log.reason, log.name());
+    if !is_file(&log.path) {
+        hub.log.error(format_args!("{path} was not imported: {reason}; remove it, or put the log itself there"));
+        return;
+    }
     hub.log.error(format_args!(
         "{path} was not imported: {reason}; `hzmetrics import --accept {name}` books it as it is, \
          `hzmetrics import --set-aside {name}` moves it to refused/"
     ));
+}
+
+fn is_file(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|meta| meta.is_file())
 }
 
 fn store(hub: &Hub, list: &[Refused]) -> Result<()> {
@@ -117,6 +141,7 @@ pub(crate) fn forget(hub: &Hub, path: &Path) -> Result<()> {
 /// # Errors
 /// The list cannot be read or written.
 pub(crate) fn end(hub: &Hub, code: u8) -> Result<u8> {
+    remember_no_logs(hub)?;
     let (staging, today) = (hub.config.paths.staging(), today()?);
     let mut list = refused::remembered(&staging)?;
     let mut is_changed = false;
@@ -165,7 +190,7 @@ pub(crate) fn set_aside(hub: &Hub, given: &Path) -> Result<u8> {
     let is_daily = |folder: &&Path| folder.file_name().is_some_and(|name| name == "daily" || name == "daily.holding");
     let root = path.ancestors().skip(1).find(is_daily).and_then(Path::parent);
     let folder = root.with_context(|| format!("{} does not lie below daily/", path.display()))?.join("refused");
-    door::make_folder(&folder).with_context(|| format!("making {}", folder.display()))?;
+    door::make_log_folder(&folder).with_context(|| format!("making {}", folder.display()))?;
     let to = move_to_free_name(&path, &folder).with_context(|| format!("moving {}", path.display()))?;
     forget(hub, &path)?;
     hub.log.info(format_args!("{} → {}", path.display(), to.display()));

@@ -95,7 +95,7 @@ pub(crate) fn place(path: &Path, imported: &Path, rules: Rules, read: Option<&Fi
             format!("{} is gone, and {} has no log of that name", path.display(), imported.display())
         });
     }
-    door::make_folder(imported).with_context(|| format!("making {}", imported.display()))?;
+    door::make_log_folder(imported).with_context(|| format!("making {}", imported.display()))?;
     if exists(&working) {
         let done = finish_compressing(path, &working, imported, rules, read)?;
         if !exists(path) {

@@ -235,13 +235,17 @@ fn collect(
             match fs::metadata(&lies_at) {
                 Ok(meta) if meta.is_file() => found.push(Found { path, stream, name, bytes: meta.len() }),
                 Ok(_) => {}
-                // a loop of links is no log either
-                Err(e) if e.kind() == io::ErrorKind::NotFound || is_loop(&e) => {}
+                // a loop of links is no log either, nor is a link to where we may not look
+                Err(e) if e.kind() == io::ErrorKind::NotFound || is_loop(&e) || is_link(&lies_at) => {}
                 Err(e) => return Err(e).with_context(|| format!("looking at {}", path.display())),
             }
         }
     }
     Ok(())
+}
+
+fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink())
 }
 
 fn is_loop(error: &io::Error) -> bool {
@@ -273,6 +277,33 @@ pub fn no_logs(directory: &Path, stream: Stream, site: Option<&str>) -> Result<V
     }
     found.sort();
     Ok(found)
+}
+
+/// The same for everything below `directory`, where folders of any name are ordinary and links to folders
+/// are not. What cannot be read is found out by who lists the logs.
+#[must_use]
+pub fn no_logs_in_tree(directory: &Path, stream: Stream, site: Option<&str>) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    note_no_logs(directory, stream, site, 8, &mut found);
+    found.sort();
+    found
+}
+
+fn note_no_logs(directory: &Path, stream: Stream, site: Option<&str>, depth: u32, found: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let Ok(kind) = entry.file_type() else { continue };
+        if kind.is_dir() {
+            if depth > 0 {
+                note_no_logs(&path, stream, site, depth - 1, found);
+            }
+        } else if is_of(stream, site, &name.to_string_lossy()) {
+            let what = why_no_log(&path, name.to_str().is_some());
+            found.extend(what.map(|what| (path, what)));
+        } else if kind.is_symlink() && path.is_dir() {
+            found.push((path, "is a link to a folder, which is not followed".to_owned()));
+        }
+    }
 }
 
 /// Why a path cannot be a log; `None` when it can, or has gone meanwhile.

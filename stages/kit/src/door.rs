@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FileType, Stat};
 
 pub use folder::{Access, Folder};
+pub(crate) use logs::LOG_PLACES;
 pub use logs::Logs;
 pub use temporary::Temporary;
 
@@ -215,4 +216,14 @@ pub fn list(folder: &Path) -> io::Result<Vec<OsString>> {
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn make_folder(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
+}
+
+/// Makes a folder that logs are moved to where it is missing. One that is a link counts when root owns
+/// the link.
+///
+/// # Errors
+/// As [`make_folder`]; or it is somebody else's link.
+pub fn make_log_folder(path: &Path) -> io::Result<()> {
+    make_folder(path)?;
+    Folder::open_log_folder(path).map(drop)
 }

@@ -1,12 +1,14 @@
 //! Where the paths of lists and receipts may lie. Such a path comes from a file that others may
 //! have written; it is used only if it lies below a log folder, without `..` and without links.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use crate::config::{Config, Paths};
+use crate::door::LOG_PLACES;
 
 /// The folders that paths may lie below.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,14 +91,24 @@ pub fn check_below(root: &Path, rest: &Path) -> Result<(), String> {
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
             Err(e) => return Err(format!("looking at {}: {e}", at.display())),
         };
-        if meta.is_symlink() && (parts.peek().is_some() || !leads_below(&at, root)) {
+        let is_last = parts.peek().is_none();
+        if meta.is_symlink() && !is_last && is_moved_by_root(&at, root, &meta) {
+            continue;
+        }
+        if meta.is_symlink() && !(is_last && leads_below(&at, root)) {
             return Err(format!("{} is a link out of the log folders", at.display()));
         }
-        if parts.peek().is_none() && !meta.is_symlink() && !meta.is_file() {
+        if is_last && !meta.is_symlink() && !meta.is_file() {
             return Err(format!("{} is no regular file", at.display()));
         }
     }
     Ok(())
+}
+
+/// Whether root has put `daily/` or one of its like elsewhere.
+fn is_moved_by_root(link: &Path, root: &Path, meta: &Metadata) -> bool {
+    let is_place = link.strip_prefix(root).is_ok_and(|name| LOG_PLACES.iter().any(|place| name == Path::new(place)));
+    is_place && meta.uid() == 0
 }
 
 fn leads_below(link: &Path, root: &Path) -> bool {

@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::fs::{MemfdFlags, Mode, SealFlags, fchmod, fcntl_add_seals, memfd_create};
 use rustix::io::FdFlags;
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +82,7 @@ impl Texts {
 
     /// Writes the texts to a file without a name that programs started from now on inherit.
     pub(super) fn hand_on(&self) -> Result<Handed> {
-        let flags = MemfdFlags::CLOEXEC;
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let mut file = match memfd_create("hzmetrics configuration", flags) {
             Ok(fd) => File::from(fd),
             // an old kernel
@@ -90,6 +90,9 @@ impl Texts {
         };
         let bytes = serde_json::to_vec(self).context("handing the configuration on")?;
         file.write_all(&bytes).and_then(|()| file.rewind()).context("handing the configuration on")?;
+        // those who inherit it may be others by then: they read it, and change nothing for the next
+        let _ = fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL);
+        fchmod(&file, Mode::from_raw_mode(0o444)).context("handing the configuration on")?;
         rustix::io::fcntl_setfd(&file, FdFlags::empty()).context("handing the configuration on")?;
         Ok(Handed(file))
     }

@@ -17,6 +17,9 @@ use super::{Access, Folder, NotAFile};
 /// How many links may lead to a log, one to the next.
 const MAX_LINKS: u32 = 8;
 
+/// Folders in a log folder that root may put elsewhere, each with a link.
+pub(crate) const LOG_PLACES: [&str; 3] = ["daily", "daily.holding", "imported"];
+
 /// The log folders of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Logs {
@@ -52,10 +55,8 @@ impl Logs {
     /// The given log folders, and those in them that may lie elsewhere.
     #[must_use]
     pub fn within(folders: impl IntoIterator<Item = PathBuf>) -> Self {
-        const PARTS: [&str; 3] = ["daily", "daily.holding", "imported"];
-        Self::new(
-            folders.into_iter().flat_map(|folder| PARTS.map(|name| folder.join(name)).into_iter().chain([folder])),
-        )
+        let places = |folder: PathBuf| LOG_PLACES.map(|name| folder.join(name)).into_iter().chain([folder]);
+        Self::new(folders.into_iter().flat_map(places))
     }
 
     /// Opens a log for reading.

@@ -51,11 +51,21 @@ impl Need {
     fn remedy(&self, user: &User) -> String {
         // what is above comes first: without it nothing below matters
         let above = self.path.ancestors().skip(1).collect::<Vec<_>>();
+        if let Some(link) = link_of_others(&self.path) {
+            return format!("remove {}, a symbolic link that root did not make", link.display());
+        }
         match above.into_iter().rev().find(|folder| !allowed(folder, 1)) {
             Some(folder) => remedy(folder, 1, user, true),
             None => remedy(&self.path, self.bits, user, self.is_log),
         }
     }
+}
+
+/// A link on the way that leads wherever its owner wants: rights must not be given through it.
+fn link_of_others(path: &Path) -> Option<&Path> {
+    let is_link_of_others =
+        |path: &&Path| std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink() && meta.uid() != 0);
+    path.ancestors().find(is_link_of_others)
 }
 
 fn allowed(path: &Path, bits: u32) -> bool {

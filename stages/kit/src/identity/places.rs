@@ -1,6 +1,7 @@
 //! The folders of a hub: whose they are, who may write to them, which are missing.
 
 use std::collections::HashSet;
+use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -58,12 +59,12 @@ impl Place {
 /// Group root counts as root. With an access control list the bits of the group are those of anybody
 /// in the list.
 fn look(path: &Path) -> Found {
-    let Ok(meta) = std::fs::metadata(path) else { return Found::Missing };
+    let Ok(meta) = fs::metadata(path) else { return Found::Missing };
     if !meta.is_dir() {
         return Found::Missing;
     }
     let by_group = meta.mode() & 0o020 != 0 && (meta.gid() != 0 || has_list(path));
-    let link_of_others = std::fs::symlink_metadata(path).is_ok_and(|link| link.is_symlink() && link.uid() != 0);
+    let link_of_others = fs::symlink_metadata(path).is_ok_and(|link| link.is_symlink() && link.uid() != 0);
     let shared = meta.uid() != 0 || meta.mode() & 0o002 != 0 || by_group || link_of_others;
     Found::There { owner: meta.uid(), shared }
 }
@@ -160,7 +161,7 @@ impl Places {
         }
         let paths = &config.paths;
         for file in [paths.pid_lock(), paths.whoisonline_lock(), paths.migrate_lock(), paths.state(), paths.log()] {
-            if std::fs::symlink_metadata(&file).is_ok_and(|meta| meta.is_file()) {
+            if fs::symlink_metadata(&file).is_ok_and(|meta| meta.is_file()) {
                 needs.push(Need::write_file(file));
             }
         }
@@ -172,10 +173,12 @@ impl Places {
     }
 }
 
-/// The logs of the site and the CMS in a folder. One that cannot be listed is found out later.
+/// The logs of the site and the CMS in a folder. One that cannot be listed is found out later; so is a
+/// link, and a file with further names: nobody is asked to open up what they may lead to.
 fn logs_in(folder: &Path, site: &str) -> Vec<PathBuf> {
     let of = |stream| discovery::tree(folder, stream, Some(site)).unwrap_or_default();
-    of(Stream::Access).into_iter().chain(of(Stream::Auth)).map(|log| log.path).collect()
+    let is_plain = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.nlink() == 1);
+    of(Stream::Access).into_iter().chain(of(Stream::Auth)).map(|log| log.path).filter(is_plain).collect()
 }
 
 /// Makes a folder in one that is root's alone, and gives it to the user. In a folder of others the
