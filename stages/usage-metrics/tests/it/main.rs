@@ -284,7 +284,7 @@ fn a_full_disk_ends_the_run() {
     }
     let done =
         stage().args(["--to", "/dev/full"]).stdin(web("01 10:00:00", "1.1.1.1", "a.b", "-")).finish().expect_code(1);
-    assert!(done.stderr.contains("writing records"), "{}", done.stderr);
+    assert!(done.stderr.contains("writing /dev/full: No space left"), "{}", done.stderr);
 }
 
 #[test]
