@@ -25,6 +25,7 @@ mod rebuild;
 mod rights;
 mod same_as_sh;
 mod setup;
+mod seven_lines;
 mod shell;
 mod streams;
 mod support;
