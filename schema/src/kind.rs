@@ -150,6 +150,13 @@ const fn c(name: &'static str, ty: Type, doc: &'static str) -> Column {
     Column { name, ty, doc }
 }
 
+/// What counts where a path is not UTF-8, as `kit::path_text` writes it.
+const PATH_BYTES: Column = c(
+    "path_bytes",
+    Type::Text,
+    "The path with `%` and each byte that is not UTF-8 as `%XX`, which counts then; absent when the path is UTF-8.",
+);
+
 const SOURCE: KindSpec = KindSpec {
     kind: Kind::Source,
     name: "source",
@@ -163,6 +170,7 @@ const SOURCE: KindSpec = KindSpec {
         c("bytes", Type::Int, "Size of the file as it lies there, in bytes."),
         c("compression", Type::Text, "`none`, `gzip` or `zstd`, by content."),
         c("log_format", Type::Text, "Layout of an access log other than hubzero: a name or an Apache LogFormat."),
+        PATH_BYTES,
     ],
 };
 
@@ -284,6 +292,8 @@ const RECEIPT: KindSpec = KindSpec {
         c("hash", Type::Text, "128-bit xxh3 of these bytes, 32 hexadecimal digits."),
         c("head", Type::Text, "The same of the first 4,096 of them."),
         c("archived", Type::Text, "Where the file was moved to; absent while it lies where it was."),
+        PATH_BYTES,
+        c("archived_bytes", Type::Text, "That path percent-encoded, where it is not UTF-8; absent otherwise."),
     ],
 };
 

@@ -3,11 +3,15 @@
 //! Used by the stages that list, stage and archive logs and by the orchestrator's view of what is
 //! pending. Nothing is opened here.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+
+use crate::path_text;
 
 /// What a log is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,16 +60,25 @@ pub fn is_of(stream: Stream, site: Option<&str>, name: &str) -> bool {
     }
 }
 
-/// The day in a base name: the first piece of exactly eight digits between `.`, `-` and `_`.
+/// The day in a base name: the first piece of exactly eight digits between `.`, `-` and `_`. Bytes that
+/// are no text end a piece too, as U+FFFD or as the `/XX` of [`path_text::name`].
 #[must_use]
 pub fn date_of(name: &str) -> Option<&str> {
-    name.split(['.', '-', '_']).find(|piece| piece.len() == 8 && piece.bytes().all(|b| b.is_ascii_digit()))
+    let ends = ['.', '-', '_', '/', char::REPLACEMENT_CHARACTER];
+    name.split(ends).find(|piece| piece.len() == 8 && piece.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// A base name without the suffix of its compression.
 #[must_use]
 pub fn without_suffix(name: &str) -> &str {
     name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name)
+}
+
+/// A path without the suffix of a compression.
+#[must_use]
+pub fn plain(path: &Path) -> PathBuf {
+    let is_suffix = path.extension().is_some_and(|suffix| suffix == "gz" || suffix == "zst");
+    if is_suffix { path.with_extension("") } else { path.to_owned() }
 }
 
 /// A log that was found.
@@ -75,7 +88,7 @@ pub struct Found {
     pub path: PathBuf,
     /// What it is about.
     pub stream: Stream,
-    /// Base name.
+    /// Base name, as [`path_text::name`] writes it.
     pub name: String,
     /// Size as it lies there.
     pub bytes: u64,
@@ -91,17 +104,16 @@ impl Found {
     /// One given file; its stream is seen from its name.
     ///
     /// # Errors
-    /// It is not there, is no regular file, or its name is not UTF-8.
+    /// It is not there, or is a folder.
     pub fn given(path: &Path) -> Result<Self> {
         let shown = path.display();
         let meta = fs::metadata(path).with_context(|| format!("looking at {shown}"))?;
         if meta.is_dir() {
             anyhow::bail!("{shown} is a directory, not a log");
         }
-        let name =
-            path.file_name().and_then(|n| n.to_str()).with_context(|| format!("the name of {shown} is not UTF-8"))?;
+        let name = path_text::base_name(path);
         let stream = if name.starts_with("cmsauth") { Stream::Auth } else { Stream::Access };
-        Ok(Self { path: path.to_owned(), stream, name: name.to_owned(), bytes: meta.len() })
+        Ok(Self { path: path.to_owned(), stream, name, bytes: meta.len() })
     }
 }
 
@@ -109,13 +121,18 @@ impl Found {
 /// `archive` leaves it there, and finishes when it is given the log again.
 #[must_use]
 pub fn working_name(path: &Path) -> Option<PathBuf> {
-    Some(path.with_file_name(format!(".{}.archiving", path.file_name()?.to_str()?)))
+    let mut name = OsString::from(".");
+    name.push(path.file_name()?);
+    name.push(".archiving");
+    Some(path.with_file_name(name))
 }
 
 /// The name of a log whose file has this base name, be it the hidden one.
 #[must_use]
-pub fn without_working_mark(name: &str) -> &str {
-    name.strip_prefix('.').and_then(|n| n.strip_suffix(".archiving")).unwrap_or(name)
+pub fn without_working_mark(name: &OsStr) -> &OsStr {
+    let bytes = name.as_bytes();
+    let log = bytes.strip_prefix(b".").and_then(|rest| rest.strip_suffix(b".archiving"));
+    OsStr::from_bytes(log.unwrap_or(bytes))
 }
 
 /// Where the bytes of a log are: at its place, or under its hidden name.
@@ -171,34 +188,36 @@ pub fn tree(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<
     Ok(found)
 }
 
-/// What below `directory` looks like a log and is none that can be imported, with the reason: a name
-/// that is not UTF-8, for which the ledger has no column, and links to folders, which may be loops.
+/// Something that the functions above pass over.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LeftOut {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it is, as in "is no regular file".
+    pub what: String,
+    /// Whether it has the name of a log of the stream.
+    pub is_called_log: bool,
+}
+
+/// What below `directory` has the name of a log and is none, and links to folders, which are not followed
+/// and may be loops; by path. A folder that cannot be read is left to the functions above.
 #[must_use]
-pub fn left_out(directory: &Path, stream: Stream, site: Option<&str>) -> Vec<(PathBuf, &'static str)> {
+pub fn left_out(directory: &Path, stream: Stream, site: Option<&str>) -> Vec<LeftOut> {
     let mut left = Vec::new();
     note_left_out(directory, stream, site, 8, &mut left);
     left.sort();
     left
 }
 
-fn note_left_out(
-    directory: &Path,
-    stream: Stream,
-    site: Option<&str>,
-    depth: u32,
-    left: &mut Vec<(PathBuf, &'static str)>,
-) {
+fn note_left_out(directory: &Path, stream: Stream, site: Option<&str>, depth: u32, left: &mut Vec<LeftOut>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
+        let (path, is_called_log) = (entry.path(), is_of(stream, site, &entry.file_name().to_string_lossy()));
         let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() {
-            if depth > 0 {
-                note_left_out(&path, stream, site, depth - 1, left);
-            }
-        } else if kind.is_symlink() && path.is_dir() {
-            left.push((path, "a link to a folder"));
-        } else if name.to_str().is_none() && is_of(stream, site, &name.to_string_lossy()) {
-            left.push((path, "its name is not UTF-8; rename it to have it imported"));
+        if kind.is_dir() && depth > 0 {
+            note_left_out(&path, stream, site, depth - 1, left);
+        }
+        if is_called_log || (kind.is_symlink() && path.is_dir()) {
+            left.extend(why_no_log(&path).map(|what| LeftOut { path, what, is_called_log }));
         }
     }
 }
@@ -219,21 +238,21 @@ fn collect(
     };
     for entry in entries {
         let entry = entry.with_context(reading)?;
-        let lies_at = entry.path();
-        let Ok(mut name) = entry.file_name().into_string() else { continue };
-        if unfinished {
-            name = without_working_mark(&name).to_owned();
-        }
-        let path = lies_at.with_file_name(&name);
-        let is_directory = entry.file_type().with_context(reading)?.is_dir();
-        if is_directory {
+        let (lies_at, name) = (entry.path(), entry.file_name());
+        if entry.file_type().with_context(reading)?.is_dir() {
             if depth > 0 {
-                collect(&path, stream, site, depth - 1, unfinished, found)?;
+                collect(&lies_at, stream, site, depth - 1, unfinished, found)?;
             }
-        } else if is_of(stream, site, &name) {
+            continue;
+        }
+        let name = if unfinished { without_working_mark(&name) } else { &name };
+        if is_of(stream, site, &name.to_string_lossy()) {
+            let path = lies_at.with_file_name(name);
             // follows links; a file that was moved away meanwhile is no error
             match fs::metadata(&lies_at) {
-                Ok(meta) if meta.is_file() => found.push(Found { path, stream, name, bytes: meta.len() }),
+                Ok(meta) if meta.is_file() => {
+                    found.push(Found { name: path_text::base_name(&path), path, stream, bytes: meta.len() });
+                }
                 Ok(_) => {}
                 // a loop of links is no log either, nor is a link to where we may not look
                 Err(e) if e.kind() == io::ErrorKind::NotFound || is_loop(&e) || is_link(&lies_at) => {}
@@ -252,65 +271,12 @@ fn is_loop(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
-/// What lies directly in `directory` under the name of a log of the stream and cannot be one, each with
-/// what it is, by path. The functions above pass over these.
-///
-/// # Errors
-/// The directory cannot be read.
-pub fn no_logs(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<(PathBuf, String)>> {
-    let reading = || format!("reading {}", directory.display());
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(Vec::new()),
-        Err(e) => return Err(e).with_context(reading),
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry.with_context(reading)?;
-        let name = entry.file_name();
-        if !is_of(stream, site, &name.to_string_lossy()) {
-            continue;
-        }
-        if let Some(what) = why_no_log(&entry.path(), name.to_str().is_some()) {
-            found.push((entry.path(), what));
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// The same for everything below `directory`, where folders of any name are ordinary and links to folders
-/// are not. What cannot be read is found out by who lists the logs.
-#[must_use]
-pub fn no_logs_in_tree(directory: &Path, stream: Stream, site: Option<&str>) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    note_no_logs(directory, stream, site, 8, &mut found);
-    found.sort();
-    found
-}
-
-fn note_no_logs(directory: &Path, stream: Stream, site: Option<&str>, depth: u32, found: &mut Vec<(PathBuf, String)>) {
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() {
-            if depth > 0 {
-                note_no_logs(&path, stream, site, depth - 1, found);
-            }
-        } else if is_of(stream, site, &name.to_string_lossy()) {
-            let what = why_no_log(&path, name.to_str().is_some());
-            found.extend(what.map(|what| (path, what)));
-        } else if kind.is_symlink() && path.is_dir() {
-            found.push((path, "is a link to a folder, which is not followed".to_owned()));
-        }
-    }
-}
-
 /// Why a path cannot be a log; `None` when it can, or has gone meanwhile.
-fn why_no_log(path: &Path, is_text: bool) -> Option<String> {
+fn why_no_log(path: &Path) -> Option<String> {
     let is_link = fs::symlink_metadata(path).ok()?.is_symlink();
     match fs::metadata(path) {
-        Ok(meta) if meta.is_file() => (!is_text).then(|| "has a name that is not UTF-8".to_owned()),
+        Ok(meta) if meta.is_file() => None,
+        Ok(meta) if meta.is_dir() && is_link => Some("is a link to a folder".to_owned()),
         Ok(meta) if meta.is_dir() => Some("is a folder, where a regular file belongs".to_owned()),
         Ok(_) => Some("is no regular file".to_owned()),
         Err(e) if is_loop(&e) => Some("is a loop of links".to_owned()),
@@ -347,22 +313,57 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_named() {
-        use std::os::unix::ffi::OsStrExt as _;
         let root = tempfile::tempdir().unwrap();
         let daily = root.path().join("daily");
-        fs::create_dir_all(daily.join("2025")).unwrap();
-        std::os::unix::fs::symlink(&daily, daily.join("2025/loop")).unwrap();
-        let name = std::ffi::OsStr::from_bytes(b"h-access.log-\xff20250701");
-        for name in [name, "h-access.log-20250702".as_ref(), std::ffi::OsStr::from_bytes(b"\xff")] {
-            fs::write(daily.join(name), "x\n").unwrap();
-        }
-        let left = left_out(&daily, Stream::Access, Some("h"));
-        assert_eq!(
-            left.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(),
-            [daily.join("2025/loop"), daily.join(name)]
-        );
+        fs::create_dir_all(daily.join("2025/h-access.log-20250705")).unwrap();
+        let link = |to: &Path, at: &str| std::os::unix::fs::symlink(to, daily.join(at)).unwrap();
+        link(&daily, "2025/loop");
+        link(Path::new("h-access.log-20250703"), "h-access.log-20250703");
+        link(Path::new("none"), "2025/h-access.log-20250704");
+        fs::write(daily.join("h-access.log-20250702"), "x\n").unwrap();
+        let left: Vec<_> = left_out(&daily, Stream::Access, Some("h"))
+            .into_iter()
+            .map(|left| (left.path.strip_prefix(&daily).unwrap().to_owned(), left.what, left.is_called_log))
+            .collect();
+        let expected = [
+            ("2025/h-access.log-20250704", "is a link to nothing", true),
+            ("2025/h-access.log-20250705", "is a folder, where a regular file belongs", true),
+            ("2025/loop", "is a link to a folder", false),
+            ("h-access.log-20250703", "is a loop of links", true),
+        ];
+        assert_eq!(left, expected.map(|(path, what, is_log)| (PathBuf::from(path), what.to_owned(), is_log)));
         assert_eq!(tree(&daily, Stream::Access, Some("h")).unwrap().len(), 1);
         assert!(left_out(&root.path().join("nowhere"), Stream::Auth, None).is_empty());
+    }
+
+    #[test]
+    fn names_that_are_no_text_are_found_and_told_apart() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join(OsStr::from_bytes(b"2\xff"));
+        fs::create_dir(&folder).unwrap();
+        let of = |bytes: &[u8]| folder.join(OsStr::from_bytes(bytes));
+        for name in
+            [b"h-access.log-20250701\xfe" as &[u8], b"h-access.log-20250701\xff", b".h-access\xff.log.archiving"]
+        {
+            fs::write(of(name), "x\n").unwrap();
+        }
+        let found = tree_unfinished(root.path(), Stream::Access, Some("h")).unwrap();
+        let seen: Vec<_> = found.iter().map(|log| (log.path.clone(), log.name.as_str(), log.date())).collect();
+        assert_eq!(
+            seen,
+            [
+                (of(b"h-access.log-20250701\xfe"), "h-access.log-20250701/FE", Some("20250701")),
+                (of(b"h-access.log-20250701\xff"), "h-access.log-20250701/FF", Some("20250701")),
+                (of(b"h-access\xff.log"), "h-access/FF.log", None),
+            ]
+        );
+        assert_eq!(lying_at(&of(b"h-access\xff.log")), of(b".h-access\xff.log.archiving"));
+        assert_eq!(plain(&of(b"a\xff.gz")), of(b"a\xff"));
+        assert_eq!(
+            Found::given(&of(b"h-access.log-20250701\xfe")).unwrap(),
+            Found { stream: Stream::Access, ..found[0].clone() }
+        );
+        assert!(left_out(root.path(), Stream::Access, Some("h")).is_empty());
     }
 
     #[test]
@@ -375,6 +376,8 @@ mod tests {
             ("hub-access.log-2026-05-18", None),
             ("hub-access.log", None),
             ("hub-access.log-2026051800", None),
+            ("hub-access.log-20260518/FF", Some("20260518")),
+            ("hub-access.log-20260518\u{FFFD}", Some("20260518")),
         ] {
             assert_eq!(date_of(name), date, "{name}");
         }

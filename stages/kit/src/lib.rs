@@ -27,6 +27,7 @@ mod messages;
 mod options;
 mod output;
 pub mod parse;
+pub mod path_text;
 mod progress;
 pub mod refused;
 mod rejects;

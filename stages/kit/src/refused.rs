@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{door, staged};
+use crate::{door, path_text, staged};
 
 /// How large a list may be, in bytes.
 const MAX_LIST: u64 = 64 << 20;
@@ -21,8 +21,8 @@ const MAX_LIST: u64 = 64 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Refused {
-    /// Where it lies; as text, or as bytes where it is none.
-    #[serde(with = "any_path")]
+    /// Where it lies.
+    #[serde(flatten, with = "path_text::fields")]
     pub path: PathBuf,
     /// `access` or `auth`.
     pub stream: String,
@@ -58,36 +58,6 @@ pub struct Refused {
     pub head: Option<String>,
 }
 
-/// A path as text, or as the list of its bytes.
-mod any_path {
-    use std::ffi::OsString;
-    use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-    use std::path::{Path, PathBuf};
-
-    use serde::{Deserialize, Deserializer, Serialize as _, Serializer};
-
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Text(PathBuf),
-        Bytes(Vec<u8>),
-    }
-
-    pub(super) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
-        match path.to_str() {
-            Some(text) => text.serialize(to),
-            None => path.as_os_str().as_bytes().serialize(to),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
-        Ok(match Written::deserialize(from)? {
-            Written::Text(path) => path,
-            Written::Bytes(bytes) => OsString::from_vec(bytes).into(),
-        })
-    }
-}
-
 impl Refused {
     /// Whether the file that lies there is still the one that was refused, by its inode, size and
     /// time. One that was touched is looked at again, and its content decides.
@@ -105,10 +75,17 @@ impl Refused {
         self.path == other.path && self.hash == other.hash && self.bytes == other.bytes
     }
 
-    /// The base name.
+    /// Whether it is something that cannot be a log at all, such as a FIFO, a folder or a link out of the
+    /// log folders: nothing of it was read.
+    #[must_use]
+    pub const fn is_no_log(&self) -> bool {
+        self.lines.is_none()
+    }
+
+    /// The base name, as [`path_text::name`] writes it.
     #[must_use]
     pub fn name(&self) -> String {
-        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+        path_text::base_name(&self.path)
     }
 }
 
@@ -249,7 +226,7 @@ mod tests {
         );
         assert_eq!((found[1].reason.as_str(), found[1].since.len()), ("no line fits", 10));
         assert_eq!(remembered(staging.path()).unwrap(), [refused]);
-        fs::write(list_path(staging.path()), "{}\nnot json\n").unwrap();
+        fs::write(list_path(staging.path()), "{\"path\":\"gone\"}\nnot json\n").unwrap();
         let error = list(staging.path()).unwrap_err();
         assert!(format!("{error:#}").contains("_refused.ndjson:2"), "{error:#}");
         store(staging.path(), &[]).unwrap();

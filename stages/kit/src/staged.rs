@@ -62,6 +62,7 @@ impl StagedLog {
 
 #[derive(Deserialize)]
 struct StagedRecord {
+    #[serde(flatten, with = "crate::path_text::fields")]
     path: PathBuf,
     stream: String,
     staged_offset: u64,

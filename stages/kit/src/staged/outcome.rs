@@ -20,6 +20,7 @@ pub struct Outcome {
     /// Always `imported`.
     pub kind: String,
     /// Where the log lies.
+    #[serde(flatten, with = "crate::path_text::fields")]
     pub path: PathBuf,
     /// `access` or `auth`.
     pub stream: String,
@@ -67,11 +68,7 @@ impl Outcome {
     /// Whether it speaks of the log at this place, compressed or not.
     #[must_use]
     pub fn is_of(&self, stream: Stream, path: &Path) -> bool {
-        let plain = |path: &Path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            path.with_file_name(discovery::without_suffix(&name))
-        };
-        self.stream == stream.name() && plain(&self.path) == plain(path)
+        self.stream == stream.name() && discovery::plain(&self.path) == discovery::plain(path)
     }
 }
 
