@@ -17,6 +17,7 @@ use kit::fingerprint::{Fingerprint, Now};
 use kit::hub_data::{self, Structure};
 use kit::ledger::files;
 use kit::lock::Lock;
+use kit::path_text;
 use kit::refused::Refused;
 use schema::Opt;
 
@@ -233,7 +234,7 @@ impl Importer<'_> {
     /// # Errors
     /// It cannot be imported.
     pub(crate) fn file(&mut self, path: &Path, stream: Stream) -> Result<u64> {
-        if let Some(error) = self.planted(path) {
+        if let Some(error) = refusals::planted(self.hub, path) {
             refusals::remember(self.hub, refusals::unread(path, stream, &format!("{error:#}")))?;
             return Ok(0);
         }
@@ -254,18 +255,9 @@ impl Importer<'_> {
         }
     }
 
-    /// Why a log is none of the log folders' own, but leads out of them or is something else than a file:
-    /// it keeps no other from being imported.
-    fn planted(&self, path: &Path) -> Option<anyhow::Error> {
-        let logs = self.hub.config.paths.open_logs();
-        let error = anyhow::Error::from(logs.open(path).err().filter(|_| logs.holds(path))?);
-        let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
-        (is_link || door::is_in_the_way(&error)).then_some(error)
-    }
-
     /// Moves a file that is in the tables to `imported/`, if it still is what was read.
     fn put_away(&self, path: &Path, stream: Stream, receipt: &Receipt) {
-        let (log, name) = (&self.hub.log, path.file_name().unwrap_or_default().to_string_lossy());
+        let (log, name) = (&self.hub.log, path_text::base_name(path));
         log.info(format_args!("    {name}: {}", receipt.words()));
         let keeps = !self.hub.compat.has(Opt::LpAtomic);
         match receipt.read.as_ref().filter(|_| keeps).map_or(Ok(Now::Same), |read| read.compare(path)) {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use kit::discovery::{self, Stream};
 use kit::door;
+use kit::path_text;
 use kit::refused::{self, Refused};
 
 use crate::hub::Hub;
@@ -65,15 +66,40 @@ pub(crate) fn unread(path: &Path, stream: Stream, reason: &str) -> Refused {
     of_receipt(path, stream, reason, &serde_json::Value::Null)
 }
 
-/// Remembers what lies in `daily/` under the name of a log and cannot be one.
-fn remember_no_logs(hub: &Hub) -> Result<()> {
+/// Why a log is none of the log folders' own, but leads out of them or is something else than a file:
+/// it keeps no other from being imported.
+pub(crate) fn planted(hub: &Hub, path: &Path) -> Option<anyhow::Error> {
+    let logs = hub.config.paths.open_logs();
+    let error = anyhow::Error::from(logs.open(path).err().filter(|_| logs.holds(path))?);
+    let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+    (is_link || door::is_in_the_way(&error)).then_some(error)
+}
+
+/// What lies where logs belong, under the name of one or as a link to a folder, and cannot be a log.
+fn no_logs(hub: &Hub) -> Vec<Refused> {
     let (paths, site) = (&hub.config.paths, Some(hub.config.site.name.as_str()));
+    let mut found = Vec::new();
     for (root, stream) in [(paths.web_logs(), Stream::Access), (paths.cms_logs(), Stream::Auth)] {
-        for (path, what) in discovery::no_logs_in_tree(&root.join("daily"), stream, site) {
-            remember(hub, unread(&path, stream, &format!("it {what}")))?;
+        for folder in ["daily", "daily.holding"].map(|name| root.join(name)) {
+            let left = discovery::left_out(&folder, stream, site);
+            found.extend(left.iter().map(|left| unread(&left.path, stream, &format!("it {}", left.what))));
+            for log in discovery::tree(&folder, stream, site).unwrap_or_default() {
+                found.extend(planted(hub, &log.path).map(|error| unread(&log.path, stream, &format!("{error:#}"))));
+            }
         }
     }
-    Ok(())
+    found
+}
+
+/// The logs that were refused, and what cannot be a log, remembered or not.
+///
+/// # Errors
+/// A list cannot be read.
+pub(crate) fn all(hub: &Hub) -> Result<Vec<Refused>> {
+    let mut list = refused::list(&hub.config.paths.staging())?;
+    let known: HashSet<PathBuf> = list.iter().map(|log| log.path.clone()).collect();
+    list.extend(no_logs(hub).into_iter().filter(|log| !known.contains(&log.path)));
+    Ok(list)
 }
 
 /// Remembers a log that was refused now, and says so when it is news.
@@ -109,7 +135,8 @@ fn name(hub: &Hub, log: &Refused) {
     ));
 }
 
-fn is_file(path: &Path) -> bool {
+/// Whether a file itself lies there, no link to one.
+pub(crate) fn is_file(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|meta| meta.is_file())
 }
 
@@ -135,13 +162,13 @@ pub(crate) fn forget(hub: &Hub, path: &Path) -> Result<()> {
     store(hub, &list)
 }
 
-/// The end of a command that imports: names what was last named on an earlier day. Its exit code is 1
-/// once a day, and whenever a log was refused for the first time.
+/// The end of a command that imports: names what was last named on an earlier day, and what is no log. Its
+/// exit code is 1 once a day, and whenever a log was refused for the first time.
 ///
 /// # Errors
 /// The list cannot be read or written.
 pub(crate) fn end(hub: &Hub, code: u8) -> Result<u8> {
-    remember_no_logs(hub)?;
+    no_logs(hub).into_iter().try_for_each(|log| remember(hub, log))?;
     let (staging, today) = (hub.config.paths.staging(), today()?);
     let mut list = refused::remembered(&staging)?;
     let mut is_changed = false;
@@ -169,8 +196,8 @@ pub(crate) fn find(hub: &Hub, given: &Path) -> Result<(PathBuf, Stream)> {
     for stream in [Stream::Access, Stream::Auth] {
         known.extend(pending::logs(hub, stream)?.into_iter().map(|log| (log.path, stream)));
     }
-    let is_name = given.components().count() == 1;
-    known.retain(|(path, _)| if is_name { path.file_name() == given.file_name() } else { path == given });
+    let name = path_text::name(given.as_os_str());
+    known.retain(|(path, _)| path == given || path_text::base_name(path) == name);
     known.sort_by(|a, b| a.0.cmp(&b.0));
     known.dedup_by(|a, b| a.0 == b.0);
     match known.as_slice() {

@@ -12,6 +12,7 @@ use kit::refused;
 use super::Patient;
 use super::report::Report;
 use crate::pipeline;
+use crate::refusals;
 
 /// The newest days that are looked at.
 const DAYS: usize = 31;
@@ -26,7 +27,7 @@ pub(super) fn refused_logs(patient: &mut Patient<'_>, report: &mut Report) {
         // a finding among the files
         return;
     }
-    let list = match refused::list(&staging) {
+    let list = match refusals::all(patient.hub) {
         Ok(list) => list,
         Err(error) => {
             let mend = format!("ls -l {}", refused::list_path(&staging).display());
@@ -38,6 +39,15 @@ pub(super) fn refused_logs(patient: &mut Patient<'_>, report: &mut Report) {
     }
     for file in list.iter().take(NAMED) {
         let path = file.path.display();
+        if !refusals::is_file(&file.path) {
+            report.fail_ours(
+                format_args!("refused: {path} was not imported: {}", file.reason),
+                format_args!("ls -ld {path}   # move it out of daily/"),
+            );
+            continue;
+        }
+        // a path that is no text is named by what finds it
+        let path = file.path.to_str().map_or_else(|| file.name(), str::to_owned);
         report.fail_ours(
             format_args!("refused: {path} was not imported: {} (since {})", file.reason, file.since),
             format_args!("hzmetrics import --accept {path}   # books it as it is\nhzmetrics import --set-aside {path}"),

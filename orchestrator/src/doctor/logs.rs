@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kit::discovery::{self, Found, Stream};
+use kit::path_text;
 use rustix::fs::{Access, access};
 use schema::{Month, Stamp};
 
@@ -37,10 +38,10 @@ fn site_of(name: &str) -> Option<&str> {
 fn names_below(folder: &Path, depth: u32, list: &mut Vec<String>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        match entry.file_name().into_string() {
-            Ok(_) if is_folder && depth > 0 => names_below(&entry.path(), depth - 1, list),
-            Ok(name) if !is_folder => list.push(name),
-            _ => {}
+        if !is_folder {
+            list.push(path_text::name(&entry.file_name()).into_owned());
+        } else if depth > 0 {
+            names_below(&entry.path(), depth - 1, list);
         }
     }
 }

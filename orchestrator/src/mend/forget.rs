@@ -4,13 +4,14 @@
 use anyhow::Result;
 use clap::ArgMatches;
 use kit::ledger::{self, Range, Target, files};
+use kit::path_text;
 
 use super::{need_ledger, warn_without_transactions};
 use crate::hub::Hub;
 
 pub(crate) fn forget(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
     let name = matches.get_raw("FILENAME").and_then(|mut values| values.next()).unwrap_or_default();
-    let name = name.to_string_lossy().into_owned();
+    let name = path_text::name(name).into_owned();
     let table = matches.get_one::<String>("table").and_then(|table| Target::from_name(table));
     let dry_run = matches.get_flag("dry-run");
     let _lock = hub.lock(!dry_run)?;

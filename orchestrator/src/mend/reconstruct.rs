@@ -1,10 +1,11 @@
 //! `hzmetrics reconstruct-imported-sources`: fills the ledger of imports from the archived logs.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::ArgMatches;
 use kit::db::Db;
 use kit::discovery::{self, Stream};
 use kit::ledger::{self, Reconstruct, Seen, Target};
+use kit::path_text;
 use schema::Opt;
 
 use super::need_ledger;
@@ -71,8 +72,8 @@ fn one_stream(hub: &Hub, db: &mut Db, stream: Stream, asked: &Asked) -> Result<u
     let mut agree = 0;
     let mut new = Vec::new();
     for file in &files {
-        let base = file.path.file_name().and_then(|name| name.to_str()).context("a name that is not UTF-8")?;
-        match work.file(db, &file.path, base)? {
+        let base = path_text::base_name(&file.path);
+        match work.file(db, &file.path, &base)? {
             Seen::Skipped | Seen::Wrong => {}
             Seen::Agrees => agree += 1,
             Seen::New(rebuilt) => {

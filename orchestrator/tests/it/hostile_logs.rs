@@ -1,5 +1,5 @@
 //! Log folders of an account that somebody else has: links, FIFOs, folders, sockets and devices where logs
-//! belong, names that are no text, and logs that grow, are replaced or vanish between the three lines that
+//! belong, names that are not UTF-8, and logs that grow, are replaced or vanish between the three lines that
 //! bring logs in. Nothing hangs, nothing is read that was not meant, nothing is lost; the rest is imported.
 
 use std::ffi::OsStr;
@@ -103,8 +103,6 @@ fn what_is_no_log_is_named_and_the_rest_is_imported() {
         fixtures::say("SKIPPED in part: no device could be made");
     }
     fs::write(hub.daily(8), requests(8, 1, 4)).unwrap();
-    let odd = hub.daily(9).with_file_name(OsStr::from_bytes(b"hub-access\xff.log-20250709"));
-    fs::write(&odd, requests(9, 1, 2)).unwrap();
     // an account that is not root's put it there
     if is_root {
         fixtures::run("chown").args(["-h", "65534:65534"]).arg(hub.daily(1)).finish().ok();
@@ -112,8 +110,6 @@ fn what_is_no_log_is_named_and_the_rest_is_imported() {
     let said = hub.night();
     assert_eq!(hub.pages(), (1..=4).map(|n| page(8, n)).collect::<Vec<_>>(), "{said}");
     assert!(!hub.daily(8).exists(), "{said}");
-    // a name that is no text cannot stand in a list: it is named and stays
-    assert!(odd.exists() && said.contains("not UTF-8"), "{said}");
     for day in (1..=7).filter(|day| made || *day != 7) {
         let name = hub.daily(day).file_name().unwrap().to_string_lossy().into_owned();
         assert!(said.contains(&name), "{name} in {said}");
@@ -128,6 +124,93 @@ fn what_is_no_log_is_named_and_the_rest_is_imported() {
             assert!(!is_secret(&fs::read(&path).unwrap()), "{}", path.display());
         }
     }
+}
+
+/// A path of any bytes below `/var/log/httpd`.
+fn odd(hub: &Hub, path: &[u8]) -> PathBuf {
+    hub.at("httpd").join(OsStr::from_bytes(path))
+}
+
+#[test]
+fn names_that_are_not_utf8_are_imported_booked_archived_and_forgotten() {
+    let Some(hub) = Hub::new() else { return };
+    let names =
+        [b"hub-access.log-20250709\xfe" as &[u8], b"hub-access.log-20250709\xff", b"hub-access\xff.log-20250708"];
+    for (n, name) in (1..).zip(names) {
+        fs::write(odd(&hub, &[b"daily/", name].concat()), requests(9, n, n)).unwrap();
+    }
+    let said = hub.night();
+    assert_eq!((said.as_str(), hub.pages()), ("", (1..=3).map(|n| page(9, n)).collect()));
+    for name in names {
+        assert!(!odd(&hub, &[b"daily/", name].concat()).exists());
+        assert!(odd(&hub, &[b"imported/", name, b".gz"].concat()).exists());
+    }
+    let booked = hub.pair.lines("SELECT filename, row_count FROM imported_sources ORDER BY filename");
+    assert_eq!(
+        booked,
+        ["hub-access.log-20250709/FE\t1", "hub-access.log-20250709/FF\t1", "hub-access/FF.log-20250708\t1"]
+    );
+    let forget = |name: &OsStr| hub.start("hzmetrics").arg("forget-import").arg(name).finish().ok();
+    forget(OsStr::from_bytes(names[0]));
+    forget("hub-access.log-20250709/FF".as_ref());
+    assert_eq!(hub.pages(), [page(9, 3)]);
+}
+
+#[test]
+fn the_orchestrator_takes_names_that_are_not_utf8() {
+    let Some(hub) = Hub::new() else { return };
+    let logs = [b"daily/hub-access.log-20250709\xfe" as &[u8], b"daily/2\xff/hub-access.log-20250709\xff"];
+    fs::create_dir(odd(&hub, b"daily/2\xff")).unwrap();
+    for (n, log) in (1..).zip(logs) {
+        fs::write(odd(&hub, log), requests(9, n, n)).unwrap();
+    }
+    let next = || hub.start("hzmetrics").args(["import", "--next"]).finish().ok();
+    // one log a day and stream
+    next();
+    assert_eq!(hub.pages().len(), 1);
+    next();
+    assert_eq!(hub.pages(), [page(9, 1), page(9, 2)]);
+    for name in [b"imported/hub-access.log-20250709\xfe" as &[u8], b"imported/hub-access.log-20250709\xff"] {
+        assert!(odd(&hub, name).exists());
+    }
+    // one that is not understood is remembered, named by what finds it, and set aside
+    let bad = odd(&hub, b"daily/hub-access.log-20250710\xff");
+    fs::write(&bad, "nonsense\n").unwrap();
+    let said = hub.start("hzmetrics").args(["import", "--next"]).finish().expect_code(1).stderr;
+    let command = "--set-aside hub-access.log-20250710/FF";
+    assert!(said.contains(command), "{said}");
+    hub.start("hzmetrics").args(["import", "--next"]).finish().ok();
+    hub.start("hzmetrics").arg("import").args(command.split(' ')).finish().ok();
+    assert!(!bad.exists() && odd(&hub, b"refused/hub-access.log-20250710\xff").exists());
+}
+
+#[test]
+fn the_orchestrator_names_what_is_no_log_once_a_day() {
+    let Some(hub) = Hub::new() else { return };
+    let secret = hub.root.path().join("secret");
+    fs::write(&secret, requests(1, 1, 3)).unwrap();
+    symlink(&secret, hub.daily(1)).unwrap();
+    fixtures::run("mkfifo").arg(hub.daily(2)).finish().ok();
+    fs::create_dir_all(hub.daily(3)).unwrap();
+    symlink(".", hub.daily(3).with_file_name("loop")).unwrap();
+    fs::write(hub.daily(4), requests(4, 1, 2)).unwrap();
+    let planted = ["20250701", "20250702", "20250703", "loop"];
+    let doctor = hub.start("hzmetrics").arg("doctor").finish().text();
+    assert!(planted.iter().all(|name| doctor.contains(name)), "{doctor}");
+    let said = hub.start("hzmetrics").args(["import", "--next"]).finish().expect_code(1).stderr;
+    for name in planted {
+        assert_eq!(
+            said.matches(&format!("{name} is a")).count() + said.matches(&format!("{name} is no")).count(),
+            1,
+            "{name} in {said}"
+        );
+    }
+    assert_eq!(hub.pages(), [page(4, 1), page(4, 2)]);
+    let again = hub.start("hzmetrics").args(["import", "--next"]).finish().ok();
+    assert!(!again.stderr.contains("2025070"), "{}", again.stderr);
+    fs::remove_file(hub.daily(2)).unwrap();
+    let doctor = hub.start("hzmetrics").arg("doctor").finish().text();
+    assert!(!doctor.contains("20250702") && doctor.contains("20250703"), "{doctor}");
 }
 
 #[test]

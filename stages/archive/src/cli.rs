@@ -1,6 +1,5 @@
 //! The command line, and the walk over the receipts.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +9,7 @@ use kit::config;
 use kit::fingerprint::Fingerprint;
 use kit::identity::Uses;
 use kit::roots::{self, Roots};
-use kit::{Common, Describe, Io, Outcome, StageArgs, Usage};
+use kit::{Common, Describe, Io, Outcome, StageArgs, Usage, path_text};
 use schema::{Kind, Opt, json};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -94,26 +93,26 @@ impl StageArgs for Args {
 }
 
 #[derive(Deserialize)]
-struct Receipt<'a> {
-    #[serde(borrow)]
-    path: Cow<'a, str>,
-    refused: Option<Cow<'a, str>>,
+struct Receipt {
+    #[serde(flatten, with = "path_text::fields")]
+    path: PathBuf,
+    refused: Option<IgnoredAny>,
     hash: Option<IgnoredAny>,
 }
 
 /// What a receipt says.
 struct Said {
-    path: String,
+    path: PathBuf,
     is_refused: bool,
     /// What was read; older receipts do not say.
     read: Option<Fingerprint>,
 }
 
 fn said(line: &[u8]) -> Result<Said> {
-    let receipt: Receipt<'_> = serde_json::from_slice(line)?;
-    ensure!(!receipt.path.is_empty(), "a receipt without a path");
+    let receipt: Receipt = serde_json::from_slice(line)?;
+    ensure!(!receipt.path.as_os_str().is_empty(), "a receipt without a path");
     let read = receipt.hash.map(|_| serde_json::from_slice(line)).transpose()?;
-    Ok(Said { path: receipt.path.into_owned(), is_refused: receipt.refused.is_some(), read })
+    Ok(Said { path: receipt.path, is_refused: receipt.refused.is_some(), read })
 }
 
 pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
@@ -134,7 +133,7 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     let roots = Roots::of_pipe(&args.logs, Some(&config));
     let mut output = io.output()?;
     let mut input = io.input()?;
-    let mut results: HashMap<String, Option<PathBuf>> = HashMap::new();
+    let mut results: HashMap<PathBuf, Option<PathBuf>> = HashMap::new();
     let mut n_failed = 0_u64;
     let mut line = Vec::new();
     input.for_each(&mut io.rejects, |record, rejects| {
@@ -145,18 +144,18 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
             Ok(said) => said,
             Err(e) => return rejects.reject(record.path, record.number, &format!("{e:#}"), record.line),
         };
-        let allowed = roots.check(Path::new(&path)).and_then(|()| below_daily(args, &roots, Path::new(&path)));
+        let allowed = roots.check(&path).and_then(|()| below_daily(args, &roots, &path));
         if let Err(why) = allowed {
             bail!("{}:{}: {why}; --logs DIR names the folders that logs lie below", record.path, record.number);
         }
         if is_refused {
-            messages.note(format_args!("{path} was not imported: it stays"));
+            messages.note(format_args!("{} was not imported: it stays", path.display()));
             return output.record(record.line);
         }
         let moved = match results.get(&path) {
             Some(moved) => moved.clone(),
             None => {
-                let done = one(args, Path::new(&path), rules, read.as_ref(), messages);
+                let done = one(args, &path, rules, read.as_ref(), messages);
                 let moved = done.unwrap_or_else(|error| {
                     n_failed += 1;
                     messages.error(format_args!("{error:#}"));
@@ -167,10 +166,11 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
             }
         };
         let Some(moved) = moved else { return output.record(record.line) };
-        let mut quoted = Vec::new();
-        json::push_str(&mut quoted, &moved.to_string_lossy());
+        let mut fields = vec![("archived", quoted(&moved.to_string_lossy()))];
+        fields.extend(path_text::encoded(&moved).map(|text| ("archived_bytes", quoted(&text))));
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_slice())).collect();
         line.clear();
-        if json::set_fields(record.line, &[("archived", &quoted)], &mut line).is_err() {
+        if json::set_fields(record.line, &fields, &mut line).is_err() {
             return rejects.reject(record.path, record.number, "not a JSON object", record.line);
         }
         output.record(&line)
@@ -180,6 +180,12 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         bail!("{n_failed} of {} logs not archived", results.len());
     }
     Ok(Outcome::default())
+}
+
+fn quoted(text: &str) -> Vec<u8> {
+    let mut quoted = Vec::new();
+    json::push_str(&mut quoted, text);
+    quoted
 }
 
 /// Where nobody named a folder: no links between the log and the `daily/` it is in, or, with a folder

@@ -9,6 +9,7 @@
 //! line. Without the list everything is moved.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -262,7 +263,7 @@ fn outside_daily(log: &StagedLog, groups: &[Group]) -> bool {
 
 /// Base names in `directory` that begin with `head` and have `log` after it, sorted; a log that a
 /// killed run was compressing counts under its own name.
-fn names(directory: &Path, head: &str) -> Result<Vec<String>> {
+fn names(directory: &Path, head: &str) -> Result<Vec<OsString>> {
     let reading = || format!("reading {}", directory.display());
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -271,10 +272,10 @@ fn names(directory: &Path, head: &str) -> Result<Vec<String>> {
     };
     let mut names = HashSet::new();
     for entry in entries {
-        let Ok(name) = entry.with_context(reading)?.file_name().into_string() else { continue };
-        let name = place::without_working_mark(&name).to_owned();
-        if discovery::is_log(&name, head) && !directory.join(&name).is_dir() {
-            names.insert(name);
+        let name = entry.with_context(reading)?.file_name();
+        let name = discovery::without_working_mark(&name);
+        if discovery::is_log(&name.to_string_lossy(), head) && !directory.join(name).is_dir() {
+            names.insert(name.to_owned());
         }
     }
     let mut names: Vec<_> = names.into_iter().collect();

@@ -3,12 +3,15 @@
 //! A run that is killed at any point leaves the log either where it was, under a hidden working
 //! name beside it, or in the archive; the next run for the same log finishes the work.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, FileTimes};
 use std::io::{self, BufReader, BufWriter, Read, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use kit::discovery;
 use kit::door;
 use kit::fingerprint::{Fingerprint, Identity, Now};
 
@@ -47,19 +50,20 @@ pub(crate) fn imported_of(path: &Path) -> Option<PathBuf> {
     Some(daily_of(path)?.parent()?.join("imported"))
 }
 
-/// The log under its working name while it is being compressed.
+/// The log under its working name while it is being compressed, or a file of the archive before it is whole.
 fn working_name(path: &Path) -> Result<PathBuf> {
-    let name = name_of(path)?;
-    Ok(path.with_file_name(format!(".{name}.archiving")))
+    discovery::working_name(path).with_context(|| format!("{} has no name", path.display()))
 }
 
-/// The name of a log whose file has this base name, be it the working name.
-pub(crate) fn without_working_mark(name: &str) -> &str {
-    name.strip_prefix('.').and_then(|n| n.strip_suffix(".archiving")).unwrap_or(name)
+fn name_of(path: &Path) -> Result<&OsStr> {
+    path.file_name().with_context(|| format!("{} has no name", path.display()))
 }
 
-fn name_of(path: &Path) -> Result<&str> {
-    path.file_name().and_then(|n| n.to_str()).with_context(|| format!("the name of {} is not UTF-8", path.display()))
+/// A name with something after it.
+fn with_suffix(name: &OsStr, suffix: &str) -> OsString {
+    let mut longer = name.to_owned();
+    longer.push(suffix);
+    longer
 }
 
 fn exists(path: &Path) -> bool {
@@ -68,11 +72,12 @@ fn exists(path: &Path) -> bool {
 
 /// Whether the log is compressed on its way: not when it is already, not when it is a link, not
 /// when its compressed form lies beside it.
-fn is_compressed_on_the_way(path: &Path, name: &str, rules: Rules) -> bool {
+fn is_compressed_on_the_way(path: &Path, name: &OsStr, rules: Rules) -> bool {
+    let has_end = |end: &str| name.as_bytes().ends_with(end.as_bytes());
     rules.compress
-        && !name.ends_with(".gz")
-        && !name.ends_with(".zst")
-        && !exists(&path.with_file_name(format!("{name}.gz")))
+        && !has_end(".gz")
+        && !has_end(".zst")
+        && !exists(&path.with_file_name(with_suffix(name, ".gz")))
         && !fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_symlink())
 }
 
@@ -80,7 +85,7 @@ fn is_compressed_on_the_way(path: &Path, name: &str, rules: Rules) -> bool {
 pub(crate) fn target(path: &Path, imported: &Path, rules: Rules) -> Result<PathBuf> {
     let name = name_of(path)?;
     let suffix = if is_compressed_on_the_way(path, name, rules) { ".gz" } else { "" };
-    Ok(imported.join(format!("{name}{suffix}")))
+    Ok(imported.join(with_suffix(name, suffix)))
 }
 
 /// Moves the log into the archive directory, which is made when it is missing. With `read`, only if
@@ -89,8 +94,7 @@ pub(crate) fn place(path: &Path, imported: &Path, rules: Rules, read: Option<&Fi
     let working = working_name(path)?;
     if !exists(path) && !exists(&working) {
         let name = name_of(path)?;
-        let there =
-            [format!("{name}.gz"), name.to_owned()].map(|name| imported.join(name)).into_iter().find(|p| exists(p));
+        let there = [".gz", ""].map(|suffix| imported.join(with_suffix(name, suffix))).into_iter().find(|p| exists(p));
         return there.map(Placed::Already).with_context(|| {
             format!("{} is gone, and {} has no log of that name", path.display(), imported.display())
         });
@@ -139,12 +143,12 @@ fn finish_compressing(
     read: Option<&Fingerprint>,
 ) -> Result<Placed> {
     let name = name_of(path)?;
-    let target = imported.join(format!("{name}.gz"));
+    let target = imported.join(with_suffix(name, ".gz"));
     let Some(_held) = held(working)? else {
         ensure!(exists(&target) && !exists(path), "another run could not archive {}", path.display());
         return Ok(Placed::Already(target));
     };
-    let part = imported.join(format!(".{name}.gz.archiving"));
+    let part = working_name(&target)?;
     let published = exists(&target) && !exists(&part) && same_content(working, &target)?;
     let placed = if published {
         target
@@ -182,13 +186,13 @@ fn begin(path: &Path) -> io::Result<File> {
 }
 
 /// Writes the gzip form of `from`, with its times and permissions, and waits until it is on disk.
-fn compress(from: &Path, to: &Path, name: &str) -> Result<()> {
+fn compress(from: &Path, to: &Path, name: &OsStr) -> Result<()> {
     let source = door::open(from).with_context(|| format!("opening {}", from.display()))?;
     let meta = source.metadata().with_context(|| format!("looking at {}", from.display()))?;
     let writing = || format!("writing {}", to.display());
     let file = begin(to).with_context(writing)?;
     let seconds = u32::try_from(meta.mtime()).unwrap_or(0);
-    let header = flate2::GzBuilder::new().filename(name).mtime(seconds);
+    let header = flate2::GzBuilder::new().filename(name.as_bytes()).mtime(seconds);
     let mut gz = header.write(BufWriter::new(file), flate2::Compression::default());
     io::copy(&mut BufReader::with_capacity(256 << 10, &source), &mut gz).with_context(writing)?;
     let now = source.metadata().with_context(|| format!("looking at {}", from.display()))?;
@@ -214,12 +218,13 @@ fn publish(from: &Path, to: &Path, collision: Collision) -> Result<PathBuf> {
         let name = name_of(&to)?.to_owned();
         match collision {
             Collision::NewKeepsName => {
-                let backup = to.with_file_name(format!("{name}.~{}~", highest_backup(&to, &name)? + 1));
+                let backup = to.with_file_name(with_suffix(&name, &format!(".~{}~", highest_backup(&to, &name)? + 1)));
                 door::rename_new(&to, &backup)
                     .with_context(|| format!("renaming {} to {}", to.display(), backup.display()))?;
             }
             Collision::OldKeepsName => {
-                let free = (1_u64..).map(|n| to.with_file_name(format!("{name}.~{n}~"))).find(|p| !exists(p));
+                let numbered = |n| to.with_file_name(with_suffix(&name, &format!(".~{n}~")));
+                let free = (1_u64..).map(numbered).find(|p| !exists(p));
                 to = free.with_context(|| format!("no free name for {}", to.display()))?;
             }
         }
@@ -237,7 +242,7 @@ fn across_devices(from: &Path, to: &Path) -> Result<()> {
     let moving = || format!("moving {} to {}", from.display(), to.display());
     let Some(source) = held(from)? else { return Ok(()) };
     let meta = source.metadata().with_context(moving)?;
-    let part = to.with_file_name(format!(".{}.archiving", name_of(to)?));
+    let part = working_name(to)?;
     let mut copy = begin(&part).with_context(moving)?;
     io::copy(&mut &source, &mut copy).with_context(moving)?;
     let now = source.metadata().with_context(moving)?;
@@ -251,13 +256,13 @@ fn across_devices(from: &Path, to: &Path) -> Result<()> {
     door::remove(from).with_context(moving)
 }
 
-fn highest_backup(to: &Path, name: &str) -> Result<u64> {
+fn highest_backup(to: &Path, name: &OsStr) -> Result<u64> {
     let directory = to.parent().unwrap_or(Path::new("."));
     let reading = || format!("reading {}", directory.display());
     let mut highest = 0;
     for entry in door::list(directory).with_context(reading)? {
-        let number =
-            entry.to_str().and_then(|n| n.strip_prefix(name)?.strip_prefix(".~")?.strip_suffix('~')?.parse().ok());
+        let rest = entry.as_bytes().strip_prefix(name.as_bytes()).and_then(|rest| std::str::from_utf8(rest).ok());
+        let number = rest.and_then(|rest| rest.strip_prefix(".~")?.strip_suffix('~')?.parse().ok());
         highest = highest.max(number.unwrap_or(0));
     }
     Ok(highest)
@@ -395,13 +400,13 @@ mod tests {
             match point {
                 0 => {}
                 1 => fs::write(&part, "half a fi").unwrap(),
-                2 => compress(&working, &part, "h-access.log-1").unwrap(),
+                2 => compress(&working, &part, "h-access.log-1".as_ref()).unwrap(),
                 3 => {
-                    compress(&working, &part, "h-access.log-1").unwrap();
+                    compress(&working, &part, "h-access.log-1".as_ref()).unwrap();
                     fs::rename(&target, hub.imported("h-access.log-1.gz.~1~")).unwrap();
                 }
                 _ => {
-                    compress(&working, &part, "h-access.log-1").unwrap();
+                    compress(&working, &part, "h-access.log-1".as_ref()).unwrap();
                     fs::rename(&target, hub.imported("h-access.log-1.gz.~1~")).unwrap();
                     fs::rename(&part, &target).unwrap();
                 }

@@ -4,13 +4,13 @@
 //! auth logs, by day. A log that lies there twice (plain and compressed, or in two directories)
 //! is taken once. From files and patterns: as they are given.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use kit::Messages;
-use kit::discovery::{self, Found, Stream, without_suffix};
+use kit::discovery::{self, Found, LeftOut, Stream, without_suffix};
 use schema::Month;
 
 /// What is looked for.
@@ -38,26 +38,30 @@ impl Wanted {
 /// The logs below the given directories.
 pub(crate) fn below(roots: &[PathBuf], wanted: &Wanted, messages: Messages) -> Result<Vec<Found>> {
     let mut all = Vec::new();
+    let mut left = BTreeSet::new();
     for stream in [Stream::Access, Stream::Auth] {
         let mut places = Vec::new();
         for root in roots {
             fs::read_dir(root).with_context(|| format!("reading {}", root.display()))?;
             places.extend(in_root(root, stream, wanted)?);
-            say_left_out(root, stream, wanted, messages);
+            left.extend(left_out(root, stream, wanted).into_iter().map(|left| (left.path, left.what)));
         }
         let mut logs = once_each(places, wanted, messages);
         logs.retain(|found| wanted.takes(found));
         all.append(&mut logs);
     }
+    for (path, what) in left {
+        messages.warn(format_args!("{} {what}: it is left out", path.display()));
+    }
     Ok(all)
 }
 
-/// Names what looks like a log and cannot be one.
-pub(crate) fn say_left_out(root: &Path, stream: Stream, wanted: &Wanted, messages: Messages) {
+/// What a folder has in it that cannot be a log of the stream, if the stream is wanted.
+pub(crate) fn left_out(root: &Path, stream: Stream, wanted: &Wanted) -> Vec<LeftOut> {
     if wanted.stream.is_none_or(|only| only == stream) {
-        for (path, why) in discovery::left_out(root, stream, wanted.site.as_deref()) {
-            messages.warn(format_args!("{} is left out: {why}", path.display()));
-        }
+        discovery::left_out(root, stream, wanted.site.as_deref())
+    } else {
+        Vec::new()
     }
 }
 

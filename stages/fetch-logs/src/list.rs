@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use kit::discovery::{self, Found};
 use kit::fingerprint::{Fingerprint, Reading};
-use kit::{Compression, Output, door};
+use kit::{Compression, Output, door, path_text};
 use schema::json::{push_int, push_str};
 
 /// Opens logs: those below the folders that were searched as the folders allow it, those that were
@@ -48,9 +48,8 @@ impl Opener {
 
 /// Appends the `source` record of a log, without a line end.
 pub(crate) fn source_record(log: &Found, opener: &Opener, line: &mut Vec<u8>) -> Result<()> {
-    let path = log.path.to_str().with_context(|| format!("the path {} is not UTF-8", log.path.display()))?;
-    line.extend_from_slice(b"{\"kind\":\"source\",\"path\":");
-    push_str(line, path);
+    line.extend_from_slice(b"{\"kind\":\"source\",");
+    path_text::push_fields(line, &log.path);
     line.extend_from_slice(b",\"stream\":");
     push_str(line, log.stream.name());
     if let Some(date) = log.date() {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use kit::config::Config;
-use kit::discovery::{self, Found, Stream, without_suffix};
+use kit::discovery::{self, Found, LeftOut, Stream, without_suffix};
 use kit::fingerprint::{Fingerprint, Now};
 use kit::staged::Outcome;
 use kit::{Messages, WholeFile, door, staged};
@@ -44,16 +44,21 @@ impl Staging<'_> {
             Stream::Access => paths.web_logs(),
             Stream::Auth => paths.cms_logs(),
         };
-        let mut wanted = self.wanted.clone();
-        wanted.site.get_or_insert_with(|| self.config.site.name.clone());
+        let wanted = self.wanted();
         let mut logs = if self.deep || wanted.one_per_day {
             find::of_stream(&root, stream, &wanted, self.messages)?
         } else {
             discovery::flat_unfinished(&root.join("daily"), stream, wanted.site.as_deref())?
         };
-        find::say_left_out(&root.join("daily"), stream, &wanted, self.messages);
         logs.retain(|log| wanted.takes(log));
         Ok(logs)
+    }
+
+    /// What is wanted; without a site, of the one that is configured.
+    fn wanted(&self) -> Wanted {
+        let mut wanted = self.wanted.clone();
+        wanted.site.get_or_insert_with(|| self.config.site.name.clone());
+        wanted
     }
 
     /// Leaves out what may not be read, such as a link out of the log folders, and names it.
@@ -76,7 +81,7 @@ impl Staging<'_> {
         let opener = Opener::new([paths.web_logs(), paths.cms_logs()]);
         let (access, n_access) = self.readable(self.logs(Stream::Access)?, &opener);
         let (auth, n_auth) = self.readable(self.logs(Stream::Auth)?, &opener);
-        let n_left = n_access + n_auth + self.name_what_is_no_log()?;
+        let n_left = n_access + n_auth + self.name_what_is_no_log();
         self.stage(access, auth, &opener).inspect_err(|_| {
             // where this fails too, the first failure is the one to tell
             let _ = self.note_that_nothing_is_staged();
@@ -85,18 +90,24 @@ impl Staging<'_> {
         Ok(())
     }
 
-    /// Names what lies in `daily/` under the name of a log and is none; how many there are.
-    fn name_what_is_no_log(&self) -> Result<usize> {
-        let paths = &self.config.paths;
-        let site = self.wanted.site.as_ref().unwrap_or(&self.config.site.name);
+    /// Names what lies in `daily/` and is no log, and links to folders anywhere in it; of how many there
+    /// are, those count that have the name of a log which would be staged.
+    fn name_what_is_no_log(&self) -> usize {
+        let (paths, wanted) = (&self.config.paths, self.wanted());
         let mut n = 0;
         for (root, stream) in [(paths.web_logs(), Stream::Access), (paths.cms_logs(), Stream::Auth)] {
-            for (path, what) in discovery::no_logs(&root.join("daily"), stream, Some(site))? {
-                self.messages.error(format_args!("{} {what}: it is left out", path.display()));
-                n += 1;
+            let daily = root.join("daily");
+            for LeftOut { path, what, is_called_log } in find::left_out(&daily, stream, &wanted) {
+                let text = format!("{} {what}: it is left out", path.display());
+                if !is_called_log {
+                    self.messages.warn(text);
+                } else if self.deep || path.parent() == Some(&daily) {
+                    self.messages.error(text);
+                    n += 1;
+                }
             }
         }
-        Ok(n)
+        n
     }
 
     /// Without a list all that lies in `daily/` would be archived: an empty one says that nothing of

@@ -191,6 +191,7 @@ fn layout(name: &str, client: Option<&ClientFrom>) -> Result<Layout> {
 /// The fields of a `source` record that are used.
 #[derive(Debug, serde::Deserialize)]
 struct Source {
+    #[serde(flatten, with = "kit::path_text::fields")]
     path: PathBuf,
     stream: Option<String>,
     date: Option<String>,

@@ -13,6 +13,7 @@ use kit::config::Config;
 use kit::db::{Db, DbError, ErrorKind, Which};
 use kit::fingerprint::Fingerprint;
 use kit::ledger::{self, Target};
+use kit::path_text::base_name;
 use kit::roots::Roots;
 use kit::staged::{self, StagedLog};
 use kit::{Messages, Output, discovery, door};
@@ -29,7 +30,7 @@ use crate::report::Report;
 use crate::robots::Known;
 use crate::sink::Nowhere;
 use crate::sources::{Sources, outcomes, stretches};
-use crate::tables::{Tables, base_name};
+use crate::tables::Tables;
 
 /// The pauses before a file is tried again after a deadlock, a lock wait or a lost server.
 const PAUSES: [Duration; 5] = [

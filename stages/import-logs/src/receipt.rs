@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use kit::discovery::Stream;
 use kit::fingerprint::Fingerprint;
 use kit::ledger::Target;
+use kit::path_text;
 use schema::json;
 
 use crate::import::Unit;
@@ -43,8 +44,8 @@ impl Receipt {
     /// The record, without a line end.
     pub(crate) fn to_json(&self) -> Vec<u8> {
         let report = &self.report;
-        let mut line = b"{\"kind\":\"receipt\",\"path\":".to_vec();
-        json::push_str(&mut line, &self.path.to_string_lossy());
+        let mut line = b"{\"kind\":\"receipt\",".to_vec();
+        path_text::push_fields(&mut line, &self.path);
         let (stream, table) = (self.stream.name(), Target::of(self.stream).name());
         line.extend_from_slice(format!(",\"stream\":\"{stream}\",\"target\":\"{table}\"").as_bytes());
         line.extend_from_slice(format!(",\"rows\":{},\"rejected\":{}", self.rows, report.n_rejected).as_bytes());

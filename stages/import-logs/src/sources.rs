@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use kit::fingerprint::{self, Prefix};
+use kit::path_text::base_name;
 use kit::staged::{self, Outcome, StagedLog};
 use kit::{Lines, door};
 
@@ -14,7 +15,6 @@ use crate::block::{self, Rules};
 use crate::import::{Source, Staged, Stream, Stretch};
 use crate::known::{self, Ledger, Verdict};
 use crate::report::Report;
-use crate::tables::base_name;
 
 /// What becomes of the sources.
 #[derive(Debug, Default)]

@@ -12,6 +12,7 @@ use kit::Output;
 use kit::db::{Db, DbError, ErrorKind, Value, Verb};
 use kit::ledger::files::{self, FileRow};
 use kit::ledger::{self, Begun, Target};
+use kit::path_text::base_name;
 use schema::{Opt, Stamp};
 
 use crate::aside::{self, Aside};
@@ -270,12 +271,6 @@ impl<'d> Tables<'d> {
         }
         Ok(false)
     }
-}
-
-/// The name that the ledger knows a file by.
-pub(crate) fn base_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    schema::text::storable(name.as_bytes()).into_owned()
 }
 
 impl Sink for Tables<'_> {

@@ -75,13 +75,6 @@ impl Refused {
         self.path == other.path && self.hash == other.hash && self.bytes == other.bytes
     }
 
-    /// Whether it is something that cannot be a log at all, such as a FIFO, a folder or a link out of the
-    /// log folders: nothing of it was read.
-    #[must_use]
-    pub const fn is_no_log(&self) -> bool {
-        self.lines.is_none()
-    }
-
     /// The base name, as [`path_text::name`] writes it.
     #[must_use]
     pub fn name(&self) -> String {

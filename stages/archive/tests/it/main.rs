@@ -4,8 +4,10 @@
 
 mod cron;
 
+use std::ffi::OsStr;
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
 use fixtures::Run;
 use tempfile::TempDir;
@@ -51,6 +53,36 @@ fn moves_exactly_what_the_receipts_name() {
     let again = archive().stdin(format!("{one}{other}{one}{old}")).finish().ok();
     assert_eq!(again.stdout, done.stdout, "run twice");
     assert_eq!(fs::read_dir(root.path().join("imported")).unwrap().count(), 2);
+}
+
+#[test]
+fn names_that_are_not_utf8_are_moved_each_by_its_own_receipt() {
+    let (root, daily) = hub();
+    let of = |folder: &Path, bytes: &[u8]| folder.join(OsStr::from_bytes(bytes));
+    let (moved, left) = (of(&daily, b"h-access.log-1\xff"), of(&daily, b"h-access.log-1\xfe"));
+    for log in [&moved, &left] {
+        fs::write(log, "x\n").unwrap();
+    }
+    let text = |path: &Path| {
+        let mut line = b"{\"kind\":\"receipt\",".to_vec();
+        kit::path_text::push_fields(&mut line, path);
+        line.extend_from_slice(b",\"rows\":1}\n");
+        line
+    };
+    let there = of(&root.path().join("imported"), b"h-access.log-1\xff.gz");
+    for _ in 0..2 {
+        let done = archive().stdin(text(&moved)).finish().ok();
+        assert_eq!(done.records()[0]["archived_bytes"], kit::path_text::encoded(&there).unwrap());
+        assert!(there.exists() && !moved.exists() && left.exists());
+    }
+    // an older one keeps its name with a number
+    fs::write(&moved, "y\n").unwrap();
+    archive().stdin(text(&moved)).finish().ok();
+    assert!(there.exists() && of(&root.path().join("imported"), b"h-access.log-1\xff.gz.~1~").exists());
+    // the text for people does not count, and a wrong encoding is no record
+    let bad = format!("{{\"kind\":\"receipt\",\"path\":{left:?},\"path_bytes\":\"%F\"}}\n");
+    let done = archive().stdin(bad.replace("\\xFE", "?")).finish().ok();
+    assert!(left.exists() && done.stderr.contains("1 of 1 lines rejected"), "{}", done.stderr);
 }
 
 #[test]

@@ -6,8 +6,10 @@ mod identity;
 mod planted;
 mod staging;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use fixtures::Run;
@@ -86,7 +88,37 @@ fn finds_both_streams_in_all_places() {
     assert!(names(&any).contains(&"other-access.log-20250701".to_owned()));
     let csv = fetch_logs().args(["--format", "csv", "--logs"]).arg(root.path()).finish().ok();
     assert_eq!(csv.text().lines().count(), 7);
-    assert!(csv.text().starts_with("kind,path,stream,date,bytes,compression,log_format\n"), "{}", csv.text());
+    assert!(
+        csv.text().starts_with("kind,path,stream,date,bytes,compression,log_format,path_bytes\n"),
+        "{}",
+        csv.text()
+    );
+}
+
+#[test]
+fn names_that_are_not_utf8_are_listed_and_told_apart() {
+    let root = tempfile::tempdir().unwrap();
+    let daily = root.path().join(OsStr::from_bytes(b"\xc3/daily"));
+    fs::create_dir_all(&daily).unwrap();
+    let logs = [b"hub-access%.log-20250710\xfe" as &[u8], b"hub-access%.log-20250710\xff"];
+    for name in logs {
+        fs::write(daily.join(OsStr::from_bytes(name)), name).unwrap();
+    }
+    write(&daily, "hub-access.log-20250711", "UTF-8 but for the folder\n");
+    for args in [
+        ["--logs"].map(Into::into).to_vec(),
+        logs.map(|name| daily.join(OsStr::from_bytes(name)).into_os_string()).to_vec(),
+    ] {
+        let paths = if args.len() == 1 { vec![root.path()] } else { Vec::new() };
+        let done = fetch_logs().args(&args).args(paths).finish().ok();
+        assert!(done.stderr.is_empty(), "{}", done.stderr);
+        let records = done.of_kind("source");
+        let encoded = |name: &str| format!("{}/%C3/daily/hub-access%25.log-20250710%{name}", root.path().display());
+        assert_eq!(records[0]["path_bytes"], encoded("FE"));
+        assert_eq!(records[1]["path_bytes"], encoded("FF"));
+        assert!(records[0]["path"].as_str().unwrap().ends_with("-20250710\u{FFFD}"));
+        assert_eq!((&records[0]["date"], records.len()), (&"20250710".into(), if args.len() == 1 { 3 } else { 2 }));
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! `fetch-logs --stage` in a made-up root.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 
 use fixtures::Run;
 use tempfile::TempDir;
@@ -64,6 +66,21 @@ fn logs_are_put_together_in_the_order_of_their_names() {
     assert_eq!(places, [(0, 4, access.clone()), (4, 14, access.clone()), (18, 4, access), (0, 5, "auth".to_owned())]);
     let deep = root.stage().arg("--deep").finish().ok();
     assert!(deep.stderr.is_empty() && root.staged("_hub_apache.log").unwrap().starts_with("deep\n"));
+}
+
+#[test]
+fn names_that_are_not_utf8_are_staged() {
+    let root = Root::new();
+    let daily = root.0.path().join("var/log/apache2/daily");
+    fs::create_dir_all(&daily).unwrap();
+    for (name, text) in [(b"hub-access.log-20250701\xfe" as &[u8], "one\n"), (b"hub-access.log-20250701\xff", "two\n")]
+    {
+        fs::write(daily.join(OsStr::from_bytes(name)), text).unwrap();
+    }
+    assert_eq!(root.stage().finish().ok().stderr, "");
+    assert_eq!(root.staged("_hub_apache.log").unwrap(), "one\ntwo\n");
+    let list = root.staged("_staged.ndjson").unwrap();
+    assert!(list.contains("-20250701%FE\"") && list.contains("-20250701%FF\""), "{list}");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! What a log is, what is understood of it, and what becomes of one that changes: in the pipe, in the
 //! tables with a ledger, and in the cron lines on tables without one.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -50,6 +52,37 @@ fn a_receipt_says_what_was_read() {
         assert_eq!((n("lines"), n("rows"), n("rejected"), n("unfit"), n("ipv6")), (4, 2, 2, 1, 1), "{receipt}");
         assert_eq!(receipt["dropped"], serde_json::json!({"ipv6": 1}));
     }
+}
+
+#[test]
+fn names_that_are_not_utf8_go_through_the_pipe() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |bytes: &[u8]| dir.path().join(OsStr::from_bytes(bytes));
+    let logs = [(b"h-access.log-1\xfe" as &[u8], "/a"), (b"h-access.log-1\xff", "/b")];
+    let mut sources = Vec::new();
+    for (name, url) in logs {
+        fs::write(of(name), day(10, &[url])).unwrap();
+        sources.extend_from_slice(b"{\"kind\":\"source\",");
+        kit::path_text::push_fields(&mut sources, &of(name));
+        sources.extend_from_slice(b"}\n");
+    }
+    let receipts = dir.path().join("receipts");
+    let done = import_logs().stdin(sources.clone()).arg("--receipts").arg(&receipts).finish().ok();
+    assert_eq!(crate::texts(&done, "web", "content"), ["/a", "/b"]);
+    let given: Vec<Value> =
+        fs::read_to_string(&receipts).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let encoded: Vec<_> = logs.iter().map(|(name, _)| kit::path_text::encoded(&of(name)).unwrap()).collect();
+    assert_eq!([&given[0]["path_bytes"], &given[1]["path_bytes"]], [&encoded[0], &encoded[1]]);
+    // a path that is not allowed is none with another spelling either
+    let climbing = "{\"kind\":\"source\",\"path\":\"x\",\"path_bytes\":\"/x/%2E%2E/etc/passwd\"}\n";
+    let done = import_logs().stdin(climbing).finish().expect_code(1);
+    assert!(done.stderr.contains("goes up"), "{}", done.stderr);
+    let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
+    for _ in 0..2 {
+        hub.load(&[&of(logs[0].0), &of(logs[1].0)]).finish().ok();
+    }
+    assert_eq!((contents(&hub), hub.ledger().len()), (vec!["/a".to_owned(), "/b".to_owned()], 2));
+    assert_eq!(hub.pair.lines("SELECT filename FROM imported_sources"), ["h-access.log-1/FE", "h-access.log-1/FF"]);
 }
 
 #[test]
