@@ -13,6 +13,8 @@ use kit::Messages;
 use kit::discovery::{self, Found, LeftOut, Stream, without_suffix};
 use schema::Month;
 
+use crate::pattern;
+
 /// What is looked for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
@@ -151,11 +153,8 @@ pub(crate) fn given(arguments: &[PathBuf], wanted: &Wanted) -> Result<Vec<Found>
             continue;
         };
         let before = found.len();
-        for path in glob::glob(pattern).with_context(|| format!("reading the pattern {pattern}"))? {
-            let path = path.with_context(|| format!("following the pattern {pattern}"))?;
-            if path.is_file() {
-                found.push(Found::given(&path)?);
-            }
+        for path in pattern::matches(pattern)?.iter().filter(|path| path.is_file()) {
+            found.push(Found::given(path)?);
         }
         anyhow::ensure!(found.len() > before, "no file matches {pattern}");
     }

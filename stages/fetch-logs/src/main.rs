@@ -4,6 +4,7 @@
 mod cli;
 mod find;
 mod list;
+mod pattern;
 mod stage;
 
 use std::process::ExitCode;
