@@ -199,6 +199,7 @@ fn what_the_user_may_not_do_is_said_before_anything_is_opened() {
     };
     let log = "var/log/httpd/daily/hub-access.log-20250711";
     refused(mode(log, 4, 0o640), &IMPORT, &["cannot read", log, "usermod -a -G adm nobody"]);
+    refused(mode(log, 0, 0o600), &["archive --db", "hzmetrics run-chain archive"], &["cannot read", log, "setfacl"]);
     refused(mode(log, 0, 0o640), &IMPORT, &["cannot read", log, "setfacl -m u:nobody:r"]);
     let daily = "var/log/hubzero/daily";
     let archive = ["hzmetrics run-chain archive", "archive --db", "hzmetrics tick", "hzmetrics import --next"];

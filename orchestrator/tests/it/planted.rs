@@ -226,6 +226,12 @@ fn the_seven_lines_meet_planted_logs() {
     for (day, plant) in [(1, Plant::Link), (2, Plant::Fifo), (3, Plant::Folder)] {
         assert!(plant.put(&ground, &ground.daily(day)));
     }
+    // under the name of one whose archiving a killed run has left
+    for (day, plant) in [(5, Plant::Link), (6, Plant::Fifo)] {
+        let path = ground.daily(day);
+        let hidden = format!(".{}.archiving", path.file_name().unwrap().display());
+        assert!(plant.put(&ground, &path.with_file_name(hidden)));
+    }
     let mut said = String::new();
     for line in seven_lines() {
         said += &By::Root.run(&ground, &format!("hzmetrics {line}")).stderr;
@@ -233,6 +239,9 @@ fn the_seven_lines_meet_planted_logs() {
     for day in 1..=3 {
         assert!(said.contains(&format!("hub-access.log-2025070{day}")), "{said}");
         assert!(ground.daily(day).symlink_metadata().is_ok(), "{said}");
+    }
+    for day in [5, 6] {
+        assert!(said.contains(&format!("hub-access.log-2025070{day}")), "{said}");
     }
     assert_eq!(ground.pair.value("SELECT COUNT(*) FROM web").unwrap(), "3", "{said}");
     assert!(!ground.daily(11).exists(), "{said}");

@@ -88,7 +88,7 @@ impl StageArgs for Args {
 
     // also from receipts it moves logs in folders of others
     fn uses(&self) -> Option<Uses> {
-        Some(Uses { archive: true, ..Uses::default() })
+        Some(Uses::LOGS)
     }
 }
 

@@ -204,11 +204,18 @@ fn compress(from: &Path, to: &Path, name: &OsStr) -> Result<()> {
     if let Ok(modified) = meta.modified() {
         times = times.set_modified(modified);
     }
-    file.set_permissions(fs::Permissions::from_mode(meta.mode() & 0o777)).with_context(writing)?;
-    // a group that we may not give is no reason to fail
-    let _ = std::os::unix::fs::fchown(file, Some(meta.uid()), Some(meta.gid()));
+    take_after(file, &meta).with_context(writing)?;
     file.set_times(times).with_context(writing)?;
     file.sync_all().with_context(writing)
+}
+
+/// Gives a new file the owner, the group and the permissions of the log that it is made of, as far as we
+/// may; a group that is not the log's reads nothing.
+fn take_after(file: &File, log: &fs::Metadata) -> io::Result<()> {
+    let has_group = std::os::unix::fs::fchown(file, None, Some(log.gid())).is_ok();
+    let _ = std::os::unix::fs::fchown(file, Some(log.uid()), None);
+    let mask = if has_group { 0o777 } else { 0o707 };
+    file.set_permissions(fs::Permissions::from_mode(log.mode() & mask))
 }
 
 /// Gives a finished file its name in the archive; nothing there is ever overwritten.
@@ -247,7 +254,7 @@ fn across_devices(from: &Path, to: &Path) -> Result<()> {
     io::copy(&mut &source, &mut copy).with_context(moving)?;
     let now = source.metadata().with_context(moving)?;
     ensure!(Identity::of(&now) == Identity::of(&meta), "{} was written to while it was moved", from.display());
-    copy.set_permissions(meta.permissions()).with_context(moving)?;
+    take_after(&copy, &meta).with_context(moving)?;
     if let Ok(modified) = meta.modified() {
         let _ = copy.set_times(FileTimes::new().set_modified(modified));
     }
@@ -462,6 +469,25 @@ mod tests {
         fs::write(&path, "one\n").unwrap();
         place(&path, &imported, RULES, Some(&read)).unwrap();
         assert_eq!(hub.read("h-access.log-1.gz"), "one\n");
+    }
+
+    #[test]
+    fn owner_group_and_permissions_are_those_of_the_log() {
+        let is_root = kit::identity::is_root();
+        for (owner, group, mode) in [(0, 0, 0o600), (65534, 4, 0o640), (65534, 65534, 0o644), (0, 4, 0o640)] {
+            let hub = Hub::new();
+            let path = hub.daily("h-access.log-1");
+            fs::write(&path, "lines\n").unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            if is_root {
+                std::os::unix::fs::chown(&path, Some(owner), Some(group)).unwrap();
+            }
+            let before = fs::metadata(&path).unwrap();
+            place(&path, &hub.imported(""), RULES, None).unwrap();
+            let meta = fs::metadata(hub.imported("h-access.log-1.gz")).unwrap();
+            let of = |meta: &fs::Metadata| (meta.uid(), meta.gid(), meta.mode() & 0o777);
+            assert_eq!(of(&meta), of(&before));
+        }
     }
 
     #[test]

@@ -211,7 +211,8 @@ pub fn left_out(directory: &Path, stream: Stream, site: Option<&str>) -> Vec<Lef
 
 fn note_left_out(directory: &Path, stream: Stream, site: Option<&str>, depth: u32, left: &mut Vec<LeftOut>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let (path, is_called_log) = (entry.path(), is_of(stream, site, &entry.file_name().to_string_lossy()));
+        let (path, name) = (entry.path(), entry.file_name());
+        let is_called_log = is_of(stream, site, &without_working_mark(&name).to_string_lossy());
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() && depth > 0 {
             note_left_out(&path, stream, site, depth - 1, left);
@@ -320,12 +321,14 @@ mod tests {
         link(&daily, "2025/loop");
         link(Path::new("h-access.log-20250703"), "h-access.log-20250703");
         link(Path::new("none"), "2025/h-access.log-20250704");
+        link(Path::new("/dev/null"), ".h-access.log-20250706.archiving");
         fs::write(daily.join("h-access.log-20250702"), "x\n").unwrap();
         let left: Vec<_> = left_out(&daily, Stream::Access, Some("h"))
             .into_iter()
             .map(|left| (left.path.strip_prefix(&daily).unwrap().to_owned(), left.what, left.is_called_log))
             .collect();
         let expected = [
+            (".h-access.log-20250706.archiving", "is no regular file", true),
             ("2025/h-access.log-20250704", "is a link to nothing", true),
             ("2025/h-access.log-20250705", "is a folder, where a regular file belongs", true),
             ("2025/loop", "is a link to a folder", false),

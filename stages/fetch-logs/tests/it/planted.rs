@@ -63,9 +63,13 @@ fn in_place_of_the_list() {
 
 #[test]
 fn staged_copies_are_never_easier_to_read_than_their_logs() {
-    for (umask, log, expected) in
-        [("000", 0o644, 0o640), ("000", 0o666, 0o640), ("000", 0o600, 0o600), ("077", 0o640, 0o640)]
-    {
+    for (umask, log, expected) in [
+        ("000", 0o644, 0o640),
+        ("000", 0o666, 0o640),
+        ("000", 0o600, 0o600),
+        ("022", 0o644, 0o640),
+        ("077", 0o640, 0o640),
+    ] {
         let host = host();
         let path = host.path().join("var/log/httpd/daily/hub-access.log-20250701");
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(log)).unwrap();
