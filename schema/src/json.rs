@@ -229,8 +229,14 @@ pub fn set_fields(line: &[u8], fields: &[(&str, &[u8])], out: &mut Vec<u8>) -> R
 
 /// Appends `text` as a JSON string: `"`, `\` and control characters escaped, nothing else.
 pub fn push_str(out: &mut Vec<u8>, text: &str) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push(b'"');
+    push_inside(out, text);
+    out.push(b'"');
+}
+
+/// Appends a part of what stands between the quotes of a JSON string.
+pub fn push_inside(out: &mut Vec<u8>, text: &str) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
     let bytes = text.as_bytes();
     let mut from = 0;
     for (at, &byte) in bytes.iter().enumerate() {
@@ -255,7 +261,6 @@ pub fn push_str(out: &mut Vec<u8>, text: &str) {
         }
     }
     out.extend_from_slice(&bytes[from..]);
-    out.push(b'"');
 }
 
 /// Appends an integer in decimal.

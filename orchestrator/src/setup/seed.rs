@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
-use kit::Usage;
+use anyhow::{Context as _, Result, bail};
 use kit::db::{Db, Value, Verb};
+use kit::{Usage, list};
 use schema::reference;
 use schema::tables::quote;
 
@@ -72,30 +72,23 @@ pub(crate) fn seeds(domainclass: Option<&Path>) -> Result<Vec<Seed>> {
 /// A file of domain classes: CSV with a header that names at least `domain` and `class`, and may
 /// name `country`, `state` and `name`.
 fn read(path: &Path) -> Result<Vec<Vec<Value>>> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(path)?;
-    let header = reader.headers()?.clone();
-    let place = |name: &str| header.iter().position(|cell| cell.trim() == name);
-    let (Some(domain), Some(class)) = (place("domain"), place("class")) else {
-        return Err(Usage("the header must name `domain` and `class`".to_owned()).into());
-    };
-    let others = [place("country"), place("state"), place("name")];
     let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let cell = |at: usize| record.get(at).unwrap_or_default().trim();
-        let class: u8 = cell(class)
-            .parse()
-            .ok()
-            .filter(|class| *class < 128)
-            .ok_or_else(|| Usage(format!("line {line}: `{}` is no class", cell(class))))?;
-        if cell(domain).is_empty() {
-            return Err(Usage(format!("line {line}: no domain")).into());
+    let each = |row: list::Entry<'_>| {
+        let line = row.line;
+        let cell = |i: usize| row.get(i).unwrap_or_default().trim();
+        let (domain, class) = (cell(0), cell(1));
+        let number = class.parse::<u8>().ok().filter(|class| *class < 128);
+        let number = number.with_context(|| format!("line {line}: `{class}` is no class"))?;
+        if domain.is_empty() {
+            bail!("line {line}: no domain");
         }
-        let mut row = vec![cell(domain).into(), class.into()];
-        row.extend(others.map(|at| Value::from(at.map_or("", cell))));
-        rows.push(row);
-    }
+        let mut values = vec![domain.into(), number.into()];
+        values.extend((2..5).map(|i| Value::from(cell(i))));
+        rows.push(values);
+        Ok(())
+    };
+    list::read(kit::open(path)?, &["domain", "class"], &["country", "state", "name"], each)
+        .map_err(|wrong| Usage(format!("{wrong:#}")))?;
     Ok(rows)
 }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
+use kit::list;
 use rustc_hash::FxHashMap;
 use schema::text;
 
@@ -222,21 +223,15 @@ fn now() -> u64 {
 /// # Errors
 /// No such columns, or the file cannot be read.
 pub fn table(reader: impl Read) -> Result<FxHashMap<Box<str>, Box<str>>> {
-    let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
-    let header = rows.headers().context("no header")?.clone();
-    let column = |name: &str| header.iter().position(|h| h.trim_start_matches('\u{FEFF}').trim() == name);
-    let (Some(ip), Some(host)) = (column("ip"), column("host")) else {
-        bail!("the header must name the columns `ip` and `host`");
-    };
     let mut table = FxHashMap::default();
-    for (i, row) in rows.records().enumerate() {
-        let row = row.with_context(|| format!("row {}", i + 1))?;
-        let (Some(ip), Some(host)) = (row.get(ip), row.get(host)) else {
-            bail!("row {} has no `ip` or no `host`", i + 1);
+    list::read(reader, &["ip", "host"], &[], |row| {
+        let (Some(ip), Some(host)) = (row.get(0), row.get(1)) else {
+            bail!("line {} has no `ip` or no `host`", row.line);
         };
         let host = text::storable(host.as_bytes());
         table.entry(ip.into()).or_insert_with(|| text::cut_bytes(&host, text::TINYTEXT).into());
-    }
+        Ok(())
+    })?;
     Ok(table)
 }
 

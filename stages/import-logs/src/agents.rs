@@ -14,7 +14,7 @@ use std::sync::Arc;
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use anyhow::{Context as _, Result, anyhow};
 use hashbrown::HashTable;
-use kit::Lines;
+use kit::{Lines, list};
 use schema::collation::{self, Like};
 use schema::text;
 use xxhash_rust::xxh3::xxh3_64;
@@ -297,16 +297,13 @@ struct Bot {
 }
 
 fn bots_of_csv(list: impl Read, mut each: impl FnMut(&str)) -> Result<()> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(list);
-    let at = reader.headers()?.iter().position(|h| h == "useragent").unwrap_or(0);
-    let mut row = csv::StringRecord::new();
-    while reader.read_record(&mut row)? {
-        if let Some(cell) = row.get(at) {
+    list::read(list, &["useragent"], &[], |row| {
+        if let Some(cell) = row.get(0) {
             let agent = cell.strip_prefix("\\\\").map_or(Cow::Borrowed(cell), |rest| format!("\\{rest}").into());
             each(&stored(agent.as_bytes()));
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 #[cfg(test)]

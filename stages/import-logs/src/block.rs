@@ -134,6 +134,33 @@ pub(crate) struct Segment {
     pub(crate) end: usize,
 }
 
+/// A line that was not recognised: its number within the block, from 0, and where it lies there.
+/// A block of empty lines has a quarter of a million of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rejected {
+    n: u32,
+    start: u32,
+    end: u32,
+}
+
+impl Rejected {
+    pub(crate) fn number(self) -> u64 {
+        self.n.into()
+    }
+
+    /// Its bytes in the block.
+    pub(crate) fn of(self, block: &[u8]) -> &[u8] {
+        block.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
+/// How much is kept of a line that is shown, in bytes.
+pub(crate) const KEPT: usize = 1024;
+
+fn beginning(line: &[u8]) -> Vec<u8> {
+    line[..line.len().min(KEPT)].to_vec()
+}
+
 /// What became of one block.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
@@ -145,15 +172,17 @@ pub(crate) struct Done {
     pub(crate) logins: Vec<(u128, usize)>,
     /// Stored texts of robots, in the order in which they were first seen.
     pub(crate) robots: Vec<String>,
-    /// Lines that were not recognised: number within the block, from 0, and text.
-    pub(crate) rejected: Vec<(u64, Vec<u8>)>,
+    /// Lines that were not recognised.
+    pub(crate) rejected: Vec<Rejected>,
+    /// The block itself, when some lines of it were not recognised.
+    pub(crate) text: Vec<u8>,
     /// How many of these are blank, have another layout, have an IPv6 address for a client.
     pub(crate) n_blank: u64,
     pub(crate) n_unfit: u64,
     pub(crate) n_ipv6: u64,
-    /// The first of those with another layout.
+    /// The first of those with another layout: its number within the block, and its beginning.
     pub(crate) first_unfit: Option<(u64, Vec<u8>)>,
-    /// A last line without an end that is not used and has another layout.
+    /// The beginning of a last line without an end that is not used and has another layout.
     pub(crate) unfit_tail: Option<Vec<u8>>,
     pub(crate) n_lines: u64,
     pub(crate) dropped: Dropped,
@@ -162,16 +191,19 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    /// Notes a line that was not recognised.
-    fn reject(&mut self, n: u64, line: &[u8], looks: Looks) {
-        self.rejected.push((n, line.to_vec()));
+    /// Notes a line of the block that was not recognised.
+    fn reject(&mut self, n: u64, line: &[u8], block: &[u8], looks: Looks) {
+        let start = line.as_ptr().addr() - block.as_ptr().addr();
+        // a block is not longer than a line may be
+        let [n32, start, end] = [n as usize, start, start + line.len()].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+        self.rejected.push(Rejected { n: n32, start, end });
         match looks {
             Looks::Blank => self.n_blank += 1,
             Looks::Ipv6 => self.n_ipv6 += 1,
             Looks::Fits => {}
             Looks::Odd => {
                 self.n_unfit += 1;
-                self.first_unfit.get_or_insert_with(|| (n, line.to_vec()));
+                self.first_unfit.get_or_insert_with(|| (n, beginning(line)));
             }
         }
     }
@@ -305,7 +337,7 @@ pub(crate) fn access(block: &[u8], number: u64, layout: &Layout, rules: &Rules, 
                 true
             });
             if !recognised {
-                done.reject(n, line, looks(line, layout));
+                done.reject(n, line, block, looks(line, layout));
             }
         });
     });
@@ -318,7 +350,7 @@ pub(crate) fn access(block: &[u8], number: u64, layout: &Layout, rules: &Rules, 
 /// The last line of a block, when it has no end and another layout.
 fn unfit_tail(block: &[u8], layout: &Layout, rules: &Rules) -> Option<Vec<u8>> {
     let tail = &block[memchr::memrchr(b'\n', block).map_or(0, |at| at + 1)..];
-    (!tail.is_empty() && access_looks(tail, layout, rules).0 == Looks::Odd).then(|| tail.to_vec())
+    (!tail.is_empty() && access_looks(tail, layout, rules).0 == Looks::Odd).then(|| beginning(tail))
 }
 
 fn note_month(months: &mut Vec<[u8; 7]>, month: [u8; 7]) {
@@ -494,7 +526,7 @@ pub(crate) fn auth(block: &[u8], rules: &Rules) -> Done {
         match parse::auth(line, rules.compat) {
             // a last line `0` ends the reading, unseen
             None if line == b"0" => {}
-            None => done.reject(n, line, parse::looks_like_auth(line)),
+            None => done.reject(n, line, block, parse::looks_like_auth(line)),
             Some(login) => {
                 if spill && let Some(month) = login.date.first_chunk::<7>() {
                     note_month(&mut done.months, *month);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use anyhow::{Context as _, Result, anyhow};
+use kit::list;
 use schema::collation;
 
 /// A set of texts searched for at once, ASCII case ignored.
@@ -66,21 +67,15 @@ impl Exclude {
 /// # Errors
 /// The file cannot be read or lacks a column.
 pub(crate) fn read(path: &Path) -> Result<Vec<Row>> {
-    let reading = || format!("reading the exclude list {}", path.display());
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(kit::open(path)?);
-    let headers = reader.headers().with_context(reading)?.clone();
-    let column = |name: &str| {
-        let is = |h: &str| h.trim_start_matches('\u{FEFF}').trim() == name;
-        headers.iter().position(is).with_context(|| format!("{}: no column `{name}`", reading()))
-    };
-    let (filter, ty) = (column("filter")?, column("type")?);
     let mut rows = Vec::new();
-    for row in reader.records() {
-        let row = row.with_context(reading)?;
-        if let (Some(filter), Some(ty)) = (row.get(filter), row.get(ty)) {
+    let each = |row: list::Entry<'_>| {
+        if let (Some(filter), Some(ty)) = (row.get(0), row.get(1)) {
             rows.push((filter.to_owned(), ty.to_owned()));
         }
-    }
+        Ok(())
+    };
+    list::read(kit::open(path)?, &["filter", "type"], &[], each)
+        .with_context(|| format!("reading the exclude list {}", path.display()))?;
     Ok(rows)
 }
 

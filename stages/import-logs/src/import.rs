@@ -30,6 +30,12 @@ use crate::sink::Sink;
 /// Files up to this size are held in memory between look ahead and main pass.
 const HELD: usize = 16 << 20;
 
+/// Blocks of so many bytes are read ahead of what is written.
+const ON_THE_WAY: usize = 8 << 20;
+
+/// How many bytes are looked ahead at once in files that are not held.
+const LOOKED_AT: usize = 4 << 20;
+
 /// Which log a file is.
 #[derive(Debug, Clone)]
 pub(crate) enum Stream {
@@ -205,6 +211,17 @@ impl Opened {
         }
     }
 
+    /// Reads pieces until they have more than so many bytes; whether that was all.
+    fn hold(&mut self, most: usize, held: &mut Vec<Piece>) -> io::Result<bool> {
+        let mut n_bytes = 0;
+        while n_bytes <= most {
+            let Some(piece) = self.next_piece()? else { return Ok(true) };
+            n_bytes += if let Piece::Block(block) = &piece { block.len() } else { BLOCK };
+            held.push(piece);
+        }
+        Ok(false)
+    }
+
     /// Whether another pass is possible.
     fn is_file(&self) -> bool {
         self.pieces.as_ref().is_none_or(|pieces| match pieces.reader() {
@@ -224,7 +241,8 @@ impl Opened {
 
 enum Message {
     Begin,
-    Block(Receiver<Done>),
+    /// What becomes of a block of so many bytes.
+    Block(Receiver<Done>, usize),
     TooLong(Vec<u8>),
     Cut,
     /// What was read, from which byte on.
@@ -236,6 +254,8 @@ enum Message {
 #[derive(Default)]
 struct Progressed {
     n_units: usize,
+    /// Bytes of blocks that were read and not yet written.
+    n_bytes: usize,
     robots: Known,
 }
 
@@ -256,6 +276,21 @@ impl Shared {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state
+    }
+
+    /// Waits until there is room for a block. Many small ones have room beside each other, a large
+    /// one alone.
+    fn take(&self, n_bytes: usize) {
+        let mut state = self.lock();
+        while state.n_bytes > 0 && state.n_bytes + n_bytes > ON_THE_WAY && state.n_units < usize::MAX {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.n_bytes += n_bytes;
+    }
+
+    fn give_back(&self, n_bytes: usize) {
+        self.lock().n_bytes -= n_bytes;
+        self.changed.notify_all();
     }
 
     fn unit_done(&self) {
@@ -311,30 +346,19 @@ impl Reader<'_> {
                 self.known = Arc::new(self.shared.wait_for(index).robots.clone());
             } else {
                 let mut ahead = LookAhead::default();
-                let mut n_bytes = 0;
-                let whole = loop {
-                    let Some(piece) = pieces.next_piece()? else { break true };
-                    n_bytes += if let Piece::Block(block) = &piece { block.len() } else { BLOCK };
-                    held.push(piece);
-                    if n_bytes > HELD {
-                        break false;
-                    }
-                };
+                let whole = pieces.hold(HELD, &mut held)?;
                 ahead.merge(&self.look_ahead(&held, layout));
                 let again = !whole && unit.path.is_some() && pieces.is_file();
                 if again {
                     loop {
                         held.clear();
-                        while held.len() < 16
-                            && let Some(piece) = pieces.next_piece()?
-                        {
-                            held.push(piece);
-                        }
-                        if held.is_empty() {
+                        let whole = pieces.hold(LOOKED_AT, &mut held)?;
+                        ahead.merge(&self.look_ahead(&held, layout));
+                        if whole {
                             break;
                         }
-                        ahead.merge(&self.look_ahead(&held, layout));
                     }
+                    held.clear();
                     pieces = unit.again(pieces, whole_lines)?;
                 }
                 let suspects = self.suspects(index, &ahead, &held, layout, again.then_some(unit))?;
@@ -432,15 +456,20 @@ impl Reader<'_> {
         };
         self.n_blocks += 1;
         let (done, receive) = sync_channel(1);
-        // the bounded channel is what keeps the reader from running away
-        self.send(Message::Block(receive))?;
+        // what keeps the reader from running away
+        let n_bytes = bytes.len();
+        self.shared.take(n_bytes);
+        self.send(Message::Block(receive, n_bytes))?;
         let (rules, known, number) = (Arc::clone(self.rules), Arc::clone(&self.known), self.n_blocks);
         let stream = stream.clone();
         rayon::spawn(move || {
-            let made = match &stream {
+            let mut made = match &stream {
                 Stream::Access(layout) => block::access(&bytes, number, layout, &rules, &known),
                 Stream::Auth => block::auth(&bytes, &rules),
             };
+            if !made.rejected.is_empty() {
+                made.text = bytes;
+            }
             let _ = done.send(made);
         });
         Ok(())
@@ -542,13 +571,15 @@ impl<S: Sink> Writer<'_, '_, S> {
                     self.looked_at(1);
                     self.reject(&name, self.report.n_lines, "line too long", &text)?;
                 }
-                Message::Block(receive) if wanted => {
-                    let mut done = receive.recv().map_err(|_| anyhow!("a worker thread ended early"))?;
-                    let unit = unit.context("a block without its file")?;
-                    self.block(&mut done, unit)?;
+                Message::Block(receive, n_bytes) => {
+                    if wanted {
+                        let mut done = receive.recv().map_err(|_| anyhow!("a worker thread ended early"))?;
+                        self.block(&mut done, unit.context("a block without its file")?)?;
+                    }
+                    self.shared.give_back(n_bytes);
                 }
                 Message::Cut if wanted => self.cut(unit.context("a cut without its file")?)?,
-                Message::TooLong(_) | Message::Block(_) | Message::Cut => {}
+                Message::TooLong(_) | Message::Cut => {}
                 Message::End(read, offset) => {
                     let unit = unit.context("an end without its file")?;
                     if wanted {
@@ -584,10 +615,11 @@ impl<S: Sink> Writer<'_, '_, S> {
         self.looked_at(done.n_lines);
         if !done.rejected.is_empty() {
             let name = unit.name();
-            for (n, text) in &done.rejected {
+            for line in &done.rejected {
+                let text = line.of(&done.text);
                 let text = text.strip_suffix(b"\n").unwrap_or(text);
                 let reason = reason::of(text, &unit.stream);
-                self.reject(&name, n_before + n + 1, reason, text)?;
+                self.reject(&name, n_before + line.number() + 1, reason, text)?;
             }
         }
         self.months.extend(&done.months);
@@ -774,8 +806,10 @@ pub(crate) fn run<S: Sink>(
     book: &mut Book<'_>,
 ) -> Result<()> {
     known.renew();
-    let shared =
-        Shared { state: Mutex::new(Progressed { n_units: 0, robots: known.clone() }), changed: Condvar::new() };
+    let shared = Shared {
+        state: Mutex::new(Progressed { n_units: 0, n_bytes: 0, robots: known.clone() }),
+        changed: Condvar::new(),
+    };
     let progress = Progress::steps("import-logs", units.len() as u64);
     // enough blocks under way that no thread waits for the writer
     let (messages, receive) = sync_channel(2 * rayon::current_num_threads() + 2);

@@ -85,9 +85,10 @@ impl<R: Read> Pieces<R> {
             }
             if bytes.len() >= kit::MAX_LINE {
                 self.position += bytes.len() as u64;
+                let beginning = bytes[..1024].to_vec();
+                drop(bytes);
                 self.skip_line()?;
-                bytes.truncate(1024);
-                return Ok(Some(Piece::TooLong(bytes)));
+                return Ok(Some(Piece::TooLong(beginning)));
             }
             goal = (goal * 2).min(kit::MAX_LINE);
         }

@@ -8,14 +8,12 @@ use kit::fingerprint::Fingerprint;
 use kit::ledger::files::{FileRow, Status};
 use kit::parse::Looks;
 
-use crate::block::{Done, Dropped, Rule};
+use crate::block::{Done, Dropped, KEPT, Rule};
 use crate::import::Stream;
 use crate::line::Layout;
 
 /// How much of a first line is shown, in characters.
 const SHOWN: usize = 200;
-/// How much of one is kept, in bytes.
-const KEPT: usize = 1024;
 
 /// What was made of one file.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +65,7 @@ impl Report {
             self.note_unfit(text, is_first && done.n_lines == 0);
         }
         if done.n_lines > 0 {
-            self.ends_with_reject = done.rejected.last().is_some_and(|(n, _)| n + 1 == done.n_lines);
+            self.ends_with_reject = done.rejected.last().is_some_and(|line| line.number() + 1 == done.n_lines);
         }
     }
 

@@ -20,6 +20,7 @@ mod input;
 mod io;
 pub mod ledger;
 mod lines;
+pub mod list;
 pub mod lock;
 pub mod log;
 mod manual;

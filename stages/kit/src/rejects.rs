@@ -1,6 +1,6 @@
 //! Lines that cannot be used: counted, the first few shown, all listed with `--rejects FILE`.
 
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -22,6 +22,52 @@ pub struct Rejects {
     count: u64,
     read: u64,
     line: Vec<u8>,
+}
+
+/// How much of a line is made into text at once, in bytes.
+const PART: usize = 64 << 10;
+
+/// Writes the text of a rejected line behind what its record begins with, part by part: the record
+/// of a line is many times as long as the line.
+fn write_text(file: &mut impl Write, part: &mut Vec<u8>, text: &[u8]) -> io::Result<()> {
+    part.push(b'"');
+    for chunk in text.utf8_chunks() {
+        let mut rest = chunk.valid();
+        while !rest.is_empty() {
+            let (piece, behind) = rest.split_at(rest.floor_char_boundary(PART));
+            json::push_inside(part, piece);
+            write_full(file, part)?;
+            rest = behind;
+        }
+        if !chunk.invalid().is_empty() {
+            json::push_inside(part, "\u{FFFD}");
+            write_full(file, part)?;
+        }
+    }
+    part.push(b'"');
+    if std::str::from_utf8(text).is_err() {
+        part.extend_from_slice(b",\"hex\":\"");
+        for piece in text.chunks(PART) {
+            part.extend(
+                piece
+                    .iter()
+                    .flat_map(|b| [b"0123456789abcdef"[usize::from(b >> 4)], b"0123456789abcdef"[usize::from(b & 15)]]),
+            );
+            write_full(file, part)?;
+        }
+        part.push(b'"');
+    }
+    part.extend_from_slice(b"}\n");
+    file.write_all(part)
+}
+
+/// Writes a part that has become long.
+fn write_full(file: &mut impl Write, part: &mut Vec<u8>) -> io::Result<()> {
+    if part.len() >= PART {
+        file.write_all(part)?;
+        part.clear();
+    }
+    Ok(())
 }
 
 impl Rejects {
@@ -59,7 +105,8 @@ impl Rejects {
     pub fn reject(&mut self, path: &str, line_no: u64, reason: &str, text: &[u8]) -> Result<()> {
         self.count += 1;
         if self.count <= SHOWN {
-            let shown: String = String::from_utf8_lossy(text).chars().take(SHOWN_CHARS).collect();
+            let head = &text[..text.len().min(4 * (SHOWN_CHARS + 1))];
+            let shown: String = String::from_utf8_lossy(head).chars().take(SHOWN_CHARS).collect();
             let cut = if shown.len() < text.len() && shown.chars().count() == SHOWN_CHARS { "…" } else { "" };
             self.messages.note(format_args!("{path}:{line_no}: {reason}: {shown}{cut}"));
         }
@@ -74,16 +121,7 @@ impl Rejects {
             line.extend_from_slice(b",\"reason\":");
             json::push_str(line, reason);
             line.extend_from_slice(b",\"text\":");
-            json::push_str(line, &String::from_utf8_lossy(text));
-            if std::str::from_utf8(text).is_err() {
-                line.extend_from_slice(b",\"hex\":\"");
-                line.extend(text.iter().flat_map(|b| {
-                    [b"0123456789abcdef"[usize::from(b >> 4)], b"0123456789abcdef"[usize::from(b & 15)]]
-                }));
-                line.push(b'"');
-            }
-            line.extend_from_slice(b"}\n");
-            file.write_all(line).context("writing the rejects file")?;
+            write_text(file, line, text).context("writing the rejects file")?;
         }
         Ok(())
     }
@@ -101,5 +139,41 @@ impl Rejects {
             self.messages.note(format_args!("{}{of} lines rejected", self.count));
         }
         Ok(self.count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The longest piece that was written at once, and all of it.
+    #[derive(Default)]
+    struct Pieces(usize, Vec<u8>);
+
+    impl Write for Pieces {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.max(bytes.len());
+            self.1.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn long_lines_are_written_in_parts() {
+        for unit in [&b"x"[..], b"\0", b"\xff", "é\"".as_bytes(), b"a\xc3", b"\xf0\x9f\x98\x80\xe2"] {
+            let text = unit.repeat(5 * PART / unit.len());
+            let mut written = Pieces::default();
+            write_text(&mut written, &mut b"{\"text\":".to_vec(), &text).unwrap();
+            assert!(written.0 <= 8 * PART, "{} bytes at once", written.0);
+            let record: serde_json::Value = serde_json::from_slice(&written.1).unwrap();
+            assert_eq!(record["text"].as_str().unwrap(), String::from_utf8_lossy(&text));
+            let hex = record["hex"].as_str();
+            assert_eq!(hex.is_some(), std::str::from_utf8(&text).is_err());
+            assert!(hex.is_none_or(|hex| hex.len() == 2 * text.len()));
+        }
     }
 }

@@ -4,26 +4,20 @@
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
+use kit::list;
 
 use crate::places::Places;
 
 /// Two columns of a CSV file by their names, blanks around values taken off.
-fn columns(reader: impl Read, names: [&str; 2]) -> Result<Vec<(String, String)>> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(reader);
-    let header = reader.headers()?.clone();
-    let [a, b] = names.map(|name| {
-        let found = header.iter().position(|h| h.trim_start_matches('\u{FEFF}') == name);
-        found.ok_or_else(|| anyhow!("no column `{name}` in the first line"))
-    });
-    let (a, b) = (a?, b?);
-    reader
-        .records()
-        .map(|row| {
-            let row = row?;
-            Ok((row.get(a).unwrap_or("").to_owned(), row.get(b).unwrap_or("").to_owned()))
-        })
-        .collect()
+fn columns(list: impl Read, names: [&str; 2]) -> Result<Vec<(String, String)>> {
+    let mut pairs = Vec::new();
+    list::read(list, &names, &[], |row| {
+        let [a, b] = [0, 1].map(|i| row.get(i).unwrap_or_default().trim().to_owned());
+        pairs.push((a, b));
+        Ok(())
+    })?;
+    Ok(pairs)
 }
 
 fn file(path: &Path, names: [&str; 2]) -> Result<Vec<(String, String)>> {

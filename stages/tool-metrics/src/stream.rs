@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use anyhow::{Context as _, Result};
-use kit::{Io, Output};
+use anyhow::{Context as _, Result, bail};
+use kit::{Io, Output, list};
 use schema::json::{push_int, push_str};
 use schema::{Month, Stamp, collation, reference};
 use serde::Deserialize;
@@ -159,16 +159,16 @@ pub(crate) fn built_in_countries() -> HashMap<String, String> {
 
 /// Reads a country list: CSV with the columns `code` and `name`.
 pub(crate) fn read_countries(path: &std::path::Path) -> Result<HashMap<String, String>> {
-    let in_file = || format!("reading {}", path.display());
-    let mut reader = csv::Reader::from_path(path).with_context(in_file)?;
-    let rows = reader.deserialize::<HashMap<String, String>>();
     let mut countries = HashMap::new();
-    for row in rows {
-        let mut row = row.with_context(in_file)?;
-        if let (Some(code), Some(name)) = (row.remove("code"), row.remove("name")) {
-            countries.insert(collation::fold(&code), name);
+    let each = |row: list::Entry<'_>| match (row.get(0), row.get(1)) {
+        (Some(code), Some(name)) => {
+            countries.insert(collation::fold(code), name.to_owned());
+            Ok(())
         }
-    }
+        _ => bail!("line {} has no `code` or no `name`", row.line),
+    };
+    list::read(kit::open(path)?, &["code", "name"], &[], each)
+        .with_context(|| format!("reading {}", path.display()))?;
     Ok(countries)
 }
 

@@ -5,8 +5,9 @@
 
 use std::io::Read;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use hashbrown::HashSet;
+use kit::list;
 use schema::collation::{self, Like};
 
 /// The filters that count here; other types of the list belong to the import.
@@ -75,20 +76,14 @@ impl Filters {
     /// # Errors
     /// No such columns, or the file cannot be read.
     pub(crate) fn from_csv(reader: impl Read) -> Result<Self> {
-        let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
-        let header = rows.headers().context("no header")?.clone();
-        let column = |name: &str| header.iter().position(|h| h.trim_start_matches('\u{FEFF}').trim() == name);
-        let (Some(filter), Some(kind)) = (column("filter"), column("type")) else {
-            bail!("the header must name the columns `filter` and `type`");
-        };
         let mut filters = Self::default();
-        for (i, row) in rows.records().enumerate() {
-            let row = row.with_context(|| format!("row {}", i + 1))?;
-            match (row.get(filter), row.get(kind)) {
-                (Some(filter), Some(kind)) => filters.add(filter, kind),
-                _ => bail!("row {} has no `filter` or no `type`", i + 1),
+        list::read(reader, &["filter", "type"], &[], |row| match (row.get(0), row.get(1)) {
+            (Some(filter), Some(kind)) => {
+                filters.add(filter, kind);
+                Ok(())
             }
-        }
+            _ => bail!("line {} has no `filter` or no `type`", row.line),
+        })?;
         Ok(filters)
     }
 

@@ -125,26 +125,38 @@ pub fn access_unicode(line: &str) -> Option<Fields> {
         return access(line.as_bytes());
     }
     // the grammar looks at classes of characters only: let one byte stand for each
-    let mut shadow = Vec::with_capacity(line.len());
-    let mut places = Vec::with_capacity(line.len() + 1);
-    for (at, c) in line.char_indices() {
-        places.push(at);
-        shadow.push(match c {
-            '\x1C'..='\x1F' => b' ',
-            c if c.is_ascii() => c as u8,
-            c if c.is_whitespace() => b' ',
-            c if c.is_numeric() && c.is_alphanumeric() && c.to_digit(36).is_none() && is_decimal(c) => b'0',
-            c if c.is_alphanumeric() => b'a',
-            _ => 0x80,
-        });
-    }
-    places.push(line.len());
+    let stand_in = |c: char| match c {
+        '\x1C'..='\x1F' => b' ',
+        c if c.is_ascii() => c as u8,
+        // what bytes that are no text have become: there may be millions of them
+        char::REPLACEMENT_CHARACTER => 0x80,
+        c if c.is_whitespace() => b' ',
+        c if c.is_numeric() && c.is_alphanumeric() && c.to_digit(36).is_none() && is_decimal(c) => b'0',
+        c if c.is_alphanumeric() => b'a',
+        _ => 0x80,
+    };
+    let shadow: Vec<u8> = line.chars().map(stand_in).collect();
     let mut fields = access(&shadow)?;
-    let place = |span: &mut Span| *span = (places[span.0], places[span.1]);
-    let Fields { date, time, pid, request, status, bytes, client, referrer, agent, uid, tail } = &mut fields;
-    [date, time, pid, request, status, bytes, client, referrer, agent, uid].into_iter().for_each(place);
-    tail.iter_mut().for_each(place);
+    to_bytes(line, &mut fields);
     Some(fields)
+}
+
+/// Turns places counted in characters into places counted in bytes.
+fn to_bytes(line: &str, fields: &mut Fields) {
+    let Fields { date, time, pid, request, status, bytes, client, referrer, agent, uid, tail } = fields;
+    let spans = [date, time, pid, request, status, bytes, client, referrer, agent, uid].into_iter().chain(tail);
+    let mut ends: Vec<&mut usize> = spans.flat_map(|(start, end)| [start, end]).collect();
+    ends.sort_unstable();
+    let mut places = line.char_indices().map(|(at, _)| at).chain([line.len()]).enumerate();
+    let mut place = (0, 0);
+    for end in ends {
+        while place.0 < *end
+            && let Some(next) = places.next()
+        {
+            place = next;
+        }
+        *end = place.1;
+    }
 }
 
 /// Whether a character beyond ASCII is a decimal digit in the common scripts.
@@ -675,5 +687,19 @@ mod tests {
         }
         assert!((100..900).contains(&yes), "{yes} of 1000 recognised");
         assert!(many_quotes > 50, "{many_quotes} of 1000 with inner quotes");
+    }
+
+    #[test]
+    fn places_of_characters_become_places_of_bytes() {
+        let line = "é2 ü\u{1f600}x";
+        let places: Vec<usize> = line.char_indices().map(|(at, _)| at).chain([line.len()]).collect();
+        for start in 0..places.len() {
+            for end in start..places.len() {
+                let mut fields = Fields { agent: (start, end), date: (0, start), ..Fields::default() };
+                to_bytes(line, &mut fields);
+                assert_eq!((fields.agent, fields.date), ((places[start], places[end]), (0, places[start])));
+                assert_eq!(fields.tail, [(0, 0); 8]);
+            }
+        }
     }
 }
