@@ -222,6 +222,13 @@ impl Opened {
         Ok(false)
     }
 
+    /// Takes no fingerprint of the rest of this pass.
+    fn look(&mut self) {
+        if let Some(Input::Log(reading)) = self.pieces.as_mut().map(Pieces::reader_mut) {
+            reading.look();
+        }
+    }
+
     /// Whether another pass is possible.
     fn is_file(&self) -> bool {
         self.pieces.as_ref().is_none_or(|pieces| match pieces.reader() {
@@ -350,6 +357,7 @@ impl Reader<'_> {
                 ahead.merge(&self.look_ahead(&held, layout));
                 let again = !whole && unit.path.is_some() && pieces.is_file();
                 if again {
+                    pieces.look();
                     loop {
                         held.clear();
                         let whole = pieces.hold(LOOKED_AT, &mut held)?;

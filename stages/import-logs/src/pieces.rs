@@ -43,6 +43,11 @@ impl<R: Read> Pieces<R> {
         &self.reader
     }
 
+    /// The same, to change how they are read.
+    pub(crate) const fn reader_mut(&mut self) -> &mut R {
+        &mut self.reader
+    }
+
     /// The same for good.
     pub(crate) fn into_reader(self) -> R {
         self.reader

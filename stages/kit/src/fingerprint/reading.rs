@@ -21,6 +21,8 @@ pub struct Reading {
     beginning: Vec<u8>,
     stream: Box<dyn Read + Send>,
     digest: Digest,
+    /// Whether this pass takes no fingerprint.
+    is_look: bool,
     /// Bytes that count as read already and are given first.
     again: Cursor<Vec<u8>>,
 }
@@ -50,7 +52,7 @@ impl Reading {
         (&file).take(HEAD.min(identity.size)).read_to_end(&mut beginning)?;
         let stream = from_beginning(&file, identity.size)?;
         let again = Cursor::default();
-        Ok(Self { file: Some((file, identity)), beginning, stream, digest: Digest::default(), again })
+        Ok(Self { file: Some((file, identity)), beginning, stream, digest: Digest::default(), is_look: false, again })
     }
 
     /// The same for a stream that can be read once.
@@ -59,7 +61,8 @@ impl Reading {
     /// Its first bytes cannot be read.
     pub fn of_stream(reader: impl Read + Send + 'static) -> io::Result<Self> {
         let stream = crate::open_reader(reader)?;
-        Ok(Self { file: None, beginning: Vec::new(), stream, digest: Digest::default(), again: Cursor::default() })
+        let (beginning, digest, again) = Default::default();
+        Ok(Self { file: None, beginning, stream, digest, is_look: false, again })
     }
 
     /// Whether it can be read once more.
@@ -78,8 +81,14 @@ impl Reading {
         let Some((file, identity)) = &self.file else { return Err(io::Error::other("a stream is read once")) };
         self.stream = from_beginning(file, identity.size)?;
         self.digest = Digest::default();
+        self.is_look = false;
         self.again = Cursor::default();
         Ok(())
+    }
+
+    /// Takes no fingerprint of the rest of this pass; [`Reading::rewind`] begins one that does.
+    pub const fn look(&mut self) {
+        self.is_look = true;
     }
 
     /// Reads past what an earlier run has read, and goes back to the beginning of its last line if
@@ -117,10 +126,12 @@ impl Reading {
         self.digest.bytes().saturating_sub(again)
     }
 
-    /// What was read so far, of which file; `None` for a stream that is no regular file.
+    /// What was read so far, of which file; `None` for a stream that is no regular file, and in a pass
+    /// that takes none.
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
-        self.file.as_ref().map(|(_, identity)| Fingerprint::of(*identity, &self.digest))
+        let file = self.file.as_ref().filter(|_| !self.is_look);
+        file.map(|(_, identity)| Fingerprint::of(*identity, &self.digest))
     }
 
     /// The same at the end, after a look whether the file still is what was read.
@@ -154,7 +165,9 @@ impl Read for Reading {
             return Ok(n);
         }
         let n = self.stream.read(buffer)?;
-        self.digest.update(&buffer[..n]);
+        if !self.is_look {
+            self.digest.update(&buffer[..n]);
+        }
         Ok(n)
     }
 }

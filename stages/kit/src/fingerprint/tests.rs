@@ -151,3 +151,17 @@ fn beginnings_of_a_log() {
     }
     assert_eq!(found.len(), 5, "the last one is longer than the log");
 }
+
+#[test]
+fn a_look_takes_no_fingerprint_and_leaves_the_next_pass_whole() {
+    let place = Place::new();
+    let path = place.put("a", "line\n".repeat(5000));
+    let mut reading = Reading::open(&path).unwrap();
+    reading.read_exact(&mut [0; 7]).unwrap();
+    reading.look();
+    assert_eq!(rest(&mut reading).len(), 24_993);
+    assert!(reading.fingerprint().is_none());
+    reading.rewind().unwrap();
+    assert_eq!(rest(&mut reading).len(), 25_000);
+    assert_eq!(reading.finish().unwrap(), Some(of(&path).unwrap()));
+}

@@ -1,0 +1,55 @@
+//! Long lines and lists whose quotes stay open need no more memory than others.
+
+use std::io::{self, BufReader, Read};
+use std::time::Duration;
+
+use fixtures::bounds::Bounds;
+
+use super::*;
+
+const BOUNDS: Bounds = Bounds { processor: Duration::from_secs(600), wall: Duration::from_secs(1800), megabytes: 200 };
+
+/// A file of these bytes, compressed.
+fn gzip(dir: &TempDir, name: &str, text: impl Read) -> PathBuf {
+    let path = dir.path().join(name);
+    let mut gz = flate2::write::GzEncoder::new(fs::File::create(&path).unwrap(), flate2::Compression::fast());
+    io::copy(&mut BufReader::with_capacity(1 << 20, text), &mut gz).unwrap();
+    gz.finish().unwrap();
+    path
+}
+
+/// So many lines that are just short enough to be read.
+fn long_lines(n: u64, unit: &str) -> impl Read {
+    let line = [unit.repeat(kit::MAX_LINE / unit.len() - 10).as_bytes(), b"\n"].concat();
+    let len = line.len() as u64;
+    (0..n).fold(Box::new(io::empty()) as Box<dyn Read>, move |lines, _| {
+        Box::new(lines.chain(io::Cursor::new(line.clone()).take(len)))
+    })
+}
+
+#[test]
+fn long_lines_are_not_held_many_at_a_time() {
+    let dir = TempDir::new().unwrap();
+    for (compat, unit) in [("default", "x"), ("lp_parse", "é")] {
+        let log = gzip(&dir, "hub-access.log.gz", long_lines(10, unit));
+        let rejects = dir.path().join("rejects");
+        let run = import_logs().args(["--compat", compat]).arg(log).arg("--rejects").arg(&rejects);
+        let (done, used) = run.within(BOUNDS).unwrap();
+        assert_eq!(done.code, 1, "{}", done.stderr);
+        assert!(done.stderr.contains("none of its 10 lines fits"), "{}", done.stderr);
+        fixtures::say(&format!("long lines, {compat}: {} MB", used.megabytes));
+        assert!(fs::metadata(&rejects).unwrap().len() > 10 * (kit::MAX_LINE as u64 - 1000));
+    }
+}
+
+#[test]
+fn a_list_with_an_open_quote_is_an_error_in_bounded_memory() {
+    let dir = TempDir::new().unwrap();
+    for (option, header) in [("--exclude", "filter,type"), ("--bots", "useragent")] {
+        let open = io::Cursor::new(format!("{header}\na,ip\n\"")).chain(io::repeat(b'x').take(300 << 20));
+        let list = gzip(&dir, "list.gz", open);
+        let run = raw("access", line("2025-07-10", "/a", "UA")).arg(option).arg(list);
+        let (done, _) = run.within(Bounds { megabytes: 100, ..BOUNDS }).unwrap();
+        assert!(done.code == 1 && done.stderr.contains("a quote that is not closed"), "{}", done.stderr);
+    }
+}
