@@ -1,6 +1,6 @@
 //! The lists over all tools: by users, runs, wall time, CPU time, interaction time.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use schema::{Month, Period, number, text};
 
@@ -34,6 +34,8 @@ pub(crate) fn compute(tables: &Tables, rows: &[ToolStat], month: Month, raw: boo
     let integer = |value: f64| {
         if raw { value.round_ties_even() as i64 } else { number::integer_of(&number::shortest(value)) }
     };
+    // the first of a number counts
+    let by_id: HashMap<_, _> = tables.resources.iter().filter(|r| r.published).rev().map(|r| (r.id, r)).collect();
     let mut entries = Vec::new();
     for (top, total_name, column) in LISTS {
         for (window, period) in stats::PERIODS.into_iter().enumerate() {
@@ -44,10 +46,8 @@ pub(crate) fn compute(tables: &Tables, rows: &[ToolStat], month: Month, raw: boo
                 integer(of_window.iter().map(|r| column(&r.stat)).sum())
             };
             entries.push(Entry { top, period, rank: 0, name: total_name.to_owned(), value: total });
-            let mut ranked: Vec<_> = of_window
-                .iter()
-                .filter_map(|row| tables.resources.iter().find(|r| r.id == row.resid && r.published).map(|r| (*row, r)))
-                .collect();
+            let mut ranked: Vec<_> =
+                of_window.iter().filter_map(|row| by_id.get(&row.resid).map(|r| (*row, *r))).collect();
             ranked.sort_by(|(a, _), (b, _)| column(&b.stat).total_cmp(&column(&a.stat)).then(a.id.cmp(&b.id)));
             for (rank, (row, resource)) in (1_i64..).zip(ranked) {
                 let name = format!("{} ~ {}", resource.id, resource.title);

@@ -47,9 +47,10 @@ pub(crate) fn tools(tables: &Tables) -> Vec<&Resource> {
 
 /// Which tools each application name belongs to.
 pub(crate) fn tools_of_apps(tables: &Tables, tools: &[&Resource]) -> HashMap<TextId, Vec<usize>> {
+    let names = tables.app_names();
     let mut map: HashMap<TextId, Vec<usize>> = HashMap::new();
     for (i, tool) in tools.iter().enumerate() {
-        for app in tables.app_names(&tool.alias) {
+        for app in names.of(&tool.alias) {
             map.entry(app).or_default().push(i);
         }
     }

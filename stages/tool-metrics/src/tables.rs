@@ -2,7 +2,7 @@
 //!
 //! Filled from a record stream or from tables; the computing modules only read it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use schema::{Stamp, collation};
 
@@ -122,16 +122,31 @@ impl Tables {
         });
     }
 
-    /// The names under which a tool runs, as groups of texts that were seen: its alias, and every
-    /// version that is not a development version.
-    pub(crate) fn app_names(&self, alias: &str) -> Vec<TextId> {
+    /// The names under which each tool runs.
+    pub(crate) fn app_names(&self) -> AppNames<'_> {
         let development = collation::Like::new("%\\_dev");
-        let versions = self
-            .versions
-            .iter()
-            .filter(|(tool, instance)| collation::equal(tool, alias) && !development.matches(instance));
-        let names = std::iter::once(alias).chain(versions.map(|(_, instance)| instance.as_str()));
-        let mut groups: Vec<_> = names.filter_map(|name| self.texts.find_group(name)).collect();
+        let mut versions: HashMap<_, HashSet<_>> = HashMap::new();
+        for (tool, instance) in self.versions.iter().filter(|(_, instance)| !development.matches(instance)) {
+            if let Some(group) = self.texts.find_group(instance) {
+                versions.entry(collation::fold(tool)).or_default().insert(group);
+            }
+        }
+        AppNames { texts: &self.texts, versions }
+    }
+}
+
+/// The names under which tools run, as groups of texts that were seen.
+pub(crate) struct AppNames<'a> {
+    texts: &'a Texts,
+    /// Versions that are not development versions, by the collation key of the tool.
+    versions: HashMap<String, HashSet<TextId>>,
+}
+
+impl AppNames<'_> {
+    /// Those of one tool, each once: its alias, and its versions.
+    pub(crate) fn of(&self, alias: &str) -> Vec<TextId> {
+        let versions = self.versions.get(&collation::fold(alias)).into_iter().flatten().copied();
+        let mut groups: Vec<_> = self.texts.find_group(alias).into_iter().chain(versions).collect();
         groups.sort_unstable();
         groups.dedup();
         groups
@@ -151,8 +166,8 @@ mod tests {
             tables.versions.push(("TOOL".to_owned(), instance.to_owned()));
         }
         tables.versions.push(("else".to_owned(), "other".to_owned()));
-        assert_eq!(tables.app_names("tool"), [seen[0], seen[1], seen[3]]);
-        assert_eq!(tables.app_names("tool_r2_dev"), [seen[2]]);
-        assert!(tables.app_names("unknown").is_empty());
+        assert_eq!(tables.app_names().of("tool"), [seen[0], seen[1], seen[3]]);
+        assert_eq!(tables.app_names().of("tool_r2_dev"), [seen[2]]);
+        assert!(tables.app_names().of("unknown").is_empty());
     }
 }

@@ -43,10 +43,12 @@ pub(crate) fn compute(tables: &Tables, rows: &[ToolStat], month: Month) -> Vec<P
             }
         }
     }
+    // the first of a number counts
+    let by_id: HashMap<i64, usize> = tools.iter().enumerate().rev().map(|(i, tool)| (tool.id, i)).collect();
     let mut places = Vec::new();
     for top in 0..3_u8 {
         for row in rows {
-            let Some(tool) = tools.iter().position(|t| t.id == row.resid) else { continue };
+            let Some(&tool) = by_id.get(&row.resid) else { continue };
             let window = stats::PERIODS.iter().position(|p| *p == row.period).unwrap_or(0);
             let place = |rank: usize, name: &str, value| Place {
                 id: row.id,
@@ -89,8 +91,13 @@ fn values(
 
 fn orgtypes_of_users(tables: &Tables) -> HashMap<TextId, Vec<TextId>> {
     let mut map: HashMap<TextId, Vec<TextId>> = HashMap::new();
-    for (user, orgtype) in &tables.profiles {
-        map.entry(tables.texts.group(*user)).or_default().push(*orgtype);
+    let mut seen = HashSet::new();
+    for &(user, orgtype) in &tables.profiles {
+        let user = tables.texts.group(user);
+        // the same once more would make no other user
+        if seen.insert((user, tables.texts.group(orgtype))) {
+            map.entry(user).or_default().push(orgtype);
+        }
     }
     map
 }

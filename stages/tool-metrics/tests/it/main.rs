@@ -125,3 +125,25 @@ fn random_bytes_are_survived() {
     let done = tool_metrics().args(["2025-07", "--quiet"]).stdin(bytes).finish().ok();
     assert_eq!(done.of_kind("toplist").len(), 30);
 }
+
+#[test]
+fn many_records_of_the_same_tool_and_user_take_little_time() {
+    let records = [
+        r#"{"kind":"hub_resource","id":3,"title":"Tool","type":7,"alias":"tool","published":1,"standalone":1}"#,
+        r#"{"kind":"hub_tool_version","toolname":"tool","instance":"tool_r1"}"#,
+        r#"{"kind":"hub_session","sessnum":7,"username":"alice","remoteip":"1.2.3.4","appname":"tool_r1","start":"2025-07-10 08:00:01","walltime":12.5}"#,
+        r#"{"kind":"hub_profile","uidNumber":5,"username":"alice","orgtype":"university","emailConfirmed":1}"#,
+        r#"{"kind":"tool_session","user":"alice","appname":"tool_r1","start":"2025-07-10 08:00:01","domain":"d.edu","countryresident":"US"}"#,
+    ];
+    let input: String = records.iter().flat_map(|record| [*record, "\n"].repeat(600)).collect();
+    let bounds = fixtures::bounds::Bounds {
+        processor: std::time::Duration::from_secs(60),
+        wall: std::time::Duration::from_secs(600),
+        megabytes: 300,
+    };
+    let run = fixtures::run(env!("CARGO_BIN_EXE_tool-metrics"))
+        .args(["--month", "2025-07", "--geo-url", "none", "--only", "tool-stats,tool-tops,tool-toplists"])
+        .stdin(input);
+    let (done, _) = run.within(bounds).unwrap();
+    assert_eq!(done.code, 0, "{}", done.stderr);
+}
