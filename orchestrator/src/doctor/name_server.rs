@@ -95,7 +95,7 @@ fn servers(patient: &Patient<'_>) -> Result<(Vec<SocketAddr>, String), Option<St
     let config = &patient.hub.config;
     if let Some(name) = &config.dns.nameserver {
         let list = server(name).map(|server| vec![server]);
-        let bad = || Some(format!("`{name}` is no address of a name server"));
+        let bad = || Some(format!("`{name}` is not the address of a name server"));
         return list.ok_or_else(bad).map(|list| (list, "nameserver of the configuration".to_owned()));
     }
     let file = config.paths.at("/etc/resolv.conf");

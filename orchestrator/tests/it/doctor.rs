@@ -447,7 +447,7 @@ fn name_servers_that_answer_and_that_do_not() {
     let text = hub.doctor().expect_code(1).text();
     finds(&text, FAIL, &["resolv.conf names no name server"], "under [dns]");
     let odd = hub.run("doctor").env("HZMETRICS_DNS_NAMESERVER", "dns.example").finish().expect_code(1).text();
-    finds(&odd, FAIL, &["`dns.example` is no address of a name server"], "under [dns]");
+    finds(&odd, FAIL, &["`dns.example` is not the address of a name server"], "under [dns]");
     drop(server);
 }
 

@@ -44,7 +44,7 @@ impl Roots {
     pub fn check(&self, path: &Path) -> Result<(), String> {
         let shown = path.display();
         if path.as_os_str().is_empty() || path.as_os_str().as_bytes().contains(&0) {
-            return Err(format!("`{shown}` is no path"));
+            return Err(format!("`{shown}` is not a path"));
         }
         let Self::Named(roots) = self else { return no_way_up(path) };
         let Some((root, rest)) = roots.iter().find_map(|root| Some((root, strip(path, root)?))) else {

@@ -93,7 +93,8 @@ pub fn read(staging: &Path, roots: &Roots) -> Result<Option<Vec<StagedLog>>> {
     let mut seen = std::collections::HashSet::new();
     let found = each_line(&path, |n, text| {
         let record: StagedRecord = serde_json::from_slice(text)?;
-        let stream = Stream::from_name(&record.stream).with_context(|| format!("`{}` is no stream", record.stream))?;
+        let stream =
+            Stream::from_name(&record.stream).with_context(|| format!("`{}` is not a stream", record.stream))?;
         roots.check(&record.path).map_err(anyhow::Error::msg)?;
         ensure!(seen.insert((record.path.clone(), stream)), "{} was named before", record.path.display());
         let end = record.staged_offset.checked_add(record.staged_bytes);
