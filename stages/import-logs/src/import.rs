@@ -21,7 +21,7 @@ use schema::Opt;
 use crate::agents::LookAhead;
 use crate::block::{self, Done, Rule, Rules};
 use crate::line::Layout;
-use crate::pieces::{BLOCK, Piece, Pieces};
+use crate::pieces::{BLOCK, Piece, Pieces, Spare};
 use crate::reason;
 use crate::report::Report;
 use crate::robots::{HashList, Hashes, Known, Texts};
@@ -32,9 +32,6 @@ const HELD: usize = 16 << 20;
 
 /// Blocks of so many bytes are read ahead of what is written.
 const ON_THE_WAY: usize = 8 << 20;
-
-/// How many bytes are looked ahead at once in files that are not held.
-const LOOKED_AT: usize = 4 << 20;
 
 /// Which log a file is.
 #[derive(Debug, Clone)]
@@ -120,23 +117,24 @@ impl Unit {
         Self { staged: Some(staged), ..self.clone() }
     }
 
-    fn open(&self, whole_lines: bool) -> Result<Opened> {
-        let mut opened = Opened { path: self.path.clone().unwrap_or_default(), ..Opened::default() };
+    fn open(&self, whole_lines: bool, spare: &Spare) -> Result<Opened> {
+        let path = self.path.clone().unwrap_or_default();
+        let mut opened = Opened { path, spare: spare.clone(), ..Opened::default() };
         match (&self.path, &self.staged) {
             (Some(_), Some(staged)) => opened.stretches = staged.stretches.clone().into(),
             (Some(path), None) if self.plain => {
                 let file = door::open(path).with_context(|| format!("opening {}", path.display()))?;
                 let left = file.metadata()?.len();
-                opened.pieces = Some(Pieces::new(Input::Part { file, left }));
+                opened.pieces = Some(Pieces::new(Input::Part { file, left }, spare));
             }
             (Some(path), None) => {
                 let mut reading = Reading::open(path)?;
                 opened.offset = self.skip(&mut reading, whole_lines)?;
-                opened.pieces = Some(Pieces::new(Input::Log(Box::new(reading))));
+                opened.pieces = Some(Pieces::new(Input::Log(Box::new(reading)), spare));
             }
             (None, _) => {
                 let reading = kit::stdin().and_then(Reading::of_stream).context("reading standard input")?;
-                opened.pieces = Some(Pieces::new(Input::Log(Box::new(reading))));
+                opened.pieces = Some(Pieces::new(Input::Log(Box::new(reading)), spare));
             }
         }
         Ok(opened)
@@ -149,15 +147,15 @@ impl Unit {
 
     /// The same file for another pass.
     fn again(&self, opened: Opened, whole_lines: bool) -> Result<Opened> {
-        let Opened { path, offset, pieces, .. } = opened;
+        let Opened { path, spare, offset, pieces, .. } = opened;
         match pieces.map(Pieces::into_reader) {
             Some(Input::Log(mut reading)) if reading.is_file() => {
                 reading.rewind()?;
                 self.skip(&mut reading, whole_lines)?;
-                let pieces = Some(Pieces::new(Input::Log(reading)));
-                Ok(Opened { path, offset, pieces, ..Opened::default() })
+                let pieces = Some(Pieces::new(Input::Log(reading), &spare));
+                Ok(Opened { path, spare, offset, pieces, ..Opened::default() })
             }
-            _ => self.open(whole_lines),
+            _ => self.open(whole_lines, &spare),
         }
     }
 }
@@ -189,6 +187,7 @@ impl Read for Input {
 #[derive(Default)]
 struct Opened {
     path: PathBuf,
+    spare: Spare,
     /// The first byte that is read.
     offset: u64,
     stretches: VecDeque<Stretch>,
@@ -207,7 +206,7 @@ impl Opened {
             let mut file = door::open(&self.path)?;
             file.seek(SeekFrom::Start(next.start))?;
             let input = Input::Part { file, left: next.end - next.start };
-            self.pieces = Some(Pieces::with_cuts(input, next.cuts));
+            self.pieces = Some(Pieces::with_cuts(input, &self.spare, next.cuts));
         }
     }
 
@@ -321,6 +320,7 @@ struct Reader<'a> {
     messages: SyncSender<Message>,
     known: Arc<Known>,
     n_blocks: u64,
+    spare: Spare,
 }
 
 impl Reader<'_> {
@@ -343,7 +343,7 @@ impl Reader<'_> {
 
     fn unit(&mut self, index: usize, unit: &Unit) -> Result<Result<(), Stopped>> {
         let whole_lines = self.whole_lines(unit);
-        let mut pieces = unit.open(whole_lines)?;
+        let mut pieces = unit.open(whole_lines, &self.spare)?;
         if self.send(Message::Begin).is_err() {
             return Ok(Err(Stopped));
         }
@@ -357,16 +357,9 @@ impl Reader<'_> {
                 ahead.merge(&self.look_ahead(&held, layout));
                 let again = !whole && unit.path.is_some() && pieces.is_file();
                 if again {
-                    pieces.look();
-                    loop {
-                        held.clear();
-                        let whole = pieces.hold(LOOKED_AT, &mut held)?;
-                        ahead.merge(&self.look_ahead(&held, layout));
-                        if whole {
-                            break;
-                        }
-                    }
                     held.clear();
+                    pieces.look();
+                    ahead.merge(&self.look_through(&mut pieces, layout)?);
                     pieces = unit.again(pieces, whole_lines)?;
                 }
                 let suspects = self.suspects(index, &ahead, &held, layout, again.then_some(unit))?;
@@ -418,6 +411,26 @@ impl Reader<'_> {
         ahead
     }
 
+    /// Looks ahead in the rest of a file, which is read once more afterwards.
+    fn look_through(&self, pieces: &mut Opened, layout: &Layout) -> io::Result<LookAhead> {
+        let found = Mutex::new(LookAhead::default());
+        rayon::in_place_scope(|scope| {
+            while let Some(piece) = pieces.next_piece()? {
+                let Piece::Block(block) = piece else { continue };
+                self.shared.take(block.len());
+                let found = &found;
+                scope.spawn(move |_| {
+                    let ahead = block::look_ahead(&block, layout, self.rules);
+                    found.lock().unwrap_or_else(PoisonError::into_inner).merge(&ahead);
+                    self.shared.give_back(block.len());
+                    self.spare.give_back(block);
+                });
+            }
+            Ok(())
+        })
+        .map(|()| found.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Agents beyond ASCII that equal a robot of plain ASCII, in this file or before it. They are
     /// so rare that looking for the robot may take another pass.
     fn suspects(
@@ -446,7 +459,7 @@ impl Reader<'_> {
             }
         };
         if let Some(unit) = unit {
-            let mut pieces = unit.open(self.whole_lines(unit))?;
+            let mut pieces = unit.open(self.whole_lines(unit), &self.spare)?;
             while let Some(piece) = pieces.next_piece()? {
                 look(&piece);
             }
@@ -469,13 +482,15 @@ impl Reader<'_> {
         self.shared.take(n_bytes);
         self.send(Message::Block(receive, n_bytes))?;
         let (rules, known, number) = (Arc::clone(self.rules), Arc::clone(&self.known), self.n_blocks);
-        let stream = stream.clone();
+        let (stream, spare) = (stream.clone(), self.spare.clone());
         rayon::spawn(move || {
             let mut made = match &stream {
                 Stream::Access(layout) => block::access(&bytes, number, layout, &rules, &known),
                 Stream::Auth => block::auth(&bytes, &rules),
             };
-            if !made.rejected.is_empty() {
+            if made.rejected.is_empty() {
+                spare.give_back(bytes);
+            } else {
                 made.text = bytes;
             }
             let _ = done.send(made);
@@ -822,7 +837,8 @@ pub(crate) fn run<S: Sink>(
     // enough blocks under way that no thread waits for the writer
     let (messages, receive) = sync_channel(2 * rayon::current_num_threads() + 2);
     std::thread::scope(|scope| {
-        let reader = Reader { rules, shared: &shared, messages, known: Arc::new(known), n_blocks: 0 };
+        let reader =
+            Reader { rules, shared: &shared, messages, known: Arc::new(known), n_blocks: 0, spare: Spare::default() };
         scope.spawn(|| reader.run(units));
         let mut writer = Writer {
             rules,

@@ -2,9 +2,32 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// About how large a block is, in bytes.
 pub(crate) const BLOCK: usize = 256 << 10;
+
+/// Memory of blocks that are done with, for the next ones: fresh memory costs more time than the
+/// bytes that are read into it.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Spare {
+    /// How many blocks are kept.
+    const MOST: usize = 32;
+
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// Takes back the memory of a block; what long lines needed is freed.
+    pub(crate) fn give_back(&self, block: Vec<u8>) {
+        let mut blocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if blocks.len() < Self::MOST && block.capacity() <= 2 * BLOCK {
+            blocks.push(block);
+        }
+    }
+}
 
 /// A part of a stream.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,6 +43,7 @@ pub(crate) enum Piece {
 /// Cuts a stream into pieces.
 pub(crate) struct Pieces<R> {
     reader: R,
+    spare: Spare,
     rest: Vec<u8>,
     ended: bool,
     /// How many bytes went out.
@@ -29,13 +53,13 @@ pub(crate) struct Pieces<R> {
 }
 
 impl<R: Read> Pieces<R> {
-    pub(crate) const fn new(reader: R) -> Self {
-        Self::with_cuts(reader, VecDeque::new())
+    pub(crate) fn new(reader: R, spare: &Spare) -> Self {
+        Self::with_cuts(reader, spare, VecDeque::new())
     }
 
     /// The same for a stream that was put together from sources, which end at `cuts`.
-    pub(crate) const fn with_cuts(reader: R, cuts: VecDeque<u64>) -> Self {
-        Self { reader, rest: Vec::new(), ended: false, position: 0, cuts }
+    pub(crate) fn with_cuts(reader: R, spare: &Spare, cuts: VecDeque<u64>) -> Self {
+        Self { reader, spare: spare.clone(), rest: Vec::new(), ended: false, position: 0, cuts }
     }
 
     /// Where the bytes come from.
@@ -70,13 +94,18 @@ impl<R: Read> Pieces<R> {
     }
 
     fn next_bytes(&mut self) -> io::Result<Option<Piece>> {
-        let mut bytes = Vec::with_capacity(BLOCK.max(self.rest.len()));
-        bytes.append(&mut self.rest);
-        let mut goal = BLOCK;
+        let mut bytes = self.spare.take();
+        let rest = std::mem::take(&mut self.rest);
+        bytes.resize(BLOCK.max(rest.len()), 0);
+        bytes[..rest.len()].copy_from_slice(&rest);
+        let (mut n, mut goal) = (rest.len(), BLOCK);
         while !self.ended {
-            let missing = goal.saturating_sub(bytes.len());
-            let n = self.reader.by_ref().take(missing as u64).read_to_end(&mut bytes)?;
-            self.ended = n < missing;
+            let missing = goal.saturating_sub(n);
+            bytes.resize(n + missing, 0);
+            let more = fill(&mut self.reader, &mut bytes[n..])?;
+            self.ended = more < missing;
+            n += more;
+            bytes.truncate(n);
             if let Some(end) = memchr::memrchr(b'\n', &bytes) {
                 if let Some(cut) = self.cut_in(&bytes) {
                     self.rest = bytes.split_off(cut);
@@ -97,6 +126,7 @@ impl<R: Read> Pieces<R> {
             }
             goal = (goal * 2).min(kit::MAX_LINE);
         }
+        bytes.truncate(n);
         self.position += bytes.len() as u64;
         Ok((!bytes.is_empty()).then_some(Piece::Block(bytes)))
     }
@@ -129,12 +159,26 @@ impl<R: Read> Pieces<R> {
     }
 }
 
+/// Reads until the buffer is full or the stream ends.
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut n = 0;
+    while n < buffer.len() {
+        match reader.read(&mut buffer[n..]) {
+            Ok(0) => break,
+            Ok(more) => n += more,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(n)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn all(bytes: &[u8]) -> Vec<Piece> {
-        let mut pieces = Pieces::new(bytes);
+        let mut pieces = Pieces::new(bytes, &Spare::default());
         std::iter::from_fn(|| pieces.next_piece().unwrap()).collect()
     }
 
@@ -153,6 +197,26 @@ mod tests {
             joined.extend(block);
         }
         assert!(joined == text);
+    }
+
+    #[test]
+    fn used_memory_leaves_nothing_in_the_next_block() {
+        let spare = Spare::default();
+        for text in [&b"one\ntwo\nthr"[..], b"x", b"", b"four\n"] {
+            for n in [10, BLOCK, 2 * BLOCK] {
+                spare.give_back(vec![b'\n'; n]);
+            }
+            let mut pieces = Pieces::new(text, &spare);
+            let blocks: Vec<_> = std::iter::from_fn(|| pieces.next_piece().unwrap()).collect();
+            let bytes: Vec<u8> = blocks
+                .iter()
+                .flat_map(|piece| if let Piece::Block(b) = piece { &b[..] } else { b"" })
+                .copied()
+                .collect();
+            assert_eq!(bytes, text);
+        }
+        spare.give_back(Vec::with_capacity(3 * BLOCK));
+        assert!(spare.take().capacity() <= 2 * BLOCK, "what a long line needed is freed");
     }
 
     #[test]

@@ -12,6 +12,9 @@ pub const MAX_LINE: usize = 16 << 20;
 
 const BUFFER: usize = 256 << 10;
 
+/// How much is read for the first bytes. Who asks for more at once gets it without another copy.
+const MAGIC_BUFFER: usize = 64 << 10;
+
 /// How a stream of bytes is compressed, seen from its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
@@ -60,7 +63,7 @@ pub fn open(path: &Path) -> Result<Box<dyn Read + Send>> {
 /// # Errors
 /// The first bytes cannot be read.
 pub fn open_reader(reader: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
-    let mut reader = BufReader::with_capacity(BUFFER, reader);
+    let mut reader = BufReader::with_capacity(MAGIC_BUFFER, reader);
     let mut magic = Vec::with_capacity(4);
     // a pipe may deliver its first bytes one by one
     reader.by_ref().take(4).read_to_end(&mut magic)?;
