@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 use clap::ArgMatches;
-use kit::db::{Db, Which};
-use kit::discovery::{self, Stream};
-use kit::ledger::{self as imports, Entry, Target, files};
+use database::ledger::{self as imports, Entry, Target, files};
+use database::{Db, Which};
+use logs::discovery::{self, Stream};
 use schema::{Month, Opt, Stamp};
 
 use crate::hub::Hub;

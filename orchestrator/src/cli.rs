@@ -9,10 +9,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{ArgAction, ArgGroup, ArgMatches, Args as _, FromArgMatches as _};
-use kit::config::{Paths, process_env};
-use kit::db::{DbError, ErrorKind};
-use kit::lock::Busy;
-use kit::{Messages, ReaderLeft, Usage};
+use hub::config::{Paths, process_env};
+use kit::{Messages, Usage};
 use schema::{Compat, Exit, Month, Period};
 
 use crate::audit;
@@ -22,7 +20,7 @@ use crate::convert;
 use crate::dates;
 use crate::doctor;
 use crate::explain;
-use crate::hub::{self, Hub, Voice, variable};
+use crate::hub::{Hub, Voice, compat, variable};
 use crate::import;
 use crate::mend;
 use crate::pipeline;
@@ -70,11 +68,11 @@ pub(crate) fn main() -> ExitCode {
 
 /// Gives root's rights away, before anything is opened in folders of others.
 fn settle_identity(row: &Row, given: &ArgMatches, base: &[Assignment]) -> Result<()> {
-    let Some(uses) = row.uses(given).filter(|_| kit::identity::is_root()) else { return Ok(()) };
+    let Some(uses) = row.uses(given).filter(|_| hub::identity::is_root()) else { return Ok(()) };
     let env = |name: &str| variable(base, name);
-    let config = kit::config::read(None, &env)?;
-    let compat = hub::compat(&config, &env)?;
-    kit::identity::take(&config, uses, compat)
+    let config = hub::config::read(None, &env)?;
+    let compat = compat(&config, &env)?;
+    hub::identity::take(&config, uses, compat)
 }
 
 /// Says what went wrong; the exit code for it.
@@ -86,18 +84,14 @@ fn failed(error: &anyhow::Error, messages: Messages) -> Exit {
     exit
 }
 
+/// Our own errors that have a code; the rest is the kit's rule.
 fn exit_of(error: &anyhow::Error) -> Exit {
-    if error.is::<ReaderLeft>() {
-        return Exit::ReaderLeft;
-    }
-    let usage = |cause: &(dyn std::error::Error + 'static)| cause.is::<Usage>() || cause.is::<parse::Bad>();
-    let misconfigured = DbError::of(error).is_some_and(|e| e.kind() == ErrorKind::Misconfigured);
-    if misconfigured || error.chain().any(usage) {
+    if error.chain().any(|cause| cause.is::<parse::Bad>()) {
         Exit::Usage
-    } else if error.chain().any(|cause| cause.is::<Busy>() || cause.is::<pipeline::Others>()) {
+    } else if error.chain().any(|cause| cause.is::<pipeline::Others>()) {
         Exit::Busy
     } else {
-        Exit::Failed
+        kit::exit_of(error)
     }
 }
 
@@ -105,7 +99,7 @@ fn exit_of(error: &anyhow::Error) -> Exit {
 fn base(matches: &ArgMatches) -> Result<Vec<Assignment>> {
     let mut list = Vec::new();
     if let Some(file) = matches.get_one::<PathBuf>("config") {
-        let config = kit::config::read(Some(file), &process_env)?;
+        let config = hub::config::read(Some(file), &process_env)?;
         let variables = config.variables().into_iter();
         list.extend(variables.map(|(name, value)| (name.to_owned(), value.into_vec())));
     }
@@ -429,7 +423,7 @@ fn chain(matches: &ArgMatches) -> Result<(Chain, Vec<Assignment>)> {
 
 /// Hands the configuration on to the stages of a text, where there is one: filters can do without.
 fn hand_on(shell: &mut Shell) -> Result<()> {
-    match kit::config::read(None, &|name| Some(shell.variables.get(name).to_owned())) {
+    match hub::config::read(None, &|name| Some(shell.variables.get(name).to_owned())) {
         Ok(config) if !config.files().is_empty() => shell.hand_on(&config),
         _ => Ok(()),
     }

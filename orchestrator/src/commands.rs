@@ -2,7 +2,7 @@
 //! by whoever starts the stage behind a command.
 
 use clap::ArgMatches;
-use kit::identity::Uses;
+use kit::Uses;
 
 use Form::{Flag, Many, Option as Opt, Positional};
 use Takes::{Any, BegunMonth, Date, Day, Days, Lookback, Minutes, Number, OneOf, Periods, Sections, Share, YearMonth};

@@ -19,8 +19,8 @@ mod schedule;
 mod shares;
 mod who;
 
+use ::database::{Db, Which};
 use anyhow::Result;
-use kit::db::{Db, Which};
 use schema::Opt;
 
 use crate::hub::Hub;

@@ -9,11 +9,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use kit::config::{self, Config, process_env};
-use kit::db::{Db, Which};
-use kit::lock::{Asked, Busy, HOLDER, Lock};
-use kit::log::{LOG_FORMAT, Log, Sinks, Stderr};
-use kit::{Messages, STAGE_LOG, Usage};
+use database::{Db, Which};
+use hub::STAGE_LOG;
+use hub::config::{self, Config, process_env};
+use hub::lock::{Asked, HOLDER, Lock};
+use hub::log::{LOG_FORMAT, Log, Sinks, Stderr};
+use kit::{Messages, Usage};
 use rustix::io::FdFlags;
 use schema::{Compat, Opt};
 
@@ -80,7 +81,7 @@ impl Hub {
         };
         let sinks = Sinks {
             // a report that root asks for leaves nothing among the files of others
-            file: Some(config.paths.log()).filter(|_| !kit::identity::is_root_among_others(&config)),
+            file: Some(config.paths.log()).filter(|_| !hub::identity::is_root_among_others(&config)),
             json: env(LOG_FORMAT).is_some_and(|format| format == "json"),
             syslog: Some(config.paths.at("/dev/log")),
             stderr,
@@ -105,14 +106,14 @@ impl Hub {
     /// The configuration names no databases, or the server cannot be reached.
     pub(crate) fn db(&self) -> Result<Db> {
         self.config.check()?;
-        Ok(Db::connect(&self.config.target(), Which::Metrics)?)
+        Db::connect(&self.config.target(), Which::Metrics)
     }
 
     /// The lock of all writers, for as long as the result lives; `None` for a run that writes
     /// nothing, and when the process that started us holds it.
     ///
     /// # Errors
-    /// Somebody else holds it ([`Busy`]), or works on the same tables without it
+    /// Somebody else holds it ([`kit::Busy`]), or works on the same tables without it
     /// ([`crate::pipeline::Others`]), or it cannot be made.
     pub(crate) fn lock(&self, writes: bool) -> Result<Option<Lock>> {
         if !writes {
@@ -128,7 +129,7 @@ impl Hub {
                 Ok(Some(lock))
             }
             Asked::Inherited => Ok(None),
-            Asked::Busy(pid) => Err(Busy(pid).into()),
+            Asked::Busy(pid) => Err(hub::lock::busy(pid).into()),
         }
     }
 

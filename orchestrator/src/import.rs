@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::ArgMatches;
-use kit::discovery::Stream;
+use database::hub_data::{self, Structure};
+use database::ledger::files;
+use hub::lock::Lock;
 use kit::door::{self, named};
-use kit::fingerprint::{Fingerprint, Now};
-use kit::hub_data::{self, Structure};
-use kit::ledger::files;
-use kit::lock::Lock;
 use kit::path_text;
-use kit::refused::Refused;
+use logs::discovery::Stream;
+use logs::fingerprint::{Fingerprint, Now};
+use logs::refused::Refused;
 use schema::Opt;
 
 use crate::hub::Hub;

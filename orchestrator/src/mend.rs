@@ -11,7 +11,7 @@ mod hits;
 mod ranges;
 mod reconstruct;
 
-use kit::db::Db;
+use database::Db;
 
 use crate::hub::Hub;
 
@@ -36,7 +36,7 @@ fn warn_without_transactions(hub: &Hub, db: &mut Db, tables: &[&str]) -> anyhow:
 /// Ends with words when there is no ledger of imports.
 fn need_ledger(db: &mut Db) -> anyhow::Result<()> {
     anyhow::ensure!(
-        kit::ledger::is_there(db)?,
+        database::ledger::is_there(db)?,
         "there is no table imported_sources: `hzmetrics setup-db` or `hzmetrics migrate --apply` makes it"
     );
     Ok(())

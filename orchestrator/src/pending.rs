@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use kit::discovery::{self, Found, Stream};
+use logs::discovery::{self, Found, Stream};
 
 use crate::hub::Hub;
 use crate::refusals;

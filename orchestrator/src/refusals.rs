@@ -11,10 +11,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use kit::discovery::{self, Stream};
 use kit::door;
 use kit::path_text;
-use kit::refused::{self, Refused};
+use logs::discovery::{self, Stream};
+use logs::refused::{self, Refused};
 
 use crate::hub::Hub;
 use crate::pending;

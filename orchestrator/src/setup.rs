@@ -15,8 +15,8 @@ mod tests;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use database::{Db, Target};
 use kit::Messages;
-use kit::db::{Db, Target};
 use schema::Exit;
 use schema::tables::Engine;
 

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result};
+use hub::config::{Config, Handed};
 use kit::Messages;
-use kit::config::{Config, Handed};
 use kit::door::named;
 use schema::Exit;
 

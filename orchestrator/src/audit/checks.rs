@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use schema::{Month, Period, Stamp};
 
-use kit::ledger::Target;
-use kit::ledger::files::Share;
+use database::ledger::Target;
+use database::ledger::files::Share;
 
 use super::report::{Remedy, Report};
 use super::tables::{Cell, Seen};

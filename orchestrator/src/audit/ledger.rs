@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use kit::db::Db;
-use kit::ledger::{Entry, Range, Target};
+use database::Db;
+use database::ledger::{Entry, Range, Target};
 use schema::Stamp;
 
 use super::report::{Remedy, Report};
 
 /// The days that the names of imported logs say, as day numbers.
 pub(super) fn days(entries: &[Entry]) -> impl Iterator<Item = i64> {
-    entries.iter().filter_map(|entry| day_of(kit::ledger::base_name(&entry.filename)))
+    entries.iter().filter_map(|entry| day_of(database::ledger::base_name(&entry.filename)))
 }
 
 /// The last eight digits in a row of a name, when they are a day.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 
 use anyhow::Result;
-use kit::log::Level;
+use kit::Level;
 use schema::Month;
 
 use super::checks::Shares;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use kit::db::Db;
+use database::Db;
 use schema::tables::quote;
 use schema::{Month, Stamp};
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
-use kit::config::Quotes;
+use hub::config::Quotes;
 
 use super::report::Report;
 use super::{Patient, who};

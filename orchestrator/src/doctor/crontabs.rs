@@ -6,7 +6,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use kit::config::Paths;
+use hub::config::Paths;
 use kit::door::named;
 
 /// Where unit files lie, those of the administrator first.

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
-use kit::config::Paths;
+use hub::config::Paths;
 use rustix::fs::{Access, access};
 
 use super::Patient;
@@ -56,7 +56,7 @@ fn list(paths: &Paths) -> Vec<PathBuf> {
 /// Root sees no closed door, so what root is told says nothing about the account of the hub.
 pub(super) fn asked_as_root(patient: &mut Patient<'_>, report: &mut Report) {
     let config = &patient.hub.config;
-    if !kit::identity::is_root_among_others(config) {
+    if !hub::identity::is_root_among_others(config) {
         return;
     }
     let user = Names::read(&config.paths).account(config).unwrap_or_else(|| "USER".to_owned());

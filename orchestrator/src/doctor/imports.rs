@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use kit::db::Db;
-use kit::ledger::Target;
-use kit::ledger::files::{self, Share};
-use kit::refused;
+use database::Db;
+use database::ledger::Target;
+use database::ledger::files::{self, Share};
+use logs::refused;
 
 use super::Patient;
 use super::report::Report;

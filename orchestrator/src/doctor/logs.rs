@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kit::discovery::{self, Found, Stream};
 use kit::path_text;
+use logs::discovery::{self, Found, Stream};
 use rustix::fs::{Access, access};
 use schema::{Month, Stamp};
 

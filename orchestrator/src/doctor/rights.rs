@@ -1,7 +1,7 @@
 //! What the account may do in both databases, compared with what the stages need.
 
 use anyhow::Result;
-use kit::db::Db;
+use database::Db;
 use schema::rights::{Account, Names, RIGHTS, Rights, Scope};
 
 use super::Patient;

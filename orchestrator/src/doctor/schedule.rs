@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use kit::config::Paths;
+use hub::config::Paths;
 
 use super::Patient;
 use super::crontabs::{Crontabs, Scheduled};
@@ -176,7 +176,7 @@ fn of_ours(
 fn nobody(patient: &Patient<'_>, others: &[(Scheduled, String)], unread: &[PathBuf], report: &mut Report) {
     let config = &patient.hub.config;
     let names = Names::read(&config.paths);
-    let user = if kit::identity::is_root() {
+    let user = if hub::identity::is_root() {
         names.account(config).unwrap_or_else(|| "apache".to_owned())
     } else {
         names.me()

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use anyhow::Result;
-use kit::db::Db;
+use database::Db;
 
 use super::Patient;
 use super::report::Report;

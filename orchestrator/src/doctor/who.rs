@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use kit::config::{Config, Paths};
+use hub::config::{Config, Paths};
 use kit::door::named;
 
 /// The name of a number, from the text of `/etc/passwd` or `/etc/group`.
@@ -43,7 +43,7 @@ impl Names {
 
     /// Who does the work when root starts it.
     pub(super) fn account(&self, config: &Config) -> Option<String> {
-        let owner = || kit::identity::first_owner(config).map(|uid| self.user(uid));
+        let owner = || hub::identity::first_owner(config).map(|uid| self.user(uid));
         config.run_user.clone().or_else(owner)
     }
 

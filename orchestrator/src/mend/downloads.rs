@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use clap::ArgMatches;
-use kit::db::{Db, KeyTable};
-use kit::parse;
+use database::{Db, KeyTable};
+use logs::parse;
 use schema::collation::Like;
 use schema::{Month, Opt};
 

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use clap::ArgMatches;
-use kit::ledger::{self, Range, Target, files};
+use database::ledger::{self, Range, Target, files};
 use kit::path_text;
 
 use super::{need_ledger, warn_without_transactions};

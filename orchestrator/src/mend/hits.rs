@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use clap::ArgMatches;
-use kit::db::{Db, Verb};
-use kit::hits::{self, Missing};
+use database::hits::{self, Missing};
+use database::{Db, Verb};
 use schema::{Month, Period, Stamp};
 
 use super::warn_without_transactions;
@@ -63,7 +63,7 @@ fn count(hub: &Hub, db: &mut Db, only: Option<Month>) -> Result<BTreeMap<Month, 
     let mut months: BTreeMap<Month, Days> = only.map(|month| (month, Days::new())).into_iter().collect();
     let mut odd = 0;
     let sql = "SELECT DATE(datetime), COUNT(*) FROM web";
-    let mut take = |cells: kit::db::Cells<'_>| {
+    let mut take = |cells: database::Cells<'_>| {
         let (day, hits) = (cells.stamp(0).unwrap_or(Stamp::ZERO), cells.int(1).unwrap_or(0));
         match day.month().filter(|_| day.day() > 0) {
             Some(month) => drop(months.entry(month).or_default().insert(day, hits)),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::ArgMatches;
-use kit::ledger::{self, Correction, Stopped, Target};
+use database::ledger::{self, Correction, Stopped, Target};
 
 use super::need_ledger;
 use crate::hub::Hub;

@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use clap::ArgMatches;
-use kit::db::Db;
-use kit::discovery::{self, Stream};
-use kit::ledger::{self, Reconstruct, Seen, Target};
+use database::Db;
+use database::ledger::{self, Reconstruct, Seen, Target};
 use kit::path_text;
+use logs::discovery::{self, Stream};
 use schema::Opt;
 
 use super::need_ledger;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use kit::db::Db;
-use kit::discovery::{self, Stream};
+use database::Db;
+use logs::discovery::{self, Stream};
 use schema::{Month, Period, Stamp};
 
 use super::decide::Facts;
@@ -213,8 +213,8 @@ pub(crate) fn backlog(db: &mut Db, pending: &Pending, state: &State, current: Mo
 
 #[cfg(test)]
 pub(super) mod tests {
+    use database::{Target, Which};
     use fixtures::db::{MODES, PASSWORD, Pair, pair};
-    use kit::db::{Target, Which};
 
     use super::*;
 

@@ -5,9 +5,9 @@ use std::io;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use kit::db::{Db, ErrorKind, Which};
+use database::{Db, DbError, ErrorKind, Which};
+use kit::Busy;
 use kit::door::{self, named};
-use kit::lock::Busy;
 use kit::{Messages, Usage};
 use schema::{Opt, tables};
 
@@ -89,8 +89,10 @@ impl Lacks {
         let mut lacks = Self::default();
         let mut db = match Db::connect(&hub.config.target(), Which::Metrics) {
             Ok(db) => db,
-            Err(error) if error.kind() == ErrorKind::NoDatabase => return Ok(Self { database: true, ..lacks }),
-            Err(error) => return Err(error.into()),
+            Err(error) if DbError::of(&error).is_some_and(|error| error.kind() == ErrorKind::NoDatabase) => {
+                return Ok(Self { database: true, ..lacks });
+            }
+            Err(error) => return Err(error),
         };
         for table in tables::METRICS {
             if !db.has_table(table.name)? {

@@ -9,7 +9,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use kit::config::Paths;
+use hub::config::Paths;
 use kit::door::{self, named};
 
 /// How the names of the original scripts begin.
@@ -157,7 +157,7 @@ pub(super) fn is_online_at_work(paths: &Paths) -> bool {
 /// Staging files that the original scripts left, with their age.
 pub(crate) fn staged(paths: &Paths) -> Vec<(PathBuf, Duration)> {
     let staging = paths.staging();
-    if kit::staged::list_path(&staging).exists() {
+    if logs::staged::list_path(&staging).exists() {
         return Vec::new();
     }
     let age = |path: &Path| {

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::ArgMatches;
-use kit::db::Db;
-use kit::lock::{Asked as Lockable, Busy, Lock};
+use database::Db;
+use hub::lock::{Asked as Lockable, Lock};
+use kit::Busy;
 use schema::{Month, Opt, Stamp};
 
 use super::decide::{self, Cascade, CatchUp, Facts, Previous, Rebuild, Single};

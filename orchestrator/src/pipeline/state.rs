@@ -9,7 +9,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use kit::db::{Db, Verb};
+use database::{Db, Verb};
 use kit::door::{self, Temporary};
 use schema::Month;
 use schema::tables::{self, Engine, quote};

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use kit::db::Db;
-use kit::discovery::{self, Stream};
-use kit::ledger::files;
-use kit::refused;
+use database::Db;
+use database::ledger::files;
+use logs::discovery::{self, Stream};
+use logs::refused;
 use schema::Month;
 
 use super::facts::ToCome;

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use clap::ArgMatches;
+use database::{Db, Which};
 use kit::Usage;
-use kit::db::{Db, Which};
 use schema::Month;
 use schema::tables::quote;
 

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 
 use anyhow::{Result, bail};
-use kit::db::Db;
-use kit::lock::Lock;
+use database::Db;
+use hub::lock::Lock;
 use schema::{Month, Opt};
 
 use super::facts::{STAMPED, SUMMARIES, bounds};

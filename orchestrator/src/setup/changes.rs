@@ -6,8 +6,8 @@
 //! execution: 57 comes before 56.
 
 use anyhow::{Context as _, Result};
+use database::{Db, DbError, ErrorKind, Params};
 use kit::Messages;
-use kit::db::{Db, DbError, ErrorKind, Params};
 use schema::Month;
 use schema::tables::{self, Engine, Key, quote};
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ArgMatches;
-use kit::config::Config;
-use kit::lock::{Asked, HOLDER, Lock};
+use hub::config::Config;
+use hub::lock::{Asked, HOLDER, Lock};
 use kit::{Messages, Usage, door};
 use schema::rights::{Account, Names};
 use schema::tables::Engine;
@@ -44,7 +44,7 @@ pub(crate) fn setup_command(matches: &ArgMatches, base: &[Assignment], messages:
 /// `hzmetrics setup-db --grants`: works before there is an account, and connects to nothing.
 fn print_grants(account: &str, base: &[Assignment]) -> Result<u8> {
     let account: Account = account.parse().map_err(Usage)?;
-    let config = kit::config::read(None, &|name| variable(base, name))?;
+    let config = hub::config::read(None, &|name| variable(base, name))?;
     config.check_names()?;
     let names = Names { hub: &config.hub_db, metrics: &config.metrics_db, prefix: &config.db_prefix };
     let text: String = names.grants(&account).iter().map(|grant| format!("{grant};\n")).collect();
@@ -81,7 +81,7 @@ pub(crate) fn migrate_command(matches: &ArgMatches, base: &[Assignment], message
 }
 
 fn load(base: &[Assignment]) -> Result<Config> {
-    kit::config::load(None, &|name| variable(base, name))
+    hub::config::load(None, &|name| variable(base, name))
 }
 
 enum Held {

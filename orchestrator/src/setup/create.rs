@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use kit::db::{Db, ErrorKind, Target, Which};
+use database::{Db, ErrorKind, Target, Which};
 use kit::{Messages, Usage};
 use schema::tables::{self, Charset, Engine, quote};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use kit::db::{Db, Verb};
+use database::{Db, Verb};
 use schema::tables::{self, Engine, quote};
 
 use super::changes::Migration;

@@ -6,8 +6,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use kit::db::{Db, DbError, ErrorKind, Target, Which};
-use kit::lock::Lock;
+use database::{Db, DbError, ErrorKind, Target, Which};
+use hub::lock::Lock;
 use kit::{Messages, door};
 use schema::Exit;
 
@@ -73,8 +73,7 @@ pub(crate) fn migrate(
 
 fn open(target: &Target) -> Result<Db> {
     Db::connect(target, Which::Metrics).map_err(|error| {
-        let missing = error.kind() == ErrorKind::NoDatabase;
-        let error = anyhow::Error::from(error);
+        let missing = DbError::of(&error).is_some_and(|error| error.kind() == ErrorKind::NoDatabase);
         if missing { error.context("`hzmetrics setup-db` makes the database first") } else { error }
     })
 }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use kit::db::{Db, Value, Verb};
+use database::{Db, Value, Verb};
 use kit::{Usage, list};
 use schema::reference;
 use schema::tables::quote;

@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 
+use database::{Db, Target, Which};
 use fixtures::db::{PASSWORD, Pair, SqlMode, pair};
 use kit::Messages;
-use kit::db::{Db, Target, Which};
 use schema::tables::Engine;
 
 use super::changes;

@@ -56,7 +56,7 @@ pub(crate) fn requests(day: u32, n: u32) -> String {
 impl Ground {
     /// `None`, after saying so, for who is not root or has no MariaDB.
     pub(crate) fn new(engine: Engine, owner: u32) -> Option<Self> {
-        if !kit::identity::is_root() {
+        if !hub::identity::is_root() {
             fixtures::say("SKIPPED: only root can give its rights away");
             return None;
         }

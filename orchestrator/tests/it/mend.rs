@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fixtures::Finished;
 use fixtures::db::{MODES, Pair, SqlMode, pair};
-use kit::lock::{Asked, Lock};
+use hub::lock::{Asked, Lock};
 use schema::tables::Engine;
 
 use crate::support::Place;

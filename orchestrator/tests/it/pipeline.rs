@@ -14,7 +14,7 @@ use std::time::Duration;
 use fixtures::closed::close_off;
 use fixtures::db::{MODES, Pair, SqlMode, pair};
 use fixtures::{Finished, Run};
-use kit::lock::{Asked, Lock};
+use hub::lock::{Asked, Lock};
 use schema::tables::Engine;
 
 const NOW: &str = "2026-05-19T10:10";

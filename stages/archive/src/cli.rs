@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
-use kit::config;
-use kit::fingerprint::Fingerprint;
-use kit::identity::Uses;
-use kit::roots::{self, Roots};
+use hub::config;
+use kit::Uses;
 use kit::{Common, Describe, Io, Outcome, StageArgs, Usage, path_text};
+use logs::fingerprint::Fingerprint;
+use logs::roots::{self, Roots};
 use schema::{Kind, Opt, json};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -122,7 +122,7 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     let messages = io.messages;
     if args.common.db {
         let config = config::read(None, &config::process_env)?;
-        let _lock = if args.dry_run { None } else { io.lock(&config.paths)? };
+        let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
         Cron { config: &config, rules, date: args.date.as_deref(), dry_run: args.dry_run, messages }.run()?;
         return Ok(Outcome::default());
     }
@@ -130,7 +130,7 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         return Err(Usage("archive has no tables; `--db` alone does what the cron line did".to_owned()).into());
     }
     let config = config::read(None, &config::process_env)?;
-    let roots = Roots::of_pipe(&args.logs, Some(&config));
+    let roots = Roots::of_pipe(&args.logs, config.log_roots());
     let mut output = io.output()?;
     let mut input = io.input()?;
     let mut results: HashMap<PathBuf, Option<PathBuf>> = HashMap::new();

@@ -15,12 +15,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use kit::config::Config;
-use kit::discovery::Stream;
-use kit::fingerprint::Fingerprint;
-use kit::roots::Roots;
-use kit::staged::{self, Outcome, StagedLog};
-use kit::{Messages, discovery};
+use hub::config::Config;
+use kit::Messages;
+use logs::discovery;
+use logs::discovery::Stream;
+use logs::fingerprint::Fingerprint;
+use logs::staged::{self, Outcome, StagedLog};
 
 use crate::place::{self, Collision, Rules};
 
@@ -57,7 +57,7 @@ impl Cron<'_> {
 
     pub(crate) fn run(&self) -> Result<()> {
         let staging = self.config.paths.staging();
-        let listed = staged::read(&staging, &Roots::of(&self.config.paths))?;
+        let listed = staged::read(&staging, &self.config.paths.log_roots())?;
         let noted = if listed.is_some() { staged::read_imported(&staging)? } else { Vec::new() };
         let outcomes = Outcomes { by_others: self.imported_by_others(listed.as_deref(), &noted), noted };
         let (mut n_failed, mut n_all) = (0, 0);

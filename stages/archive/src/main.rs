@@ -8,5 +8,5 @@ mod place;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kit::run::<cli::Args>(cli::stage)
+    hub::run::<cli::Args>(cli::stage)
 }

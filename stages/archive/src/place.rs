@@ -11,9 +11,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use kit::discovery;
 use kit::door;
-use kit::fingerprint::{Fingerprint, Identity, Now};
+use logs::discovery;
+use logs::fingerprint::{Fingerprint, Identity, Now};
 
 /// Who gets the plain name when a file of that name is in the archive already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -452,7 +452,7 @@ mod tests {
         let imported = hub.imported("");
         for (now, word) in [("one\ntwo\n", "grown"), ("other\n", "not what was imported"), ("on", "not what")] {
             fs::write(&path, "one\n").unwrap();
-            let read = kit::fingerprint::of(&path).unwrap();
+            let read = logs::fingerprint::of(&path).unwrap();
             fs::write(&path, now).unwrap();
             let error = place(&path, &imported, RULES, Some(&read)).unwrap_err();
             assert!(format!("{error:#}").contains(word), "{error:#}");
@@ -463,7 +463,7 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), now);
         }
         fs::write(&path, "one\n").unwrap();
-        let read = kit::fingerprint::of(&path).unwrap();
+        let read = logs::fingerprint::of(&path).unwrap();
         // another file with the same content: content decides
         fs::remove_file(&path).unwrap();
         fs::write(&path, "one\n").unwrap();
@@ -473,7 +473,7 @@ mod tests {
 
     #[test]
     fn owner_group_and_permissions_are_those_of_the_log() {
-        let is_root = kit::identity::is_root();
+        let is_root = hub::identity::is_root();
         for (owner, group, mode) in [(0, 0, 0o600), (65534, 4, 0o640), (65534, 65534, 0o644), (0, 4, 0o640)] {
             let hub = Hub::new();
             let path = hub.daily("h-access.log-1");

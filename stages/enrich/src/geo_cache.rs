@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Context as _, Result};
-use kit::db::{Db, Value, Verb};
+use database::{Db, Value, Verb};
 use schema::tables::quote;
 
 use crate::geo_service::Place;
@@ -80,8 +80,8 @@ fn has_row(number: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use database::{Target, Which};
     use fixtures::db::{MODES, PASSWORD, pair};
-    use kit::db::{Target, Which};
 
     use super::*;
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use hub::config::Config;
 use kit::Usage;
-use kit::config::Config;
 use schema::{Compat, Opt};
 
 use crate::country::Countries;

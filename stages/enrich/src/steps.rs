@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
-use kit::config::Config;
-use kit::db::{Db, DbError, ErrorKind};
-use kit::hub_data::{self, Structure};
+use database::hub_data::{self, Structure};
+use database::{Db, DbError, ErrorKind};
+use hub::config::Config;
 use kit::{Io, Outcome};
 use schema::{Compat, Opt};
 

@@ -13,8 +13,8 @@ pub mod user_info;
 mod write;
 
 use anyhow::Result;
+use database::Db;
 use kit::Usage;
-use kit::db::Db;
 use rustc_hash::FxHashSet;
 use schema::tables::quote;
 

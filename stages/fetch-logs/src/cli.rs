@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use kit::config;
-use kit::discovery::Stream;
-use kit::identity::Uses;
+use hub::config;
+use kit::Uses;
 use kit::{Common, Describe, Format, Io, Outcome, StageArgs, Usage};
+use logs::discovery::Stream;
 use schema::{Kind, Month, Opt};
 
 use crate::{find, list, stage};
@@ -121,7 +121,7 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     };
     if args.stage {
         let config = config::read(None, &config::process_env)?;
-        let _lock = if args.dry_run { None } else { io.lock(&config.paths)? };
+        let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
         let reserve = args.common.compat.has(Opt::LpSpaceCheck);
         let (deep, dry_run, messages) = (args.deep, args.dry_run, io.messages);
         stage::Staging { config: &config, wanted, deep, dry_run, reserve, messages }.run()?;

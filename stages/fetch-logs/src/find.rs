@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use kit::Messages;
-use kit::discovery::{self, Found, LeftOut, Stream, without_suffix};
+use logs::discovery::{self, Found, LeftOut, Stream, without_suffix};
 use schema::Month;
 
 use crate::pattern;

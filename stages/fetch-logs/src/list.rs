@@ -5,9 +5,9 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use kit::discovery::{self, Found};
-use kit::fingerprint::{Fingerprint, Reading};
 use kit::{Compression, Output, door, path_text};
+use logs::discovery::{self, Found};
+use logs::fingerprint::{Fingerprint, Reading};
 use schema::json::{push_int, push_str};
 
 /// Opens logs: those below the folders that were searched as the folders allow it, those that were

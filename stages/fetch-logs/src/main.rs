@@ -10,5 +10,5 @@ mod stage;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kit::run::<cli::Args>(cli::stage)
+    hub::run::<cli::Args>(cli::stage)
 }

@@ -9,11 +9,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use kit::config::Config;
-use kit::discovery::{self, Found, LeftOut, Stream, without_suffix};
-use kit::fingerprint::{Fingerprint, Now};
-use kit::staged::Outcome;
-use kit::{Messages, WholeFile, door, staged};
+use hub::config::Config;
+use kit::{Messages, WholeFile, door};
+use logs::discovery::{self, Found, LeftOut, Stream, without_suffix};
+use logs::fingerprint::{Fingerprint, Now};
+use logs::staged;
+use logs::staged::Outcome;
 use schema::json;
 
 use crate::find::{self, Wanted};

@@ -6,9 +6,9 @@
 //! part of it, under an entry of the ledger that says so.
 
 use anyhow::{Context as _, Result};
-use kit::db::{Db, DbError, ErrorKind, Value};
-use kit::ledger::files::{self, FileRow};
-use kit::ledger::{self, Target};
+use database::ledger::files::{self, FileRow};
+use database::ledger::{self, Target};
+use database::{Db, DbError, ErrorKind, Value};
 use schema::tables::quote;
 
 use crate::tables::{CLEAN_ROBOTS, Part, ROBOTS};

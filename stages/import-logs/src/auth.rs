@@ -1,6 +1,6 @@
 //! The CMS auth log: its layouts, and the login that a line makes.
 
-use kit::parse::{self, Login};
+use logs::parse::{self, Login};
 use schema::{Compat, Opt, Stamp, collation, json, text};
 
 use crate::block::Made;

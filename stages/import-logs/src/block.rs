@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use kit::db::Value;
-use kit::parse::{self, Looks};
+use database::Value;
+use logs::parse::{self, Looks};
 use memchr::{memchr_iter, memchr2};
 use schema::{Compat, Opt, json};
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::{Parser, ValueEnum};
-use kit::roots::Roots;
-use kit::{Common, Describe, Endpoint, Io, Messages, Outcome, Output, StageArgs, Usage, config, discovery};
+use hub::config;
+use kit::{Common, Describe, Endpoint, Io, Messages, Outcome, Output, StageArgs, Usage};
+use logs::discovery;
+use logs::roots::Roots;
 use schema::{Kind, Opt};
 
 use crate::agents::{self, Judge, Words};
@@ -280,9 +282,9 @@ fn to_tables(args: &Args, io: &mut Io) -> Result<Outcome> {
     let default = args.layout()?;
     // a list of files that cannot be read must not wait for the lock
     let mut output = Output::new(&Endpoint::Standard, common.format, Kind::Receipt.name(), io.messages)?;
-    let roots = Roots::of_pipe(&args.logs, Some(&config));
+    let roots = Roots::of_pipe(&args.logs, config.log_roots());
     let units = if staging { Vec::new() } else { units(args, io, &default, &roots, &mut output)? };
-    let _lock = if args.dry_run { None } else { io.lock(&config.paths)? };
+    let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
     let server = Server::connect(&config)?;
     let (rules, robots) = args.rules(Form::Rows, &server.excluded)?;
     let silent = staging && !std::io::IsTerminal::is_terminal(&std::io::stderr()) && !args.dry_run;

@@ -12,9 +12,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use kit::fingerprint::{Fingerprint, Reading};
+use kit::door;
 use kit::{Messages, Progress, Rejects};
-use kit::{discovery, door};
+use logs::discovery;
+use logs::fingerprint::{Fingerprint, Reading};
 use rayon::prelude::*;
 use schema::Opt;
 
@@ -690,7 +691,7 @@ impl<S: Sink> Writer<'_, '_, S> {
 
     fn hits(&mut self, date: &[u8], n: u64) -> Result<()> {
         if self.rules.steps.webhits {
-            self.sink.hits(kit::parse::datetime(date, b"00:00:00"), i64::try_from(n).unwrap_or(i64::MAX))?;
+            self.sink.hits(logs::parse::datetime(date, b"00:00:00"), i64::try_from(n).unwrap_or(i64::MAX))?;
         }
         Ok(())
     }

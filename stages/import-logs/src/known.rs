@@ -6,11 +6,11 @@ use std::fs::Metadata;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use kit::db::Db;
-use kit::discovery::without_suffix;
-use kit::fingerprint::{self, Fingerprint, Hash, Identity, Prefix};
-use kit::ledger::files::{self, FileRow};
-use kit::ledger::{self, Entry, Target};
+use database::Db;
+use database::ledger::files::{self, FileRow};
+use database::ledger::{self, Entry, Target};
+use logs::discovery::without_suffix;
+use logs::fingerprint::{self, Fingerprint, Hash, Identity, Prefix};
 
 /// The width of the ledger's column for names, in characters.
 const WIDTH: usize = 255;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kit::parse;
+use logs::parse;
 
 use crate::format::{self, Format};
 

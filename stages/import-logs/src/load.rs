@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use kit::config::Config;
-use kit::db::{Db, DbError, ErrorKind, Which};
-use kit::fingerprint::Fingerprint;
-use kit::ledger::{self, Target};
+use database::ledger::{self, Target};
+use database::{Db, DbError, ErrorKind, Which};
+use hub::config::Config;
 use kit::path_text::base_name;
-use kit::roots::Roots;
-use kit::staged::{self, StagedLog};
-use kit::{Messages, Output, discovery, door};
+use kit::{Messages, Output, door};
+use logs::discovery;
+use logs::fingerprint::Fingerprint;
+use logs::staged::{self, StagedLog};
 use schema::Opt;
 
 use crate::agents::Words;
@@ -62,7 +62,7 @@ impl Server {
     /// The server cannot be reached, or lacks the table.
     pub(crate) fn connect(config: &Config) -> Result<Self> {
         let mut db = Db::connect(&config.target(), Which::Metrics)?;
-        let text = |cells: kit::db::Cells<'_>, at| cells.text(at).unwrap_or_default().into_owned();
+        let text = |cells: database::Cells<'_>, at| cells.text(at).unwrap_or_default().into_owned();
         let excluded = db
             .all("SELECT filter, type FROM exclude_list", (), |cells| Ok((text(cells, 0), text(cells, 1))))
             .context("reading the exclude list")?;
@@ -73,7 +73,7 @@ impl Server {
 /// The robots that are known before a file: those of the table and those given.
 fn known(db: &mut Db, given: &Known, words: &Words) -> Result<Known> {
     let mut known = given.clone();
-    let each = |cells: kit::db::Cells<'_>| {
+    let each = |cells: database::Cells<'_>| {
         if let Some(agent) = cells.text(0) {
             known.insert(&agent, words);
         }
@@ -263,7 +263,7 @@ impl Load<'_> {
     pub(crate) fn staging(&mut self, config: &Config, layout: &Layout) -> Result<()> {
         let paths = &config.paths;
         let ledger = self.has_ledger()?;
-        let listed = staged::read(&paths.staging(), &Roots::of(paths))?;
+        let listed = staged::read(&paths.staging(), &paths.log_roots())?;
         if let Some(listed) = &listed {
             staged::check_places(&paths.staging(), listed)?;
         }

@@ -27,5 +27,5 @@ mod tables;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kit::run::<cli::Args>(cli::stage)
+    hub::run::<cli::Args>(cli::stage)
 }

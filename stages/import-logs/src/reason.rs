@@ -1,7 +1,7 @@
 //! Why a line was not recognised, in words. Looks again at lines that failed, so it may be slow
 //! and need not be exact: the grammar has decided already.
 
-use kit::parse::is_blank;
+use logs::parse::is_blank;
 use memchr::memchr_iter;
 
 use crate::import::Stream;

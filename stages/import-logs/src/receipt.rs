@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use kit::discovery::Stream;
-use kit::fingerprint::Fingerprint;
-use kit::ledger::Target;
+use database::ledger::Target;
 use kit::path_text;
+use logs::discovery::Stream;
+use logs::fingerprint::Fingerprint;
 use schema::json;
 
 use crate::import::Unit;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
-use kit::fingerprint::Fingerprint;
-use kit::ledger::files::{FileRow, Status};
-use kit::parse::Looks;
+use database::ledger::files::{FileRow, Status};
+use logs::fingerprint::Fingerprint;
+use logs::parse::Looks;
 
 use crate::block::{Done, Dropped, KEPT, Rule};
 use crate::import::Stream;

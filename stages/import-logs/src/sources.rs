@@ -6,10 +6,10 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use kit::fingerprint::{self, Prefix};
 use kit::path_text::base_name;
-use kit::staged::{self, Outcome, StagedLog};
 use kit::{Lines, door};
+use logs::fingerprint::{self, Prefix};
+use logs::staged::{self, Outcome, StagedLog};
 
 use crate::block::{self, Rules};
 use crate::import::{Source, Staged, Stream, Stretch};
@@ -97,7 +97,7 @@ impl Sources<'_> {
                 Verdict::Rest { name: rest, offset, .. } => (name, skip) = (rest, offset.saturating_sub(log.begin)),
             }
             let content = log.read.as_ref().map(|read| (read.bytes, read.hash));
-            let family = kit::discovery::without_suffix(&base).to_owned();
+            let family = logs::discovery::without_suffix(&base).to_owned();
             // a log that is there twice follows the first
             match content.and_then(|content| contents.get(&(family.clone(), content))) {
                 Some(None) => {
@@ -168,7 +168,7 @@ impl Sources<'_> {
                 Stream::Access(layout) => block::access_looks(&text, layout, self.rules),
                 Stream::Auth => block::auth_looks(&text, self.rules),
             };
-            if looks == kit::parse::Looks::Fits && !self.strict {
+            if looks == logs::parse::Looks::Fits && !self.strict {
                 return Ok(None);
             }
             if !line.terminated && matches!(self.stream, Stream::Access(_)) && report.n_lines > report.n_blank {
@@ -223,7 +223,7 @@ pub(crate) fn outcomes(plan: &Plan<'_>, parts: &[(PathBuf, Report)], whole_lines
 
 #[cfg(test)]
 mod tests {
-    use kit::discovery;
+    use logs::discovery;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Values as the tables would hold them: cut to the column, dates and numbers as a server
 //! without strict mode reads them.
 
-use kit::db::Value;
+use database::Value;
 use schema::{Stamp, json, text};
 
 /// What an integer column between `min` and `max` stores for digits and dashes: the number at the

@@ -8,10 +8,10 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use database::ledger::files::{self, FileRow};
+use database::ledger::{self, Begun, Target};
+use database::{Db, DbError, ErrorKind, Value, Verb};
 use kit::Output;
-use kit::db::{Db, DbError, ErrorKind, Value, Verb};
-use kit::ledger::files::{self, FileRow};
-use kit::ledger::{self, Begun, Target};
 use kit::path_text::base_name;
 use schema::{Opt, Stamp};
 

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use jiff::civil::DateTime;
 use schema::{Month, Stamp};
 
-use crate::run::Usage;
+use crate::Usage;
 
 /// Sets what time it is.
 const NOW: &str = "HZMETRICS_NOW";

@@ -21,8 +21,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FileType, Stat};
 
 pub use folder::{Access, Folder};
-pub(crate) use logs::LOG_PLACES;
-pub use logs::Logs;
+pub use logs::{LOG_PLACES, Logs};
 pub use temporary::Temporary;
 
 /// Something lies where a file belongs.

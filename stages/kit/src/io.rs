@@ -1,12 +1,8 @@
 //! The streams of one run, handed to the stage.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use schema::Kind;
 
-use crate::config::Paths;
-use crate::lock::Lock;
 use crate::{Common, Describe, Endpoint, Input, Messages, Output, Rejects, Usage};
 
 /// What a stage reports when it is done.
@@ -68,15 +64,6 @@ impl Io {
             }
         };
         Output::new(&Endpoint::from_arg(&self.common.to), self.common.format, &kind, self.messages)
-    }
-
-    /// Takes the pid lock for a run that writes, waiting as long as `--lock-wait` says; hold on to
-    /// it until the end.
-    ///
-    /// # Errors
-    /// Somebody else holds it, or the lock cannot be made.
-    pub fn lock(&self, paths: &Paths) -> Result<Option<Lock>> {
-        Lock::for_stage(&paths.pid_lock(), Duration::from_secs(self.common.lock_wait), self.messages)
     }
 
     pub(crate) fn finish(&mut self) -> Result<u64> {

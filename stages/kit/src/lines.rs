@@ -54,7 +54,7 @@ impl Compression {
 /// # Errors
 /// The file cannot be opened or its first bytes cannot be read.
 pub fn open(path: &Path) -> Result<Box<dyn Read + Send>> {
-    let file = named::open(&crate::discovery::lying_at(path)).with_context(|| format!("opening {}", path.display()))?;
+    let file = named::open(path).with_context(|| format!("opening {}", path.display()))?;
     open_reader(file).with_context(|| format!("reading {}", path.display()))
 }
 

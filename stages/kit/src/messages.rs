@@ -1,32 +1,47 @@
 //! Words for people: one line each on standard error, beginning with the stage's name.
 //!
-//! A stage that `hzmetrics` starts also writes them to the log, which is named in its environment:
-//! standard error stays what it is, a terminal with its progress bar or the mail of cron.
+//! A program that has a log copies them there: standard error stays what it is, a terminal with its
+//! progress bar or the mail of cron.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use crate::log::{LOG_FORMAT, Log, Sinks, Stderr};
+/// How much an event matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// For whoever reads the file.
+    Debug,
+    /// What was done.
+    Info,
+    /// Something to look at; the run goes on.
+    Warning,
+    /// Something failed.
+    Error,
+}
 
-/// The environment variable with which a program that has a log lets the stages that it starts
-/// write to it: the path of the file.
-pub const STAGE_LOG: &str = "HZMETRICS_STAGE_LOG";
+impl Level {
+    /// The word in a line.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warning => "WARNING",
+            Self::Error => "ERROR",
+        }
+    }
+}
 
-/// The log of the program that started us; `None` when there is none or we keep our own.
-static LOG: OnceLock<Option<Log>> = OnceLock::new();
+/// Who else gets the messages of this process.
+type Copier = Box<dyn Fn(Level, &str) + Send + Sync>;
 
-/// Opens the log that was named to us and notes the command line there.
-pub(crate) fn join_log(name: &'static str) {
-    LOG.get_or_init(|| {
-        let file = std::env::var_os(STAGE_LOG).filter(|path| !path.is_empty()).map(PathBuf::from)?;
-        let json = std::env::var_os(LOG_FORMAT).is_some_and(|format| format == "json");
-        let syslog = Some(crate::config::Paths::new(&crate::config::process_env).at("/dev/log"));
-        let sinks = Sinks { file: Some(file), json, syslog, stderr: Stderr::Nothing };
-        let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-        Some(Log::open(name, &sinks, &format!("{name} {}", words.join(" "))))
-    });
+static COPY: OnceLock<Copier> = OnceLock::new();
+
+/// Also hands every message of this process, with the program's name before it, to `copier`. Only the
+/// first call counts.
+pub fn copy_messages(copier: impl Fn(Level, &str) + Send + Sync + 'static) {
+    let _ = COPY.set(Box::new(copier));
 }
 
 /// Whether a character is no text to be seen but steers what shows it: control characters, marks
@@ -67,9 +82,7 @@ impl Messages {
 
     /// Something worth knowing; silent with `--quiet`.
     pub fn note(&self, text: impl Display) {
-        if let Some(log) = self.log() {
-            log.info(format_args!("{}: {text}", self.name));
-        }
+        self.copy(Level::Info, &text);
         if !self.quiet {
             self.line(&text);
         }
@@ -77,22 +90,20 @@ impl Messages {
 
     /// Something that needs a look, though the run goes on; said with `--quiet` too.
     pub fn warn(&self, text: impl Display) {
-        if let Some(log) = self.log() {
-            log.warning(format_args!("{}: {text}", self.name));
-        }
+        self.copy(Level::Warning, &text);
         self.line(&text);
     }
 
     /// Something that went wrong and ends the run.
     pub fn error(&self, text: impl Display) {
-        if let Some(log) = self.log() {
-            log.error(format_args!("{}: {text}", self.name));
-        }
+        self.copy(Level::Error, &text);
         self.line(&text);
     }
 
-    fn log(&self) -> Option<&'static Log> {
-        LOG.get().and_then(Option::as_ref)
+    fn copy(&self, level: Level, text: &dyn Display) {
+        if let Some(copier) = COPY.get() {
+            copier(level, &format!("{}: {text}", self.name));
+        }
     }
 
     fn line(&self, text: &dyn Display) {

@@ -6,7 +6,6 @@ use clap::{Args, Parser, ValueEnum};
 use schema::Compat;
 
 use crate::Describe;
-use crate::identity::Uses;
 
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -115,6 +114,24 @@ impl Common {
     pub fn to_db(&self) -> bool {
         self.db || self.to == "db"
     }
+}
+
+/// What a program does in the folders of a hub, besides its lock, its log and the staging folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Uses {
+    /// It reads the logs in `daily/`.
+    pub logs: bool,
+    /// It moves logs from `daily/` to `imported/`.
+    pub archive: bool,
+    /// It writes the map of who is online.
+    pub map: bool,
+    /// It makes the folders that a hub needs.
+    pub setup: bool,
+}
+
+impl Uses {
+    /// All that there is in the daily work.
+    pub const LOGS: Self = Self { logs: true, archive: true, map: false, setup: false };
 }
 
 /// The arguments of a stage: a clap parser with the common options in it.

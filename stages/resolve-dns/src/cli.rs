@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
+use database::Which;
 use enrich::dns::{self, NameRule, Settings};
 use enrich::options::DnsOptions;
 use enrich::table::{Table, When};
-use kit::config::Config;
-use kit::db::Which;
+use hub::config::Config;
 use kit::{Common, Describe, Io, Outcome, StageArgs, Usage};
 use schema::{Kind, Opt};
 

@@ -4,11 +4,11 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use database::Db;
 use enrich::options::hosts_in_span_only;
 use enrich::steps;
 use enrich::table::{Span, Table, hosts};
-use kit::config::{self, Config};
-use kit::db::Db;
+use hub::config::{self, Config};
 use kit::{Io, Outcome, Output};
 use schema::{Kind, Opt, json};
 
@@ -22,7 +22,7 @@ pub(crate) const NIGHTLY: [&str; 3] = ["sessionlog_metrics", "web", "toolstart"]
 pub(crate) fn run(args: &Args, work: &Work, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
     let writes = work.writes && !args.dry_run;
-    let _lock = if writes { io.lock(&config.paths)? } else { None };
+    let _lock = if writes { hub::lock::for_run(io, &config.paths)? } else { None };
     let mut db = Db::connect(&config.target(), work.which)?;
     let span = Span::hosts(work.when, kit::today()?, io.common().compat.has(Opt::LpDns));
     if args.dry_run {

@@ -9,5 +9,5 @@ mod queue;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kit::run::<cli::Args>(cli::stage)
+    hub::run::<cli::Args>(cli::stage)
 }

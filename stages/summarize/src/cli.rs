@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use kit::config;
+use hub::config;
 use kit::{Batch, Common, Describe, Io, Outcome, StageArgs, Usage};
 use rayon::prelude::*;
 use schema::{Compat, Kind, Month, Opt, Period};

@@ -6,9 +6,9 @@ mod publish;
 mod read;
 
 use anyhow::{Context as _, Result, anyhow};
-use kit::config::{self, Config};
-use kit::db::{Db, DbError, ErrorKind, Which};
-use kit::hub_data::{self, Structure};
+use database::hub_data::{self, Structure};
+use database::{Db, DbError, ErrorKind, Which};
+use hub::config::{self, Config};
 use kit::{Endpoint, Io, Outcome, Output};
 use schema::{Kind, Month, Opt};
 
@@ -45,7 +45,7 @@ struct Found {
 /// The configuration is unusable, somebody else writes, or a step fails.
 pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
-    let _lock = if args.dry_run { None } else { io.lock(&config.paths)? };
+    let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
     let mut failed = Failed { io, steps: Vec::new() };
     let mut run = Run::new(args, config, io)?;
     if plan.import {
@@ -126,7 +126,7 @@ pub(crate) fn records(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
 /// # Errors
 /// As [`run`].
 pub(crate) fn store(config: &Config, io: &Io, figures: &Figures, plan: &Plan) -> Result<Outcome> {
-    let _lock = io.lock(&config.paths)?;
+    let _lock = hub::lock::for_run(io, &config.paths)?;
     let mut metrics = Db::connect(&config.target(), Which::Metrics)?;
     let mut list = Vec::new();
     if let Some((_, sections)) = &plan.summary {

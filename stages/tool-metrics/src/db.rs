@@ -7,10 +7,10 @@ mod publish;
 mod read;
 
 use anyhow::{Result, ensure};
+use database::{Db, Which};
 use enrich::steps::{self, Filler};
 use enrich::table::{Table, When};
-use kit::config::{self, Config};
-use kit::db::{Db, Which};
+use hub::config::{self, Config};
 use kit::{Io, Outcome};
 use schema::{Compat, Month, Opt};
 
@@ -36,7 +36,7 @@ struct Run<'a> {
 /// Reads and writes tables (`--db`).
 pub(crate) fn run(args: &Args, steps: &[Step], io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
-    let _lock = if args.dry_run { None } else { io.lock(&config.paths)? };
+    let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
     let mut run = Run::new(args, config, io)?;
     let done = steps::walk(steps, io, |step| step.name().to_owned(), |&step| run.step(step, io));
     run.fill.finish(io);

@@ -11,5 +11,5 @@ mod tops;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kit::run::<cli::Args>(cli::stage)
+    hub::run::<cli::Args>(cli::stage)
 }

@@ -9,10 +9,10 @@ mod middleware;
 mod sessions;
 
 use anyhow::{Result, anyhow};
+use database::{Db, Which};
 use enrich::steps::{self, Filler};
 use enrich::table::{Span, Table};
-use kit::config::{self, Config};
-use kit::db::{Db, Which};
+use hub::config::{self, Config};
 use kit::{Io, Outcome, Usage};
 use schema::{Compat, Month, Opt};
 
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
     let closed = args.with_sessions || args.whole_month().is_ok_and(|month| is_over(month).unwrap_or(true));
     let actions = plan::actions(compat, closed, &args.only, args.table.as_deref());
-    let _lock = if args.dry_run { None } else { io.lock(&config.paths)? };
+    let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
     let mut run = Run::new(args, config, compat)?;
     let name = |(step, table): &Action<'_>| format!("{} {table}", step.name()).trim_end().to_owned();
     let done = steps::walk(&actions, io, name, |&(step, table)| run.step(step, table, io));

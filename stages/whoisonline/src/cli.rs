@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use kit::config;
-use kit::db::{Db, Which};
-use kit::identity::Uses;
-use kit::lock::Lock;
+use database::{Db, Which};
+use hub::config;
+use hub::lock::Lock;
+use kit::Uses;
 use kit::{Common, Describe, Endpoint, Format, Input, Io, Outcome, Output, StageArgs, Usage, atomic_file};
 use schema::{Compat, Kind, Opt};
 

@@ -7,14 +7,14 @@
 use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context as _, Result, ensure};
+use database::{Db, Params, Value};
 use enrich::country::dotted_quad;
 use enrich::dns::{self, NameRule, Settings, UNKNOWN as NO_NAME};
 use enrich::geo_cache;
 use enrich::geo_service::{Answer, GeoService, Manner, Place};
 use enrich::hosts::Hosts;
+use hub::config::Config;
 use kit::Messages;
-use kit::config::Config;
-use kit::db::{Db, Params, Value};
 use schema::tables::quote;
 use schema::{Compat, Opt, collation};
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use anyhow::Result;
-use kit::db::Db;
+use database::Db;
 use schema::number;
 use serde::Deserialize;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use fixtures::db::private_server;
 use fixtures::{Finished, Run};
-use kit::lock::{Asked, Lock};
+use hub::lock::{Asked, Lock};
 
 use super::{CAUGHT_UP, CAUGHT_UP_STATE, Life, behind, caught_up_month_by_month, life};
 

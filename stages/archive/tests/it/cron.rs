@@ -260,7 +260,7 @@ fn folders_stay_where_the_original_line_moves_logs() {
 fn what_is_not_noted_as_loaded_stays() {
     let root = Root::new();
     let at = root.at("httpd/daily/hub-access.log-1");
-    let read = serde_json::to_string(&kit::fingerprint::of(&at).unwrap()).unwrap();
+    let read = serde_json::to_string(&logs::fingerprint::of(&at).unwrap()).unwrap();
     let record = format!(
         "{{\"kind\":\"source\",\"path\":{at:?},\"stream\":\"access\",\"staged_offset\":0,\"staged_bytes\":1,\"read\":{read}}}\n"
     );
@@ -272,10 +272,10 @@ fn what_is_not_noted_as_loaded_stays() {
     };
     stays("no import of it is noted");
     let staging = root.at("hubzero/metrics");
-    let listed = kit::staged::read(&staging, &kit::roots::Roots::Any).unwrap().unwrap();
+    let listed = logs::staged::read(&staging, &logs::roots::Roots::Any).unwrap().unwrap();
     let note = |refused: Option<&str>| {
-        let outcome = kit::staged::Outcome::of(&listed[0], refused.map(str::to_owned)).unwrap();
-        kit::staged::write_imported(&staging, &[outcome], &[]).unwrap();
+        let outcome = logs::staged::Outcome::of(&listed[0], refused.map(str::to_owned)).unwrap();
+        logs::staged::write_imported(&staging, &[outcome], &[]).unwrap();
     };
     note(Some("nobody understood it"));
     stays("nobody understood it");

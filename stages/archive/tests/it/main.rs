@@ -209,7 +209,7 @@ fn the_reader_may_leave() {
 
 /// A receipt as `import-logs` writes it, with what was read.
 fn full_receipt(path: &std::path::Path) -> String {
-    let mut record = serde_json::to_value(kit::fingerprint::of(path).unwrap()).unwrap();
+    let mut record = serde_json::to_value(logs::fingerprint::of(path).unwrap()).unwrap();
     record["kind"] = "receipt".into();
     record["path"] = path.to_str().unwrap().into();
     format!("{record}\n")

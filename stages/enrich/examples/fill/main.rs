@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::Parser;
+use database::{Db, Which};
 use enrich::options::{self, DnsOptions, GeoOptions};
 use enrich::table::{Span, Table, When, countries, domains, hosts, user_info};
-use kit::config;
-use kit::db::{Db, Which};
+use hub::config;
 use schema::{Compat, Opt};
 
 #[derive(Parser)]

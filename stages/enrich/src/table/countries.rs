@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use anyhow::Result;
-use kit::db::{Db, KeyTable, Value};
+use database::{Db, KeyTable, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 use schema::text;
 

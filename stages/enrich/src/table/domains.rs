@@ -1,7 +1,7 @@
 //! Domains of host names.
 
 use anyhow::Result;
-use kit::db::{Db, KeyTable, Value};
+use database::{Db, KeyTable, Value};
 
 use super::write::Write;
 use super::{Filled, Span, Table, empty};

@@ -1,7 +1,7 @@
 //! Host names of addresses, from name servers.
 
 use anyhow::Result;
-use kit::db::{Db, KeyTable, Value};
+use database::{Db, KeyTable, Value};
 
 use super::write::Write;
 use super::{Filled, Missing, Span, Table, empty};

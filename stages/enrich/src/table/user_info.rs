@@ -1,7 +1,7 @@
 //! Citizenship, residence and organisation of users, from their profiles on the hub.
 
 use anyhow::Result;
-use kit::db::{BY_KEY, Db, KeyTable, Value};
+use database::{BY_KEY, Db, KeyTable, Value};
 use rustc_hash::FxHashMap;
 use schema::{collation, text};
 

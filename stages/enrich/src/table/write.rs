@@ -8,7 +8,7 @@
 use std::thread;
 
 use anyhow::{Result, anyhow};
-use kit::db::{BY_KEY, Db, KeyTable, MEMORY_ROWS, Store, Value};
+use database::{BY_KEY, Db, KeyTable, MEMORY_ROWS, Store, Value};
 
 use super::Table;
 

@@ -3,13 +3,13 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use database::{Db, Target, Which};
 use enrich::dns::NameRule;
 use enrich::geo_service::{GeoService, Manner};
 use enrich::hosts::Hosts;
 use enrich::table::countries::{self, Geo};
 use enrich::table::{Filled, Span, Table, When, domains, hosts, user_info};
 use fixtures::db::{MODES, PASSWORD, Pair, SqlMode, pair};
-use kit::db::{Db, Target, Which};
 use schema::Stamp;
 use schema::tables::Engine;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fixtures::Run;
 use fixtures::closed::close_off;
-use kit::lock::{Asked, Lock};
+use hub::lock::{Asked, Lock};
 
 use super::{fetch_logs, write};
 
@@ -21,7 +21,7 @@ struct Host(tempfile::TempDir);
 
 /// `None`, and a word about it, for who cannot give files away.
 fn host() -> Option<Host> {
-    if !kit::identity::is_root() {
+    if !hub::identity::is_root() {
         fixtures::say("skipped: only root can give its rights away");
         return None;
     }

@@ -216,15 +216,15 @@ fn a_log_that_grew_since_its_import_is_staged_from_its_last_line_on() {
     let staging = root.0.path().join("var/log/hubzero/metrics");
     root.put("apache2/daily/hub-access.log-20250701", "one\ntw");
     root.stage().finish().ok();
-    let roots = kit::roots::Roots::Any;
-    let listed = kit::staged::read(&staging, &roots).unwrap().unwrap();
+    let roots = logs::roots::Roots::Any;
+    let listed = logs::staged::read(&staging, &roots).unwrap().unwrap();
     assert_eq!((listed[0].begin, listed[0].open, listed[0].bytes), (0, 2, 6));
-    let outcome = kit::staged::Outcome::of(&listed[0], None).unwrap();
-    kit::staged::write_imported(&staging, &[outcome], &[]).unwrap();
+    let outcome = logs::staged::Outcome::of(&listed[0], None).unwrap();
+    logs::staged::write_imported(&staging, &[outcome], &[]).unwrap();
     fs::write(&log, "one\ntwo\nthree\n").unwrap();
     root.stage().finish().ok();
     assert_eq!(root.staged("_hub_apache.log").unwrap(), "two\nthree\n");
-    assert_eq!(kit::staged::read(&staging, &roots).unwrap().unwrap()[0].begin, 4);
+    assert_eq!(logs::staged::read(&staging, &roots).unwrap().unwrap()[0].begin, 4);
     // another content begins at its beginning
     fs::write(&log, "uno\ntwo\nthree\n").unwrap();
     root.stage().finish().ok();

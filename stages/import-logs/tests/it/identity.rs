@@ -46,8 +46,8 @@ fn a_receipt_says_what_was_read() {
     for log in [file(&dir, "log", &text), file(&dir, "log.gz", gzip(text.as_bytes()))] {
         import_logs().arg(&log).arg("--receipts").arg(&receipts).finish().ok();
         let receipt: Value = serde_json::from_slice(&fs::read(&receipts).unwrap()).unwrap();
-        let read = kit::fingerprint::of(&log).unwrap();
-        assert_eq!(serde_json::from_value::<kit::fingerprint::Fingerprint>(receipt.clone()).unwrap(), read);
+        let read = logs::fingerprint::of(&log).unwrap();
+        assert_eq!(serde_json::from_value::<logs::fingerprint::Fingerprint>(receipt.clone()).unwrap(), read);
         let n = |name: &str| receipt[name].as_u64().unwrap();
         assert_eq!((n("lines"), n("rows"), n("rejected"), n("unfit"), n("ipv6")), (4, 2, 2, 1, 1), "{receipt}");
         assert_eq!(receipt["dropped"], serde_json::json!({"ipv6": 1}));
@@ -175,7 +175,7 @@ fn the_ledger_knows_a_log_by_its_content() {
         assert!(again.records().iter().all(|receipt| receipt["already"] == 1), "{}", again.text());
         // another content under the same name
         let other = hub.put("httpd/daily/copies/hub-access.log-20250701", day(1, &["/c"]));
-        let read = kit::fingerprint::of(&other).unwrap();
+        let read = logs::fingerprint::of(&other).unwrap();
         let refused = hub.load(&[&other]).args(["--compat", "port"]).finish().expect_code(1);
         assert!(refused.stderr.contains("with another content"), "{}", refused.stderr);
         assert!(refused.records()[0].get("refused").is_some() && contents(&hub).len() == 2);

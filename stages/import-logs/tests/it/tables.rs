@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use fixtures::db::{MODES, SqlMode};
-use kit::lock::{Asked, Lock};
+use hub::lock::{Asked, Lock};
 use schema::tables::Engine;
 
 use crate::hub::{Hub, stage};

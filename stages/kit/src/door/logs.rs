@@ -18,7 +18,7 @@ use super::{Access, Folder, NotAFile};
 const MAX_LINKS: u32 = 8;
 
 /// Folders in a log folder that root may put elsewhere, each with a link.
-pub(crate) const LOG_PLACES: [&str; 3] = ["daily", "daily.holding", "imported"];
+pub const LOG_PLACES: [&str; 3] = ["daily", "daily.holding", "imported"];
 
 /// The log folders of a run.
 #[derive(Debug, Clone, Default)]

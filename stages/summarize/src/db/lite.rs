@@ -1,7 +1,7 @@
 //! The table `userlogin_lite`: the rows of `userlogin` that are logins or simulations.
 
 use anyhow::{Result, ensure};
-use kit::db::{Db, Target, Which};
+use database::{Db, Target, Which};
 use schema::tables::quote;
 
 const TABLE: &str = "userlogin_lite";

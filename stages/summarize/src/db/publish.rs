@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use anyhow::{Result, ensure};
-use kit::db::{Db, KeyTable, Value, Verb};
+use database::{Db, KeyTable, Value, Verb};
 use schema::tables::quote;
 
 use crate::andmore::Use;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use anyhow::{Context as _, Result, ensure};
-use kit::db::{Db, Target, Value, Which};
+use database::{Db, Target, Value, Which};
 use schema::tables::quote;
 use schema::{Compat, Opt, Period, Stamp};
 
@@ -25,7 +25,7 @@ const BATCH: usize = 4096;
 /// The continents of countries and the classes of domains.
 pub(super) fn places(metrics: &mut Db) -> Result<Lists> {
     require(metrics, &["country_continent", "domainclass"])?;
-    let text = |row: kit::db::Cells<'_>, at| row.text(at).unwrap_or_default().into_owned();
+    let text = |row: database::Cells<'_>, at| row.text(at).unwrap_or_default().into_owned();
     let continents =
         metrics.all("SELECT country, continent FROM country_continent", (), |row| Ok((text(row, 0), text(row, 1))))?;
     let domains = metrics
@@ -214,7 +214,7 @@ impl Tables<'_> {
     }
 
     fn connect(&self, which: Which) -> Result<Db> {
-        Ok(Db::connect(&self.target, which)?)
+        Db::connect(&self.target, which)
     }
 
     fn sessions(&self, lens: &Lens, stop: Stamp, to: &SyncSender<Read>) -> Result<()> {

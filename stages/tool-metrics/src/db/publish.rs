@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use kit::db::{Db, DbError, ErrorKind, KeyTable, Value};
+use database::{Db, DbError, ErrorKind, KeyTable, Value};
 use schema::tables::quote;
 use schema::{Month, number, text};
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use anyhow::Result;
-use kit::db::{Cells, Db};
+use database::{Cells, Db};
 use schema::{Month, Period, Stamp, collation};
 
 use crate::stats::{self, Stat, ToolStat};

@@ -2,8 +2,8 @@
 //! `exclude_list`. The server compares, so that its collation and its LIKE decide.
 
 use anyhow::{Result, ensure};
+use database::{Db, KeyTable, Value};
 use enrich::table::Span;
-use kit::db::{Db, KeyTable, Value};
 use schema::tables::quote;
 
 const IDS: KeyTable<'_> = KeyTable { name: "hzmetrics_bots", columns: &[("id", "bigint NOT NULL")], keys: 1 };

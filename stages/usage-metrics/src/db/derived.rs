@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use anyhow::{Result, ensure};
-use kit::db::{Db, KeyTable, Value};
-use kit::hits::{self, Missing};
+use database::hits::{self, Missing};
+use database::{Db, KeyTable, Value};
 use schema::{Compat, Month};
 
 const IDS: KeyTable<'_> = KeyTable { name: "hzmetrics_orphans", columns: &[("id", "bigint NOT NULL")], keys: 1 };
@@ -28,7 +28,7 @@ pub(crate) fn rebuild_webhits(db: &mut Db, month: Month, compat: &Compat, dry_ru
         let days =
             db.all(&sql, (), |row| Ok([Value::from(row.text(0).map(Cow::into_owned)), Value::from(row.uint(1))]))?;
         db.run(&format!("DELETE FROM webhits WHERE {within}"), ())?;
-        let mut insert = db.insert(kit::db::Verb::Insert, "webhits", &["datetime", "hits"]);
+        let mut insert = db.insert(database::Verb::Insert, "webhits", &["datetime", "hits"]);
         for day in &days {
             insert.push(day.iter().cloned())?;
         }

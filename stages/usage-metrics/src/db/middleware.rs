@@ -1,7 +1,7 @@
 //! The steps middleware-wall and middleware-cpu on tables: the hub's job log against `toolstart`.
 
 use anyhow::{Context as _, Result, ensure};
-use kit::db::{Db, KeyTable, Value, Verb};
+use database::{Db, KeyTable, Value, Verb};
 use schema::{Compat, Opt, text};
 
 use crate::middleware::{self, Changes, Job, Metric, Start};

@@ -6,7 +6,7 @@
 //! before it makes them again under the same numbers.
 
 use anyhow::{Context as _, Result};
-use kit::db::{Cells, Db, KeyTable, Value};
+use database::{Cells, Db, KeyTable, Value};
 use rayon::prelude::*;
 use schema::{Month, Stamp};
 

@@ -1,0 +1,379 @@
+//! The session in a database: what every other file here uses.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use hub::config::{Target, Which};
+use kit::Usage;
+use mysql::Params;
+use mysql::prelude::Queryable as _;
+use schema::tables::{Charset, quote};
+
+use crate::address;
+use crate::cells::Cells;
+use crate::error::{DbError, ErrorKind};
+
+/// The session's `sql_mode`: day zero and out-of-range values are stored as the old hubs store
+/// them, whatever the server's default says.
+const SQL_MODE: &str = "NO_ENGINE_SUBSTITUTION";
+
+/// How long the server may let us wait and be silent: a day.
+const TIMEOUT_SECS: u32 = 86_400;
+
+/// The pauses before a transaction is tried again.
+const PAUSES: [Duration; 4] =
+    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
+
+/// A session in one of the databases.
+pub struct Db {
+    pub(crate) conn: mysql::Conn,
+    pub(crate) target: Target,
+    which: Which,
+    pub(crate) charset: Charset,
+    pub(crate) id_step: u64,
+    pub(crate) max_packet: usize,
+    in_transaction: bool,
+    engines: HashMap<String, Option<String>>,
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Db").field("target", &self.target).field("which", &self.which).finish_non_exhaustive()
+    }
+}
+
+impl Db {
+    /// Opens a session in the database `which`.
+    ///
+    /// # Errors
+    /// The server cannot be reached, refuses the account, has no such database, or changes day
+    /// zero when it is stored ([`DbError`]); or both names are of one database ([`Usage`]).
+    pub fn connect(target: &Target, which: Which) -> Result<Self> {
+        let mut conn = address::open(target, which)?;
+        check_distinct(&mut conn, target)?;
+        Ok(Self::settled(conn, target, which)?)
+    }
+
+    /// A session of a new connection.
+    fn settled(mut conn: mysql::Conn, target: &Target, which: Which) -> Result<Self, DbError> {
+        let charset = settle(&mut conn)?;
+        let (id_step, max_packet) = conn
+            .query_first::<(u64, usize), _>("SELECT @@auto_increment_increment, @@max_allowed_packet")
+            .map_err(|e| DbError::from_driver(&e, "reading the session's settings"))?
+            .unwrap_or((1, 1 << 20));
+        if which == Which::Metrics {
+            probe_day_zero(&mut conn)?;
+        }
+        let engines = HashMap::new();
+        Ok(Self { conn, target: target.clone(), which, charset, id_step, max_packet, in_transaction: false, engines })
+    }
+
+    /// Opens a new session in place of a lost one. Temporary tables and a running transaction are gone.
+    ///
+    /// # Errors
+    /// As [`Db::connect`].
+    pub fn reconnect(&mut self) -> Result<(), DbError> {
+        *self = self.another()?;
+        Ok(())
+    }
+
+    /// A second session in the same database.
+    ///
+    /// # Errors
+    /// As [`Db::connect`].
+    pub fn another(&self) -> Result<Self, DbError> {
+        Self::settled(address::open(&self.target, self.which)?, &self.target, self.which)
+    }
+
+    /// What was connected to.
+    #[must_use]
+    pub const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// How the server calls three-byte UTF-8.
+    #[must_use]
+    pub const fn charset(&self) -> Charset {
+        self.charset
+    }
+
+    /// The full name of a hub table, quoted: the prefix before it.
+    #[must_use]
+    pub fn prefixed(&self, table: &str) -> String {
+        quote(&format!("{}{table}", self.target.prefix))
+    }
+
+    /// Runs a statement that yields no rows, and says how many rows it changed.
+    ///
+    /// # Errors
+    /// The server refuses it.
+    pub fn run(&mut self, sql: &str, params: impl Into<Params>) -> Result<u64, DbError> {
+        let done = match params.into() {
+            Params::Empty => self.conn.query_drop(sql),
+            params => self.conn.exec_drop(sql, params),
+        };
+        done.map_err(|e| DbError::at(&self.target, &e, sql))?;
+        if ["ALTER", "CREATE", "DROP", "RENAME"].iter().any(|word| sql.trim_start().starts_with(word)) {
+            self.engines.clear();
+        }
+        Ok(self.conn.affected_rows())
+    }
+
+    /// Hands the rows of a query to `row` one by one, as they arrive; memory holds one row. Without
+    /// parameters values arrive as text (FLOAT with six digits), with parameters in binary form.
+    ///
+    /// The server holds a MyISAM table locked until the last row is read: see [`Db::released`].
+    ///
+    /// # Errors
+    /// The server refuses the query, is lost on the way, or `row` fails.
+    pub fn each(
+        &mut self,
+        sql: &str,
+        params: impl Into<Params>,
+        mut row: impl FnMut(Cells<'_>) -> Result<()>,
+    ) -> Result<u64> {
+        let mut count = 0;
+        let target = &self.target;
+        let failed = |e: mysql::Error| DbError::at(target, &e, sql);
+        let mut hand = |next: mysql::Result<mysql::Row>| {
+            count += 1;
+            row(Cells::new(&next.map_err(failed)?))
+        };
+        match params.into() {
+            Params::Empty => {
+                let mut rows = self.conn.query_iter(sql).map_err(failed)?;
+                rows.try_for_each(&mut hand)?;
+            }
+            params => {
+                let mut rows = self.conn.exec_iter(sql, params).map_err(failed)?;
+                rows.try_for_each(&mut hand)?;
+            }
+        }
+        Ok(count)
+    }
+
+    /// The rows of a query, each turned into something by `row`.
+    ///
+    /// # Errors
+    /// As [`Db::each`].
+    pub fn all<T>(
+        &mut self,
+        sql: &str,
+        params: impl Into<Params>,
+        mut row: impl FnMut(Cells<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut list = Vec::new();
+        self.each(sql, params, |cells| {
+            list.push(row(cells)?);
+            Ok(())
+        })?;
+        Ok(list)
+    }
+
+    /// The first column of the rows of a query as text, NULL left out.
+    ///
+    /// # Errors
+    /// As [`Db::each`].
+    pub fn texts(&mut self, sql: &str, params: impl Into<Params>) -> Result<Vec<String>> {
+        let all = self.all(sql, params, |cells| Ok(cells.text(0).map(std::borrow::Cow::into_owned)))?;
+        Ok(all.into_iter().flatten().collect())
+    }
+
+    /// The single whole number of a query; `None` for no row or NULL.
+    ///
+    /// # Errors
+    /// As [`Db::each`].
+    pub fn number(&mut self, sql: &str, params: impl Into<Params>) -> Result<Option<i64>> {
+        Ok(self.all(sql, params, |cells| Ok(cells.int(0)))?.into_iter().next().flatten())
+    }
+
+    /// Whether the session's database has the table `name` (prefix included).
+    ///
+    /// # Errors
+    /// The server is lost.
+    pub fn has_table(&mut self, name: &str) -> Result<bool> {
+        Ok(self.engine(name)?.is_some())
+    }
+
+    /// The engine of a table of the session's database, as the server calls it; `None` when there
+    /// is no such table. Asked once and remembered.
+    ///
+    /// # Errors
+    /// The server is lost.
+    pub fn engine(&mut self, table: &str) -> Result<Option<String>> {
+        if let Some(known) = self.engines.get(table).filter(|known| known.is_some()) {
+            return Ok(known.clone());
+        }
+        let sql = "SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?";
+        let found = self.all(sql, (table,), |cells| Ok(cells.text(0).unwrap_or_default().into_owned()))?;
+        let engine = found.into_iter().next();
+        self.engines.insert(table.to_owned(), engine.clone());
+        Ok(engine)
+    }
+
+    /// Whether a transaction protects what is written to all these tables.
+    ///
+    /// # Errors
+    /// The server is lost.
+    pub fn is_transactional(&mut self, tables: &[&str]) -> Result<bool> {
+        for table in tables {
+            let engine = self.engine(table)?.unwrap_or_default();
+            let safe = ["innodb", "rocksdb", "tokudb", "spider"];
+            if !safe.iter().any(|name| engine.eq_ignore_ascii_case(name)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The word to put behind SELECT for a long read of `table`: makes the server copy the result
+    /// and free a table that readers would otherwise lock; empty where readers lock nothing.
+    ///
+    /// # Errors
+    /// The server is lost.
+    pub fn released(&mut self, table: &str) -> Result<&'static str> {
+        Ok(if self.is_transactional(&[table])? { "" } else { "SQL_BUFFER_RESULT" })
+    }
+
+    /// Runs `work` in a transaction over `tables`, and again (up to four times, with growing
+    /// pauses) when the server reports a deadlock, a lock wait timeout, or goes away. Where one of
+    /// the tables knows no transactions, `work` runs once: a second run would double what the
+    /// first has written. A connection lost during COMMIT is not tried again either, because
+    /// nobody knows whether it was done.
+    ///
+    /// # Errors
+    /// `work` fails, or the last attempt does.
+    pub fn transaction_with_retry<T>(
+        &mut self,
+        doing: &str,
+        tables: &[&str],
+        mut work: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        anyhow::ensure!(!self.in_transaction, "{doing}: a transaction inside a transaction");
+        let mut pauses = PAUSES.iter();
+        let mut transactional = None;
+        loop {
+            let attempt = self.attempt(tables, &mut transactional, &mut work);
+            self.in_transaction = false;
+            let error = match attempt {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let kind = DbError::of(&error).map(DbError::kind);
+            if kind == Some(ErrorKind::Gone) {
+                self.engines.clear();
+            } else {
+                // the first error is the one to report
+                let _ = self.conn.query_drop("ROLLBACK");
+            }
+            let again = kind.is_some_and(ErrorKind::is_retryable) && transactional == Some(true);
+            let Some(pause) = pauses.next().filter(|_| again) else {
+                return Err(error.context(doing.to_owned()));
+            };
+            std::thread::sleep(*pause);
+        }
+    }
+
+    fn attempt<T>(
+        &mut self,
+        tables: &[&str],
+        transactional: &mut Option<bool>,
+        work: &mut impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        if self.conn.ping().is_err() {
+            self.reconnect().map_err(|e| if transactional.is_some() { e.into_gone() } else { e })?;
+        }
+        if transactional.is_none() {
+            *transactional = Some(self.is_transactional(tables)?);
+        }
+        self.run("START TRANSACTION", ())?;
+        self.in_transaction = true;
+        let value = work(self)?;
+        self.run("COMMIT", ()).map_err(DbError::into_unknown_commit)?;
+        Ok(value)
+    }
+
+    /// Leaves the current session in the database `which`, for statements that name tables of the
+    /// other one.
+    ///
+    /// # Errors
+    /// There is no such database.
+    pub fn switch(&mut self, which: Which) -> Result<()> {
+        let name = self.target.database(which).to_owned();
+        self.run(&format!("USE {}", quote(&name)), ()).context("changing the database")?;
+        self.which = which;
+        self.engines.clear();
+        Ok(())
+    }
+}
+
+/// Refuses two names of one database. Some servers take no notice of case, and only
+/// names that differ in nothing else cost a question.
+fn check_distinct(conn: &mut mysql::Conn, target: &Target) -> Result<()> {
+    let (hub, metrics) = (&target.hub_db, &target.metrics_db);
+    if hub.is_empty() || hub.to_lowercase() != metrics.to_lowercase() {
+        return Ok(());
+    }
+    let sql = "SELECT @@lower_case_table_names";
+    let mut folds = || conn.query_first::<u8, _>(sql).map_err(|e| DbError::from_driver(&e, sql));
+    if hub == metrics || folds()? != Some(0) {
+        let text = format!(
+            "hub_db ({hub}) and metrics_db ({metrics}) are one database to this server; the metrics need one of their own"
+        );
+        return Err(Usage(text).into());
+    }
+    Ok(())
+}
+
+/// Makes the session independent of the server's defaults.
+fn settle(conn: &mut mysql::Conn) -> Result<Charset, DbError> {
+    let mut names = |charset: Charset| {
+        let sql = format!("SET NAMES {} COLLATE {}", charset.name(), charset.collation());
+        conn.query_drop(&sql).map_err(|e| DbError::from_driver(&e, &sql))
+    };
+    let charset = match names(Charset::Utf8mb3) {
+        Ok(()) => Charset::Utf8mb3,
+        // servers before MariaDB 10.6 know one of the two names only
+        Err(error) if error.is_unknown_charset() => {
+            names(Charset::Utf8)?;
+            Charset::Utf8
+        }
+        Err(error) => return Err(error),
+    };
+    let sql = format!(
+        "SET SESSION sql_mode = '{SQL_MODE}', autocommit = 1, wait_timeout = {TIMEOUT_SECS}, \
+         net_read_timeout = {TIMEOUT_SECS}, net_write_timeout = {TIMEOUT_SECS}"
+    );
+    conn.query_drop(&sql).map_err(|e| DbError::from_driver(&e, &sql))?;
+    Ok(charset)
+}
+
+/// Writes a date with day zero and the zero date and reads them back.
+fn probe_day_zero(conn: &mut mysql::Conn) -> Result<(), DbError> {
+    const WANTED: [&str; 2] = ["0000-00-00 00:00:00", "2025-07-00 00:00:00"];
+    let probe = |conn: &mut mysql::Conn| -> mysql::Result<Vec<String>> {
+        conn.query_drop("DROP TEMPORARY TABLE IF EXISTS hzmetrics_probe")?;
+        conn.query_drop("CREATE TEMPORARY TABLE hzmetrics_probe (d datetime NOT NULL)")?;
+        conn.exec_drop("INSERT INTO hzmetrics_probe VALUES (?), (?)", (WANTED[0], WANTED[1]))?;
+        let back = conn.query("SELECT CAST(d AS char) FROM hzmetrics_probe ORDER BY d")?;
+        conn.query_drop("DROP TEMPORARY TABLE hzmetrics_probe")?;
+        Ok(back)
+    };
+    match probe(conn) {
+        Ok(back) if back == WANTED => Ok(()),
+        Ok(back) => Err(DbError::day_zero(&back.join(", "))),
+        Err(error) => {
+            let error = DbError::from_driver(&error, "storing a date with day zero");
+            match error.kind() {
+                // an account that may not make temporary tables cannot write results either
+                ErrorKind::Denied => Ok(()),
+                ErrorKind::BadValue => Err(DbError::day_zero(&error.to_string())),
+                _ => Err(error),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

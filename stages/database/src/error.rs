@@ -1,0 +1,186 @@
+//! What can go wrong with a server, by kind: callers try again after some, and not after others.
+
+use std::fmt;
+
+use mysql::{DriverError, Error};
+
+use super::{Target, lacking};
+
+/// The kinds that callers tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Two transactions were in each other's way and this one was undone (1213; 1020, 1412).
+    Deadlock,
+    /// Somebody else held a row or table for too long (1205).
+    LockWait,
+    /// The server went away while we were talking to it.
+    Gone,
+    /// The server cannot be reached at all.
+    Unreachable,
+    /// The server is there, and not as the configuration wants it: encrypted, and the right one.
+    Tls,
+    /// The account may not do this.
+    Denied,
+    /// There is no such database (1049).
+    NoDatabase,
+    /// There is no such table (1146).
+    NoTable,
+    /// The row is there already (1062).
+    Duplicate,
+    /// The value does not fit the column.
+    BadValue,
+    /// Anything else.
+    Other,
+}
+
+impl ErrorKind {
+    /// Whether the same transaction may well succeed a moment later.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        matches!(self, Self::Deadlock | Self::LockWait | Self::Gone)
+    }
+
+    const fn from_code(code: u16) -> Self {
+        match code {
+            // 1047: a cluster node that has not joined yet
+            // 1020 and 1412: the snapshot is out of date, the server asks for another try
+            1213 | 1020 | 1412 => Self::Deadlock,
+            1205 => Self::LockWait,
+            1047 | 1053 | 1152..=1161 | 1184 | 1927 | 2006 | 2013 => Self::Gone,
+            1044 | 1045 | 1142 | 1143 | 1227 | 1370 | 1698 => Self::Denied,
+            1049 => Self::NoDatabase,
+            1146 => Self::NoTable,
+            1062 => Self::Duplicate,
+            1264 | 1265 | 1292 | 1366 | 1406 => Self::BadValue,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A database error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DbError {
+    kind: ErrorKind,
+    code: u16,
+    text: String,
+}
+
+impl fmt::Display for DbError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for DbError {}
+
+impl DbError {
+    /// The kind.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The server's error number, 0 when it did not come from the server.
+    #[must_use]
+    pub const fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// The database error at the bottom of `error`.
+    #[must_use]
+    pub fn of(error: &anyhow::Error) -> Option<&Self> {
+        error.chain().find_map(|cause| cause.downcast_ref())
+    }
+
+    /// From the driver's error; `statement` is what was being done.
+    pub(super) fn from_driver(error: &Error, statement: &str) -> Self {
+        let (kind, code, text) = match error {
+            Error::MySqlError(e) => (ErrorKind::from_code(e.code), e.code, format!("{} (error {})", e.message, e.code)),
+            Error::IoError(e) => (ErrorKind::Gone, 0, format!("the database server went away ({e})")),
+            Error::DriverError(DriverError::ConnectTimeout | DriverError::CouldNotConnect(_)) => {
+                (ErrorKind::Unreachable, 0, error.to_string())
+            }
+            Error::CodecError(e) => (ErrorKind::Gone, 0, format!("the database server went away ({e})")),
+            other => (ErrorKind::Other, 0, other.to_string()),
+        };
+        let shown = shorten(statement);
+        Self { kind, code, text: if shown.is_empty() { text } else { format!("{text}, at: {shown}") } }
+    }
+
+    /// The same with the GRANT that is missing, where that is the reason.
+    pub(super) fn at(target: &Target, error: &Error, statement: &str) -> Self {
+        let found = Self::from_driver(error, statement);
+        let Error::MySqlError(e) = error else { return found };
+        match lacking::words(target, e.code, &e.message, statement) {
+            Some(words) => found.followed_by(&format!("; {words}")),
+            None => found,
+        }
+    }
+
+    pub(super) fn unreachable(text: String) -> Self {
+        Self { kind: ErrorKind::Unreachable, code: 0, text }
+    }
+
+    /// What went wrong while a connection was opened: one that is lost by then never was one.
+    pub(super) fn not_connected(target: &Target, error: &Error) -> Self {
+        match error {
+            Error::MySqlError(_) => Self::at(target, error, ""),
+            // the driver repeats the address
+            Error::DriverError(DriverError::CouldNotConnect(Some((_, text, _)))) => Self::unreachable(text.clone()),
+            Error::IoError(e) => Self::unreachable(e.to_string()),
+            other => Self::unreachable(other.to_string()),
+        }
+    }
+
+    pub(super) const fn tls(text: String) -> Self {
+        Self { kind: ErrorKind::Tls, code: 0, text }
+    }
+
+    pub(super) fn with(mut self, what: &str) -> Self {
+        self.text = format!("{what}: {}", self.text);
+        self
+    }
+
+    pub(super) fn followed_by(mut self, what: &str) -> Self {
+        self.text.push_str(what);
+        self
+    }
+
+    pub(super) fn day_zero(back: &str) -> Self {
+        let text = format!(
+            "this server does not store dates with day zero as they are (`2025-07-00` came back as: {back}), and every \
+             summary is filed under such a date; look for a proxy or an init_connect that sets sql_mode"
+        );
+        Self { kind: ErrorKind::BadValue, code: 0, text }
+    }
+
+    /// While a server restarts it is unreachable for a moment; worth another attempt.
+    pub(super) fn into_gone(mut self) -> Self {
+        if self.kind == ErrorKind::Unreachable {
+            self.kind = ErrorKind::Gone;
+        }
+        self
+    }
+
+    pub(super) fn into_unknown_commit(mut self) -> Self {
+        if self.kind == ErrorKind::Gone {
+            self.kind = ErrorKind::Other;
+            self.text = format!("{}; nobody knows whether this was still stored: look, or run it again", self.text);
+        }
+        self
+    }
+
+    pub(super) const fn is_unknown_charset(&self) -> bool {
+        matches!(self.code, 1115 | 1253 | 1273)
+    }
+}
+
+/// The beginning of a statement on one line.
+fn shorten(statement: &str) -> String {
+    let words: Vec<&str> = statement.split_ascii_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(160) {
+        Some((cut, _)) => format!("{} …", &line[..cut]),
+        None => line,
+    }
+}

@@ -1,0 +1,314 @@
+//! What the hub knows of tool sessions and registered users, copied to the metrics database.
+//!
+//! The first step of the tool, usage and summary stages. Sessions are only ever added; the table
+//! of users is made anew beside the old one and takes its place in one moment.
+
+use anyhow::{Context as _, Result, ensure};
+use schema::tables::quote;
+use schema::text;
+
+use crate::{Db, Target, Value, Verb, Which};
+
+/// Tool sessions of the hub (without prefix, as the middleware makes it).
+const SESSIONLOG: &str = "sessionlog";
+/// Their copy.
+const COPY: &str = "sessionlog_metrics";
+/// Registered users of the hub, without prefix.
+const PROFILES: &str = "xprofiles";
+/// Their copy, without prefix.
+const PROFILES_COPY: &str = "xprofiles_metrics";
+
+/// What was copied, or in a dry run would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HubData {
+    /// Tool sessions that were new.
+    pub sessions: u64,
+    /// Users with a confirmed address.
+    pub profiles: u64,
+}
+
+/// How the copy of the users is structured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Structure {
+    /// Like the hub's `jos_xprofiles`, whatever the prefix (the original); like the prefixed table
+    /// where there is none.
+    Jos,
+    /// Like the prefixed table (the later port).
+    Prefixed,
+}
+
+/// Copies both. `dry_run` only counts.
+///
+/// # Errors
+/// A table is missing, or the server fails; the old table of users is then still there.
+pub fn import(target: &Target, structure: Structure, dry_run: bool) -> Result<HubData> {
+    let mut metrics = Db::connect(target, Which::Metrics)?;
+    let mut hub = Db::connect(target, Which::Hub)?;
+    let sessions = sessions(&mut metrics, &mut hub, dry_run).context("copying tool sessions")?;
+    let profiles = profiles(&mut metrics, &mut hub, structure, dry_run).context("copying registered users")?;
+    Ok(HubData { sessions, profiles })
+}
+
+fn check(db: &mut Db, database: &str, table: &str) -> Result<()> {
+    ensure!(db.has_table(table)?, "there is no table `{table}` in the database `{database}`");
+    Ok(())
+}
+
+/// Adds sessions whose number is not there yet, in the order of their numbers; the others stay as
+/// they are, whatever the hub says now.
+fn sessions(metrics: &mut Db, hub: &mut Db, dry_run: bool) -> Result<u64> {
+    let (hub_db, metrics_db) = (hub.target().hub_db.clone(), hub.target().metrics_db.clone());
+    check(hub, &hub_db, SESSIONLOG)?;
+    check(metrics, &metrics_db, COPY)?;
+    let mut there = numbers(metrics, COPY)?;
+    there.sort_unstable();
+    let mut missing = numbers(hub, SESSIONLOG)?;
+    missing.retain(|number| there.binary_search(number).is_err());
+    missing.sort_unstable();
+    let Some(&first) = missing.first().filter(|_| !dry_run) else { return Ok(missing.len() as u64) };
+    drop(there);
+    let word = hub.released(SESSIONLOG)?;
+    let select = format!(
+        "SELECT {word} sessnum, username, remoteip, start, appname FROM {SESSIONLOG} WHERE sessnum >= {first} ORDER BY sessnum"
+    );
+    metrics.transaction_with_retry("adding tool sessions", &[COPY], |metrics| {
+        let mut insert = metrics.insert(Verb::Ignore, COPY, &["sessnum", "user", "ip", "start", "appname"]);
+        hub.each(&select, (), |row| {
+            let Some(number) = row.uint(0).filter(|number| missing.binary_search(number).is_ok()) else {
+                return Ok(());
+            };
+            let cut = |at, width| Value::from(text::cut_chars(&row.text(at).unwrap_or_default(), width).to_owned());
+            let start = row.text(3).unwrap_or_default().into_owned();
+            insert.push([Value::from(number), cut(1, 150), cut(2, 15), Value::from(start), cut(4, 150)])
+        })?;
+        Ok(insert.finish()?.changed)
+    })
+}
+
+fn numbers(db: &mut Db, table: &str) -> Result<Vec<u64>> {
+    let word = db.released(table)?;
+    let mut list = Vec::new();
+    db.each(&format!("SELECT {word} sessnum FROM {table}"), (), |row| {
+        list.extend(row.uint(0));
+        Ok(())
+    })?;
+    Ok(list)
+}
+
+/// Makes the table of users beside the old one and swaps their names: readers see one or the other.
+fn profiles(metrics: &mut Db, hub: &mut Db, structure: Structure, dry_run: bool) -> Result<u64> {
+    let (hub_db, prefix) = (hub.target().hub_db.clone(), hub.target().prefix.clone());
+    let source = format!("{prefix}{PROFILES}");
+    check(hub, &hub_db, &source)?;
+    let confirmed = "emailConfirmed > 0";
+    if dry_run {
+        let count = hub.number(&format!("SELECT COUNT(*) FROM {} WHERE {confirmed}", quote(&source)), ())?;
+        return Ok(count.and_then(|n| u64::try_from(n).ok()).unwrap_or(0));
+    }
+    let literal = format!("jos_{PROFILES}");
+    let like = if structure == Structure::Jos && hub.has_table(&literal)? { literal } else { source.clone() };
+    let name = format!("{prefix}{PROFILES_COPY}");
+    metrics.restore(&name)?;
+    // left behind when an earlier run was killed
+    let (new, old) = (quote(&format!("{name}__new")), quote(&format!("{name}__old")));
+    metrics.run(&format!("DROP TABLE IF EXISTS {new}, {old}"), ())?;
+    let (hub_db, final_name) = (quote(&hub_db), quote(&name));
+    metrics.run(&format!("CREATE TABLE {new} LIKE {hub_db}.{}", quote(&like)), ())?;
+    let copy = format!("INSERT INTO {new} SELECT * FROM {hub_db}.{} WHERE {confirmed}", quote(&source));
+    let count = metrics.run(&copy, ());
+    let count = match count {
+        Ok(count) => count,
+        Err(error) => {
+            let _ = metrics.run(&format!("DROP TABLE IF EXISTS {new}"), ());
+            return Err(error.into());
+        }
+    };
+    let aside = if metrics.has_table(&name)? { format!("{final_name} TO {old}, ") } else { String::new() };
+    metrics.rename(&format!("{aside}{new} TO {final_name}"))?;
+    metrics.run(&format!("DROP TABLE IF EXISTS {old}"), ())?;
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use fixtures::db::{MODES, PASSWORD, Pair, SqlMode, pair};
+    use schema::tables::Engine;
+
+    use super::*;
+
+    fn target(pair: &Pair, prefix: &str) -> Target {
+        Target {
+            prefix: prefix.to_owned(),
+            ..Target::at_socket(&pair.socket(), pair.mode.user(), PASSWORD).with_databases(&pair.hub, &pair.metrics)
+        }
+    }
+
+    const HUB: &str = "INSERT INTO {hub}.sessionlog (sessnum, username, remoteip, start, appname) VALUES
+        (7, 'Zoë', '2001:db8:aaaa:bbbb::1', '2025-07-05 10:00:00', 'tool'), (3, 'b', '8.0.0.1', '0000-00-00 00:00:00', ''),
+        (5, 'c', '', '2025-07-01 00:00:00', 'tool');
+        INSERT INTO {hub}.jos_xprofiles (uidNumber, username, orgtype, emailConfirmed) VALUES
+        (1, 'a', 'x', 1), (2, 'b', 'y', 0), (3, 'c', 'z', -3), (4, 'd', 'ü', 4)";
+
+    #[test]
+    fn sessions_are_added_and_profiles_made_anew() {
+        for (engine, mode) in MODES {
+            let Some(pair) = pair(engine, mode) else { return };
+            let at = format!("{engine:?} {mode:?}");
+            let target = target(&pair, "jos_");
+            pair.sql(HUB);
+            pair.sql("INSERT INTO sessionlog_metrics (sessnum, user, ip, start, appname) VALUES (5, 'old', '1.1.1.1', '2020-01-01', 'old')");
+            let would = import(&target, Structure::Jos, true).unwrap();
+            assert_eq!(would, HubData { sessions: 2, profiles: 2 });
+            assert_eq!(pair.value("SELECT COUNT(*) FROM sessionlog_metrics").as_deref(), Some("1"));
+            for again in [false, true] {
+                let done = import(&target, Structure::Jos, false).unwrap();
+                assert_eq!(done, HubData { sessions: if again { 0 } else { 2 }, profiles: 2 }, "{at}");
+                let sessions = pair
+                    .lines("SELECT id, sessnum, user, ip, start, appname, host FROM sessionlog_metrics ORDER BY id");
+                // a row that is there stays, whatever the hub says; new ones come in the order of their numbers
+                let expected = [
+                    "1\t5\told\t1.1.1.1\t2020-01-01 00:00:00\told\tNULL",
+                    "2\t3\tb\t8.0.0.1\t0000-00-00 00:00:00\t\tNULL",
+                    "3\t7\tZoë\t2001:db8:aaaa:b\t2025-07-05 10:00:00\ttool\tNULL",
+                ];
+                assert_eq!(sessions, expected, "{at}");
+                assert_eq!(
+                    pair.lines("SELECT username, orgtype FROM jos_xprofiles_metrics ORDER BY username"),
+                    ["a\tx", "d\tü"]
+                );
+            }
+            // a later session takes the next number: nothing was counted up in vain
+            pair.sql("INSERT INTO {hub}.sessionlog (sessnum, username) VALUES (4, 'late')");
+            import(&target, Structure::Jos, false).unwrap();
+            assert_eq!(pair.lines("SELECT id FROM sessionlog_metrics WHERE sessnum = 4"), ["4"], "{at}");
+            // the table of users has the hub's columns, engine and rows of today
+            pair.sql("ALTER TABLE {hub}.jos_xprofiles ADD COLUMN shoe int;\nUPDATE {hub}.jos_xprofiles SET emailConfirmed = 0, shoe = 44 WHERE uidNumber = 1");
+            pair.sql(
+                "CREATE TABLE jos_xprofiles_metrics__new (x int);\nCREATE TABLE jos_xprofiles_metrics__old (x int)",
+            );
+            import(&target, Structure::Prefixed, false).unwrap();
+            assert_eq!(pair.lines("SELECT username, shoe FROM jos_xprofiles_metrics"), ["d\tNULL"]);
+            let tables = pair.lines("SELECT table_name, engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'jos%'");
+            assert_eq!(tables, ["jos_xprofiles_metrics\tMyISAM"], "{at}");
+        }
+    }
+
+    #[test]
+    fn whose_structure_the_copy_has() {
+        let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
+        pair.sql(
+            "CREATE TABLE {hub}.abc_xprofiles LIKE {hub}.jos_xprofiles;
+             ALTER TABLE {hub}.abc_xprofiles ENGINE=InnoDB;
+             INSERT INTO {hub}.abc_xprofiles (uidNumber, username, emailConfirmed) VALUES (1, 'abc', 1)",
+        );
+        let engine = || {
+            pair.lines("SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'abc_xprofiles_metrics'")
+        };
+        let target = target(&pair, "abc_");
+        import(&target, Structure::Jos, false).unwrap();
+        assert_eq!(engine(), ["MyISAM"]);
+        assert_eq!(pair.lines("SELECT username FROM abc_xprofiles_metrics"), ["abc"]);
+        import(&target, Structure::Prefixed, false).unwrap();
+        assert_eq!(engine(), ["InnoDB"]);
+        pair.sql("DROP TABLE {hub}.jos_xprofiles");
+        import(&target, Structure::Jos, false).unwrap();
+        assert_eq!(engine(), ["InnoDB"]);
+        // another structure than the rows have: the old table stays, nothing is left behind
+        pair.sql("CREATE TABLE {hub}.jos_xprofiles (x int)");
+        let error = format!("{:#}", import(&target, Structure::Jos, false).unwrap_err());
+        assert!(error.starts_with("copying registered users: "), "{error}");
+        assert_eq!(pair.lines("SELECT username FROM abc_xprofiles_metrics"), ["abc"]);
+        let tables = pair.lines("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'abc%'");
+        assert_eq!(tables, ["abc_xprofiles_metrics"]);
+        for missing in ["abc_xprofiles", "sessionlog"] {
+            pair.sql(&format!("DROP TABLE {{hub}}.{missing}"));
+            let error = format!("{:#}", import(&target, Structure::Jos, false).unwrap_err());
+            assert!(error.contains(&format!("there is no table `{missing}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_exchange_that_died_half_way_is_undone() {
+        let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+        pair.sql(HUB);
+        let target = target(&pair, "jos_");
+        import(&target, Structure::Jos, false).unwrap();
+        pair.sql(
+            "RENAME TABLE jos_xprofiles_metrics TO jos_xprofiles_metrics__old;
+             ALTER TABLE {hub}.jos_xprofiles ADD COLUMN shoe int;
+             CREATE TABLE {hub}.abc_xprofiles LIKE {hub}.jos_xprofiles",
+        );
+        // this run cannot make the table anew, but it does not throw the last one away either
+        pair.sql(
+            "DROP TABLE {hub}.jos_xprofiles;\nCREATE VIEW {hub}.jos_xprofiles AS SELECT * FROM {hub}.abc_xprofiles",
+        );
+        let error = format!("{:#}", import(&target, Structure::Jos, false).unwrap_err());
+        assert!(error.contains("copying registered users"), "{error}");
+        assert_eq!(pair.lines("SELECT username FROM jos_xprofiles_metrics ORDER BY username"), ["a", "d"]);
+    }
+
+    #[test]
+    fn a_reader_who_holds_the_users_for_long_is_waited_for() {
+        use mysql::prelude::Queryable as _;
+        for engine in [Engine::InnoDb, Engine::MyIsam] {
+            let Some(pair) = pair(engine, SqlMode::Strict) else { return };
+            pair.sql(HUB);
+            let target = target(&pair, "jos_");
+            import(&target, Structure::Jos, false).unwrap();
+            pair.sql("UPDATE {hub}.jos_xprofiles SET emailConfirmed = 1");
+            let (mut holder, mut other) = (pair.admin(), pair.admin());
+            let users = format!("SELECT COUNT(*) FROM {}.jos_xprofiles_metrics", pair.metrics);
+            let hold = match engine {
+                Engine::InnoDb => "START TRANSACTION".to_owned(),
+                _ => format!("LOCK TABLES {}.jos_xprofiles_metrics READ", pair.metrics),
+            };
+            holder.query_drop(hold).unwrap();
+            assert_eq!(holder.query_first::<u64, _>(&users).unwrap(), Some(2));
+            std::thread::scope(|scope| {
+                let run = scope.spawn(|| import(&target, Structure::Jos, false).unwrap());
+                // longer than one try; those who come later get their turn all the same
+                let begun = std::time::Instant::now();
+                let mut looks = 0;
+                while begun.elapsed() < std::time::Duration::from_millis(3500) {
+                    assert_eq!(other.query_first::<u64, _>(&users).unwrap(), Some(2));
+                    looks += 1;
+                }
+                assert!(looks > 10 && !run.is_finished(), "{looks}");
+                holder.query_drop("COMMIT").unwrap();
+                holder.query_drop("UNLOCK TABLES").unwrap();
+                assert_eq!(run.join().unwrap().profiles, 4);
+            });
+            assert_eq!(other.query_first::<u64, _>(&users).unwrap(), Some(4), "{engine:?}");
+            let left = pair.lines("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'jos%'");
+            assert_eq!(left, ["jos_xprofiles_metrics"]);
+        }
+    }
+
+    #[test]
+    fn readers_always_find_the_users() {
+        let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+        pair.sql(HUB);
+        let target = target(&pair, "jos_");
+        import(&target, Structure::Jos, false).unwrap();
+        let stop = AtomicBool::new(false);
+        let seen = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut db = Db::connect(&target, Which::Metrics).unwrap();
+                let mut seen = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    seen.push(db.number("SELECT COUNT(*) FROM jos_xprofiles_metrics", ()).unwrap());
+                }
+                seen
+            });
+            for _ in 0..30 {
+                import(&target, Structure::Jos, false).unwrap();
+            }
+            stop.store(true, Ordering::Relaxed);
+            reader.join().unwrap()
+        });
+        assert!(seen.len() > 30, "{}", seen.len());
+        assert!(seen.iter().all(|n| *n == Some(2)), "{seen:?}");
+    }
+}

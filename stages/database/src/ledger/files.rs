@@ -1,0 +1,382 @@
+//! What the entries of the ledger were read from: the table `import_files`, one row for each entry
+//! of the same id.
+//!
+//! The importer writes a row in the transaction of the file's data. The table is ours alone: older
+//! hubs have none before `hzmetrics migrate --apply`, and entries of the port have no row in it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use mysql::Value;
+
+use super::{COLUMNS, Entry, Target};
+use crate::{Cells, Db, Verb};
+
+/// The table's name.
+pub const TABLE: &str = "import_files";
+
+/// Why a file was imported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Status {
+    /// It was understood.
+    #[default]
+    Loaded,
+    /// It was not, and somebody accepted it as it is.
+    Accepted,
+}
+
+impl Status {
+    /// Its word in the table.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Loaded => "loaded",
+            Self::Accepted => "accepted",
+        }
+    }
+}
+
+/// What was read for an entry of the ledger. `None` is what nobody noted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FileRow {
+    /// Where the file was.
+    pub path: Option<String>,
+    /// The device that held it.
+    pub device: Option<u64>,
+    /// Its inode.
+    pub inode: Option<u64>,
+    /// Its size on disk in bytes.
+    pub size: Option<u64>,
+    /// When it was last written to, in nanoseconds since 1970.
+    pub mtime: Option<i64>,
+    /// The first byte of this part, decompressed; 0 for a whole file.
+    pub offset: Option<u64>,
+    /// Where the next part of a grown file begins: decompressed bytes up to the end of this part.
+    pub bytes: Option<u64>,
+    /// Hash of all decompressed bytes up to there, 32 hex digits.
+    pub hash: Option<String>,
+    /// Hash of the first 4 KiB, or of all where there are fewer.
+    pub head: Option<String>,
+    /// Lines that were read.
+    pub lines: Option<u64>,
+    /// Rows that came from them.
+    pub rows: Option<u64>,
+    /// Lines that did not fit the layout.
+    pub rejected: Option<u64>,
+    /// Lines that a rule left out, by rule.
+    pub dropped: BTreeMap<String, u64>,
+    /// Lines of IPv6 clients among those.
+    pub ipv6: Option<u64>,
+    /// The layout that was recognised.
+    pub layout: Option<String>,
+    /// Why it was imported.
+    pub status: Status,
+}
+
+/// Whether the table is there.
+///
+/// # Errors
+/// The server is lost.
+pub fn is_there(db: &mut Db) -> Result<bool> {
+    db.has_table(TABLE)
+}
+
+/// The id of the entry of `filename` (as it stands in the ledger) for a table.
+///
+/// # Errors
+/// The server is lost, or there is no ledger.
+pub fn entry_id(db: &mut Db, filename: &str, target: Target) -> Result<Option<i64>> {
+    db.number("SELECT id FROM imported_sources WHERE filename = ? AND target_table = ?", (filename, target.name()))
+}
+
+const FIELDS: [&str; 17] = [
+    "id",
+    "path",
+    "device",
+    "inode",
+    "size",
+    "mtime",
+    "offset",
+    "bytes",
+    "hash",
+    "head",
+    "lines_read",
+    "rows_kept",
+    "rejected",
+    "dropped",
+    "ipv6",
+    "layout",
+    "status",
+];
+
+/// Characters that the columns `path` and `layout` hold.
+const PATH_WIDTH: usize = 1024;
+const LAYOUT_WIDTH: usize = 64;
+
+/// Notes what the entry `entry_id` was read from, in the caller's transaction; an older row of that
+/// id is replaced.
+///
+/// # Errors
+/// The server refuses it.
+pub fn record(db: &mut Db, entry_id: i64, file: &FileRow) -> Result<()> {
+    let mut insert = db.insert(Verb::Replace, TABLE, &FIELDS);
+    insert.push(std::iter::once(Value::from(entry_id)).chain(values(file)))?;
+    insert.finish().with_context(|| format!("noting what entry {entry_id} of the ledger was read from"))?;
+    Ok(())
+}
+
+/// The values of a row behind its id.
+fn values(file: &FileRow) -> [Value; FIELDS.len() - 1] {
+    let cut =
+        |text: &Option<String>, width| text.as_deref().map(|text| schema::text::cut_chars(text, width).to_owned());
+    let dropped = (!file.dropped.is_empty()).then(|| serde_json::to_string(&file.dropped).unwrap_or_default());
+    [
+        cut(&file.path, PATH_WIDTH).into(),
+        file.device.into(),
+        file.inode.into(),
+        file.size.into(),
+        file.mtime.into(),
+        file.offset.into(),
+        file.bytes.into(),
+        Value::from(&file.hash),
+        Value::from(&file.head),
+        file.lines.into(),
+        file.rows.into(),
+        file.rejected.into(),
+        dropped.into(),
+        file.ipv6.into(),
+        cut(&file.layout, LAYOUT_WIDTH).into(),
+        file.status.name().into(),
+    ]
+}
+
+/// The same as a statement with its end, for a script that the server runs: the entry is known by its
+/// name, and the number of rows is an expression.
+#[must_use]
+pub fn statement(filename: &str, target: Target, file: &FileRow, rows: &str) -> String {
+    let name = Value::from(filename).as_sql(false);
+    let mut values = values(file).map(|value| value.as_sql(false));
+    if let Some(value) = FIELDS.iter().position(|field| *field == "rows_kept").and_then(|at| values.get_mut(at - 1)) {
+        rows.clone_into(value);
+    }
+    let fields: Vec<String> = FIELDS.iter().map(|field| schema::tables::quote(field)).collect();
+    format!(
+        "REPLACE INTO {TABLE} ({}) SELECT id, {} FROM imported_sources WHERE filename = {name} AND target_table = '{}'; ",
+        fields.join(", "),
+        values.join(", "),
+        target.name()
+    )
+}
+
+/// The row in the columns from `at` on; `None` when the entry has none.
+fn row(cells: Cells<'_>, at: usize) -> Option<FileRow> {
+    let text = |n| cells.text(at + n).map(std::borrow::Cow::into_owned);
+    let uint = |n| cells.uint(at + n);
+    cells.int(at)?;
+    Some(FileRow {
+        path: text(1),
+        device: uint(2),
+        inode: uint(3),
+        size: uint(4),
+        mtime: cells.int(at + 5),
+        offset: uint(6),
+        bytes: uint(7),
+        hash: text(8),
+        head: text(9),
+        lines: uint(10),
+        rows: uint(11),
+        rejected: uint(12),
+        // a text that is no such object says nothing
+        dropped: text(13).and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
+        ipv6: uint(14),
+        layout: text(15),
+        status: if text(16).as_deref() == Some("accepted") { Status::Accepted } else { Status::Loaded },
+    })
+}
+
+/// Entries of the ledger with their rows; `condition` speaks of `s` (the ledger) and `f`.
+fn select(condition: &str) -> String {
+    let of = |table: &str, columns: &[&str]| -> String {
+        columns.iter().map(|column| format!("{table}.{}", schema::tables::quote(column))).collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        "SELECT {COLUMNS}, {} FROM imported_sources s LEFT JOIN import_files f ON f.id = s.id WHERE {condition}",
+        of("f", &FIELDS)
+    )
+}
+
+fn both(cells: Cells<'_>) -> Result<(Entry, Option<FileRow>)> {
+    Ok((super::entry(cells)?, row(cells, super::N_COLUMNS)))
+}
+
+/// What an entry was read from.
+///
+/// # Errors
+/// The server is lost, or the table is missing.
+pub fn of_entry(db: &mut Db, entry_id: i64) -> Result<Option<FileRow>> {
+    let found = db.all(&select("s.id = ?"), (entry_id,), both)?;
+    Ok(found.into_iter().next().and_then(|(_, row)| row))
+}
+
+/// The entries of a table whose content has this hash, oldest first.
+///
+/// # Errors
+/// The server is lost, or the table is missing.
+pub fn of_hash(db: &mut Db, target: Target, hash: &str) -> Result<Vec<(Entry, FileRow)>> {
+    let sql = select("f.hash = ? AND s.target_table = ? ORDER BY s.id");
+    let found = db.all(&sql, (hash, target.name()), both)?;
+    Ok(found.into_iter().filter_map(|(entry, row)| Some((entry, row?))).collect())
+}
+
+/// Every entry of a table under a base name: the first content, other contents (`NAME#HASH`), further
+/// parts of grown logs (`NAME#HASH@OFFSET`), oldest first. Entries of the port have no row.
+///
+/// # Errors
+/// The server is lost, or the table is missing.
+pub fn parts_of(db: &mut Db, base: &str, target: Target) -> Result<Vec<(Entry, Option<FileRow>)>> {
+    // a comparison with LIKE would have to escape what a name may hold
+    let sql = select(
+        "(s.filename = ? OR LEFT(s.filename, CHAR_LENGTH(?) + 1) = CONCAT(?, '#')) AND s.target_table = ? ORDER BY s.id",
+    );
+    let mut found = db.all(&sql, (base, base, base, target.name()), both)?;
+    found.retain(|(entry, _)| entry.filename == base || super::base_name(&entry.filename) == base);
+    Ok(found)
+}
+
+/// The further parts of the log of an entry that were imported after it. Without what came before they
+/// would be taken for the whole log. Of two grown logs of one name the beginnings tell them apart.
+///
+/// # Errors
+/// The server is lost.
+pub fn parts_after(db: &mut Db, entry: &Entry) -> Result<Vec<Entry>> {
+    if !is_there(db)? {
+        return Ok(Vec::new());
+    }
+    let plain = logs::discovery::without_suffix(super::base_name(&entry.filename)).to_owned();
+    let mut family = Vec::new();
+    for suffix in ["", ".gz", ".zst"] {
+        family.extend(parts_of(db, &format!("{plain}{suffix}"), entry.target)?);
+    }
+    let own = family.iter().find(|(known, _)| known.id == entry.id).and_then(|(_, row)| row.clone());
+    let head = own.filter(|row| row.bytes >= Some(logs::fingerprint::HEAD)).and_then(|row| row.head);
+    let continues = |part: &Entry, row: Option<&FileRow>| {
+        let theirs = row.and_then(|row| row.head.as_ref());
+        part.id > entry.id && super::is_part(&part.filename) && (head.is_none() || theirs == head.as_ref())
+    };
+    Ok(family.into_iter().filter(|(part, row)| continues(part, row.as_ref())).map(|(part, _)| part).collect())
+}
+
+/// Deletes the row of an entry that goes, where there is such a table.
+/// Every entry of a table, oldest first, with its row where there is one and the table for it.
+///
+/// # Errors
+/// The server is lost, or there is no ledger.
+pub fn all(db: &mut Db, target: Target) -> Result<Vec<(Entry, Option<FileRow>)>> {
+    if is_there(db)? {
+        return db.all(&select("s.target_table = ? ORDER BY s.id"), (target.name(),), both);
+    }
+    let entries = super::of_target(db, target)?;
+    Ok(entries.into_iter().rev().map(|entry| (entry, None)).collect())
+}
+
+/// Forgets what an entry was read from.
+pub(super) fn forget(db: &mut Db, entry_id: i64) -> Result<()> {
+    if is_there(db)? {
+        db.run("DELETE FROM import_files WHERE id = ?", (entry_id,))?;
+    }
+    Ok(())
+}
+
+/// What became of the lines of a day's logs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Share {
+    /// Lines that were read.
+    pub lines: u64,
+    /// Rows that came from them.
+    pub rows: u64,
+    /// Lines that did not fit the layout.
+    pub rejected: u64,
+    /// Lines that a rule left out, by rule.
+    pub dropped: BTreeMap<String, u64>,
+    /// Lines of IPv6 clients among those.
+    pub ipv6: u64,
+}
+
+/// Percent of rejects above which a file or a day is worth a word.
+pub const MANY_REJECTS: u64 = 10;
+/// Percent of IPv6 clients above which a day is worth a word.
+pub const MANY_IPV6: u64 = 10;
+
+impl Share {
+    /// Whether more than a tenth of the lines did not fit.
+    #[must_use]
+    pub const fn has_many_rejects(&self) -> bool {
+        self.rejected * 100 > self.lines * MANY_REJECTS
+    }
+
+    /// Whether more than a tenth of the lines came from IPv6 clients, which hub layouts leave out.
+    #[must_use]
+    pub const fn has_much_ipv6(&self) -> bool {
+        self.ipv6 * 100 > self.lines * MANY_IPV6
+    }
+
+    /// `part` of the lines in percent, 0 of none.
+    #[must_use]
+    pub fn percent(&self, part: u64) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+        let share = part as f64 * 100.0 / self.lines.max(1) as f64;
+        share
+    }
+
+    /// In words: what became of the lines.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let rules: Vec<String> =
+            self.dropped.iter().filter(|(_, n)| **n > 0).map(|(rule, n)| format!("{rule} {n}")).collect();
+        let rules = if rules.is_empty() { String::new() } else { format!(" ({})", rules.join(", ")) };
+        format!(
+            "{} lines, {} kept, {} rejected ({:.1}%), {} dropped{rules}, IPv6 {:.1}%",
+            self.lines,
+            self.rows,
+            self.rejected,
+            self.percent(self.rejected),
+            self.dropped.values().sum::<u64>(),
+            self.percent(self.ipv6)
+        )
+    }
+
+    fn add(&mut self, file: &FileRow) {
+        self.lines += file.lines.unwrap_or(0);
+        self.rows += file.rows.unwrap_or(0);
+        self.rejected += file.rejected.unwrap_or(0);
+        for (rule, n) in &file.dropped {
+            *self.dropped.entry(rule.clone()).or_default() += n;
+        }
+        self.ipv6 += file.ipv6.unwrap_or(0);
+    }
+}
+
+/// What became of the lines of each day and table, from the day `since` on (`YYYYMMDD`), the oldest
+/// first. The day is the one in the log's name, else that of its import. Entries without a row say
+/// nothing, and a database without the table has none.
+///
+/// # Errors
+/// The server is lost.
+pub fn shares_by_day(db: &mut Db, since: &str) -> Result<BTreeMap<(String, Target), Share>> {
+    let mut days: BTreeMap<(String, Target), Share> = BTreeMap::new();
+    if !is_there(db)? || !super::is_there(db)? {
+        return Ok(days);
+    }
+    let at = super::N_COLUMNS + FIELDS.len();
+    let sql = select("f.id IS NOT NULL").replacen(" FROM ", ", DATE_FORMAT(s.imported_at, '%Y%m%d') FROM ", 1);
+    db.each(&sql, (), |cells| {
+        let (entry, Some(file)) = both(cells)? else { return Ok(()) };
+        let imported = cells.text(at).unwrap_or_default();
+        let day = logs::discovery::date_of(super::base_name(&entry.filename)).unwrap_or(&imported);
+        if day >= since {
+            days.entry((day.to_owned(), entry.target)).or_default().add(&file);
+        }
+        Ok(())
+    })?;
+    Ok(days)
+}

@@ -1,0 +1,29 @@
+//! The databases: one session that always behaves alike, whatever the server's defaults are, and the
+//! tables that several programs share.
+//!
+//! Connecting sets what results depend on and checks that day zero can be stored. Reads stream row
+//! by row, writes go in prepared statements of about a thousand rows, transactions are tried again
+//! after a deadlock or a lost server. Nothing here uses named locks or joins over two databases.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
+
+mod address;
+mod cells;
+mod connection;
+mod error;
+pub mod hits;
+pub mod hub_data;
+mod insert;
+mod keys;
+mod lacking;
+pub mod ledger;
+mod rename;
+mod tls;
+
+pub use hub::config::{Target, Which};
+pub use mysql::{Params, Value, params};
+
+pub use cells::Cells;
+pub use connection::Db;
+pub use error::{DbError, ErrorKind};
+pub use insert::{Insert, Inserted, Verb};
+pub use keys::{BY_KEY, KeyTable, MEMORY_ROWS, Store};

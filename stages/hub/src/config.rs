@@ -1,0 +1,921 @@
+//! The configuration: which file, what stands in it, and where things are on a hub.
+//!
+//! Two layouts are read: `access.cfg` of the legacy scripts with an optional `hzmetrics.conf`
+//! beside it, and the one `hzmetrics.conf` of the later port. Neither is ever written. A password
+//! is shown nowhere.
+
+mod access;
+mod ini;
+mod paths;
+mod target;
+mod texts;
+mod tls;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use schema::{Compat, Opt};
+
+use kit::Usage;
+use logs::roots::Roots;
+
+use access::Access;
+use ini::Ini;
+
+pub use access::Quotes;
+pub use paths::Paths;
+pub use target::{Target, Which};
+pub use texts::{HANDED, Handed};
+use texts::{Text, Texts};
+pub use tls::{SslMode, Tls};
+
+/// The environment: the value of a variable.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The environment of this process.
+#[must_use]
+pub fn process_env(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// Geo service when none is named.
+pub const DEFAULT_GEO_URL: &str = "https://help.hubzero.org/ipinfo/v1";
+/// Key of the geo service when none is named.
+pub const DEFAULT_GEO_KEY: &str = "_HUBZERO_OPNSRC_V1_";
+/// Prefix of the hub's tables when none is named.
+pub const DEFAULT_PREFIX: &str = "jos_";
+/// The site's name when none is found.
+pub const DEFAULT_SITE: &str = "hub";
+
+/// A text that is not shown.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself, for whom it is meant.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "(empty)" } else { "(not shown)" })
+    }
+}
+
+/// Settings of reverse DNS.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dns {
+    /// The name server; `None` is that of the system.
+    pub nameserver: Option<String>,
+    /// Lookups at a time.
+    pub concurrency: u32,
+    /// How long a lookup may take in all.
+    pub timeout: Duration,
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        Self { nameserver: None, concurrency: 100, timeout: Duration::from_secs(2) }
+    }
+}
+
+impl Dns {
+    /// Sets what is given and can be used; the rest stays.
+    #[must_use]
+    pub fn with(mut self, nameserver: Option<&str>, concurrency: Option<&str>, timeout: Option<&str>) -> Self {
+        if let Some(name) = nameserver.map(str::trim) {
+            self.nameserver = (!name.is_empty() && !name.eq_ignore_ascii_case("system")).then(|| name.to_owned());
+        }
+        if let Some(n) = concurrency.and_then(|text| text.trim().parse().ok()).filter(|n| *n > 0) {
+            self.concurrency = n;
+        }
+        let seconds = timeout.and_then(|text| text.trim().parse::<f64>().ok()).filter(|seconds| *seconds > 0.0);
+        if let Some(timeout) = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+            self.timeout = timeout;
+        }
+        self
+    }
+
+    /// The name server in words.
+    #[must_use]
+    pub fn nameserver_name(&self) -> &str {
+        self.nameserver.as_deref().unwrap_or("system")
+    }
+}
+
+/// What the site is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// The name in the names of log files.
+    pub name: String,
+    /// Whether it was really named somewhere.
+    pub explicit: bool,
+}
+
+/// What the files and the environment say.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that the credentials came from; `None` when there is none.
+    pub file: Option<PathBuf>,
+    /// Whether that file is an INI file.
+    is_ini: bool,
+    /// Document root of the CMS; empty when not given.
+    pub hub_dir: PathBuf,
+    /// The hub's database.
+    pub hub_db: String,
+    /// The metrics database.
+    pub metrics_db: String,
+    /// Host of the database server, as given.
+    pub db_host: String,
+    /// Its user.
+    pub db_user: String,
+    /// The password of the user.
+    pub db_pass: Secret,
+    /// How connections over the network are encrypted.
+    pub db_tls: Tls,
+    /// Prefix of the hub's tables.
+    pub db_prefix: String,
+    /// The geo service.
+    pub geo_url: String,
+    /// The key that it asks for.
+    pub geo_key: Secret,
+    /// Reverse DNS.
+    pub dns: Dns,
+    /// `[run] user`: whose rights a program takes that root starts.
+    pub run_user: Option<String>,
+    /// `[compat] options`, when given.
+    pub compat: Option<Compat>,
+    /// The site.
+    pub site: Site,
+    /// Where things are.
+    pub paths: Paths,
+    /// Why a mandatory key is missing although it seems to be there.
+    hints: Vec<(&'static str, String)>,
+    /// What it was read from.
+    texts: Texts,
+    misquoted: Vec<Misquoted>,
+}
+
+/// A file that more people may read, or write, than its secret is meant for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exposed {
+    /// The file.
+    pub path: PathBuf,
+    /// What is in it, in words.
+    pub secret: &'static str,
+    /// Its permissions, as `chmod` takes them.
+    pub mode: u32,
+}
+
+impl Exposed {
+    fn look(path: &Path, secret: &'static str) -> Option<Self> {
+        const OTHERS: u32 = 0o006;
+        let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o7777;
+        (mode & OTHERS != 0).then(|| Self { path: path.to_owned(), secret, mode })
+    }
+}
+
+/// A value of `access.cfg` that is written in a way that does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misquoted {
+    /// Its name, without the dollar sign.
+    pub key: &'static str,
+    /// The line.
+    pub line: usize,
+    /// How it is written.
+    pub quotes: Quotes,
+}
+
+/// What `access.cfg` may say.
+const ACCESS_KEYS: [&str; 9] =
+    ["hub_dir", "hub_db", "metrics_db", "db_host", "db_user", "db_pass", "db_prefix", "hubzero_ipgeo_url", "hub_key"];
+
+/// What is wrong with the text of a file.
+#[derive(Debug)]
+struct Malformed {
+    line: usize,
+    what: String,
+}
+
+/// Reads the configuration for a run that needs the databases.
+///
+/// # Errors
+/// A file that was named cannot be read (exit code 1); there is no configuration, a file is
+/// malformed, or a mandatory key is missing or empty ([`Usage`], exit code 2).
+pub fn load(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
+    let config = read(explicit, env)?;
+    config.check()?;
+    Ok(config)
+}
+
+/// Reads the configuration as far as there is one: for runs that can do without databases.
+///
+/// # Errors
+/// A file that was named cannot be read, or a file is malformed.
+pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
+    let mut config = blank(Paths::new(env));
+    let texts = Texts::read(explicit, env, &config.paths)?;
+    let mut site = None;
+    let mut tls = tls::Keys::default();
+    match &texts.main {
+        None => {}
+        Some(Text { path, text, is_ini: true }) => {
+            let ini = Ini::parse(text).map_err(|bad| malformed(path, &bad))?;
+            config.take_ini(&ini);
+            config.take_common(&ini, path)?;
+            tls.take_ini(&ini, path)?;
+            site = ini.get("hub", "site").filter(|site| !site.is_empty()).map(str::to_owned);
+            config.is_ini = true;
+            config.file = Some(path.clone());
+        }
+        Some(Text { path, text, is_ini: false }) => {
+            let access = Access::parse(text).map_err(|bad| malformed(path, &bad))?;
+            config.take_access(&access);
+            tls.take_access(&access, path)?;
+            config.file = Some(path.clone());
+            if let Some(Text { path, text, .. }) = &texts.beside {
+                let ini = Ini::parse(text).map_err(|bad| malformed(path, &bad))?;
+                config.take_common(&ini, path)?;
+                tls.take_ini(&ini, path)?;
+            }
+        }
+    }
+    config.db_tls = tls.settle()?;
+    config.settle(site, &texts.hubzero, env);
+    config.texts = texts;
+    Ok(config)
+}
+
+/// What is known where no file can be read: the environment, the site, the fixed places.
+#[must_use]
+pub fn without_file(env: Env<'_>) -> Config {
+    let mut config = blank(Paths::new(env));
+    let hubzero = texts::read_file(&config.paths.hubzero_conf()).unwrap_or_default();
+    config.settle(None, &hubzero, env);
+    config
+}
+
+/// What holds when nobody says otherwise.
+fn blank(paths: Paths) -> Config {
+    Config {
+        file: None,
+        is_ini: false,
+        hub_dir: PathBuf::new(),
+        hub_db: String::new(),
+        metrics_db: String::new(),
+        db_host: String::new(),
+        db_user: String::new(),
+        db_pass: Secret::default(),
+        db_tls: Tls::default(),
+        db_prefix: DEFAULT_PREFIX.to_owned(),
+        geo_url: DEFAULT_GEO_URL.to_owned(),
+        geo_key: Secret(DEFAULT_GEO_KEY.to_owned()),
+        dns: Dns::default(),
+        run_user: None,
+        compat: None,
+        site: Site { name: DEFAULT_SITE.to_owned(), explicit: false },
+        hints: Vec::new(),
+        texts: Texts::default(),
+        misquoted: Vec::new(),
+        paths,
+    }
+}
+
+/// The compatibility options of the configuration, for whoever may do without one: a file in its
+/// usual place that is not ours to read settles nothing.
+///
+/// # Errors
+/// A file that was named cannot be read, or a file is malformed.
+pub fn settled_compat(env: Env<'_>) -> Result<Option<Compat>> {
+    match read(None, env) {
+        Ok(config) => Ok(config.compat),
+        Err(error) if is_denied(&error) && !is_named(env) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_denied(error: &anyhow::Error) -> bool {
+    let denied = |e: &io::Error| e.kind() == io::ErrorKind::PermissionDenied;
+    error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(denied))
+}
+
+fn is_named(env: Env<'_>) -> bool {
+    ["HZMETRICS_ACCESS_CFG", "HZMETRICS_CONFIG"].iter().any(|name| env(name).is_some_and(|value| !value.is_empty()))
+}
+
+fn malformed(path: &Path, bad: &Malformed) -> anyhow::Error {
+    Usage(format!("{}, line {}: {}", path.display(), bad.line, bad.what)).into()
+}
+
+/// The first line that begins with `site =` and a word.
+fn site_of(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| {
+        let value = line.trim_start().strip_prefix("site")?.trim_start().strip_prefix('=')?;
+        value.split_whitespace().next()
+    })
+}
+
+impl Config {
+    /// Adds what the environment and `/etc/hubzero.conf` say.
+    fn settle(&mut self, site: Option<String>, hubzero: &str, env: Env<'_>) {
+        let variable = |name: &str| env(name).map(|value| value.to_string_lossy().into_owned());
+        self.dns = std::mem::take(&mut self.dns).with(
+            variable("HZMETRICS_DNS_NAMESERVER").as_deref(),
+            variable("HZMETRICS_DNS_CONCURRENCY").as_deref(),
+            variable("HZMETRICS_DNS_TIMEOUT").as_deref(),
+        );
+        let site = site.or_else(|| site_of(hubzero).map(str::to_owned));
+        if let Some(name) = site {
+            self.site = Site { name, explicit: true };
+        }
+    }
+
+    fn take_access(&mut self, access: &Access) {
+        let get = |name| access.get(name).map(str::to_owned);
+        let name = |name| get(name).map(|name| name.trim().trim_matches('`').to_owned());
+        self.hub_dir = get("hub_dir").unwrap_or_default().into();
+        self.hub_db = name("hub_db").unwrap_or_default();
+        self.metrics_db = name("metrics_db").unwrap_or_default();
+        self.db_host = get("db_host").unwrap_or_default();
+        self.db_user = get("db_user").unwrap_or_default();
+        self.db_pass = Secret(get("db_pass").unwrap_or_default());
+        self.db_prefix = get("db_prefix").unwrap_or_else(|| DEFAULT_PREFIX.to_owned());
+        self.take_geo(get("hubzero_ipgeo_url"), get("hub_key"));
+        let misquoted = |key| access.misquoted(key).map(|(line, quotes)| Misquoted { key, line, quotes });
+        self.misquoted = ACCESS_KEYS.into_iter().filter_map(misquoted).collect();
+        self.hints = MANDATORY.iter().filter_map(|(key, ..)| Some((*key, access.hint(key)?))).collect();
+    }
+
+    fn take_ini(&mut self, ini: &Ini) {
+        let db = |key| ini.get("db", key).map(str::to_owned);
+        self.hub_dir = ini.get("hub", "hub_dir").unwrap_or_default().into();
+        self.hub_db = db("hub_db").unwrap_or_default();
+        self.metrics_db = db("metrics_db").unwrap_or_default();
+        self.db_host = db("host").unwrap_or_else(|| "localhost".to_owned());
+        self.db_user = db("user").unwrap_or_default();
+        self.db_pass = Secret(db("password").unwrap_or_default());
+        self.db_prefix = db("hub_db_prefix").unwrap_or_else(|| DEFAULT_PREFIX.to_owned());
+        let hub = |key| ini.get("hub", key).map(str::to_owned);
+        self.take_geo(hub("hubzero_ipgeo_url"), hub("hub_key"));
+    }
+
+    fn take_geo(&mut self, url: Option<String>, key: Option<String>) {
+        if let Some(url) = url.filter(|url| !url.is_empty()) {
+            self.geo_url = url;
+        }
+        if let Some(key) = key.filter(|key| !key.is_empty()) {
+            self.geo_key = Secret(key);
+        }
+    }
+
+    /// The sections that both layouts have in an INI file.
+    fn take_common(&mut self, ini: &Ini, path: &Path) -> Result<()> {
+        let dns = |key| ini.get("dns", key);
+        self.dns = Dns::default().with(dns("nameserver"), dns("concurrency"), dns("timeout"));
+        self.run_user = ini.get("run", "user").filter(|user| !user.is_empty()).map(str::to_owned);
+        if let Some(options) = ini.get("compat", "options") {
+            let set =
+                Compat::parse(options).map_err(|e| Usage(format!("{}, [compat] options: {e}", path.display())))?;
+            self.compat = Some(set);
+        }
+        Ok(())
+    }
+
+    /// Whether everything is there that the databases need.
+    ///
+    /// # Errors
+    /// What is missing, or cannot be ([`Usage`]).
+    pub fn check(&self) -> Result<()> {
+        self.check_given(MANDATORY)?;
+        self.check_usable()
+    }
+
+    /// The same for who only needs the names of the databases.
+    ///
+    /// # Errors
+    /// As [`Config::check`].
+    pub fn check_names(&self) -> Result<()> {
+        let (names, _) = MANDATORY.split_at(DATABASES);
+        self.check_given(names)?;
+        self.check_usable()
+    }
+
+    fn check_given(&self, keys: &[Mandatory]) -> Result<()> {
+        let file = self.found()?.display();
+        for (key, ini_key, value) in keys {
+            if value(self).is_empty() {
+                let hint = self.hints.iter().find(|(name, _)| name == key);
+                let hint = hint.map_or(String::new(), |(_, hint)| format!(": {hint}"));
+                return Err(Usage(format!("{file}: ${key} ({ini_key}) is missing or empty{hint}")).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn check_usable(&self) -> Result<()> {
+        let file = self.found()?.display();
+        for (key, name) in [("hub_db", &self.hub_db), ("metrics_db", &self.metrics_db), ("db_prefix", &self.db_prefix)]
+        {
+            if name.contains(['`', '\0']) {
+                return Err(Usage(format!("{file}: `{key}` cannot be part of a name in SQL")).into());
+            }
+        }
+        self.check_distinct()
+    }
+
+    /// Whether the metrics have a database of their own. A configuration without databases is no
+    /// concern of this.
+    ///
+    /// # Errors
+    /// They share the hub's ([`Usage`]).
+    pub fn check_distinct(&self) -> Result<()> {
+        let Some(file) = self.file.as_ref().filter(|_| !self.hub_db.is_empty() && self.hub_db == self.metrics_db)
+        else {
+            return Ok(());
+        };
+        let (file, name) = (file.display(), &self.hub_db);
+        let text = format!("{file}: hub_db and metrics_db are both `{name}`; the metrics need a database of their own");
+        Err(Usage(text).into())
+    }
+
+    /// Files that hold a secret and that every account of this machine may read or write.
+    #[must_use]
+    pub fn exposed(&self) -> Vec<Exposed> {
+        let password = self.file.as_ref().filter(|_| !self.db_pass.reveal().is_empty());
+        let holders = [(password, "the password of the database"), (self.db_tls.key.as_ref(), "a private key")];
+        let holders = holders.into_iter().filter_map(|(path, secret)| Some((path?, secret)));
+        holders.filter_map(|(path, secret)| Exposed::look(path, secret)).collect()
+    }
+
+    /// The file that the credentials came from.
+    fn found(&self) -> Result<&Path> {
+        self.file.as_deref().ok_or_else(|| {
+            Usage(format!(
+                "there is no configuration: no -c FILE, HZMETRICS_ACCESS_CFG or HZMETRICS_CONFIG, and neither {} nor {}",
+                self.paths.etc().join("access.cfg").display(),
+                self.paths.home().join("conf/hzmetrics.conf").display()
+            ))
+            .into()
+        })
+    }
+
+    /// Values of `access.cfg` that do not count, in the order of its keys.
+    #[must_use]
+    pub fn misquoted(&self) -> &[Misquoted] {
+        &self.misquoted
+    }
+
+    /// Document root of the CMS.
+    ///
+    /// # Errors
+    /// It is not given ([`Usage`]).
+    pub fn hub_dir(&self) -> Result<&Path> {
+        if self.hub_dir.as_os_str().is_empty() {
+            let file = self.file.as_ref().map_or_else(|| "the configuration".to_owned(), |f| f.display().to_string());
+            return Err(Usage(format!("{file}: $hub_dir ([hub] hub_dir) is missing or empty")).into());
+        }
+        Ok(&self.hub_dir)
+    }
+
+    /// The log folders of the hub, where this is the configuration of one.
+    #[must_use]
+    pub fn log_roots(&self) -> Option<Roots> {
+        self.site.explicit.then(|| self.paths.log_roots())
+    }
+
+    /// Where the map of who is online belongs.
+    ///
+    /// # Errors
+    /// The hub's folder is not given, or has no folder of maps ([`Usage`]).
+    pub fn map_folder(&self, compat: Compat) -> Result<PathBuf> {
+        let hub_dir = self.hub_dir()?;
+        let (new, old) = (hub_dir.join("app/site/stats/maps"), hub_dir.join("site/stats/maps"));
+        let is_new = if compat.has(Opt::LpWhoisonline) { new.is_dir() } else { hub_dir.join("app").is_dir() };
+        let folder = if is_new { new } else { old };
+        if !folder.is_dir() {
+            return Err(Usage(format!("the folder of maps is missing: {}", folder.display())).into());
+        }
+        Ok(folder)
+    }
+
+    /// The files that the configuration consists of, those excepted that it can do without.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let tls = [&self.db_tls.ca, &self.db_tls.cert, &self.db_tls.key];
+        let mut files: Vec<PathBuf> = self.texts.files().map(Path::to_owned).collect();
+        files.extend(tls.into_iter().flatten().cloned());
+        files
+    }
+
+    /// Hands the configuration on to the programs that we start, for as long as the result lives.
+    ///
+    /// # Errors
+    /// No file without a name can be made.
+    pub fn hand_on(&self) -> Result<Handed> {
+        self.texts.hand_on()
+    }
+
+    /// The variables that make another process use the same file.
+    #[must_use]
+    pub fn variables(&self) -> Vec<(&'static str, OsString)> {
+        let file = self.file.clone().unwrap_or_default().into_os_string();
+        if self.is_ini {
+            // the other one would win
+            vec![("HZMETRICS_ACCESS_CFG", OsString::new()), ("HZMETRICS_CONFIG", file)]
+        } else {
+            vec![("HZMETRICS_ACCESS_CFG", file)]
+        }
+    }
+
+    /// The server, the account and the databases. There `localhost` is the socket of this machine,
+    /// as for the legacy scripts.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        Target {
+            host: self.db_host.clone(),
+            user: self.db_user.clone(),
+            password: self.db_pass.reveal().to_owned(),
+            hub_db: self.hub_db.clone(),
+            metrics_db: self.metrics_db.clone(),
+            prefix: self.db_prefix.clone(),
+            tls: self.db_tls.clone(),
+        }
+    }
+}
+
+/// A mandatory key: its name in `access.cfg`, in the INI file, and its value.
+type Mandatory = (&'static str, &'static str, fn(&Config) -> &str);
+
+/// How many of [`MANDATORY`], from the first, name databases.
+const DATABASES: usize = 2;
+
+const MANDATORY: &[Mandatory] = &[
+    ("hub_db", "[db] hub_db", |config| &config.hub_db),
+    ("metrics_db", "[db] metrics_db", |config| &config.metrics_db),
+    ("db_host", "[db] host", |config| &config.db_host),
+    ("db_user", "[db] user", |config| &config.db_user),
+    ("db_pass", "[db] password", |config| config.db_pass.reveal()),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// An environment of these variables.
+    pub(super) fn env(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> + use<> {
+        let variables: Vec<_> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), OsString::from(value))).collect();
+        move |name: &str| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
+
+    /// A root with files in it.
+    struct Root(tempfile::TempDir);
+
+    impl Root {
+        fn new(files: &[(&str, &str)]) -> Self {
+            let root = Self(tempfile::tempdir().unwrap());
+            for (name, text) in files {
+                let path = root.path(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            root
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        fn text(&self, name: &str) -> String {
+            self.path(name).display().to_string()
+        }
+
+        /// With variables; a value that begins with `@` is a path below the root.
+        fn env(&self, variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> + use<> {
+            let mut all = vec![("HZMETRICS_ROOT".to_owned(), self.text(""))];
+            for (name, value) in variables {
+                let value = value.strip_prefix('@').map_or_else(|| (*value).to_owned(), |path| self.text(path));
+                all.push(((*name).to_owned(), value));
+            }
+            let all: Vec<_> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            env(&all)
+        }
+
+        fn read(&self, explicit: Option<&str>, variables: &[(&str, &str)]) -> Result<Config> {
+            let explicit = explicit.map(|name| self.path(name));
+            read(explicit.as_deref(), &self.env(variables))
+        }
+
+        fn load(&self, explicit: Option<&str>, variables: &[(&str, &str)]) -> Result<Config> {
+            let explicit = explicit.map(|name| self.path(name));
+            load(explicit.as_deref(), &self.env(variables))
+        }
+    }
+
+    fn access(hub_db: &str) -> String {
+        format!("$hub_db = '{hub_db}';\n$metrics_db = 'm';\n$db_host = 'h';\n$db_user = 'u';\n$db_pass = 'secret';\n")
+    }
+
+    fn ini(hub_db: &str, more: &str) -> String {
+        format!("[db]\nhub_db = {hub_db}\nmetrics_db = m\nuser = u\npassword = secret\n{more}")
+    }
+
+    const ETC_ACCESS: &str = "etc/hubzero-metrics/access.cfg";
+    const ETC_CONF: &str = "etc/hubzero-metrics/hzmetrics.conf";
+    const HOME_CONF: &str = "opt/hubzero/metrics/conf/hzmetrics.conf";
+
+    #[test]
+    fn which_file_wins() {
+        let root = Root::new(&[
+            ("one.cfg", &access("explicit_access")),
+            ("one.conf", &ini("explicit_ini", "")),
+            ("env.cfg", &access("env_access")),
+            ("env.conf", &ini("env_ini", "")),
+            (ETC_ACCESS, &access("etc_access")),
+            (HOME_CONF, &ini("home_ini", "")),
+            ("home/conf/hzmetrics.conf", &ini("other_home", "")),
+        ]);
+        let both = [("HZMETRICS_ACCESS_CFG", "@env.cfg"), ("HZMETRICS_CONFIG", "@env.conf")];
+        let hub_db = |explicit, variables: &[(&str, &str)]| root.load(explicit, variables).unwrap().hub_db;
+        assert_eq!(hub_db(Some("one.cfg"), &both), "explicit_access");
+        assert_eq!(hub_db(Some("one.conf"), &both), "explicit_ini");
+        assert_eq!(hub_db(None, &both), "env_access");
+        assert_eq!(hub_db(None, &both[1..]), "env_ini");
+        assert_eq!(hub_db(None, &[("HZMETRICS_ACCESS_CFG", ""), ("HZMETRICS_CONFIG", "@env.conf")]), "env_ini");
+        assert_eq!(hub_db(None, &[]), "etc_access");
+        assert_eq!(root.load(None, &[]).unwrap().file, Some(root.path(ETC_ACCESS)));
+        fs::remove_file(root.path(ETC_ACCESS)).unwrap();
+        assert_eq!(hub_db(None, &[]), "home_ini");
+        assert_eq!(hub_db(None, &[("HZMETRICS_HOME", "@home")]), "other_home");
+    }
+
+    /// The exit code that a stage would end with.
+    fn exit(result: Result<Config>) -> (i32, String) {
+        let error = result.unwrap_err();
+        (if error.chain().any(|cause| cause.is::<Usage>()) { 2 } else { 1 }, format!("{error:#}"))
+    }
+
+    #[test]
+    fn a_named_file_that_cannot_be_read() {
+        let root = Root::new(&[(ETC_ACCESS, &access("a"))]);
+        for (explicit, variables) in [
+            (Some("none"), &[][..]),
+            (None, &[("HZMETRICS_ACCESS_CFG", "@none")]),
+            (None, &[("HZMETRICS_CONFIG", "@none")]),
+            (Some(ETC_ACCESS), &[("HZMETRICS_CONFIG", "@none")]),
+        ] {
+            let (code, text) = exit(root.read(explicit, variables));
+            assert!(code == 1 && text.contains("none: No such file"), "{code} {text}");
+        }
+    }
+
+    #[test]
+    fn no_configuration_at_all() {
+        let root = Root::new(&[]);
+        let config = root.read(None, &[]).unwrap();
+        assert_eq!((config.file.clone(), config.dns.concurrency), (None, 100));
+        let (code, text) = exit(root.load(None, &[]));
+        assert!(code == 2 && text.contains("there is no configuration") && text.contains(ETC_ACCESS), "{text}");
+    }
+
+    #[test]
+    fn mandatory_keys() {
+        for (key, ini_key) in
+            [("hub_db", "hub_db"), ("metrics_db", "metrics_db"), ("db_user", "user"), ("db_pass", "password")]
+        {
+            for (name, text) in [
+                (
+                    "missing.cfg",
+                    access("h").lines().filter(|l| !l.contains(&format!("${key} "))).collect::<Vec<_>>().join("\n"),
+                ),
+                ("empty.cfg", access("h") + &format!("${key} = '';\n")),
+                ("x.conf", ini("h", "").lines().filter(|l| !l.starts_with(ini_key)).collect::<Vec<_>>().join("\n")),
+            ] {
+                let root = Root::new(&[(name, &text)]);
+                let (code, message) = exit(root.load(Some(name), &[]));
+                assert!(
+                    code == 2 && message.contains(&format!("${key} ")) && message.contains(name),
+                    "{text}\n{message}"
+                );
+                assert!(!message.contains("secret"), "{message}");
+                root.read(Some(name), &[]).unwrap();
+            }
+        }
+        let root = Root::new(&[("x.cfg", &access("h").replace("$db_host = 'h'", "$db_host = \"h\""))]);
+        let (code, message) = exit(root.load(Some("x.cfg"), &[]));
+        assert!(
+            code == 2 && message.ends_with("line 3 has it in double quotes, only single quotes (') count"),
+            "{message}"
+        );
+        let root = Root::new(&[("x.conf", &ini("h", ""))]);
+        assert_eq!(root.load(Some("x.conf"), &[]).unwrap().db_host, "localhost");
+        let root = Root::new(&[("x.cfg", &access("a`b"))]);
+        assert_eq!(exit(root.load(Some("x.cfg"), &[])).0, 2);
+    }
+
+    #[test]
+    fn the_metrics_have_a_database_of_their_own() {
+        let root = Root::new(&[("x.cfg", &access("m")), ("x.conf", &ini("m", "")), ("y.cfg", &access("`m`"))]);
+        for name in ["x.cfg", "x.conf", "y.cfg"] {
+            let (code, text) = exit(root.load(Some(name), &[]));
+            assert!(code == 2 && text.contains("hub_db and metrics_db are both `m`"), "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_that_everybody_can_read() {
+        let root = Root::new(&[("x.conf", ""), ("key", "k"), ("none.cfg", "")]);
+        let set = |name: &str, mode| fs::set_permissions(root.path(name), fs::Permissions::from_mode(mode)).unwrap();
+        let text = ini("h", &format!("ssl_cert = c\nssl_key = {}\n", root.text("key")));
+        fs::write(root.path("x.conf"), text).unwrap();
+        set("key", 0o640);
+        for (mode, exposed) in
+            [(0o640, false), (0o644, true), (0o604, true), (0o662, true), (0o600, false), (0o641, false)]
+        {
+            set("x.conf", mode);
+            let found = root.load(Some("x.conf"), &[]).unwrap().exposed();
+            let file = Exposed { path: root.path("x.conf"), secret: "the password of the database", mode };
+            assert_eq!(found, if exposed { vec![file] } else { vec![] }, "{mode:o}");
+        }
+        set("key", 0o444);
+        let found = root.load(Some("x.conf"), &[]).unwrap().exposed();
+        assert_eq!(found.iter().map(|e| (e.path.clone(), e.mode)).collect::<Vec<_>>(), [(root.path("key"), 0o444)]);
+        assert_eq!(root.read(Some("none.cfg"), &[]).unwrap().exposed(), []);
+    }
+
+    #[test]
+    fn a_malformed_file_is_named_with_its_line() {
+        let root = Root::new(&[
+            ("x.conf", "[db]\nwhat\n"),
+            ("x.cfg", "\n$hub_db = 'x\n"),
+            ("c.conf", &ini("h", "[compat]\noptions = nope\n")),
+        ]);
+        let (code, text) = exit(root.read(Some("x.conf"), &[]));
+        assert!(code == 2 && text.contains("x.conf, line 2: "), "{text}");
+        let (code, text) = exit(root.read(Some("x.cfg"), &[]));
+        assert!(code == 2 && text.contains("x.cfg, line 2: "), "{text}");
+        let (code, text) = exit(root.read(Some("c.conf"), &[]));
+        assert!(code == 2 && text.contains("c.conf, [compat] options: `nope`"), "{text}");
+    }
+
+    #[test]
+    fn options_that_a_configuration_settles() {
+        let root = Root::new(&[
+            ("c.conf", &ini("h", "[compat]\noptions = port\n")),
+            ("none.conf", &ini("h", "")),
+            ("bad.conf", &ini("h", "[compat]\noptions = nope\n")),
+        ]);
+        let settled = |name: &str| {
+            let path = root.path(name);
+            settled_compat(&|variable: &str| (variable == "HZMETRICS_CONFIG").then(|| path.clone().into()))
+        };
+        assert_eq!(settled("c.conf").unwrap(), Some(Compat::port()));
+        assert_eq!(settled("none.conf").unwrap(), None);
+        assert!(settled("bad.conf").is_err() && settled("missing.conf").is_err());
+        let nowhere = root.path("nowhere");
+        let empty = |variable: &str| (variable == "HZMETRICS_ROOT").then(|| nowhere.clone().into());
+        assert_eq!(settled_compat(&empty).unwrap(), None);
+    }
+
+    #[test]
+    fn every_key_of_both_layouts() {
+        let root = Root::new(&[
+            (
+                "x.cfg",
+                "$hub_dir = '/www/hub';\n$hub_db = '`hub`';\n$metrics_db = 'hub_metrics';\n$db_host = 'db';\n$db_user = 'me';\n\
+                 $db_pass = 'p#;%\"w';\n$db_prefix = 'abc_';\n$hubzero_ipgeo_url = 'http://geo/';\n$hub_key = 'k';\n",
+            ),
+            (
+                "x.conf",
+                "[hub]\nsite = s ; x\nhub_dir = /www/hub # x\nhubzero_ipgeo_url = http://geo/\nhub_key = k\n[db]\nhost = db\nuser = me\n\
+                 password = p#;%\"w\nhub_db = hub\nhub_db_prefix = abc_\nmetrics_db = hub_metrics\n[compat]\noptions = port\n",
+            ),
+            ("etc/hubzero.conf", "[DEFAULT]\n site = fromhub  rest\nsite = second\n"),
+        ]);
+        for name in ["x.cfg", "x.conf"] {
+            let config = root.load(Some(name), &[]).unwrap();
+            assert_eq!(config.hub_dir().unwrap(), Path::new("/www/hub"));
+            assert_eq!((config.hub_db.as_str(), config.metrics_db.as_str()), ("hub", "hub_metrics"));
+            assert_eq!((config.db_host.as_str(), config.db_user.as_str()), ("db", "me"));
+            assert_eq!(config.db_pass.reveal(), "p#;%\"w");
+            assert_eq!(config.db_prefix, "abc_");
+            assert_eq!((config.geo_url.as_str(), config.geo_key.reveal()), ("http://geo/", "k"));
+            let site = if name == "x.cfg" { "fromhub" } else { "s" };
+            assert_eq!(config.site, Site { name: site.to_owned(), explicit: true });
+            assert_eq!(config.compat, (name == "x.conf").then(Compat::port));
+            let shown = format!("{config:?}");
+            assert!(!shown.contains("%\"w") && !shown.contains("p#") && shown.contains("(not shown)"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_given_has_its_default() {
+        let root = Root::new(&[("x.cfg", &access("h")), ("x.conf", &ini("h", ""))]);
+        for name in ["x.cfg", "x.conf"] {
+            let config = root.load(Some(name), &[]).unwrap();
+            assert_eq!(config.db_prefix, "jos_");
+            assert_eq!(config.geo_url, "https://help.hubzero.org/ipinfo/v1");
+            assert_eq!(config.geo_key.reveal(), "_HUBZERO_OPNSRC_V1_");
+            assert_eq!(config.site, Site { name: "hub".to_owned(), explicit: false });
+            assert_eq!(config.dns, Dns { nameserver: None, concurrency: 100, timeout: Duration::from_secs(2) });
+            let (code, text) = exit(config.hub_dir().map(|_| config.clone()));
+            assert!(code == 2 && text.contains("$hub_dir"), "{text}");
+        }
+    }
+
+    #[test]
+    fn where_dns_settings_come_from() {
+        let dns = |n: &str| format!("[dns]\nnameserver = {n} # x\nconcurrency = 500 # unbound\ntimeout = 1.5\n");
+        let root = Root::new(&[
+            ("x.cfg", &access("h")),
+            ("x.conf", &ini("h", &dns("own"))),
+            ("env.conf", &dns("env")),
+            (ETC_CONF, &dns("etc")),
+        ]);
+        let of = |explicit, variables: &[(&str, &str)]| root.read(explicit, variables).unwrap().dns;
+        let name = |dns: Dns| dns.nameserver.unwrap_or_default();
+        assert_eq!(name(of(Some("x.conf"), &[("HZMETRICS_CONFIG", "@env.conf")])), "own");
+        assert_eq!(name(of(Some("x.cfg"), &[("HZMETRICS_CONFIG", "@env.conf")])), "env");
+        assert_eq!(name(of(Some("x.cfg"), &[])), "etc");
+        assert_eq!(name(of(None, &[("HZMETRICS_ACCESS_CFG", "@x.cfg")])), "etc");
+        let dns = of(Some("x.conf"), &[]);
+        assert_eq!((dns.concurrency, dns.timeout), (500, Duration::from_millis(1500)));
+        // the environment is above the file, flags are above the environment
+        let dns = of(
+            Some("x.conf"),
+            &[
+                ("HZMETRICS_DNS_NAMESERVER", "9.9.9.9"),
+                ("HZMETRICS_DNS_CONCURRENCY", "7"),
+                ("HZMETRICS_DNS_TIMEOUT", "3"),
+            ],
+        );
+        assert_eq!((dns.nameserver_name(), dns.concurrency, dns.timeout.as_secs()), ("9.9.9.9", 7, 3));
+        let dns = dns.with(Some("1.1.1.1"), Some("8"), None);
+        assert_eq!((dns.nameserver_name(), dns.concurrency, dns.timeout.as_secs()), ("1.1.1.1", 8, 3));
+        // what is no number leaves the level below
+        let odd = [("HZMETRICS_DNS_CONCURRENCY", "many"), ("HZMETRICS_DNS_TIMEOUT", "nan")];
+        let dns = of(Some("x.conf"), &odd);
+        assert_eq!((dns.concurrency, dns.timeout), (500, Duration::from_millis(1500)));
+        for odd in ["0", "-1", "", "1e99", "inf"] {
+            assert_eq!(Dns::default().with(None, Some(odd), Some(odd)), Dns::default(), "{odd}");
+        }
+        for system in ["", "  ", "system", "SYSTEM"] {
+            assert_eq!(name(of(Some("x.conf"), &[("HZMETRICS_DNS_NAMESERVER", system)])), "", "{system:?}");
+        }
+    }
+
+    #[test]
+    fn the_site() {
+        for (text, site) in [
+            ("site=foo\n", Some("foo")),
+            ("\t site = foo bar\n", Some("foo")),
+            ("site\t=\tfoo\n", Some("foo")),
+            ("website = x\n#site = y\nsite foo\nsites = z\nsite =\nsite = last\n", Some("last")),
+            ("website = x\n", None),
+            ("", None),
+        ] {
+            assert_eq!(site_of(text), site, "{text}");
+        }
+        let root = Root::new(&[("x.conf", &ini("h", "[hub]\nsite =\n")), ("etc/hubzero.conf", "site = h\n")]);
+        assert_eq!(root.load(Some("x.conf"), &[]).unwrap().site, Site { name: "h".to_owned(), explicit: true });
+    }
+
+    #[test]
+    fn another_process_finds_the_same_file() {
+        let root = Root::new(&[("x.cfg", &access("h")), ("x.conf", &ini("h", "")), ("other.cfg", &access("other"))]);
+        for name in ["x.cfg", "x.conf"] {
+            let config = root.load(Some(name), &[("HZMETRICS_ACCESS_CFG", "@other.cfg")]).unwrap();
+            let variables = config.variables();
+            let text = |value: &OsString| value.to_str().unwrap().to_owned();
+            let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, text(value))).collect();
+            let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            assert_eq!(root.load(None, &variables).unwrap().file, Some(root.path(name)));
+        }
+    }
+
+    #[test]
+    fn the_target_of_a_connection() {
+        let root = Root::new(&[("x.conf", &ini("h", "hub_db_prefix = abc_\nhost = localhost # the socket\n"))]);
+        let target = root.load(Some("x.conf"), &[]).unwrap().target();
+        let expected = Target {
+            host: "localhost".to_owned(),
+            user: "u".to_owned(),
+            password: "secret".to_owned(),
+            hub_db: "h".to_owned(),
+            metrics_db: "m".to_owned(),
+            prefix: "abc_".to_owned(),
+            tls: Tls::default(),
+        };
+        assert!(target == expected, "{target:?}");
+    }
+}

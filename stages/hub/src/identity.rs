@@ -1,0 +1,133 @@
+//! Nobody runs as root: a program that writes and finds itself root takes the identity of the web
+//! server's user before it opens anything in a folder that others may write.
+//!
+//! Where every folder belongs to root alone it stays as it is. Called once, right behind the parsing
+//! of the command line; filters without a database never call it.
+
+mod mend;
+mod places;
+
+use std::ffi::CString;
+
+use anyhow::{Context as _, Result, ensure};
+use nix::errno::Errno;
+use nix::unistd::{self, Gid, Uid};
+use schema::Compat;
+
+use crate::config::Config;
+use kit::{Usage, Uses};
+use places::Places;
+
+/// An entry of the user database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct User {
+    name: String,
+    uid: Uid,
+    gid: Gid,
+}
+
+impl User {
+    fn named(name: &str) -> Result<Option<Self>> {
+        found(unistd::User::from_name(name)).with_context(|| format!("looking for the user {name}"))
+    }
+
+    fn of_uid(uid: u32) -> Result<Option<Self>> {
+        found(unistd::User::from_uid(Uid::from_raw(uid))).with_context(|| format!("looking for the user {uid}"))
+    }
+
+    /// The name of the user's own group.
+    fn group(&self) -> String {
+        group_name(self.gid.as_raw())
+    }
+}
+
+/// The name of a group, or its number where it has none.
+fn group_name(gid: u32) -> String {
+    let group = unistd::Group::from_gid(Gid::from_raw(gid)).ok().flatten();
+    group.map_or_else(|| gid.to_string(), |group| group.name)
+}
+
+/// Systems say in several ways that there is no such entry; see getpwnam(3).
+fn found(answer: nix::Result<Option<unistd::User>>) -> Result<Option<User>> {
+    match answer {
+        Ok(user) => Ok(user.map(|user| User { name: user.name, uid: user.uid, gid: user.gid })),
+        Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether this process has root's rights.
+#[must_use]
+pub fn is_root() -> bool {
+    Uid::effective().is_root()
+}
+
+/// Whether this process is root in folders that are not root's alone: it must not open files there.
+#[must_use]
+pub fn is_root_among_others(config: &Config) -> bool {
+    is_root() && Places::of(config, Uses::default(), Compat::default()).iter().any(places::Place::is_shared)
+}
+
+/// The first owner other than root among the folders of the hub: whose rights the work takes when
+/// root starts it and the configuration names no user.
+#[must_use]
+pub fn first_owner(config: &Config) -> Option<u32> {
+    Places::of(config, Uses::default(), Compat::default()).first_owner().map(|(_, uid)| uid)
+}
+
+/// Gives root's rights away where others may write to the folders that the program uses.
+///
+/// # Errors
+/// Nobody says whose rights to take, or that user lacks what the work needs ([`Usage`], with the
+/// line that mends it); or the system does not let us.
+pub fn take(config: &Config, uses: Uses, compat: Compat) -> Result<()> {
+    if !is_root() {
+        return Ok(());
+    }
+    let places = Places::of(config, uses, compat);
+    if places.stay_roots(config.run_user.is_some()) {
+        return Ok(());
+    }
+    let user = whose(config, &places)?;
+    places.make_missing(&user)?;
+    let needs = places.needs(config);
+    become_user(&user).with_context(|| format!("taking the identity of {}", user.name))?;
+    mend::check(&needs, &user, config)
+}
+
+/// The user whose rights are taken.
+fn whose(config: &Config, places: &Places) -> Result<User> {
+    if let Some(name) = &config.run_user {
+        let user = User::named(name)?.ok_or_else(|| Usage(format!("[run] user: there is no user {name}")))?;
+        let text = "[run] user: root is not a user to run as; name that of the web server";
+        ensure!(!user.uid.is_root(), Usage(text.to_owned()));
+        return Ok(user);
+    }
+    let remedy =
+        "name the web server's user in hzmetrics.conf (`[run]`, `user = NAME`), or start the program as that user";
+    let Some((folder, uid)) = places.first_owner() else {
+        let shared = places.iter().find(|place| place.is_shared()).map(|place| place.path.display().to_string());
+        let text = format!("others than root may write to {}: {remedy}", shared.unwrap_or_default());
+        return Err(Usage(text).into());
+    };
+    let nameless =
+        || Usage(format!("{} belongs to the user number {uid}, who has no name: {remedy}", folder.display()));
+    User::of_uid(uid)?.ok_or_else(|| nameless().into())
+}
+
+/// Groups, group and user, for good.
+fn become_user(user: &User) -> Result<()> {
+    let name = CString::new(user.name.as_str()).context("the name of the user")?;
+    unistd::initgroups(&name, user.gid).context("setting the groups")?;
+    unistd::setgid(user.gid).context("setting the group")?;
+    unistd::setuid(user.uid).context("setting the user")?;
+    let (uids, gids) = (unistd::getresuid()?, unistd::getresgid()?);
+    let all_uids = [uids.real, uids.effective, uids.saved].iter().all(|uid| *uid == user.uid);
+    let all_gids = [gids.real, gids.effective, gids.saved].iter().all(|gid| *gid == user.gid);
+    ensure!(all_uids && all_gids, "the system kept part of root's identity");
+    ensure!(unistd::setuid(Uid::from_raw(0)).is_err(), "the system would give root's rights back");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

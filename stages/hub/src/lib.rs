@@ -1,0 +1,13 @@
+//! What a program finds on the machine of a hub: configuration, identity, lock, log; and [`run()`],
+//! the one call of a stage's `main`.
+//!
+//! Knows where the databases are, and does not speak to them.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
+
+pub mod config;
+pub mod identity;
+pub mod lock;
+pub mod log;
+mod run;
+
+pub use run::{STAGE_LOG, run};

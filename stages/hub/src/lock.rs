@@ -1,0 +1,301 @@
+//! The pid lock: one writer of the databases at a time.
+//!
+//! An advisory `flock` on a file in the runtime directory; the lock decides, not the file. What
+//! an earlier holder left in the file is only used to say what happened to it. A process that
+//! the holder started is let through: the holder names itself in the environment.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use kit::door::named;
+use kit::{Busy, Io, Messages, door};
+
+use crate::config::Paths;
+
+/// The environment variable by which a holder lets its children through: its own pid.
+pub const HOLDER: &str = "HZMETRICS_LOCK_HOLDER";
+
+/// How often a waiting process tries again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The result of asking for the lock.
+#[derive(Debug)]
+pub enum Asked {
+    /// It is ours until dropped.
+    Held(Lock),
+    /// The process that started us holds it.
+    Inherited,
+    /// Somebody else holds it; their pid when the file says it.
+    Busy(Option<u32>),
+}
+
+/// The error that another run is in progress. A stage that fails with it ends with code 75.
+#[must_use]
+pub fn busy(holder: Option<u32>) -> Busy {
+    let holder = holder.map_or_else(String::new, |pid| format!(" (pid {pid})"));
+    Busy(format!("another run is at work{holder}; try again later"))
+}
+
+/// Takes the pid lock for a run that writes to the databases, waiting as long as `--lock-wait` says; hold
+/// on to it until the end.
+///
+/// # Errors
+/// Somebody else holds it, or the lock cannot be made.
+pub fn for_run(io: &Io, paths: &Paths) -> Result<Option<Lock>> {
+    Lock::for_stage(&paths.pid_lock(), Duration::from_secs(io.common().lock_wait), io.messages)
+}
+
+/// A held lock. Dropping removes the file, then unlocks.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    path: PathBuf,
+    /// What an earlier holder left behind, in words, when it did not release the lock itself.
+    pub stale: Option<String>,
+}
+
+impl Lock {
+    /// Tries to take the lock, for at most `wait`. The directory is made when it is missing.
+    ///
+    /// # Errors
+    /// The file cannot be opened or written.
+    pub fn ask(path: &Path, wait: Duration) -> Result<Asked> {
+        let deadline = Instant::now() + wait;
+        loop {
+            match Self::once(path)? {
+                Asked::Busy(holder) if holder.is_some() && holder == inherited() => return Ok(Asked::Inherited),
+                Asked::Busy(_) if Instant::now() < deadline => {
+                    std::thread::sleep(PAUSE.min(deadline.saturating_duration_since(Instant::now())));
+                }
+                asked => return Ok(asked),
+            }
+        }
+    }
+
+    /// The lock for a stage that writes: waits up to `wait`, then gives up as [`Busy`]. `None`
+    /// when the process that started us holds it.
+    ///
+    /// # Errors
+    /// Somebody else holds it, or the file cannot be opened or written.
+    pub fn for_stage(path: &Path, wait: Duration, messages: Messages) -> Result<Option<Self>> {
+        match Self::ask(path, wait)? {
+            Asked::Held(lock) => {
+                if let Some(stale) = &lock.stale {
+                    messages.note(stale);
+                }
+                Ok(Some(lock))
+            }
+            Asked::Inherited => Ok(None),
+            Asked::Busy(pid) => Err(busy(pid).into()),
+        }
+    }
+
+    fn once(path: &Path) -> Result<Asked> {
+        let shown = path.display();
+        if let Some(directory) = path.parent() {
+            door::make_folder(directory).with_context(|| format!("making {}", directory.display()))?;
+        }
+        loop {
+            let mut file = door::open_or_create(path).with_context(|| format!("opening the lock {shown}"))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(Asked::Busy(pid_in(&read(&mut file)))),
+                Err(TryLockError::Error(e)) => return Err(e).with_context(|| format!("locking {shown}")),
+            }
+            // the holder before us may have removed this very file between our open and our lock
+            if !door::is_at(&file, path) {
+                continue;
+            }
+            let stale = diagnose(&read(&mut file));
+            let line = format!("{} {} {}\n", std::process::id(), boot_marker(), now());
+            file.set_len(0)
+                .and_then(|()| file.rewind())
+                .and_then(|()| file.write_all(line.as_bytes()))
+                .and_then(|()| file.flush())
+                .with_context(|| format!("writing the lock {shown}"))?;
+            return Ok(Asked::Held(Self { file, path: path.to_owned(), stale }));
+        }
+    }
+}
+
+/// The open file: whoever passes it to a child keeps the lock held until that child ends too.
+impl AsFd for Lock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = door::remove(&self.path);
+        let _ = self.file.unlock();
+    }
+}
+
+/// The pid of the holder that lets us through, if one does.
+fn inherited() -> Option<u32> {
+    std::env::var(HOLDER).ok()?.parse().ok()
+}
+
+fn read(file: &mut File) -> String {
+    let mut text = String::new();
+    let _ = file.take(256).read_to_string(&mut text);
+    text
+}
+
+fn pid_in(text: &str) -> Option<u32> {
+    text.split_whitespace().next()?.parse().ok()
+}
+
+/// What became of the process that wrote `text`; `None` for an empty or malformed text.
+fn diagnose(text: &str) -> Option<String> {
+    let mut words = text.split_whitespace();
+    let pid: u32 = words.next()?.parse().ok()?;
+    let marker = words.next()?;
+    let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if marker != "?" && !is_number(marker) {
+        return None;
+    }
+    let since = words.next().unwrap_or("?");
+    let here = boot_marker();
+    // where either is unknown, the pid has to do
+    if marker != here && ![marker, here.as_str()].contains(&"?") {
+        return Some(format!("an earlier run (pid {pid}, {since}) ended with the system or container it ran in"));
+    }
+    Some(match named::read(Path::new(&format!("/proc/{pid}/cmdline"))) {
+        Ok(line) if String::from_utf8_lossy(&line).contains("hzmetrics") => {
+            format!("an earlier run (pid {pid}, {since}) lost its lock but is still there")
+        }
+        Ok(_) => format!("an earlier run (pid {pid}, {since}) was killed; its pid belongs to another process now"),
+        Err(_) => format!("an earlier run (pid {pid}, {since}) was killed"),
+    })
+}
+
+/// When process 1 started, in seconds since the epoch: differs between boots and containers.
+fn boot_marker() -> String {
+    let started = || -> Option<u64> {
+        let stat = named::read_to_string(Path::new("/proc/1/stat")).ok()?;
+        let ticks: u64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+        let boot = named::read_to_string(Path::new("/proc/stat")).ok()?;
+        let boot: u64 = boot.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+        Some(boot + ticks / 100)
+    };
+    started().map_or_else(|| "?".to_owned(), |seconds| seconds.to_string())
+}
+
+/// Local time with milliseconds and offset, `2026-05-21T14:05:49.123-04:00`.
+pub(crate) fn now() -> String {
+    jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn held(asked: Asked) -> Lock {
+        match asked {
+            Asked::Held(lock) => lock,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_holder_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run/hzmetrics.pid");
+        let lock = held(Lock::ask(&path, Duration::ZERO).unwrap());
+        assert_eq!(lock.stale, None);
+        let text = fs::read_to_string(&path).unwrap();
+        let words: Vec<_> = text.split_whitespace().collect();
+        assert_eq!((words.len(), words[0]), (3, std::process::id().to_string().as_str()), "{text}");
+        assert_eq!(words[1], boot_marker(), "{text}");
+        assert!(words[2].len() == 29 && words[2].as_bytes()[10] == b'T', "{text}");
+        let then: jiff::Timestamp = words[2].parse().unwrap();
+        assert!((jiff::Timestamp::now() - then).total(jiff::Unit::Second).unwrap().abs() < 3600.0, "{text}");
+        assert!(
+            matches!(Lock::ask(&path, Duration::ZERO).unwrap(), Asked::Busy(Some(pid)) if pid == std::process::id())
+        );
+        drop(lock);
+        assert!(!path.exists());
+        drop(held(Lock::ask(&path, Duration::ZERO).unwrap()));
+    }
+
+    #[test]
+    fn waiting_ends_when_the_holder_is_done() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hzmetrics.pid");
+        let lock = held(Lock::ask(&path, Duration::ZERO).unwrap());
+        let other = std::thread::spawn({
+            let path = path.clone();
+            move || matches!(Lock::ask(&path, Duration::from_secs(20)).unwrap(), Asked::Held(_))
+        });
+        std::thread::sleep(Duration::from_millis(150));
+        drop(lock);
+        assert!(other.join().unwrap());
+    }
+
+    #[test]
+    fn what_a_killed_holder_left_is_reported_not_obeyed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hzmetrics.pid");
+        for (left, words) in [
+            (format!("4194399 {} 2026-01-01T00:00:00.000+00:00\n", boot_marker()), "was killed"),
+            ("77 1 2026-01-01T00:00:00.000+00:00\n".to_owned(), "ended with the system"),
+            (format!("1 {} x\n", boot_marker()), "another process"),
+            (format!("{} {} x\n", std::process::id(), boot_marker()), "another process"),
+            // it is not known where that was: the pid has to do
+            ("1 ? x\n".to_owned(), "another process"),
+            // nobody has this pid
+            (format!("0 {} x\n", boot_marker()), "was killed"),
+            (format!("{} {} x\n", i32::MAX, boot_marker()), "was killed"),
+        ] {
+            fs::write(&path, &left).unwrap();
+            let lock = held(Lock::ask(&path, Duration::ZERO).unwrap());
+            assert!(lock.stale.as_deref().is_some_and(|s| s.contains(words)), "{left} {:?}", lock.stale);
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.starts_with(&format!("{} ", std::process::id())) && text.lines().count() == 1, "{text}");
+        }
+        let long = format!("garbage {}\n", "and more ".repeat(100));
+        for left in ["", "\n", "garbage", "no-number 5 2026-01-01\n", "12", "12\n", "12 no-number whatever\n", &long] {
+            fs::write(&path, left).unwrap();
+            let lock = held(Lock::ask(&path, Duration::ZERO).unwrap());
+            assert_eq!(lock.stale, None, "{left}");
+            assert_eq!(fs::read_to_string(&path).unwrap().split_whitespace().count(), 3, "{left}");
+        }
+    }
+
+    #[test]
+    fn a_holder_that_lost_its_lock_and_is_still_there() {
+        use std::os::unix::process::CommandExt as _;
+        #[expect(clippy::disallowed_methods, reason = "a process with our name")]
+        let mut child = std::process::Command::new("sleep").arg0("hzmetrics run").arg("60").spawn().unwrap();
+        // a moment after its start it has no command line yet
+        let words = format!("/proc/{}/cmdline", child.id());
+        while fs::read(&words).unwrap().is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let stale = diagnose(&format!("{} {} x\n", child.id(), boot_marker()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(stale.as_deref().is_some_and(|text| text.contains("still there")), "{stale:?}");
+    }
+
+    #[test]
+    fn the_start_of_the_system_or_container() {
+        let marker = boot_marker();
+        let started: u64 = marker.parse().unwrap();
+        let stat = fs::read_to_string("/proc/stat").unwrap();
+        let boot: u64 = stat.lines().find_map(|line| line.strip_prefix("btime ")).unwrap().trim().parse().unwrap();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        // process 1 starts when the system does, or later; clocks that are set anew do not matter much
+        assert!(started >= boot && started <= now + 60, "{boot} {started} {now}");
+        assert_eq!(boot_marker(), marker);
+    }
+}

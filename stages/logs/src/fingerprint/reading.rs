@@ -1,0 +1,203 @@
+//! A log that is read once, decompressed, with its fingerprint taken on the way.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek as _, SeekFrom};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{Digest, Fingerprint, HEAD, Identity, read_some};
+use kit::door::named;
+
+/// Reads a log, plain or compressed, as long as it was when it was opened: what is appended
+/// meanwhile is left to the next run, and one that shrinks is an error.
+///
+/// Streams that are no regular files are read to their end and have no fingerprint.
+pub struct Reading {
+    /// The file behind the stream, for another pass and for the look at its end.
+    file: Option<(File, Identity)>,
+    /// Its first bytes as they lie there.
+    beginning: Vec<u8>,
+    stream: Box<dyn Read + Send>,
+    digest: Digest,
+    /// Whether this pass takes no fingerprint.
+    is_look: bool,
+    /// Bytes that count as read already and are given first.
+    again: Cursor<Vec<u8>>,
+}
+
+impl Reading {
+    /// Opens a log; one whose archiving is not finished is found under its hidden name.
+    ///
+    /// # Errors
+    /// It cannot be opened, or its first bytes cannot be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let lies_at = crate::discovery::lying_at(path);
+        let file = named::open(&lies_at).with_context(|| format!("opening {}", path.display()))?;
+        Self::of_file(file).with_context(|| format!("reading {}", path.display()))
+    }
+
+    /// The same for a file that is open already.
+    ///
+    /// # Errors
+    /// Its first bytes cannot be read.
+    pub fn of_file(file: File) -> io::Result<Self> {
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Self::of_stream(file);
+        }
+        let identity = Identity::of(&meta);
+        let mut beginning = Vec::new();
+        (&file).take(HEAD.min(identity.size)).read_to_end(&mut beginning)?;
+        let stream = from_beginning(&file, identity.size)?;
+        let again = Cursor::default();
+        Ok(Self { file: Some((file, identity)), beginning, stream, digest: Digest::default(), is_look: false, again })
+    }
+
+    /// The same for a stream that can be read once.
+    ///
+    /// # Errors
+    /// Its first bytes cannot be read.
+    pub fn of_stream(reader: impl Read + Send + 'static) -> io::Result<Self> {
+        let stream = kit::open_reader(reader)?;
+        let (beginning, digest, again) = Default::default();
+        Ok(Self { file: None, beginning, stream, digest, is_look: false, again })
+    }
+
+    /// Whether it can be read once more.
+    #[must_use]
+    pub const fn is_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Begins from the first byte again: the same file with the same length, whatever the path
+    /// leads to by now. Both passes must see the same.
+    ///
+    /// # Errors
+    /// It is no regular file, or its first bytes are others by now.
+    pub fn rewind(&mut self) -> io::Result<()> {
+        self.check()?;
+        let Some((file, identity)) = &self.file else { return Err(io::Error::other("a stream is read once")) };
+        self.stream = from_beginning(file, identity.size)?;
+        self.digest = Digest::default();
+        self.is_look = false;
+        self.again = Cursor::default();
+        Ok(())
+    }
+
+    /// Takes no fingerprint of the rest of this pass; [`Reading::rewind`] begins one that does.
+    pub const fn look(&mut self) {
+        self.is_look = true;
+    }
+
+    /// Reads past what an earlier run has read, and goes back to the beginning of its last line if
+    /// that had no end and `whole_lines` are wanted. Returns the place of the next byte.
+    ///
+    /// # Errors
+    /// The log does not begin with what the earlier run read.
+    pub fn skip(&mut self, earlier: &Fingerprint, whole_lines: bool) -> Result<u64> {
+        let mut line = Vec::new();
+        let mut buffer = vec![0; 256 << 10];
+        while self.digest.bytes() < earlier.bytes {
+            let left = usize::try_from(earlier.bytes - self.digest.bytes()).unwrap_or(usize::MAX);
+            let room = left.min(buffer.len());
+            let n = read_some(self, &mut buffer[..room])?;
+            ensure!(n > 0, "it is shorter than what was imported of it");
+            match memchr::memrchr(b'\n', &buffer[..n]) {
+                Some(end) => line = buffer[end + 1..n].to_vec(),
+                // a line that is too long is not used, neither half of it
+                None if line.len() < kit::MAX_LINE => line.extend_from_slice(&buffer[..n]),
+                None => {}
+            }
+        }
+        ensure!(self.digest.hash() == earlier.hash, "it does not begin with what was imported of it");
+        if whole_lines && line.len() < kit::MAX_LINE {
+            self.again = Cursor::new(line);
+        }
+        Ok(self.position())
+    }
+
+    /// The place of the next byte, decompressed.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        let given = self.again.position();
+        let again = (self.again.get_ref().len() as u64).saturating_sub(given);
+        self.digest.bytes().saturating_sub(again)
+    }
+
+    /// What was read so far, of which file; `None` for a stream that is no regular file, and in a pass
+    /// that takes none.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        let file = self.file.as_ref().filter(|_| !self.is_look);
+        file.map(|(_, identity)| Fingerprint::of(*identity, &self.digest))
+    }
+
+    /// The same at the end, after a look whether the file still is what was read.
+    ///
+    /// # Errors
+    /// It shrank or was written over meanwhile.
+    pub fn finish(&self) -> io::Result<Option<Fingerprint>> {
+        self.check()?;
+        Ok(self.fingerprint())
+    }
+
+    fn check(&self) -> io::Result<()> {
+        let Some((file, identity)) = &self.file else { return Ok(()) };
+        let size = file.metadata()?.len();
+        if size < identity.size {
+            return Err(shrank(identity.size, size));
+        }
+        let mut now = vec![0; self.beginning.len()];
+        file.read_exact_at(&mut now, 0)?;
+        if now == self.beginning {
+            return Ok(());
+        }
+        Err(io::Error::other("the file was written over while it was read"))
+    }
+}
+
+impl Read for Reading {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.again.read(buffer)?;
+        if n > 0 || buffer.is_empty() {
+            return Ok(n);
+        }
+        let n = self.stream.read(buffer)?;
+        if !self.is_look {
+            self.digest.update(&buffer[..n]);
+        }
+        Ok(n)
+    }
+}
+
+fn from_beginning(file: &File, size: u64) -> io::Result<Box<dyn Read + Send>> {
+    let mut file = file.try_clone()?;
+    file.seek(SeekFrom::Start(0))?;
+    kit::open_reader(Bounded { file, size, given: 0 })
+}
+
+fn shrank(from: u64, to: u64) -> io::Error {
+    let text = format!("the file shrank while it was read, from {from} to {to} bytes");
+    io::Error::new(io::ErrorKind::UnexpectedEof, text)
+}
+
+/// The first bytes of a file, all of which must be there.
+struct Bounded {
+    file: File,
+    size: u64,
+    given: u64,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let room = usize::try_from(self.size - self.given).unwrap_or(usize::MAX).min(buffer.len());
+        let n = self.file.read(&mut buffer[..room])?;
+        if n == 0 && room > 0 {
+            return Err(shrank(self.size, self.given));
+        }
+        self.given += n as u64;
+        Ok(n)
+    }
+}
