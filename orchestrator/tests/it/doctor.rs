@@ -11,7 +11,7 @@ use fixtures::db::{Pair, SqlMode, pair};
 use fixtures::{Finished, Run};
 use schema::tables::Engine;
 
-use crate::name_server::{NameServer, Reply};
+use fixtures::name_server::{NameServer, Reply};
 
 const NOW: &str = "2026-05-19T10:10";
 const CRON: &str = "root/etc/cron.d/hubzero-metrics";

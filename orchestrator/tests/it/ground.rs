@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use fixtures::Run;
 use fixtures::db::{PASSWORD, Pair, SqlMode, pair};
-use fixtures::geo::GeoServer;
+use fixtures::geo::{GeoServer, Says};
 use schema::tables::Engine;
 
-use crate::name_server::{NameServer, Reply};
+use fixtures::name_server::{NameServer, Reply};
 
 /// `nobody`, whom every system has, with its group.
 pub(crate) const NOBODY: u32 = 65534;
@@ -61,7 +61,7 @@ impl Ground {
             return None;
         }
         let pair = pair(engine, SqlMode::Strict)?;
-        let geo = GeoServer::start(|ip| GeoServer::place(ip, ["US", "Somewhere", "R", "C", "1.5", "-2.25"]));
+        let geo = GeoServer::start(|_| Says::place(["US", "Somewhere", "R", "C", "1.5", "-2.25"]));
         let dns = NameServer::start(|_| Reply::NxDomain);
         let top = tempfile::tempdir().unwrap();
         fs::set_permissions(top.path(), Permissions::from_mode(0o755)).unwrap();

@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use fixtures::db::{Pair, SqlMode, pair};
-use fixtures::geo::GeoServer;
+use fixtures::geo::{GeoServer, Says};
 use schema::tables::Engine;
 
-use crate::name_server::{NameServer, Reply};
+use fixtures::name_server::{NameServer, Reply};
 
 const TEXTS: [&str; 10] = [
     "'; DROP TABLE web; -- ",
@@ -92,7 +92,7 @@ fn rows_of_a_hub_are_values_and_nothing_else() {
         pair.sql("DELETE FROM exclude_list WHERE CHAR_LENGTH(filter) < 3");
         let before = untouched(&pair);
         let names = NameServer::start(|_| Reply::NxDomain);
-        let places = GeoServer::start(|_| None);
+        let places = GeoServer::start(|_| Says::NotFound);
         let proxy = places.url().split_once("/ipinfo").unwrap().0.to_owned();
         for words in ["tool-metrics --db 2025-07", "usage-metrics --db 2025-07", "summarize --db 2025-07"] {
             let (name, words) = words.split_once(' ').unwrap();

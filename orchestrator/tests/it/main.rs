@@ -16,8 +16,6 @@ mod identity;
 mod import;
 mod mend;
 mod mixtures;
-#[path = "../../../stages/enrich/examples/dns_bench/name_server.rs"]
-mod name_server;
 mod outputs;
 mod pipeline;
 mod planted;

@@ -11,11 +11,11 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use fixtures::db::{PASSWORD, Pair, SqlMode, names};
-use fixtures::geo::GeoServer;
+use fixtures::geo::{GeoServer, Says};
 use fixtures::{EXECUTABLES, Finished};
 use schema::tables::Engine;
 
-use crate::name_server::{NameServer, Reply};
+use fixtures::name_server::{NameServer, Reply};
 
 /// The copy of the machine, as `$M`, and a shell script in it.
 const OUTSIDE: &str = include_str!("web_server/outside.sh");
@@ -145,7 +145,7 @@ impl Hub {
         let pair = names(SqlMode::Strict)?;
         pair.create_hub(true);
         pair.create_metrics(Engine::MyIsam, true);
-        let geo = GeoServer::start(|ip| GeoServer::place(ip, ["US", "Somewhere", "R", "C", "1.5", "-2.25"]));
+        let geo = GeoServer::start(|_| Says::place(["US", "Somewhere", "R", "C", "1.5", "-2.25"]));
         let dns = NameServer::start(|_| Reply::NxDomain);
         let machine = Machine::new();
         machine.package();

@@ -427,7 +427,7 @@ impl Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fixtures::geo::GeoServer;
+    use fixtures::geo::{GeoServer, Says};
 
     fn place(country: &str, latitude: &str) -> Place {
         Place { country: country.to_owned(), latitude: latitude.to_owned(), ..Place::default() }
@@ -466,7 +466,7 @@ mod tests {
         let place = |country: &str, city: &str, latitude: &str| {
             let server = GeoServer::start({
                 let values = [country, "Land", "R", city, latitude, "181"].map(str::to_owned);
-                move |n| GeoServer::place(n, values.each_ref().map(String::as_str))
+                move |_| Says::Place(values.clone())
             });
             let ask = |manner| GeoService::new(&server.url(), "k", manner, None).one_by_one(&[1]).remove(0);
             match (ask(Manner::Legacy), ask(Manner::Port)) {
@@ -500,7 +500,7 @@ mod tests {
             assert!(!goes("https://a.org/x", to), "{to}");
         }
         assert!(goes("http://a.org/x", "https://a.org/x") && !goes("http://a.org/x", "https://b.org/x"));
-        let target = GeoServer::start(|n| GeoServer::place(n, ["US", "", "", "", "1", "2"]));
+        let target = GeoServer::start(|_| Says::place(["US", "", "", "", "1", "2"]));
         let elsewhere = target.url();
         let server = GeoServer::redirecting(move |path| {
             Some(if path.starts_with("/ipinfo") { path.replace("/ipinfo", "/other") } else { elsewhere.clone() })
@@ -514,14 +514,14 @@ mod tests {
     #[test]
     fn one_address_a_request() {
         let server = GeoServer::start(|n| match n {
-            1 => GeoServer::place(1, ["US", "United States", " Indiana", "West Lafayette", "40.4", "-86.9"]),
-            2 => GeoServer::status("_NO_IP_GEO_DATA_FOUND_"),
-            3 => GeoServer::status(BAD_KEY),
-            4 => Some("<html><body>busy".to_owned()),
-            5 => None,
-            6 => GeoServer::place(7, ["DE", "", "", "", "1", "2"]),
-            7 => GeoServer::place(7, ["", "", "", "", "1", "2"]),
-            _ => GeoServer::place(n, ["XX", "-", "-", "-", "-", "-"]),
+            1 => Says::place(["US", "United States", " Indiana", "West Lafayette", "40.4", "-86.9"]),
+            2 => Says::Unknown,
+            3 => Says::BadKey,
+            4 => Says::Garbage,
+            5 => Says::NotFound,
+            6 => Says::PlaceOf(7, ["DE", "", "", "", "1", "2"].map(str::to_owned)),
+            7 => Says::place(["", "", "", "", "1", "2"]),
+            _ => Says::place(["XX", "-", "-", "-", "-", "-"]),
         });
         let ask = |manner| GeoService::new(&server.url(), "k&y", manner, None).one_by_one(&[1, 2, 3, 4, 5, 6, 7]);
         let legacy = ask(Manner::Legacy);
@@ -540,8 +540,8 @@ mod tests {
     #[test]
     fn a_hundred_addresses_a_request() {
         let server = GeoServer::start(|n| match n {
-            7 => None,
-            n => GeoServer::place(n, ["US", "", " x ", "", "1", &(n % 180).to_string()]),
+            7 => Says::NotFound,
+            n => Says::place(["US", "", " x ", "", "1", &(n % 180).to_string()]),
         });
         let service = GeoService::new(&server.url(), "key", Manner::Port, Some(Duration::from_secs(20)));
         let numbers: Vec<u32> = (1..=250).collect();
@@ -562,7 +562,7 @@ mod tests {
 
     #[test]
     fn a_service_that_is_down_is_not_asked_for_ever() {
-        let server = GeoServer::start(|_| None);
+        let server = GeoServer::start(|_| Says::NotFound);
         let service = GeoService::new(&server.url(), "key", Manner::Legacy, None);
         let answers = service.one_by_one(&vec![1; 500]);
         assert!(answers.iter().all(|answer| matches!(answer, Answer::Failed(_))));

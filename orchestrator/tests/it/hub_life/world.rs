@@ -6,12 +6,12 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use fixtures::db::Pair;
-use fixtures::geo::GeoServer;
+use fixtures::geo::{GeoServer, Says};
 use fixtures::hub::Plan;
 use schema::Month;
 use serde_json::Value;
 
-use crate::name_server::{NameServer, Reply};
+use fixtures::name_server::{NameServer, Reply};
 
 /// The logs of a day.
 #[derive(Debug, Clone)]
@@ -172,7 +172,7 @@ fn names(folder: &Path) -> impl Fn(Ipv4Addr) -> Reply + Send + Sync + 'static {
     }
 }
 
-fn place(ip: u32) -> Option<String> {
+fn place(ip: u32) -> Says {
     let country = ["US", "DE", "BR", "IN", "-", "JP", ""][(ip >> 24) as usize % 7];
-    GeoServer::place(ip, [country, "Somewhere", "R", "C", "1.5", "-2.25"])
+    Says::place([country, "Somewhere", "R", "C", "1.5", "-2.25"])
 }

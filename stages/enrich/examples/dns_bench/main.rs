@@ -7,14 +7,12 @@
 //! its address and serves until its standard input ends.
 #![expect(clippy::print_stdout, clippy::expect_used, clippy::panic, reason = "a measurement, not a stage")]
 
-mod name_server;
-
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use enrich::dns::{self, Answer, NameRule, Resolver, Settings};
-use name_server::{NameServer, Reply};
+use fixtures::name_server::{NameServer, Reply};
 
 fn main() {
     let name = |ip: Ipv4Addr| Reply::name(format!("h{}.example.com", u32::from(ip)));

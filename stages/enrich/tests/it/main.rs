@@ -2,9 +2,6 @@
 #![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-mod geo_server;
-#[path = "../../examples/dns_bench/name_server.rs"]
-mod name_server;
 mod table;
 
 use std::collections::BTreeMap;
@@ -14,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use enrich::dns::{self, Answer, NameRule, Resolver, Settings};
 use enrich::hosts::Hosts;
-use name_server::{NameServer, Reply};
+use fixtures::name_server::{NameServer, Reply};
 
 fn settings(servers: &[&NameServer], concurrency: usize, timeout_millis: u64, rule: NameRule) -> Settings {
     let servers = servers.iter().flat_map(|s| dns::servers(&s.address()).unwrap()).collect();

@@ -13,8 +13,8 @@ use fixtures::db::{MODES, PASSWORD, Pair, SqlMode, pair};
 use schema::Stamp;
 use schema::tables::Engine;
 
-use crate::geo_server::{GeoServer, Says};
-use crate::name_server::{NameServer, Reply};
+use fixtures::geo::{GeoServer, Says};
+use fixtures::name_server::{NameServer, Reply};
 
 fn target(pair: &Pair) -> Target {
     Target::at_socket(&pair.socket(), pair.mode.user(), PASSWORD).with_databases(&pair.hub, &pair.metrics)
@@ -218,7 +218,7 @@ const MANY: &str = "INSERT INTO web (id, datetime, ip, host, domain, ipcountry)
 fn what_two_sessions_write_is_what_one_would() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     let names = NameServer::start(|ip| Reply::name(format!("h{}.d{}.com", ip.octets()[3], ip.octets()[1])));
-    let places = GeoServer::start(|number| Says::Country(["US", "DE", "FR"][(number >> 16 & 255) as usize]));
+    let places = GeoServer::start(|number| Says::country(["US", "DE", "FR"][(number >> 16 & 255) as usize]));
     pair.sql(MANY);
     let (mut db, mut hub) = (metrics(&pair), hub(&pair));
     let mut hosts_of = crate::table::names(&names, NameRule::Legacy);
@@ -265,12 +265,12 @@ fn a_row_held_by_another_delays_both_sessions_and_no_more() {
 /// Countries by the first byte of the address.
 fn countries_of(number: u32) -> Says {
     match number >> 24 {
-        1 => Says::Country("AU"),
-        8 => Says::Country("US"),
-        9 => Says::Country("-"),
-        11 => Says::Country(""),
-        12 => Says::Country("XYZ"),
-        208 => Says::Country("FR"),
+        1 => Says::country("AU"),
+        8 => Says::country("US"),
+        9 => Says::country("-"),
+        11 => Says::country(""),
+        12 => Says::country("XYZ"),
+        208 => Says::country("FR"),
         _ => Says::Unknown,
     }
 }
@@ -319,7 +319,7 @@ fn countries_of_a_month() {
         assert_eq!(pair.lines("SELECT id, ipcountry FROM web ORDER BY id"), expected, "{engine:?} {mode:?}");
         // private addresses are asked for; one that is in the table for ninety days is not, an older one is
         let asked = ["1.0.0.1", "8.8.2.2", "8.8.8.8", "9.9.9.9", "10.0.0.1", "11.1.1.1", "12.1.1.1", "208.67.222.222"];
-        assert_eq!(server.asked(), asked.map(number));
+        assert_eq!(server.take_addresses(), asked.map(number));
         assert_eq!((first.n_asked(), first.n_failed(), first.trouble()), (8, 0, None));
         // `-` is not kept, nor what the signed column would distort; an empty code is
         let cache = "SELECT ip, countrySHORT, countryLONG, ipLATITUDE, ipLONGITUDE FROM {hub}.jos_metrics_ipgeo_cache ORDER BY ip";
@@ -335,12 +335,12 @@ fn countries_of_a_month() {
         assert_eq!(numbers, kept, "{engine:?} {mode:?}");
         // the same run knows already; another one asks again for what has no row of its own
         let filled = countries::fill(&mut db, &mut hub, &table("websessions"), &span, &mut first).unwrap();
-        assert_eq!((filled, server.asked()), (Filled { keys: 1, rows: 1 }, vec![]));
+        assert_eq!((filled, server.take_addresses()), (Filled { keys: 1, rows: 1 }, vec![]));
         assert_eq!(pair.lines("SELECT ipcountry FROM websessions"), ["US"]);
         pair.sql("UPDATE web SET ipcountry = NULL WHERE id IN (4, 11)");
         let mut second = geo(&server, countries::Rule::Legacy);
         countries::fill(&mut db, &mut hub, &table("web"), &span, &mut second).unwrap();
-        assert_eq!(server.asked(), ["9.9.9.9", "10.0.0.1", "208.67.222.222"].map(number));
+        assert_eq!(server.take_addresses(), ["9.9.9.9", "10.0.0.1", "208.67.222.222"].map(number));
         assert_eq!(pair.lines("SELECT ipcountry FROM web WHERE id IN (4, 11)"), ["US", "FR"]);
     }
 }
@@ -360,7 +360,7 @@ fn countries_of_the_port() {
         "14\tZZ", "15\t-", "16\tNULL",
     ];
     assert_eq!(pair.lines("SELECT id, ipcountry FROM web ORDER BY id"), expected);
-    assert!(!server.asked().contains(&number("10.0.0.1")));
+    assert!(!server.take_addresses().contains(&number("10.0.0.1")));
     // `-` is kept too
     let kept = pair.lines("SELECT countrySHORT FROM {hub}.jos_metrics_ipgeo_cache WHERE ip IN (151587081, 184615169)");
     assert_eq!(kept, ["-", "-"]);
@@ -376,7 +376,10 @@ fn a_service_in_trouble_costs_seconds_and_loses_nothing() {
     let span = Span::closed_weeks(when("2025-07"), today(), false).unwrap();
     let nowhere = || GeoService::new("http://127.0.0.1:1/ipinfo", "key", Manner::Legacy, Some(Duration::from_secs(1)));
     for (says, word) in [(Says::Silence, "timeout"), (Says::Garbage, "XML"), (Says::BadKey, "key")] {
-        let server = GeoServer::start(move |_| says);
+        let server = GeoServer::start({
+            let says = says.clone();
+            move |_| says.clone()
+        });
         for rule in [countries::Rule::Legacy, countries::Rule::Port] {
             // the other doors of the port's service are on the internet: not in a test
             let service = GeoService::new(&server.url(), "key", Manner::Legacy, Some(Duration::from_secs(1)));
@@ -417,7 +420,7 @@ fn a_database_file_is_asked_first() {
     let span = Span::closed_weeks(when("2025-07"), today(), false).unwrap();
     countries::fill(&mut metrics(&pair), &mut hub(&pair), &table("web"), &span, &mut geo).unwrap();
     assert_eq!(pair.lines("SELECT ipcountry FROM web ORDER BY id"), ["CH", "AU"]);
-    assert_eq!(server.asked(), [number("1.0.0.1")]);
+    assert_eq!(server.take_addresses(), [number("1.0.0.1")]);
 }
 
 const USERS: &str = "INSERT INTO {hub}.jos_users (id, username) VALUES (1, 'Ann'), (2, 'bob'), (3, 'cat'), (4, 'dora');

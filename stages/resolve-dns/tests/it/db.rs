@@ -4,7 +4,7 @@ use fixtures::Run;
 use fixtures::db::{MODES, Pair, SqlMode, pair};
 use schema::tables::Engine;
 
-use crate::name_server::{NameServer, Reply};
+use fixtures::name_server::{NameServer, Reply};
 
 fn names() -> NameServer {
     NameServer::start(|ip| match ip.octets()[3] {

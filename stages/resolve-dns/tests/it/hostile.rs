@@ -3,8 +3,8 @@
 use fixtures::db::{SqlMode, pair};
 use schema::tables::Engine;
 
-use crate::name_server::{NameServer, Reply};
 use crate::{ask, hosts, web};
+use fixtures::name_server::{NameServer, Reply};
 
 /// Labels with everything that steers a terminal, ends a text, a line, a record or a statement.
 const NAMES: [&str; 12] = [

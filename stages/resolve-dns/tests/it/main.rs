@@ -3,8 +3,6 @@
 
 mod db;
 mod hostile;
-#[path = "../../../enrich/examples/dns_bench/name_server.rs"]
-mod name_server;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -13,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fixtures::Run;
-use name_server::{NameServer, Reply};
+use fixtures::name_server::{NameServer, Reply};
 
 fn stage() -> Run {
     fixtures::run(env!("CARGO_BIN_EXE_resolve-dns"))

@@ -7,8 +7,8 @@ use fixtures::db::{MODES, Pair, SqlMode, pair};
 use fixtures::kills::kill_and_run_again;
 use schema::tables::Engine;
 
-use crate::name_server::Reply;
-use crate::services::Services;
+use fixtures::name_server::Reply;
+use fixtures::services::Services;
 
 /// A small hub. gridstat runs tools too; two tools share a title; one resource is no tool.
 const HUB: &str = "INSERT INTO {hub}.jos_resources (id, title, type, alias, published, standalone) VALUES

@@ -2,12 +2,6 @@
 #![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 
 mod db;
-#[path = "../../../enrich/tests/it/geo_server.rs"]
-mod geo_server;
-#[path = "../../../enrich/examples/dns_bench/name_server.rs"]
-mod name_server;
-#[path = "../../../enrich/tests/it/services.rs"]
-mod services;
 
 use fixtures::Run;
 

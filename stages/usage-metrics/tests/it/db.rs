@@ -7,8 +7,8 @@ use fixtures::db::{MODES, Pair, SqlMode, pair, private_server};
 use fixtures::kills::kill_and_run_again;
 use schema::tables::Engine;
 
-use crate::name_server::Reply;
-use crate::services::Services;
+use fixtures::name_server::Reply;
+use fixtures::services::Services;
 
 fn on(pair: &Pair) -> Run {
     pair.run(env!("CARGO_BIN_EXE_usage-metrics"))

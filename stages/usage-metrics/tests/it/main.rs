@@ -3,12 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod db;
-#[path = "../../../enrich/tests/it/geo_server.rs"]
-mod geo_server;
-#[path = "../../../enrich/examples/dns_bench/name_server.rs"]
-mod name_server;
-#[path = "../../../enrich/tests/it/services.rs"]
-mod services;
 
 use std::fmt::Write as _;
 use std::path::Path;

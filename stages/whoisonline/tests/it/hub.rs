@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use fixtures::Run;
 use fixtures::db::{Pair, SqlMode};
-use fixtures::geo::GeoServer;
+use fixtures::geo::{GeoServer, Says};
 use schema::tables::Engine;
 
-use crate::name_server::{NameServer, Reply};
+use fixtures::name_server::{NameServer, Reply};
 
 /// The moment at which the server's clock stands in these tests.
 pub(crate) const NOW: u64 = 1_800_000_000;
@@ -38,18 +38,18 @@ fn name(ip: Ipv4Addr) -> Reply {
     }
 }
 
-fn place(number: u32) -> Option<String> {
+fn place(number: u32) -> Says {
     let values = match Ipv4Addr::from(number).octets() {
         [1, 1, 1, 1] => ["AU", "Australia", "Queensland", "Brisbane", "-27.46754", "153.02809"],
         [8, 8, _, _] => ["US", "United States of America", "California", "\"Mountain View\"", "37", "-122.08385"],
         [9, 9, 9, 9] => ["US", "United States of America", "California", "Berkeley", "37.87159", "-122.27275"],
         [9, 9, 9, 15] => ["BR", "Brazil", "R & S", "Rio", "-22", "-43"],
         [9, 9, 9, 16] => ["-", "-", "-", "-", "-", "-"],
-        [9, 9, 9, 17] => return None,
+        [9, 9, 9, 17] => return Says::NotFound,
         [200, 1, 1, 1] => ["UK", "United Kingdom", "", "London", "51.5", "0"],
-        _ => return GeoServer::status("_NO_IP_GEO_DATA_FOUND_"),
+        _ => return Says::Unknown,
     };
-    GeoServer::place(number, values)
+    Says::place(values)
 }
 
 impl Hub {

@@ -5,8 +5,6 @@
 mod cron;
 mod filter;
 mod hub;
-#[path = "../../../enrich/examples/dns_bench/name_server.rs"]
-mod name_server;
 
 use fixtures::Run;
 
