@@ -211,19 +211,6 @@ fn no_program_panics_hangs_or_grows() {
 fn keep(ground: &Ground, seed: u64) -> PathBuf {
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("hostile-{seed}"));
     let _ = fs::remove_dir_all(&kept);
-    copy(ground.folder.path(), &kept);
+    fixtures::copy(ground.folder.path(), &kept);
     kept
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let to = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &to);
-        } else {
-            fs::copy(&path, &to).unwrap();
-        }
-    }
 }

@@ -47,19 +47,6 @@ pub(super) enum Excluded {
     Hosts,
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let to = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &to);
-        } else {
-            let _ = fs::copy(&path, to).unwrap();
-        }
-    }
-}
-
 /// Where a log is put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Folder {
@@ -95,7 +82,7 @@ impl Place {
     fn programs(&self) {
         let packed = tempfile::tempdir().unwrap();
         let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/deploy");
-        copy(&deploy, &packed.path().join("deploy"));
+        fixtures::copy(&deploy, &packed.path().join("deploy"));
         let installer = packed.path().join("install.sh");
         let _ = fs::copy(deploy.join("install.sh"), &installer).unwrap();
         fs::create_dir(packed.path().join("bin")).unwrap();

@@ -12,6 +12,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use fixtures::contract::{Bad, Contract, Input};
 use fixtures::{Finished, Run};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -69,13 +70,29 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     gz.finish().unwrap()
 }
 
-#[test]
-fn describes_itself() {
-    let done = import_logs().arg("--describe").finish().ok();
-    let json: Value = serde_json::from_slice(&done.stdout).unwrap();
-    assert_eq!(json["name"], "import-logs");
-    assert_eq!(json["reads"][0], "source");
+fn contract_of_import_logs() -> Contract {
+    Contract {
+        exe: env!("CARGO_BIN_EXE_import-logs"),
+        name: "import-logs",
+        command: &[],
+        main_kind: "web",
+        reads: Some("source"),
+        give: |run, _, input| {
+            let good = line("2025-07-10", "/a", "Mozilla/5.0");
+            run.args(["--raw", "access"]).stdin(match input {
+                Input::Nothing => Vec::new(),
+                Input::Good => good.into_bytes(),
+                Input::Bad => (good + "garbage\n").into_bytes(),
+                Input::Many => good.repeat(12_000).into_bytes(),
+            })
+        },
+        of_nothing: Some("{\"kind\":\"hits\",\"datetime\":\"0000-00-00 00:00:00\",\"hits\":0}\n"),
+        of_good: "\"content\":\"/a\"",
+        bad: Bad::Rejected,
+    }
 }
+
+fixtures::contract!(contract_of_import_logs);
 
 #[test]
 fn one_good_line() {
@@ -106,9 +123,7 @@ fn the_old_layout_has_a_cookie_and_no_process() {
 }
 
 #[test]
-fn empty_input() {
-    let done = access("");
-    assert_eq!(done.text(), "{\"kind\":\"hits\",\"datetime\":\"0000-00-00 00:00:00\",\"hits\":0}\n");
+fn empty_input_of_other_forms() {
     assert_eq!(raw("auth", "").finish().ok().text(), "");
     assert_eq!(import_logs().finish().ok().text(), "", "no source records, no files");
     assert_eq!(raw("access", "").args(["--compat", "port"]).finish().ok().text(), "");
@@ -497,13 +512,6 @@ fn a_file_that_is_read_twice() {
     let done = import_logs().arg(file(&dir, "big.gz", gzip(text.as_bytes()))).finish().ok();
     assert_eq!(texts(&done, "web", "content"), [""; 0], "{}", done.stderr);
     assert_eq!(hits(&done), [("2025-07-10".to_owned(), 150_006)]);
-}
-
-#[test]
-fn the_reader_may_leave() {
-    let done = raw("access", many_lines()).read_at_most(1000);
-    assert_eq!(done.code, 141, "{}", done.stderr);
-    assert_eq!(done.stderr.lines().filter(|l| !l.contains("no date")).count(), 0, "{}", done.stderr);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod traps;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use fixtures::contract::{Bad, Contract, Input};
 use fixtures::{Finished, Run, run};
 use serde_json::{Value, json};
 
@@ -111,27 +112,33 @@ fn some_of_everything() -> Vec<Value> {
     ]
 }
 
-#[test]
-fn describes_itself() {
-    let done = run(EXE).arg("--describe").finish().ok();
-    let json: Value = serde_json::from_slice(&done.stdout).unwrap();
-    assert_eq!(json["name"], "summarize");
-    assert_eq!(json["main_kind"], "cell");
-}
-
-#[test]
-fn the_recorded_case() {
-    let case = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/cases/cells-two-months");
-    for month in ["2025-02", "2025-03"] {
-        let done = run(EXE).args(["--from", "input.ndjson", month]).dir(case).finish().ok();
-        let mut ours: Vec<_> = done.text().lines().map(str::to_owned).collect();
-        ours.sort_unstable();
-        let expected = std::fs::read_to_string(format!("{case}/expected.{month}")).unwrap();
-        let expected: Vec<_> = expected.lines().collect();
-        assert!(expected.len() > 500);
-        assert_eq!(ours, expected, "{month}");
+fn contract_of_summarize() -> Contract {
+    Contract {
+        exe: EXE,
+        name: "summarize",
+        command: &[],
+        main_kind: "cell",
+        reads: Some("web"),
+        give: |run, _, input| {
+            let good = lines(&[toolstart("2025-07-10 10:00:00", "u")]);
+            let run = match input {
+                Input::Many => run.args(["--since", "2000-01", "--through", "2025-12"]),
+                _ => run.args(["--month", "2025-07"]),
+            };
+            run.stdin(match input {
+                Input::Nothing => String::new(),
+                Input::Good => good,
+                Input::Bad => good + "{\"kind\":\"session\",\"datetime\":\"never\"}\n",
+                Input::Many => lines(&some_of_everything()),
+            })
+        },
+        of_nothing: None,
+        of_good: r#""table":"summary_simusage_vals","rowid":1,"colid":1,"datetime":"2025-07-00 00:00:00","period":1,"value":"1""#,
+        bad: Bad::Rejected,
     }
 }
+
+fixtures::contract!(contract_of_summarize);
 
 #[test]
 fn empty_input_still_gives_every_cell() {
@@ -409,15 +416,6 @@ fn the_same_bytes_on_one_core_and_on_two_and_again() {
     assert!(joined.iter().all(|&n| n > 30), "the input joins: {joined:?}");
     assert_eq!(one.stdout, with("2").stdout);
     assert_eq!(one.stdout, with("2").stdout);
-}
-
-#[test]
-fn the_reader_leaves_early() {
-    let done = summarize(&some_of_everything())
-        .args(["--since", "2000-01", "--through", "2025-12"])
-        .read_at_most(100)
-        .expect_code(141);
-    assert_eq!(done.stderr, "");
 }
 
 #[test]
