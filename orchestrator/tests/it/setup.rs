@@ -66,7 +66,7 @@ fn setup_twice_makes_what_the_port_makes_and_seeds_once() {
         let first = setup(&pair, &args).ok();
         assert_eq!(first.text(), "");
         assert!(first.stderr.contains("36 statements done"), "{}", first.stderr);
-        assert_eq!(pair.shape(&pair.metrics), Shape::of_metrics(), "{engine:?}");
+        pair.shape(&pair.metrics).assert_is_metrics();
         let engines = format!(
             "SELECT DISTINCT engine, table_collation FROM information_schema.tables WHERE table_schema = '{}'",
             pair.metrics
