@@ -150,9 +150,15 @@ impl Like {
     /// The same on weights that the caller computed once with [`pattern_weights`].
     #[must_use]
     pub fn matches_weights(&self, text: &[u16]) -> bool {
+        self.search(text, || {})
+    }
+
+    /// The same; `step` is called for each weight that is looked at.
+    fn search(&self, text: &[u16], mut step: impl FnMut()) -> bool {
         let (mut t, mut p) = (0, 0);
         let mut retry: Option<(usize, usize)> = None;
         while t < text.len() {
+            step();
             match self.parts.get(p) {
                 Some(Part::Any) => {
                     retry = Some((p, t));
@@ -217,5 +223,32 @@ mod tests {
         check("", "x", false);
         check("é%", "EX", true);
         check("%ab", "aab", true);
+    }
+
+    #[test]
+    fn the_work_of_like_is_bounded_by_pattern_and_text() {
+        let steps_a_char = |pattern: &str, text: &str| {
+            let weights = pattern_weights(text);
+            let mut steps = 0_usize;
+            Like::new(pattern).search(&weights, || steps += 1);
+            assert!(steps >= weights.len().min(1), "{pattern}: nothing was counted");
+            steps / weights.len().max(1)
+        };
+        let units = ["searchtoo", " feed", " ", "a", "ab", "%", "_", "searchtool", "é"];
+        for unit in units {
+            let texts = [1 << 10, 8 << 10, 64 << 10].map(|len: usize| unit.repeat(len / unit.len()));
+            // what the list of bots is held against: the longer text takes no more a character
+            for pattern in ["%searchtool%", "% feed/%"] {
+                for text in &texts {
+                    assert!(steps_a_char(pattern, text) <= 12, "{pattern} {unit}");
+                }
+            }
+            // patterns of others: whatever they hold, the longest part without `%` and no more
+            for pattern in ["%a%a%a%a%b", "%a_a_a%b", "%aaaaaaaaab", "%%%%_%_%_x", "%ab%ba%"] {
+                for text in &texts {
+                    assert!(steps_a_char(pattern, text) <= 2 * pattern.len(), "{pattern} {unit}");
+                }
+            }
+        }
     }
 }

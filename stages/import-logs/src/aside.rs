@@ -11,6 +11,7 @@ use database::ledger::{self, Target};
 use database::{Db, DbError, ErrorKind, Value};
 use schema::tables::quote;
 
+use crate::block::Rule;
 use crate::tables::{CLEAN_ROBOTS, Part, ROBOTS};
 
 /// Rows of the main table, in the order of `n`.
@@ -139,10 +140,26 @@ impl Aside {
                 );
                 if let Some(file) = files.next() {
                     sql += &files::statement(name, target, file, "@hz_n");
+                    sql += &duplicates(name, target, file);
                 }
             }
             from = to;
         }
         sql + "END"
     }
+}
+
+/// The statement that notes how many rows of a source were there already, which only the server knows.
+fn duplicates(name: &str, target: Target, file: &FileRow) -> String {
+    let dropped = serde_json::to_string(&file.dropped).unwrap_or_default();
+    let others = if file.dropped.is_empty() { "}".to_owned() } else { format!(",{}", dropped.get(1..).unwrap_or("}")) };
+    let [name, before, others] =
+        [name, &format!("{{\"{}\":", Rule::DUPLICATE), &others].map(|text| Value::from(text).as_sql(false));
+    let n_sent = file.rows.unwrap_or(0);
+    format!(
+        "UPDATE {} SET dropped = CONCAT({before}, {n_sent} - @hz_n, {others}) WHERE @hz_n < {n_sent} AND id = \
+         (SELECT id FROM imported_sources WHERE filename = {name} AND target_table = '{}'); ",
+        files::TABLE,
+        target.name()
+    )
 }

@@ -32,11 +32,12 @@ pub(crate) enum Rule {
     OldEvent,
     Watcher,
     Action,
+    Duplicate,
 }
 
 impl Rule {
     /// Every rule with the word it is counted under, in the order in which they are tried.
-    pub(crate) const ALL: [(Self, &'static str); 13] = [
+    pub(crate) const ALL: [(Self, &'static str); 14] = [
         (Self::Status, "status"),
         (Self::Bytes, "no bytes"),
         (Self::Method, "method"),
@@ -50,7 +51,11 @@ impl Rule {
         (Self::OldEvent, "old event"),
         (Self::Watcher, "watching account"),
         (Self::Action, "action"),
+        (Self::Duplicate, Self::DUPLICATE),
     ];
+
+    /// The word for logins that are there already.
+    pub(crate) const DUPLICATE: &str = "duplicate login";
 }
 
 /// How many lines each rule dropped, in the order of [`Rule::ALL`].

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use anyhow::{Context as _, Result, anyhow};
-use kit::list;
+use kit::{list, steps};
 use schema::collation;
 
 /// A set of texts searched for at once, ASCII case ignored.
@@ -21,7 +21,10 @@ impl Texts {
     }
 
     fn occur_in(&self, text: &[u8]) -> bool {
-        self.0.as_ref().is_some_and(|texts| texts.is_match(text))
+        self.0.as_ref().is_some_and(|texts| {
+            steps::add(text.len());
+            texts.is_match(text)
+        })
     }
 }
 

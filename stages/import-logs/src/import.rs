@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use kit::door;
 use kit::{Messages, Progress, Rejects};
 use logs::discovery;
-use logs::fingerprint::{Fingerprint, Reading};
+use logs::fingerprint::{Fingerprint, Identity, Reading};
 use rayon::prelude::*;
 use schema::Opt;
 
@@ -81,6 +81,8 @@ pub(crate) struct Staged {
     pub(crate) stretches: Vec<Stretch>,
     /// The sources, one for each cut.
     pub(crate) sources: Vec<Source>,
+    /// The file whose content was compared with the list, as it was then.
+    pub(crate) checked: Option<Identity>,
 }
 
 /// One file to import.
@@ -122,7 +124,9 @@ impl Unit {
         let path = self.path.clone().unwrap_or_default();
         let mut opened = Opened { path, spare: spare.clone(), ..Opened::default() };
         match (&self.path, &self.staged) {
-            (Some(_), Some(staged)) => opened.stretches = staged.stretches.clone().into(),
+            (Some(_), Some(staged)) => {
+                (opened.stretches, opened.checked) = (staged.stretches.clone().into(), staged.checked);
+            }
             (Some(path), None) if self.plain => {
                 let file = door::open(path).with_context(|| format!("opening {}", path.display()))?;
                 let left = file.metadata()?.len();
@@ -192,6 +196,8 @@ struct Opened {
     /// The first byte that is read.
     offset: u64,
     stretches: VecDeque<Stretch>,
+    /// The file that the stretches are of.
+    checked: Option<Identity>,
     pieces: Option<Pieces<Input>>,
 }
 
@@ -205,6 +211,7 @@ impl Opened {
             }
             let Some(next) = self.stretches.pop_front() else { return Ok(None) };
             let mut file = door::open(&self.path)?;
+            self.check(&file)?;
             file.seek(SeekFrom::Start(next.start))?;
             let input = Input::Part { file, left: next.end - next.start };
             self.pieces = Some(Pieces::with_cuts(input, &self.spare, next.cuts));
@@ -241,8 +248,18 @@ impl Opened {
     fn finish(&self) -> io::Result<Option<Fingerprint>> {
         match self.pieces.as_ref().map(Pieces::reader) {
             Some(Input::Log(reading)) => reading.finish(),
-            _ => Ok(None),
+            Some(Input::Part { file, .. }) => self.check(file).map(|()| None),
+            None => Ok(None),
         }
+    }
+
+    /// Whether a staging file still is the one whose content was compared with the list.
+    fn check(&self, file: &File) -> io::Result<()> {
+        let Some(checked) = self.checked else { return Ok(()) };
+        if Identity::of(&file.metadata()?) == checked {
+            return Ok(());
+        }
+        Err(io::Error::other("the file was written to while it was imported"))
     }
 }
 
@@ -709,6 +726,7 @@ impl<S: Sink> Writer<'_, '_, S> {
             if self.logins.insert(key) {
                 self.report.n_rows += 1;
             } else {
+                self.report.dropped[Rule::Duplicate as usize] += 1;
                 self.sink.rows(&mut done.made, start..end)?;
                 start = next;
             }

@@ -15,7 +15,7 @@ use hub::config::Config;
 use kit::path_text::base_name;
 use kit::{Messages, Output, door};
 use logs::discovery;
-use logs::fingerprint::Fingerprint;
+use logs::fingerprint::{Fingerprint, Identity};
 use logs::staged::{self, StagedLog};
 use schema::Opt;
 
@@ -306,12 +306,13 @@ impl Load<'_> {
         let known = if ledger { Some(self.ledger(Target::of(whole.stream.kind()))?) } else { None };
         let older = staged::read_imported(staging)?;
         let plan = sources.plan(logs, known.as_ref(), &older)?;
+        let checked = Some(Identity::of(&meta));
         let units: Vec<Unit> = if rules.compat.has(Opt::LpAtomic) {
-            plan.wanted.iter().map(|log| whole.of_staged(stretches(std::slice::from_ref(log)))).collect()
+            plan.wanted.iter().map(|log| whole.of_staged(stretches(std::slice::from_ref(log), checked))).collect()
         } else if plan.wanted.is_empty() {
             Vec::new()
         } else {
-            vec![whole.of_staged(stretches(&plan.wanted))]
+            vec![whole.of_staged(stretches(&plan.wanted, checked))]
         };
         let n_before = self.book.totals.reports.len();
         if !units.is_empty() {

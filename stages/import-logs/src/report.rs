@@ -146,6 +146,12 @@ impl Report {
         })
     }
 
+    /// Notes how many of the rows were stored: the other logins were there already.
+    pub(crate) fn store(&mut self, n_rows: u64) {
+        self.dropped[Rule::Duplicate as usize] += self.n_rows.saturating_sub(n_rows);
+        self.n_rows = n_rows;
+    }
+
     /// Lines that were left out, by what left them out.
     pub(crate) fn left_out(&self) -> BTreeMap<String, u64> {
         let rules = Rule::ALL.iter().map(|(rule, name)| ((*name).to_owned(), self.dropped[*rule as usize]));
@@ -156,7 +162,7 @@ impl Report {
     }
 
     /// What the ledger keeps.
-    pub(crate) fn file_row(&self, path: &std::path::Path, stream: &Stream, rows: u64) -> FileRow {
+    pub(crate) fn file_row(&self, path: &std::path::Path, stream: &Stream) -> FileRow {
         let read = self.read.as_ref();
         FileRow {
             path: Some(schema::text::storable(path.as_os_str().as_bytes()).into_owned()),
@@ -169,7 +175,7 @@ impl Report {
             hash: read.map(|read| read.hash.to_string()),
             head: read.map(|read| read.head.to_string()),
             lines: Some(self.n_lines),
-            rows: Some(rows),
+            rows: Some(self.n_rows),
             rejected: Some(self.n_unfit),
             dropped: self.left_out(),
             ipv6: Some(self.n_ipv6),

@@ -5,10 +5,10 @@ use std::fs::Metadata;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use kit::path_text::base_name;
 use kit::{Lines, door};
-use logs::fingerprint::{self, Prefix};
+use logs::fingerprint::{self, Identity, Prefix};
 use logs::staged::{self, Outcome, StagedLog};
 
 use crate::block::{self, Rules};
@@ -118,6 +118,7 @@ impl Sources<'_> {
                 name = known::other_name(&base, hash);
                 names.insert(name.clone());
             }
+            self.check(log)?;
             let refusal = self.refusal(log)?;
             if let Some(content) = content {
                 contents.insert((family, content), refusal.clone());
@@ -131,6 +132,22 @@ impl Sources<'_> {
             plan.wanted.push((log, log.offset.saturating_add(skip), source));
         }
         Ok(plan)
+    }
+
+    /// Whether the staging file still holds what was staged of a log. Of the rest of a log that has
+    /// grown the list has no hash: then nobody may have written to the file since.
+    fn check(&self, log: &StagedLog) -> Result<()> {
+        let is_same = match log.read.as_ref().filter(|read| log.begin == 0 && log.bytes == read.bytes) {
+            Some(read) => self.prefixes(log, &[log.bytes])?.iter().all(|found| found.hash == read.hash),
+            None => !self.path.parent().is_some_and(|staging| staged::is_older_than(staging, self.path)),
+        };
+        ensure!(
+            is_same,
+            "{} does not hold what was staged of {}: nothing of it is imported; stage the logs again",
+            self.path.display(),
+            log.path.display()
+        );
+        Ok(())
     }
 
     fn open(&self, log: &StagedLog) -> Result<std::io::Take<std::fs::File>> {
@@ -181,8 +198,8 @@ impl Sources<'_> {
 }
 
 /// The stretches that hold these sources; neighbours share one.
-pub(crate) fn stretches(logs: &[(&StagedLog, u64, Source)]) -> Staged {
-    let mut staged = Staged::default();
+pub(crate) fn stretches(logs: &[(&StagedLog, u64, Source)], checked: Option<Identity>) -> Staged {
+    let mut staged = Staged { checked, ..Staged::default() };
     for (log, begin, source) in logs {
         let end = log.offset.saturating_add(log.bytes);
         match staged.stretches.last_mut().filter(|last| last.end == *begin) {
@@ -253,7 +270,7 @@ mod tests {
                 (log, begin, Source { name, ..Source::default() })
             })
             .collect();
-        let staged = stretches(&wanted);
+        let staged = stretches(&wanted, None);
         let stretch = |start, end, cuts: &[u64]| Stretch { start, end, cuts: cuts.iter().copied().collect() };
         assert_eq!(staged.stretches, [stretch(0, 5, &[5, 5]), stretch(20, 28, &[7, 8]), stretch(33, 37, &[4])]);
         let names: Vec<_> = staged.sources.iter().map(|source| source.name.as_str()).collect();

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use database::ledger::files::{self, FileRow};
+use database::ledger::files;
 use database::ledger::{self, Begun, Target};
 use database::{Db, DbError, ErrorKind, Value, Verb};
 use kit::Output;
@@ -190,7 +190,7 @@ impl<'d> Tables<'d> {
     fn close_part(&mut self, path: &Path, unit: &Unit, report: &Report) -> Result<()> {
         self.send(self.values.len())?;
         if let Some(aside) = &mut self.aside {
-            aside.close_part(self.files.then(|| report.file_row(path, &unit.stream, 0)));
+            aside.close_part(self.files.then(|| report.file_row(path, &unit.stream)));
             return Ok(());
         }
         let mut part = std::mem::take(&mut self.part);
@@ -208,8 +208,9 @@ impl<'d> Tables<'d> {
         {
             ledger::finish(self.db, name, self.target, part.first, part.last, part.rows)?;
             if let Some(id) = files::entry_id(self.db, name, self.target)?.filter(|_| self.files) {
-                let row: FileRow = report.file_row(path, &unit.stream, part.rows);
-                files::record(self.db, id, &row)?;
+                let mut report = report.clone();
+                report.store(part.rows);
+                files::record(self.db, id, &report.file_row(path, &unit.stream))?;
             }
         }
         self.n_cut += 1;
@@ -366,7 +367,7 @@ impl Sink for Tables<'_> {
             return Err(error).context("ending the transaction");
         }
         self.n_done += 1;
-        report.n_rows = self.whole.rows;
+        report.store(self.whole.rows);
         if unit.path.is_some() && unit.staged.is_none() && !unit.plain && self.is_complete(self.target) {
             let mut receipt = Receipt::of(unit, report);
             receipt.ids = self.whole.first.zip(self.whole.last);

@@ -53,3 +53,17 @@ fn a_list_with_an_open_quote_is_an_error_in_bounded_memory() {
         assert!(done.code == 1 && done.stderr.contains("a quote that is not closed"), "{}", done.stderr);
     }
 }
+
+#[test]
+fn hostile_logins_and_long_exclude_lists_take_little_time() {
+    let dir = TempDir::new().unwrap();
+    let filters: String = (0..20_000).map(|i| format!("{}{i},ip\n", "1.".repeat(i % 40))).collect();
+    let list = file(&dir, "exclude.csv", format!("filter,type\n{filters}"));
+    let units = ["[", "]", " ", "1", "1.", "[ ", "] 1", "\t1.1 ", "_", "] 1.2.3.4 login "];
+    let line = |unit: &&str| format!("2025-05-01 08:00:01 1 [{}] 1.1.1.1 login\n", unit.repeat((1 << 20) / unit.len()));
+    let run = raw("auth", units.iter().map(line).collect::<String>()).arg("--exclude").arg(list);
+    let bounds = Bounds { processor: Duration::from_secs(60), ..BOUNDS };
+    let (done, used) = run.within(bounds).unwrap();
+    fixtures::say(&format!("hostile logins: {used:?}"));
+    assert!(done.code == 0 && done.stderr.contains("10 lines"), "{}", done.stderr);
+}

@@ -1,6 +1,7 @@
 //! What a log is, what is understood of it, and what becomes of one that changes: in the pipe, in the
 //! tables with a ledger, and in the cron lines on tables without one.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -309,9 +310,62 @@ fn a_staging_file_that_is_not_what_its_list_says_is_not_loaded() {
     let size = fs::metadata(&staged).unwrap().len();
     File::options().write(true).open(&staged).unwrap().set_len(size - 1).unwrap();
     refused("had");
+    fs::write(&staged, day(1, &["/a", "/c"])).unwrap();
+    assert_eq!(fs::metadata(&staged).unwrap().len(), size);
+    refused("does not hold what was staged");
     hub.run(stage("fetch-logs")).arg("--stage").finish().ok();
     hub.import().arg("--db").finish().ok();
     assert_eq!(contents(&hub), ["/a", "/b"]);
+}
+
+#[test]
+fn the_staged_rest_of_a_grown_log_that_was_written_to_is_not_loaded() {
+    let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
+    let log = hub.put("httpd/daily/hub-access.log-20250701", day(1, &["/a"]));
+    hub.run(stage("fetch-logs")).arg("--stage").finish().ok();
+    hub.import().arg("--db").finish().ok();
+    append(&log, &day(1, &["/b"]));
+    hub.run(stage("fetch-logs")).arg("--stage").finish().ok();
+    let staged = hub.at("hubzero/metrics/_hub_apache.log");
+    let text = fs::read_to_string(&staged).unwrap();
+    assert!(text.contains("/b") && !text.contains("/a"), "{text}");
+    fs::write(&staged, text.replace("/b", "/c")).unwrap();
+    let later = fs::metadata(&staged).unwrap().modified().unwrap() + Duration::from_secs(1);
+    File::options().write(true).open(&staged).unwrap().set_modified(later).unwrap();
+    let done = hub.import().arg("--db").finish().expect_code(1);
+    assert!(done.stderr.contains("does not hold what was staged"), "{}", done.stderr);
+    assert_eq!(contents(&hub), ["/a"]);
+}
+
+#[test]
+fn what_became_of_the_lines_of_an_auth_log_adds_up() {
+    let login = |second: u32, user: &str| format!("2025-07-01 08:00:0{second} 1 [{user}] 1.1.1.1 login\n");
+    let first = [login(1, "a"), login(1, "A"), login(2, "hubadmin"), "odd\n\n".to_owned(), login(3, "b")].concat();
+    let second = [login(3, "b"), login(4, "c")].concat();
+    for engine in ENGINES {
+        for is_staged in [true, false] {
+            let Some(hub) = Hub::new(engine, SqlMode::Strict) else { return };
+            let logs = [("20250701", &first), ("20250702", &second)]
+                .map(|(day, text)| hub.put(&format!("hubzero/daily/cmsauth.log-{day}"), text));
+            if is_staged {
+                hub.run(stage("fetch-logs")).arg("--stage").finish().ok();
+                hub.import().arg("--db").finish().ok();
+            } else {
+                let done = hub.load(&[&logs[0], &logs[1]]).finish().ok();
+                let dropped = &done.records()[0]["dropped"];
+                assert_eq!(dropped.to_string(), r#"{"duplicate login":1,"empty line":1,"watching account":1}"#);
+            }
+            let rows = hub.pair.rows("SELECT lines_read, rows_kept, rejected, dropped FROM import_files ORDER BY id");
+            let of_row = |row: &Vec<Option<String>>| {
+                let number = |at: usize| row[at].as_ref().unwrap().parse::<u64>().unwrap();
+                let dropped: BTreeMap<String, u64> = serde_json::from_str(row[3].as_ref().unwrap()).unwrap();
+                let n_dropped: u64 = dropped.values().sum();
+                assert_eq!(number(0), number(1) + number(2) + n_dropped, "{engine:?} {is_staged} {row:?}");
+                (number(1), dropped.get("duplicate login").copied())
+            };
+            assert_eq!(rows.iter().map(of_row).collect::<Vec<_>>(), [(2, Some(1)), (1, Some(1))], "{engine:?}");
+        }
+    }
 }
 
 /// The cron lines of the logs; what each wrote to standard error and its code.

@@ -387,7 +387,11 @@ fn logins() {
     let done = raw("auth", text).finish().ok();
     assert_eq!(texts(&done, "login", "user"), ["user[sub", "1009 []", "Bob", "a"]);
     assert_eq!(texts(&done, "login", "uidNumber"), ["1011", "0", "0", "1"]);
-    assert!(done.stderr.contains("1 not recognised; dropped: watching account 1"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("1 not recognised; dropped: watching account 1, duplicate login 2"),
+        "{}",
+        done.stderr
+    );
     let port = raw("auth", text).args(["--compat", "port"]).finish().ok();
     assert_eq!(texts(&port, "login", "action"), ["simulation", "login", "login", "login"]);
     let dir = tempfile::tempdir().unwrap();

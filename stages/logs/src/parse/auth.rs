@@ -3,6 +3,7 @@
 use schema::{Compat, Opt};
 
 use super::access::is_blank;
+use kit::steps;
 
 /// What one line says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub fn auth(line: &[u8], compat: Compat) -> Option<Login<'_>> {
 
 fn trim_end(line: &[u8]) -> &[u8] {
     let end = line.iter().rposition(|&b| !is_blank(b)).map_or(0, |at| at + 1);
+    steps::add(line.len() - end + 1);
     &line[..end]
 }
 
@@ -66,6 +68,7 @@ fn plain(line: &[u8]) -> Option<Parts<'_>> {
     let ip_at = left.iter().rposition(|&b| !(b.is_ascii_digit() || b == b'.')).map_or(0, |at| at + 1);
     let ip = &left[ip_at..];
     let between = &left[..ip_at];
+    steps::add(blanks + action.len() + ip.len() + 1);
     let separated = left.len() < action_at && between.last().is_some_and(|&b| is_blank(b));
     if action.is_empty() || ip.is_empty() || !separated || !is_blank(*between.first()?) {
         return None;
@@ -82,6 +85,7 @@ fn numbered(between: &[u8]) -> Option<(&[u8], &[u8])> {
     let rest = &inner[digits..];
     let blanks = rest.iter().take_while(|&&b| is_blank(b)).count();
     let user = &rest[blanks..];
+    steps::add(start + digits + blanks);
     let bracketed = user.len() > 2 && user[0] == b'[' && user.last() == Some(&b']');
     (digits > 0 && blanks > 0 && bracketed).then_some((&inner[..digits], user))
 }
@@ -94,9 +98,11 @@ fn finish(parts: Parts<'_>) -> Login<'_> {
 
 fn without_brackets(mut user: &[u8]) -> &[u8] {
     while let Some(rest) = user.strip_prefix(b"[") {
+        steps::add(1);
         user = rest;
     }
     while let Some(rest) = user.strip_suffix(b"]") {
+        steps::add(1);
         user = rest;
     }
     user
@@ -117,6 +123,7 @@ fn trim(text: &[u8], compat: Compat) -> &[u8] {
     };
     let start = text.iter().position(|b| !trimmed(b)).unwrap_or(text.len());
     let end = text.iter().rposition(|b| !trimmed(b)).map_or(start, |at| at + 1);
+    steps::add(start + text.len() - end + 1);
     &text[start..end]
 }
 
@@ -136,8 +143,16 @@ fn plain_without_uid(line: &[u8], compat: Compat) -> Option<Login<'_>> {
 
 /// The layout of a framework logger: `[date time] production.INFO: uid [user] ip action [] []`.
 fn bracket(line: &[u8]) -> Option<Login<'_>> {
-    let words = |text: &'_ [u8]| text.split(|&b| is_blank(b)).filter(|w| !w.is_empty()).count();
-    let close = memchr::memchr(b']', line)?;
+    let words = |text: &'_ [u8]| {
+        steps::add(text.len());
+        text.split(|&b| is_blank(b)).filter(|w| !w.is_empty()).count()
+    };
+    let close_of = |text: &[u8]| {
+        let close = memchr::memchr(b']', text);
+        steps::add(close.unwrap_or(text.len()));
+        close
+    };
+    let close = close_of(line)?;
     let stamp = line[..close].strip_prefix(b"[")?;
     let date = stamp.get(..10).filter(|d| shape(d, b"0000-00-00"))?;
     let time = stamp.get(stamp.len().checked_sub(8)?..).filter(|t| shape(t, b"00:00:00"))?;
@@ -146,7 +161,11 @@ fn bracket(line: &[u8]) -> Option<Login<'_>> {
     if gap.is_empty() || words(gap) > 0 || !rest.first().is_some_and(|&b| is_blank(b)) {
         return None;
     }
-    let start = |text: &[u8]| text.iter().position(|&b| !is_blank(b)).unwrap_or(text.len());
+    let start = |text: &[u8]| {
+        let start = text.iter().position(|&b| !is_blank(b)).unwrap_or(text.len());
+        steps::add(start + 1);
+        start
+    };
     let rest = rest[start(rest)..].strip_prefix(b"production.INFO:")?;
     let uid_at = start(rest);
     if uid_at == 0 {
@@ -154,11 +173,12 @@ fn bracket(line: &[u8]) -> Option<Login<'_>> {
     }
     let rest = &rest[uid_at..];
     let uid_len = rest.iter().take_while(|&&b| !is_blank(b)).count();
+    steps::add(uid_len);
     let (uid, rest) = rest.split_at(uid_len);
     let mut rest = &rest[start(rest)..];
     let mut user = &b""[..];
     if rest.first() == Some(&b'[') {
-        let close = memchr::memchr(b']', rest)?;
+        let close = close_of(rest)?;
         user = &rest[..=close];
         rest = &rest[close + 1..];
         let gap = start(rest);
