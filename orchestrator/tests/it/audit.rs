@@ -340,7 +340,7 @@ fn every_fault_is_found_with_what_mends_it() {
              UPDATE imported_sources SET origin = 'reconstruct', row_count = 7 WHERE pk_start = 11 AND target_table = 'web'",
             "UPDATE imported_sources SET origin = 'importer'; \
              UPDATE imported_sources SET row_count = 5 WHERE target_table = 'web'",
-            // requests of robots are deleted later, and old imports mixed those of several logs: neither fewer than
+            // requests of bots are deleted later, and old imports mixed those of several logs: neither fewer than
             // were counted are a finding nor more
             &[],
         );

@@ -85,7 +85,7 @@ fn page(day: u32, n: u32) -> String {
 }
 
 #[test]
-fn what_is_no_log_is_named_and_the_rest_is_imported() {
+fn what_is_not_a_log_is_named_and_the_rest_is_imported() {
     let Some(hub) = Hub::new() else { return };
     let secret = hub.root.path().join("secret");
     fs::write(&secret, requests(1, 1, 3)).unwrap();
@@ -185,7 +185,7 @@ fn the_orchestrator_takes_names_that_are_not_utf8() {
 }
 
 #[test]
-fn the_orchestrator_names_what_is_no_log_once_a_day() {
+fn the_orchestrator_names_what_is_not_a_log_once_a_day() {
     let Some(hub) = Hub::new() else { return };
     let secret = hub.root.path().join("secret");
     fs::write(&secret, requests(1, 1, 3)).unwrap();
@@ -227,7 +227,7 @@ fn a_log_that_grows_between_the_lines_is_counted_whole_and_once() {
 }
 
 #[test]
-fn a_log_that_is_replaced_or_vanishes_is_not_taken_for_the_old_one() {
+fn a_log_that_is_replaced_or_vanishes_is_not_treated_as_the_old_one() {
     let Some(hub) = Hub::new() else { return };
     fs::write(hub.daily(1), requests(1, 1, 3)).unwrap();
     fs::write(hub.daily(2), requests(2, 1, 2)).unwrap();

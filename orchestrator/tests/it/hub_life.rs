@@ -59,7 +59,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 enum Kill {
     /// Everything at once, as when the machine goes down.
     Group,
-    /// `hzmetrics` alone: the stage at work goes on.
+    /// `hzmetrics` alone: the running stage goes on.
     Parent,
     /// The stage alone.
     Stage,
@@ -73,7 +73,7 @@ struct Life {
     usual: Duration,
     /// Whether there is much to do, as there usually is not.
     is_long: bool,
-    /// Whether there are old months that may be marked to be made anew.
+    /// Whether there are old months that may be marked to be rebuilt.
     is_late_in_life: bool,
     n_killed: u32,
     n_runs: u32,
@@ -105,7 +105,7 @@ impl Life {
         let mut line = "tick";
         for _ in 0..n_kills {
             while !self.kill_one(line) {
-                // all is done, or it stood aside for the stage of a killed run that is still at work
+                // all is done, or it stood aside for the stage of a killed run that is still running
                 if self.is_late_in_life {
                     let month = *self.random.pick(&["2025-02", "2025-03", "2025-04", "2025-05"]);
                     let _ = self.hzmetrics(&format!("mark-dirty {month}"));

@@ -167,7 +167,7 @@ fn refused(spoil: impl Fn(&Ground), lines: &[&str], words: &[&str]) {
 const IMPORT: [&str; 4] = ["hzmetrics run-chain fetch", "hzmetrics tick", "hzmetrics import --next", "hzmetrics run"];
 
 #[test]
-fn nobody_to_run_as_is_said_before_anything_is_opened() {
+fn nobody_to_run_as_is_reported_before_anything_is_opened() {
     let shared = |ground: &Ground| {
         for (_, folder) in fs::read_dir(ground.at("var/log"))
             .unwrap()
@@ -190,7 +190,7 @@ fn nobody_to_run_as_is_said_before_anything_is_opened() {
 }
 
 #[test]
-fn what_the_user_may_not_do_is_said_before_anything_is_opened() {
+fn what_the_user_may_not_do_is_reported_before_anything_is_opened() {
     let mode = |path: &'static str, group: u32, mode: u32| {
         move |ground: &Ground| {
             chown(ground.at(path), Some(0), Some(group)).unwrap();

@@ -363,7 +363,7 @@ fn old_requests_are_judged() {
 }
 
 #[test]
-fn a_state_too_narrow_for_all_months_is_no_silent_loss() {
+fn a_state_too_narrow_for_all_months_is_not_a_silent_loss() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     pair.sql("ALTER TABLE pipeline_state MODIFY v varchar(255) NOT NULL");
     let rows: Vec<String> = (0..40).map(|i| format!("('20{:02}-{:02}-01', '/')", 10 + i / 12, 1 + i % 12)).collect();

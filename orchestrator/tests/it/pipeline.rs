@@ -319,7 +319,7 @@ fn whatever_fails_on_the_way_the_next_run_makes_good() {
         life.list();
         life.run("run").ok();
         let list = life.list();
-        // the months behind it are made anew, although some runs find no new rows any more
+        // the later months are rebuilt, although some runs find no new rows any more
         assert!(list.contains(&"summarize --since 2026-03 --through 2026-04".to_owned()), "{fails}: {list:?}");
         assert_eq!(life.pair.value("SELECT COUNT(*) FROM web").as_deref(), Some("2"), "{fails}");
         let state = life.state();
@@ -335,7 +335,7 @@ fn a_log_without_new_rows_makes_nothing_stale() {
     life.summarized(&["2026-02", "2026-03", "2026-04"]);
     life.access_log("20260210");
     life.start("run").env("NO_ROWS", "1").finish().ok();
-    // the month itself is made anew and swept, the others stay
+    // the month itself is rebuilt and swept, the others stay
     assert_eq!(
         life.list(),
         [
@@ -354,7 +354,7 @@ fn a_log_without_new_rows_makes_nothing_stale() {
 }
 
 #[test]
-fn a_dirty_month_is_made_anew_and_all_behind_it() {
+fn a_dirty_month_is_rebuilt_and_all_later_ones() {
     for (engine, mode) in MODES {
         let Some(life) = Life::new(engine, mode) else { return };
         life.web(&["2026-02-10", "2026-02-28 23:59:59", "2026-03-01", "2026-04-30"]);
@@ -472,7 +472,7 @@ fn a_month_is_closed_when_its_logs_have_arrived() {
 }
 
 #[test]
-fn another_run_at_work() {
+fn another_run_in_progress() {
     let Some(life) = life() else { return };
     behind(&life);
     let Asked::Held(lock) = Lock::ask(&life.path("state/hzmetrics.pid"), Duration::ZERO).unwrap() else { panic!() };

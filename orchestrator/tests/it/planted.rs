@@ -105,7 +105,7 @@ fn in_place_of_logs_they_are_named_once_a_day_and_keep_no_other_back() {
                 .filter(|(day, plant)| plant.put(&ground, &ground.daily(*day)))
                 .map(|p| p.0)
                 .collect();
-            // a loop, a link to where the user may not look, a name that is no text
+            // a loop, a link to where the user may not look, a name that is not text
             symlink("hub-access.log-20250704", ground.daily(4)).unwrap();
             ground.write("secret/log", &requests(1, 9), 0o600);
             fs::set_permissions(ground.at("secret"), Permissions::from_mode(0o700)).unwrap();
@@ -195,7 +195,7 @@ const OURS: [(&str, &[&str]); 13] = [
 #[test]
 fn in_place_of_our_files_they_are_never_written_through() {
     for (name, lines) in OURS {
-        // all of them go through one door: what is no link and no FIFO is tried in some places
+        // all of them go through one door: what is neither a link nor a FIFO is tried in some places
         for plant in PLANTS.into_iter().take(if name.ends_with(".ndjson") { 4 } else { 2 }) {
             let Some(ground) = Ground::new(Engine::InnoDb, NOBODY) else { return };
             victim(&ground);

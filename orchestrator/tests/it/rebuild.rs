@@ -117,7 +117,7 @@ fn the_state_is_left_alone() {
 
 /// With the real stage, which `cargo xtask test` builds beside `hzmetrics`.
 #[test]
-fn months_behind_one_that_was_filled_in_get_their_long_windows() {
+fn months_after_one_that_was_filled_in_get_their_long_periods() {
     let Some(rebuild) = Rebuild::new() else { return };
     let built = std::path::Path::new(env!("CARGO_BIN_EXE_hzmetrics")).with_file_name("summarize");
     assert!(built.exists(), "summarize is not built; `cargo xtask test` builds everything");

@@ -173,7 +173,7 @@ fn what_cannot_be_done_is_said() {
 }
 
 #[test]
-fn a_writer_at_work_is_not_disturbed() {
+fn a_running_writer_is_not_disturbed() {
     let Some(pair) = pair(Engine::MyIsam, SqlMode::Lax) else { return };
     let state = pair.home().join("state");
     fs::create_dir_all(&state).unwrap();

@@ -50,7 +50,7 @@ fn the_first_real_failure_is_blamed() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_failure() {
+fn a_reader_that_leaves_is_not_a_failure() {
     let place = place();
     let done = place.sh("one lines 1000000 | two pass | three head 2").finish().ok();
     assert_eq!((done.text().as_str(), done.stderr.as_str()), ("line 0\nline 1\n", ""));

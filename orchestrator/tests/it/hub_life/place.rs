@@ -38,7 +38,7 @@ impl Engines {
 /// The tables that the original package did not have.
 const NOTES: [&str; 4] = ["import_files", "imported_sources", "migrations", "pipeline_state"];
 
-/// Whose requests are no visits.
+/// Whose requests do not count as visits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Excluded {
     /// Some pages.

@@ -1,4 +1,4 @@
-//! All that stands in the tables of a hub, in a form in which two hubs can be compared: ids are
+//! All that is in the tables of a hub, in a form in which two hubs can be compared: ids are
 //! replaced by what they point to, times of writing are left out, rows are sorted.
 
 use std::collections::BTreeMap;

@@ -128,7 +128,7 @@ fn catching_up_with_logs_and_rows() {
     let mut expected = vec!["import 20231215".to_owned()];
     expected.extend(caught_up("2023-12"));
     assert_eq!(step(&life), expected);
-    // what was derived is made anew, once; what was imported stays
+    // what was derived is rebuilt, once; what was imported stays
     assert_eq!(n_resets(&life), 1);
     assert_eq!(life.pair.lines("SELECT id FROM websessions"), ["8"]);
     assert_eq!(
@@ -157,7 +157,7 @@ fn catching_up_with_rows_alone() {
 }
 
 #[test]
-fn a_dirty_month_that_is_complete_is_made_anew() {
+fn a_dirty_month_that_is_complete_is_rebuilt() {
     let Some(life) = life() else { return };
     idle(&life);
     life.web(&["2025-05-10", "2025-06-10"]);
@@ -179,7 +179,7 @@ fn a_dirty_month_that_is_complete_is_made_anew() {
 }
 
 #[test]
-fn requests_without_their_session_make_a_month_anew() {
+fn requests_without_their_session_rebuild_a_month() {
     let Some(life) = life() else { return };
     idle(&life);
     life.web(&["2025-06-10", "2025-06-11"]);
@@ -234,7 +234,7 @@ fn the_oldest_month_that_was_ever_caught_up() {
 fn all_caught_up() {
     let Some(life) = life() else { return };
     idle(&life);
-    // nothing came in: the walk is passed over, a sweep remains
+    // nothing came in: the walk is skipped, a sweep remains
     state(&life, &[("mode", "catchup"), ("catchup_started", "2022-01")]);
     assert_eq!(step(&life), [""; 0]);
     assert_eq!(remembered(&life), ["catchup_started=2022-01", "mode=rebuild", "rebuild_cursor=2026-06"]);
@@ -252,7 +252,7 @@ fn all_caught_up() {
 }
 
 #[test]
-fn the_walk_goes_month_by_month_with_all_windows() {
+fn the_walk_goes_month_by_month_with_all_periods() {
     let Some(life) = life() else { return };
     idle(&life);
     for (cursor, next) in [("2022-06", "2022-07"), ("2022-12", "2023-01"), ("2026-04", "2026-05")] {
@@ -272,7 +272,7 @@ fn the_walk_goes_month_by_month_with_all_windows() {
 }
 
 #[test]
-fn the_sweep_takes_the_oldest_month_that_lacks_windows() {
+fn the_sweep_takes_the_oldest_month_that_lacks_periods() {
     let Some(life) = life() else { return };
     idle(&life);
     life.summarized(&["2020-10", "2021-03", "2021-11"]);

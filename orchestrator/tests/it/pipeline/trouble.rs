@@ -1,4 +1,4 @@
-//! What else may be wrong on a hub: other programs at work, a full disk, no database, no
+//! What else may be wrong on a hub: other programs running, a full disk, no database, no
 //! configuration, two ticks at once. A message, an exit code, and nothing broken.
 
 use std::fs::{self, File};
@@ -93,7 +93,7 @@ fn doctor_finds_what_still_starts_the_originals_or_the_port() {
 }
 
 #[test]
-fn a_tick_while_the_original_scripts_are_at_work() {
+fn a_tick_while_the_original_scripts_are_running() {
     let Some(life) = life() else { return };
     behind(&life);
     let tick = || life.start("tick").env("HZMETRICS_NOW", "2026-05-19T10:30").finish();
@@ -125,7 +125,7 @@ fn a_tick_while_the_original_scripts_are_at_work() {
 }
 
 #[test]
-fn a_run_while_the_port_is_at_work() {
+fn a_run_while_the_port_is_running() {
     let Some(life) = life() else { return };
     behind(&life);
     // the port's lock is not ours when nobody names a home

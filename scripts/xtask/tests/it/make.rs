@@ -196,7 +196,7 @@ fn a_folder_of_somebody_else_is_not_replaced() {
     let refused = checkout.make(&["all"]).expect_code(2);
     assert!(refused.stderr.contains("was not made by this command"), "{}", refused.stderr);
     assert!(checkout.at("a checkout/source/build/mine").exists());
-    // its own it makes anew
+    // its own folder it replaces
     fs::remove_dir_all(checkout.at("a checkout/source/build")).unwrap();
     checkout.make(&["all"]).ok();
     executable(&checkout.at("a checkout/source/build/bin/old"), "");

@@ -99,7 +99,7 @@ fn names_that_are_not_utf8_are_moved_each_by_its_own_receipt() {
     fs::write(&moved, "y\n").unwrap();
     archive().stdin(text(&moved)).finish().ok();
     assert!(there.exists() && of(&root.path().join("imported"), b"h-access.log-1\xff.gz.~1~").exists());
-    // the text for people does not count, and a wrong encoding is no record
+    // the text for people does not count, and a wrong encoding is not a record
     let bad = format!("{{\"kind\":\"receipt\",\"path\":{left:?},\"path_bytes\":\"%F\"}}\n");
     let done = archive().stdin(bad.replace("\\xFE", "?")).finish().ok();
     assert!(left.exists() && done.stderr.contains("1 of 1 lines rejected"), "{}", done.stderr);
@@ -142,7 +142,7 @@ fn words_go_to_the_log_of_who_started_us() {
     // standard error stays as it is
     let said: Vec<_> = done.stderr.lines().map(|line| format!("ERROR {line}")).collect();
     assert!(!said.is_empty() && lines.ends_with(&said), "{lines:?} {said:?}");
-    // a log that cannot be written is no failure
+    // a log that cannot be written is not a failure
     let run = archive().env("HZMETRICS_STAGE_LOG", root.path().join("x.log/x"));
     run.stdin(receipt(&daily.join("h-access.log-20250702"))).finish().ok();
 }

@@ -310,7 +310,7 @@ fn countries_of_a_month() {
         let filled = countries::fill(&mut db, &mut hub, &table("web"), &span, &mut first).unwrap();
         assert_eq!(filled, Filled { keys: 12, rows: 6 }, "{engine:?} {mode:?}");
         let expected = [
-            // every row of an address, whatever its date; `XYZ` is no country
+            // every row of an address, whatever its date; `XYZ` is not a country
             "1\tAU", "2\tAU", // `-` is not empty
             "3\t-", "4\tUS", "5\tNULL", // the first instant is outside, the last inside
             "6\tNULL", "7\tUS", "8\tNULL", "9\tNULL", "10\tNULL", "11\tFR", "12\t", "13\tNULL", "14\tZZ", "15\tNULL",

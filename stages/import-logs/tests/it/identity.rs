@@ -131,9 +131,9 @@ fn many_odd_lines_are_a_warning_and_none_is_allowed_with_strict() {
     let done = hub.load(&[&some, &few, &good]).arg("--strict").finish().expect_code(1);
     assert!(done.stderr.contains("1 of its 9 lines are rejected, and --strict allows none"), "{}", done.stderr);
     assert_eq!((contents(&hub), hub.ledger()), (vec!["/good".to_owned()], vec!["good\tweb\t1\t1".to_owned()]));
-    // robots of a refused file are found again in the next one
-    let robots = |odd: &str| line("2025-07-10", "/r", "NewBot/1") + odd;
-    let files = [hub.put("httpd/daily/r1", robots("odd\n")), hub.put("httpd/daily/r2", robots(""))];
+    // bots of a refused file are found again in the next one
+    let bots = |odd: &str| line("2025-07-10", "/r", "NewBot/1") + odd;
+    let files = [hub.put("httpd/daily/r1", bots("odd\n")), hub.put("httpd/daily/r2", bots(""))];
     hub.load(&[&files[0], &files[1]]).arg("--strict").finish().expect_code(1);
     assert_eq!(hub.pair.lines("SELECT useragent FROM bot_useragents"), ["NewBot/1"]);
 }

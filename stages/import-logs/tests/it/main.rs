@@ -42,7 +42,7 @@ fn texts(done: &Finished, kind: &str, field: &str) -> Vec<String> {
 }
 
 #[test]
-fn log_lines_that_are_taken_for_records() {
+fn log_lines_that_are_read_as_records() {
     let log = line("2025-07-10", "/a", "Mozilla");
     let said = |text: String| import_logs().stdin(text).finish().ok().stderr;
     assert!(said(log.clone()).contains("no line is a record; say --raw access"));
@@ -167,7 +167,7 @@ fn hits_come_by_runs_of_equal_dates() {
     let text: String = dates.iter().map(|date| line(date, "/x.css", "Googlebot/2.1")).collect();
     let done = access(text);
     assert_eq!(hits(&done), [("10", 1), ("11", 1), ("10", 1), ("11", 2)].map(|(d, n)| (format!("2025-07-{d}"), n)));
-    assert_eq!(done.of_kind("web").len(), 0, "a robot's style sheet is a hit and no row");
+    assert_eq!(done.of_kind("web").len(), 0, "a style sheet asked for by a bot is a hit and not a row");
     let text = line("2025-07-10", "/a", "UA") + &line("2025-07-11", "/b", "UA");
     let kinds = access(text).records().iter().map(|r| r["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
     assert_eq!(kinds, ["web", "hits", "web", "hits"], "a day's hits come before the next day's rows");
@@ -238,20 +238,20 @@ fn values_as_the_table_stores_them() {
 }
 
 #[test]
-fn robots() {
+fn bots() {
     let agents = ["NewBot/1", "curl/8.0", "newbot/1", "My searchtool/1.0", "RSS feed/2.0", "Crawl é", "CRAWL E", "Ua"];
     let text: String = agents.iter().map(|agent| line("2025-07-10", "/a", agent)).collect();
     let done = access(text.as_str());
     assert_eq!(texts(&done, "web", "useragent"), ["curl/8.0", "My searchtool/1.0", "RSS feed/2.0", "Ua"]);
     assert_eq!(texts(&done, "bot", "useragent"), ["NewBot/1", "Crawl é"], "the first spelling, in order");
     let port = raw("access", text).args(["--compat", "port"]).finish().ok();
-    assert_eq!(texts(&port, "web", "useragent"), agents, "the port looks at robots after the file");
+    assert_eq!(texts(&port, "web", "useragent"), agents, "the port looks at bots after the file");
     assert_eq!(texts(&port, "bot", "useragent"), ["NewBot/1", "curl/8.0", "Crawl é"]);
 }
 
 #[test]
-fn a_robot_further_down_counts_from_the_first_line() {
-    // none of these is a robot by its own words; another agent below makes them one
+fn a_bot_further_down_counts_from_the_first_line() {
+    // none of these is a bot by its own words; another agent below makes them one
     let long = format!("{}bot", "y".repeat(255));
     let agents = ["Bòt/1", &"y".repeat(255), &"Y".repeat(255), "é 1", "bot/1", &long, "É 1"];
     let text: String = agents.iter().map(|agent| line("2025-07-10", "/a", agent)).collect();
@@ -262,13 +262,13 @@ fn a_robot_further_down_counts_from_the_first_line() {
     let one = file(&dir, "one", line("2025-07-10", "/a", "bot/1"));
     let two = file(&dir, "two", line("2025-07-10", "/b", "Bòt/1") + &line("2025-07-10", "/c", "x"));
     let both = import_logs().args([&one, &two]).finish().ok();
-    assert_eq!(texts(&both, "web", "content"), ["/c"], "robots of an earlier file count too");
+    assert_eq!(texts(&both, "web", "content"), ["/c"], "bots of an earlier file count too");
     let reverse = import_logs().args([&two, &one]).finish().ok();
     assert_eq!(texts(&reverse, "web", "content"), ["/b", "/c"], "those of a later file do not");
 }
 
 #[test]
-fn known_robots_from_a_file() {
+fn known_bots_from_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let text =
         line("2025-07-10", "/a", "Evil/1") + &line("2025-07-10", "/b", "EVIL/1 ") + &line("2025-07-10", "/c", "x");

@@ -195,14 +195,14 @@ fn single_steps_are_not_booked() {
 }
 
 #[test]
-fn the_port_finds_robots_after_the_requests() {
+fn the_port_finds_bots_after_the_requests() {
     let Some(hub) = hub() else { return };
     let text = line("2025-07-10", "/resources/1/download/a", "NewBot/1") + &line("2025-07-10", "/b", "curl/8");
     let files = [hub.put("httpd/daily/1", &text), hub.put("httpd/daily/2", &text)];
     hub.pair.sql("INSERT INTO bot_useragents VALUES ('x searchtool')");
     let empty = hub.put("httpd/daily/0", "");
     hub.load(&[&empty]).args(["--compat", "port"]).finish().ok();
-    assert_eq!(hub.count("bot_useragents"), 1, "cleaned only after a file with robots");
+    assert_eq!(hub.count("bot_useragents"), 1, "cleaned only after a file with bots");
     hub.load(&[&files[0], &files[1]]).args(["--compat", "port"]).finish().ok();
     assert_eq!(hub.pair.lines("SELECT content, dnload FROM web"), ["/resources/1/download/a\t1", "/b\t0"]);
     assert_eq!(hub.pair.lines("SELECT * FROM webhits"), ["2025-07-10 00:00:00\t2"]);
@@ -211,7 +211,7 @@ fn the_port_finds_robots_after_the_requests() {
 
 #[test]
 fn the_port_takes_staged_logs_one_by_one() {
-    // a robot is known from the log after the one that showed it, and a last line without an end
+    // a bot is known from the log after the one that showed it, and a last line without an end
     // is a line: the same tables and ledger, whether the logs are staged first or read in place
     let text = |n: u32| {
         let day = format!("2025-07-{n:02}");

@@ -255,7 +255,7 @@ fn answers_are_kept_between_runs() {
 }
 
 #[test]
-fn a_cache_without_a_folder_is_said_before_anybody_is_asked() {
+fn a_cache_without_a_folder_is_reported_before_any_question() {
     let directory = tempfile::tempdir().unwrap();
     let server = NameServer::start(by_number);
     let run = ask(&server).arg("--cache").arg(directory.path().join("none/names.cache"));

@@ -268,7 +268,7 @@ fn three_years_at_once_and_month_by_month() {
 }
 
 #[test]
-fn a_month_filled_in_afterwards_reaches_the_long_windows() {
+fn a_month_filled_in_afterwards_reaches_the_long_periods() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     let hits = |windows: &str| {
         let sql = format!(

@@ -9,7 +9,7 @@ const NEW: [u8; 2] = [1, 3];
 const OLD: [u8; 4] = [0, 12, 13, 14];
 
 #[test]
-fn trap_1_the_first_instant_of_a_window_is_outside() {
+fn trap_1_the_first_instant_of_a_period_is_outside() {
     let records = [toolstart("2025-07-01 00:00:00", "u")];
     let july = Cells::month(&records, "2025-07");
     for period in NEW {
@@ -64,7 +64,7 @@ fn trap_3_localhost_users_are_everywhere() {
 }
 
 #[test]
-fn trap_4_logins_after_the_window_still_join() {
+fn trap_4_logins_after_the_period_still_join() {
     let before = vec![session(1, "2024-01-15 10:00:00", "5.5.5.5", 2000, json!({}))];
     let mut after = before.clone();
     after.push(login("2025-03-01 10:00:00", "zoe", "5.5.5.5"));
@@ -75,7 +75,7 @@ fn trap_4_logins_after_the_window_still_join() {
 }
 
 #[test]
-fn trap_5_a_login_bars_only_the_windows_it_is_in() {
+fn trap_5_a_login_bars_only_the_periods_it_is_in() {
     let records =
         [session(1, "2025-07-05 10:00:00", "9.9.9.9", 1000, json!({})), login("2025-02-02 10:00:00", "x", "9.9.9.9")];
     let cells = Cells::month(&records, "2025-07");
@@ -84,7 +84,7 @@ fn trap_5_a_login_bars_only_the_windows_it_is_in() {
 }
 
 #[test]
-fn trap_6_a_visit_without_host_is_no_visitor() {
+fn trap_6_a_visit_without_host_is_not_a_visitor() {
     let mut records: Vec<_> = (1..3).map(|id| session(id, "2025-07-05 10:00:00", "8.8.8.8", 1000, json!({}))).collect();
     records.iter_mut().for_each(|r| merge(r, json!({"host": null})));
     let cells = Cells::month(&records, "2025-07");
@@ -93,7 +93,7 @@ fn trap_6_a_visit_without_host_is_no_visitor() {
 }
 
 #[test]
-fn trap_7_organisations_want_the_download_in_the_window() {
+fn trap_7_organisations_want_the_download_in_the_period() {
     let records = [
         session(1, "2025-06-30 23:55:00", "7.7.7.7", 480, json!({"domain": "mit.edu"})),
         web(1, "2025-07-01 00:03:00", "/resources/3/download/x.pdf"),
@@ -199,7 +199,7 @@ fn trap_14_without_users_the_other_rows_are_not_written() {
 }
 
 #[test]
-fn trap_15_empty_windows() {
+fn trap_15_empty_periods() {
     let records = [
         session(1, "2025-06-05 10:00:00", "4.4.4.4", 1000, json!({})),
         login("2025-06-05 10:00:00", "x", "4.4.4.4"),

@@ -10,7 +10,7 @@ use schema::tables::Engine;
 use fixtures::name_server::Reply;
 use fixtures::services::Services;
 
-/// A small hub. gridstat runs tools too; two tools share a title; one resource is no tool.
+/// A small hub. gridstat runs tools too; two tools share a title; one resource is not a tool.
 const HUB: &str = "INSERT INTO {hub}.jos_resources (id, title, type, alias, published, standalone) VALUES
     (7, 'Zeta', 7, 'zeta', 1, 1), (9, 'alpha', 7, 'alpha', 1, 1), (8, 'Alpha', 7, 'second', 0, 1),
     (5, 'Part', 7, 'part', 1, 0), (6, 'No name', 7, '', 1, 1), (4, 'Paper', 3, 'paper', 1, 1);

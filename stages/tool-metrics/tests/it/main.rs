@@ -49,7 +49,7 @@ fn contract_of_tool_metrics() -> Contract {
 fixtures::contract!(contract_of_tool_metrics);
 
 #[test]
-fn one_tool_in_all_windows() {
+fn one_tool_in_all_periods() {
     let done = tool_metrics().args(["2025-07"]).stdin(HUB).finish().ok();
     let stats = done.of_kind("toolstat");
     assert_eq!(stats.iter().map(|s| s["period"].as_i64().unwrap()).collect::<Vec<_>>(), [0, 1, 3, 12, 13, 14]);

@@ -185,7 +185,7 @@ fn old_statistics_of_the_server_do_no_harm() {
 }
 
 #[test]
-fn robots_are_removed_within_their_bounds() {
+fn bots_are_removed_within_their_bounds() {
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
         pair.sql(
@@ -245,7 +245,7 @@ fn tool_starts_of_the_job_log() {
         quiet(step(&pair, "middleware-wall"));
         let wall = [
             "1\t2025-07-01 10:00:00\t0\tBob\t8.0.0.1\t\tNULL\t0\tNULL",
-            // capitals come first among bytes: at alice the row of Bob is passed over
+            // capitals come first among bytes: at alice the row of Bob is skipped
             "2\t2025-07-01 10:00:00\t1\talice\t8.0.0.1\ttool\tnode1\t120\t0",
             "3\t2025-07-01 10:00:00\t1\tBob\t8.0.0.1\tother\tnode2\t31\t0",
             "4\t2025-07-01 10:00:00\t1\tgridstatx\t8.0.0.1\tx\t\t1\t0",
@@ -327,7 +327,7 @@ fn month(pair: &Pair) {
         &[
             ("01 10:00:00", "8.0.0.1", "-", "-"),
             ("01 10:10:00", "8.0.0.1", "-", "-"),
-            ("02 10:00:00", "8.0.0.9", "-", "-"), // a robot
+            ("02 10:00:00", "8.0.0.9", "-", "-"), // a bot
             ("03 10:00:00", "8.0.0.3", "-", "-"), // no name
             ("05 00:00:00", "8.0.0.2", "-", "-"), // a midnight alone is not looked up
             ("09 10:00:00", "10.0.0.1", "www.a.com", "-"),
@@ -360,7 +360,7 @@ fn a_month_in_every_mode() {
     }
     let lines = &all[0];
     for expected in [
-        // the robot has a session number and is gone afterwards; the last session is never closed
+        // the bot has a session number and is gone afterwards; the last session is never closed
         "5\t2025-07-09 10:00:00\t\t10.0.0.1\twww.a.com\t0\ta.com\t0\t0",
         "1\t1\t2025-07-01 10:00:00\t8.0.0.1\tGrid.Example.com\texample.com\tUS",
         "4\t3\t2025-07-03 10:00:00\t8.0.0.3\t?\t?\tUS",
@@ -400,7 +400,7 @@ fn a_month_as_the_port_makes_it() {
             pair.lines(cells),
             ["8\t2025-06\t14\t60", "8\t2025-07\t1\t7", "7\t2025-08\t12\tx", "8\t2025-08\t12\t67", "8\t2025-09\t1\t"]
         );
-        // the robot was gone before sessions were built: no number for it
+        // the bot was gone before sessions were built: no number for it
         let sessions = pair.lines("SELECT id, ip, ipcountry FROM websessions ORDER BY id");
         assert_eq!(
             sessions,
@@ -436,7 +436,7 @@ fn sessions_can_wait_for_the_end_of_the_month() {
 }
 
 #[test]
-fn a_month_under_way_as_the_port_makes_it() {
+fn a_month_in_progress_as_the_port_makes_it() {
     let services = services();
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     month(&pair);
@@ -445,7 +445,7 @@ fn a_month_under_way_as_the_port_makes_it() {
         quiet(job(&services, &pair).args(["--compat", "port", "2025-07"]).env("HZMETRICS_NOW", now));
     };
     at("2025-07-20T10:10");
-    // rows have all that is theirs: names, domains, countries; robots are gone
+    // rows have all that is theirs: names, domains, countries; bots are gone
     assert_eq!(
         pair.lines("SELECT id, host, domain, ipcountry FROM web WHERE datetime < '2025-07-05' AND id < 9 ORDER BY id"),
         ["1\tgrid.example.com\texample.com\tUS", "2\tgrid.example.com\texample.com\tUS", "4\t?\t?\tUS"]

@@ -212,7 +212,7 @@ fn the_first_midnight_is_cleaned_with_the_month_before() {
 }
 
 #[test]
-fn sessions_of_robots_are_built_and_removed_and_their_numbers_come_again() {
+fn sessions_of_bots_are_built_and_removed_and_their_numbers_come_again() {
     let directory = tempfile::tempdir().unwrap();
     let list = exclude(directory.path(), "bot.org,domain\n");
     let input = [
@@ -248,7 +248,7 @@ fn the_port_cleans_first_and_clears_stamps_without_a_session() {
     ]
     .concat();
     let legacy = stage().args(["--exclude", &list]).stdin(input.clone()).finish().ok();
-    // the robot's request opened the session, which is named after it and so removed
+    // the bot's request opened the session, which is named after it and so removed
     assert!(legacy.of_kind("session").is_empty());
     assert_eq!(fields(&legacy, "toolstart", &["sessionid"]), ["1", "78"]);
     assert_eq!(fields(&legacy, "web", &["host", "sessionid"]), ["b.good.org 1", "- -"]);

@@ -227,7 +227,7 @@ fn known_names_spread_and_the_last_one_wins() {
 }
 
 #[test]
-fn robots_are_seen_once_and_stay() {
+fn bots_are_seen_once_and_stay() {
     let Some(hub) = hub() else { return };
     hub.pair.sql("INSERT INTO exclude_list (filter, type) VALUES ('bot.org', 'domain'), ('user.org', 'ip')");
     let row = |id: &str, ip: &str, domain: &str, bot: &str, latitude: &str| {
@@ -422,7 +422,7 @@ fn one_run_at_a_time() {
     assert!(done.stderr.contains("try again later") && begin.elapsed() < Duration::from_secs(60), "{}", done.stderr);
     assert!(!hub.map_path().exists());
     drop(held);
-    // a long run of the metrics is no hindrance
+    // a long run of the metrics does not hinder it
     let pid = fs::File::create(lock.with_file_name("hzmetrics.pid")).unwrap();
     pid.lock().unwrap();
     hub.cron(&[]);

@@ -12,7 +12,7 @@ use schema::tables::Engine;
 
 use fixtures::name_server::{NameServer, Reply};
 
-/// The moment at which the server's clock stands in these tests.
+/// The moment that the server's clock shows in these tests.
 pub(crate) const NOW: u64 = 1_800_000_000;
 
 pub(crate) struct Hub {
