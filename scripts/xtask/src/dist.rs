@@ -54,6 +54,7 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
 fn build(sh: &Shell, target: &Path) -> Result<()> {
     let path = zig(sh, target)?;
     let _path = sh.push_env("PATH", path);
+    let _version = sh.push_env("HZMETRICS_VERSION", place::version(sh));
     let triple = format!("{TARGET}.{}.{}", FLOOR.0, FLOOR.1);
     say("building the executables of the archive (10 to 20 minutes on two cores the first time)");
     cmd!(sh, "cargo zigbuild --profile dist --target {triple} --workspace --bins --exclude xtask").run()?;

@@ -25,6 +25,7 @@ mod run;
 pub mod steps;
 mod streams;
 mod table;
+mod version;
 
 pub use clock::{current_month, minute, refuse_month_to_come, today};
 pub use describe::Describe;
@@ -40,3 +41,4 @@ pub use progress::Progress;
 pub use rejects::Rejects;
 pub use run::{not_parsed, run_with};
 pub use streams::{Stdout, is_output_closed, not_written, print, stdin};
+pub use version::VERSION;
