@@ -1,12 +1,14 @@
 //! `archive`: moves imported logs to the archive directory.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
-mod cli;
-mod cron;
-mod place;
+mod args;
+mod daily;
+mod move_log;
+mod records;
+mod stage;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    hub::run::<cli::Args>(cli::stage)
+    hub::run::<args::Args>(stage::stage)
 }

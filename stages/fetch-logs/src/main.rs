@@ -1,14 +1,16 @@
 //! `fetch-logs`: finds rotated access and auth logs; lists them, prints them, or stages them.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
-mod cli;
+mod args;
 mod find;
-mod list;
+mod opener;
 mod pattern;
+mod records;
 mod stage;
+mod staging;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    hub::run::<cli::Args>(cli::stage)
+    hub::run::<args::Args>(stage::stage)
 }

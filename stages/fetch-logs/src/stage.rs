@@ -1,305 +1,53 @@
-//! `--stage`: puts the logs of `daily/` together into the two staging files, as the legacy line did.
-//!
-//! Both files are written aside and appear together with the list of what is in them; a run that
-//! fails leaves the old ones as they were. Compressed logs are decompressed. Of a log that has grown
-//! since an earlier import only the rest is staged.
+//! Which work a run does: records or lines of the logs that were found, or the staging files.
 
-use std::io::{self, BufReader, Read, Write as _};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use anyhow::Result;
+use hub::config;
+use kit::{Format, Io, Outcome, Usage};
+use logs::discovery::Stream;
+use schema::Opt;
 
-use anyhow::{Context as _, Result, bail, ensure};
-use hub::config::Config;
-use kit::{Messages, WholeFile, door};
-use logs::discovery::{self, Found, LeftOut, Stream, without_suffix};
-use logs::fingerprint::{Fingerprint, Now};
-use logs::staged;
-use logs::staged::Outcome;
-use schema::json;
+use crate::args::Args;
+use crate::opener::Opener;
+use crate::staging::Staging;
+use crate::{find, records};
 
-use crate::find::{self, Wanted};
-use crate::list::{self, Opener};
-
-/// How much larger a compressed log is taken to be when it is decompressed.
-const EXPANSION: u64 = 15;
-/// What the later port wants to be free besides, in bytes.
-const RESERVE: u64 = 500 << 20;
-
-/// What a run stages, and how.
-pub(crate) struct Staging<'a> {
-    pub(crate) config: &'a Config,
-    pub(crate) wanted: Wanted,
-    /// Look below `daily/` and into `daily.holding/` too.
-    pub(crate) deep: bool,
-    pub(crate) dry_run: bool,
-    /// Keep as much free as the later port wants.
-    pub(crate) reserve: bool,
-    pub(crate) messages: Messages,
-}
-
-impl Staging<'_> {
-    /// The logs of a stream in the order in which they are put together.
-    fn logs(&self, stream: Stream) -> Result<Vec<Found>> {
-        let paths = &self.config.paths;
-        let root = match stream {
-            Stream::Access => paths.web_logs(),
-            Stream::Auth => paths.cms_logs(),
-        };
-        let wanted = self.wanted();
-        let mut logs = if self.deep || wanted.one_per_day {
-            find::of_stream(&root, stream, &wanted, self.messages)?
-        } else {
-            discovery::flat_unfinished(&root.join("daily"), stream, wanted.site.as_deref())?
-        };
-        logs.retain(|log| wanted.takes(log));
-        Ok(logs)
+/// Runs the stage.
+///
+/// # Errors
+/// The arguments contradict each other, or a log cannot be read or staged.
+pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
+    if args.common.from_db() || args.common.to_db() {
+        return Err(Usage("fetch-logs reads log directories and writes a stream, it has no tables".to_owned()).into());
     }
-
-    /// What is wanted; without a site, of the one that is configured.
-    fn wanted(&self) -> Wanted {
-        let mut wanted = self.wanted.clone();
-        wanted.site.get_or_insert_with(|| self.config.site.name.clone());
-        wanted
+    let wanted = find::Wanted {
+        site: args.site.clone(),
+        stream: args.stream.map(Stream::from),
+        date: args.date.clone(),
+        month: args.month,
+        one_per_day: args.common.compat.has(Opt::LpAtomic),
+    };
+    if args.stage {
+        let config = config::read(None, &config::process_env)?;
+        let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
+        let reserve = args.common.compat.has(Opt::LpSpaceCheck);
+        let (deep, dry_run, messages) = (args.deep, args.dry_run, io.messages);
+        Staging { config: &config, wanted, deep, dry_run, reserve, messages }.run()?;
+        return Ok(Outcome::default());
     }
-
-    /// Leaves out what may not be read, such as a link out of the log folders, and names it.
-    fn readable(&self, mut logs: Vec<Found>, opener: &Opener) -> (Vec<Found>, usize) {
-        let n = logs.len();
-        logs.retain(|log| {
-            let opened = opener.open(&log.path);
-            let refused = opened.err().filter(door::is_in_the_way);
-            if let Some(error) = &refused {
-                self.messages.error(format_args!("{error:#}: it is left out"));
-            }
-            refused.is_none()
-        });
-        let n_left = n - logs.len();
-        (logs, n_left)
+    if args.files.is_empty() && args.logs.is_empty() {
+        return Err(Usage("say where the logs are: --logs DIR, files, or --stage".to_owned()).into());
     }
-
-    pub(crate) fn run(&self) -> Result<()> {
-        let paths = &self.config.paths;
-        let opener = Opener::new([paths.web_logs(), paths.cms_logs()]);
-        let (access, n_access) = self.readable(self.logs(Stream::Access)?, &opener);
-        let (auth, n_auth) = self.readable(self.logs(Stream::Auth)?, &opener);
-        let n_left = n_access + n_auth + self.name_what_is_no_log();
-        self.stage(access, auth, &opener).inspect_err(|_| {
-            // where this fails too, the first failure is the one to tell
-            let _ = self.note_that_nothing_is_staged();
-        })?;
-        ensure!(n_left == 0, "{n_left} logs were left out");
-        Ok(())
+    if args.cat && args.common.format != Format::Ndjson {
+        return Err(Usage("--cat prints lines of logs, --format is for records".to_owned()).into());
     }
-
-    /// Names what lies in `daily/` and is no log, and links to folders anywhere in it; of how many there
-    /// are, those count that have the name of a log which would be staged.
-    fn name_what_is_no_log(&self) -> usize {
-        let (paths, wanted) = (&self.config.paths, self.wanted());
-        let mut n = 0;
-        for (root, stream) in [(paths.web_logs(), Stream::Access), (paths.cms_logs(), Stream::Auth)] {
-            let daily = root.join("daily");
-            for LeftOut { path, what, is_called_log } in find::left_out(&daily, stream, &wanted) {
-                let text = format!("{} {what}: it is left out", path.display());
-                if !is_called_log {
-                    self.messages.warn(text);
-                } else if self.deep || path.parent() == Some(&daily) {
-                    self.messages.error(text);
-                    n += 1;
-                }
-            }
-        }
-        n
+    let mut logs = find::below(&args.logs, &wanted, io.messages)?;
+    logs.extend(find::given(&args.files, &wanted)?);
+    let opener = Opener::new(args.logs.iter().cloned());
+    let output = io.output()?;
+    if args.cat {
+        records::lines(&logs, &opener, output)?
+    } else {
+        records::sources(&logs, &opener, output)?
     }
-
-    /// Without a list all that lies in `daily/` would be archived: an empty one says that nothing of
-    /// it was read. One that is there, of logs that were not archived yet, stays.
-    fn note_that_nothing_is_staged(&self) -> Result<()> {
-        let path = staged::list_path(&self.config.paths.staging());
-        let is_there = door::look(&path).with_context(|| format!("looking at {}", path.display()))?.is_some();
-        if self.dry_run || is_there { Ok(()) } else { kit::atomic_file(&path, |_| Ok(())) }
-    }
-
-    fn stage(&self, access: Vec<Found>, auth: Vec<Found>, opener: &Opener) -> Result<()> {
-        let staging = self.config.paths.staging();
-        if self.dry_run {
-            for log in access.iter().chain(&auth) {
-                self.messages.note(format_args!("would stage {}", log.path.display()));
-            }
-            return Ok(());
-        }
-        door::make_folder(&staging).with_context(|| format!("making {}", staging.display()))?;
-        if access.is_empty() && auth.is_empty() {
-            return self.note_that_nothing_is_staged();
-        }
-        self.check_space(&staging, access.iter().chain(&auth))?;
-        let outcomes = staged::read_imported(&staging)?;
-        let mut listed = Vec::new();
-        let mut files = Vec::new();
-        for (logs, path) in [(access, self.config.paths.staged_access()), (auth, self.config.paths.staged_auth())] {
-            if !logs.is_empty() {
-                files.push(self.concatenate(&logs, &path, &outcomes, opener, &mut listed)?);
-            }
-        }
-        // from here on a killed run leaves at worst a new staging file without a list
-        let list_path = staged::list_path(&staging);
-        match door::remove(&list_path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(e).with_context(|| format!("removing {}", list_path.display()));
-            }
-            _ => {}
-        }
-        files.into_iter().try_for_each(WholeFile::publish)?;
-        kit::atomic_file(&list_path, |file| {
-            file.write_all(&listed).with_context(|| format!("writing {}", list_path.display()))
-        })
-    }
-
-    /// Writes the logs one after the other, nothing between them, and lists where each one is.
-    fn concatenate(
-        &self,
-        logs: &[Found],
-        path: &Path,
-        known: &[Outcome],
-        opener: &Opener,
-        listed: &mut Vec<u8>,
-    ) -> Result<WholeFile> {
-        let mut file = WholeFile::create(path)?;
-        file.set_mode(mode_for(logs, opener)?)?;
-        let place = file.place()?;
-        let mut offset = 0;
-        for log in logs {
-            let same = logs
-                .iter()
-                .take_while(|earlier| *earlier != log)
-                .find(|earlier| without_suffix(&earlier.name) == without_suffix(&log.name));
-            let copied = match same {
-                Some(earlier) if same_content(&earlier.path, &log.path, opener)? => {
-                    let (kept, left) = (earlier.path.display(), log.path.display());
-                    self.messages.note(format_args!("{left} holds the same as {kept}: staged once"));
-                    Copied { read: opener.read_to_end(&log.path)?, ..Copied::default() }
-                }
-                _ => copy(log, known, opener, &mut file, path)?,
-            };
-            record(log, offset, &copied, place, opener, listed)?;
-            offset += copied.bytes;
-        }
-        Ok(file)
-    }
-
-    /// Whether the staging directory's file system has room for the logs, decompressed.
-    fn check_space<'f>(&self, staging: &Path, logs: impl Iterator<Item = &'f Found>) -> Result<()> {
-        let size = |log: &Found| {
-            let factor = if without_suffix(&log.name) == log.name { 1 } else { EXPANSION };
-            log.bytes.saturating_mul(factor)
-        };
-        let needed = logs.map(size).fold(if self.reserve { RESERVE } else { 0 }, u64::saturating_add);
-        let system = rustix::fs::statvfs(staging).with_context(|| format!("looking at {}", staging.display()))?;
-        let free = system.f_bavail.saturating_mul(system.f_frsize);
-        if needed > free {
-            bail!(
-                "[fetch-logs] insufficient staging space on {}: need ~{} MB, free {} MB; nothing was staged",
-                staging.display(),
-                needed.div_ceil(1 << 20),
-                free >> 20
-            );
-        }
-        Ok(())
-    }
-}
-
-/// The permissions of a staging file: what everybody may who may read each of its logs, others never.
-fn mode_for(logs: &[Found], opener: &Opener) -> Result<u32> {
-    let mut mode = 0o640;
-    for log in logs {
-        let meta = opener.open(&log.path)?.metadata().with_context(|| format!("looking at {}", log.path.display()))?;
-        mode &= 0o600 | meta.mode();
-    }
-    Ok(mode)
-}
-
-/// What was copied of a log.
-#[derive(Default)]
-struct Copied {
-    /// How many bytes.
-    bytes: u64,
-    /// Where the first of them is in the log, decompressed.
-    begin: u64,
-    /// How many of the last ones are a line without an end.
-    open: u64,
-    /// What was read; nothing is known of what is no regular file.
-    read: Option<Fingerprint>,
-}
-
-/// Lists a log.
-fn record(
-    log: &Found,
-    offset: u64,
-    copied: &Copied,
-    place: (u64, u64),
-    opener: &Opener,
-    listed: &mut Vec<u8>,
-) -> Result<()> {
-    let mut fields = vec![("staged_offset", offset.to_string()), ("staged_bytes", copied.bytes.to_string())];
-    for (name, value) in [("staged_begin", copied.begin), ("staged_open", copied.open)] {
-        if value > 0 {
-            fields.push((name, value.to_string()));
-        }
-    }
-    if let Some(read) = &copied.read {
-        fields.push(("read", serde_json::to_string(read)?));
-    }
-    fields.extend([("staged_device", place.0.to_string()), ("staged_inode", place.1.to_string())]);
-    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-    let mut source = Vec::new();
-    list::source_record(log, opener, &mut source)?;
-    if json::set_fields(&source, &fields, listed).is_err() {
-        bail!("listing {}", log.path.display());
-    }
-    listed.push(b'\n');
-    Ok(())
-}
-
-/// Copies a log, or what it has grown by since it was imported.
-fn copy(log: &Found, known: &[Outcome], opener: &Opener, to: &mut WholeFile, shown: &Path) -> Result<Copied> {
-    let from = &log.path;
-    let reading_it = || format!("reading {}", from.display());
-    let mut reading = opener.reading(from)?;
-    let mut copied = Copied::default();
-    if let Some((earlier, Now::Grown)) = staged::imported_since(known, log.stream, from, || opener.open(from))?.last() {
-        let whole_lines = earlier.resume < earlier.read.bytes;
-        copied.begin = reading.skip(&earlier.read, whole_lines).with_context(reading_it)?;
-    }
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let n = match reading.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(n) => n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(e).with_context(reading_it),
-        };
-        to.write_all(&buffer[..n]).with_context(|| format!("writing {}", shown.display()))?;
-        copied.bytes += n as u64;
-        let after_line = buffer[..n].iter().rposition(|&byte| byte == b'\n').map(|end| n - end - 1);
-        copied.open = after_line.map_or(copied.open + n as u64, |open| open as u64);
-    }
-    copied.read = reading.finish().with_context(reading_it)?;
-    Ok(copied)
-}
-
-/// Whether two logs hold the same lines, one of them compressed.
-fn same_content(a: &Path, b: &Path, opener: &Opener) -> Result<bool> {
-    let (mut left, mut right) = (BufReader::new(opener.reading(a)?), BufReader::new(opener.reading(b)?));
-    let (mut x, mut y) = (Vec::new(), Vec::new());
-    loop {
-        x.clear();
-        y.clear();
-        left.by_ref().take(1 << 16).read_to_end(&mut x).with_context(|| format!("reading {}", a.display()))?;
-        right.by_ref().take(1 << 16).read_to_end(&mut y).with_context(|| format!("reading {}", b.display()))?;
-        if x != y {
-            return Ok(false);
-        }
-        if x.is_empty() {
-            return Ok(true);
-        }
-    }
+    Ok(Outcome::default())
 }

@@ -1,16 +1,12 @@
-//! The command line.
+//! The options, and what `--describe` says. Imports nothing of the work.
 
 use std::path::PathBuf;
 
-use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use hub::config;
 use kit::Uses;
-use kit::{Common, Describe, Format, Io, Outcome, StageArgs, Usage};
+use kit::{Common, Describe, StageArgs};
 use logs::discovery::Stream;
-use schema::{Kind, Month, Opt};
-
-use crate::{find, list, stage};
+use schema::{Kind, Month};
 
 /// Finds rotated access and auth logs.
 ///
@@ -29,54 +25,63 @@ pub(crate) struct Args {
     /// Logs, or patterns of their names; what begins with `cmsauth` is an auth log, the rest are
     /// access logs
     #[arg(value_name = "FILE")]
-    files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
 
     /// A directory of logs: itself, its `daily/` with everything below, its `daily.holding/`, and
     /// the same of directories in it (`httpd`, `hubzero`, …); may be repeated
     #[arg(long, value_name = "DIR", num_args = 1..)]
-    logs: Vec<PathBuf>,
+    pub(crate) logs: Vec<PathBuf>,
 
     /// Only access logs of this site, `NAME-access…log…` [default: of any site]
     #[arg(long, value_name = "NAME")]
-    site: Option<String>,
+    pub(crate) site: Option<String>,
 
     /// Only this stream
     #[arg(long, value_enum)]
-    stream: Option<StreamName>,
+    pub(crate) stream: Option<StreamName>,
 
     /// Only logs of this day
     #[arg(long, value_name = "YYYYMMDD", value_parser = parse_day)]
-    date: Option<String>,
+    pub(crate) date: Option<String>,
 
     /// Only logs of this month
     #[arg(long, value_name = "YYYY-MM")]
-    month: Option<Month>,
+    pub(crate) month: Option<Month>,
 
     /// Print the lines of the logs instead of records, with nothing put between two logs
     #[arg(long)]
-    cat: bool,
+    pub(crate) cat: bool,
 
     /// Do what the legacy line did: put the logs in `daily/` of the web server and of the CMS
     /// together into the staging files, decompressed, with a list of them beside
     #[arg(long, conflicts_with_all = ["files", "logs", "cat", "stream"])]
-    stage: bool,
+    pub(crate) stage: bool,
 
     /// With --stage: also logs below `daily/` and in `daily.holding/`
     #[arg(long, requires = "stage")]
-    deep: bool,
+    pub(crate) deep: bool,
 
     /// With --stage: say what would be staged, and write nothing
     #[arg(long, requires = "stage")]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
 
     #[command(flatten)]
-    common: Common,
+    pub(crate) common: Common,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum StreamName {
+pub(crate) enum StreamName {
     Access,
     Auth,
+}
+
+impl From<StreamName> for Stream {
+    fn from(name: StreamName) -> Self {
+        match name {
+            StreamName::Access => Self::Access,
+            StreamName::Auth => Self::Auth,
+        }
+    }
 }
 
 fn parse_day(text: &str) -> Result<String, String> {
@@ -103,44 +108,4 @@ impl StageArgs for Args {
     fn uses(&self) -> Option<Uses> {
         self.stage.then_some(Uses { logs: true, ..Uses::default() })
     }
-}
-
-pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
-    if args.common.from_db() || args.common.to_db() {
-        return Err(Usage("fetch-logs reads log directories and writes a stream, it has no tables".to_owned()).into());
-    }
-    let wanted = find::Wanted {
-        site: args.site.clone(),
-        stream: args.stream.map(|s| match s {
-            StreamName::Access => Stream::Access,
-            StreamName::Auth => Stream::Auth,
-        }),
-        date: args.date.clone(),
-        month: args.month,
-        one_per_day: args.common.compat.has(Opt::LpAtomic),
-    };
-    if args.stage {
-        let config = config::read(None, &config::process_env)?;
-        let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
-        let reserve = args.common.compat.has(Opt::LpSpaceCheck);
-        let (deep, dry_run, messages) = (args.deep, args.dry_run, io.messages);
-        stage::Staging { config: &config, wanted, deep, dry_run, reserve, messages }.run()?;
-        return Ok(Outcome::default());
-    }
-    if args.files.is_empty() && args.logs.is_empty() {
-        return Err(Usage("say where the logs are: --logs DIR, files, or --stage".to_owned()).into());
-    }
-    if args.cat && args.common.format != Format::Ndjson {
-        return Err(Usage("--cat prints lines of logs, --format is for records".to_owned()).into());
-    }
-    let mut logs = find::below(&args.logs, &wanted, io.messages)?;
-    logs.extend(find::given(&args.files, &wanted)?);
-    let opener = list::Opener::new(args.logs.iter().cloned());
-    let output = io.output()?;
-    if args.cat {
-        list::bytes(&logs, &opener, output)?
-    } else {
-        list::records(&logs, &opener, output)?
-    }
-    Ok(Outcome::default())
 }

@@ -22,10 +22,10 @@ use logs::discovery::Stream;
 use logs::fingerprint::Fingerprint;
 use logs::staged::{self, Outcome, StagedLog};
 
-use crate::place::{self, Collision, Rules};
+use crate::move_log::{self, Collision, Rules};
 
 /// What a run moves, and how.
-pub(crate) struct Cron<'a> {
+pub(crate) struct Daily<'a> {
     pub(crate) config: &'a Config,
     pub(crate) rules: Rules,
     /// Only logs of this day, `YYYYMMDD`.
@@ -42,7 +42,7 @@ struct Group {
     stream: Option<Stream>,
 }
 
-impl Cron<'_> {
+impl Daily<'_> {
     fn groups(&self) -> [Group; 4] {
         let paths = &self.config.paths;
         let site = &self.config.site.name;
@@ -60,14 +60,23 @@ impl Cron<'_> {
         let listed = staged::read(&staging, &self.config.paths.log_roots())?;
         let noted = if listed.is_some() { staged::read_imported(&staging)? } else { Vec::new() };
         let outcomes = Outcomes { by_others: self.imported_by_others(listed.as_deref(), &noted), noted };
-        let (mut n_failed, mut n_all) = (0, 0);
+        let (mut n_failed, mut n_grown, mut n_all) = (0, 0, 0);
+        let mut archive = |path: &Path, entry: Option<&StagedLog>| {
+            n_all += 1;
+            match outcomes.read_of(entry).and_then(|read| self.archive(path, read)) {
+                Ok(()) => {}
+                Err(error) if move_log::is_failure(&error, self.messages) => n_failed += 1,
+                Err(_) => n_grown += 1,
+            }
+        };
+        let mut n_waiting = 0;
         let mut tried = HashSet::new();
         for group in self.groups() {
             if let (Some(stream), Some(listed)) = (group.stream, &listed)
                 && let Some(why) = self.not_imported(stream, listed)
             {
                 self.messages.error(why);
-                n_failed += 1;
+                n_waiting += 1;
                 continue;
             }
             let mut logs = self.logs(&group)?;
@@ -86,28 +95,25 @@ impl Cron<'_> {
                     }
                     _ => None,
                 };
-                n_all += 1;
-                n_failed += usize::from(!self.is_moved(&path, entry, &outcomes));
+                archive(&path, entry);
                 tried.insert(path);
             }
         }
         let all = listed.as_deref().unwrap_or_default();
         let others = all.iter().filter(|log| outside_daily(log, &self.groups()) || self.has_vanished(log, all));
         for log in others.filter(|log| self.is_wanted(&name_of(&log.path))) {
-            if !tried.insert(log.path.clone()) {
-                continue;
+            if tried.insert(log.path.clone()) {
+                archive(&log.path, Some(log));
             }
-            n_all += 1;
-            n_failed += usize::from(!self.is_moved(&log.path, Some(log), &outcomes));
         }
         if self.is_port() && !self.dry_run {
             self.remove_emptied(&tried);
         }
-        if n_failed > 0 {
-            bail!("{n_failed} of {n_all} logs not archived");
+        if n_failed + n_waiting > 0 {
+            bail!("{} of {n_all} logs not archived", n_failed + n_waiting);
         }
-        // the logs of other days are still needed
-        if listed.is_some() && !self.dry_run && self.date.is_none() {
+        // it still says of the logs of other days, and of one that has grown, what was read
+        if listed.is_some() && n_grown == 0 && !self.dry_run && self.date.is_none() {
             let path = staged::list_path(&staging);
             kit::door::remove(&path).with_context(|| format!("removing {}", path.display()))?;
         }
@@ -127,12 +133,12 @@ impl Cron<'_> {
         };
         let site = Some(self.config.site.name.as_str());
         let mut found = Vec::new();
-        for mut place in [
+        for mut logs in [
             discovery::tree_unfinished(&group.directory, stream, site)?,
             discovery::flat_unfinished(&group.directory.with_file_name("daily.holding"), stream, site)?,
         ] {
-            place.sort_by(|a, b| (a.date(), &a.path).cmp(&(b.date(), &b.path)));
-            found.append(&mut place);
+            logs.sort_by(|a, b| (a.date(), &a.path).cmp(&(b.date(), &b.path)));
+            found.append(&mut logs);
         }
         let mut days = HashSet::new();
         found.retain(|log| log.date().is_some_and(|day| days.insert(day.to_owned())));
@@ -173,21 +179,15 @@ impl Cron<'_> {
         streams
     }
 
-    /// Moves a log, or says why it stays.
-    fn is_moved(&self, path: &Path, entry: Option<&StagedLog>, outcomes: &Outcomes) -> bool {
-        let done = outcomes.read_of(entry).and_then(|read| self.one(path, read));
-        done.map_err(|error| self.messages.error(format_args!("{error:#}"))).is_ok()
-    }
-
-    fn one(&self, path: &Path, read: Option<&Fingerprint>) -> Result<()> {
-        let imported =
-            place::imported_of(path).with_context(|| format!("{} is not below a directory `daily`", path.display()))?;
+    fn archive(&self, path: &Path, read: Option<&Fingerprint>) -> Result<()> {
+        let imported = move_log::imported_of(path)
+            .with_context(|| format!("{} is not below a directory `daily`", path.display()))?;
         if self.dry_run {
-            let to = place::target(path, &imported, self.rules)?;
+            let to = move_log::target(path, &imported, self.rules)?;
             self.messages.note(format_args!("would move {} to {}", path.display(), to.display()));
             return Ok(());
         }
-        place::place(path, &imported, self.rules, read).map(drop)
+        move_log::move_log(path, &imported, self.rules, read).map(drop)
     }
 
     fn staged(&self, stream: Stream) -> PathBuf {

@@ -4,6 +4,7 @@
 //! name beside it, or in the archive; the next run for the same log finishes the work.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::{self, File, FileTimes};
 use std::io::{self, BufReader, BufWriter, Read, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
@@ -11,7 +12,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use kit::door;
+use kit::{Messages, door};
 use logs::discovery;
 use logs::fingerprint::{Fingerprint, Identity, Now};
 
@@ -33,11 +34,42 @@ pub(crate) struct Rules {
 
 /// What became of a log.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Placed {
-    /// It lies there now.
-    At(PathBuf),
-    /// It lay there already, from an earlier run.
-    Already(PathBuf),
+pub(crate) enum Moved {
+    /// It is there now.
+    Now(PathBuf),
+    /// An earlier run moved it there.
+    Earlier(PathBuf),
+}
+
+/// A log has grown since it was read. It stays, and nobody has to do anything: the next import reads the rest.
+#[derive(Debug)]
+struct HasGrown {
+    path: PathBuf,
+    /// How many bytes of it were imported.
+    imported: u64,
+}
+
+impl fmt::Display for HasGrown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, imported) = (self.path.display(), self.imported);
+        write!(
+            f,
+            "{path} has grown since {imported} bytes of it were imported: it stays, and the next import reads the rest"
+        )
+    }
+}
+
+impl std::error::Error for HasGrown {}
+
+/// Names a log that was not moved; whether that is a failure, or it has only grown.
+pub(crate) fn is_failure(error: &anyhow::Error, messages: Messages) -> bool {
+    let has_grown = error.is::<HasGrown>();
+    if has_grown {
+        messages.warn(error)
+    } else {
+        messages.error(format_args!("{error:#}"))
+    }
+    !has_grown
 }
 
 /// The `daily/` or `daily.holding/` that a log is in.
@@ -90,12 +122,12 @@ pub(crate) fn target(path: &Path, imported: &Path, rules: Rules) -> Result<PathB
 
 /// Moves the log into the archive directory, which is made when it is missing. With `read`, only if
 /// it still is what was read.
-pub(crate) fn place(path: &Path, imported: &Path, rules: Rules, read: Option<&Fingerprint>) -> Result<Placed> {
+pub(crate) fn move_log(path: &Path, imported: &Path, rules: Rules, read: Option<&Fingerprint>) -> Result<Moved> {
     let working = working_name(path)?;
     if !exists(path) && !exists(&working) {
         let name = name_of(path)?;
         let there = [".gz", ""].map(|suffix| imported.join(with_suffix(name, suffix))).into_iter().find(|p| exists(p));
-        return there.map(Placed::Already).with_context(|| {
+        return there.map(Moved::Earlier).with_context(|| {
             format!("{} is gone, and {} has no log of that name", path.display(), imported.display())
         });
     }
@@ -116,20 +148,16 @@ pub(crate) fn place(path: &Path, imported: &Path, rules: Rules, read: Option<&Fi
         }
         return finish_compressing(path, &working, imported, rules, read);
     }
-    publish(path, &to, rules.collision).map(Placed::At)
+    publish(path, &to, rules.collision).map(Moved::Now)
 }
 
 /// Whether what lies at `at` still is what was read of `path`.
 fn check(path: &Path, at: &Path, read: Option<&Fingerprint>) -> Result<()> {
     let Some(read) = read else { return Ok(()) };
-    let shown = path.display();
     match read.compare(at)? {
         Now::Same | Now::Gone => Ok(()),
-        Now::Grown => bail!(
-            "{shown} has grown since {} bytes of it were imported: it stays, and the next import reads the rest",
-            read.bytes
-        ),
-        Now::Other => bail!("{shown} is not what was imported under this name: it stays"),
+        Now::Grown => Err(HasGrown { path: path.to_owned(), imported: read.bytes }.into()),
+        Now::Other => bail!("{} is not what was imported under this name: it stays", path.display()),
     }
 }
 
@@ -141,12 +169,12 @@ fn finish_compressing(
     imported: &Path,
     rules: Rules,
     read: Option<&Fingerprint>,
-) -> Result<Placed> {
+) -> Result<Moved> {
     let name = name_of(path)?;
     let target = imported.join(with_suffix(name, ".gz"));
     let Some(_held) = held(working)? else {
         ensure!(exists(&target) && !exists(path), "another run could not archive {}", path.display());
-        return Ok(Placed::Already(target));
+        return Ok(Moved::Earlier(target));
     };
     let part = working_name(&target)?;
     let published = exists(&target) && !exists(&part) && same_content(working, &target)?;
@@ -160,7 +188,7 @@ fn finish_compressing(
         publish(&part, &target, rules.collision)?
     };
     door::remove(working).with_context(|| format!("removing {}", working.display()))?;
-    Ok(Placed::At(placed))
+    Ok(Moved::Now(placed))
 }
 
 /// A file that no other run works on for as long as the result lives; `None` when one did, and the
@@ -332,10 +360,10 @@ mod tests {
             kit::open(&self.imported(name)).unwrap().read_to_string(&mut text).unwrap();
             text
         }
-        fn put(&self, text: &str, rules: Rules) -> Placed {
+        fn put(&self, text: &str, rules: Rules) -> Moved {
             let path = self.daily("h-access.log-1");
             fs::write(&path, text).unwrap();
-            place(&path, &imported_of(&path).unwrap(), rules, None).unwrap()
+            move_log(&path, &imported_of(&path).unwrap(), rules, None).unwrap()
         }
         fn names(&self, of: &str) -> Vec<String> {
             let entries = fs::read_dir(self.0.path().join(of)).unwrap();
@@ -353,15 +381,15 @@ mod tests {
         let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
         File::open(&path).unwrap().set_times(FileTimes::new().set_modified(then)).unwrap();
         assert_eq!(
-            place(&path, &hub.imported(""), RULES, None).unwrap(),
-            Placed::At(hub.imported("h-access.log-1.gz"))
+            move_log(&path, &hub.imported(""), RULES, None).unwrap(),
+            Moved::Now(hub.imported("h-access.log-1.gz"))
         );
         assert_eq!(hub.read("h-access.log-1.gz"), "lines\n");
         assert_eq!(fs::metadata(hub.imported("h-access.log-1.gz")).unwrap().modified().unwrap(), then);
         assert!(hub.names("daily").is_empty());
         assert_eq!(
-            place(&path, &hub.imported(""), RULES, None).unwrap(),
-            Placed::Already(hub.imported("h-access.log-1.gz"))
+            move_log(&path, &hub.imported(""), RULES, None).unwrap(),
+            Moved::Earlier(hub.imported("h-access.log-1.gz"))
         );
     }
 
@@ -376,7 +404,7 @@ mod tests {
             ["c", "a", "b"]
         );
         let port = Rules { collision: Collision::OldKeepsName, ..RULES };
-        assert_eq!(hub.put("d", port), Placed::At(hub.imported("h-access.log-1.gz.~3~")));
+        assert_eq!(hub.put("d", port), Moved::Now(hub.imported("h-access.log-1.gz.~3~")));
         assert_eq!(["h-access.log-1.gz", "h-access.log-1.gz.~3~"].map(|n| hub.read(n)), ["c", "d"]);
     }
 
@@ -384,10 +412,10 @@ mod tests {
     fn what_is_compressed_or_has_a_compressed_twin_stays_as_it_is() {
         let hub = Hub::new();
         fs::write(hub.daily("x.log.zst"), "z").unwrap();
-        place(&hub.daily("x.log.zst"), &hub.imported(""), RULES, None).unwrap();
+        move_log(&hub.daily("x.log.zst"), &hub.imported(""), RULES, None).unwrap();
         fs::write(hub.daily("y.log"), "y").unwrap();
         fs::write(hub.daily("y.log.gz"), "not read").unwrap();
-        place(&hub.daily("y.log"), &hub.imported(""), RULES, None).unwrap();
+        move_log(&hub.daily("y.log"), &hub.imported(""), RULES, None).unwrap();
         let plain = Rules { compress: false, ..RULES };
         hub.put("p", plain);
         assert_eq!(hub.names("imported"), ["h-access.log-1", "x.log.zst", "y.log"]);
@@ -418,7 +446,7 @@ mod tests {
                     fs::rename(&part, &target).unwrap();
                 }
             }
-            place(&path, &hub.imported(""), RULES, None).unwrap();
+            move_log(&path, &hub.imported(""), RULES, None).unwrap();
             assert_eq!(hub.names("imported"), undisturbed, "point {point}");
             assert_eq!(undisturbed.map(|n| hub.read(n)), ["newer", "older"], "point {point}");
             assert!(hub.names("daily").is_empty(), "point {point}");
@@ -432,14 +460,14 @@ mod tests {
             let path = hub.daily("h-access.log-1");
             let text = "a line of a log that takes a while\n".repeat(20_000);
             fs::write(&path, &text).unwrap();
-            let placed: Vec<Placed> = std::thread::scope(|scope| {
+            let placed: Vec<Moved> = std::thread::scope(|scope| {
                 let runs: Vec<_> =
-                    (0..4).map(|_| scope.spawn(|| place(&path, &hub.imported(""), RULES, None))).collect();
+                    (0..4).map(|_| scope.spawn(|| move_log(&path, &hub.imported(""), RULES, None))).collect();
                 runs.into_iter().map(|run| run.join().unwrap().unwrap()).collect()
             });
             let target = hub.imported("h-access.log-1.gz");
-            assert_eq!(placed.iter().filter(|placed| **placed == Placed::At(target.clone())).count(), 1, "{placed:?}");
-            assert_eq!(placed.iter().filter(|placed| **placed == Placed::Already(target.clone())).count(), 3);
+            assert_eq!(placed.iter().filter(|placed| **placed == Moved::Now(target.clone())).count(), 1, "{placed:?}");
+            assert_eq!(placed.iter().filter(|placed| **placed == Moved::Earlier(target.clone())).count(), 3);
             assert_eq!(hub.names("imported"), ["h-access.log-1.gz"]);
             assert!(hub.names("daily").is_empty() && hub.read("h-access.log-1.gz") == text);
         }
@@ -454,11 +482,11 @@ mod tests {
             fs::write(&path, "one\n").unwrap();
             let read = logs::fingerprint::of(&path).unwrap();
             fs::write(&path, now).unwrap();
-            let error = place(&path, &imported, RULES, Some(&read)).unwrap_err();
+            let error = move_log(&path, &imported, RULES, Some(&read)).unwrap_err();
             assert!(format!("{error:#}").contains(word), "{error:#}");
             // and what a killed run has under its hidden name gets its own name back
             fs::rename(&path, working_name(&path).unwrap()).unwrap();
-            assert!(place(&path, &imported, RULES, Some(&read)).is_err());
+            assert!(move_log(&path, &imported, RULES, Some(&read)).is_err());
             assert_eq!((hub.names("daily"), hub.names("imported").len()), (vec!["h-access.log-1".to_owned()], 0));
             assert_eq!(fs::read_to_string(&path).unwrap(), now);
         }
@@ -467,7 +495,7 @@ mod tests {
         // another file with the same content: content decides
         fs::remove_file(&path).unwrap();
         fs::write(&path, "one\n").unwrap();
-        place(&path, &imported, RULES, Some(&read)).unwrap();
+        move_log(&path, &imported, RULES, Some(&read)).unwrap();
         assert_eq!(hub.read("h-access.log-1.gz"), "one\n");
     }
 
@@ -483,7 +511,7 @@ mod tests {
                 std::os::unix::fs::chown(&path, Some(owner), Some(group)).unwrap();
             }
             let before = fs::metadata(&path).unwrap();
-            place(&path, &hub.imported(""), RULES, None).unwrap();
+            move_log(&path, &hub.imported(""), RULES, None).unwrap();
             let meta = fs::metadata(hub.imported("h-access.log-1.gz")).unwrap();
             let of = |meta: &fs::Metadata| (meta.uid(), meta.gid(), meta.mode() & 0o777);
             assert_eq!(of(&meta), of(&before));
@@ -497,9 +525,9 @@ mod tests {
         fs::write(&path, "x").unwrap();
         // a directory in the way of the compressed file
         fs::create_dir_all(hub.imported(".h-access.log-1.gz.archiving/x")).unwrap();
-        let error = place(&path, &hub.imported(""), RULES, None).unwrap_err();
+        let error = move_log(&path, &hub.imported(""), RULES, None).unwrap_err();
         assert!(format!("{error:#}").contains("imported"), "{error:#}");
         assert_eq!(hub.names("daily"), ["h-access.log-1"]);
-        assert!(place(&hub.daily("never-there"), &hub.imported(""), RULES, None).is_err());
+        assert!(move_log(&hub.daily("never-there"), &hub.imported(""), RULES, None).is_err());
     }
 }

@@ -1,0 +1,46 @@
+//! Opens the logs that were found, each as it may be opened.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use kit::{Compression, door};
+use logs::discovery;
+use logs::fingerprint::{Fingerprint, Reading};
+
+/// Opens logs: those below the folders that were searched as the folders allow it, those that were
+/// named as any program does.
+#[derive(Debug, Default)]
+pub(crate) struct Opener(door::Logs);
+
+impl Opener {
+    pub(crate) fn new(folders: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self(door::Logs::within(folders))
+    }
+
+    pub(crate) fn open(&self, path: &Path) -> Result<File> {
+        let lies_at = discovery::lying_at(path);
+        let opened = if self.0.holds(&lies_at) { self.0.open(&lies_at) } else { door::named::open(&lies_at) };
+        opened.with_context(|| format!("opening {}", path.display()))
+    }
+
+    /// Opens a log and decompresses it on the way.
+    pub(crate) fn reading(&self, path: &Path) -> Result<Reading> {
+        Reading::of_file(self.open(path)?).with_context(|| format!("reading {}", path.display()))
+    }
+
+    /// Reads a log to its end, for its fingerprint alone.
+    pub(crate) fn read_to_end(&self, path: &Path) -> Result<Option<Fingerprint>> {
+        let mut reading = self.reading(path)?;
+        let read = io::copy(&mut reading, &mut io::sink()).and_then(|_| reading.finish());
+        read.with_context(|| format!("reading {}", path.display()))
+    }
+
+    /// How a file is compressed, by its first bytes.
+    pub(crate) fn compression(&self, path: &Path) -> Result<Compression> {
+        let mut magic = Vec::with_capacity(4);
+        self.open(path)?.take(4).read_to_end(&mut magic).with_context(|| format!("reading {}", path.display()))?;
+        Ok(Compression::of(&magic))
+    }
+}
