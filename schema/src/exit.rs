@@ -19,6 +19,22 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// All, in the order of their numbers.
+    pub const ALL: [Self; 6] = [Self::Done, Self::Failed, Self::Usage, Self::Rejects, Self::Busy, Self::ReaderLeft];
+
+    /// What it means, for help texts and manuals.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed; the message on standard error names the cause",
+            Self::Usage => "the command line or the configuration is unusable",
+            Self::Rejects => "done, but records were rejected (with --strict)",
+            Self::Busy => "another run is writing to the databases; try again later",
+            Self::ReaderLeft => "the reader of standard output went away",
+        }
+    }
+
     /// The number that the process ends with.
     #[must_use]
     pub const fn code(self) -> u8 {

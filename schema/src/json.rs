@@ -187,6 +187,37 @@ pub fn find(line: &[u8], name: &str) -> Result<Option<Range<usize>>, Bad> {
     Ok(None)
 }
 
+/// A raw JSON value is not text, or not the number that was wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OtherType;
+
+/// A raw JSON value as text; `None` for null.
+///
+/// # Errors
+/// It is neither text nor null.
+pub fn text(raw: &[u8]) -> Result<Option<Cow<'_, str>>, OtherType> {
+    let inner = match raw {
+        b"null" => return Ok(None),
+        [b'"', inner @ .., b'"'] => inner,
+        _ => return Err(OtherType),
+    };
+    if memchr::memchr(b'\\', inner).is_none() {
+        return std::str::from_utf8(inner).map(|text| Some(text.into())).map_err(|_| OtherType);
+    }
+    serde_json::from_slice::<String>(raw).map(|text| Some(text.into())).map_err(|_| OtherType)
+}
+
+/// The same of a value that may also be a number, which is then its digits.
+///
+/// # Errors
+/// It is neither text, a number, nor null.
+pub fn text_or_digits(raw: &[u8]) -> Result<Option<Cow<'_, str>>, OtherType> {
+    match raw {
+        [b'-' | b'0'..=b'9', ..] => std::str::from_utf8(raw).map(|text| Some(text.into())).map_err(|_| OtherType),
+        _ => text(raw),
+    }
+}
+
 /// Writes `line` to `out` with the given fields set to raw JSON values: replaced where they
 /// stand, appended in the given order where they are missing; every other byte is kept.
 ///
@@ -354,5 +385,27 @@ mod tests {
                 prop_assert!(ours.is_some(), "{}", line);
             }
         }
+    }
+
+    #[test]
+    fn values_as_text() {
+        for (raw, expected) in [
+            ("null", Ok(None)),
+            (r#""a b""#, Ok(Some("a b"))),
+            (r#""a\u002eb\"""#, Ok(Some("a.b\""))),
+            ("\"\"", Ok(Some(""))),
+            ("5", Err(OtherType)),
+            ("true", Err(OtherType)),
+            (r#"["a"]"#, Err(OtherType)),
+            (r#""a\ud800""#, Err(OtherType)),
+            ("\"", Err(OtherType)),
+        ] {
+            assert_eq!(text(raw.as_bytes()), expected.map(|text| text.map(Cow::from)), "{raw}");
+        }
+        assert_eq!(text(b"\"\xff\""), Err(OtherType));
+        for (raw, expected) in [("-5", Some("-5")), ("0.5", Some("0.5")), (r#""7""#, Some("7")), ("null", None)] {
+            assert_eq!(text_or_digits(raw.as_bytes()), Ok(expected.map(Cow::from)), "{raw}");
+        }
+        assert_eq!(text_or_digits(b"{}"), Err(OtherType));
     }
 }

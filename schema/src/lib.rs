@@ -1,11 +1,12 @@
 //! What crosses a process border: record kinds and their codecs, table and column names,
-//! months and windows, the column collation, compatibility options and exit codes.
+//! months, dates and periods, the column collation, compatibility options and exit codes.
 //!
 //! Every other crate depends on this one; it depends on no other and does no input or output.
 
 pub mod collation;
 pub mod compat;
 pub mod csv;
+pub mod dates;
 pub mod exit;
 pub mod json;
 pub mod kind;
@@ -18,6 +19,7 @@ pub mod tables;
 pub mod text;
 
 pub use compat::{Compat, Opt};
+pub use dates::Dates;
 pub use exit::Exit;
 pub use kind::{Column, Kind, KindSpec, Type};
 pub use month::{Month, Period};

@@ -1,6 +1,6 @@
-//! Calendar months, and the six summary windows that end with a month.
+//! Calendar months, and the six periods of the summaries that end with a month.
 //!
-//! All windows of a month share their stop, the first of the next month; only the start differs.
+//! All periods of a month share their stop, the first of the next month; only the start differs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -96,6 +96,14 @@ impl Month {
     }
 }
 
+impl Stamp {
+    /// The calendar month, `None` for month zero.
+    #[must_use]
+    pub const fn month(self) -> Option<Month> {
+        Month::new(self.year(), self.month_of_year())
+    }
+}
+
 impl fmt::Display for Month {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}-{:02}", self.year(), self.month())
@@ -123,7 +131,34 @@ impl FromStr for Month {
     }
 }
 
-/// Which window of a month, named by the code that the tables store.
+/// A text that is not a period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadPeriod(String);
+
+impl fmt::Display for BadPeriod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a period: {}", self.0, Period::codes())
+    }
+}
+
+impl std::error::Error for BadPeriod {}
+
+impl FromStr for Period {
+    type Err = BadPeriod;
+
+    /// Its code, blanks around it or not.
+    fn from_str(text: &str) -> Result<Self, BadPeriod> {
+        text.trim().parse().ok().and_then(Self::from_code).ok_or_else(|| BadPeriod(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.code().fmt(f)
+    }
+}
+
+/// A period of the summaries: the span of dates of a cell, named by the code that the tables store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Period {
     /// 0: the calendar year so far.
@@ -162,13 +197,19 @@ impl Period {
         }
     }
 
+    /// The codes of all, ascending, as a list for SQL: `0, 1, 3, 12, 13, 14`.
+    #[must_use]
+    pub fn codes() -> String {
+        Self::BY_CODE.map(|period| period.code().to_string()).join(", ")
+    }
+
     /// The period with this code.
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
         Self::BY_CODE.into_iter().find(|p| p.code() == code)
     }
 
-    /// Where the window of `month` begins. Most readers exclude this instant, some include it.
+    /// Where the period of `month` begins. Most readers exclude this instant, some include it.
     #[must_use]
     pub const fn start(self, month: Month) -> Stamp {
         let first = match self {
@@ -182,7 +223,7 @@ impl Period {
         first.start()
     }
 
-    /// Where every window of `month` ends, exclusive.
+    /// Where every period of `month` ends, exclusive.
     #[must_use]
     pub const fn stop(month: Month) -> Stamp {
         month.next().start()

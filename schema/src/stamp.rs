@@ -5,8 +5,6 @@
 
 use std::fmt;
 
-use crate::month::Month;
-
 /// A DATETIME value with whole seconds, from `0000-00-00 00:00:00` to `9999-12-31 23:59:59`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(u64);
@@ -101,12 +99,6 @@ impl Stamp {
     #[must_use]
     pub const fn second(self) -> u8 {
         self.0 as u8
-    }
-
-    /// The calendar month, `None` for month zero.
-    #[must_use]
-    pub const fn month(self) -> Option<Month> {
-        Month::new(self.year(), self.month_of_year())
     }
 
     /// Whether the time of day is exactly 00:00:00.
