@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use hub::config::Config;
+use hub::config::{Config, Dns};
 use kit::Usage;
 use schema::{Compat, Opt};
 
@@ -18,24 +19,53 @@ use crate::geo_service::{GeoService, Manner, PORT_TIMEOUT};
 use crate::hosts::Hosts;
 use crate::table::{countries, domains, user_info};
 
-/// Reverse DNS.
+/// The name servers of reverse DNS: the same options in a pipe and with tables.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Host names (with --db)")]
-pub struct DnsOptions {
-    /// Name server to ask: `system` (as configured on this machine), ADDRESS or ADDRESS:PORT; by default
-    /// HZMETRICS_DNS_NAMESERVER, else the configuration, else `system`
+pub struct NameServerOptions {
+    /// Name server to ask: `system` (as configured on this machine), ADDRESS or ADDRESS:PORT
+    /// [default: HZMETRICS_DNS_NAMESERVER, else with --db the configuration, else system]
     #[arg(long, short, value_name = "SERVER")]
     pub nameserver: Option<String>,
 
-    /// How many lookups are under way at a time; by default HZMETRICS_DNS_CONCURRENCY, else the
-    /// configuration, else 100
+    /// Lookups in progress at a time, at least 1 [default: HZMETRICS_DNS_CONCURRENCY, else with --db
+    /// the configuration, else 100]
     #[arg(long, short, value_name = "N", allow_negative_numbers = true)]
-    pub concurrency: Option<String>,
+    pub concurrency: Option<i64>,
 
-    /// Seconds that one lookup may take in all, resending included; by default
-    /// HZMETRICS_DNS_TIMEOUT, else the configuration, else 2
-    #[arg(long, short, value_name = "SECONDS", value_parser = seconds_text)]
-    pub timeout: Option<String>,
+    /// Seconds that one lookup may take in all, resending included [default: HZMETRICS_DNS_TIMEOUT,
+    /// else with --db the configuration, else 2]
+    #[arg(long, short, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<f64>,
+}
+
+impl NameServerOptions {
+    /// How name servers are asked; what no option says is as in `dns`.
+    ///
+    /// # Errors
+    /// The name server is not an address, or the system has none.
+    pub fn settings(&self, dns: &Dns, compat: Compat) -> Result<Settings> {
+        Ok(Settings {
+            servers: dns::servers(self.name(dns).trim()).map_err(|e| Usage(format!("{e:#}")))?,
+            concurrency: usize::try_from(self.concurrency.unwrap_or(dns.concurrency.into())).unwrap_or(1).max(1),
+            timeout: self.timeout.map_or(dns.timeout, Duration::from_secs_f64),
+            rule: if compat.has(Opt::LpDns) { NameRule::Port } else { NameRule::Legacy },
+        })
+    }
+
+    /// The name server in words.
+    #[must_use]
+    pub fn name<'a>(&'a self, dns: &'a Dns) -> &'a str {
+        self.nameserver.as_deref().unwrap_or_else(|| dns.nameserver_name())
+    }
+}
+
+/// Reverse DNS as a step among others.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Host names (with --db)")]
+pub struct DnsOptions {
+    /// Which name servers.
+    #[command(flatten)]
+    pub servers: NameServerOptions,
 
     /// Keep answers of name servers in FILE between runs
     #[arg(long, value_name = "FILE")]
@@ -43,30 +73,12 @@ pub struct DnsOptions {
 }
 
 impl DnsOptions {
-    /// How name servers are asked.
-    ///
-    /// # Errors
-    /// The name server is no address, or the system has none.
-    pub fn settings(&self, config: &Config, compat: Compat) -> Result<Settings> {
-        let concurrency = self.concurrency.as_deref().map(|text| match text.trim().parse::<i64>() {
-            Ok(n) if n < 1 => "1".to_owned(),
-            _ => text.to_owned(),
-        });
-        let dns = config.dns.clone().with(self.nameserver.as_deref(), concurrency.as_deref(), self.timeout.as_deref());
-        Ok(Settings {
-            servers: dns::servers(dns.nameserver_name()).map_err(|e| Usage(format!("{e:#}")))?,
-            concurrency: usize::try_from(dns.concurrency).unwrap_or(usize::MAX).max(1),
-            timeout: dns.timeout,
-            rule: if compat.has(Opt::LpDns) { NameRule::Port } else { NameRule::Legacy },
-        })
-    }
-
     /// Names from those servers, and from the cache when there is one.
     ///
     /// # Errors
-    /// As [`DnsOptions::settings`]; or the cache is there and cannot be read.
+    /// As [`NameServerOptions::settings`]; or the cache is there and cannot be read.
     pub fn hosts(&self, config: &Config, compat: Compat) -> Result<Hosts> {
-        let hosts = Hosts::new().with_servers(self.settings(config, compat)?);
+        let hosts = Hosts::new().with_servers(self.servers.settings(&config.dns, compat)?);
         Ok(match &self.dns_cache {
             Some(path) => hosts.with_cache(path)?.0,
             None => hosts,
@@ -75,21 +87,21 @@ impl DnsOptions {
 }
 
 /// Countries.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Countries (with --db)")]
 pub struct GeoOptions {
-    /// Where the geo service is, or `none`: nobody is asked; by default that of the configuration,
-    /// or HUBzero's
+    /// URL of the geo service, or `none` to ask nobody [default: that of the configuration, else
+    /// HUBzero's]
     #[arg(long, value_name = "URL|none")]
     pub geo_url: Option<String>,
 
-    /// The key that it asks for
+    /// Key for the geo service [default: that of the configuration]
     #[arg(long, value_name = "KEY")]
     pub geo_key: Option<String>,
 
-    /// Seconds to wait for an answer of it [default: 5]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    pub geo_timeout: Option<f64>,
+    /// Seconds to wait for an answer of the geo service
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value_t = PORT_TIMEOUT.as_secs_f64())]
+    pub geo_timeout: f64,
 }
 
 impl GeoOptions {
@@ -104,7 +116,7 @@ impl GeoOptions {
             countries::Rule::Legacy => Manner::Legacy,
             countries::Rule::Port => Manner::Port,
         };
-        let timeout = self.geo_timeout.map_or(PORT_TIMEOUT, Duration::from_secs_f64);
+        let timeout = Duration::from_secs_f64(self.geo_timeout);
         let url = self.geo_url.as_deref().unwrap_or(&config.geo_url);
         let key = self.geo_key.as_deref().unwrap_or_else(|| config.geo_key.reveal());
         let service = (url != "none").then(|| GeoService::new(url, key, manner, Some(timeout)));
@@ -139,8 +151,4 @@ pub const fn user_rule(compat: Compat) -> user_info::Rule {
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|s: &f64| s.is_finite() && *s > 0.0 && *s <= 3600.0);
     seconds.ok_or_else(|| "must be a number of seconds above 0, at most 3600".to_owned())
-}
-
-fn seconds_text(text: &str) -> Result<String, String> {
-    seconds(text).map(|_| text.to_owned())
 }

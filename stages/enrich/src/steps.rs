@@ -64,6 +64,30 @@ pub fn import_hub_data(config: &Config, compat: Compat, dry_run: bool, io: &Io) 
     Ok(())
 }
 
+/// Says how many addresses of a table would be looked up, at which server (in words), how many at a time.
+///
+/// # Errors
+/// The table is missing, or the server fails.
+pub fn unresolved(
+    db: &mut Db,
+    database: &str,
+    table: &Table,
+    span: &Span,
+    (server, concurrency): (&str, usize),
+    io: &Io,
+) -> Result<()> {
+    let begin = Instant::now();
+    let (n, table) = (hosts::missing(db, table, span)?.len(), table.name());
+    let secs = begin.elapsed().as_secs_f64();
+    say(
+        io,
+        format_args!(
+            "[resolve-dns] {database}.{table} {span}: {n} unresolved IPs (ns={server} c={concurrency}) scan {secs:.1}s"
+        ),
+    );
+    Ok(())
+}
+
 /// The filling steps of one run: what was learned for one table is known for the next.
 pub struct Filler {
     config: Config,
@@ -78,29 +102,29 @@ pub struct Filler {
 }
 
 impl Filler {
-    /// Nothing is asked or opened before a step needs it.
+    /// Names and countries come from where the options say, `geoip` (MaxMind's format) first. Nothing is
+    /// asked or opened before a step needs it.
     #[must_use]
-    pub fn new(config: &Config, compat: Compat, when: When, dry_run: bool) -> Self {
+    pub fn new(
+        config: &Config,
+        compat: Compat,
+        when: When,
+        dry_run: bool,
+        dns: &DnsOptions,
+        geo: &GeoOptions,
+        geoip: Option<PathBuf>,
+    ) -> Self {
         Self {
             config: config.clone(),
             compat,
             when,
             dry_run,
-            dns: DnsOptions::default(),
-            geo_options: GeoOptions::default(),
-            geoip: None,
+            dns: dns.clone(),
+            geo_options: geo.clone(),
+            geoip,
             names: None,
             geo: None,
         }
-    }
-
-    /// Where names and countries come from.
-    #[must_use]
-    pub fn with(mut self, dns: &DnsOptions, geo: &GeoOptions, geoip: Option<PathBuf>) -> Self {
-        self.dns = dns.clone();
-        self.geo_options = geo.clone();
-        self.geoip = geoip;
-        self
     }
 
     const fn port_days(&self) -> bool {
@@ -114,21 +138,9 @@ impl Filler {
     pub fn hosts(&mut self, db: &mut Db, table: &Table, io: &Io) -> Result<()> {
         let span = Span::hosts(self.when, kit::today()?, self.compat.has(Opt::LpDns));
         if self.dry_run {
-            let begin = Instant::now();
-            let missing = hosts::missing(db, table, &span)?;
-            let settings = self.dns.settings(&self.config, self.compat)?;
-            say(
-                io,
-                format_args!(
-                    "[resolve-dns] {}.{} {span}: {} unresolved IPs (ns={} c={}) scan {:.1}s",
-                    self.config.metrics_db,
-                    table.name(),
-                    missing.len(),
-                    self.dns.nameserver.as_deref().unwrap_or_else(|| self.config.dns.nameserver_name()),
-                    settings.concurrency,
-                    begin.elapsed().as_secs_f64()
-                ),
-            );
+            let settings = self.dns.servers.settings(&self.config.dns, self.compat)?;
+            let asked = (self.dns.servers.name(&self.config.dns), settings.concurrency);
+            unresolved(db, &self.config.metrics_db, table, &span, asked, io)?;
             return Ok(());
         }
         let names = match &mut self.names {

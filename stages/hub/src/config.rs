@@ -88,6 +88,17 @@ impl Default for Dns {
 }
 
 impl Dns {
+    /// Sets what the environment says.
+    #[must_use]
+    pub fn with_environment(self, env: Env<'_>) -> Self {
+        let variable = |name: &str| env(name).map(|value| value.to_string_lossy().into_owned());
+        self.with(
+            variable("HZMETRICS_DNS_NAMESERVER").as_deref(),
+            variable("HZMETRICS_DNS_CONCURRENCY").as_deref(),
+            variable("HZMETRICS_DNS_TIMEOUT").as_deref(),
+        )
+    }
+
     /// Sets what is given and can be used; the rest stays.
     #[must_use]
     pub fn with(mut self, nameserver: Option<&str>, concurrency: Option<&str>, timeout: Option<&str>) -> Self {
@@ -326,12 +337,7 @@ fn site_of(text: &str) -> Option<&str> {
 impl Config {
     /// Adds what the environment and `/etc/hubzero.conf` say.
     fn settle(&mut self, site: Option<String>, hubzero: &str, env: Env<'_>) {
-        let variable = |name: &str| env(name).map(|value| value.to_string_lossy().into_owned());
-        self.dns = std::mem::take(&mut self.dns).with(
-            variable("HZMETRICS_DNS_NAMESERVER").as_deref(),
-            variable("HZMETRICS_DNS_CONCURRENCY").as_deref(),
-            variable("HZMETRICS_DNS_TIMEOUT").as_deref(),
-        );
+        self.dns = std::mem::take(&mut self.dns).with_environment(env);
         let site = site.or_else(|| site_of(hubzero).map(str::to_owned));
         if let Some(name) = site {
             self.site = Site { name, explicit: true };

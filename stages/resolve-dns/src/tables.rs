@@ -1,25 +1,30 @@
-//! The stage on tables: one table, or the three of the nightly jobs. The selection and the
+//! The tables' face: one table, or the three of the nightly jobs. The selection and the
 //! write-back are those of `enrich`, shared with the stages that do this among other steps.
-
-use std::time::Instant;
 
 use anyhow::Result;
 use database::Db;
+use database::{Db, Which};
 use enrich::options::hosts_in_span_only;
 use enrich::steps;
-use enrich::table::{Span, Table, hosts};
+use enrich::table::{Span, Table, When, hosts};
 use hub::config::{self, Config};
 use kit::{Io, Outcome, Output};
 use schema::{Kind, Opt, json};
 
-use crate::cli::{Args, Work};
-use crate::filter;
+use crate::args::Args;
+use crate::lookup;
 
-/// The tables of the nightly jobs, in their order.
-pub(crate) const NIGHTLY: [&str; 3] = ["sessionlog_metrics", "web", "toolstart"];
+/// The tables of a run.
+pub(crate) struct TableWork {
+    pub(crate) which: Which,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) when: When,
+    /// Whether names are written to the tables; otherwise they come out as records.
+    pub(crate) writes: bool,
+}
 
 /// Runs the stage on tables.
-pub(crate) fn run(args: &Args, work: &Work, io: &Io) -> Result<Outcome> {
+pub(crate) fn run(args: &Args, work: &TableWork, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
     let writes = work.writes && !args.dry_run;
     let _lock = if writes { hub::lock::for_run(io, &config.paths)? } else { None };
@@ -28,7 +33,7 @@ pub(crate) fn run(args: &Args, work: &Work, io: &Io) -> Result<Outcome> {
     if args.dry_run {
         return dry_run(args, work, &config, &mut db, &span, io);
     }
-    let mut names = filter::hosts(args, args.settings_with(&config)?, io)?;
+    let mut names = lookup::hosts(args, &config.dns, io)?;
     if !work.writes {
         let mut output = io.output()?;
         for table in &work.tables {
@@ -47,19 +52,11 @@ pub(crate) fn run(args: &Args, work: &Work, io: &Io) -> Result<Outcome> {
     )
 }
 
-fn dry_run(args: &Args, work: &Work, config: &Config, db: &mut Db, span: &Span, io: &Io) -> Result<Outcome> {
+fn dry_run(args: &Args, work: &TableWork, config: &Config, db: &mut Db, span: &Span, io: &Io) -> Result<Outcome> {
     let database = config.target().database(work.which).to_owned();
-    let concurrency = args.settings_with(config)?.map_or(0, |settings| settings.concurrency);
+    let concurrency = lookup::settings(args, &config.dns)?.map_or(0, |settings| settings.concurrency);
     for table in &work.tables {
-        let begin = Instant::now();
-        let missing = hosts::missing(db, table, span)?;
-        io.messages.note(format_args!(
-            "[dry-run] [resolve-dns] {database}.{} {span}: {} unresolved IPs (ns={} c={concurrency}) scan {:.1}s",
-            table.name(),
-            missing.len(),
-            args.nameserver_name(config),
-            begin.elapsed().as_secs_f64()
-        ));
+        steps::unresolved(db, &database, table, span, (args.servers.name(&config.dns), concurrency), io)?;
     }
     Ok(Outcome::default())
 }

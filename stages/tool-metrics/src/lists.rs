@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use schema::{Month, Period, number, text};
 
+use crate::rows::Rows;
 use crate::stats::{self, Stat, ToolStat};
-use crate::tables::Tables;
 
 /// One place in a list over all tools.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ const LISTS: [(u8, &str, Column); 5] = [
 /// The five lists for the six windows of a month, from its statistics rows. `raw`: halves go to the
 /// even neighbour, as when the server is sent the number itself; otherwise away from zero, as when
 /// it is sent its text.
-pub(crate) fn compute(tables: &Tables, rows: &[ToolStat], month: Month, raw: bool) -> Vec<Entry> {
+pub(crate) fn compute(tables: &Rows, rows: &[ToolStat], month: Month, raw: bool) -> Vec<Entry> {
     let integer = |value: f64| {
         if raw { value.round_ties_even() as i64 } else { number::integer_of(&number::shortest(value)) }
     };
@@ -65,7 +65,7 @@ pub(crate) fn compute(tables: &Tables, rows: &[ToolStat], month: Month, raw: boo
     entries
 }
 
-fn simulation_users(tables: &Tables, month: Month, window: usize) -> i64 {
+fn simulation_users(tables: &Rows, month: Month, window: usize) -> i64 {
     let inside = tables.tool_sessions.iter().filter(|s| stats::windows(month, s.start).any(|w| w == window));
     let users: HashSet<_> = inside.map(|s| tables.texts.group(s.user)).collect();
     users.len() as i64
@@ -74,11 +74,11 @@ fn simulation_users(tables: &Tables, month: Month, window: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::Resource;
+    use crate::rows::Resource;
 
     #[test]
     fn totals_ranks_ties_and_long_titles() {
-        let mut t = Tables::default();
+        let mut t = Rows::default();
         for (id, title, published) in
             [(5, "five".to_owned(), true), (6, "x".repeat(300), true), (7, "hidden".to_owned(), false)]
         {

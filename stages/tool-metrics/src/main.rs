@@ -1,15 +1,16 @@
 //! `tool-metrics`: statistics of the simulation tools, their top values and top lists.
 
-mod cli;
-mod db;
+mod args;
 mod lists;
+mod records;
+mod rows;
+mod stage;
 mod stats;
-mod stream;
 mod tables;
 mod tops;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    hub::run::<cli::Args>(cli::stage)
+    hub::run::<args::Args>(stage::stage)
 }

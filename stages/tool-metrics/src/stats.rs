@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use schema::{Month, Period, Stamp, collation, number};
 
-use crate::tables::{Resource, Tables, TextId};
+use crate::rows::{Resource, Rows, TextId};
 
 /// Windows in the order in which rows are made.
 pub(crate) const PERIODS: [Period; 6] = Period::BY_CODE;
@@ -38,7 +38,7 @@ pub(crate) struct ToolStat {
 }
 
 /// The tools in the order in which their rows are made: by title, then number.
-pub(crate) fn tools(tables: &Tables) -> Vec<&Resource> {
+pub(crate) fn tools(tables: &Rows) -> Vec<&Resource> {
     let mut tools: Vec<_> =
         tables.resources.iter().filter(|r| r.kind == 7 && !collation::equal(&r.alias, "")).collect();
     tools.sort_by(|a, b| collation::compare(&a.title, &b.title).then(a.id.cmp(&b.id)));
@@ -46,7 +46,7 @@ pub(crate) fn tools(tables: &Tables) -> Vec<&Resource> {
 }
 
 /// Which tools each application name belongs to.
-pub(crate) fn tools_of_apps(tables: &Tables, tools: &[&Resource]) -> HashMap<TextId, Vec<usize>> {
+pub(crate) fn tools_of_apps(tables: &Rows, tools: &[&Resource]) -> HashMap<TextId, Vec<usize>> {
     let names = tables.app_names();
     let mut map: HashMap<TextId, Vec<usize>> = HashMap::new();
     for (i, tool) in tools.iter().enumerate() {
@@ -65,7 +65,7 @@ pub(crate) fn windows(month: Month, at: Stamp) -> impl Iterator<Item = usize> {
 
 /// Rows for every tool and window of the month. `raw_averages` keeps averages as doubles (the
 /// later port) instead of 14 digits. The rows have no ids yet (0).
-pub(crate) fn compute(tables: &Tables, month: Month, raw_averages: bool) -> Vec<ToolStat> {
+pub(crate) fn compute(tables: &Rows, month: Month, raw_averages: bool) -> Vec<ToolStat> {
     let tools = tools(tables);
     let of_app = tools_of_apps(tables, &tools);
     let mut stats = vec![[Stat::default(); 6]; tools.len()];
@@ -149,10 +149,10 @@ pub(crate) fn as_int(value: f64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::{HubJob, HubSession};
+    use crate::rows::{HubJob, HubSession};
 
-    fn tables() -> Tables {
-        let mut t = Tables::default();
+    fn tables() -> Rows {
+        let mut t = Rows::default();
         let tool = |id, title: &str, alias: &str| Resource {
             id,
             title: title.to_owned(),

@@ -1,173 +1,179 @@
-//! The rows that tool statistics are computed from, held compactly: texts become numbers.
+//! The tables' face: the inner steps of the nightly job, in its order.
 //!
-//! Filled from a record stream or from tables; the computing modules only read it.
+//! A step that fails does not keep the others from their work, as in the original; the run then
+//! ends with an error that names it.
 
-use std::collections::{HashMap, HashSet};
+mod publish;
+mod read;
 
-use schema::{Stamp, collation};
+use anyhow::{Result, ensure};
+use database::{Db, Which};
+use enrich::steps::{self, Filler};
+use enrich::table::{Table, When};
+use hub::config::{self, Config};
+use kit::{Io, Outcome};
+use schema::{Compat, Month, Opt};
 
-/// A text that was seen, as a small number.
-pub(crate) type TextId = u32;
+use crate::args::{Args, Step};
+use crate::rows::Rows;
+use crate::stats::{self, ToolStat};
+use crate::{lists, records, tops};
 
-/// Texts with their identity under the column collation.
-#[derive(Debug, Default)]
-pub(crate) struct Texts {
-    by_text: HashMap<String, TextId>,
-    by_key: HashMap<String, TextId>,
-    texts: Vec<String>,
-    groups: Vec<TextId>,
+/// The table whose columns are filled.
+const SESSIONS: &str = "sessionlog_metrics";
+
+/// One run on the databases.
+struct Run<'a> {
+    args: &'a Args,
+    config: Config,
+    compat: Compat,
+    metrics: Db,
+    hub: Db,
+    fill: Filler,
+    month: Month,
 }
 
-impl Texts {
-    /// The number of exactly this text.
-    pub(crate) fn add(&mut self, text: &str) -> TextId {
-        if let Some(&id) = self.by_text.get(text) {
-            return id;
-        }
-        let id = TextId::try_from(self.texts.len()).unwrap_or(TextId::MAX);
-        let group = *self.by_key.entry(collation::fold(text)).or_insert(id);
-        self.by_text.insert(text.to_owned(), id);
-        self.texts.push(text.to_owned());
-        self.groups.push(group);
-        id
+/// Reads and writes tables (`--db`).
+pub(crate) fn run(args: &Args, steps: &[Step], io: &Io) -> Result<Outcome> {
+    let config = config::load(None, &config::process_env)?;
+    let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
+    let mut run = Run::new(args, config, io)?;
+    let done = steps::walk(steps, io, |step| step.name().to_owned(), |&step| run.step(step, io));
+    run.fill.finish(io);
+    done
+}
+
+/// Reads tables, writes records (`--from db`).
+pub(crate) fn records(args: &Args, steps: &[Step], io: &Io) -> Result<Outcome> {
+    let config = config::load(None, &config::process_env)?;
+    let mut run = Run::new(args, config, io)?;
+    let mut tables = Rows::default();
+    run.require(Which::Hub, &["sessionlog", "joblog"])?;
+    run.require_prefixed(&["resources", "tool_version"])?;
+    read::resources(&mut run.hub, &mut tables, &[])?;
+    read::sessions_and_jobs(&mut run.hub, &mut tables, run.month)?;
+    run.read_people(&mut tables)?;
+    tables.sort();
+    records::write(io, run.month, steps, &tables, run.compat.has(Opt::LpSummary))?;
+    Ok(Outcome::default())
+}
+
+impl<'a> Run<'a> {
+    fn new(args: &'a Args, config: Config, io: &Io) -> Result<Self> {
+        let target = config.target();
+        let given = args.month();
+        let compat = io.common().compat;
+        let when = given.map_or(When::Usual, When::month);
+        let fill = Filler::new(&config, compat, when, args.dry_run, &args.dns, &args.geo, args.geoip.clone());
+        Ok(Self {
+            args,
+            compat,
+            metrics: Db::connect(&target, Which::Metrics)?,
+            hub: Db::connect(&target, Which::Hub)?,
+            fill,
+            month: given.map_or_else(kit::current_month, Ok)?,
+            config,
+        })
     }
 
-    /// The text.
-    pub(crate) fn text(&self, id: TextId) -> &str {
-        &self.texts[id as usize]
-    }
-
-    /// The number that all texts share which the server takes for equal.
-    pub(crate) fn group(&self, id: TextId) -> TextId {
-        self.groups[id as usize]
-    }
-
-    /// The group of a text, if any text of it was added.
-    pub(crate) fn find_group(&self, text: &str) -> Option<TextId> {
-        self.by_key.get(&collation::fold(text)).copied()
-    }
-}
-
-/// A resource of the hub.
-#[derive(Debug, Clone)]
-pub(crate) struct Resource {
-    pub(crate) id: i64,
-    pub(crate) title: String,
-    pub(crate) kind: i64,
-    pub(crate) alias: String,
-    pub(crate) published: bool,
-    pub(crate) standalone: bool,
-}
-
-/// A row of `sessionlog`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct HubSession {
-    pub(crate) sessnum: u64,
-    pub(crate) user: TextId,
-    pub(crate) app: TextId,
-    pub(crate) start: Stamp,
-    pub(crate) walltime: f64,
-    pub(crate) viewtime: f64,
-}
-
-/// A row of `joblog`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct HubJob {
-    pub(crate) sessnum: u64,
-    pub(crate) job: u64,
-    pub(crate) is_top: bool,
-    pub(crate) event: TextId,
-    pub(crate) venue: TextId,
-    pub(crate) walltime: f64,
-    pub(crate) cputime: f64,
-    pub(crate) ncpus: i64,
-}
-
-/// A row of `sessionlog_metrics`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ToolSession {
-    pub(crate) user: TextId,
-    pub(crate) app: TextId,
-    pub(crate) start: Stamp,
-    pub(crate) domain: Option<TextId>,
-    pub(crate) country: Option<TextId>,
-}
-
-/// Everything that was read.
-#[derive(Debug, Default)]
-pub(crate) struct Tables {
-    pub(crate) texts: Texts,
-    pub(crate) resources: Vec<Resource>,
-    /// (tool name, instance)
-    pub(crate) versions: Vec<(String, String)>,
-    pub(crate) sessions: Vec<HubSession>,
-    pub(crate) jobs: Vec<HubJob>,
-    pub(crate) tool_sessions: Vec<ToolSession>,
-    /// (user, organisation type)
-    pub(crate) profiles: Vec<(TextId, TextId)>,
-    /// country code → name, by the code's collation key
-    pub(crate) countries: HashMap<String, String>,
-}
-
-impl Tables {
-    /// Brings the rows into primary-key order: sums of doubles depend on it.
-    pub(crate) fn sort(&mut self) {
-        self.sessions.sort_by_key(|s| s.sessnum);
-        let texts = &self.texts;
-        self.jobs.sort_by(|a, b| {
-            (a.sessnum, a.job)
-                .cmp(&(b.sessnum, b.job))
-                .then_with(|| collation::compare(texts.text(a.event), texts.text(b.event)))
-                .then_with(|| collation::compare(texts.text(a.venue), texts.text(b.venue)))
-        });
-    }
-
-    /// The names under which each tool runs.
-    pub(crate) fn app_names(&self) -> AppNames<'_> {
-        let development = collation::Like::new("%\\_dev");
-        let mut versions: HashMap<_, HashSet<_>> = HashMap::new();
-        for (tool, instance) in self.versions.iter().filter(|(_, instance)| !development.matches(instance)) {
-            if let Some(group) = self.texts.find_group(instance) {
-                versions.entry(collation::fold(tool)).or_default().insert(group);
+    fn step(&mut self, step: Step, io: &Io) -> Result<()> {
+        let dry = self.args.dry_run;
+        let say = |text: std::fmt::Arguments<'_>| io.messages.note(format_args!("[dry-run] {text}"));
+        let table = Table::new(SESSIONS)?;
+        match step {
+            Step::ImportHubData => steps::import_hub_data(&self.config, self.compat, dry, io)?,
+            Step::Hosts => self.fill.hosts(&mut self.metrics, &table, io)?,
+            Step::Domains => self.fill.domains(&mut self.metrics, &table, io)?,
+            Step::UserInfo => self.fill.user_info(&mut self.metrics, &mut self.hub, &table, io)?,
+            Step::Countries => self.fill.countries(&mut self.metrics, || Ok(&mut self.hub), &table, io)?,
+            Step::ToolStats => {
+                let rows = self.tool_stats(dry)?;
+                if dry {
+                    say(format_args!("{}: {rows} rows of tool statistics to write", self.month));
+                }
+            }
+            Step::ToolTops => {
+                let rows = self.tool_tops(dry)?;
+                if dry {
+                    say(format_args!("{}: {rows} top values to write", self.month));
+                }
+            }
+            Step::ToolToplists => {
+                let rows = self.tool_toplists(dry)?;
+                if dry {
+                    say(format_args!("{}: {rows} places in lists over all tools to write", self.month));
+                }
             }
         }
-        AppNames { texts: &self.texts, versions }
+        Ok(())
     }
-}
 
-/// The names under which tools run, as groups of texts that were seen.
-pub(crate) struct AppNames<'a> {
-    texts: &'a Texts,
-    /// Versions that are not development versions, by the collation key of the tool.
-    versions: HashMap<String, HashSet<TextId>>,
-}
-
-impl AppNames<'_> {
-    /// Those of one tool, each once: its alias, and its versions.
-    pub(crate) fn of(&self, alias: &str) -> Vec<TextId> {
-        let versions = self.versions.get(&collation::fold(alias)).into_iter().flatten().copied();
-        let mut groups: Vec<_> = self.texts.find_group(alias).into_iter().chain(versions).collect();
-        groups.sort_unstable();
-        groups.dedup();
-        groups
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_a_tool() {
-        let mut tables = Tables::default();
-        let seen: Vec<_> =
-            ["Tool", "tool_r1", "tool_r2_dev", "tool_r3_DEV ", "other"].iter().map(|t| tables.texts.add(t)).collect();
-        for instance in ["tool_r1", "tool_r2_dev", "tool_r3_DEV ", "never_run"] {
-            tables.versions.push(("TOOL".to_owned(), instance.to_owned()));
+    fn tool_stats(&mut self, dry: bool) -> Result<usize> {
+        self.require(Which::Hub, &["sessionlog", "joblog"])?;
+        self.require_prefixed(&["resources", "tool_version", "resource_stats_tools", "resource_stats"])?;
+        let mut tables = Rows::default();
+        read::resources(&mut self.hub, &mut tables, &[])?;
+        read::sessions_and_jobs(&mut self.hub, &mut tables, self.month)?;
+        tables.sort();
+        let rows = stats::compute(&tables, self.month, self.compat.has(Opt::LpSummary));
+        if !dry {
+            publish::stats(&mut self.hub, self.month, &rows)?;
         }
-        tables.versions.push(("else".to_owned(), "other".to_owned()));
-        assert_eq!(tables.app_names().of("tool"), [seen[0], seen[1], seen[3]]);
-        assert_eq!(tables.app_names().of("tool_r2_dev"), [seen[2]]);
-        assert!(tables.app_names().of("unknown").is_empty());
+        Ok(rows.len())
+    }
+
+    /// The rows of statistics that lists are made of, with everything that the lists need.
+    fn lists(&mut self, only_tools: bool) -> Result<(Rows, Vec<ToolStat>)> {
+        self.require_prefixed(&["resources", "tool_version", "resource_stats_tools"])?;
+        let rows = read::stats(&mut self.hub, self.month, only_tools)?;
+        let mut tables = Rows::default();
+        let ids: Vec<i64> = rows.iter().map(|row| row.resid).collect();
+        read::resources(&mut self.hub, &mut tables, &ids)?;
+        self.read_people(&mut tables)?;
+        Ok((tables, rows))
+    }
+
+    fn read_people(&mut self, tables: &mut Rows) -> Result<()> {
+        let profiles = format!("{}xprofiles_metrics", self.config.db_prefix);
+        self.require(Which::Metrics, &[SESSIONS, "countries", &profiles])?;
+        read::people(&mut self.metrics, &profiles, tables, self.month)
+    }
+
+    fn tool_tops(&mut self, dry: bool) -> Result<usize> {
+        self.require_prefixed(&["resource_stats_tools_topvals"])?;
+        let (tables, rows) = self.lists(true)?;
+        let places = tops::compute(&tables, &rows, self.month);
+        if !dry {
+            let ids = rows.iter().filter(|row| tables.resources.iter().any(|r| r.id == row.resid && r.standalone));
+            publish::tops(&mut self.hub, ids.map(|row| row.id), &places)?;
+        }
+        Ok(places.len())
+    }
+
+    fn tool_toplists(&mut self, dry: bool) -> Result<usize> {
+        self.require_prefixed(&["stats_topvals"])?;
+        let (tables, rows) = self.lists(false)?;
+        let entries = lists::compute(&tables, &rows, self.month, self.compat.has(Opt::LpSummary));
+        if !dry {
+            publish::toplists(&mut self.hub, self.month, &entries)?;
+        }
+        Ok(entries.len())
+    }
+
+    /// Tables that must be there; the ones of the hub come with the CMS.
+    fn require(&mut self, which: Which, names: &[&str]) -> Result<()> {
+        let (db, database, whose) = match which {
+            Which::Hub => (&mut self.hub, &self.config.hub_db, "it comes with the CMS"),
+            _ => (&mut self.metrics, &self.config.metrics_db, "see `hzmetrics setup-db` and import-hub-data"),
+        };
+        for name in names {
+            ensure!(db.has_table(name)?, "there is no table `{name}` in the database `{database}`: {whose}");
+        }
+        Ok(())
+    }
+
+    fn require_prefixed(&mut self, names: &[&str]) -> Result<()> {
+        let names: Vec<String> = names.iter().map(|name| format!("{}{name}", self.config.db_prefix)).collect();
+        self.require(Which::Hub, &names.iter().map(String::as_str).collect::<Vec<_>>())
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use schema::{Month, collation};
 
+use crate::rows::{Rows, TextId, ToolSession};
 use crate::stats::{self, ToolStat};
-use crate::tables::{Tables, TextId, ToolSession};
 
 const UNKNOWN: &str = "Unknown";
 
@@ -23,7 +23,7 @@ pub(crate) struct Place {
 type Groups = HashMap<Option<TextId>, (Option<TextId>, HashSet<TextId>)>;
 
 /// The lists 1 to 3 for the given statistics rows, which stand for one month.
-pub(crate) fn compute(tables: &Tables, rows: &[ToolStat], month: Month) -> Vec<Place> {
+pub(crate) fn compute(tables: &Rows, rows: &[ToolStat], month: Month) -> Vec<Place> {
     let listed: HashSet<i64> = rows.iter().map(|row| row.resid).collect();
     let tools: Vec<_> = tables.resources.iter().filter(|r| r.standalone && listed.contains(&r.id)).collect();
     let of_app = stats::tools_of_apps(tables, &tools);
@@ -89,7 +89,7 @@ fn values(
     }
 }
 
-fn orgtypes_of_users(tables: &Tables) -> HashMap<TextId, Vec<TextId>> {
+fn orgtypes_of_users(tables: &Rows) -> HashMap<TextId, Vec<TextId>> {
     let mut map: HashMap<TextId, Vec<TextId>> = HashMap::new();
     let mut seen = HashSet::new();
     for &(user, orgtype) in &tables.profiles {
@@ -103,7 +103,7 @@ fn orgtypes_of_users(tables: &Tables) -> HashMap<TextId, Vec<TextId>> {
 }
 
 /// Most users first; among equals NULL, then by the text.
-fn ranked<'a>(tables: &'a Tables, groups: &Groups) -> Vec<(Option<&'a str>, i64)> {
+fn ranked<'a>(tables: &'a Rows, groups: &Groups) -> Vec<(Option<&'a str>, i64)> {
     let mut list: Vec<_> =
         groups.values().map(|(text, users)| (text.map(|t| tables.texts.text(t)), users.len() as i64)).collect();
     list.sort_by(|(a, n), (b, m)| {
@@ -118,11 +118,11 @@ fn ranked<'a>(tables: &'a Tables, groups: &Groups) -> Vec<(Option<&'a str>, i64)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::Resource;
+    use crate::rows::Resource;
     use schema::{Period, Stamp};
 
-    fn tables() -> Tables {
-        let mut t = Tables::default();
+    fn tables() -> Rows {
+        let mut t = Rows::default();
         for (id, alias, standalone) in [(1, "tool", true), (2, "part", false), (3, "idle", true)] {
             t.resources.push(Resource {
                 id,
@@ -136,7 +136,7 @@ mod tests {
         t
     }
 
-    fn session(t: &mut Tables, user: &str, country: Option<&str>, domain: Option<&str>) {
+    fn session(t: &mut Rows, user: &str, country: Option<&str>, domain: Option<&str>) {
         let row = ToolSession {
             user: t.texts.add(user),
             app: t.texts.add("Tool"),
@@ -147,7 +147,7 @@ mod tests {
         t.tool_sessions.push(row);
     }
 
-    fn lists(t: &mut Tables) -> Vec<Place> {
+    fn lists(t: &mut Rows) -> Vec<Place> {
         let month = "2025-07".parse().unwrap();
         let mut rows = stats::compute(t, month, false);
         for (id, row) in (1..).zip(rows.iter_mut()) {

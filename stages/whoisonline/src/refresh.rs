@@ -9,11 +9,11 @@ use std::collections::{HashMap, HashSet};
 use anyhow::{Context as _, Result, ensure};
 use database::{Db, Params, Value};
 use enrich::country::dotted_quad;
-use enrich::dns::{self, NameRule, Settings, UNKNOWN as NO_NAME};
+use enrich::dns::{NameRule, Settings, UNKNOWN as NO_NAME};
 use enrich::geo_cache;
 use enrich::geo_service::{Answer, GeoService, Manner, Place};
 use enrich::hosts::Hosts;
-use hub::config::Config;
+use enrich::options::NameServerOptions;
 use kit::Messages;
 use schema::tables::quote;
 use schema::{Compat, Opt, collation};
@@ -126,13 +126,11 @@ impl Refresh<'_> {
     }
 
     fn name_servers(&self) -> Result<Settings> {
-        let dns = &self.config.dns;
-        Ok(Settings {
-            servers: dns::servers(dns.nameserver_name())?,
-            concurrency: usize::try_from(dns.concurrency).unwrap_or(1).max(1),
-            timeout: dns.timeout,
-            rule: if self.compat.has(Opt::LpDns) { NameRule::PortAsIs } else { NameRule::Legacy },
-        })
+        let mut settings = NameServerOptions::default().settings(&self.config.dns, self.compat)?;
+        if settings.rule == NameRule::Port {
+            settings.rule = NameRule::PortAsIs;
+        }
+        Ok(settings)
     }
 
     /// Finds the places of addresses that have none yet, and whether their domain is one of robots.

@@ -9,16 +9,17 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Parser;
 use database::{Db, Which};
+use database::{Db, Which};
 use enrich::options::{self, DnsOptions, GeoOptions};
 use enrich::table::{Span, Table, When, countries, domains, hosts, user_info};
 use hub::config;
-use schema::{Compat, Opt};
+use schema::{Compat, Dates, Opt};
 
 #[derive(Parser)]
 struct Args {
     step: String,
     table: String,
-    date: Option<String>,
+    date: Option<Dates>,
     #[arg(long, default_value = "legacy")]
     compat: String,
     #[arg(long)]
@@ -35,7 +36,7 @@ fn main() -> Result<()> {
     let compat = Compat::parse(&args.compat)?;
     let mut db = Db::connect(&config.target(), Which::Metrics)?;
     let mut hub = Db::connect(&config.target(), Which::Hub)?;
-    let when = args.date.as_deref().map_or(Ok(When::Usual), When::parse)?;
+    let when = args.date.map_or(When::Usual, When::from);
     let (today, port) = (kit::today()?, compat.has(Opt::LpDomain));
     let table = Table::new(&args.table)?;
     let begin = Instant::now();

@@ -34,7 +34,7 @@ fn today() -> Stamp {
 }
 
 fn when(text: &str) -> When {
-    When::parse(text).unwrap()
+    text.parse::<schema::Dates>().unwrap().into()
 }
 
 fn table(name: &str) -> Table {

@@ -56,7 +56,7 @@ fn the_three_tables_of_the_nightly_jobs() {
         let Some(pair) = pair(engine, mode) else { return };
         fill(&pair);
         for _ in 0..2 {
-            quiet(ask(&pair, &server).args(["--db", "2025-7"]));
+            quiet(ask(&pair, &server).args(["--db", "2025-07"]));
             assert_eq!(hosts(&pair, "web"), WEB, "{engine:?} {mode:?}");
             assert_eq!(hosts(&pair, "toolstart"), "8.0.0.2=host 8.0.0.8=other.example.com");
             assert_eq!(hosts(&pair, "sessionlog_metrics"), "8.0.0.1=NULL 8.0.0.3=?");

@@ -288,6 +288,10 @@ fn unusable_options_are_usage_errors() {
     {
         let _ = stage().args(args).finish().expect_code(2);
     }
+    for words in [&["--db", "2025-7"][..], &["metrics", "web", "2025-07-1"], &["--db", "--date", "2025-7"]] {
+        let done = stage().args(words).finish().expect_code(2);
+        assert!(done.stderr.contains("is not a date"), "{}", done.stderr);
+    }
     let done = stage().args(["--map", "/nowhere/names.csv"]).finish().expect_code(1);
     assert!(done.stderr.contains("/nowhere/names.csv"));
 }

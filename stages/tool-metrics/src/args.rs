@@ -1,14 +1,11 @@
-//! The command line.
+//! The options, and what `--describe` says. Imports nothing of the work.
 
 use std::path::PathBuf;
 
-use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use enrich::options::{DnsOptions, GeoOptions};
-use kit::{Common, Describe, Io, Outcome, StageArgs, Usage};
-use schema::{Kind, Month, Opt};
-
-use crate::{db, stream};
+use kit::{Common, Describe, StageArgs};
+use schema::{Kind, Month};
 
 /// One of the inner steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -41,7 +38,7 @@ impl Step {
     }
 
     /// Whether it can be made on records.
-    const fn streams(self) -> bool {
+    pub(crate) const fn streams(self) -> bool {
         matches!(self, Self::ToolStats | Self::ToolTops | Self::ToolToplists)
     }
 }
@@ -65,16 +62,16 @@ impl Step {
 pub(crate) struct Args {
     /// The month, YYYY-MM [default: the current one]
     #[arg(value_name = "YYYY-MM")]
-    month: Option<Month>,
+    pub(crate) month: Option<Month>,
 
     /// The month, as an option
     #[arg(long = "month", value_name = "YYYY-MM", conflicts_with = "month")]
-    month_option: Option<Month>,
+    pub(crate) month_option: Option<Month>,
 
     /// Make only these steps, comma-separated; they are made in their own order. Those before
     /// tool-stats need --db
     #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
-    only: Vec<Step>,
+    pub(crate) only: Vec<Step>,
 
     /// With --db: say what would be done, change nothing
     #[arg(long)]
@@ -83,7 +80,7 @@ pub(crate) struct Args {
     /// Country names for the lists of a stream: CSV with the columns code and name [default: a
     /// built-in list]
     #[arg(long, value_name = "FILE")]
-    countries: Option<PathBuf>,
+    pub(crate) countries: Option<PathBuf>,
 
     /// Take countries from this database before anything else (MaxMind format: GeoLite2, DB-IP,
     /// IPinfo)
@@ -97,7 +94,7 @@ pub(crate) struct Args {
     pub(crate) dns: DnsOptions,
 
     #[command(flatten)]
-    common: Common,
+    pub(crate) common: Common,
 }
 
 impl Args {
@@ -149,31 +146,4 @@ impl StageArgs for Args {
     fn common(&self) -> &Common {
         &self.common
     }
-}
-
-pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
-    let (from_db, to_db) = (args.common.from_db(), args.common.to_db());
-    if to_db && !from_db {
-        return Err(Usage("records cannot be written to the databases; --db reads and writes tables".to_owned()).into());
-    }
-    let possible = |step: &Step| to_db || step.streams();
-    if let Some(step) = args.only.iter().find(|step| !possible(step)) {
-        return Err(Usage(format!("the step {} works on tables only: add --db", step.name())).into());
-    }
-    let all = Step::value_variants().iter().copied().filter(possible);
-    let steps: Vec<Step> = all.filter(|step| args.only.is_empty() || args.only.contains(step)).collect();
-    if to_db {
-        args.month().map_or(Ok(()), kit::refuse_month_to_come)?;
-        return db::run(args, &steps, io);
-    }
-    if from_db {
-        return db::records(args, &steps, io);
-    }
-    let month = args.month().map_or_else(kit::current_month, Ok)?;
-    let countries = match &args.countries {
-        Some(path) => stream::read_countries(path)?,
-        None => stream::built_in_countries(),
-    };
-    stream::run(io, month, &steps, countries, args.common.compat.has(Opt::LpSummary))?;
-    Ok(Outcome::default())
 }

@@ -1,4 +1,4 @@
-//! Records in and out: fills the tables from a stream, writes the results as records.
+//! The pipe's face: fills the rows from records, writes the results as records.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,9 +9,9 @@ use schema::json::{push_int, push_str};
 use schema::{Month, Stamp, collation, reference};
 use serde::Deserialize;
 
-use crate::cli::Step;
+use crate::args::Step;
+use crate::rows::{HubJob, HubSession, Resource, Rows, ToolSession};
 use crate::stats::{self, ToolStat};
-use crate::tables::{HubJob, HubSession, Resource, Tables, ToolSession};
 use crate::{lists, tops};
 
 #[derive(Deserialize)]
@@ -93,7 +93,7 @@ const fn confirmed() -> Option<i64> {
 }
 
 /// Adds one record; `false` when its kind is of no use here.
-fn add(tables: &mut Tables, kind: &str, line: &[u8]) -> serde_json::Result<bool> {
+fn add(tables: &mut Rows, kind: &str, line: &[u8]) -> serde_json::Result<bool> {
     let texts = &mut tables.texts;
     match kind {
         "hub_resource" => {
@@ -180,7 +180,7 @@ pub(crate) fn run(
     countries: HashMap<String, String>,
     raw: bool,
 ) -> Result<()> {
-    let mut tables = Tables { countries, ..Tables::default() };
+    let mut tables = Rows { countries, ..Rows::default() };
     let mut input = io.input()?;
     input.for_each(&mut io.rejects, |record, rejects| {
         if let Err(error) = add(&mut tables, &record.kind, record.line) {
@@ -193,7 +193,7 @@ pub(crate) fn run(
 }
 
 /// Computes the steps from the tables and writes their records.
-pub(crate) fn write(io: &Io, month: Month, steps: &[Step], tables: &Tables, raw: bool) -> Result<()> {
+pub(crate) fn write(io: &Io, month: Month, steps: &[Step], tables: &Rows, raw: bool) -> Result<()> {
     let mut output = io.output()?;
     let mut rows = stats::compute(tables, month, raw);
     for (id, row) in (1..).zip(rows.iter_mut()) {

@@ -6,11 +6,11 @@ use anyhow::Result;
 use database::{Cells, Db};
 use schema::{Month, Period, Stamp, collation};
 
+use crate::rows::{HubJob, HubSession, Resource, Rows, ToolSession};
 use crate::stats::{self, Stat, ToolStat};
-use crate::tables::{HubJob, HubSession, Resource, Tables, ToolSession};
 
 /// The tools, the resources `ids`, and the versions of all tools.
-pub(super) fn resources(hub: &mut Db, tables: &mut Tables, ids: &[i64]) -> Result<()> {
+pub(super) fn resources(hub: &mut Db, tables: &mut Rows, ids: &[i64]) -> Result<()> {
     let mut list: Vec<String> = ids.iter().map(i64::to_string).collect();
     list.sort_unstable();
     list.dedup();
@@ -35,7 +35,7 @@ pub(super) fn resources(hub: &mut Db, tables: &mut Tables, ids: &[i64]) -> Resul
 }
 
 /// The sessions of all tools before the end of the month, and their jobs.
-pub(super) fn sessions_and_jobs(hub: &mut Db, tables: &mut Tables, month: Month) -> Result<()> {
+pub(super) fn sessions_and_jobs(hub: &mut Db, tables: &mut Rows, month: Month) -> Result<()> {
     let names = names_of_tools(tables);
     // most sessions share a few names
     let mut is_tool: HashMap<Box<str>, bool> = HashMap::new();
@@ -77,7 +77,7 @@ pub(super) fn sessions_and_jobs(hub: &mut Db, tables: &mut Tables, month: Month)
 }
 
 /// Every name under which a tool runs, as collation keys.
-fn names_of_tools(tables: &Tables) -> HashSet<String> {
+fn names_of_tools(tables: &Rows) -> HashSet<String> {
     let tools = stats::tools(tables);
     let aliases: HashSet<String> = tools.iter().map(|tool| collation::fold(&tool.alias)).collect();
     let versions = tables.versions.iter().filter(|(tool, _)| aliases.contains(&collation::fold(tool)));
@@ -87,7 +87,7 @@ fn names_of_tools(tables: &Tables) -> HashSet<String> {
 
 /// What lists are made of: tool sessions before the end of the month with their users' places,
 /// profiles, names of countries.
-pub(super) fn people(metrics: &mut Db, profiles: &str, tables: &mut Tables, month: Month) -> Result<()> {
+pub(super) fn people(metrics: &mut Db, profiles: &str, tables: &mut Rows, month: Month) -> Result<()> {
     let sql = "SELECT id, user, appname, start, domain, countryresident FROM sessionlog_metrics WHERE start < ?";
     let texts = &mut tables.texts;
     let mut sessions: Vec<(u64, ToolSession)> = Vec::new();

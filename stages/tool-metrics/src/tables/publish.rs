@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use anyhow::Result;
 use database::{Db, DbError, ErrorKind, KeyTable, Value};
 use schema::tables::quote;
-use schema::{Month, number, text};
+use schema::{Month, Period, number, text};
 
 use super::read::label;
 use crate::lists::Entry;
@@ -241,8 +241,9 @@ pub(super) fn toplists(hub: &mut Db, month: Month, entries: &[Entry]) -> Result<
         ]
     });
     let delete = format!(
-        "DELETE FROM {} WHERE top IN (2, 5, 6, 7, 8) AND `datetime` = '{label}' AND period IN (0, 1, 3, 12, 13, 14)",
-        quote(&table)
+        "DELETE FROM {} WHERE top IN (2, 5, 6, 7, 8) AND `datetime` = '{label}' AND period IN ({})",
+        quote(&table),
+        Period::codes()
     );
     let insert = format!(
         "INSERT INTO {} (top, `datetime`, period, `rank`, name, value) \

@@ -1,0 +1,67 @@
+//! Where names come from, in a pipe as with tables: a map, a cache, name servers.
+
+use anyhow::{Context as _, Result};
+use enrich::dns::{self, Settings};
+use enrich::hosts::{self, Hosts};
+use hub::config::Dns;
+use kit::Io;
+use kit::door::named;
+
+use crate::args::Args;
+
+/// Says how many addresses got no answer.
+pub(crate) fn report(hosts: &Hosts, io: &Io) {
+    if hosts.n_failed() > 0 {
+        io.messages.note(format_args!(
+            "{} of {} addresses got no answer in time and are `?`",
+            hosts.n_failed(),
+            hosts.n_addresses()
+        ));
+    }
+}
+
+/// How name servers are asked; `None` when only the map answers. What no option says is as in `dns`.
+///
+/// # Errors
+/// The name server is not an address, or the system has none.
+pub(crate) fn settings(args: &Args, dns: &Dns) -> Result<Option<Settings>> {
+    let only_map = args.map.is_some() && args.servers.nameserver.is_none();
+    (!only_map).then(|| args.servers.settings(dns, args.common.compat)).transpose()
+}
+
+/// Where names come from: the map, the cache, and name servers.
+///
+/// # Errors
+/// A file cannot be read, or there is no name server.
+pub(crate) fn hosts(args: &Args, dns: &Dns, io: &Io) -> Result<Hosts> {
+    let settings = settings(args, dns)?;
+    let mut hosts = Hosts::new();
+    if let Some(path) = &args.map {
+        let read = || hosts::table(named::open(path)?);
+        hosts = hosts.with_table(read().with_context(|| format!("reading the table {}", path.display()))?);
+    }
+    if let Some(mut settings) = settings {
+        let most = dns::max_concurrency();
+        if settings.concurrency > most {
+            io.messages.note(format_args!(
+                "{} lookups at a time instead of {}: each needs a socket, and the limit of open files is near",
+                most, settings.concurrency
+            ));
+            settings.concurrency = most;
+        }
+        hosts = hosts.with_servers(settings);
+        if let Some(path) = &args.cache {
+            // said now, not after an hour of lookups
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+                anyhow::bail!("the cache {}: there is no folder {}", path.display(), folder.display());
+            }
+            let (with_cache, n_bad) = hosts.with_cache(path)?;
+            hosts = with_cache;
+            if n_bad > 0 {
+                io.messages.note(format_args!("{n_bad} damaged lines in {} were ignored", path.display()));
+            }
+        }
+    }
+    Ok(hosts)
+}
