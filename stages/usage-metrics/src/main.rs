@@ -1,21 +1,23 @@
 //! `usage-metrics`: fills in domains and countries, builds sessions, removes bots.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
-mod bots;
-mod cli;
+mod args;
 mod clock;
-mod db;
-mod filter;
+mod exclude;
 mod middleware;
 mod months;
 mod names;
 mod parse;
 mod plan;
+mod records;
+mod session_record;
 mod sessions;
 mod spool;
+mod stage;
+mod tables;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    hub::run::<cli::Args>(cli::stage)
+    hub::run::<args::Args>(stage::stage)
 }

@@ -9,8 +9,8 @@ use enrich::domain::{self, Length};
 use rayon::prelude::*;
 use schema::{Compat, Month, Opt, Stamp};
 
-use crate::bots::Filters;
 use crate::clock::Clock;
+use crate::exclude::Filters;
 use crate::names::{Name, Names, Weighed};
 use crate::sessions::{self, Builder, Row, Session, ToolIndex, ToolRow};
 

@@ -44,15 +44,15 @@ pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, &'static str> {
         let value = &line[member.value];
         match member.key {
             b"datetime" => fields.datetime = stamp(value)?,
-            b"ip" => fields.ip = text(value).map_err(|()| "field `ip` is no text")?,
-            b"host" => fields.host = text(value).map_err(|()| "field `host` is no text")?,
-            b"domain" => fields.domain = text(value).map_err(|()| "field `domain` is no text")?,
-            b"ipcountry" => fields.ipcountry = text(value).map_err(|()| "field `ipcountry` is no text")?,
+            b"ip" => fields.ip = text(value, "field `ip` is not text")?,
+            b"host" => fields.host = text(value, "field `host` is not text")?,
+            b"domain" => fields.domain = text(value, "field `domain` is not text")?,
+            b"ipcountry" => fields.ipcountry = text(value, "field `ipcountry` is not text")?,
             b"success" => fields.success = number(value) == Some(1),
             key if key == session_field => {
                 fields.session = number(value)
                     .and_then(|n| u32::try_from(n).ok())
-                    .ok_or("the number of the session is no whole number from 0 to 4294967295")?;
+                    .ok_or("the number of the session is not a whole number from 0 to 4294967295")?;
             }
             _ => {}
         }
@@ -64,21 +64,13 @@ pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, &'static str> {
     })
 }
 
-fn stamp(raw: &[u8]) -> Result<Option<Stamp>, &'static str> {
-    let text = text(raw).map_err(|()| "field `datetime` is no text")?;
-    text.map(|text| Stamp::parse(&text).ok_or("field `datetime` is no datetime")).transpose()
+fn text<'a>(raw: &'a [u8], why: &'static str) -> Result<Option<Cow<'a, str>>, &'static str> {
+    json::text(raw).map_err(|_| why)
 }
 
-/// A raw JSON value as text, `None` for null.
-pub(crate) fn text(raw: &[u8]) -> Result<Option<Cow<'_, str>>, ()> {
-    if raw == b"null" {
-        return Ok(None);
-    }
-    let inner = raw.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).ok_or(())?;
-    if memchr::memchr(b'\\', inner).is_none() {
-        return std::str::from_utf8(inner).map(|text| Some(Cow::Borrowed(text))).map_err(|_| ());
-    }
-    serde_json::from_slice::<String>(raw).map(|text| Some(Cow::Owned(text))).map_err(|_| ())
+fn stamp(raw: &[u8]) -> Result<Option<Stamp>, &'static str> {
+    let text = text(raw, "field `datetime` is not text")?;
+    text.map(|text| Stamp::parse(&text).ok_or("field `datetime` is not a datetime")).transpose()
 }
 
 /// A raw JSON value as a whole number, also when it is written as text; null is 0.
@@ -135,7 +127,10 @@ mod tests {
             (r#"{"kind":"web","datetime":"2025-02-30 00:00:00"}"#, "field `datetime` is no datetime"),
             (r#"{"kind":"web","datetime":20250701}"#, "field `datetime` is no text"),
             (r#"{"kind":"web","host":["a"]}"#, "field `host` is no text"),
-            (r#"{"kind":"web","sessionid":-1}"#, "the number of the session is no whole number from 0 to 4294967295"),
+            (
+                r#"{"kind":"web","sessionid":-1}"#,
+                "the number of the session is not a whole number from 0 to 4294967295",
+            ),
             (r#"{"kind":"web","host":"a"#, "not a JSON object"),
         ] {
             assert_eq!(parse(line.as_bytes()), Err(reason), "{line}");

@@ -2,7 +2,7 @@
 
 use schema::{Compat, Opt};
 
-use crate::cli::Step;
+use crate::args::Step;
 
 /// One step on one table; the table is empty for steps that have theirs.
 pub(crate) type Action<'a> = (Step, &'a str);

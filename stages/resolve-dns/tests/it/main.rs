@@ -99,7 +99,7 @@ fn bad_records_are_rejected_and_the_rest_goes_on() {
     let input = format!("{}nonsense\n{{\"kind\":\"web\",\"ip\":7}}\n{}", web("8.0.0.1"), web("8.0.0.2"));
     let done = ask(&server).stdin(input).finish().ok();
     assert_eq!(done.of_kind("web").len(), 2);
-    assert!(done.stderr.contains("-:3: field `ip` is no text"), "{}", done.stderr);
+    assert!(done.stderr.contains("-:3: field `ip` is not text"), "{}", done.stderr);
     assert!(done.stderr.contains("2 of 4 lines rejected"), "{}", done.stderr);
 }
 

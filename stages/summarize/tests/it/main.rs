@@ -332,7 +332,7 @@ fn one_bad_record_is_rejected_and_the_rest_counts() {
     let args = ["--month", "2025-07", "--strict", "--rejects"];
     let done = run(EXE).args(args).arg(&rejects).stdin(text).finish().expect_code(3);
     assert_eq!(Cells::of(&done).sim(1, 1), 2);
-    assert!(done.stderr.contains("-:2: field `datetime` is no datetime"), "{}", done.stderr);
+    assert!(done.stderr.contains("-:2: field `datetime` is not a datetime"), "{}", done.stderr);
     let listed = std::fs::read_to_string(rejects).unwrap();
     assert_eq!(listed.lines().count(), 2);
     assert!(listed.contains(r#""line":3,"reason":"not a JSON object","text":"nonsense""#), "{listed}");

@@ -371,7 +371,7 @@ fn bad_records_are_rejected_and_the_rest_goes_on() {
     .concat();
     let done = stage().arg("--rejects").arg(&rejects).stdin(input.clone()).finish().ok();
     assert_eq!((done.of_kind("web").len(), done.of_kind("session").len()), (2, 1));
-    assert!(done.stderr.contains("-:3: field `datetime` is no datetime"), "{}", done.stderr);
+    assert!(done.stderr.contains("-:3: field `datetime` is not a datetime"), "{}", done.stderr);
     let listed = std::fs::read_to_string(&rejects).unwrap();
     assert_eq!(listed.lines().count(), 4);
     let _ = stage().arg("--strict").stdin(input).finish().expect_code(3);

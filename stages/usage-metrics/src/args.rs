@@ -1,15 +1,11 @@
-//! The command line.
+//! The options, and what `--describe` says. Imports nothing of the work.
 
 use std::path::PathBuf;
 
-use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use enrich::options::{DnsOptions, GeoOptions};
-use enrich::table::When;
-use kit::{Common, Describe, Endpoint, Io, Outcome, StageArgs, Usage};
-use schema::{Kind, Month};
-
-use crate::{db, filter};
+use kit::{Common, Describe, StageArgs};
+use schema::{Dates, Kind, Month};
 
 /// Fills in domains and countries, builds sessions, removes bots.
 ///
@@ -36,21 +32,21 @@ use crate::{db, filter};
 #[command(name = "usage-metrics", version, about, max_term_width = 100)]
 pub(crate) struct Args {
     /// With --db: the month, YYYY-MM [default: the current one]
-    #[arg(value_name = "YYYY-MM", value_parser = month)]
-    month: Option<Month>,
+    #[arg(value_name = "YYYY-MM")]
+    pub(crate) month: Option<Month>,
 
     /// The month, as an option
-    #[arg(long = "month", value_name = "YYYY-MM", value_parser = month, conflicts_with = "month")]
-    month_option: Option<Month>,
+    #[arg(long = "month", value_name = "YYYY-MM", conflicts_with = "month")]
+    pub(crate) month_option: Option<Month>,
 
     /// With --db: other dates than a month for hosts, domains, countries, user-info and clean-bots:
     /// YYYY, YYYY-MM, YYYY-MM-DD, or two of them with `..` between
     #[arg(long, value_name = "DATE", conflicts_with_all = ["month", "month_option", "all"])]
-    date: Option<String>,
+    pub(crate) date: Option<Dates>,
 
     /// With --db: everything, whatever its date (hosts, domains, user-info)
     #[arg(long, conflicts_with_all = ["month", "month_option"])]
-    all: bool,
+    pub(crate) all: bool,
 
     /// With --db and --only: this table instead of those that the step is for
     #[arg(long, value_name = "TABLE", requires = "only")]
@@ -102,7 +98,7 @@ pub(crate) struct Args {
     pub(crate) dns: DnsOptions,
 
     #[command(flatten)]
-    common: Common,
+    pub(crate) common: Common,
 }
 
 /// Which of the two databases.
@@ -164,7 +160,7 @@ impl Step {
     }
 
     /// Whether it can be made on records.
-    const fn streams(self) -> bool {
+    pub(crate) const fn streams(self) -> bool {
         matches!(self, Self::Domains | Self::Sessions | Self::CleanBots | Self::Countries)
     }
 
@@ -184,40 +180,6 @@ impl Args {
     pub(crate) fn month(&self) -> Option<Month> {
         self.month.or(self.month_option)
     }
-
-    /// The dates that were asked for.
-    ///
-    /// # Errors
-    /// They are none ([`Usage`]).
-    pub(crate) fn when(&self) -> Result<When> {
-        match (&self.date, self.month()) {
-            (Some(date), _) => When::parse(date),
-            (None, Some(month)) => Ok(When::month(month)),
-            (None, None) if self.all => Ok(When::All),
-            (None, None) => Ok(When::Usual),
-        }
-    }
-
-    /// The month for steps that work on whole ones.
-    ///
-    /// # Errors
-    /// Dates were given that are no month ([`Usage`]).
-    pub(crate) fn whole_month(&self) -> Result<Month> {
-        match &self.date {
-            Some(date) => month(date).map_err(|bad| Usage(format!("sessions need a whole month: {bad}")).into()),
-            None if self.all => Err(Usage("sessions need a month: no --all".to_owned()).into()),
-            None => self.month().map_or_else(kit::current_month, Ok),
-        }
-    }
-}
-
-/// A month whose number may lack its nought, as in `2025-7`.
-fn month(text: &str) -> Result<Month, String> {
-    let padded = match text.split_once('-') {
-        Some((year, month)) if month.len() == 1 => format!("{year}-0{month}"),
-        _ => text.to_owned(),
-    };
-    padded.parse::<Month>().map_err(|bad| bad.to_string())
 }
 
 impl StageArgs for Args {
@@ -256,50 +218,9 @@ impl StageArgs for Args {
     }
 }
 
-pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
-    let (from_db, to_db) = (args.common.from_db(), args.common.to_db());
-    if to_db && !from_db {
-        return Err(Usage("records cannot be written to the databases; --db reads and writes tables".to_owned()).into());
-    }
-    if from_db && !to_db {
-        if args.common.sources() != [Endpoint::Database] {
-            return Err(Usage("`--from db` cannot be mixed with files".to_owned()).into());
-        }
-        return db::records(args, io);
-    }
-    if to_db {
-        return db::run(args, io);
-    }
-    if let Some(step) = args.only.iter().find(|step| !step.streams()) {
-        return Err(Usage(format!("the step {} works on tables only: add --db", step.name())).into());
-    }
-    for (given, option) in [
-        (args.month().is_some(), "a month"),
-        (args.date.is_some(), "--date"),
-        (args.all, "--all"),
-        (args.table.is_some(), "--table"),
-        (args.dry_run, "--dry-run"),
-    ] {
-        if given {
-            return Err(Usage(format!("{option} is for tables: add --db; of a stream every month is run")).into());
-        }
-    }
-    filter::stage(args, io)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn months_may_lack_a_nought() {
-        for (text, expected) in [("2025-07", "2025-07"), ("2025-7", "2025-07"), ("2025-12", "2025-12")] {
-            assert_eq!(month(text).unwrap().to_string(), expected);
-        }
-        for bad in ["2025-13", "2025-00", "2025-0", "2025-07-15", "2025-7 ", "2025", "25-7", "", "2025-+7"] {
-            assert!(month(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn steps_have_the_names_of_their_options() {

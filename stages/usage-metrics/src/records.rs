@@ -1,4 +1,4 @@
-//! The stage as a filter: lines into rows and a spool, the months' run, lines out again.
+//! The pipe's face: lines into rows and a spool, the months' run, lines out again.
 
 use anyhow::{Context as _, Result, bail};
 use enrich::country::{self, Countries};
@@ -8,20 +8,23 @@ use kit::{Io, Outcome, Output, Usage};
 use rayon::prelude::*;
 use schema::{Compat, Kind, Opt, Stamp, json};
 
-use crate::bots::Filters;
-use crate::cli::{Args, Step};
+use crate::args::{Args, Step};
 use crate::clock::Clock;
+use crate::exclude::Filters;
 use crate::months::{Rows, Rules, Steps, World, mark};
-use crate::names::{Name, Names};
+use crate::names::Name;
 use crate::parse::{self, Fields, Parsed};
-use crate::sessions::Session;
+use crate::session_record::session_record;
 use crate::spool::{Counts, Spool};
 
-/// How many blocks are in work at a time.
+/// How many blocks are in progress at a time.
 const BLOCKS: usize = 4;
 
-/// Runs the stage.
-pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
+/// Runs the stage on records.
+///
+/// # Errors
+/// A list or the country database cannot be used, or a stream fails.
+pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     let common = io.common();
     let compat = common.compat;
     let filters = filters(args)?;
@@ -90,7 +93,7 @@ fn filters(args: &Args) -> Result<Filters> {
 
 fn zone(args: &Args, io: &Io) -> Result<TimeZone> {
     match &args.timezone {
-        Some(name) => TimeZone::get(name).map_err(|_| Usage(format!("`{name}` is no known time zone")).into()),
+        Some(name) => TimeZone::get(name).map_err(|_| Usage(format!("`{name}` is not a known time zone")).into()),
         None => Ok(TimeZone::try_system().unwrap_or_else(|_| {
             io.messages.note("the time zone of this machine is not known, taking UTC; --timezone names one");
             TimeZone::UTC
@@ -191,7 +194,7 @@ fn write(world: &World, countries: &CountryOfName, spool: Spool, output: &mut Ou
     let mut line = Vec::new();
     for session in &world.made {
         line.clear();
-        session_line(&world.names, countries.get(session.ip).unwrap_or_default(), session, &mut line);
+        session_record(&world.names, countries.get(session.ip).unwrap_or_default(), session, &mut line);
         output.record(&line)?;
     }
     Ok(())
@@ -263,27 +266,4 @@ fn record(
     }
     out.push(b'\n');
     Ok(())
-}
-
-/// Writes a session as a record.
-pub(crate) fn session_line(names: &Names, country: &str, session: &Session, out: &mut Vec<u8>) {
-    let text = |out: &mut Vec<u8>, name: &str, text: &str| {
-        out.extend_from_slice(name.as_bytes());
-        json::push_str(out, text);
-    };
-    let number = |out: &mut Vec<u8>, name: &str, number: i64| {
-        out.extend_from_slice(name.as_bytes());
-        json::push_int(out, number);
-    };
-    number(out, "{\"kind\":\"session\",\"id\":", session.id.into());
-    out.extend_from_slice(b",\"datetime\":\"");
-    out.extend_from_slice(&session.start.to_ascii());
-    out.push(b'"');
-    text(out, ",\"ipcountry\":", country);
-    text(out, ",\"ip\":", names.text(session.ip));
-    text(out, ",\"host\":", names.text(session.host));
-    text(out, ",\"domain\":", names.text(session.domain));
-    number(out, ",\"duration\":", session.duration);
-    number(out, ",\"jobs\":", session.jobs.into());
-    out.extend_from_slice(b",\"webevents\":0}");
 }

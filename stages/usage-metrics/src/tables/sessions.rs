@@ -37,7 +37,7 @@ const STAMPS: KeyTable<'_> = KeyTable {
 };
 
 /// What the run of a month made.
-pub(crate) struct Made {
+pub(crate) struct MonthSessions {
     pub(crate) names: Names,
     /// In the order of their numbers.
     pub(crate) sessions: Vec<Session>,
@@ -49,7 +49,7 @@ pub(crate) struct Made {
     pub(crate) n_rows: usize,
 }
 
-impl Made {
+impl MonthSessions {
     /// How many requests belong to a session now.
     pub(crate) const fn n_stamped(&self) -> usize {
         self.web.len()
@@ -71,7 +71,7 @@ impl Made {
 ///
 /// # Errors
 /// A table is missing, or the server fails; then nothing is changed where the engine can undo.
-pub(crate) fn run(db: &mut Db, month: Month) -> Result<Made> {
+pub(crate) fn run(db: &mut Db, month: Month) -> Result<MonthSessions> {
     check(db)?;
     db.transaction_with_retry(&format!("building the sessions of {month}"), &TABLES, |db| {
         let mut made = compute(db, month)?;
@@ -87,7 +87,7 @@ pub(crate) fn run(db: &mut Db, month: Month) -> Result<Made> {
 ///
 /// # Errors
 /// A table is missing, or the server fails.
-pub(crate) fn compute_only(db: &mut Db, month: Month) -> Result<Made> {
+pub(crate) fn compute_only(db: &mut Db, month: Month) -> Result<MonthSessions> {
     check(db)?;
     compute(db, month)
 }
@@ -109,7 +109,7 @@ struct Request {
     domain: Name,
 }
 
-fn compute(db: &mut Db, month: Month) -> Result<Made> {
+fn compute(db: &mut Db, month: Month) -> Result<MonthSessions> {
     let highest = db.number("SELECT MAX(id) FROM websessions", ())?.unwrap_or(0).max(0);
     let first_id = u32::try_from(highest + 1).context("the numbers of sessions are used up")?;
     let mut names = Names::new();
@@ -156,7 +156,7 @@ fn compute(db: &mut Db, month: Month) -> Result<Made> {
     let web_stamps: Vec<_> = stamped.map(|(row, session)| (id_of(&web, row), *session)).collect();
     let mut tool_stamps: Vec<_> = index.given().map(|(row, session)| (id_of(&tools, row as usize), session)).collect();
     tool_stamps.sort_unstable();
-    Ok(Made { names, sessions: made, web: web_stamps, tools: tool_stamps, n_rows })
+    Ok(MonthSessions { names, sessions: made, web: web_stamps, tools: tool_stamps, n_rows })
 }
 
 /// Requests without a session in the windows of the month, with an address or a known host.
@@ -201,7 +201,7 @@ fn request(row: Cells<'_>, names: &mut Names) -> Result<Request> {
     })
 }
 
-fn write(db: &mut Db, made: &Made) -> Result<()> {
+fn write(db: &mut Db, made: &MonthSessions) -> Result<()> {
     if made.sessions.is_empty() {
         return Ok(());
     }
@@ -242,7 +242,7 @@ fn write(db: &mut Db, made: &Made) -> Result<()> {
 
 /// Takes away sessions that a killed run left without stamping their requests: those behind the
 /// highest stamp that begin as the list made now does.
-fn take_back(db: &mut Db, made: &mut Made) -> Result<()> {
+fn take_back(db: &mut Db, made: &mut MonthSessions) -> Result<()> {
     let stamped = db.number("SELECT MAX(sessionid) FROM web", ())?.unwrap_or(0);
     let names = &made.names;
     let sql = format!(
@@ -292,8 +292,13 @@ mod tests {
             duration: 0,
             jobs: 0,
         };
-        let mut made =
-            Made { names: Names::new(), sessions: vec![session], web: vec![(7, 43)], tools: vec![(9, 43)], n_rows: 1 };
+        let mut made = MonthSessions {
+            names: Names::new(),
+            sessions: vec![session],
+            web: vec![(7, 43)],
+            tools: vec![(9, 43)],
+            n_rows: 1,
+        };
         made.renumber(2);
         assert_eq!((made.sessions[0].id, made.web[0], made.tools[0]), (41, (7, 41), (9, 41)));
     }

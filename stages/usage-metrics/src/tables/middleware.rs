@@ -22,7 +22,7 @@ pub(crate) struct Jobs {
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Done {
+pub(crate) struct NChanged {
     pub(crate) inserted: usize,
     pub(crate) updated: usize,
 }
@@ -72,10 +72,10 @@ impl Jobs {
     ///
     /// # Errors
     /// The table is missing, or the server fails.
-    pub(crate) fn apply(&mut self, db: &mut Db, metric: Metric, compat: Compat, dry_run: bool) -> Result<Done> {
+    pub(crate) fn apply(&mut self, db: &mut Db, metric: Metric, compat: Compat, dry_run: bool) -> Result<NChanged> {
         ensure!(db.has_table("toolstart")?, "there is no table `toolstart` here; `hzmetrics setup-db` makes it");
         if dry_run {
-            return Ok(Done::of(&self.changes(db, metric, compat)?));
+            return Ok(NChanged::of(&self.changes(db, metric, compat)?));
         }
         let column = column(metric);
         db.transaction_with_retry(&format!("writing the {column} of tool starts"), &["toolstart"], |db| {
@@ -89,7 +89,7 @@ impl Jobs {
                 );
                 db.with_key_table(&VALUES, rows, |db| Ok(db.run(&update, ())?))?;
             }
-            Ok(Done::of(&changes))
+            Ok(NChanged::of(&changes))
         })
     }
 
@@ -141,7 +141,7 @@ impl Jobs {
     }
 }
 
-impl Done {
+impl NChanged {
     const fn of(changes: &Changes) -> Self {
         Self { inserted: changes.insert.len(), updated: changes.update.len() }
     }

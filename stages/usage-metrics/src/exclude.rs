@@ -1,4 +1,4 @@
-//! Robots by name: which domains and hosts the exclude list names.
+//! The exclude list: bots by their domains and host names.
 //!
 //! A domain filter takes exactly that domain, a host filter is a LIKE pattern; both compare as
 //! the server does. Pure: the list comes from a file or a table.
@@ -21,19 +21,19 @@ pub(crate) struct Filters {
 /// the general matcher: hosts are many, and nearly all patterns are of this form.
 #[derive(Debug)]
 struct HostFilter {
-    quick: Option<Quick>,
+    plain: Option<PlainPattern>,
     like: Like,
 }
 
 #[derive(Debug)]
-enum Quick {
+enum PlainPattern {
     Whole(Vec<u8>),
     Start(Vec<u8>),
     End(Vec<u8>),
     Inside(Box<memchr::memmem::Finder<'static>>),
 }
 
-impl Quick {
+impl PlainPattern {
     fn of(pattern: &str) -> Option<Self> {
         let open_start = pattern.starts_with('%');
         let rest = if open_start { pattern.trim_start_matches('%') } else { pattern };
@@ -62,12 +62,12 @@ impl Quick {
 }
 
 impl Filters {
-    /// Adds one row of the list; types other than `domain` and `host` are passed over.
+    /// Adds one row of the list; types other than `domain` and `host` are ignored.
     pub(crate) fn add(&mut self, filter: &str, kind: &str) {
         if collation::equal(kind, "domain") {
             self.domains.insert(collation::fold(filter));
         } else if collation::equal(kind, "host") {
-            self.hosts.push(HostFilter { quick: Quick::of(filter), like: Like::new(filter) });
+            self.hosts.push(HostFilter { plain: PlainPattern::of(filter), like: Like::new(filter) });
         }
     }
 
@@ -104,7 +104,7 @@ impl Filters {
         if host.is_ascii() {
             let upper = host.to_ascii_uppercase();
             return self.hosts.iter().any(|filter| {
-                filter.quick.as_ref().map_or_else(|| filter.like.matches(host), |quick| quick.matches(upper.as_bytes()))
+                filter.plain.as_ref().map_or_else(|| filter.like.matches(host), |plain| plain.matches(upper.as_bytes()))
             });
         }
         let weights = collation::pattern_weights(host);
@@ -160,7 +160,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn quick_and_general_matching_agree(pattern in "[%]{0,2}[ab.A\\\\_é]{0,4}[%]{0,2}", host in "[abB.é ]{0,6}") {
+        fn plain_and_general_matching_agree(pattern in "[%]{0,2}[ab.A\\\\_é]{0,4}[%]{0,2}", host in "[abB.é ]{0,6}") {
             let mut f = Filters::default();
             f.add(&pattern, "host");
             prop_assert_eq!(f.takes_host(&host), Like::new(&pattern).matches(&host));

@@ -1,25 +1,26 @@
-//! The stage on the databases: the inner steps of the nightly job, in its order.
+//! The tables' face: the inner steps of the nightly job, in its order.
 //!
 //! A step that fails does not keep the others from their work, as in the original; the run then
 //! ends with an error that names it. Every step can be run twice.
 
-mod bots;
+mod clean_bots;
 mod derived;
 mod middleware;
 mod sessions;
 
 use anyhow::{Result, anyhow};
 use database::{Db, Which};
+use database::{Db, Which};
 use enrich::steps::{self, Filler};
-use enrich::table::{Span, Table};
+use enrich::table::{Span, Table, When};
 use hub::config::{self, Config};
 use kit::{Io, Outcome, Usage};
-use schema::{Compat, Month, Opt};
+use schema::{Compat, Dates, Month, Opt};
 
-use crate::cli::{Args, Database, Step};
-use crate::filter;
+use crate::args::{Args, Database, Step};
 use crate::middleware::Metric;
 use crate::plan::{self, Action};
+use crate::session_record::session_record;
 use middleware::Jobs;
 
 /// One run on the databases.
@@ -40,7 +41,7 @@ pub(crate) fn run(args: &Args, io: &Io) -> Result<Outcome> {
     let compat = io.common().compat;
     check(args)?;
     let config = config::load(None, &config::process_env)?;
-    let closed = args.with_sessions || args.whole_month().is_ok_and(|month| is_over(month).unwrap_or(true));
+    let closed = args.with_sessions || whole_month(args).is_ok_and(|month| is_over(month).unwrap_or(true));
     let actions = plan::actions(compat, closed, &args.only, args.table.as_deref());
     let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
     let mut run = Run::new(args, config, compat)?;
@@ -53,23 +54,44 @@ pub(crate) fn run(args: &Args, io: &Io) -> Result<Outcome> {
 /// The sessions that would be built, as records (`--from db`).
 pub(crate) fn records(args: &Args, io: &Io) -> Result<Outcome> {
     if args.only.iter().any(|step| *step != Step::Sessions) {
-        return Err(Usage("only sessions can be had as records; --db writes the other steps".to_owned()).into());
+        return Err(Usage("only sessions can be written as records; --db makes the other steps".to_owned()).into());
     }
     let config = config::load(None, &config::process_env)?;
     let mut db = Db::connect(&config.target(), Which::Metrics)?;
-    let made = sessions::compute_only(&mut db, args.whole_month()?)?;
+    let made = sessions::compute_only(&mut db, whole_month(args)?)?;
     let mut output = io.output()?;
     let mut line = Vec::new();
     for session in &made.sessions {
         line.clear();
-        filter::session_line(&made.names, "", session, &mut line);
+        session_record(&made.names, "", session, &mut line);
         output.record(&line)?;
     }
     output.finish()?;
     Ok(Outcome::default())
 }
 
-/// Whether a month lies before the current one.
+/// The dates that were asked for.
+fn when(args: &Args) -> When {
+    match args.date.or(args.month().map(Dates::from)) {
+        Some(dates) => dates.into(),
+        None if args.all => When::All,
+        None => When::Usual,
+    }
+}
+
+/// The month for steps that work on whole ones.
+///
+/// # Errors
+/// Dates were given that are not a month ([`Usage`]).
+fn whole_month(args: &Args) -> Result<Month> {
+    match args.date {
+        Some(dates) => dates.month().ok_or_else(|| Usage("sessions need a whole month, YYYY-MM".to_owned()).into()),
+        None if args.all => Err(Usage("sessions need a month: no --all".to_owned()).into()),
+        None => args.month().map_or_else(kit::current_month, Ok),
+    }
+}
+
+/// Whether a month is before the current one.
 fn is_over(month: Month) -> Result<bool> {
     Ok(month < kit::current_month()?)
 }
@@ -90,13 +112,13 @@ fn check(args: &Args) -> Result<()> {
             return bad("clean-bots works on the metrics database".to_owned());
         }
     }
-    let when = args.when()?;
+    let when = when(args);
     let today = kit::today()?;
     if args.only.is_empty() || named(Step::CleanBots) || named(Step::Countries) {
         Span::closed_weeks(when, today, false)?;
     }
     if [Step::Sessions, Step::RebuildWebhits, Step::ClearOrphanStamps].into_iter().any(|step| args.makes(step)) {
-        kit::refuse_month_to_come(args.whole_month()?)?;
+        kit::refuse_month_to_come(whole_month(args)?)?;
     }
     args.month().map_or(Ok(()), kit::refuse_month_to_come)
 }
@@ -112,16 +134,8 @@ fn hub<'a>(slot: &'a mut Option<Db>, config: &Config) -> Result<&'a mut Db> {
 impl<'a> Run<'a> {
     fn new(args: &'a Args, config: Config, compat: Compat) -> Result<Self> {
         let which = if args.database == Database::Hub { Which::Hub } else { Which::Metrics };
-        let fill = Filler::new(&config, compat, args.when()?, args.dry_run);
-        Ok(Self {
-            args,
-            compat,
-            tables: Db::connect(&config.target(), which)?,
-            hub: None,
-            fill: fill.with(&args.dns, &args.geo, args.geoip.clone()),
-            jobs: None,
-            config,
-        })
+        let fill = Filler::new(&config, compat, when(args), args.dry_run, &args.dns, &args.geo, args.geoip.clone());
+        Ok(Self { args, compat, tables: Db::connect(&config.target(), which)?, hub: None, fill, jobs: None, config })
     }
 
     fn step(&mut self, step: Step, table: &str, io: &Io) -> Result<()> {
@@ -152,7 +166,7 @@ impl<'a> Run<'a> {
             Step::Hosts => self.fill.hosts(&mut self.tables, &Table::new(table)?, io)?,
             Step::Domains => self.fill.domains(&mut self.tables, &Table::new(table)?, io)?,
             Step::Sessions => {
-                let month = self.args.whole_month()?;
+                let month = whole_month(self.args)?;
                 if dry {
                     let made = sessions::compute_only(&mut self.tables, month)?;
                     say(format_args!(
@@ -167,9 +181,9 @@ impl<'a> Run<'a> {
                 }
             }
             Step::CleanBots => {
-                let span = Span::closed_weeks(self.args.when()?, kit::today()?, compat.has(Opt::LpDomain))?;
+                let span = Span::closed_weeks(when(self.args), kit::today()?, compat.has(Opt::LpDomain))?;
                 if dry {
-                    let filters = bots::Filters::read(&mut self.tables)?;
+                    let filters = clean_bots::Filters::read(&mut self.tables)?;
                     let n = filters.find(&mut self.tables, table, &span)?.len();
                     say(format_args!(
                         "{table} {span}: {n} rows to delete, by {} domains and {} hosts, {} weeks",
@@ -178,18 +192,18 @@ impl<'a> Run<'a> {
                         span.n_weeks()
                     ));
                 } else {
-                    bots::clean(&mut self.tables, table, &span)?;
+                    clean_bots::clean(&mut self.tables, table, &span)?;
                 }
             }
             Step::RebuildWebhits => {
-                let month = self.args.whole_month()?;
+                let month = whole_month(self.args)?;
                 let days = derived::rebuild_webhits(&mut self.tables, month, &compat, dry)?;
                 if dry {
-                    say(format_args!("{month}: hits of {days} days to count again"));
+                    say(format_args!("{month}: hits of {days} days to recount"));
                 }
             }
             Step::ClearOrphanStamps => {
-                let month = self.args.whole_month()?;
+                let month = whole_month(self.args)?;
                 let [web, tools] = derived::clear_orphans(&mut self.tables, month, dry)?;
                 if dry {
                     say(format_args!("{month}: stamps of {web} requests and {tools} tool starts to clear"));

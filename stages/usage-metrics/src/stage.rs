@@ -1,0 +1,42 @@
+//! Which work a run does: records in a pipe, or tables.
+
+use anyhow::Result;
+use kit::{Endpoint, Io, Outcome, Usage};
+
+use crate::args::Args;
+use crate::{records, tables};
+
+/// Runs the stage.
+///
+/// # Errors
+/// The arguments contradict each other, or the work fails.
+pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
+    let (from_db, to_db) = (args.common.from_db(), args.common.to_db());
+    if to_db && !from_db {
+        return Err(Usage("records cannot be written to the databases; --db reads and writes tables".to_owned()).into());
+    }
+    if from_db && !to_db {
+        if args.common.sources() != [Endpoint::Database] {
+            return Err(Usage("`--from db` cannot be mixed with files".to_owned()).into());
+        }
+        return tables::records(args, io);
+    }
+    if to_db {
+        return tables::run(args, io);
+    }
+    if let Some(step) = args.only.iter().find(|step| !step.streams()) {
+        return Err(Usage(format!("the step {} works on tables only: add --db", step.name())).into());
+    }
+    for (given, option) in [
+        (args.month().is_some(), "a month"),
+        (args.date.is_some(), "--date"),
+        (args.all, "--all"),
+        (args.table.is_some(), "--table"),
+        (args.dry_run, "--dry-run"),
+    ] {
+        if given {
+            return Err(Usage(format!("{option} is for tables: add --db; in a pipe every month is run")).into());
+        }
+    }
+    records::run(args, io)
+}
