@@ -180,6 +180,9 @@ impl Period {
     pub const WRITE_ORDER: [Self; 6] =
         [Self::TwelveMonths, Self::Month, Self::Year, Self::Quarter, Self::FiscalYear, Self::AllTime];
 
+    /// Their codes, as the default of an option.
+    pub const WRITE_ORDER_CODES: &str = "12,1,0,3,13,14";
+
     /// All six, ascending by code.
     pub const BY_CODE: [Self; 6] =
         [Self::Year, Self::Month, Self::Quarter, Self::TwelveMonths, Self::FiscalYear, Self::AllTime];
@@ -236,6 +239,18 @@ mod tests {
 
     fn m(text: &str) -> Month {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn periods_as_text() {
+        assert_eq!(Period::WRITE_ORDER.map(|p| p.to_string()).join(","), Period::WRITE_ORDER_CODES);
+        assert_eq!(Period::codes(), "0, 1, 3, 12, 13, 14");
+        for period in Period::BY_CODE {
+            assert_eq!(format!(" {period} ").parse(), Ok(period));
+        }
+        for bad in ["2", "", "-1", "foo", "256"] {
+            assert!(bad.parse::<Period>().is_err(), "{bad}");
+        }
     }
 
     #[test]

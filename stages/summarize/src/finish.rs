@@ -11,7 +11,8 @@ use schema::{Opt, Period, Stamp, number};
 
 use crate::axis::{Axis, Moment, Seen, Window};
 use crate::count::{Counts, Tally};
-use crate::scan::{Ground, NO_ID, Numbers, Scan, Session, Shape, Starts, day_text, ip_key};
+use crate::row::NO_ID;
+use crate::scan::{Ground, Numbers, Scan, Session, Shape, Starts, day_text, ip_key};
 
 /// Columns 1 to 6 of rows 7 and 3.
 const LONG: usize = 0;

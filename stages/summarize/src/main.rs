@@ -1,26 +1,29 @@
-//! `summarize`: computes the cells of the summary tables for the six windows of a month.
+//! `summarize`: computes the cells of the summary tables for the six periods of a month.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 mod andmore;
+mod args;
 mod axis;
 mod cells;
-mod cli;
 mod count;
-mod db;
 mod downloads;
 mod finish;
 #[cfg(test)]
+#[path = "../tests/unit/model.rs"]
 mod model;
 mod places;
-mod record;
+mod plan;
+mod records;
 mod reference;
 mod row;
 mod scan;
 mod spill;
+mod stage;
+mod tables;
 mod tools;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    hub::run::<cli::Args>(cli::stage)
+    hub::run::<args::Args>(stage::stage)
 }

@@ -33,7 +33,7 @@ pub(crate) type Lists = (Vec<(String, String)>, Vec<(String, i64)>);
 /// The lists of the files; where there is no file those that are `given`, else the built-in ones.
 ///
 /// # Errors
-/// A file cannot be read, lacks a column, or has a class that is no number.
+/// A file cannot be read, lacks a column, or has a class that is not a number.
 pub(crate) fn places([country_continent, domainclass]: Files<'_>, given: Option<Lists>) -> Result<Places> {
     let built_in = || {
         let continents = schema::reference::country_continent().map(|c| (c.country.into(), c.continent.into()));

@@ -3,6 +3,9 @@
 
 use schema::Stamp;
 
+/// `id` of a session without one; its downloads cannot be known.
+pub(crate) const NO_ID: i64 = i64::MIN;
+
 /// A request with the session it belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WebRow<'a> {

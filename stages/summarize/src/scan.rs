@@ -18,7 +18,8 @@ use crate::count::{Distinct, Tally};
 use crate::downloads::{Extensions, Verdict, judge};
 use crate::places::{Columns, Places};
 use crate::row::{
-    HitsRow, HubJobRow, HubSessionRow, LoginRow, ProfileRow, Row, SessionRow, ToolVersionRow, ToolstartRow, WebRow,
+    HitsRow, HubJobRow, HubSessionRow, LoginRow, NO_ID, ProfileRow, Row, SessionRow, ToolVersionRow, ToolstartRow,
+    WebRow,
 };
 use crate::spill::Spill;
 use crate::tools::WORKSPACE;
@@ -113,9 +114,6 @@ pub(crate) struct Session {
     pub visitor: u32,
     pub shape: u32,
 }
-
-/// `id` of a session without one; its downloads cannot be known.
-pub(crate) const NO_ID: i64 = i64::MIN;
 
 /// A tool session of the middleware.
 #[derive(Debug, Clone, Copy)]

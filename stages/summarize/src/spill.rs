@@ -8,7 +8,7 @@ use std::io::{BufReader, BufWriter, ErrorKind, Read as _, Seek as _, Write as _}
 use anyhow::{Context as _, Result};
 
 use crate::axis::Seen;
-use crate::scan::NO_ID;
+use crate::row::NO_ID;
 
 /// Parts of each kind; one is held in memory at a time.
 pub(crate) const PARTS: usize = 64;

@@ -5,14 +5,28 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use crate::args::Args;
+
 /// The tool that is always one.
 pub(crate) const WORKSPACE: &str = "workspace";
+
+/// The Rappture tools that the options name.
+///
+/// # Errors
+/// The directory of `--apps-root` cannot be read.
+pub(crate) fn of_options(args: &Args, as_port: bool) -> Result<Vec<String>> {
+    let mut apps = args.apps.clone();
+    if let Some(root) = &args.apps_root {
+        apps.extend(installed(root, as_port)?);
+    }
+    Ok(apps)
+}
 
 /// The tools installed below `root`: each directory directly in it that holds a file `tool.xml`
 /// at any depth (in `--compat port`, at most four levels down and not under the shared folders).
 ///
 /// # Errors
-/// `root` cannot be read; what is unreadable below it is passed over.
+/// `root` cannot be read; what is unreadable below it is ignored.
 pub(crate) fn installed(root: &Path, as_port: bool) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let entries = std::fs::read_dir(root).with_context(|| format!("reading {}", root.display()))?;

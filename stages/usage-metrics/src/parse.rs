@@ -123,10 +123,10 @@ mod tests {
         for (line, reason) in [
             ("{}", "no field `kind`"),
             ("[]", "not a JSON object"),
-            (r#"{"kind":"web","ip":5}"#, "field `ip` is no text"),
-            (r#"{"kind":"web","datetime":"2025-02-30 00:00:00"}"#, "field `datetime` is no datetime"),
-            (r#"{"kind":"web","datetime":20250701}"#, "field `datetime` is no text"),
-            (r#"{"kind":"web","host":["a"]}"#, "field `host` is no text"),
+            (r#"{"kind":"web","ip":5}"#, "field `ip` is not text"),
+            (r#"{"kind":"web","datetime":"2025-02-30 00:00:00"}"#, "field `datetime` is not a datetime"),
+            (r#"{"kind":"web","datetime":20250701}"#, "field `datetime` is not text"),
+            (r#"{"kind":"web","host":["a"]}"#, "field `host` is not text"),
             (
                 r#"{"kind":"web","sessionid":-1}"#,
                 "the number of the session is not a whole number from 0 to 4294967295",

@@ -1,4 +1,4 @@
-//! The stage on the databases: reads tables instead of records, publishes cells instead of
+//! The tables' face: reads tables instead of records, publishes cells instead of
 //! writing them. What is computed is the same.
 
 mod lite;
@@ -13,18 +13,12 @@ use kit::{Endpoint, Io, Outcome, Output};
 use schema::{Kind, Month, Opt};
 
 use crate::andmore::{Catalogue, Use};
+use crate::args::{ANDMORE, Args, IMPORT, SUMMARY};
 use crate::cells::{Cell, cells};
-use crate::cli::{Args, Plan};
 use crate::finish::Figures;
+use crate::plan::Plan;
 use crate::scan::{Ground, Scan};
 use crate::{axis::Axis, reference, tools};
-
-/// The step that copies what other steps read.
-pub(crate) const IMPORT: &str = "import-hub-data";
-/// The step that makes the cells.
-pub(crate) const SUMMARY: &str = "summary";
-/// The step that counts the users of resources.
-pub(crate) const ANDMORE: &str = "andmore";
 
 /// Where Rappture tools are installed on a hub.
 const APPS: &str = "/apps";
@@ -233,7 +227,7 @@ impl<'a> Run<'a> {
         }
         let room = self.args.room(usize::from(scan.is_some()) + usize::from(usage_axis.is_some()));
         let tables =
-            read::Tables { target: self.config.target(), sections: &sections, compat: self.args.compat(), room };
+            read::Reader { target: self.config.target(), sections: &sections, compat: self.args.compat(), room };
         let usage = usage_axis.as_ref().map(|axis| (catalogue, axis));
         let usage = tables.scan(scan.as_mut(), usage, &mut self.hub)?;
         let mut found = Found::default();
@@ -254,6 +248,6 @@ impl<'a> Run<'a> {
             let root = std::path::Path::new(APPS);
             return if root.is_dir() { tools::installed(root, as_port) } else { Ok(Vec::new()) };
         }
-        self.args.apps(as_port)
+        tools::of_options(self.args, as_port)
     }
 }

@@ -42,27 +42,18 @@ impl<'a, const N: usize> Fields<'a, N> {
     }
 
     fn bad(&self, at: usize, wanted: &str) -> String {
-        format!("field `{}` is no {wanted}", self.names[at])
+        format!("field `{}` is not {wanted}", self.names[at])
     }
 
+    /// A number is its digits.
     fn text(&self, at: usize) -> Read<Option<Cow<'a, str>>> {
         let Some(raw) = self.raw(at) else { return Ok(None) };
-        let bad = || self.bad(at, "text");
-        let inner = match raw {
-            [b'"', inner @ .., b'"'] => inner,
-            // a number is its digits
-            [b'-' | b'0'..=b'9', ..] => raw,
-            _ => return Err(bad()),
-        };
-        if memchr::memchr(b'\\', inner).is_none() {
-            return std::str::from_utf8(inner).map(|text| Some(text.into())).map_err(|_| bad());
-        }
-        serde_json::from_slice::<String>(raw).map(|text| Some(text.into())).map_err(|_| bad())
+        json::text_or_digits(raw).map_err(|_| self.bad(at, "text"))
     }
 
     fn stamp(&self, at: usize) -> Read<Option<Stamp>> {
         let Some(text) = self.text(at)? else { return Ok(None) };
-        Stamp::parse(&text).map(Some).ok_or_else(|| self.bad(at, "datetime"))
+        Stamp::parse(&text).map(Some).ok_or_else(|| self.bad(at, "a datetime"))
     }
 
     fn needed<T>(&self, at: usize, value: Option<T>) -> Read<T> {
@@ -71,7 +62,7 @@ impl<'a, const N: usize> Fields<'a, N> {
 
     fn int(&self, at: usize) -> Read<Option<i64>> {
         let Some(text) = self.text(at)? else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| self.bad(at, "whole number"))
+        text.parse().map(Some).map_err(|_| self.bad(at, "a whole number"))
     }
 
     fn count(&self, at: usize) -> Read<Option<i64>> {
@@ -84,7 +75,7 @@ impl<'a, const N: usize> Fields<'a, N> {
     fn float(&self, at: usize) -> Read<Option<f64>> {
         let Some(text) = self.text(at)? else { return Ok(None) };
         let value: Option<f64> = text.parse().ok().filter(|x: &f64| x.is_finite());
-        value.map(Some).ok_or_else(|| self.bad(at, "number"))
+        value.map(Some).ok_or_else(|| self.bad(at, "a number"))
     }
 }
 
@@ -259,17 +250,17 @@ mod tests {
             ("nonsense", "not a JSON object"),
             ("{}", "no field `kind`"),
             (r#"{"kind":"session","ip":"1.1.1.1"}"#, "no field `datetime`"),
-            (r#"{"kind":"session","datetime":"yesterday"}"#, "field `datetime` is no datetime"),
-            (r#"{"kind":"session","datetime":"2025-07-01","duration":1.5}"#, "field `duration` is no whole number"),
-            (r#"{"kind":"session","datetime":"2025-07-01","ip":[1]}"#, "field `ip` is no text"),
-            (r#"{"kind":"hub_session","start":"2025-07-01","cputime":"x"}"#, "field `cputime` is no number"),
-            (r#"{"kind":"hub_session","start":"2025-07-01","cputime":"NaN"}"#, "field `cputime` is no number"),
+            (r#"{"kind":"session","datetime":"yesterday"}"#, "field `datetime` is not a datetime"),
+            (r#"{"kind":"session","datetime":"2025-07-01","duration":1.5}"#, "field `duration` is not a whole number"),
+            (r#"{"kind":"session","datetime":"2025-07-01","ip":[1]}"#, "field `ip` is not text"),
+            (r#"{"kind":"hub_session","start":"2025-07-01","cputime":"x"}"#, "field `cputime` is not a number"),
+            (r#"{"kind":"hub_session","start":"2025-07-01","cputime":"NaN"}"#, "field `cputime` is not a number"),
             (r#"{"kind":"hits","datetime":"2025-07-01","hits":1"#, "not a JSON object"),
             (r#"{"kind":"hits","datetime":"2025-07-01","hits":-1}"#, "field `hits` is negative"),
             (r#"{"kind":"session","datetime":"2025-07-01","jobs":-1}"#, "field `jobs` is negative"),
-            (r#"{"kind":"hub_job","sessnum":1,"cputime":1e999}"#, "field `cputime` is no number"),
-            (r#"{"kind":"hub_job","sessnum":1,"cputime":"NaN"}"#, "field `cputime` is no number"),
-            (r#"{"kind":"hub_job","sessnum":1,"cputime":-inf}"#, "field `cputime` is no number"),
+            (r#"{"kind":"hub_job","sessnum":1,"cputime":1e999}"#, "field `cputime` is not a number"),
+            (r#"{"kind":"hub_job","sessnum":1,"cputime":"NaN"}"#, "field `cputime` is not a number"),
+            (r#"{"kind":"hub_job","sessnum":1,"cputime":-inf}"#, "field `cputime` is not a number"),
         ] {
             assert_eq!(digest(&lens, line.as_bytes()).unwrap_err(), reason, "{line}");
         }

@@ -11,6 +11,7 @@ use schema::tables::quote;
 use schema::{Compat, Opt, Period, Stamp};
 
 use crate::andmore::{self, Catalogue, Request, Resource, Usage, Visit};
+use crate::args::IMPORT;
 use crate::axis::Axis;
 use crate::cells::Section;
 use crate::reference::Lists;
@@ -72,55 +73,55 @@ fn require(db: &mut Db, tables: &[impl AsRef<str>]) -> Result<()> {
     Ok(())
 }
 
-/// What the reading threads say.
-enum Read {
+/// What the reading threads send.
+enum Message {
     Facts(Vec<Fact>),
     Visits(Vec<Visit>),
     Failed(anyhow::Error),
 }
 
-/// The absorbing thread has gone away: it had an error to report.
+/// The absorbing thread is gone: it had an error to report.
 #[derive(Debug)]
-struct Gone;
+struct ReceiverGone;
 
-impl std::fmt::Display for Gone {
+impl std::fmt::Display for ReceiverGone {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("nobody wants the rows any more")
+        f.write_str("the rows are no longer wanted")
     }
 }
 
-impl std::error::Error for Gone {}
+impl std::error::Error for ReceiverGone {}
 
 /// Collects facts and sends them in batches.
 struct Sender<'a> {
-    to: &'a SyncSender<Read>,
+    to: &'a SyncSender<Message>,
     facts: Vec<Fact>,
     visits: Vec<Visit>,
 }
 
 impl<'a> Sender<'a> {
-    const fn new(to: &'a SyncSender<Read>) -> Self {
+    const fn new(to: &'a SyncSender<Message>) -> Self {
         Self { to, facts: Vec::new(), visits: Vec::new() }
     }
 
     fn fact(&mut self, fact: Option<Fact>) -> Result<()> {
         self.facts.extend(fact);
         if self.facts.len() >= BATCH {
-            self.to.send(Read::Facts(std::mem::take(&mut self.facts))).map_err(|_| Gone)?;
+            self.to.send(Message::Facts(std::mem::take(&mut self.facts))).map_err(|_| ReceiverGone)?;
         }
         Ok(())
     }
 
     fn flush_visits(&mut self, least: usize) -> Result<()> {
         if self.visits.len() >= least.max(1) {
-            self.to.send(Read::Visits(std::mem::take(&mut self.visits))).map_err(|_| Gone)?;
+            self.to.send(Message::Visits(std::mem::take(&mut self.visits))).map_err(|_| ReceiverGone)?;
         }
         Ok(())
     }
 
     fn finish(mut self) -> Result<()> {
         self.flush_visits(1)?;
-        self.to.send(Read::Facts(self.facts)).map_err(|_| Gone)?;
+        self.to.send(Message::Facts(self.facts)).map_err(|_| ReceiverGone)?;
         Ok(())
     }
 }
@@ -128,21 +129,21 @@ impl<'a> Sender<'a> {
 /// Starts a reading thread.
 fn start<'scope>(
     scope: &'scope std::thread::Scope<'scope, '_>,
-    to: &SyncSender<Read>,
-    read: impl FnOnce(&SyncSender<Read>) -> Result<()> + Send + 'scope,
+    to: &SyncSender<Message>,
+    read: impl FnOnce(&SyncSender<Message>) -> Result<()> + Send + 'scope,
 ) {
     let to = to.clone();
     scope.spawn(move || {
         if let Err(error) = read(&to) {
             // nobody listens after the first error
-            let _ = to.send(Read::Failed(error));
+            let _ = to.send(Message::Failed(error));
         }
     });
 }
 
 /// The tables of one scan.
 #[derive(Debug)]
-pub(super) struct Tables<'a> {
+pub(super) struct Reader<'a> {
     pub target: Target,
     pub sections: &'a [Section],
     pub compat: Compat,
@@ -151,9 +152,9 @@ pub(super) struct Tables<'a> {
 }
 
 /// The usage that is asked for along with the cells.
-type Asked<'a> = Option<(&'a Catalogue, &'a Axis)>;
+type WantedUsage<'a> = Option<(&'a Catalogue, &'a Axis)>;
 
-impl Tables<'_> {
+impl Reader<'_> {
     /// Whether a table is needed that these sections are made from; all users are made from three.
     fn feeds(&self, sections: &[Section]) -> bool {
         let total = [Section::Reg, Section::Int, Section::Dl].iter().any(|s| sections.contains(s));
@@ -161,7 +162,7 @@ impl Tables<'_> {
     }
 
     /// Fills the scan, and collects usage.
-    pub(super) fn scan(&self, scan: Option<&mut Scan>, usage: Asked<'_>, hub: &mut Db) -> Result<Usage> {
+    pub(super) fn scan(&self, scan: Option<&mut Scan>, usage: WantedUsage<'_>, hub: &mut Db) -> Result<Usage> {
         let mut collected = Usage::new();
         let mut scan = scan;
         let downloads = scan.is_some() && self.feeds(&[Section::Dl]);
@@ -181,7 +182,7 @@ impl Tables<'_> {
         let lens = scan.as_deref().map(|scan| Arc::clone(scan.lens()));
         let stop = scan.as_deref().and_then(|scan| scan.ground.axis.months().last().map(|&m| Period::stop(m)));
         std::thread::scope(|scope| {
-            let (to, from) = sync_channel::<Read>(16);
+            let (to, from) = sync_channel::<Message>(16);
             if let (Some(lens), Some(stop)) = (&lens, stop) {
                 let lens = &**lens;
                 if self.feeds(&[Section::Int, Section::Dl, Section::Misc]) {
@@ -196,17 +197,17 @@ impl Tables<'_> {
             drop(to);
             for read in from {
                 match read {
-                    Read::Facts(facts) => {
+                    Message::Facts(facts) => {
                         if let Some(scan) = scan.as_deref_mut() {
                             facts.into_iter().for_each(|fact| scan.absorb(fact));
                             scan.relieve(self.room)?;
                         }
                     }
-                    Read::Visits(visits) => {
+                    Message::Visits(visits) => {
                         visits.into_iter().for_each(|visit| collected.absorb(visit));
                         collected.relieve(self.room)?;
                     }
-                    Read::Failed(error) => return Err(error),
+                    Message::Failed(error) => return Err(error),
                 }
             }
             Ok(collected)
@@ -217,7 +218,7 @@ impl Tables<'_> {
         Db::connect(&self.target, which)
     }
 
-    fn sessions(&self, lens: &Lens, stop: Stamp, to: &SyncSender<Read>) -> Result<()> {
+    fn sessions(&self, lens: &Lens, stop: Stamp, to: &SyncSender<Message>) -> Result<()> {
         let mut db = self.connect(Which::Metrics)?;
         require(&mut db, &["websessions"])?;
         let mut sender = Sender::new(to);
@@ -243,7 +244,7 @@ impl Tables<'_> {
 
     /// The requests, for downloads (with a lens) and for usage; the server leaves out what can be
     /// neither. Its patterns compare as ours do.
-    fn web(&self, lens: Option<&Lens>, usage: Asked<'_>, to: &SyncSender<Read>) -> Result<()> {
+    fn web(&self, lens: Option<&Lens>, usage: WantedUsage<'_>, to: &SyncSender<Message>) -> Result<()> {
         let mut db = self.connect(Which::Metrics)?;
         require(&mut db, &["web"])?;
         let mut columns = "sessionid, `datetime`, dnload, content".to_owned();
@@ -293,7 +294,7 @@ impl Tables<'_> {
         sender.finish()
     }
 
-    fn others(&self, lens: &Lens, stop: Stamp, to: &SyncSender<Read>) -> Result<()> {
+    fn others(&self, lens: &Lens, stop: Stamp, to: &SyncSender<Message>) -> Result<()> {
         let mut sender = Sender::new(to);
         let mut metrics = self.connect(Which::Metrics)?;
         if self.feeds(&[Section::Reg, Section::Int, Section::Dl, Section::Misc]) {
@@ -334,7 +335,7 @@ fn logins(db: &mut Db, lens: &Lens, sender: &mut Sender<'_>) -> Result<()> {
 
 fn profiles(db: &mut Db, lens: &Lens, sender: &mut Sender<'_>) -> Result<()> {
     let name = format!("{}xprofiles_metrics", db.target().prefix);
-    ensure!(db.has_table(&name)?, "there is no table `{name}`: the step {} makes it", super::IMPORT);
+    ensure!(db.has_table(&name)?, "there is no table `{name}`: the step {IMPORT} makes it");
     let sql = format!("SELECT uidNumber, username, countryresident, orgtype, registerDate FROM {}", quote(&name));
     db.each(&sql, (), |row| {
         sender.fact(lens.digest(Row::Profile(ProfileRow {

@@ -1,0 +1,208 @@
+//! The options, and what `--describe` says. Imports nothing of the work.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, ValueEnum};
+use kit::{Common, Describe, StageArgs};
+use schema::{Compat, Kind, Month, Period};
+
+/// The step that copies what other steps read.
+pub(crate) const IMPORT: &str = "import-hub-data";
+/// The step that makes the cells.
+pub(crate) const SUMMARY: &str = "summary";
+/// The step that counts the users of resources.
+pub(crate) const ANDMORE: &str = "andmore";
+
+/// Computes the cells of the summary tables for the six windows of a month
+///
+/// Reads the records of all the history that the windows reach back over, in any order, from one
+/// stream or several files, once, whatever the number of months. Used are the kinds login, web,
+/// session, toolstart, hits, hub_session, hub_job, hub_profile, hub_resource and
+/// hub_tool_version; others are ignored, nothing is passed on: what comes out is cells alone, in
+/// the order in which the original script writes them, month after month.
+///
+/// All windows of a month end with it; they begin with the year (0), the month (1), the quarter
+/// (3), eleven months earlier (12), the fiscal year in October (13), or 1995 (14). The instant of
+/// the beginning itself does not belong to a window, except for web server hits.
+///
+/// With --db it does the monthly job on the databases, the steps of --only in their order: copies
+/// the hub's data (import-hub-data), makes userlogin_lite anew and publishes the cells of the
+/// summary tables (summary; without a month those of the previous one), and counts the visitors of
+/// each resource (andmore; without a month those of the current one). Readers see a month whole or
+/// not at all. --from db shows the cells and writes nothing.
+///
+/// Memory: up to 64 bytes for each distinct visitor (address and host name) and 16 bytes for each
+/// session, about 48 bytes for each tool session and 16 for each job of the middleware, and a
+/// base of at most 100 MB; requests are not kept, only sessions with downloads. Of requests that
+/// may be downloads by their file extension each distinct path is kept until the end, unless
+/// hub_resource records came before.
+#[derive(Debug, Parser)]
+#[command(name = "summarize", version)]
+pub(crate) struct Args {
+    /// Month to summarize, `YYYY-MM`; the previous one by default (a terminal and a dry run are
+    /// told which)
+    #[arg(value_name = "MONTH", conflicts_with_all = ["month", "since"])]
+    pub which: Option<Month>,
+
+    /// The same as an option
+    #[arg(long, value_name = "YYYY-MM", conflicts_with = "since")]
+    pub month: Option<Month>,
+
+    /// First month of a range, computed in the same single scan
+    #[arg(long, value_name = "YYYY-MM", requires = "through")]
+    pub since: Option<Month>,
+
+    /// Last month of the range
+    #[arg(long, value_name = "YYYY-MM", requires = "since")]
+    pub through: Option<Month>,
+
+    /// Windows to write, in this order: 0 year, 1 month, 3 quarter, 12 twelve months, 13 fiscal
+    /// year, 14 all time
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = Period::WRITE_ORDER_CODES)]
+    pub periods: Vec<Period>,
+
+    /// Steps to make and groups of cells to write; all that is possible by default. A group alone
+    /// stands for the step summary with nothing but it
+    #[arg(long, alias = "sections", value_name = "PARTS", value_delimiter = ',')]
+    pub only: Vec<StepOrSection>,
+
+    /// With --db: compute, and print what would be written instead of writing it
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Classes of domains, a CSV file with the columns `domain` and `class`, instead of the
+    /// built-in list
+    #[arg(long, value_name = "FILE.csv")]
+    pub domainclass: Option<PathBuf>,
+
+    /// Continents of countries, a CSV file with the columns `country` and `continent`, instead of
+    /// the built-in list
+    #[arg(long, value_name = "FILE.csv")]
+    pub country_continent: Option<PathBuf>,
+
+    /// Rappture tools besides `workspace`: computing time of their sessions is taken from their
+    /// jobs; names are expanded by hub_tool_version records
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub apps: Vec<String>,
+
+    /// Look for Rappture tools below DIR too (on a hub `/apps`): every directory in it with a
+    /// file `tool.xml`
+    #[arg(long, value_name = "DIR")]
+    pub apps_root: Option<PathBuf>,
+
+    /// Keep to about this much memory, for example 300M or 2G: what does not fit goes to temporary
+    /// files in TMPDIR [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub memory: Option<usize>,
+
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// What a run needs whatever the data: code, buffers, lists.
+const BASE: usize = 40 << 20;
+
+fn parse_size(text: &str) -> Result<usize, String> {
+    let text = text.trim();
+    let (digits, unit) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    let size = digits.parse().ok().and_then(|n: usize| n.checked_mul(unit));
+    size.ok_or_else(|| "not a size like 300M or 2G".to_owned())
+}
+
+impl StageArgs for Args {
+    const DESCRIBE: Describe = Describe {
+        name: "summarize",
+        about: "Computes the cells of the summary tables for the six windows of a month",
+        reads: &[
+            Kind::Web,
+            Kind::Session,
+            Kind::Login,
+            Kind::Hits,
+            Kind::Toolstart,
+            Kind::HubSession,
+            Kind::HubJob,
+            Kind::HubProfile,
+            Kind::HubResource,
+            Kind::HubToolVersion,
+        ],
+        writes: &[Kind::Cell, Kind::ResourceStat],
+        reads_tables: &[
+            "web",
+            "websessions",
+            "userlogin",
+            "toolstart",
+            "webhits",
+            "jos_xprofiles_metrics",
+            "country_continent",
+            "domainclass",
+            "sessionlog",
+            "joblog",
+            "jos_xprofiles",
+            "jos_resources",
+            "jos_resource_assoc",
+            "jos_resource_stats",
+            "jos_tool_version",
+        ],
+        writes_tables: &[
+            "sessionlog_metrics",
+            "jos_xprofiles_metrics",
+            "userlogin_lite",
+            "summary_user_vals",
+            "summary_simusage_vals",
+            "summary_misc_vals",
+            "jos_resource_stats",
+        ],
+        main_kind: Kind::Cell,
+        steps: &[IMPORT, SUMMARY, ANDMORE],
+    };
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
+
+/// What can be asked for with `--only`: steps, and groups of cells of the step `summary`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StepOrSection {
+    /// Copy tool sessions and profiles of the hub to the metrics database (with --db)
+    ImportHubData,
+    /// All cells of the summary tables
+    Summary,
+    /// Usage of each resource (from the databases)
+    Andmore,
+    /// Registered users (row 6)
+    Reg,
+    /// Interactive users (rows 7 and 3)
+    Int,
+    /// Download users (rows 8 and 4)
+    Dl,
+    /// All users (row 1)
+    Total,
+    /// Simulation users (row 2)
+    Sim,
+    /// Simulation usage (`summary_simusage_vals`)
+    SimUsage,
+    /// Domains, visits, accounts, hits (`summary_misc_vals`)
+    Misc,
+}
+
+impl Args {
+    pub(crate) const fn compat(&self) -> Compat {
+        self.common.compat
+    }
+
+    /// Bytes that each of `n` collections may hold; lists double when they grow, hence the half.
+    pub(crate) fn room(&self, n: usize) -> usize {
+        self.memory.map_or(usize::MAX, |limit| (limit.saturating_sub(BASE) / 2 / n.max(1)).max(1 << 20))
+    }
+
+    /// The files that replace lists.
+    pub(crate) fn lists(&self) -> [Option<&Path>; 2] {
+        [self.country_continent.as_deref(), self.domainclass.as_deref()]
+    }
+}

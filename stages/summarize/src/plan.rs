@@ -1,0 +1,102 @@
+//! What the arguments come to: steps, months, sections and periods.
+
+use anyhow::Result;
+use kit::Usage;
+use schema::{Month, Period};
+
+use crate::args::{Args, StepOrSection};
+use crate::axis::MAX_MONTHS;
+use crate::cells::Section;
+
+fn section(choice: StepOrSection) -> Option<Section> {
+    Some(match choice {
+        StepOrSection::ImportHubData | StepOrSection::Summary | StepOrSection::Andmore => return None,
+        StepOrSection::Reg => Section::Reg,
+        StepOrSection::Int => Section::Int,
+        StepOrSection::Dl => Section::Dl,
+        StepOrSection::Total => Section::Total,
+        StepOrSection::Sim => Section::Sim,
+        StepOrSection::SimUsage => Section::SimUsage,
+        StepOrSection::Misc => Section::Misc,
+    })
+}
+
+/// First and last month of a range.
+type Range = (Month, Month);
+
+/// What the arguments come to.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// Copy the hub's data first.
+    pub import: bool,
+    /// Months and sections of the cells, if any.
+    pub summary: Option<(Range, Vec<Section>)>,
+    /// Months of the usage of resources, if asked for.
+    pub andmore: Option<Range>,
+    /// Windows of the cells, in the order of writing.
+    pub periods: Vec<Period>,
+    /// What was chosen because no month was given.
+    pub usual: Option<String>,
+}
+
+impl Plan {
+    pub(crate) fn new(args: &Args) -> Result<Self> {
+        let given = match (args.which.or(args.month), args.since, args.through) {
+            (Some(month), ..) => Some((month, month)),
+            (None, Some(since), Some(through)) => Some((since, through)),
+            _ => None,
+        };
+        if let Some((first, last)) = given {
+            let n_months = first.through(last).count();
+            if n_months == 0 {
+                return Err(Usage(format!("--since {first} is later than --through {last}")).into());
+            }
+            if n_months > MAX_MONTHS {
+                return Err(Usage(format!("{n_months} months in one run, at most {MAX_MONTHS} are possible")).into());
+            }
+        }
+        let mut periods = Vec::new();
+        for &period in &args.periods {
+            if !periods.contains(&period) {
+                periods.push(period);
+            }
+        }
+        let (from_db, to_db) = (args.common.from_db(), args.common.to_db());
+        let named = |choice| args.only.contains(&choice);
+        let everything = args.only.is_empty();
+        if named(StepOrSection::ImportHubData) && !(from_db && to_db) {
+            return Err(Usage("the step import-hub-data works on tables only: add --db".to_owned()).into());
+        }
+        if named(StepOrSection::Andmore) && !from_db {
+            return Err(Usage("the step andmore reads tables only: add --db or --from db".to_owned()).into());
+        }
+        let mut sections: Vec<_> = args.only.iter().filter_map(|choice| section(*choice)).collect();
+        if sections.is_empty() && (everything || named(StepOrSection::Summary)) {
+            sections = Section::ALL.to_vec();
+        }
+        // months that were filled in afterwards get their own window only: usage would be too low
+        let usual = everything && from_db && to_db && periods != [Period::Month];
+        let current = || kit::current_month();
+        let or = |usual: Result<Month>| given.map_or_else(|| usual.map(|month| (month, month)), Ok);
+        let summary = if sections.is_empty() { None } else { Some((or(current().map(Month::previous))?, sections)) };
+        let andmore = if usual || named(StepOrSection::Andmore) { Some(or(current())?) } else { None };
+        let cells = summary.as_ref().map(|((month, _), _)| format!("the cells are those of {month}"));
+        let usage = andmore.map(|(month, _)| format!("the usage of resources is that of {month}"));
+        let chosen: Vec<_> = cells.into_iter().chain(usage).collect();
+        Ok(Self {
+            import: from_db && to_db && (everything || named(StepOrSection::ImportHubData)),
+            summary,
+            andmore,
+            periods,
+            usual: (given.is_none() && !chosen.is_empty()).then(|| chosen.join(", ")),
+        })
+    }
+}
+
+impl Plan {
+    /// The last month of all that is written.
+    pub(crate) fn last(&self) -> Option<Month> {
+        let cells = self.summary.as_ref().map(|((_, last), _)| *last);
+        cells.into_iter().chain(self.andmore.map(|(_, last)| last)).max()
+    }
+}

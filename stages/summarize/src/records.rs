@@ -1,0 +1,89 @@
+//! The pipe's face: scans the records, writes the cells.
+
+mod digest;
+
+use anyhow::Result;
+use hub::config;
+use kit::{Batch, Io, Outcome};
+use rayon::prelude::*;
+use schema::Opt;
+
+use crate::args::Args;
+use crate::axis::Axis;
+use crate::cells::cells;
+use crate::plan::Plan;
+use crate::scan::{Fact, Ground, Scan};
+use crate::{reference, tables, tools};
+use digest::digest;
+
+/// Runs the stage on records.
+///
+/// # Errors
+/// An input cannot be read, or the output cannot be written.
+pub(crate) fn run(args: &Args, plan: &Plan, io: &mut Io) -> Result<Outcome> {
+    let Some(((first, last), sections)) = &plan.summary else { return Ok(Outcome::default()) };
+    let compat = args.compat();
+    let scan = Scan::new(Ground {
+        axis: Axis::new(*first, *last),
+        places: reference::places(args.lists(), None)?,
+        apps: tools::of_options(args, compat.has(Opt::LpSummary))?,
+        compat,
+    });
+    // what is wrong with it is to be known before hours of reading
+    let config =
+        if args.common.to_db() && !args.dry_run { Some(config::load(None, &config::process_env)?) } else { None };
+    let figures = read(scan, args.room(1), io)?.finish()?;
+    if let Some(config) = config {
+        return tables::store(&config, io, &figures, &plan);
+    }
+    let mut lines = Vec::new();
+    cells(&figures, &plan.periods, sections, |cell| {
+        cell.line(&mut lines);
+        lines.push(b'\n');
+    });
+    let mut output = io.output()?;
+    output.block(&lines)?;
+    output.finish()?;
+    Ok(Outcome::default())
+}
+
+/// Fills the scan with the records of the input.
+fn read(mut scan: Scan, room: usize, io: &mut Io) -> Result<Scan> {
+    let mut input = io.input()?;
+    let (mut batch, mut next) = (Batch::default(), Batch::default());
+    let mut more = input.read_batch(&mut next, &mut io.rejects)?;
+    while more {
+        std::mem::swap(&mut batch, &mut next);
+        let read = || input.read_batch(&mut next, &mut io.rejects);
+        let (read, bad) = rayon::join(read, || take_in(&mut scan, &batch));
+        for (i, reason) in bad {
+            let (path, number) = batch.place(i);
+            io.rejects.reject(path, number, &reason, batch.line(i))?;
+        }
+        scan.relieve(room)?;
+        more = read?;
+    }
+    Ok(scan)
+}
+
+/// Scans the lines of a batch: digested in parallel, absorbed in order. Returns the lines that
+/// cannot be used and why.
+fn take_in(scan: &mut Scan, batch: &Batch) -> Vec<(usize, String)> {
+    const LINES: usize = 512;
+    let lens = &**scan.lens();
+    let parts: Vec<Vec<(usize, Result<Fact, String>)>> = (0..batch.len().div_ceil(LINES))
+        .into_par_iter()
+        .map(|part| {
+            let lines = part * LINES..((part + 1) * LINES).min(batch.len());
+            lines.filter_map(|i| digest(lens, batch.line(i)).transpose().map(|outcome| (i, outcome))).collect()
+        })
+        .collect();
+    let mut bad = Vec::new();
+    for (i, outcome) in parts.into_iter().flatten() {
+        match outcome {
+            Ok(fact) => scan.absorb(fact),
+            Err(reason) => bad.push((i, reason)),
+        }
+    }
+    bad
+}

@@ -1,0 +1,33 @@
+//! Which work a run does: records in a pipe, or tables.
+
+use std::io::IsTerminal as _;
+
+use anyhow::Result;
+use kit::{Io, Outcome};
+
+use crate::args::Args;
+use crate::plan::Plan;
+use crate::{records, tables};
+
+/// Runs the stage.
+///
+/// # Errors
+/// The arguments contradict each other, an input cannot be read or the output cannot be written.
+pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
+    let plan = Plan::new(args)?;
+    // a cron line knows its month and says nothing; somebody who watches should know it too
+    if let Some(usual) = plan.usual.as_ref().filter(|_| args.dry_run || std::io::stderr().is_terminal()) {
+        io.messages.note(format_args!("no month was given: {usual}"));
+    }
+    let (from_db, to_db) = (args.common.from_db(), args.common.to_db());
+    if to_db && let Some(last) = plan.last() {
+        kit::refuse_month_to_come(last)?;
+    }
+    if from_db && to_db {
+        return tables::run(args, &plan, io);
+    }
+    if from_db {
+        return tables::records(args, &plan, io);
+    }
+    records::run(args, &plan, io)
+}
