@@ -1,13 +1,15 @@
 //! `whoisonline`: notes where live sessions come from and writes the map of who is online.
 
-mod cli;
+mod args;
 mod domain;
 mod map;
-mod refresh;
+mod records;
 mod session;
+mod stage;
+mod tables;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    hub::run::<cli::Args>(cli::stage)
+    hub::run::<args::Args>(stage::stage)
 }

@@ -9,6 +9,9 @@ use serde::Deserialize;
 
 use crate::domain::{self, Rule};
 
+/// The hub's table of live sessions, without the hub's prefix.
+pub(crate) const TABLE: &str = "session_geo";
+
 /// A coordinate: as a number, and as the server prints it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Degrees {
@@ -88,7 +91,7 @@ pub(crate) fn on_the_map(hub: &mut Db) -> Result<Vec<Session>> {
     let sql = format!(
         "SELECT ipLATITUDE, ipLONGITUDE, ipCITY, ipREGION, countrySHORT, domain, username, guest, ip, bot FROM {} \
          WHERE ipLATITUDE <> 0",
-        hub.prefixed(crate::refresh::TABLE)
+        hub.prefixed(TABLE)
     );
     hub.all(&sql, (), |row| {
         let text = |at| row.text(at).map(Cow::into_owned);

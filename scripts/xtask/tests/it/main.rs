@@ -5,6 +5,7 @@
 mod attacks;
 mod install;
 mod interrupted;
+mod layout;
 mod make;
 mod manuals;
 mod shipped;

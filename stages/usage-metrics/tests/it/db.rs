@@ -108,7 +108,7 @@ fn the_worked_example() {
             "45\t2025-07-09 12:00:00\t\t10.1.1.3\t\t0\t\t0\t0",
         ];
         for _ in 0..2 {
-            quiet(step(&pair, "sessions").arg("2025-7"));
+            quiet(step(&pair, "sessions").arg("2025-07"));
             assert_eq!(pair.lines(SESSIONS), expected, "{engine:?} {mode:?}");
             assert_eq!(stamps(&pair, "web"), "1=41 2=41 3=42 4=42 5=43 6=43 7=44 9=45");
             assert_eq!(stamps(&pair, "toolstart"), "2=43 4=43 6=44", "an earlier stamp is overwritten");

@@ -1,27 +1,32 @@
-//! The hub's table of live sessions, brought up to date: old ones out, new ones in, host names and
+//! The tables' face: the hub's table of live sessions, brought up to date: old ones out, new ones in, host names and
 //! places for those without.
 //!
 //! The steps and their order are those of the original script; each writes a whole set of addresses
-//! at once. Nothing here knows the map.
+//! at once.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use database::{Db, Params, Value};
+use database::{Db, Params, Value, Which};
 use enrich::country::dotted_quad;
 use enrich::dns::{NameRule, Settings, UNKNOWN as NO_NAME};
 use enrich::geo_cache;
 use enrich::geo_service::{Answer, GeoService, Manner, Place};
 use enrich::hosts::Hosts;
 use enrich::options::NameServerOptions;
-use kit::Messages;
+use hub::config::{self, Config};
+use hub::lock::Lock;
+use kit::{Io, Messages, atomic_file};
 use schema::tables::quote;
 use schema::{Compat, Opt, collation};
 
+use crate::args::Args;
 use crate::domain::{self, Rule};
+use crate::map;
+use crate::session::{self, Session, TABLE};
 
-/// The table, without the hub's prefix.
-pub(crate) const TABLE: &str = "session_geo";
 /// The CMS's own table of sessions.
 const SESSIONS: &str = "session";
 /// A session that has been silent for more seconds is over.
@@ -31,17 +36,50 @@ const CHUNK: usize = 200;
 /// The columns that a place fills, in the order of its values.
 const PLACE: [&str; 6] = ["countrySHORT", "countryLONG", "ipREGION", "ipCITY", "ipLATITUDE", "ipLONGITUDE"];
 
+/// What the cron line does: brings the table up to date, and writes the map.
+///
+/// # Errors
+/// The configuration is unusable, another run is in progress, a server fails, or the map cannot be written.
+pub(crate) fn refresh(args: &Args, io: &Io) -> Result<()> {
+    let config = config::load(None, &config::process_env)?;
+    let compat = args.common.compat;
+    let path = config.map_folder(compat)?.join("whoisonline.xml");
+    let target = config.target();
+    if args.dry_run {
+        let table = format!("{}.{}{TABLE}", target.hub_db, target.prefix);
+        io.messages.note(format_args!("dry run: would update {table} and write {}", path.display()));
+        return Ok(());
+    }
+    let _lock = Lock::for_stage(&config.paths.whoisonline_lock(), Duration::ZERO, io.messages)?;
+    let mut hub = Db::connect(&target, Which::Hub)?;
+    let mut refresh = Refresh { hub: &mut hub, config: &config, compat, messages: io.messages };
+    refresh.run()?;
+    let sessions = session::on_the_map(refresh.hub)?;
+    let write = |out: &mut dyn std::io::Write| map::write(&sessions, compat.into(), out).context("writing the map");
+    atomic_file(&path, write)?;
+    refresh.clear_idle()
+}
+
+/// The sessions of the table as it is.
+///
+/// # Errors
+/// The configuration is unusable, or the server fails.
+pub(crate) fn sessions() -> Result<Vec<Session>> {
+    let config = config::load(None, &config::process_env)?;
+    session::on_the_map(&mut Db::connect(&config.target(), Which::Hub)?)
+}
+
 /// Brings the table up to date.
-pub(crate) struct Refresh<'a> {
-    pub(crate) hub: &'a mut Db,
-    pub(crate) config: &'a Config,
-    pub(crate) compat: Compat,
-    pub(crate) messages: Messages,
+struct Refresh<'a> {
+    hub: &'a mut Db,
+    config: &'a Config,
+    compat: Compat,
+    messages: Messages,
 }
 
 impl Refresh<'_> {
     /// Everything before the map is written.
-    pub(crate) fn run(&mut self) -> Result<()> {
+    fn run(&mut self) -> Result<()> {
         for table in [TABLE, SESSIONS].map(|name| format!("{}{name}", self.config.db_prefix)) {
             let database = &self.config.hub_db;
             let is_there = self.hub.has_table(&table)?;
@@ -55,7 +93,7 @@ impl Refresh<'_> {
     }
 
     /// Removes sessions that are over.
-    pub(crate) fn clear_idle(&mut self) -> Result<()> {
+    fn clear_idle(&mut self) -> Result<()> {
         let sql = format!("DELETE FROM {} WHERE UNIX_TIMESTAMP() - time > {IDLE_SECS}", self.table());
         self.write("removing old sessions", |hub| Ok(hub.run(&sql, ())?))?;
         Ok(())
