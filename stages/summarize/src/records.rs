@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &mut Io) -> Result<Outcome> {
         if args.common.to_db() && !args.dry_run { Some(config::load(None, &config::process_env)?) } else { None };
     let figures = read(scan, args.room(1), io)?.finish()?;
     if let Some(config) = config {
-        return tables::store(&config, io, &figures, &plan);
+        return tables::store(&config, io, &figures, plan);
     }
     let mut lines = Vec::new();
     cells(&figures, &plan.periods, sections, |cell| {
