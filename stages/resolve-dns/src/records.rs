@@ -95,8 +95,8 @@ mod tests {
             (r#"{"kind":"web","ip":" "}"#, Ok(None)),
             (r#"{"kind":"web"}"#, Ok(None)),
             (r#"{"kind":"login","ip":"8.8.8.8"}"#, Ok(None)),
-            (r#"{"kind":"web","ip":8}"#, Err("field `ip` is no text")),
-            (r#"{"kind":"web","ip":"8","host":[]}"#, Err("field `host` is no text")),
+            (r#"{"kind":"web","ip":8}"#, Err("field `ip` is not text")),
+            (r#"{"kind":"web","ip":"8","host":[]}"#, Err("field `host` is not text")),
             (r#"{"kind":"web","ip":"8"#, Err("not a JSON object")),
             (r#"{"ip":"8"}"#, Err("no field `kind`")),
         ] {

@@ -479,7 +479,7 @@ fn a_dry_run_changes_nothing_and_tells() {
         ".web 2025-07-01..2025-08-01: 4 unresolved IPs (ns=127.0.0.1:",
         "www.a.com -> a.com",
         "web 2025-06-30..2025-08-01: 0 rows to delete, by 1 domains and 0 hosts, 5 weeks",
-        "hits of 7 days to count again",
+        "hits of 7 days to recount",
         "6 sessions of 8 requests to add",
         "stamps of 0 requests",
         "distinct IPs without a country",
