@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use hub::config::Config;
 use hub::config::{Config, Dns};
 use kit::Usage;
 use schema::{Compat, Opt};

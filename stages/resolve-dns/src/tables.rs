@@ -2,7 +2,6 @@
 //! write-back are those of `enrich`, shared with the stages that do this among other steps.
 
 use anyhow::Result;
-use database::Db;
 use database::{Db, Which};
 use enrich::options::hosts_in_span_only;
 use enrich::steps;

@@ -10,7 +10,6 @@ mod sessions;
 
 use anyhow::{Result, anyhow};
 use database::{Db, Which};
-use database::{Db, Which};
 use enrich::steps::{self, Filler};
 use enrich::table::{Span, Table, When};
 use hub::config::{self, Config};

@@ -8,7 +8,6 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use database::{Db, Params, Value};
 use database::{Db, Params, Value, Which};
 use enrich::country::dotted_quad;
 use enrich::dns::{NameRule, Settings, UNKNOWN as NO_NAME};

@@ -9,7 +9,6 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Parser;
 use database::{Db, Which};
-use database::{Db, Which};
 use enrich::options::{self, DnsOptions, GeoOptions};
 use enrich::table::{Span, Table, When, countries, domains, hosts, user_info};
 use hub::config;
