@@ -42,11 +42,11 @@ pub(crate) struct Chain {
 
 /// A variable that a chain asks for in a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct Parameter {
     pub(crate) name: String,
     pub(crate) about: String,
     /// Without it the chain does not run.
-    pub(crate) needed: bool,
+    pub(crate) required: bool,
 }
 
 impl Chain {
@@ -62,19 +62,19 @@ impl Chain {
     }
 
     /// The variables that it asks for: comment lines `needs NAME: …` and `takes NAME: …`.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
-        let asked = |line: String| {
+    pub(crate) fn parameters(&self) -> Vec<Parameter> {
+        let parameter = |line: String| {
             let (verb, rest) = line.split_once(' ')?;
-            let needed = match verb {
+            let required = match verb {
                 "needs" => true,
                 "takes" => false,
                 _ => return None,
             };
             let (name, about) = rest.split_once(':')?;
             let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            is_name.then(|| Asked { name: name.to_owned(), about: about.trim().to_owned(), needed })
+            is_name.then(|| Parameter { name: name.to_owned(), about: about.trim().to_owned(), required })
         };
-        self.header().filter_map(asked).collect()
+        self.header().filter_map(parameter).collect()
     }
 
     /// How it is called in messages.
@@ -164,7 +164,7 @@ fn files(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shell::parse::{Part, parse, variables};
+    use crate::shell::parse::{WordPart, parse, variables};
 
     fn built_in() -> Vec<Chain> {
         Chains::new(None, PathBuf::from("/nowhere/at/all")).unwrap().all().unwrap()
@@ -176,10 +176,10 @@ mod tests {
             let script = parse(&chain.text).unwrap_or_else(|bad| panic!("{}: {bad}", chain.name));
             assert!(!script.lists.is_empty(), "{} is empty", chain.name);
             assert!(chain.about().len() > 20, "{} says `{}`", chain.name, chain.about());
-            let asked: Vec<_> = chain.asked().into_iter().map(|asked| asked.name).collect();
-            assert_eq!(variables(&script).iter().find(|name| !asked.contains(name)), None, "{}", chain.name);
+            let parameters: Vec<_> = chain.parameters().into_iter().map(|parameter| parameter.name).collect();
+            assert_eq!(variables(&script).iter().find(|name| !parameters.contains(name)), None, "{}", chain.name);
             let unused = |name: &&String| !variables(&script).contains(name);
-            assert_eq!(asked.iter().find(unused), None, "{} does not use it", chain.name);
+            assert_eq!(parameters.iter().find(unused), None, "{} does not use it", chain.name);
         }
     }
 
@@ -199,7 +199,9 @@ mod tests {
             let script = parse(&chain.text).unwrap();
             for command in script.lists.iter().flat_map(|l| &l.pipelines).flat_map(|p| &p.commands) {
                 if let Some(word) = command.words.first() {
-                    let [Part::Plain(text)] = word.parts.as_slice() else { panic!("{}: no plain name", chain.name) };
+                    let [WordPart::Plain(text)] = word.parts.as_slice() else {
+                        panic!("{}: no plain name", chain.name)
+                    };
                     let name = std::str::from_utf8(text).unwrap();
                     assert!(stages.contains(&name) || name == "tee", "{}: {name}", chain.name);
                 }
@@ -219,8 +221,8 @@ mod tests {
         assert_eq!(chains.get("pipe").unwrap().about(), "mine");
         let more = chains.get("more").unwrap();
         assert_eq!(more.about(), "more");
-        let asked: Vec<_> = more.asked().into_iter().map(|a| (a.name, a.about, a.needed)).collect();
-        assert_eq!(asked, [("X".to_owned(), "an x".to_owned(), true), ("Y".to_owned(), "a y".to_owned(), false)]);
+        let parameters: Vec<_> = more.parameters().into_iter().map(|p| (p.name, p.about, p.required)).collect();
+        assert_eq!(parameters, [("X".to_owned(), "an x".to_owned(), true), ("Y".to_owned(), "a y".to_owned(), false)]);
         assert_eq!(chains.all().unwrap().len(), BUILT_IN.len() + 1);
         assert!(chains.get("notes").unwrap_err().to_string().contains("there is no chain `notes`; there are fetch,"));
         assert!(Chains::new(Some(named.path().join("none")), PathBuf::new()).is_err());

@@ -3,31 +3,31 @@
 //! Commands that take no part in a hub's daily life (the shell, `convert`) do without it.
 
 use std::cell::Cell;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt as _;
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use database::{Db, Which};
 use hub::STAGE_LOG;
-use hub::config::{self, Config, process_env};
+use hub::config::{self, Config};
 use hub::lock::{Asked, HOLDER, Lock};
 use hub::log::{LOG_FORMAT, Log, Sinks, Stderr};
-use kit::{Messages, Usage};
+use kit::{Busy, Messages};
+use logs::discovery::Stream;
 use rustix::io::FdFlags;
-use schema::{Compat, Opt};
+use schema::{Compat, Exit, Opt};
 
-use crate::cli::Assignment;
-use crate::pipeline::nobody_at_work;
-use crate::shell::{Shell, Variables};
+use crate::guard;
+use crate::overrides::{COMPAT, Overrides};
+use crate::shell::Shell;
 
-/// To whom a command speaks on standard error when all goes well.
+/// Who reads what a command says on standard error when all goes well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Voice {
-    /// To the person who typed it: what it says is what it is for.
-    Report,
-    /// To nobody, unless standard error is a terminal: it may stand in a crontab.
+pub(crate) enum Audience {
+    /// The person who typed it: what it says is what it is for.
+    Person,
+    /// Nobody, unless standard error is a terminal: the command may be in a crontab.
     Cron,
 }
 
@@ -42,47 +42,32 @@ pub(crate) struct Hub {
     pub(crate) n_refused: Cell<usize>,
     /// Why the configuration could not be read; then it is that of a hub without one.
     pub(crate) trouble: Option<String>,
-    base: Vec<Assignment>,
-    name: &'static str,
+    overrides: Overrides,
+    name: String,
 }
 
 impl Hub {
-    /// For the command `name`. `base` are the variables that stand for options before it.
+    /// For the command `name`; one that `goes_on` does so when the configuration cannot be read.
     ///
     /// # Errors
-    /// The configuration cannot be read or is malformed.
-    pub(crate) fn open(name: &'static str, base: &[Assignment], voice: Voice) -> Result<Self> {
-        let config = config::read(None, &|name: &str| variable(base, name))?;
-        Self::with(name, base, voice, config)
-    }
-
-    /// The same for a command that goes on when the configuration cannot be read.
-    ///
-    /// # Errors
-    /// The compatibility options of the environment are not known.
-    pub(crate) fn open_anyway(name: &'static str, base: &[Assignment], voice: Voice) -> Result<Self> {
-        let env = |name: &str| variable(base, name);
-        match config::read(None, &env) {
-            Ok(config) => Self::with(name, base, voice, config),
-            Err(error) => {
-                let hub = Self::with(name, base, voice, config::without_file(&env))?;
-                Ok(Self { trouble: Some(format!("{error:#}")), ..hub })
-            }
-        }
-    }
-
-    fn with(name: &'static str, base: &[Assignment], voice: Voice, config: Config) -> Result<Self> {
-        let env = |name: &str| variable(base, name);
-        let compat = compat(&config, &env)?;
-        let stderr = match voice {
+    /// The configuration cannot be read or is malformed, or the compatibility options are not known.
+    pub(crate) fn open(name: &str, overrides: &Overrides, audience: Audience, goes_on: bool) -> Result<Self> {
+        let env = |name: &str| overrides.get(name);
+        let (config, trouble) = match config::read(None, &env) {
+            Ok(config) => (config, None),
+            Err(error) if goes_on => (config::without_file(&env), Some(format!("{error:#}"))),
+            Err(error) => return Err(error),
+        };
+        let compat = overrides.compat(&config)?;
+        let stderr = match audience {
             _ if compat.has(Opt::LpCli) => Stderr::Lines,
-            Voice::Report => Stderr::Talk,
-            Voice::Cron => Stderr::Quiet,
+            Audience::Person => Stderr::Talk,
+            Audience::Cron => Stderr::Quiet,
         };
         let sinks = Sinks {
             // a report that root asks for leaves nothing among the files of others
             file: Some(config.paths.log()).filter(|_| !hub::identity::is_root_among_others(&config)),
-            json: env(LOG_FORMAT).is_some_and(|format| format == "json"),
+            json: overrides.get(LOG_FORMAT).is_some_and(|format| format == "json"),
             syslog: Some(config.paths.at("/dev/log")),
             stderr,
         };
@@ -92,12 +77,20 @@ impl Hub {
             config,
             compat,
             log,
-            trouble: None,
+            trouble,
             refused: Cell::new(false),
             n_refused: Cell::new(0),
-            base: base.to_vec(),
-            name,
+            overrides: overrides.clone(),
+            name: name.to_owned(),
         })
+    }
+
+    /// Says that the arguments are wrong; the exit code for it. The port found these faults while it
+    /// worked and ended with 1.
+    pub(crate) fn wrong_arguments(&self, text: impl Display) -> u8 {
+        self.log.error(text);
+        let exit = if self.compat.has(Opt::LpCli) { Exit::Failed } else { Exit::Usage };
+        exit.code()
     }
 
     /// A session in the metrics database.
@@ -109,27 +102,62 @@ impl Hub {
         Db::connect(&self.config.target(), Which::Metrics)
     }
 
+    /// The same for a command that works on the ledger of imports.
+    ///
+    /// # Errors
+    /// Also when there is no such table.
+    pub(crate) fn db_with_ledger(&self) -> Result<Db> {
+        let mut db = self.db()?;
+        anyhow::ensure!(
+            database::ledger::is_there(&mut db)?,
+            "there is no table imported_sources: `hzmetrics setup-db` or `hzmetrics migrate --apply` makes it"
+        );
+        Ok(db)
+    }
+
+    /// Says so when the tables protect nothing against a crash in the middle.
+    ///
+    /// # Errors
+    /// The server is lost.
+    pub(crate) fn warn_without_transactions(&self, db: &mut Db, tables: &[&str]) -> Result<()> {
+        if !db.is_transactional(tables)? {
+            self.log.warning(format_args!(
+                "{} know no transactions: a run that is killed leaves half of its work (`hzmetrics migrate` converts them)",
+                tables.join(", ")
+            ));
+        }
+        Ok(())
+    }
+
     /// The lock of all writers, for as long as the result lives; `None` for a run that writes
     /// nothing, and when the process that started us holds it.
     ///
     /// # Errors
-    /// Somebody else holds it ([`kit::Busy`]), or works on the same tables without it
-    /// ([`crate::pipeline::Others`]), or it cannot be made.
+    /// Somebody else holds it ([`Busy`]), or works on the same tables without it
+    /// ([`kit::Busy`]), or it cannot be made.
     pub(crate) fn lock(&self, writes: bool) -> Result<Option<Lock>> {
+        Ok(self.try_lock(writes)??)
+    }
+
+    /// The same for a caller who does without when another run of ours is in progress.
+    ///
+    /// # Errors
+    /// All others.
+    pub(crate) fn try_lock(&self, writes: bool) -> Result<Result<Option<Lock>, Busy>> {
         if !writes {
-            return Ok(None);
+            return Ok(Ok(None));
         }
         self.config.check_distinct()?;
-        nobody_at_work(&self.config.paths)?;
+        guard::nobody_at_work(&self.config.paths)?;
         match Lock::ask(&self.config.paths.pid_lock(), Duration::ZERO)? {
             Asked::Held(lock) => {
                 if let Some(stale) = &lock.stale {
                     self.log.warning(stale);
                 }
-                Ok(Some(lock))
+                Ok(Ok(Some(lock)))
             }
-            Asked::Inherited => Ok(None),
-            Asked::Busy(pid) => Err(hub::lock::busy(pid).into()),
+            Asked::Inherited => Ok(Ok(None)),
+            Asked::Busy(pid) => Ok(Err(hub::lock::busy(pid))),
         }
     }
 
@@ -138,13 +166,10 @@ impl Hub {
     /// # Errors
     /// Signals cannot be watched.
     pub(crate) fn shell(&self, lock: Option<&Lock>) -> Result<Shell> {
-        let mut variables = Variables::from_environment();
-        for (name, value) in &self.base {
-            variables.export(name, OsString::from_vec(value.clone()));
-        }
-        if let Some(compat) = self.config.compat.filter(|_| variables.get("HZMETRICS_COMPAT").is_empty()) {
+        let mut variables = self.overrides.variables();
+        if let Some(compat) = self.config.compat.filter(|_| variables.get(COMPAT).is_empty()) {
             // stages know the variable, not the section of the file
-            variables.export("HZMETRICS_COMPAT", compat.to_string().into());
+            variables.export(COMPAT, compat.to_string().into());
         }
         // what stages say belongs to the record of the run
         variables.export(STAGE_LOG, self.config.paths.log().into());
@@ -153,35 +178,21 @@ impl Hub {
             rustix::io::fcntl_setfd(lock, FdFlags::empty()).context("passing the lock on")?;
             variables.export(HOLDER, std::process::id().to_string().into());
         }
-        let mut shell = Shell::new(self.name, variables, Messages::new("hzmetrics", false))?;
+        let mut shell = Shell::new(&self.name, variables, Messages::new("hzmetrics", false))?;
         shell.hand_on(&self.config)?;
         Ok(shell)
     }
 
-    /// Where imported logs of the web server go.
-    pub(crate) fn imported_web(&self) -> PathBuf {
-        self.config.paths.web_logs().join("imported")
+    /// The folder with `daily/` and `imported/` of a stream.
+    pub(crate) fn logs(&self, stream: Stream) -> PathBuf {
+        match stream {
+            Stream::Access => self.config.paths.web_logs(),
+            Stream::Auth => self.config.paths.cms_logs(),
+        }
     }
 
-    /// Where imported logs of the CMS go.
-    pub(crate) fn imported_cms(&self) -> PathBuf {
-        self.config.paths.cms_logs().join("imported")
+    /// Where imported logs go.
+    pub(crate) fn imported(&self, stream: Stream) -> PathBuf {
+        self.logs(stream).join("imported")
     }
-}
-
-/// The compatibility options: of the command line or the environment, else of the configuration.
-///
-/// # Errors
-/// There is no option of that name.
-pub(crate) fn compat(config: &Config, env: config::Env<'_>) -> Result<Compat> {
-    match env("HZMETRICS_COMPAT") {
-        Some(list) => Compat::parse(&list.to_string_lossy()).map_err(|e| Usage(e.to_string()).into()),
-        None => Ok(config.compat.unwrap_or_default()),
-    }
-}
-
-/// A variable as the processes that we start would see it.
-pub(crate) fn variable(base: &[Assignment], name: &str) -> Option<OsString> {
-    let ours = base.iter().rev().find(|(known, _)| known == name);
-    ours.map(|(_, value)| OsString::from_vec(value.clone())).or_else(|| process_env(name))
 }

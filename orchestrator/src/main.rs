@@ -1,20 +1,14 @@
 //! `hzmetrics`: the orchestrator. It starts the stages, joins their pipes and says what failed.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
-mod audit;
+mod accounts;
 mod chains;
 mod cli;
 mod commands;
-mod convert;
-mod dates;
-mod doctor;
-mod explain;
+mod guard;
 mod hub;
-mod import;
-mod mend;
-mod pending;
+mod overrides;
 mod pipeline;
-mod refusals;
 mod setup;
 mod shell;
 

@@ -3,8 +3,8 @@
 //! `hzmetrics setup-db` and `hzmetrics migrate` come here. The tables are data in `schema::tables`,
 //! the rows they start with in `schema::reference`, the changes of old databases in [`changes`].
 
+pub(crate) mod bootstrap;
 mod changes;
-mod command;
 mod create;
 mod ledger;
 mod migrate;
@@ -13,15 +13,18 @@ mod seed;
 mod tests;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use database::{Db, Target};
-use kit::Messages;
-use schema::Exit;
+use hub::config::Config;
+use hub::lock::{Asked, Lock};
+use kit::{Busy, Messages, door};
 use schema::tables::Engine;
 
 pub(crate) use changes::Runner;
-pub(crate) use command::{migrate_command, setup_command};
+pub(crate) use create::{Setup, setup_db};
+pub(crate) use migrate::{Migrate, migrate};
 
 /// Makes the database and its tables where they are missing.
 ///
@@ -62,9 +65,30 @@ pub(crate) fn unrecorded(db: &mut Db) -> Result<Unrecorded> {
 /// # Errors
 /// A change fails.
 pub(crate) fn bring_up_to_date(target: &Target, lock: PathBuf, messages: Messages, run: Runner<'_>) -> Result<()> {
-    let asked = migrate::Migrate { apply: true, required_only: true, dry_run: false, lock: Some(lock) };
-    match migrate::migrate(target, &asked, messages, &mut std::io::sink(), &|| Ok(Some(None)), run)? {
-        Exit::Done => Ok(()),
-        exit => bail!("the migrations ended with exit code {}", exit.code()),
+    let plan = Migrate { apply: true, required_only: true, dry_run: false, lock: Some(lock) };
+    migrate(target, &plan, messages, &mut std::io::sink(), &|| Ok(None), run)
+}
+
+/// Takes the lock that every writer takes; `None` where there can be none, and when the process that
+/// started us holds it.
+///
+/// # Errors
+/// Somebody else writes ([`Busy`]), or something else than a file is in the lock's place.
+pub(crate) fn hold(config: &Config, messages: Messages) -> Result<Option<Lock>> {
+    let path = config.paths.pid_lock();
+    match Lock::ask(&path, Duration::ZERO) {
+        Ok(Asked::Held(lock)) => Ok(Some(lock)),
+        Ok(Asked::Inherited) => Ok(None),
+        Ok(Asked::Busy(holder)) => {
+            let who = holder.map_or_else(|| "somebody".to_owned(), |pid| format!("process {pid}"));
+            let text = format!("{who} is writing to the databases ({}), try again later", path.display());
+            Err(Busy(text).into())
+        }
+        Err(error) if door::is_in_the_way(&error) => Err(error),
+        // the folder of the lock is often made later than the database
+        Err(error) => {
+            messages.note(format_args!("going on without a lock: {error:#}"));
+            Ok(None)
+        }
     }
 }

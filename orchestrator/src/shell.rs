@@ -16,8 +16,8 @@ use std::process::{Child, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result};
 use hub::config::{Config, Handed};
-use kit::Messages;
 use kit::door::named;
+use kit::{Messages, Usage};
 use schema::Exit;
 
 pub(crate) use expand::Variables;
@@ -113,6 +113,14 @@ impl Shell {
         Ok(())
     }
 
+    /// The same where there is a configuration: filters can do without.
+    pub(crate) fn hand_on_if_there(&mut self) -> Result<()> {
+        match hub::config::read(None, &|name| Some(self.variables.get(name).to_owned())) {
+            Ok(config) if !config.files().is_empty() => self.hand_on(&config),
+            _ => Ok(()),
+        }
+    }
+
     /// The text came on standard input, so programs find nothing there.
     pub(crate) const fn stdin_is_used(&mut self) {
         self.stdin_is_used = true;
@@ -122,9 +130,9 @@ impl Shell {
     /// first failure.
     ///
     /// # Errors
-    /// The text cannot be understood ([`parse::Bad`]); nothing has been started then.
+    /// The text cannot be understood ([`Usage`]); nothing has been started then.
     pub(crate) fn run(&mut self, text: &[u8]) -> Result<u8> {
-        let script = parse::parse(text)?;
+        let script = parse::parse(text).map_err(|error| Usage(error.to_string()))?;
         self.run_script(&script, text)
     }
 

@@ -7,10 +7,10 @@ use database::Db;
 use logs::discovery::{self, Stream};
 use schema::{Month, Period, Stamp};
 
-use super::decide::Facts;
+use super::decisions::Facts;
+use super::pending::{self, Pending};
 use super::state::State;
 use crate::hub::Hub;
-use crate::pending::{self, Pending};
 
 /// Tables whose rows make a month one that has data.
 const BASE: [&str; 4] = ["web", "userlogin", "webhits", "websessions"];
@@ -67,6 +67,11 @@ pub(crate) fn is_fully_summarized(db: &mut Db, month: Month) -> Result<bool> {
     Ok(true)
 }
 
+/// The month of two cells; a date like `2025-00-00` is in none.
+pub(crate) fn month(year: Option<i64>, month: Option<i64>) -> Option<Month> {
+    Month::new(u16::try_from(year?).ok()?, u8::try_from(month?).ok()?)
+}
+
 /// Months before `current` with cells of some but not all windows in one of the tables.
 pub(crate) fn incomplete(db: &mut Db, current: Month) -> Result<BTreeSet<Month>> {
     let mut months = BTreeSet::new();
@@ -77,9 +82,7 @@ pub(crate) fn incomplete(db: &mut Db, current: Month) -> Result<BTreeSet<Month>>
             windows()
         );
         db.each(&sql, (), |cells| {
-            let (year, month) = (cells.int(0).unwrap_or(0), cells.int(1).unwrap_or(0));
-            let month = u16::try_from(year).ok().zip(u8::try_from(month).ok());
-            months.extend(month.and_then(|(year, month)| Month::new(year, month)).filter(|month| *month < current));
+            months.extend(month(cells.int(0), cells.int(1)).filter(|month| *month < current));
             Ok(())
         })?;
     }
@@ -109,7 +112,7 @@ pub(crate) fn is_complete(hub: &Hub, db: &mut Db, month: Month) -> Result<bool> 
 /// Whether the access log of a month's last day is among the imported ones.
 pub(crate) fn last_day_is_imported(hub: &Hub, month: Month) -> Result<bool> {
     let site = Some(hub.config.site.name.as_str());
-    let imported = pending::dated(discovery::flat(&hub.imported_web(), Stream::Access, site)?);
+    let imported = pending::dated(discovery::flat(&hub.imported(Stream::Access), Stream::Access, site)?);
     let last = format!("{:04}{:02}{:02}", month.year(), month.month(), month.days());
     Ok(imported.iter().any(|log| log.day == last))
 }

@@ -1,5 +1,5 @@
-//! `hzmetrics run` and `hzmetrics tick`: what is due, step by step, until nothing is left or the
-//! time is up.
+//! What is due, step by step, until nothing is left or the time is up: the work of `hzmetrics run` and of
+//! every tick at minute 30.
 //!
 //! A step is decided from what is true now, never from what an earlier step meant to do; it stores
 //! its progress before it changes anything that the progress stands for. So a run may be killed
@@ -10,117 +10,59 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use clap::ArgMatches;
 use database::Db;
-use hub::lock::{Asked as Lockable, Lock};
-use kit::Busy;
 use schema::{Month, Opt, Stamp};
 
-use super::decide::{self, Cascade, CatchUp, Facts, Previous, Rebuild, Single};
+use super::decisions::{self, Cascade, CatchUp, Facts, Previous, Rebuild, Single};
 use super::facts::{self, ToCome};
-use super::health;
-use super::others;
+use super::pending::Pending;
+use super::refusals;
 use super::state::{self, Key, Mode, State};
-use super::work::{Effort, Sessions, Windows, Worker};
+use super::worker::{Effort, Periods, Sessions, Worker};
+use crate::guard;
 use crate::hub::Hub;
-use crate::pending::Pending;
-use crate::refusals;
-
-/// Ticks come every hour, and the next one takes over what is left.
-const BUDGET: Duration = Duration::from_secs(3600);
 
 /// Months that are rebuilt by one scan. A killed run repeats at most these.
 const STRETCH: usize = 12;
 
-/// What was asked for.
+/// How far a run goes.
 #[derive(Debug, Clone, Copy)]
-struct Asked {
-    dry_run: bool,
-    force: bool,
-    one_month: bool,
-    budget: Duration,
+pub(crate) struct Limits {
+    /// Say what would be done, and do nothing.
+    pub(crate) dry_run: bool,
+    /// Analyze the current month even if it was analyzed today.
+    pub(crate) force: bool,
+    /// End after a month of catching up or rebuilding.
+    pub(crate) one_month: bool,
+    /// After this time no further month is begun.
+    pub(crate) budget: Duration,
 }
 
-/// `hzmetrics run`.
-pub(crate) fn run(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
-    let minutes = matches.get_one::<String>("budget").and_then(|text| text.parse::<f64>().ok());
-    let budget = minutes.and_then(|minutes| Duration::try_from_secs_f64(minutes * 60.0).ok());
-    let asked = Asked {
-        dry_run: matches.get_flag("dry-run"),
-        force: matches.get_flag("force"),
-        one_month: matches.get_flag("one-month"),
-        budget: budget.unwrap_or(BUDGET),
-    };
-    if !asked.dry_run {
-        health::self_bootstrap(hub)?;
-    }
-    locked(hub, asked)
+impl Limits {
+    /// Ticks run every hour, and the next one takes over what is left.
+    pub(crate) const OF_A_TICK: Self =
+        Self { dry_run: false, force: false, one_month: false, budget: Duration::from_secs(3600) };
 }
 
-/// `hzmetrics tick`.
-pub(crate) fn tick(hub: &Hub, matches: &ArgMatches) -> Result<u8> {
-    // before anything takes time: a tick that begins a minute late leaves the run to the next hour
-    let is_due = kit::minute()? == 30;
-    let dry_run = matches.get_flag("dry-run");
-    hub.config.check_distinct()?;
-    if !dry_run {
-        health::self_bootstrap(hub)?;
+/// Does what is due, unless another run is in progress.
+///
+/// # Errors
+/// A step fails; what was done before it is kept.
+pub(crate) fn run(hub: &Hub, limits: Limits) -> Result<u8> {
+    if !limits.dry_run {
+        guard::nobody_between(&hub.config.paths)?;
     }
-    who_is_online(hub, dry_run);
-    if !is_due {
+    let Ok(lock) = hub.try_lock(!limits.dry_run)? else {
+        hub.log.info("[run] still running — skipping.");
         return Ok(0);
-    }
-    locked(hub, Asked { dry_run, force: false, one_month: false, budget: BUDGET })
-}
-
-/// Starts the stage; whatever becomes of it, the run is not its business.
-fn who_is_online(hub: &Hub, dry_run: bool) {
-    let mut args = vec!["--db".into()];
-    if dry_run {
-        args.push("--dry-run".into());
-    }
-    if others::is_online_at_work(&hub.config.paths) {
-        hub.log.warning("[tick] the original xlogfix_whoisonline.php is at work — skipping whoisonline");
-        return;
-    }
-    let lock = match Lock::ask(&hub.config.paths.whoisonline_lock(), Duration::ZERO) {
-        Ok(Lockable::Held(lock)) => lock,
-        Ok(_) => {
-            hub.log.info("[tick] whoisonline still running from a prior tick — skipping this round");
-            return;
-        }
-        Err(error) => {
-            hub.log.warning(format_args!("[tick] no whoisonline this time: {error:#}"));
-            return;
-        }
     };
-    match hub.shell(Some(&lock)).and_then(|mut shell| shell.run_program("whoisonline", args)) {
-        Ok(0) => {}
-        Ok(code) => hub.log.warning(format_args!("[tick] whoisonline ended with exit code {code}; the tick goes on")),
-        Err(error) => hub.log.warning(format_args!("[tick] whoisonline could not be started: {error:#}")),
-    }
-}
-
-/// A run, unless another one is at work.
-fn locked(hub: &Hub, asked: Asked) -> Result<u8> {
-    if !asked.dry_run {
-        others::nobody_between(&hub.config.paths)?;
-    }
-    let lock = match hub.lock(!asked.dry_run) {
-        Ok(lock) => lock,
-        Err(error) if error.is::<Busy>() => {
-            hub.log.info("[run] still running — skipping.");
-            return Ok(0);
-        }
-        Err(error) => return Err(error),
-    };
-    let effort = if asked.dry_run { Effort::Plan } else { Effort::Real };
+    let effort = if limits.dry_run { Effort::Plan } else { Effort::Real };
     let mut run = Run {
         hub,
         worker: Worker::new(hub, lock.as_ref(), effort)?,
         db: hub.db()?,
-        asked,
-        until: Instant::now().checked_add(asked.budget),
+        limits,
+        until: Instant::now().checked_add(limits.budget),
         caught_up: BTreeMap::new(),
         swept: BTreeSet::new(),
         told_to_come: false,
@@ -131,7 +73,7 @@ fn locked(hub: &Hub, asked: Asked) -> Result<u8> {
         while run.step()? == Then::GoOn {}
     }
     hub.log.info(">>> done");
-    if asked.dry_run { Ok(0) } else { refusals::end(hub, 0) }
+    if limits.dry_run { Ok(0) } else { refusals::end(hub, 0) }
 }
 
 /// Whether a run goes on after a step.
@@ -145,7 +87,7 @@ struct Run<'h> {
     hub: &'h Hub,
     worker: Worker<'h>,
     db: Db,
-    asked: Asked,
+    limits: Limits,
     /// When no further step begins.
     until: Option<Instant>,
     /// What was true of the months that this run has caught up, before it did.
@@ -163,7 +105,7 @@ impl Run<'_> {
 
     /// One step is all that a dry run and the pace of the reference allow.
     fn next(&self) -> Then {
-        if self.asked.dry_run || self.asked.one_month {
+        if self.limits.dry_run || self.limits.one_month {
             return Then::End;
         }
         if self.is_time_up() {
@@ -174,7 +116,7 @@ impl Run<'_> {
     }
 
     fn store(&mut self, values: &[(Key, String)]) -> Result<()> {
-        if self.asked.dry_run {
+        if self.limits.dry_run {
             return Ok(());
         }
         state::store(self.hub, &mut self.db, values)
@@ -204,7 +146,7 @@ impl Run<'_> {
         let pending = Pending::look(self.hub)?;
         self.tell_to_come(&pending, current)?;
         let backlog = facts::backlog(&mut self.db, &pending, &state, current)?;
-        let mode = decide::mode(state.mode, !backlog.is_empty());
+        let mode = decisions::mode(state.mode, !backlog.is_empty());
         let _step = self.hub.log.step(format!("tick mode={}", mode.word()));
         if mode == Mode::CatchUp {
             if state.mode == Mode::Normal {
@@ -220,7 +162,7 @@ impl Run<'_> {
     /// The oldest month of the backlog, or the way on to rebuilding.
     fn catch_up(&mut self, state: &State, pending: &Pending, backlog: &[Month], current: Month) -> Result<Then> {
         if backlog.is_empty() {
-            let cursor = decide::first_cursor(state, current);
+            let cursor = decisions::first_cursor(state, current);
             let why = if state.cascade_from.is_some() {
                 "the oldest month with new data"
             } else {
@@ -241,13 +183,13 @@ impl Run<'_> {
                 .log
                 .info(format_args!("[catchup] {target} is withheld: its logs are imported, nothing is published"));
         }
-        let started = decide::lowered(state.catchup_started, target);
+        let started = decisions::lowered(state.catchup_started, target);
         let mut notes = Vec::new();
         if state.catchup_started != Some(started) {
             notes.push((Key::CatchupStarted, started.to_string()));
         }
         let mut after = Vec::new();
-        match decide::catch_up(facts) {
+        match decisions::catch_up(facts) {
             CatchUp::Skip => {
                 self.hub.log.info(format_args!("[catchup] {target} is fully summarized — skipping"));
                 self.store(&notes)?;
@@ -257,7 +199,7 @@ impl Run<'_> {
                 self.store(&notes)?;
             }
             CatchUp::Work { import, reset, cascade } => {
-                let marker = decide::lowered(state.cascade_from, target);
+                let marker = decisions::lowered(state.cascade_from, target);
                 if cascade != Cascade::No && state.cascade_from != Some(marker) {
                     notes.push((Key::CascadeFrom, marker.to_string()));
                 }
@@ -278,7 +220,7 @@ impl Run<'_> {
                         self.worker.reset(&mut self.db, target)?;
                     }
                     self.worker.analyze(target, Sessions::Build)?;
-                    self.worker.summarize(target, target, &Windows::Own)?;
+                    self.worker.summarize(target, target, &Periods::Own)?;
                 }
                 if cascade == Cascade::IfNewRows && rows == 0 {
                     after.push((Key::CascadeFrom, state.cascade_from.map_or_else(String::new, |m| m.to_string())));
@@ -321,7 +263,7 @@ impl Run<'_> {
     fn rebuild(&mut self, state: &State, today: Stamp, current: Month) -> Result<Then> {
         let previous = current.previous();
         let (db, swept, hub) = (&mut self.db, &self.swept, self.hub);
-        let decision = decide::rebuild(state, previous, || {
+        let decision = decisions::rebuild(state, previous, || {
             let months: BTreeSet<Month> =
                 facts::incomplete(db, current)?.difference(&state.withheld).copied().collect();
             for month in months.intersection(swept) {
@@ -331,7 +273,7 @@ impl Run<'_> {
         })?;
         match decision {
             Rebuild::Walk(cursor) => {
-                let stretch = if self.asked.dry_run || self.asked.one_month { 1 } else { STRETCH };
+                let stretch = if self.limits.dry_run || self.limits.one_month { 1 } else { STRETCH };
                 let mut last = cursor;
                 for month in cursor.through(previous).take(stretch) {
                     if month > cursor && self.is_time_up() {
@@ -345,8 +287,8 @@ impl Run<'_> {
                     self.hub.log.info(format_args!("[rebuild:walk] {month}"));
                     self.worker.analyze(month, Sessions::Build)?;
                 }
-                for (first, last) in decide::stretches(cursor, last, &state.withheld) {
-                    self.worker.summarize(first, last, &Windows::All)?;
+                for (first, last) in decisions::stretches(cursor, last, &state.withheld) {
+                    self.worker.summarize(first, last, &Periods::All)?;
                 }
                 let next = last.next();
                 self.store(&[(Key::Cursor, next.to_string())])?;
@@ -356,7 +298,7 @@ impl Run<'_> {
             Rebuild::Sweep(month) => {
                 self.hub.log.info(format_args!("[rebuild:sweep] {month} lacks windows"));
                 self.worker.analyze(month, Sessions::Build)?;
-                self.worker.summarize(month, month, &Windows::All)?;
+                self.worker.summarize(month, month, &Periods::All)?;
                 self.swept.insert(month);
                 Ok(self.next())
             }
@@ -383,7 +325,7 @@ impl Run<'_> {
         }
         let is_summarized = facts::is_summarized(&mut self.db, previous)?;
         let is_complete = !is_summarized && facts::is_complete(self.hub, &mut self.db, previous)?;
-        self.close(previous, decide::previous(is_summarized, is_complete))
+        self.close(previous, decisions::previous(is_summarized, is_complete))
     }
 
     fn analyze_current(&mut self, state: &State, today: Stamp, current: Month) -> Result<()> {
@@ -391,10 +333,10 @@ impl Run<'_> {
             self.hub.log.info(format_args!("[normal] {current} is withheld — not analyzing it"));
             return Ok(());
         }
-        if decide::analyzes_today(state, today, self.asked.force) {
+        if decisions::analyzes_today(state, today, self.limits.force) {
             self.hub.log.info(format_args!("[normal] analyzing the current month {current}"));
             self.worker.analyze(current, Sessions::AsSettled)?;
-            self.store(&[(Key::Analyzed, decide::day(today))])?;
+            self.store(&[(Key::Analyzed, decisions::day(today))])?;
         }
         Ok(())
     }
@@ -413,7 +355,7 @@ impl Run<'_> {
             Previous::CloseLate => self.hub.log.warning(format_args!("[normal] {month}: its last log never came")),
         }
         self.worker.analyze(month, Sessions::Build)?;
-        self.worker.summarize(month, month, &Windows::All)
+        self.worker.summarize(month, month, &Periods::All)
     }
 
     /// The run of the original port.
@@ -427,11 +369,11 @@ impl Run<'_> {
         }
         let oldest = facts::pending_months(&pending).into_iter().find(|month| *month < current);
         let previous = current.previous();
-        let analyze = !state.withheld.contains(&current) && decide::analyzes_today(&state, today, self.asked.force);
+        let analyze = !state.withheld.contains(&current) && decisions::analyzes_today(&state, today, self.limits.force);
         let last_day = facts::last_day_is_imported(self.hub, previous)?;
         // to a run without modes a month that is withheld looks as if it were done
         let is_summarized = state.withheld.contains(&previous) || facts::is_summarized(&mut self.db, previous)?;
-        match decide::single(oldest, imported, analyze, last_day, is_summarized, today) {
+        match decisions::single(oldest, imported, analyze, last_day, is_summarized, today) {
             Single::Old(month) => {
                 self.import_month(&pending, month)?;
                 if state.withheld.contains(&month) {
@@ -439,12 +381,12 @@ impl Run<'_> {
                     return Ok(());
                 }
                 self.worker.analyze(month, Sessions::Build)?;
-                self.worker.summarize(month, month, &Windows::All)
+                self.worker.summarize(month, month, &Periods::All)
             }
             Single::Current { previous: decision, .. } => {
                 if analyze {
                     self.worker.analyze(current, Sessions::Build)?;
-                    self.store(&[(Key::Analyzed, decide::day(today))])?;
+                    self.store(&[(Key::Analyzed, decisions::day(today))])?;
                 }
                 self.close(previous, decision)
             }

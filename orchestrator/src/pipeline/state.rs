@@ -151,6 +151,11 @@ pub(crate) fn list(months: &BTreeSet<Month>) -> String {
     months.iter().map(Month::to_string).collect::<Vec<_>>().join(",")
 }
 
+/// Months for a person.
+pub(crate) fn shown(months: &BTreeSet<Month>) -> String {
+    if months.is_empty() { "(empty)".to_owned() } else { list(months).replace(',', ", ") }
+}
+
 /// Makes the table when it is missing: databases of the original scripts have none.
 fn ensure_table(db: &mut Db) -> Result<()> {
     if !db.has_table(TABLE)?

@@ -15,7 +15,7 @@ use super::seed;
 /// How much of a statement is shown.
 const SHOWN: usize = 72;
 
-/// What was asked for.
+/// How the database is made.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     /// Show the statements and connect to nothing.

@@ -9,12 +9,11 @@ use anyhow::{Context as _, Result};
 use database::{Db, DbError, ErrorKind, Target, Which};
 use hub::lock::Lock;
 use kit::{Messages, door};
-use schema::Exit;
 
 use super::changes::{self, Migration, Runner};
 use super::ledger;
 
-/// What was asked for.
+/// What to do.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Migrate {
     /// Apply what is pending.
@@ -27,20 +26,20 @@ pub(crate) struct Migrate {
     pub(crate) lock: Option<PathBuf>,
 }
 
-/// Takes the lock of all writers, where there can be one; `None` when somebody else has it.
-pub(crate) type Guard<'a> = &'a dyn Fn() -> Result<Option<Option<Lock>>>;
+/// Takes the lock of all writers, where there can be one.
+pub(crate) type Guard<'a> = &'a dyn Fn() -> Result<Option<Lock>>;
 
 /// Does it.
 pub(crate) fn migrate(
     target: &Target,
-    asked: &Migrate,
+    plan: &Migrate,
     messages: Messages,
     out: &mut dyn Write,
     guard: Guard<'_>,
     run: Runner<'_>,
-) -> Result<Exit> {
+) -> Result<()> {
     let mut db = open(target)?;
-    let done = take_stock(&mut db, asked.dry_run)?;
+    let done = take_stock(&mut db, plan.dry_run)?;
     let all = changes::all();
     let written = (|| -> std::io::Result<()> {
         writeln!(out, "{:<4}  {:<9}  {:<11}  DESCRIPTION", "ID", "STATUS", "TYPE")?;
@@ -56,7 +55,7 @@ pub(crate) fn migrate(
     let pending: Vec<&Migration> = all.iter().filter(|migration| !done.contains(&migration.id)).collect();
     if pending.is_empty() {
         messages.note("nothing is pending");
-        return Ok(Exit::Done);
+        return Ok(());
     }
     let required = pending.iter().filter(|migration| migration.is_required()).count();
     messages.note(format_args!(
@@ -64,11 +63,11 @@ pub(crate) fn migrate(
         pending.len(),
         pending.len() - required
     ));
-    if !asked.apply {
+    if !plan.apply {
         messages.note("`hzmetrics migrate --apply` applies them, with `--required-only` only the required ones");
-        return Ok(Exit::Done);
+        return Ok(());
     }
-    apply(&mut db, asked, messages, guard, run)
+    apply(&mut db, plan, messages, guard, run)
 }
 
 fn open(target: &Target) -> Result<Db> {
@@ -95,34 +94,29 @@ fn take_stock(db: &mut Db, dry_run: bool) -> Result<BTreeSet<u16>> {
     Ok(done)
 }
 
-fn apply(db: &mut Db, asked: &Migrate, messages: Messages, guard: Guard<'_>, run: Runner<'_>) -> Result<Exit> {
-    let _alone = match asked.lock.as_deref().map(lock).transpose()? {
-        Some(Asked::Busy) => {
-            messages.note("another migrate is at work, it will finish");
-            return Ok(Exit::Done);
+fn apply(db: &mut Db, plan: &Migrate, messages: Messages, guard: Guard<'_>, run: Runner<'_>) -> Result<()> {
+    let _alone = match plan.lock.as_deref().map(lock).transpose()? {
+        Some(OneApplier::Busy) => {
+            messages.note("another migration is in progress, it will finish");
+            return Ok(());
         }
-        Some(Asked::Unguarded(why)) => {
+        Some(OneApplier::Unguarded(why)) => {
             messages.note(format_args!("going on without a lock: {why}"));
             None
         }
-        Some(Asked::Held(file)) => Some(file),
+        Some(OneApplier::Held(file)) => Some(file),
         None => None,
     };
-    let _writer = if asked.dry_run {
-        None
-    } else {
-        let Some(lock) = guard()? else { return Ok(Exit::Busy) };
-        lock
-    };
+    let _writer = if plan.dry_run { None } else { guard()? };
     // whoever held the lock before may have done some
     let done = ledger::recorded(db)?;
     for migration in changes::all() {
-        if done.contains(&migration.id) || (asked.required_only && !migration.is_required()) {
+        if done.contains(&migration.id) || (plan.required_only && !migration.is_required()) {
             continue;
         }
         // an earlier one of this run may have done it on the way
         let seen = migration.is_done(db)? == Some(true);
-        if asked.dry_run {
+        if plan.dry_run {
             if !seen {
                 messages.note(format_args!("[{}] would: {}", migration.id, migration.about()));
             }
@@ -138,26 +132,27 @@ fn apply(db: &mut Db, asked: &Migrate, messages: Messages, guard: Guard<'_>, run
         }
         ledger::record(db, &migration)?;
     }
-    Ok(Exit::Done)
+    Ok(())
 }
 
-enum Asked {
+/// Only one migrates at a time.
+enum OneApplier {
     Held(File),
     Busy,
     Unguarded(String),
 }
 
 /// Takes the lock without waiting. The file stays behind, empty.
-fn lock(path: &Path) -> Result<Asked> {
+fn lock(path: &Path) -> Result<OneApplier> {
     let made = path.parent().map_or(Ok(()), door::make_folder);
     let opened = made.and_then(|()| door::open_or_create(path));
     Ok(match opened.with_context(|| format!("opening the lock {}", path.display())) {
         Ok(file) => match file.try_lock() {
-            Ok(()) => Asked::Held(file),
-            Err(TryLockError::WouldBlock) => Asked::Busy,
-            Err(TryLockError::Error(e)) => Asked::Unguarded(e.to_string()),
+            Ok(()) => OneApplier::Held(file),
+            Err(TryLockError::WouldBlock) => OneApplier::Busy,
+            Err(TryLockError::Error(e)) => OneApplier::Unguarded(e.to_string()),
         },
         Err(error) if door::is_in_the_way(&error) => return Err(error),
-        Err(error) => Asked::Unguarded(format!("{error:#}")),
+        Err(error) => OneApplier::Unguarded(format!("{error:#}")),
     })
 }

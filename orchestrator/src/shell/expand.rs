@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
-use super::glob;
-use super::parse::{Part, Word};
+use super::glob::{self, Marked};
+use super::parse::{Word, WordPart};
 
 /// The variables of a run.
 #[derive(Debug, Clone, Default)]
@@ -58,21 +58,18 @@ impl Variables {
     }
 }
 
-/// One byte of a field, and whether it was quoted.
-pub(crate) type Marked = (u8, bool);
-
 /// The arguments that a word becomes: none, one or more.
 pub(crate) fn fields(word: &Word, variables: &Variables) -> Vec<OsString> {
     let mut fields: Vec<Vec<Marked>> = Vec::new();
     let mut open: Option<Vec<Marked>> = None;
     for part in &word.parts {
         match part {
-            Part::Plain(text) => open.get_or_insert_default().extend(text.iter().map(|b| (*b, false))),
-            Part::Quoted(text) => open.get_or_insert_default().extend(text.iter().map(|b| (*b, true))),
-            Part::Variable { name, quoted: true } => {
+            WordPart::Plain(text) => open.get_or_insert_default().extend(text.iter().map(|b| (*b, false))),
+            WordPart::Quoted(text) => open.get_or_insert_default().extend(text.iter().map(|b| (*b, true))),
+            WordPart::Variable { name, quoted: true } => {
                 open.get_or_insert_default().extend(variables.get(name).as_bytes().iter().map(|b| (*b, true)));
             }
-            Part::Variable { name, quoted: false } => {
+            WordPart::Variable { name, quoted: false } => {
                 for byte in variables.get(name).as_bytes() {
                     if matches!(byte, b' ' | b'\t' | b'\n') {
                         fields.extend(open.take());
@@ -92,8 +89,8 @@ pub(crate) fn text(word: &Word, variables: &Variables) -> OsString {
     let mut bytes = Vec::new();
     for part in &word.parts {
         match part {
-            Part::Plain(text) | Part::Quoted(text) => bytes.extend_from_slice(text),
-            Part::Variable { name, .. } => bytes.extend_from_slice(variables.get(name).as_bytes()),
+            WordPart::Plain(text) | WordPart::Quoted(text) => bytes.extend_from_slice(text),
+            WordPart::Variable { name, .. } => bytes.extend_from_slice(variables.get(name).as_bytes()),
         }
     }
     OsString::from_vec(bytes)

@@ -7,7 +7,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
-use super::expand::Marked;
+/// A byte of a field, and whether it was quoted.
+pub(crate) type Marked = (u8, bool);
 
 /// The names that a field matches, or the field itself.
 pub(crate) fn expand(field: &[Marked]) -> Vec<OsString> {

@@ -40,13 +40,13 @@ pub(crate) struct Command {
 /// A word before expansion.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Word {
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<WordPart>,
     pub(crate) span: Range<usize>,
 }
 
 /// A piece of a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum WordPart {
     /// Text outside quotes: `*`, `?` and `[` match file names.
     Plain(Vec<u8>),
     /// Text inside quotes.
@@ -82,19 +82,19 @@ pub(crate) enum Target {
 
 /// Why a text cannot be run, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Bad {
+pub(crate) struct SyntaxError {
     pub(crate) line: usize,
     pub(crate) column: usize,
     pub(crate) what: String,
 }
 
-impl fmt::Display for Bad {
+impl fmt::Display for SyntaxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}: {}", self.line, self.column, self.what)
     }
 }
 
-impl std::error::Error for Bad {}
+impl std::error::Error for SyntaxError {}
 
 /// Words that mean something to `sh` when they stand first, and nothing here.
 const NOT_HERE: &[&str] = &[
@@ -108,7 +108,7 @@ const NOT_HERE: &[&str] = &[
 ///
 /// # Errors
 /// The first thing that is not understood, with line and column.
-pub(crate) fn parse(text: &[u8]) -> Result<Script, Bad> {
+pub(crate) fn parse(text: &[u8]) -> Result<Script, SyntaxError> {
     let mut parser = Parser { text, at: 0 };
     let mut script = Script::default();
     loop {
@@ -151,10 +151,10 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    fn bad(&self, at: usize, what: impl Into<String>) -> Bad {
+    fn bad(&self, at: usize, what: impl Into<String>) -> SyntaxError {
         let before = &self.text[..at.min(self.text.len())];
         let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
-        Bad {
+        SyntaxError {
             line: 1 + memchr::memchr_iter(b'\n', before).count(),
             // bytes that continue a character have no column of their own
             column: 1 + before[start..].iter().filter(|b| **b & 0xC0 != 0x80).count(),
@@ -162,7 +162,7 @@ impl Parser<'_> {
         }
     }
 
-    fn unexpected(&self) -> Bad {
+    fn unexpected(&self) -> SyntaxError {
         let what = match self.rest() {
             [] => "the text ends where a command is expected".to_owned(),
             [b'\n', ..] => "the line ends where a command is expected".to_owned(),
@@ -211,7 +211,7 @@ impl Parser<'_> {
         }
     }
 
-    fn and_list(&mut self) -> Result<AndList, Bad> {
+    fn and_list(&mut self) -> Result<AndList, SyntaxError> {
         let start = self.at;
         let mut pipelines = vec![self.pipeline()?];
         let mut end = self.at;
@@ -232,7 +232,7 @@ impl Parser<'_> {
         Ok(AndList { pipelines, span: start..end })
     }
 
-    fn pipeline(&mut self) -> Result<Pipeline, Bad> {
+    fn pipeline(&mut self) -> Result<Pipeline, SyntaxError> {
         let line = self.bad(self.at, "").line;
         let mut commands = vec![self.command()?];
         loop {
@@ -257,7 +257,7 @@ impl Parser<'_> {
         Ok(Pipeline { commands, line })
     }
 
-    fn command(&mut self) -> Result<Command, Bad> {
+    fn command(&mut self) -> Result<Command, SyntaxError> {
         let start = self.at;
         let mut end = start;
         let (mut assignments, mut words, mut redirects) = (Vec::new(), Vec::new(), Vec::new());
@@ -270,7 +270,7 @@ impl Parser<'_> {
                 return Err(self.unexpected());
             } else {
                 let word = self.word()?;
-                if let [Part::Plain(number)] = word.parts.as_slice()
+                if let [WordPart::Plain(number)] = word.parts.as_slice()
                     && number.iter().all(u8::is_ascii_digit)
                     && matches!(self.peek(), Some(b'<' | b'>'))
                 {
@@ -289,7 +289,7 @@ impl Parser<'_> {
         }
         self.at = end;
         if let Some(first) = words.first()
-            && let [Part::Plain(text)] = first.parts.as_slice()
+            && let [WordPart::Plain(text)] = first.parts.as_slice()
             && let Ok(text) = std::str::from_utf8(text)
             && NOT_HERE.contains(&text)
         {
@@ -298,7 +298,7 @@ impl Parser<'_> {
         Ok(Command { assignments, words, redirects, span: start..end })
     }
 
-    fn redirect(&mut self) -> Result<Option<Redirect>, Bad> {
+    fn redirect(&mut self) -> Result<Option<Redirect>, SyntaxError> {
         let start = self.at;
         let digits = self.rest().iter().take_while(|b| b.is_ascii_digit()).count();
         let number = &self.text[start..start + digits];
@@ -346,7 +346,7 @@ impl Parser<'_> {
         Ok(Some(Redirect { stream, target }))
     }
 
-    fn word(&mut self) -> Result<Word, Bad> {
+    fn word(&mut self) -> Result<Word, SyntaxError> {
         let start = self.at;
         if self.peek() == Some(b'~') {
             return Err(self.bad(start, "`~` is not known here; write $HOME"));
@@ -367,7 +367,7 @@ impl Parser<'_> {
                         Some(next) => {
                             self.at += 1;
                             flush(&mut plain, &mut word);
-                            word.parts.push(Part::Quoted(vec![next]));
+                            word.parts.push(WordPart::Quoted(vec![next]));
                         }
                     }
                 }
@@ -378,7 +378,7 @@ impl Parser<'_> {
                     if let Some(zero) = memchr::memchr(0, &rest[..n]) {
                         return Err(self.bad(at + 1 + zero, "a zero byte"));
                     }
-                    word.parts.push(Part::Quoted(rest[..n].to_vec()));
+                    word.parts.push(WordPart::Quoted(rest[..n].to_vec()));
                     self.at += n + 2;
                 }
                 b'"' => {
@@ -402,7 +402,7 @@ impl Parser<'_> {
         }
         flush(&mut plain, &mut word);
         word.span = start..self.at;
-        if let Some(Part::Plain(text)) = word.parts.first()
+        if let Some(WordPart::Plain(text)) = word.parts.first()
             && let Some((_, value)) = split_assignment(text)
             && (value.first() == Some(&b'~') || memchr::memmem::find(value, b":~").is_some())
         {
@@ -411,7 +411,7 @@ impl Parser<'_> {
         Ok(word)
     }
 
-    fn double_quoted(&mut self, word: &mut Word) -> Result<(), Bad> {
+    fn double_quoted(&mut self, word: &mut Word) -> Result<(), SyntaxError> {
         let start = self.at;
         self.at += 1;
         let mut text = Vec::new();
@@ -424,7 +424,7 @@ impl Parser<'_> {
                 [b'"', ..] => {
                     self.at += 1;
                     if !text.is_empty() || word.parts.len() == n_before {
-                        word.parts.push(Part::Quoted(text));
+                        word.parts.push(WordPart::Quoted(text));
                     }
                     return Ok(());
                 }
@@ -438,7 +438,7 @@ impl Parser<'_> {
                 [b'$', ..] => match self.variable(true)? {
                     Some(part) => {
                         if !text.is_empty() {
-                            word.parts.push(Part::Quoted(std::mem::take(&mut text)));
+                            word.parts.push(WordPart::Quoted(std::mem::take(&mut text)));
                         }
                         word.parts.push(part);
                     }
@@ -453,7 +453,7 @@ impl Parser<'_> {
     }
 
     /// After a dollar sign; `None` (and one byte on) when it only means itself.
-    fn variable(&mut self, quoted: bool) -> Result<Option<Part>, Bad> {
+    fn variable(&mut self, quoted: bool) -> Result<Option<WordPart>, SyntaxError> {
         let start = self.at;
         self.at += 1;
         self.joined_lines();
@@ -488,23 +488,23 @@ impl Parser<'_> {
             }
             self.at += 1;
         }
-        Ok(Some(Part::Variable { name, quoted }))
+        Ok(Some(WordPart::Variable { name, quoted }))
     }
 }
 
 fn flush(plain: &mut Vec<u8>, word: &mut Word) {
     if !plain.is_empty() {
-        word.parts.push(Part::Plain(std::mem::take(plain)));
+        word.parts.push(WordPart::Plain(std::mem::take(plain)));
     }
 }
 
 /// The assignment that a word is when it stands before the program.
 fn split_word(word: &Word) -> Option<(String, Word)> {
-    let Some(Part::Plain(text)) = word.parts.first() else { return None };
+    let Some(WordPart::Plain(text)) = word.parts.first() else { return None };
     let (name, value) = split_assignment(text)?;
     let mut parts = Vec::with_capacity(word.parts.len());
     if !value.is_empty() {
-        parts.push(Part::Plain(value.to_vec()));
+        parts.push(WordPart::Plain(value.to_vec()));
     }
     parts.extend_from_slice(&word.parts[1..]);
     Some((name.to_owned(), Word { parts, span: word.span.clone() }))
@@ -517,7 +517,7 @@ pub(crate) fn variables(script: &Script) -> Vec<String> {
     let mut read = Vec::new();
     fn look(word: &Word, set: &[String], read: &mut Vec<String>) {
         for part in &word.parts {
-            if let Part::Variable { name, .. } = part
+            if let WordPart::Variable { name, .. } = part
                 && !set.contains(name)
                 && !read.contains(name)
             {
@@ -553,11 +553,11 @@ mod tests {
             Err(bad) => return format!("{}:{} {}", bad.line, bad.column, bad.what),
         };
         let word = |word: &Word| {
-            let part = |part: &Part| match part {
-                Part::Plain(text) => String::from_utf8_lossy(text).into_owned(),
-                Part::Quoted(text) => format!("'{}'", String::from_utf8_lossy(text)),
-                Part::Variable { name, quoted: false } => format!("<{name}>"),
-                Part::Variable { name, quoted: true } => format!("<\"{name}\">"),
+            let part = |part: &WordPart| match part {
+                WordPart::Plain(text) => String::from_utf8_lossy(text).into_owned(),
+                WordPart::Quoted(text) => format!("'{}'", String::from_utf8_lossy(text)),
+                WordPart::Variable { name, quoted: false } => format!("<{name}>"),
+                WordPart::Variable { name, quoted: true } => format!("<\"{name}\">"),
             };
             word.parts.iter().map(part).collect::<String>()
         };

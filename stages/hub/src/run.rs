@@ -39,7 +39,7 @@ pub fn run<A: StageArgs>(stage: impl FnOnce(&A, &mut Io) -> Result<Outcome>) -> 
         }
         join_log(name);
     }
-    run_with(&args, |io| stage(&args, io))
+    run_with(&args, |io| stage(&args, io)).into()
 }
 
 /// Gives root's rights away where the run changes something in folders of others.

@@ -1,7 +1,6 @@
 //! From parsed arguments to the exit code: work, say what went wrong.
 
 use std::io::Write as _;
-use std::process::ExitCode;
 
 use anyhow::Result;
 use schema::Exit;
@@ -33,15 +32,15 @@ pub(crate) fn printed(name: &str, text: &[u8]) -> Exit {
 }
 
 /// Does the work of a stage whose arguments are parsed, and turns the result into an exit code.
-pub fn run_with<A: StageArgs>(args: &A, stage: impl FnOnce(&mut Io) -> Result<Outcome>) -> ExitCode {
+pub fn run_with<A: StageArgs>(args: &A, stage: impl FnOnce(&mut Io) -> Result<Outcome>) -> Exit {
     let common = args.common();
     let messages = Messages::new(A::DESCRIBE.name, common.quiet);
     if common.describe {
-        return printed(A::DESCRIBE.name, format!("{}\n", A::DESCRIBE.to_json()).as_bytes()).into();
+        return printed(A::DESCRIBE.name, format!("{}\n", A::DESCRIBE.to_json()).as_bytes());
     }
     let mut io = Io::new(&A::DESCRIBE, common.clone(), messages);
     let result = stage(&mut io).and_then(|outcome| io.finish().map(|rejected| (outcome, rejected)));
-    let exit = match result {
+    match result {
         Ok((outcome, rejected)) => {
             if common.strict && outcome.rejected + rejected > 0 {
                 Exit::Rejects
@@ -56,6 +55,5 @@ pub fn run_with<A: StageArgs>(args: &A, stage: impl FnOnce(&mut Io) -> Result<Ou
             }
             exit
         }
-    };
-    exit.into()
+    }
 }

@@ -1,0 +1,78 @@
+//! Accounts and groups by name, as `/etc/passwd` and `/etc/group` have them, for lines that mend.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use hub::config::{Config, Paths};
+use kit::door::named;
+
+/// The name of a number, from the text of `/etc/passwd` or `/etc/group`.
+pub(crate) fn name_of(text: &str, number: u32) -> Option<&str> {
+    text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(number)).then_some(name)
+    })
+}
+
+/// Reads the names.
+pub(crate) struct Names {
+    users: String,
+    groups: String,
+}
+
+impl Names {
+    pub(crate) fn read(paths: &Paths) -> Self {
+        let text = |path: &str| named::read_to_string(&paths.at(path)).unwrap_or_default();
+        Self { users: text("/etc/passwd"), groups: text("/etc/group") }
+    }
+
+    pub(crate) fn user(&self, uid: u32) -> String {
+        name_of(&self.users, uid).map_or_else(|| uid.to_string(), str::to_owned)
+    }
+
+    fn group(&self, gid: u32) -> String {
+        name_of(&self.groups, gid).map_or_else(|| gid.to_string(), str::to_owned)
+    }
+
+    /// Who we are.
+    pub(crate) fn me(&self) -> String {
+        self.user(rustix::process::geteuid().as_raw())
+    }
+
+    /// Who does the work when root starts it.
+    pub(crate) fn account(&self, config: &Config) -> Option<String> {
+        let owner = || hub::identity::first_owner(config).map(|uid| self.user(uid));
+        config.run_user.clone().or_else(owner)
+    }
+
+    /// Mode and owner of a file, as `ls -l` has them: `640 root:adm`.
+    pub(crate) fn owned(&self, meta: &fs::Metadata) -> String {
+        format!("{:o} {}:{}", meta.mode() & 0o7777, self.user(meta.uid()), self.group(meta.gid()))
+    }
+
+    /// The command that lets us read a file that belongs to somebody else.
+    pub(crate) fn let_read(&self, path: &Path, meta: &fs::Metadata) -> String {
+        let me = self.me();
+        if meta.mode() & 0o040 != 0 && meta.gid() != 0 {
+            return format!("usermod -aG {} {me}", self.group(meta.gid()));
+        }
+        let folder = path.parent().unwrap_or(path).display();
+        format!("setfacl -R -m u:{me}:rX {folder} && setfacl -d -m u:{me}:rX {folder}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_numbers() {
+        let passwd = "root:x:0:0::/root:/bin/sh\n# a comment\nbroken\napache:x:48:48:Apache:/:/sbin/nologin\n";
+        assert_eq!(name_of(passwd, 48), Some("apache"));
+        assert_eq!(name_of(passwd, 0), Some("root"));
+        assert_eq!(name_of(passwd, 4), None);
+        assert_eq!(name_of("", 0), None);
+    }
+}

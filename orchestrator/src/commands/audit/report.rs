@@ -1,0 +1,240 @@
+//! What an audit says: a line for each check, and at the end the commands that mend what was found.
+
+use std::collections::BTreeSet;
+use std::fmt::{Display, Write as _};
+
+use anyhow::Result;
+use kit::Level;
+use schema::Month;
+
+use super::shares::Shares;
+use crate::hub::Hub;
+
+/// Takes a line.
+type Say<'h> = Box<dyn FnMut(Level, &str) -> Result<()> + 'h>;
+
+/// Lines out, findings kept.
+pub(super) struct Report<'h> {
+    say: Say<'h>,
+    findings: Vec<Finding>,
+}
+
+/// What mends something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// A command that takes a month or a range of months behind it.
+    Months(String),
+    /// A whole command.
+    Command(String),
+    /// Words for a person.
+    Advice(String),
+}
+
+struct Finding {
+    table: String,
+    what: &'static str,
+    month: Option<Month>,
+    remedy: Remedy,
+}
+
+impl<'h> Report<'h> {
+    /// To standard output and to the log file; as the port does, to the log alone.
+    pub(super) fn new(hub: &'h Hub, as_port: bool) -> Self {
+        Self::to(move |level, text| {
+            let line = format!("[audit] {text}");
+            if as_port {
+                match level {
+                    Level::Error => hub.log.error(line),
+                    Level::Warning => hub.log.warning(line),
+                    _ => hub.log.info(line),
+                }
+                return Ok(());
+            }
+            hub.log.debug(line);
+            kit::print(format!("{text}\n").as_bytes())
+        })
+    }
+
+    /// To whoever wants the lines.
+    pub(super) fn to(say: impl FnMut(Level, &str) -> Result<()> + 'h) -> Self {
+        Self { say: Box::new(say), findings: Vec::new() }
+    }
+
+    /// Something about the audit itself.
+    pub(super) fn info(&mut self, text: impl Display) -> Result<()> {
+        (self.say)(Level::Info, &text.to_string())
+    }
+
+    /// A check that found nothing.
+    pub(super) fn ok(&mut self, text: impl Display) -> Result<()> {
+        self.info(format_args!("OK    {text}"))
+    }
+
+    /// A check that found something.
+    pub(super) fn warning(&mut self, text: impl Display) -> Result<()> {
+        (self.say)(Level::Warning, &format!("WARN  {text}"))
+    }
+
+    /// More about the line before.
+    pub(super) fn detail(&mut self, text: impl Display) -> Result<()> {
+        (self.say)(Level::Warning, &format!("            {text}"))
+    }
+
+    /// The shares of what is missing in a column.
+    pub(super) fn shares(&mut self, table: &str, column: &str, shares: &Shares) -> Result<()> {
+        let name = format!("{table}.{column:<10}");
+        let median = shares.median * 100.0;
+        if shares.n_months == 0 {
+            return Ok(());
+        }
+        if shares.bad.is_empty() {
+            return self.ok(format_args!("{name} median {median:.2}%  ({} month(s) scanned)", shares.n_months));
+        }
+        self.warning(format_args!(
+            "{name} median {median:.2}%, threshold {:.2}%  — {} anomalous month(s)",
+            shares.threshold * 100.0,
+            shares.bad.len()
+        ))?;
+        for bad in &shares.bad {
+            self.detail(format_args!("{}: {:.2}% ({} of {})", bad.month, bad.ratio() * 100.0, bad.missing, bad.total))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a finding about a month.
+    pub(super) fn found(&mut self, table: &str, what: &'static str, month: Month, remedy: Remedy) {
+        self.findings.push(Finding { table: table.to_owned(), what, month: Some(month), remedy });
+    }
+
+    /// Keeps a finding that belongs to no month.
+    pub(super) fn found_in(&mut self, table: &str, what: &'static str, remedy: Remedy) {
+        self.findings.push(Finding { table: table.to_owned(), what, month: None, remedy });
+    }
+
+    /// Says what mends the findings; whether there were any.
+    pub(super) fn end(&mut self, scope: &str) -> Result<bool> {
+        if self.findings.is_empty() {
+            self.info(format_args!("all checks passed — {scope} clean"))?;
+            return Ok(false);
+        }
+        let text = format!("{} finding(s).  Recommended:", self.findings.len());
+        (self.say)(Level::Error, &text)?;
+        for line in self.remedies() {
+            (self.say)(Level::Error, &format!("    {line}"))?;
+        }
+        Ok(true)
+    }
+
+    /// Check by check in the order of the findings, each remedy once, neighbouring months as a range.
+    fn remedies(&self) -> Vec<String> {
+        let mut checks: Vec<(&str, &str)> = Vec::new();
+        for finding in &self.findings {
+            let check = (finding.table.as_str(), finding.what);
+            if !checks.contains(&check) {
+                checks.push(check);
+            }
+        }
+        let mut lines = Vec::new();
+        for check in checks {
+            let of_check = self.findings.iter().filter(|found| (found.table.as_str(), found.what) == check);
+            let mut once = BTreeSet::new();
+            let mut months = BTreeSet::new();
+            let mut command = "";
+            for finding in of_check {
+                match &finding.remedy {
+                    Remedy::Months(text) => {
+                        command = text;
+                        months.extend(finding.month);
+                    }
+                    Remedy::Command(text) => drop(once.insert(format!("hzmetrics {text}"))),
+                    Remedy::Advice(text) => drop(once.insert(text.clone())),
+                }
+            }
+            lines.extend(ranges(&months).into_iter().map(|range| format!("hzmetrics {command} {range}")));
+            lines.extend(once);
+        }
+        lines
+    }
+}
+
+/// Months as `A` and `A..B`.
+fn ranges(months: &BTreeSet<Month>) -> Vec<String> {
+    let mut list: Vec<(Month, Month)> = Vec::new();
+    for &month in months {
+        match list.last_mut() {
+            Some((_, last)) if last.next() == month => *last = month,
+            _ => list.push((month, month)),
+        }
+    }
+    let text = |(first, last): (Month, Month)| {
+        let mut text = first.to_string();
+        if last > first {
+            let _ = write!(text, "..{last}");
+        }
+        text
+    };
+    list.into_iter().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn month(text: &str) -> Month {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn neighbouring_months_are_one_range() {
+        let check = |months: &[&str], expected: &[&str]| {
+            let months = months.iter().map(|text| month(text)).collect();
+            assert_eq!(ranges(&months), expected);
+        };
+        check(&[], &[]);
+        check(&["2025-03"], &["2025-03"]);
+        check(&["2025-12", "2026-01", "2026-02"], &["2025-12..2026-02"]);
+        let eight: Vec<String> = (5..13).map(|month| format!("2024-{month:02}")).collect();
+        check(&eight.iter().map(String::as_str).collect::<Vec<_>>(), &["2024-05..2024-12"]);
+        check(&["2024-05", "2024-09"], &["2024-05", "2024-09"]);
+        check(&["2024-05", "2024-09", "2024-10"], &["2024-05", "2024-09..2024-10"]);
+        check(&["2024-02", "2024-03", "2025-03"], &["2024-02..2024-03", "2025-03"]);
+    }
+
+    #[test]
+    fn remedies_by_check_each_once() {
+        let mut lines = Vec::new();
+        let mut report = Report::to(|level, text| {
+            lines.push(format!("{} {text}", level.word()));
+            Ok(())
+        });
+        let fill = || Remedy::Months("fill-domain metrics web".to_owned());
+        report.found("web", "domain", month("2025-12"), fill());
+        report.found("userlogin_ledger", "(span)", month("2025-12"), Remedy::Command("b".into()));
+        report.found("web", "domain", month("2025-11"), fill());
+        report.found_in("userlogin_ledger", "(span)", Remedy::Command("a".into()));
+        report.found_in("userlogin_ledger", "(span)", Remedy::Command("b".into()));
+        report.found_in("x", "y", Remedy::Advice("(look)".into()));
+        assert!(report.end("all months").unwrap());
+        drop(report);
+        let expected = [
+            "ERROR 6 finding(s).  Recommended:",
+            "ERROR     hzmetrics fill-domain metrics web 2025-11..2025-12",
+            "ERROR     hzmetrics a",
+            "ERROR     hzmetrics b",
+            "ERROR     (look)",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn nothing_found() {
+        let mut lines = Vec::new();
+        let mut report = Report::to(|_, text| {
+            lines.push(text.to_owned());
+            Ok(())
+        });
+        assert!(!report.end("3 month(s)").unwrap());
+        drop(report);
+        assert_eq!(lines, ["all checks passed — 3 month(s) clean"]);
+    }
+}

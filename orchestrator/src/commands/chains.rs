@@ -1,0 +1,99 @@
+//! `hzmetrics chains`: lists the named chains, or prints one; and how other commands name one.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use hub::config::{Paths, process_env};
+use kit::Uses;
+use schema::Month;
+
+use super::values::assignment;
+use super::{Call, Command, print};
+use crate::chains::{Chain, Chains};
+use crate::overrides::Assignment;
+
+/// Folder with an administrator's own chains.
+const VARIABLE: &str = "HZMETRICS_CHAINS";
+
+/// List the named chains, or print the text of one
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The chain to print
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+
+    #[command(flatten)]
+    folder: Folder,
+}
+
+/// Where chains are looked for.
+#[derive(Debug, clap::Args)]
+struct Folder {
+    /// Folder with chains of your own, looked at first (also HZMETRICS_CHAINS)
+    #[arg(long, value_name = "DIR")]
+    chains: Option<PathBuf>,
+}
+
+impl Folder {
+    fn open(&self) -> Result<Chains> {
+        let variable = || std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+        Chains::new(self.chains.clone().or_else(variable), Paths::new(&process_env).chains())
+    }
+}
+
+/// A named chain with values for its variables.
+#[derive(Debug, clap::Args)]
+pub(super) struct Named {
+    /// The chain; `hzmetrics chains` lists them
+    #[arg(value_name = "NAME")]
+    name: String,
+
+    /// A month (it becomes MONTH) and variables for the chain
+    #[arg(value_name = "MONTH|NAME=VALUE", value_parser = OsStringValueParser::new().try_map(variable))]
+    pub(super) variables: Vec<Assignment>,
+
+    #[command(flatten)]
+    folder: Folder,
+}
+
+impl Named {
+    /// The chain.
+    ///
+    /// # Errors
+    /// There is none of that name, or it cannot be read.
+    pub(super) fn chain(&self) -> Result<Chain> {
+        self.folder.open()?.get(&self.name)
+    }
+}
+
+fn variable(word: OsString) -> Result<Assignment, String> {
+    if let Some(variable) = assignment(&word) {
+        return Ok(variable);
+    }
+    let month = word.to_string_lossy().parse::<Month>();
+    let month = month.map_err(|e| format!("neither a month nor NAME=VALUE: {e}"))?;
+    Ok(("MONTH".to_owned(), month.to_string().into_bytes()))
+}
+
+impl Command for Args {
+    fn uses(&self) -> Option<Uses> {
+        None
+    }
+
+    fn run(&self, _: &Call) -> Result<u8> {
+        let chains = self.folder.open()?;
+        if let Some(name) = &self.name {
+            return print(&chains.get(name)?.text);
+        }
+        let all = chains.all()?;
+        let width = |text: fn(&Chain) -> String| all.iter().map(|chain| text(chain).chars().count()).max().unwrap_or(0);
+        let (names, origins) = (width(|chain| chain.name.clone()), width(Chain::origin));
+        let mut text = String::new();
+        for chain in &all {
+            text.push_str(&format!("{:names$}  {:origins$}  {}\n", chain.name, chain.origin(), chain.about()));
+        }
+        print(text.as_bytes())
+    }
+}

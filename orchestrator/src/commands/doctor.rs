@@ -1,0 +1,93 @@
+//! `hzmetrics doctor`: looks at everything that a hub's statistics rest on, and says of each thing
+//! whether it is well; if not, what is wrong, where, and what mends it.
+//!
+//! One list of checks ([`CHECKS`]), each a function that adds its lines to a [`Report`]. A check that
+//! cannot do its work says so and the next one is done. Nothing is changed without `--fix`.
+
+mod configuration;
+mod crontabs;
+mod database;
+mod files;
+mod folders;
+mod imports;
+mod logs;
+mod name_server;
+mod other_programs;
+mod patient;
+mod report;
+mod rights;
+mod schedule;
+mod shares;
+
+use anyhow::Result;
+use kit::Uses;
+
+use super::{HubCommand, print};
+use crate::hub::Hub;
+use patient::Patient;
+use report::Report;
+
+/// Check settings, folders and database
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Repair what can be repaired
+    #[arg(long)]
+    fix: bool,
+}
+
+impl HubCommand for Args {
+    fn uses(&self) -> Option<Uses> {
+        self.fix.then_some(Uses { setup: true, ..Uses::LOGS })
+    }
+
+    fn goes_on_without_configuration(&self) -> bool {
+        true
+    }
+
+    fn run(&self, hub: &Hub) -> Result<u8> {
+        let (text, code) = doctor(hub, self.fix);
+        print(text.as_bytes()).map(|_| code)
+    }
+}
+
+/// Looks at one thing.
+type Check = fn(&mut Patient<'_>, &mut Report);
+
+/// All of them, in the order of their lines.
+const CHECKS: [Check; 25] = [
+    configuration::site,
+    configuration::readable,
+    configuration::values,
+    configuration::two_databases,
+    configuration::secrecy,
+    configuration::geo_url,
+    files::asked_as_root,
+    folders::ours,
+    folders::maps,
+    files::ours,
+    logs::names,
+    logs::readable,
+    imports::refused_logs,
+    schedule::all,
+    other_programs::at_work,
+    other_programs::left_behind,
+    database::tables,
+    database::tables_of_cms,
+    database::migrations,
+    database::clock,
+    rights::all,
+    imports::left_out,
+    imports::withheld,
+    name_server::answers,
+    shares::names_and_countries,
+];
+
+/// The text for standard output, and the exit code.
+fn doctor(hub: &Hub, fix: bool) -> (String, u8) {
+    let mut patient = Patient::new(hub, fix);
+    let mut report = Report::new(patient.is_port());
+    for check in CHECKS {
+        check(&mut patient, &mut report);
+    }
+    report.end(fix)
+}

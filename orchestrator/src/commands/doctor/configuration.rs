@@ -1,0 +1,130 @@
+//! The site's name, the configuration file, what stands in it and who may read it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+use hub::config::Quotes;
+
+use super::patient::Patient;
+use super::report::Report;
+use crate::accounts::Names;
+
+/// The values without which there is no database: what they are called here, and whether they are missing.
+const MANDATORY: [&str; 4] = ["host", "user", "password", "metrics_db"];
+
+/// `site = NAME`, which the names of logs begin with.
+pub(super) fn site(patient: &mut Patient<'_>, report: &mut Report) {
+    let config = &patient.hub.config;
+    if config.site.explicit {
+        return report.ok(format_args!("site: {}", config.site.name));
+    }
+    let conf = config.paths.hubzero_conf();
+    report.fail(
+        format_args!("site: no line `site = NAME` in {} (not repaired by --fix)", conf.display()),
+        format_args!("add `site = NAME` to {}; the names of the access logs begin with it", conf.display()),
+    );
+}
+
+/// There is a file, it can be read, and the mandatory values are in it.
+pub(super) fn readable(patient: &mut Patient<'_>, report: &mut Report) {
+    let config = &patient.hub.config;
+    if let Some(trouble) = &patient.hub.trouble {
+        let mend = "correct the line, or let this user read the file: chgrp GROUP FILE; chmod 640 FILE";
+        return report.fail(format_args!("configuration: {trouble} (not repaired by --fix)"), mend);
+    }
+    let Some(file) = &config.file else {
+        let mend = format!(
+            "write {} with hub_db, metrics_db, db_host, db_user, db_pass and hub_dir",
+            config.paths.etc().join("access.cfg").display()
+        );
+        return report.fail("configuration: there is none (not repaired by --fix)", mend);
+    };
+    let is_missing =
+        [&*config.db_host, &config.db_user, config.db_pass.reveal(), &config.metrics_db].map(str::is_empty);
+    let missing: Vec<&str> =
+        MANDATORY.into_iter().zip(is_missing).filter_map(|(name, is_missing)| is_missing.then_some(name)).collect();
+    let shown = file.display();
+    if missing.is_empty() && config.hub_db.is_empty() {
+        let text = format_args!("configuration: {shown} lacks hub_db (not repaired by --fix)");
+        return report.fail_ours(text, format_args!("add hub_db, the database of the CMS, to {shown}"));
+    }
+    if missing.is_empty() {
+        return report.ok(format_args!("configuration: {shown}"));
+    }
+    let missing = missing.join(", ");
+    report.fail(
+        format_args!("configuration: {shown} lacks {missing} (not repaired by --fix)"),
+        format_args!("add {missing} to {shown}"),
+    );
+}
+
+/// Values in `access.cfg` that are written in a way that does not count.
+pub(super) fn values(patient: &mut Patient<'_>, report: &mut Report) {
+    let Some(file) = &patient.hub.config.file else { return };
+    for odd in patient.hub.config.misquoted() {
+        let how = match odd.quotes {
+            Quotes::Double => "in double quotes",
+            Quotes::None => "without quotes",
+        };
+        report.fail_ours(
+            format_args!(
+                "configuration: {}, line {}: {} has its value {how}; access.cfg knows single quotes only",
+                file.display(),
+                odd.line,
+                odd.key
+            ),
+            format_args!("write ${} = 'VALUE'; in line {}", odd.key, odd.line),
+        );
+    }
+}
+
+/// The metrics database is not the hub's.
+pub(super) fn two_databases(patient: &mut Patient<'_>, report: &mut Report) {
+    let config = &patient.hub.config;
+    let (hub, metrics) = (&config.hub_db, &config.metrics_db);
+    let Some(file) = config.file.as_ref().filter(|_| !hub.is_empty() && hub.eq_ignore_ascii_case(metrics)) else {
+        return;
+    };
+    report.fail_ours(
+        format_args!("databases: metrics_db and hub_db are both {hub} in {}; nothing is written there", file.display()),
+        format_args!("give the metrics a database of their own, as metrics_db = {hub}_metrics in {}", file.display()),
+    );
+}
+
+/// Nobody but its owner and its group reads a file with a secret, or writes a configuration.
+pub(super) fn secrecy(patient: &mut Patient<'_>, report: &mut Report) {
+    let config = &patient.hub.config;
+    let names = Names::read(&config.paths);
+    let mut open: Vec<(PathBuf, String)> = config
+        .exposed()
+        .into_iter()
+        .map(|open| (open.path, format!("with {} can be read by everybody", open.secret)))
+        .collect();
+    let beside = config.paths.etc().join("hzmetrics.conf");
+    if fs::metadata(&beside).is_ok_and(|meta| meta.mode() & 0o002 != 0) && !open.iter().any(|(path, _)| *path == beside)
+    {
+        open.push((beside, "can be written by everybody".to_owned()));
+    }
+    for (path, what) in open {
+        let owned = fs::metadata(&path).map_or_else(|error| error.to_string(), |meta| names.owned(&meta));
+        let path = path.display();
+        report.fail_ours(format_args!("secrecy: {path} {what} (mode {owned})"), format_args!("chmod o-rwx {path}"));
+    }
+}
+
+/// The key of the geo service travels with each question.
+pub(super) fn geo_url(patient: &mut Patient<'_>, report: &mut Report) {
+    let config = &patient.hub.config;
+    let url = &config.geo_url;
+    if !url.trim_start().to_ascii_lowercase().starts_with("http://") {
+        return;
+    }
+    let file = config.file.as_ref().map_or_else(String::new, |file| format!(" in {}", file.display()));
+    report.warn(
+        format_args!(
+            "geo service: {url}{file} is asked without encryption: addresses and the key can be read on the way"
+        ),
+        format_args!("hubzero_ipgeo_url = {}", url.replacen("http://", "https://", 1)),
+    );
+}

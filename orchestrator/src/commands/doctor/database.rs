@@ -1,0 +1,102 @@
+//! The databases: whether they answer, and whether tables and changes are there.
+
+use std::time::SystemTime;
+
+use super::patient::Patient;
+use super::report::Report;
+use crate::setup::bootstrap::{self, Missing};
+
+/// Makes what is missing with `--fix`, then looks at the metrics database and its tables.
+pub(super) fn tables(patient: &mut Patient<'_>, report: &mut Report) {
+    let config = &patient.hub.config;
+    if config.file.is_none() {
+        return report.fail("database: not looked at: there is no configuration", "see `configuration:` above");
+    }
+    if patient.repairs
+        && let Err(error) = bootstrap::make_database(patient.hub)
+    {
+        patient.hub.log.error(format_args!("{error:#}"));
+    }
+    patient.connect();
+    let name = &config.metrics_db;
+    let lacks = match Missing::look(patient.hub) {
+        Err(error) => {
+            let mend = format!(
+                "start the server, or correct host, user and password in {}; try: mariadb -h {} -u {} -p {name}",
+                config.file.as_ref().map_or_else(String::new, |file| file.display().to_string()),
+                config.db_host,
+                config.db_user,
+            );
+            return report.fail(format_args!("database: {error:#}"), mend);
+        }
+        Ok(lacks) => lacks,
+    };
+    if lacks.database {
+        return report.fail(format_args!("database: {name} does not exist"), "hzmetrics doctor --fix");
+    }
+    report.ok(format_args!("database: {name}"));
+    match lacks.tables.as_slice() {
+        [] => report.ok("tables: all there"),
+        missing => {
+            let text = format!("tables: {} missing: {}", missing.len(), missing.join(", "));
+            report.fail(text, "hzmetrics doctor --fix");
+        }
+    }
+}
+
+/// Tables of the CMS that are written to.
+pub(super) fn tables_of_cms(patient: &mut Patient<'_>, report: &mut Report) {
+    let config = &patient.hub.config;
+    if patient.is_port() || patient.metrics.is_err() {
+        return;
+    }
+    match bootstrap::missing_of_cms(patient.hub) {
+        Err(error) => report.fail(
+            format_args!("database of the hub: {error:#}"),
+            "correct hub_db, or grant the account its rights: hzmetrics setup-db --grants USER@HOST",
+        ),
+        Ok(missing) if missing.is_empty() => report.ok("tables of the CMS: all there that are written to"),
+        Ok(missing) => report.fail(
+            format_args!(
+                "tables of the CMS: {} missing in {}: {} (they come with the CMS; not repaired by --fix)",
+                missing.len(),
+                config.hub_db,
+                missing.join(", ")
+            ),
+            "correct hub_db and db_prefix, or install the component of the CMS that brings them",
+        ),
+    }
+}
+
+/// Changes that the stages need.
+pub(super) fn migrations(patient: &mut Patient<'_>, report: &mut Report) {
+    if patient.metrics.is_err() {
+        return;
+    }
+    match Missing::look(patient.hub) {
+        Err(error) => report.fail(format_args!("migrations: {error:#}"), "hzmetrics migrate"),
+        Ok(lacks) if lacks.migrations.required.is_empty() => report.ok("migrations: up to date"),
+        Ok(lacks) => {
+            let pending: Vec<String> = lacks.migrations.required.iter().map(u16::to_string).collect();
+            let text = format!("migrations: {} required are pending: {}", pending.len(), pending.join(", "));
+            report.fail(text, "hzmetrics migrate --apply");
+        }
+    }
+}
+
+/// Clocks further apart than that put requests and runs on different days.
+const SECONDS_APART: u64 = 300;
+
+/// The server's clock shows what ours does.
+pub(super) fn clock(patient: &mut Patient<'_>, report: &mut Report) {
+    let Ok(db) = &mut patient.metrics else { return };
+    let Ok(Some(theirs)) = db.number("SELECT UNIX_TIMESTAMP()", ()) else { return };
+    let ours = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let apart = ours.abs_diff(u64::try_from(theirs).unwrap_or(0));
+    if apart > SECONDS_APART {
+        report.warn(
+            format_args!("clock: that of the database server is {apart} s from ours"),
+            "start a time service on both machines: timedatectl set-ntp true",
+        );
+    }
+}

@@ -1,0 +1,83 @@
+//! Folders that must be there and that we must be able to write to.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+use schema::Opt;
+
+use super::patient::Patient;
+use super::report::Report;
+use crate::accounts::Names;
+use crate::setup::bootstrap;
+
+/// What is wrong with a folder.
+fn state(folder: &Path) -> Option<&'static str> {
+    match fs::metadata(folder) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Some("cannot be looked at"),
+        Ok(found) if found.is_dir() => {
+            access(folder, Access::WRITE_OK | Access::EXEC_OK).err().map(|_| "cannot be written to")
+        }
+        Ok(_) => Some("is no folder"),
+        Err(_) => Some("is missing"),
+    }
+}
+
+/// What mends it.
+fn mend(folder: &Path, state: &str, me: &str) -> String {
+    let shown = folder.display();
+    match state {
+        "is missing" => format!("install -d -o {me} -g {me} -m 750 {shown}"),
+        "is no folder" => format!("mv {shown} {shown}.old && install -d -o {me} -g {me} -m 750 {shown}"),
+        "cannot be looked at" => format!("setfacl -m u:{me}:rx {}", folder.parent().unwrap_or(folder).display()),
+        _ => format!("chown {me} {shown}   # or: setfacl -m u:{me}:rwx {shown}"),
+    }
+}
+
+/// Those of ours, made first with `--fix`.
+pub(super) fn ours(patient: &mut Patient<'_>, report: &mut Report) {
+    if patient.repairs
+        && let Err(error) = bootstrap::make_folders(patient.hub)
+    {
+        patient.hub.log.error(format_args!("{error:#}"));
+    }
+    let me = Names::read(&patient.hub.config.paths).me();
+    for folder in bootstrap::folders(patient.hub) {
+        match state(&folder) {
+            None => report.ok(format_args!("folder: {}", folder.display())),
+            Some(trouble) => {
+                let text = format!("folder: {} {trouble}", folder.display());
+                report.fail(text, mend(&folder, trouble, &me));
+            }
+        }
+    }
+}
+
+/// Where `whoisonline` puts its map.
+fn map_folder(hub_dir: &Path, is_port: bool) -> PathBuf {
+    let (new, old) = (hub_dir.join("app/site/stats/maps"), hub_dir.join("site/stats/maps"));
+    let is_new = if is_port { new.is_dir() } else { hub_dir.join("app").is_dir() };
+    if is_new { new } else { old }
+}
+
+/// The folder of maps in the CMS.
+pub(super) fn maps(patient: &mut Patient<'_>, report: &mut Report) {
+    let config = &patient.hub.config;
+    let Some(file) = &config.file else { return };
+    let Ok(hub_dir) = config.hub_dir() else {
+        return report.fail_ours(
+            format_args!("maps: {} has no hub_dir, so whoisonline does not know where its map goes", file.display()),
+            format_args!("add hub_dir, the folder of the CMS, to {}", file.display()),
+        );
+    };
+    let folder = map_folder(hub_dir, patient.hub.compat.has(Opt::LpWhoisonline));
+    match state(&folder) {
+        None => report.ok(format_args!("maps: {}", folder.display())),
+        Some(trouble) => {
+            let me = Names::read(&config.paths).me();
+            let text = format!("maps: {} {trouble}: whoisonline cannot write its map", folder.display());
+            report.fail_ours(text, mend(&folder, trouble, &me));
+        }
+    }
+}

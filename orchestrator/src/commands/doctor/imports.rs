@@ -1,0 +1,120 @@
+//! What became of imported logs: files that were refused, days of which much was left out, months that
+//! are withheld.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use database::Db;
+use database::ledger::Target;
+use database::ledger::files::{self, Share};
+use logs::refused;
+
+use super::patient::Patient;
+use super::report::Report;
+use crate::pipeline::{refusals, state};
+
+/// The newest days that are looked at.
+const DAYS: usize = 31;
+/// Files and days that are named one by one.
+const NAMED: usize = 5;
+
+/// Logs that were not understood and wait for a decision.
+pub(super) fn refused_logs(patient: &mut Patient<'_>, report: &mut Report) {
+    let staging = patient.hub.config.paths.staging();
+    let is_odd = refused::list_path(&staging).symlink_metadata().is_ok_and(|meta| !meta.is_file());
+    if is_odd {
+        // a finding among the files
+        return;
+    }
+    let list = match refusals::all(patient.hub) {
+        Ok(list) => list,
+        Err(error) => {
+            let mend = format!("ls -l {}", refused::list_path(&staging).display());
+            return report.fail_ours(format_args!("refused: {error:#}"), mend);
+        }
+    };
+    if list.is_empty() {
+        return report.ok("refused: no log");
+    }
+    for file in list.iter().take(NAMED) {
+        let path = file.path.display();
+        if !refusals::is_file(&file.path) {
+            report.fail_ours(
+                format_args!("refused: {path} was not imported: {}", file.reason),
+                format_args!("ls -ld {path}   # move it out of daily/"),
+            );
+            continue;
+        }
+        // a path that is no text is named by what finds it
+        let path = file.path.to_str().map_or_else(|| file.name(), str::to_owned);
+        report.fail_ours(
+            format_args!("refused: {path} was not imported: {} (since {})", file.reason, file.since),
+            format_args!("hzmetrics import --accept {path}   # books it as it is\nhzmetrics import --set-aside {path}"),
+        );
+    }
+    if list.len() > NAMED {
+        report.fail_ours(format_args!("refused: and {} more", list.len() - NAMED), "hzmetrics status");
+    }
+}
+
+/// The newest days of which more than a tenth was left out.
+pub(super) fn left_out(patient: &mut Patient<'_>, report: &mut Report) {
+    let Ok(db) = &mut patient.metrics else { return };
+    let shares = match newest(db) {
+        Ok(shares) => shares,
+        Err(error) => return report.fail_ours(format_args!("left out: {error:#}"), "hzmetrics migrate --apply"),
+    };
+    let with = |is_bad: fn(&Share) -> bool| shares.iter().filter(|(_, share)| is_bad(share)).collect::<Vec<_>>();
+    let (rejects, ipv6) = (with(Share::has_many_rejects), with(Share::has_much_ipv6));
+    for ((day, target), share) in rejects.iter().rev().take(NAMED) {
+        let percent = share.percent(share.rejected);
+        report.warn(
+            format_args!(
+                "left out: {day}: {percent:.1} % of {} lines for {} are no lines of the layout",
+                share.lines,
+                target.name()
+            ),
+            "`import-logs --rejects - FILE >/dev/null` shows them; log_format under [logs] names another layout",
+        );
+    }
+    if let Some(((day, _), share)) = ipv6.last() {
+        let percent = share.percent(share.ipv6);
+        report.warn(
+            format_args!(
+                "left out: {day}: {percent:.1} % of the lines come from IPv6 addresses, which are left out as the \
+                 original did; {} of the newest {} days like that",
+                ipv6.len(),
+                shares.len()
+            ),
+            "options = ipv6 under [compat] counts them, from the next import on",
+        );
+    }
+    if rejects.is_empty() && ipv6.is_empty() {
+        report.ok("left out: of no day more than a tenth of the lines");
+    }
+}
+
+/// What became of the lines of the newest days.
+fn newest(db: &mut Db) -> Result<BTreeMap<(String, Target), Share>> {
+    let mut shares = files::shares_by_day(db, "")?;
+    let days: BTreeSet<String> = shares.keys().map(|(day, _)| day.clone()).collect();
+    if let Some(first) = days.iter().rev().nth(DAYS - 1) {
+        shares.retain(|(day, _), _| day >= first);
+    }
+    Ok(shares)
+}
+
+/// Months that somebody unpublished.
+pub(super) fn withheld(patient: &mut Patient<'_>, report: &mut Report) {
+    let Ok(db) = &mut patient.metrics else { return };
+    // without its table nothing is remembered, and that is a finding of its own
+    let Ok(mut remembered) = state::pairs(db) else { return };
+    let months = remembered.remove("withheld_months").filter(|months| !months.is_empty());
+    if let Some(months) = months {
+        let first = months.split(',').next().unwrap_or_default().to_owned();
+        report.warn(
+            format_args!("withheld: {} (unpublished by somebody; nobody summarizes it until it is asked for)", months),
+            format_args!("hzmetrics summarize {first}"),
+        );
+    }
+}

@@ -1,0 +1,28 @@
+//! The original scripts and the port, while they run and by what they left.
+
+use super::patient::Patient;
+use super::report::Report;
+use crate::guard;
+
+/// Somebody else writes the same tables now.
+pub(super) fn at_work(patient: &mut Patient<'_>, report: &mut Report) {
+    if let Err(others) = guard::nobody_at_work(&patient.hub.config.paths) {
+        report
+            .fail(format_args!("at work: {others}"), "wait until it has ended; then take its line out of the crontab");
+    }
+}
+
+/// Staging files that nobody imported.
+pub(super) fn left_behind(patient: &mut Patient<'_>, report: &mut Report) {
+    for (path, age) in guard::staged(&patient.hub.config.paths) {
+        report.fail(
+            format_args!(
+                "staging: {} was left there {} hour(s) ago by the original scripts and never imported (`hzmetrics \
+                 import-logs` loads it; remove it when its logs still lie in daily/)",
+                path.display(),
+                age.as_secs() / 3600
+            ),
+            "hzmetrics import-logs",
+        );
+    }
+}

@@ -1,0 +1,40 @@
+//! What the checks look at: the hub, and a session in each of its databases.
+
+use database::{Db, Which};
+use schema::Opt;
+
+use crate::hub::Hub;
+
+/// What a check looks at.
+pub(super) struct Patient<'h> {
+    pub(super) hub: &'h Hub,
+    /// Whether folders and tables may be made.
+    pub(super) repairs: bool,
+    /// A session in the metrics database, or why there is none.
+    pub(super) metrics: Result<Db, String>,
+    /// The same for the hub's database.
+    pub(super) cms: Result<Db, String>,
+}
+
+impl<'h> Patient<'h> {
+    pub(super) fn new(hub: &'h Hub, fix: bool) -> Self {
+        let unseen = || Err("not looked at yet".to_owned());
+        // tables of ours have no business among those of the CMS
+        let is_mixed = hub.config.hub_db.eq_ignore_ascii_case(&hub.config.metrics_db);
+        Self { hub, repairs: fix && hub.config.site.explicit && !is_mixed, metrics: unseen(), cms: unseen() }
+    }
+
+    /// Opens the sessions that later checks need.
+    pub(super) fn connect(&mut self) {
+        let open = |which| {
+            self.hub.config.check().map_err(|error| format!("{error:#}"))?;
+            Db::connect(&self.hub.config.target(), which).map_err(|error| error.to_string())
+        };
+        (self.metrics, self.cms) = (open(Which::Metrics), open(Which::Hub));
+    }
+
+    /// Whether the port's rules hold: what its doctor does not look at breaks nothing there.
+    pub(super) fn is_port(&self) -> bool {
+        self.hub.compat.has(Opt::LpCli)
+    }
+}

@@ -1,0 +1,94 @@
+//! `hzmetrics forget-import`: deletes the rows that came from a log file, and its entries in the
+//! ledger, so that the file can be imported again.
+
+use std::ffi::OsString;
+
+use anyhow::Result;
+use database::ledger::{self, Range, Target, files};
+use kit::path_text;
+
+use super::HubCommand;
+use super::values::DryRun;
+use crate::hub::Hub;
+
+/// Delete what was imported from a log file
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Name of the log file
+    #[arg(value_name = "FILENAME")]
+    filename: OsString,
+
+    /// Only the rows of this table [default: all]
+    #[arg(long, value_name = "TABLE", value_parser = ["web", "userlogin", "webhits", "all"])]
+    table: Option<String>,
+
+    #[command(flatten)]
+    mode: DryRun,
+}
+
+impl HubCommand for Args {
+    fn run(&self, hub: &Hub) -> Result<u8> {
+        let name = path_text::name(&self.filename).into_owned();
+        let table = self.table.as_deref().and_then(Target::from_name);
+        let dry_run = self.mode.dry_run;
+        let _lock = hub.lock(!dry_run)?;
+        let mut db = hub.db_with_ledger()?;
+        let mut entries = ledger::of_file(&mut db, &name)?;
+        if entries.is_empty() {
+            hub.log.info(format_args!("[forget-import] no record found for {name}"));
+            return Ok(1);
+        }
+        entries.retain(|entry| table.is_none_or(|table| entry.target == table));
+        if entries.is_empty() {
+            let table = table.map_or("", Target::name);
+            hub.log.info(format_args!("[forget-import] no record of {name} for the table {table}"));
+            return Ok(1);
+        }
+        for entry in entries.clone() {
+            let parts = files::parts_after(&mut db, &entry)?;
+            for part in &parts {
+                hub.log.info(format_args!(
+                    "[forget-import] {} is a further part of {}: it goes too",
+                    part.filename, entry.filename
+                ));
+            }
+            entries.extend(parts);
+        }
+        // the newest first: a run that is killed leaves no part without what came before it
+        entries.sort_by_key(|entry| (entry.target, std::cmp::Reverse(entry.id)));
+        entries.dedup_by_key(|entry| entry.id);
+        for entry in &entries {
+            let (table, name) = (entry.target.name(), &entry.filename);
+            if let Some(Range { start, end }) = entry.range {
+                let others = ledger::of_target(&mut db, entry.target)?;
+                for other in others.iter().filter(|other| other.id != entry.id) {
+                    if other.range.is_some_and(|range| range.start <= end && range.end >= start) {
+                        hub.log.warning(format_args!(
+                            "[forget-import] rows of {} lie in the same range of {table}: they go too",
+                            other.filename
+                        ));
+                    }
+                }
+                if dry_run {
+                    hub.log.info(format_args!(
+                        "[forget-import] [dry-run] would delete from {table} the ids {start}..{end} (about {} rows)",
+                        entry.rows
+                    ));
+                    continue;
+                }
+            } else {
+                hub.log.warning(format_args!(
+                    "[forget-import] the record of {name} for {table} has no range: its rows, if any, stay, only the record goes"
+                ));
+                if dry_run {
+                    continue;
+                }
+            }
+            let tables = [table, ledger::TABLE];
+            hub.warn_without_transactions(&mut db, &tables)?;
+            let deleted = db.transaction_with_retry("forgetting an import", &tables, |db| ledger::forget(db, entry))?;
+            hub.log.info(format_args!("[forget-import] removed {deleted} rows from {table} and the record of {name}"));
+        }
+        Ok(0)
+    }
+}

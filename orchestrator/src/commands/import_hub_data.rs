@@ -1,0 +1,36 @@
+//! `hzmetrics import-hub-data`: copies what the hub's own database knows of users and tool sessions.
+
+use anyhow::Result;
+use database::hub_data::{self, Structure};
+use schema::Opt;
+
+use super::HubCommand;
+use super::values::DryRun;
+use crate::hub::{Audience, Hub};
+
+/// Copy users and tool sessions of the hub
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    mode: DryRun,
+}
+
+impl HubCommand for Args {
+    fn audience(&self) -> Audience {
+        self.mode.audience()
+    }
+
+    fn run(&self, hub: &Hub) -> Result<u8> {
+        let dry_run = self.mode.dry_run;
+        hub.config.check()?;
+        let _lock = hub.lock(!dry_run)?;
+        let structure = if hub.compat.has(Opt::LpCli) { Structure::Prefixed } else { Structure::Jos };
+        let done = hub_data::import(&hub.config.target(), structure, dry_run)?;
+        let would = if dry_run { "[dry-run] would copy " } else { "" };
+        hub.log.info(format_args!(
+            "[import-hub-data] {would}{} new tool sessions, {} users with a confirmed address",
+            done.sessions, done.profiles
+        ));
+        Ok(0)
+    }
+}

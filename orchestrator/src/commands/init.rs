@@ -1,0 +1,24 @@
+//! `hzmetrics init`: makes what a new hub needs, whoever runs it.
+
+use anyhow::Result;
+use kit::Uses;
+
+use super::HubCommand;
+use crate::hub::Hub;
+use crate::setup::bootstrap;
+
+/// Create folders, database and tables of a new hub
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+impl HubCommand for Args {
+    fn uses(&self) -> Option<Uses> {
+        Some(Uses { setup: true, ..Uses::LOGS })
+    }
+
+    fn run(&self, hub: &Hub) -> Result<u8> {
+        bootstrap::bootstrap(hub)?;
+        hub.log.info("[init] done: folders, database and tables are there; the cron line is next");
+        Ok(0)
+    }
+}

@@ -1,0 +1,49 @@
+//! `hzmetrics mark-dirty`: notes months for the next run to compute again.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use schema::Month;
+
+use super::HubCommand;
+use super::values::{DryRun, month_begun};
+use crate::hub::Hub;
+use crate::pipeline::state::{self, Key, State};
+
+/// Note months that must be computed again
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The months
+    #[arg(value_name = "YYYY-MM", value_parser = month_begun, required = true)]
+    months: Vec<Month>,
+
+    #[command(flatten)]
+    mode: DryRun,
+}
+
+impl HubCommand for Args {
+    fn run(&self, hub: &Hub) -> Result<u8> {
+        let (months, dry_run) = (BTreeSet::from_iter(self.months.iter().copied()), self.mode.dry_run);
+        let _lock = hub.lock(!dry_run)?;
+        let mut db = hub.db()?;
+        let state = State::read(&mut db)?;
+        let dirty: BTreeSet<Month> = state.dirty.union(&months).copied().collect();
+        if dry_run {
+            hub.log.info(format_args!("[mark-dirty] [dry-run] would flag: {}", state::shown(&months)));
+            hub.log.info(format_args!("[mark-dirty] [dry-run] dirty set would be: {}", state::shown(&dirty)));
+            return Ok(0);
+        }
+        let mut values = vec![(Key::Dirty, state::list(&dirty))];
+        let released: BTreeSet<Month> = state.withheld.intersection(&months).copied().collect();
+        if !released.is_empty() {
+            values.push((Key::Withheld, state::list(&state.withheld.difference(&months).copied().collect())));
+        }
+        state::store(hub, &mut db, &values)?;
+        hub.log.info(format_args!("[mark-dirty] flagged: {}", state::shown(&months)));
+        hub.log.info(format_args!("[mark-dirty] current dirty set: {}", state::shown(&dirty)));
+        if !released.is_empty() {
+            hub.log.info(format_args!("[mark-dirty] no longer withheld: {}", state::shown(&released)));
+        }
+        Ok(0)
+    }
+}

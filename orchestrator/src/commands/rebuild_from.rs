@@ -1,0 +1,52 @@
+//! `hzmetrics rebuild-from`: has the next runs rebuild all months from one on.
+
+use anyhow::Result;
+use schema::Month;
+
+use super::HubCommand;
+use super::values::{DryRun, month_begun};
+use crate::hub::Hub;
+use crate::pipeline::state::{self, Key, Mode, State};
+
+/// Have all months from this one on computed again
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// First month
+    #[arg(value_name = "YYYY-MM", value_parser = month_begun)]
+    month: Month,
+
+    #[command(flatten)]
+    mode: DryRun,
+}
+
+impl HubCommand for Args {
+    fn run(&self, hub: &Hub) -> Result<u8> {
+        let (month, dry_run) = (self.month, self.mode.dry_run);
+        let _lock = hub.lock(!dry_run)?;
+        let mut db = hub.db()?;
+        let state = State::read(&mut db)?;
+        if state.catchup_started.is_some_and(|started| month < started) {
+            hub.log.warning(format_args!(
+                "[rebuild-from] {month} is before the oldest month that was ever caught up ({})",
+                state.catchup_started.map_or_else(String::new, |started| started.to_string())
+            ));
+        }
+        // months behind new data are due anyway, and the end of the rebuild forgets them
+        let from = state.cascade_from.map_or(month, |due| due.min(month));
+        if from < month {
+            hub.log.warning(format_args!("[rebuild-from] {from} has new data, so the rebuild begins there"));
+        }
+        if let Some(first) = state.withheld.range(from..).next() {
+            hub.log.warning(format_args!("[rebuild-from] {first} is withheld and stays so, see `hzmetrics status`"));
+        }
+        let before = state.cursor.map_or_else(|| "(unset)".to_owned(), |cursor| cursor.to_string());
+        let change = format!("mode {} → rebuild, rebuild_cursor {before} → {from}", state.mode.word());
+        if dry_run {
+            hub.log.info(format_args!("[rebuild-from] [dry-run] would set {change}"));
+            return Ok(0);
+        }
+        state::store(hub, &mut db, &[(Key::Mode, Mode::Rebuild.word().to_owned()), (Key::Cursor, from.to_string())])?;
+        hub.log.info(format_args!("[rebuild-from] {change}; the next run begins"));
+        Ok(0)
+    }
+}

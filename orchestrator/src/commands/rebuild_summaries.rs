@@ -1,0 +1,64 @@
+//! `hzmetrics rebuild-summaries`: the cells of a range of months again. The state is left alone.
+
+use anyhow::Result;
+use schema::Month;
+
+use super::HubCommand;
+use super::values::{DryRun, month_begun, period_code};
+use crate::hub::{Audience, Hub};
+use crate::pipeline::decisions;
+use crate::pipeline::state::State;
+use crate::pipeline::worker::{Effort, Periods, Worker};
+
+/// Compute the summaries of a range of months again
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// First month
+    #[arg(long, value_name = "YYYY-MM", value_parser = month_begun)]
+    since: Month,
+
+    /// Last month [default: the previous one]
+    #[arg(long, value_name = "YYYY-MM", value_parser = month_begun)]
+    through: Option<Month>,
+
+    /// Only these periods: 0, 1, 3, 12, 13, 14
+    #[arg(long, value_name = "LIST")]
+    periods: Option<String>,
+
+    #[command(flatten)]
+    mode: DryRun,
+}
+
+impl HubCommand for Args {
+    fn audience(&self) -> Audience {
+        self.mode.audience()
+    }
+
+    fn run(&self, hub: &Hub) -> Result<u8> {
+        let since = self.since;
+        let through = self.through.map_or_else(|| Ok(kit::current_month()?.previous()), anyhow::Ok)?;
+        if since > through {
+            return Ok(hub.wrong_arguments(format_args!("--since {since} is after --through {through}: nothing to do")));
+        }
+        let periods = match self.periods.as_deref().map(|list| list.split(',').map(period_code).collect()) {
+            None => Periods::All,
+            Some(Ok(list)) => Periods::Some(list),
+            Some(Err(bad)) => return Ok(hub.wrong_arguments(format_args!("--periods: {bad}"))),
+        };
+        hub.config.check()?;
+        let effort = self.mode.effort();
+        let lock = hub.lock(effort == Effort::Real)?;
+        let n_months = since.through(through).count();
+        hub.log.info(format_args!("[rebuild-summaries] {n_months} month(s) {since}..{through}"));
+        let withheld = State::read(&mut hub.db()?)?.withheld;
+        for month in withheld.range(since..=through) {
+            hub.log.warning(format_args!("[rebuild-summaries] {month} is withheld and left out"));
+        }
+        let mut worker = Worker::new(hub, lock.as_ref(), effort)?;
+        for (first, last) in decisions::stretches(since, through, &withheld) {
+            worker.summarize(first, last, &periods)?;
+        }
+        hub.log.info(">>> done");
+        Ok(0)
+    }
+}

@@ -1,0 +1,125 @@
+//! `hzmetrics reconstruct-imported-sources`: fills the ledger of imports from the archived logs.
+
+use anyhow::Result;
+use database::Db;
+use database::ledger::{self, Reconstruct, Seen, Target};
+use kit::path_text;
+use logs::discovery::{self, Stream};
+use schema::{Month, Opt};
+
+use super::HubCommand;
+use crate::hub::Hub;
+use crate::pipeline::pending;
+
+/// How many anomalies are listed.
+const SHOWN: usize = 40;
+
+/// Fill the ledger of imports from the archived logs
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Compare with what the ledger says
+    #[arg(long)]
+    validate: bool,
+
+    /// Do it; without this only say what would be done
+    #[arg(long)]
+    apply: bool,
+
+    /// First month
+    #[arg(long, value_name = "YYYY-MM")]
+    since: Option<Month>,
+
+    /// Only this table
+    #[arg(long, value_name = "TABLE", value_parser = ["web", "userlogin"])]
+    target: Option<String>,
+}
+
+impl HubCommand for Args {
+    fn run(&self, hub: &Hub) -> Result<u8> {
+        let writes = self.apply && !self.validate;
+        let only = self.target.as_deref().and_then(Target::from_name);
+        let _lock = hub.lock(writes)?;
+        let mut db = hub.db_with_ledger()?;
+        let mut anomalies = 0;
+        for stream in [Stream::Access, Stream::Auth] {
+            if only.is_none_or(|target| target == Target::of(stream)) {
+                anomalies += one_stream(hub, &mut db, stream, self)?;
+            }
+        }
+        Ok(u8::from(anomalies > 0))
+    }
+}
+
+/// One stream; how many anomalies there were.
+fn one_stream(hub: &Hub, db: &mut Db, stream: Stream, args: &Args) -> Result<usize> {
+    let target = Target::of(stream);
+    let name = format!("[reconstruct/{}]", target.name());
+    let folder = hub.imported(stream);
+    let mut files = pending::dated(discovery::flat(&folder, stream, None)?);
+    let since = args.since.map(|month| month.to_string().replace('-', ""));
+    files.retain(|file| since.as_deref().is_none_or(|since| file.day.get(..6).is_some_and(|m| m >= since)));
+    if files.is_empty() {
+        hub.log.info(format_args!("{name} no {} logs in {}", stream.name(), folder.display()));
+        return Ok(0);
+    }
+    let mut work = Reconstruct::begin(db, target, args.validate, !hub.compat.has(Opt::LpCli))?;
+    let how = match args {
+        Args { validate: true, .. } => "validate",
+        Args { apply: true, .. } => "apply",
+        Args { .. } => "dry-run",
+    };
+    hub.log.info(format_args!(
+        "{name} {} {} log(s) in scope; {} already in ledger ({how})",
+        files.len(),
+        stream.name(),
+        work.known()
+    ));
+    let mut agree = 0;
+    let mut new = Vec::new();
+    for file in &files {
+        let base = path_text::base_name(&file.path);
+        match work.file(db, &file.path, &base)? {
+            Seen::Skipped | Seen::Wrong => {}
+            Seen::Agrees => agree += 1,
+            Seen::New(rebuilt) => {
+                if let Some(derived) = rebuilt.derived {
+                    let gaps = match derived.gaps() {
+                        0 => String::new(),
+                        gaps => format!("  ({gaps} id-gaps)"),
+                    };
+                    hub.log.info(format_args!(
+                        "  {base}: pk_start={} pk_end={} row_count={}{gaps}",
+                        derived.range.start, derived.range.end, derived.rows
+                    ));
+                }
+                new.push(rebuilt);
+            }
+        }
+    }
+    if args.validate {
+        hub.log.info(format_args!(
+            "{name} validate: {agree} agree, {} disagree (of {} tracked files checked)",
+            work.considered - agree,
+            work.considered
+        ));
+    } else if args.apply {
+        db.transaction_with_retry("adding to the ledger of imports", &[ledger::TABLE], |db| {
+            ledger::add_reconstructed(db, target, &new)
+        })?;
+        hub.log.info(format_args!("{name} inserted {} ledger row(s)", new.len()));
+    } else {
+        hub.log
+            .info(format_args!("{name} dry-run: {} untracked file(s) would be added, --apply writes them", new.len()));
+    }
+    let anomalies = &work.anomalies;
+    if !anomalies.is_empty() {
+        hub.log.warning(format_args!("{name} {} anomalies:", anomalies.len()));
+        for anomaly in anomalies.iter().take(SHOWN) {
+            hub.log.warning(format_args!("    {anomaly}"));
+        }
+        if anomalies.len() > SHOWN {
+            hub.log.warning(format_args!("    (... and {} more)", anomalies.len() - SHOWN));
+        }
+    }
+    Ok(anomalies.len())
+}

@@ -1,0 +1,49 @@
+//! `hzmetrics run`: does what is due, until nothing is left or the time is up.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use kit::Uses;
+
+use super::HubCommand;
+use super::values::{DryRun, minutes};
+use crate::hub::{Audience, Hub};
+use crate::pipeline::run::{self, Limits};
+use crate::setup::bootstrap;
+
+/// Do what is due: import, analyze, summarize, catch up
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    mode: DryRun,
+
+    /// Analyze the current month even if it was analyzed today
+    #[arg(long)]
+    force: bool,
+
+    /// Catch up or rebuild one month, then end
+    #[arg(long)]
+    one_month: bool,
+
+    /// Minutes after which no further month is begun
+    #[arg(long, value_name = "MINUTES", value_parser = minutes, default_value = "60")]
+    budget: Duration,
+}
+
+impl HubCommand for Args {
+    fn uses(&self) -> Option<Uses> {
+        Some(Uses { setup: true, ..Uses::LOGS })
+    }
+
+    fn audience(&self) -> Audience {
+        self.mode.audience()
+    }
+
+    fn run(&self, hub: &Hub) -> Result<u8> {
+        let Self { mode: DryRun { dry_run }, force, one_month, budget } = *self;
+        if !dry_run {
+            bootstrap::bootstrap_as_service(hub)?;
+        }
+        run::run(hub, Limits { dry_run, force, one_month, budget })
+    }
+}

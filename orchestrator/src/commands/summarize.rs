@@ -1,0 +1,32 @@
+//! `hzmetrics summarize`: the summaries of a month and nothing else.
+
+use anyhow::Result;
+
+use super::HubCommand;
+use super::values::{DryRun, OneMonth};
+use crate::hub::{Audience, Hub};
+use crate::pipeline::by_hand;
+use crate::pipeline::worker::Periods;
+
+/// Only the summaries of a month
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    month: OneMonth,
+
+    #[command(flatten)]
+    mode: DryRun,
+}
+
+impl HubCommand for Args {
+    fn audience(&self) -> Audience {
+        self.mode.audience()
+    }
+
+    fn run(&self, hub: &Hub) -> Result<u8> {
+        let month = self.month.get()?;
+        by_hand::on_month(hub, month, self.month.force, self.mode.effort(), |worker| {
+            worker.summarize(month, month, &Periods::All)
+        })
+    }
+}

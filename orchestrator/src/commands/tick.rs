@@ -1,0 +1,72 @@
+//! `hzmetrics tick`: what cron starts every five minutes. Who is online each time, and at minute 30 all
+//! that `hzmetrics run` does.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use hub::lock::{Asked, Lock};
+use kit::Uses;
+
+use super::HubCommand;
+use super::values::DryRun;
+use crate::guard;
+use crate::hub::{Audience, Hub};
+use crate::pipeline::run::{self, Limits};
+use crate::setup::bootstrap;
+
+/// For cron: who is online, and at minute 30 a run
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    mode: DryRun,
+}
+
+impl HubCommand for Args {
+    fn uses(&self) -> Option<Uses> {
+        Some(Uses { setup: true, ..Uses::LOGS })
+    }
+
+    fn audience(&self) -> Audience {
+        self.mode.audience()
+    }
+
+    fn run(&self, hub: &Hub) -> Result<u8> {
+        // before anything takes time: a tick that begins a minute late leaves the run to the next hour
+        let is_due = kit::minute()? == 30;
+        let dry_run = self.mode.dry_run;
+        hub.config.check_distinct()?;
+        if !dry_run {
+            bootstrap::bootstrap_as_service(hub)?;
+        }
+        who_is_online(hub, dry_run);
+        if is_due { run::run(hub, Limits { dry_run, ..Limits::OF_A_TICK }) } else { Ok(0) }
+    }
+}
+
+/// Starts the stage; whatever becomes of it, the run is not its business.
+fn who_is_online(hub: &Hub, dry_run: bool) {
+    let mut args = vec!["--db".into()];
+    if dry_run {
+        args.push("--dry-run".into());
+    }
+    if guard::is_online_at_work(&hub.config.paths) {
+        hub.log.warning("[tick] the original xlogfix_whoisonline.php is at work — skipping whoisonline");
+        return;
+    }
+    let lock = match Lock::ask(&hub.config.paths.whoisonline_lock(), Duration::ZERO) {
+        Ok(Asked::Held(lock)) => lock,
+        Ok(_) => {
+            hub.log.info("[tick] whoisonline still running from a prior tick — skipping this round");
+            return;
+        }
+        Err(error) => {
+            hub.log.warning(format_args!("[tick] no whoisonline this time: {error:#}"));
+            return;
+        }
+    };
+    match hub.shell(Some(&lock)).and_then(|mut shell| shell.run_program("whoisonline", args)) {
+        Ok(0) => {}
+        Ok(code) => hub.log.warning(format_args!("[tick] whoisonline ended with exit code {code}; the tick goes on")),
+        Err(error) => hub.log.warning(format_args!("[tick] whoisonline could not be started: {error:#}")),
+    }
+}

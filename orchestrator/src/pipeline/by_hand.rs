@@ -1,0 +1,43 @@
+//! The work on one month that somebody asked for by its name. It leaves the state alone but for a month
+//! that was withheld: the next run sees by itself what was done.
+
+use anyhow::Result;
+use schema::Month;
+
+use super::state;
+use super::worker::{Effort, Worker};
+use crate::hub::Hub;
+
+/// Lets a month be published again: somebody asked for it by its name.
+///
+/// # Errors
+/// The server refuses.
+pub(crate) fn release(hub: &Hub, month: Month, effort: Effort) -> Result<()> {
+    if effort == Effort::Real && !state::release(hub, &mut hub.db()?, &[month].into())?.is_empty() {
+        hub.log.info(format_args!("{month} is no longer withheld"));
+    }
+    Ok(())
+}
+
+/// Works on a month that is over, or on the current one when forced; the exit code.
+///
+/// # Errors
+/// The work fails.
+pub(crate) fn on_month(
+    hub: &Hub,
+    month: Month,
+    force: bool,
+    effort: Effort,
+    work: impl FnOnce(&mut Worker<'_>) -> Result<()>,
+) -> Result<u8> {
+    if !force && month == kit::current_month()? {
+        hub.log.error(format_args!("{month} is the current month and not yet complete; --force does it anyway"));
+        return Ok(1);
+    }
+    hub.config.check()?;
+    let lock = hub.lock(effort == Effort::Real)?;
+    release(hub, month, effort)?;
+    work(&mut Worker::new(hub, lock.as_ref(), effort)?)?;
+    hub.log.info(">>> done");
+    Ok(0)
+}

@@ -1,0 +1,203 @@
+//! Carries the decisions out: starts the stages, imports logs, drops what was derived.
+
+use std::ffi::OsString;
+
+use anyhow::{Result, bail};
+use database::Db;
+use hub::lock::Lock;
+use schema::{Month, Opt, Period};
+
+use super::facts::{STAMPED, SUMMARIES, bounds};
+use super::importer::Importer;
+use super::pending::Pending;
+use crate::hub::Hub;
+use crate::shell::Shell;
+
+/// How far the work goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effort {
+    Real,
+    /// Stages are started with `--dry-run`.
+    DryRun,
+    /// Stages are only named.
+    Plan,
+}
+
+/// Whose sessions are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sessions {
+    /// The month is over, or somebody wants them all the same.
+    Build,
+    /// The month is not over: what `--compat` says.
+    AsSettled,
+}
+
+/// Which periods are summarized.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Periods {
+    All,
+    /// The month's own: for months whose neighbours are still being caught up.
+    Own,
+    /// These.
+    Some(Vec<Period>),
+}
+
+/// Does the work of one run.
+pub(crate) struct Worker<'h> {
+    pub(crate) hub: &'h Hub,
+    lock: Option<&'h Lock>,
+    shell: Shell,
+    effort: Effort,
+}
+
+impl<'h> Worker<'h> {
+    /// # Errors
+    /// Signals cannot be watched.
+    pub(crate) fn new(hub: &'h Hub, lock: Option<&'h Lock>, effort: Effort) -> Result<Self> {
+        Ok(Self { hub, lock, shell: hub.shell(lock)?, effort })
+    }
+
+    /// Runs a stage.
+    fn stage(&mut self, exe: &str, mut args: Vec<String>) -> Result<()> {
+        if self.effort == Effort::DryRun {
+            args.insert(1, "--dry-run".to_owned());
+        }
+        let line = format!("{exe} {}", args.join(" "));
+        if self.effort == Effort::Plan {
+            self.hub.log.info(format_args!("  [dry-run] would run: {line}"));
+            return Ok(());
+        }
+        self.hub.log.debug(&line);
+        let _step = self.hub.log.step(exe);
+        let code = self.shell.run_program(exe, args.into_iter().map(OsString::from).collect())?;
+        if code != 0 {
+            bail!("{exe} ended with exit code {code} (`{line}`); what it did is kept, the next run repeats it");
+        }
+        Ok(())
+    }
+
+    /// Tool statistics, then names, sessions and countries of a month.
+    ///
+    /// # Errors
+    /// A stage fails.
+    pub(crate) fn analyze(&mut self, month: Month, sessions: Sessions) -> Result<()> {
+        self.hub.log.info(format_args!("--- analyze {month} ---"));
+        self.stage("tool-metrics", vec!["--db".to_owned(), month.to_string()])?;
+        let mut args = vec!["--db".to_owned()];
+        if sessions == Sessions::Build {
+            args.push("--with-sessions".to_owned());
+        }
+        args.push(month.to_string());
+        self.stage("usage-metrics", args)
+    }
+
+    /// The cells of a range of months, in one scan.
+    ///
+    /// # Errors
+    /// The stage fails.
+    pub(crate) fn summarize(&mut self, first: Month, last: Month, periods: &Periods) -> Result<()> {
+        let what = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        self.hub.log.info(format_args!("--- summarize {what} ---"));
+        let args = summarize_args(first, last, periods);
+        self.stage("summarize", args)
+    }
+
+    /// Imports the logs of these days; how many rows are new.
+    ///
+    /// # Errors
+    /// A log cannot be imported.
+    pub(crate) fn import(&self, pending: &Pending, days: &[String]) -> Result<u64> {
+        let mut importer = Importer { hub: self.hub, lock: self.lock };
+        let mut rows = 0;
+        for day in days {
+            let _step = (self.effort == Effort::Real).then(|| self.hub.log.step(format!("import-day {day}")));
+            rows += importer.day(pending, day, self.effort != Effort::Real)?;
+        }
+        Ok(rows)
+    }
+
+    /// Drops what was derived from the requests of a month: session stamps, sessions, cells; hits
+    /// only where they are derived (`derived-webhits`): legacy's cannot be counted again. Requests
+    /// and logins stay.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub(crate) fn reset(&self, db: &mut Db, month: Month) -> Result<()> {
+        self.hub.log.info(format_args!("{month}: dropping stamps, sessions and cells; they are rebuilt"));
+        if self.effort != Effort::Real {
+            return Ok(());
+        }
+        let derives_hits = self.hub.compat.has(Opt::DerivedWebhits);
+        let mut tables = STAMPED.to_vec();
+        tables.extend(SUMMARIES);
+        tables.extend(["websessions", "summary_andmore_vals", "webhits"]);
+        db.transaction_with_retry(&format!("dropping what was derived for {month}"), &tables, |db| {
+            let between = bounds(month);
+            for table in STAMPED {
+                let sql = format!(
+                    "UPDATE {table} SET sessionid = NULL WHERE datetime >= ? AND datetime < ? AND sessionid <> 0"
+                );
+                db.run(&sql, between.clone())?;
+            }
+            db.run("DELETE FROM websessions WHERE datetime >= ? AND datetime < ?", between.clone())?;
+            for table in SUMMARIES.into_iter().chain(["summary_andmore_vals"]) {
+                db.run(&format!("DELETE FROM {table} WHERE datetime = ?"), (month.label().to_string(),))?;
+            }
+            if derives_hits {
+                db.run("DELETE FROM webhits WHERE datetime >= ? AND datetime < ?", between.clone())?;
+                let sql = "INSERT INTO webhits (datetime, hits) SELECT DATE(datetime) day, COUNT(*) FROM web \
+                           WHERE datetime >= ? AND datetime < ? GROUP BY day ORDER BY day";
+                db.run(sql, between)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn summarize_args(first: Month, last: Month, periods: &Periods) -> Vec<String> {
+    let mut args = vec!["--db".to_owned()];
+    let mut option = |name: &str, value: String| args.extend([name.to_owned(), value]);
+    if first == last {
+        option("--month", first.to_string());
+    } else {
+        option("--since", first.to_string());
+        option("--through", last.to_string());
+    }
+    match periods {
+        Periods::All => {}
+        Periods::Some(list) if *list != [Period::Month] => {
+            let codes: Vec<_> = list.iter().map(|period| period.code().to_string()).collect();
+            option("--periods", codes.join(","));
+        }
+        // the usage of resources has long periods too, and comes with them
+        Periods::Own | Periods::Some(_) => {
+            option("--periods", "1".to_owned());
+            option("--only", "import-hub-data,summary".to_owned());
+        }
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_the_summaries_are_asked_for() {
+        let check = |first: &str, last: &str, periods: &Periods, expected: &str| {
+            let args = summarize_args(first.parse().unwrap(), last.parse().unwrap(), periods);
+            assert_eq!(args.join(" "), expected);
+        };
+        check("2025-07", "2025-07", &Periods::All, "--db --month 2025-07");
+        check("2024-11", "2025-07", &Periods::All, "--db --since 2024-11 --through 2025-07");
+        let own = "--db --month 2025-07 --periods 1 --only import-hub-data,summary";
+        check("2025-07", "2025-07", &Periods::Own, own);
+        check("2025-07", "2025-07", &Periods::Some(vec![Period::Month]), own);
+        check(
+            "2025-07",
+            "2025-07",
+            &Periods::Some(vec![Period::Year, Period::Month]),
+            "--db --month 2025-07 --periods 0,1",
+        );
+    }
+}
