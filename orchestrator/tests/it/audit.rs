@@ -154,248 +154,283 @@ fn a_sound_hub_and_an_empty_one() {
     }
 }
 
-#[test]
-fn every_fault_is_found_with_what_mends_it() {
-    for (engine, mode) in [MODES[0], MODES[3]] {
-        let Some(hub) = Hub::sound(engine, mode) else { return };
-        hub.fault(
-            "UPDATE web SET host = NULL WHERE datetime >= '2026-03-01' AND datetime < '2026-03-16'",
-            "UPDATE web SET host = 'a.example.edu' WHERE host IS NULL",
-            &[
-                "WARN  web.host       median 0.00%, threshold 5.00%  — 1 anomalous month(s)",
-                "            2026-03: 48.39% (75 of 155)",
-                "    hzmetrics resolve-dns metrics web 2026-03",
-            ],
-        );
-        hub.fault(
-            "UPDATE websessions SET domain = '' WHERE datetime >= '2026-03-01' AND DAY(datetime) < 3; \
+/// One fault in a hub that is in order.
+struct Fault {
+    /// What is wrong, or looks so.
+    is: &'static str,
+    sql: &'static str,
+    undo: &'static str,
+    /// What the audit says of it; nothing where all is well.
+    finds: &'static [&'static str],
+}
+
+/// All of them; the last one is not undone.
+const FAULTS: &[Fault] = &[
+    Fault {
+        is: "half of the requests of a month lack a host",
+        sql: "UPDATE web SET host = NULL WHERE datetime >= '2026-03-01' AND datetime < '2026-03-16'",
+        undo: "UPDATE web SET host = 'a.example.edu' WHERE host IS NULL",
+        finds: &[
+            "WARN  web.host       median 0.00%, threshold 5.00%  — 1 anomalous month(s)",
+            "            2026-03: 48.39% (75 of 155)",
+            "    hzmetrics resolve-dns metrics web 2026-03",
+        ],
+    },
+    Fault {
+        is: "a third of the sessions lack a domain, but the upper median is near it",
+        sql: "UPDATE websessions SET domain = '' WHERE datetime >= '2026-03-01' AND DAY(datetime) < 3; \
              UPDATE websessions SET domain = '' WHERE datetime >= '2026-03-01' AND DAY(datetime) = 9",
-            "UPDATE websessions SET domain = 'example.edu'",
-            // the upper median of 0, 9.7 and 10 %: nothing is out of the ordinary
-            &[],
-        );
-        hub.fault(
-            "UPDATE websessions SET host = '?', ipcountry = '-'",
-            "UPDATE websessions SET host = 'a.example.edu', ipcountry = 'US'",
-            // asked, and nobody knows: nothing to fill in
-            &[],
-        );
-        // a service that never answered: all months are alike
-        hub.fault(
-            "UPDATE web SET ipcountry = ''",
-            "UPDATE web SET ipcountry = 'US'",
-            &[
-                "WARN  web.ipcountry  median 100.00%, threshold 50.00%  — 3 anomalous month(s)",
-                "            2026-02: 100.00% (140 of 140)",
-                "            2026-03: 100.00% (155 of 155)",
-                "            2026-04: 100.00% (150 of 150)",
-                "    hzmetrics fill-ipcountry metrics web 2026-02..2026-04",
-            ],
-        );
-        hub.fault(
-            "UPDATE web SET host = '?' WHERE id <> 200 AND datetime >= '2026-03-01' AND datetime < '2026-04-01'",
-            "UPDATE web SET host = 'a.example.edu'",
-            &[
-                "WARN  2026-03: 154 of 155 requests are from a host without a name (`?`): the name server answered nothing",
-                "    (see `hzmetrics doctor` for the name server; then UPDATE web SET host = NULL, domain = NULL WHERE host = '?' \
+        undo: "UPDATE websessions SET domain = 'example.edu'",
+        finds: &[],
+    },
+    Fault {
+        is: "hosts and countries were asked for, and nobody knows them",
+        sql: "UPDATE websessions SET host = '?', ipcountry = '-'",
+        undo: "UPDATE websessions SET host = 'a.example.edu', ipcountry = 'US'",
+        finds: &[],
+    },
+    Fault {
+        is: "no request has a country: the service never answered",
+        sql: "UPDATE web SET ipcountry = ''",
+        undo: "UPDATE web SET ipcountry = 'US'",
+        finds: &[
+            "WARN  web.ipcountry  median 100.00%, threshold 50.00%  — 3 anomalous month(s)",
+            "            2026-02: 100.00% (140 of 140)",
+            "            2026-03: 100.00% (155 of 155)",
+            "            2026-04: 100.00% (150 of 150)",
+            "    hzmetrics fill-ipcountry metrics web 2026-02..2026-04",
+        ],
+    },
+    Fault {
+        is: "nearly all requests of a month have no name",
+        sql: "UPDATE web SET host = '?' WHERE id <> 200 AND datetime >= '2026-03-01' AND datetime < '2026-04-01'",
+        undo: "UPDATE web SET host = 'a.example.edu'",
+        finds: &[
+            "WARN  2026-03: 154 of 155 requests are from a host without a name (`?`): the name server answered nothing",
+            "    (see `hzmetrics doctor` for the name server; then UPDATE web SET host = NULL, domain = NULL WHERE host = '?' \
                  in 2026-03, `hzmetrics resolve-dns metrics web 2026-03`, `hzmetrics mark-dirty 2026-03`)",
-            ],
-        );
-        hub.fault(
-            "UPDATE summary_user_vals SET value = 99 WHERE rowid = 1 AND period = 14 AND datetime = '2026-04-00'; \
+        ],
+    },
+    Fault {
+        is: "the total of all time shrank",
+        sql: "UPDATE summary_user_vals SET value = 99 WHERE rowid = 1 AND period = 14 AND datetime = '2026-04-00'; \
              UPDATE summary_user_vals SET value = 49 WHERE rowid = 6 AND period = 14 AND datetime = '2026-04-00'",
-            "UPDATE summary_user_vals SET value = 102 WHERE rowid = 1 AND period = 14 AND datetime = '2026-04-00'; \
+        undo: "UPDATE summary_user_vals SET value = 102 WHERE rowid = 1 AND period = 14 AND datetime = '2026-04-00'; \
              UPDATE summary_user_vals SET value = 52 WHERE rowid = 6 AND period = 14 AND datetime = '2026-04-00'",
-            &[
-                "WARN  summary_user_vals.period=14  — 1 month-to-month drop(s) in cumulative all-time count",
-                "            2026-03: 101  →  2026-04: 99  (Δ -2)",
-                "WARN  2026-04: summary_user_vals[rowid=6,colid=1,valfmt=1] period-14 regressed 51 → 49",
-                "    hzmetrics summarize-month 2026-04",
-                "    (rows were deleted? then rebuild-from the month; summary_user_vals of all time only grows)",
-            ],
-        );
-        hub.fault(
-            "UPDATE summary_user_vals SET value = 31 WHERE rowid = 7 AND period = 1 AND datetime = '2026-04-00'",
-            "UPDATE summary_user_vals SET value = 30 WHERE rowid = 7",
-            &["WARN  2026-04: summary_user_vals[1] ≠ SUM([6,7,8])", "    hzmetrics summarize-month 2026-04"],
-        );
-        hub.fault(
-            "DELETE FROM summary_simusage_vals WHERE period = 13 AND datetime = '2026-03-00'",
-            "INSERT INTO summary_simusage_vals VALUES (1, 1, '2026-03-00', 13, 5, 1)",
-            &["WARN  2026-03: summary exists but missing periods", "    hzmetrics summarize-month 2026-03"],
-        );
-        hub.fault(
-            "UPDATE summary_user_vals SET datetime = '2019-03-00' WHERE datetime = '2026-03-00'",
-            "UPDATE summary_user_vals SET datetime = '2026-03-00' WHERE datetime = '2019-03-00'",
-            &["WARN  2026-03: web has data but no period-1 summary", "    hzmetrics summarize-month 2026-03"],
-        );
-        hub.fault(
-            "INSERT INTO web (id, sessionid, datetime, ipcountry, ip, host, domain) \
+        finds: &[
+            "WARN  summary_user_vals.period=14  — 1 month-to-month drop(s) in cumulative all-time count",
+            "            2026-03: 101  →  2026-04: 99  (Δ -2)",
+            "WARN  2026-04: summary_user_vals[rowid=6,colid=1,valfmt=1] period-14 regressed 51 → 49",
+            "    hzmetrics summarize-month 2026-04",
+            "    (rows were deleted? then rebuild-from the month; summary_user_vals of all time only grows)",
+        ],
+    },
+    Fault {
+        is: "a total is not the sum of its parts",
+        sql: "UPDATE summary_user_vals SET value = 31 WHERE rowid = 7 AND period = 1 AND datetime = '2026-04-00'",
+        undo: "UPDATE summary_user_vals SET value = 30 WHERE rowid = 7",
+        finds: &["WARN  2026-04: summary_user_vals[1] ≠ SUM([6,7,8])", "    hzmetrics summarize-month 2026-04"],
+    },
+    Fault {
+        is: "a month lacks one period",
+        sql: "DELETE FROM summary_simusage_vals WHERE period = 13 AND datetime = '2026-03-00'",
+        undo: "INSERT INTO summary_simusage_vals VALUES (1, 1, '2026-03-00', 13, 5, 1)",
+        finds: &["WARN  2026-03: summary exists but missing periods", "    hzmetrics summarize-month 2026-03"],
+    },
+    Fault {
+        is: "a month has requests and no summary",
+        sql: "UPDATE summary_user_vals SET datetime = '2019-03-00' WHERE datetime = '2026-03-00'",
+        undo: "UPDATE summary_user_vals SET datetime = '2026-03-00' WHERE datetime = '2019-03-00'",
+        finds: &["WARN  2026-03: web has data but no period-1 summary", "    hzmetrics summarize-month 2026-03"],
+    },
+    Fault {
+        is: "stamps point to sessions that are gone",
+        sql: "INSERT INTO web (id, sessionid, datetime, ipcountry, ip, host, domain) \
              VALUES (446, 999, '2026-04-30', 'US', '192.0.2.1', 'h', 'd'); \
              UPDATE imported_sources SET pk_end = 446, row_count = 6 WHERE filename = 'h-access.log-20260430'; \
              INSERT INTO toolstart (datetime, sessionid, user, tool, ip) VALUES ('2026-02-01', 998, 'u', 't', 'x'), \
              ('2026-01-31', 998, 'u', 't', 'x'), ('2026-03-01', 0, 'u', 't', 'x'), ('2026-03-01', 445, 'u', 't', 'x')",
-            "DELETE FROM web WHERE id = 446; DELETE FROM toolstart WHERE sessionid = 998; \
+        undo: "DELETE FROM web WHERE id = 446; DELETE FROM toolstart WHERE sessionid = 998; \
              UPDATE imported_sources SET pk_end = 445, row_count = 5 WHERE filename = 'h-access.log-20260430'",
-            &[
-                "WARN  2026-04: 1 orphan web.sessionid stamp(s) reference missing websessions.id",
-                "WARN  2026-02: 1 orphan toolstart.sessionid stamp(s) reference missing websessions.id",
-                "    hzmetrics mark-dirty 2026-04",
-                "    hzmetrics mark-dirty 2026-02",
-            ],
-        );
-        hub.fault(
-            "UPDATE webhits SET hits = 6 WHERE datetime = '2026-03-01'",
-            "UPDATE webhits SET hits = 5",
-            &[
-                "WARN  2026-03: hits cell drift (period=1 stored=155 expected=156)",
-                "    hzmetrics summarize-month 2026-03",
-            ],
-        );
-        hub.fault(
-            "UPDATE imported_sources SET filename = CONCAT('gone ', pk_start) WHERE filename LIKE 'cmsauth%2026030_'; \
+        finds: &[
+            "WARN  2026-04: 1 orphan web.sessionid stamp(s) reference missing websessions.id",
+            "WARN  2026-02: 1 orphan toolstart.sessionid stamp(s) reference missing websessions.id",
+            "    hzmetrics mark-dirty 2026-04",
+            "    hzmetrics mark-dirty 2026-02",
+        ],
+    },
+    Fault {
+        is: "the hits cell of a month is not what the hits add up to",
+        sql: "UPDATE webhits SET hits = 6 WHERE datetime = '2026-03-01'",
+        undo: "UPDATE webhits SET hits = 5",
+        finds: &[
+            "WARN  2026-03: hits cell drift (period=1 stored=155 expected=156)",
+            "    hzmetrics summarize-month 2026-03",
+        ],
+    },
+    Fault {
+        is: "a week of auth logs was not imported, two more days have logins",
+        sql: "UPDATE imported_sources SET filename = CONCAT('gone ', pk_start) WHERE filename LIKE 'cmsauth%2026030_'; \
              UPDATE userlogin SET datetime = '2026-04-01' + INTERVAL id SECOND \
              WHERE datetime >= '2026-03-01' AND datetime < '2026-03-08'",
-            "UPDATE userlogin SET datetime = '2026-03-01' + INTERVAL id - 29 DAY WHERE id BETWEEN 29 AND 35; \
+        undo: "UPDATE userlogin SET datetime = '2026-03-01' + INTERVAL id - 29 DAY WHERE id BETWEEN 29 AND 35; \
              UPDATE imported_sources SET filename = CONCAT('cmsauth.log-2026030', pk_start - 28) WHERE filename LIKE 'gone %'",
-            // the names of two more logs are gone, but their days have logins
-            &[
-                "WARN  cmsauth import gap: 2026-03-01..2026-03-07 (7 day(s), no source file)",
-                "    (look into daily/ and imported/ for cmsauth logs of 2026-03-01..2026-03-07)",
-            ],
-        );
-        hub.fault(
-            "UPDATE imported_sources SET filename = CONCAT('gone ', pk_start) \
+        finds: &[
+            "WARN  cmsauth import gap: 2026-03-01..2026-03-07 (7 day(s), no source file)",
+            "    (look into daily/ and imported/ for cmsauth logs of 2026-03-01..2026-03-07)",
+        ],
+    },
+    Fault {
+        is: "a week of access logs was not imported",
+        sql: "UPDATE imported_sources SET filename = CONCAT('gone ', pk_start) \
              WHERE filename BETWEEN 'h-access.log-20260302' AND 'h-access.log-20260309'; \
              UPDATE web SET datetime = datetime + INTERVAL 10 DAY \
              WHERE datetime >= '2026-03-02' AND datetime < '2026-03-10'",
-            "UPDATE web SET datetime = datetime - INTERVAL 10 DAY WHERE id BETWEEN 146 AND 185; \
+        undo: "UPDATE web SET datetime = datetime - INTERVAL 10 DAY WHERE id BETWEEN 146 AND 185; \
              UPDATE imported_sources SET filename = CONCAT('h-access.log-2026030', (pk_start - 1) DIV 5 - 27) \
              WHERE filename LIKE 'gone %'",
-            &[
-                "WARN  apache import gap: 2026-03-02..2026-03-09 (8 day(s), no source file)",
-                "    (look into daily/ and imported/ for apache logs of 2026-03-02..2026-03-09)",
-            ],
-        );
-        hub.fault(
-            "DELETE FROM userlogin WHERE datetime >= '2026-03-02' AND datetime < '2026-03-10'",
-            "INSERT INTO userlogin (id, datetime, user, uidNumber, ip, action) SELECT pk_start, \
+        finds: &[
+            "WARN  apache import gap: 2026-03-02..2026-03-09 (8 day(s), no source file)",
+            "    (look into daily/ and imported/ for apache logs of 2026-03-02..2026-03-09)",
+        ],
+    },
+    Fault {
+        is: "a week has no logins, but its logs were imported",
+        sql: "DELETE FROM userlogin WHERE datetime >= '2026-03-02' AND datetime < '2026-03-10'",
+        undo: "INSERT INTO userlogin (id, datetime, user, uidNumber, ip, action) SELECT pk_start, \
              '2026-03-01 01:00:00' + INTERVAL pk_start - 29 DAY, 'u', 7, '192.0.2.1', 'login' FROM imported_sources \
              WHERE target_table = 'userlogin' AND pk_start BETWEEN 30 AND 37",
-            // more than a week without logins, but their logs were imported
-            &[],
-        );
-        hub.fault(
-            "DELETE FROM userlogin WHERE id IN (40, 41); \
+        finds: &[],
+    },
+    Fault {
+        is: "ids were never used, and two days have no log",
+        sql: "DELETE FROM userlogin WHERE id IN (40, 41); \
              DELETE FROM imported_sources WHERE target_table = 'userlogin' AND pk_start IN (40, 41)",
-            "INSERT INTO userlogin (id, datetime, user, uidNumber, ip, action) VALUES \
+        undo: "INSERT INTO userlogin (id, datetime, user, uidNumber, ip, action) VALUES \
              (40, '2026-03-12 01:00:00', 'u', 7, '192.0.2.1', 'login'), (41, '2026-03-13 01:00:00', 'u', 7, '192.0.2.1', 'login'); \
              INSERT INTO imported_sources (filename, target_table, pk_start, pk_end, row_count, origin) VALUES \
              ('cmsauth.log-20260312', 'userlogin', 40, 40, 1, 'importer'), ('cmsauth.log-20260313', 'userlogin', 41, 41, 1, 'importer')",
-            // ids that were never used, two days without a log
-            &[],
-        );
-        hub.fault(
-            "UPDATE summary_misc_vals SET value = value - 5 WHERE rowid = 8 AND period IN (1, 3) AND datetime = '2026-03-00'",
-            "UPDATE summary_misc_vals SET value = value + 5 WHERE rowid = 8 AND period IN (1, 3) AND datetime = '2026-03-00'",
-            // as if a window had lost its first day
-            &["WARN  2026-03: hits cell drift (period=1 stored=150 expected=155)", "    hzmetrics summarize-month 2026-03"],
-        );
-        hub.fault(
-            "RENAME TABLE toolstart TO away; CREATE TABLE toolstart LIKE away; \
+        finds: &[],
+    },
+    Fault {
+        is: "a period of the hits cell lost its first day",
+        sql: "UPDATE summary_misc_vals SET value = value - 5 WHERE rowid = 8 AND period IN (1, 3) AND datetime = '2026-03-00'",
+        undo: "UPDATE summary_misc_vals SET value = value + 5 WHERE rowid = 8 AND period IN (1, 3) AND datetime = '2026-03-00'",
+        finds: &[
+            "WARN  2026-03: hits cell drift (period=1 stored=150 expected=155)",
+            "    hzmetrics summarize-month 2026-03",
+        ],
+    },
+    Fault {
+        is: "a hub has no tools and no simulations",
+        sql: "RENAME TABLE toolstart TO away; CREATE TABLE toolstart LIKE away; \
              UPDATE summary_simusage_vals SET value = NULL",
-            "DROP TABLE toolstart; RENAME TABLE away TO toolstart; UPDATE summary_simusage_vals SET value = 5",
-            // a hub without tools
-            &[],
-        );
-        hub.fault(
-            "UPDATE imported_sources SET row_count = 4 WHERE pk_start = 6 AND target_table = 'web'; \
+        undo: "DROP TABLE toolstart; RENAME TABLE away TO toolstart; UPDATE summary_simusage_vals SET value = 5",
+        finds: &[],
+    },
+    Fault {
+        is: "the ledger of imports has every fault",
+        sql: "UPDATE imported_sources SET row_count = 4 WHERE pk_start = 6 AND target_table = 'web'; \
              UPDATE imported_sources SET pk_start = 10, row_count = 6 WHERE pk_start = 11 AND target_table = 'web'; \
              UPDATE imported_sources SET pk_start = NULL, pk_end = NULL, row_count = -1 \
              WHERE pk_start = 16 AND target_table = 'web'; \
              UPDATE imported_sources SET origin = 'reconstruct', row_count = 3 \
              WHERE pk_start = 4 AND target_table = 'userlogin'",
-            "UPDATE imported_sources SET origin = 'importer', row_count = 1 WHERE target_table = 'userlogin'; \
+        undo: "UPDATE imported_sources SET origin = 'importer', row_count = 1 WHERE target_table = 'userlogin'; \
              UPDATE imported_sources SET pk_start = 16, pk_end = 20 WHERE pk_start IS NULL; \
              UPDATE imported_sources SET pk_start = 11 WHERE pk_start = 10 AND target_table = 'web'; \
              UPDATE imported_sources SET row_count = 5 WHERE target_table = 'web'",
-            &[
-                "WARN  web: the import of h-access.log-20260204 never ended",
-                "WARN  web: 1 imported_sources entry(ies) with span != row_count",
-                "WARN  web: 1 overlapping imported_sources range(s) — possible duplicate/corrupt provenance",
-                "WARN  web: 5 row(s) outside all imported_sources ranges — no import provenance",
-                "WARN  userlogin: 1 origin='reconstruct' ledger row(s) where actual row-count in pk_start..pk_end <> \
+        finds: &[
+            "WARN  web: the import of h-access.log-20260204 never ended",
+            "WARN  web: 1 imported_sources entry(ies) with span != row_count",
+            "WARN  web: 1 overlapping imported_sources range(s) — possible duplicate/corrupt provenance",
+            "WARN  web: 5 row(s) outside all imported_sources ranges — no import provenance",
+            "WARN  userlogin: 1 origin='reconstruct' ledger row(s) where actual row-count in pk_start..pk_end <> \
                  row_count (survivor invariant broken — rows were deleted, or the ledger was changed)",
-                "    hzmetrics forget-import h-access.log-20260204",
-                "    hzmetrics repair-imported-sources --apply",
-                "    (look at the overlapping ranges in imported_sources)",
-                "    hzmetrics reconstruct-imported-sources --apply  (5 untracked web row(s))",
-                "    hzmetrics reconstruct-imported-sources --apply --target userlogin  (after deleting the 1 entries: \
+            "    hzmetrics forget-import h-access.log-20260204",
+            "    hzmetrics repair-imported-sources --apply",
+            "    (look at the overlapping ranges in imported_sources)",
+            "    hzmetrics reconstruct-imported-sources --apply  (5 untracked web row(s))",
+            "    hzmetrics reconstruct-imported-sources --apply --target userlogin  (after deleting the 1 entries: \
                  known files are skipped)",
-            ],
-        );
-        hub.fault(
-            "UPDATE imported_sources SET origin = 'reconstruct' WHERE pk_start = 4 AND target_table = 'userlogin'; \
+        ],
+    },
+    Fault {
+        is: "bots were deleted after a reconstruction, or several logs were mixed",
+        sql: "UPDATE imported_sources SET origin = 'reconstruct' WHERE pk_start = 4 AND target_table = 'userlogin'; \
              UPDATE imported_sources SET origin = 'reconstruct', row_count = 3 WHERE pk_start = 6 AND target_table = 'web'; \
              UPDATE imported_sources SET origin = 'reconstruct', row_count = 7 WHERE pk_start = 11 AND target_table = 'web'",
-            "UPDATE imported_sources SET origin = 'importer'; \
+        undo: "UPDATE imported_sources SET origin = 'importer'; \
              UPDATE imported_sources SET row_count = 5 WHERE target_table = 'web'",
-            // requests of bots are deleted later, and old imports mixed those of several logs: neither fewer than
-            // were counted are a finding nor more
-            &[],
-        );
-        hub.fault(
-            "UPDATE pipeline_state SET v = 'limbo' WHERE k = 'mode'; \
+        finds: &[],
+    },
+    Fault {
+        is: "the state has values that mean nothing",
+        sql: "UPDATE pipeline_state SET v = 'limbo' WHERE k = 'mode'; \
              REPLACE INTO pipeline_state (k, v) VALUES ('rebuild_cursor', 'Jun2026'), ('catchup_started', '2026-06'), \
              ('dirty_months', '2026-06,June2025')",
-            "UPDATE pipeline_state SET v = 'normal' WHERE k = 'mode'; UPDATE pipeline_state SET v = '' WHERE k = 'dirty_months'; \
+        undo: "UPDATE pipeline_state SET v = 'normal' WHERE k = 'mode'; UPDATE pipeline_state SET v = '' WHERE k = 'dirty_months'; \
              UPDATE pipeline_state SET v = '2022-01' WHERE k IN ('rebuild_cursor', 'catchup_started')",
-            &[
-                "WARN  pipeline_state: mode='limbo' not in {normal,catchup,rebuild}",
-                "WARN  pipeline_state: rebuild_cursor='Jun2026' not YYYY-MM",
-                "WARN  pipeline_state: dirty_months contains 'June2025' (not YYYY-MM)",
-                "WARN  pipeline_state: catchup_started='2026-06' > analyzed='2026-05' (orchestrator never ran the catchup it \
+        finds: &[
+            "WARN  pipeline_state: mode='limbo' not in {normal,catchup,rebuild}",
+            "WARN  pipeline_state: rebuild_cursor='Jun2026' not YYYY-MM",
+            "WARN  pipeline_state: dirty_months contains 'June2025' (not YYYY-MM)",
+            "WARN  pipeline_state: catchup_started='2026-06' > analyzed='2026-05' (orchestrator never ran the catchup it \
                  was asked for)",
-                "    (correct the value: mark-dirty, clear-dirty and rebuild-from write it, or an UPDATE by hand)",
-            ],
-        );
-        hub.fault(
-            "UPDATE pipeline_state SET v = '2026-01', updated_at = '2026-01-02 03:04:05' WHERE k = 'dirty_months'",
-            "UPDATE pipeline_state SET v = '' WHERE k = 'dirty_months'",
-            &[
-                "WARN  dirty_months stuck: '2026-01' unchanged since 2026-01-02 03:04:05 (>48h)",
-                "    (look into the log why 2026-01 was not caught up)",
-            ],
-        );
-        hub.fault(
-            "UPDATE summary_misc_vals SET value = '' WHERE datetime = '2026-04-00' AND rowid <> 8; \
+            "    (correct the value: mark-dirty, clear-dirty and rebuild-from write it, or an UPDATE by hand)",
+        ],
+    },
+    Fault {
+        is: "a dirty month was not caught up for two days",
+        sql: "UPDATE pipeline_state SET v = '2026-01', updated_at = '2026-01-02 03:04:05' WHERE k = 'dirty_months'",
+        undo: "UPDATE pipeline_state SET v = '' WHERE k = 'dirty_months'",
+        finds: &[
+            "WARN  dirty_months stuck: '2026-01' unchanged since 2026-01-02 03:04:05 (>48h)",
+            "    (look into the log why 2026-01 was not caught up)",
+        ],
+    },
+    Fault {
+        is: "the newest cells are missing in two tables",
+        sql: "UPDATE summary_misc_vals SET value = '' WHERE datetime = '2026-04-00' AND rowid <> 8; \
              UPDATE summary_misc_vals SET datetime = '2019-04-00' WHERE datetime = '2026-04-00'; \
              DELETE FROM summary_simusage_vals",
-            "INSERT INTO summary_simusage_vals SELECT rowid, colid, datetime, period, value, valfmt FROM summary_user_vals \
+        undo: "INSERT INTO summary_simusage_vals SELECT rowid, colid, datetime, period, value, valfmt FROM summary_user_vals \
              WHERE rowid = 6; UPDATE summary_misc_vals SET datetime = '2026-04-00' WHERE datetime = '2019-04-00'; \
              UPDATE summary_misc_vals SET value = '9' WHERE value = ''",
-            &[
-                "WARN  2026-04: hits cell drift (period=1 stored=(empty) expected=150)",
-                "WARN  summary_misc_vals: most-recent datetime 2026-03 trails prev_month 2026-04",
-                "WARN  summary_simusage_vals: no non-empty cells at all (expected at least 2026-04)",
-                "    hzmetrics summarize-month 2026-04",
-                "    hzmetrics summarize-month 2026-04",
-                "    hzmetrics summarize-month 2026-04",
-            ],
-        );
-        hub.fault(
-            "DELETE FROM userlogin WHERE datetime >= '2026-04-01'; DELETE FROM web WHERE datetime < '2026-03-01'",
-            "DO 0",
-            &[
-                "WARN  asymmetric source coverage  — 2 month(s) where one of (apache, cmsauth) logs was lost or never imported",
-                "            2026-02: web=0  userlogin=28  (missing: web/apache)",
-                "            2026-04: web=150  userlogin=0  (missing: userlogin/cmsauth)",
-                "WARN  2026-04: web has 150 rows but userlogin has 0 — cmsauth import gap",
-                "    (look for the logs of 2026-02, import them, then `hzmetrics mark-dirty 2026-02`)",
-                "    (look for the logs of 2026-04, import them, then `hzmetrics mark-dirty 2026-04`)",
-                "    (look for the cmsauth logs of 2026-04)",
-            ],
-        );
+        finds: &[
+            "WARN  2026-04: hits cell drift (period=1 stored=(empty) expected=150)",
+            "WARN  summary_misc_vals: most-recent datetime 2026-03 trails prev_month 2026-04",
+            "WARN  summary_simusage_vals: no non-empty cells at all (expected at least 2026-04)",
+            "    hzmetrics summarize-month 2026-04",
+            "    hzmetrics summarize-month 2026-04",
+            "    hzmetrics summarize-month 2026-04",
+        ],
+    },
+    Fault {
+        is: "logs of one stream were lost in a whole month",
+        sql: "DELETE FROM userlogin WHERE datetime >= '2026-04-01'; DELETE FROM web WHERE datetime < '2026-03-01'",
+        undo: "DO 0",
+        finds: &[
+            "WARN  asymmetric source coverage  — 2 month(s) where one of (apache, cmsauth) logs was lost or never imported",
+            "            2026-02: web=0  userlogin=28  (missing: web/apache)",
+            "            2026-04: web=150  userlogin=0  (missing: userlogin/cmsauth)",
+            "WARN  2026-04: web has 150 rows but userlogin has 0 — cmsauth import gap",
+            "    (look for the logs of 2026-02, import them, then `hzmetrics mark-dirty 2026-02`)",
+            "    (look for the logs of 2026-04, import them, then `hzmetrics mark-dirty 2026-04`)",
+            "    (look for the cmsauth logs of 2026-04)",
+        ],
+    },
+];
+
+#[test]
+fn every_fault_is_found_with_what_mends_it() {
+    for (engine, mode) in [MODES[0], MODES[3]] {
+        let Some(hub) = Hub::sound(engine, mode) else { return };
+        for fault in FAULTS {
+            hub.sql(fault.sql);
+            hub.check(fault.is, fault.finds);
+            hub.sql(fault.undo);
+        }
     }
 }
 

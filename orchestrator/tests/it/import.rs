@@ -105,7 +105,8 @@ fn logs_come_in_their_order_unless_forced() {
     assert_eq!(hub.imported(), ["h-access.log-20250801", "h-access.log-20250702"]);
     hub.run("import --month 2025-07").ok();
     hub.run("import --day 2025-08-01").ok();
-    hub.run("import").expect_code(1);
+    hub.run("import").expect_code(2);
+    hub.run("--compat port import").expect_code(1);
     hub.run("import --day 2025-8-1").expect_code(2);
 }
 

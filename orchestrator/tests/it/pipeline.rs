@@ -571,7 +571,8 @@ fn a_tick_runs_at_minute_30_whatever_becomes_of_whoisonline() {
 fn by_hand() {
     let Some(life) = life() else { return };
     behind(&life);
-    life.run("process").expect_code(1);
+    life.run("process").expect_code(2);
+    life.run("--compat port process").expect_code(1);
     life.run("process --next").ok();
     let march = ["import 20260310", "import 20260311", "tools 2026-03", "usage +2026-03", "summarize --month 2026-03"];
     assert_eq!(life.list(), march);
@@ -610,7 +611,8 @@ fn by_hand() {
     let all = ["summarize --since 2025-12 --through 2026-04", "summarize --month 2026-04 --periods 0,14"];
     assert_eq!(life.list(), all);
     for line in ["--since 2026-05", "--since 2026-02 --through 2026-01", "--since 2026-02 --periods 0,2"] {
-        life.run(&format!("rebuild-summaries {line}")).expect_code(1);
+        life.run(&format!("rebuild-summaries {line}")).expect_code(2);
+        life.run(&format!("--compat port rebuild-summaries {line}")).expect_code(1);
     }
     life.run("rebuild-summaries").expect_code(2);
     assert_eq!((life.list(), life.state()), (vec![], vec![]), "the state is left alone");

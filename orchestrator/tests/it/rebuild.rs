@@ -82,10 +82,10 @@ fn months_and_windows() {
 fn what_is_refused_starts_nothing() {
     let Some(rebuild) = Rebuild::new() else { return };
     for (args, code, reason) in [
-        (&["--since", "2024-06", "--periods", "99"][..], 1, "`99` is no period"),
-        (&["--since", "2024-06", "--periods", "one,two"], 1, "`one` is no period"),
-        (&["--since", "2024-06", "--periods", ""], 1, "is no period"),
-        (&["--since", "2024-08", "--through", "2024-06"], 1, "--since 2024-08 is after --through 2024-06"),
+        (&["--since", "2024-06", "--periods", "99"][..], 2, "`99` is not a period"),
+        (&["--since", "2024-06", "--periods", "one,two"], 2, "`one` is not a period"),
+        (&["--since", "2024-06", "--periods", ""], 2, "is not a period"),
+        (&["--since", "2024-08", "--through", "2024-06"], 2, "--since 2024-08 is after --through 2024-06"),
         (&["--since", "2024-13"], 2, "2024-13"),
         (&["--since", "2024-06-01"], 2, "2024-06-01"),
         (&[], 2, "--since"),
