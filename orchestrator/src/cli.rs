@@ -15,7 +15,7 @@ use crate::overrides::Overrides;
 #[derive(Debug, Parser)]
 #[command(
     name = "hzmetrics",
-    version,
+    version = kit::VERSION,
     help_template = "{about}\n\n{usage-heading} {usage}{after-help}\n\nOptions:\n{options}",
     override_usage = "hzmetrics [-c FILE] [--compat LIST] COMMAND [ARGUMENT…]",
     after_help = overview()
@@ -90,7 +90,7 @@ commands! {
         BackfillDnload(backfill_dnload::Args),
         RebuildWebhits(rebuild_webhits::Args),
     }
-    "Setup and health" Setup {
+    "Setup and health" Health {
         SetupDb(setup_db::Args),
         Migrate(migrate::Args),
         Init(init::Args),

@@ -125,7 +125,7 @@ fn script_of(line: &str) -> Option<&str> {
 /// Somebody is ([`Busy`]).
 pub(crate) fn nobody_at_work(paths: &Paths) -> Result<(), Busy> {
     if let Some((pid, name)) = processes(paths).into_iter().find(|(_, name)| name != ONLINE) {
-        return Err(occupied(&format!("the original script {name} is at work (pid {pid})")));
+        return Err(occupied(&format!("the original script {name} is running (pid {pid})")));
     }
     let lock = paths.home().join("state/hzmetrics.pid");
     if lock == paths.pid_lock() {
@@ -136,7 +136,7 @@ pub(crate) fn nobody_at_work(paths: &Paths) -> Result<(), Busy> {
         let mut text = String::new();
         let _ = file.read_to_string(&mut text);
         let pid = text.split_whitespace().next().map_or_else(String::new, |pid| format!(" by pid {pid}"));
-        return Err(occupied(&format!("the port is at work ({} is locked{pid})", lock.display())));
+        return Err(occupied(&format!("the port is running ({} is locked{pid})", lock.display())));
     }
     Ok(())
 }

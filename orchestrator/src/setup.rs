@@ -37,7 +37,7 @@ pub(crate) fn make(target: &Target, seed: bool, messages: Messages) -> Result<()
 
 /// Changes that are not recorded as done.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Unrecorded {
+pub(crate) struct PendingChanges {
     /// Their number.
     pub(crate) count: usize,
     /// Those of them that the stages need and that are not done either.
@@ -48,9 +48,9 @@ pub(crate) struct Unrecorded {
 ///
 /// # Errors
 /// The server is lost.
-pub(crate) fn unrecorded(db: &mut Db) -> Result<Unrecorded> {
+pub(crate) fn unrecorded(db: &mut Db) -> Result<PendingChanges> {
     let recorded = ledger::recorded(db)?;
-    let mut left = Unrecorded::default();
+    let mut left = PendingChanges::default();
     for change in changes::all().iter().filter(|change| !recorded.contains(&change.id)) {
         left.count += 1;
         if change.is_required() && change.is_done(db)? != Some(true) {
@@ -80,7 +80,7 @@ pub(crate) fn hold(config: &Config, messages: Messages) -> Result<Option<Lock>> 
         Ok(Asked::Held(lock)) => Ok(Some(lock)),
         Ok(Asked::Inherited) => Ok(None),
         Ok(Asked::Busy(holder)) => {
-            let who = holder.map_or_else(|| "somebody".to_owned(), |pid| format!("process {pid}"));
+            let who = holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
             let text = format!("{who} is writing to the databases ({}), try again later", path.display());
             Err(Busy(text).into())
         }

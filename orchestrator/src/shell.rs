@@ -49,12 +49,12 @@ struct Prepared {
     program: PathBuf,
     argv: Vec<OsString>,
     env: Vec<(String, OsString)>,
-    redirects: Vec<(Stream, Lead)>,
+    redirects: Vec<(Stream, StreamEnd)>,
 }
 
-/// Where a stream leads.
-enum Lead {
-    /// Where this process's own stream leads.
+/// What a stream is connected to.
+enum StreamEnd {
+    /// This process's own stream.
     Own(Stream),
     Nothing,
     File(File),
@@ -62,7 +62,7 @@ enum Lead {
     Writer(std::io::PipeWriter),
 }
 
-impl Lead {
+impl StreamEnd {
     fn same(&self) -> std::io::Result<Self> {
         Ok(match self {
             Self::Own(stream) => Self::Own(*stream),
@@ -168,10 +168,10 @@ impl Shell {
 
     /// The same for a program whose standard output nobody asked for.
     pub(crate) fn run_without_output(&mut self, name: &str, args: Vec<OsString>) -> Result<u8> {
-        self.run_one(name, args, vec![(Stream::Out, Lead::Nothing)])
+        self.run_one(name, args, vec![(Stream::Out, StreamEnd::Nothing)])
     }
 
-    fn run_one(&self, name: &str, args: Vec<OsString>, redirects: Vec<(Stream, Lead)>) -> Result<u8> {
+    fn run_one(&self, name: &str, args: Vec<OsString>, redirects: Vec<(Stream, StreamEnd)>) -> Result<u8> {
         let Some(program) = self.programs.find(OsStr::new(name), self.variables.get("PATH")) else {
             self.not_found(OsStr::new(name));
             return Ok(NOT_FOUND);
@@ -228,8 +228,8 @@ impl Shell {
         }
         let mut redirects = Vec::with_capacity(command.redirects.len());
         for redirect in &command.redirects {
-            let lead = self.open(redirect).map_err(|e| Refused { code: Exit::Failed.code(), why: format!("{e:#}") })?;
-            redirects.push((redirect.stream, lead));
+            let end = self.open(redirect).map_err(|e| Refused { code: Exit::Failed.code(), why: format!("{e:#}") })?;
+            redirects.push((redirect.stream, end));
         }
         let Some(first) = argv.first() else { return Ok(None) };
         let Some(program) = self.programs.find(first, inner.get("PATH")) else {
@@ -239,18 +239,18 @@ impl Shell {
         Ok(Some(Prepared { program, argv, env, redirects }))
     }
 
-    fn open(&self, redirect: &Redirect) -> Result<Lead> {
+    fn open(&self, redirect: &Redirect) -> Result<StreamEnd> {
         let path = |word| expand::text(word, &self.variables);
         let opened = |open: fn(&Path) -> std::io::Result<File>, word| {
             let path = PathBuf::from(path(word));
             let file = open(&path).with_context(|| format!("opening {}", path.display()))?;
-            Ok(Lead::File(file))
+            Ok(StreamEnd::File(file))
         };
         match &redirect.target {
             Target::Read(word) => opened(named::open, word),
             Target::Write(word) => opened(named::truncate, word),
             Target::Append(word) => opened(named::append, word),
-            Target::Same(stream) => Ok(Lead::Own(*stream)),
+            Target::Same(stream) => Ok(StreamEnd::Own(*stream)),
         }
     }
 
@@ -270,16 +270,16 @@ impl Shell {
         let mut reader = None;
         for (i, prepared) in all.into_iter().enumerate() {
             let stdin = match reader.take() {
-                Some(reader) => Lead::Reader(reader),
-                None if self.stdin_is_used => Lead::Nothing,
-                None => Lead::Own(Stream::In),
+                Some(reader) => StreamEnd::Reader(reader),
+                None if self.stdin_is_used => StreamEnd::Nothing,
+                None => StreamEnd::Own(Stream::In),
             };
             let stdout = if i + 1 < n_processes {
                 let (read_end, write_end) = std::io::pipe().context("making a pipe")?;
                 reader = Some(read_end);
-                Lead::Writer(write_end)
+                StreamEnd::Writer(write_end)
             } else {
-                Lead::Own(Stream::Out)
+                StreamEnd::Own(Stream::Out)
             };
             match self.start(prepared, stdin, stdout) {
                 Ok(Some(child)) => started.push(child),
@@ -333,25 +333,25 @@ impl Shell {
         Ok(code)
     }
 
-    fn start(&self, prepared: Prepared, stdin: Lead, stdout: Lead) -> Result<Option<Child>> {
-        let mut leads = (stdin, stdout, Lead::Own(Stream::Err));
-        for (stream, lead) in prepared.redirects {
-            let lead = match lead {
-                Lead::Own(Stream::Out) => leads.1.same()?,
-                Lead::Own(_) => leads.2.same()?,
+    fn start(&self, prepared: Prepared, stdin: StreamEnd, stdout: StreamEnd) -> Result<Option<Child>> {
+        let mut ends = (stdin, stdout, StreamEnd::Own(Stream::Err));
+        for (stream, end) in prepared.redirects {
+            let end = match end {
+                StreamEnd::Own(Stream::Out) => ends.1.same()?,
+                StreamEnd::Own(_) => ends.2.same()?,
                 other => other,
             };
             match stream {
-                Stream::In => leads.0 = lead,
-                Stream::Out => leads.1 = lead,
-                Stream::Err => leads.2 = lead,
+                Stream::In => ends.0 = end,
+                Stream::Out => ends.1 = end,
+                Stream::Err => ends.2 = end,
             }
         }
         let shell = xshell::Shell::new()?;
         let (program, args) = (&prepared.program, &prepared.argv[1..]);
         let mut command = std::process::Command::from(xshell::cmd!(shell, "{program} {args...}"));
         command.envs(prepared.env);
-        command.stdin(leads.0.into_stdio()).stdout(leads.1.into_stdio()).stderr(leads.2.into_stdio());
+        command.stdin(ends.0.into_stdio()).stdout(ends.1.into_stdio()).stderr(ends.2.into_stdio());
         Ok(self.running.start(&mut command)?)
     }
 }

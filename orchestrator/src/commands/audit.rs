@@ -33,7 +33,7 @@ use tables::{Cell, Ids};
 /// Where a scope begins when there is nothing to look at.
 const NO_DATA: Stamp = Stamp::from_parts(2014, 1, 1, 0, 0, 0);
 
-/// What is looked for in a table, with the step that fills it in, in the order of `Seen::missing`.
+/// What is looked for in a table, with the step that fills it in, in the order of `MonthOfRows::missing`.
 const COLUMNS: [(&str, &str); 3] =
     [("host", "resolve-dns"), ("domain", "fill-domain"), ("ipcountry", "fill-ipcountry")];
 
@@ -124,7 +124,7 @@ fn audit(hub: &Hub, args: &Args) -> Result<u8> {
             .info(format_args!("withheld: {} (`hzmetrics summarize MONTH` publishes it again)", months.join(", ")))?;
     }
     checks::without_summary(&web, users, &withheld, report)?;
-    checks::some_windows(&incomplete(&mut db, current)?, scope, report)?;
+    checks::some_periods(&incomplete(&mut db, current)?, scope, report)?;
 
     let toolstart = tables::stamps_without_session(&mut db, "toolstart", scope, &sessions)?;
     let orphans = web.iter().map(|(month, seen)| (*month, seen.orphans)).collect();

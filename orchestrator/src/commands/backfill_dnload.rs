@@ -22,7 +22,7 @@ const STRETCH: i64 = 250_000;
 
 /// Requests without a verdict.
 #[derive(Default)]
-struct Open {
+struct Undecided {
     months: BTreeMap<Month, i64>,
     /// Requests whose date is in no month.
     odd: i64,
@@ -59,7 +59,7 @@ impl HubCommand for Args {
 }
 
 fn work(hub: &Hub, db: &mut Db, start: Option<Month>, dry_run: bool) -> Result<()> {
-    let open = Open::find(db, start)?;
+    let open = Undecided::find(db, start)?;
     let Some((lowest, highest)) = open.ids else {
         hub.log.info("  no months with unprocessed rows found");
         return Ok(());
@@ -93,7 +93,7 @@ fn work(hub: &Hub, db: &mut Db, start: Option<Month>, dry_run: bool) -> Result<(
     Ok(())
 }
 
-impl Open {
+impl Undecided {
     fn find(db: &mut Db, start: Option<Month>) -> Result<Self> {
         let mut open = Self::default();
         let since = start.map_or_else(String::new, |month| format!(" AND datetime >= '{}'", month.start()));

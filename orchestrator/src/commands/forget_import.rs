@@ -64,7 +64,7 @@ impl HubCommand for Args {
                 for other in others.iter().filter(|other| other.id != entry.id) {
                     if other.range.is_some_and(|range| range.start <= end && range.end >= start) {
                         hub.log.warning(format_args!(
-                            "[forget-import] rows of {} lie in the same range of {table}: they go too",
+                            "[forget-import] rows of {} are in the same range of {table}: they go too",
                             other.filename
                         ));
                     }

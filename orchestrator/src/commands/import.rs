@@ -110,7 +110,7 @@ fn accept(hub: &Hub, given: &Path, dry_run: bool) -> Result<u8> {
     }
     let importer = Importer { hub, lock: lock.as_ref() };
     let Outcome::Loaded(receipt) = importer.load(&path, stream, Take::AsItIs)? else {
-        bail!("import-logs refused {} all the same", path.display());
+        bail!("import-logs still refused {}", path.display());
     };
     importer.put_away(&path, stream, &receipt);
     refusals::forget(hub, &path)?;

@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 use schema::Month;
+use schema::month::BadPeriod;
 
 use super::HubCommand;
-use super::values::{DryRun, month_begun, period_code};
+use super::values::{DryRun, month_begun};
 use crate::hub::{Audience, Hub};
 use crate::pipeline::decisions;
 use crate::pipeline::state::State;
@@ -40,10 +41,11 @@ impl HubCommand for Args {
         if since > through {
             return Ok(hub.wrong_arguments(format_args!("--since {since} is after --through {through}: nothing to do")));
         }
-        let periods = match self.periods.as_deref().map(|list| list.split(',').map(period_code).collect()) {
-            None => Periods::All,
-            Some(Ok(list)) => Periods::Some(list),
-            Some(Err(bad)) => return Ok(hub.wrong_arguments(format_args!("--periods: {bad}"))),
+        let list =
+            self.periods.as_deref().map(|list| list.split(',').map(str::parse).collect::<Result<_, BadPeriod>>());
+        let periods = match list.transpose() {
+            Ok(list) => list.map_or(Periods::All, Periods::Some),
+            Err(bad) => return Ok(hub.wrong_arguments(format_args!("--periods: {bad}"))),
         };
         hub.config.check()?;
         let effort = self.mode.effort();

@@ -7,10 +7,11 @@ use std::num::NonZeroU32;
 use anyhow::Result;
 use clap::Subcommand;
 use kit::Uses;
+use schema::dates::day_of_log;
 use schema::{Month, Period};
 
 use super::HubCommand;
-use super::values::{Date, DryRun, day_of_log, month_begun, period_code, section};
+use super::values::{Date, DryRun, month_begun, section};
 use crate::hub::{Audience, Hub};
 
 /// A stage that is about to be started.
@@ -359,7 +360,7 @@ pub(crate) struct SummarizeMonth {
     only: Vec<String>,
 
     /// Only these periods: 0, 1, 3, 12, 13, 14
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = period_code)]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
     periods: Vec<Period>,
 
     #[command(flatten)]
@@ -369,7 +370,7 @@ pub(crate) struct SummarizeMonth {
 impl SummarizeMonth {
     fn start(&self) -> Start {
         let only = if self.only.is_empty() { "summary".to_owned() } else { self.only.join(",") };
-        let codes: Vec<_> = self.periods.iter().map(|period| period.code().to_string()).collect();
+        let codes: Vec<_> = self.periods.iter().map(Period::to_string).collect();
         let start = Start::new("summarize", "--db").option("--only", Some(only));
         let start = start.option("--periods", (!codes.is_empty()).then(|| codes.join(",")));
         start.dry_run(self.mode).rest(self.month.map(|month| month.to_string()))

@@ -50,7 +50,7 @@ fn who_is_online(hub: &Hub, dry_run: bool) {
         args.push("--dry-run".into());
     }
     if guard::is_online_at_work(&hub.config.paths) {
-        hub.log.warning("[tick] the original xlogfix_whoisonline.php is at work — skipping whoisonline");
+        hub.log.warning("[tick] the original xlogfix_whoisonline.php is running — skipping whoisonline");
         return;
     }
     let lock = match Lock::ask(&hub.config.paths.whoisonline_lock(), Duration::ZERO) {

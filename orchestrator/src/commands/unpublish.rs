@@ -1,7 +1,7 @@
 //! `hzmetrics unpublish`: removes what was published of a month, and keeps it from coming back.
 //!
 //! Requests, logins and sessions stay: only what readers see goes, the cells of the summary pages and
-//! the statistics of tools and resources. Cells of later months whose windows reach back over this
+//! the statistics of tools and resources. Cells of later months whose periods reach back over this
 //! one stay as they are.
 
 use std::collections::BTreeSet;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ArgGroup;
 use kit::Usage;
-use schema::{Month, Period, Stamp};
+use schema::dates::BadDates;
+use schema::{Dates, Month, Stamp};
 
 use crate::hub::Audience;
 use crate::overrides::Assignment;
@@ -94,16 +95,10 @@ impl FromStr for Day {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let start = period(text).filter(|_| text.len() == 10).map(|(start, _)| start);
+        let start = Stamp::parse(text).filter(|start| text.len() == 10 && start.is_calendar_day());
         let day = start.and_then(|start| Some(Self { start, month: start.month()? }));
         day.ok_or_else(|| format!("`{text}` is not a day (YYYY-MM-DD)"))
     }
-}
-
-/// The day in the name of a log, `YYYYMMDD`.
-pub(crate) fn day_of_log(text: &str) -> Result<String, String> {
-    let whole = text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
-    whole.then(|| text.to_owned()).ok_or_else(|| format!("`{text}` is not a day (YYYYMMDD)"))
 }
 
 /// Minutes, more than none.
@@ -111,12 +106,6 @@ pub(crate) fn minutes(text: &str) -> Result<Duration, String> {
     let number = text.parse::<f64>().ok().filter(|n| n.is_finite() && *n > 0.0);
     let number = number.ok_or_else(|| format!("`{text}` is not a number of minutes"))?;
     Ok(Duration::try_from_secs_f64(number * 60.0).unwrap_or(Duration::MAX))
-}
-
-/// The code of a period.
-pub(crate) fn period_code(text: &str) -> Result<Period, String> {
-    let period = text.trim().parse().ok().and_then(Period::from_code);
-    period.ok_or_else(|| format!("`{}` is not a period: 0, 1, 3, 12, 13, 14", text.trim()))
 }
 
 /// The sections of `summarize-month`.
@@ -144,106 +133,16 @@ impl AsRef<OsStr> for Date {
 }
 
 impl FromStr for Date {
-    type Err = String;
+    type Err = BadDates;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        range(text).map(|_| Self(text.to_owned()))
-    }
-}
-
-/// A stretch of days; an open end is `None`, the stop is exclusive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Range {
-    start: Option<Stamp>,
-    stop: Option<Stamp>,
-}
-
-/// Reads a DATE.
-fn range(text: &str) -> Result<Range, String> {
-    let bad = || {
-        format!(
-            "`{text}` is not a date: YYYY, YYYY-MM, YYYY-MM-DD, or two of them with `..` between, the earlier one first"
-        )
-    };
-    let Some((left, right)) = text.split_once("..") else {
-        let (start, stop) = period(text).ok_or_else(bad)?;
-        return Ok(Range { start: Some(start), stop: Some(stop) });
-    };
-    let side = |text: &str| if text.is_empty() { Ok(None) } else { period(text).map(Some).ok_or_else(bad) };
-    let range = match (side(left)?, side(right)?) {
-        (None, None) => return Err(bad()),
-        (Some((start, _)), Some((_, stop))) => Range { start: Some(start), stop: Some(stop) },
-        (Some((start, _)), None) => Range { start: Some(start), stop: None },
-        // everything before the period that is named
-        (None, Some((stop, _))) => Range { start: None, stop: Some(stop) },
-    };
-    match range {
-        Range { start: Some(start), stop: Some(stop) } if start >= stop => Err(bad()),
-        range => Ok(range),
-    }
-}
-
-/// First instant of a year, month or day, and of the next one.
-fn period(text: &str) -> Option<(Stamp, Stamp)> {
-    match text.len() {
-        4 => {
-            let first: Month = format!("{text}-01").parse().ok()?;
-            Some((first.start(), first.plus(12).start()))
-        }
-        7 => {
-            let month: Month = text.parse().ok()?;
-            Some((month.start(), month.next().start()))
-        }
-        10 => {
-            let month: Month = text.get(..7)?.parse().ok()?;
-            let day = text.get(7..)?.strip_prefix('-')?;
-            let number: u8 = day.bytes().all(|b| b.is_ascii_digit()).then(|| day.parse().ok())??;
-            if number == 0 || number > month.days() {
-                return None;
-            }
-            let at = |month: Month, day| Stamp::from_parts(month.year(), month.month(), day, 0, 0, 0);
-            let stop = if number == month.days() { month.next().start() } else { at(month, number + 1) };
-            Some((at(month, number), stop))
-        }
-        _ => None,
+    fn from_str(text: &str) -> Result<Self, BadDates> {
+        text.parse::<Dates>().map(|_| Self(text.to_owned()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranges_of_the_specification() {
-        for (text, start, stop) in [
-            ("2024-10..2024-12", "2024-10-01", "2025-01-01"),
-            ("..2025", "", "2025-01-01"),
-            ("2025-08..", "2025-08-01", ""),
-            ("2025", "2025-01-01", "2026-01-01"),
-            ("2025-07", "2025-07-01", "2025-08-01"),
-            ("2024-02-29", "2024-02-29", "2024-03-01"),
-            ("2024-12-31..2025", "2024-12-31", "2026-01-01"),
-        ] {
-            let found = range(text).unwrap();
-            let day = |stamp: Option<Stamp>| stamp.map_or(String::new(), |s| s.to_string()[..10].to_owned());
-            assert_eq!((day(found.start).as_str(), day(found.stop).as_str()), (start, stop), "{text}");
-        }
-        for text in [
-            "2025-08..2025-07",
-            "..",
-            "",
-            "2025-13",
-            "2025-02-29",
-            "2025-1",
-            "25",
-            "2025-01-001",
-            "2025-07-0x",
-            "2025...2026",
-            "é25-1",
-        ] {
-            assert!(range(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn days_and_numbers() {
@@ -255,10 +154,6 @@ mod tests {
         assert_eq!(minutes("0.5").unwrap().as_secs(), 30);
         for text in ["0", "-1", "inf", "x", ""] {
             assert!(minutes(text).is_err(), "{text}");
-        }
-        assert_eq!(period_code(" 14 ").unwrap(), Period::AllTime);
-        for text in ["2", "x", "", "99"] {
-            assert_eq!(period_code(text).unwrap_err(), format!("`{text}` is not a period: 0, 1, 3, 12, 13, 14"));
         }
     }
 }

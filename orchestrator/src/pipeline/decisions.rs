@@ -14,7 +14,7 @@ pub(crate) struct Facts {
     pub(crate) source: bool,
     /// A base table has rows of it.
     pub(crate) data: bool,
-    /// All six windows are in all three summary tables.
+    /// All six periods are in all three summary tables.
     pub(crate) full: bool,
     /// It is noted to be computed again.
     pub(crate) dirty: bool,
@@ -38,7 +38,7 @@ pub(crate) enum CatchUp {
     Skip,
     /// Nothing is known of it and nothing is pending.
     Gap,
-    /// Import what is pending, drop what was derived, analyze, summarize the month's own window.
+    /// Import what is pending, drop what was derived, analyze, summarize the month's own period.
     Work { import: bool, reset: bool, cascade: Cascade },
 }
 
@@ -81,9 +81,9 @@ pub(crate) fn lowered(noted: Option<Month>, month: Month) -> Month {
 /// What rebuilding does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rebuild {
-    /// All windows of the months from here up to the previous one.
+    /// All periods of the months from here up to the previous one.
     Walk(Month),
-    /// All windows of this month, which has only some.
+    /// All periods of this month, which has only some.
     Sweep(Month),
     Finished,
 }
@@ -120,7 +120,7 @@ pub(crate) fn day(stamp: Stamp) -> String {
 
 /// What a normal run does with the previous month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Previous {
+pub(crate) enum PreviousMonth {
     Nothing,
     /// Analyze and summarize it.
     Close,
@@ -131,11 +131,11 @@ pub(crate) enum Previous {
 }
 
 /// The decision for the previous month.
-pub(crate) const fn previous(is_summarized: bool, is_complete: bool) -> Previous {
+pub(crate) const fn previous(is_summarized: bool, is_complete: bool) -> PreviousMonth {
     match (is_summarized, is_complete) {
-        (true, _) => Previous::Nothing,
-        (false, true) => Previous::Close,
-        (false, false) => Previous::Defer,
+        (true, _) => PreviousMonth::Nothing,
+        (false, true) => PreviousMonth::Close,
+        (false, false) => PreviousMonth::Defer,
     }
 }
 
@@ -144,13 +144,13 @@ const LATE: u8 = 5;
 
 /// What a run without modes does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Single {
+pub(crate) enum SingleRun {
     /// Import, analyze and summarize this old month, and nothing else.
     Old(Month),
     /// Analyze the current month or not, and look after the previous one.
     Current {
         analyze: bool,
-        previous: Previous,
+        previous: PreviousMonth,
     },
     Nothing,
 }
@@ -163,18 +163,18 @@ pub(crate) fn single(
     last_day_imported: bool,
     is_summarized: bool,
     today: Stamp,
-) -> Single {
+) -> SingleRun {
     if let Some(month) = oldest_pending {
-        return Single::Old(month);
+        return SingleRun::Old(month);
     }
     let previous = match previous(is_summarized, last_day_imported) {
-        Previous::Defer if today.day() > LATE => Previous::CloseLate,
+        PreviousMonth::Defer if today.day() > LATE => PreviousMonth::CloseLate,
         previous => previous,
     };
-    if !imported && !analyze && matches!(previous, Previous::Nothing | Previous::Defer) {
-        return Single::Nothing;
+    if !imported && !analyze && matches!(previous, PreviousMonth::Nothing | PreviousMonth::Defer) {
+        return SingleRun::Nothing;
     }
-    Single::Current { analyze, previous }
+    SingleRun::Current { analyze, previous }
 }
 
 /// The months from `first` to `last` in unbroken stretches, without those that are withheld.
@@ -312,10 +312,10 @@ mod tests {
     #[test]
     fn the_previous_month() {
         for (is_summarized, is_complete, expected) in [
-            (true, true, Previous::Nothing),
-            (true, false, Previous::Nothing),
-            (false, true, Previous::Close),
-            (false, false, Previous::Defer),
+            (true, true, PreviousMonth::Nothing),
+            (true, false, PreviousMonth::Nothing),
+            (false, true, PreviousMonth::Close),
+            (false, false, PreviousMonth::Defer),
         ] {
             assert_eq!(previous(is_summarized, is_complete), expected);
         }
@@ -325,13 +325,13 @@ mod tests {
     fn without_modes() {
         let at = |day| Stamp::new(2026, 5, day, 0, 0, 0).unwrap();
         let old = Some(month("2025-03"));
-        assert_eq!(single(old, true, true, true, false, at(19)), Single::Old(month("2025-03")));
-        let current = |analyze, previous| Single::Current { analyze, previous };
-        assert_eq!(single(None, false, true, false, false, at(5)), current(true, Previous::Defer));
-        assert_eq!(single(None, false, true, false, false, at(6)), current(true, Previous::CloseLate));
-        assert_eq!(single(None, false, false, true, false, at(2)), current(false, Previous::Close));
-        assert_eq!(single(None, true, false, true, true, at(2)), current(false, Previous::Nothing));
-        assert_eq!(single(None, false, false, true, true, at(19)), Single::Nothing);
-        assert_eq!(single(None, false, false, false, false, at(5)), Single::Nothing);
+        assert_eq!(single(old, true, true, true, false, at(19)), SingleRun::Old(month("2025-03")));
+        let current = |analyze, previous| SingleRun::Current { analyze, previous };
+        assert_eq!(single(None, false, true, false, false, at(5)), current(true, PreviousMonth::Defer));
+        assert_eq!(single(None, false, true, false, false, at(6)), current(true, PreviousMonth::CloseLate));
+        assert_eq!(single(None, false, false, true, false, at(2)), current(false, PreviousMonth::Close));
+        assert_eq!(single(None, true, false, true, true, at(2)), current(false, PreviousMonth::Nothing));
+        assert_eq!(single(None, false, false, true, true, at(19)), SingleRun::Nothing);
+        assert_eq!(single(None, false, false, false, false, at(5)), SingleRun::Nothing);
     }
 }

@@ -24,10 +24,6 @@ pub(crate) fn bounds(month: Month) -> (String, String) {
     (month.start().to_string(), month.next().start().to_string())
 }
 
-fn windows() -> String {
-    Period::WRITE_ORDER.map(|period| period.code().to_string()).join(",")
-}
-
 /// Whether logs of a month are pending.
 pub(crate) fn has_source(pending: &Pending, month: Month) -> bool {
     !pending_days(pending, month).is_empty()
@@ -49,17 +45,19 @@ pub(crate) fn has_data(db: &mut Db, month: Month) -> Result<bool> {
     Ok(false)
 }
 
-/// Whether a month has a cell of its own window.
+/// Whether a month has a cell of its own period.
 pub(crate) fn is_summarized(db: &mut Db, month: Month) -> Result<bool> {
     let sql = "SELECT 1 FROM summary_user_vals WHERE datetime = ? AND period = ? LIMIT 1";
     Ok(db.number(sql, (month.label().to_string(), Period::Month.code()))?.is_some())
 }
 
-/// Whether a month has cells of all six windows in all three tables.
+/// Whether a month has cells of all six periods in all three tables.
 pub(crate) fn is_fully_summarized(db: &mut Db, month: Month) -> Result<bool> {
     for table in SUMMARIES {
-        let sql =
-            format!("SELECT COUNT(DISTINCT period) FROM {table} WHERE datetime = ? AND period IN ({})", windows());
+        let sql = format!(
+            "SELECT COUNT(DISTINCT period) FROM {table} WHERE datetime = ? AND period IN ({})",
+            Period::codes()
+        );
         if db.number(&sql, (month.label().to_string(),))? != Some(6) {
             return Ok(false);
         }
@@ -72,14 +70,14 @@ pub(crate) fn month(year: Option<i64>, month: Option<i64>) -> Option<Month> {
     Month::new(u16::try_from(year?).ok()?, u8::try_from(month?).ok()?)
 }
 
-/// Months before `current` with cells of some but not all windows in one of the tables.
+/// Months before `current` with cells of some but not all periods in one of the tables.
 pub(crate) fn incomplete(db: &mut Db, current: Month) -> Result<BTreeSet<Month>> {
     let mut months = BTreeSet::new();
     for table in SUMMARIES {
         let sql = format!(
             "SELECT YEAR(datetime), MONTH(datetime) FROM {table} WHERE period IN ({}) GROUP BY 1, 2 \
              HAVING COUNT(DISTINCT period) < 6",
-            windows()
+            Period::codes()
         );
         db.each(&sql, (), |cells| {
             months.extend(month(cells.int(0), cells.int(1)).filter(|month| *month < current));
@@ -271,7 +269,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn summarized_means_its_own_window_and_fully_all_six_in_three_tables() {
+    fn summarized_means_its_own_period_and_fully_all_six_in_three_tables() {
         for (engine, mode) in MODES {
             let Some(pair) = pair(engine, mode) else { return };
             let mut db = connect(&pair);
@@ -281,7 +279,7 @@ pub(super) mod tests {
             assert!(incomplete(&mut db, current).unwrap().contains(&july));
             cells(&pair, "misc", "2024-07", &[0, 3, 12, 13, 14]);
             cells(&pair, "user", "2024-07", &[0, 3, 12, 13, 14]);
-            assert!(!is_summarized(&mut db, july).unwrap(), "only its own window counts");
+            assert!(!is_summarized(&mut db, july).unwrap(), "only its own period counts");
             cells(&pair, "user", "2024-07", &[1]);
             assert!(is_summarized(&mut db, july).unwrap());
             assert!(!is_fully_summarized(&mut db, july).unwrap(), "a table lacks it");
@@ -299,7 +297,7 @@ pub(super) mod tests {
             // a table without any cell of a month is no half-done one
             assert!(incomplete(&mut db, current).unwrap().is_empty());
             cells(&pair, "simusage", "2024-07", &[0, 1, 3, 12, 13, 99]);
-            assert!(!is_fully_summarized(&mut db, july).unwrap(), "a window is missing");
+            assert!(!is_fully_summarized(&mut db, july).unwrap(), "a period is missing");
             assert_eq!(incomplete(&mut db, current).unwrap().into_iter().collect::<Vec<_>>(), [july]);
             assert!(incomplete(&mut db, july).unwrap().is_empty(), "months before only");
             cells(&pair, "simusage", "2024-07", &[14]);
@@ -337,7 +335,7 @@ pub(super) mod tests {
                  INSERT INTO userlogin (datetime, user) VALUES ('2022-01-01', 'a')",
             );
             for table in ["user", "misc", "simusage"] {
-                // 2024-03 is done; 2024-04 has its own window, so only a sweep completes it
+                // 2024-03 is done; 2024-04 has its own period, so only a sweep completes it
                 cells(&pair, table, "2024-03", &ALL);
                 cells(&pair, table, "2024-04", &[1]);
                 cells(&pair, table, "2024-05", &ALL);

@@ -190,7 +190,7 @@ pub(crate) fn end(hub: &Hub, code: u8) -> Result<u8> {
 pub(crate) fn set_aside(hub: &Hub, path: &Path) -> Result<()> {
     let is_daily = |folder: &&Path| folder.file_name().is_some_and(|name| name == "daily" || name == "daily.holding");
     let root = path.ancestors().skip(1).find(is_daily).and_then(Path::parent);
-    let folder = root.with_context(|| format!("{} does not lie below daily/", path.display()))?.join("refused");
+    let folder = root.with_context(|| format!("{} is not below daily/", path.display()))?.join("refused");
     door::make_log_folder(&folder).with_context(|| format!("making {}", folder.display()))?;
     let to = folder.join(path.file_name().unwrap_or_default());
     let to = move_to_free_name(path, &to, 0).with_context(|| format!("moving {}", path.display()))?;

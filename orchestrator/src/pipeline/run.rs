@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use database::Db;
 use schema::{Month, Opt, Stamp};
 
-use super::decisions::{self, Cascade, CatchUp, Facts, Previous, Rebuild, Single};
+use super::decisions::{self, Cascade, CatchUp, Facts, PreviousMonth, Rebuild, SingleRun};
 use super::facts::{self, ToCome};
 use super::pending::Pending;
 use super::refusals;
@@ -70,7 +70,7 @@ pub(crate) fn run(hub: &Hub, limits: Limits) -> Result<u8> {
     if hub.compat.has(Opt::SingleMode) {
         run.without_modes()?;
     } else {
-        while run.step()? == Then::GoOn {}
+        while run.step()? == AfterStep::Continue {}
     }
     hub.log.info(">>> done");
     if limits.dry_run { Ok(0) } else { refusals::end(hub, 0) }
@@ -78,8 +78,8 @@ pub(crate) fn run(hub: &Hub, limits: Limits) -> Result<u8> {
 
 /// Whether a run goes on after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
-    GoOn,
+enum AfterStep {
+    Continue,
     End,
 }
 
@@ -104,15 +104,15 @@ impl Run<'_> {
     }
 
     /// One step is all that a dry run and the pace of the reference allow.
-    fn next(&self) -> Then {
+    fn next(&self) -> AfterStep {
         if self.limits.dry_run || self.limits.one_month {
-            return Then::End;
+            return AfterStep::End;
         }
         if self.is_time_up() {
             self.hub.log.info("[run] the time is up; the next run goes on here");
-            return Then::End;
+            return AfterStep::End;
         }
-        Then::GoOn
+        AfterStep::Continue
     }
 
     fn store(&mut self, values: &[(Key, String)]) -> Result<()> {
@@ -132,7 +132,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn step(&mut self) -> Result<Then> {
+    fn step(&mut self) -> Result<AfterStep> {
         let today = kit::today()?;
         let current = today.month().context("the clock stands outside the calendar")?;
         let state = State::read(&mut self.db)?;
@@ -156,11 +156,11 @@ impl Run<'_> {
             return self.catch_up(&state, &pending, &backlog, current);
         }
         self.normal(&state, &pending, today, current)?;
-        Ok(Then::End)
+        Ok(AfterStep::End)
     }
 
     /// The oldest month of the backlog, or the way on to rebuilding.
-    fn catch_up(&mut self, state: &State, pending: &Pending, backlog: &[Month], current: Month) -> Result<Then> {
+    fn catch_up(&mut self, state: &State, pending: &Pending, backlog: &[Month], current: Month) -> Result<AfterStep> {
         if backlog.is_empty() {
             let cursor = decisions::first_cursor(state, current);
             let why = if state.cascade_from.is_some() {
@@ -174,7 +174,7 @@ impl Run<'_> {
         }
         let Some((target, facts)) = self.target(state, pending, backlog)? else {
             self.hub.log.warning("[catchup] nothing changes any more; see the warnings above");
-            return Ok(Then::End);
+            return Ok(AfterStep::End);
         };
         self.hub.log.info(format_args!("[catchup] {} backlog month(s) — processing {target}", backlog.len()));
         let is_withheld = state.withheld.contains(&target);
@@ -260,14 +260,14 @@ impl Run<'_> {
     }
 
     /// Some months of the walk, or one of the sweep, or the end of rebuilding.
-    fn rebuild(&mut self, state: &State, today: Stamp, current: Month) -> Result<Then> {
+    fn rebuild(&mut self, state: &State, today: Stamp, current: Month) -> Result<AfterStep> {
         let previous = current.previous();
         let (db, swept, hub) = (&mut self.db, &self.swept, self.hub);
         let decision = decisions::rebuild(state, previous, || {
             let months: BTreeSet<Month> =
                 facts::incomplete(db, current)?.difference(&state.withheld).copied().collect();
             for month in months.intersection(swept) {
-                hub.log.warning(format_args!("[rebuild:sweep] {month} was summarized and still lacks windows"));
+                hub.log.warning(format_args!("[rebuild:sweep] {month} was summarized and still lacks periods"));
             }
             anyhow::Ok(months.difference(swept).next().copied())
         })?;
@@ -296,7 +296,7 @@ impl Run<'_> {
                 Ok(self.next())
             }
             Rebuild::Sweep(month) => {
-                self.hub.log.info(format_args!("[rebuild:sweep] {month} lacks windows"));
+                self.hub.log.info(format_args!("[rebuild:sweep] {month} lacks periods"));
                 self.worker.analyze(month, Sessions::Build)?;
                 self.worker.summarize(month, month, &Periods::All)?;
                 self.swept.insert(month);
@@ -307,7 +307,7 @@ impl Run<'_> {
                 self.store(&[(Key::Mode, Mode::Normal.word().to_owned()), (Key::CascadeFrom, String::new())])?;
                 let pending = Pending::look(self.hub)?;
                 self.normal(state, &pending, today, current)?;
-                Ok(Then::End)
+                Ok(AfterStep::End)
             }
         }
     }
@@ -341,18 +341,20 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn close(&mut self, month: Month, decision: Previous) -> Result<()> {
+    fn close(&mut self, month: Month, decision: PreviousMonth) -> Result<()> {
         match decision {
-            Previous::Nothing => return Ok(()),
-            Previous::Defer => {
+            PreviousMonth::Nothing => return Ok(()),
+            PreviousMonth::Defer => {
                 self.hub.log.info(format_args!(
                     "[normal] {month} is not complete (no data of the next month, no log of its last day in imported/) \
                      — deferring"
                 ));
                 return Ok(());
             }
-            Previous::Close => self.hub.log.info(format_args!("[normal] {month} complete — analyzing and summarizing")),
-            Previous::CloseLate => self.hub.log.warning(format_args!("[normal] {month}: its last log never came")),
+            PreviousMonth::Close => {
+                self.hub.log.info(format_args!("[normal] {month} complete — analyzing and summarizing"))
+            }
+            PreviousMonth::CloseLate => self.hub.log.warning(format_args!("[normal] {month}: its last log never came")),
         }
         self.worker.analyze(month, Sessions::Build)?;
         self.worker.summarize(month, month, &Periods::All)
@@ -374,7 +376,7 @@ impl Run<'_> {
         // to a run without modes a month that is withheld looks as if it were done
         let is_summarized = state.withheld.contains(&previous) || facts::is_summarized(&mut self.db, previous)?;
         match decisions::single(oldest, imported, analyze, last_day, is_summarized, today) {
-            Single::Old(month) => {
+            SingleRun::Old(month) => {
                 self.import_month(&pending, month)?;
                 if state.withheld.contains(&month) {
                     self.hub.log.info(format_args!("[run] {month} is withheld — nothing is published"));
@@ -383,14 +385,14 @@ impl Run<'_> {
                 self.worker.analyze(month, Sessions::Build)?;
                 self.worker.summarize(month, month, &Periods::All)
             }
-            Single::Current { previous: decision, .. } => {
+            SingleRun::Current { previous: decision, .. } => {
                 if analyze {
                     self.worker.analyze(current, Sessions::Build)?;
                     self.store(&[(Key::Analyzed, decisions::day(today))])?;
                 }
                 self.close(previous, decision)
             }
-            Single::Nothing => {
+            SingleRun::Nothing => {
                 self.hub.log.info("[run] nothing to do");
                 Ok(())
             }

@@ -26,7 +26,7 @@ pub(crate) enum Mode {
     Normal,
     /// Old months that have pending logs or stale numbers, each for itself.
     CatchUp,
-    /// The long windows of all months behind those.
+    /// The long periods of all months behind those.
     Rebuild,
 }
 
@@ -101,7 +101,7 @@ impl State {
             let mut month = |text: &str| {
                 let month = text.parse().ok();
                 if month.is_none() && !text.is_empty() {
-                    malformed.push(format!("{key} is `{text}`, which is no month"));
+                    malformed.push(format!("{key} is `{text}`, which is not a month"));
                 }
                 month
             };
@@ -114,7 +114,7 @@ impl State {
                 "analyzed" => state.analyzed = Some(value.to_owned()).filter(|day| !day.is_empty()),
                 "mode" => match Mode::from_word(value) {
                     Some(mode) => state.mode = mode,
-                    None => malformed.push(format!("mode is `{value}`: taken for normal")),
+                    None => malformed.push(format!("mode is `{value}`: treated as normal")),
                 },
                 _ => {}
             }

@@ -166,7 +166,7 @@ fn summarize_args(first: Month, last: Month, periods: &Periods) -> Vec<String> {
     match periods {
         Periods::All => {}
         Periods::Some(list) if *list != [Period::Month] => {
-            let codes: Vec<_> = list.iter().map(|period| period.code().to_string()).collect();
+            let codes: Vec<_> = list.iter().map(Period::to_string).collect();
             option("--periods", codes.join(","));
         }
         // the usage of resources has long periods too, and comes with them

@@ -78,13 +78,13 @@ pub(crate) fn make_folders(hub: &Hub) -> Result<()> {
 
 /// What a database missing.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Missing {
+pub(crate) struct MissingParts {
     pub(crate) database: bool,
     pub(crate) tables: Vec<&'static str>,
-    pub(crate) migrations: setup::Unrecorded,
+    pub(crate) migrations: setup::PendingChanges,
 }
 
-impl Missing {
+impl MissingParts {
     /// # Errors
     /// The server cannot be reached.
     pub(crate) fn look(hub: &Hub) -> Result<Self> {
@@ -129,8 +129,8 @@ pub(crate) fn missing_of_cms(hub: &Hub) -> Result<Vec<String>> {
 
 /// Makes the database, its tables and the required changes; nothing when all is there.
 pub(crate) fn make_database(hub: &Hub) -> Result<()> {
-    let missing = Missing::look(hub).map_err(|error| Usage(format!("{error:#}")))?;
-    if missing == Missing::default() {
+    let missing = MissingParts::look(hub).map_err(|error| Usage(format!("{error:#}")))?;
+    if missing == MissingParts::default() {
         return Ok(());
     }
     // another run is in progress: then there is something to work with

@@ -78,7 +78,7 @@ fn read(path: &Path) -> Result<Vec<Vec<Value>>> {
         let cell = |i: usize| row.get(i).unwrap_or_default().trim();
         let (domain, class) = (cell(0), cell(1));
         let number = class.parse::<u8>().ok().filter(|class| *class < 128);
-        let number = number.with_context(|| format!("line {line}: `{class}` is no class"))?;
+        let number = number.with_context(|| format!("line {line}: `{class}` is not a class"))?;
         if domain.is_empty() {
             bail!("line {line}: no domain");
         }

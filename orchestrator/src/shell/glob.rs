@@ -33,7 +33,7 @@ fn walk(mut base: Vec<u8>, mut rest: &[Marked], found: &mut Vec<Vec<u8>>) {
         let n_slashes = after.iter().take_while(|(byte, _)| *byte == b'/').count();
         let (slashes, after) = after.split_at(n_slashes);
         let pattern = pattern(part);
-        if pattern.iter().all(|one| matches!(one, One::Unit(_))) {
+        if pattern.iter().all(|one| matches!(one, PatternUnit::Unit(_))) {
             base.extend(part.iter().chain(slashes).map(|(byte, _)| *byte));
             if after.is_empty() {
                 let there = !base.is_empty() && path(&base).symlink_metadata().is_ok();
@@ -48,7 +48,7 @@ fn walk(mut base: Vec<u8>, mut rest: &[Marked], found: &mut Vec<Vec<u8>>) {
         for entry in entries.flatten() {
             let name = entry.file_name();
             let name = name.as_bytes();
-            if name.first() == Some(&b'.') && pattern.first() != Some(&One::Unit(u32::from(b'.'))) {
+            if name.first() == Some(&b'.') && pattern.first() != Some(&PatternUnit::Unit(u32::from(b'.'))) {
                 continue;
             }
             if !matches(&pattern, &units(name)) {
@@ -71,9 +71,9 @@ fn path(bytes: &[u8]) -> &Path {
     Path::new(std::ffi::OsStr::from_bytes(bytes))
 }
 
-/// One element of a pattern.
+/// PatternUnit element of a pattern.
 #[derive(Debug, PartialEq, Eq)]
-enum One {
+enum PatternUnit {
     Unit(u32),
     Any,
     Star,
@@ -92,7 +92,7 @@ fn units(bytes: &[u8]) -> Vec<u32> {
     chunks.flat_map(of).collect()
 }
 
-fn pattern(part: &[Marked]) -> Vec<One> {
+fn pattern(part: &[Marked]) -> Vec<PatternUnit> {
     // quotes stand around whole characters, so the mark of the first byte counts
     let bytes: Vec<_> = part.iter().map(|(byte, _)| *byte).collect();
     let mut marked = Vec::new();
@@ -108,16 +108,16 @@ fn pattern(part: &[Marked]) -> Vec<One> {
         let special = if quoted { None } else { u8::try_from(unit).ok() };
         at += 1;
         ones.push(match special {
-            Some(b'*') => One::Star,
-            Some(b'?') => One::Any,
+            Some(b'*') => PatternUnit::Star,
+            Some(b'?') => PatternUnit::Any,
             Some(b'[') => match set(&marked[at..]) {
                 Some((set, n)) => {
                     at += n;
                     set
                 }
-                None => One::Unit(unit),
+                None => PatternUnit::Unit(unit),
             },
-            _ => One::Unit(unit),
+            _ => PatternUnit::Unit(unit),
         });
     }
     ones
@@ -139,7 +139,7 @@ const CLASSES: &[(&str, Class)] = &[
 ];
 
 /// What follows `[`, up to its `]`; `None` when there is none.
-fn set(marked: &[(u32, bool)]) -> Option<(One, usize)> {
+fn set(marked: &[(u32, bool)]) -> Option<(PatternUnit, usize)> {
     let is = |at: usize, byte: u8| marked.get(at) == Some(&(u32::from(byte), false));
     let not = is(0, b'!') || is(0, b'^');
     let first = usize::from(not);
@@ -147,7 +147,7 @@ fn set(marked: &[(u32, bool)]) -> Option<(One, usize)> {
     let (mut ranges, mut classes) = (Vec::new(), Vec::new());
     loop {
         if is(at, b']') && at > first {
-            return Some((One::Set { not, ranges, classes }, at + 1));
+            return Some((PatternUnit::Set { not, ranges, classes }, at + 1));
         }
         if is(at, b'[') && is(at + 1, b':') {
             let known = CLASSES.iter().find(|(name, _)| {
@@ -171,7 +171,7 @@ fn set(marked: &[(u32, bool)]) -> Option<(One, usize)> {
     }
 }
 
-fn matches(pattern: &[One], name: &[u32]) -> bool {
+fn matches(pattern: &[PatternUnit], name: &[u32]) -> bool {
     // the last star takes one unit more whenever what follows it does not fit: linear in memory,
     // never exponential in time
     let (mut p, mut n) = (0, 0);
@@ -179,14 +179,14 @@ fn matches(pattern: &[One], name: &[u32]) -> bool {
     loop {
         let fits = match (pattern.get(p), name.get(n)) {
             (None, None) => return true,
-            (Some(One::Star), _) => {
+            (Some(PatternUnit::Star), _) => {
                 retry = Some((p + 1, n));
                 p += 1;
                 continue;
             }
-            (Some(One::Unit(unit)), Some(found)) => unit == found,
-            (Some(One::Any), Some(_)) => true,
-            (Some(One::Set { not, ranges, classes }), Some(found)) => {
+            (Some(PatternUnit::Unit(unit)), Some(found)) => unit == found,
+            (Some(PatternUnit::Any), Some(_)) => true,
+            (Some(PatternUnit::Set { not, ranges, classes }), Some(found)) => {
                 let in_class = |c: char| classes.iter().any(|class| class(&c));
                 let inside = ranges.iter().any(|(low, high)| low <= found && found <= high)
                     || char::from_u32(*found).is_some_and(in_class);

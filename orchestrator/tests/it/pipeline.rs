@@ -437,7 +437,7 @@ fn a_month_that_never_gets_better_does_not_hold_up_the_others() {
     life.set("mode", "rebuild");
     life.list();
     let done = life.start("run").env("NO_CELLS", "1").finish().ok();
-    assert!(done.stderr.contains("2026-01 was summarized and still lacks windows"), "{}", done.stderr);
+    assert!(done.stderr.contains("2026-01 was summarized and still lacks periods"), "{}", done.stderr);
     assert_eq!(life.list(), ["tools 2026-01", "usage +2026-01", "summarize --month 2026-01"]);
     assert!(life.state().contains(&"mode=normal".to_owned()));
 }

@@ -111,7 +111,7 @@ fn seeding_can_be_left_out_or_told_other_domains() {
 
     for (text, why) in [
         ("domain\nexample.edu\n", "`class`"),
-        ("domain,class\nexample.edu,university\n", "line 2: `university` is no class"),
+        ("domain,class\nexample.edu,university\n", "line 2: `university` is not a class"),
         ("domain,class\n,1\n", "line 2: no domain"),
     ] {
         fs::write(&file, text).unwrap();

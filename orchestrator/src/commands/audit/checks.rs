@@ -10,8 +10,8 @@ use database::ledger::files::Share;
 
 use super::report::{Remedy, Report};
 use super::scope::Scope;
-use super::shares::{Missing, ROWS_MIN};
-use super::tables::{Cell, Seen};
+use super::shares::{MissingShare, ROWS_MIN};
+use super::tables::{Cell, MonthOfRows};
 use crate::pipeline::decisions::day;
 
 /// Half of the addresses of the world have no name; where this share of requests has none, nobody was asked.
@@ -20,13 +20,13 @@ const NEARLY_ALL: f64 = 0.95;
 const LOGINS_MIN: u64 = 10;
 /// Shorter gaps between imported days happen.
 const GAP_MIN: i64 = 7;
-/// Cells of the hits are compared in these windows: both begin with a calendar month.
-const HITS_WINDOWS: [Period; 2] = [Period::Month, Period::Quarter];
+/// Cells of the hits are compared in these periods: both begin with a calendar month.
+const HITS_PERIODS: [Period; 2] = [Period::Month, Period::Quarter];
 
 /// Months whose visitors nearly all have no name: `?` is no gap, so the shares do not see it.
-pub(super) fn unnamed(web: &BTreeMap<Month, Seen>, report: &mut Report<'_>) -> Result<()> {
+pub(super) fn unnamed(web: &BTreeMap<Month, MonthOfRows>, report: &mut Report<'_>) -> Result<()> {
     for (&month, seen) in web {
-        let share = Missing { month, total: seen.rows, missing: seen.unnamed };
+        let share = MissingShare { month, total: seen.rows, missing: seen.unnamed };
         if seen.rows < ROWS_MIN || share.ratio() < NEARLY_ALL {
             continue;
         }
@@ -84,7 +84,7 @@ pub(super) fn drops(users: &[Cell], scope: Scope, report: &mut Report<'_>) -> Re
 
 /// Requests and logins come from two logs: a month that has only one of them lost the other.
 pub(super) fn one_sided(
-    web: &BTreeMap<Month, Seen>,
+    web: &BTreeMap<Month, MonthOfRows>,
     logins: &BTreeMap<Month, u64>,
     report: &mut Report<'_>,
 ) -> Result<()> {
@@ -116,7 +116,7 @@ pub(super) fn one_sided(
 
 /// Months with requests and no summary of their own, but for those that are withheld.
 pub(super) fn without_summary(
-    web: &BTreeMap<Month, Seen>,
+    web: &BTreeMap<Month, MonthOfRows>,
     users: &[Cell],
     withheld: &BTreeSet<Month>,
     report: &mut Report<'_>,
@@ -132,8 +132,8 @@ pub(super) fn without_summary(
     Ok(())
 }
 
-/// Months in scope with some windows only.
-pub(super) fn some_windows(months: &BTreeSet<Month>, scope: Scope, report: &mut Report<'_>) -> Result<()> {
+/// Months in scope with some periods only.
+pub(super) fn some_periods(months: &BTreeSet<Month>, scope: Scope, report: &mut Report<'_>) -> Result<()> {
     for &month in months.iter().filter(|month| scope.start.month().is_none_or(|first| **month >= first)) {
         report.warning(format_args!("{month}: summary exists but missing periods"))?;
         report.found("summary_user_vals", "(periods)", month, Remedy::Command(format!("summarize-month {month}")));
@@ -208,7 +208,7 @@ pub(super) fn orphans(table: &str, months: &BTreeMap<Month, u64>, report: &mut R
 
 /// Where hits are counted from the requests that were kept, a month has as many of both.
 pub(super) fn hits_of_web(
-    web: &BTreeMap<Month, Seen>,
+    web: &BTreeMap<Month, MonthOfRows>,
     hits: &[(Stamp, i64)],
     scope: Scope,
     report: &mut Report<'_>,
@@ -230,7 +230,7 @@ pub(super) fn hits_of_web(
     Ok(())
 }
 
-/// The cell of the hits says what the hits of its window add up to. `open`: without the window's
+/// The cell of the hits says what the hits of its period add up to. `open`: without the period's
 /// first instant. `command` takes a month and mends it. Months that are `withheld` have no cell.
 pub(super) fn hits_cells(
     misc: &[Cell],
@@ -244,10 +244,10 @@ pub(super) fn hits_cells(
     let in_scope = hits.iter().filter(|(stamp, _)| *stamp >= scope.start && *stamp < scope.end);
     let months: BTreeSet<Month> = in_scope.filter_map(|(stamp, _)| stamp.month()).collect();
     for &month in months.difference(withheld) {
-        for period in HITS_WINDOWS {
+        for period in HITS_PERIODS {
             let (start, stop) = (period.start(month), Period::stop(month));
-            let in_window = |stamp: Stamp| (if open { stamp > start } else { stamp >= start }) && stamp < stop;
-            let sum = hits.iter().filter(|(stamp, _)| in_window(*stamp)).map(|(_, hits)| *hits).reduce(|a, b| a + b);
+            let in_period = |stamp: Stamp| (if open { stamp > start } else { stamp >= start }) && stamp < stop;
+            let sum = hits.iter().filter(|(stamp, _)| in_period(*stamp)).map(|(_, hits)| *hits).reduce(|a, b| a + b);
             let expected = sum.map_or_else(String::new, |sum| sum.to_string());
             let is_ours =
                 |cell: &&Cell| (cell.row, cell.col, cell.period, cell.label) == (8, 1, period.code(), month.label());
@@ -263,7 +263,7 @@ pub(super) fn hits_cells(
                 or_empty(&expected)
             ))?;
             report.found("summary_misc_vals", "(hits_parity)", month, Remedy::Command(format!("{command} {month}")));
-            // one finding a month: the command makes all windows
+            // one finding a month: the command makes all periods
             break;
         }
     }
@@ -450,7 +450,7 @@ pub(super) fn shrunk(table: &str, cells: &[Cell], scope: Scope, report: &mut Rep
 
 /// Months with requests and nobody who logged in.
 pub(super) fn without_logins(
-    web: &BTreeMap<Month, Seen>,
+    web: &BTreeMap<Month, MonthOfRows>,
     logins: &BTreeMap<Month, u64>,
     report: &mut Report<'_>,
 ) -> Result<()> {
@@ -488,7 +488,7 @@ mod tests {
     fn shares_above_five_times_the_upper_median() {
         let check = |missing: &[(u64, u64)], floor: f64, expected: &[usize]| {
             let months = (0_u32..).zip(missing).map(|(n, (rows, missing))| {
-                let seen = Seen { rows: *rows, missing: [0, *missing, 0], ..Seen::default() };
+                let seen = MonthOfRows { rows: *rows, missing: [0, *missing, 0], ..MonthOfRows::default() };
                 (month("2024-01").plus(n), seen)
             });
             let shares = Shares::of(&months.collect(), 1, floor, HALF);
@@ -525,14 +525,14 @@ mod tests {
     #[test]
     fn cells_of_hits_and_the_hits_of_their_windows() {
         let at = |text: &str| Stamp::parse(&format!("{text} 00:00:00")).unwrap();
-        // the first day is a part of both windows, the first of the next month of none
+        // the first day is a part of both periods, the first of the next month of none
         let hits = [("2025-07-01", 40), ("2025-07-02", 2), ("2025-08-01", 1000)].map(|(day, hits)| (at(day), hits));
         let scope = Scope { start: at("2025-01-01"), end: at("2025-08-01"), today: at("2025-09-10") };
         let check = |own: &str, quarter: &str, open: bool, expected: &[&str]| {
             let cells = [
                 cell(8, "2025-07", Period::Month, own),
                 cell(8, "2025-07", Period::Quarter, quarter),
-                // nobody looks at other rows, windows and months
+                // nobody looks at other rows, periods and months
                 cell(7, "2025-07", Period::Month, "5"),
                 cell(8, "2025-07", Period::AllTime, "5"),
                 cell(8, "2025-08", Period::Month, "5"),
@@ -543,7 +543,7 @@ mod tests {
         check("42", "42", false, &[]);
         check("42.0", "42", false, &[]);
         let command = "    hzmetrics mend 2025-07";
-        // a window that leaves out its first instant loses the first day
+        // a period that leaves out its first instant loses the first day
         let lost = "WARN  2025-07: hits cell drift (period=1 stored=2 expected=42)";
         check("2", "42", false, &[lost, command]);
         check("2", "2", true, &[]);

@@ -111,7 +111,7 @@ pub(super) fn check(db: &mut Db, target: Target, entries: &[Entry], report: &mut
 }
 
 /// Whether reconstructed entries still have as many rows as were counted. Only for logins: requests
-/// of robots are deleted later, and old imports mixed the rows of several files.
+/// of bots are deleted later, and old imports mixed the rows of several files.
 pub(super) fn check_reconstructed(db: &mut Db, entries: &[Entry], report: &mut Report<'_>) -> Result<()> {
     let table = Target::Userlogin.name();
     let list: Vec<(Range, i64)> = entries

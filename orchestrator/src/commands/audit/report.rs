@@ -11,11 +11,11 @@ use super::shares::Shares;
 use crate::hub::Hub;
 
 /// Takes a line.
-type Say<'h> = Box<dyn FnMut(Level, &str) -> Result<()> + 'h>;
+type LineSink<'h> = Box<dyn FnMut(Level, &str) -> Result<()> + 'h>;
 
 /// Lines out, findings kept.
 pub(super) struct Report<'h> {
-    say: Say<'h>,
+    say: LineSink<'h>,
     findings: Vec<Finding>,
 }
 

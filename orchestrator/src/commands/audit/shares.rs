@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schema::Month;
 
-use super::tables::Seen;
+use super::tables::MonthOfRows;
 
 /// Months with fewer rows prove nothing.
 pub(super) const ROWS_MIN: u64 = 100;
@@ -13,13 +13,13 @@ pub(super) const HALF: f64 = 0.5;
 
 /// A month in which much is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Missing {
+pub(super) struct MissingShare {
     pub(super) month: Month,
     pub(super) total: u64,
     pub(super) missing: u64,
 }
 
-impl Missing {
+impl MissingShare {
     #[expect(clippy::cast_precision_loss, reason = "a share for people")]
     pub(super) fn ratio(self) -> f64 {
         self.missing as f64 / self.total as f64
@@ -33,17 +33,18 @@ pub(super) struct Shares {
     pub(super) median: f64,
     pub(super) threshold: f64,
     /// Above the threshold.
-    pub(super) bad: Vec<Missing>,
+    pub(super) bad: Vec<MissingShare>,
 }
 
 impl Shares {
-    /// Of the column at `column` of [`Seen::missing`]. The upper median counts, five times, but no
+    /// Of the column at `column` of [`MonthOfRows::missing`]. The upper median counts, five times, but no
     /// more than `ceiling`; or `floor`.
-    pub(super) fn of(months: &BTreeMap<Month, Seen>, column: usize, floor: f64, ceiling: f64) -> Self {
+    pub(super) fn of(months: &BTreeMap<Month, MonthOfRows>, column: usize, floor: f64, ceiling: f64) -> Self {
         let large = months.iter().filter(|(_, seen)| seen.rows >= ROWS_MIN);
-        let missing = |seen: &Seen| seen.missing.get(column).copied().unwrap_or(0);
-        let all: Vec<Missing> =
-            large.map(|(month, seen)| Missing { month: *month, total: seen.rows, missing: missing(seen) }).collect();
+        let missing = |seen: &MonthOfRows| seen.missing.get(column).copied().unwrap_or(0);
+        let all: Vec<MissingShare> = large
+            .map(|(month, seen)| MissingShare { month: *month, total: seen.rows, missing: missing(seen) })
+            .collect();
         let mut ratios: Vec<f64> = all.iter().map(|share| share.ratio()).collect();
         ratios.sort_by(f64::total_cmp);
         let median = ratios.get(ratios.len() / 2).copied().unwrap_or(0.0);

@@ -40,7 +40,7 @@ impl Ids {
 
 /// What is true of the rows of a month.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct MonthOfRows {
     pub(super) rows: u64,
     /// Rows without host, domain, country.
     pub(super) missing: [u64; 3],
@@ -69,20 +69,20 @@ pub(super) fn enriched(
     table: &str,
     scope: Scope,
     sessions: Option<&Ids>,
-) -> Result<BTreeMap<Month, Seen>> {
+) -> Result<BTreeMap<Month, MonthOfRows>> {
     let hint = db.released(table)?;
     let stamp = if sessions.is_some() { "COALESCE(sessionid, 0)" } else { "0" };
     let sql = format!(
         "SELECT {hint} YEAR(datetime), MONTH(datetime), (host IS NULL OR host = '') + 2 * (domain IS NULL OR domain = '') \
          + 4 * (ipcountry IS NULL OR ipcountry = '') + 8 * (host IS NOT NULL AND host = '?'), {stamp} FROM {table} WHERE datetime >= ? AND datetime < ?"
     );
-    let mut months: BTreeMap<Month, Seen> = BTreeMap::new();
+    let mut months: BTreeMap<Month, MonthOfRows> = BTreeMap::new();
     // rows mostly come month by month
-    let mut now = (Seen::default(), None);
+    let mut now = (MonthOfRows::default(), None);
     db.each(&sql, (scope.start.to_string(), scope.end.to_string()), |cells| {
         let month = month(cells.int(0), cells.int(1));
         if month != now.1 {
-            let before = std::mem::replace(&mut now, (Seen::default(), month));
+            let before = std::mem::replace(&mut now, (MonthOfRows::default(), month));
             add(&mut months, before.1, before.0);
         }
         let flags = cells.int(2).unwrap_or(0);
@@ -99,7 +99,7 @@ pub(super) fn enriched(
     Ok(months)
 }
 
-fn add(months: &mut BTreeMap<Month, Seen>, month: Option<Month>, seen: Seen) {
+fn add(months: &mut BTreeMap<Month, MonthOfRows>, month: Option<Month>, seen: MonthOfRows) {
     let Some(month) = month else { return };
     let all = months.entry(month).or_default();
     all.rows += seen.rows;

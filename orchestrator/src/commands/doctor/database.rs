@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::patient::Patient;
 use super::report::Report;
-use crate::setup::bootstrap::{self, Missing};
+use crate::setup::bootstrap::{self, MissingParts};
 
 /// Makes what is missing with `--fix`, then looks at the metrics database and its tables.
 pub(super) fn tables(patient: &mut Patient<'_>, report: &mut Report) {
@@ -19,7 +19,7 @@ pub(super) fn tables(patient: &mut Patient<'_>, report: &mut Report) {
     }
     patient.connect();
     let name = &config.metrics_db;
-    let lacks = match Missing::look(patient.hub) {
+    let lacks = match MissingParts::look(patient.hub) {
         Err(error) => {
             let mend = format!(
                 "start the server, or correct host, user and password in {}; try: mariadb -h {} -u {} -p {name}",
@@ -73,7 +73,7 @@ pub(super) fn migrations(patient: &mut Patient<'_>, report: &mut Report) {
     if patient.metrics.is_err() {
         return;
     }
-    match Missing::look(patient.hub) {
+    match MissingParts::look(patient.hub) {
         Err(error) => report.fail(format_args!("migrations: {error:#}"), "hzmetrics migrate"),
         Ok(lacks) if lacks.migrations.required.is_empty() => report.ok("migrations: up to date"),
         Ok(lacks) => {

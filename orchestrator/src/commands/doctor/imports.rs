@@ -70,7 +70,7 @@ pub(super) fn left_out(patient: &mut Patient<'_>, report: &mut Report) {
         let percent = share.percent(share.rejected);
         report.warn(
             format_args!(
-                "left out: {day}: {percent:.1} % of {} lines for {} are no lines of the layout",
+                "left out: {day}: {percent:.1} % of {} lines for {} do not fit the layout",
                 share.lines,
                 target.name()
             ),

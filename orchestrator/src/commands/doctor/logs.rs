@@ -48,14 +48,14 @@ fn names_below(folder: &Path, depth: u32, list: &mut Vec<String>) {
 
 /// What lies there of others: for each site how many logs, and the newest by its day.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Others {
+struct LogsOfOtherSite {
     n: usize,
     day: String,
     name: String,
 }
 
-fn others(names: &[String], site: &str) -> BTreeMap<String, Others> {
-    let mut found: BTreeMap<String, Others> = BTreeMap::new();
+fn others(names: &[String], site: &str) -> BTreeMap<String, LogsOfOtherSite> {
+    let mut found: BTreeMap<String, LogsOfOtherSite> = BTreeMap::new();
     for name in names.iter().filter(|name| !discovery::is_of(Stream::Access, Some(site), name)) {
         let Some((site, day)) = site_of(name).zip(discovery::date_of(name)) else { continue };
         let known = found.entry(site.to_owned()).or_default();
@@ -84,7 +84,8 @@ pub(super) fn names(patient: &mut Patient<'_>, report: &mut Report) {
     let newest = newest_of_ours(patient);
     let others = others(&list, &config.site.name);
     // a server has logs of other sites too; those that come while ours do not are ours under another name
-    let is_newer = |other: &&Others| newest.as_ref().is_none_or(|day| days_between(day, &other.day) > QUIET_DAYS);
+    let is_newer =
+        |other: &&LogsOfOtherSite| newest.as_ref().is_none_or(|day| days_between(day, &other.day) > QUIET_DAYS);
     let Some((site, last)) = others.iter().filter(|(_, other)| is_newer(other)).max_by_key(|(_, other)| &other.day)
     else {
         let last = newest.map_or_else(|| "none yet".to_owned(), |day| format!("the newest is of {day}"));

@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
+enum Severity {
     /// As it should be.
     Ok,
     /// Wants a look; the numbers come all the same.
@@ -13,7 +13,7 @@ enum Word {
     Fail,
 }
 
-impl Word {
+impl Severity {
     const fn text(self) -> &'static str {
         match self {
             Self::Ok => "OK",
@@ -38,11 +38,11 @@ impl Report {
         Self { is_port, ..Self::default() }
     }
 
-    fn line(&mut self, word: Word, text: &dyn Display) {
+    fn line(&mut self, word: Severity, text: &dyn Display) {
         match word {
-            Word::Ok => {}
-            Word::Warn => self.n_warnings += 1,
-            Word::Fail => self.n_problems += 1,
+            Severity::Ok => {}
+            Severity::Warn => self.n_warnings += 1,
+            Severity::Fail => self.n_problems += 1,
         }
         let text = plain(&text.to_string());
         let _ = writeln!(self.text, "{:<4}  {text}", word.text());
@@ -56,24 +56,24 @@ impl Report {
 
     /// Something is as it should be.
     pub(super) fn ok(&mut self, text: impl Display) {
-        self.line(Word::Ok, &text);
+        self.line(Severity::Ok, &text);
     }
 
     /// Something wants a look; `mend` is a command or a line of a file.
     pub(super) fn warn(&mut self, text: impl Display, mend: impl Display) {
-        self.line(Word::Warn, &text);
+        self.line(Severity::Warn, &text);
         self.mend(&mend);
     }
 
     /// Something is wrong that the port's doctor looks at as well.
     pub(super) fn fail(&mut self, text: impl Display, mend: impl Display) {
-        self.line(Word::Fail, &text);
+        self.line(Severity::Fail, &text);
         self.mend(&mend);
     }
 
     /// Something is wrong that the port's doctor does not look at.
     pub(super) fn fail_ours(&mut self, text: impl Display, mend: impl Display) {
-        self.line(if self.is_port { Word::Warn } else { Word::Fail }, &text);
+        self.line(if self.is_port { Severity::Warn } else { Severity::Fail }, &text);
         self.mend(&mend);
     }
 

@@ -85,7 +85,7 @@ fn of_hzmetrics(words: &[&str]) -> Vec<Duty> {
 }
 
 /// A line of ours.
-struct Ours {
+struct OurLine {
     line: Scheduled,
     duties: Vec<Duty>,
 }
@@ -103,7 +103,7 @@ pub(super) fn all(patient: &mut Patient<'_>, report: &mut Report) {
         }
         let duties = duties(paths, &line.command);
         if !duties.is_empty() {
-            ours.push(Ours { line, duties });
+            ours.push(OurLine { line, duties });
         }
     }
     of_others(&others, &crontabs.unreadable, report);
@@ -146,7 +146,7 @@ fn remove(line: &Scheduled) -> String {
 
 fn of_ours(
     patient: &Patient<'_>,
-    ours: &[Ours],
+    ours: &[OurLine],
     others: &[(Scheduled, String)],
     unread: &[PathBuf],
     report: &mut Report,
@@ -198,7 +198,7 @@ fn nobody(patient: &Patient<'_>, others: &[(Scheduled, String)], unread: &[PathB
 }
 
 /// Two lines that do the same work.
-fn clash<'o>(duty: &Duty, lines: &[&'o Ours], nightly: &[&'o Ours]) -> Option<(&'o Ours, &'o Ours)> {
+fn clash<'o>(duty: &Duty, lines: &[&'o OurLine], nightly: &[&'o OurLine]) -> Option<(&'o OurLine, &'o OurLine)> {
     let (first, rest) = lines.split_first()?;
     match duty {
         // the line of the whole night and one of the seven; or one of them in two places: in one
@@ -212,8 +212,8 @@ fn clash<'o>(duty: &Duty, lines: &[&'o Ours], nightly: &[&'o Ours]) -> Option<(&
 }
 
 /// The same work started twice; how often.
-fn doubled(ours: &[Ours], report: &mut Report) -> usize {
-    let mut by_duty: BTreeMap<&Duty, Vec<&Ours>> = BTreeMap::new();
+fn doubled(ours: &[OurLine], report: &mut Report) -> usize {
+    let mut by_duty: BTreeMap<&Duty, Vec<&OurLine>> = BTreeMap::new();
     for our in ours {
         for duty in &our.duties {
             by_duty.entry(duty).or_default().push(our);
@@ -221,7 +221,7 @@ fn doubled(ours: &[Ours], report: &mut Report) -> usize {
     }
     let nightly = by_duty.get(&Duty::Nightly).cloned().unwrap_or_default();
     let mut found: Vec<_> = by_duty.iter().filter_map(|(duty, lines)| clash(duty, lines, &nightly)).collect();
-    let places = |pair: &(&Ours, &Ours)| (pair.0.line.place.clone(), pair.1.line.place.clone());
+    let places = |pair: &(&OurLine, &OurLine)| (pair.0.line.place.clone(), pair.1.line.place.clone());
     found.sort_by_key(places);
     found.dedup_by_key(|pair| places(pair));
     for (one, other) in &found {
@@ -234,7 +234,7 @@ fn doubled(ours: &[Ours], report: &mut Report) -> usize {
 }
 
 /// Parts of the work that nothing starts; how many findings.
-fn missing(ours: &[Ours], report: &mut Report) -> usize {
+fn missing(ours: &[OurLine], report: &mut Report) -> usize {
     let has = |duty: &Duty| ours.iter().any(|our| our.duties.contains(duty));
     let mut missing: Vec<&str> = Vec::new();
     if !has(&Duty::Nightly) {

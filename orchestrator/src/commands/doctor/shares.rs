@@ -21,7 +21,7 @@ const NEARLY_ALL: f64 = 0.95;
 
 /// What is known of an address on the Internet.
 #[derive(Debug, Clone, Copy, Default)]
-struct Known {
+struct LookedUp {
     was_looked_up: bool,
     has_name: bool,
     has_country: bool,
@@ -29,12 +29,12 @@ struct Known {
 
 /// A count of all, and of those that lack something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Lack {
+struct LackingShare {
     n: usize,
     n_lacking: usize,
 }
 
-impl Lack {
+impl LackingShare {
     #[expect(clippy::cast_precision_loss, reason = "a share for people")]
     fn share(self) -> f64 {
         if self.n < ADDRESSES_MIN { 0.0 } else { self.n_lacking as f64 / self.n as f64 }
@@ -42,8 +42,8 @@ impl Lack {
 }
 
 /// The newest addresses before a day; all of them when there are few.
-fn newest(db: &mut Db, before: &str) -> Result<HashMap<Ipv4Addr, Known>> {
-    let mut known: HashMap<Ipv4Addr, Known> = HashMap::new();
+fn newest(db: &mut Db, before: &str) -> Result<HashMap<Ipv4Addr, LookedUp>> {
+    let mut known: HashMap<Ipv4Addr, LookedUp> = HashMap::new();
     for condition in ["WHERE datetime < ?", "WHERE datetime >= ?"] {
         let sql = format!("SELECT ip, host, ipcountry FROM web {condition} ORDER BY id DESC LIMIT {ROWS}");
         db.each(&sql, (before,), |cells| {
@@ -67,9 +67,9 @@ fn is_public(ip: &Ipv4Addr) -> bool {
     !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || ip.is_documentation())
 }
 
-fn lacks(known: &HashMap<Ipv4Addr, Known>, has: fn(&Known) -> bool) -> Lack {
+fn lacks(known: &HashMap<Ipv4Addr, LookedUp>, has: fn(&LookedUp) -> bool) -> LackingShare {
     let looked_up = known.values().filter(|address| address.was_looked_up);
-    looked_up.fold(Lack { n: 0, n_lacking: 0 }, |all, address| Lack {
+    looked_up.fold(LackingShare { n: 0, n_lacking: 0 }, |all, address| LackingShare {
         n: all.n + 1,
         n_lacking: all.n_lacking + usize::from(!has(address)),
     })
@@ -99,7 +99,7 @@ fn mend_names() -> String {
 const MEND_COUNTRIES: &str = "correct hubzero_ipgeo_url and hub_key, or give a file: hzmetrics fill-ipcountry --help; then \
                               hzmetrics fill-ipcountry metrics web YYYY-MM and hzmetrics mark-dirty YYYY-MM";
 
-fn say(lack: Lack, what: &str, one: &str, cause: &str, mend: &str, report: &mut Report) {
+fn say(lack: LackingShare, what: &str, one: &str, cause: &str, mend: &str, report: &mut Report) {
     let counted = format!("{} of the newest {} addresses have no {one}", lack.n_lacking, lack.n);
     let share = lack.share();
     if share >= NEARLY_ALL {
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn shares_of_enough_addresses() {
         for (n, n_lacking, expected) in [(49, 49, 0.0), (50, 50, 1.0), (200, 100, 0.5), (0, 0, 0.0)] {
-            assert!((Lack { n, n_lacking }.share() - expected).abs() < 1e-9, "{n} {n_lacking}");
+            assert!((LackingShare { n, n_lacking }.share() - expected).abs() < 1e-9, "{n} {n_lacking}");
         }
     }
 

@@ -101,7 +101,7 @@ fn a_tick_while_the_original_scripts_are_running() {
     let refused = tick().expect_code(75);
     assert_eq!(
         refused.stderr,
-        "hzmetrics: the original script __process_usage_metrics.sh is at work (pid 4711); nothing was done, try again later\n"
+        "hzmetrics: the original script __process_usage_metrics.sh is running (pid 4711); nothing was done, try again later\n"
     );
     assert_eq!(life.list(), ["whoisonline"]);
     for line in ["run", "process --next", "mark-dirty 2026-01", "gen-tool-stats 2026-01", "import --next"] {
@@ -119,7 +119,7 @@ fn a_tick_while_the_original_scripts_are_running() {
     let done = tick().ok();
     assert_eq!(
         done.stderr,
-        "hzmetrics: [tick] the original xlogfix_whoisonline.php is at work — skipping whoisonline\n"
+        "hzmetrics: [tick] the original xlogfix_whoisonline.php is running — skipping whoisonline\n"
     );
     assert_eq!(life.list(), CAUGHT_UP);
 }
@@ -134,7 +134,7 @@ fn a_run_while_the_port_is_running() {
     let run = || life.start("run --one-month").env("HZMETRICS_HOME", "").finish();
     let refused = run().expect_code(75);
     assert!(
-        refused.stderr.contains("the port is at work (") && refused.stderr.contains(" is locked by pid "),
+        refused.stderr.contains("the port is running (") && refused.stderr.contains(" is locked by pid "),
         "{}",
         refused.stderr
     );

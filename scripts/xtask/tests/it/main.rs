@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod attacks;
+mod circles;
 mod install;
 mod interrupted;
 mod layout;
