@@ -8,12 +8,11 @@ mod staging;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use fixtures::Run;
 use fixtures::contract::{Bad, Contract, Input};
+use fixtures::{Run, gzip};
 use tempfile::TempDir;
 
 fn fetch_logs() -> Run {
@@ -24,12 +23,6 @@ fn write(root: &Path, path: &str, bytes: impl AsRef<[u8]>) {
     let path = root.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
-}
-
-fn gzip(text: &str) -> Vec<u8> {
-    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gz.write_all(text.as_bytes()).unwrap();
-    gz.finish().unwrap()
 }
 
 /// A log directory of each shape that there is.

@@ -9,11 +9,10 @@ mod identity;
 mod tables;
 
 use std::fs;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use fixtures::contract::{Bad, Contract, Input};
-use fixtures::{Finished, Run};
+use fixtures::{Finished, Run, gzip};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -62,12 +61,6 @@ fn file(dir: &TempDir, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
     let path = dir.path().join(name);
     fs::write(&path, bytes).unwrap();
     path
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gz.write_all(bytes).unwrap();
-    gz.finish().unwrap()
 }
 
 fn contract_of_import_logs() -> Contract {
