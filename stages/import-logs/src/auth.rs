@@ -3,8 +3,11 @@
 use logs::parse::{self, Login};
 use schema::{Compat, Opt, Stamp, collation, json, text};
 
-use crate::block::Made;
+use crate::rows::Rows;
 use crate::stored;
+
+/// The columns of `userlogin`, in the order of a row's values.
+pub(crate) const LOGIN_COLUMNS: [&str; 5] = ["datetime", "uidNumber", "user", "ip", "action"];
 
 /// Why a login makes no row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +28,7 @@ pub(crate) fn dropped(login: &Login<'_>, compat: Compat) -> Option<Dropped> {
 
 /// Appends the row, and returns the identity of the row: equal for two
 /// rows that the unique key of the table takes for one.
-pub(crate) fn push(login: &Login<'_>, made: &mut Made) -> u128 {
+pub(crate) fn push(login: &Login<'_>, rows: &mut Rows) -> u128 {
     let datetime: Stamp = parse::datetime(login.date, login.time);
     let uid = stored::integer(login.uid, i64::MIN, i64::MAX);
     let user = text::storable(login.user);
@@ -34,8 +37,8 @@ pub(crate) fn push(login: &Login<'_>, made: &mut Made) -> u128 {
     let ip = text::cut_chars(&ip, 15);
     let action = text::storable(login.action);
     let action = text::cut_chars(&action, 40);
-    match made {
-        Made::Records(out) => {
+    match rows {
+        Rows::Records(out) => {
             out.extend_from_slice(b"{\"kind\":\"login\",\"datetime\":\"");
             out.extend_from_slice(&datetime.to_ascii());
             out.extend_from_slice(b"\",\"uidNumber\":");
@@ -48,7 +51,7 @@ pub(crate) fn push(login: &Login<'_>, made: &mut Made) -> u128 {
             json::push_str(out, action);
             out.extend_from_slice(b"}\n");
         }
-        Made::Rows(rows) => {
+        Rows::Values(rows) => {
             rows.extend([stored::date(datetime), uid.into(), user.into(), ip.into(), action.into()]);
         }
     }
@@ -90,7 +93,7 @@ mod tests {
                 ip: b"1.2.3.4",
                 action: b"login",
             };
-            push(&login, &mut Made::Records(Vec::new()))
+            push(&login, &mut Rows::Records(Vec::new()))
         };
         assert_eq!(key("Bob", "1"), key("bob ", "01"));
         assert_ne!(key("Bob", "1"), key("bob", "0"));

@@ -3,131 +3,21 @@
 
 use std::borrow::Cow;
 
-use database::Value;
 use logs::parse::{self, Looks};
 use memchr::{memchr_iter, memchr2};
-use schema::{Compat, Opt, json};
+use schema::Opt;
 
-use crate::agents::{self, Agents, Judge, LookAhead};
-use crate::auth;
-use crate::line::{Layout, Line};
-use crate::request::{self, PathRules};
-use crate::robots::{HashList, Known};
-use crate::stored;
-
-/// A rule that drops recognised lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(usize)]
-pub(crate) enum Rule {
-    Status,
-    Bytes,
-    Method,
-    Ip,
-    Agent,
-    Url,
-    Bot,
-    OldExplorer,
-    Path,
-    ReferrerSpam,
-    OldEvent,
-    Watcher,
-    Action,
-    Duplicate,
-}
-
-impl Rule {
-    /// Every rule with the word it is counted under, in the order in which they are tried.
-    pub(crate) const ALL: [(Self, &'static str); 14] = [
-        (Self::Status, "status"),
-        (Self::Bytes, "no bytes"),
-        (Self::Method, "method"),
-        (Self::Ip, "excluded address"),
-        (Self::Agent, "excluded agent"),
-        (Self::Url, "excluded URL"),
-        (Self::Bot, "robot"),
-        (Self::OldExplorer, "old Internet Explorer"),
-        (Self::Path, "path"),
-        (Self::ReferrerSpam, "no referrer"),
-        (Self::OldEvent, "old event"),
-        (Self::Watcher, "watching account"),
-        (Self::Action, "action"),
-        (Self::Duplicate, Self::DUPLICATE),
-    ];
-
-    /// The word for logins that are there already.
-    pub(crate) const DUPLICATE: &str = "duplicate login";
-}
-
-/// How many lines each rule dropped, in the order of [`Rule::ALL`].
-pub(crate) type Dropped = [u64; Rule::ALL.len()];
-
-/// Everything that stays the same during a run.
-#[derive(Debug)]
-pub(crate) struct Rules {
-    pub(crate) compat: Compat,
-    pub(crate) judge: Judge,
-    pub(crate) steps: Steps,
-    paths: PathRules,
-}
-
-/// The inner steps that are made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Steps {
-    pub(crate) webhits: bool,
-    pub(crate) robots: bool,
-    pub(crate) web: bool,
-    pub(crate) auth: bool,
-}
-
-impl Rules {
-    pub(crate) fn new(compat: Compat, judge: Judge, steps: Steps) -> Self {
-        let paths = PathRules {
-            cron_bare: compat.has(Opt::LpCronBare),
-            pipermail: compat.has(Opt::LpPipermail),
-            robots: compat.has(Opt::LpRobots),
-        };
-        Self { compat, judge, steps, paths }
-    }
-}
-
-/// What rows are made as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// Records, one JSON object a line.
-    Records,
-    /// Values for the columns of a table.
-    Rows,
-}
-
-/// The rows of a block in either form.
-#[derive(Debug)]
-pub(crate) enum Made {
-    Records(Vec<u8>),
-    Rows(Vec<Value>),
-}
-
-impl Default for Made {
-    fn default() -> Self {
-        Self::Records(Vec::new())
-    }
-}
-
-impl Made {
-    fn new(form: Form, bytes: usize, values: usize) -> Self {
-        match form {
-            Form::Records => Self::Records(Vec::with_capacity(bytes)),
-            Form::Rows => Self::Rows(Vec::with_capacity(values)),
-        }
-    }
-
-    /// Where the next row begins: a place for ranges of rows.
-    pub(crate) const fn end(&self) -> usize {
-        match self {
-            Self::Records(bytes) => bytes.len(),
-            Self::Rows(values) => values.len(),
-        }
-    }
-}
+use crate::bots::LookAhead;
+use crate::bots::cache::{Agents, with_agents};
+use crate::bots::hashes::HashList;
+use crate::bots::list::BotList;
+use crate::bots::words::stored;
+use crate::layout::Layout;
+use crate::line::Line;
+use crate::request;
+use crate::rows::Rows;
+use crate::rules::{Dropped, Rule, Rules};
+use crate::{auth, web};
 
 /// A run of hits with the same date text.
 #[derive(Debug)]
@@ -135,7 +25,7 @@ pub(crate) struct Segment {
     pub(crate) date: [u8; 10],
     pub(crate) n_hits: u64,
     pub(crate) n_kept: u64,
-    /// Where its last row ends in [`Done::made`].
+    /// Where its last row ends in [`BlockResult::rows`].
     pub(crate) end: usize,
 }
 
@@ -168,15 +58,15 @@ fn beginning(line: &[u8]) -> Vec<u8> {
 
 /// What became of one block.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
+pub(crate) struct BlockResult {
     /// The rows.
-    pub(crate) made: Made,
+    pub(crate) rows: Rows,
     /// Access logs: runs of hits, in order; together they cover the rows.
     pub(crate) segments: Vec<Segment>,
     /// Auth logs: identity and end of each row.
     pub(crate) logins: Vec<(u128, usize)>,
-    /// Stored texts of robots, in the order in which they were first seen.
-    pub(crate) robots: Vec<String>,
+    /// Stored texts of bots, in the order in which they were first seen.
+    pub(crate) bots: Vec<String>,
     /// Lines that were not recognised.
     pub(crate) rejected: Vec<Rejected>,
     /// The block itself, when some lines of it were not recognised.
@@ -195,7 +85,7 @@ pub(crate) struct Done {
     pub(crate) months: Vec<[u8; 7]>,
 }
 
-impl Done {
+impl BlockResult {
     /// Notes a line of the block that was not recognised.
     fn reject(&mut self, n: u64, line: &[u8], block: &[u8], looks: Looks) {
         let start = line.as_ptr().addr() - block.as_ptr().addr();
@@ -323,13 +213,13 @@ fn with_line<T>(line: &[u8], layout: &Layout, port: bool, work: impl FnOnce(Opti
 }
 
 /// The work on a block of an access log. `number` is the block's own, above zero.
-pub(crate) fn access(block: &[u8], number: u64, layout: &Layout, rules: &Rules, known: &Known) -> Done {
+pub(crate) fn access(block: &[u8], number: u64, layout: &Layout, rules: &Rules, known: &BotList) -> BlockResult {
     // a line takes some 250 bytes, and a good third of the lines make a row
-    let made = Made::new(rules.judge.form, block.len() + block.len() / 4, block.len() / 40);
-    let mut done = Done { made, ..Done::default() };
+    let rows = Rows::new(rules.judge.format, block.len() + block.len() / 4, block.len() / 40);
+    let mut done = BlockResult { rows, ..BlockResult::default() };
     let port = rules.compat.has(Opt::LpParse);
     let spill = rules.compat.has(Opt::LpSpilloverWarning);
-    agents::with_agents(&rules.judge, known, number, |agents| {
+    with_agents(&rules.judge, known, number, |agents| {
         done.n_lines = for_each_line(block, port, port, |line, n| {
             let recognised = with_line(line, layout, port, |parsed| {
                 let Some(parsed) = parsed else { return false };
@@ -365,11 +255,11 @@ fn note_month(months: &mut Vec<[u8; 7]>, month: [u8; 7]) {
 }
 
 /// One recognised line: counts its hit and writes its record, or says which rule dropped it.
-fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut Done) -> Result<(), Rule> {
+fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut BlockResult) -> Result<(), Rule> {
     let compat = rules.compat;
     let (agent, first) = agents.get(line.agent);
-    if first && agent.is_robot {
-        done.robots.push(agents::stored(line.agent));
+    if first && agent.is_bot {
+        done.bots.push(stored(line.agent));
     }
     let is_200 = if compat.has(Opt::LpParse) { line.status == b"200" } else { is_number_200(line.status) };
     if !is_200 {
@@ -397,7 +287,7 @@ fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut Done)
     }
     match done.segments.last_mut() {
         Some(segment) if segment.date == line.date => segment.n_hits += 1,
-        _ => done.segments.push(Segment { date: line.date, n_hits: 1, n_kept: 0, end: done.made.end() }),
+        _ => done.segments.push(Segment { date: line.date, n_hits: 1, n_kept: 0, end: done.rows.end() }),
     }
     if agent.is_known {
         return Err(Rule::Bot);
@@ -416,15 +306,10 @@ fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut Done)
             return Err(Rule::OldEvent);
         }
     }
-    let uid = if compat.has(Opt::LpParse) { port_uid(line.uid) } else { uid(line.uid) };
-    let download = compat.has(Opt::LpDnloadInline).then(|| parse::is_download(&url));
-    match &mut done.made {
-        Made::Records(out) => push_web(out, line, &url, &agent.text, uid, download),
-        Made::Rows(rows) => push_web_row(rows, line, &url, &agent.text, uid, download),
-    }
+    web::push(&mut done.rows, line, &url, &agent.text, compat);
     if let Some(segment) = done.segments.last_mut() {
         segment.n_kept += 1;
-        segment.end = done.made.end();
+        segment.end = done.rows.end();
     }
     Ok(())
 }
@@ -434,98 +319,10 @@ fn is_number_200(status: &[u8]) -> bool {
     status == b"200" || (status.strip_suffix(b"200").is_some_and(|zeros| zeros.iter().all(|&b| b == b'0')))
 }
 
-fn uid(digits: &[u8]) -> i64 {
-    stored::integer(digits, i32::MIN.into(), i32::MAX.into())
-}
-
-/// The port takes what is no whole number for 0.
-fn port_uid(digits: &[u8]) -> i64 {
-    let number = digits.strip_prefix(b"-").unwrap_or(digits);
-    if number.is_empty() || !number.iter().all(u8::is_ascii_digit) { 0 } else { uid(digits) }
-}
-
-/// The width of the columns that the CMS fills.
-const NARROW: usize = 120;
-
-/// The columns of `web` that a row has, in the order of its values; the last one only where
-/// downloads are told at import.
-pub(crate) const WEB_COLUMNS: [&str; 16] = [
-    "datetime",
-    "ip",
-    "content",
-    "referrer",
-    "useragent",
-    "uidNumber",
-    "apache_pid",
-    "joomla_sessionid",
-    "site_cookie",
-    "auth_type",
-    "component_name",
-    "view_name",
-    "task_name",
-    "action_name",
-    "item_name",
-    "dnload",
-];
-
-/// The columns of `userlogin`, in the order of a row's values.
-pub(crate) const LOGIN_COLUMNS: [&str; 5] = ["datetime", "uidNumber", "user", "ip", "action"];
-
-/// Appends the values of a row of `web`.
-fn push_web_row(rows: &mut Vec<Value>, line: &Line<'_>, url: &[u8], agent: &[u8], uid: i64, download: Option<bool>) {
-    rows.extend([
-        stored::date(parse::datetime(&line.date, line.time)),
-        stored::varchar(line.client, 15),
-        stored::tinytext(url),
-        stored::tinytext(line.referrer),
-        Value::Bytes(agent.to_vec()),
-        Value::Int(uid),
-        stored::varchar(line.pid, NARROW),
-    ]);
-    rows.extend(line.tail.iter().map(|text| stored::varchar(text, NARROW)));
-    rows.extend(download.map(|is| Value::Int(is.into())));
-}
-
-/// Appends a `web` record, line feed included.
-fn push_web(out: &mut Vec<u8>, line: &Line<'_>, url: &[u8], agent: &[u8], uid: i64, download: Option<bool>) {
-    out.extend_from_slice(b"{\"kind\":\"web\",\"datetime\":\"");
-    out.extend_from_slice(&parse::datetime(&line.date, line.time).to_ascii());
-    out.extend_from_slice(b"\",\"ip\":");
-    stored::push_varchar(out, line.client, 15);
-    out.extend_from_slice(b",\"content\":");
-    stored::push_tinytext(out, url);
-    out.extend_from_slice(b",\"referrer\":");
-    stored::push_tinytext(out, line.referrer);
-    out.extend_from_slice(b",\"useragent\":");
-    out.extend_from_slice(agent);
-    out.extend_from_slice(b",\"uidNumber\":");
-    json::push_int(out, uid);
-    out.extend_from_slice(b",\"apache_pid\":");
-    stored::push_varchar(out, line.pid, NARROW);
-    let names: [&[u8]; 8] = [
-        b",\"joomla_sessionid\":",
-        b",\"site_cookie\":",
-        b",\"auth_type\":",
-        b",\"component_name\":",
-        b",\"view_name\":",
-        b",\"task_name\":",
-        b",\"action_name\":",
-        b",\"item_name\":",
-    ];
-    for (name, text) in names.iter().zip(line.tail) {
-        out.extend_from_slice(name);
-        stored::push_varchar(out, text, NARROW);
-    }
-    if let Some(download) = download {
-        out.extend_from_slice(if download { b",\"dnload\":1" } else { b",\"dnload\":0" });
-    }
-    out.extend_from_slice(b"}\n");
-}
-
 /// The work on a block of an auth log.
-pub(crate) fn auth(block: &[u8], rules: &Rules) -> Done {
-    let made = Made::new(rules.judge.form, block.len() * 2, block.len() / 10);
-    let mut done = Done { made, ..Done::default() };
+pub(crate) fn auth(block: &[u8], rules: &Rules) -> BlockResult {
+    let rows = Rows::new(rules.judge.format, block.len() * 2, block.len() / 10);
+    let mut done = BlockResult { rows, ..BlockResult::default() };
     let spill = rules.compat.has(Opt::LpSpilloverWarning);
     let n_lines = for_each_line(block, rules.compat.has(Opt::LpParse), true, |line, n| {
         match parse::auth(line, rules.compat) {
@@ -545,8 +342,8 @@ pub(crate) fn auth(block: &[u8], rules: &Rules) -> Done {
                 } else if rules.judge.exclude.ip(login.ip) {
                     done.dropped[Rule::Ip as usize] += 1;
                 } else {
-                    let key = auth::push(&login, &mut done.made);
-                    done.logins.push((key, done.made.end()));
+                    let key = auth::push(&login, &mut done.rows);
+                    done.logins.push((key, done.rows.end()));
                 }
             }
         }
@@ -585,6 +382,5 @@ mod tests {
         for (i, (rule, _)) in Rule::ALL.iter().enumerate() {
             assert_eq!(*rule as usize, i);
         }
-        assert_eq!((uid(b"5-"), port_uid(b"5-"), port_uid(b"-5"), port_uid(b"--"), uid(b"-5")), (5, 0, -5, 0, -5));
     }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, anyhow, bail};
 use kit::steps;
 
+use crate::args::{ClientFrom, Pick};
 use crate::fit::{self, Shape, Slot, closing_quote};
 use crate::line::Line;
 
@@ -150,43 +151,6 @@ enum Use {
 enum Piece {
     Text(Vec<u8>),
     Field(Use),
-}
-
-/// Which of several addresses in a forwarding header is the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Pick {
-    /// The first.
-    #[default]
-    First,
-    /// The last.
-    Last,
-}
-
-/// Where the client's address stands: `client`, or a header in the format.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ClientFrom {
-    /// Name of the header; `None` for the connection's own address.
-    pub(crate) header: Option<String>,
-    /// Which of its addresses.
-    pub(crate) pick: Pick,
-}
-
-impl std::str::FromStr for ClientFrom {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, pick) = match text.split_once(':') {
-            None => (text, Pick::First),
-            Some((name, "first")) => (name, Pick::First),
-            Some((name, "last")) => (name, Pick::Last),
-            Some((_, other)) => return Err(format!("`{other}` is neither `first` nor `last`")),
-        };
-        if name.is_empty() {
-            return Err("a header's name, or `client`, is missing".to_owned());
-        }
-        let header = (!name.eq_ignore_ascii_case("client")).then(|| name.to_owned());
-        Ok(Self { header, pick })
-    }
 }
 
 /// A compiled LogFormat.

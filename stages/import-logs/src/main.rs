@@ -1,31 +1,39 @@
 //! `import-logs`: turns access and auth logs into web, hits, bot and login records.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
-mod agents;
-mod aside;
+mod args;
 mod auth;
 mod block;
-mod cli;
+mod bots;
 mod exclude;
 mod fit;
 mod format;
 mod import;
-mod known;
+mod layout;
 mod line;
-mod load;
 mod pieces;
+mod queue;
+mod reader;
 mod reason;
 mod receipt;
+mod records;
 mod report;
 mod request;
-mod robots;
+mod rows;
+mod rules;
+mod settings;
 mod sink;
-mod sources;
+mod stage;
 mod stored;
 mod tables;
+mod totals;
+mod unit;
+mod unit_reader;
+mod web;
+mod writer;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    hub::run::<cli::Args>(cli::stage)
+    hub::run::<args::Args>(stage::stage)
 }

@@ -4,8 +4,8 @@
 use logs::parse::is_blank;
 use memchr::memchr_iter;
 
-use crate::import::Stream;
-use crate::line::Layout;
+use crate::layout::Layout;
+use crate::unit::Stream;
 
 /// The reason for a line without its line feed.
 pub(crate) fn of(line: &[u8], stream: &Stream) -> &'static str {

@@ -9,8 +9,8 @@ use logs::discovery::Stream;
 use logs::fingerprint::Fingerprint;
 use schema::json;
 
-use crate::import::Unit;
 use crate::report::Report;
+use crate::unit::Unit;
 
 /// What became of one file.
 #[derive(Debug, Clone)]

@@ -8,9 +8,10 @@ use database::ledger::files::{FileRow, Status};
 use logs::fingerprint::Fingerprint;
 use logs::parse::Looks;
 
-use crate::block::{Done, Dropped, KEPT, Rule};
-use crate::import::Stream;
-use crate::line::Layout;
+use crate::block::{BlockResult, KEPT};
+use crate::layout::Layout;
+use crate::rules::{Dropped, Rule};
+use crate::unit::Stream;
 
 /// How much of a first line is shown, in characters.
 const SHOWN: usize = 200;
@@ -49,7 +50,7 @@ pub(crate) struct Report {
 
 impl Report {
     /// Counts what became of a block; lines of it are counted elsewhere.
-    pub(crate) fn add(&mut self, done: &Done) {
+    pub(crate) fn add(&mut self, done: &BlockResult) {
         let is_first = self.n_lines == 0;
         self.n_blank += done.n_blank;
         self.n_unfit += done.n_unfit;

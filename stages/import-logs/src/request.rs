@@ -99,7 +99,7 @@ pub(crate) fn is_dropped(url: &[u8], rules: PathRules) -> bool {
     by_start || is_asset(url) || is_version_control(url)
 }
 
-/// Pages that only robots ask for without a referrer.
+/// Pages that only bots ask for without a referrer.
 #[must_use]
 pub(crate) fn is_referrer_spam(url: &[u8]) -> bool {
     let with_query = |page: &[u8], query: &[u8]| {
@@ -126,7 +126,7 @@ pub(crate) fn is_old_event(url: &[u8], date: &[u8]) -> bool {
     ends_segment(&rest[4..]) && line_year.is_some_and(|line_year| year + 3 <= line_year)
 }
 
-/// Whether an agent names an Internet Explorer of the families that only robots use.
+/// Whether an agent names an Internet Explorer of the families that only bots use.
 #[must_use]
 pub(crate) fn is_old_explorer(agent: &[u8]) -> bool {
     let lower = agent.to_ascii_lowercase();

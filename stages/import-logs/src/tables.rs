@@ -1,391 +1,393 @@
-//! Rows into the tables: a transaction a file, and a note of it in the ledger of imports. Where the
-//! engine knows no transactions, `aside` stands in for them.
-//!
-//! The transaction begins with the ledger's row and ends with its range, so a file is in the tables
-//! with all that belongs to it, or not at all. Only the calling thread talks to the server.
+//! The face of the tables, `--to db` and `--db`: which files are loaded, what is read from the tables
+//! before, what happens after an error, and what becomes of a staging file that is loaded.
 
-use std::ops::Range;
+mod holding;
+mod ledger;
+mod staging;
+mod transaction;
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use database::ledger::files;
-use database::ledger::{self, Begun, Target};
-use database::{Db, DbError, ErrorKind, Value, Verb};
-use kit::Output;
+use anyhow::{Context as _, Result};
+use database::ledger::Target;
+use database::{Db, DbError, ErrorKind, Which};
+use hub::config::{self, Config};
 use kit::path_text::base_name;
-use schema::{Opt, Stamp};
+use kit::{Endpoint, Io, Messages, Outcome, Output, Usage, door};
+use logs::discovery;
+use logs::fingerprint::{Fingerprint, Identity};
+use logs::roots::Roots;
+use logs::staged::{self, StagedLog};
+use schema::{Kind, Opt};
 
-use crate::aside::{self, Aside};
-use crate::block::{LOGIN_COLUMNS, Made, Rules, WEB_COLUMNS};
-use crate::import::Unit;
-use crate::receipt::Receipt;
+use crate::args::Args;
+use crate::bots::list::BotList;
+use crate::bots::words::Words;
+use crate::layout::Layout;
+use crate::receipt::{self, Receipt};
 use crate::report::Report;
-use crate::robots::Texts;
-use crate::sink::Sink;
-use crate::stored;
+use crate::rows::RowFormat;
+use crate::rules::Rules;
+use crate::sink::Nowhere;
+use crate::totals::Tally;
+use crate::unit::{Stream, Unit};
+use crate::{exclude, import, settings};
+use ledger::{Ledger, Verdict};
+use staging::{Sources, outcomes, stretches};
+use transaction::Tables;
 
-/// Rows of a statement: as many as the database session takes at once.
-const ROWS: usize = 1000;
-
-/// The list of robots.
-pub(crate) const ROBOTS: &str = "bot_useragents";
-
-/// Takes out what only looks like one.
-pub(crate) const CLEAN_ROBOTS: &str =
-    "DELETE FROM bot_useragents WHERE useragent LIKE '%searchtool%' OR useragent LIKE '% feed/%'";
-
-/// Rows that went in since the last cut.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Part {
-    pub(crate) first: Option<u64>,
-    pub(crate) last: Option<u64>,
-    pub(crate) rows: u64,
+/// Loads the logs that the options or `source` records name, or the staging files.
+///
+/// # Errors
+/// A file or the server cannot be used, or a file is refused.
+pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
+    let common = &args.common;
+    let staging = common.from_db();
+    if staging && (!args.files.is_empty() || args.raw.is_some() || args.receipts.is_some()) {
+        let text = "--db loads the staging files; for other files use --to db";
+        return Err(Usage(text.to_owned()).into());
+    }
+    let config = config::load(None, &config::process_env)?;
+    let default = settings::layout(args)?;
+    // a list of files that cannot be read must not wait for the lock
+    let mut output = Output::new(&Endpoint::Standard, common.format, Kind::Receipt.name(), io.messages)?;
+    let roots = Roots::of_pipe(&args.logs, config.log_roots());
+    let units = if staging { Vec::new() } else { settings::units(args, io, &default, &roots, &mut output)? };
+    let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
+    let server = Server::connect(&config)?;
+    let (rules, bots) = settings::rules(args, RowFormat::Values, &server.excluded)?;
+    let silent = staging && !io::stderr().is_terminal() && !args.dry_run;
+    let messages = if silent { Messages::new(io.messages.name(), true) } else { io.messages };
+    if silent {
+        io.rejects.hush();
+    }
+    let tally = Tally::new(&mut io.rejects, messages, common.strict, args.accept);
+    let (keeps_ledger, dry_run) = (!args.no_ledger, args.dry_run);
+    let mut load = Loader { server, rules, bots, keeps_ledger, dry_run, messages, tally };
+    if staging {
+        load.staging(&config, &default)?;
+    } else {
+        let given = load.files(units, &mut output)?;
+        if let Some(path) = args.receipts.as_deref().filter(|_| !args.dry_run) {
+            receipt::write(path, &given)?;
+        }
+        output.finish()?;
+    }
+    messages.note(load.tally.totals.words());
+    let n_refused = load.tally.totals.n_refused;
+    settings::outcome(n_refused, io)
 }
 
-/// The tables, and the transaction of the current file.
-pub(crate) struct Tables<'d> {
-    pub(crate) db: &'d mut Db,
-    /// Where receipts go.
-    pub(crate) receipts: Option<&'d mut Output>,
-    pub(crate) ledger: bool,
-    /// Whether there is a table for what its entries were read from.
-    files: bool,
-    /// Whether a transaction protects all that is written.
-    pub(crate) transactional: bool,
-    /// How many files are committed or were.
-    pub(crate) n_done: usize,
-    /// The receipts so far.
-    pub(crate) given: Vec<Receipt>,
-    /// The server was lost during a COMMIT: nobody knows whether it was done.
-    pub(crate) unknown_commit: bool,
-    complete: [bool; 2],
-    /// Robots are cleaned after a file with robots only.
-    clean_after_robots: bool,
-    web_columns: usize,
-    // of the current file
-    /// Where it is collected when no transaction can be had.
-    aside: Option<Aside>,
-    target: Target,
-    values: Vec<Value>,
-    hits: Vec<(Stamp, i64)>,
-    names: Vec<String>,
-    n_cut: usize,
-    part: Part,
-    whole: Part,
-    last_before: u64,
+/// The pauses before a file is tried again after a deadlock, a lock wait or a lost server.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(9),
+    Duration::from_secs(27),
+];
+
+/// The metrics database, and what was in its lists.
+struct Server {
+    db: Db,
+    /// The exclude list.
+    excluded: Vec<exclude::Row>,
 }
 
-impl<'d> Tables<'d> {
-    /// For a run by these rules; `ledger` where there is one to be kept.
+impl Server {
+    /// Connects and reads the exclude list.
     ///
     /// # Errors
-    /// The server is lost.
-    pub(crate) fn new(
-        db: &'d mut Db,
-        rules: &Rules,
-        ledger: bool,
-        targets: &[Target],
-        receipts: Option<&'d mut Output>,
-    ) -> Result<Self> {
-        let mut tables = Vec::new();
-        for target in targets {
-            tables.extend(match target {
-                Target::Userlogin => &["userlogin"][..],
-                Target::Web | Target::Webhits => &["web", "webhits", ROBOTS],
-            });
+    /// The server cannot be reached, or lacks the table.
+    fn connect(config: &Config) -> Result<Self> {
+        let mut db = Db::connect(&config.target(), Which::Metrics)?;
+        let text = |cells: database::Cells<'_>, at| cells.text(at).unwrap_or_default().into_owned();
+        let excluded = db
+            .all("SELECT filter, type FROM exclude_list", (), |cells| Ok((text(cells, 0), text(cells, 1))))
+            .context("reading the exclude list")?;
+        Ok(Self { db, excluded })
+    }
+}
+
+/// The bots that are known before a file: those of the table and those given.
+fn known(db: &mut Db, given: &BotList, words: &Words) -> Result<BotList> {
+    let mut known = given.clone();
+    let each = |cells: database::Cells<'_>| {
+        if let Some(agent) = cells.text(0) {
+            known.insert(&agent, words);
         }
-        let files = ledger && files::is_there(db)?;
-        if ledger {
-            tables.push(ledger::TABLE);
-        }
-        if files {
-            tables.push(files::TABLE);
-        }
-        let transactional = db.is_transactional(&tables)?;
-        let steps = rules.steps;
-        Ok(Self {
-            db,
-            receipts,
-            ledger,
-            files,
-            transactional,
-            n_done: 0,
-            given: Vec::new(),
-            unknown_commit: false,
-            complete: [steps.webhits && steps.robots && steps.web, steps.auth],
-            clean_after_robots: rules.judge.exact,
-            web_columns: WEB_COLUMNS.len() - usize::from(!rules.compat.has(Opt::LpDnloadInline)),
-            aside: None,
-            target: Target::Web,
-            values: Vec::new(),
-            hits: Vec::new(),
-            names: Vec::new(),
-            n_cut: 0,
-            part: Part::default(),
-            whole: Part::default(),
-            last_before: 0,
-        })
+        Ok(())
+    };
+    db.each("SELECT useragent FROM bot_useragents", (), each).context("reading the list of bots")?;
+    Ok(known)
+}
+
+/// One run on the tables.
+struct Loader<'a> {
+    server: Server,
+    rules: Arc<Rules>,
+    /// Bots that were given besides those of the table.
+    bots: BotList,
+    keeps_ledger: bool,
+    dry_run: bool,
+    messages: Messages,
+    tally: Tally<'a>,
+}
+
+impl Loader<'_> {
+    fn has_ledger(&mut self) -> Result<bool> {
+        Ok(self.keeps_ledger && database::ledger::is_there(&mut self.server.db)?)
     }
 
-    /// Whether everything of a file goes in, so that it may be booked and moved.
-    pub(crate) fn is_complete(&self, target: Target) -> bool {
-        self.complete[usize::from(target == Target::Userlogin)]
+    fn ledger(&mut self, target: Target) -> Result<Ledger> {
+        let compat = self.rules.compat;
+        let whole_lines = target == Target::Userlogin || !compat.has(Opt::LpParse);
+        Ledger::read(&mut self.server.db, target, compat.has(Opt::LpAtomic), whole_lines)
     }
 
-    /// Undoes what the current file has written so far.
-    pub(crate) fn abandon(&mut self, error: &anyhow::Error) {
-        self.values.clear();
-        self.hits.clear();
-        self.aside = None;
-        if DbError::of(error).is_none_or(|e| e.kind() != ErrorKind::Gone) {
-            // the first error is the one to report
-            let _ = self.db.run("ROLLBACK", ());
+    /// The direct way: each file a transaction, each with its receipt on `output`.
+    ///
+    /// # Errors
+    /// A file cannot be read or loaded; those before it are.
+    fn files(&mut self, mut units: Vec<Unit>, output: &mut Output) -> Result<Vec<Receipt>> {
+        units.retain(|unit| self.rules.steps.want(&unit.stream));
+        let ledger = self.has_ledger()?;
+        let mut given = Vec::new();
+        while !units.is_empty() {
+            let mut later = Vec::new();
+            if ledger {
+                (units, later) = self.open_units(units, output, &mut given)?;
+            }
+            given.extend(self.load(&units, ledger, Some(&mut *output), true)?);
+            units = later;
         }
+        Ok(given)
     }
 
-    fn shape(&self) -> (Verb<'static>, &'static str, &'static [&'static str]) {
-        match self.target {
-            Target::Userlogin => (Verb::Ignore, "userlogin", &LOGIN_COLUMNS),
-            Target::Web | Target::Webhits => {
-                (Verb::Insert, "web", WEB_COLUMNS.get(..self.web_columns).unwrap_or(&WEB_COLUMNS))
+    /// Judges files by the ledger: those to be loaded now, and those whose base name one of them has,
+    /// to be judged again when that one is loaded.
+    fn open_units(
+        &mut self,
+        units: Vec<Unit>,
+        output: &mut Output,
+        given: &mut Vec<Receipt>,
+    ) -> Result<(Vec<Unit>, Vec<Unit>)> {
+        let (web, logins) = (self.ledger(Target::Web)?, self.ledger(Target::Userlogin)?);
+        let (mut open, mut later) = (Vec::new(), Vec::new());
+        let mut names = HashSet::new();
+        for mut unit in units {
+            let target = Target::of(unit.stream.kind());
+            let Some(path) = unit.path.clone().filter(|_| self.rules.steps.are_complete(&unit.stream)) else {
+                open.push(unit);
+                continue;
+            };
+            let base = base_name(&path);
+            // a file that is gone needs no receipt, but a message
+            let opening = || format!("opening {}", path.display());
+            let meta = fs::metadata(discovery::lying_at(&path)).with_context(opening)?;
+            if !meta.is_file() {
+                open.push(unit);
+                continue;
+            }
+            let is_first = names.insert((discovery::without_suffix(&base).to_owned(), target));
+            let ledger = if target == Target::Userlogin { &logins } else { &web };
+            match ledger.judge(&base, &path, &meta)? {
+                Verdict::Known(read) => given.push(self.known(&unit, read, output)?),
+                // nothing in it that the one before has not
+                _ if !is_first && meta.len() == 0 => given.push(self.known(&unit, None, output)?),
+                _ if !is_first => later.push(unit),
+                Verdict::New => open.push(unit),
+                Verdict::Another { name, read } => {
+                    (unit.booked_as, unit.expected) = (Some(name), Some(read));
+                    open.push(unit);
+                }
+                Verdict::Rest { name, earlier, read, .. } => {
+                    (unit.booked_as, unit.expected, unit.earlier) = (Some(name), Some(read), Some(earlier));
+                    open.push(unit);
+                }
+                Verdict::Refused(why) => given.push(self.refused(&unit, why, output)?),
             }
         }
+        Ok((open, later))
     }
 
-    fn send(&mut self, n_values: usize) -> Result<()> {
-        let (mut verb, mut table, columns) = self.shape();
-        if self.aside.is_some() {
-            (verb, table) = (Verb::Insert, aside::ROWS);
-        }
-        let mut values = self.values.drain(..n_values);
-        let mut insert = self.db.insert(verb, table, columns);
-        while values.len() > 0 {
-            insert.push(values.by_ref().take(columns.len()))?;
-        }
-        let done = insert.finish()?;
-        if let Some(aside) = &mut self.aside {
-            aside.last = done.last_id.unwrap_or(aside.last);
-            return Ok(());
-        }
-        self.part.first = self.part.first.or(done.first_id);
-        self.part.last = done.last_id.or(self.part.last);
-        self.part.rows += done.changed;
-        Ok(())
+    fn known(&self, unit: &Unit, read: Option<Fingerprint>, output: &mut Output) -> Result<Receipt> {
+        self.messages.note(format_args!("{}: already committed by prior run", unit.name()));
+        self.give(Receipt::of_known(unit, read), output)
     }
 
-    fn send_hits(&mut self) -> Result<()> {
-        if self.hits.is_empty() {
-            return Ok(());
-        }
-        let table = if self.aside.is_some() { aside::HITS } else { "webhits" };
-        let mut insert = self.db.insert(Verb::Insert, table, &["datetime", "hits"]);
-        for (datetime, n) in self.hits.drain(..) {
-            insert.push([stored::date(datetime), Value::Int(n)])?;
-        }
-        insert.finish()?;
-        Ok(())
+    fn refused(&mut self, unit: &Unit, why: String, output: &mut Output) -> Result<Receipt> {
+        self.tally.refuse(&unit.name(), &why);
+        self.give(Receipt::of(unit, &Report { refused: Some(why), ..Report::default() }), output)
     }
 
-    /// Closes the current part, and books it where there is a name for it.
-    fn close_part(&mut self, path: &Path, unit: &Unit, report: &Report) -> Result<()> {
-        self.send(self.values.len())?;
-        if let Some(aside) = &mut self.aside {
-            aside.close_part(self.files.then(|| report.file_row(path, &unit.stream)));
-            return Ok(());
-        }
-        let mut part = std::mem::take(&mut self.part);
-        if self.target == Target::Userlogin && part.rows > 0 {
-            // rows that were there already left holes
-            let sql = "SELECT MIN(id), MAX(id) FROM userlogin WHERE id > ?";
-            let ends = self.db.all(sql, (self.last_before,), |cells| Ok((cells.int(0), cells.int(1))))?;
-            let (first, last) = ends.first().copied().unwrap_or_default();
-            part.first = first.and_then(|id| u64::try_from(id).ok());
-            part.last = last.and_then(|id| u64::try_from(id).ok());
-            self.last_before = part.last.unwrap_or(self.last_before);
-        }
-        if self.ledger
-            && let Some(name) = self.names.get(self.n_cut)
-        {
-            ledger::finish(self.db, name, self.target, part.first, part.last, part.rows)?;
-            if let Some(id) = files::entry_id(self.db, name, self.target)?.filter(|_| self.files) {
-                let mut report = report.clone();
-                report.store(part.rows);
-                files::record(self.db, id, &report.file_row(path, &unit.stream))?;
-            }
-        }
-        self.n_cut += 1;
-        self.whole.first = self.whole.first.or(part.first);
-        self.whole.last = part.last.or(self.whole.last);
-        self.whole.rows += part.rows;
-        Ok(())
-    }
-
-    /// Gives the receipt of a file whose rows are committed.
-    pub(crate) fn give(&mut self, receipt: Receipt) -> Result<()> {
-        if let Some(output) = &mut self.receipts {
+    fn give(&self, receipt: Receipt, output: &mut Output) -> Result<Receipt> {
+        if !self.dry_run {
             output.record(&receipt.to_json())?;
             output.flush()?;
         }
-        self.given.push(receipt);
+        Ok(receipt)
+    }
+
+    fn load(&mut self, units: &[Unit], ledger: bool, output: Option<&mut Output>, warn: bool) -> Result<Vec<Receipt>> {
+        let judge = &self.rules.judge;
+        let bots = known(&mut self.server.db, &self.bots, &judge.words)?;
+        if self.dry_run {
+            import::run(units, &self.rules, bots, &mut Nowhere, &mut self.tally)?;
+            return Ok(Vec::new());
+        }
+        let mut targets: Vec<_> = units.iter().map(|unit| Target::of(unit.stream.kind())).collect();
+        targets.sort_unstable();
+        targets.dedup();
+        let mut tables = Tables::new(&mut self.server.db, &self.rules, ledger, &targets, output)?;
+        if warn && !tables.transactional && !units.is_empty() {
+            self.messages.note(
+                "tables without transactions: a server that dies can leave part of a file in them; \
+                 `hzmetrics migrate --apply` makes them safe",
+            );
+        }
+        let mut pauses = PAUSES.iter();
+        let mut bots = Some(bots);
+        let mut is_lost = false;
+        while let Some(rest) = units.get(tables.n_done..).filter(|rest| !rest.is_empty()) {
+            let n_before = tables.n_done;
+            let tried = attempt(rest, &self.rules, &self.bots, &mut tables, &mut self.tally, &mut bots, is_lost);
+            let Err(error) = tried else { break };
+            if tables.n_done > n_before {
+                pauses = PAUSES.iter();
+            }
+            tables.abandon(&error);
+            let unit = units.get(tables.n_done);
+            let kind = DbError::of(&error).map(DbError::kind);
+            let comes_back = is_lost && kind == Some(ErrorKind::Unreachable);
+            is_lost = comes_back || kind == Some(ErrorKind::Gone);
+            let may = kind.is_some_and(ErrorKind::is_retryable) || comes_back;
+            let can = tables.transactional && unit.is_some_and(|unit| unit.path.is_some());
+            let knows = !tables.unknown_commit || tables.ledger;
+            match pauses.next().filter(|_| may && can && knows) {
+                Some(pause) => std::thread::sleep(*pause),
+                None if !knows => {
+                    return Err(error.context(format!(
+                        "importing {}: nobody knows whether it was still stored, and there is no ledger of imports",
+                        unit.map(Unit::name).unwrap_or_default()
+                    )));
+                }
+                None if kind.is_some() => {
+                    let name = unit.map(Unit::name).unwrap_or_default();
+                    return Err(error.context(format!("importing {name}")));
+                }
+                None => return Err(error),
+            }
+        }
+        Ok(tables.given)
+    }
+
+    /// The cron form: the staging files, access first. One that is loaded gets its other name. What
+    /// became of each source that the list names is noted beside it before.
+    ///
+    /// # Errors
+    /// A staging file or the list cannot be used, or one cannot be loaded or renamed.
+    fn staging(&mut self, config: &Config, layout: &Layout) -> Result<()> {
+        let paths = &config.paths;
+        let ledger = self.has_ledger()?;
+        let listed = staged::read(&paths.staging(), &paths.log_roots())?;
+        if let Some(listed) = &listed {
+            staged::check_places(&paths.staging(), listed)?;
+        }
+        for (stream, path) in
+            [(Stream::Access(layout.clone()), paths.staged_access()), (Stream::Auth, paths.staged_auth())]
+        {
+            if !self.rules.steps.want(&stream) || !is_there(&path)? {
+                continue;
+            }
+            let complete = self.rules.steps.are_complete(&stream);
+            let whole = Unit { plain: true, ..Unit::new(Some(path.clone()), stream, None) };
+            let logs: Vec<&StagedLog> =
+                listed.iter().flatten().filter(|log| complete && log.stream == whole.stream.kind()).collect();
+            self.staged(&whole, &path, &logs, ledger, &paths.staging())?;
+            if complete && !self.dry_run {
+                let to = paths.imported_staged(&path);
+                door::rename(&path, &to).with_context(|| format!("renaming {} to {}", path.display(), to.display()))?;
+            }
+        }
         Ok(())
     }
 
-    /// A file begins, and no transaction can be had.
-    fn begin_aside(&mut self, unit: &Unit) -> Result<bool> {
-        if self.ledger && self.is_complete(self.target) {
-            let mut n_known = 0;
-            for name in &self.names {
-                let entries = ledger::of_file(self.db, name)?;
-                n_known += usize::from(entries.iter().any(|entry| entry.target == self.target));
+    /// One staging file with the logs that the list names for it.
+    fn staged(&mut self, whole: &Unit, path: &Path, logs: &[&StagedLog], ledger: bool, staging: &Path) -> Result<()> {
+        let warn = io::stderr().is_terminal();
+        let rules = Arc::clone(&self.rules);
+        let sources = Sources { path, stream: &whole.stream, rules: &rules, strict: self.tally.strict };
+        let file = door::open(path).with_context(|| format!("opening {}", path.display()))?;
+        let meta = file.metadata().with_context(|| format!("looking at {}", path.display()))?;
+        if logs.is_empty() || !sources.are_listed(logs, &meta)? {
+            if !logs.is_empty() {
+                self.messages.note(format_args!(
+                    "{} is not the file that its list describes; it is loaded without the ledger of imports",
+                    path.display()
+                ));
             }
-            if n_known > 0 && n_known == self.names.len() {
-                return self.already(unit);
-            }
-            if n_known > 0 {
-                bail!("the ledger of imports has some sources of {} already", unit.name());
-            }
+            self.load(std::slice::from_ref(whole), ledger, None, warn)?;
+            return Ok(());
+        }
+        let known = if ledger { Some(self.ledger(Target::of(whole.stream.kind()))?) } else { None };
+        let older = staged::read_imported(staging)?;
+        let plan = sources.plan(logs, known.as_ref(), &older)?;
+        let checked = Some(Identity::of(&meta));
+        let units: Vec<Unit> = if rules.compat.has(Opt::LpAtomic) {
+            plan.wanted.iter().map(|log| whole.of_staged(stretches(std::slice::from_ref(log), checked))).collect()
+        } else if plan.wanted.is_empty() {
+            Vec::new()
         } else {
-            self.names.clear();
+            vec![whole.of_staged(stretches(&plan.wanted, checked))]
+        };
+        let n_before = self.tally.totals.reports.len();
+        if !units.is_empty() {
+            self.load(&units, ledger, None, warn)?;
         }
-        let (_, _, columns) = self.shape();
-        self.aside = Some(Aside::new(self.db, self.target, columns)?);
-        Ok(true)
-    }
-
-    /// A file that an earlier run, or an earlier try of this one, has committed.
-    fn already(&mut self, unit: &Unit) -> Result<bool> {
-        self.db.run("ROLLBACK", ())?;
-        let read = unit.expected.clone();
-        let mut receipt = Receipt::of_known(unit, read);
-        if std::mem::take(&mut self.unknown_commit) {
-            receipt.already = false;
-            let name = self.names.first().cloned().unwrap_or_default();
-            if let Some(entry) = ledger::of_file(self.db, &name)?.into_iter().find(|e| e.target == self.target) {
-                receipt.rows = entry.rows.try_into().unwrap_or(0);
-                let ends = entry.range.map(|r| (r.start.try_into().unwrap_or(0), r.end.try_into().unwrap_or(0)));
-                receipt.ids = ends;
-            }
+        for (log, why) in &plan.refused {
+            self.tally.refuse(&log.path.display().to_string(), why);
         }
-        self.n_done += 1;
-        if unit.staged.is_none() {
-            self.give(receipt)?;
+        if self.dry_run {
+            return Ok(());
         }
-        Ok(false)
+        let reports = self.tally.totals.reports.get(n_before..).unwrap_or_default();
+        let parts: Vec<_> = reports.iter().flat_map(|report| report.parts.clone()).collect();
+        let whole_lines = whole.has_whole_lines(rules.compat);
+        staged::write_imported(staging, &outcomes(&plan, &parts, whole_lines), &older)
     }
 }
 
-impl Sink for Tables<'_> {
-    const KEYS_ARE_CHECKED: bool = true;
-
-    fn begin(&mut self, unit: &Unit) -> Result<bool> {
-        self.target = Target::of(unit.stream.kind());
-        self.values.clear();
-        self.hits.clear();
-        (self.n_cut, self.part, self.whole) = (0, Part::default(), Part::default());
-        self.names = match (&unit.staged, &unit.path) {
-            (Some(staged), _) => staged.sources.iter().map(|source| source.name.clone()).collect(),
-            (None, Some(path)) if !unit.plain => vec![unit.booked_as.clone().unwrap_or_else(|| base_name(path))],
-            _ => Vec::new(),
-        };
-        if !self.transactional {
-            return self.begin_aside(unit);
-        }
-        self.db.run("START TRANSACTION", ())?;
-        if self.ledger && self.is_complete(self.target) {
-            let mut n_new = 0;
-            for name in &self.names {
-                n_new += usize::from(ledger::begin(self.db, name, self.target)? == Begun::New);
-            }
-            if n_new == 0 && !self.names.is_empty() {
-                return self.already(unit);
-            }
-            if n_new < self.names.len() {
-                bail!("the ledger of imports has some sources of {} already", unit.name());
-            }
-        } else {
-            self.names.clear();
-        }
-        self.unknown_commit = false;
-        if self.target == Target::Userlogin {
-            let last = self.db.number("SELECT MAX(id) FROM userlogin", ())?.unwrap_or(0);
-            self.last_before = u64::try_from(last).unwrap_or(0);
-        }
-        Ok(true)
+/// Whether a staging file is there; a link or a device in its place is an error.
+fn is_there(path: &Path) -> Result<bool> {
+    match door::open(path) {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e).with_context(|| format!("opening {}", path.display())),
     }
+}
 
-    fn rows(&mut self, made: &mut Made, range: Range<usize>) -> Result<()> {
-        let Made::Rows(values) = made else { return Ok(()) };
-        let values = values.get_mut(range).unwrap_or_default();
-        self.values.extend(values.iter_mut().map(|value| std::mem::replace(value, Value::NULL)));
-        let full = ROWS * self.shape().2.len();
-        while self.values.len() >= full {
-            self.send(full)?;
-        }
-        Ok(())
+/// One try of the rest of the files.
+fn attempt(
+    units: &[Unit],
+    rules: &Arc<Rules>,
+    given: &BotList,
+    tables: &mut Tables<'_>,
+    tally: &mut Tally<'_>,
+    bots: &mut Option<BotList>,
+    is_lost: bool,
+) -> Result<()> {
+    if is_lost {
+        tables.db.reconnect()?;
     }
-
-    fn hits(&mut self, datetime: Stamp, n: i64) -> Result<()> {
-        self.hits.push((datetime, n));
-        if self.hits.len() >= ROWS { self.send_hits() } else { Ok(()) }
-    }
-
-    fn robots(&mut self, stored: &mut Texts, any: bool) -> Result<()> {
-        let (verb, table) = match self.aside {
-            Some(_) => (Verb::Insert, aside::AGENTS),
-            None => (Verb::Ignore, ROBOTS),
-        };
-        let mut insert = self.db.insert(verb, table, &["useragent"]);
-        stored.take(|stored| insert.push([Value::from(stored)]))?;
-        insert.finish()?;
-        if any || !self.clean_after_robots {
-            match &mut self.aside {
-                Some(aside) => aside.clean_robots = true,
-                None => {
-                    self.db.run(CLEAN_ROBOTS, ())?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn cut(&mut self, unit: &Unit, part: &Report) -> Result<()> {
-        let sources = unit.staged.as_ref().map(|staged| &staged.sources[..]).unwrap_or_default();
-        let path = sources.get(self.n_cut).map(|source| source.path.clone()).unwrap_or_default();
-        self.close_part(&path, unit, part)
-    }
-
-    fn end(&mut self, unit: &Unit, report: &mut Report) -> Result<()> {
-        if unit.staged.is_none() {
-            self.close_part(unit.path.as_deref().unwrap_or(Path::new("")), unit, report)?;
-        }
-        self.send_hits()?;
-        if let Some(aside) = self.aside.take() {
-            let (_, _, columns) = self.shape();
-            self.whole = aside.publish(self.db, self.target, columns, &self.names)?;
-        } else if let Err(error) = self.db.run("COMMIT", ()) {
-            self.unknown_commit = error.kind() == ErrorKind::Gone;
-            return Err(error).context("ending the transaction");
-        }
-        self.n_done += 1;
-        report.store(self.whole.rows);
-        if unit.path.is_some() && unit.staged.is_none() && !unit.plain && self.is_complete(self.target) {
-            let mut receipt = Receipt::of(unit, report);
-            receipt.ids = self.whole.first.zip(self.whole.last);
-            self.give(receipt)?;
-        }
-        Ok(())
-    }
-
-    fn refuse(&mut self, unit: &Unit, report: &Report) -> Result<()> {
-        self.values.clear();
-        self.hits.clear();
-        if self.aside.take().is_none() {
-            self.db.run("ROLLBACK", ()).context("undoing a file that was not understood")?;
-        }
-        self.n_done += 1;
-        if unit.path.is_some() {
-            self.give(Receipt::of(unit, report))?;
-        }
-        Ok(())
-    }
+    let known = match bots.take() {
+        Some(known) => known,
+        None => known(tables.db, given, &rules.judge.words)?,
+    };
+    import::run(units, rules, known, tables, tally)
 }

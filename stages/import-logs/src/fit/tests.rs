@@ -7,7 +7,7 @@ use schema::{Compat, Opt};
 
 use crate::exclude::Exclude;
 use crate::format::Format;
-use crate::line::Layout;
+use crate::layout::Layout;
 
 const COMBINED: &str = r#"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""#;
 

@@ -11,10 +11,11 @@ use kit::{Lines, door};
 use logs::fingerprint::{self, Identity, Prefix};
 use logs::staged::{self, Outcome, StagedLog};
 
-use crate::block::{self, Rules};
-use crate::import::{Source, Staged, Stream, Stretch};
-use crate::known::{self, Ledger, Verdict};
+use super::ledger::{self, Ledger, Verdict};
+use crate::block;
 use crate::report::Report;
+use crate::rules::Rules;
+use crate::unit::{Source, Staged, Stream, Stretch};
 
 /// What becomes of the sources.
 #[derive(Debug, Default)]
@@ -79,7 +80,7 @@ impl Sources<'_> {
             let (mut name, mut skip) = (base.clone(), 0);
             match verdict {
                 Verdict::New if log.begin > 0 => {
-                    name = log.read.as_ref().map_or(name, |read| known::rest_name(&base, read.hash, log.begin));
+                    name = log.read.as_ref().map_or(name, |read| ledger::rest_name(&base, read.hash, log.begin));
                 }
                 Verdict::New => {}
                 Verdict::Known(_) => {
@@ -91,7 +92,7 @@ impl Sources<'_> {
                     continue;
                 }
                 Verdict::Another { read, .. } if log.begin > 0 => {
-                    name = known::rest_name(&base, read.hash, log.begin);
+                    name = ledger::rest_name(&base, read.hash, log.begin);
                 }
                 Verdict::Another { name: other, .. } => name = other,
                 Verdict::Rest { name: rest, offset, .. } => (name, skip) = (rest, offset.saturating_sub(log.begin)),
@@ -115,7 +116,7 @@ impl Sources<'_> {
                     plan.known.push(log);
                     continue;
                 };
-                name = known::other_name(&base, hash);
+                name = ledger::other_name(&base, hash);
                 names.insert(name.clone());
             }
             self.check(log)?;

@@ -1,98 +1,21 @@
-//! The list of robots as hashes: millions of agents take 16 bytes each.
+//! The list of bots as hashes, and the texts of new ones.
 //!
 //! A text is known by the 128-bit hash of what the column's collation makes of it. Who needs the
-//! texts themselves keeps them elsewhere, see [`Texts`].
+//! texts themselves keeps them elsewhere, see [`BotTexts`].
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result};
 use schema::{collation, text};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::agents::Words;
-
-/// Hashes what is a hash already.
-#[derive(Default)]
-pub(crate) struct Identity(u64);
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u128(&mut self, value: u128) {
-        self.0 = value as u64;
-    }
-}
-
-/// A set of hashes without a hasher of its own.
-pub(crate) type Hashes = HashSet<u128, BuildHasherDefault<Identity>>;
-
-/// How many hashes are held in a table before they are sorted into the others, which lie closer.
-const RECENT: usize = 1 << 18;
-
-/// A set of hashes: mostly a sorted list, 16 bytes each. Copies share it.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct HashList {
-    sorted: Arc<Vec<u128>>,
-    recent: Hashes,
-}
-
-impl HashList {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.recent.is_empty() && self.sorted.is_empty()
-    }
-
-    pub(crate) fn contains(&self, key: u128) -> bool {
-        self.recent.contains(&key) || self.sorted.binary_search(&key).is_ok()
-    }
-
-    /// Adds a hash; `false` when it was there.
-    pub(crate) fn insert(&mut self, key: u128) -> bool {
-        if self.contains(key) {
-            return false;
-        }
-        self.recent.insert(key);
-        if self.recent.len() >= RECENT {
-            let sorted = Arc::make_mut(&mut self.sorted);
-            sorted.reserve_exact(self.recent.len());
-            sorted.extend(self.recent.drain());
-            sorted.sort_unstable();
-        }
-        true
-    }
-
-    pub(crate) fn extend(&mut self, keys: impl IntoIterator<Item = u128>) {
-        for key in keys {
-            self.insert(key);
-        }
-    }
-
-    fn remove(&mut self, keys: &Hashes) {
-        self.recent.retain(|key| !keys.contains(key));
-        if self.sorted.iter().any(|key| keys.contains(key)) {
-            Arc::make_mut(&mut self.sorted).retain(|key| !keys.contains(key));
-        }
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = u128> {
-        self.sorted.iter().chain(&self.recent).copied()
-    }
-}
+use super::hashes::{HashList, Hashes};
+use super::words::Words;
 
 /// The agents that the list holds before a file, with all that is known ahead of the file's own.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Known {
+pub(crate) struct BotList {
     /// Never the same for two states, so that what was derived from another one is not used.
     pub(crate) version: u64,
     /// By what the collation makes of them.
@@ -103,7 +26,7 @@ pub(crate) struct Known {
     spared: [Hashes; 2],
 }
 
-impl Known {
+impl BotList {
     /// An empty list; `exact` when agents are compared byte by byte.
     pub(crate) fn new(exact: bool) -> Self {
         Self { exact: exact.then(HashList::default), ..Self::default() }
@@ -116,7 +39,7 @@ impl Known {
     }
 
     /// Adds an agent that the list holds, by its stored text. What it never keeps is left out, but
-    /// for lists that are compared byte by byte: see [`Known::remove_spared`].
+    /// for lists that are compared byte by byte: see [`BotList::remove_spared`].
     pub(crate) fn insert(&mut self, stored: &str, words: &Words) {
         if !words.is_spared(stored) {
             self.add(stored);
@@ -187,19 +110,19 @@ pub(crate) fn fits_the_column(agent: &str) -> bool {
 const HELD: usize = 4 << 20;
 
 /// Texts in their order, on disk when they are many.
-pub(crate) struct Texts(BufWriter<tempfile::SpooledTempFile>);
+pub(crate) struct BotTexts(BufWriter<tempfile::SpooledTempFile>);
 
 fn doing() -> &'static str {
-    "keeping new robots in a temporary file"
+    "keeping new bots in a temporary file"
 }
 
-impl Default for Texts {
+impl Default for BotTexts {
     fn default() -> Self {
         Self(BufWriter::new(tempfile::spooled_tempfile(HELD)))
     }
 }
 
-impl Texts {
+impl BotTexts {
     /// Adds a text of at most 255 bytes.
     ///
     /// # Errors
@@ -233,22 +156,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_survive_being_sorted_together() {
-        let mut list = HashList::default();
-        let key = |i: u32| xxh3_128(&i.to_le_bytes());
-        let n = u32::try_from(2 * RECENT + 10).unwrap();
-        assert!((0..n).all(|i| list.insert(key(i))));
-        assert!(list.sorted.len() == 2 * RECENT && list.recent.len() == 10);
-        assert!((0..n).all(|i| list.contains(key(i)) && !list.insert(key(i))));
-        assert!(!list.contains(key(n)));
-        list.remove(&[key(0), key(n - 1)].into_iter().collect());
-        assert!(!list.contains(key(0)) && !list.contains(key(n - 1)) && list.contains(key(1)));
-        assert_eq!(list.iter().count(), n as usize - 2);
-    }
-
-    #[test]
     fn texts_come_back_in_their_order_from_disk_too() {
-        let mut texts = Texts::default();
+        let mut texts = BotTexts::default();
         let long = "é".repeat(127);
         let n = HELD / long.len() + 100;
         for i in 0..n {

@@ -38,7 +38,7 @@ pub(crate) enum Verdict {
 
 /// One entry with what is known of its content.
 #[derive(Debug, Clone)]
-struct Known {
+struct KnownLog {
     entry: Entry,
     read: Option<Fingerprint>,
 }
@@ -46,7 +46,7 @@ struct Known {
 /// The entries of a table, by base name without the suffix of a compression.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    entries: HashMap<String, Vec<Known>>,
+    entries: HashMap<String, Vec<KnownLog>>,
     /// The base name alone decides.
     by_name: bool,
     /// A last line without an end is left to the next part.
@@ -59,21 +59,21 @@ impl Ledger {
     /// # Errors
     /// The server is lost.
     pub(crate) fn read(db: &mut Db, target: Target, by_name: bool, whole_lines: bool) -> Result<Self> {
-        let mut entries: HashMap<String, Vec<Known>> = HashMap::new();
+        let mut entries: HashMap<String, Vec<KnownLog>> = HashMap::new();
         for (entry, row) in files::all(db, target)? {
             let family = without_suffix(ledger::base_name(&entry.filename)).to_owned();
-            entries.entry(family).or_default().push(Known { entry, read: row.as_ref().and_then(read_of) });
+            entries.entry(family).or_default().push(KnownLog { entry, read: row.as_ref().and_then(read_of) });
         }
         Ok(Self { entries, by_name, whole_lines })
     }
 
-    fn family(&self, base: &str) -> &[Known] {
+    fn family(&self, base: &str) -> &[KnownLog] {
         self.entries.get(without_suffix(base)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// What an entry of exactly this name decides alone, if it does. One that a run without
     /// transactions left unfinished can be taken neither for loaded nor for missing.
-    fn by_name(&self, base: &str) -> Result<Option<&Known>> {
+    fn by_name(&self, base: &str) -> Result<Option<&KnownLog>> {
         let exact = self.family(base).iter().find(|known| known.entry.filename == base);
         if let Some(known) = self.family(base).iter().find(|known| known.entry.is_unfinished()) {
             let name = &known.entry.filename;
@@ -154,9 +154,9 @@ impl Ledger {
 }
 
 /// What can be said without a look at the content.
-fn without_content(exact: Option<&Known>, family: &[Known], by_name: bool) -> Option<Verdict> {
+fn without_content(exact: Option<&KnownLog>, family: &[KnownLog], by_name: bool) -> Option<Verdict> {
     match exact {
-        Some(Known { read: None, .. }) => Some(Verdict::Known(None)),
+        Some(KnownLog { read: None, .. }) => Some(Verdict::Known(None)),
         Some(_) => None,
         None if by_name || family.iter().all(|known| known.read.is_none()) => Some(Verdict::New),
         None => None,

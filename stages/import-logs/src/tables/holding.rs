@@ -11,30 +11,44 @@ use database::ledger::{self, Target};
 use database::{Db, DbError, ErrorKind, Value};
 use schema::tables::quote;
 
-use crate::block::Rule;
-use crate::tables::{CLEAN_ROBOTS, Part, ROBOTS};
+use crate::rules::Rule;
+
+/// The list of bots.
+pub(crate) const BOTS: &str = "bot_useragents";
+
+/// Takes out what only looks like one.
+pub(crate) const CLEAN_BOTS: &str =
+    "DELETE FROM bot_useragents WHERE useragent LIKE '%searchtool%' OR useragent LIKE '% feed/%'";
+
+/// Rows that went in since the last cut.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct InsertedRows {
+    pub(crate) first: Option<u64>,
+    pub(crate) last: Option<u64>,
+    pub(crate) rows: u64,
+}
 
 /// Rows of the main table, in the order of `n`.
 pub(crate) const ROWS: &str = "hzmetrics_load_rows";
 /// Rows of `webhits`.
 pub(crate) const HITS: &str = "hzmetrics_load_hits";
-/// Robots.
+/// Bots.
 pub(crate) const AGENTS: &str = "hzmetrics_load_agents";
 
 /// What was collected of the current file.
 #[derive(Debug)]
-pub(crate) struct Aside {
+pub(crate) struct HoldingTables {
     /// The highest `n` of each part that is closed.
     ends: Vec<u64>,
     /// What each of them was read from, where that is kept.
     files: Vec<FileRow>,
     /// The highest `n`.
     pub(crate) last: u64,
-    /// Whether the list of robots is cleaned afterwards.
-    pub(crate) clean_robots: bool,
+    /// Whether the list of bots is cleaned afterwards.
+    pub(crate) clean_bots: bool,
 }
 
-impl Aside {
+impl HoldingTables {
     /// Makes the temporary tables, empty.
     ///
     /// # Errors
@@ -53,9 +67,9 @@ impl Aside {
         like(ROWS, target.name(), columns)?;
         if target == Target::Web {
             like(HITS, "webhits", &["datetime", "hits"])?;
-            like(AGENTS, ROBOTS, &["useragent"])?;
+            like(AGENTS, BOTS, &["useragent"])?;
         }
-        Ok(Self { ends: Vec::new(), files: Vec::new(), last: 0, clean_robots: false })
+        Ok(Self { ends: Vec::new(), files: Vec::new(), last: 0, clean_bots: false })
     }
 
     /// A source within the file ends.
@@ -68,12 +82,18 @@ impl Aside {
     ///
     /// # Errors
     /// The server refuses it, or dies.
-    pub(crate) fn publish(&self, db: &mut Db, target: Target, columns: &[&str], names: &[String]) -> Result<Part> {
+    pub(crate) fn publish(
+        &self,
+        db: &mut Db,
+        target: Target,
+        columns: &[&str],
+        names: &[String],
+    ) -> Result<InsertedRows> {
         let script = self.script(target, columns, names);
         // readers wait, and so does the next run when this one is killed: until all is there
         let mut tables = vec![target.name()];
         if target == Target::Web {
-            tables.extend(["webhits", ROBOTS]);
+            tables.extend(["webhits", BOTS]);
         }
         if !names.is_empty() {
             tables.push(ledger::TABLE);
@@ -92,7 +112,7 @@ impl Aside {
         done.context("moving rows into their tables")?;
         unlocked?;
         let found = db.all("SELECT @hz_first, @hz_last, @hz_rows", (), |cells| {
-            Ok(Part { first: cells.uint(0), last: cells.uint(1), rows: cells.uint(2).unwrap_or(0) })
+            Ok(InsertedRows { first: cells.uint(0), last: cells.uint(1), rows: cells.uint(2).unwrap_or(0) })
         })?;
         Ok(found.first().copied().unwrap_or_default())
     }
@@ -113,9 +133,9 @@ impl Aside {
         }
         if target == Target::Web {
             sql += &format!("INSERT INTO webhits (`datetime`, hits) SELECT `datetime`, hits FROM {HITS} ORDER BY n; ");
-            sql += &format!("INSERT IGNORE INTO {ROBOTS} (useragent) SELECT useragent FROM {AGENTS} ORDER BY n; ");
-            if self.clean_robots {
-                sql += &format!("{CLEAN_ROBOTS}; ");
+            sql += &format!("INSERT IGNORE INTO {BOTS} (useragent) SELECT useragent FROM {AGENTS} ORDER BY n; ");
+            if self.clean_bots {
+                sql += &format!("{CLEAN_BOTS}; ");
             }
         }
         let verb = if target == Target::Userlogin { "INSERT IGNORE" } else { "INSERT" };

@@ -1,0 +1,198 @@
+//! The bot decision: which user agents are bots, and which of them the list already knows.
+//!
+//! A line is dropped when its agent is in the list, and the bots of a file enter the list before
+//! the first line of that file is judged. For an agent of ASCII text that fits the column its own
+//! words decide at once; the few others (text beyond ASCII, or too long, so that its stored
+//! beginning may equal another agent) are collected by a look ahead, see [`LookAhead`].
+
+pub(crate) mod cache;
+pub(crate) mod file;
+pub(crate) mod hashes;
+pub(crate) mod list;
+pub(crate) mod words;
+
+use std::sync::Arc;
+
+use schema::collation;
+use schema::text;
+
+use crate::exclude::Exclude;
+use crate::request;
+use crate::rows::RowFormat;
+use hashes::HashList;
+use list::{BotList, fits_the_column};
+use words::{Words, stored};
+
+/// What must be known of the agents of a file before its first line is judged: hashes of what the
+/// collation makes of them. Agents that the list never keeps are left out.
+#[derive(Debug, Default)]
+pub(crate) struct LookAhead {
+    /// Stored texts of bots whose own words do not settle every comparison.
+    pub(crate) special: HashList,
+    /// Agents that are no bots by their own words but equal an ASCII bot, if it occurs.
+    pub(crate) suspects: HashList,
+}
+
+impl LookAhead {
+    /// Whether an agent of this kind can matter.
+    pub(crate) fn concerns(agent: &[u8]) -> bool {
+        agent.len() > text::TINYTEXT || !agent.is_ascii()
+    }
+
+    /// Notes an agent for which [`LookAhead::concerns`] holds.
+    pub(crate) fn note(&mut self, agent: &[u8], words: &Words) {
+        if words.is_bot(agent) {
+            let stored = stored(agent);
+            if !words.is_spared(&stored) {
+                self.special.insert(collation::hash(&stored));
+            }
+        } else if let Ok(agent) = std::str::from_utf8(agent)
+            && fits_the_column(agent)
+        {
+            let folded = collation::fold(agent);
+            if folded.is_ascii() && words.is_bot(folded.as_bytes()) && !words.is_spared(&folded) {
+                self.suspects.insert(collation::hash(&folded));
+            }
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.special.extend(other.special.iter());
+        self.suspects.extend(other.suspects.iter());
+    }
+}
+
+/// What is asked of every agent.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    pub(crate) words: Words,
+    pub(crate) exclude: Arc<Exclude>,
+    /// Compare byte by byte with the list as it was before the file.
+    pub(crate) exact: bool,
+    /// What the rows of the run are made as.
+    pub(crate) format: RowFormat,
+}
+
+/// An agent as judged, with its stored text.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    bytes: Box<[u8]>,
+    /// A bot by its own words.
+    pub(crate) is_bot: bool,
+    /// In the exclude list.
+    pub(crate) is_excluded: bool,
+    /// In the list of bots.
+    pub(crate) is_known: bool,
+    /// An Internet Explorer that only bots use.
+    pub(crate) is_old_explorer: bool,
+    /// The stored text: a JSON string, or as it is for a table.
+    pub(crate) text: Box<[u8]>,
+    /// The block that saw it last.
+    block: u64,
+}
+
+impl Judge {
+    fn judge(&self, agent: &[u8], known: &BotList) -> Agent {
+        let named = !matches!(agent, b"" | b"0");
+        let is_bot = named && self.words.is_bot(agent);
+        let stored = stored(agent);
+        let text = match self.format {
+            RowFormat::Values => stored.into_bytes(),
+            RowFormat::Records => {
+                let mut json = Vec::with_capacity(stored.len() + 16);
+                schema::json::push_str(&mut json, &stored);
+                json
+            }
+        };
+        Agent {
+            is_bot,
+            is_excluded: self.exclude.agent(agent),
+            is_known: agent != b"-" && !agent.is_empty() && self.is_known(agent, is_bot, known),
+            is_old_explorer: !matches!(agent, b"" | b"-") && request::is_old_explorer(agent),
+            text: text.into(),
+            bytes: agent.into(),
+            block: 0,
+        }
+    }
+
+    fn is_known(&self, agent: &[u8], is_bot: bool, known: &BotList) -> bool {
+        // bytes that are no text equal nothing
+        let Ok(agent) = std::str::from_utf8(agent) else { return false };
+        if self.exact {
+            return known.has_exactly(agent);
+        }
+        if agent == "0" {
+            return false;
+        }
+        let trimmed = agent.trim_end_matches(' ');
+        if is_bot && trimmed.len() <= text::TINYTEXT && agent.is_ascii() && !self.words.is_spared(agent) {
+            return true;
+        }
+        known.has_like(agent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(exact: bool) -> Judge {
+        Judge { words: Words::new(false).unwrap(), exclude: Arc::default(), exact, format: RowFormat::Records }
+    }
+
+    fn is_known(agent: &[u8], list: &[&str]) -> bool {
+        let mut known = BotList::new(false);
+        list.iter().for_each(|bot| known.insert(bot, &judge(false).words));
+        judge(false).judge(agent, &known).is_known
+    }
+
+    #[test]
+    fn own_words_decide() {
+        assert!(is_known(b"MyBOT/1", &[]));
+        assert!(!is_known(b"Mozilla/5.0", &[]));
+        assert!(!is_known(b"My searchTool/1", &[]), "taken off the list");
+        assert!(!is_known(b"RSS Feed/2.0", &[]), "taken off the list");
+        assert!(is_known(b"RSSfeed/2.0", &[]));
+        assert!(!is_known(b"curl/8", &[]));
+        assert!(!is_known(b"bot\xff", &[]), "no text");
+        let long = format!("bot{}", "x".repeat(300));
+        assert!(!is_known(long.as_bytes(), &[&long[..255]]), "compared in full");
+        let blanks = format!("bot{}", " ".repeat(300));
+        assert!(is_known(blanks.as_bytes(), &[]));
+    }
+
+    #[test]
+    fn the_list_is_compared_under_the_collation() {
+        assert!(is_known(b"EVIL/1  ", &["evil/1"]));
+        assert!(is_known("Èvil/1".as_bytes(), &["evil/1"]));
+        assert!(!is_known(b"-", &["-"]) && !is_known(b"0", &["0"]) && !is_known(b"", &[""]));
+        let mut known = BotList::new(true);
+        known.insert("Evil/1", &judge(true).words);
+        assert!(judge(true).judge(b"Evil/1", &known).is_known);
+        assert!(!judge(true).judge(b"evil/1", &known).is_known);
+        assert!(!judge(true).judge(b"newbot", &known).is_known);
+    }
+
+    #[test]
+    fn what_to_look_ahead_for() {
+        let words = Words::new(false).unwrap();
+        let mut ahead = LookAhead::default();
+        for agent in ["Bötti", "Bot é", "plain bot", "spider ü", "ü searchtool", "ü"] {
+            if LookAhead::concerns(agent.as_bytes()) {
+                ahead.note(agent.as_bytes(), &words);
+            }
+        }
+        let sorted = |texts: &[&str]| {
+            let mut hashes: Vec<_> = texts.iter().map(|text| collation::hash(text)).collect();
+            hashes.sort_unstable();
+            hashes
+        };
+        let of = |list: HashList| {
+            let mut hashes: Vec<_> = list.iter().collect();
+            hashes.sort_unstable();
+            hashes
+        };
+        assert_eq!(of(ahead.special), sorted(&["Bot é", "spider ü"]));
+        assert_eq!(of(ahead.suspects), sorted(&["BOTTI"]));
+    }
+}

@@ -1,0 +1,85 @@
+//! Between the reading and the writing side of a run: what is on its way, and who waits for whom.
+
+use std::sync::mpsc::Receiver;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use logs::fingerprint::Fingerprint;
+
+use crate::block::BlockResult;
+use crate::bots::list::BotList;
+
+/// Blocks of so many bytes are read ahead of what is written.
+const ON_THE_WAY: usize = 8 << 20;
+
+/// What the reading side tells the writing side.
+pub(crate) enum Message {
+    Begin,
+    /// What becomes of a block of so many bytes.
+    Block(Receiver<BlockResult>, usize),
+    TooLong(Vec<u8>),
+    Cut,
+    /// What was read, from which byte on.
+    End(Option<Fingerprint>, u64),
+    Failed(anyhow::Error),
+}
+
+/// What the writing side knows and the reading side may wait for.
+#[derive(Default)]
+pub(crate) struct Written {
+    pub(crate) n_units: usize,
+    /// Bytes of blocks that were read and not yet written.
+    pub(crate) n_bytes: usize,
+    pub(crate) bots: BotList,
+}
+
+/// What both sides share.
+pub(crate) struct Queue {
+    state: Mutex<Written>,
+    changed: Condvar,
+}
+
+impl Queue {
+    pub(crate) fn new(bots: BotList) -> Self {
+        let state = Written { n_units: 0, n_bytes: 0, bots };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Written> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the first `n` files are written.
+    pub(crate) fn wait_for(&self, n: usize) -> MutexGuard<'_, Written> {
+        let mut state = self.lock();
+        while state.n_units < n {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state
+    }
+
+    /// Waits until there is room for a block. Many small ones have room beside each other, a large
+    /// one alone.
+    pub(crate) fn take(&self, n_bytes: usize) {
+        let mut state = self.lock();
+        while state.n_bytes > 0 && state.n_bytes + n_bytes > ON_THE_WAY && state.n_units < usize::MAX {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.n_bytes += n_bytes;
+    }
+
+    pub(crate) fn give_back(&self, n_bytes: usize) {
+        self.lock().n_bytes -= n_bytes;
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn unit_done(&self) {
+        self.lock().n_units += 1;
+        self.changed.notify_all();
+    }
+
+    /// Lets a waiting reader go on, whatever it waits for: nobody writes any more.
+    pub(crate) fn give_up(&self) {
+        self.lock().n_units = usize::MAX;
+        self.changed.notify_all();
+    }
+}

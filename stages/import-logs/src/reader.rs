@@ -1,0 +1,214 @@
+//! The reading side of a run: looks ahead, cuts files into blocks, hands them to the pool.
+//!
+//! The bots that a file holds are known before its first line is judged, so a look ahead precedes
+//! its main pass; files of some megabytes are read once and held meanwhile, larger ones are read
+//! twice.
+
+use std::io;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result, bail};
+use rayon::prelude::*;
+
+use crate::block;
+use crate::bots::LookAhead;
+use crate::bots::hashes::HashList;
+use crate::bots::list::BotList;
+use crate::layout::Layout;
+use crate::pieces::{Piece, Spare};
+use crate::queue::{Message, Queue};
+use crate::rules::Rules;
+use crate::unit::{Stream, Unit};
+use crate::unit_reader::UnitReader;
+
+/// Files up to this size are held in memory between look ahead and main pass.
+const HELD: usize = 16 << 20;
+
+/// The channel's other end is gone: the writer has stopped.
+struct Stopped;
+
+/// The reading side.
+pub(crate) struct Reader<'a> {
+    rules: &'a Arc<Rules>,
+    queue: &'a Queue,
+    messages: SyncSender<Message>,
+    known: Arc<BotList>,
+    n_blocks: u64,
+    spare: Spare,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(rules: &'a Arc<Rules>, queue: &'a Queue, messages: SyncSender<Message>, known: BotList) -> Self {
+        Self { rules, queue, messages, known: Arc::new(known), n_blocks: 0, spare: Spare::default() }
+    }
+
+    fn send(&self, message: Message) -> Result<(), Stopped> {
+        self.messages.send(message).map_err(|_| Stopped)
+    }
+
+    pub(crate) fn run(mut self, units: &[Unit]) {
+        for (i, unit) in units.iter().enumerate() {
+            match self.unit(i, unit).with_context(|| format!("reading {}", unit.name())) {
+                Ok(Ok(())) => {}
+                Ok(Err(Stopped)) => return,
+                Err(error) => {
+                    let _ = self.send(Message::Failed(error));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn unit(&mut self, index: usize, unit: &Unit) -> Result<Result<(), Stopped>> {
+        let whole_lines = unit.has_whole_lines(self.rules.compat);
+        let mut pieces = UnitReader::open(unit, whole_lines, &self.spare)?;
+        if self.send(Message::Begin).is_err() {
+            return Ok(Err(Stopped));
+        }
+        let mut held = Vec::new();
+        if let Stream::Access(layout) = &unit.stream {
+            if self.rules.judge.exact {
+                self.known = Arc::new(self.queue.wait_for(index).bots.clone());
+            } else {
+                let mut ahead = LookAhead::default();
+                let whole = pieces.hold(HELD, &mut held)?;
+                ahead.merge(&self.look_ahead(&held, layout));
+                let again = !whole && unit.path.is_some() && pieces.is_file();
+                if again {
+                    held.clear();
+                    pieces.look();
+                    ahead.merge(&self.look_through(&mut pieces, layout)?);
+                    pieces = pieces.again(unit, whole_lines)?;
+                }
+                let suspects = self.suspects(index, &ahead, &held, layout, again.then_some(unit))?;
+                if !ahead.special.is_empty() || !suspects.is_empty() {
+                    let mut known = BotList::clone(&self.known);
+                    for key in ahead.special.iter().chain(suspects.iter()) {
+                        known.insert_hash(key);
+                    }
+                    if known.version != self.known.version {
+                        self.known = Arc::new(known);
+                    }
+                }
+            }
+        }
+        for piece in held {
+            if self.dispatch(piece, &unit.stream).is_err() {
+                return Ok(Err(Stopped));
+            }
+        }
+        while let Some(piece) = pieces.next_piece()? {
+            if self.dispatch(piece, &unit.stream).is_err() {
+                return Ok(Err(Stopped));
+            }
+        }
+        let read = pieces.finish()?;
+        if let (Some(expected), Some(read)) = (&unit.expected, &read)
+            && !expected.is_same_content(read)
+        {
+            bail!("it changed while it was read");
+        }
+        Ok(self.send(Message::End(read, pieces.offset)))
+    }
+
+    fn look_ahead(&self, pieces: &[Piece], layout: &Layout) -> LookAhead {
+        let one = |piece: &Piece| match piece {
+            Piece::Block(block) => block::look_ahead(block, layout, self.rules),
+            Piece::TooLong(_) | Piece::Cut => LookAhead::default(),
+        };
+        let all: Vec<_> = pieces.par_iter().map(one).collect();
+        let mut ahead = LookAhead::default();
+        for other in all {
+            ahead.merge(&other);
+        }
+        ahead
+    }
+
+    /// Looks ahead in the rest of a file, which is read once more afterwards.
+    fn look_through(&self, pieces: &mut UnitReader, layout: &Layout) -> io::Result<LookAhead> {
+        let found = Mutex::new(LookAhead::default());
+        rayon::in_place_scope(|scope| {
+            while let Some(piece) = pieces.next_piece()? {
+                let Piece::Block(block) = piece else { continue };
+                self.queue.take(block.len());
+                let found = &found;
+                scope.spawn(move |_| {
+                    let ahead = block::look_ahead(&block, layout, self.rules);
+                    found.lock().unwrap_or_else(PoisonError::into_inner).merge(&ahead);
+                    self.queue.give_back(block.len());
+                    self.spare.give_back(block);
+                });
+            }
+            Ok(())
+        })
+        .map(|()| found.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Agents beyond ASCII that equal a bot of plain ASCII, in this file or before it. They are
+    /// so rare that looking for the bot may take another pass.
+    fn suspects(
+        &self,
+        index: usize,
+        ahead: &LookAhead,
+        held: &[Piece],
+        layout: &Layout,
+        unit: Option<&Unit>,
+    ) -> Result<HashList> {
+        let (mut found, mut missing) = (HashList::default(), HashList::default());
+        if ahead.suspects.is_empty() {
+            return Ok(found);
+        }
+        {
+            let state = self.queue.wait_for(index);
+            for key in ahead.suspects.iter() {
+                let list = if state.bots.has_hash(key) { &mut found } else { &mut missing };
+                list.insert(key);
+            }
+        }
+        let mut look = |piece: &Piece| {
+            if let Piece::Block(block) = piece {
+                let more = block::find_suspects(block, layout, self.rules, &missing);
+                found.extend(more.iter());
+            }
+        };
+        if let Some(unit) = unit {
+            let mut pieces = UnitReader::open(unit, unit.has_whole_lines(self.rules.compat), &self.spare)?;
+            while let Some(piece) = pieces.next_piece()? {
+                look(&piece);
+            }
+        } else {
+            held.iter().for_each(look);
+        }
+        Ok(found)
+    }
+
+    fn dispatch(&mut self, piece: Piece, stream: &Stream) -> Result<(), Stopped> {
+        let bytes = match piece {
+            Piece::TooLong(bytes) => return self.send(Message::TooLong(bytes)),
+            Piece::Cut => return self.send(Message::Cut),
+            Piece::Block(bytes) => bytes,
+        };
+        self.n_blocks += 1;
+        let (done, receive) = sync_channel(1);
+        // what keeps the reader from running away
+        let n_bytes = bytes.len();
+        self.queue.take(n_bytes);
+        self.send(Message::Block(receive, n_bytes))?;
+        let (rules, known, number) = (Arc::clone(self.rules), Arc::clone(&self.known), self.n_blocks);
+        let (stream, spare) = (stream.clone(), self.spare.clone());
+        rayon::spawn(move || {
+            let mut result = match &stream {
+                Stream::Access(layout) => block::access(&bytes, number, layout, &rules, &known),
+                Stream::Auth => block::auth(&bytes, &rules),
+            };
+            if result.rejected.is_empty() {
+                spare.give_back(bytes);
+            } else {
+                result.text = bytes;
+            }
+            let _ = done.send(result);
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! The rows of a block: records for a pipe, or values for a table.
+
+use database::Value;
+
+/// What rows are made as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowFormat {
+    /// Records, one JSON object a line.
+    Records,
+    /// Values for the columns of a table.
+    Values,
+}
+
+/// The rows of a block in either form.
+#[derive(Debug)]
+pub(crate) enum Rows {
+    Records(Vec<u8>),
+    Values(Vec<Value>),
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self::Records(Vec::new())
+    }
+}
+
+impl Rows {
+    pub(crate) fn new(format: RowFormat, bytes: usize, values: usize) -> Self {
+        match format {
+            RowFormat::Records => Self::Records(Vec::with_capacity(bytes)),
+            RowFormat::Values => Self::Values(Vec::with_capacity(values)),
+        }
+    }
+
+    /// Where the next row begins: a place for ranges of rows.
+    pub(crate) const fn end(&self) -> usize {
+        match self {
+            Self::Records(bytes) => bytes.len(),
+            Self::Values(values) => values.len(),
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! Rows into the tables: a transaction a file, and a note of it in the ledger of imports. Where the
+//! engine knows no transactions, `holding` stands in for them.
+//!
+//! The transaction begins with the ledger's row and ends with its range, so a file is in the tables
+//! with all that belongs to it, or not at all. Only the calling thread talks to the server.
+
+use std::ops::Range;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use database::ledger::files;
+use database::ledger::{self, Begun, Target};
+use database::{Db, DbError, ErrorKind, Value, Verb};
+use kit::Output;
+use kit::path_text::base_name;
+use schema::{Opt, Stamp};
+
+use super::holding::{self, BOTS, CLEAN_BOTS, HoldingTables, InsertedRows};
+use crate::auth::LOGIN_COLUMNS;
+use crate::bots::list::BotTexts;
+use crate::receipt::Receipt;
+use crate::report::Report;
+use crate::rows::Rows;
+use crate::rules::{Rules, Steps};
+use crate::sink::Sink;
+use crate::stored;
+use crate::unit::Unit;
+use crate::web::WEB_COLUMNS;
+
+/// Rows of a statement: as many as the database session takes at once.
+const ROWS: usize = 1000;
+
+/// The tables, and the transaction of the current file.
+pub(crate) struct Tables<'d> {
+    pub(crate) db: &'d mut Db,
+    /// Where receipts go.
+    pub(crate) receipts: Option<&'d mut Output>,
+    pub(crate) ledger: bool,
+    /// Whether there is a table for what its entries were read from.
+    files: bool,
+    /// Whether a transaction protects all that is written.
+    pub(crate) transactional: bool,
+    /// How many files are committed or were.
+    pub(crate) n_done: usize,
+    /// The receipts so far.
+    pub(crate) given: Vec<Receipt>,
+    /// The server was lost during a COMMIT: nobody knows whether it was done.
+    pub(crate) unknown_commit: bool,
+    steps: Steps,
+    /// Bots are cleaned after a file with bots only.
+    clean_after_bots: bool,
+    web_columns: usize,
+    // of the current file
+    /// Where it is collected when no transaction can be had.
+    holding: Option<HoldingTables>,
+    target: Target,
+    values: Vec<Value>,
+    hits: Vec<(Stamp, i64)>,
+    names: Vec<String>,
+    n_cut: usize,
+    part: InsertedRows,
+    whole: InsertedRows,
+    last_before: u64,
+}
+
+impl<'d> Tables<'d> {
+    /// For a run by these rules; `ledger` where there is one to be kept.
+    ///
+    /// # Errors
+    /// The server is lost.
+    pub(crate) fn new(
+        db: &'d mut Db,
+        rules: &Rules,
+        ledger: bool,
+        targets: &[Target],
+        receipts: Option<&'d mut Output>,
+    ) -> Result<Self> {
+        let mut tables = Vec::new();
+        for target in targets {
+            tables.extend(match target {
+                Target::Userlogin => &["userlogin"][..],
+                Target::Web | Target::Webhits => &["web", "webhits", BOTS],
+            });
+        }
+        let files = ledger && files::is_there(db)?;
+        if ledger {
+            tables.push(ledger::TABLE);
+        }
+        if files {
+            tables.push(files::TABLE);
+        }
+        let transactional = db.is_transactional(&tables)?;
+        Ok(Self {
+            db,
+            receipts,
+            ledger,
+            files,
+            transactional,
+            n_done: 0,
+            given: Vec::new(),
+            unknown_commit: false,
+            steps: rules.steps,
+            clean_after_bots: rules.judge.exact,
+            web_columns: WEB_COLUMNS.len() - usize::from(!rules.compat.has(Opt::LpDnloadInline)),
+            holding: None,
+            target: Target::Web,
+            values: Vec::new(),
+            hits: Vec::new(),
+            names: Vec::new(),
+            n_cut: 0,
+            part: InsertedRows::default(),
+            whole: InsertedRows::default(),
+            last_before: 0,
+        })
+    }
+
+    /// Undoes what the current file has written so far.
+    pub(crate) fn abandon(&mut self, error: &anyhow::Error) {
+        self.values.clear();
+        self.hits.clear();
+        self.holding = None;
+        if DbError::of(error).is_none_or(|e| e.kind() != ErrorKind::Gone) {
+            // the first error is the one to report
+            let _ = self.db.run("ROLLBACK", ());
+        }
+    }
+
+    fn shape(&self) -> (Verb<'static>, &'static str, &'static [&'static str]) {
+        match self.target {
+            Target::Userlogin => (Verb::Ignore, "userlogin", &LOGIN_COLUMNS),
+            Target::Web | Target::Webhits => {
+                (Verb::Insert, "web", WEB_COLUMNS.get(..self.web_columns).unwrap_or(&WEB_COLUMNS))
+            }
+        }
+    }
+
+    fn send(&mut self, n_values: usize) -> Result<()> {
+        let (mut verb, mut table, columns) = self.shape();
+        if self.holding.is_some() {
+            (verb, table) = (Verb::Insert, holding::ROWS);
+        }
+        let mut values = self.values.drain(..n_values);
+        let mut insert = self.db.insert(verb, table, columns);
+        while values.len() > 0 {
+            insert.push(values.by_ref().take(columns.len()))?;
+        }
+        let done = insert.finish()?;
+        if let Some(holding) = &mut self.holding {
+            holding.last = done.last_id.unwrap_or(holding.last);
+            return Ok(());
+        }
+        self.part.first = self.part.first.or(done.first_id);
+        self.part.last = done.last_id.or(self.part.last);
+        self.part.rows += done.changed;
+        Ok(())
+    }
+
+    fn send_hits(&mut self) -> Result<()> {
+        if self.hits.is_empty() {
+            return Ok(());
+        }
+        let table = if self.holding.is_some() { holding::HITS } else { "webhits" };
+        let mut insert = self.db.insert(Verb::Insert, table, &["datetime", "hits"]);
+        for (datetime, n) in self.hits.drain(..) {
+            insert.push([stored::date(datetime), Value::Int(n)])?;
+        }
+        insert.finish()?;
+        Ok(())
+    }
+
+    /// Closes the current part, and books it where there is a name for it.
+    fn close_part(&mut self, path: &Path, unit: &Unit, report: &Report) -> Result<()> {
+        self.send(self.values.len())?;
+        if let Some(holding) = &mut self.holding {
+            holding.close_part(self.files.then(|| report.file_row(path, &unit.stream)));
+            return Ok(());
+        }
+        let mut part = std::mem::take(&mut self.part);
+        if self.target == Target::Userlogin && part.rows > 0 {
+            // rows that were there already left holes
+            let sql = "SELECT MIN(id), MAX(id) FROM userlogin WHERE id > ?";
+            let ends = self.db.all(sql, (self.last_before,), |cells| Ok((cells.int(0), cells.int(1))))?;
+            let (first, last) = ends.first().copied().unwrap_or_default();
+            part.first = first.and_then(|id| u64::try_from(id).ok());
+            part.last = last.and_then(|id| u64::try_from(id).ok());
+            self.last_before = part.last.unwrap_or(self.last_before);
+        }
+        if self.ledger
+            && let Some(name) = self.names.get(self.n_cut)
+        {
+            ledger::finish(self.db, name, self.target, part.first, part.last, part.rows)?;
+            if let Some(id) = files::entry_id(self.db, name, self.target)?.filter(|_| self.files) {
+                let mut report = report.clone();
+                report.store(part.rows);
+                files::record(self.db, id, &report.file_row(path, &unit.stream))?;
+            }
+        }
+        self.n_cut += 1;
+        self.whole.first = self.whole.first.or(part.first);
+        self.whole.last = part.last.or(self.whole.last);
+        self.whole.rows += part.rows;
+        Ok(())
+    }
+
+    /// Gives the receipt of a file whose rows are committed.
+    pub(crate) fn give(&mut self, receipt: Receipt) -> Result<()> {
+        if let Some(output) = &mut self.receipts {
+            output.record(&receipt.to_json())?;
+            output.flush()?;
+        }
+        self.given.push(receipt);
+        Ok(())
+    }
+
+    /// A file begins, and no transaction can be had.
+    fn begin_holding(&mut self, unit: &Unit) -> Result<bool> {
+        if self.ledger && self.steps.are_complete(&unit.stream) {
+            let mut n_known = 0;
+            for name in &self.names {
+                let entries = ledger::of_file(self.db, name)?;
+                n_known += usize::from(entries.iter().any(|entry| entry.target == self.target));
+            }
+            if n_known > 0 && n_known == self.names.len() {
+                return self.already(unit);
+            }
+            if n_known > 0 {
+                bail!("the ledger of imports has some sources of {} already", unit.name());
+            }
+        } else {
+            self.names.clear();
+        }
+        let (_, _, columns) = self.shape();
+        self.holding = Some(HoldingTables::new(self.db, self.target, columns)?);
+        Ok(true)
+    }
+
+    /// A file that an earlier run, or an earlier try of this one, has committed.
+    fn already(&mut self, unit: &Unit) -> Result<bool> {
+        self.db.run("ROLLBACK", ())?;
+        let read = unit.expected.clone();
+        let mut receipt = Receipt::of_known(unit, read);
+        if std::mem::take(&mut self.unknown_commit) {
+            receipt.already = false;
+            let name = self.names.first().cloned().unwrap_or_default();
+            if let Some(entry) = ledger::of_file(self.db, &name)?.into_iter().find(|e| e.target == self.target) {
+                receipt.rows = entry.rows.try_into().unwrap_or(0);
+                let ends = entry.range.map(|r| (r.start.try_into().unwrap_or(0), r.end.try_into().unwrap_or(0)));
+                receipt.ids = ends;
+            }
+        }
+        self.n_done += 1;
+        if unit.staged.is_none() {
+            self.give(receipt)?;
+        }
+        Ok(false)
+    }
+}
+
+impl Sink for Tables<'_> {
+    const KEYS_ARE_CHECKED: bool = true;
+
+    fn begin(&mut self, unit: &Unit) -> Result<bool> {
+        self.target = Target::of(unit.stream.kind());
+        self.values.clear();
+        self.hits.clear();
+        (self.n_cut, self.part, self.whole) = (0, InsertedRows::default(), InsertedRows::default());
+        self.names = match (&unit.staged, &unit.path) {
+            (Some(staged), _) => staged.sources.iter().map(|source| source.name.clone()).collect(),
+            (None, Some(path)) if !unit.plain => vec![unit.booked_as.clone().unwrap_or_else(|| base_name(path))],
+            _ => Vec::new(),
+        };
+        if !self.transactional {
+            return self.begin_holding(unit);
+        }
+        self.db.run("START TRANSACTION", ())?;
+        if self.ledger && self.steps.are_complete(&unit.stream) {
+            let mut n_new = 0;
+            for name in &self.names {
+                n_new += usize::from(ledger::begin(self.db, name, self.target)? == Begun::New);
+            }
+            if n_new == 0 && !self.names.is_empty() {
+                return self.already(unit);
+            }
+            if n_new < self.names.len() {
+                bail!("the ledger of imports has some sources of {} already", unit.name());
+            }
+        } else {
+            self.names.clear();
+        }
+        self.unknown_commit = false;
+        if self.target == Target::Userlogin {
+            let last = self.db.number("SELECT MAX(id) FROM userlogin", ())?.unwrap_or(0);
+            self.last_before = u64::try_from(last).unwrap_or(0);
+        }
+        Ok(true)
+    }
+
+    fn rows(&mut self, rows: &mut Rows, range: Range<usize>) -> Result<()> {
+        let Rows::Values(values) = rows else { return Ok(()) };
+        let values = values.get_mut(range).unwrap_or_default();
+        self.values.extend(values.iter_mut().map(|value| std::mem::replace(value, Value::NULL)));
+        let full = ROWS * self.shape().2.len();
+        while self.values.len() >= full {
+            self.send(full)?;
+        }
+        Ok(())
+    }
+
+    fn hits(&mut self, datetime: Stamp, n: i64) -> Result<()> {
+        self.hits.push((datetime, n));
+        if self.hits.len() >= ROWS { self.send_hits() } else { Ok(()) }
+    }
+
+    fn bots(&mut self, stored: &mut BotTexts, any: bool) -> Result<()> {
+        let (verb, table) = match self.holding {
+            Some(_) => (Verb::Insert, holding::AGENTS),
+            None => (Verb::Ignore, BOTS),
+        };
+        let mut insert = self.db.insert(verb, table, &["useragent"]);
+        stored.take(|stored| insert.push([Value::from(stored)]))?;
+        insert.finish()?;
+        if any || !self.clean_after_bots {
+            match &mut self.holding {
+                Some(holding) => holding.clean_bots = true,
+                None => {
+                    self.db.run(CLEAN_BOTS, ())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self, unit: &Unit, part: &Report) -> Result<()> {
+        let sources = unit.staged.as_ref().map(|staged| &staged.sources[..]).unwrap_or_default();
+        let path = sources.get(self.n_cut).map(|source| source.path.clone()).unwrap_or_default();
+        self.close_part(&path, unit, part)
+    }
+
+    fn end(&mut self, unit: &Unit, report: &mut Report) -> Result<()> {
+        if unit.staged.is_none() {
+            self.close_part(unit.path.as_deref().unwrap_or(Path::new("")), unit, report)?;
+        }
+        self.send_hits()?;
+        if let Some(holding) = self.holding.take() {
+            let (_, _, columns) = self.shape();
+            self.whole = holding.publish(self.db, self.target, columns, &self.names)?;
+        } else if let Err(error) = self.db.run("COMMIT", ()) {
+            self.unknown_commit = error.kind() == ErrorKind::Gone;
+            return Err(error).context("ending the transaction");
+        }
+        self.n_done += 1;
+        report.store(self.whole.rows);
+        if unit.path.is_some() && unit.staged.is_none() && !unit.plain && self.steps.are_complete(&unit.stream) {
+            let mut receipt = Receipt::of(unit, report);
+            receipt.ids = self.whole.first.zip(self.whole.last);
+            self.give(receipt)?;
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, unit: &Unit, report: &Report) -> Result<()> {
+        self.values.clear();
+        self.hits.clear();
+        if self.holding.take().is_none() {
+            self.db.run("ROLLBACK", ()).context("undoing a file that was not understood")?;
+        }
+        self.n_done += 1;
+        if unit.path.is_some() {
+            self.give(Receipt::of(unit, report))?;
+        }
+        Ok(())
+    }
+}

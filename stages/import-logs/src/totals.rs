@@ -1,0 +1,61 @@
+//! The figures of a run, and what outlives a try of a file.
+
+use kit::{Messages, Rejects};
+
+use crate::report::Report;
+use crate::rules::Rule;
+
+/// The figures of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    /// One report a file, in order.
+    pub(crate) reports: Vec<Report>,
+    /// Files and sources that were refused.
+    pub(crate) n_refused: u64,
+}
+
+impl Totals {
+    /// The figures in words.
+    pub(crate) fn words(&self) -> String {
+        let sum = |get: fn(&Report) -> u64| self.reports.iter().map(get).sum::<u64>();
+        let mut words = format!(
+            "{} lines, {} rows, {} not recognised",
+            sum(|r| r.n_lines),
+            sum(|r| r.n_rows),
+            sum(|r| r.n_rejected)
+        );
+        let n = |rule: Rule| self.reports.iter().map(|report| report.dropped[rule as usize]).sum::<u64>();
+        let dropped: Vec<_> = Rule::ALL.iter().map(|(rule, name)| (n(*rule), name)).filter(|(n, _)| *n > 0).collect();
+        if !dropped.is_empty() {
+            let dropped: Vec<_> = dropped.iter().map(|(n, name)| format!("{name} {n}")).collect();
+            words.push_str("; dropped: ");
+            words.push_str(&dropped.join(", "));
+        }
+        words
+    }
+}
+
+/// What outlives one try: the figures of the files that are done, and where rejects go.
+pub(crate) struct Tally<'a> {
+    pub(crate) rejects: &'a mut Rejects,
+    pub(crate) messages: Messages,
+    pub(crate) totals: Totals,
+    /// Refuse files with any reject.
+    pub(crate) strict: bool,
+    /// Files are imported whether they are understood or not.
+    pub(crate) accept: bool,
+    /// What earlier tries of the current file have reported.
+    pub(crate) tried: Report,
+}
+
+impl<'a> Tally<'a> {
+    pub(crate) fn new(rejects: &'a mut Rejects, messages: Messages, strict: bool, accept: bool) -> Self {
+        Self { rejects, messages, totals: Totals::default(), strict, accept, tried: Report::default() }
+    }
+
+    /// Says that a file is not imported, and why.
+    pub(crate) fn refuse(&mut self, name: &str, why: &str) {
+        self.totals.n_refused += 1;
+        self.messages.error(format_args!("{name}: not imported: {why}"));
+    }
+}

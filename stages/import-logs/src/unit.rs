@@ -1,0 +1,107 @@
+//! A file to import: which log it is, and what of it is read.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use logs::discovery;
+use logs::fingerprint::{Fingerprint, Identity};
+use schema::{Compat, Opt};
+
+use crate::layout::Layout;
+
+/// Which log a file is.
+#[derive(Debug, Clone)]
+pub(crate) enum Stream {
+    /// Requests.
+    Access(Layout),
+    /// Logins.
+    Auth,
+}
+
+impl Stream {
+    /// The same without the layout.
+    pub(crate) const fn kind(&self) -> discovery::Stream {
+        match self {
+            Self::Access(_) => discovery::Stream::Access,
+            Self::Auth => discovery::Stream::Auth,
+        }
+    }
+}
+
+/// A stretch of a staging file that is read, and the sources in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    /// Where the sources end, in bytes from the beginning of the stretch.
+    pub(crate) cuts: VecDeque<u64>,
+}
+
+/// One log within a staging file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Source {
+    /// Where it lies.
+    pub(crate) path: PathBuf,
+    /// Its name in the ledger.
+    pub(crate) name: String,
+    /// What was read of it when it was staged.
+    pub(crate) read: Option<Fingerprint>,
+    /// Its first byte that is imported.
+    pub(crate) offset: u64,
+}
+
+/// The parts of a staging file that are imported, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Staged {
+    pub(crate) stretches: Vec<Stretch>,
+    /// The sources, one for each cut.
+    pub(crate) sources: Vec<Source>,
+    /// The file whose content was compared with the list, as it was then.
+    pub(crate) checked: Option<Identity>,
+}
+
+/// One file to import.
+#[derive(Debug, Clone)]
+pub(crate) struct Unit {
+    /// The file; standard input when absent.
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) stream: Stream,
+    /// Date in the name, from the `source` record.
+    pub(crate) date: Option<String>,
+    /// What to read of a staging file whose sources are known; everything otherwise.
+    pub(crate) staged: Option<Staged>,
+    /// Take the bytes as they are, compressed or not.
+    pub(crate) plain: bool,
+    /// What was imported of it, when it has grown since.
+    pub(crate) earlier: Option<Fingerprint>,
+    /// Its name in the ledger, when that is not its base name.
+    pub(crate) booked_as: Option<String>,
+    /// The content by which that was decided.
+    pub(crate) expected: Option<Fingerprint>,
+}
+
+impl Unit {
+    pub(crate) const fn new(path: Option<PathBuf>, stream: Stream, date: Option<String>) -> Self {
+        Self { path, stream, date, staged: None, plain: false, earlier: None, booked_as: None, expected: None }
+    }
+
+    /// What the file is called in messages.
+    pub(crate) fn name(&self) -> String {
+        self.path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string())
+    }
+
+    /// The same file, of which only these parts are read.
+    pub(crate) fn of_staged(&self, staged: Staged) -> Self {
+        Self { staged: Some(staged), ..self.clone() }
+    }
+
+    /// Whether a last line without an end is left to the next import, when the log has grown by then.
+    pub(crate) fn has_whole_lines(&self, compat: Compat) -> bool {
+        matches!(self.stream, Stream::Auth) || !compat.has(Opt::LpParse)
+    }
+}
+
+/// Whether a log that is named without its stream is an auth log.
+pub(crate) fn is_auth_log(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("cmsauth"))
+}

@@ -1,0 +1,164 @@
+//! A file that is being read, in pieces: plain, compressed, or stretches of a staging file.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read, Seek as _, SeekFrom};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use kit::door;
+use logs::fingerprint::{Fingerprint, Identity, Reading};
+
+use crate::pieces::{BLOCK, Piece, Pieces, Spare};
+use crate::unit::{Stretch, Unit};
+
+/// Bytes of a file, all of which must be there, or of a log.
+enum Input {
+    Log(Box<Reading>),
+    Stretch { file: File, left: u64 },
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (file, left) = match self {
+            Self::Log(reading) => return reading.read(buffer),
+            Self::Stretch { file, left } => (file, left),
+        };
+        let room = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
+        let n = file.read(&mut buffer[..room])?;
+        if n == 0 && room > 0 {
+            let text = format!("the file shrank while it was read: {left} bytes are missing");
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+        }
+        *left -= n as u64;
+        Ok(n)
+    }
+}
+
+/// A file that is being read: the current stretch, and those that follow.
+#[derive(Default)]
+pub(crate) struct UnitReader {
+    path: PathBuf,
+    spare: Spare,
+    /// The first byte that is read.
+    pub(crate) offset: u64,
+    stretches: VecDeque<Stretch>,
+    /// The file that the stretches are of.
+    checked: Option<Identity>,
+    pieces: Option<Pieces<Input>>,
+}
+
+impl UnitReader {
+    /// Opens a file; with `whole_lines` a grown log is read from where its last line began.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub(crate) fn open(unit: &Unit, whole_lines: bool, spare: &Spare) -> Result<Self> {
+        let path = unit.path.clone().unwrap_or_default();
+        let mut opened = Self { path, spare: spare.clone(), ..Self::default() };
+        let input = match (&unit.path, &unit.staged) {
+            (Some(_), Some(staged)) => {
+                (opened.stretches, opened.checked) = (staged.stretches.clone().into(), staged.checked);
+                return Ok(opened);
+            }
+            (Some(path), None) if unit.plain => {
+                let file = door::open(path).with_context(|| format!("opening {}", path.display()))?;
+                let left = file.metadata()?.len();
+                Input::Stretch { file, left }
+            }
+            (Some(path), None) => {
+                let mut reading = Reading::open(path)?;
+                opened.offset = skip(unit, &mut reading, whole_lines)?;
+                Input::Log(Box::new(reading))
+            }
+            (None, _) => {
+                let reading = kit::stdin().and_then(Reading::of_stream).context("reading standard input")?;
+                Input::Log(Box::new(reading))
+            }
+        };
+        opened.pieces = Some(Pieces::new(input, spare));
+        Ok(opened)
+    }
+
+    /// The same file for another pass.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is another by now.
+    pub(crate) fn again(self, unit: &Unit, whole_lines: bool) -> Result<Self> {
+        let Self { path, spare, offset, pieces, .. } = self;
+        match pieces.map(Pieces::into_reader) {
+            Some(Input::Log(mut reading)) if reading.is_file() => {
+                reading.rewind()?;
+                skip(unit, &mut reading, whole_lines)?;
+                let pieces = Some(Pieces::new(Input::Log(reading), &spare));
+                Ok(Self { path, spare, offset, pieces, ..Self::default() })
+            }
+            _ => Self::open(unit, whole_lines, &spare),
+        }
+    }
+
+    pub(crate) fn next_piece(&mut self) -> io::Result<Option<Piece>> {
+        loop {
+            if let Some(pieces) = &mut self.pieces
+                && let Some(piece) = pieces.next_piece()?
+            {
+                return Ok(Some(piece));
+            }
+            let Some(next) = self.stretches.pop_front() else { return Ok(None) };
+            let mut file = door::open(&self.path)?;
+            self.check(&file)?;
+            file.seek(SeekFrom::Start(next.start))?;
+            let input = Input::Stretch { file, left: next.end - next.start };
+            self.pieces = Some(Pieces::with_cuts(input, &self.spare, next.cuts));
+        }
+    }
+
+    /// Reads pieces until they have more than so many bytes; whether that was all.
+    pub(crate) fn hold(&mut self, most: usize, held: &mut Vec<Piece>) -> io::Result<bool> {
+        let mut n_bytes = 0;
+        while n_bytes <= most {
+            let Some(piece) = self.next_piece()? else { return Ok(true) };
+            n_bytes += if let Piece::Block(block) = &piece { block.len() } else { BLOCK };
+            held.push(piece);
+        }
+        Ok(false)
+    }
+
+    /// Takes no fingerprint of the rest of this pass.
+    pub(crate) fn look(&mut self) {
+        if let Some(Input::Log(reading)) = self.pieces.as_mut().map(Pieces::reader_mut) {
+            reading.look();
+        }
+    }
+
+    /// Whether another pass is possible.
+    pub(crate) fn is_file(&self) -> bool {
+        self.pieces.as_ref().is_none_or(|pieces| match pieces.reader() {
+            Input::Log(reading) => reading.is_file(),
+            Input::Stretch { .. } => true,
+        })
+    }
+
+    /// What was read, once everything was.
+    pub(crate) fn finish(&self) -> io::Result<Option<Fingerprint>> {
+        match self.pieces.as_ref().map(Pieces::reader) {
+            Some(Input::Log(reading)) => reading.finish(),
+            Some(Input::Stretch { file, .. }) => self.check(file).map(|()| None),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a staging file still is the one whose content was compared with the list.
+    fn check(&self, file: &File) -> io::Result<()> {
+        let Some(checked) = self.checked else { return Ok(()) };
+        if Identity::of(&file.metadata()?) == checked {
+            return Ok(());
+        }
+        Err(io::Error::other("the file was written to while it was imported"))
+    }
+}
+
+/// Reads past what was imported earlier; the place of the next byte.
+fn skip(unit: &Unit, reading: &mut Reading, whole_lines: bool) -> Result<u64> {
+    unit.earlier.as_ref().map_or(Ok(0), |earlier| reading.skip(earlier, whole_lines))
+}

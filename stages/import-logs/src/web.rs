@@ -1,0 +1,114 @@
+//! The row of `web` that a request makes.
+
+use database::Value;
+use logs::parse;
+use schema::{Compat, Opt, json};
+
+use crate::line::Line;
+use crate::rows::Rows;
+use crate::stored;
+
+/// Appends the row of a line.
+pub(crate) fn push(rows: &mut Rows, line: &Line<'_>, url: &[u8], agent: &[u8], compat: Compat) {
+    let uid = if compat.has(Opt::LpParse) { port_uid(line.uid) } else { uid(line.uid) };
+    let download = compat.has(Opt::LpDnloadInline).then(|| parse::is_download(url));
+    match rows {
+        Rows::Records(out) => push_record(out, line, url, agent, uid, download),
+        Rows::Values(values) => push_values(values, line, url, agent, uid, download),
+    }
+}
+
+fn uid(digits: &[u8]) -> i64 {
+    stored::integer(digits, i32::MIN.into(), i32::MAX.into())
+}
+
+/// The port takes what is no whole number for 0.
+fn port_uid(digits: &[u8]) -> i64 {
+    let number = digits.strip_prefix(b"-").unwrap_or(digits);
+    if number.is_empty() || !number.iter().all(u8::is_ascii_digit) { 0 } else { uid(digits) }
+}
+
+/// The width of the columns that the CMS fills.
+const NARROW: usize = 120;
+
+/// The columns of `web` that a row has, in the order of its values; the last one only where
+/// downloads are told at import.
+pub(crate) const WEB_COLUMNS: [&str; 16] = [
+    "datetime",
+    "ip",
+    "content",
+    "referrer",
+    "useragent",
+    "uidNumber",
+    "apache_pid",
+    "joomla_sessionid",
+    "site_cookie",
+    "auth_type",
+    "component_name",
+    "view_name",
+    "task_name",
+    "action_name",
+    "item_name",
+    "dnload",
+];
+
+/// Appends the values of a row of `web`.
+fn push_values(rows: &mut Vec<Value>, line: &Line<'_>, url: &[u8], agent: &[u8], uid: i64, download: Option<bool>) {
+    rows.extend([
+        stored::date(parse::datetime(&line.date, line.time)),
+        stored::varchar(line.client, 15),
+        stored::tinytext(url),
+        stored::tinytext(line.referrer),
+        Value::Bytes(agent.to_vec()),
+        Value::Int(uid),
+        stored::varchar(line.pid, NARROW),
+    ]);
+    rows.extend(line.tail.iter().map(|text| stored::varchar(text, NARROW)));
+    rows.extend(download.map(|is| Value::Int(is.into())));
+}
+
+/// Appends a `web` record, line feed included.
+fn push_record(out: &mut Vec<u8>, line: &Line<'_>, url: &[u8], agent: &[u8], uid: i64, download: Option<bool>) {
+    out.extend_from_slice(b"{\"kind\":\"web\",\"datetime\":\"");
+    out.extend_from_slice(&parse::datetime(&line.date, line.time).to_ascii());
+    out.extend_from_slice(b"\",\"ip\":");
+    stored::push_varchar(out, line.client, 15);
+    out.extend_from_slice(b",\"content\":");
+    stored::push_tinytext(out, url);
+    out.extend_from_slice(b",\"referrer\":");
+    stored::push_tinytext(out, line.referrer);
+    out.extend_from_slice(b",\"useragent\":");
+    out.extend_from_slice(agent);
+    out.extend_from_slice(b",\"uidNumber\":");
+    json::push_int(out, uid);
+    out.extend_from_slice(b",\"apache_pid\":");
+    stored::push_varchar(out, line.pid, NARROW);
+    let names: [&[u8]; 8] = [
+        b",\"joomla_sessionid\":",
+        b",\"site_cookie\":",
+        b",\"auth_type\":",
+        b",\"component_name\":",
+        b",\"view_name\":",
+        b",\"task_name\":",
+        b",\"action_name\":",
+        b",\"item_name\":",
+    ];
+    for (name, text) in names.iter().zip(line.tail) {
+        out.extend_from_slice(name);
+        stored::push_varchar(out, text, NARROW);
+    }
+    if let Some(download) = download {
+        out.extend_from_slice(if download { b",\"dnload\":1" } else { b",\"dnload\":0" });
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_users() {
+        assert_eq!((uid(b"5-"), port_uid(b"5-"), port_uid(b"-5"), port_uid(b"--"), uid(b"-5")), (5, 0, -5, 0, -5));
+    }
+}
