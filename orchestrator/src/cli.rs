@@ -77,7 +77,7 @@ commands! {
         Analyze(analyze::Args),
         Summarize(summarize::Args),
     }
-    "Looking after the numbers" Repair {
+    "Looking after the numbers" Upkeep {
         RebuildSummaries(rebuild_summaries::Args),
         MarkDirty(mark_dirty::Args),
         ClearDirty(clear_dirty::Args),

@@ -8,7 +8,10 @@ use crate::hub::{Audience, Hub};
 use crate::pipeline::by_hand;
 use crate::pipeline::worker::{Periods, Sessions};
 
-/// Tool statistics, sessions and summaries of a month
+/// Compute tool statistics, sessions and summaries of a month
+///
+/// Computes the statistics of tools, fills in host names, domains and countries, builds the sessions,
+/// and publishes the summaries of all periods. Pending logs are not imported.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -38,6 +38,9 @@ const COLUMNS: [(&str, &str); 3] =
     [("host", "resolve-dns"), ("domain", "fill-domain"), ("ipcountry", "fill-ipcountry")];
 
 /// Look for numbers that cannot be right
+///
+/// Reads each table once and changes nothing. Prints a line for each check and, at the end, the
+/// commands that fix what was found. Exit code 1 if there are findings.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// How many months back

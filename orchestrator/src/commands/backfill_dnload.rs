@@ -30,6 +30,8 @@ struct Undecided {
 }
 
 /// Decide which old requests were downloads
+///
+/// Judges the requests that have no verdict yet and marks their months as dirty.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// First month

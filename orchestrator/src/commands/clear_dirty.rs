@@ -10,7 +10,7 @@ use super::values::DryRun;
 use crate::hub::Hub;
 use crate::pipeline::state::{self, Key, State};
 
-/// Take months off that list
+/// Take months off the list of dirty months
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The months

@@ -28,6 +28,9 @@ use patient::Patient;
 use report::Report;
 
 /// Check settings, folders and database
+///
+/// Prints OK, WARN or FAIL for everything that the numbers depend on, and below each finding how to fix
+/// it. Exit code 1 if there is a FAIL.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Repair what can be repaired

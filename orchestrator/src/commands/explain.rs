@@ -19,6 +19,8 @@ use crate::shell::Programs;
 use crate::shell::parse::{self, Word, WordPart};
 
 /// Print a named chain as lines for sh that do the same
+///
+/// Takes the same arguments as `run-chain`. Programs found beside hzmetrics get their full path.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -12,6 +12,9 @@ use super::values::DryRun;
 use crate::hub::Hub;
 
 /// Delete what was imported from a log file
+///
+/// Deletes the rows and the entry in the ledger of imports, so that the file can be imported again.
+/// Exit code 1 if the ledger does not know the file.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Name of the log file

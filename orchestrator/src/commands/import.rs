@@ -17,6 +17,9 @@ use crate::pipeline::pending::{self, Pending};
 use crate::pipeline::{facts, refusals};
 
 /// Import pending days only
+///
+/// Each log is one transaction; after that it moves to imported/. Days are imported in their order,
+/// unless --force is given.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The oldest month that has pending logs

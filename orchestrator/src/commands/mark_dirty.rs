@@ -10,7 +10,10 @@ use super::values::{DryRun, month_begun};
 use crate::hub::Hub;
 use crate::pipeline::state::{self, Key, State};
 
-/// Note months that must be computed again
+/// Mark months as dirty: the next run computes them again
+///
+/// The run drops the sessions and cells of a dirty month, builds them again from its requests, and then
+/// refreshes all later months. A month that was withheld is published again.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The months

@@ -13,6 +13,8 @@ use crate::setup::{Migrate, hold, migrate};
 use crate::shell::Shell;
 
 /// Show the schema migrations, or apply them
+///
+/// Migrations that are already done are recorded as done.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Do it; without this only say what would be done

@@ -13,6 +13,9 @@ use crate::pipeline::worker::{Effort, Periods, Sessions, Worker};
 use crate::pipeline::{by_hand, facts, refusals};
 
 /// Import pending days, analyze and summarize
+///
+/// Imports the pending days of one month, or one day, then analyzes the month and publishes its
+/// summaries. The current month is only imported, unless --force is given.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The oldest month that has pending logs

@@ -8,7 +8,10 @@ use super::values::{DryRun, month_begun};
 use crate::hub::Hub;
 use crate::pipeline::state::{self, Key, Mode, State};
 
-/// Have all months from this one on computed again
+/// Have the next runs compute all months from this one on
+///
+/// Each month is analyzed and summarized again, up to the previous one. `hzmetrics status` shows how
+/// far this has come.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// First month

@@ -12,6 +12,8 @@ use crate::pipeline::state::State;
 use crate::pipeline::worker::{Effort, Periods, Worker};
 
 /// Compute the summaries of a range of months again
+///
+/// All months are computed in one scan. Months that are withheld are left out.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// First month

@@ -17,6 +17,8 @@ use crate::hub::Hub;
 type Days = BTreeMap<Stamp, i64>;
 
 /// Count the hits of each day again from web
+///
+/// Then refreshes the hits in the summaries of all later months.
 #[derive(Debug, clap::Args)]
 #[command(group = ArgGroup::new("which").required(true))]
 pub(crate) struct Args {

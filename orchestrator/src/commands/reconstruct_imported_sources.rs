@@ -15,6 +15,9 @@ use crate::pipeline::pending;
 const SHOWN: usize = 40;
 
 /// Fill the ledger of imports from the archived logs
+///
+/// Reads the logs in imported/ again, finds their rows, and records the ids and the number of those
+/// that still exist. Exit code 1 if something does not match.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Compare with what the ledger says

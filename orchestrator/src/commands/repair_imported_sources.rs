@@ -12,6 +12,9 @@ const SHOWN: usize = 30;
 const NAME: &str = "[repair-imported-sources]";
 
 /// Correct row ranges in the ledger of imports
+///
+/// Compares the ids in the ledger with the number of rows of each import, from the newest to the
+/// oldest.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Do it; without this only say what would be done

@@ -12,6 +12,13 @@ use crate::pipeline::run::{self, Limits};
 use crate::setup::bootstrap;
 
 /// Do what is due: import, analyze, summarize, catch up
+///
+/// Imports pending logs, analyzes the current month once a day, closes the previous month once its logs
+/// are complete, and catches up with older months that have new logs or are dirty. A month that changed
+/// makes the months after it due, too.
+///
+/// A run may be killed at any time: the next one continues. If another run is in progress, it ends at
+/// once with code 0.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

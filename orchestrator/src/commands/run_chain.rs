@@ -9,6 +9,9 @@ use super::{Call, Command};
 use crate::shell::Shell;
 
 /// Run a named chain
+///
+/// `hzmetrics chains` lists the chains; `hzmetrics chains NAME` shows the text of one and the variables
+/// that it takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -15,6 +15,8 @@ use crate::overrides::Overrides;
 use crate::setup::{Setup, hold, setup_db};
 
 /// Create the metrics database and its tables, fill the static ones
+///
+/// What exists already stays as it is.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

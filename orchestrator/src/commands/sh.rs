@@ -13,6 +13,10 @@ use super::{Call, Command};
 use crate::shell::Shell;
 
 /// Run a chain of programs: a file, -c LINE, or standard input
+///
+/// The language is a part of that of sh: pipes, `&&`, `;`, quotes, variables, file name patterns and
+/// redirections. Anything else is refused before a program starts. A failure anywhere in a pipe counts,
+/// and its exit code is that of the chain.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// File with the chain (`-` or nothing: standard input), then NAME=VALUE for its variables

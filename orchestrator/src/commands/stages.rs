@@ -83,17 +83,17 @@ pub(crate) enum Step {
     ImportLogs(DryRun),
     /// Load one auth log, whether it was loaded before or not
     ImportAuth(LogFile),
-    /// Note the bots of one access log
+    /// Record the bots in one access log
     IdentifyBots(LogFile),
-    /// Tool starts with their wall time
+    /// Make tool starts of the hub's jobs, with their wall time
     MiddlewareWall(DryRun),
-    /// Tool starts with their CPU time
+    /// Fill in the CPU time of tool starts
     MiddlewareCpu(DryRun),
     /// Fill in host names by reverse DNS
     ResolveDns(ResolveDns),
     /// Derive domains from host names
     FillDomain(FillTable),
-    /// Fill in what is known of the users
+    /// Fill in what the profiles of users say
     FillUserInfo(FillTable),
     /// Fill in countries of addresses
     FillIpcountry(FillCountries),
@@ -101,15 +101,15 @@ pub(crate) enum Step {
     CleanBots(CleanBots),
     /// Build the sessions of a month
     LogfixSession(OfMonth),
-    /// Statistics of each tool
+    /// Compute the statistics of each tool
     GenToolStats(OfMonth),
-    /// Top values of each tool
+    /// Compute the top values of each tool
     GenToolTops(OfMonth),
-    /// Lists over all tools
+    /// Compute the lists over all tools
     GenToolToplists(OfMonth),
-    /// Usage of each resource
+    /// Compute the usage of each resource
     AndmoreUsage(OfMonth),
-    /// Cells of the summary tables
+    /// Compute the cells of the summary tables
     SummarizeMonth(SummarizeMonth),
 }
 
@@ -220,7 +220,7 @@ struct Table {
     #[arg(value_name = "TABLE", value_parser = ["web", "websessions", "toolstart", "sessionlog_metrics"])]
     table: String,
 
-    /// YYYY, YYYY-MM, YYYY-MM-DD or LEFT..RIGHT
+    /// A year, month or day (YYYY, YYYY-MM, YYYY-MM-DD), or a range LEFT..RIGHT
     #[arg(value_name = "DATE")]
     date: Option<Date>,
 }
@@ -292,7 +292,7 @@ pub(crate) struct ResolveDns {
     #[arg(value_name = "TABLE")]
     table: OsString,
 
-    /// YYYY, YYYY-MM, YYYY-MM-DD or LEFT..RIGHT
+    /// A year, month or day (YYYY, YYYY-MM, YYYY-MM-DD), or a range LEFT..RIGHT
     #[arg(value_name = "DATE")]
     date: Option<Date>,
 
@@ -304,7 +304,7 @@ pub(crate) struct ResolveDns {
     #[arg(short, long, value_name = "SERVER")]
     nameserver: Option<OsString>,
 
-    /// Lookups at a time
+    /// Lookups in progress at a time
     #[arg(short, long, value_name = "N")]
     concurrency: Option<NonZeroU32>,
 
@@ -334,7 +334,7 @@ pub(crate) struct CleanBots {
     #[arg(value_name = "TABLE", value_parser = ["web", "websessions"])]
     table: String,
 
-    /// YYYY, YYYY-MM, YYYY-MM-DD or LEFT..RIGHT
+    /// A year, month or day (YYYY, YYYY-MM, YYYY-MM-DD), or a range LEFT..RIGHT
     #[arg(value_name = "DATE")]
     date: Option<Date>,
 

@@ -20,6 +20,8 @@ use crate::pipeline::state::{self, Mode, State};
 use crate::pipeline::{decisions, facts};
 
 /// Show the state, the pending logs and the settings
+///
+/// Changes nothing. If the database cannot be reached, everything else is shown.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 

@@ -8,7 +8,9 @@ use crate::hub::{Audience, Hub};
 use crate::pipeline::by_hand;
 use crate::pipeline::worker::Periods;
 
-/// Only the summaries of a month
+/// Compute only the summaries of a month
+///
+/// Publishes the summaries of all periods from the requests and sessions that are in the tables.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

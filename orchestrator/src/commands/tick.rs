@@ -15,6 +15,9 @@ use crate::pipeline::run::{self, Limits};
 use crate::setup::bootstrap;
 
 /// For cron: who is online, and at minute 30 a run
+///
+/// Cron starts it every five minutes. Each time it notes where live sessions come from (whoisonline);
+/// at minute 30 it then does what `hzmetrics run` does.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

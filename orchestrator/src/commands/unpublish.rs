@@ -18,6 +18,10 @@ use crate::pipeline::facts::SUMMARIES;
 use crate::pipeline::state::{self, Key, State};
 
 /// Remove the published numbers of a month and withhold it
+///
+/// Deletes the cells of the month and its statistics in the hub's database. Requests, logins and
+/// sessions stay. Runs leave the month alone until `summarize`, `analyze`, `process --month` or `mark-
+/// dirty` names it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The month; it may be a future one

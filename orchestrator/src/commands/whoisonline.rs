@@ -8,7 +8,7 @@ use super::stages::Start;
 use super::values::DryRun;
 use crate::hub::{Audience, Hub};
 
-/// Note where live sessions come from, write the map
+/// Record where live sessions come from and write the map
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

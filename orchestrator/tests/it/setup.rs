@@ -186,7 +186,7 @@ fn a_running_writer_is_not_disturbed() {
     let other = fs::File::create(state.join("hzmetrics-migrate.lock")).unwrap();
     other.lock().unwrap();
     let skipped = migrate(&pair, &["--apply"]).ok();
-    assert!(skipped.stderr.contains("another migrate"), "{}", skipped.stderr);
+    assert!(skipped.stderr.contains("another migration"), "{}", skipped.stderr);
     assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations WHERE id = 8"), ["0"]);
     other.unlock().unwrap();
     migrate(&pair, &["--apply"]).ok();
