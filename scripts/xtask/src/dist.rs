@@ -57,7 +57,8 @@ fn build(sh: &Shell, target: &Path) -> Result<()> {
     let _version = sh.push_env("HZMETRICS_VERSION", place::version(sh));
     let triple = format!("{TARGET}.{}.{}", FLOOR.0, FLOOR.1);
     say("building the executables of the archive (10 to 20 minutes on two cores the first time)");
-    cmd!(sh, "cargo zigbuild --profile dist --target {triple} --workspace --bins --exclude xtask").run()?;
+    let tools = place::TOOLS.map(|name| format!("--exclude={name}"));
+    cmd!(sh, "cargo zigbuild --profile dist --target {triple} --workspace --bins {tools...}").run()?;
     Ok(())
 }
 

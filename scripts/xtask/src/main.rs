@@ -3,24 +3,23 @@
 //! Words go to standard error, results (the demo's table, the bench's figures) to standard output.
 #![expect(clippy::disallowed_methods, reason = "this is the place that starts cargo and our executables")]
 
-mod bench;
 mod check;
 mod demo;
 mod dist;
 mod docs;
 mod install;
 mod package;
-mod place;
 mod usage;
 
-use std::io::Write as _;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use checkout::{place, say, show};
 use clap::{Parser, Subcommand};
 use schema::Month;
-use xshell::Shell;
+use xshell::{Shell, cmd};
 
 /// What cargo cannot say: demo, test, bench, ci.
 #[derive(Debug, Parser)]
@@ -39,7 +38,12 @@ enum Task {
     /// Run what CI runs: formatting, lints, tests, documentation
     Ci,
     /// Measure, and compare with what the machine can do at best
-    Bench(bench::Args),
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// See `cargo xtask bench --help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Run the tests that make up their cases with many more of them: seeds, fuzzing, kills
     Campaign(check::CampaignArgs),
     /// Write the pages that are generated from the code
@@ -114,7 +118,7 @@ fn run(args: &Args) -> Result<()> {
         Task::Demo(args) => demo::run(&sh, args),
         Task::Test(args) => check::test(&sh, args),
         Task::Ci => check::ci(&sh),
-        Task::Bench(args) => bench::run(&sh, args),
+        Task::Bench { args } => bench(&sh, args),
         Task::Campaign(args) => check::campaign(&sh, args),
         Task::Docs(args) => docs::run(&sh, args),
         Task::Install(args) => install::install(&sh, args),
@@ -125,14 +129,11 @@ fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// A line for people, on standard error.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// A line of the result, on standard output.
-fn show(text: &str) -> Result<()> {
-    writeln!(std::io::stdout(), "{text}").context("writing the result")
+/// `bench` needs a database server, and what it takes to speak to one: it is a program of its own.
+fn bench(sh: &Shell, args: &[OsString]) -> Result<()> {
+    sh.change_dir(place::root()?);
+    cmd!(sh, "cargo run --quiet --release --package bench -- {args...}").quiet().run()?;
+    Ok(())
 }
 
 fn main() -> ExitCode {

@@ -7,29 +7,43 @@ use schema::Stamp;
 use xshell::{Shell, cmd};
 
 /// The root of the checkout.
-pub(crate) fn root() -> Result<PathBuf> {
+///
+/// # Errors
+/// None, where the checkout is whole.
+pub fn root() -> Result<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).map(Path::to_path_buf).context("finding the root of the checkout")
 }
 
 /// The target directory, wherever the environment or a configuration puts it.
-pub(crate) fn target(sh: &Shell) -> Result<PathBuf> {
+///
+/// # Errors
+/// Cargo does not say.
+pub fn target(sh: &Shell) -> Result<PathBuf> {
     let metadata = cmd!(sh, "cargo metadata --no-deps --format-version 1").quiet().read()?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata).context("reading cargo metadata")?;
     let directory = metadata["target_directory"].as_str().ok_or_else(|| anyhow!("cargo names no target directory"))?;
     Ok(PathBuf::from(directory))
 }
 
-/// Builds every executable in release mode and names their directory.
-pub(crate) fn build_release(sh: &Shell) -> Result<PathBuf> {
-    crate::say("building the release executables (the first time takes a few minutes)");
-    cmd!(sh, "cargo build --release --workspace --bins --exclude xtask").run()?;
-    Ok(target(sh)?.join("release"))
+/// Packages whose executables are for this checkout and are not shipped.
+pub const TOOLS: [&str; 2] = ["bench", "xtask"];
+
+/// Builds every executable that is shipped, with a profile of Cargo.toml, and names their directory.
+///
+/// # Errors
+/// Cargo fails.
+pub fn build(sh: &Shell, profile: &str) -> Result<PathBuf> {
+    crate::say(&format!("building the {profile} executables (the first time takes a few minutes)"));
+    let tools = TOOLS.map(|name| format!("--exclude={name}"));
+    cmd!(sh, "cargo build --profile {profile} --workspace --bins {tools...}").run()?;
+    Ok(target(sh)?.join(profile))
 }
 
 /// What `--version` of a build for others says: number, commit and its day, or the day that
 /// `SOURCE_DATE_EPOCH` names; the same commit gives the same bytes. Without git it is the number.
-pub(crate) fn version(sh: &Shell) -> String {
+#[must_use]
+pub fn version(sh: &Shell) -> String {
     let number = env!("CARGO_PKG_VERSION");
     let git = |command: xshell::Cmd<'_>| command.quiet().ignore_stderr().read().ok();
     let pattern = "*";
@@ -50,24 +64,33 @@ fn day(seconds: &str) -> Option<String> {
 }
 
 /// The folder of the executables that somebody names, or of those that are built now.
-pub(crate) fn built(sh: &Shell, named: Option<&Path>) -> Result<PathBuf> {
+///
+/// # Errors
+/// As [`build`].
+pub fn built(sh: &Shell, named: Option<&Path>) -> Result<PathBuf> {
     match named {
         Some(folder) => Ok(std::path::absolute(folder)?),
         None => {
             let _there = sh.push_dir(root()?);
             let _version = sh.push_env("HZMETRICS_VERSION", version(sh));
-            build_release(sh)
+            build(sh, "release")
         }
     }
 }
 
-/// Names of the executables that are installed: those of every package but this one.
-pub(crate) fn executables(sh: &Shell) -> Result<Vec<String>> {
+/// Names of the executables that are installed.
+///
+/// # Errors
+/// Cargo does not say.
+pub fn executables(sh: &Shell) -> Result<Vec<String>> {
     let _there = sh.push_dir(root()?);
     let metadata = cmd!(sh, "cargo metadata --no-deps --format-version 1").quiet().read()?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata).context("reading cargo metadata")?;
     let packages = metadata["packages"].as_array().into_iter().flatten();
-    let targets = packages.filter(|package| package["name"] != "xtask").flat_map(|p| p["targets"].as_array()).flatten();
+    let targets = packages
+        .filter(|package| !TOOLS.iter().any(|tool| package["name"] == *tool))
+        .flat_map(|p| p["targets"].as_array())
+        .flatten();
     let mut names: Vec<_> = targets
         .filter(|target| target["kind"][0] == "bin")
         .filter_map(|target| target["name"].as_str().map(str::to_owned))

@@ -1,5 +1,8 @@
-//! `bench`: figures of the release executables on made-up data, beside what the machine can do at
-//! best and, when it is installed, beside GoAccess. Every figure is the best of several runs.
+//! `cargo xtask bench`: figures of the release executables on made-up data, beside what the machine can
+//! do at best and, when it is installed, beside GoAccess. Every figure is the best of several runs.
+//!
+//! A program of its own, because it needs a database server and `cargo xtask` is built before all else.
+#![expect(clippy::disallowed_methods, reason = "this is the place that starts cargo and our executables")]
 
 mod names;
 mod tables;
@@ -7,19 +10,19 @@ mod tables;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use checkout::{place, say, show};
+use clap::Parser;
 use fixtures::closed::close_off;
 use fixtures::db::{Pair, SqlMode, private_server};
 use fixtures::hub::Plan;
 use schema::Month;
 use schema::tables::Engine;
 use xshell::Shell;
-
-use crate::{place, say, show};
 
 /// What can be measured alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -34,8 +37,10 @@ enum Part {
     Names,
 }
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+/// Measure, and compare with what the machine can do at best.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+struct Args {
     /// Measure these alone
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,…")]
     only: Vec<Part>,
@@ -66,13 +71,13 @@ struct Measured {
     peak_kb: u64,
 }
 
-pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
+fn run(sh: &Shell, args: &Args) -> Result<()> {
     if args.runs == 0 || args.lines == 0 {
         bail!("--runs and --lines must be at least 1");
     }
     sh.change_dir(place::root()?);
     let target = place::target(sh)?;
-    let bin = if args.no_build { target.join("release") } else { place::build_release(sh)? };
+    let bin = if args.no_build { target.join("release") } else { place::build(sh, "release")? };
     let directory = target.join("bench");
     let wanted = |part| args.only.is_empty() || args.only.contains(&part);
     if wanted(Part::Parse) {
@@ -292,4 +297,14 @@ fn peak_of(status_file: &str) -> u64 {
     let text = fs::read_to_string(status_file).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.split_whitespace().next()).and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+fn main() -> ExitCode {
+    match Shell::new().map_err(anyhow::Error::from).and_then(|sh| run(&sh, &Args::parse())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("bench: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
 }

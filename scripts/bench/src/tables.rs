@@ -22,7 +22,7 @@ use schema::tables::Engine;
 use schema::{Month, Stamp};
 
 use super::{Args, measured};
-use crate::show;
+use checkout::show;
 
 /// Requests of the month that gets names, domains and countries.
 const ROWS: u32 = 1_000_000;
