@@ -13,6 +13,10 @@ pub(crate) struct TestArgs {
     /// Do not install MariaDB and Apache when they are missing; the tests that need them are skipped
     #[arg(long)]
     no_install: bool,
+    /// Only what takes little time, for the loop of a developer: no killed runs, no made-up cases by the
+    /// hundred, no installations (`.config/nextest.toml`)
+    #[arg(long)]
+    quick: bool,
     /// Only tests whose name contains this text
     filter: Option<String>,
 }
@@ -44,20 +48,20 @@ pub(crate) fn test(sh: &Shell, args: &TestArgs) -> Result<()> {
     let skipped = place::target(sh)?.join("skipped-db-tests");
     sh.remove_path(&skipped)?;
     let _skipped = sh.push_env("HZMETRICS_TEST_SKIPPED", &skipped);
-    let passed = run_tests(sh, args.filter.as_deref());
+    let passed = run_tests(sh, args.quick, args.filter.as_deref());
     let n_skipped = sh.read_file(&skipped).map_or(0, |list| list.lines().count());
     if n_skipped > 0 {
         say(&format!("xtask: SKIPPED {n_skipped} tests that need MariaDB, listed in {}", skipped.display()));
     }
     passed?;
-    if args.filter.is_none() {
+    if args.filter.is_none() && !args.quick {
         cmd!(sh, "cargo test --workspace --doc").run()?;
     }
-    say("xtask: all tests passed");
+    say(if args.quick { "xtask: the quick tests passed" } else { "xtask: all tests passed" });
     Ok(())
 }
 
-fn run_tests(sh: &Shell, filter: Option<&str>) -> Result<()> {
+fn run_tests(sh: &Shell, quick: bool, filter: Option<&str>) -> Result<()> {
     let filter = filter.as_slice();
     let without_hub = |mut command: Cmd| {
         for name in closed::of_a_hub() {
@@ -68,7 +72,11 @@ fn run_tests(sh: &Shell, filter: Option<&str>) -> Result<()> {
     // some tests start the executables of other packages, which only a build of all keeps up to date
     cmd!(sh, "cargo build --workspace --bins").run()?;
     if answers(sh, "cargo", &["nextest", "--version"]) {
-        without_hub(cmd!(sh, "cargo nextest run --workspace --no-fail-fast {filter...}"))?;
+        let profile = if quick { "quick" } else { "default" };
+        without_hub(cmd!(sh, "cargo nextest run --workspace --profile {profile} --no-fail-fast {filter...}"))?;
+    } else if quick {
+        say("xtask: cargo-nextest is not installed, so only the unit tests are run");
+        without_hub(cmd!(sh, "cargo test --workspace --bins --lib --no-fail-fast -- {filter...}"))?;
     } else {
         say("xtask: cargo-nextest is not installed, so `cargo test` runs the tests (slower, the same tests)");
         without_hub(cmd!(sh, "cargo test --workspace --bins --lib --tests --no-fail-fast -- {filter...}"))?;
@@ -170,7 +178,7 @@ pub(crate) fn campaign(sh: &Shell, args: &CampaignArgs) -> Result<()> {
         held.push(sh.push_env(name, count));
     }
     let _optimised = sh.push_env("CARGO_PROFILE_TEST_OPT_LEVEL", "3");
-    run_tests(sh, args.filter.as_deref())
+    run_tests(sh, false, args.filter.as_deref())
 }
 
 #[cfg(test)]

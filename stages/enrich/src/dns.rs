@@ -7,7 +7,6 @@
 
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use kit::door::named;
+use rustix::process::{Resource, getrlimit};
 use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::LocalSet;
@@ -106,10 +105,8 @@ pub fn servers(text: &str) -> Result<Vec<SocketAddr>> {
 /// How many lookups this process can have under way: each has a socket of its own.
 #[must_use]
 pub fn max_concurrency() -> usize {
-    let limits = named::read_to_string(Path::new("/proc/self/limits")).unwrap_or_default();
-    let soft =
-        limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next()?.parse().ok());
-    soft.map_or(usize::MAX, |limit: usize| limit.saturating_sub(SPARE_FILES)).max(1)
+    let soft = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
+    soft.map_or(usize::MAX, |limit| limit.saturating_sub(SPARE_FILES)).max(1)
 }
 
 /// A running resolver. Ask, then take answers; they come in any order, one for each question.
