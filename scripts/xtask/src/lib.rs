@@ -1,5 +1,4 @@
 //! What the tools of this checkout share: where things lie, how the executables are built, words.
-#![expect(clippy::disallowed_methods, reason = "this is the place that starts cargo and our executables")]
 
 pub mod place;
 
