@@ -1,5 +1,5 @@
 //! Other programs that write the same tables: the original scripts and the port. How a line looks that
-//! starts them (for `doctor`), and what of them is at work now (we wait, with code 75).
+//! starts them (for `doctor`), and which of them are running now (we wait, with code 75).
 //!
 //! Looks at files and at `/proc`; starts and stops nothing.
 
@@ -119,7 +119,7 @@ fn script_of(line: &str) -> Option<&str> {
     words.take(4).flat_map(self::words).find_map(script)
 }
 
-/// Who is at work on the tables of the statistics: an original script, or the port by its lock.
+/// Who is working on the tables of the statistics: an original script, or the port by its lock.
 ///
 /// # Errors
 /// Somebody is ([`Busy`]).
@@ -141,7 +141,7 @@ pub(crate) fn nobody_at_work(paths: &Paths) -> Result<(), Busy> {
     Ok(())
 }
 
-/// Whether the original script of who is online is at work.
+/// Whether the original script of who is online is running.
 pub(crate) fn is_online_at_work(paths: &Paths) -> bool {
     processes(paths).iter().any(|(_, name)| name == ONLINE)
 }

@@ -174,7 +174,7 @@ impl Hub {
         // what stages say belongs to the record of the run
         variables.export(STAGE_LOG, self.config.paths.log().into());
         if let Some(lock) = lock {
-            // should we be killed, the stage at work goes on, and so does the lock until it ends
+            // if we are killed, the running stage continues and keeps the lock until it ends
             rustix::io::fcntl_setfd(lock, FdFlags::empty()).context("passing the lock on")?;
             variables.export(HOLDER, std::process::id().to_string().into());
         }

@@ -239,7 +239,7 @@ fn month_of(day: i64) -> Option<Month> {
     first.plus_days(day - first.day_number()?).month()
 }
 
-/// Whether a log of a month lies in `imported/`.
+/// Whether a log of a month is in `imported/`.
 fn has_log(hub: &Hub, month: Month) -> Result<bool> {
     let head = month.to_string().replace('-', "");
     let site = Some(hub.config.site.name.as_str());

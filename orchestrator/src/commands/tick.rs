@@ -1,5 +1,5 @@
 //! `hzmetrics tick`: what cron starts every five minutes. Who is online each time, and at minute 30 all
-//! that `hzmetrics run` does.
+//! that `hzmetrics run` does. What a run does with a dirty month is decided in `pipeline/decisions.rs` (`catch_up`).
 
 use std::time::Duration;
 

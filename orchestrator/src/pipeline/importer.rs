@@ -208,7 +208,7 @@ impl Importer<'_> {
     /// # Errors
     /// It ends with a failure, or the file is none of the log folders.
     pub(crate) fn load(&self, path: &Path, stream: Stream, take: Take) -> Result<Outcome> {
-        // what is no log, or a link out of the log folders, is not read
+        // what is not a log, or a link out of the log folders, is not read
         let logs = self.hub.config.paths.open_logs();
         if logs.holds(path) {
             logs.open(path)?;

@@ -74,7 +74,7 @@ pub(crate) fn planted(hub: &Hub, path: &Path) -> Option<anyhow::Error> {
     (is_link || door::is_in_the_way(&error)).then_some(error)
 }
 
-/// What lies where logs belong, under the name of one or as a link to a folder, and cannot be a log.
+/// What is in the place of a log, under the name of one or as a link to a folder, and cannot be a log.
 fn no_logs(hub: &Hub) -> Vec<Refused> {
     let site = Some(hub.config.site.name.as_str());
     let mut found = Vec::new();
@@ -134,7 +134,7 @@ fn name(hub: &Hub, log: &Refused) {
     ));
 }
 
-/// Whether a file itself lies there, no link to one.
+/// Whether this is a file itself, not a link to one.
 pub(crate) fn is_file(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|meta| meta.is_file())
 }
@@ -161,7 +161,7 @@ pub(crate) fn forget(hub: &Hub, path: &Path) -> Result<()> {
     store(hub, &list)
 }
 
-/// The end of a command that imports: names what was last named on an earlier day, and what is no log. Its
+/// The end of a command that imports: names what was last named on an earlier day, and what is not a log. Its
 /// exit code is 1 once a day, and whenever a log was refused for the first time.
 ///
 /// # Errors

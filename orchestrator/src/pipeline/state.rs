@@ -2,7 +2,7 @@
 //! that people can read.
 //!
 //! What belongs together is stored in one statement, so that a killed run leaves no half of it.
-//! The file is a copy: it is never read for decisions, and a failure to write it is no failure.
+//! The file is a copy: it is never read for decisions, and failing to write it does not matter.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
@@ -255,7 +255,7 @@ pub(crate) fn mirror(hub: &Hub, db: &mut Db) {
     let copied = pairs(db).and_then(|pairs| Ok(copy(&path, &pairs)?));
     if let Err(error) = copied {
         let text = format!("no copy of the state in {}: {error:#}", path.display());
-        // where nothing can be written is nobody's business, but what is no file was put there
+        // where nothing can be written is nobody's business, but something other than a file was put there
         if door::is_in_the_way(&error) { hub.log.warning(text) } else { hub.log.debug(text) }
     }
 }

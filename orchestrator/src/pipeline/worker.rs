@@ -26,7 +26,7 @@ pub(crate) enum Effort {
 /// Whose sessions are built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sessions {
-    /// The month is over, or somebody wants them all the same.
+    /// The month is over, or somebody asks for them anyway.
     Build,
     /// The month is not over: what `--compat` says.
     AsSettled,

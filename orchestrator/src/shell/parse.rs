@@ -1,6 +1,6 @@
 //! The text of a chain, read into pipelines before anything is started.
 //!
-//! The language is a part of what `sh` knows, with the same meaning. Whatever lies outside that
+//! The language is a part of what `sh` knows, with the same meaning. Whatever is outside that
 //! part is refused with its place, so that no chain runs half understood.
 
 use std::fmt;
@@ -16,7 +16,7 @@ pub(crate) struct Script {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct AndList {
     pub(crate) pipelines: Vec<Pipeline>,
-    /// Where the list stands in the text, without what ends it.
+    /// Where the list is in the text, without what ends it.
     pub(crate) span: Range<usize>,
 }
 
@@ -137,7 +137,7 @@ const fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Splits `NAME=VALUE`; `None` when the text is no assignment.
+/// Splits `NAME=VALUE`; `None` when the text is not an assignment.
 pub(crate) fn split_assignment(text: &[u8]) -> Option<(&str, &[u8])> {
     let at = memchr::memchr(b'=', text)?;
     let (name, value) = (&text[..at], &text[at + 1..]);

@@ -79,7 +79,7 @@ fn stages_get_what_was_given_and_are_let_through_the_lock() {
     let path = place.path("root/var/run/hzmetrics/hzmetrics.pid");
     let lock = hub::lock::Lock::ask(&path, std::time::Duration::ZERO).unwrap();
     let busy = place.run(["fill-domain", "metrics", "web"]).finish().expect_code(75);
-    assert!(busy.stderr.contains("another run is at work"), "{}", busy.stderr);
+    assert!(busy.stderr.contains("another run is in progress"), "{}", busy.stderr);
     place.run(["fill-domain", "metrics", "web", "--dry-run"]).finish().expect_code(99);
     drop(lock);
 }

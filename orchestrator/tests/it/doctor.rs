@@ -341,7 +341,7 @@ const TROUBLES: &[Trouble] = &[
         name: "a day of which much was left out",
         make: |hub| imported(hub, 100, 11, 0),
         word: WARN,
-        parts: &["left out: 20260517: 11.0 % of 100 lines for web are no lines of the layout"],
+        parts: &["left out: 20260517: 11.0 % of 100 lines for web do not fit the layout"],
         mend: "import-logs --rejects - FILE",
         end: |hub| hub.pair.sql("DELETE FROM import_files;\nDELETE FROM imported_sources"),
     },

@@ -392,7 +392,7 @@ fn only_one_writer_at_a_time() {
         "import-hub-data",
     ] {
         let busy = run(&pair, line).expect_code(75);
-        assert!(busy.stderr.contains("another run is at work"), "{line}: {}", busy.stderr);
+        assert!(busy.stderr.contains("another run is in progress"), "{line}: {}", busy.stderr);
     }
     assert_eq!(contents(&pair), before);
     // who writes nothing need not wait

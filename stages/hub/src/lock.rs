@@ -38,7 +38,7 @@ pub enum Asked {
 #[must_use]
 pub fn busy(holder: Option<u32>) -> Busy {
     let holder = holder.map_or_else(String::new, |pid| format!(" (pid {pid})"));
-    Busy(format!("another run is at work{holder}; try again later"))
+    Busy(format!("another run is in progress{holder}; try again later"))
 }
 
 /// Takes the pid lock for a run that writes to the databases, waiting as long as `--lock-wait` says; hold

@@ -23,7 +23,7 @@ const GAP_MIN: i64 = 7;
 /// Cells of the hits are compared in these periods: both begin with a calendar month.
 const HITS_PERIODS: [Period; 2] = [Period::Month, Period::Quarter];
 
-/// Months whose visitors nearly all have no name: `?` is no gap, so the shares do not see it.
+/// Months whose visitors nearly all have no name: `?` is not a gap, so the shares do not see it.
 pub(super) fn unnamed(web: &BTreeMap<Month, MonthOfRows>, report: &mut Report<'_>) -> Result<()> {
     for (&month, seen) in web {
         let share = MissingShare { month, total: seen.rows, missing: seen.unnamed };
@@ -47,7 +47,7 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// A plain number from nought: digits, perhaps a point and digits.
+/// A plain number from zero: digits, perhaps a point and digits.
 fn number(text: &str) -> Option<f64> {
     let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
     (is_digits(whole) && is_digits(rest)).then(|| text.parse().ok()).flatten()
@@ -287,7 +287,7 @@ pub(super) fn gaps(
     report: &mut Report<'_>,
 ) -> Result<()> {
     let Some(today) = scope.today.day_number() else { return Ok(()) };
-    // a log of today is no proof that yesterday's is late
+    // a log of today does not prove that yesterday's is late
     let ends = days.range(..today).copied().chain(days.range(today..).next().map(|_| today));
     let ends: Vec<i64> = ends.collect();
     for (before, after) in ends.iter().zip(ends.iter().skip(1)) {

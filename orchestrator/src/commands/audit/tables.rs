@@ -181,7 +181,7 @@ pub(super) fn cells(db: &mut Db, table: &str) -> Result<Vec<Cell>> {
     })
 }
 
-/// How many rows of each month are published in these tables; those with a date that is no month's do
+/// How many rows of each month are published in these tables; those with a date outside any month do
 /// not count.
 pub(super) fn published(db: &mut Db, tables: &[String], months: &mut BTreeMap<Month, u64>) -> Result<()> {
     for table in tables {

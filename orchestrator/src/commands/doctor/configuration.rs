@@ -1,4 +1,4 @@
-//! The site's name, the configuration file, what stands in it and who may read it.
+//! The site's name, the configuration file, what is in it and who may read it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

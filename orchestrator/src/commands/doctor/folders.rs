@@ -19,7 +19,7 @@ fn state(folder: &Path) -> Option<&'static str> {
         Ok(found) if found.is_dir() => {
             access(folder, Access::WRITE_OK | Access::EXEC_OK).err().map(|_| "cannot be written to")
         }
-        Ok(_) => Some("is no folder"),
+        Ok(_) => Some("is not a folder"),
         Err(_) => Some("is missing"),
     }
 }
@@ -29,7 +29,7 @@ fn mend(folder: &Path, state: &str, me: &str) -> String {
     let shown = folder.display();
     match state {
         "is missing" => format!("install -d -o {me} -g {me} -m 750 {shown}"),
-        "is no folder" => format!("mv {shown} {shown}.old && install -d -o {me} -g {me} -m 750 {shown}"),
+        "is not a folder" => format!("mv {shown} {shown}.old && install -d -o {me} -g {me} -m 750 {shown}"),
         "cannot be looked at" => format!("setfacl -m u:{me}:rx {}", folder.parent().unwrap_or(folder).display()),
         _ => format!("chown {me} {shown}   # or: setfacl -m u:{me}:rwx {shown}"),
     }

@@ -45,7 +45,7 @@ pub(super) fn refused_logs(patient: &mut Patient<'_>, report: &mut Report) {
             );
             continue;
         }
-        // a path that is no text is named by what finds it
+        // a path that is not text is named by what finds it
         let path = file.path.to_str().map_or_else(|| file.name(), str::to_owned);
         report.fail_ours(
             format_args!("refused: {path} was not imported: {} (since {})", file.reason, file.since),

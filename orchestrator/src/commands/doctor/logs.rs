@@ -16,7 +16,7 @@ use crate::accounts::Names;
 /// A day without any request leaves no log.
 const QUIET_DAYS: i64 = 1;
 
-/// Days from one `YYYYMMDD` to another; many when one of them is no day.
+/// Days from one `YYYYMMDD` to another; many when one of them is not a day.
 fn days_between(from: &str, to: &str) -> i64 {
     let number = |day: &str| {
         let part = |from: usize, to: usize| day.get(from..to)?.parse::<u16>().ok();
@@ -46,7 +46,7 @@ fn names_below(folder: &Path, depth: u32, list: &mut Vec<String>) {
     }
 }
 
-/// What lies there of others: for each site how many logs, and the newest by its day.
+/// The logs of other sites: for each site how many logs, and the newest by its day.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct LogsOfOtherSite {
     n: usize,

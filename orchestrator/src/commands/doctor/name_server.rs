@@ -42,7 +42,7 @@ fn question() -> Vec<u8> {
     packet
 }
 
-/// What a packet says; nothing when it is no reply to our question.
+/// What a packet says; nothing when it is not a reply to our question.
 fn reply(packet: &[u8]) -> Option<Reply> {
     let [id_high, id_low, flags, code, ..] = *packet else { return None };
     if u16::from_be_bytes([id_high, id_low]) != ID || flags & 0x80 == 0 {

@@ -7,8 +7,10 @@ use crate::guard;
 /// Somebody else writes the same tables now.
 pub(super) fn at_work(patient: &mut Patient<'_>, report: &mut Report) {
     if let Err(others) = guard::nobody_at_work(&patient.hub.config.paths) {
-        report
-            .fail(format_args!("at work: {others}"), "wait until it has ended; then take its line out of the crontab");
+        report.fail(
+            format_args!("other programs: {others}"),
+            "wait until it has ended; then take its line out of the crontab",
+        );
     }
 }
 
@@ -18,7 +20,7 @@ pub(super) fn left_behind(patient: &mut Patient<'_>, report: &mut Report) {
         report.fail(
             format_args!(
                 "staging: {} was left there {} hour(s) ago by the original scripts and never imported (`hzmetrics \
-                 import-logs` loads it; remove it when its logs still lie in daily/)",
+                 import-logs` loads it; remove it when its logs are still in daily/)",
                 path.display(),
                 age.as_secs() / 3600
             ),

@@ -7,7 +7,7 @@ use std::fmt::{Display, Write as _};
 enum Severity {
     /// As it should be.
     Ok,
-    /// Wants a look; the numbers come all the same.
+    /// Wants a look; the numbers come anyway.
     Warn,
     /// Numbers are missing or wrong, will be, or a secret is open.
     Fail,

@@ -109,7 +109,7 @@ fn a_tick_while_the_original_scripts_are_running() {
     }
     life.run("run --dry-run").ok();
     life.run("status").ok();
-    assert!(life.run("doctor").expect_code(1).text().contains("FAIL  at work: the original script "));
+    assert!(life.run("doctor").expect_code(1).text().contains("FAIL  other programs: the original script "));
     assert_eq!((life.list(), life.state()), (vec![], vec![]));
     assert!(!life.path("state/hzmetrics.pid").exists() && life.has("var/log/httpd/daily/h-access.log-20260310"));
     no_process(&life, 4711);

@@ -157,7 +157,7 @@ fn another_run_is_waited_for() {
     let held = fs::File::create(&path).unwrap();
     held.lock().unwrap();
     let busy = root.stage().args(["--lock-wait", "0"]).finish().expect_code(75);
-    assert!(busy.stderr.contains("another run is at work"), "{}", busy.stderr);
+    assert!(busy.stderr.contains("another run is in progress"), "{}", busy.stderr);
     assert!(root.staged("_hub_apache.log").is_none());
     drop(held);
     root.stage().args(["--lock-wait", "0"]).finish().ok();

@@ -342,7 +342,7 @@ fn one_importer_at_a_time() {
     let held = Lock::ask(&lock, Duration::ZERO).unwrap();
     assert!(matches!(held, Asked::Held(_)));
     let busy = hub.load(&[&file]).args(["--lock-wait", "0"]).finish().expect_code(75);
-    assert!(busy.stderr.contains("another run is at work") && hub.count("web") == 0, "{}", busy.stderr);
+    assert!(busy.stderr.contains("another run is in progress") && hub.count("web") == 0, "{}", busy.stderr);
     hub.load(&[&file]).arg("--dry-run").args(["--lock-wait", "0"]).finish().ok();
     drop(held);
     let receipts: Vec<_> = std::thread::scope(|scope| {
