@@ -93,7 +93,7 @@ fn rows_of_others_in_a_range_are_not_forgotten_in_silence() {
     fill_ledger(&pair);
     pair.sql("UPDATE imported_sources SET pk_end = 7 WHERE id = 1");
     let warned = run(&pair, "forget-import x-access.log-20250701 --dry-run").ok();
-    assert!(warned.stderr.contains("rows of x-access.log-20250702 lie in the same range"), "{}", warned.stderr);
+    assert!(warned.stderr.contains("rows of x-access.log-20250702 are in the same range"), "{}", warned.stderr);
 }
 
 #[test]
