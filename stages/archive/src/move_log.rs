@@ -105,10 +105,8 @@ fn exists(path: &Path) -> bool {
 /// Whether the log is compressed on its way: not when it is already, not when it is a link, not
 /// when its compressed form lies beside it.
 fn is_compressed_on_the_way(path: &Path, name: &OsStr, rules: Rules) -> bool {
-    let has_end = |end: &str| name.as_bytes().ends_with(end.as_bytes());
     rules.compress
-        && !has_end(".gz")
-        && !has_end(".zst")
+        && !discovery::is_called_compressed(path)
         && !exists(&path.with_file_name(with_suffix(name, ".gz")))
         && !fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_symlink())
 }

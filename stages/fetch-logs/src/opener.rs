@@ -39,8 +39,9 @@ impl Opener {
 
     /// How a file is compressed, by its first bytes.
     pub(crate) fn compression(&self, path: &Path) -> Result<Compression> {
-        let mut magic = Vec::with_capacity(4);
-        self.open(path)?.take(4).read_to_end(&mut magic).with_context(|| format!("reading {}", path.display()))?;
+        let mut magic = Vec::with_capacity(Compression::MAGIC);
+        let mut beginning = self.open(path)?.take(Compression::MAGIC as u64);
+        beginning.read_to_end(&mut magic).with_context(|| format!("reading {}", path.display()))?;
         Ok(Compression::of(&magic))
     }
 }

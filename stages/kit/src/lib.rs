@@ -7,6 +7,7 @@
 
 mod clock;
 mod csv_rows;
+mod decompress;
 mod describe;
 pub mod door;
 mod exit;
@@ -28,11 +29,12 @@ mod table;
 mod version;
 
 pub use clock::{current_month, minute, refuse_month_to_come, today};
+pub use decompress::{Compression, open_reader};
 pub use describe::Describe;
 pub use exit::{Busy, ReaderLeft, Usage, exit_of};
 pub use input::{Batch, Input, Record};
 pub use io::{Io, Outcome};
-pub use lines::{Compression, Line, Lines, MAX_LINE, open, open_reader};
+pub use lines::{Line, Lines, MAX_LINE, open};
 pub use manual::generate;
 pub use messages::{Level, Messages, copy_messages, is_unseen, push_seen};
 pub use options::{Common, Endpoint, Format, StageArgs, Uses};

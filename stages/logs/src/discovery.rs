@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use kit::path_text;
+use kit::{Compression, path_text};
 
 /// What a log is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,14 +71,20 @@ pub fn date_of(name: &str) -> Option<&str> {
 /// A base name without the suffix of its compression.
 #[must_use]
 pub fn without_suffix(name: &str) -> &str {
-    name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name)
+    Compression::ENDINGS.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
+}
+
+/// Whether a name ends as those of compressed files do.
+#[must_use]
+pub fn is_called_compressed(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    Compression::ENDINGS.iter().any(|ending| name.len() > ending.len() && name.ends_with(ending.as_bytes()))
 }
 
 /// A path without the suffix of a compression.
 #[must_use]
 pub fn plain(path: &Path) -> PathBuf {
-    let is_suffix = path.extension().is_some_and(|suffix| suffix == "gz" || suffix == "zst");
-    if is_suffix { path.with_extension("") } else { path.to_owned() }
+    if is_called_compressed(path) { path.with_extension("") } else { path.to_owned() }
 }
 
 /// A log that was found.

@@ -254,7 +254,7 @@ pub fn parts_after(db: &mut Db, entry: &Entry) -> Result<Vec<Entry>> {
     }
     let plain = logs::discovery::without_suffix(super::base_name(&entry.filename)).to_owned();
     let mut family = Vec::new();
-    for suffix in ["", ".gz", ".zst"] {
+    for suffix in std::iter::once("").chain(kit::Compression::ENDINGS) {
         family.extend(parts_of(db, &format!("{plain}{suffix}"), entry.target)?);
     }
     let own = family.iter().find(|(known, _)| known.id == entry.id).and_then(|(_, row)| row.clone());
