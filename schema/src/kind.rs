@@ -168,7 +168,7 @@ const SOURCE: KindSpec = KindSpec {
         c("stream", Type::Text, "`access` or `auth`."),
         c("date", Type::Text, "Date in the file name, YYYYMMDD; absent when there is none."),
         c("bytes", Type::Int, "Size of the file as it lies there, in bytes."),
-        c("compression", Type::Text, "`none`, `gzip` or `zstd`, by content."),
+        c("compression", Type::Text, "`none`, `gzip`, `zstd`, `bzip2`, `xz` or `lz4`, by content."),
         c("log_format", Type::Text, "Layout of an access log other than hubzero: a name or an Apache LogFormat."),
         PATH_BYTES,
     ],

@@ -13,7 +13,7 @@ use schema::{Kind, Month};
 /// Writes one `source` record for each log: its path, stream, day and compression. Access logs
 /// come before auth logs, each by day. `import-logs` reads these records; `--cat` prints the
 /// lines of the logs instead, decompressed. Compression is seen from the first bytes of a file
-/// (gzip with any number of members, zstd), never from its name.
+/// (gzip, zstd, bzip2, xz, lz4; any number of members), never from its name.
 ///
 /// A log that is there twice, plain and compressed or in two directories, is taken once, with a
 /// message.

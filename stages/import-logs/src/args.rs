@@ -9,7 +9,7 @@ use schema::Kind;
 /// Turns access and auth logs into web, hits, bot and login records.
 ///
 /// Reads `source` records as fetch-logs makes them, or the log files named as arguments, or log
-/// lines from standard input (`--raw`). Files may be plain, gzip or zstd.
+/// lines from standard input (`--raw`). Files may be plain or compressed.
 ///
 /// Each file is a unit: its web records come in the order of its lines, a hits record stands
 /// where a run of lines of one day ends, and the bots that were new in it follow at its end.

@@ -213,11 +213,12 @@ const fn expected(stream: &Stream) -> &'static str {
 /// What a file is that is no text of ours, from its first bytes.
 fn form(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
-        [b'B', b'Z', b'h', b'1'..=b'9', ..] => Some("compressed with bzip2; plain text, gzip and zstd are read"),
-        [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Some("compressed with xz; plain text, gzip and zstd are read"),
-        [0x04, 0x22, 0x4D, 0x18, ..] | [0x02, 0x21, 0x4C, 0x18, ..] => {
-            Some("compressed with lz4; plain text, gzip and zstd are read")
-        }
+        [b'P', b'K', 3, 4, ..] => Some("a zip archive; unpack it first"),
+        [b'7', b'z', 0xBC, 0xAF, ..] => Some("a 7z archive; unpack it first"),
+        [0x1F, 0x9D, ..] => Some("compressed with compress; decompress it first"),
+        [b'L', b'Z', b'I', b'P', 1, ..] => Some("compressed with lzip; decompress it first"),
+        [0x5D, 0, 0, ..] => Some("compressed with lzma; decompress it first"),
+        [0x02, 0x21, 0x4C, 0x18, ..] => Some("compressed with lz4's legacy format; decompress it first"),
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Some("UTF-16 text; ASCII or UTF-8 is read"),
         _ if has_every_second_zero(bytes) => Some("UTF-16 text; ASCII or UTF-8 is read"),
         _ => None,
@@ -272,9 +273,12 @@ mod tests {
         let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
         let big: Vec<u8> = "2025-07-10 08:00".encode_utf16().flat_map(u16::to_be_bytes).collect();
         for (bytes, word) in [
-            (b"BZh91AY&SY".to_vec(), "bzip2"),
-            (b"\xFD7zXZ\0\0".to_vec(), "xz"),
-            (b"\x04\x22\x4D\x18rest".to_vec(), "lz4"),
+            (b"PK\x03\x04\x14\0".to_vec(), "zip archive"),
+            (b"7z\xBC\xAF\x27\x1C".to_vec(), "7z archive"),
+            (b"\x1F\x9D\x90o".to_vec(), "compressed with compress;"),
+            (b"LZIP\x01".to_vec(), "lzip"),
+            (b"\x5D\0\0\x80\0".to_vec(), "lzma"),
+            (b"\x02\x21\x4C\x18rest".to_vec(), "lz4's legacy format"),
             ([&[0xFF, 0xFE][..], &utf16("x")].concat(), "UTF-16"),
             (utf16("2025-07-10 08:00"), "UTF-16"),
             (big, "UTF-16"),

@@ -102,7 +102,7 @@ enum Decoder<R: Read> {
     Gzip(flate2::bufread::GzDecoder<Source<R>>),
     Zstd(zstd::stream::read::Decoder<'static, Source<R>>),
     Bzip2(bzip2::bufread::BzDecoder<Source<R>>),
-    Xz(lzma_rust2::XzReader<Source<R>>),
+    Xz(Box<lzma_rust2::XzReader<Source<R>>>),
     Lz4(lz4_flex::frame::FrameDecoder<Source<R>>),
 }
 
@@ -114,7 +114,7 @@ impl<R: Read> Decoder<R> {
             Compression::Gzip => Self::Gzip(flate2::bufread::GzDecoder::new(source)),
             Compression::Zstd => Self::Zstd(zstd::stream::read::Decoder::with_buffer(source)?.single_frame()),
             Compression::Bzip2 => Self::Bzip2(bzip2::bufread::BzDecoder::new(source)),
-            Compression::Xz => Self::Xz(lzma_rust2::XzReader::new_mem_limit(source, false, XZ_MEMORY)),
+            Compression::Xz => Self::Xz(Box::new(lzma_rust2::XzReader::new_mem_limit(source, false, XZ_MEMORY))),
             Compression::Lz4 => Self::Lz4(lz4_flex::frame::FrameDecoder::new(source)),
         }))
     }

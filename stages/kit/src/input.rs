@@ -115,7 +115,8 @@ impl Input {
     /// The stream cannot be read.
     pub fn from_reader(reader: impl Read + Send + 'static, path: &str, rejects: &mut Rejects) -> Result<Self> {
         let mut input = Self::new(Vec::new());
-        input.current = source(decompress::open_reader(reader)?, path, rejects)?.map(|source| (path.to_owned(), source));
+        input.current =
+            source(decompress::open_reader(reader)?, path, rejects)?.map(|source| (path.to_owned(), source));
         Ok(input)
     }
 
@@ -164,9 +165,10 @@ impl Input {
             if self.current.is_none() {
                 let Some(endpoint) = self.sources.next() else { return Ok(false) };
                 let (path, reader) = match endpoint {
-                    Endpoint::Standard => {
-                        ("-".to_owned(), crate::stdin().and_then(decompress::open_reader).context("reading standard input")?)
-                    }
+                    Endpoint::Standard => (
+                        "-".to_owned(),
+                        crate::stdin().and_then(decompress::open_reader).context("reading standard input")?,
+                    ),
                     Endpoint::File(path) => (path.display().to_string(), lines::open(&path)?),
                     Endpoint::Database => anyhow::bail!("tables are not read as a record stream here"),
                 };

@@ -45,7 +45,7 @@ impl Endpoint {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
 pub struct Common {
-    /// Where records come from: `-` (standard input), a file (may be repeated; gzip and zstd are
+    /// Where records come from: `-` (standard input), a file (may be repeated; compressed files are
     /// recognised), or `db`
     #[arg(long, value_name = "-|FILE|db", default_value = "-")]
     pub from: Vec<String>,

@@ -93,7 +93,7 @@ fn in_the_pipe_what_nobody_understood_fails_the_run_after_all_files() {
     let odd = file(&dir, "odd", "one \u{1b}[31mred\n\ntwo\n");
     let files = [
         odd.clone(),
-        file(&dir, "packed.bz2", b"BZh91AY&SY\n\x01\x02\n"),
+        file(&dir, "packed.zip", b"PK\x03\x04\n\x01\x02\n"),
         file(&dir, "wide", "2025-07-10 08:00\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()),
         file(&dir, "cut", "no line end"),
         file(&dir, "good", day(10, &["/a"])),
@@ -106,7 +106,7 @@ fn in_the_pipe_what_nobody_understood_fails_the_run_after_all_files() {
     let told = |word: &str| assert!(done.stderr.contains(word), "{word}: {}", done.stderr);
     told("odd: not imported: none of its 2 lines fits the layouts of hubs");
     told("`one \u{FFFD}[31mred`");
-    told("packed.bz2: not imported: it is compressed with bzip2");
+    told("packed.zip: not imported: it is a zip archive; unpack it first");
     told("wide: not imported: it is UTF-16 text");
     told("cut: not imported");
     told("4 files were not imported");
