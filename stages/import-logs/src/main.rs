@@ -10,6 +10,7 @@ mod fit;
 mod format;
 mod import;
 mod layout;
+mod layouts;
 mod line;
 mod pieces;
 mod queue;
