@@ -1,0 +1,329 @@
+//! What programs that carry logs put in front of a line: syslog, Docker, Kubernetes, compose, the
+//! journal. Recognised line by line and taken off.
+
+use super::{Fault, What, json, time};
+
+/// What stood in front of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Prefix {
+    /// `Jul 10 08:00:01 host program[pid]: `, as syslog (RFC 3164) and `journalctl` write it;
+    /// with a date `2025-07-10T08:00:01+00:00` as rsyslog does.
+    Syslog,
+    /// `<190>1 2025-07-10T08:00:01Z host program pid id - ` (RFC 5424).
+    Syslog5424,
+    /// A file of Docker's: `{"log":"…\n","stream":"stdout","time":"…"}`.
+    DockerJson,
+    /// A file of a container runtime: `2025-07-10T08:00:01.1Z stdout F `.
+    Cri,
+    /// `web-1  | `.
+    Compose,
+}
+
+impl Prefix {
+    /// The name under which users know it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Syslog => "syslog",
+            Self::Syslog5424 => "syslog (RFC 5424)",
+            Self::DockerJson => "Docker",
+            Self::Cri => "CRI",
+            Self::Compose => "compose",
+        }
+    }
+}
+
+/// Which prefixes are taken off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Prefixes {
+    /// Whichever stands there.
+    #[default]
+    Recognised,
+    /// None: the line is taken as it is.
+    None,
+    /// This one; lines without it are not read.
+    Only(Prefix),
+}
+
+impl std::str::FromStr for Prefixes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match &*text.to_ascii_lowercase() {
+            "auto" => Self::Recognised,
+            "none" => Self::None,
+            "syslog" | "rfc3164" | "journal" | "journald" => Self::Only(Prefix::Syslog),
+            "rfc5424" => Self::Only(Prefix::Syslog5424),
+            "docker" | "json-file" => Self::Only(Prefix::DockerJson),
+            "cri" | "kubernetes" | "k8s" | "containerd" => Self::Only(Prefix::Cri),
+            "compose" => Self::Only(Prefix::Compose),
+            _ => return Err(format!("`{text}` is not a prefix; known: auto, none, syslog, rfc5424, docker, cri, compose")),
+        })
+    }
+}
+
+/// A line without its prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest<'a> {
+    /// The rest of the line.
+    Line(&'a [u8]),
+    /// The line had to be made: it is now in the buffer.
+    Made,
+}
+
+/// The longest name of a host, program or container that is looked for.
+const LONGEST: usize = 255;
+
+/// Takes the prefix off. The buffer is overwritten where the line has to be made.
+pub(crate) fn take_off<'a>(
+    line: &'a [u8],
+    prefixes: Prefixes,
+    made: &mut Vec<u8>,
+) -> Result<(Option<Prefix>, Rest<'a>), Fault> {
+    match prefixes {
+        Prefixes::None => Ok((None, Rest::Line(line))),
+        Prefixes::Only(prefix) => match of(prefix, line, made) {
+            Some(rest) => Ok((Some(prefix), rest?)),
+            None => Err(Fault::bare(What::Misfit)),
+        },
+        Prefixes::Recognised => {
+            for &prefix in candidates(line) {
+                if let Some(rest) = of(prefix, line, made) {
+                    return Ok((Some(prefix), rest?));
+                }
+            }
+            Ok((None, Rest::Line(line)))
+        }
+    }
+}
+
+/// The prefixes that may begin as the line does.
+fn candidates(line: &[u8]) -> &'static [Prefix] {
+    match line {
+        [b'{', b'"', b'l' | b's' | b't', ..] => &[Prefix::DockerJson],
+        [b'<', b'0'..=b'9', ..] => &[Prefix::Syslog5424, Prefix::Syslog],
+        [_, _, _, _, b'-', _, _, b'-', _, _, b'T', ..] => &[Prefix::Cri, Prefix::Syslog],
+        [b'A'..=b'Z', b'a'..=b'z', b'a'..=b'z', b' ', b' ' | b'0'..=b'9', ..] => &[Prefix::Syslog, Prefix::Compose],
+        [b'A'..=b'Z' | b'a'..=b'z' | b'\x1b', ..] => &[Prefix::Compose],
+        _ => &[],
+    }
+}
+
+fn of<'a>(prefix: Prefix, line: &'a [u8], made: &mut Vec<u8>) -> Option<Result<Rest<'a>, Fault>> {
+    let rest = match prefix {
+        Prefix::Syslog => syslog(line)?,
+        Prefix::Syslog5424 => syslog_5424(line)?,
+        Prefix::Compose => compose(line)?,
+        Prefix::Cri => return cri(line).map(|rest| rest.map(Rest::Line)),
+        Prefix::DockerJson => return docker(line, made).map(|done| done.map(|()| Rest::Made)),
+    };
+    Some(Ok(Rest::Line(rest)))
+}
+
+/// A word of at most [`LONGEST`] bytes, and what follows the blank behind it.
+fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().take(LONGEST + 1).position(|&b| b == b' ')?;
+    (end > 0).then(|| (&text[..end], &text[end + 1..]))
+}
+
+/// `<190>` at the start, taken off.
+fn without_priority(line: &[u8]) -> Option<&[u8]> {
+    let rest = line.strip_prefix(b"<")?;
+    let digits = rest.iter().take(4).take_while(|b| b.is_ascii_digit()).count();
+    (digits > 0 && rest.get(digits) == Some(&b'>')).then(|| &rest[digits + 1..])
+}
+
+fn syslog(line: &[u8]) -> Option<&[u8]> {
+    let line = without_priority(line).unwrap_or(line);
+    let rest = match line {
+        [_, _, _, b' ', b' ' | b'0'..=b'9', b'0'..=b'9', b' ', _, _, b':', _, _, b':', _, _, b' ', rest @ ..] => {
+            time::month(line)?;
+            rest
+        }
+        // with the year, as some routers do it, or a precise date, as rsyslog
+        [_, _, _, _, b'-', ..] => {
+            let (_, len) = time::iso(line).ok()?;
+            line[len..].strip_prefix(b" ")?
+        }
+        _ => return None,
+    };
+    let (_host, rest) = word(rest)?;
+    // program, program[pid]: or program:
+    let colon = rest.iter().take(LONGEST).position(|&b| b == b':')?;
+    let program = &rest[..colon];
+    let is_program =
+        |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b'[' | b']' | b'(' | b')' | b'@');
+    // an address with a port is no program
+    if !program.first().is_some_and(u8::is_ascii_alphabetic) || !program.iter().all(is_program) {
+        return None;
+    }
+    Some(rest[colon + 1..].strip_prefix(b" ").unwrap_or(&rest[colon + 1..]))
+}
+
+fn syslog_5424(line: &[u8]) -> Option<&[u8]> {
+    let rest = without_priority(line)?.strip_prefix(b"1 ")?;
+    // time, host, program, process, kind of message
+    let mut rest = rest;
+    for _ in 0..5 {
+        rest = word(rest)?.1;
+    }
+    let rest = structured_data(rest)?;
+    let rest = rest.strip_prefix(b" ").unwrap_or(rest);
+    Some(rest.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(rest))
+}
+
+/// What follows `-` or `[id name="value" …]…`.
+fn structured_data(text: &[u8]) -> Option<&[u8]> {
+    if let Some(rest) = text.strip_prefix(b"-") {
+        return Some(rest);
+    }
+    let (mut in_quotes, mut is_open, mut at) = (false, false, 0);
+    while let Some(&byte) = text.get(at) {
+        match byte {
+            b'\\' if in_quotes => at += 1,
+            b'"' if is_open => in_quotes = !in_quotes,
+            b'[' if !is_open => is_open = true,
+            b']' if is_open && !in_quotes => is_open = false,
+            b' ' if !is_open => break,
+            _ if is_open => {}
+            _ => return None,
+        }
+        at += 1;
+    }
+    (at > 0 && !is_open).then(|| text.get(at..)).flatten()
+}
+
+fn cri(line: &[u8]) -> Option<Result<&[u8], Fault>> {
+    let (_, len) = time::iso(line).ok()?;
+    let rest = line[len..].strip_prefix(b" std")?;
+    let rest = rest.strip_prefix(b"out ").or_else(|| rest.strip_prefix(b"err "))?;
+    match rest {
+        [b'F', b' ', rest @ ..] => Some(Ok(rest)),
+        [b'P', b' ', ..] => Some(Err(Fault::bare(What::Part))),
+        _ => None,
+    }
+}
+
+fn compose(line: &[u8]) -> Option<&[u8]> {
+    let line = line.strip_prefix(b"\x1b[2K").unwrap_or(line);
+    // the name may be coloured
+    let line = match line {
+        [b'\x1b', b'[', rest @ ..] => &rest[rest.iter().take(12).position(|&b| b == b'm')? + 1..],
+        line => line,
+    };
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let name = line.iter().take(LONGEST).take_while(|b| is_name(b)).count();
+    let rest = &line[name..];
+    let blanks = rest.iter().take(LONGEST).take_while(|&&b| b == b' ').count();
+    let rest = rest[blanks..].strip_prefix(b"|").filter(|_| name > 0 && blanks > 0)?;
+    let rest = rest.strip_prefix(b"\x1b[0m").unwrap_or(rest);
+    let rest = rest.strip_prefix(b" ").unwrap_or(rest);
+    // `--timestamps`
+    match rest {
+        [_, _, _, _, b'-', _, _, b'-', _, _, b'T', ..] => match time::iso(rest) {
+            Ok((_, len)) if rest.get(len) == Some(&b' ') => Some(&rest[len + 1..]),
+            _ => Some(rest),
+        },
+        _ => Some(rest),
+    }
+}
+
+fn docker(line: &[u8], made: &mut Vec<u8>) -> Option<Result<(), Fault>> {
+    made.clear();
+    let log = json::string_of(line, b"log")?;
+    // a line of the program's own that has such a field has others too
+    json::has_string(line, b"stream").then_some(())?;
+    json::unescape(log, made);
+    let whole = made.last() == Some(&b'\n');
+    while matches!(made.last(), Some(b'\n' | b'\r')) {
+        made.pop();
+    }
+    // Docker cuts lines of 16 KiB: only the last part has the line feed
+    Some(if whole { Ok(()) } else { Err(Fault::bare(What::Part)) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(line: &str) -> (Option<Prefix>, Result<String, What>) {
+        let mut made = Vec::new();
+        match take_off(line.as_bytes(), Prefixes::Recognised, &mut made) {
+            Ok((prefix, rest)) => {
+                let rest = match rest {
+                    Rest::Line(rest) => rest,
+                    Rest::Made => &made,
+                };
+                (prefix, Ok(String::from_utf8_lossy(rest).into_owned()))
+            }
+            Err(fault) => (None, Err(fault.what)),
+        }
+    }
+
+    const LINE: &str = r#"192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] "GET /a HTTP/1.1" 200 12"#;
+
+    #[test]
+    fn prefixes() {
+        for (before, prefix) in [
+            ("Jul 10 08:00:01 web1 nginx: ", Prefix::Syslog),
+            ("Jul  1 08:00:01 web1 httpd[4711]: ", Prefix::Syslog),
+            ("<190>Jul 10 08:00:01 web1 nginx: ", Prefix::Syslog),
+            ("2025-07-10T08:00:01.123456+00:00 web1 nginx[1]: ", Prefix::Syslog),
+            ("<165>1 2025-07-10T08:00:01.003Z web1 nginx 4711 ID47 - ", Prefix::Syslog5424),
+            (r#"<165>1 2025-07-10T08:00:01Z web1 nginx - - [a@1 b="c \] d"][e f="g"] "#, Prefix::Syslog5424),
+            ("2025-07-10T08:00:03.123456789Z stdout F ", Prefix::Cri),
+            ("2025-07-10T08:00:03.1+02:00 stderr F ", Prefix::Cri),
+            ("nginx-1  | ", Prefix::Compose),
+            ("web_1 | ", Prefix::Compose),
+            ("\x1b[2Kweb-1  | ", Prefix::Compose),
+            ("\x1b[36mweb-1  |\x1b[0m ", Prefix::Compose),
+            ("web-1  | 2024-04-25T05:32:35.584725130Z ", Prefix::Compose),
+        ] {
+            assert_eq!(taken(&format!("{before}{LINE}")), (Some(prefix), Ok(LINE.to_owned())), "{before}");
+            assert!(!prefix.name().is_empty());
+        }
+        let docker =
+            format!(r#"{{"log":"{}\n","stream":"stdout","time":"2025-07-10T08:00:01Z"}}"#, LINE.replace('"', "\\\""));
+        assert_eq!(taken(&docker), (Some(Prefix::DockerJson), Ok(LINE.to_owned())));
+    }
+
+    #[test]
+    fn what_only_begins_like_a_prefix() {
+        for line in [
+            LINE,
+            "Jul 10 08:00:01",
+            "Jul 10 08:00:01 web1",
+            "Jul 10 08:00:01 web1 a b: c",
+            "Jux 10 08:00:01 web1 nginx: x",
+            "www.example.org 192.0.2.1 - - [10/Jul/2025:08:00:01 +0000]",
+            "2015-05-13T23:39:43.945958Z my-loadbalancer 192.0.2.1:2817 10.0.0.1:80",
+            "2025-07-10 08:00:01 EDT 4711 -",
+            "2025-07-10T08:00:01",
+            r#"{"log":"a","time":"b"}"#,
+            "<1>",
+            "<x>",
+            "",
+            "|",
+            "a|b",
+            "web |",
+        ] {
+            let (prefix, rest) = taken(line);
+            if line == "web |" {
+                assert_eq!((prefix, rest), (Some(Prefix::Compose), Ok(String::new())));
+            } else {
+                assert_eq!((prefix, rest), (None, Ok(line.to_owned())), "{line}");
+            }
+        }
+        assert_eq!(taken("2025-07-10T08:00:03Z stdout P x").1, Err(What::Part));
+        assert_eq!(taken(r#"{"log":"a","stream":"stdout"}"#).1, Err(What::Part));
+    }
+
+    #[test]
+    fn by_name() {
+        assert_eq!("Docker".parse(), Ok(Prefixes::Only(Prefix::DockerJson)));
+        assert_eq!("auto".parse(), Ok(Prefixes::Recognised));
+        assert!("x".parse::<Prefixes>().is_err());
+        let mut made = Vec::new();
+        assert_eq!(take_off(b"x", Prefixes::Only(Prefix::Cri), &mut made).map_err(|f| f.what), Err(What::Misfit));
+        assert_eq!(take_off(b"a | b", Prefixes::None, &mut made), Ok((None, Rest::Line(b"a | b"))));
+    }
+}
