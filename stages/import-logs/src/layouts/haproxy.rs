@@ -1,0 +1,119 @@
+//! HAProxy's HTTP log (`option httplog`), without the syslog prefix that comes before it.
+
+use super::cursor::Cursor;
+use super::{Fault, Fields, Text, What, absolute, time};
+
+/// How many fields of an administrator's own may stand before the timers.
+const OWN_FIELDS: usize = 4;
+
+/// The fields of a line.
+pub(crate) fn parse(line: &[u8]) -> Result<Fields<'_>, Fault> {
+    let mut cursor = Cursor::new(line);
+    let mut fields = Fields { client: Text::Line(cursor.word()), ..Fields::default() };
+    // a port without an address stands for a client that is not shown
+    if let Text::Line([b'-', b':', ..]) = fields.client {
+        fields.client = Text::Line(b"-");
+    }
+    let Some(stamp) = cursor.bracketed() else { return Err(Fault::bare(What::NotARequest)) };
+    let (moment, _) = time::clf(stamp)?;
+    fields.moment = Some(moment);
+    let (_frontend, backend) = (cursor.word(), cursor.word());
+    if !backend.contains(&b'/') {
+        return Err(Fault::bare(What::NotARequest));
+    }
+    let timers = (0..=OWN_FIELDS).map(|_| cursor.word()).find(|word| are_numbers(word, 3));
+    if timers.is_none_or(|timers| !are_numbers(timers, 4)) {
+        // the log of connections has fewer
+        return Err(Fault::bare(What::NotARequest));
+    }
+    let status = cursor.word();
+    if status != b"-1" && (status.is_empty() || !status.iter().all(u8::is_ascii_digit)) {
+        return Err(Fault::of(What::Status, status));
+    }
+    let bytes = cursor.word();
+    let digits = bytes.strip_prefix(b"+").unwrap_or(bytes);
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(Fault::of(What::Bytes, bytes));
+    }
+    (fields.status, fields.bytes) = (Text::Line(status), Text::Line(digits));
+    // cookies, how it ended, connections, queues
+    for _ in 0..5 {
+        cursor.word();
+    }
+    cursor.blanks();
+    while cursor.rest.first() == Some(&b'{') {
+        let end = memchr::memchr(b'}', cursor.rest).ok_or(Fault::bare(What::Ends("request")))?;
+        if fields.agent.is_empty() {
+            let mut headers = cursor.rest[1..end].split(|&b| b == b'|');
+            fields.agent = Text::Line(headers.find(|text| text.starts_with(b"Mozilla/")).unwrap_or_default());
+        }
+        cursor.rest = &cursor.rest[end + 1..];
+        cursor.blanks();
+    }
+    let Some(inner) = cursor.rest.strip_prefix(b"\"") else { return Err(Fault::bare(What::NoRequest)) };
+    // syslog may have cut the line within the request
+    fields.request = Text::Line(cursor.quoted().unwrap_or(inner));
+    absolute(&mut fields);
+    Ok(fields)
+}
+
+/// Whether a word is at least so many numbers with slashes between them.
+fn are_numbers(word: &[u8], least: usize) -> bool {
+    let mut n = 0;
+    for number in word.split(|&b| b == b'/') {
+        let digits = number.strip_prefix(b"-").or_else(|| number.strip_prefix(b"+")).unwrap_or(number);
+        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+            return false;
+        }
+        n += 1;
+    }
+    n >= least
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layouts::entry::ClientFrom;
+
+    const HEAD: &str = "192.0.2.1:55008 [10/Jul/2025:08:00:01.584] www~ app/s1";
+
+    fn parsed(line: &str) -> Result<[String; 7], What> {
+        let mut made = Vec::new();
+        let fields = parse(line.as_bytes()).map_err(|fault| fault.what)?;
+        let entry = fields.entry(&mut made, &ClientFrom::default()).map_err(|fault| fault.what)?;
+        let (method, url) = entry.method_and_url.unwrap_or_default();
+        Ok([entry.client, entry.request, method, url, entry.status, entry.bytes, entry.agent]
+            .map(|text| String::from_utf8_lossy(text).into_owned()))
+    }
+
+    #[test]
+    fn lines() {
+        for (rest, found) in [
+            (r#"0/0/0/72/72 200 7456 - - ---- 5/4/0/1/0 0/0 "GET /a HTTP/1.1""#, ["GET /a HTTP/1.1", "", "", "200", "7456", "-"]),
+            (r#"0/-1/-1/-1/0 503 +213 - - SC-- 1/1/0/0/0 0/0 {h||} {|} "GET /a HTTP/1.1""#, ["GET /a HTTP/1.1", "", "", "503", "213", "-"]),
+            (r#"0/0/0/72 200 7 - - ---- 5/4/0/1/0 0/0 {x|Mozilla/5.0 (X11)} {} "GET https://h:443/b HTTP/2.0""#, ["", "GET", "/b", "200", "7", "Mozilla/5.0 (X11)"]),
+            (r#"site.example 0/0/0/18/18 200 7 - - ---- 2/2/2/0/0 0/0 "GET /cut"#, ["GET /cut", "", "", "200", "7", "-"]),
+            (r#"0/0/0/0/0 400 0 - - PR-- 2/2/2/0/0 0/0 "<BADREQ>""#, ["<BADREQ>", "", "", "400", "0", "-"]),
+        ] {
+            let [client, texts @ ..] = parsed(&format!("{HEAD} {rest}")).unwrap();
+            assert_eq!((&*client, texts), ("192.0.2.1", found.map(str::to_owned)), "{rest}");
+        }
+    }
+
+    #[test]
+    fn other_lines() {
+        for (line, what) in [
+            ("", What::NotARequest),
+            ("Proxy www started.", What::NotARequest),
+            (HEAD, What::NotARequest),
+            (&format!("{HEAD} 0/0/5 7456 -- 1/1/0/0/0 0/0"), What::NotARequest),
+            (&format!("{HEAD} 0/0/0/1/1 ok 7 - - ---- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\""), What::Status),
+            (&format!("{HEAD} 0/0/0/1/1 200 x - - ---- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\""), What::Bytes),
+            (&format!("{HEAD} 0/0/0/1/1 200 7 - - ---- 1/1/0/0/0 0/0"), What::NoRequest),
+            (&format!("{HEAD} 0/0/0/1/1 200 7 - - ---- 1/1/0/0/0 0/0 {{a"), What::Ends("request")),
+            (&format!("-:1{} 0/0/0/1/1 200 7 - - ---- 1/1/0/0/0 0/0 \"GET /\"", &HEAD[15..]), What::Client(crate::layouts::client::NotAClient::Missing)),
+        ] {
+            assert_eq!(parsed(line).map(|_| ()), Err(what), "{line}");
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! W3C extended logs, as IIS, CloudFront, NetScaler, Incapsula and others write them: `#Fields:`
+//! lines say what the fields of the lines behind them are.
+//!
+//! The names are the state of a file; whoever cuts a file into blocks hands them on.
+
+use kit::steps;
+
+use super::cursor::is_end;
+use super::entry::{ClientFrom, is_same_header};
+use super::{Fault, Fields, Text, What, time};
+
+/// What one field of a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Nothing,
+    Date,
+    Clock,
+    LocalDate,
+    LocalClock,
+    Client,
+    Forwarded,
+    Method,
+    Stem,
+    Query,
+    /// The whole URL, perhaps with the host.
+    Uri,
+    Status,
+    Bytes,
+    Referrer,
+    Agent,
+    Host,
+    RequestId,
+}
+
+/// The fields that a `#Fields:` line names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Columns {
+    columns: Vec<Column>,
+    /// What a request needs and they lack.
+    lacks: Option<&'static str>,
+}
+
+const FIELDS: &[u8] = b"#Fields:";
+
+/// The names behind `#Fields:`, if that is what a line is.
+pub(crate) fn names(line: &[u8]) -> Option<&[u8]> {
+    let head = line.get(..FIELDS.len())?;
+    head.eq_ignore_ascii_case(FIELDS).then(|| line[FIELDS.len()..].trim_ascii())
+}
+
+/// The names of the last `#Fields:` line of a block, that is behind a line feed or at its start.
+pub(crate) fn last_names(block: &[u8]) -> Option<&[u8]> {
+    let at = memchr::memmem::rfind_iter(block, FIELDS).find(|&at| at == 0 || block[at - 1] == b'\n')?;
+    let line = &block[at..];
+    names(&line[..memchr::memchr(b'\n', line).unwrap_or(line.len())])
+}
+
+impl Columns {
+    /// From the names behind `#Fields:`.
+    pub(crate) fn new(names: &[u8], from: &ClientFrom) -> Self {
+        let words = names.split(|b| b.is_ascii_whitespace()).filter(|word| !word.is_empty());
+        let mut columns: Vec<_> = words.map(|name| column(name, from)).collect();
+        let has = |column: Column| columns.contains(&column);
+        // a URL in two pieces is better than one that may hold the host
+        if has(Column::Uri) && has(Column::Stem) {
+            for column in &mut columns {
+                if *column == Column::Uri {
+                    *column = Column::Nothing;
+                }
+            }
+        }
+        let has = |some: &[Column]| columns.iter().any(|column| some.contains(column));
+        let needs = [
+            (has(&[Column::Date, Column::LocalDate]), "date"),
+            (has(&[Column::Clock, Column::LocalClock]), "time"),
+            (has(&[Column::Client, Column::Forwarded]), "c-ip"),
+            (has(&[Column::Stem, Column::Uri]), "cs-uri-stem"),
+            (has(&[Column::Status]), "sc-status"),
+        ];
+        let lacks = needs.iter().find(|(there, _)| !there).map(|(_, name)| *name);
+        Self { columns, lacks }
+    }
+
+    /// Whether a tab parts the fields, which only CloudFront has.
+    pub(crate) fn is_enough(&self) -> bool {
+        self.lacks.is_none()
+    }
+
+    /// The fields of a line that is not a directive.
+    pub(crate) fn parse<'a>(&self, line: &'a [u8], made: &mut Vec<u8>) -> Result<Fields<'a>, Fault> {
+        if let Some(name) = self.lacks {
+            return Err(Fault::bare(What::Lacks(name)));
+        }
+        let tabs = memchr::memchr(b'\t', line).is_some();
+        let mut rest = if tabs { line } else { line.trim_ascii_start() };
+        let mut fields = Fields::default();
+        let (mut date, mut clock, mut offset) = (&b""[..], &b""[..], Some(0));
+        let (mut query, mut uri) = (&b""[..], &b""[..]);
+        for (i, column) in self.columns.iter().enumerate() {
+            if rest.is_empty() && !(tabs && i + 1 == self.columns.len()) {
+                return Err(Fault::bare(What::FewColumns));
+            }
+            let (field, after) = if tabs { tabbed(rest) } else { blank_parted(rest) };
+            rest = after;
+            let text = Text::Line(field);
+            match column {
+                Column::Nothing => {}
+                Column::Date => date = field,
+                Column::Clock => clock = field,
+                Column::LocalDate | Column::LocalClock => {
+                    offset = None;
+                    *(if *column == Column::LocalDate { &mut date } else { &mut clock }) = field;
+                }
+                Column::Client => fields.client = text,
+                Column::Forwarded => fields.forwarded = text,
+                Column::Method => fields.method = text,
+                Column::Stem => fields.url = text,
+                Column::Query => query = field,
+                Column::Uri => uri = field,
+                Column::Status => fields.status = text,
+                Column::Bytes => fields.bytes = text,
+                Column::Referrer => fields.referrer = decoded(field, made),
+                Column::Agent => fields.agent = decoded(field, made),
+                Column::Host if field != b"-" => fields.vhost = text,
+                Column::Host => {}
+                Column::RequestId => fields.request_id = text,
+            }
+        }
+        if !rest.trim_ascii().is_empty() {
+            return Err(Fault::of(What::More, rest.trim_ascii()));
+        }
+        if fields.url.is_empty() {
+            fields.url = Text::Line(super::path_of(uri).1);
+        }
+        fields.url = super::with_query(fields.url, Text::Line(query), made);
+        let is_number = |text: &[u8]| text == b"-" || text.iter().all(u8::is_ascii_digit);
+        for (text, what) in [(fields.status, What::Status), (fields.bytes, What::Bytes)] {
+            let text = text.look(made);
+            if !is_number(text) {
+                return Err(Fault::of(what, text));
+            }
+        }
+        fields.moment = Some(time::date_and_clock(date, clock, offset)?);
+        Ok(fields)
+    }
+}
+
+/// What a name stands for.
+fn column(name: &[u8], from: &ClientFrom) -> Column {
+    let lower = name.to_ascii_lowercase();
+    let header = lower.strip_prefix(b"cs(").and_then(|rest| rest.strip_suffix(b")")).unwrap_or(&lower);
+    let is_xff = from.is(b"X-Forwarded-For") && matches!(&*lower, b"s-xff" | b"x-forwarded-for" | b"originalip");
+    if from.is(header) || is_xff {
+        return Column::Forwarded;
+    }
+    match &*lower {
+        b"date" => Column::Date,
+        b"time" => Column::Clock,
+        b"date-local" => Column::LocalDate,
+        b"time-local" => Column::LocalClock,
+        b"c-ip" => Column::Client,
+        b"cs-method" => Column::Method,
+        b"cs-uri-stem" => Column::Stem,
+        b"cs-uri-query" => Column::Query,
+        b"cs-uri" => Column::Uri,
+        b"sc-status" | b"c-status" | b"sc(status)" => Column::Status,
+        b"sc-bytes" | b"bytes" => Column::Bytes,
+        b"cs-host" | b"x-host-header" => Column::Host,
+        b"x-edge-request-id" => Column::RequestId,
+        _ if is_same_header(header, b"referer") || is_same_header(header, b"referrer") => Column::Referrer,
+        _ if is_same_header(header, b"user-agent") => Column::Agent,
+        _ if lower != header && header == b"host" => Column::Host,
+        _ => Column::Nothing,
+    }
+}
+
+/// A field that a tab ends.
+fn tabbed(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = memchr::memchr(b'\t', text).unwrap_or(text.len());
+    steps::add(end + 1);
+    (&text[..end], text.get(end + 1..).unwrap_or_default())
+}
+
+/// A field that blanks end, quotes around it or not; what follows the blanks.
+fn blank_parted(text: &[u8]) -> (&[u8], &[u8]) {
+    let after = |rest: &'_ [u8]| rest.iter().take_while(|&&b| b == b' ').count();
+    if let Some(inner) = text.strip_prefix(b"\"") {
+        let mut at = 0;
+        // a quote within is written twice
+        while let Some(step) = memchr::memchr(b'"', &inner[at..]) {
+            steps::add(step + 1);
+            at += step;
+            let rest = &inner[at + 1..];
+            if is_end(rest) {
+                return (&inner[..at], &rest[after(rest)..]);
+            }
+            at += if rest.first() == Some(&b'"') { 2 } else { 1 };
+            if at > inner.len() {
+                break;
+            }
+        }
+        steps::add(inner.len());
+    }
+    let end = memchr::memchr(b' ', text).unwrap_or(text.len());
+    let rest = &text[end..];
+    let n = after(rest);
+    steps::add(end + n + 1);
+    (&text[..end], &rest[n..])
+}
+
+/// The text of a header: IIS writes a plus for each blank, CloudFront escapes what is no letter,
+/// once or twice.
+fn decoded<'a>(field: &'a [u8], made: &mut Vec<u8>) -> Text<'a> {
+    steps::add(field.len());
+    let has = |byte| memchr::memchr(byte, field).is_some();
+    if has(b' ') {
+        return Text::Line(field);
+    }
+    if has(b'%') {
+        return Text::make(made, |made| unescape(field, made));
+    }
+    if !has(b'+') {
+        return Text::Line(field);
+    }
+    Text::make(made, |made| {
+        let mut before = 0;
+        for &byte in field {
+            // a plus that follows one is itself
+            let is_blank = byte == b'+' && before != b'+';
+            made.push(if is_blank { b' ' } else { byte });
+            before = if is_blank { b'+' } else { 0 };
+        }
+    })
+}
+
+/// Takes `%XX` for the byte, and `%25XX` for it too.
+fn unescape(field: &[u8], made: &mut Vec<u8>) {
+    let hex = |digits: &[u8]| {
+        let &[a, b] = digits else { return None };
+        let value = char::from(a).to_digit(16)? * 16 + char::from(b).to_digit(16)?;
+        u8::try_from(value).ok()
+    };
+    let mut rest = field;
+    while let Some((&first, after)) = rest.split_first() {
+        let twice = rest.strip_prefix(b"%25").and_then(|rest| rest.get(..2)).and_then(hex).map(|byte| (byte, 5));
+        let once = || after.get(..2).filter(|_| first == b'%').and_then(hex).map(|byte| (byte, 3));
+        let (byte, len) = twice.or_else(once).unwrap_or((first, 1));
+        made.push(byte);
+        rest = &rest[len..];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(names: &str, line: &str, from: &ClientFrom) -> Result<Vec<String>, What> {
+        let columns = Columns::new(names.as_bytes(), from);
+        let mut made = Vec::new();
+        let fields = columns.parse(line.as_bytes(), &mut made).map_err(|fault| fault.what)?;
+        let entry = fields.entry(&mut made, from).map_err(|fault| fault.what)?;
+        let (method, url) = entry.method_and_url.unwrap_or_default();
+        let texts =
+            [&entry.date[..], &entry.time, entry.client, method, url, entry.status, entry.bytes, entry.referrer, entry.agent, entry.vhost];
+        Ok(texts.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect())
+    }
+
+    const IIS: &str = "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status time-taken";
+
+    #[test]
+    fn servers_that_write_it() {
+        let none = ClientFrom::default();
+        let line = "2025-07-10 08:00:01 10.0.0.1 GET /a - 443 - 192.0.2.1 Mozilla/5.0+(X11;++http://x) - 200 0 0 15";
+        let found = parse(IIS, line, &none).unwrap();
+        assert_eq!(found, ["2025-07-10", "08:00:01", "192.0.2.1", "GET", "/a", "200", "-", "-", "Mozilla/5.0 (X11; +http://x)", ""]);
+        let line = "2025-07-10 08:00:01.363 10.0.0.1 GET /a b=1 443 - \"192.0.2.1\" \"Mo \"\"z\"\" x\" \"http://x/?a=b+c\" 404 \" garbage w/ spaces \" 0 15";
+        let found = parse(IIS, line, &none).unwrap();
+        assert_eq!(found[4..], ["/a?b=1", "404", "-", "http://x/?a=b c", "Mo \"\"z\"\" x", ""]);
+        let cloudfront = "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent) cs-uri-query x-host-header";
+        let line = "2025-07-10\t08:00:01\tFRA2\t182\t192.0.2.10\tGET\td1.cloudfront.net\t/a.html\t200\thttps://x/\tMozilla/5.0%2520(Windows;%20U)\ta=1\texample.com";
+        let found = parse(cloudfront, line, &none).unwrap();
+        assert_eq!(found[2..], ["192.0.2.10", "GET", "/a.html?a=1", "200", "182", "https://x/", "Mozilla/5.0 (Windows; U)", "example.com"]);
+        let oracle = "  c-ip  c-dns  date  time  cs-method  cs-uri  sc-status  bytes  cs(Referrer)  cs(User-Agent)";
+        let line = "192.0.2.2      client7      2025-07-10     08:00:01      GET      www.example.com/a.gif    200     350         \"http://x/\"      \"Mozilla/4.5 [en] (WinNT; I)\"";
+        let found = parse(oracle, line, &none).unwrap();
+        assert_eq!(found[2..], ["192.0.2.2", "GET", "/a.gif", "200", "350", "http://x/", "Mozilla/4.5 [en] (WinNT; I)", ""]);
+    }
+
+    #[test]
+    fn a_header_names_the_client() {
+        let from = ClientFrom { header: Some("X-Forwarded-For".to_owned()), ..ClientFrom::default() };
+        for name in ["X-Forwarded-For", "cs(X-Forwarded-For)", "s-xff"] {
+            let found = parse(&format!("{IIS} {name}"), "2025-07-10 08:00:01 10.0.0.1 GET /a - 443 - 10.0.0.2 M - 200 0 0 15 192.0.2.7,+10.0.0.3", &from);
+            assert_eq!(found.unwrap()[2], "192.0.2.7", "{name}");
+        }
+    }
+
+    #[test]
+    fn lines_that_do_not_fit() {
+        let none = ClientFrom::default();
+        let line = "2025-07-10 08:00:01 10.0.0.1 GET /a - 443 - 192.0.2.1 M - 200 0 0 15";
+        for (names, line, what) in [
+            (IIS, "", What::FewColumns),
+            (IIS, &line[..60], What::FewColumns),
+            (IIS, &format!("{line} 1"), What::More),
+            (IIS, &line.replace("200", "ok"), What::Status),
+            (IIS, &line.replace("08:00", "8:00"), What::NotAClock),
+            (IIS, &line.replace("07-10", "02-30"), What::NoSuchTime),
+            ("time c-ip cs-method cs-uri-stem sc-status", "08:00:01 192.0.2.1 GET /a 200", What::Lacks("date")),
+            ("date time cs-method cs-uri-stem sc-status", "x", What::Lacks("c-ip")),
+            (IIS, "\"", What::FewColumns),
+            (IIS, "\"\"\"", What::FewColumns),
+        ] {
+            assert_eq!(parse(names, line, &none).map(|_| ()), Err(what), "{line}");
+        }
+    }
+
+    #[test]
+    fn names_of_the_fields() {
+        assert_eq!(names(b"#Fields: date time"), Some(&b"date time"[..]));
+        assert_eq!(names(b"#fields:\tdate\r"), Some(&b"date"[..]));
+        assert_eq!((names(b"#Field"), names(b"x")), (None, None));
+        let block = b"a #Fields: no\n#Fields: one\nx\n#Fields: two \r\ny #Fields: no\n";
+        assert_eq!(last_names(block), Some(&b"two"[..]));
+        assert_eq!(last_names(b"#Fields: one"), Some(&b"one"[..]));
+        assert_eq!(last_names(b"x"), None);
+    }
+}
