@@ -13,9 +13,14 @@ pub(crate) mod entry;
 pub(crate) mod fault;
 pub(crate) mod haproxy;
 pub(crate) mod json;
+pub(crate) mod logformat;
+pub(crate) mod nginx_format;
+pub(crate) mod pattern;
 pub(crate) mod prefix;
 pub(crate) mod time;
 pub(crate) mod w3c;
+
+use kit::steps;
 
 pub(crate) use entry::{Entry, Fields, Text};
 pub(crate) use fault::{Fault, What};

@@ -56,6 +56,10 @@ pub(crate) enum What {
     FewColumns,
     /// A part of a longer line.
     Part,
+    /// This field does not fit a format that was given.
+    Field(&'static str),
+    /// The line does not begin as the format does.
+    Begins,
     /// The fields do not fit the layout.
     Misfit,
 }
@@ -152,6 +156,8 @@ impl What {
             Self::NoColumns => fixed("no `#Fields:` line before it"),
             Self::FewColumns => fixed("fewer fields than `#Fields:` names"),
             Self::Part => fixed("a part of a longer line"),
+            Self::Field(name) => format!("{} does not fit the log format", field(name)),
+            Self::Begins => fixed("the line does not begin as the log format does"),
             Self::Misfit => fixed("does not fit the log format"),
         }
     }

@@ -3,10 +3,8 @@
 //! The text is walked once; only values that a mapping wants are looked at. Strings are unescaped
 //! where they have escapes at all.
 
-use kit::steps;
-
 use super::entry::ClientFrom;
-use super::{Fault, Fields, Text, What, time};
+use super::{Fault, Fields, Text, What, steps, time};
 
 /// How deep objects may lie in each other; what lies deeper is skipped.
 const DEEPEST: usize = 12;
@@ -237,7 +235,7 @@ fn unicode(text: &[u8]) -> Option<(char, usize)> {
 /// What a field of an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
-enum Slot {
+pub(super) enum Slot {
     Time,
     Date,
     Clock,
@@ -355,6 +353,30 @@ impl Mapping {
                 wants.push(Want { path: path.as_bytes().to_vec(), slot: slot.1, rank });
             }
         }
+        Self::of_wants(wants, from)
+    }
+
+    /// The mapping that a line follows whose values a template gives: `slot` says what a value is,
+    /// and how good.
+    pub(super) fn of_template(
+        template: &str,
+        slot: impl Fn(&str) -> Option<(Slot, u8)>,
+        from: &ClientFrom,
+    ) -> Result<Self, String> {
+        let mut values = Vec::new();
+        let whole = template_values(&mut Walk::new(template.as_bytes()), &mut Vec::new(), DEEPEST, &mut values);
+        whole.ok_or("the log format is not a JSON object")?;
+        let mut wants = Vec::new();
+        for (path, value) in values {
+            let value = String::from_utf8_lossy(&value).into_owned();
+            if let Some((slot, rank)) = slot(&value) {
+                wants.push(Want { path, slot, rank });
+            }
+        }
+        Self::of_wants(wants, from)
+    }
+
+    fn of_wants(mut wants: Vec<Want>, from: &ClientFrom) -> Result<Self, String> {
         let has = |slot: Slot| wants.iter().any(|want| want.slot == slot);
         let missing = [
             (has(Slot::Time) || (has(Slot::Date) && has(Slot::Clock)), "time"),
@@ -508,6 +530,31 @@ impl Mapping {
         });
         Ok(fields)
     }
+}
+
+/// Paths and values of the scalars of a template.
+fn template_values(
+    walk: &mut Walk<'_>,
+    path: &mut Vec<u8>,
+    deepest: usize,
+    values: &mut Vec<(Vec<u8>, Vec<u8>)>,
+) -> Option<()> {
+    walk.object(|walk, key| {
+        let len = path.len();
+        if len > 0 {
+            path.push(b'.');
+        }
+        path.extend_from_slice(key);
+        if walk.peek()? == b'{' && deepest > 0 {
+            template_values(walk, path, deepest - 1, values)?;
+        } else if let Some(scalar) = walk.scalar()? {
+            let mut value = Vec::new();
+            unescape(scalar.text, &mut value);
+            values.push((path.clone(), value));
+        }
+        path.truncate(len);
+        Some(())
+    })
 }
 
 /// The best value of each slot so far, and how good it is.

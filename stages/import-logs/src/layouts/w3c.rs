@@ -3,11 +3,9 @@
 //!
 //! The names are the state of a file; whoever cuts a file into blocks hands them on.
 
-use kit::steps;
-
 use super::cursor::is_end;
 use super::entry::{ClientFrom, is_same_header};
-use super::{Fault, Fields, Text, What, time};
+use super::{Fault, Fields, Text, What, steps, time};
 
 /// What one field of a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +79,7 @@ impl Columns {
         Self { columns, lacks }
     }
 
-    /// Whether a tab parts the fields, which only CloudFront has.
+    /// Whether the fields make a request.
     pub(crate) fn is_enough(&self) -> bool {
         self.lacks.is_none()
     }

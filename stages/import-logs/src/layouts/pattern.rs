@@ -1,0 +1,517 @@
+//! Layouts that a server's configuration spells out: a row of fields with fixed text between
+//! them, from a LogFormat of Apache or a log_format of nginx, held against a line.
+//!
+//! Each field is taken as short as the text after it allows, longer only when the rest does not
+//! fit; between quotes a backslash takes the next byte literally. Looking back is rare and
+//! bounded, which keeps the work linear in the line: see [`Shape::Any`].
+
+use super::cursor::closing_quote;
+use super::entry::ClientFrom;
+use super::time::{Part, Parts};
+use super::{Fault, Fields, Text, What, steps, time};
+
+/// What the text of a field looks like.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Shape {
+    /// Any text of at least so many bytes. Where such a field was reached and can be made no
+    /// longer, the line does not fit: whatever fields before it are made longer, this one would
+    /// begin later and have a part of the same ends.
+    Any(usize),
+    /// A time, brackets around it. As above once it begins like one.
+    Bracketed,
+    /// Exactly so many bytes that pass a test.
+    Exactly(usize, fn(&[u8]) -> bool),
+    /// At least one of these bytes, or a single dash.
+    Run(fn(u8) -> bool),
+}
+
+/// The length of `[dd/Mon/yyyy:HH:MM:SS]`.
+const BRACKETED: usize = 22;
+
+fn is_bracketed(text: &[u8]) -> bool {
+    matches!(text, [b'[', inner @ ..] if time::clf(inner).is_ok() || time::iso(inner).is_ok())
+}
+
+/// What a field is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    Nothing,
+    /// What the server takes for the client.
+    Client,
+    /// The other end of the connection, where the server tells it apart.
+    Peer,
+    /// The header that names the client.
+    Forwarded,
+    Time(Part),
+    Request,
+    Method,
+    /// The path; the query may be in it or come apart.
+    Url,
+    Query,
+    Status,
+    Bytes,
+    Referrer,
+    Agent,
+    Vhost,
+    RequestId,
+    Pid,
+    Uid,
+    Tail(usize),
+}
+
+impl Use {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Nothing | Self::Tail(_) => "field",
+            Self::Client | Self::Peer | Self::Forwarded => "client",
+            Self::Time(_) => "time",
+            Self::Request => "request",
+            Self::Method => "method",
+            Self::Url | Self::Query => "URL",
+            Self::Status => "status",
+            Self::Bytes => "bytes",
+            Self::Referrer => "referrer",
+            Self::Agent => "agent",
+            Self::Vhost => "virtual host",
+            Self::RequestId => "request id",
+            Self::Pid => "process id",
+            Self::Uid => "user id",
+        }
+    }
+}
+
+/// A part of a format.
+#[derive(Debug, Clone)]
+pub(super) enum Piece {
+    Text(Vec<u8>),
+    Field(Use, Shape),
+}
+
+/// A field, and what ends it.
+#[derive(Debug, Clone)]
+struct Slot {
+    usage: Use,
+    shape: Shape,
+    /// The text behind it; empty at the end of the line and where the next field follows at once.
+    after: Vec<u8>,
+    /// The shape of a field that follows without text between.
+    next: Option<Shape>,
+    /// Between quotes.
+    quoted: bool,
+    is_last: bool,
+}
+
+/// A field's place in a line, and what is known of the run of bytes that it lies in.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Place {
+    start: usize,
+    end: usize,
+    /// Of a [`Shape::Run`]: where a run that was looked at begins and ends.
+    run: (usize, usize),
+    /// The same run, when nothing behind it fits.
+    dead: bool,
+}
+
+/// A compiled format.
+#[derive(Debug, Clone)]
+pub(crate) struct Pattern {
+    /// The text before the first field.
+    before: Vec<u8>,
+    slots: Vec<Slot>,
+}
+
+impl Pattern {
+    /// A format of these pieces.
+    ///
+    /// # Errors
+    /// Two fields stand together and nothing says where the first ends, or a request, its time,
+    /// its status or its client is not in the format.
+    pub(super) fn new(pieces: Vec<Piece>, from: &ClientFrom) -> Result<Self, String> {
+        let pieces = joined(pieces);
+        let mut made = Self { before: Vec::new(), slots: Vec::new() };
+        for (i, piece) in pieces.iter().enumerate() {
+            match piece {
+                Piece::Text(text) => match made.slots.last_mut() {
+                    Some(slot) => slot.after.clone_from(text),
+                    None => made.before.clone_from(text),
+                },
+                &Piece::Field(usage, shape) => {
+                    let opened = matches!(i.checked_sub(1).and_then(|i| pieces.get(i)), Some(Piece::Text(text)) if text.ends_with(b"\""));
+                    let next = match pieces.get(i + 1) {
+                        Some(&Piece::Field(next_usage, next)) => {
+                            let is_fixed = |shape| matches!(shape, Shape::Exactly(..) | Shape::Bracketed);
+                            if !is_fixed(shape) && !is_fixed(next) {
+                                return Err(format!(
+                                    "{} and {} stand together and neither has a fixed length",
+                                    usage.name(),
+                                    next_usage.name()
+                                ));
+                            }
+                            Some(next)
+                        }
+                        _ => None,
+                    };
+                    let closed = matches!(pieces.get(i + 1), Some(Piece::Text(text)) if text.starts_with(b"\""));
+                    let is_last = i + 1 == pieces.len();
+                    made.slots.push(Slot { usage, shape, after: Vec::new(), next, quoted: opened && closed, is_last });
+                }
+            }
+        }
+        made.check(from)?;
+        Ok(made)
+    }
+
+    fn has(&self, some: &[Use]) -> bool {
+        self.slots.iter().any(|slot| some.contains(&slot.usage))
+    }
+
+    fn check(&self, from: &ClientFrom) -> Result<(), String> {
+        let parts: Vec<_> =
+            self.slots.iter().filter_map(|slot| if let Use::Time(part) = slot.usage { Some(part) } else { None }).collect();
+        if let Some(header) = &from.header
+            && !self.has(&[Use::Forwarded])
+        {
+            return Err(format!("the log format has no field of the header {header}"));
+        }
+        let needs = [
+            (Parts::suffice(&parts), "the time"),
+            (self.has(&[Use::Request, Use::Url]), "the request"),
+            (self.has(&[Use::Status]), "the status"),
+            (self.has(&[Use::Client, Use::Peer, Use::Forwarded]), "the client"),
+        ];
+        let missing: Vec<_> = needs.iter().filter(|(there, _)| !there).map(|(_, name)| *name).collect();
+        if missing.is_empty() { Ok(()) } else { Err(format!("the log format lacks {}", missing.join(", "))) }
+    }
+
+    /// The fields of a line.
+    pub(crate) fn parse<'a>(
+        &self,
+        line: &'a [u8],
+        places: &mut Vec<Place>,
+        made: &mut Vec<u8>,
+    ) -> Result<Fields<'a>, Fault> {
+        self.fit(line, places)?;
+        let mut fields = Fields::default();
+        let mut parts = Parts::default();
+        let mut query = Text::default();
+        let mut peer = Text::default();
+        for (slot, place) in self.slots.iter().zip(places.iter()) {
+            let text = line.get(place.start..place.end).unwrap_or_default();
+            let part = Text::Line(text);
+            match slot.usage {
+                Use::Nothing => {}
+                Use::Client => fields.client = part,
+                Use::Peer => peer = part,
+                Use::Forwarded => fields.forwarded = part,
+                Use::Time(part) => parts.add(part, text)?,
+                Use::Request => fields.request = part,
+                Use::Method => fields.method = part,
+                Use::Url => fields.url = part,
+                Use::Query => query = part,
+                Use::Status => fields.status = part,
+                Use::Bytes => fields.bytes = part,
+                Use::Referrer => fields.referrer = part,
+                Use::Agent => fields.agent = part,
+                // `www.example.org` `:443`, where a format has two of them
+                Use::Vhost if fields.vhost.is_empty() => fields.vhost = part,
+                Use::Vhost => {}
+                Use::RequestId => fields.request_id = part,
+                Use::Pid => fields.pid = part,
+                Use::Uid => fields.uid = part,
+                Use::Tail(i) => fields.tail[i] = part,
+            }
+        }
+        if fields.client.is_empty() {
+            fields.client = peer;
+        }
+        fields.url = super::with_query(fields.url, query, made);
+        // a request whose URL was logged apart: the request says all
+        if !fields.request.is_empty() {
+            fields.url = Text::default();
+        }
+        fields.moment = Some(parts.moment()?);
+        Ok(fields)
+    }
+
+    /// Finds the place of each field.
+    fn fit(&self, line: &[u8], places: &mut Vec<Place>) -> Result<(), Fault> {
+        if !line.starts_with(&self.before) {
+            return Err(Fault::of(What::Begins, &line[..line.len().min(self.before.len())]));
+        }
+        places.clear();
+        places.resize(self.slots.len(), Place::default());
+        let mut at = self.before.len();
+        let (mut furthest, mut furthest_at) = (0, at);
+        let mut i = 0;
+        loop {
+            steps::add(1);
+            let mut from = at;
+            let mut fits = true;
+            if let Some(place) = places.get_mut(i) {
+                place.start = at;
+                if i > furthest {
+                    (furthest, furthest_at) = (i, at);
+                }
+            } else if at == line.len() {
+                return Ok(());
+            } else {
+                fits = false;
+            }
+            // the next end of this field, or of the last one before it that has another
+            loop {
+                if !fits {
+                    let Some(before) = i.checked_sub(1) else { return Err(self.misfit(line, furthest, furthest_at)) };
+                    i = before;
+                    from = places[i].end + 1;
+                }
+                let (slot, place) = (&self.slots[i], &mut places[i]);
+                if let Some(end) = slot.end(line, place, from) {
+                    place.end = end;
+                    at = end + slot.after.len();
+                    break;
+                }
+                if slot.decides(line, place.start) {
+                    return Err(self.misfit(line, furthest, furthest_at));
+                }
+                fits = false;
+            }
+            i += 1;
+        }
+    }
+
+    fn misfit(&self, line: &[u8], i: usize, at: usize) -> Fault {
+        let Some(slot) = self.slots.get(i) else { return Fault::bare(What::Misfit) };
+        let rest = line.get(at..).unwrap_or_default();
+        if rest.is_empty() {
+            return Fault::bare(What::Ends(slot.usage.name()));
+        }
+        let word = rest.iter().take(40).take_while(|b| !matches!(b, b' ' | b'\t' | b'"' | b']')).count();
+        Fault::of(What::Field(slot.usage.name()), &rest[..if word == 0 { rest.len().min(20) } else { word }])
+    }
+}
+
+/// Texts that follow each other as one; a query behind its path as a part of it.
+fn joined(pieces: Vec<Piece>) -> Vec<Piece> {
+    let mut out: Vec<Piece> = Vec::new();
+    for piece in pieces {
+        match (out.last_mut(), piece) {
+            (Some(Piece::Text(text)), Piece::Text(more)) => text.extend(more),
+            (_, Piece::Text(text)) if text.is_empty() => {}
+            (Some(Piece::Field(Use::Url, _)), Piece::Field(Use::Query, _)) => {}
+            (_, piece) => out.push(piece),
+        }
+    }
+    out
+}
+
+impl Slot {
+    /// The first place at or after `from` where what is behind the field stands.
+    fn next_end(&self, line: &[u8], from: usize) -> Option<usize> {
+        if self.is_last {
+            return (from <= line.len()).then_some(line.len());
+        }
+        let mut at = from;
+        loop {
+            at = match self.after.first() {
+                Some(_) if self.quoted => closing_quote(line, at)?,
+                Some(&first) => {
+                    let step = memchr::memchr(first, line.get(at..)?);
+                    steps::add(step.unwrap_or(line.len() - at) + 1);
+                    at + step?
+                }
+                None if at > line.len() => return None,
+                None => at,
+            };
+            if self.ends_at(line, at) {
+                return Some(at);
+            }
+            at += 1;
+        }
+    }
+
+    /// Whether what is behind the field stands here.
+    fn ends_at(&self, line: &[u8], at: usize) -> bool {
+        match (&*self.after, self.next) {
+            ([], None) => at == line.len(),
+            ([], Some(Shape::Exactly(len, is))) => {
+                steps::add(len);
+                line.get(at..at + len).is_some_and(is)
+            }
+            ([], Some(Shape::Bracketed)) => {
+                steps::add(if line.get(at) == Some(&b'[') { BRACKETED } else { 1 });
+                line.get(at..).is_some_and(is_bracketed)
+            }
+            ([], Some(Shape::Any(_) | Shape::Run(_))) => at <= line.len(),
+            ([only], _) => line.get(at) == Some(only),
+            (after, _) => line.get(at..).is_some_and(|rest| rest.starts_with(after)),
+        }
+    }
+
+    /// The next end of the field that begins at `place.start`, not before `from`.
+    fn end(&self, line: &[u8], place: &mut Place, from: usize) -> Option<usize> {
+        let start = place.start;
+        match self.shape {
+            Shape::Any(min) => self.first_end(line, from, |end| end >= start + min),
+            Shape::Bracketed if !line.get(start..).is_some_and(is_bracketed) => None,
+            Shape::Bracketed => self.first_end(line, from, |end| end >= start + BRACKETED && line[end - 1] == b']'),
+            Shape::Exactly(len, is) => {
+                let end = start + len;
+                (from <= end && line.get(start..end).is_some_and(is) && self.ends_at(line, end)).then_some(end)
+            }
+            Shape::Run(is) => self.end_in_run(line, place, from, is),
+        }
+    }
+
+    fn first_end(&self, line: &[u8], mut from: usize, fits: impl Fn(usize) -> bool) -> Option<usize> {
+        loop {
+            let end = self.next_end(line, from)?;
+            if fits(end) {
+                return Some(end);
+            }
+            from = end + 1;
+        }
+    }
+
+    fn end_in_run(&self, line: &[u8], place: &mut Place, from: usize, is: fn(u8) -> bool) -> Option<usize> {
+        let start = place.start;
+        if !is(*line.get(start)?) {
+            let dash = line[start] == b'-' && from <= start + 1 && self.ends_at(line, start + 1);
+            return dash.then_some(start + 1);
+        }
+        let (run_start, run_end) = place.run;
+        if start < run_start || start >= run_end {
+            let len = line[start..].iter().take_while(|&&b| is(b)).count();
+            steps::add(len);
+            place.run = (start, start + len);
+            place.dead = false;
+        }
+        if place.dead {
+            return None;
+        }
+        let run_end = place.run.1;
+        let inside = self.next.is_some() || self.after.first().is_some_and(|&b| is(b));
+        let mut end = if inside { from.max(start + 1) } else { run_end };
+        while end >= from && end <= run_end {
+            steps::add(1);
+            if self.ends_at(line, end) {
+                return Some(end);
+            }
+            end += 1;
+        }
+        place.dead = true;
+        None
+    }
+
+    /// Whether the line does not fit when the field, beginning at `start`, has no further end.
+    fn decides(&self, line: &[u8], start: usize) -> bool {
+        match self.shape {
+            Shape::Any(_) => true,
+            Shape::Bracketed => line.get(start..).is_some_and(is_bracketed),
+            Shape::Exactly(..) | Shape::Run(_) => false,
+        }
+    }
+}
+
+/// Names under which notes, cookies and variables of a format are columns of `web`.
+const TAIL_NAMES: [&str; 8] = [
+    "joomla_sessionid",
+    "site_cookie",
+    "auth_type",
+    "component_name",
+    "view_name",
+    "task_name",
+    "action_name",
+    "item_name",
+];
+
+/// The use of a header, cookie, note or variable.
+pub(super) fn named(name: &str, is_header: bool, from: &ClientFrom) -> Use {
+    let is = |other: &str| super::entry::is_same_header(name.as_bytes(), other.as_bytes());
+    if is_header {
+        return match () {
+            () if from.is(name.as_bytes()) => Use::Forwarded,
+            () if is("referer") => Use::Referrer,
+            () if is("user-agent") => Use::Agent,
+            () if is("host") => Use::Vhost,
+            () if is("x-request-id") => Use::RequestId,
+            () => tail(name),
+        };
+    }
+    if is("request_id") || is("unique_id") { Use::RequestId } else { tail(name) }
+}
+
+fn tail(name: &str) -> Use {
+    if name.eq_ignore_ascii_case("uidNumber") {
+        return Use::Uid;
+    }
+    TAIL_NAMES.iter().position(|known| known.eq_ignore_ascii_case(name)).map_or(Use::Nothing, Use::Tail)
+}
+
+/// What the text of a field of this use looks like.
+pub(super) fn shape(usage: Use) -> Shape {
+    match usage {
+        Use::Client | Use::Peer => Shape::Any(1),
+        Use::Status => Shape::Run(|b| b.is_ascii_digit() || b == b'-'),
+        Use::Bytes => Shape::Run(|b| b.is_ascii_digit()),
+        _ => Shape::Any(0),
+    }
+}
+
+/// The pieces of a pattern of `strftime`.
+pub(super) fn strftime(pattern: &str) -> Result<Vec<Piece>, String> {
+    let mut out = Vec::new();
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        if c != '%' {
+            out.push(Piece::Text(c.encode_utf8(&mut [0; 4]).as_bytes().to_vec()));
+            continue;
+        }
+        let letter = chars.next().ok_or_else(|| format!("a `%` without a letter in the time `{pattern}`"))?;
+        let digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
+        let padded = |text: &[u8]| matches!(text, [b' ' | b'0'..=b'9', b'0'..=b'9']);
+        let letters = |text: &[u8]| text.iter().all(u8::is_ascii_alphabetic);
+        let field = |part, shape| Piece::Field(Use::Time(part), shape);
+        let nothing = |shape| Piece::Field(Use::Nothing, shape);
+        out.push(match letter {
+            '%' => Piece::Text(b"%".to_vec()),
+            't' => Piece::Text(b"\t".to_vec()),
+            'd' => field(Part::Day, Shape::Exactly(2, digits)),
+            'e' => field(Part::Day, Shape::Exactly(2, padded)),
+            'm' => field(Part::Month, Shape::Exactly(2, digits)),
+            'y' => field(Part::ShortYear, Shape::Exactly(2, digits)),
+            'Y' => field(Part::Year, Shape::Exactly(4, digits)),
+            'H' => field(Part::Hour, Shape::Exactly(2, digits)),
+            'k' => field(Part::Hour, Shape::Exactly(2, padded)),
+            'I' => field(Part::Hour12, Shape::Exactly(2, digits)),
+            'l' => field(Part::Hour12, Shape::Exactly(2, padded)),
+            'p' | 'P' => field(Part::Half, Shape::Exactly(2, letters)),
+            'M' => field(Part::Minute, Shape::Exactly(2, digits)),
+            'S' => field(Part::Second, Shape::Exactly(2, digits)),
+            // another language has names of other lengths: then the reason shows the name
+            'b' | 'h' | 'B' => field(Part::MonthName, Shape::Any(1)),
+            'a' | 'A' | 'Z' => nothing(Shape::Any(0)),
+            's' => field(Part::Epoch, Shape::Run(|b| b.is_ascii_digit())),
+            'z' => field(Part::Zone, Shape::Exactly(5, |text| time::zone(text).is_some())),
+            'F' => field(Part::IsoDate, Shape::Exactly(10, |text| text.get(4) == Some(&b'-') && text.get(7) == Some(&b'-'))),
+            'T' => field(Part::Clock, Shape::Exactly(8, |text| text.get(2) == Some(&b':') && text.get(5) == Some(&b':'))),
+            'R' => field(Part::ShortClock, Shape::Exactly(5, |text| text.get(2) == Some(&b':'))),
+            'D' => field(Part::AmericanDate, Shape::Exactly(8, |text| text.get(2) == Some(&b'/'))),
+            'C' | 'g' | 'U' | 'V' | 'W' => nothing(Shape::Exactly(2, digits)),
+            'G' => nothing(Shape::Exactly(4, digits)),
+            'j' => nothing(Shape::Exactly(3, digits)),
+            'u' | 'w' => nothing(Shape::Exactly(1, digits)),
+            'r' | 'c' | 'x' | 'X' => {
+                out.extend(strftime(match letter {
+                    'r' => "%I:%M:%S %p",
+                    'c' => "%a %b %e %T %Y",
+                    'x' => "%D",
+                    _ => "%T",
+                })?);
+                continue;
+            }
+            'n' => return Err("a time with a line feed in it is not supported".to_owned()),
+            other => return Err(format!("`%{other}` in the time `{pattern}` is not a conversion of strftime")),
+        });
+    }
+    Ok(out)
+}
