@@ -14,12 +14,15 @@ pub(crate) mod fault;
 pub(crate) mod haproxy;
 pub(crate) mod json;
 pub(crate) mod logformat;
+pub(crate) mod named;
 pub(crate) mod nginx_format;
 pub(crate) mod pattern;
 pub(crate) mod prefix;
+pub(crate) mod recognise;
 pub(crate) mod time;
 pub(crate) mod w3c;
 
+use kit::parse;
 use kit::steps;
 
 pub(crate) use entry::{Entry, Fields, Text};
@@ -64,4 +67,10 @@ fn absolute(fields: &mut Fields<'_>) {
         (fields.method, fields.url, fields.vhost) = (Text::Line(method), Text::Line(path), Text::Line(host));
         fields.request = Text::default();
     }
+}
+
+/// Whether a line has one of the layouts of hubs, be its client an IPv6 address.
+fn is_of_hub(line: &[u8]) -> bool {
+    use parse::Looks;
+    parse::access(line).is_some() || matches!(parse::looks_like_access(line), Looks::Fits | Looks::Ipv6)
 }

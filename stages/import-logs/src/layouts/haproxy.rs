@@ -14,17 +14,19 @@ pub(crate) fn parse(line: &[u8]) -> Result<Fields<'_>, Fault> {
     if let Text::Line([b'-', b':', ..]) = fields.client {
         fields.client = Text::Line(b"-");
     }
-    let Some(stamp) = cursor.bracketed() else { return Err(Fault::bare(What::NotARequest)) };
+    let Some(stamp) = cursor.bracketed() else { return Err(Fault::bare(What::Misfit)) };
     let (moment, _) = time::clf(stamp)?;
     fields.moment = Some(moment);
     let (_frontend, backend) = (cursor.word(), cursor.word());
     if !backend.contains(&b'/') {
-        return Err(Fault::bare(What::NotARequest));
+        return Err(Fault::bare(What::Misfit));
     }
     let timers = (0..=OWN_FIELDS).map(|_| cursor.word()).find(|word| are_numbers(word, 3));
-    if timers.is_none_or(|timers| !are_numbers(timers, 4)) {
+    match timers {
+        Some(timers) if are_numbers(timers, 4) => {}
         // the log of connections has fewer
-        return Err(Fault::bare(What::NotARequest));
+        Some(_) => return Err(Fault::bare(What::NotARequest)),
+        None => return Err(Fault::bare(What::Misfit)),
     }
     let status = cursor.word();
     if status != b"-1" && (status.is_empty() || !status.iter().all(u8::is_ascii_digit)) {
@@ -103,9 +105,9 @@ mod tests {
     #[test]
     fn other_lines() {
         for (line, what) in [
-            ("", What::NotARequest),
-            ("Proxy www started.", What::NotARequest),
-            (HEAD, What::NotARequest),
+            ("", What::Misfit),
+            ("Proxy www started.", What::Misfit),
+            (HEAD, What::Misfit),
             (&format!("{HEAD} 0/0/5 7456 -- 1/1/0/0/0 0/0"), What::NotARequest),
             (&format!("{HEAD} 0/0/0/1/1 ok 7 - - ---- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\""), What::Status),
             (&format!("{HEAD} 0/0/0/1/1 200 x - - ---- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\""), What::Bytes),

@@ -1,0 +1,499 @@
+//! Layouts by name, by text and by mapping; and reading a line of one.
+//!
+//! Names ignore case, and dashes, underscores and blanks are alike.
+
+use std::sync::Arc;
+
+use super::clf::{Host, Tail};
+use super::entry::ClientFrom;
+use super::json::{self, Mapping};
+use super::nginx_format::Format;
+use super::pattern::{Pattern, Place};
+use super::prefix::{self, Prefix, Prefixes, Rest};
+use super::w3c::{self, Columns};
+use super::{Entry, Fault, Fields, What, aws, clf, haproxy, logformat, nginx_format};
+
+/// How the lines of a file are laid out.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    name: &'static str,
+    kind: Kind,
+    pub(crate) prefixes: Prefixes,
+    from: ClientFrom,
+    /// The last day that is believed.
+    latest: [u8; 10],
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    /// The two layouts of hubs, which have their own parser.
+    Hub,
+    Clf(Host),
+    /// Formats of which a line fits one.
+    Patterns(Vec<Pattern>),
+    Json(Mapping),
+    W3c,
+    Haproxy,
+    Alb,
+    Elb,
+    S3,
+}
+
+/// What goes from line to line of a file, and memory that lines use one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    columns: Option<Arc<Columns>>,
+    made: Vec<u8>,
+    rest: Vec<u8>,
+    places: Vec<Place>,
+}
+
+/// nginx proxy manager, behind which a proxy stands, and without.
+const PROXY_MANAGER: [&str; 2] = [
+    "[$time_local] $upstream_cache_status $upstream_status $status - $request_method $scheme $host \"$request_uri\" \
+     [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] [Sent-to $server] \"$http_user_agent\" \
+     \"$http_referer\"",
+    "[$time_local] $status - $request_method $scheme $host \"$request_uri\" [Client $remote_addr] \
+     [Length $body_bytes_sent] [Gzip $gzip_ratio] \"$http_user_agent\" \"$http_referer\"",
+];
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Hub,
+    Clf(Host, Tail),
+    ProxyManager,
+    Json(&'static str),
+    W3c,
+    Haproxy,
+    Alb,
+    Elb,
+    S3,
+}
+
+const fn clf_of(tail: Tail) -> Named {
+    Named::Clf(Host::Anywhere, tail)
+}
+
+/// The names of the layouts, each with its other names.
+const NAMES: [(&str, &[&str], Named); 22] = [
+    ("hubzero", &["hub"], Named::Hub),
+    ("combined", &["nginx", "ncsa", "ncsa-extended", "apache", "apache-combined", "extended", "gandi", "ovh"], clf_of(Tail::Nothing)),
+    ("common", &["clf", "ncsa-common", "apache-common"], clf_of(Tail::Nothing)),
+    ("vhost_combined", &["vcombined", "combined-vhost", "common-complete", "other-vhosts-access"], Named::Clf(Host::First, Tail::Nothing)),
+    ("vhost_common", &["vcommon", "common-vhost"], Named::Clf(Host::First, Tail::Nothing)),
+    ("nginx-main", &["main"], clf_of(Tail::Forwarded)),
+    ("nginx-trace", &["trace"], clf_of(Tail::Trace)),
+    ("nginx-ingress", &["ingress", "ingress-nginx", "upstreaminfo"], clf_of(Tail::Ingress)),
+    ("nginx-proxy-manager", &["npm"], Named::ProxyManager),
+    ("traefik", &["traefik-common", "traefikclf"], clf_of(Tail::Traefik)),
+    ("traefik-json", &[], Named::Json(json::TRAEFIK)),
+    ("caddy", &["caddy-json"], Named::Json(json::CADDY)),
+    ("nginx-json", &["json"], Named::Json(json::USUAL)),
+    ("haproxy", &["haproxy-http", "httplog"], Named::Haproxy),
+    ("alb", &["aws-alb", "awsalb"], Named::Alb),
+    ("elb", &["aws-elb", "awselb", "amazon-elb"], Named::Elb),
+    ("s3", &["aws-s3", "awss3", "amazon-s3"], Named::S3),
+    ("cloudfront", &["aws-cloudfront", "amazon-cloudfront", "amazon-cloudfront-web"], Named::W3c),
+    ("w3c", &["w3c-extended", "extended-w3c", "elf"], Named::W3c),
+    ("iis", &["iis-w3c"], Named::W3c),
+    ("netscaler", &[], Named::W3c),
+    ("incapsula", &["incapsula-w3c", "imperva"], Named::W3c),
+];
+
+/// The names that are recognised, the better ones first.
+const RECOGNISED: [&str; 10] =
+    ["combined", "caddy", "traefik-json", "nginx-json", "w3c", "haproxy", "nginx-proxy-manager", "alb", "elb", "s3"];
+
+fn normal(name: &str) -> String {
+    name.trim().to_ascii_lowercase().replace(['_', ' '], "-")
+}
+
+fn lookup(name: &str) -> Option<(&'static str, Named)> {
+    let name = normal(name);
+    let is = |known: &str| normal(known) == name;
+    NAMES.iter().find(|(known, others, _)| is(known) || others.iter().any(|o| is(o))).map(|(known, _, named)| (*known, *named))
+}
+
+impl Layout {
+    /// The layout that a name, a LogFormat with `%`, a log_format with `$` or a mapping `json:…`
+    /// means.
+    ///
+    /// # Errors
+    /// The name is unknown, the format cannot work, or the header that names the client is not in
+    /// it.
+    pub(crate) fn new(text: &str, from: &ClientFrom) -> Result<Self, String> {
+        let with = |name, kind| Self { name, kind, prefixes: Prefixes::default(), from: from.clone(), latest: *b"9999-12-31" };
+        if let Some((name, named)) = lookup(text) {
+            return Ok(with(name, Kind::of(name, named, from)?));
+        }
+        if let Some(mapping) = text.strip_prefix("json:").or_else(|| text.strip_prefix("JSON:")) {
+            return Ok(with("json", Kind::Json(Mapping::new(mapping, from)?)));
+        }
+        if text.contains('%') {
+            return Ok(with("format", Kind::Patterns(vec![logformat::compile(text, from)?])));
+        }
+        if text.contains('$') {
+            let conf = nginx_format::Conf::new(text);
+            let text = conf.formats.first().map_or(text, |(_, format)| format);
+            return Ok(with("format", Kind::of_nginx(text, from)?));
+        }
+        let known: Vec<_> = NAMES.iter().map(|(name, ..)| *name).collect();
+        Err(format!(
+            "`{text}` is not a log format; known: auto, {}, json:MAPPING, a LogFormat with `%` or a log_format with `$`",
+            known.join(", ")
+        ))
+    }
+
+    /// The layouts that are held against lines, the better ones first.
+    pub(super) fn recognised(from: &ClientFrom) -> Vec<Self> {
+        // the header is asked for when the layout is known
+        let plain = |name: &&str| {
+            let mut layout = Self::new(name, &ClientFrom::default()).ok()?;
+            if let Ok(with_header) = Self::new(name, from) {
+                layout = with_header;
+            }
+            layout.from = from.clone();
+            Some(layout)
+        };
+        RECOGNISED.iter().filter_map(plain).collect()
+    }
+
+    /// The layout of hubs.
+    pub(super) fn hub() -> Self {
+        let (kind, from) = (Kind::Hub, ClientFrom::default());
+        Self { name: "hubzero", kind, prefixes: Prefixes::None, from, latest: *b"9999-12-31" }
+    }
+
+    /// The name; `format` and `json` where a text was given.
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Another name of the same family, found out by recognition.
+    pub(super) fn renamed(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// Whether this is the layout of hubs, whose lines are read by their own parser.
+    pub(crate) const fn is_hub(&self) -> bool {
+        matches!(self.kind, Kind::Hub)
+    }
+
+    /// Whether `#Fields:` lines decide.
+    pub(crate) const fn is_w3c(&self) -> bool {
+        matches!(self.kind, Kind::W3c)
+    }
+
+    /// Whether this is one of the family of common and combined logs.
+    pub(super) const fn is_clf(&self) -> bool {
+        matches!(self.kind, Kind::Clf(_))
+    }
+
+    /// Rejects lines of later days, `YYYY-MM-DD`.
+    pub(crate) fn until(&mut self, latest: [u8; 10]) {
+        self.latest = latest;
+    }
+
+    /// The request of a line, with or without its end.
+    ///
+    /// # Errors
+    /// It has none: see [`Layout::why`] for the words.
+    pub(crate) fn parse<'a>(&self, line: &'a [u8], state: &'a mut State) -> Result<Entry<'a>, Fault> {
+        let State { columns, made, rest, places } = state;
+        made.clear();
+        let (_, text) = self.unwrapped(line, rest, columns)?;
+        self.entry(text, columns, made, places)
+    }
+
+    /// Why a line gives no request, in words; `None` when it does.
+    pub(crate) fn why(&self, line: &[u8], state: &mut State) -> Option<String> {
+        let State { columns, made, rest, places } = state;
+        made.clear();
+        match self.unwrapped(line, rest, columns) {
+            Err(fault) => Some(fault.within(line).say(line)),
+            Ok((_, text)) => match self.entry(text, columns, made, places) {
+                Ok(_) => None,
+                Err(fault) => Some(fault.within(text).say(text)),
+            },
+        }
+    }
+
+    /// The prefix of a line.
+    pub(super) fn prefix(&self, line: &[u8], state: &mut State) -> Option<Prefix> {
+        let State { columns, rest, .. } = state;
+        self.unwrapped(line, rest, columns).ok()?.0
+    }
+
+    /// Looks at a line without its end, its prefix and so on.
+    pub(super) fn unwrapped_text<T>(
+        &self,
+        line: &[u8],
+        state: &mut State,
+        look: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Option<T> {
+        let State { columns, rest, .. } = state;
+        look(self.unwrapped(line, rest, columns).ok()?.1)
+    }
+
+    /// The line without its end, a byte order mark, NUL bytes and a prefix. Directives change the
+    /// state.
+    fn unwrapped<'a>(
+        &self,
+        line: &'a [u8],
+        rest: &'a mut Vec<u8>,
+        columns: &mut Option<Arc<Columns>>,
+    ) -> Result<(Option<Prefix>, &'a [u8]), Fault> {
+        let line = bare(line)?;
+        if line.first() == Some(&b'#') {
+            if let (true, Some(names)) = (self.is_w3c(), w3c::names(line)) {
+                *columns = Some(Arc::new(Columns::new(names, &self.from)));
+            }
+            return Err(Fault::bare(What::Comment));
+        }
+        let (prefix, rest_of) = prefix::take_off(line, self.prefixes, rest)?;
+        let text = match rest_of {
+            Rest::Line(text) => text,
+            Rest::Made => rest,
+        };
+        if text.iter().all(u8::is_ascii_whitespace) {
+            return Err(Fault::bare(What::Blank));
+        }
+        Ok((prefix, text))
+    }
+
+    fn entry<'a>(
+        &self,
+        text: &'a [u8],
+        columns: &Option<Arc<Columns>>,
+        made: &'a mut Vec<u8>,
+        places: &mut Vec<Place>,
+    ) -> Result<Entry<'a>, Fault> {
+        let fields = self.fields(text, columns.as_deref(), made, places)?;
+        let entry = fields.entry(made, &self.from)?;
+        if entry.date > self.latest {
+            return Err(Fault::bare(What::TooLate));
+        }
+        Ok(entry)
+    }
+
+    fn fields<'a>(
+        &self,
+        text: &'a [u8],
+        columns: Option<&Columns>,
+        made: &mut Vec<u8>,
+        places: &mut Vec<Place>,
+    ) -> Result<Fields<'a>, Fault> {
+        match &self.kind {
+            Kind::Hub => Err(Fault::bare(What::Misfit)),
+            Kind::Clf(host) => clf::parse(text, *host).map(|(fields, _)| fields),
+            Kind::Patterns(patterns) => {
+                let mut first_fault = None;
+                for pattern in patterns {
+                    match pattern.parse(text, places, made) {
+                        Ok(fields) => return Ok(fields),
+                        Err(fault) => _ = first_fault.get_or_insert(fault),
+                    }
+                }
+                Err(first_fault.unwrap_or(Fault::bare(What::Misfit)))
+            }
+            Kind::Json(mapping) => mapping.parse(text, made),
+            Kind::W3c => columns.ok_or(Fault::bare(What::NoColumns))?.parse(text, made),
+            Kind::Haproxy => haproxy::parse(text),
+            Kind::Alb => aws::load_balancer(text, false),
+            Kind::Elb => aws::load_balancer(text, true),
+            Kind::S3 => aws::bucket(text),
+        }
+    }
+}
+
+impl Kind {
+    fn of(name: &str, named: Named, from: &ClientFrom) -> Result<Self, String> {
+        let has_header = match named {
+            Named::Clf(_, tail) => matches!(tail, Tail::Forwarded | Tail::Trace) && from.is(b"X-Forwarded-For"),
+            Named::Json(_) | Named::W3c => true,
+            _ => false,
+        };
+        if let Some(header) = from.header.as_deref().filter(|_| !has_header) {
+            return Err(format!("the layout `{name}` has no header {header}; give the log format as text"));
+        }
+        Ok(match named {
+            Named::Hub => Self::Hub,
+            Named::Clf(host, _) => Self::Clf(host),
+            Named::ProxyManager => {
+                let mut patterns = Vec::new();
+                for format in PROXY_MANAGER {
+                    if let Format::Text(pattern) = nginx_format::compile(format, from)? {
+                        patterns.push(pattern);
+                    }
+                }
+                Self::Patterns(patterns)
+            }
+            Named::Json(mapping) => Self::Json(Mapping::new(mapping, from)?),
+            Named::W3c => Self::W3c,
+            Named::Haproxy => Self::Haproxy,
+            Named::Alb => Self::Alb,
+            Named::Elb => Self::Elb,
+            Named::S3 => Self::S3,
+        })
+    }
+
+    fn of_nginx(text: &str, from: &ClientFrom) -> Result<Self, String> {
+        Ok(match nginx_format::compile(text, from)? {
+            Format::Text(pattern) => Self::Patterns(vec![pattern]),
+            Format::Json(mapping) => Self::Json(mapping),
+        })
+    }
+}
+
+impl State {
+    /// The state behind a block of lines, without reading them: for blocks that are read side by
+    /// side.
+    pub(crate) fn after(&self, block: &[u8], layout: &Layout) -> Self {
+        let found = if layout.is_w3c() { w3c::last_names(block) } else { None };
+        let columns = found.map(|names| Arc::new(Columns::new(names, &layout.from)));
+        Self { columns: columns.or_else(|| self.columns.clone()), ..Self::default() }
+    }
+}
+
+/// A line without its end, and without what crashes and editors leave at its start.
+fn bare(line: &[u8]) -> Result<&[u8], Fault> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match line {
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => return Err(Fault::bare(What::Utf16)),
+        [0x20..=0x7E, 0, 0x20..=0x7E, 0, ..] | [0, 0x20..=0x7E, 0, 0x20..=0x7E, ..] => {
+            return Err(Fault::bare(What::Utf16));
+        }
+        _ => {}
+    }
+    let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
+    let nuls = line.iter().take_while(|&&b| b == 0).count();
+    let line = &line[nuls..];
+    if line.is_empty() { Err(Fault::bare(What::Blank)) } else { Ok(line) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(text: &str) -> Layout {
+        Layout::new(text, &ClientFrom::default()).unwrap()
+    }
+
+    /// The client of each line, or why there is none.
+    fn clients(layout: &Layout, lines: &[&str]) -> Vec<String> {
+        let mut state = State::default();
+        let mut all = Vec::new();
+        for line in lines {
+            let found = layout.parse(line.as_bytes(), &mut state).map(|e| [e.client, e.host].concat());
+            all.push(match found {
+                Ok(client) => String::from_utf8(client).unwrap(),
+                Err(_) => layout.why(line.as_bytes(), &mut state).unwrap(),
+            });
+        }
+        all
+    }
+
+    #[test]
+    fn names_and_their_aliases() {
+        for (text, name) in [
+            ("combined", "combined"),
+            ("COMBINED", "combined"),
+            ("vcombined", "vhost_combined"),
+            ("vhost_combined", "vhost_combined"),
+            ("VHOST-COMBINED", "vhost_combined"),
+            ("ncsa", "combined"),
+            ("nginx", "combined"),
+            ("awselb", "elb"),
+            ("CLOUDFRONT", "cloudfront"),
+            ("npm", "nginx-proxy-manager"),
+            ("hubzero", "hubzero"),
+            ("json", "nginx-json"),
+            ("%h %t \"%r\" %>s %b", "format"),
+            ("$remote_addr [$time_local] \"$request\" $status", "format"),
+            ("log_format main '$remote_addr [$time_local] ' '\"$request\" $status';", "format"),
+            ("json:time=ts,client=c,url=u,status=s", "json"),
+        ] {
+            assert_eq!(layout(text).name(), name, "{text}");
+        }
+        for (i, (name, others, _)) in NAMES.iter().enumerate() {
+            for alias in others.iter().chain([name]) {
+                assert_eq!(lookup(alias).unwrap().0, *name, "{alias}");
+                let again = NAMES[i + 1..].iter().any(|(other, others, _)| other == alias || others.contains(alias));
+                assert!(!again, "{alias} twice");
+            }
+        }
+        let unknown = Layout::new("combind", &ClientFrom::default()).map(|_| ()).unwrap_err();
+        assert!(unknown.contains("vhost_combined"), "{unknown}");
+        let from = ClientFrom { header: Some("X-Forwarded-For".to_owned()), ..ClientFrom::default() };
+        assert!(Layout::new("nginx-main", &from).is_ok() && Layout::new("caddy", &from).is_ok());
+        assert!(Layout::new("combined", &from).map(|_| ()).unwrap_err().contains("no header X-Forwarded-For"));
+        assert_eq!(Layout::recognised(&from).len(), RECOGNISED.len());
+    }
+
+    #[test]
+    fn what_crashes_and_editors_leave() {
+        let line = r#"192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] "GET /a HTTP/1.1" 200 12"#;
+        let found = clients(
+            &layout("combined"),
+            &[
+                line,
+                &format!("{line}\r\n"),
+                &format!("\u{FEFF}{line}\n"),
+                &format!("\0\0\0{line}"),
+                &format!("web-1  | {line}"),
+                "\0\0\0\n",
+                "\r\n",
+                "# a comment",
+                "1\09\02\0.\0",
+            ],
+        );
+        let comment = "a comment of the server";
+        let utf16 = "the text is UTF-16, not UTF-8";
+        assert_eq!(found[..5], ["192.0.2.1"; 5]);
+        assert_eq!(found[5..], ["empty line", "empty line", comment, utf16]);
+    }
+
+    #[test]
+    fn a_file_names_its_fields_more_than_once() {
+        let lines = [
+            "2025-07-10 08:00:01 GET /a 192.0.2.1 200",
+            "#Software: Microsoft Internet Information Services 10.0",
+            "#Fields: date time cs-method cs-uri-stem c-ip sc-status",
+            "2025-07-10 08:00:01 GET /a 192.0.2.1 200",
+            "#Fields: date time c-ip cs-method cs-uri-stem sc-status",
+            "2025-07-10 08:00:01 192.0.2.2 GET /a 200",
+        ];
+        let iis = layout("IIS");
+        let found = clients(&iis, &lines);
+        assert_eq!([&*found[0], &found[3], &found[5]], ["no `#Fields:` line before it", "192.0.2.1", "192.0.2.2"]);
+        // two halves that are read side by side
+        let mut state = State::default().after(lines[..5].join("\n").as_bytes(), &iis);
+        assert_eq!(iis.parse(lines[5].as_bytes(), &mut state).unwrap().client, b"192.0.2.2");
+        let mut state = state.after(b"x\n", &iis);
+        assert!(iis.parse(lines[5].as_bytes(), &mut state).is_ok());
+    }
+
+    #[test]
+    fn nginx_proxy_manager() {
+        let found = clients(
+            &layout("npm"),
+            &[
+                r#"[10/Jul/2025:08:00:01 +0000] - 200 200 - GET https www.example.org "/a" [Client 192.0.2.1] [Length 123] [Gzip -] [Sent-to 10.0.0.1] "Mozilla/5.0" "-""#,
+                r#"[10/Jul/2025:08:00:01 +0000] 404 - GET https www.example.org "/a" [Client 192.0.2.2] [Length 123] [Gzip 2.1] "Mozilla/5.0" "-""#,
+            ],
+        );
+        assert_eq!(found, ["192.0.2.1", "192.0.2.2"]);
+    }
+
+    #[test]
+    fn days_to_come() {
+        let mut combined = layout("combined");
+        combined.until(*b"2025-07-11");
+        let line = |day: &str| format!(r#"192.0.2.1 - - [{day}/Jul/2025:08:00:01 +0000] "GET /a HTTP/1.1" 200 12"#);
+        let found = clients(&combined, &[&line("11"), &line("12")]);
+        assert_eq!(found, ["192.0.2.1", "the time is in the future"]);
+    }
+}

@@ -1,0 +1,385 @@
+//! Which layout a file has: its first lines are held against all that are known.
+//!
+//! Hub layouts come first: one line of them makes a hub's file, so that a hub's numbers never
+//! change. Otherwise the layout with most lines decides, if it has half of them.
+
+use std::fmt;
+
+use super::clf::{self, Host, Seen, Tail};
+use super::entry::ClientFrom;
+use super::named::{Layout, State};
+use super::prefix::Prefix;
+use super::{What, is_of_hub};
+
+/// How many lines are looked at.
+pub(crate) const LINES: usize = 1000;
+
+/// A layout, and how many of the lines have it.
+#[derive(Debug, Clone)]
+pub(crate) struct Recognised {
+    pub(crate) layout: Layout,
+    /// Lines that have the layout, whether they can be counted or not.
+    pub(crate) n_fit: usize,
+    /// Lines that are neither empty nor comments.
+    pub(crate) n_lines: usize,
+    /// What stands before most of them.
+    pub(crate) prefix: Option<Prefix>,
+}
+
+/// Lines that no layout has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Unknown {
+    /// The layout that they look like.
+    pub(crate) looks_like: Option<&'static str>,
+    /// What stands before it.
+    pub(crate) front: Option<String>,
+    /// Why the first line does not fit.
+    pub(crate) why: String,
+    /// The number of the first line, from 1, and its text.
+    pub(crate) first: Option<(usize, String)>,
+    pub(crate) n_fit: usize,
+    pub(crate) n_lines: usize,
+}
+
+/// A number with commas.
+fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.looks_like, &self.front) {
+            (Some(name), Some(front)) => write!(f, "looks like {name} with {front} in front")?,
+            (Some(name), None) => write!(f, "looks like {name}")?,
+            (None, _) => f.write_str("not a log format that is known")?,
+        }
+        write!(f, "; {} of {} lines fit", grouped(self.n_fit), grouped(self.n_lines))?;
+        if !self.why.is_empty() { write!(f, ": {}", self.why) } else { Ok(()) }
+    }
+}
+
+/// What one layout made of the lines.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    /// Lines that give a request.
+    n_read: usize,
+    /// Lines that have the layout but a client or a time that cannot be.
+    n_spoiled: usize,
+}
+
+impl Tally {
+    const fn n_fit(self) -> usize {
+        self.n_read + self.n_spoiled
+    }
+}
+
+/// Whether a line with this fault has the layout all the same.
+const fn has_layout(what: What) -> bool {
+    matches!(what, What::Client(_) | What::NoSuchTime | What::TooEarly | What::TooLate)
+}
+
+/// Recognises the layout of lines, with or without their ends; more than [`LINES`] are not looked
+/// at.
+///
+/// # Errors
+/// No layout has half of them, or none of them gives a request.
+pub(crate) fn recognise<'a>(
+    lines: impl IntoIterator<Item = &'a [u8]>,
+    from: &ClientFrom,
+) -> Result<Recognised, Unknown> {
+    let lines: Vec<&[u8]> = lines.into_iter().take(LINES).collect();
+    let n_hub = lines.iter().filter(|line| is_of_hub(line)).count();
+    let blank = |line: &&&[u8]| !line.iter().all(|&b| b.is_ascii_whitespace() || b == 0);
+    if n_hub > 0 {
+        let n_lines = lines.iter().filter(blank).count();
+        return Ok(Recognised { layout: Layout::hub(), n_fit: n_hub, n_lines, prefix: None });
+    }
+    let candidates = Layout::recognised(from);
+    let mut all: Vec<(Tally, State)> = candidates.iter().map(|_| (Tally::default(), State::default())).collect();
+    let mut n_lines = 0;
+    for line in &lines {
+        let (mut is_some, mut is_request) = (false, true);
+        for (layout, (tally, state)) in candidates.iter().zip(&mut all) {
+            match layout.parse(line, state).map_err(|fault| fault.what) {
+                Ok(_) => (tally.n_read, is_some) = (tally.n_read + 1, true),
+                Err(what) if has_layout(what) => (tally.n_spoiled, is_some) = (tally.n_spoiled + 1, true),
+                // what a server says besides requests counts neither way
+                Err(What::Comment | What::Blank | What::NotARequest) => is_request = false,
+                Err(_) => {}
+            }
+        }
+        n_lines += usize::from(is_some || is_request);
+    }
+    // the first of the best
+    let best = (0..all.len()).rev().max_by_key(|&i| (all[i].0.n_fit(), all[i].0.n_read));
+    let unknown = || unknown(&lines, &candidates, n_lines);
+    let Some((layout, tally)) = best.and_then(|i| Some((candidates.get(i)?, all.get(i)?.0))) else {
+        return Err(unknown());
+    };
+    if tally.n_read == 0 || tally.n_fit() * 2 < n_lines {
+        return Err(unknown());
+    }
+    let seen = seen(&lines, layout);
+    let prefix = seen.prefix;
+    let mut layout = layout.clone();
+    if layout.is_clf() {
+        layout = layout.renamed(seen.name());
+        if let (Some(header), false) = (from.header.as_deref(), seen.has_header(from)) {
+            let why = format!("the layout has no header {header}; give the log format as text");
+            return Err(Unknown { looks_like: Some(layout.name()), why, n_lines, n_fit: tally.n_fit(), ..unknown() });
+        }
+    }
+    Ok(Recognised { layout, n_fit: tally.n_fit(), n_lines, prefix })
+}
+
+/// What the lines of a file have.
+#[derive(Debug, Default)]
+struct SeenAll {
+    n: usize,
+    n_hosts: usize,
+    n_combined: usize,
+    tails: [usize; 6],
+    prefix: Option<Prefix>,
+}
+
+fn seen(lines: &[&[u8]], layout: &Layout) -> SeenAll {
+    let mut all = SeenAll::default();
+    let mut state = State::default();
+    let mut prefixes: Vec<(Prefix, usize)> = Vec::new();
+    for line in lines {
+        if let Some(prefix) = layout.prefix(line, &mut state) {
+            match prefixes.iter_mut().find(|(known, _)| *known == prefix) {
+                Some((_, n)) => *n += 1,
+                None => prefixes.push((prefix, 1)),
+            }
+        }
+        if layout.is_clf()
+            && let Some(seen) = layout.unwrapped_text(line, &mut state, |text| clf::parse(text, Host::Anywhere).ok().map(|(_, seen)| seen))
+        {
+            all.add(seen);
+        }
+    }
+    all.prefix = prefixes.iter().max_by_key(|(_, n)| *n).map(|(prefix, _)| *prefix);
+    all
+}
+
+impl SeenAll {
+    fn add(&mut self, seen: Seen) {
+        self.n += 1;
+        self.n_hosts += usize::from(seen.host);
+        self.n_combined += usize::from(seen.combined);
+        self.tails[seen.tail as usize] += 1;
+    }
+
+    /// What stands behind the agent of more than half of the lines that have one.
+    fn tail(&self) -> Tail {
+        let all = [Tail::Nothing, Tail::Forwarded, Tail::Trace, Tail::Ingress, Tail::Traefik, Tail::Other];
+        let most = all.into_iter().zip(self.tails).find(|(_, n)| n * 2 > self.n);
+        most.map_or(Tail::Other, |(tail, _)| tail)
+    }
+
+    fn has_header(&self, from: &ClientFrom) -> bool {
+        from.is(b"X-Forwarded-For") && self.tails[Tail::Forwarded as usize] + self.tails[Tail::Trace as usize] > 0
+    }
+
+    fn name(&self) -> &'static str {
+        match (self.n_hosts * 2 > self.n, self.n_combined > 0, self.tail()) {
+            (true, true, _) => "vhost_combined",
+            (true, false, _) => "vhost_common",
+            (false, false, _) => "common",
+            (false, true, Tail::Forwarded) => "nginx-main",
+            (false, true, Tail::Trace) => "nginx-trace",
+            (false, true, Tail::Ingress) => "nginx-ingress",
+            (false, true, Tail::Traefik) => "traefik",
+            (false, true, Tail::Nothing | Tail::Other) => "combined",
+        }
+    }
+}
+
+/// What lines look like that no layout has.
+fn unknown(lines: &[&[u8]], candidates: &[Layout], n_lines: usize) -> Unknown {
+    let mut found = Unknown { n_lines, ..Unknown::default() };
+    let mut best = (0, None);
+    for layout in candidates {
+        let mut state = State::default();
+        let mut n_close = 0;
+        for line in lines {
+            if layout.parse(line, &mut state).map_err(|fault| fault.what).is_err_and(is_close) {
+                n_close += 1;
+            }
+        }
+        if n_close > best.0 {
+            best = (n_close, Some(layout));
+        }
+    }
+    let mut state = State::default();
+    let Some(layout) = best.1.or(candidates.first()) else { return found };
+    let mut odd = None;
+    for (i, line) in lines.iter().enumerate() {
+        match layout.parse(line, &mut state).map_err(|fault| fault.what) {
+            Ok(_) => found.n_fit += 1,
+            Err(What::Blank | What::Comment | What::NotARequest) => {}
+            Err(_) => _ = odd.get_or_insert(i),
+        }
+    }
+    let Some(i) = odd else { return found };
+    let line = lines[i];
+    found.first = Some((i + 1, String::from_utf8_lossy(line.trim_ascii_end()).chars().take(200).collect()));
+    let mut state = State::default();
+    for before in &lines[..i] {
+        // the names of fields, where lines before say them
+        let _ = layout.parse(before, &mut state);
+    }
+    let why = layout.why(line, &mut state).unwrap_or_default();
+    if best.1.is_some() {
+        found.looks_like = Some(layout.name());
+        found.why = why;
+    } else if lines.iter().any(|line| matches!(layout.parse(line, &mut state).map_err(|f| f.what), Err(What::Utf16))) {
+        found.why = "the text is UTF-16, not UTF-8".to_owned();
+    }
+    if let Some((name, front)) = in_front(line, candidates) {
+        (found.looks_like, found.front) = (Some(name), Some(format!("`{front}`")));
+    }
+    found
+}
+
+/// Whether a line with this fault is a line of the layout with one field that is odd.
+const fn is_close(what: What) -> bool {
+    !matches!(
+        what,
+        What::Blank
+            | What::Comment
+            | What::Utf16
+            | What::NotARequest
+            | What::NoTime
+            | What::NotJson
+            | What::NoColumns
+            | What::Misfit
+            | What::Begins
+            | What::Field(_)
+            | What::NotIso
+            | What::Ends(_)
+    )
+}
+
+/// The layout that a line has without its first words, and these words.
+fn in_front(line: &[u8], candidates: &[Layout]) -> Option<(&'static str, String)> {
+    let mut state = State::default();
+    let mut at = 0;
+    for _ in 0..8 {
+        at += memchr::memchr(b' ', line.get(at..)?)? + 1;
+        let rest = line.get(at..)?;
+        // a name before the client is a virtual host, not the client
+        let fits = |layout: &&Layout, state: &mut State| {
+            layout.parse(rest, state).is_ok_and(|entry| !entry.client.is_empty())
+        };
+        if let Some(layout) = candidates.iter().find(|layout| fits(layout, &mut state)) {
+            let front: String = String::from_utf8_lossy(&line[..at - 1]).chars().take(60).collect();
+            return Some((layout.name(), front));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Result<Recognised, Unknown> {
+        recognise(text.split_inclusive('\n').map(str::as_bytes), &ClientFrom::default())
+    }
+
+    const AT: &str = "- - [10/Jul/2025:08:00:01 +0000] \"GET /a HTTP/1.1\" 200 12";
+    const UA: &str = "\"-\" \"Mozilla/5.0 (X11)\"";
+
+    fn file(before: &str, after: &str) -> String {
+        (1..5).map(|i| format!("{before}192.0.2.{i} {AT}{after}\n")).collect()
+    }
+
+    #[test]
+    fn every_layout_by_itself() {
+        let id = "529a007902362a5f51385a5fa7049884";
+        let ua = |more: &str| format!(" {UA}{more}");
+        for (text, name) in [
+            (file("", ""), "common"),
+            (file("", &ua("")), "combined"),
+            (file("www.example.org:443 ", &ua("")), "vhost_combined"),
+            (file("www.example.org ", ""), "vhost_common"),
+            (file("", &ua(" \"-\"")), "nginx-main"),
+            (file("", &ua(&format!(" \"203.0.113.9\" {id} rt=0.1"))), "nginx-trace"),
+            (file("", &ua(&format!(" 89 0.001 [web-80] [] 10.0.0.2:80 59 0.000 200 {id}"))), "nginx-ingress"),
+            (file("", &ua(" 1 \"router@docker\" \"http://10.0.0.1:80\" 2ms")), "traefik"),
+            (file("", &ua(" 0.003")), "combined"),
+            ("2025-07-10 08:00:01 EDT 4711 - \"GET /a HTTP/1.1\" 200 12 192.0.2.1 \"-\" \"UA/1\" TLSv1.3 0 12 - J C A com view task act item\n".to_owned(), "hubzero"),
+            ("[10/Jul/2025:08:00:01 +0000] - 200 200 - GET https www.example.org \"/a\" [Client 192.0.2.1] [Length 123] [Gzip -] [Sent-to 10.0.0.1] \"M\" \"-\"\n".to_owned(), "nginx-proxy-manager"),
+            ("Jul 10 08:00:01 lb1 haproxy[99]: 192.0.2.1:55008 [10/Jul/2025:08:00:01.584] www~ app/s1 0/0/0/72/72 200 7456 - - ---- 5/4/0/1/0 0/0 \"GET /a HTTP/1.1\"\n".to_owned(), "haproxy"),
+            ("http 2025-07-10T08:00:01.186641Z app/lb/50 192.0.2.39:2817 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 \"GET http://www.example.com:80/ HTTP/1.1\" \"curl/7.46.0\" - -\n".to_owned(), "alb"),
+            ("2025-07-10T08:00:01.186641Z lb 192.0.2.39:2817 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 \"GET http://www.example.com:80/ HTTP/1.1\" \"curl/7.46.0\" - -\n".to_owned(), "elb"),
+            ("79a59 bucket [10/Jul/2025:08:00:01 +0000] 192.0.2.3 79a59 3E57 REST.GET.OBJECT a.html \"GET /a.html HTTP/1.1\" 200 - 113 - 7 - \"-\" \"S3Console/0.4\" -\n".to_owned(), "s3"),
+            ("#Software: IIS\n#Fields: date time c-ip cs-method cs-uri-stem sc-status\n2025-07-10 08:00:01 192.0.2.1 GET /a 200\n".to_owned(), "w3c"),
+            ("{\"level\":\"info\",\"ts\":1.5,\"msg\":\"started\"}\n{\"ts\":1752134401.5,\"request\":{\"remote_ip\":\"192.0.2.1\",\"method\":\"GET\",\"uri\":\"/a\"},\"size\":12,\"status\":200}\n".to_owned(), "caddy"),
+            ("{\"ClientHost\":\"192.0.2.4\",\"DownstreamContentSize\":15,\"DownstreamStatus\":200,\"RequestMethod\":\"GET\",\"RequestPath\":\"/\",\"time\":\"2025-07-10T08:00:01Z\"}\n".to_owned(), "traefik-json"),
+            ("{\"time\":\"2025-07-10T08:00:01+00:00\",\"remote_addr\":\"192.0.2.1\",\"request\":\"GET /a HTTP/1.1\",\"status\":\"200\"}\n".to_owned(), "nginx-json"),
+        ] {
+            let found = of(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
+            assert_eq!((found.layout.name(), found.n_fit), (name, found.n_lines), "{text}");
+        }
+    }
+
+    #[test]
+    fn mixtures_and_prefixes() {
+        let both = file("", "") + &file("", &format!(" {UA}"));
+        let found = of(&both).unwrap();
+        assert_eq!((found.layout.name(), found.n_fit, found.n_lines), ("combined", 8, 8));
+        let found = of(&file("web-1  | ", "")).unwrap();
+        assert_eq!((found.layout.name(), found.prefix), ("common", Some(Prefix::Compose)));
+        // one line in a hub's layout makes it a hub's
+        let hub = "2025-07-10 08:00:01 EDT 4711 - \"GET /a HTTP/1.1\" 200 12 2001:db8::1 \"-\" \"UA/1\" TLSv1.3 0 12 - J C A com view task act item\n";
+        let found = of(&(file("", "") + hub)).unwrap();
+        assert_eq!((found.layout.name(), found.n_fit, found.n_lines), ("hubzero", 1, 5));
+        // half of the lines are enough, comments and empty lines aside
+        let half = file("", "") + "\n# x\n\ny\ny\ny\ny\n";
+        assert_eq!(of(&half).unwrap().n_lines, 8);
+        assert!(of(&(half + "y\n")).is_err());
+        // a client or a time that cannot be does not make it another layout
+        let odd = format!("192.0.2.1 {AT}\nunix: {AT}\n- {AT}\n192.0.2.1 {}\n", AT.replace("10/", "31/").replace("Jul", "Jun"));
+        let found = of(&odd).unwrap();
+        assert_eq!((found.layout.name(), found.n_fit, found.n_lines), ("common", 4, 4));
+    }
+
+    #[test]
+    fn what_it_looks_like() {
+        let said = |text: &str| of(text).map(|found| found.layout.name()).unwrap_err().to_string();
+        let ua = format!(" {UA}");
+        assert_eq!(said(&file("app: ", &ua)), "looks like combined with `app:` in front; 0 of 4 lines fit: client `app:` is neither an address nor a host name");
+        let months = file("", &ua).replace("Jul", "Mär");
+        assert_eq!(said(&months), "looks like combined; 0 of 4 lines fit: month `Mär` is not an English name");
+        assert_eq!(said("x\ny\n"), "not a log format that is known; 0 of 2 lines fit");
+        assert_eq!(said(""), "not a log format that is known; 0 of 0 lines fit");
+        let utf16: String = file("", "").chars().flat_map(|c| [c, '\0']).collect();
+        assert!(said(&utf16).ends_with("the text is UTF-16, not UTF-8"), "{}", said(&utf16));
+        let tabs = file("", "").replace(' ', "\t");
+        assert!(said(&tabs).ends_with("tabs between the fields"), "{}", said(&tabs));
+        assert_eq!(grouped(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn a_header_names_the_client() {
+        let from = ClientFrom { header: Some("X-Forwarded-For".to_owned()), ..ClientFrom::default() };
+        let with = |text: &str| recognise(text.split_inclusive('\n').map(str::as_bytes), &from).map(|found| found.layout);
+        let text = file("", &format!(" {UA} \"203.0.113.9\""));
+        let layout = with(&text).unwrap();
+        let mut state = State::default();
+        assert_eq!(layout.parse(text.lines().next().unwrap().as_bytes(), &mut state).unwrap().client, b"203.0.113.9");
+        let error = with(&file("", "")).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("no header X-Forwarded-For"), "{error}");
+    }
+}
