@@ -22,6 +22,9 @@ pub(crate) mod recognise;
 pub(crate) mod time;
 pub(crate) mod w3c;
 
+#[cfg(test)]
+mod tests;
+
 use kit::parse;
 use kit::steps;
 

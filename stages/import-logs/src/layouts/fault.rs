@@ -52,6 +52,8 @@ pub(crate) enum What {
     CutJson,
     /// No `#Fields:` before the line.
     NoColumns,
+    /// `#Fields:` does not name a field that a request needs.
+    NotNamed(&'static str),
     /// Fewer fields than `#Fields:` names.
     FewColumns,
     /// A part of a longer line.
@@ -154,6 +156,7 @@ impl What {
             Self::NotJson => fixed("not a JSON object"),
             Self::CutJson => fixed("the JSON ends too early"),
             Self::NoColumns => fixed("no `#Fields:` line before it"),
+            Self::NotNamed(name) => format!("`#Fields:` does not name {name}"),
             Self::FewColumns => fixed("fewer fields than `#Fields:` names"),
             Self::Part => fixed("a part of a longer line"),
             Self::Field(name) => format!("{} does not fit the log format", field(name)),

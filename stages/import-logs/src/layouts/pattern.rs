@@ -29,7 +29,11 @@ pub(super) enum Shape {
 const BRACKETED: usize = 22;
 
 fn is_bracketed(text: &[u8]) -> bool {
-    matches!(text, [b'[', inner @ ..] if time::clf(inner).is_ok() || time::iso(inner).is_ok())
+    match text {
+        [b'[', _, _, b'/', ..] => time::clf(&text[1..]).is_ok(),
+        [b'[', _, _, _, _, b'-' | b'/', ..] => time::iso(&text[1..]).is_ok(),
+        _ => false,
+    }
 }
 
 /// What a field is used for.

@@ -87,18 +87,19 @@ impl Columns {
     /// The fields of a line that is not a directive.
     pub(crate) fn parse<'a>(&self, line: &'a [u8], made: &mut Vec<u8>) -> Result<Fields<'a>, Fault> {
         if let Some(name) = self.lacks {
-            return Err(Fault::bare(What::Lacks(name)));
+            return Err(Fault::bare(What::NotNamed(name)));
         }
         let tabs = memchr::memchr(b'\t', line).is_some();
         let mut rest = if tabs { line } else { line.trim_ascii_start() };
         let mut fields = Fields::default();
         let (mut date, mut clock, mut offset) = (&b""[..], &b""[..], Some(0));
         let (mut query, mut uri) = (&b""[..], &b""[..]);
+        let mut may_be_quoted = true;
         for (i, column) in self.columns.iter().enumerate() {
             if rest.is_empty() && !(tabs && i + 1 == self.columns.len()) {
                 return Err(Fault::bare(What::FewColumns));
             }
-            let (field, after) = if tabs { tabbed(rest) } else { blank_parted(rest) };
+            let (field, after) = if tabs { tabbed(rest) } else { blank_parted(rest, &mut may_be_quoted) };
             rest = after;
             let text = Text::Line(field);
             match column {
@@ -179,10 +180,11 @@ fn tabbed(text: &[u8]) -> (&[u8], &[u8]) {
     (&text[..end], text.get(end + 1..).unwrap_or_default())
 }
 
-/// A field that blanks end, quotes around it or not; what follows the blanks.
-fn blank_parted(text: &[u8]) -> (&[u8], &[u8]) {
-    let after = |rest: &'_ [u8]| rest.iter().take_while(|&&b| b == b' ').count();
-    if let Some(inner) = text.strip_prefix(b"\"") {
+/// A field that blanks end, quotes around it or not; what follows the blanks. Where a quoted field
+/// has no end, none behind it has one: they are not looked for again.
+fn blank_parted<'a>(text: &'a [u8], may_be_quoted: &mut bool) -> (&'a [u8], &'a [u8]) {
+    let after = |rest: &[u8]| rest.iter().take_while(|&&b| b == b' ').count();
+    if let Some(inner) = text.strip_prefix(b"\"").filter(|_| *may_be_quoted) {
         let mut at = 0;
         // a quote within is written twice
         while let Some(step) = memchr::memchr(b'"', &inner[at..]) {
@@ -198,6 +200,7 @@ fn blank_parted(text: &[u8]) -> (&[u8], &[u8]) {
             }
         }
         steps::add(inner.len());
+        *may_be_quoted = false;
     }
     let end = memchr::memchr(b' ', text).unwrap_or(text.len());
     let rest = &text[end..];
@@ -304,8 +307,8 @@ mod tests {
             (IIS, &line.replace("200", "ok"), What::Status),
             (IIS, &line.replace("08:00", "8:00"), What::NotAClock),
             (IIS, &line.replace("07-10", "02-30"), What::NoSuchTime),
-            ("time c-ip cs-method cs-uri-stem sc-status", "08:00:01 192.0.2.1 GET /a 200", What::Lacks("date")),
-            ("date time cs-method cs-uri-stem sc-status", "x", What::Lacks("c-ip")),
+            ("time c-ip cs-method cs-uri-stem sc-status", "08:00:01 192.0.2.1 GET /a 200", What::NotNamed("date")),
+            ("date time cs-method cs-uri-stem sc-status", "x", What::NotNamed("c-ip")),
             (IIS, "\"", What::FewColumns),
             (IIS, "\"\"\"", What::FewColumns),
         ] {
