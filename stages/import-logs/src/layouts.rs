@@ -25,8 +25,8 @@ pub(crate) mod w3c;
 #[cfg(test)]
 mod tests;
 
-use kit::parse;
 use kit::steps;
+use logs::parse;
 
 pub(crate) use entry::{Entry, Fields, Text};
 pub(crate) use fault::{Fault, What};

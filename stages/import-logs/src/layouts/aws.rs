@@ -102,8 +102,18 @@ mod tests {
         let fields = fields.map_err(|fault| fault.what)?;
         let entry = fields.entry(&mut made, &ClientFrom::default()).map_err(|fault| fault.what)?;
         let (method, url) = entry.method_and_url.unwrap_or_default();
-        let texts =
-            [entry.client, entry.request, method, url, entry.status, entry.bytes, entry.referrer, entry.agent, entry.vhost, entry.request_id];
+        let texts = [
+            entry.client,
+            entry.request,
+            method,
+            url,
+            entry.status,
+            entry.bytes,
+            entry.referrer,
+            entry.agent,
+            entry.vhost,
+            entry.request_id,
+        ];
         Ok(texts.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect())
     }
 
@@ -115,7 +125,8 @@ mod tests {
         let line = format!(r#"h2 {rest} arn:x "Root=1-abc" "-" "-" 0 2025-07-10T08:00:01Z "forward""#);
         let made = shown(load_balancer(line.as_bytes(), false)).unwrap();
         assert_eq!((&made[..9], &*made[9]), (&found.map(str::to_owned)[..], "Root=1-abc"));
-        let tcp = r#"2025-07-10T08:00:01.945958Z lb 192.0.2.39:2817 10.0.0.1:80 0.1 0.2 0.3 - - 82 305 "- - - " "-" - -"#;
+        let tcp =
+            r#"2025-07-10T08:00:01.945958Z lb 192.0.2.39:2817 10.0.0.1:80 0.1 0.2 0.3 - - 82 305 "- - - " "-" - -"#;
         assert_eq!(shown(load_balancer(tcp.as_bytes(), true)).unwrap()[1..5], ["- - - ", "", "", "-"]);
         for (line, what) in [
             ("", What::NotIso),
@@ -132,8 +143,18 @@ mod tests {
     #[test]
     fn buckets() {
         let line = r#"79a59 bucket.example [10/Jul/2025:08:00:01 +0000] 192.0.2.3 79a59 3E57427F3 WEBSITE.GET.OBJECT a.html "GET /a.html HTTP/1.1" 200 - 113 200 7 6 "https://x/" "S3Console/0.4" - s9 SigV2"#;
-        let found =
-            ["192.0.2.3", "GET /a.html HTTP/1.1", "", "", "200", "113", "https://x/", "S3Console/0.4", "bucket.example", "3E57427F3"];
+        let found = [
+            "192.0.2.3",
+            "GET /a.html HTTP/1.1",
+            "",
+            "",
+            "200",
+            "113",
+            "https://x/",
+            "S3Console/0.4",
+            "bucket.example",
+            "3E57427F3",
+        ];
         assert_eq!(shown(bucket(line.as_bytes())).unwrap(), found);
         for (line, what) in [
             ("", What::NoTime),

@@ -153,9 +153,8 @@ fn who<'a>(before: &'a [u8], host: Host, fields: &mut Fields<'a>) -> Result<bool
         return Ok(false);
     }
     let third = cursor.word();
-    let names_a_host = client::host_and_port(first).is_some()
-        || client::is_host_name(first)
-        || client::address(first).is_some();
+    let names_a_host =
+        client::host_and_port(first).is_some() || client::is_host_name(first) || client::address(first).is_some();
     // the identity is hardly ever given, and never with a dot in it
     let has_client = match client::client(second) {
         Ok(Client::Address(_)) => true,
@@ -283,7 +282,8 @@ fn unquoted(word: &[u8]) -> &[u8] {
 /// Where a second line begins in one, if a crash has fused two: before the client of the second
 /// time in it.
 pub(crate) fn second_line(line: &[u8]) -> Option<usize> {
-    let is_stamp = |at: usize| matches!(line.get(at..at + 13), Some([b'[', _, _, b'/', _, _, _, b'/', _, _, _, _, b':']));
+    let is_stamp =
+        |at: usize| matches!(line.get(at..at + 13), Some([b'[', _, _, b'/', _, _, _, b'/', _, _, _, _, b':']));
     let stamps = || memchr::memchr_iter(b'[', line).filter(|&at| is_stamp(at) && time::clf(&line[at + 1..]).is_ok());
     let (first, second) = (stamps().next()?, stamps().nth(1)?);
     steps::add(line.len());
@@ -314,7 +314,8 @@ mod tests {
 
     fn check<T>(line: &str, look: impl FnOnce(super::super::Entry<'_>, Seen) -> T) -> Result<T, String> {
         let mut made = Vec::new();
-        let (fields, seen) = parse(line.as_bytes(), Host::Anywhere).map_err(|fault| fault.within(line.as_bytes()).say(line.as_bytes()))?;
+        let (fields, seen) = parse(line.as_bytes(), Host::Anywhere)
+            .map_err(|fault| fault.within(line.as_bytes()).say(line.as_bytes()))?;
         let entry = fields
             .entry(&mut made, &ClientFrom::default())
             .map_err(|fault| fault.within(line.as_bytes()).say(line.as_bytes()))?;
@@ -397,7 +398,11 @@ mod tests {
             let line = line("192.0.2.1 - -", "GET /a HTTP/1.1", &format!("{UA}{after}"));
             let (fields, seen) = parse(line.as_bytes(), Host::Anywhere).unwrap();
             assert_eq!(seen.tail, tail, "{after}");
-            assert_eq!((text(fields.forwarded.of(b"")), text(fields.request_id.of(b""))), (forwarded.into(), request_id.into()), "{after}");
+            assert_eq!(
+                (text(fields.forwarded.of(b"")), text(fields.request_id.of(b""))),
+                (forwarded.into(), request_id.into()),
+                "{after}"
+            );
         }
     }
 
@@ -429,7 +434,10 @@ mod tests {
             (line("-  -", "GET /a HTTP/1.1", UA), "the client is missing"),
             (line("unix: - -", "GET /a HTTP/1.1", UA), "client `unix:` is a Unix socket"),
             (line("192.0.2.1, 10.0.0.1 - -", "GET /a HTTP/1.1", UA), "client `192.0.2.1,` is a list of addresses"),
-            (line("example.com:80 - -", "GET /a HTTP/1.1", UA), "client `example.com:80` is a host name with a port, not an address"),
+            (
+                line("example.com:80 - -", "GET /a HTTP/1.1", UA),
+                "client `example.com:80` is a host name with a port, not an address",
+            ),
             ("192.0.2.1 - -".to_owned(), "no time in brackets"),
             (String::new(), "no time in brackets"),
             ("192.0.2.1 - - [10/Jul/2025:08:00:01 +0000]".to_owned(), "no quoted request"),
@@ -451,7 +459,8 @@ mod tests {
 
     #[test]
     fn two_lines_in_one() {
-        let (first, second) = (line("192.0.2.1 - -", "GET /a HTTP/1.1", UA), line("192.0.2.2 - -", "GET /b HTTP/1.1", UA));
+        let (first, second) =
+            (line("192.0.2.1 - -", "GET /a HTTP/1.1", UA), line("192.0.2.2 - -", "GET /b HTTP/1.1", UA));
         for cut in [first.len(), first.len() - 10, first.len() - 1] {
             let fused = format!("{}{second}", &first[..cut]);
             let at = second_line(fused.as_bytes()).unwrap();

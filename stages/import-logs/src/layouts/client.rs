@@ -502,7 +502,8 @@ mod tests {
         ] {
             assert_eq!(inside(network, ip), is, "{network} {ip}");
         }
-        for (wrong, word) in [("", "address"), ("10.0.0.0/33", "0 to 32"), ("::/129", "0 to 128"), ("10.0.0.0/x", "`x`")]
+        for (wrong, word) in
+            [("", "address"), ("10.0.0.0/33", "0 to 32"), ("::/129", "0 to 128"), ("10.0.0.0/x", "`x`")]
         {
             let error = wrong.parse::<Cidr>().unwrap_err();
             assert!(error.contains(word), "{wrong}: {error}");

@@ -103,7 +103,8 @@ impl Fault {
         let part = self.start.checked_add(self.len).and_then(|end| line.get(self.start..end));
         let shown = part.map(|part| {
             let text = String::from_utf8_lossy(part);
-            let mut shown: String = text.chars().take(SHOWN).map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect();
+            let mut shown: String =
+                text.chars().take(SHOWN).map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect();
             if text.chars().nth(SHOWN).is_some() {
                 shown.push('…');
             }

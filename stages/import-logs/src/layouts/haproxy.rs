@@ -91,10 +91,22 @@ mod tests {
     #[test]
     fn lines() {
         for (rest, found) in [
-            (r#"0/0/0/72/72 200 7456 - - ---- 5/4/0/1/0 0/0 "GET /a HTTP/1.1""#, ["GET /a HTTP/1.1", "", "", "200", "7456", "-"]),
-            (r#"0/-1/-1/-1/0 503 +213 - - SC-- 1/1/0/0/0 0/0 {h||} {|} "GET /a HTTP/1.1""#, ["GET /a HTTP/1.1", "", "", "503", "213", "-"]),
-            (r#"0/0/0/72 200 7 - - ---- 5/4/0/1/0 0/0 {x|Mozilla/5.0 (X11)} {} "GET https://h:443/b HTTP/2.0""#, ["", "GET", "/b", "200", "7", "Mozilla/5.0 (X11)"]),
-            (r#"site.example 0/0/0/18/18 200 7 - - ---- 2/2/2/0/0 0/0 "GET /cut"#, ["GET /cut", "", "", "200", "7", "-"]),
+            (
+                r#"0/0/0/72/72 200 7456 - - ---- 5/4/0/1/0 0/0 "GET /a HTTP/1.1""#,
+                ["GET /a HTTP/1.1", "", "", "200", "7456", "-"],
+            ),
+            (
+                r#"0/-1/-1/-1/0 503 +213 - - SC-- 1/1/0/0/0 0/0 {h||} {|} "GET /a HTTP/1.1""#,
+                ["GET /a HTTP/1.1", "", "", "503", "213", "-"],
+            ),
+            (
+                r#"0/0/0/72 200 7 - - ---- 5/4/0/1/0 0/0 {x|Mozilla/5.0 (X11)} {} "GET https://h:443/b HTTP/2.0""#,
+                ["", "GET", "/b", "200", "7", "Mozilla/5.0 (X11)"],
+            ),
+            (
+                r#"site.example 0/0/0/18/18 200 7 - - ---- 2/2/2/0/0 0/0 "GET /cut"#,
+                ["GET /cut", "", "", "200", "7", "-"],
+            ),
             (r#"0/0/0/0/0 400 0 - - PR-- 2/2/2/0/0 0/0 "<BADREQ>""#, ["<BADREQ>", "", "", "400", "0", "-"]),
         ] {
             let [client, texts @ ..] = parsed(&format!("{HEAD} {rest}")).unwrap();
@@ -113,7 +125,10 @@ mod tests {
             (&format!("{HEAD} 0/0/0/1/1 200 x - - ---- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\""), What::Bytes),
             (&format!("{HEAD} 0/0/0/1/1 200 7 - - ---- 1/1/0/0/0 0/0"), What::NoRequest),
             (&format!("{HEAD} 0/0/0/1/1 200 7 - - ---- 1/1/0/0/0 0/0 {{a"), What::Ends("request")),
-            (&format!("-:1{} 0/0/0/1/1 200 7 - - ---- 1/1/0/0/0 0/0 \"GET /\"", &HEAD[15..]), What::Client(crate::layouts::client::NotAClient::Missing)),
+            (
+                &format!("-:1{} 0/0/0/1/1 200 7 - - ---- 1/1/0/0/0 0/0 \"GET /\"", &HEAD[15..]),
+                What::Client(crate::layouts::client::NotAClient::Missing),
+            ),
         ] {
             assert_eq!(parsed(line).map(|_| ()), Err(what), "{line}");
         }

@@ -397,11 +397,8 @@ impl Mapping {
                 format!("headers.{header}"),
                 snake,
             ];
-            let named = (0_u8..).zip(names).map(|(rank, name)| Want {
-                path: name.into_bytes(),
-                slot: Slot::Forwarded,
-                rank,
-            });
+            let named =
+                (0_u8..).zip(names).map(|(rank, name)| Want { path: name.into_bytes(), slot: Slot::Forwarded, rank });
             wants.extend(named);
         }
         if wants.len() > MOST {
@@ -622,8 +619,7 @@ mod tests {
     fn servers_that_write_json() {
         let caddy = r#"{"level":"info","ts":1752134401.5,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"192.0.2.1","client_ip":"192.0.2.9","proto":"HTTP/3.0","method":"GET","host":"www.example.org","uri":"/a","headers":{"Te":["a","b"],"User-Agent":["Mo\"z"],"Referer":["https://x/"]}},"duration":0.001,"size":12,"status":200,"resp_headers":{"Server":["Caddy"],"x":[{"status":1}]}}"#;
         let day = ["2025-07-10", "08:00:01"];
-        let rest =
-            ["192.0.2.9", "", "GET", "/a", "200", "12", "https://x/", "Mo\"z", "www.example.org"];
+        let rest = ["192.0.2.9", "", "GET", "/a", "200", "12", "https://x/", "Mo\"z", "www.example.org"];
         assert_eq!(parse(CADDY, caddy).unwrap(), [&day[..], &rest].concat());
         let traefik = r#"{"ClientAddr": "172.20.0.1:52458","ClientHost": "192.0.2.4","request_User-Agent":"P/2","request_Referer":"-","DownstreamContentSize":15,"DownstreamStatus":"200","OriginStatus":504,"RequestHost":"h","RequestMethod":"GET","RequestPath":"/a?b=1","ServiceURL":{"Scheme":"http","User":null,"Path":""},"StartUTC":"2025-07-10T08:00:01.773360139Z","time":"2023-08-11T11:41:25"}"#;
         let rest = ["192.0.2.4", "", "GET", "/a?b=1", "200", "15", "-", "P/2", "h"];

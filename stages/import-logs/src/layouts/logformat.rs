@@ -183,7 +183,8 @@ mod tests {
 
     #[test]
     fn usual_formats() {
-        let line = r#"192.0.2.1 - a b [10/Jul/2025:08:00:01 +0000] "GET /a\"b HTTP/1.1" 200 5 "http://x/?q="y"" "Mo zilla""#;
+        let line =
+            r#"192.0.2.1 - a b [10/Jul/2025:08:00:01 +0000] "GET /a\"b HTTP/1.1" 200 5 "http://x/?q="y"" "Mo zilla""#;
         for format in [COMBINED.to_owned(), COMBINED.replace('\\', "")] {
             let found = with(&format, &ClientFrom::default(), line, |e| {
                 [&e.date, e.client, e.request, e.status, e.bytes, e.referrer, e.agent].map(text)
@@ -201,7 +202,9 @@ mod tests {
         assert_eq!(found, Ok(["POST", "/a?b=1", "it em", "12", "4711", "7"].map(str::to_owned)));
         let format = r#"%V %v:%p %h %a %{c}a %t "%r" %s %>s %O %b %X %{Host}i %{UNIQUE_ID}e %D"#;
         let line = r#"v.example www.example.org:443 pc.example.org 192.0.2.1 10.0.0.1 [10/Jul/2025:08:00:01 +0000] "GET / HTTP/1.1" 302 200 999 - + h.example abc 15"#;
-        let found = with(format, &ClientFrom::default(), line, |e| [e.vhost, e.client, e.status, e.bytes, e.request_id].map(text));
+        let found = with(format, &ClientFrom::default(), line, |e| {
+            [e.vhost, e.client, e.status, e.bytes, e.request_id].map(text)
+        });
         assert_eq!(found, Ok(["www.example.org", "192.0.2.1", "200", "0", "abc"].map(str::to_owned)));
         let empty = r#"192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] "" 400 0 "-" "-""#;
         assert_eq!(with(COMBINED, &ClientFrom::default(), empty, |e| text(e.status)), Ok("400".to_owned()));
@@ -212,7 +215,11 @@ mod tests {
         for (format, written, found) in [
             ("%t", "[10/Jul/2025:08:00:01 +0000]", "2025-07-10 08:00:01 0"),
             ("[%{%d/%b/%Y %T}t.%{msec_frac}t %{%z}t]", "[10/Jul/2025 08:00:01.123 +0200]", "2025-07-10 08:00:01 7200"),
-            ("[%{%d/%b/%Y:%T}t.%{usec_frac}t %{%z}t]", "[10/Jul/2025:08:00:01.123456 -0100]", "2025-07-10 08:00:01 -3600"),
+            (
+                "[%{%d/%b/%Y:%T}t.%{usec_frac}t %{%z}t]",
+                "[10/Jul/2025:08:00:01.123456 -0100]",
+                "2025-07-10 08:00:01 -3600",
+            ),
             ("%{%Y-%m-%dT%H:%M:%S%z}t", "2025-07-10T08:00:01+0000", "2025-07-10 08:00:01 0"),
             ("%{begin:%F %T}t %{end:%F %T}t", "2025-07-10 08:00:01 2025-07-10 09:00:00", "2025-07-10 08:00:01"),
             ("%{end:%F}t %{end:%T}t", "2025-07-10 08:00:01", "2025-07-10 08:00:01"),
@@ -294,7 +301,10 @@ mod tests {
         let format = r#"%h %l %u %t "%r" %>s %b"#;
         let good = "[10/Jul/2025:08:00:01 +0000]";
         assert_eq!(stamp(format, &line(good, "ok")), Err("status `ok` does not fit the log format".to_owned()));
-        assert_eq!(stamp(format, &line("[10/07/2025:08:00:01]", "200")), Err("time `[10/07/2025:08:00:01` does not fit the log format".to_owned()));
+        assert_eq!(
+            stamp(format, &line("[10/07/2025:08:00:01]", "200")),
+            Err("time `[10/07/2025:08:00:01` does not fit the log format".to_owned())
+        );
         assert_eq!(stamp(format, ""), Err("the line ends before the client".to_owned()));
         let own = r#"%h [%{%d/%b/%Y %T}t] "%r" %>s %b"#;
         let with_month = |month: &str| format!(r#"192.0.2.1 [10/{month}/2025 08:00:01] "GET / HTTP/1.1" 200 5"#);

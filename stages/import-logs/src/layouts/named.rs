@@ -78,9 +78,17 @@ const fn clf_of(tail: Tail) -> Named {
 /// The names of the layouts, each with its other names.
 const NAMES: [(&str, &[&str], Named); 22] = [
     ("hubzero", &["hub"], Named::Hub),
-    ("combined", &["nginx", "ncsa", "ncsa-extended", "apache", "apache-combined", "extended", "gandi", "ovh"], clf_of(Tail::Nothing)),
+    (
+        "combined",
+        &["nginx", "ncsa", "ncsa-extended", "apache", "apache-combined", "extended", "gandi", "ovh"],
+        clf_of(Tail::Nothing),
+    ),
     ("common", &["clf", "ncsa-common", "apache-common"], clf_of(Tail::Nothing)),
-    ("vhost_combined", &["vcombined", "combined-vhost", "common-complete", "other-vhosts-access"], Named::Clf(Host::First, Tail::Nothing)),
+    (
+        "vhost_combined",
+        &["vcombined", "combined-vhost", "common-complete", "other-vhosts-access"],
+        Named::Clf(Host::First, Tail::Nothing),
+    ),
     ("vhost_common", &["vcommon", "common-vhost"], Named::Clf(Host::First, Tail::Nothing)),
     ("nginx-main", &["main"], clf_of(Tail::Forwarded)),
     ("nginx-trace", &["trace"], clf_of(Tail::Trace)),
@@ -112,7 +120,10 @@ fn normal(name: &str) -> String {
 fn lookup(name: &str) -> Option<(&'static str, Named)> {
     let name = normal(name);
     let is = |known: &str| normal(known) == name;
-    NAMES.iter().find(|(known, others, _)| is(known) || others.iter().any(|o| is(o))).map(|(known, _, named)| (*known, *named))
+    NAMES
+        .iter()
+        .find(|(known, others, _)| is(known) || others.iter().any(|o| is(o)))
+        .map(|(known, _, named)| (*known, *named))
 }
 
 impl Layout {
@@ -123,7 +134,8 @@ impl Layout {
     /// The name is unknown, the format cannot work, or the header that names the client is not in
     /// it.
     pub(crate) fn new(text: &str, from: &ClientFrom) -> Result<Self, String> {
-        let with = |name, kind| Self { name, kind, prefixes: Prefixes::default(), from: from.clone(), latest: *b"9999-12-31" };
+        let with =
+            |name, kind| Self { name, kind, prefixes: Prefixes::default(), from: from.clone(), latest: *b"9999-12-31" };
         if let Some((name, named)) = lookup(text) {
             return Ok(with(name, Kind::of(name, named, from)?));
         }

@@ -155,7 +155,8 @@ impl Conf {
             let Some((name, arguments)) = statement.split_first() else { continue };
             match (&**name, arguments) {
                 ("log_format", [name, parts @ ..]) => {
-                    let parts = if parts.first().is_some_and(|part| part.starts_with("escape=")) { &parts[1..] } else { parts };
+                    let parts =
+                        if parts.first().is_some_and(|part| part.starts_with("escape=")) { &parts[1..] } else { parts };
                     conf.formats.push((name.clone(), parts.concat()));
                 }
                 ("access_log", [path, rest @ ..]) if path != "off" => {
@@ -252,13 +253,26 @@ mod tests {
         let line = r#"192.0.2.1 - a b [10/Jul/2025:08:00:01 +0000] "GET /a HTTP/1.1" 200 12 "-" "Mo zilla" "192.0.2.7, 10.0.0.1""#;
         let from = ClientFrom { header: Some("X-Forwarded-For".to_owned()), ..ClientFrom::default() };
         for (from, client) in [(ClientFrom::default(), "192.0.2.1"), (from, "192.0.2.7")] {
-            let found = with(MAIN, &from, line, |e| [&e.date, e.client, e.request, e.status, e.bytes, e.agent].map(text));
-            assert_eq!(found, Ok(["2025-07-10", client, "GET /a HTTP/1.1", "200", "12", "Mo zilla"].map(str::to_owned)));
+            let found =
+                with(MAIN, &from, line, |e| [&e.date, e.client, e.request, e.status, e.bytes, e.agent].map(text));
+            assert_eq!(
+                found,
+                Ok(["2025-07-10", client, "GET /a HTTP/1.1", "200", "12", "Mo zilla"].map(str::to_owned))
+            );
         }
         for (format, line) in [
-            ("$time_iso8601|$remote_addr|$request_method|$uri$is_args$args|$status|$bytes_sent|$host", "2025-07-10T08:00:01+00:00|::1|GET|/a?b=1|200|9|h"),
-            ("$msec $remote_addr $host $request_method ${scheme}://x$request_uri $status $body_bytes_sent", "1752134401.584 ::1 h GET https://x/a?b=1 200 9"),
-            ("[$time_local] $status - $request_method $scheme $host \"$request_uri\" [Client $remote_addr] [Length $body_bytes_sent]", "[10/Jul/2025:08:00:01 +0000] 200 - GET https h \"/a?b=1\" [Client ::1] [Length 9]"),
+            (
+                "$time_iso8601|$remote_addr|$request_method|$uri$is_args$args|$status|$bytes_sent|$host",
+                "2025-07-10T08:00:01+00:00|::1|GET|/a?b=1|200|9|h",
+            ),
+            (
+                "$msec $remote_addr $host $request_method ${scheme}://x$request_uri $status $body_bytes_sent",
+                "1752134401.584 ::1 h GET https://x/a?b=1 200 9",
+            ),
+            (
+                "[$time_local] $status - $request_method $scheme $host \"$request_uri\" [Client $remote_addr] [Length $body_bytes_sent]",
+                "[10/Jul/2025:08:00:01 +0000] 200 - GET https h \"/a?b=1\" [Client ::1] [Length 9]",
+            ),
         ] {
             let found = with(format, &ClientFrom::default(), line, |e| {
                 let (method, url) = e.method_and_url.unwrap();
@@ -268,7 +282,10 @@ mod tests {
             assert_eq!(found, Ok(expected.map(str::to_owned)), "{format}");
         }
         let wrong = line.replace("Jul", "Mär");
-        assert_eq!(with(MAIN, &ClientFrom::default(), &wrong, |_| ()), Err("month `Mär` is not an English name".to_owned()));
+        assert_eq!(
+            with(MAIN, &ClientFrom::default(), &wrong, |_| ()),
+            Err("month `Mär` is not an English name".to_owned())
+        );
     }
 
     #[test]

@@ -170,8 +170,11 @@ impl Pattern {
     }
 
     fn check(&self, from: &ClientFrom) -> Result<(), String> {
-        let parts: Vec<_> =
-            self.slots.iter().filter_map(|slot| if let Use::Time(part) = slot.usage { Some(part) } else { None }).collect();
+        let parts: Vec<_> = self
+            .slots
+            .iter()
+            .filter_map(|slot| if let Use::Time(part) = slot.usage { Some(part) } else { None })
+            .collect();
         if let Some(header) = &from.header
             && !self.has(&[Use::Forwarded])
         {
@@ -496,8 +499,13 @@ pub(super) fn strftime(pattern: &str) -> Result<Vec<Piece>, String> {
             'a' | 'A' | 'Z' => nothing(Shape::Any(0)),
             's' => field(Part::Epoch, Shape::Run(|b| b.is_ascii_digit())),
             'z' => field(Part::Zone, Shape::Exactly(5, |text| time::zone(text).is_some())),
-            'F' => field(Part::IsoDate, Shape::Exactly(10, |text| text.get(4) == Some(&b'-') && text.get(7) == Some(&b'-'))),
-            'T' => field(Part::Clock, Shape::Exactly(8, |text| text.get(2) == Some(&b':') && text.get(5) == Some(&b':'))),
+            'F' => field(
+                Part::IsoDate,
+                Shape::Exactly(10, |text| text.get(4) == Some(&b'-') && text.get(7) == Some(&b'-')),
+            ),
+            'T' => {
+                field(Part::Clock, Shape::Exactly(8, |text| text.get(2) == Some(&b':') && text.get(5) == Some(&b':')))
+            }
             'R' => field(Part::ShortClock, Shape::Exactly(5, |text| text.get(2) == Some(&b':'))),
             'D' => field(Part::AmericanDate, Shape::Exactly(8, |text| text.get(2) == Some(&b'/'))),
             'C' | 'g' | 'U' | 'V' | 'W' => nothing(Shape::Exactly(2, digits)),

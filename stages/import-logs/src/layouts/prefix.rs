@@ -56,7 +56,11 @@ impl std::str::FromStr for Prefixes {
             "docker" | "json-file" => Self::Only(Prefix::DockerJson),
             "cri" | "kubernetes" | "k8s" | "containerd" => Self::Only(Prefix::Cri),
             "compose" => Self::Only(Prefix::Compose),
-            _ => return Err(format!("`{text}` is not a prefix; known: auto, none, syslog, rfc5424, docker, cri, compose")),
+            _ => {
+                return Err(format!(
+                    "`{text}` is not a prefix; known: auto, none, syslog, rfc5424, docker, cri, compose"
+                ));
+            }
         })
     }
 }

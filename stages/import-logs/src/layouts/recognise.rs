@@ -162,7 +162,8 @@ fn seen(lines: &[&[u8]], layout: &Layout) -> SeenAll {
             }
         }
         if layout.is_clf()
-            && let Some(seen) = layout.unwrapped_text(line, &mut state, |text| clf::parse(text, Host::Anywhere).ok().map(|(_, seen)| seen))
+            && let Some(seen) = layout
+                .unwrapped_text(line, &mut state, |text| clf::parse(text, Host::Anywhere).ok().map(|(_, seen)| seen))
         {
             all.add(seen);
         }
@@ -278,9 +279,8 @@ fn in_front(line: &[u8], candidates: &[Layout]) -> Option<(&'static str, String)
         at += memchr::memchr(b' ', line.get(at..)?)? + 1;
         let rest = line.get(at..)?;
         // a name before the client is a virtual host, not the client
-        let fits = |layout: &&Layout, state: &mut State| {
-            layout.parse(rest, state).is_ok_and(|entry| !entry.client.is_empty())
-        };
+        let fits =
+            |layout: &&Layout, state: &mut State| layout.parse(rest, state).is_ok_and(|entry| !entry.client.is_empty());
         if let Some(layout) = candidates.iter().find(|layout| fits(layout, &mut state)) {
             let front: String = String::from_utf8_lossy(&line[..at - 1]).chars().take(60).collect();
             return Some((layout.name(), front));
@@ -350,7 +350,10 @@ mod tests {
         assert_eq!(of(&half).unwrap().n_lines, 8);
         assert!(of(&(half + "y\n")).is_err());
         // a client or a time that cannot be does not make it another layout
-        let odd = format!("192.0.2.1 {AT}\nunix: {AT}\n- {AT}\n192.0.2.1 {}\n", AT.replace("10/", "31/").replace("Jul", "Jun"));
+        let odd = format!(
+            "192.0.2.1 {AT}\nunix: {AT}\n- {AT}\n192.0.2.1 {}\n",
+            AT.replace("10/", "31/").replace("Jul", "Jun")
+        );
         let found = of(&odd).unwrap();
         assert_eq!((found.layout.name(), found.n_fit, found.n_lines), ("common", 4, 4));
     }
@@ -359,7 +362,10 @@ mod tests {
     fn what_it_looks_like() {
         let said = |text: &str| of(text).map(|found| found.layout.name()).unwrap_err().to_string();
         let ua = format!(" {UA}");
-        assert_eq!(said(&file("app: ", &ua)), "looks like combined with `app:` in front; 0 of 4 lines fit: client `app:` is neither an address nor a host name");
+        assert_eq!(
+            said(&file("app: ", &ua)),
+            "looks like combined with `app:` in front; 0 of 4 lines fit: client `app:` is neither an address nor a host name"
+        );
         let months = file("", &ua).replace("Jul", "Mär");
         assert_eq!(said(&months), "looks like combined; 0 of 4 lines fit: month `Mär` is not an English name");
         assert_eq!(said("x\ny\n"), "not a log format that is known; 0 of 2 lines fit");
@@ -374,7 +380,8 @@ mod tests {
     #[test]
     fn a_header_names_the_client() {
         let from = ClientFrom { header: Some("X-Forwarded-For".to_owned()), ..ClientFrom::default() };
-        let with = |text: &str| recognise(text.split_inclusive('\n').map(str::as_bytes), &from).map(|found| found.layout);
+        let with =
+            |text: &str| recognise(text.split_inclusive('\n').map(str::as_bytes), &from).map(|found| found.layout);
         let text = file("", &format!(" {UA} \"203.0.113.9\""));
         let layout = with(&text).unwrap();
         let mut state = State::default();

@@ -36,9 +36,44 @@ const LAYOUTS: [&str; 22] = [
 ];
 
 const UNITS: [&str; 38] = [
-    "\" ", "\"", " ", "\\\"", "\\", "\\\\\" ", "%", "%20", "%25", "_", "\t", "\x0b", "[", "]", "] ", "[ ]", " [", "- ",
-    "1", "1-", "11 ", "\" 200 1 \"", "\"x", "x\" \"", "/", "?", "é", "{", "}", "{\"a\":", "[[", "\"a\":[", ",", "+",
-    "[10/Jul/2025:08:00:01", " [10/Jul/2025:08:00:01 +0000]", "\"\"", "\0",
+    "\" ",
+    "\"",
+    " ",
+    "\\\"",
+    "\\",
+    "\\\\\" ",
+    "%",
+    "%20",
+    "%25",
+    "_",
+    "\t",
+    "\x0b",
+    "[",
+    "]",
+    "] ",
+    "[ ]",
+    " [",
+    "- ",
+    "1",
+    "1-",
+    "11 ",
+    "\" 200 1 \"",
+    "\"x",
+    "x\" \"",
+    "/",
+    "?",
+    "é",
+    "{",
+    "}",
+    "{\"a\":",
+    "[[",
+    "\"a\":[",
+    ",",
+    "+",
+    "[10/Jul/2025:08:00:01",
+    " [10/Jul/2025:08:00:01 +0000]",
+    "\"\"",
+    "\0",
 ];
 
 /// Beginnings after which a layout is lost in the hostile rest.
@@ -177,7 +212,8 @@ fn no_bytes_make_it_panic() {
     }
     assert!(n_read > 300, "{n_read}");
     for lines in lines.chunks(20) {
-        let _ = recognise(lines.iter().map(Vec::as_slice), &ClientFrom::default()).map_err(|unknown| unknown.to_string());
+        let _ =
+            recognise(lines.iter().map(Vec::as_slice), &ClientFrom::default()).map_err(|unknown| unknown.to_string());
     }
 }
 

@@ -93,7 +93,9 @@ impl Moment {
     /// The moment that lies so many seconds behind the beginning of 1970 in Greenwich.
     fn of_epoch(seconds: u64) -> Result<Self, What> {
         let (days, rest) = (seconds / 86_400, u32::try_from(seconds % 86_400).unwrap_or(0));
-        let Some(days) = u32::try_from(days).ok().filter(|&days| days < 2_932_897) else { return Err(What::NoSuchTime) };
+        let Some(days) = u32::try_from(days).ok().filter(|&days| days < 2_932_897) else {
+            return Err(What::NoSuchTime);
+        };
         // days since the first of March of the year 0, cut into eras of 400 years
         let z = days + 719_468;
         let (era, of_era) = (z / 146_097, z % 146_097);
@@ -362,9 +364,7 @@ impl Parts {
     pub(crate) fn suffice(parts: &[Part]) -> bool {
         let has = |some: &[Part]| parts.iter().any(|part| some.contains(part));
         let day = has(&[Part::IsoDate, Part::AmericanDate])
-            || (has(&[Part::Year, Part::ShortYear])
-                && has(&[Part::Month, Part::MonthName])
-                && has(&[Part::Day]));
+            || (has(&[Part::Year, Part::ShortYear]) && has(&[Part::Month, Part::MonthName]) && has(&[Part::Day]));
         let hour = has(&[Part::Hour, Part::Clock, Part::ShortClock]) || (has(&[Part::Hour12]) && has(&[Part::Half]));
         has(&[Part::Epoch, Part::Clf, Part::Iso]) || (day && hour)
     }

@@ -261,8 +261,18 @@ mod tests {
         let fields = columns.parse(line.as_bytes(), &mut made).map_err(|fault| fault.what)?;
         let entry = fields.entry(&mut made, from).map_err(|fault| fault.what)?;
         let (method, url) = entry.method_and_url.unwrap_or_default();
-        let texts =
-            [&entry.date[..], &entry.time, entry.client, method, url, entry.status, entry.bytes, entry.referrer, entry.agent, entry.vhost];
+        let texts = [
+            &entry.date[..],
+            &entry.time,
+            entry.client,
+            method,
+            url,
+            entry.status,
+            entry.bytes,
+            entry.referrer,
+            entry.agent,
+            entry.vhost,
+        ];
         Ok(texts.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect())
     }
 
@@ -273,25 +283,38 @@ mod tests {
         let none = ClientFrom::default();
         let line = "2025-07-10 08:00:01 10.0.0.1 GET /a - 443 - 192.0.2.1 Mozilla/5.0+(X11;++http://x) - 200 0 0 15";
         let found = parse(IIS, line, &none).unwrap();
-        assert_eq!(found, ["2025-07-10", "08:00:01", "192.0.2.1", "GET", "/a", "200", "-", "-", "Mozilla/5.0 (X11; +http://x)", ""]);
+        assert_eq!(
+            found,
+            ["2025-07-10", "08:00:01", "192.0.2.1", "GET", "/a", "200", "-", "-", "Mozilla/5.0 (X11; +http://x)", ""]
+        );
         let line = "2025-07-10 08:00:01.363 10.0.0.1 GET /a b=1 443 - \"192.0.2.1\" \"Mo \"\"z\"\" x\" \"http://x/?a=b+c\" 404 \" garbage w/ spaces \" 0 15";
         let found = parse(IIS, line, &none).unwrap();
         assert_eq!(found[4..], ["/a?b=1", "404", "-", "http://x/?a=b c", "Mo \"\"z\"\" x", ""]);
         let cloudfront = "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent) cs-uri-query x-host-header";
         let line = "2025-07-10\t08:00:01\tFRA2\t182\t192.0.2.10\tGET\td1.cloudfront.net\t/a.html\t200\thttps://x/\tMozilla/5.0%2520(Windows;%20U)\ta=1\texample.com";
         let found = parse(cloudfront, line, &none).unwrap();
-        assert_eq!(found[2..], ["192.0.2.10", "GET", "/a.html?a=1", "200", "182", "https://x/", "Mozilla/5.0 (Windows; U)", "example.com"]);
+        assert_eq!(
+            found[2..],
+            ["192.0.2.10", "GET", "/a.html?a=1", "200", "182", "https://x/", "Mozilla/5.0 (Windows; U)", "example.com"]
+        );
         let oracle = "  c-ip  c-dns  date  time  cs-method  cs-uri  sc-status  bytes  cs(Referrer)  cs(User-Agent)";
         let line = "192.0.2.2      client7      2025-07-10     08:00:01      GET      www.example.com/a.gif    200     350         \"http://x/\"      \"Mozilla/4.5 [en] (WinNT; I)\"";
         let found = parse(oracle, line, &none).unwrap();
-        assert_eq!(found[2..], ["192.0.2.2", "GET", "/a.gif", "200", "350", "http://x/", "Mozilla/4.5 [en] (WinNT; I)", ""]);
+        assert_eq!(
+            found[2..],
+            ["192.0.2.2", "GET", "/a.gif", "200", "350", "http://x/", "Mozilla/4.5 [en] (WinNT; I)", ""]
+        );
     }
 
     #[test]
     fn a_header_names_the_client() {
         let from = ClientFrom { header: Some("X-Forwarded-For".to_owned()), ..ClientFrom::default() };
         for name in ["X-Forwarded-For", "cs(X-Forwarded-For)", "s-xff"] {
-            let found = parse(&format!("{IIS} {name}"), "2025-07-10 08:00:01 10.0.0.1 GET /a - 443 - 10.0.0.2 M - 200 0 0 15 192.0.2.7,+10.0.0.3", &from);
+            let found = parse(
+                &format!("{IIS} {name}"),
+                "2025-07-10 08:00:01 10.0.0.1 GET /a - 443 - 10.0.0.2 M - 200 0 0 15 192.0.2.7,+10.0.0.3",
+                &from,
+            );
             assert_eq!(found.unwrap()[2], "192.0.2.7", "{name}");
         }
     }
