@@ -4,7 +4,7 @@
 //! A virtual host before the client, or in the place of the identity, is told by what stands
 //! there. Quotes that nobody escaped and users with blanks in their names cost no other field.
 
-use super::client::{self, Client};
+use super::client::{self, Client, NotAClient};
 use super::cursor::{Cursor, closing_quote, is_end};
 use super::{Fault, Fields, Text, What, steps, time};
 
@@ -159,6 +159,8 @@ fn who<'a>(before: &'a [u8], host: Host, fields: &mut Fields<'a>) -> Result<bool
     let has_client = match client::client(second) {
         Ok(Client::Address(_)) => true,
         Ok(Client::Host(_)) => host == Host::First || (third == b"-" && !cursor.word().is_empty()),
+        // a list or a socket in its place is the client's, and rejected as that
+        Err(NotAClient::List | NotAClient::UnixSocket) => true,
         Err(_) => client::host_and_port(first).is_some() && second != b"-" && !third.is_empty(),
     };
     if names_a_host && has_client {
@@ -187,7 +189,7 @@ fn request<'a>(cursor: &mut Cursor<'a>, fields: &mut Fields<'a>) -> Result<(), F
             return Err(first_fault.unwrap_or(Fault::bare(What::Open("request"))));
         };
         match status_and_bytes(&inner[end + 1..]) {
-            Ok((status, bytes, rest)) => {
+            Ok([status, bytes, rest]) => {
                 fields.request = Text::Line(&inner[..end]);
                 (fields.status, fields.bytes) = (Text::Line(status), Text::Line(bytes));
                 cursor.rest = rest;
@@ -202,10 +204,10 @@ fn request<'a>(cursor: &mut Cursor<'a>, fields: &mut Fields<'a>) -> Result<(), F
 
 /// Status and bytes behind a request, and what follows them. Looks no further than they go: a
 /// hostile request makes it look after each of its quotes.
-fn status_and_bytes(text: &[u8]) -> Result<(&[u8], &[u8], &[u8]), Fault> {
+fn status_and_bytes(text: &[u8]) -> Result<[&[u8]; 3], Fault> {
     let (status, rest) = number(text, What::Status, "status")?;
     let (bytes, rest) = number(rest, What::Bytes, "bytes")?;
-    Ok((status, bytes, rest))
+    Ok([status, bytes, rest])
 }
 
 /// A number or a dash behind blanks, and what follows it.
@@ -434,6 +436,11 @@ mod tests {
             (line("-  -", "GET /a HTTP/1.1", UA), "the client is missing"),
             (line("unix: - -", "GET /a HTTP/1.1", UA), "client `unix:` is a Unix socket"),
             (line("192.0.2.1, 10.0.0.1 - -", "GET /a HTTP/1.1", UA), "client `192.0.2.1,` is a list of addresses"),
+            (
+                line("example.com 192.0.2.1, 10.0.0.1 - -", "GET /a HTTP/1.1", UA),
+                "client `192.0.2.1,` is a list of addresses",
+            ),
+            (line("example.com unix: - -", "GET /a HTTP/1.1", UA), "client `unix:` is a Unix socket"),
             (
                 line("example.com:80 - -", "GET /a HTTP/1.1", UA),
                 "client `example.com:80` is a host name with a port, not an address",

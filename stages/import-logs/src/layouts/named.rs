@@ -454,12 +454,12 @@ mod tests {
                 line,
                 &format!("{line}\r\n"),
                 &format!("\u{FEFF}{line}\n"),
-                &format!("\0\0\0{line}"),
+                &format!("\0\0\u{0}{line}"),
                 &format!("web-1  | {line}"),
                 "\0\0\0\n",
                 "\r\n",
                 "# a comment",
-                "1\09\02\0.\0",
+                "1\u{0}9\u{0}2\u{0}.\u{0}",
             ],
         );
         let comment = "a comment of the server";

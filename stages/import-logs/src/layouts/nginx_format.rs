@@ -27,7 +27,7 @@ pub(crate) fn compile(format: &str, from: &ClientFrom) -> Result<Format, String>
     let mut found = Vec::new();
     let mut rest = format;
     while let Some(at) = rest.find('$') {
-        found.push(Piece::Text(rest[..at].as_bytes().to_vec()));
+        found.push(Piece::Text(rest.as_bytes()[..at].to_vec()));
         let (name, after) = variable(&rest[at + 1..]).ok_or_else(|| format!("`{}` is not a variable", &rest[at..]))?;
         rest = after;
         let (usage, shape) = meaning(name, from);
