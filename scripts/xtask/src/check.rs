@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use fixtures::closed;
 use xshell::{Cmd, Shell, cmd};
 
-use crate::{place, say};
+use checkout::{place, say};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TestArgs {

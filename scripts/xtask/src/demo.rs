@@ -13,7 +13,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use schema::Month;
 use xshell::Shell;
 
-use crate::{place, say, show, usage};
+use checkout::{place, say, show};
+
+use crate::usage;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

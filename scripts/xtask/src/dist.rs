@@ -10,7 +10,9 @@ use anyhow::{Context as _, Result, bail};
 use fixtures::closed::close_off;
 use xshell::{Shell, cmd};
 
-use crate::{package, place, say, show};
+use checkout::{place, say, show};
+
+use crate::package;
 
 /// The oldest C library that the executables start on.
 const FLOOR: (u32, u32) = (2, 17);

@@ -9,7 +9,7 @@ use schema::Kind;
 use schema::kind::{KindSpec, Type};
 use xshell::Shell;
 
-use crate::{place, say};
+use checkout::{place, say};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -8,7 +8,9 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use xshell::Shell;
 
-use crate::{package, place};
+use checkout::place;
+
+use crate::package;
 
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]

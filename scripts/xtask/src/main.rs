@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use checkout::{place, say, show};
+use checkout::{place, say};
 use clap::{Parser, Subcommand};
 use schema::Month;
 use xshell::{Shell, cmd};

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use fixtures::closed::close_off;
 use xshell::{Shell, cmd};
 
-use crate::place;
+use checkout::place;
 
 /// What `--generate` makes, and where it goes: folder, before the name, after the name.
 const GENERATED: [(&str, &str, &str, &str); 4] = [
@@ -46,7 +46,7 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     make(sh, &bin, &fresh)?;
     remove(&to)?;
     fs::rename(&fresh, &to).with_context(|| format!("writing {}", to.display()))?;
-    crate::say(&format!("xtask: {} is ready to be installed from", to.display()));
+    checkout::say(&format!("xtask: {} is ready to be installed from", to.display()));
     Ok(())
 }
 

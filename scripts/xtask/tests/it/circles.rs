@@ -23,28 +23,8 @@ const LEFT: &[(&str, &[&str])] = &[
     ),
     ("stages/database", &["ledger", "ledger/files", "ledger/reconstruct"]),
     ("stages/enrich", &["table", "table/write"]),
-    ("stages/import-logs", &["agents", "auth", "block", "robots"]),
-    ("stages/import-logs", &["aside", "tables"]),
-    ("stages/import-logs", &["format", "line"]),
-    ("stages/import-logs", &["import", "reason", "report", "sink"]),
-    ("fixtures", &["db", "kills", "the root"]),
     ("fixtures", &["hub", "hub/people", "hub/visits"]),
-    (
-        "scripts/xtask",
-        &[
-            "bench",
-            "bench/names",
-            "bench/tables",
-            "check",
-            "demo",
-            "dist",
-            "docs",
-            "install",
-            "package",
-            "place",
-            "the root",
-        ],
-    ),
+    ("scripts/bench", &["names", "tables", "the root"]),
 ];
 
 /// The module of a file: its path without `main`, `lib` and the extension.
@@ -107,7 +87,11 @@ impl Crate {
                     folders.push(path);
                 } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
                     let text = fs::read_to_string(&path).unwrap();
-                    files.insert(module(path.strip_prefix(src).unwrap()), code(&text));
+                    // the library of a package that has a program too is a crate of its own
+                    let is_second = path.ends_with("src/lib.rs") && src.join("main.rs").exists();
+                    let module =
+                        if is_second { vec!["lib".to_owned()] } else { module(path.strip_prefix(src).unwrap()) };
+                    files.insert(module, code(&text));
                 }
             }
         }
@@ -141,6 +125,7 @@ impl Crate {
         let text = &self.files[module];
         let children = self.files.keys().filter(|key| key.len() == module.len() + 1 && key.starts_with(module));
         let mut roots: Vec<String> = children.filter_map(|key| key.last()).cloned().collect();
+        roots.retain(|child| text.contains(&format!("mod {child};")));
         roots.extend(["crate".to_owned(), "super".to_owned()]);
         let mut found = Vec::new();
         for root in roots {
