@@ -21,7 +21,7 @@ pub struct Reading {
     beginning: Vec<u8>,
     stream: Box<dyn Read + Send>,
     digest: Digest,
-    /// Whether this pass takes no fingerprint.
+    /// Whether this pass takes no fingerprint, as that of a stream.
     is_look: bool,
     /// Bytes that count as read already and are given first.
     again: Cursor<Vec<u8>>,
@@ -62,7 +62,7 @@ impl Reading {
     pub fn of_stream(reader: impl Read + Send + 'static) -> io::Result<Self> {
         let stream = kit::open_reader(reader)?;
         let (beginning, digest, again) = Default::default();
-        Ok(Self { file: None, beginning, stream, digest, is_look: false, again })
+        Ok(Self { file: None, beginning, stream, digest, is_look: true, again })
     }
 
     /// Whether it can be read once more.
