@@ -214,7 +214,7 @@ fn the_rest_of_a_grown_log_is_imported_line_by_line() {
         assert_eq!(contents(&hub), ["/a", "/b"]);
         append(&log, &(rest.to_owned() + &day(1, &["/d"])));
         // archive sees it, whatever the time says
-        let archived = hub.run(stage("archive")).stdin(first.stdout.clone()).finish().expect_code(1);
+        let archived = hub.run(stage("archive")).stdin(first.stdout.clone()).finish().ok();
         assert!(archived.stderr.contains("hub-access.log-20250701 has grown"), "{}", archived.stderr);
         assert!(log.exists());
         let second = hub.load(&[&log]).finish().ok();
