@@ -130,6 +130,13 @@ impl Opt {
 }
 
 /// A set of options.
+///
+/// ```
+/// use schema::{Compat, Opt};
+///
+/// let compat = Compat::parse("port,no-lp_msie").unwrap();
+/// assert!(compat.has(Opt::LpRobots) && !compat.has(Opt::LpMsie));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Compat(u64);
 

@@ -221,6 +221,13 @@ pub fn text_or_digits(raw: &[u8]) -> Result<Option<Cow<'_, str>>, OtherType> {
 /// Writes `line` to `out` with the given fields set to raw JSON values: replaced where they
 /// stand, appended in the given order where they are missing; every other byte is kept.
 ///
+/// ```
+/// let mut out = Vec::new();
+/// let line = br#"{ "kind":"web", "ip":"192.0.2.17", "new":[1, 2] }"#;
+/// schema::json::set_fields(line, &[("host", br#""a.example""#)], &mut out).unwrap();
+/// assert_eq!(out, br#"{ "kind":"web", "ip":"192.0.2.17", "new":[1, 2] ,"host":"a.example"}"#);
+/// ```
+///
 /// # Errors
 /// The line is not one object; `out` is then as before.
 pub fn set_fields(line: &[u8], fields: &[(&str, &[u8])], out: &mut Vec<u8>) -> Result<(), Bad> {

@@ -46,6 +46,12 @@ pub struct KindSpec {
 }
 
 /// A record kind that the stages know; others pass through them untouched.
+///
+/// ```
+/// let spec = schema::Kind::from_name("hits").unwrap().spec();
+/// let fields: Vec<_> = spec.columns.iter().map(|column| column.name).collect();
+/// assert_eq!((spec.table, fields), ("webhits", vec!["datetime", "hits"]));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// `source`: A log file that was found.

@@ -8,6 +8,13 @@ use std::str::FromStr;
 use crate::stamp::Stamp;
 
 /// A calendar month, written `YYYY-MM`.
+///
+/// ```
+/// let june: schema::Month = "2025-06".parse().unwrap();
+/// assert_eq!(june.next().to_string(), "2025-07");
+/// // cells are filed under day zero
+/// assert_eq!(june.label().to_string(), "2025-06-00 00:00:00");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Month(u32);
 
@@ -159,6 +166,15 @@ impl fmt::Display for Period {
 }
 
 /// A period of the summaries: the span of dates of a cell, named by the code that the tables store.
+///
+/// ```
+/// use schema::{Month, Period};
+///
+/// let june: Month = "2025-06".parse().unwrap();
+/// let fiscal_year: Period = "13".parse().unwrap();
+/// assert_eq!(fiscal_year.start(june).to_string(), "2024-10-01 00:00:00");
+/// assert_eq!(Period::stop(june).to_string(), "2025-07-01 00:00:00");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Period {
     /// 0: the calendar year so far.

@@ -61,6 +61,14 @@ impl Target {
 
 /// The base name of the file that a name in the ledger speaks of: `NAME` for `NAME`, for another
 /// content of that name (`NAME#` and 12 hex digits) and for a further part (that and `@OFFSET`).
+///
+/// ```
+/// use database::ledger::{base_name, is_part};
+///
+/// let rest = "hub-access.log-20250710#0123456789ab@4096";
+/// assert_eq!(base_name(rest), "hub-access.log-20250710");
+/// assert!(is_part(rest));
+/// ```
 #[must_use]
 pub fn base_name(filename: &str) -> &str {
     let Some((base, content)) = filename.rsplit_once('#') else { return filename };

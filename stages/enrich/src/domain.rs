@@ -52,6 +52,13 @@ pub fn lower(host: &str) -> Cow<'_, str> {
 }
 
 /// The domain of a host name in lower case, `?` when there is none.
+///
+/// ```
+/// use enrich::domain::{Length, domain_of};
+///
+/// assert_eq!(domain_of("pc17.physics.example.edu", Length::Bytes), "example.edu");
+/// assert_eq!(domain_of("www.example.ac.uk", Length::Bytes), "example.ac.uk");
+/// ```
 #[must_use]
 pub fn domain_of(host: &str, length: Length) -> &str {
     // where the last labels begin: L0, L1, L2, L3

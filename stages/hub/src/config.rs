@@ -132,6 +132,12 @@ pub struct Site {
 }
 
 /// What the files and the environment say.
+///
+/// ```
+/// // without a file: the usual places, below a root that the environment names
+/// let config = hub::config::without_file(&|name| (name == "HZMETRICS_ROOT").then(|| "/srv/test".into()));
+/// assert_eq!(config.paths.staging(), std::path::Path::new("/srv/test/var/log/hubzero/metrics"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The file that the credentials came from; `None` when there is none.

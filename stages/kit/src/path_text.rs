@@ -20,6 +20,15 @@ const LONGEST: usize = 220;
 
 /// The value of `path_bytes`: `%` and each byte that is no part of valid UTF-8 as `%XX`. `None` for a
 /// path that is UTF-8, which needs no such field.
+///
+/// ```
+/// use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
+///
+/// let path = Path::new(OsStr::from_bytes(b"daily/100%-access.log-1\xff"));
+/// let text = kit::path_text::encoded(path).unwrap();
+/// assert_eq!(text, "daily/100%25-access.log-1%FF");
+/// assert_eq!(kit::path_text::decoded(&text).unwrap(), path);
+/// ```
 #[must_use]
 pub fn encoded(path: &Path) -> Option<String> {
     if path.to_str().is_some() {

@@ -47,6 +47,14 @@ pub fn is_log(name: &str, head: &str) -> bool {
 
 /// Whether a file of this base name belongs to the stream. Without a site any site's access logs
 /// do, but never the `new-` ones that were not rotated in yet.
+///
+/// ```
+/// use logs::discovery::{Stream, date_of, is_of};
+///
+/// let name = "myhub-access.log-20250710.gz";
+/// assert!(is_of(Stream::Access, Some("myhub"), name) && !is_of(Stream::Access, Some("other"), name));
+/// assert_eq!(date_of(name), Some("20250710"));
+/// ```
 #[must_use]
 pub fn is_of(stream: Stream, site: Option<&str>, name: &str) -> bool {
     match (stream, site) {
