@@ -5,37 +5,33 @@ use std::path::PathBuf;
 use clap::Parser;
 use kit::Uses;
 use kit::{Common, Describe, StageArgs};
-use schema::Kind;
+use schema::{Kind, dates};
+
+/// What stands behind the options in the long help.
+const BACKGROUND: &str = "A log is moved only if it still is what its receipt says was read: the same file, or the same content. \
+    One that has grown stays, is named, and the next import reads the rest. A log that was refused stays. A \
+    file of the same name in the archive is kept under a number, `NAME.~1~`.\n\nA log that cannot be moved \
+    is named, the others are moved, and the run fails. The next run finishes what a killed run began.\n\nThe \
+    path in a receipt must be below a folder that `--logs` names, without `..` and without links. Without \
+    `--logs` these are the log folders of the hub that is configured here; where none is configured, the \
+    `daily/` or `daily.holding/` that the log is in. Any other path ends the run.\n\nWith `--db` it moves \
+    the access, auth and debug logs of the hub from `daily/`. Logs that arrived after `fetch-logs --stage` \
+    stay, and so do those that were not imported.";
 
 /// Moves imported logs to the archive directory.
 ///
-/// Reads `receipt` records, as `import-logs` writes them for what it has loaded, and moves
-/// exactly the files that they name: compressed with gzip, from `daily/` (or below it) to
-/// `imported/` beside it. A file of the same name there is kept under a number, `NAME.~1~`. Every
-/// record is passed on; receipts say in `archived` where the file went.
-///
-/// A log that cannot be moved is named, the others are moved, and the run fails. Run again, it
-/// finishes what a killed run began.
-///
-/// A log is moved only if it still is what its receipt says was read: the same file, or the same
-/// content. One that has grown stays, and the next import reads the rest. A log that was refused
-/// stays.
-///
-/// Receipts are not believed blindly: a path must lie below a folder that `--logs` names, without
-/// `..` and without links. Without `--logs` these are the log folders of the hub that is configured
-/// here; where none is, the `daily/` or `daily.holding/` that the path itself is in. Another path ends
-/// the run.
-///
-/// `--db` is the cron line: it moves the access, auth and debug logs of the hub from `daily/`. Logs
-/// that arrived after `fetch-logs --stage` stay, and so do those that were not imported.
+/// Reads the `receipt` records that `import-logs` writes and moves exactly the files that they name,
+/// compressed with gzip, from `daily/` (or below it) to `imported/` beside it. Every record is passed on;
+/// receipts say in `archived` where the log is now. `--db` does the same without receipts, as the cron line
+/// did.
 #[derive(Debug, Parser)]
-#[command(name = "archive", version)]
+#[command(name = "archive", version, after_long_help = BACKGROUND, max_term_width = 100)]
 pub(crate) struct Args {
     /// Move to this directory [default: `imported/` beside the log's `daily/`]
     #[arg(long, value_name = "DIR")]
     pub(crate) imported: Option<PathBuf>,
 
-    /// Folders that the logs lie below; may be repeated
+    /// A folder that the logs must be below; may be repeated
     #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "db")]
     pub(crate) logs: Vec<PathBuf>,
 
@@ -44,7 +40,7 @@ pub(crate) struct Args {
     pub(crate) no_gzip: bool,
 
     /// With --db: only logs of this day
-    #[arg(long, value_name = "YYYYMMDD", requires = "db", value_parser = parse_day)]
+    #[arg(long, value_name = "YYYYMMDD", requires = "db", value_parser = dates::day_of_log)]
     pub(crate) date: Option<String>,
 
     /// Say what would be moved, and move nothing
@@ -53,11 +49,6 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) common: Common,
-}
-
-fn parse_day(text: &str) -> Result<String, String> {
-    let eight_digits = text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
-    if eight_digits { Ok(text.to_owned()) } else { Err("a day is written YYYYMMDD".to_owned()) }
 }
 
 impl StageArgs for Args {

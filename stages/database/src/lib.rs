@@ -18,6 +18,7 @@ mod lacking;
 pub mod ledger;
 mod rename;
 mod tls;
+pub mod withheld;
 
 pub use hub::config::{Target, Which};
 pub use mysql::{Params, Value, params};

@@ -6,33 +6,34 @@ use clap::{Parser, ValueEnum};
 use kit::Uses;
 use kit::{Common, Describe, StageArgs};
 use logs::discovery::Stream;
-use schema::{Kind, Month};
+use schema::{Kind, Month, dates};
+
+/// What stands behind the options in the long help.
+const BACKGROUND: &str = "Compression is recognised by the first bytes of a file (gzip, zstd, bzip2, xz, lz4; any number of members), never by \
+    its name.\n\nA log that is there twice, plain and compressed or in two directories, is taken once, with \
+    a message.";
 
 /// Finds rotated access and auth logs.
 ///
-/// Writes one `source` record for each log: its path, stream, day and compression. Access logs
-/// come before auth logs, each by day. `import-logs` reads these records; `--cat` prints the
-/// lines of the logs instead, decompressed. Compression is seen from the first bytes of a file
-/// (gzip, zstd, bzip2, xz, lz4; any number of members), never from its name.
-///
-/// A log that is there twice, plain and compressed or in two directories, is taken once, with a
-/// message.
-///
-/// `--stage` is the cron line: it writes the staging files that `import-logs --db` reads.
+/// Writes one `source` record for each log: its path, stream, day and compression. Access logs come before
+/// auth logs, each by day. `import-logs` reads these records; `--cat` prints the lines of the logs instead,
+/// and `--stage` writes the staging files that `import-logs --db` reads.
 #[derive(Debug, Parser)]
-#[command(name = "fetch-logs", version)]
+#[command(name = "fetch-logs", version, after_long_help = BACKGROUND, max_term_width = 100)]
 pub(crate) struct Args {
-    /// Logs, or patterns of their names; what begins with `cmsauth` is an auth log, the rest are
-    /// access logs
+    /// Logs, or patterns of their names. A name that begins with `cmsauth` is an auth log, any
+    /// other is an access log
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// A directory of logs: itself, its `daily/` with everything below, its `daily.holding/`, and
-    /// the same of directories in it (`httpd`, `hubzero`, …); may be repeated
+    /// A directory of logs. Searched are the directory itself, its `daily/` at any depth, its
+    /// `daily.holding/`, and the same of the directories in it (`httpd`, `hubzero`, …); may be
+    /// repeated
     #[arg(long, value_name = "DIR", num_args = 1..)]
     pub(crate) logs: Vec<PathBuf>,
 
-    /// Only access logs of this site, `NAME-access…log…` [default: of any site]
+    /// Only access logs of this site, `NAME-access…log…` [default: any site; with --stage that of
+    /// the configuration]
     #[arg(long, value_name = "NAME")]
     pub(crate) site: Option<String>,
 
@@ -41,19 +42,19 @@ pub(crate) struct Args {
     pub(crate) stream: Option<StreamName>,
 
     /// Only logs of this day
-    #[arg(long, value_name = "YYYYMMDD", value_parser = parse_day)]
+    #[arg(long, value_name = "YYYYMMDD", value_parser = dates::day_of_log)]
     pub(crate) date: Option<String>,
 
     /// Only logs of this month
     #[arg(long, value_name = "YYYY-MM")]
     pub(crate) month: Option<Month>,
 
-    /// Print the lines of the logs instead of records, with nothing put between two logs
+    /// Print the lines of the logs instead of records, decompressed, with nothing between two logs
     #[arg(long)]
     pub(crate) cat: bool,
 
-    /// Do what the legacy line did: put the logs in `daily/` of the web server and of the CMS
-    /// together into the staging files, decompressed, with a list of them beside
+    /// Do what the legacy cron line did: write the logs in `daily/` of the web server and of the
+    /// CMS to the two staging files, decompressed, with a list of them
     #[arg(long, conflicts_with_all = ["files", "logs", "cat", "stream"])]
     pub(crate) stage: bool,
 
@@ -82,11 +83,6 @@ impl From<StreamName> for Stream {
             StreamName::Auth => Self::Auth,
         }
     }
-}
-
-fn parse_day(text: &str) -> Result<String, String> {
-    let eight_digits = text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
-    if eight_digits { Ok(text.to_owned()) } else { Err("a day is written YYYYMMDD".to_owned()) }
 }
 
 impl StageArgs for Args {

@@ -53,7 +53,10 @@ fn settle_identity<A: StageArgs>(args: &A) -> Result<()> {
 /// have one: a hub's numbers are the same in a pipe, in a cron line and in a chain.
 fn parse<A: StageArgs>(mut words: Vec<OsString>) -> Result<A, Exit> {
     let name = A::DESCRIBE.name;
-    let parsed = A::command().version(kit::VERSION).try_get_matches_from(&words);
+    let mut command = A::command().version(kit::VERSION);
+    let background = command.get_after_long_help().map_or_else(String::new, |text| format!("{text}\n\n"));
+    command = command.after_long_help(background + &kit::exit_codes());
+    let parsed = command.try_get_matches_from(&words);
     let matches = parsed.map_err(|error| not_parsed(name, &error))?;
     if matches.value_source("compat") == Some(ValueSource::DefaultValue) && !matches.get_flag("describe") {
         let compat = config::settled_compat(&process_env).map_err(|error| {

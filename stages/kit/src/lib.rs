@@ -35,7 +35,7 @@ pub use exit::{Busy, ReaderLeft, Usage, exit_of};
 pub use input::{Batch, Input, Record};
 pub use io::{Io, Outcome};
 pub use lines::{Line, Lines, MAX_LINE, open};
-pub use manual::generate;
+pub use manual::{exit_codes, generate};
 pub use messages::{Level, Messages, copy_messages, is_unseen, push_seen};
 pub use options::{Common, Endpoint, Format, StageArgs, Uses};
 pub use output::{Output, WholeFile, atomic_file, named_file};

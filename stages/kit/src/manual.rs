@@ -66,7 +66,13 @@ fn page(command: &mut Command) -> io::Result<Vec<u8>> {
         writeln!(page, ".SS \"{}\"", sub.get_name())?;
         page.write_all(&without_headings(&part))?;
     }
-    page.write_all(EXIT_STATUS.as_bytes())?;
+    if command.get_after_long_help().is_some() {
+        let mut notes = Vec::new();
+        man.render_extra_section(&mut notes)?;
+        page.write_all(b".SH NOTES\n")?;
+        page.write_all(&without_headings(&notes))?;
+    }
+    page.write_all(exit_status().as_bytes())?;
     Ok(tidy(&page))
 }
 
@@ -101,27 +107,18 @@ fn tidy(page: &[u8]) -> Vec<u8> {
 /// The date on the pages.
 const RELEASED: &str = "2026-11-20";
 
-/// The codes of [`Exit`].
-const EXIT_STATUS: &str = r#".SH "EXIT STATUS"
-.TP
-.B 0
-done
-.TP
-.B 1
-failed; the message on standard error names the thing
-.TP
-.B 2
-the command line or the configuration is unusable
-.TP
-.B 3
-done, but records were rejected (with \fB\-\-strict\fR)
-.TP
-.B 75
-somebody else is writing to the databases; try again later
-.TP
-.B 141
-the reader of standard output went away
-"#;
+/// The section on the codes of [`Exit`].
+fn exit_status() -> String {
+    let entry = |exit: Exit| format!(".TP\n.B {}\n{}\n", exit.code(), exit.meaning().replace("--", r"\-\-"));
+    format!(".SH \"EXIT STATUS\"\n{}", Exit::ALL.map(entry).concat())
+}
+
+/// The codes of [`Exit`] as the end of a help text.
+#[must_use]
+pub fn exit_codes() -> String {
+    let line = |exit: Exit| format!("\n  {:>3}  {}", exit.code(), exit.meaning());
+    format!("Exit codes:{}", Exit::ALL.map(line).concat())
+}
 
 #[cfg(test)]
 mod tests {

@@ -10,46 +10,47 @@ use schema::{Dates, Kind};
 /// The tables of the nightly jobs, in their order.
 pub(crate) const NIGHTLY: [&str; 3] = ["sessionlog_metrics", "web", "toolstart"];
 
+/// What stands behind the options in the long help.
+const BACKGROUND: &str = "With tables, the addresses of rows without a host name are looked up, by default those of the last seven \
+    days without today, and each name is written to all rows of its address that have none. The three tables \
+    of `--db` are sessionlog_metrics, web and toolstart of the metrics database. With `--from db` instead of \
+    `--db` nothing is written to tables: the addresses come out as records with their names.\n\nEach \
+    distinct address is looked up once. In memory are the distinct addresses with their names (about 100 \
+    bytes each) and the records that wait for a lookup before them, at most 50,000.";
+
 /// Fills in host names by reverse DNS.
 ///
-/// Reads records and writes them again in the same order. A `web`, `toolstart` or `tool_session`
-/// record with an address and without a host gets one: the name that the name server has for the
-/// address, or `?` when there is none or no answer comes in time. Everything else passes
-/// unchanged.
+/// Reads records and writes them in the same order. A `web`, `toolstart` or `tool_session` record with an
+/// address and without a host name gets one: the name that the name server has for the address, or `?` when
+/// there is none or no answer comes in time. Everything else passes through unchanged.
 ///
-/// `resolve-dns metrics|hub TABLE [DATE]` does the same for a table: addresses of rows without a host
-/// in that time (by default the last seven days without today) are looked up, and what is found is
-/// written to all rows of the address without a host. `resolve-dns --db [DATE]` does it for
-/// sessionlog_metrics, web and toolstart of the metrics database. With `--from db` instead of --db
-/// nothing is written: the addresses come out as records with their names.
-///
-/// Each distinct address is looked up once. In memory are the distinct addresses with their names
-/// (about 100 bytes each) and the records that wait for a lookup before them, at most 50,000.
+/// `resolve-dns metrics|hub TABLE [DATE]` does the same for one table, `resolve-dns --db [DATE]` for the
+/// three tables of the nightly jobs.
 #[derive(Debug, Parser)]
-#[command(name = "resolve-dns", version, about, max_term_width = 100)]
+#[command(name = "resolve-dns", version, after_long_help = BACKGROUND, max_term_width = 100)]
 pub(crate) struct Args {
-    /// For a table: its database, `metrics` or `hub`, its name, and a date (YYYY, YYYY-MM,
-    /// YYYY-MM-DD, or two of them with `..` between); after --db the date alone
+    /// A table: its database (`metrics` or `hub`), its name, and which dates: YYYY, YYYY-MM,
+    /// YYYY-MM-DD, or two of them with `..` between. After --db the dates alone
     #[arg(value_name = "DATABASE TABLE DATE", num_args = 0..=3)]
     pub(crate) words: Vec<String>,
 
-    /// The database, as an option
+    /// The database that --table is in [default: metrics]
     #[arg(long, value_name = "metrics|hub", requires = "table")]
     pub(crate) database: Option<String>,
 
-    /// The table, as an option
+    /// Fill this table
     #[arg(long, value_name = "TABLE")]
     pub(crate) table: Option<String>,
 
-    /// The date, as an option
+    /// With tables: only rows of these dates [default: the last seven days without today]
     #[arg(long, value_name = "DATE", conflicts_with = "all")]
     pub(crate) date: Option<Dates>,
 
-    /// With tables: everything, whatever its date
+    /// With tables: rows of any date
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// With tables: say how many addresses would be looked up; ask and change nothing
+    /// With tables: print how many addresses would be looked up, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 
@@ -64,8 +65,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) cache: Option<PathBuf>,
 
-    /// Take names from this table, a CSV file with the columns `ip` and `host`. An address that is
-    /// not in it is `?`, or is looked up when --nameserver is given too
+    /// Take names from this CSV file with the columns `ip` and `host`. An address that is not in it
+    /// gets `?`, or is looked up when --nameserver is given too
     #[arg(long, value_name = "FILE.csv")]
     pub(crate) map: Option<PathBuf>,
 }

@@ -13,42 +13,39 @@ pub(crate) const SUMMARY: &str = "summary";
 /// The step that counts the users of resources.
 pub(crate) const ANDMORE: &str = "andmore";
 
-/// Computes the cells of the summary tables for the six windows of a month
+/// What stands behind the options in the long help.
+const BACKGROUND: &str = "Used are the kinds login, web, session, toolstart, hits, hub_session, hub_job, hub_profile, hub_resource \
+    and hub_tool_version; others are ignored, and nothing is passed on. Cells come in the order in which the \
+    original script writes them, month after month.\n\nAll periods of a month end with it. They begin with \
+    the year (0), the month (1), the quarter (3), eleven months earlier (12), the fiscal year in October \
+    (13), or 1995 (14). The first instant of a period does not belong to it, except for web server \
+    hits.\n\nWith `--db` the steps of `--only` are made in their own order: import-hub-data copies the data \
+    of the hub, summary rebuilds userlogin_lite and publishes the cells of the summary tables (without a \
+    month, those of the previous one), andmore counts the visitors of each resource (without a month, in the \
+    current one). A month that is withheld (`hzmetrics unpublish`) is published only when it is named. \
+    Readers see a month whole or not at all. `--from db` shows the cells and writes nothing.\n\nMemory: up \
+    to 64 bytes for each distinct visitor (address and host name), 16 bytes for each session, about 48 bytes \
+    for each tool session and 16 for each job of the middleware, and a base of at most 100 MB. Requests are \
+    not kept, only sessions with downloads. Of requests that may be downloads by their file extension each \
+    distinct path is kept until the end, unless hub_resource records came before.";
+
+/// Computes the cells of the summary tables for the six periods of a month.
 ///
-/// Reads the records of all the history that the windows reach back over, in any order, from one
-/// stream or several files, once, whatever the number of months. Used are the kinds login, web,
-/// session, toolstart, hits, hub_session, hub_job, hub_profile, hub_resource and
-/// hub_tool_version; others are ignored, nothing is passed on: what comes out is cells alone, in
-/// the order in which the original script writes them, month after month.
-///
-/// All windows of a month end with it; they begin with the year (0), the month (1), the quarter
-/// (3), eleven months earlier (12), the fiscal year in October (13), or 1995 (14). The instant of
-/// the beginning itself does not belong to a window, except for web server hits.
-///
-/// With --db it does the monthly job on the databases, the steps of --only in their order: copies
-/// the hub's data (import-hub-data), makes userlogin_lite anew and publishes the cells of the
-/// summary tables (summary; without a month those of the previous one), and counts the visitors of
-/// each resource (andmore; without a month those of the current one). Readers see a month whole or
-/// not at all. --from db shows the cells and writes nothing.
-///
-/// Memory: up to 64 bytes for each distinct visitor (address and host name) and 16 bytes for each
-/// session, about 48 bytes for each tool session and 16 for each job of the middleware, and a
-/// base of at most 100 MB; requests are not kept, only sessions with downloads. Of requests that
-/// may be downloads by their file extension each distinct path is kept until the end, unless
-/// hub_resource records came before.
+/// Reads the records of all the history that the periods reach back over, in any order, from one stream or
+/// several files, once, whatever the number of months, and writes `cell` records. With `--db` it does the
+/// monthly job on the databases.
 #[derive(Debug, Parser)]
-#[command(name = "summarize", version)]
+#[command(name = "summarize", version, after_long_help = BACKGROUND, max_term_width = 100)]
 pub(crate) struct Args {
-    /// Month to summarize, `YYYY-MM`; the previous one by default (a terminal and a dry run are
-    /// told which)
-    #[arg(value_name = "MONTH", conflicts_with_all = ["month", "since"])]
+    /// Month to summarize [default: the previous one]
+    #[arg(value_name = "YYYY-MM", conflicts_with_all = ["month", "since"])]
     pub which: Option<Month>,
 
-    /// The same as an option
+    /// Month to summarize [default: the previous one]
     #[arg(long, value_name = "YYYY-MM", conflicts_with = "since")]
     pub month: Option<Month>,
 
-    /// First month of a range, computed in the same single scan
+    /// First month of a range, computed in one scan
     #[arg(long, value_name = "YYYY-MM", requires = "through")]
     pub since: Option<Month>,
 
@@ -56,17 +53,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "YYYY-MM", requires = "since")]
     pub through: Option<Month>,
 
-    /// Windows to write, in this order: 0 year, 1 month, 3 quarter, 12 twelve months, 13 fiscal
+    /// Periods to write, in this order: 0 year, 1 month, 3 quarter, 12 twelve months, 13 fiscal
     /// year, 14 all time
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = Period::WRITE_ORDER_CODES)]
     pub periods: Vec<Period>,
 
-    /// Steps to make and groups of cells to write; all that is possible by default. A group alone
-    /// stands for the step summary with nothing but it
+    /// Steps to make and groups of cells to write, separated by commas [default: all that are
+    /// possible]. Groups stand for the step summary with these groups alone
     #[arg(long, alias = "sections", value_name = "PARTS", value_delimiter = ',')]
     pub only: Vec<StepOrSection>,
 
-    /// With --db: compute, and print what would be written instead of writing it
+    /// With --db: print what would be written, and change nothing
     #[arg(long)]
     pub dry_run: bool,
 
@@ -80,18 +77,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE.csv")]
     pub country_continent: Option<PathBuf>,
 
-    /// Rappture tools besides `workspace`: computing time of their sessions is taken from their
-    /// jobs; names are expanded by hub_tool_version records
+    /// Rappture tools besides `workspace`: the computing time of their sessions is taken from their
+    /// jobs. Names are expanded by hub_tool_version records
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub apps: Vec<String>,
 
-    /// Look for Rappture tools below DIR too (on a hub `/apps`): every directory in it with a
-    /// file `tool.xml`
+    /// Look for Rappture tools in DIR too (on a hub `/apps`): every directory in it with a file
+    /// `tool.xml`
     #[arg(long, value_name = "DIR")]
     pub apps_root: Option<PathBuf>,
 
-    /// Keep to about this much memory, for example 300M or 2G: what does not fit goes to temporary
-    /// files in TMPDIR [default: no limit]
+    /// Use about this much memory, for example 300M or 2G; the rest goes to temporary files in TMPDIR
+    /// [default: no limit]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub memory: Option<usize>,
 
@@ -117,7 +114,7 @@ fn parse_size(text: &str) -> Result<usize, String> {
 impl StageArgs for Args {
     const DESCRIBE: Describe = Describe {
         name: "summarize",
-        about: "Computes the cells of the summary tables for the six windows of a month",
+        about: "Computes the cells of the summary tables for the six periods of a month",
         reads: &[
             Kind::Web,
             Kind::Session,

@@ -7,7 +7,7 @@ mod read;
 
 use anyhow::{Context as _, Result, anyhow};
 use database::hub_data::{self, Structure};
-use database::{Db, DbError, ErrorKind, Which};
+use database::{Db, DbError, ErrorKind, Which, withheld};
 use hub::config::{self, Config};
 use kit::{Endpoint, Io, Outcome, Output};
 use schema::{Kind, Month, Opt};
@@ -47,6 +47,7 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
         failed.note(IMPORT, done)?;
     }
     let mut wanted = plan.clone();
+    leave_withheld(&mut run.metrics, &mut wanted, args.dry_run, io)?;
     let catalogue = match &wanted.andmore {
         Some(_) => failed.note(ANDMORE, read::catalogue(&mut run.hub, args.dry_run))?,
         None => None,
@@ -100,6 +101,21 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     failed.finish()
 }
 
+/// Takes months out of the plan that nobody named and somebody withheld.
+fn leave_withheld(metrics: &mut Db, plan: &mut Plan, dry_run: bool, io: &Io) -> Result<()> {
+    if plan.usual.is_none() {
+        return Ok(());
+    }
+    let mut is_left_alone = |(month, _)| withheld::is_left_alone(metrics, month, dry_run, io);
+    if plan.summary.as_ref().map(|(months, _)| is_left_alone(*months)).transpose()? == Some(true) {
+        plan.summary = None;
+    }
+    if plan.andmore.map(is_left_alone).transpose()? == Some(true) {
+        plan.andmore = None;
+    }
+    Ok(())
+}
+
 /// Reads tables, writes records (`--from db`).
 ///
 /// # Errors
@@ -122,11 +138,13 @@ pub(crate) fn records(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
 pub(crate) fn store(config: &Config, io: &Io, figures: &Figures, plan: &Plan) -> Result<Outcome> {
     let _lock = hub::lock::for_run(io, &config.paths)?;
     let mut metrics = Db::connect(&config.target(), Which::Metrics)?;
-    let mut list = Vec::new();
+    let mut plan = plan.clone();
+    leave_withheld(&mut metrics, &mut plan, false, io)?;
     if let Some((_, sections)) = &plan.summary {
+        let mut list = Vec::new();
         cells(figures, &plan.periods, sections, |cell| list.push(cell));
+        publish::cells(&mut metrics, &list)?;
     }
-    publish::cells(&mut metrics, &list)?;
     Ok(Outcome::default())
 }
 

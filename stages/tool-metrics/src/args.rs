@@ -38,47 +38,47 @@ impl Step {
     }
 
     /// Whether it can be made on records.
-    pub(crate) const fn streams(self) -> bool {
+    pub(crate) const fn is_on_records(self) -> bool {
         matches!(self, Self::ToolStats | Self::ToolTops | Self::ToolToplists)
     }
 }
 
+/// What stands behind the options in the long help.
+const BACKGROUND: &str = "Other kinds of records are ignored. Tools are walked by title and number; rows are numbered from 1 in \
+    that order.\n\nWith `--db` the steps of `--only` are made in their own order. Without a month, host \
+    names are looked up for the last seven days, other columns are filled for the current month up to today, \
+    and the statistics are those of the current month, unless it is withheld (`hzmetrics \
+    unpublish`).\n\nEverything that is read stays in memory, about 50 bytes a session and 60 a job, and \
+    every distinct name once.";
+
 /// Computes tool statistics, top values and top lists.
 ///
-/// Reads hub_resource, hub_tool_version, hub_session and hub_job records for the statistics,
-/// tool_session and hub_profile records for the lists, in any order, and writes for every tool
-/// and each of the six windows of the month one `toolstat` record with its copy for the resource
-/// pages (`resource_stat`), then `toptool` and `toplist` records. Other kinds are ignored. Tools
-/// are walked by title and number; rows are numbered from 1 in that order.
-///
-/// With --db it does the nightly job on the databases, the steps of --only in their order: without
-/// a month hosts are looked up for the last seven days, other columns filled for the current month
-/// up to today, and the statistics are those of the current month.
-///
-/// Everything that is read stays in memory, about 50 bytes a session and 60 a job, and every
-/// distinct name once.
+/// Reads hub_resource, hub_tool_version, hub_session and hub_job records for the statistics, tool_session and
+/// hub_profile records for the lists, in any order. For every tool and each of the six periods of the month
+/// it writes one `toolstat` record with its copy for the resource pages (`resource_stat`), then `toptool` and
+/// `toplist` records. With `--db` it does the nightly job on the databases.
 #[derive(Debug, Parser)]
-#[command(name = "tool-metrics", version)]
+#[command(name = "tool-metrics", version, after_long_help = BACKGROUND, max_term_width = 100)]
 pub(crate) struct Args {
-    /// The month, YYYY-MM [default: the current one]
+    /// Month to compute [default: the current one]
     #[arg(value_name = "YYYY-MM")]
     pub(crate) month: Option<Month>,
 
-    /// The month, as an option
+    /// Month to compute [default: the current one]
     #[arg(long = "month", value_name = "YYYY-MM", conflicts_with = "month")]
     pub(crate) month_option: Option<Month>,
 
-    /// Make only these steps, comma-separated; they are made in their own order. Those before
-    /// tool-stats need --db
+    /// Make only these steps, separated by commas, in their own order. Steps before tool-stats need
+    /// --db
     #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
     pub(crate) only: Vec<Step>,
 
-    /// With --db: say what would be done, change nothing
+    /// With --db: print what would be done, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Country names for the lists of a stream: CSV with the columns code and name [default: a
-    /// built-in list]
+    /// In a pipe: names of countries for the lists, a CSV file with the columns `code` and `name`
+    /// [default: a built-in list]
     #[arg(long, value_name = "FILE")]
     pub(crate) countries: Option<PathBuf>,
 

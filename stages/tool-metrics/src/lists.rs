@@ -27,7 +27,7 @@ const LISTS: [(u8, &str, Column); 5] = [
     (8, "Total Simulation Interaction Time", |s| s.tot_view),
 ];
 
-/// The five lists for the six windows of a month, from its statistics rows. `raw`: halves go to the
+/// The five lists for the six periods of a month, from its statistics rows. `raw`: halves go to the
 /// even neighbour, as when the server is sent the number itself; otherwise away from zero, as when
 /// it is sent its text.
 pub(crate) fn compute(tables: &Rows, rows: &[ToolStat], month: Month, raw: bool) -> Vec<Entry> {

@@ -17,7 +17,7 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     if to_db && !from_db {
         return Err(Usage("records cannot be written to the databases; --db reads and writes tables".to_owned()).into());
     }
-    let possible = |step: &Step| to_db || step.streams();
+    let possible = |step: &Step| to_db || step.is_on_records();
     if let Some(step) = args.only.iter().find(|step| !possible(step)) {
         return Err(Usage(format!("the step {} works on tables only: add --db", step.name())).into());
     }

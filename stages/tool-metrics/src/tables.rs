@@ -7,7 +7,7 @@ mod publish;
 mod read;
 
 use anyhow::{Result, ensure};
-use database::{Db, Which};
+use database::{Db, Which, withheld};
 use enrich::steps::{self, Filler};
 use enrich::table::{Table, When};
 use hub::config::{self, Config};
@@ -38,7 +38,11 @@ pub(crate) fn run(args: &Args, steps: &[Step], io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
     let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
     let mut run = Run::new(args, config, io)?;
-    let done = steps::walk(steps, io, |step| step.name().to_owned(), |&step| run.step(step, io));
+    let mut steps = steps.to_vec();
+    if args.month().is_none() && withheld::is_left_alone(&mut run.metrics, run.month, args.dry_run, io)? {
+        steps.retain(|step| !step.is_on_records());
+    }
+    let done = steps::walk(&steps, io, |step| step.name().to_owned(), |&step| run.step(step, io));
     run.fill.finish(io);
     done
 }

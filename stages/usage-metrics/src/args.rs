@@ -7,61 +7,58 @@ use enrich::options::{DnsOptions, GeoOptions};
 use kit::{Common, Describe, StageArgs};
 use schema::{Dates, Kind, Month};
 
+/// What stands behind the options in the long help.
+const BACKGROUND: &str = "In a pipe every month that has a record is run, in ascending order, as if the monthly cron job had been \
+    run month by month over everything that is read. Other kinds of records pass through unchanged. Nothing \
+    is written before everything is read: the lines wait in a temporary file (in TMPDIR, as large as the \
+    input). In memory are less than 100 bytes a request, with distinct addresses, host names and \
+    domains.\n\nWith `--db` the steps of `--only` are made in their own order. Without a month, host names \
+    are looked up for the last seven days, other columns are filled and bots removed in the current month up \
+    to today, and the sessions are those of the current month. `--from db` alone writes the sessions that \
+    would be built as records and changes nothing. In memory are then the requests of the month (about 60 \
+    bytes each), or the job log (about 100 bytes a job).\n\nBug for bug: requests of the days 8, 16 and 24 \
+    of a month belong to no session, nor do those of the last session of each month. See \
+    docs/usage-metrics.md.";
+
 /// Fills in domains and countries, builds sessions, removes bots.
 ///
-/// Reads records and writes them again in the same order: `web` and `toolstart` with their
-/// domain, country and session, without the requests of excluded domains and hosts, and behind
-/// them one `session` record for each visit. Every month that has a record is run, in ascending
-/// order, as if the monthly cron job had been run month by month over everything that is read.
-/// Other kinds pass unchanged.
-///
-/// Sessions need the whole of a month in another order than it arrives in, so nothing is written
-/// before everything is read. The lines wait in a temporary file (in TMPDIR, as large as the
-/// input); in memory there are less than 100 bytes a request, distinct addresses, host names and
-/// domains included.
-///
-/// With --db it does the nightly job on the databases, the steps of --only in their order: without
-/// a month hosts are looked up for the last seven days, other columns filled and robots removed in
-/// the current month up to today, and the sessions are those of the current month. `--from db`
-/// alone writes the sessions that would be built as records and changes nothing. In memory are then
-/// the requests of the month (about 60 bytes each), or the job log (about 100 bytes a job).
-///
-/// Bug for bug: requests of the days 8, 16 and 24 of a month belong to no session, nor do those
-/// of the last session of each month. See `docs/usage-metrics.md`.
+/// Reads records and writes them in the same order: `web` and `toolstart` with their domain, country and
+/// session, without the requests of excluded domains and hosts, and after them one `session` record for each
+/// visit. With `--db` it does the nightly job on the databases.
 #[derive(Debug, Parser)]
-#[command(name = "usage-metrics", version, about, max_term_width = 100)]
+#[command(name = "usage-metrics", version, after_long_help = BACKGROUND, max_term_width = 100)]
 pub(crate) struct Args {
-    /// With --db: the month, YYYY-MM [default: the current one]
+    /// With --db: month to work on [default: the current one]
     #[arg(value_name = "YYYY-MM")]
     pub(crate) month: Option<Month>,
 
-    /// The month, as an option
+    /// With --db: month to work on [default: the current one]
     #[arg(long = "month", value_name = "YYYY-MM", conflicts_with = "month")]
     pub(crate) month_option: Option<Month>,
 
-    /// With --db: other dates than a month for hosts, domains, countries, user-info and clean-bots:
+    /// With --db: dates for the steps hosts, domains, countries, user-info and clean-bots, instead of a month:
     /// YYYY, YYYY-MM, YYYY-MM-DD, or two of them with `..` between
     #[arg(long, value_name = "DATE", conflicts_with_all = ["month", "month_option", "all"])]
     pub(crate) date: Option<Dates>,
 
-    /// With --db: everything, whatever its date (hosts, domains, user-info)
+    /// With --db: rows of any date (hosts, domains, user-info)
     #[arg(long, conflicts_with_all = ["month", "month_option"])]
     pub(crate) all: bool,
 
-    /// With --db and --only: this table instead of those that the step is for
+    /// With --db and --only: this table instead of those that the step works on
     #[arg(long, value_name = "TABLE", requires = "only")]
     pub(crate) table: Option<String>,
 
-    /// Which database the table is in
+    /// Database that --table is in
     #[arg(long, value_name = "DATABASE", requires = "table", default_value = "metrics")]
     pub(crate) database: Database,
 
-    /// Make only these steps, comma-separated; they are made in their own order. A stream knows
-    /// domains, sessions, clean-bots and countries
+    /// Make only these steps, separated by commas, in their own order. In a pipe: domains, sessions,
+    /// clean-bots and countries
     #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
     pub(crate) only: Vec<Step>,
 
-    /// With --db: say what would be done, change nothing
+    /// With --db: print what would be done, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 
@@ -70,25 +67,25 @@ pub(crate) struct Args {
     pub(crate) with_sessions: bool,
 
     /// Take countries from this database before anything else (MaxMind format: GeoLite2, DB-IP,
-    /// IPinfo). In a stream no country is filled in without it
+    /// IPinfo). In a pipe no country is filled in without it
     #[arg(long, value_name = "FILE.mmdb")]
     pub(crate) geoip: Option<PathBuf>,
 
     /// Remove requests and sessions of the domains and hosts in this list: a CSV file with the
     /// columns `filter` and `type`. Type `domain` takes exactly that domain, type `host` is a
-    /// pattern (`%` any run, `_` any character); other types are not looked at. With --db the list
+    /// pattern (`%` any run, `_` any character); other types are ignored. With --db the list
     /// is the table `exclude_list`
-    #[arg(long, value_name = "FILE.csv", help_heading = "Streams")]
+    #[arg(long, value_name = "FILE.csv", help_heading = "In a pipe")]
     pub(crate) exclude: Option<PathBuf>,
 
-    /// Number of the first session; when there are `session` records in the input, numbers go on
-    /// behind the highest of them
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Streams")]
+    /// Number of the first session; when the input has `session` records, numbers continue after the
+    /// highest of them
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "In a pipe")]
     pub(crate) first_id: u32,
 
-    /// Time zone of the web server (as in `Europe/Berlin`), for pauses across a change of clocks;
-    /// by default that of this machine. With --db the server's own counts
-    #[arg(long, value_name = "ZONE", help_heading = "Streams")]
+    /// Time zone of the web server (such as `Europe/Berlin`), for pauses across a change of clocks
+    /// [default: that of this machine; with --db that of the database server]
+    #[arg(long, value_name = "ZONE", help_heading = "In a pipe")]
     pub(crate) timezone: Option<String>,
 
     #[command(flatten)]
@@ -160,7 +157,7 @@ impl Step {
     }
 
     /// Whether it can be made on records.
-    pub(crate) const fn streams(self) -> bool {
+    pub(crate) const fn is_on_records(self) -> bool {
         matches!(self, Self::Domains | Self::Sessions | Self::CleanBots | Self::Countries)
     }
 

@@ -24,7 +24,7 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     if to_db {
         return tables::run(args, io);
     }
-    if let Some(step) = args.only.iter().find(|step| !step.streams()) {
+    if let Some(step) = args.only.iter().find(|step| !step.is_on_records()) {
         return Err(Usage(format!("the step {} works on tables only: add --db", step.name())).into());
     }
     for (given, option) in [

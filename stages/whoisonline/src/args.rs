@@ -5,24 +5,24 @@ use kit::Uses;
 use kit::{Common, Describe, StageArgs};
 use schema::Kind;
 
+/// What stands behind the options in the long help.
+const BACKGROUND: &str = "With `--db` the host names and places of new addresses are looked up. The file appears whole: readers \
+    see the old one or the new one. A second run at the same time ends at once with code 75. `--from db --to \
+    FILE` (or `-`) writes the map of the table as it is and changes nothing.\n\nThe live sessions are kept \
+    in memory.";
+
 /// Notes where live sessions come from and writes the map of who is online.
 ///
-/// With --db, the cron form: takes the live sessions of the CMS into the hub's table session_geo,
-/// looks up host names and places of new addresses, and writes whoisonline.xml among the maps of
-/// the hub. The file appears whole; readers see the old one or the new one. A second run at the
-/// same time ends at once with code 75.
-///
-/// With --from db --to FILE (or -) it writes the map of the table as it is and changes nothing.
-/// Otherwise it reads `online` records, the columns of session_geo, and writes their map.
-///
-/// Held in memory are the live sessions.
+/// Reads `online` records, the columns of the table session_geo, and writes their map as XML. With `--db`,
+/// the cron form, it first brings the table up to date from the live sessions of the CMS and then writes
+/// whoisonline.xml among the maps of the hub.
 #[derive(Debug, Parser)]
-#[command(name = "whoisonline", version, about, max_term_width = 100)]
+#[command(name = "whoisonline", version, after_long_help = BACKGROUND, max_term_width = 100)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) common: Common,
 
-    /// With --db: say what would be written, and stop
+    /// With --db: print what would be written, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }

@@ -399,6 +399,27 @@ fn without_a_month() {
 }
 
 #[test]
+fn a_withheld_month_is_left_alone_until_it_is_named() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    ready(&pair, &made_up(17));
+    let months =
+        "CONCAT('1999-01,', DATE_FORMAT(NOW() - INTERVAL 1 MONTH, '%Y-%m'), ', ', DATE_FORMAT(NOW(), '%Y-%m'))";
+    pair.sql(&format!("INSERT INTO pipeline_state (k, v) VALUES ('withheld_months', {months})"));
+    let counts = || {
+        let tables = ["summary_misc_vals", "{hub}.jos_resource_stats"];
+        tables.map(|table| pair.value(&format!("SELECT COUNT(*) > 0 FROM {table}")).unwrap()).join(" ")
+    };
+    assert_eq!((summarize(&pair, &["--db"]).ok().stderr.as_str(), counts()), ("", "0 0".to_owned()));
+    pair.run(EXE).stdin(lines(&made_up(17))).args(["--to", "db"]).finish().ok();
+    assert_eq!(counts(), "0 0");
+    let told = summarize(&pair, &["--db", "--dry-run"]).ok();
+    assert!(told.text().is_empty() && told.stderr.matches("is withheld and left out").count() == 2, "{}", told.stderr);
+    let previous = pair.value("SELECT DATE_FORMAT(NOW() - INTERVAL 1 MONTH, '%Y-%m')").unwrap();
+    summarize(&pair, &["--db", &previous]).ok();
+    assert_eq!(&counts()[..1], "1");
+}
+
+#[test]
 fn without_a_month_it_says_which_to_those_who_watch() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     ready(&pair, &made_up(5));

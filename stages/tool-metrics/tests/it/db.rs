@@ -216,6 +216,21 @@ fn without_a_month_it_is_the_current_one() {
 }
 
 #[test]
+fn a_withheld_month_is_left_alone_until_it_is_named() {
+    let services = services();
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    pair.sql(HUB);
+    let current = pair.value("SELECT DATE_FORMAT(NOW(), '%Y-%m')").unwrap();
+    pair.sql(&format!("INSERT INTO pipeline_state (k, v) VALUES ('withheld_months', '2025-06,{current}')"));
+    let n = || pair.value("SELECT COUNT(*) FROM {hub}.jos_resource_stats_tools").unwrap();
+    let done = job(&services, &pair).finish().ok();
+    assert_eq!((done.stderr.as_str(), n().as_str()), ("", "0"));
+    assert_ne!(pair.value("SELECT COUNT(*) FROM sessionlog_metrics").unwrap(), "0", "the other steps are made");
+    job(&services, &pair).arg(&current).finish().ok();
+    assert_ne!(n(), "0");
+}
+
+#[test]
 fn a_dry_run_changes_nothing_and_tells() {
     let services = services();
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
