@@ -70,7 +70,10 @@ fn page(command: &mut Command) -> io::Result<Vec<u8>> {
         let mut notes = Vec::new();
         man.render_extra_section(&mut notes)?;
         page.write_all(b".SH NOTES\n")?;
-        page.write_all(&without_headings(&notes))?;
+        for line in without_headings(&notes).split_inclusive(|byte| *byte == b'\n') {
+            page.write_all(if line.starts_with(b".") || line == b"\n" { b"" } else { b".PP\n" })?;
+            page.write_all(line)?;
+        }
     }
     page.write_all(exit_status().as_bytes())?;
     Ok(tidy(&page))
