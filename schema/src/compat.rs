@@ -2,7 +2,7 @@
 //!
 //! The default is the numbers of legacy, the original scripts, with every option off. `port`
 //! switches on what the later single-file port does differently; each difference has a name of its
-//! own. `legacy` said aloud wants its bytes too, where the default has cleaner ones.
+//! own. `legacy` given explicitly wants its bytes too, where the default has cleaner ones.
 
 use std::fmt;
 
@@ -44,7 +44,7 @@ pub enum Opt {
     LpAtomic,
     /// Check the free space before staging.
     LpSpaceCheck,
-    /// The first midnight of a window is not counted in the hits cell (the original script).
+    /// The first midnight of a period is not counted in the hits cell (the original script).
     HitsStartExclusive,
     /// Only `dnload` = 1 makes a download.
     DownloadsFlag,
@@ -58,7 +58,7 @@ pub enum Opt {
     ClearOrphanStamps,
     /// `webhits` is rebuilt from `web` after bots were cleaned.
     DerivedWebhits,
-    /// Host names are stored in lower case, windows include their start.
+    /// Host names are stored in lower case, spans of dates include their start.
     LpDns,
     /// `web.host` with an upper-case letter gets no domain; the default end is tomorrow.
     LpDomain,
@@ -140,13 +140,13 @@ impl Opt {
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Compat(u64);
 
-/// A word that is no option.
+/// A word that is not an option.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownOption(String);
 
 impl fmt::Display for UnknownOption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is no compatibility option; known: default, legacy, port", self.0)?;
+        write!(f, "`{}` is not a compatibility option; known: default, legacy, port", self.0)?;
         Opt::ALL.iter().try_for_each(|(_, name)| write!(f, ", {name}"))
     }
 }

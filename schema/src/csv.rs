@@ -32,7 +32,7 @@ impl Header {
     /// fields that the line has.
     ///
     /// # Errors
-    /// The line is no record.
+    /// The line is not a record.
     pub fn for_line(line: &[u8]) -> Result<Self, Bad> {
         let kind = json::kind_of(line)?;
         let mut header = Kind::from_name(&kind)
@@ -79,7 +79,7 @@ impl Header {
     /// column and are left out.
     ///
     /// # Errors
-    /// The line is no record.
+    /// The line is not a record.
     pub fn row<'a>(&self, line: &'a [u8]) -> Result<(Vec<Cow<'a, str>>, usize), Bad> {
         let mut cells = vec![Cow::Borrowed(ABSENT); self.columns.len() + 1];
         cells[0] = Cow::Owned(self.kind.clone());
@@ -167,7 +167,7 @@ fn cell(raw: &[u8], ty: Option<Type>) -> Result<Cow<'_, str>, Bad> {
     Ok(if plain_number { Cow::Borrowed(raw) } else { Cow::Owned(format!("\\={raw}")) })
 }
 
-/// The JSON value of a cell. A cell in a number column that is no number stays text.
+/// The JSON value of a cell. A cell in a number column that is not a number stays text.
 fn push_value(cell: &str, ty: Option<Type>, out: &mut Vec<u8>) {
     if let Some(raw) = cell.strip_prefix("\\=")
         && serde_json::from_str::<&serde_json::value::RawValue>(raw).is_ok()

@@ -62,7 +62,7 @@ pub enum Kind {
     Login,
     /// `hits`: Hits of one run of equal dates; the columns of `webhits`.
     Hits,
-    /// `bot`: A user agent that marks itself as a robot.
+    /// `bot`: A user agent that marks itself as a bot.
     Bot,
     /// `reject`: A line that could not be used.
     Reject,
@@ -90,7 +90,7 @@ pub enum Kind {
     HubResourceAssoc,
     /// `hub_tool_version`: A version of a tool.
     HubToolVersion,
-    /// `toolstat`: Usage of one tool in one window; the columns of `resource_stats_tools`.
+    /// `toolstat`: Usage of one tool in one period; the columns of `resource_stats_tools`.
     ToolStat,
     /// `toptool`: One place in the top list of a tool; the columns of `resource_stats_tools_topvals`.
     TopTool,
@@ -173,7 +173,7 @@ const SOURCE: KindSpec = KindSpec {
         c("path", Type::Text, "Path of the file, as given or found."),
         c("stream", Type::Text, "`access` or `auth`."),
         c("date", Type::Text, "Date in the file name, YYYYMMDD; absent when there is none."),
-        c("bytes", Type::Int, "Size of the file as it lies there, in bytes."),
+        c("bytes", Type::Int, "Size of the file as it is stored, in bytes."),
         c("compression", Type::Text, "`none`, `gzip`, `zstd`, `bzip2`, `xz` or `lz4`, by content."),
         c("log_format", Type::Text, "Layout of an access log other than hubzero: a name or an Apache LogFormat."),
         PATH_BYTES,
@@ -245,7 +245,7 @@ const BOT: KindSpec = KindSpec {
     name: "bot",
     table: "bot_useragents",
     made_by: "import-logs",
-    doc: "A user agent that marks itself as a robot.",
+    doc: "A user agent that marks itself as a bot.",
     columns: &[c("useragent", Type::Text, "The agent, at most 255 bytes.")],
 };
 
@@ -259,8 +259,8 @@ const REJECT: KindSpec = KindSpec {
         c("path", Type::Text, "File, or `-` for standard input."),
         c("line", Type::Int, "Line number, from 1."),
         c("reason", Type::Text, "Why."),
-        c("text", Type::Text, "The line, bytes that are no UTF-8 as U+FFFD."),
-        c("hex", Type::Text, "The bytes in hexadecimal, when they are no UTF-8."),
+        c("text", Type::Text, "The line, bytes that are not UTF-8 as U+FFFD."),
+        c("hex", Type::Text, "The bytes in hexadecimal, when they are not UTF-8."),
     ],
 };
 
@@ -292,12 +292,12 @@ const RECEIPT: KindSpec = KindSpec {
         ),
         c("device", Type::Int, "Device of the file."),
         c("inode", Type::Int, "Inode of the file."),
-        c("size", Type::Int, "Bytes as the file lay there when it was opened."),
+        c("size", Type::Int, "Bytes of the file as it was stored when it was opened."),
         c("mtime", Type::Int, "Its last change before, in nanoseconds since 1970."),
         c("bytes", Type::Int, "Decompressed bytes from the beginning to the end of what was read."),
         c("hash", Type::Text, "128-bit xxh3 of these bytes, 32 hexadecimal digits."),
         c("head", Type::Text, "The same of the first 4,096 of them."),
-        c("archived", Type::Text, "Where the file was moved to; absent while it lies where it was."),
+        c("archived", Type::Text, "Where the file was moved to; absent while it is where it was."),
         PATH_BYTES,
         c("archived_bytes", Type::Text, "That path percent-encoded, where it is not UTF-8; absent otherwise."),
     ],
@@ -499,7 +499,7 @@ const TOOLSTAT: KindSpec = KindSpec {
     name: "toolstat",
     table: "jos_resource_stats_tools",
     made_by: "tool-metrics",
-    doc: "Usage of one tool in one window; the columns of `resource_stats_tools`.",
+    doc: "Usage of one tool in one period; the columns of `resource_stats_tools`.",
     columns: &[
         c("id", Type::Int, "Row id."),
         c("resid", Type::Int, "Resource."),
@@ -596,7 +596,7 @@ const ONLINE: KindSpec = KindSpec {
         c("ipCITY", Type::Text, "City."),
         c("ipLATITUDE", Type::Float, "Degrees north; 0 when not known."),
         c("ipLONGITUDE", Type::Float, "Degrees east; 0 when not known."),
-        c("bot", Type::Int, "1 when the domain is one of robots."),
+        c("bot", Type::Int, "1 when the domain is that of a bot."),
     ],
 };
 

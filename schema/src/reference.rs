@@ -2,7 +2,7 @@
 //! continents, countries, domain classes and the row labels of the summaries.
 //!
 //! The rows are files under `data/`, compiled in. They are read by position, never by meaning:
-//! the country code of Namibia is `NA`. Robots' names are not here, they belong to import-logs.
+//! the country code of Namibia is `NA`. The names of bots are not here, they belong to import-logs.
 
 /// A continent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

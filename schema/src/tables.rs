@@ -32,7 +32,7 @@ impl std::str::FromStr for Engine {
         [Self::InnoDb, Self::MyIsam]
             .into_iter()
             .find(|engine| engine.name().eq_ignore_ascii_case(text))
-            .ok_or_else(|| format!("`{text}` is no engine we know (InnoDB, MyISAM)"))
+            .ok_or_else(|| format!("`{text}` is not an engine that we know (InnoDB, MyISAM)"))
     }
 }
 
@@ -70,7 +70,7 @@ impl Charset {
 const ZERO: &str = "'0000-00-00 00:00:00'";
 /// The empty string.
 const EMPTY: &str = "''";
-/// The number nought.
+/// The number zero.
 const NIL: &str = "0";
 /// The moment of the insert.
 const NOW: &str = "current_timestamp()";

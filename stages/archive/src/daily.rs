@@ -256,7 +256,7 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Whether a staged log lies elsewhere than directly in one of the directories (`--deep`).
+/// Whether a staged log is elsewhere than directly in one of the directories (`--deep`).
 fn outside_daily(log: &StagedLog, groups: &[Group]) -> bool {
     !groups.iter().any(|group| log.path.parent() == Some(&group.directory))
 }

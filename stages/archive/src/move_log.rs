@@ -6,13 +6,13 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{self, File, FileTimes};
-use std::io::{self, BufReader, BufWriter, Read, Write as _};
+use std::io::{self, BufReader, BufWriter, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use kit::{Messages, door};
+use kit::{Messages, door, fill};
 use logs::discovery;
 use logs::fingerprint::{Fingerprint, Identity, Now};
 
@@ -103,7 +103,7 @@ fn exists(path: &Path) -> bool {
 }
 
 /// Whether the log is compressed on its way: not when it is already, not when it is a link, not
-/// when its compressed form lies beside it.
+/// when its compressed form is beside it.
 fn is_compressed_on_the_way(path: &Path, name: &OsStr, rules: Rules) -> bool {
     rules.compress
         && !discovery::is_called_compressed(path)
@@ -149,7 +149,7 @@ pub(crate) fn move_log(path: &Path, imported: &Path, rules: Rules, read: Option<
     publish(path, &to, rules.collision).map(Moved::Now)
 }
 
-/// Whether what lies at `at` still is what was read of `path`.
+/// Whether what is at `at` still is what was read of `path`.
 fn check(path: &Path, at: &Path, read: Option<&Fingerprint>) -> Result<()> {
     let Some(read) = read else { return Ok(()) };
     match read.compare(at)? {
@@ -317,19 +317,6 @@ fn same_content(plain: &Path, compressed: &Path) -> Result<bool> {
             return Ok(true);
         }
     }
-}
-
-fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut n = 0;
-    while n < buffer.len() {
-        match reader.read(&mut buffer[n..]) {
-            Ok(0) => break,
-            Ok(more) => n += more,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(n)
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args, rules: Rules, io: &mut Io) -> Result<Outcome> {
         };
         let allowed = roots.check(&path).and_then(|()| below_daily(args, &roots, &path));
         if let Err(why) = allowed {
-            bail!("{}:{}: {why}; --logs DIR names the folders that logs lie below", record.path, record.number);
+            bail!("{}:{}: {why}; --logs DIR names the folders that logs must be below", record.path, record.number);
         }
         if is_refused {
             messages.note(format_args!("{} was not imported: it stays", path.display()));

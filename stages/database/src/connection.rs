@@ -196,6 +196,24 @@ impl Db {
         Ok(self.engine(name)?.is_some())
     }
 
+    /// Fails when a table is missing (names with their prefix), with words on where it comes from.
+    ///
+    /// # Errors
+    /// One is missing, or the server is lost.
+    pub fn require(&mut self, tables: &[impl AsRef<str>]) -> Result<()> {
+        for table in tables.iter().map(AsRef::as_ref) {
+            let remedy = match self.which {
+                Which::Hub => "it comes with the CMS",
+                _ if table.ends_with("_metrics") => "`hzmetrics setup-db` or the step import-hub-data makes it",
+                _ => "`hzmetrics setup-db` makes it",
+            };
+            let is_there = self.has_table(table)?;
+            let database = self.target.database(self.which);
+            anyhow::ensure!(is_there, "there is no table `{table}` in the database `{database}`: {remedy}");
+        }
+        Ok(())
+    }
+
     /// The engine of a table of the session's database, as the server calls it; `None` when there
     /// is no such table. Asked once and remembered.
     ///

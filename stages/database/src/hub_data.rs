@@ -3,7 +3,7 @@
 //! The first step of the tool, usage and summary stages. Sessions are only ever added; the table
 //! of users is made anew beside the old one and takes its place in one moment.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use schema::tables::quote;
 use schema::text;
 
@@ -49,17 +49,11 @@ pub fn import(target: &Target, structure: Structure, dry_run: bool) -> Result<Hu
     Ok(HubData { sessions, profiles })
 }
 
-fn check(db: &mut Db, database: &str, table: &str) -> Result<()> {
-    ensure!(db.has_table(table)?, "there is no table `{table}` in the database `{database}`");
-    Ok(())
-}
-
 /// Adds sessions whose number is not there yet, in the order of their numbers; the others stay as
 /// they are, whatever the hub says now.
 fn sessions(metrics: &mut Db, hub: &mut Db, dry_run: bool) -> Result<u64> {
-    let (hub_db, metrics_db) = (hub.target().hub_db.clone(), hub.target().metrics_db.clone());
-    check(hub, &hub_db, SESSIONLOG)?;
-    check(metrics, &metrics_db, COPY)?;
+    hub.require(&[SESSIONLOG])?;
+    metrics.require(&[COPY])?;
     let mut there = numbers(metrics, COPY)?;
     there.sort_unstable();
     let mut missing = numbers(hub, SESSIONLOG)?;
@@ -99,7 +93,7 @@ fn numbers(db: &mut Db, table: &str) -> Result<Vec<u64>> {
 fn profiles(metrics: &mut Db, hub: &mut Db, structure: Structure, dry_run: bool) -> Result<u64> {
     let (hub_db, prefix) = (hub.target().hub_db.clone(), hub.target().prefix.clone());
     let source = format!("{prefix}{PROFILES}");
-    check(hub, &hub_db, &source)?;
+    hub.require(&[&source])?;
     let confirmed = "emailConfirmed > 0";
     if dry_run {
         let count = hub.number(&format!("SELECT COUNT(*) FROM {} WHERE {confirmed}", quote(&source)), ())?;

@@ -20,7 +20,7 @@ impl Countries {
     /// Reads a database file.
     ///
     /// # Errors
-    /// The file cannot be read or is no such database.
+    /// The file cannot be read or is not such a database.
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = kit::door::named::read(path).with_context(|| format!("reading {}", path.display()))?;
         Self::from_bytes(bytes).with_context(|| format!("reading {}", path.display()))
@@ -29,7 +29,7 @@ impl Countries {
     /// From the bytes of a database file.
     ///
     /// # Errors
-    /// The bytes are no such database.
+    /// The bytes are not such a database.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
         Ok(Self { reader: Reader::from_source(bytes).context("no country database")? })
     }

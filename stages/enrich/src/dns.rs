@@ -59,7 +59,7 @@ pub enum NameRule {
 pub struct Settings {
     /// Name servers, asked one after the other when one does not answer.
     pub servers: Vec<SocketAddr>,
-    /// How many lookups are under way at a time, at least one.
+    /// How many lookups are in progress at a time, at least one.
     pub concurrency: usize,
     /// How long a lookup may take in all.
     pub timeout: Duration,
@@ -102,7 +102,7 @@ pub fn servers(text: &str) -> Result<Vec<SocketAddr>> {
     Ok(vec![server.with_context(|| format!("`{text}` is neither `system` nor ADDRESS[:PORT]"))?])
 }
 
-/// How many lookups this process can have under way: each has a socket of its own.
+/// How many lookups this process can have in progress: each has a socket of its own.
 #[must_use]
 pub fn max_concurrency() -> usize {
     let soft = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
@@ -200,7 +200,7 @@ async fn serve(settings: Settings, mut asked: mpsc::UnboundedReceiver<IpAddr>, a
             drop(place);
         });
     }
-    // wait for those under way
+    // wait for those in progress
     if let Ok(all) = u32::try_from(n_places) {
         let _ = free.acquire_many(all).await;
     }
@@ -323,7 +323,7 @@ fn legacy_name<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// What the later port takes of a name: all of it; bytes that are no printable ASCII are escaped as
+/// What the later port takes of a name: all of it; bytes that are not printable ASCII are escaped as
 /// usual, as are dots within a label.
 fn port_name<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<String> {
     let mut name = String::new();

@@ -1,7 +1,7 @@
 //! The answers of name servers, kept in a file between runs.
 //!
 //! One line an address: what was answered and when. Names live long, "no name" shorter, and a
-//! server that did not answer is asked again soon. A damaged line is passed over; the file is
+//! server that did not answer is asked again soon. A damaged line is ignored; the file is
 //! written whole or not at all. Knows no clock: the caller says what time it is.
 
 use std::io::{BufRead as _, BufReader};

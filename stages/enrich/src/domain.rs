@@ -102,7 +102,7 @@ pub fn domain_of(host: &str, length: Length) -> &str {
 }
 
 /// What is left of a label like `host-10-1-2-3-example` when the numbers in front go: the part
-/// behind the last joiner, if four pieces stand before it. `None` when it is no such label.
+/// behind the last joiner, if four pieces stand before it. `None` when it is not such a label.
 fn tail_of_dialup_name(label: &str) -> Option<&str> {
     [(b'-', b'-'), (b'_', b'-'), (b'_', b'_'), (b'-', b'_')].into_iter().find_map(|(inner, joiner)| {
         // the joiner must leave a tail, so the last byte is none

@@ -22,7 +22,7 @@ const URLS: [&str; 2] = ["https://help.hubzero.org/ipinfo/v1", "https://hubzero.
 
 /// Addresses in one request of the batch form, at most.
 pub const BATCH: usize = 100;
-/// Requests under way at a time.
+/// Requests in progress at a time.
 const REQUESTS: usize = 10;
 /// After so many requests in a row without an answer the service counts as down for this run.
 const PATIENCE: u32 = 20;
@@ -360,10 +360,10 @@ impl Reply {
         let mut value = String::new();
         let mut has_root = false;
         loop {
-            let event = reader.read_event().context("the answer is no XML")?;
+            let event = reader.read_event().context("the answer is not XML")?;
             if let Event::Start(tag) | Event::Empty(tag) = &event {
                 if path.is_empty() && std::mem::replace(&mut has_root, true) {
-                    bail!("the answer is no XML: more than one root");
+                    bail!("the answer is not XML: more than one root");
                 }
                 path.push(tag.name().as_ref().to_owned());
                 if path.len() > MAX_DEPTH {
@@ -378,16 +378,16 @@ impl Reply {
             match event {
                 Event::Start(_) => {}
                 Event::Text(text) if path.is_empty() && !text.xml10_content().trim().is_empty() => {
-                    bail!("the answer is no XML: text outside the root");
+                    bail!("the answer is not XML: text outside the root");
                 }
                 Event::Text(text) if reply.is_field(&path) => value.push_str(&text.xml10_content()),
                 Event::CData(text) if reply.is_field(&path) => value.push_str(&text.xml10_content()),
                 Event::GeneralRef(reference) => {
-                    let character = reference.resolve_char_ref().context("the answer is no XML")?;
+                    let character = reference.resolve_char_ref().context("the answer is not XML")?;
                     let text = match (character, resolve_predefined_entity(&reference)) {
                         (Some(c), _) => c.to_string(),
                         (None, Some(text)) => text.to_owned(),
-                        (None, None) => bail!("the answer is no XML: an unknown entity"),
+                        (None, None) => bail!("the answer is not XML: an unknown entity"),
                     };
                     if reply.is_field(&path) {
                         value.push_str(&text);
@@ -400,7 +400,7 @@ impl Reply {
                     path.pop();
                 }
                 Event::Eof if has_root && path.is_empty() => return Ok(reply),
-                Event::Eof => bail!("the answer is no XML: it ends early"),
+                Event::Eof => bail!("the answer is not XML: it ends early"),
                 _ => {}
             }
         }

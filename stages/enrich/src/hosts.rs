@@ -107,7 +107,7 @@ impl Hosts {
         if let Some(name) = self.table.as_ref().and_then(|table| table.get(text)) {
             return Ok(if name.is_empty() { State::Unknown } else { State::Known(name.clone()) });
         }
-        // text that is no address has no reverse name
+        // text that is not an address has no reverse name
         let (Some(settings), Ok(ip)) = (&self.servers, text.parse::<IpAddr>()) else { return Ok(State::Unknown) };
         if let Some(answer) = self.cache.as_ref().and_then(|(cache, _)| cache.get(ip)) {
             return Ok(state(answer.clone()));
@@ -155,10 +155,10 @@ impl Hosts {
     /// # Errors
     /// The resolver has died, or the cache cannot be written.
     pub fn wait(&mut self) -> Result<()> {
-        let Some(resolver) = &mut self.resolver else { bail!("no lookup is under way") };
+        let Some(resolver) = &mut self.resolver else { bail!("no lookup is in progress") };
         match resolver.wait()? {
             Some((ip, answer)) => self.take(ip, answer),
-            None => bail!("no lookup is under way"),
+            None => bail!("no lookup is in progress"),
         }
         self.poll()
     }

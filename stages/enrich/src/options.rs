@@ -107,7 +107,7 @@ impl GeoOptions {
     /// The sources of countries, `file` (MaxMind's format) before all others.
     ///
     /// # Errors
-    /// The file cannot be read or is no such database.
+    /// The file cannot be read or is not such a database.
     pub fn geo(&self, file: Option<&std::path::Path>, config: &Config, compat: Compat) -> Result<countries::Geo> {
         let file = file.map(Countries::open).transpose().context("the country database")?;
         let rule = country_rule(compat);

@@ -42,7 +42,7 @@ impl Table {
     /// The name is not made of letters, digits and `_` ([`Usage`]).
     pub fn new(name: &str) -> Result<Self> {
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            return Err(Usage(format!("`{name}` is no name of a table")).into());
+            return Err(Usage(format!("`{name}` is not the name of a table")).into());
         }
         Ok(Self { name: name.to_owned() })
     }
@@ -66,16 +66,6 @@ impl Table {
     fn t_date(&self) -> String {
         format!("t.{}", self.date())
     }
-
-    /// Fails with a clear message when the table is missing.
-    fn check(&self, db: &mut Db) -> Result<()> {
-        anyhow::ensure!(
-            db.has_table(&self.name)?,
-            "there is no table `{}` here; `hzmetrics setup-db` makes it",
-            self.name
-        );
-        Ok(())
-    }
 }
 
 /// Whether a column is empty: NULL or the empty text.
@@ -83,7 +73,7 @@ fn empty(column: &str) -> String {
     format!("({column} IS NULL OR {column} = '')")
 }
 
-/// What lacks a value: the distinct keys in order of their bytes, and where their rows lie.
+/// What lacks a value: the distinct keys in order of their bytes, and where their rows are.
 #[derive(Debug, Default)]
 struct Missing {
     keys: Vec<String>,
@@ -92,9 +82,9 @@ struct Missing {
 
 /// The distinct values of `column`, and the rows, where `condition` holds; the table is called `t`.
 /// The server is not asked for DISTINCT: it would walk through an index on the column and fetch
-/// each row from somewhere else, which takes several times as long as reading the rows as they lie.
+/// each row from somewhere else, which takes several times as long as reading the rows in the order of the table.
 fn missing(db: &mut Db, table: &Table, column: &str, condition: &str) -> Result<Missing> {
-    table.check(db)?;
+    db.require(&[table.name()])?;
     let id = if db.has_ids(table.name())? { "t.id" } else { "NULL" };
     let sql =
         format!("SELECT {} t.{column}, {id} FROM {} t WHERE {condition}", db.released(table.name())?, table.quoted());

@@ -1,7 +1,7 @@
 //! Which logs a run takes, and in which order.
 //!
 //! From directories: everything in `daily/` (and below) and `daily.holding/`, access logs before
-//! auth logs, by day. A log that lies there twice (plain and compressed, or in two directories)
+//! auth logs, by day. A log that is there twice (plain and compressed, or in two directories)
 //! is taken once. From files and patterns: as they are given.
 
 use std::collections::{BTreeSet, HashMap};

@@ -1,5 +1,5 @@
 //! Files that a pattern of the command line matches: `*`, `?` and `[…]` within a name, `**` for folders
-//! at any depth. Names are bytes: what is no text in them counts as U+FFFD.
+//! at any depth. Names are bytes: what is not text in them counts as U+FFFD.
 
 use std::ffi::OsString;
 use std::fs;
@@ -64,7 +64,7 @@ fn walk(at: &Path, steps: &[Step], found: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// The names in a folder, each with whether it is one of a folder and no link; none in what is no folder.
+/// The names in a folder, each with whether it is that of a folder (not of a link); none when it is not a folder.
 fn names(folder: &Path) -> Result<Vec<(OsString, bool)>> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let reading = || format!("reading {}", folder.display());

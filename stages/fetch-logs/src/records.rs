@@ -1,9 +1,7 @@
 //! The pipe's face: the logs that were found, as `source` records or as their lines.
 
-use std::io::{self, Read as _};
-
 use anyhow::{Context as _, Result};
-use kit::{Output, path_text};
+use kit::{Output, fill, path_text};
 use logs::discovery::Found;
 use schema::json::{push_int, push_str};
 
@@ -44,12 +42,10 @@ pub(crate) fn lines(logs: &[Found], opener: &Opener, mut output: Output) -> Resu
         let mut reader = opener.reading(&log.path)?;
         let mut buffer = vec![0; 256 << 10];
         loop {
-            let n = match reader.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(n) => n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(e).with_context(|| format!("reading {}", log.path.display())),
-            };
+            let n = fill(&mut reader, &mut buffer).with_context(|| format!("reading {}", log.path.display()))?;
+            if n == 0 {
+                break;
+            }
             output.raw().write_all(&buffer[..n]).context("writing log lines")?;
         }
     }

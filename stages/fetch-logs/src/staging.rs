@@ -4,13 +4,13 @@
 //! fails leaves the old ones as they were. Compressed logs are decompressed. Of a log that has grown
 //! since an earlier import only the rest is staged.
 
-use std::io::{self, BufReader, Read, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use hub::config::Config;
-use kit::{Messages, WholeFile, door};
+use kit::{Messages, WholeFile, door, fill};
 use logs::discovery::{self, Found, LeftOut, Stream, without_suffix};
 use logs::fingerprint::{Fingerprint, Now};
 use logs::staged;
@@ -83,7 +83,7 @@ impl Staging<'_> {
         let opener = Opener::new([paths.web_logs(), paths.cms_logs()]);
         let (access, n_access) = self.readable(self.logs(Stream::Access)?, &opener);
         let (auth, n_auth) = self.readable(self.logs(Stream::Auth)?, &opener);
-        let n_left = n_access + n_auth + self.name_what_is_no_log();
+        let n_left = n_access + n_auth + self.name_what_is_not_a_log();
         self.stage(access, auth, &opener).inspect_err(|_| {
             // where this fails too, the first failure is the one to tell
             let _ = self.note_that_nothing_is_staged();
@@ -92,9 +92,9 @@ impl Staging<'_> {
         Ok(())
     }
 
-    /// Names what lies in `daily/` and is no log, and links to folders anywhere in it; of how many there
+    /// Names what is in `daily/` and is not a log, and links to folders anywhere in it; of how many there
     /// are, those count that have the name of a log which would be staged.
-    fn name_what_is_no_log(&self) -> usize {
+    fn name_what_is_not_a_log(&self) -> usize {
         let (paths, wanted) = (&self.config.paths, self.wanted());
         let mut n = 0;
         for (root, stream) in [(paths.web_logs(), Stream::Access), (paths.cms_logs(), Stream::Auth)] {
@@ -112,7 +112,7 @@ impl Staging<'_> {
         n
     }
 
-    /// Without a list all that lies in `daily/` would be archived: an empty one says that nothing of
+    /// Without a list everything in `daily/` would be archived: an empty one says that nothing of
     /// it was read. One that is there, of logs that were not archived yet, stays.
     fn note_that_nothing_is_staged(&self) -> Result<()> {
         let path = staged::list_path(&self.config.paths.staging());
@@ -208,7 +208,7 @@ impl Staging<'_> {
     }
 }
 
-/// The permissions of a staging file: what everybody may who may read each of its logs, others never.
+/// The permissions of a staging file: those that all of its logs have in common, none for others.
 fn mode_for(logs: &[Found], opener: &Opener) -> Result<u32> {
     let mut mode = 0o640;
     for log in logs {
@@ -227,7 +227,7 @@ struct Copied {
     begin: u64,
     /// How many of the last ones are a line without an end.
     open: u64,
-    /// What was read; nothing is known of what is no regular file.
+    /// What was read; nothing is known of what is not a regular file.
     read: Option<Fingerprint>,
 }
 
@@ -272,12 +272,10 @@ fn copy(log: &Found, known: &[Outcome], opener: &Opener, to: &mut WholeFile, sho
     }
     let mut buffer = vec![0; 256 << 10];
     loop {
-        let n = match reading.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(n) => n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(e).with_context(reading_it),
-        };
+        let n = fill(&mut reading, &mut buffer).with_context(reading_it)?;
+        if n == 0 {
+            break;
+        }
         to.write_all(&buffer[..n]).with_context(|| format!("writing {}", shown.display()))?;
         copied.bytes += n as u64;
         let after_line = buffer[..n].iter().rposition(|&byte| byte == b'\n').map(|end| n - end - 1);
@@ -289,17 +287,15 @@ fn copy(log: &Found, known: &[Outcome], opener: &Opener, to: &mut WholeFile, sho
 
 /// Whether two logs hold the same lines, one of them compressed.
 fn same_content(a: &Path, b: &Path, opener: &Opener) -> Result<bool> {
-    let (mut left, mut right) = (BufReader::new(opener.reading(a)?), BufReader::new(opener.reading(b)?));
-    let (mut x, mut y) = (Vec::new(), Vec::new());
+    let (mut left, mut right) = (opener.reading(a)?, opener.reading(b)?);
+    let (mut x, mut y) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
-        x.clear();
-        y.clear();
-        left.by_ref().take(1 << 16).read_to_end(&mut x).with_context(|| format!("reading {}", a.display()))?;
-        right.by_ref().take(1 << 16).read_to_end(&mut y).with_context(|| format!("reading {}", b.display()))?;
-        if x != y {
+        let n = fill(&mut left, &mut x).with_context(|| format!("reading {}", a.display()))?;
+        let m = fill(&mut right, &mut y).with_context(|| format!("reading {}", b.display()))?;
+        if x[..n] != y[..m] {
             return Ok(false);
         }
-        if x.is_empty() {
+        if n == 0 {
             return Ok(true);
         }
     }

@@ -34,7 +34,7 @@ pub use describe::Describe;
 pub use exit::{Busy, ReaderLeft, Usage, exit_of};
 pub use input::{Batch, Input, Record};
 pub use io::{Io, Outcome};
-pub use lines::{Line, Lines, MAX_LINE, open};
+pub use lines::{Line, Lines, MAX_LINE, fill, open};
 pub use manual::{exit_codes, generate};
 pub use messages::{Level, Messages, copy_messages, is_unseen, push_seen};
 pub use options::{Common, Endpoint, Format, StageArgs, Uses};

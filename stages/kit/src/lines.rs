@@ -23,6 +23,23 @@ pub fn open(path: &Path) -> Result<Box<dyn Read + Send>> {
     open_reader(file).with_context(|| format!("reading {}", path.display()))
 }
 
+/// Reads until the buffer is full or the stream ends; says how many bytes there are.
+///
+/// # Errors
+/// The stream cannot be read.
+pub fn fill(reader: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Result<usize> {
+    let mut n = 0;
+    while n < buffer.len() {
+        match reader.read(&mut buffer[n..]) {
+            Ok(0) => break,
+            Ok(more) => n += more,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(n)
+}
+
 /// One line of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line<'a> {

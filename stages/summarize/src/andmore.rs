@@ -2,7 +2,7 @@
 //!
 //! A resource is asked for under the paths of its own file and of everything below it. All paths
 //! of all resources make one matcher (a map of whole URLs and a tree of beginnings), so requests
-//! are looked at once, whatever the number of resources, months and windows.
+//! are looked at once, whatever the number of resources, months and periods.
 
 use anyhow::Result;
 use hashbrown::HashMap;
@@ -16,7 +16,7 @@ use crate::count::{Counts, Distinct};
 use crate::scan::{Numbers, ip_key};
 use crate::spill::{Parts, bytes};
 
-/// The windows of usage, in the order of writing.
+/// The periods of usage, in the order of writing.
 pub(crate) const PERIODS: [Period; 3] = [Period::TwelveMonths, Period::AllTime, Period::Month];
 
 /// URLs that belong to a path.
@@ -227,7 +227,7 @@ pub(crate) struct Request<'a> {
     pub host: &'a str,
 }
 
-/// What a request says, to `emit`. Beginnings of windows belong to them here.
+/// What a request says, to `emit`. Beginnings of periods belong to them here.
 pub(crate) fn digest(matcher: &Matcher, axis: &Axis, request: &Request<'_>, mut emit: impl FnMut(Visit)) {
     let mut visitor = None;
     matcher.find(request.content, |group| {
@@ -240,7 +240,7 @@ pub(crate) fn digest(matcher: &Matcher, axis: &Axis, request: &Request<'_>, mut 
     });
 }
 
-/// How many visitors a resource had in a window.
+/// How many visitors a resource had in a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Use {
     pub resid: i64,
@@ -330,7 +330,7 @@ impl Usage {
     }
 }
 
-/// The visitors of each resource, month after month, window after window.
+/// The visitors of each resource, month after month, period after period.
 fn count(visits: &[(u32, u32, Seen)], catalogue: &Catalogue, axis: &Axis) -> Vec<Vec<i64>> {
     let of_resource = |(.., groups): &(i64, i64, Vec<u32>)| {
         let mut mine: Vec<(u32, Seen)> = Vec::new();
@@ -557,7 +557,7 @@ mod tests {
         (datetime.prop_map(|text| Stamp::parse(text).unwrap()), url, ip, select(&["h", "H ", "\u{e9}", "e", ""][..]))
     }
 
-    /// The rules as they are written down: for each resource and window, the distinct visitors of
+    /// The rules as they are written down: for each resource and period, the distinct visitors of
     /// the requests for one of the files below it.
     fn directly(
         asked: &[i64],

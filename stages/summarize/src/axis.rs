@@ -1,9 +1,9 @@
-//! The time axis of a run: where the windows of all months asked for begin and end, and where an
-//! instant lies between these bounds.
+//! The time axis of a run: where the periods of all months asked for begin and end, and where an
+//! instant is between these bounds.
 //!
 //! Two numbers say all that a distinct count needs of an instant: the first month asked for that
-//! can see it (it lies before that month's stop), and its level, the number of bounds strictly
-//! before it. It lies in a window that begins at bound `b` iff `level > b`.
+//! can see it (it is before that month's stop), and its level, the number of bounds strictly
+//! before it. It is in a period that begins at bound `b` iff `level > b`.
 
 use schema::{Month, Period, Stamp};
 
@@ -11,12 +11,12 @@ use schema::{Month, Period, Stamp};
 pub(crate) const MAX_MONTHS: usize = 600;
 
 /// When something can be seen, and from which starts: `row` is the first month asked for that
-/// ends after it, `level` the number of window starts before it.
+/// ends after it, `level` the number of period starts before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Seen {
     /// Index of a month; the number of months when none of them sees it.
     pub row: u16,
-    /// It is inside a window iff its level is greater than the index of the window's start.
+    /// It is inside a period iff its level is greater than the index of the period's start.
     pub level: u16,
 }
 
@@ -25,11 +25,11 @@ pub(crate) struct Seen {
 pub(crate) struct Moment {
     /// Index of the bound.
     pub bucket: u16,
-    /// Exactly at the bound: outside of a window that begins there.
+    /// Exactly at the bound: outside of a period that begins there.
     pub at_bound: bool,
 }
 
-/// One window: the stop belongs to the month.
+/// One period: the stop belongs to the month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Window {
     /// Index of the bound where it begins.
@@ -38,7 +38,7 @@ pub(crate) struct Window {
     pub stop: u16,
 }
 
-/// The bounds of all windows of the months asked for.
+/// The bounds of all periods of the months asked for.
 #[derive(Debug)]
 pub(crate) struct Axis {
     months: Vec<Month>,
@@ -105,13 +105,13 @@ impl Axis {
         self.epoch
     }
 
-    /// The window of the month with index `row`.
+    /// The period of the month with index `row`.
     pub(crate) fn window(&self, row: usize, period: Period) -> Window {
         let at = Period::BY_CODE.iter().position(|p| *p == period).unwrap_or(0);
         self.windows[row][at]
     }
 
-    /// Where `t` lies; `None` before the first bound. A day or month zero belongs to the last real
+    /// Where `t` is; `None` before the first bound. A day or month zero belongs to the last real
     /// day before it, as in the order of stamps.
     pub(crate) fn moment(&self, t: Stamp) -> Option<Moment> {
         let month = match (t.month_of_year(), t.day()) {
@@ -135,7 +135,7 @@ impl Axis {
         Seen { row: self.rows[usize::from(moment.bucket)], level: moment.bucket + u16::from(!moment.at_bound) }
     }
 
-    /// How an instant counts; `None` when it lies in no window of any month.
+    /// How an instant counts; `None` when it is in no period of any month.
     pub(crate) fn seen(&self, t: Stamp) -> Option<Seen> {
         let seen = self.seen_at(self.moment(t)?);
         (seen.row < self.n_rows() && seen.level > 0).then_some(seen)

@@ -1,7 +1,7 @@
-//! Counting distinct keys in every window of every month at once.
+//! Counting distinct keys in every period of every month at once.
 //!
-//! A key counts in a window iff the latest time it was seen before the window's stop lies after
-//! the window's start. For one key, between two months in which something new becomes visible,
+//! A key counts in a period iff the latest time it was seen before the period's stop is after
+//! the period's start. For one key, between two months in which something new becomes visible,
 //! that is a rectangle: these months, times the starts below the key's level. Rectangles are
 //! added to a difference table in constant time, so a key costs what its own changes cost,
 //! whatever the number of months.
@@ -14,7 +14,7 @@ use crate::axis::{Axis, Seen, Window};
 pub(crate) trait Number: Copy + Default + AddAssign + SubAssign {}
 impl<T: Copy + Default + AddAssign + SubAssign> Number for T {}
 
-/// One count per dimension, month and window start.
+/// One count per dimension, month and period start.
 #[derive(Debug, Clone)]
 pub(crate) struct Counts<T> {
     n_rows: usize,
@@ -33,7 +33,7 @@ impl<T: Number> Counts<T> {
         (dim * self.n_rows + usize::from(row)) * self.n_cols + usize::from(col)
     }
 
-    /// Adds `n` to the months `rows` and the window starts `starts`.
+    /// Adds `n` to the months `rows` and the period starts `starts`.
     pub(crate) fn add(&mut self, dim: usize, rows: Range<u16>, starts: Range<u16>, n: T) {
         if rows.is_empty() || starts.is_empty() {
             return;
@@ -53,7 +53,7 @@ impl<T: Number> Counts<T> {
         }
     }
 
-    /// Counts one key of `dim` that was seen at `seen`, in every window where it was seen and not
+    /// Counts one key of `dim` that was seen at `seen`, in every period where it was seen and not
     /// barred. Both slices ascend by row.
     pub(crate) fn key(&mut self, dim: usize, seen: &[Seen], barred: &[Seen], n: T) {
         let last = u16::try_from(self.n_rows - 1).unwrap_or(u16::MAX);
@@ -105,13 +105,13 @@ impl<T: Number> Counts<T> {
         self
     }
 
-    /// The settled count of a window: the month with index `row`, the start with index `start`.
+    /// The settled count of a period: the month with index `row`, the start with index `start`.
     pub(crate) fn get(&self, dim: usize, row: usize, start: u16) -> T {
         self.cells[(dim * self.n_rows + row) * self.n_cols + usize::from(start)]
     }
 }
 
-/// Sums of integers by place on the axis; any window is a sum of them.
+/// Sums of integers by place on the axis; any period is a sum of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Tally {
     inside: Vec<i128>,
@@ -130,7 +130,7 @@ impl Tally {
         list[usize::from(moment.bucket)] += i128::from(n);
     }
 
-    /// The sum over a window; `with_start` says whether the instant of its start belongs to it.
+    /// The sum over a period; `with_start` says whether the instant of its start belongs to it.
     pub(crate) fn sum(&self, window: Window, with_start: bool) -> i128 {
         let (start, stop) = (usize::from(window.start), usize::from(window.stop));
         if start >= stop {

@@ -1,4 +1,4 @@
-//! From what the scan kept to the figures of every window: joins, rectangles, sums.
+//! From what the scan kept to the figures of every period: joins, rectangles, sums.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ const REGULAR_STARTS: u64 = 10;
 /// Days between first and last start that make a user a faithful one.
 const FAITHFUL_DAYS: i64 = 90;
 
-/// Sums of seconds over one window.
+/// Sums of seconds over one period.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Seconds {
     /// CPU time of sessions of other tools.
@@ -73,7 +73,7 @@ const REGULAR: usize = 1;
 const FAITHFUL: usize = 2;
 
 impl Scan {
-    /// The figures of all windows.
+    /// The figures of all periods.
     ///
     /// # Errors
     /// What went to temporary files cannot be read.
@@ -313,7 +313,7 @@ impl Scan {
         busiest
     }
 
-    /// Sums of seconds: one accumulator a window, fed in the order of the rows.
+    /// Sums of seconds: one accumulator a period, fed in the order of the rows.
     fn seconds(&mut self) -> HashMap<Window, Seconds, FxBuildHasher> {
         let axis = &self.ground.axis;
         let mut windows: Vec<Window> = Vec::new();
@@ -502,7 +502,7 @@ impl Join<'_> {
             if i == 0 {
                 columns().for_each(|c| dim(DOWNLOAD + c, short, shape.seen));
             }
-            // the organisations ask for both times in the window
+            // the organisations ask for both times in the period
             if let (Some(class), Some(when)) = (class, when) {
                 let both = Seen { row: shape.seen.row.max(when.row), level: shape.seen.level.min(when.level) };
                 dim(CLASSES + self.n_classes + class, short, both);
@@ -512,7 +512,7 @@ impl Join<'_> {
 }
 
 impl Figures {
-    /// The windows.
+    /// The periods.
     pub(crate) fn axis(&self) -> &Axis {
         &self.ground.axis
     }

@@ -74,7 +74,7 @@ impl Plan {
         if sections.is_empty() && (everything || named(StepOrSection::Summary)) {
             sections = Section::ALL.to_vec();
         }
-        // months that were filled in afterwards get their own window only: usage would be too low
+        // months that were filled in afterwards get their own period only: usage would be too low
         let usual = everything && from_db && to_db && periods != [Period::Month];
         let current = || kit::current_month();
         let or = |usual: Result<Month>| given.map_or_else(|| usual.map(|month| (month, month)), Ok);

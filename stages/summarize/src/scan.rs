@@ -1,4 +1,4 @@
-//! The one scan: takes rows in any order and keeps what the cells of every window need, no more.
+//! The one scan: takes rows in any order and keeps what the cells of every period need, no more.
 //!
 //! A row is first digested through a [`Lens`], which is shared and works in parallel, then absorbed
 //! in the order of the input. What is kept is bounded by distinct visitors, users, domains and days,
@@ -30,7 +30,7 @@ const LONG_SECS: i64 = 900;
 /// What the figures depend on besides the rows.
 #[derive(Debug)]
 pub(crate) struct Ground {
-    /// The windows.
+    /// The periods.
     pub axis: Axis,
     /// Countries and domains.
     pub places: Places,
@@ -220,7 +220,7 @@ pub(crate) struct Scan {
     pub starter_seen: Distinct<(u32, Columns, Seen)>,
     pub user_starts: Tally,
     pub tool_users: Numbers,
-    /// Users of the middleware that are no people.
+    /// Users of the middleware that are not people.
     pub system_users: FxHashSet<u32>,
     apps: Numbers,
     pub tool_sessions: Vec<ToolSession>,

@@ -88,7 +88,7 @@ pub(crate) fn bytes<const M: usize>(record: &[u8], at: usize) -> [u8; M] {
 
 /// No download at all.
 const NONE: u32 = u32::MAX;
-/// A download at a time that no window sees.
+/// A download at a time that no period sees.
 const UNSEEN: u32 = u32::MAX - 1;
 
 fn code(seen: Option<Seen>) -> u32 {

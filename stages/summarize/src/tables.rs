@@ -36,7 +36,7 @@ struct Found {
 /// ends with an error that names it.
 ///
 /// # Errors
-/// The configuration is unusable, somebody else writes, or a step fails.
+/// The configuration is unusable, another run is writing, or a step fails.
 pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
     let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };

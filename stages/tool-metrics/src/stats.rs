@@ -1,4 +1,4 @@
-//! Usage of each tool in each window, from one scan of the sessions and one of the jobs.
+//! Usage of each tool in each period, from one scan of the sessions and one of the jobs.
 
 use std::collections::{HashMap, HashSet};
 
@@ -28,7 +28,7 @@ pub(crate) struct Stat {
     pub(crate) tot_cpus: i64,
 }
 
-/// The statistics of one tool in one window.
+/// The statistics of one tool in one period.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ToolStat {
     pub(crate) id: i64,
@@ -57,13 +57,13 @@ pub(crate) fn tools_of_apps(tables: &Rows, tools: &[&Resource]) -> HashMap<TextI
     map
 }
 
-/// The windows of the month that hold the instant, as indexes into [`PERIODS`].
+/// The periods of the month that hold the instant, as indexes into [`PERIODS`].
 pub(crate) fn windows(month: Month, at: Stamp) -> impl Iterator<Item = usize> {
     let before_stop = at < Period::stop(month);
     PERIODS.into_iter().enumerate().filter(move |(_, p)| before_stop && at > p.start(month)).map(|(i, _)| i)
 }
 
-/// Rows for every tool and window of the month. `raw_averages` keeps averages as doubles (the
+/// Rows for every tool and period of the month. `raw_averages` keeps averages as doubles (the
 /// later port) instead of 14 digits. The rows have no ids yet (0).
 pub(crate) fn compute(tables: &Rows, month: Month, raw_averages: bool) -> Vec<ToolStat> {
     let tools = tools(tables);

@@ -6,7 +6,7 @@
 mod publish;
 mod read;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use database::{Db, Which, withheld};
 use enrich::steps::{self, Filler};
 use enrich::table::{Table, When};
@@ -52,7 +52,7 @@ pub(crate) fn records(args: &Args, steps: &[Step], io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
     let mut run = Run::new(args, config, io)?;
     let mut tables = Rows::default();
-    run.require(Which::Hub, &["sessionlog", "joblog"])?;
+    run.hub.require(&["sessionlog", "joblog"])?;
     run.require_prefixed(&["resources", "tool_version"])?;
     read::resources(&mut run.hub, &mut tables, &[])?;
     read::sessions_and_jobs(&mut run.hub, &mut tables, run.month)?;
@@ -113,7 +113,7 @@ impl<'a> Run<'a> {
     }
 
     fn tool_stats(&mut self, dry: bool) -> Result<usize> {
-        self.require(Which::Hub, &["sessionlog", "joblog"])?;
+        self.hub.require(&["sessionlog", "joblog"])?;
         self.require_prefixed(&["resources", "tool_version", "resource_stats_tools", "resource_stats"])?;
         let mut tables = Rows::default();
         read::resources(&mut self.hub, &mut tables, &[])?;
@@ -139,7 +139,7 @@ impl<'a> Run<'a> {
 
     fn read_people(&mut self, tables: &mut Rows) -> Result<()> {
         let profiles = format!("{}xprofiles_metrics", self.config.db_prefix);
-        self.require(Which::Metrics, &[SESSIONS, "countries", &profiles])?;
+        self.metrics.require(&[SESSIONS, "countries", &profiles])?;
         read::people(&mut self.metrics, &profiles, tables, self.month)
     }
 
@@ -164,20 +164,9 @@ impl<'a> Run<'a> {
         Ok(entries.len())
     }
 
-    /// Tables that must be there; the ones of the hub come with the CMS.
-    fn require(&mut self, which: Which, names: &[&str]) -> Result<()> {
-        let (db, database, whose) = match which {
-            Which::Hub => (&mut self.hub, &self.config.hub_db, "it comes with the CMS"),
-            _ => (&mut self.metrics, &self.config.metrics_db, "see `hzmetrics setup-db` and import-hub-data"),
-        };
-        for name in names {
-            ensure!(db.has_table(name)?, "there is no table `{name}` in the database `{database}`: {whose}");
-        }
-        Ok(())
-    }
-
+    /// Tables of the CMS that must be there.
     fn require_prefixed(&mut self, names: &[&str]) -> Result<()> {
         let names: Vec<String> = names.iter().map(|name| format!("{}{name}", self.config.db_prefix)).collect();
-        self.require(Which::Hub, &names.iter().map(String::as_str).collect::<Vec<_>>())
+        self.hub.require(&names)
     }
 }

@@ -24,7 +24,7 @@ impl Clock {
         Self { zone, days: FxHashMap::default() }
     }
 
-    /// Seconds since 1970; `None` for what the server has no such number for (a zero month or
+    /// Seconds since 1970; `None` where the server has no such number (a zero month or
     /// day, before 1970, after January 2038).
     pub(crate) fn epoch(&mut self, stamp: Stamp) -> Option<i64> {
         let day = stamp.day_number()?;

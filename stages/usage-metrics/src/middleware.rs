@@ -3,7 +3,7 @@
 //!
 //! Both lists are walked once, side by side, in the order of the database's collation, while
 //! keys are compared byte by byte. Where the two orders disagree (`alice` before `Bob` here,
-//! behind it there) a tool start is passed over and its job counts as missing: so it was.
+//! behind it there) a tool start is ignored and its job counts as missing, as it always did.
 
 use std::cmp::Ordering;
 
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wall_time_below_nought_is_replaced() {
+    fn a_wall_time_below_zero_is_replaced() {
         let case = || Case::new().job(1, "u", "i", Some(9.0)).start(1, Some("u"), "i", Some(-1.0));
         assert_eq!(case().done(Metric::Wall, false), (vec![], vec![(1, 9.0)]));
         assert_eq!(case().done(Metric::Wall, true), (vec![], vec![(1, 9.0)]));

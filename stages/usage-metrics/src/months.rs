@@ -1,4 +1,4 @@
-//! The months' run over rows held in memory: domains, sessions, robots, month by month in the
+//! The months' run over rows held in memory: domains, sessions, bots, month by month in the
 //! order in which the monthly cron job would have made them.
 //!
 //! Knows no files and no records. What one month does to rows of the next (the first midnight

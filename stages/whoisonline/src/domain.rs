@@ -15,7 +15,7 @@ pub(crate) enum Rule {
     Port,
 }
 
-/// Names of robots that are kept whole, and that every longer name ending in them becomes.
+/// Names of bots that are kept whole, and that every longer name ending in them becomes.
 const FORCED: [&str; 18] = [
     "brain.grub.org",
     "crawl.yahoo.net",

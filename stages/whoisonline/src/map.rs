@@ -16,7 +16,7 @@ use crate::session::{Degrees, Session};
 pub(crate) struct Style {
     /// As the later port writes it.
     port: bool,
-    /// Names and places as they are, even where that is no XML.
+    /// Names and places as they are, even where that is not XML.
     raw: bool,
 }
 

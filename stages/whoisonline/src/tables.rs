@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use database::{Db, Params, Value, Which};
 use enrich::country::dotted_quad;
 use enrich::dns::{NameRule, Settings, UNKNOWN as NO_NAME};
@@ -79,11 +79,7 @@ struct Refresh<'a> {
 impl Refresh<'_> {
     /// Everything before the map is written.
     fn run(&mut self) -> Result<()> {
-        for table in [TABLE, SESSIONS].map(|name| format!("{}{name}", self.config.db_prefix)) {
-            let database = &self.config.hub_db;
-            let is_there = self.hub.has_table(&table)?;
-            ensure!(is_there, "there is no table `{table}` in the database `{database}`: it comes with the CMS");
-        }
+        self.hub.require(&[TABLE, SESSIONS].map(|name| format!("{}{name}", self.config.db_prefix)))?;
         self.clear_idle()?;
         self.take_new()?;
         self.spread_names()?;
@@ -170,7 +166,7 @@ impl Refresh<'_> {
         Ok(settings)
     }
 
-    /// Finds the places of addresses that have none yet, and whether their domain is one of robots.
+    /// Finds the places of addresses that have none yet, and whether their domain is that of a bot.
     fn find_places(&mut self) -> Result<()> {
         let port = self.compat.has(Opt::LpWhoisonline);
         let sql = format!("SELECT ip, domain, bot FROM {} WHERE ipLATITUDE IS NULL", self.table());
@@ -188,12 +184,12 @@ impl Refresh<'_> {
         if asked.is_empty() {
             return Ok(());
         }
-        let robots = self.robots()?;
+        let bots = self.bot_domains()?;
         let places = self.places(asked.iter().map(|(ip, ..)| ip.as_str()))?;
         let mut found = LastByAddress::default();
         for (ip, domain, bot) in asked {
             let domain = domain.unwrap_or_default();
-            let listed = robots.contains(&collation::fold(&domain)) && !(port && domain.is_empty());
+            let listed = bots.contains(&collation::fold(&domain)) && !(port && domain.is_empty());
             let bot = if bot == 0 { i64::from(listed) } else { bot };
             let unknown = Place::unknown();
             let place = dotted_quad(&ip).and_then(|ip| places.get(&u32::from(ip))).unwrap_or(&unknown);
@@ -206,11 +202,11 @@ impl Refresh<'_> {
         self.write("writing places", |hub| set_by_address(hub, &columns, found.clone()))
     }
 
-    /// Domains of robots, folded.
-    fn robots(&mut self) -> Result<HashSet<String>> {
+    /// Domains of bots, folded.
+    fn bot_domains(&mut self) -> Result<HashSet<String>> {
         let sql =
             format!("SELECT filter FROM {}.exclude_list WHERE type = 'domain'", quote(&self.hub.target().metrics_db));
-        let filters = self.hub.texts(&sql, ()).context("reading the domains of robots")?;
+        let filters = self.hub.texts(&sql, ()).context("reading the domains of bots")?;
         Ok(filters.iter().map(|filter| collation::fold(filter)).collect())
     }
 

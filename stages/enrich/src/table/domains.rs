@@ -19,7 +19,7 @@ const KEYS: KeyTable<'_> = KeyTable {
 pub enum Rule {
     /// Every host, label lengths in bytes.
     Legacy,
-    /// In `web`, hosts with a capital letter are passed over; lengths in characters.
+    /// In `web`, hosts with a capital letter are ignored; lengths in characters.
     Port,
 }
 

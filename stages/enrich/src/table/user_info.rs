@@ -29,7 +29,7 @@ const KEYS: KeyTable<'_> = KeyTable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// A column is filled (in every row, whatever its date) when a known user has a row in the
-    /// span without it; `0` is no value, ASCII letters become capitals.
+    /// span without it; `0` is not a value, ASCII letters become capitals.
     Legacy,
     /// Always; `0` is a value, all letters become capitals.
     Port,
@@ -74,15 +74,9 @@ impl Users {
 /// # Errors
 /// A table is missing, or the server fails.
 pub fn missing(db: &mut Db, hub: &mut Db, table: &Table, span: &Span, rule: Rule) -> Result<Users> {
-    table.check(db)?;
-    for name in ["users", "user_profiles"] {
-        let name = format!("{}{name}", hub.target().prefix);
-        let hub_db = hub.target().hub_db.clone();
-        anyhow::ensure!(
-            hub.has_table(&name)?,
-            "there is no table `{name}` in the database `{hub_db}`: it comes with the CMS"
-        );
-    }
+    db.require(&[table.name()])?;
+    let prefix = hub.target().prefix.clone();
+    hub.require(&["users", "user_profiles"].map(|name| format!("{prefix}{name}")))?;
     let mut wanted = wanted(db, table, span)?;
     if wanted.is_empty() {
         return Ok(Users::default());

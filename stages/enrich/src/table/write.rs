@@ -18,7 +18,7 @@ const MANY: u64 = 50_000;
 /// Of how many rows one `id` is kept to find the middle.
 const SAMPLE: u64 = 512;
 
-/// Where rows lie: how many they are, between which `id`s, and where their middle is.
+/// Where rows are: how many they are, between which `id`s, and where their middle is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Rows {
     n: u64,
@@ -129,7 +129,7 @@ impl Write<'_> {
         })
     }
 
-    /// The table comes first: its rows change in the order in which they lie, which is three times
+    /// The table comes first: its rows change in the order in which they are stored, which is three times
     /// as fast for a month as going from key to key; for a few rows the server takes an index.
     fn update(&self, table: &Table, index: &str, within: &str) -> String {
         format!(

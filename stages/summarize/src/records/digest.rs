@@ -114,7 +114,7 @@ fn web(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     Ok(lens.digest(Row::Web(WebRow { sessionid, datetime: fields.stamp(3)?, content: &content, dnload })))
 }
 
-/// Whether a request is no download at first sight, as most are: its URL cannot be one, and no
+/// Whether a request is clearly not a download, as most are: its URL cannot be one, and no
 /// field `dnload` is anything but 0. Looks at the line as far as the URL and for that field name;
 /// `false` when in doubt.
 fn is_no_download(line: &[u8]) -> bool {

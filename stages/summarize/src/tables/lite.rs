@@ -1,18 +1,18 @@
 //! The table `userlogin_lite`: the rows of `userlogin` that are logins or simulations.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use database::{Db, Target, Which};
 use schema::tables::quote;
 
 const TABLE: &str = "userlogin_lite";
 const SOURCE: &str = "userlogin";
 
-/// Makes the table anew beside the old one and swaps their names: readers see one or the other.
+/// Rebuilds the table beside the old one and swaps their names: readers see one or the other.
 /// The indexes are those of the original, or of the port.
 pub(super) fn rebuild(target: &Target, as_port: bool) -> Result<u64> {
     let mut db = Db::connect(target, Which::Metrics)?;
+    db.require(&[SOURCE])?;
     let engine = db.engine(SOURCE)?;
-    ensure!(engine.is_some(), "there is no table `{SOURCE}` in the database `{}`", db.target().metrics_db);
     db.restore(TABLE)?;
     let (new, old) = (format!("{TABLE}__new"), format!("{TABLE}__old"));
     db.run(&format!("DROP TABLE IF EXISTS {new}, {old}"), ())?;

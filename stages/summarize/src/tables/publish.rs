@@ -1,12 +1,12 @@
 //! Publishes what was computed: readers see all of it or nothing.
 //!
-//! With transactions that is one transaction. Without them each table is built anew beside the old
+//! With transactions that is one transaction. Without them each table is rebuilt beside the old
 //! one, and one RENAME exchanges all of them; the pages of the hub read cells by their place, so
 //! every row keeps the place that it would have in the original.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use database::{Db, KeyTable, Value, Verb};
 use schema::tables::quote;
 
@@ -15,7 +15,7 @@ use crate::cells::Cell;
 
 const COLUMNS: [&str; 6] = ["rowid", "colid", "datetime", "period", "value", "valfmt"];
 
-/// Puts cells in the place of those with the same month, window, row and column; others stay.
+/// Puts cells in the place of those with the same month, period, row and column; others stay.
 pub(super) fn cells(db: &mut Db, cells: &[Cell]) -> Result<()> {
     let mut tables: BTreeMap<&'static str, Vec<&Cell>> = BTreeMap::new();
     for cell in cells {
@@ -24,11 +24,7 @@ pub(super) fn cells(db: &mut Db, cells: &[Cell]) -> Result<()> {
     let names: Vec<&str> = tables.keys().copied().collect();
     for table in &names {
         db.restore(table)?;
-        ensure!(
-            db.has_table(table)?,
-            "there is no table `{table}` in the database `{}`: see `hzmetrics setup-db`",
-            db.target().metrics_db
-        );
+        db.require(&[table])?;
     }
     if !db.is_transactional(&names)? {
         return exchange(db, &tables);
@@ -63,7 +59,7 @@ fn insert(db: &mut Db, table: &str, rows: impl Iterator<Item = [Value; 6]>) -> R
 }
 
 /// The condition that a row has the place of one of the cells. Rows and columns are the same for
-/// most windows, so it stays short.
+/// most periods, so it stays short.
 fn same_place(cells: &[&Cell]) -> String {
     let mut windows: BTreeMap<_, BTreeSet<(u8, u8)>> = BTreeMap::new();
     for cell in cells {
@@ -95,7 +91,7 @@ fn same_place(cells: &[&Cell]) -> String {
 /// Where a cell stands.
 type Place = (i64, i64, String, i64);
 
-/// Builds the tables anew and exchanges them with the old ones, all at once. A cell that was there
+/// Rebuilds the tables and exchanges them with the old ones, all at once. A cell that was there
 /// keeps its place in the table, new ones follow at the end.
 fn exchange(db: &mut Db, tables: &BTreeMap<&'static str, Vec<&Cell>>) -> Result<()> {
     let mut renames = Vec::new();

@@ -5,13 +5,12 @@
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use database::{Db, Target, Value, Which};
 use schema::tables::quote;
 use schema::{Compat, Opt, Period, Stamp};
 
 use crate::andmore::{self, Catalogue, Request, Resource, Usage, Visit};
-use crate::args::IMPORT;
 use crate::axis::Axis;
 use crate::cells::Section;
 use crate::reference::Lists;
@@ -25,7 +24,7 @@ const BATCH: usize = 4096;
 
 /// The continents of countries and the classes of domains.
 pub(super) fn places(metrics: &mut Db) -> Result<Lists> {
-    require(metrics, &["country_continent", "domainclass"])?;
+    metrics.require(&["country_continent", "domainclass"])?;
     let text = |row: database::Cells<'_>, at| row.text(at).unwrap_or_default().into_owned();
     let continents =
         metrics.all("SELECT country, continent FROM country_continent", (), |row| Ok((text(row, 0), text(row, 1))))?;
@@ -42,7 +41,7 @@ pub(super) fn catalogue(hub: &mut Db, read_only: bool) -> Result<Catalogue> {
     if !read_only {
         needed.push(format!("{prefix}resource_stats"));
     }
-    require(hub, &needed)?;
+    hub.require(&needed)?;
     let (resources, assoc) = (hub.prefixed("resources"), hub.prefixed("resource_assoc"));
     // no order among resources of the same time: the server's own decides new ids, as it always did
     let asked = hub.all(
@@ -63,14 +62,6 @@ pub(super) fn catalogue(hub: &mut Db, read_only: bool) -> Result<Catalogue> {
         Ok((row.int(0).unwrap_or_default(), row.int(1).unwrap_or_default()))
     })?;
     Ok(Catalogue::new(&asked, &list, &children))
-}
-
-fn require(db: &mut Db, tables: &[impl AsRef<str>]) -> Result<()> {
-    for table in tables {
-        let table = table.as_ref();
-        ensure!(db.has_table(table)?, "there is no table `{table}` ({})", db.target());
-    }
-    Ok(())
 }
 
 /// What the reading threads send.
@@ -171,7 +162,7 @@ impl Reader<'_> {
             && !self.compat.has(Opt::DownloadsFlag)
         {
             // known first, they spare the scan all that may be a download
-            require(hub, &[format!("{}resources", self.target.prefix)])?;
+            hub.require(&[format!("{}resources", self.target.prefix)])?;
             hub.each(&format!("SELECT path FROM {}", hub.prefixed("resources")), (), |row| {
                 if let Some(path) = row.text(0) {
                     scan.absorb(Fact::Resource { path: (&*path).into() });
@@ -220,7 +211,7 @@ impl Reader<'_> {
 
     fn sessions(&self, lens: &Lens, stop: Stamp, to: &SyncSender<Message>) -> Result<()> {
         let mut db = self.connect(Which::Metrics)?;
-        require(&mut db, &["websessions"])?;
+        db.require(&["websessions"])?;
         let mut sender = Sender::new(to);
         let sql = "SELECT id, `datetime`, ipcountry, ip, host, domain, duration, jobs \
                    FROM websessions USE INDEX () WHERE `datetime` < ?";
@@ -246,7 +237,7 @@ impl Reader<'_> {
     /// neither. Its patterns compare as ours do.
     fn web(&self, lens: Option<&Lens>, usage: WantedUsage<'_>, to: &SyncSender<Message>) -> Result<()> {
         let mut db = self.connect(Which::Metrics)?;
-        require(&mut db, &["web"])?;
+        db.require(&["web"])?;
         let mut columns = "sessionid, `datetime`, dnload, content".to_owned();
         let mut conditions = Vec::new();
         let mut params = Vec::new();
@@ -319,7 +310,7 @@ impl Reader<'_> {
 
 /// Of all dates: rows 3 and 4 look for users of any time.
 fn logins(db: &mut Db, lens: &Lens, sender: &mut Sender<'_>) -> Result<()> {
-    require(db, &["userlogin"])?;
+    db.require(&["userlogin"])?;
     let sql = "SELECT `datetime`, user, ip, action FROM userlogin WHERE action IN (?, 'simulation')";
     db.each(sql, ("login",), |row| {
         let Some(datetime) = row.stamp(0) else { return Ok(()) };
@@ -335,7 +326,7 @@ fn logins(db: &mut Db, lens: &Lens, sender: &mut Sender<'_>) -> Result<()> {
 
 fn profiles(db: &mut Db, lens: &Lens, sender: &mut Sender<'_>) -> Result<()> {
     let name = format!("{}xprofiles_metrics", db.target().prefix);
-    ensure!(db.has_table(&name)?, "there is no table `{name}`: the step {IMPORT} makes it");
+    db.require(&[&name])?;
     let sql = format!("SELECT uidNumber, username, countryresident, orgtype, registerDate FROM {}", quote(&name));
     db.each(&sql, (), |row| {
         sender.fact(lens.digest(Row::Profile(ProfileRow {
@@ -350,7 +341,7 @@ fn profiles(db: &mut Db, lens: &Lens, sender: &mut Sender<'_>) -> Result<()> {
 }
 
 fn toolstarts(db: &mut Db, lens: &Lens, stop: Stamp, sender: &mut Sender<'_>) -> Result<()> {
-    require(db, &["toolstart"])?;
+    db.require(&["toolstart"])?;
     let sql = "SELECT `datetime`, success, user, countryresident, orgtype FROM toolstart \
                WHERE success = 1 AND `datetime` < ?";
     db.each(sql, (stop.to_string(),), |row| {
@@ -367,7 +358,7 @@ fn toolstarts(db: &mut Db, lens: &Lens, stop: Stamp, sender: &mut Sender<'_>) ->
 }
 
 fn hits(db: &mut Db, lens: &Lens, stop: Stamp, sender: &mut Sender<'_>) -> Result<()> {
-    require(db, &["webhits"])?;
+    db.require(&["webhits"])?;
     db.each("SELECT `datetime`, hits FROM webhits WHERE `datetime` < ?", (stop.to_string(),), |row| {
         let (Some(datetime), Some(hits)) = (row.stamp(0), row.int(1)) else { return Ok(()) };
         sender.fact(lens.digest(Row::Hits(HitsRow { datetime, hits })))
@@ -379,7 +370,7 @@ fn hits(db: &mut Db, lens: &Lens, stop: Stamp, sender: &mut Sender<'_>) -> Resul
 /// under which tools run.
 fn middleware(db: &mut Db, lens: &Lens, stop: Stamp, sender: &mut Sender<'_>) -> Result<()> {
     let versions = format!("{}tool_version", db.target().prefix);
-    require(db, &["sessionlog", "joblog", &versions])?;
+    db.require(&["sessionlog", "joblog", &versions])?;
     db.each(&format!("SELECT toolname, instance FROM {}", quote(&versions)), (), |row| {
         let (Some(toolname), Some(instance)) = (row.text(0), row.text(1)) else { return Ok(()) };
         sender.fact(lens.digest(Row::ToolVersion(ToolVersionRow { toolname: &toolname, instance: &instance })))

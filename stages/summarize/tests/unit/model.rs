@@ -1,4 +1,4 @@
-//! A slow model of the summaries for tests: every cell counted directly, window by window, from
+//! A slow model of the summaries for tests: every cell counted directly, period by period, from
 //! the rules as they are written down. The one scan must say the same on random rows, and both
 //! must keep the identities of the tables.
 
@@ -74,7 +74,7 @@ impl Data {
     }
 }
 
-/// One window of the model.
+/// One period of the model.
 struct Model<'a> {
     data: &'a Data,
     start: Stamp,
@@ -454,7 +454,7 @@ fn all_cells(scan: Scan) -> Vec<Cell> {
 
 const USERS: &[&str] = &["alice", "ALICE ", "bob", "-", "", "Zo\u{eb}", "zoe", "gridstat", "hctest7"];
 
-/// Instants on, beside and between the bounds of windows.
+/// Instants on, beside and between the bounds of periods.
 fn stamp() -> impl Strategy<Value = Stamp> {
     let month = select(&["2023-12", "2024-01", "2024-02", "2024-09", "2024-10", "2024-11", "2024-12", "2025-01"][..]);
     let rest =

@@ -1,7 +1,7 @@
 //! The step clean-bots on tables: requests and sessions of the domains and hosts in
 //! `exclude_list`. The server compares, so that its collation and its LIKE decide.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use database::{Db, KeyTable, Value};
 use enrich::table::Span;
 use schema::tables::quote;
@@ -21,7 +21,7 @@ impl Filters {
     /// # Errors
     /// There is none, or the server fails.
     pub(crate) fn read(db: &mut Db) -> Result<Self> {
-        ensure!(db.has_table("exclude_list")?, "there is no table `exclude_list` here; `hzmetrics setup-db` makes it");
+        db.require(&["exclude_list"])?;
         let mut read =
             |kind: &str| db.texts("SELECT DISTINCT filter FROM exclude_list WHERE type = ? ORDER BY filter", (kind,));
         Ok(Self { domains: read("domain")?, hosts: read("host")? })
@@ -32,7 +32,7 @@ impl Filters {
     /// # Errors
     /// The table is missing, or the server fails.
     pub(crate) fn find(&self, db: &mut Db, table: &str, span: &Span) -> Result<Vec<u64>> {
-        ensure!(db.has_table(table)?, "there is no table `{table}` here; `hzmetrics setup-db` makes it");
+        db.require(&[table])?;
         let mut conditions = Vec::new();
         if !self.domains.is_empty() {
             conditions.push(format!("domain IN ({})", vec!["?"; self.domains.len()].join(", ")));
@@ -61,7 +61,7 @@ impl Filters {
 /// A table is missing, or the server fails.
 pub(crate) fn clean(db: &mut Db, table: &str, span: &Span) -> Result<u64> {
     let filters = Filters::read(db)?;
-    db.transaction_with_retry(&format!("removing robots from {table}"), &[table], |db| {
+    db.transaction_with_retry(&format!("removing bots from {table}"), &[table], |db| {
         // found first and deleted by number: a DELETE that searches locks every row it looks at
         let ids = filters.find(db, table, span)?;
         if ids.is_empty() {

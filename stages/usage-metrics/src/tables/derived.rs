@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use database::hits::{self, Missing};
 use database::{Db, KeyTable, Value};
 use schema::{Compat, Month};
@@ -15,9 +15,7 @@ const IDS: KeyTable<'_> = KeyTable { name: "hzmetrics_orphans", columns: &[("id"
 /// # Errors
 /// A table is missing, or the server fails.
 pub(crate) fn rebuild_webhits(db: &mut Db, month: Month, compat: &Compat, dry_run: bool) -> Result<u64> {
-    for table in ["web", "webhits"] {
-        ensure!(db.has_table(table)?, "there is no table `{table}` here; `hzmetrics setup-db` makes it");
-    }
+    db.require(&["web", "webhits"])?;
     let within = within(month);
     if dry_run {
         let days = db.number(&format!("SELECT COUNT(DISTINCT DATE(`datetime`)) FROM web WHERE {within}"), ())?;
@@ -45,10 +43,10 @@ pub(crate) fn rebuild_webhits(db: &mut Db, month: Month, compat: &Compat, dry_ru
 /// # Errors
 /// A table is missing, or the server fails.
 pub(crate) fn clear_orphans(db: &mut Db, month: Month, dry_run: bool) -> Result<[u64; 2]> {
-    ensure!(db.has_table("websessions")?, "there is no table `websessions` here; `hzmetrics setup-db` makes it");
+    db.require(&["websessions"])?;
     let mut cleared = [0; 2];
     for (table, n) in ["web", "toolstart"].into_iter().zip(&mut cleared) {
-        ensure!(db.has_table(table)?, "there is no table `{table}` here; `hzmetrics setup-db` makes it");
+        db.require(&[table])?;
         let sql = format!(
             "SELECT t.id FROM {table} t LEFT JOIN websessions s ON s.id = t.sessionid \
              WHERE t.sessionid <> 0 AND s.id IS NULL AND {}",

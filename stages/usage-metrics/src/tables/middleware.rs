@@ -1,6 +1,6 @@
 //! The steps middleware-wall and middleware-cpu on tables: the hub's job log against `toolstart`.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use database::{Db, KeyTable, Value, Verb};
 use schema::{Compat, Opt, text};
 
@@ -33,13 +33,7 @@ impl Jobs {
     /// # Errors
     /// A table is missing, or the server fails.
     pub(crate) fn read(hub: &mut Db) -> Result<Self> {
-        let database = hub.target().hub_db.clone();
-        for table in ["joblog", "sessionlog"] {
-            ensure!(
-                hub.has_table(table)?,
-                "there is no table `{table}` in the database `{database}`: it comes with the CMS"
-            );
-        }
+        hub.require(&["joblog", "sessionlog"])?;
         let sql = format!(
             "SELECT {} j.start, s.username, s.remoteip, s.appname, s.exechost, j.walltime, j.cputime, \
              j.sessnum, j.job, j.event, j.venue, j.event = '[waiting]' \
@@ -73,7 +67,7 @@ impl Jobs {
     /// # Errors
     /// The table is missing, or the server fails.
     pub(crate) fn apply(&mut self, db: &mut Db, metric: Metric, compat: Compat, dry_run: bool) -> Result<NChanged> {
-        ensure!(db.has_table("toolstart")?, "there is no table `toolstart` here; `hzmetrics setup-db` makes it");
+        db.require(&["toolstart"])?;
         if dry_run {
             return Ok(NChanged::of(&self.changes(db, metric, compat)?));
         }
@@ -132,7 +126,7 @@ impl Jobs {
                 text(job.ip, IP),
                 Value::from(text::cut_bytes(self.names.text(job.tool), text::TINYTEXT)),
                 Value::from(text::cut_bytes(self.names.text(job.exechost), text::TINYTEXT)),
-                // below nought is no value of the column
+                // the column holds nothing below zero
                 Value::from(value.map(|value| value.max(0.0))),
             ])?;
         }

@@ -93,10 +93,7 @@ pub(crate) fn compute_only(db: &mut Db, month: Month) -> Result<MonthSessions> {
 }
 
 fn check(db: &mut Db) -> Result<()> {
-    for table in TABLES {
-        anyhow::ensure!(db.has_table(table)?, "there is no table `{table}` here; `hzmetrics setup-db` makes it");
-    }
-    Ok(())
+    db.require(&TABLES)
 }
 
 /// A request as it is read; its place in the list is its row number.
