@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use kit::fill;
+
 /// About how large a block is, in bytes.
 pub(crate) const BLOCK: usize = 256 << 10;
 
@@ -157,20 +159,6 @@ impl<R: Read> Pieces<R> {
             }
         }
     }
-}
-
-/// Reads until the buffer is full or the stream ends.
-fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut n = 0;
-    while n < buffer.len() {
-        match reader.read(&mut buffer[n..]) {
-            Ok(0) => break,
-            Ok(more) => n += more,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(n)
 }
 
 #[cfg(test)]
