@@ -1,9 +1,9 @@
 #!/bin/sh
-''':' # sh reads this line as the command `:` and the next as its own; Python skips both as a text
+''':' # sh reads this line as the command `:` and runs the next; Python skips both as a string
 exec "$(dirname "$(readlink -f "$0")")/hzmetrics" "$@"
 '''
-# hzmetrics.py for crontabs and scripts that still call it, with or without `python3` before it:
-# starts the hzmetrics beside it with the same words; its exit code is that of hzmetrics.
+# hzmetrics.py for crontabs and scripts that still call it, with or without `python3` in front:
+# starts the hzmetrics next to it with the same arguments; its exit code is that of hzmetrics.
 import os
 import sys
 

@@ -1,27 +1,27 @@
 #!/bin/sh
-# Installs hzmetrics from the folder that this script is in, or takes it away again. Needs no more
-# than a POSIX shell and coreutils (or busybox). `cargo xtask install` calls it as well, so that an
-# installation is the same from a checkout and from the archive of a release.
+# Installs hzmetrics from the folder that contains this script, or uninstalls it. Needs only a POSIX
+# shell and coreutils (or busybox). `cargo xtask install` calls it too, so that an installation from
+# a checkout is the same as one from a release archive.
 set -eu
 umask 022
 
 usage() {
     cat <<'END'
-install.sh [OPTION…]       install, or bring an installation up to date
-install.sh --uninstall     take away what was installed, and nothing else
+install.sh [OPTION…]       install, or update an installation
+install.sh --uninstall     remove what was installed, and nothing else
 
-  --prefix DIR     where programs, man pages and completions go: /opt/hubzero, or where the copy of
-                   this script is that an installation has in share/hzmetrics
+  --prefix DIR     where to install programs, man pages and completions: /opt/hubzero, or the prefix
+                   of the installation whose share/hzmetrics contains this script
   --destdir DIR    put everything below DIR and touch nothing outside it (for packages)
-  --cron WAY       cron.d: /etc/cron.d/hubzero-metrics; spool: the crontab of the user; none
-  --systemd        timers of systemd instead of cron
-  --user USER      who the work runs as: apache, or www-data where that is the web server's user
+  --cron WAY       cron.d: /etc/cron.d/hubzero-metrics; spool: the user's crontab; none
+  --systemd        install systemd timers instead of a crontab line
+  --user USER      who the work runs as: apache, or www-data if that is the web server's user
   --group GROUP    the group of that user
-  --uninstall      take away what was installed; configuration that was filled in, data and logs stay
-  --dry-run        say what would be done and do nothing
-  --help           this text
+  --uninstall      remove what was installed; a filled-in configuration, data and logs stay
+  --dry-run        say what would be done, and do nothing
+  --help           print this text
 
-A second run does nothing but what is missing, and takes the choices of the first for granted.
+A second run only does what is missing, and keeps the choices of the first.
 END
 }
 
@@ -33,7 +33,7 @@ die() {
 }
 
 here=$(cd "$(dirname "$0")" && pwd)
-# the copy that is installed knows where
+# an installed copy knows its prefix
 case $here in
     */share/hzmetrics) prefix=${here%/share/hzmetrics} ;;
     *) prefix=/opt/hubzero ;;
@@ -64,7 +64,7 @@ while [ $# -gt 0 ]; do
             usage
             exit 0
             ;;
-        *) die "$1 is no option of mine; --help lists them" 2 ;;
+        *) die "unknown option $1; --help lists the options" 2 ;;
     esac
     shift
 done
@@ -76,14 +76,14 @@ case $prefix in
     *) die '--prefix must be a whole path' 2 ;;
 esac
 case $user$group in
-    *[!A-Za-z0-9_.-]*) die "--user $user, --group $group: no such name is possible" 2 ;;
+    *[!A-Za-z0-9_.-]*) die "--user $user, --group $group: not a valid name" 2 ;;
 esac
 case $cron in
     '' | spool | cron.d | none) ;;
-    *) die "--cron $cron: spool, cron.d or none" 2 ;;
+    *) die "--cron $cron: must be spool, cron.d or none" 2 ;;
 esac
 if [ -n "$systemd" ] && [ -n "$cron" ] && [ "$cron" != none ]; then
-    die "--systemd does the work of cron: leave --cron $cron out" 2
+    die "--systemd replaces cron: leave out --cron $cron" 2
 fi
 case $destdir in
     '') ;;
@@ -96,10 +96,10 @@ if [ -z "$destdir" ] && [ -z "$root" ] && [ -z "$dry_run" ]; then
     die 'only root can install on this machine (--destdir DIR puts everything below DIR)'
 fi
 
-# What was installed: a line a thing, its sort, for settings a checksum, and its path without --destdir.
-# A line is written before what it speaks of, so that an installation can be taken back at any moment.
+# What was installed, one line each: its sort, for settings a checksum, and its path without --destdir.
+# A line is written before what it describes, so that an installation can be undone at any point.
 manifest=$prefix/share/hzmetrics/manifest
-# what is being written has this ending, which cron, logrotate and systemd pass over
+# a file that is being written has this suffix, which cron, logrotate and systemd ignore
 new='.hzmetrics-new~'
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/hzmetrics.XXXXXX")
@@ -121,7 +121,7 @@ old=$tmp/old
 if [ -f "$destdir$manifest" ]; then cp "$destdir$manifest" "$old"; fi
 choice() { if [ -f "$old" ]; then sed -n "s/^choice $1 //p" "$old"; fi; }
 if [ -f "$old" ] && [ "$(choice prefix)" != "$prefix" ]; then
-    die "$destdir$manifest is of an installation in $(choice prefix): name it with --prefix, and --destdir where it is below another folder"
+    die "$destdir$manifest is of an installation in $(choice prefix): pass that with --prefix, and --destdir if it is below another folder"
 fi
 
 changed=0
@@ -130,14 +130,14 @@ done_to() { # what was done, to which path
     if [ -n "$dry_run" ]; then
         say "would: $1 $destdir$2"
     else
-        # manuals, completions and pages are many, and nobody asks
+        # there are many manuals, completions and pages: not worth a line each
         case $2 in "$prefix"/share/*/*) ;; *) say "$1 $destdir$2" ;; esac
     fi
 }
 sum_of() { cksum <"$1" | tr ' ' '-'; }
 # whether the old manifest has a line of this sort (`file`, `setting`, …) for this path
 had() { [ -f "$old" ] && awk -v sort="$1" -v path="$2" '$1 == sort && $NF == path { found = 1 } END { exit !found }' "$old"; }
-# whether what is there is what we wrote, now or in the run before
+# whether the file is what we wrote, now or in the previous run
 is_ours() { [ -f "$old" ] && grep -qxF "$1 $(sum_of "$destdir$2") $2" "$old"; }
 crontab_of() { # the file that cron keeps for the user
     if [ -d "$destdir/var/spool/cron/crontabs" ]; then
@@ -150,7 +150,7 @@ crontab_of() { # the file that cron keeps for the user
 without_ours() { sed '/^# hzmetrics: begin/,/^# hzmetrics: end/d' "$1"; }
 systemd_runs() { [ -z "$destdir" ] && [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; }
 
-# --- taking away ---------------------------------------------------------------------------------
+# --- uninstall -----------------------------------------------------------------------------------
 
 there() { [ -e "$destdir$1" ] || [ -L "$destdir$1" ]; }
 drop() { if [ -z "$dry_run" ] && there "$1"; then rm -f "$destdir$1"; fi; }
@@ -164,7 +164,7 @@ remove_setting() { # path
     if is_ours setting "$1"; then
         remove "$1"
     else
-        # nothing reads a file of that ending: not cron, logrotate, systemd
+        # cron, logrotate and systemd ignore files with this suffix
         [ -n "$dry_run" ] || mv -f "$destdir$1" "$destdir$1.rpmsave"
         done_to 'kept, as it was edited, with the ending .rpmsave:' "$1"
     fi
@@ -258,14 +258,14 @@ if [ -n "$uninstall" ]; then
         systemctl -q disable --now hzmetrics.timer hzmetrics-whoisonline.timer || :
     fi
     take_away <"$old"
-    # from here on what comes back is not ours, should we be interrupted
+    # if we are interrupted from here on, restored files are not ours
     awk '$1 == "choice" || $1 == "kept" || $1 == "dir"' "$old" >"$tmp/left"
     if [ -z "$dry_run" ]; then place "$tmp/left" "$manifest" 644 root:root; fi
     put_back <"$tmp/left"
     drop "$manifest$new"
     remove "$manifest"
     if [ -z "$dry_run" ]; then
-        # the folders that we made, the deepest first, where nothing is left in them
+        # the folders that we created, deepest first, if they are empty
         sed -n 's/^dir //p' "$old" | LC_ALL=C sort -ru | while read -r path; do
             if rmdir "$destdir$path" 2>/dev/null; then
                 say "removed $destdir$path"
@@ -278,19 +278,19 @@ if [ -n "$uninstall" ]; then
     exit 0
 fi
 
-# --- putting there -------------------------------------------------------------------------------
+# --- install -------------------------------------------------------------------------------------
 
 if [ ! -d "$here/bin" ] || [ ! -d "$here/deploy" ]; then
-    die "$here holds nothing to install; to take an installation away: --uninstall"
+    die "$here contains nothing to install; use --uninstall to remove an installation"
 fi
 if [ -f "$here/SHA256SUMS" ] && command -v sha256sum >/dev/null 2>&1; then
     (cd "$here" && sha256sum -c SHA256SUMS >"$tmp/sums" 2>&1) || {
         grep -v ': OK$' "$tmp/sums" >&2 || :
-        die "$here is not what was packed; get the archive again"
+        die "$here does not match its checksums; get the archive again"
     }
 fi
 
-# what was chosen now, else at the last installation, else the usual
+# the choice of this run, otherwise that of the last installation, otherwise the default
 if [ -z "$cron$systemd" ]; then
     cron=$(choice cron)
     systemd=$(choice systemd)
@@ -308,13 +308,13 @@ if [ -n "$root" ]; then
     if id "$user" >/dev/null 2>&1 && { : >"$tmp/probe" && chgrp "$group" "$tmp/probe"; } 2>/dev/null; then
         owned=yes
     elif [ -z "$destdir" ]; then
-        die "there is no user $user with a group $group here; --user and --group name another"
+        die "there is no user $user with a group $group here; select another with --user and --group"
     else
         warn "there is no user $user with a group $group here: everything below $destdir is owned by root"
     fi
 fi
 
-# a folder in which somebody else may write must not hold what root starts
+# a folder to which others may write must not contain programs that root starts
 only_root_writes() { # folder; the group root is root
     case $(stat -L -c %u:%g:%A "$1") in
         0:*:????????w?*) return 1 ;;
@@ -328,7 +328,7 @@ if [ -n "$root" ]; then
     path=$prefix/bin
     while [ -n "$path" ]; do
         if [ -d "$destdir$path" ] && ! only_root_writes "$destdir$path"; then
-            die "others than root may write in $destdir$path, and root starts programs there: chown root:root $destdir$path; chmod go-w $destdir$path"
+            die "others than root may write to $destdir$path, and root starts programs there: chown root:root $destdir$path; chmod go-w $destdir$path"
         fi
         path=${path%/*}
     done
@@ -378,7 +378,7 @@ owner_is() { # path with destdir, owner:group
     [ -z "$owned" ] || [ "$(stat -c %U:%G "$1")" = "$2" ]
 }
 make_folder() { # path with destdir, mode, owner:group
-    # where others may write, what we made could be another thing by the time it gets its owner
+    # where others may write, what we created could be replaced before it gets its owner
     if [ -n "$owned" ] && ! only_root_writes "${1%/*}" && [ "$3" = "$user:$group" ]; then
         as_user mkdir -m "$2" "$1"
     else
@@ -446,7 +446,7 @@ write() { # source, path, mode, owner:group
         return 0
     fi
     begin
-    # a program that is running keeps its old file
+    # a running program keeps its old file
     [ -n "$dry_run" ] || place "$1" "$2" "$3" "$4"
     done_to wrote "$2"
 }
@@ -529,7 +529,7 @@ link ../../bin/hzmetrics.py "$prefix/metrics/bin/hzmetrics.py"
 for path in "$prefix/metrics" "$prefix/metrics/bin"; do
     # the home of the port belongs to its user
     if [ -n "$root" ] && [ -d "$destdir$path" ] && ! only_root_writes "$destdir$path"; then
-        warn "others than root may write in $destdir$path: no crontab of root should start $prefix/metrics/bin/hzmetrics.py"
+        warn "others than root may write to $destdir$path: no crontab of root should start $prefix/metrics/bin/hzmetrics.py"
         break
     fi
 done
@@ -571,7 +571,7 @@ if [ -n "$systemd" ]; then
     done
 fi
 
-# what the last installation had and this one has not: a program of an older release, the other way of cron
+# what the last installation had and this one does not: a program of an older release, the other crontab
 : >"$tmp/back"
 if [ -f "$old" ]; then
     awk 'NR == FNR { if ($1 != "choice" && $1 != "kept") now[$NF] = 1; next } $1 != "choice" && $1 != "dir" && !($NF in now)' \
@@ -587,7 +587,7 @@ if [ -f "$old" ]; then
 fi
 folder "${manifest%/*}" 755 root:root
 if [ -s "$tmp/back" ]; then
-    # what comes back must not be taken for ours, should we be interrupted
+    # if we are interrupted, restored files must not be treated as ours
     if [ -z "$dry_run" ]; then LC_ALL=C sort -u "$tmp/manifest" "$tmp/back" >"$tmp/sorted" && place "$tmp/sorted" "$manifest" 644 root:root; fi
     put_back <"$tmp/back"
 fi
