@@ -2,7 +2,7 @@
 //! (S3). CloudFront writes W3C extended logs.
 
 use super::cursor::Cursor;
-use super::{Fault, Fields, Text, What, absolute, time};
+use super::{Fault, Fields, Text, What, time, url};
 
 fn is_number(text: &[u8]) -> bool {
     text == b"-" || (!text.is_empty() && text.iter().all(u8::is_ascii_digit))
@@ -44,7 +44,7 @@ pub(crate) fn load_balancer(line: &[u8], is_classic: bool) -> Result<Fields<'_>,
         agent: Text::Line(cursor.quoted().unwrap_or_default()),
         ..Fields::default()
     };
-    absolute(&mut fields);
+    url::absolute(&mut fields);
     if !is_classic {
         let (_cipher, _protocol, _group) = (cursor.word(), cursor.word(), cursor.word());
         fields.request_id = Text::Line(cursor.quoted().unwrap_or_default());

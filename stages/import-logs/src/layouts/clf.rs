@@ -4,9 +4,11 @@
 //! A virtual host before the client, or in the place of the identity, is told by what stands
 //! there. Quotes that nobody escaped and users with blanks in their names cost no other field.
 
+use kit::steps;
+
 use super::client::{self, Client, NotAClient};
 use super::cursor::{Cursor, closing_quote, is_end};
-use super::{Fault, Fields, Text, What, steps, time};
+use super::{Fault, Fields, Text, What, time};
 
 /// Where the virtual host is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -2,7 +2,7 @@
 //!
 //! Shared by the layouts whose fields blanks part. Each step is linear in what it takes.
 
-use super::steps;
+use kit::steps;
 
 /// What is left of a line.
 #[derive(Debug, Clone, Copy)]

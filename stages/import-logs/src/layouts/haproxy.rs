@@ -1,7 +1,7 @@
 //! HAProxy's HTTP log (`option httplog`), without the syslog prefix that comes before it.
 
 use super::cursor::Cursor;
-use super::{Fault, Fields, Text, What, absolute, time};
+use super::{Fault, Fields, Text, What, time, url};
 
 /// How many fields of an administrator's own may stand before the timers.
 const OWN_FIELDS: usize = 4;
@@ -55,7 +55,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Fields<'_>, Fault> {
     let Some(inner) = cursor.rest.strip_prefix(b"\"") else { return Err(Fault::bare(What::NoRequest)) };
     // syslog may have cut the line within the request
     fields.request = Text::Line(cursor.quoted().unwrap_or(inner));
-    absolute(&mut fields);
+    url::absolute(&mut fields);
     Ok(fields)
 }
 

@@ -5,10 +5,12 @@
 //! fit; between quotes a backslash takes the next byte literally. Looking back is rare and
 //! bounded, which keeps the work linear in the line: see [`Shape::Any`].
 
+use kit::steps;
+
 use super::cursor::closing_quote;
 use super::entry::ClientFrom;
 use super::time::{Part, Parts};
-use super::{Fault, Fields, Text, What, steps, time};
+use super::{Fault, Fields, Text, What, time, url};
 
 /// What the text of a field looks like.
 #[derive(Debug, Clone, Copy)]
@@ -231,7 +233,7 @@ impl Pattern {
         if fields.client.is_empty() {
             fields.client = peer;
         }
-        fields.url = super::with_query(fields.url, query, made);
+        fields.url = url::with_query(fields.url, query, made);
         // a request whose URL was logged apart: the request says all
         if !fields.request.is_empty() {
             fields.url = Text::default();

@@ -5,11 +5,13 @@
 
 use std::fmt;
 
+use logs::parse::{self, Looks};
+
+use super::What;
 use super::clf::{self, Host, Seen, Tail};
 use super::entry::ClientFrom;
 use super::named::{Layout, State};
 use super::prefix::Prefix;
-use super::{What, is_of_hub};
 
 /// How many lines are looked at.
 pub(crate) const LINES: usize = 1000;
@@ -287,6 +289,11 @@ fn in_front(line: &[u8], candidates: &[Layout]) -> Option<(&'static str, String)
         }
     }
     None
+}
+
+/// Whether a line has one of the layouts of hubs, be its client an IPv6 address.
+fn is_of_hub(line: &[u8]) -> bool {
+    parse::access(line).is_some() || matches!(parse::looks_like_access(line), Looks::Fits | Looks::Ipv6)
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! All layouts on hostile lines: no bytes make them panic, and the work on a line grows no faster
 //! than the line.
 
+use kit::steps;
+
+use super::clf;
 use super::entry::ClientFrom;
 use super::named::{Layout, State};
 use super::recognise::recognise;
-use super::{clf, steps};
 
 const COMBINED: &str = r#"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""#;
 

@@ -3,9 +3,11 @@
 //!
 //! The names are the state of a file; whoever cuts a file into blocks hands them on.
 
+use kit::steps;
+
 use super::cursor::is_end;
 use super::entry::{ClientFrom, is_same_header};
-use super::{Fault, Fields, Text, What, steps, time};
+use super::{Fault, Fields, Text, What, time, url};
 
 /// What one field of a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,11 +81,6 @@ impl Columns {
         Self { columns, lacks }
     }
 
-    /// Whether the fields make a request.
-    pub(crate) fn is_enough(&self) -> bool {
-        self.lacks.is_none()
-    }
-
     /// The fields of a line that is not a directive.
     pub(crate) fn parse<'a>(&self, line: &'a [u8], made: &mut Vec<u8>) -> Result<Fields<'a>, Fault> {
         if let Some(name) = self.lacks {
@@ -129,9 +126,9 @@ impl Columns {
             return Err(Fault::of(What::More, rest.trim_ascii()));
         }
         if fields.url.is_empty() {
-            fields.url = Text::Line(super::path_of(uri).1);
+            fields.url = Text::Line(url::path_of(uri).1);
         }
-        fields.url = super::with_query(fields.url, Text::Line(query), made);
+        fields.url = url::with_query(fields.url, Text::Line(query), made);
         let is_number = |text: &[u8]| text == b"-" || text.iter().all(u8::is_ascii_digit);
         for (text, what) in [(fields.status, What::Status), (fields.bytes, What::Bytes)] {
             let text = text.look(made);
