@@ -32,6 +32,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR", num_args = 1..)]
     pub(crate) logs: Vec<PathBuf>,
 
+    /// Take the logs whose names match, at any depth below the directories of --logs, instead of those
+    /// with the names of a hub; may be repeated. Quote it: 'access.log*'
+    #[arg(long = "name", value_name = "GLOB", num_args = 1.., requires = "logs", conflicts_with = "site")]
+    pub(crate) names: Vec<glob::Pattern>,
+
+    /// List the files below the directories of --logs that were left out, and why, in FILE
+    #[arg(long, value_name = "FILE", requires = "logs")]
+    pub(crate) left_out: Option<PathBuf>,
+
     /// Only access logs of this site, `NAME-access…log…` [default: any site; with --stage that of
     /// the configuration]
     #[arg(long, value_name = "NAME")]
@@ -55,7 +64,7 @@ pub(crate) struct Args {
 
     /// Do what the legacy cron line did: write the logs in `daily/` of the web server and of the
     /// CMS to the two staging files, decompressed, with a list of them
-    #[arg(long, conflicts_with_all = ["files", "logs", "cat", "stream"])]
+    #[arg(long, conflicts_with_all = ["files", "logs", "cat", "stream", "names", "left_out"])]
     pub(crate) stage: bool,
 
     /// With --stage: also logs below `daily/` and in `daily.holding/`

@@ -13,6 +13,7 @@ use kit::Messages;
 use logs::discovery::{self, Found, LeftOut, Stream, without_suffix};
 use schema::Month;
 
+use crate::left::{Left, Why};
 use crate::pattern;
 
 /// What is looked for.
@@ -29,33 +30,59 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     pub(crate) fn takes(&self, found: &Found) -> bool {
+        self.why_not(found).is_none()
+    }
+
+    /// Why a log is not wanted, if it is not.
+    pub(crate) fn why_not(&self, found: &Found) -> Option<Why> {
         let date = found.date();
         let month = self.month.map(|m| m.to_string().replace('-', ""));
-        self.stream.is_none_or(|s| s == found.stream)
-            && self.date.as_deref().is_none_or(|wanted| date == Some(wanted))
-            && month.is_none_or(|month| date.is_some_and(|d| d.starts_with(&month)))
+        if self.stream.is_some_and(|wanted| wanted != found.stream) {
+            return Some(Why::Stream);
+        }
+        let is_of_day = self.date.as_deref().is_none_or(|wanted| date == Some(wanted));
+        let is_of_month = month.is_none_or(|month| date.is_some_and(|d| d.starts_with(&month)));
+        (!is_of_day || !is_of_month).then_some(Why::Day)
     }
 }
 
 /// The logs below the given directories.
-pub(crate) fn below(roots: &[PathBuf], wanted: &Wanted, messages: Messages) -> Result<Vec<Found>> {
-    let mut all = Vec::new();
-    let mut left = BTreeSet::new();
+pub(crate) fn below(roots: &[PathBuf], wanted: &Wanted, left: &mut Left, messages: Messages) -> Result<Vec<Found>> {
+    let (mut all, mut candidates) = (Vec::new(), Vec::new());
+    let mut no_logs = BTreeSet::new();
     for stream in [Stream::Access, Stream::Auth] {
         let mut places = Vec::new();
         for root in roots {
             fs::read_dir(root).with_context(|| format!("reading {}", root.display()))?;
             places.extend(in_root(root, stream, wanted)?);
-            left.extend(left_out(root, stream, wanted).into_iter().map(|left| (left.path, left.what)));
+            no_logs.extend(left_out(root, stream, wanted).into_iter().map(|left| (left.path, left.what)));
         }
-        let mut logs = once_each(places, wanted, messages);
-        logs.retain(|found| wanted.takes(found));
-        all.append(&mut logs);
+        candidates.extend(places.iter().cloned());
+        let logs = once_each(places, wanted, left, messages);
+        all.append(&mut left.filter(logs, |found| wanted.why_not(found)));
     }
-    for (path, what) in left {
+    for (path, what) in no_logs {
         messages.warn(format_args!("{} {what}: it is left out", path.display()));
+        left.add(path, Why::NoLog(what));
+    }
+    left.add_other_names(roots, &candidates);
+    let is_hub = roots.iter().any(|root| has_places(root));
+    if candidates.is_empty() && !is_hub && wanted.stream != Some(Stream::Auth) {
+        let names = left.suggested().join(" ");
+        if !names.is_empty() {
+            messages.warn(format_args!(
+                "no log has a name of a hub (SITE-access…log…); for these web logs add --name {names}"
+            ));
+        }
     }
     Ok(all)
+}
+
+/// Whether logs of a hub are put below a directory.
+fn has_places(root: &Path) -> bool {
+    let is_place = |at: &Path| at.join("daily").is_dir() || at.join("daily.holding").is_dir();
+    let below = fs::read_dir(root).into_iter().flatten().flatten();
+    root.ends_with("daily") || is_place(root) || below.into_iter().any(|entry| is_place(&entry.path()))
 }
 
 /// What a folder has in it that cannot be a log of the stream, if the stream is wanted.
@@ -72,7 +99,7 @@ pub(crate) fn of_stream(root: &Path, stream: Stream, wanted: &Wanted, messages: 
     let site = wanted.site.as_deref();
     let mut found = discovery::tree_unfinished(&root.join("daily"), stream, site)?;
     found.extend(discovery::flat_unfinished(&root.join("daily.holding"), stream, site)?);
-    Ok(once_each(found, wanted, messages))
+    Ok(once_each(found, wanted, &mut Left::default(), messages))
 }
 
 /// Candidates of one directory: it may be the place itself, hold `daily/` and `daily.holding/`,
@@ -110,9 +137,9 @@ fn in_root(root: &Path, stream: Stream, wanted: &Wanted) -> Result<Vec<Found>> {
 
 /// Drops the second and later of logs that are the same one, with a warning, and sorts the rest
 /// by day and name.
-fn once_each(mut found: Vec<Found>, wanted: &Wanted, messages: Messages) -> Vec<Found> {
+fn once_each(mut found: Vec<Found>, wanted: &Wanted, left: &mut Left, messages: Messages) -> Vec<Found> {
     if wanted.one_per_day {
-        found.retain(|f| f.date().is_some());
+        found = left.filter(found, |f| f.date().is_none().then_some(Why::Day));
         // stable: `daily/` stays before `daily.holding/`, paths in order inside each
         found.sort_by(|a, b| a.date().cmp(&b.date()));
     }
@@ -136,6 +163,7 @@ fn once_each(mut found: Vec<Found>, wanted: &Wanted, messages: Messages) -> Vec<
                     path.display(),
                     log.path.display()
                 ));
+                left.add(log.path, Why::Same(path.clone()));
             }
         }
     }

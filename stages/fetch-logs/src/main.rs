@@ -3,6 +3,8 @@
 
 mod args;
 mod find;
+mod left;
+mod named;
 mod opener;
 mod pattern;
 mod records;

@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use kit::{Compression, door};
+use kit::{Compression, door, fill};
 use logs::discovery;
 use logs::fingerprint::{Fingerprint, Reading};
 
@@ -43,5 +43,21 @@ impl Opener {
         let mut beginning = self.open(path)?.take(Compression::MAGIC as u64);
         beginning.read_to_end(&mut magic).with_context(|| format!("reading {}", path.display()))?;
         Ok(Compression::of(&magic))
+    }
+
+    /// Whether two logs hold the same lines, one of them compressed.
+    pub(crate) fn same_content(&self, a: &Path, b: &Path) -> Result<bool> {
+        let (mut left, mut right) = (self.reading(a)?, self.reading(b)?);
+        let (mut x, mut y) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+        loop {
+            let n = fill(&mut left, &mut x).with_context(|| format!("reading {}", a.display()))?;
+            let m = fill(&mut right, &mut y).with_context(|| format!("reading {}", b.display()))?;
+            if x[..n] != y[..m] {
+                return Ok(false);
+            }
+            if n == 0 {
+                return Ok(true);
+            }
+        }
     }
 }

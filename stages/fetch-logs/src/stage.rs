@@ -7,9 +7,10 @@ use logs::discovery::Stream;
 use schema::Opt;
 
 use crate::args::Args;
+use crate::left::Left;
 use crate::opener::Opener;
 use crate::staging::Staging;
-use crate::{find, records};
+use crate::{find, named, records};
 
 /// Runs the stage.
 ///
@@ -40,14 +41,25 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     if args.cat && args.common.format != Format::Ndjson {
         return Err(Usage("--cat prints lines of logs, --format is for records".to_owned()).into());
     }
-    let mut logs = find::below(&args.logs, &wanted, io.messages)?;
-    logs.extend(find::given(&args.files, &wanted)?);
     let opener = Opener::new(args.logs.iter().cloned());
+    let mut left = Left::default();
+    let mut logs = if args.names.is_empty() {
+        find::below(&args.logs, &wanted, &mut left, io.messages)?
+    } else {
+        let named = named::below(&args.logs, &args.names, &opener, &mut left)?;
+        left.filter(named, |log| wanted.why_not(log))
+    };
+    let n_found = logs.len();
+    logs.extend(find::given(&args.files, &wanted)?);
     let output = io.output()?;
     if args.cat {
         records::lines(&logs, &opener, output)?
     } else {
         records::sources(&logs, &opener, output)?
     }
+    if let Some(path) = &args.left_out {
+        left.list(path)?;
+    }
+    left.say(n_found, io.messages);
     Ok(Outcome::default())
 }

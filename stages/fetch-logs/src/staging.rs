@@ -174,7 +174,7 @@ impl Staging<'_> {
                 .take_while(|earlier| *earlier != log)
                 .find(|earlier| without_suffix(&earlier.name) == without_suffix(&log.name));
             let copied = match same {
-                Some(earlier) if same_content(&earlier.path, &log.path, opener)? => {
+                Some(earlier) if opener.same_content(&earlier.path, &log.path)? => {
                     let (kept, left) = (earlier.path.display(), log.path.display());
                     self.messages.note(format_args!("{left} holds the same as {kept}: staged once"));
                     Copied { read: opener.read_to_end(&log.path)?, ..Copied::default() }
@@ -283,20 +283,4 @@ fn copy(log: &Found, known: &[Outcome], opener: &Opener, to: &mut WholeFile, sho
     }
     copied.read = reading.finish().with_context(reading_it)?;
     Ok(copied)
-}
-
-/// Whether two logs hold the same lines, one of them compressed.
-fn same_content(a: &Path, b: &Path, opener: &Opener) -> Result<bool> {
-    let (mut left, mut right) = (opener.reading(a)?, opener.reading(b)?);
-    let (mut x, mut y) = (vec![0; 1 << 16], vec![0; 1 << 16]);
-    loop {
-        let n = fill(&mut left, &mut x).with_context(|| format!("reading {}", a.display()))?;
-        let m = fill(&mut right, &mut y).with_context(|| format!("reading {}", b.display()))?;
-        if x[..n] != y[..m] {
-            return Ok(false);
-        }
-        if n == 0 {
-            return Ok(true);
-        }
-    }
 }

@@ -13,6 +13,8 @@ use anyhow::{Context as _, Result};
 
 use kit::{Compression, path_text};
 
+use crate::rotation;
+
 /// What a log is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stream {
@@ -106,16 +108,19 @@ pub struct Found {
     pub name: String,
     /// Size as it lies there.
     pub bytes: u64,
+    /// The day in its name, `YYYYMMDD`.
+    pub day: Option<String>,
 }
 
 impl Found {
     /// The day in its name, `YYYYMMDD`.
     #[must_use]
     pub fn date(&self) -> Option<&str> {
-        date_of(&self.name)
+        self.day.as_deref()
     }
 
-    /// One given file; its stream is seen from its name.
+    /// One given file of any name; its stream is seen from it, and its day as any habit of rotating
+    /// writes it.
     ///
     /// # Errors
     /// It is not there, or is a folder.
@@ -127,7 +132,8 @@ impl Found {
         }
         let name = path_text::base_name(path);
         let stream = if name.starts_with("cmsauth") { Stream::Auth } else { Stream::Access };
-        Ok(Self { path: path.to_owned(), stream, name, bytes: meta.len() })
+        let day = date_of(&name).map(str::to_owned).or_else(|| rotation::of(&name).day());
+        Ok(Self { path: path.to_owned(), stream, name, bytes: meta.len(), day })
     }
 }
 
@@ -266,7 +272,9 @@ fn collect(
             // follows links; a file that was moved away meanwhile is no error
             match fs::metadata(&lies_at) {
                 Ok(meta) if meta.is_file() => {
-                    found.push(Found { name: path_text::base_name(&path), path, stream, bytes: meta.len() });
+                    let name = path_text::base_name(&path);
+                    let day = date_of(&name).map(str::to_owned);
+                    found.push(Found { name, path, stream, bytes: meta.len(), day });
                 }
                 Ok(_) => {}
                 // a loop of links is no log either, nor is a link to where we may not look
@@ -287,7 +295,8 @@ fn is_loop(error: &io::Error) -> bool {
 }
 
 /// Why a path cannot be a log; `None` when it can, or has gone meanwhile.
-fn why_no_log(path: &Path) -> Option<String> {
+#[must_use]
+pub fn why_no_log(path: &Path) -> Option<String> {
     let is_link = fs::symlink_metadata(path).ok()?.is_symlink();
     match fs::metadata(path) {
         Ok(meta) if meta.is_file() => None,

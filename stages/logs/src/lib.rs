@@ -9,4 +9,5 @@ pub mod fingerprint;
 pub mod parse;
 pub mod refused;
 pub mod roots;
+pub mod rotation;
 pub mod staged;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod identity;
+mod named;
 mod planted;
 mod staging;
 

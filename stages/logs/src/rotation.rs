@@ -1,0 +1,177 @@
+//! What the programs that rotate logs make of their names: logrotate with numbers, `dateext` and its
+//! formats, rotatelogs with seconds, cronolog and IIS.
+//!
+//! For the logs of any web server. The logs of a hub have names of their own, see [`crate::discovery`].
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::discovery::without_suffix;
+
+/// When a log was rotated, as far as its name says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// At this day; several of one day by a second number.
+    At {
+        /// `YYYYMMDD` as a number.
+        day: u32,
+        /// `HHMMSS`, or the seconds of a clock.
+        within: u64,
+    },
+    /// So many rotations ago, 0 or 1 for the last one.
+    Ago(u32),
+    /// Not yet, or nothing in its name tells.
+    Unknown,
+}
+
+/// A name taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotated<'a> {
+    /// What the log is called before it is rotated, as far as it stands before the rest.
+    pub stem: &'a str,
+    /// When it was rotated.
+    pub turn: Turn,
+}
+
+impl Rotated<'_> {
+    /// The day in the name, `YYYYMMDD`.
+    #[must_use]
+    pub fn day(&self) -> Option<String> {
+        if let Turn::At { day, .. } = self.turn { Some(format!("{day:08}")) } else { None }
+    }
+}
+
+/// Takes a base name apart; the ending of a compression is not looked at.
+#[must_use]
+pub fn of(name: &str) -> Rotated<'_> {
+    let name = without_suffix(name);
+    let dated = pieces(name).find_map(|start| dated(name, start));
+    dated.or_else(|| numbered(name)).unwrap_or(Rotated { stem: name, turn: Turn::Unknown })
+}
+
+/// Where runs of digits begin.
+fn pieces(name: &str) -> impl Iterator<Item = usize> {
+    let bytes = name.as_bytes();
+    let is_digit = |i: usize| bytes.get(i).is_some_and(u8::is_ascii_digit);
+    (0..bytes.len()).filter(move |&i| is_digit(i) && (i == 0 || !is_digit(i - 1)))
+}
+
+fn digits_at(name: &str, at: usize) -> &str {
+    let rest = name.get(at..).unwrap_or_default();
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    &rest[..end]
+}
+
+/// A date at `start`: `YYYYMMDD`, with hours, minutes and seconds behind it or not; the same with
+/// separators; seconds since 1970; `YYMMDD` as IIS has it.
+fn dated(name: &str, start: usize) -> Option<Rotated<'_>> {
+    let stem = name[..start].trim_end_matches(['.', '-', '_']);
+    let at = |day, within| Some(Rotated { stem, turn: Turn::At { day, within } });
+    let run = digits_at(name, start);
+    if is_iis(name, start) {
+        let day = day_of(&format!("20{}", run.get(..6)?))?;
+        return at(day, time_of(&run[6..]));
+    }
+    match run.len() {
+        4 => {
+            let separator = name[start + 4..].chars().next().filter(|c| ['-', '_', '.'].contains(c))?;
+            let rest = &name[start + 5..];
+            let (month, rest) = rest.split_at_checked(2)?;
+            let (day, rest) = rest.strip_prefix(separator)?.split_at_checked(2)?;
+            let is_over = !rest.starts_with(|c: char| c.is_ascii_digit());
+            let day = day_of(&format!("{run}{month}{day}")).filter(|_| is_over)?;
+            at(day, time_behind(rest))
+        }
+        8 => at(day_of(run)?, time_behind(&name[start + 8..])),
+        10 | 12 | 14 if day_of(&run[..8]).is_some() => at(day_of(&run[..8])?, time_of(&run[8..])),
+        9 | 10 => {
+            let seconds = run.parse::<i64>().ok()?;
+            let date = Timestamp::from_second(seconds).ok()?.to_zoned(TimeZone::UTC).date();
+            let day = format!("{:04}{:02}{:02}", date.year(), date.month(), date.day());
+            at(day_of(&day)?, seconds.unsigned_abs())
+        }
+        _ => None,
+    }
+}
+
+/// `u_ex250710.log`, `ex25071008.log`.
+fn is_iis(name: &str, start: usize) -> bool {
+    let len = digits_at(name, start).len();
+    matches!(&name[..start], "u_ex" | "ex" | "u_nc" | "nc" | "u_in" | "in") && (len == 6 || len == 8)
+}
+
+/// The time behind a date, as logrotate's `-%H` and `-%s` write it.
+fn time_behind(rest: &str) -> u64 {
+    rest.strip_prefix(['-', '_', 'T']).map_or(0, |rest| time_of(digits_at(rest, 0)))
+}
+
+/// Hours, hours and minutes, or all three as `HHMMSS`; other digits as they are.
+fn time_of(digits: &str) -> u64 {
+    let number = digits.parse().unwrap_or(0);
+    match digits.len() {
+        2 => number * 10_000,
+        4 => number * 100,
+        _ => number,
+    }
+}
+
+/// `YYYYMMDD` as a number, if it can be the day of a log.
+fn day_of(text: &str) -> Option<u32> {
+    let number: u32 = text.parse().ok().filter(|_| text.len() == 8)?;
+    let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
+    let is_day = (1990..2100).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    is_day.then_some(number)
+}
+
+/// `access.log.1`.
+fn numbered(name: &str) -> Option<Rotated<'_>> {
+    let (stem, number) = name.rsplit_once('.')?;
+    let is_number = !stem.is_empty() && (1..=4).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+    Some(Rotated { stem, turn: Turn::Ago(number.parse().ok().filter(|_| is_number)?) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_every_habit() {
+        let at = |day, within| Turn::At { day, within };
+        for (name, stem, turn) in [
+            ("access.log", "access.log", Turn::Unknown),
+            ("access.log.gz", "access.log", Turn::Unknown),
+            ("access.log.1", "access.log", Turn::Ago(1)),
+            ("access.log.12.gz", "access.log", Turn::Ago(12)),
+            ("access.log.0.bz2", "access.log", Turn::Ago(0)),
+            ("access_log-20250711", "access_log", at(20250711, 0)),
+            ("access_log-20250711.xz", "access_log", at(20250711, 0)),
+            ("access.log-2025071108.gz", "access.log", at(20250711, 80_000)),
+            ("access.log-20250711-08.zst", "access.log", at(20250711, 80_000)),
+            ("access.log-202507110815", "access.log", at(20250711, 81_500)),
+            ("access.log-20250711-1752192000", "access.log", at(20250711, 1_752_192_000)),
+            ("access.log_2025-07-11", "access.log", at(20250711, 0)),
+            ("access.2025_07_11.log.lz4", "access", at(20250711, 0)),
+            ("access.log.2025-07-11-08", "access.log", at(20250711, 80_000)),
+            ("access-20250711.log", "access", at(20250711, 0)),
+            ("access.log.1752105600", "access.log", at(20250710, 1_752_105_600)),
+            ("u_ex250711.log", "u_ex", at(20250711, 0)),
+            ("u_ex25071108.log", "u_ex", at(20250711, 80_000)),
+            ("2025-07-11.log", "", at(20250711, 0)),
+            // no days: a site, a port, a size
+            ("site-8080-access.log", "site-8080-access.log", Turn::Unknown),
+            ("access.log-99999999", "access.log-99999999", Turn::Unknown),
+            ("access.log-2025-13-01", "access.log-2025-13-01", Turn::Unknown),
+            ("access.log-2025-07-111", "access.log-2025-07-111", Turn::Unknown),
+            ("access.log.20500", "access.log.20500", Turn::Unknown),
+            ("web2-access.log", "web2-access.log", Turn::Unknown),
+            (".1", ".1", Turn::Unknown),
+            ("", "", Turn::Unknown),
+            ("é2025-é", "é2025-é", Turn::Unknown),
+            ("2025-0é", "2025-0é", Turn::Unknown),
+        ] {
+            assert_eq!(of(name), Rotated { stem, turn }, "{name}");
+        }
+        assert_eq!(of("access.log_2025-07-11").day().as_deref(), Some("20250711"));
+        assert_eq!(of("access.log.1").day(), None);
+    }
+}
