@@ -25,7 +25,7 @@ struct Cli {
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Whose results to reproduce: `legacy`, `port`, or single options, comma-separated
+    /// Whose results to reproduce: `legacy`, `port`, or a list of options
     #[arg(long, value_name = "LIST", value_parser = compat)]
     compat: Option<String>,
 
