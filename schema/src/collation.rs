@@ -113,11 +113,11 @@ pub fn pattern_weights(text: &str) -> Vec<u16> {
 /// character literally.
 #[derive(Debug, Clone)]
 pub struct Like {
-    parts: Vec<Part>,
+    parts: Vec<PatternPart>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum PatternPart {
     Any,
     One,
     Exactly(u16),
@@ -131,13 +131,13 @@ impl Like {
         let mut chars = pattern.chars();
         while let Some(c) = chars.next() {
             parts.push(match c {
-                '%' => Part::Any,
-                '_' => Part::One,
-                '\\' => Part::Exactly(weight(chars.next().unwrap_or('\\'))),
-                c => Part::Exactly(weight(c)),
+                '%' => PatternPart::Any,
+                '_' => PatternPart::One,
+                '\\' => PatternPart::Exactly(weight(chars.next().unwrap_or('\\'))),
+                c => PatternPart::Exactly(weight(c)),
             });
         }
-        parts.dedup_by(|a, b| *a == Part::Any && *b == Part::Any);
+        parts.dedup_by(|a, b| *a == PatternPart::Any && *b == PatternPart::Any);
         Self { parts }
     }
 
@@ -160,12 +160,12 @@ impl Like {
         while t < text.len() {
             step();
             match self.parts.get(p) {
-                Some(Part::Any) => {
+                Some(PatternPart::Any) => {
                     retry = Some((p, t));
                     p += 1;
                 }
-                Some(Part::One) => (t, p) = (t + 1, p + 1),
-                Some(Part::Exactly(w)) if *w == text[t] => (t, p) = (t + 1, p + 1),
+                Some(PatternPart::One) => (t, p) = (t + 1, p + 1),
+                Some(PatternPart::Exactly(w)) if *w == text[t] => (t, p) = (t + 1, p + 1),
                 _ => {
                     let Some((star, from)) = retry else { return false };
                     retry = Some((star, from + 1));
@@ -173,7 +173,7 @@ impl Like {
                 }
             }
         }
-        self.parts[p..].iter().all(|part| *part == Part::Any)
+        self.parts[p..].iter().all(|part| *part == PatternPart::Any)
     }
 }
 

@@ -207,7 +207,7 @@ async fn serve(settings: Settings, mut asked: mpsc::UnboundedReceiver<IpAddr>, a
 }
 
 /// What a server's answer means.
-enum Said {
+enum Reply {
     /// That is it.
     Final(Answer),
     /// It cannot or will not; another one may.
@@ -237,14 +237,14 @@ impl Servers {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let patience = Instant::now() + left / n_left;
                 match timeout_at(patience, self.ask(self.settings.servers[at], ip, deadline)).await {
-                    Ok(Ok(Said::Final(answer))) => {
+                    Ok(Ok(Reply::Final(answer))) => {
                         if at != first {
                             self.preferred.set(at);
                         }
                         return answer;
                     }
-                    Ok(Ok(Said::Refused)) => refused = true,
-                    Ok(Ok(Said::Nonsense) | Err(_)) | Err(_) => {}
+                    Ok(Ok(Reply::Refused)) => refused = true,
+                    Ok(Ok(Reply::Nonsense) | Err(_)) | Err(_) => {}
                 }
             }
             let pause = Instant::now() + Duration::from_millis(RESEND_MILLIS);
@@ -256,7 +256,7 @@ impl Servers {
         }
     }
 
-    async fn ask(&self, server: SocketAddr, ip: IpAddr, deadline: Instant) -> Result<Said, NetError> {
+    async fn ask(&self, server: SocketAddr, ip: IpAddr, deadline: Instant) -> Result<Reply, NetError> {
         let mut options = DnsRequestOptions::default();
         options.use_edns = false;
         options.retry_interval = Duration::from_millis(RESEND_MILLIS);
@@ -278,16 +278,16 @@ impl Servers {
             response = connection.send(request).first_answer().await?;
             drop(provider);
         }
-        Ok(self.said(ip, &response))
+        Ok(self.reply(ip, &response))
     }
 
-    fn said(&self, ip: IpAddr, response: &DnsResponse) -> Said {
+    fn reply(&self, ip: IpAddr, response: &DnsResponse) -> Reply {
         match response.response_code {
             ResponseCode::NoError | ResponseCode::NXDomain => {}
             ResponseCode::ServFail | ResponseCode::Refused | ResponseCode::NotImp | ResponseCode::FormErr => {
-                return Said::Refused;
+                return Reply::Refused;
             }
-            _ => return Said::Nonsense,
+            _ => return Reply::Nonsense,
         }
         let names = response.answers.iter().filter_map(|record| match &record.data {
             RData::PTR(name) => Some(&name.0),
@@ -302,7 +302,7 @@ impl Servers {
         };
         // a name that is the address itself is none
         let name = name.filter(|name| *name != ip.to_string());
-        Said::Final(name.map_or(Answer::NoName, |name| Answer::Name(name.into())))
+        Reply::Final(name.map_or(Answer::NoName, |name| Answer::Name(name.into())))
     }
 }
 

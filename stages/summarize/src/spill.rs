@@ -44,11 +44,11 @@ impl<const N: usize> Parts<N> {
     ///
     /// # Errors
     /// The disk is full.
-    pub(crate) fn into_parts(self) -> Result<Vec<Part<N>>> {
+    pub(crate) fn into_parts(self) -> Result<Vec<PartFile<N>>> {
         let part = |file: BufWriter<File>| {
             let mut file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
             file.rewind()?;
-            Ok(Part(file))
+            Ok(PartFile(file))
         };
         let parts: std::io::Result<_> = self.files.into_iter().map(part).collect();
         parts.with_context(doing)
@@ -57,9 +57,9 @@ impl<const N: usize> Parts<N> {
 
 /// One of the files, full.
 #[derive(Debug)]
-pub(crate) struct Part<const N: usize>(File);
+pub(crate) struct PartFile<const N: usize>(File);
 
-impl<const N: usize> Part<N> {
+impl<const N: usize> PartFile<N> {
     /// Hands out its records.
     ///
     /// # Errors

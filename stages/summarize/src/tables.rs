@@ -25,7 +25,7 @@ const APPS: &str = "/apps";
 
 /// What one scan of the tables gave.
 #[derive(Default)]
-struct Found {
+struct ScanResult {
     cells: Vec<Cell>,
     uses: Vec<Use>,
 }
@@ -148,7 +148,7 @@ pub(crate) fn store(config: &Config, io: &Io, figures: &Figures, plan: &Plan) ->
     Ok(Outcome::default())
 }
 
-fn write(io: &Io, found: &Found) -> Result<()> {
+fn write(io: &Io, found: &ScanResult) -> Result<()> {
     let common = io.common();
     let mut output = if common.to == "db" {
         // a dry run of `--to db`
@@ -231,7 +231,7 @@ impl<'a> Run<'a> {
     }
 
     /// Reads each table that is needed once, for everything that was asked for.
-    fn scan(&mut self, plan: &Plan, catalogue: &Catalogue) -> Result<Found> {
+    fn scan(&mut self, plan: &Plan, catalogue: &Catalogue) -> Result<ScanResult> {
         let axis_of = |months: &Option<(Month, Month)>| months.map(|(first, last)| Axis::new(first, last));
         let usage_axis = axis_of(&plan.andmore);
         let (months, sections) = match &plan.summary {
@@ -248,7 +248,7 @@ impl<'a> Run<'a> {
             read::Reader { target: self.config.target(), sections: &sections, compat: self.args.compat(), room };
         let usage = usage_axis.as_ref().map(|axis| (catalogue, axis));
         let usage = tables.scan(scan.as_mut(), usage, &mut self.hub)?;
-        let mut found = Found::default();
+        let mut found = ScanResult::default();
         if let Some(scan) = scan {
             let figures = scan.finish()?;
             cells(&figures, &plan.periods, &sections, |cell| found.cells.push(cell));

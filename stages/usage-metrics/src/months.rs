@@ -75,7 +75,7 @@ pub(crate) struct Rules<'a> {
 }
 
 /// Everything that the run works on.
-pub(crate) struct World {
+pub(crate) struct AllRows {
     pub(crate) names: Names,
     pub(crate) web: Rows,
     pub(crate) tools: Rows,
@@ -87,7 +87,7 @@ pub(crate) struct World {
     pub(crate) made: Vec<Session>,
 }
 
-impl World {
+impl AllRows {
     pub(crate) fn new() -> Self {
         Self {
             names: Names::new(),

@@ -11,7 +11,7 @@ use schema::{Compat, Kind, Opt, Stamp, json};
 use crate::args::{Args, Step};
 use crate::clock::Clock;
 use crate::exclude::Filters;
-use crate::months::{Rows, Rules, Steps, World, mark};
+use crate::months::{AllRows, Rows, Rules, Steps, mark};
 use crate::names::Name;
 use crate::parse::{self, Fields, Parsed};
 use crate::session_record::session_record;
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     let mut input = io.input()?;
     let mut output = io.output()?;
 
-    let mut world = World::new();
+    let mut world = AllRows::new();
     let mut spool = Spool::new()?;
     let mut counts = Counts::default();
     while let Some(batch) = input.next_batch(&mut io.rejects)? {
@@ -101,7 +101,7 @@ fn zone(args: &Args, io: &Io) -> Result<TimeZone> {
     }
 }
 
-impl World {
+impl AllRows {
     fn push(&mut self, kind: Kind, fields: &Fields<'_>) {
         let names = &mut self.names;
         let ip = names.intern_option(fields.ip.as_deref());
@@ -126,7 +126,7 @@ impl World {
 struct CountryOfName(Vec<[u8; 2]>);
 
 impl CountryOfName {
-    fn of(world: &World, countries: Option<&Countries>, compat: Compat) -> Result<Self> {
+    fn of(world: &AllRows, countries: Option<&Countries>, compat: Compat) -> Result<Self> {
         let Some(countries) = countries else { return Ok(Self(Vec::new())) };
         let mut wanted = vec![false; world.names.len()];
         for rows in [&world.web, &world.tools, &world.old] {
@@ -167,7 +167,7 @@ impl CountryOfName {
     }
 }
 
-fn write(world: &World, countries: &CountryOfName, spool: Spool, output: &mut Output) -> Result<()> {
+fn write(world: &AllRows, countries: &CountryOfName, spool: Spool, output: &mut Output) -> Result<()> {
     let mut lines = spool.read()?;
     let mut blocks: Vec<(Vec<u8>, Counts)> = Vec::new();
     let mut written: Vec<Vec<u8>> = vec![Vec::new(); BLOCKS];
@@ -201,7 +201,7 @@ fn write(world: &World, countries: &CountryOfName, spool: Spool, output: &mut Ou
 }
 
 /// Writes the lines of a block with what was found.
-fn block(world: &World, countries: &CountryOfName, bytes: &[u8], mut at: Counts, out: &mut Vec<u8>) -> Result<()> {
+fn block(world: &AllRows, countries: &CountryOfName, bytes: &[u8], mut at: Counts, out: &mut Vec<u8>) -> Result<()> {
     let mut rest = bytes;
     while let Some(end) = memchr::memchr(b'\n', rest) {
         let line = &rest[..end];
@@ -224,7 +224,7 @@ fn block(world: &World, countries: &CountryOfName, bytes: &[u8], mut at: Counts,
 }
 
 fn record(
-    world: &World,
+    world: &AllRows,
     countries: &CountryOfName,
     rows: &Rows,
     i: usize,

@@ -45,7 +45,7 @@ struct Wanted {
 }
 
 /// A value of a profile, with the number of its row.
-type Found = (u64, String);
+type UserValue = (u64, String);
 
 /// Users who miss something, with what their profiles say.
 #[derive(Debug, Default)]
@@ -95,7 +95,7 @@ pub fn missing(db: &mut Db, hub: &mut Db, table: &Table, span: &Span, rule: Rule
         }
         Ok(())
     })?;
-    let mut found: FxHashMap<u64, [Option<Found>; 3]> = FxHashMap::default();
+    let mut found: FxHashMap<u64, [Option<UserValue>; 3]> = FxHashMap::default();
     let keys: Vec<String> = PARAMETERS.iter().map(|(_, key, _)| format!("'{key}'")).collect();
     let sql = format!(
         "SELECT {} id, user_id, profile_key, profile_value FROM {} WHERE profile_key IN ({})",

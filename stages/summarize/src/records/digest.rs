@@ -19,10 +19,10 @@ struct Fields<'a, const N: usize> {
     found: [Option<Range<usize>>; N],
 }
 
-type Read<T> = Result<T, String>;
+type FieldResult<T> = Result<T, String>;
 
 impl<'a, const N: usize> Fields<'a, N> {
-    fn of(line: &'a [u8], names: [&'static str; N]) -> Read<Self> {
+    fn of(line: &'a [u8], names: [&'static str; N]) -> FieldResult<Self> {
         let mut found = [const { None }; N];
         for member in json::Members::new(line) {
             let member = member.map_err(|bad| bad.reason().to_owned())?;
@@ -46,33 +46,33 @@ impl<'a, const N: usize> Fields<'a, N> {
     }
 
     /// A number is its digits.
-    fn text(&self, at: usize) -> Read<Option<Cow<'a, str>>> {
+    fn text(&self, at: usize) -> FieldResult<Option<Cow<'a, str>>> {
         let Some(raw) = self.raw(at) else { return Ok(None) };
         json::text_or_digits(raw).map_err(|_| self.bad(at, "text"))
     }
 
-    fn stamp(&self, at: usize) -> Read<Option<Stamp>> {
+    fn stamp(&self, at: usize) -> FieldResult<Option<Stamp>> {
         let Some(text) = self.text(at)? else { return Ok(None) };
         Stamp::parse(&text).map(Some).ok_or_else(|| self.bad(at, "a datetime"))
     }
 
-    fn needed<T>(&self, at: usize, value: Option<T>) -> Read<T> {
+    fn needed<T>(&self, at: usize, value: Option<T>) -> FieldResult<T> {
         value.ok_or_else(|| format!("no field `{}`", self.names[at]))
     }
 
-    fn int(&self, at: usize) -> Read<Option<i64>> {
+    fn int(&self, at: usize) -> FieldResult<Option<i64>> {
         let Some(text) = self.text(at)? else { return Ok(None) };
         text.parse().map(Some).map_err(|_| self.bad(at, "a whole number"))
     }
 
-    fn count(&self, at: usize) -> Read<Option<i64>> {
+    fn count(&self, at: usize) -> FieldResult<Option<i64>> {
         match self.int(at)? {
             Some(n) if n < 0 => Err(format!("field `{}` is negative", self.names[at])),
             n => Ok(n),
         }
     }
 
-    fn float(&self, at: usize) -> Read<Option<f64>> {
+    fn float(&self, at: usize) -> FieldResult<Option<f64>> {
         let Some(text) = self.text(at)? else { return Ok(None) };
         let value: Option<f64> = text.parse().ok().filter(|x: &f64| x.is_finite());
         value.map(Some).ok_or_else(|| self.bad(at, "a number"))
@@ -83,7 +83,7 @@ impl<'a, const N: usize> Fields<'a, N> {
 ///
 /// # Errors
 /// Why the line cannot be used.
-pub(crate) fn digest(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
+pub(crate) fn digest(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     let kind = json::kind_of(line).map_err(|bad| bad.reason().to_owned())?;
     match Kind::from_name(&kind) {
         Some(Kind::Web) => web(lens, line),
@@ -103,7 +103,7 @@ pub(crate) fn digest(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     }
 }
 
-fn web(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
+fn web(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     if is_no_download(line) {
         return Ok(None);
     }
@@ -135,7 +135,7 @@ fn is_no_download(line: &[u8]) -> bool {
     false
 }
 
-fn session(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
+fn session(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     let fields = Fields::of(line, ["id", "datetime", "ipcountry", "ip", "host", "domain", "duration", "jobs"])?;
     Ok(lens.digest(Row::Session(SessionRow {
         id: fields.int(0)?,
@@ -149,7 +149,7 @@ fn session(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     })))
 }
 
-fn login(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
+fn login(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     let fields = Fields::of(line, ["datetime", "user", "ip", "action"])?;
     Ok(lens.digest(Row::Login(LoginRow {
         datetime: fields.needed(0, fields.stamp(0)?)?,
@@ -159,7 +159,7 @@ fn login(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     })))
 }
 
-fn toolstart(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
+fn toolstart(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     let fields = Fields::of(line, ["datetime", "success", "user", "countryresident", "orgtype"])?;
     Ok(lens.digest(Row::Toolstart(ToolstartRow {
         datetime: fields.needed(0, fields.stamp(0)?)?,
@@ -170,7 +170,7 @@ fn toolstart(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     })))
 }
 
-fn hub_session(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
+fn hub_session(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     let names = ["sessnum", "username", "start", "appname", "walltime", "viewtime", "cputime"];
     let fields = Fields::of(line, names)?;
     Ok(lens.digest(Row::HubSession(HubSessionRow {
@@ -184,7 +184,7 @@ fn hub_session(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     })))
 }
 
-fn hub_job(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
+fn hub_job(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     let fields = Fields::of(line, ["sessnum", "job", "event", "cputime"])?;
     Ok(lens.digest(Row::HubJob(HubJobRow {
         sessnum: fields.needed(0, fields.int(0)?)?,
@@ -194,7 +194,7 @@ fn hub_job(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     })))
 }
 
-fn profile(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
+fn profile(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     let names = ["uidNumber", "username", "countryresident", "orgtype", "registerDate", "emailConfirmed"];
     let fields = Fields::of(line, names)?;
     // an address that was never confirmed: the copy of the profiles that legacy reads is without
@@ -210,13 +210,13 @@ fn profile(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
     })))
 }
 
-fn tool_version(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
+fn tool_version(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     let fields = Fields::of(line, ["toolname", "instance"])?;
     let (Some(toolname), Some(instance)) = (fields.text(0)?, fields.text(1)?) else { return Ok(None) };
     Ok(lens.digest(Row::ToolVersion(ToolVersionRow { toolname: &toolname, instance: &instance })))
 }
 
-fn hits(lens: &Lens, line: &[u8]) -> Read<Option<Fact>> {
+fn hits(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     let fields = Fields::of(line, ["datetime", "hits"])?;
     let datetime = fields.needed(0, fields.stamp(0)?)?;
     let Some(hits) = fields.count(1)? else { return Ok(None) };
