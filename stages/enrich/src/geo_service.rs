@@ -528,7 +528,7 @@ mod tests {
         let Answer::Found(found) = &legacy[0] else { panic!("{legacy:?}") };
         assert_eq!(found.values(), ["US", "United States", " Indiana", "West Lafayette", "40.4", "-86.9"]);
         assert_eq!(legacy[1..3], [Answer::Unknown, Answer::BadKey]);
-        assert!(matches!(&legacy[3], Answer::Failed(why) if why.contains("no XML")), "{legacy:?}");
+        assert!(matches!(&legacy[3], Answer::Failed(why) if why.contains("not XML")), "{legacy:?}");
         assert!(matches!(&legacy[4], Answer::Failed(why) if why.contains("404")), "{legacy:?}");
         assert_eq!(legacy[5..], [Answer::Unknown, Answer::Found(place("", "1").with_longitude("2"))]);
         let mut asked = server.asked();
