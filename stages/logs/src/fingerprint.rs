@@ -141,6 +141,16 @@ impl Fingerprint {
         (self.bytes, self.hash) == (other.bytes, other.hash)
     }
 
+    /// Whether a log that begins with these bytes, [`HEAD`] of them or all that it has, may have the same
+    /// content or begin with it.
+    #[must_use]
+    pub fn begins(&self, beginning: &[u8]) -> bool {
+        let length = usize::try_from(self.bytes.min(HEAD)).unwrap_or(usize::MAX);
+        let mut digest = Digest::default();
+        digest.update(beginning.get(..length).unwrap_or_default());
+        digest.bytes() == self.bytes.min(HEAD) && digest.hash() == self.head
+    }
+
     /// Looks at what lies at `path` now; a log whose archiving is not finished is found under its
     /// hidden name. Content is read only where the short cut fails.
     ///
@@ -207,6 +217,17 @@ pub fn of(path: &Path) -> Result<Fingerprint> {
         reading.finish()?.ok_or_else(|| io::Error::other("it is no regular file"))
     };
     read().with_context(|| format!("reading {}", path.display()))
+}
+
+/// The first [`HEAD`] bytes of a log, decompressed.
+///
+/// # Errors
+/// It cannot be read.
+pub fn beginning(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut reading = Reading::open(path)?.take(HEAD);
+    reading.read_to_end(&mut bytes).with_context(|| format!("reading {}", path.display()))?;
+    Ok(bytes)
 }
 
 /// The beginning of a log up to some byte.

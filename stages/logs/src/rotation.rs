@@ -49,6 +49,18 @@ pub fn of(name: &str) -> Rotated<'_> {
     dated.or_else(|| numbered(name)).unwrap_or(Rotated { stem: name, turn: Turn::Unknown })
 }
 
+/// Whether two base names may be those of one log: the same, compressed or not; or that of a log which
+/// was rotated meanwhile. Logs of two dates are two.
+#[must_use]
+pub fn may_be_one(a: &str, b: &str) -> bool {
+    if without_suffix(a) == without_suffix(b) {
+        return true;
+    }
+    let (a, b) = (of(a), of(b));
+    let are_dated = matches!((a.turn, b.turn), (Turn::At { .. }, Turn::At { .. }));
+    a.stem == b.stem && !a.stem.is_empty() && !are_dated
+}
+
 /// Where runs of digits begin.
 fn pieces(name: &str) -> impl Iterator<Item = usize> {
     let bytes = name.as_bytes();
@@ -173,5 +185,23 @@ mod tests {
         }
         assert_eq!(of("access.log_2025-07-11").day().as_deref(), Some("20250711"));
         assert_eq!(of("access.log.1").day(), None);
+    }
+
+    #[test]
+    fn which_names_may_be_those_of_one_log() {
+        for (a, b, may) in [
+            ("access.log", "access.log", true),
+            ("access.log", "access.log.1", true),
+            ("access.log.1", "access.log.2.gz", true),
+            ("access.log", "access.log-20250711.xz", true),
+            ("access.log-20250711", "access.log-20250711.gz", true),
+            ("access.log.1752105600", "access.log", true),
+            ("access.log-20250711", "access.log-20250712", false),
+            ("access.log", "access_log", false),
+            ("h-access.log-1", "h-access.log-2", false),
+            ("2025-07-11.log", "2025", false),
+        ] {
+            assert_eq!((may_be_one(a, b), may_be_one(b, a)), (may, may), "{a} {b}");
+        }
     }
 }

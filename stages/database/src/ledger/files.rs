@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use mysql::Value;
 
+use logs::discovery::without_suffix;
+use logs::rotation;
+
 use super::{COLUMNS, Entry, Target};
 use crate::{Cells, Db, Verb};
 
@@ -252,16 +255,21 @@ pub fn parts_after(db: &mut Db, entry: &Entry) -> Result<Vec<Entry>> {
     if !is_there(db)? {
         return Ok(Vec::new());
     }
-    let plain = logs::discovery::without_suffix(super::base_name(&entry.filename)).to_owned();
-    let mut family = Vec::new();
-    for suffix in std::iter::once("").chain(kit::Compression::ENDINGS) {
-        family.extend(parts_of(db, &format!("{plain}{suffix}"), entry.target)?);
-    }
+    let base = super::base_name(&entry.filename);
+    let mut family = all(db, entry.target)?;
+    family.retain(|(known, _)| rotation::may_be_one(base, super::base_name(&known.filename)));
     let own = family.iter().find(|(known, _)| known.id == entry.id).and_then(|(_, row)| row.clone());
-    let head = own.filter(|row| row.bytes >= Some(logs::fingerprint::HEAD)).and_then(|row| row.head);
+    let n_bytes = own.as_ref().and_then(|row| row.bytes).unwrap_or(0);
+    let head = own.filter(|_| n_bytes >= logs::fingerprint::HEAD).and_then(|row| row.head);
     let continues = |part: &Entry, row: Option<&FileRow>| {
-        let theirs = row.and_then(|row| row.head.as_ref());
-        part.id > entry.id && super::is_part(&part.filename) && (head.is_none() || theirs == head.as_ref())
+        let is_later = part.id > entry.id && super::is_part(&part.filename);
+        let has_its_name = without_suffix(super::base_name(&part.filename)) == without_suffix(base);
+        let begins_alike = match &head {
+            Some(head) => row.and_then(|row| row.head.as_ref()) == Some(head),
+            // too short for a beginning: rotated since, a part that continues it begins at its end or before
+            None => has_its_name || row.and_then(|row| row.offset).is_some_and(|offset| offset <= n_bytes),
+        };
+        is_later && begins_alike
     };
     Ok(family.into_iter().filter(|(part, row)| continues(part, row.as_ref())).map(|(part, _)| part).collect())
 }

@@ -11,6 +11,7 @@ use database::ledger::files::{self, FileRow};
 use database::ledger::{self, Entry, Target};
 use logs::discovery::without_suffix;
 use logs::fingerprint::{self, Fingerprint, Hash, Identity, Prefix};
+use logs::rotation;
 
 /// The width of the ledger's column for names, in characters.
 const WIDTH: usize = 255;
@@ -47,6 +48,9 @@ struct KnownLog {
 #[derive(Debug)]
 pub(crate) struct Ledger {
     entries: HashMap<String, Vec<KnownLog>>,
+    /// Base names and contents of entries, by the name before any rotation: a log is known under the
+    /// names that it is rotated to, too.
+    rotated: HashMap<String, Vec<(String, Fingerprint)>>,
     /// The base name alone decides.
     by_name: bool,
     /// A last line without an end is left to the next part.
@@ -60,15 +64,27 @@ impl Ledger {
     /// The server is lost.
     pub(crate) fn read(db: &mut Db, target: Target, by_name: bool, whole_lines: bool) -> Result<Self> {
         let mut entries: HashMap<String, Vec<KnownLog>> = HashMap::new();
+        let mut rotated: HashMap<String, Vec<(String, Fingerprint)>> = HashMap::new();
         for (entry, row) in files::all(db, target)? {
-            let family = without_suffix(ledger::base_name(&entry.filename)).to_owned();
-            entries.entry(family).or_default().push(KnownLog { entry, read: row.as_ref().and_then(read_of) });
+            let base = ledger::base_name(&entry.filename).to_owned();
+            let read = row.as_ref().and_then(read_of);
+            if let Some(read) = read.clone().filter(|read| read.bytes > 0 && !by_name) {
+                rotated.entry(rotation::of(&base).stem.to_owned()).or_default().push((base.clone(), read));
+            }
+            entries.entry(without_suffix(&base).to_owned()).or_default().push(KnownLog { entry, read });
         }
-        Ok(Self { entries, by_name, whole_lines })
+        Ok(Self { entries, rotated, by_name, whole_lines })
     }
 
     fn family(&self, base: &str) -> &[KnownLog] {
         self.entries.get(without_suffix(base)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The contents that entries have under other names which the log may have had before it was rotated.
+    fn under_other_names(&self, base: &str) -> Vec<&Fingerprint> {
+        let known = self.rotated.get(rotation::of(base).stem).map(Vec::as_slice).unwrap_or_default();
+        let is_other = |name: &str| without_suffix(name) != without_suffix(base) && rotation::may_be_one(name, base);
+        known.iter().filter(|(name, _)| is_other(name)).map(|(_, read)| read).collect()
     }
 
     /// What an entry of exactly this name decides alone, if it does. One that a run without
@@ -86,24 +102,37 @@ impl Ledger {
         Ok(exact)
     }
 
-    /// Judges a file. Its content is read only when its name, or that of its compressed form, is
-    /// known and the file is not the very one that was imported.
+    /// Judges a file. Its content is read only when its name, or one that it may have had before it was
+    /// rotated, is known and the file is not the very one that was imported. Of logs under other names
+    /// the beginning is compared first.
     ///
     /// # Errors
     /// The file cannot be read, or an import of it was left unfinished.
     pub(crate) fn judge(&self, base: &str, path: &Path, meta: &Metadata) -> Result<Verdict> {
         let exact = self.by_name(base)?;
-        if let Some(verdict) = without_content(exact, self.family(base), self.by_name) {
+        let verdict = without_content(exact, self.family(base), self.by_name);
+        if let Some(Verdict::Known(_)) = verdict {
+            return Ok(Verdict::Known(None));
+        }
+        let mut known: Vec<&Fingerprint> = self.family(base).iter().filter_map(|known| known.read.as_ref()).collect();
+        let mut others = self.under_other_names(base);
+        let identity = Identity::of(meta);
+        if let Some(read) = known.iter().chain(&others).find(|read| read.identity() == identity) {
+            return Ok(Verdict::Known(Some(Fingerprint::clone(read))));
+        }
+        if !others.is_empty() {
+            let beginning = fingerprint::beginning(path)?;
+            others.retain(|read| read.begins(&beginning));
+        }
+        if others.is_empty()
+            && let Some(verdict) = verdict
+        {
             return Ok(verdict);
         }
-        let identity = Identity::of(meta);
-        let same = self.family(base).iter().filter_map(|known| known.read.as_ref());
-        if let Some(read) = same.clone().find(|read| read.identity() == identity) {
-            return Ok(Verdict::Known(Some(read.clone())));
-        }
-        let lengths: Vec<u64> = same.map(|read| read.bytes).collect();
+        known.extend(others);
+        let lengths: Vec<u64> = known.iter().map(|read| read.bytes).collect();
         let (read, prefixes) = fingerprint::with_prefixes(path, &lengths)?;
-        Ok(self.by_content(base, read, &prefixes))
+        Ok(self.by_content(base, &known, read, &prefixes))
     }
 
     /// Judges a source of a staging file, of which the list says what was read; `prefixes` gives the
@@ -124,12 +153,13 @@ impl Ledger {
         let Some(read) = read else {
             return Ok(if exact.is_some() { Verdict::Known(None) } else { Verdict::New });
         };
-        let lengths: Vec<u64> = self.family(base).iter().filter_map(|known| Some(known.read.as_ref()?.bytes)).collect();
-        Ok(self.by_content(base, read.clone(), &prefixes(&lengths)?))
+        let known: Vec<&Fingerprint> = self.family(base).iter().filter_map(|known| known.read.as_ref()).collect();
+        let lengths: Vec<u64> = known.iter().map(|read| read.bytes).collect();
+        Ok(self.by_content(base, &known, read.clone(), &prefixes(&lengths)?))
     }
 
-    fn by_content(&self, base: &str, read: Fingerprint, prefixes: &[Prefix]) -> Verdict {
-        let family = || self.family(base).iter().filter_map(|known| known.read.as_ref());
+    fn by_content(&self, base: &str, known: &[&Fingerprint], read: Fingerprint, prefixes: &[Prefix]) -> Verdict {
+        let family = || known.iter().copied();
         let is_name_taken = self.family(base).iter().any(|known| known.entry.filename == base);
         // what is empty holds nothing that is not there
         if family().any(|known| known.is_same_content(&read)) || (read.bytes == 0 && is_name_taken) {

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod faults;
+mod field;
 mod hub;
 mod identity;
 mod tables;

@@ -1,0 +1,257 @@
+//! Field cases: what administrators reported to other tools about files, compression and importing again.
+//! The number in a name is the case's in the list that the inputs in `fixtures/field/in` belong to.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use fixtures::db::SqlMode;
+use fixtures::{Finished, field, gzip};
+use schema::tables::Engine;
+
+use crate::hub::{Hub, stage};
+use crate::{file, import_logs, texts};
+
+const ENGINES: [Engine; 2] = [Engine::InnoDb, Engine::MyIsam];
+
+/// Requests of a combined log, one for each URL.
+fn log(day: u32, urls: &[&str]) -> String {
+    let line = |url: &&str| {
+        format!(
+            "192.0.2.1 - - [{day:02}/Jul/2025:08:00:01 +0000] \"GET {url} HTTP/1.1\" 200 12 \"-\" \"Mozilla/5.0\"\n"
+        )
+    };
+    urls.iter().map(line).collect()
+}
+
+/// As many URLs as make a log longer than the beginning that tells logs apart.
+fn many(prefix: &str) -> Vec<String> {
+    (0..60).map(|i| format!("/{prefix}{i}")).collect()
+}
+
+fn combined(files: &[PathBuf]) -> Finished {
+    import_logs().args(["--log-format", "combined"]).args(files).finish().ok()
+}
+
+fn load(hub: &Hub, files: &[&Path]) -> Finished {
+    hub.load(files).args(["--log-format", "combined"]).finish().ok()
+}
+
+fn contents(hub: &Hub) -> Vec<String> {
+    hub.pair.lines("SELECT content FROM web ORDER BY id")
+}
+
+fn are_known(done: &Finished) -> Vec<bool> {
+    done.records().iter().map(|receipt| receipt["already"] == 1).collect()
+}
+
+/// As if the file had been written to some minutes ago.
+fn make_old(path: &Path) {
+    let then = SystemTime::now() - Duration::from_secs(300);
+    File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+}
+
+fn append(path: &Path, text: &str) {
+    File::options().append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+#[test]
+fn field_60_67_all_members_and_frames_are_read() {
+    for (name, n) in [("60-members.log.gz", 2), ("67-frames.log.zst", 2)] {
+        let done = combined(&[field(name)]);
+        assert_eq!(done.of_kind("web").len(), n, "{name}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn field_61_67_68_what_is_cut_or_damaged_is_an_error_with_its_name() {
+    for (name, what) in [
+        ("61-truncated.log.gz", "the gzip data is cut short"),
+        ("67-truncated.log.zst", "the zstd data is cut short"),
+        ("68-crc.log.gz", "the gzip data is damaged"),
+    ] {
+        let done = import_logs().args(["--log-format", "combined"]).arg(field(name)).finish().expect_code(1);
+        assert!(done.stderr.contains(name) && done.stderr.contains(what), "{}", done.stderr);
+        let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { continue };
+        let log = hub.put(&format!("httpd/daily/{name}"), fs::read(field(name)).unwrap());
+        let done = hub.load(&[&log]).args(["--log-format", "combined"]).finish().expect_code(1);
+        assert!(done.stderr.contains(what) && hub.count("web") + hub.count("imported_sources") == 0, "{}", done.stderr);
+    }
+}
+
+#[test]
+fn field_63_64_empty_and_plain_files_called_gz_are_read() {
+    assert_eq!(combined(&[field("63-empty.log.gz")]).of_kind("web").len(), 0);
+    assert_eq!(combined(&[field("64-plain-named.log.gz")]).of_kind("web").len(), 2);
+}
+
+#[test]
+fn field_65_66_bzip2_xz_and_lz4_are_read() {
+    let bz2 = combined(&[field("65.log.bz2")]);
+    assert_eq!(bz2.of_kind("web").len(), 2);
+    assert_eq!(combined(&[field("66.log.xz")]).text(), bz2.text());
+}
+
+#[test]
+fn text_behind_a_member_and_double_compression_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = log(10, &["/a"]);
+    let behind = file(&dir, "behind.gz", [&gzip(text.as_bytes())[..], text.as_bytes()].concat());
+    let twice = file(&dir, "twice.gz", gzip(gzip(text.as_bytes())));
+    for (path, what) in [(behind, "bytes of text behind the compressed data"), (twice, "it is compressed twice")] {
+        let done = import_logs().args(["--log-format", "combined"]).arg(&path).finish().expect_code(1);
+        assert!(done.stderr.contains(what) && done.stderr.contains(".gz"), "{}", done.stderr);
+    }
+    let padded = file(&dir, "padded.gz", [&gzip(text.as_bytes())[..], &[0; 5000]].concat());
+    assert_eq!(texts(&combined(&[padded]), "web", "content"), ["/a"]);
+}
+
+#[test]
+fn field_71_numbered_rotation_day_by_day() {
+    for engine in ENGINES {
+        let Some(hub) = Hub::new(engine, SqlMode::Strict) else { return };
+        let days: Vec<String> = (1..=6).map(|day| log(day, &[&*format!("/{day}a"), &*format!("/{day}b")])).collect();
+        let mut expected: Vec<String> = Vec::new();
+        for n in 0..days.len() {
+            // logrotate's work of this night: plain, then compressed from the second on
+            let files: Vec<PathBuf> = (0..=n)
+                .rev()
+                .map(|ago| {
+                    let text = days[n - ago].as_bytes();
+                    let packed = if ago > 0 { gzip(text) } else { text.to_vec() };
+                    let suffix = if ago > 0 { ".gz" } else { "" };
+                    hub.put(&format!("httpd/daily/access.log.{}{suffix}", ago + 1), packed)
+                })
+                .collect();
+            let paths: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+            let done = load(&hub, &paths);
+            let mut known = vec![true; n];
+            known.push(false);
+            assert_eq!(are_known(&done), known, "{engine:?}, night {n}: {}", done.text());
+            expected.extend([format!("/{}a", n + 1), format!("/{}b", n + 1)]);
+            assert_eq!(contents(&hub), expected, "{engine:?}, night {n}");
+        }
+        assert_eq!(hub.count("imported_sources"), days.len());
+    }
+}
+
+#[test]
+fn field_73_plain_today_and_compressed_tomorrow_are_one() {
+    let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
+    let text = log(11, &["/a", "/b"]);
+    let plain = hub.put("httpd/daily/access.log-20250711", &text);
+    load(&hub, &[&plain]);
+    fs::remove_file(&plain).unwrap();
+    for (ending, bytes) in [("gz", gzip(text.as_bytes())), ("zst", zstd::encode_all(text.as_bytes(), 1).unwrap())] {
+        let packed = hub.put(&format!("httpd/daily/access.log-20250711.{ending}"), bytes);
+        assert_eq!(are_known(&load(&hub, &[&packed])), [true], "{ending}");
+    }
+    assert_eq!(contents(&hub), ["/a", "/b"]);
+    // two sites whose logs have one name are two
+    fs::create_dir_all(hub.at("httpd/daily/web1")).unwrap();
+    fs::create_dir_all(hub.at("httpd/daily/web2")).unwrap();
+    let sites = ["web1", "web2"]
+        .map(|site| hub.put(&format!("httpd/daily/{site}/access.log-20250712"), log(12, &[&*format!("/{site}")])));
+    for _ in 0..2 {
+        load(&hub, &[&sites[0], &sites[1]]);
+        assert_eq!(contents(&hub), ["/a", "/b", "/web1", "/web2"]);
+    }
+}
+
+#[test]
+fn field_74_a_live_log_gives_its_new_lines_through_every_rotation() {
+    for engine in ENGINES {
+        let Some(hub) = Hub::new(engine, SqlMode::Strict) else { return };
+        // short logs, and logs that are longer than the beginning which tells them apart
+        for n in [1, 60] {
+            let urls = |day: &str| -> Vec<String> { (0..n).map(|i| format!("/{n}{day}{i}")).collect() };
+            let text = |day: u32, urls: &[String]| log(day, &urls.iter().map(String::as_str).collect::<Vec<_>>());
+            hub.pair.sql("TRUNCATE web");
+            let [a, b, c, d, e] = ["a", "b", "c", "d", "e"].map(urls);
+            let expect = |parts: &[&Vec<String>], when: &str| {
+                let expected: Vec<String> = parts.iter().flat_map(|part| part.iter().cloned()).collect();
+                assert_eq!(contents(&hub), expected, "{engine:?}, {n} lines, {when}");
+            };
+            let folder = format!("httpd/daily/{n}");
+            fs::create_dir_all(hub.at(&folder)).unwrap();
+            let name = |ending: &str| format!("{folder}/access{n}.log{ending}");
+            let live = hub.put(&name(""), text(10, &a));
+            load(&hub, &[&live]);
+            append(&live, &text(10, &b));
+            load(&hub, &[&live]);
+            load(&hub, &[&live]);
+            expect(&[&a, &b], "grown");
+            // rotated by renaming, with lines that came after the last import
+            append(&live, &text(10, &c));
+            let first = hub.at(&name(".1"));
+            fs::rename(&live, &first).unwrap();
+            hub.put(&name(""), text(11, &d));
+            load(&hub, &[&first, &live]);
+            expect(&[&a, &b, &c, &d], "renamed");
+            load(&hub, &[&first, &live]);
+            // rotated by copying and truncating, the older one compressed
+            append(&live, &text(11, &e));
+            let second = hub.put(&name(".2.gz"), gzip(fs::read(&first).unwrap()));
+            fs::copy(&live, &first).unwrap();
+            File::options().write(true).open(&live).unwrap().set_len(0).unwrap();
+            let done = load(&hub, &[&second, &first, &live]);
+            assert_eq!(are_known(&done), [true, true, false], "{engine:?}, what is known first: {}", done.text());
+            expect(&[&a, &b, &c, &d, &e], "copied and truncated");
+            let done = load(&hub, &[&second, &first, &live]);
+            assert_eq!(are_known(&done), [true, true, true]);
+            // by date, at last
+            let dated = hub.at(&name("-20250711"));
+            fs::rename(&first, &dated).unwrap();
+            assert_eq!(are_known(&load(&hub, &[&dated])), [true]);
+            expect(&[&a, &b, &c, &d, &e], "dated");
+        }
+    }
+}
+
+#[test]
+fn a_part_that_was_imported_under_another_name_is_forgotten_with_its_beginning() {
+    let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
+    let urls = many("a");
+    let live = hub.put("httpd/daily/access.log", log(10, &urls.iter().map(String::as_str).collect::<Vec<_>>()));
+    load(&hub, &[&live]);
+    append(&live, &log(10, &["/b"]));
+    let rotated = hub.at("httpd/daily/access.log.1");
+    fs::rename(&live, &rotated).unwrap();
+    load(&hub, &[&rotated]);
+    let done = hub.run(stage("hzmetrics")).args(["forget-import", "access.log"]).finish().ok();
+    assert!(done.stderr.contains("is a further part of access.log: it goes too"), "{}", done.stderr);
+    assert_eq!(hub.count("web") + hub.count("imported_sources"), 0);
+    load(&hub, &[&rotated]);
+    assert_eq!(hub.count("web"), 61);
+}
+
+#[test]
+fn field_70_nothing_is_booked_or_moved_of_what_was_not_understood() {
+    let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
+    // the layout of hubs is expected, and the log is a combined one
+    let log = hub.put("httpd/daily/hub-access.log-20250710", log(10, &["/a", "/b"]));
+    let listed = hub.run(stage("fetch-logs")).arg("--logs").arg(hub.at("httpd")).finish().ok();
+    let done =
+        hub.import().args(["--to", "db", "--log-format", "hubzero"]).stdin(listed.stdout).finish().expect_code(1);
+    assert!(done.stderr.contains("not imported"), "{}", done.stderr);
+    let archived = hub.run(stage("archive")).stdin(done.stdout).finish();
+    assert!(archived.stderr.contains("not imported") || archived.code == 0, "{}", archived.stderr);
+    assert!(log.exists() && hub.count("web") + hub.count("imported_sources") == 0);
+}
+
+#[test]
+fn a_folder_of_rotated_logs_is_imported_any_number_of_times() {
+    let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
+    for (name, day) in [("access.log.2.gz", 8), ("access.log.1", 9), ("access.log", 10)] {
+        let text = log(day, &[&*format!("/{day}")]);
+        let bytes = if name.ends_with("gz") { gzip(text.as_bytes()) } else { text.into_bytes() };
+        make_old(&hub.put(&format!("httpd/{name}"), bytes));
+    }
+    for _ in 0..3 {
+        let listed = hub.run(stage("fetch-logs")).arg("--logs").arg(hub.at("httpd")).args(["--name", "access.log*"]);
+        let listed = listed.finish().ok();
+        hub.import().args(["--to", "db", "--log-format", "combined"]).stdin(listed.stdout).finish().ok();
+        assert_eq!(contents(&hub), ["/8", "/9", "/10"]);
+    }
+}
