@@ -4,72 +4,28 @@
 //! A program of its own, because it needs a database server and `cargo xtask` is built before all else.
 #![expect(clippy::disallowed_methods, reason = "this is the place that starts cargo and our executables")]
 
+mod args;
+mod measure;
 mod names;
 mod tables;
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
+use args::{Args, Part};
 use checkout::{place, say, show};
 use clap::Parser;
 use fixtures::closed::close_off;
 use fixtures::db::{Pair, SqlMode, private_server};
 use fixtures::hub::Plan;
+use measure::{Measured, measured};
 use schema::Month;
 use schema::tables::Engine;
 use xshell::Shell;
-
-/// What can be measured alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Part {
-    /// Parsing access logs
-    Parse,
-    /// Loading a month into tables
-    Load,
-    /// Filling tables: host names, domains, countries, sessions, statistics of tools
-    Tables,
-    /// Asking name servers
-    Names,
-}
-
-/// Measure, and compare with what the machine can do at best.
-#[derive(Debug, Parser)]
-#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
-struct Args {
-    /// Measure these alone
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,…")]
-    only: Vec<Part>,
-    /// Memory of the database server for filling tables, in MB: 128 is its own default
-    #[arg(long, value_name = "MB", default_value_t = 1024)]
-    pool: u32,
-    /// Redo log of that server, in MB: 96 is its own default
-    #[arg(long, value_name = "MB", default_value_t = 96)]
-    log: u32,
-    /// Addresses of the month that gets host names, domains and countries
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..10_000_000))]
-    visitors: u32,
-    /// Runs of each figure; the best counts
-    #[arg(long, default_value_t = 5)]
-    runs: u32,
-    /// Lines of the access log
-    #[arg(long, default_value_t = 1_860_000)]
-    lines: u64,
-    /// Take the release executables as they are, without asking cargo whether they are up to date
-    #[arg(long)]
-    no_build: bool,
-}
-
-/// How long one command took, and the most memory that it held.
-#[derive(Debug, Clone, Copy)]
-struct Measured {
-    seconds: f64,
-    peak_kb: u64,
-}
 
 fn run(sh: &Shell, args: &Args) -> Result<()> {
     if args.runs == 0 || args.lines == 0 {
@@ -259,44 +215,6 @@ fn measure(program: &Path, args: &[OsString]) -> Result<Measured> {
     let mut command = Command::new(program);
     close_off(&mut command, nothing.path()).args(args);
     measured(command)
-}
-
-fn measured(mut command: Command) -> Result<Measured> {
-    let program = PathBuf::from(command.get_program());
-    let start = Instant::now();
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()
-        .with_context(|| format!("starting {}", program.display()))?;
-    let status_file = format!("/proc/{}/status", child.id());
-    let done = AtomicBool::new(false);
-    let (status, seconds, peak_kb) = std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
-            let mut peak = 0;
-            while !done.load(Ordering::Relaxed) {
-                peak = peak_of(&status_file).max(peak);
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            peak
-        });
-        let status = child.wait();
-        let seconds = start.elapsed().as_secs_f64();
-        done.store(true, Ordering::Relaxed);
-        (status, seconds, watcher.join().unwrap_or_default())
-    });
-    let status = status.with_context(|| format!("waiting for {}", program.display()))?;
-    if !status.success() {
-        bail!("{} failed ({status})", program.display());
-    }
-    Ok(Measured { seconds, peak_kb })
-}
-
-/// The most memory a running process has held so far, in KB; 0 where the system does not tell.
-fn peak_of(status_file: &str) -> u64 {
-    let text = fs::read_to_string(status_file).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()).and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
 fn main() -> ExitCode {

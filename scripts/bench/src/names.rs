@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use xshell::{Shell, cmd};
 
-use super::Args;
+use super::args::Args;
 
 pub(super) fn run(sh: &Shell, args: &Args, bin: &Path) -> Result<()> {
     if args.no_build {

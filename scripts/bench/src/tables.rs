@@ -21,7 +21,8 @@ use fixtures::random::Random;
 use schema::tables::Engine;
 use schema::{Month, Stamp};
 
-use super::{Args, measured};
+use super::args::Args;
+use super::measure::measured;
 use checkout::show;
 
 /// Requests of the month that gets names, domains and countries.

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use hub::config::Target;
 use mysql::{DriverError, Error};
 
-use super::{Target, lacking};
+use crate::lacking;
 
 /// The kinds that callers tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

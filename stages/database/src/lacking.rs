@@ -3,7 +3,7 @@
 use schema::rights::{Account, Names, RIGHTS, Scope};
 use schema::tables::{self, quote};
 
-use super::Target;
+use hub::config::Target;
 
 /// What stands at the end of each such message.
 const ALL: &str = "`hzmetrics setup-db --grants USER@HOST` prints all that are needed";

@@ -5,7 +5,9 @@
 //! is shown nowhere.
 
 mod access;
+mod env;
 mod ini;
+mod malformed;
 mod paths;
 mod target;
 mod texts;
@@ -28,20 +30,12 @@ use access::Access;
 use ini::Ini;
 
 pub use access::Quotes;
+pub use env::{Env, process_env};
 pub use paths::Paths;
 pub use target::{Target, Which};
 pub use texts::{HANDED, Handed};
 use texts::{Text, Texts};
 pub use tls::{SslMode, Tls};
-
-/// The environment: the value of a variable.
-pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
-
-/// The environment of this process.
-#[must_use]
-pub fn process_env(name: &str) -> Option<OsString> {
-    std::env::var_os(name)
-}
 
 /// Geo service when none is named.
 pub const DEFAULT_GEO_URL: &str = "https://help.hubzero.org/ipinfo/v1";
@@ -215,13 +209,6 @@ pub struct Misquoted {
 const ACCESS_KEYS: [&str; 9] =
     ["hub_dir", "hub_db", "metrics_db", "db_host", "db_user", "db_pass", "db_prefix", "hubzero_ipgeo_url", "hub_key"];
 
-/// What is wrong with the text of a file.
-#[derive(Debug)]
-struct Malformed {
-    line: usize,
-    what: String,
-}
-
 /// Reads the configuration for a run that needs the databases.
 ///
 /// # Errors
@@ -245,7 +232,7 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
     match &texts.main {
         None => {}
         Some(Text { path, text, is_ini: true }) => {
-            let ini = Ini::parse(text).map_err(|bad| malformed(path, &bad))?;
+            let ini = Ini::parse(text).map_err(|bad| bad.at(path))?;
             config.take_ini(&ini);
             config.take_common(&ini, path)?;
             tls.take_ini(&ini, path)?;
@@ -254,12 +241,12 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
             config.file = Some(path.clone());
         }
         Some(Text { path, text, is_ini: false }) => {
-            let access = Access::parse(text).map_err(|bad| malformed(path, &bad))?;
+            let access = Access::parse(text).map_err(|bad| bad.at(path))?;
             config.take_access(&access);
             tls.take_access(&access, path)?;
             config.file = Some(path.clone());
             if let Some(Text { path, text, .. }) = &texts.beside {
-                let ini = Ini::parse(text).map_err(|bad| malformed(path, &bad))?;
+                let ini = Ini::parse(text).map_err(|bad| bad.at(path))?;
                 config.take_common(&ini, path)?;
                 tls.take_ini(&ini, path)?;
             }
@@ -326,10 +313,6 @@ fn is_denied(error: &anyhow::Error) -> bool {
 
 fn is_named(env: Env<'_>) -> bool {
     ["HZMETRICS_ACCESS_CFG", "HZMETRICS_CONFIG"].iter().any(|name| env(name).is_some_and(|value| !value.is_empty()))
-}
-
-fn malformed(path: &Path, bad: &Malformed) -> anyhow::Error {
-    Usage(format!("{}, line {}: {}", path.display(), bad.line, bad.what)).into()
 }
 
 /// The first line that begins with `site =` and a word.

@@ -6,55 +6,18 @@
 
 mod mend;
 mod places;
+mod user;
 
 use std::ffi::CString;
 
 use anyhow::{Context as _, Result, ensure};
-use nix::errno::Errno;
-use nix::unistd::{self, Gid, Uid};
+use nix::unistd::{self, Uid};
 use schema::Compat;
 
 use crate::config::Config;
 use kit::{Usage, Uses};
 use places::Places;
-
-/// An entry of the user database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct User {
-    name: String,
-    uid: Uid,
-    gid: Gid,
-}
-
-impl User {
-    fn named(name: &str) -> Result<Option<Self>> {
-        found(unistd::User::from_name(name)).with_context(|| format!("looking for the user {name}"))
-    }
-
-    fn of_uid(uid: u32) -> Result<Option<Self>> {
-        found(unistd::User::from_uid(Uid::from_raw(uid))).with_context(|| format!("looking for the user {uid}"))
-    }
-
-    /// The name of the user's own group.
-    fn group(&self) -> String {
-        group_name(self.gid.as_raw())
-    }
-}
-
-/// The name of a group, or its number where it has none.
-fn group_name(gid: u32) -> String {
-    let group = unistd::Group::from_gid(Gid::from_raw(gid)).ok().flatten();
-    group.map_or_else(|| gid.to_string(), |group| group.name)
-}
-
-/// Systems say in several ways that there is no such entry; see getpwnam(3).
-fn found(answer: nix::Result<Option<unistd::User>>) -> Result<Option<User>> {
-    match answer {
-        Ok(user) => Ok(user.map(|user| User { name: user.name, uid: user.uid, gid: user.gid })),
-        Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
+use user::User;
 
 /// Whether this process has root's rights.
 #[must_use]

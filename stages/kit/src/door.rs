@@ -6,79 +6,25 @@
 //! logs that may be links into a log folder are for [`Logs`].
 
 mod folder;
+mod in_the_way;
 mod logs;
 pub mod named;
 mod temporary;
 #[cfg(test)]
 mod tests;
 
-use std::ffi::{OsStr, OsString};
-use std::fmt;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::fs::{FileType, Stat};
+use rustix::fs::Stat;
 
+use folder::split;
 pub use folder::{Access, Folder};
+pub use in_the_way::{NotAFile, is_in_the_way};
 pub use logs::{LOG_PLACES, Logs};
 pub use temporary::Temporary;
-
-/// Something lies where a file belongs.
-#[derive(Debug)]
-pub struct NotAFile {
-    path: PathBuf,
-    what: &'static str,
-}
-
-impl fmt::Display for NotAFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {}, where a regular file belongs", self.path.display(), self.what)
-    }
-}
-
-impl std::error::Error for NotAFile {}
-
-impl NotAFile {
-    fn error(path: &Path, what: &'static str) -> io::Error {
-        io::Error::new(io::ErrorKind::InvalidInput, Self { path: path.to_owned(), what })
-    }
-}
-
-/// Whether an error is about something that lies where a file belongs.
-#[must_use]
-pub fn is_in_the_way(error: &anyhow::Error) -> bool {
-    let inner = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<NotAFile>())
-    };
-    error.chain().any(inner)
-}
-
-/// Something else than a folder lies where one belongs.
-fn not_a_folder(path: &Path) -> io::Error {
-    let text = format!("{} is a link or a file, where a folder belongs", path.display());
-    io::Error::new(io::ErrorKind::NotADirectory, text)
-}
-
-/// What lies there, in words; `None` for a regular file.
-const fn other_than_file(mode: u32) -> Option<&'static str> {
-    match FileType::from_raw_mode(mode) {
-        FileType::RegularFile => None,
-        FileType::Symlink => Some("a symbolic link"),
-        FileType::Directory => Some("a folder"),
-        FileType::Fifo => Some("a FIFO"),
-        FileType::Socket => Some("a socket"),
-        FileType::CharacterDevice | FileType::BlockDevice => Some("a device"),
-        FileType::Unknown => Some("something unknown"),
-    }
-}
-
-/// The folder of a path, held open, and the last component.
-fn split(path: &Path) -> io::Result<(Folder, &OsStr)> {
-    let name = path.file_name().ok_or_else(|| NotAFile::error(path, "a folder"))?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok((Folder::open(folder)?, name))
-}
 
 /// Opens a file for reading.
 ///

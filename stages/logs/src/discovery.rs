@@ -15,6 +15,8 @@ use kit::{Compression, path_text};
 
 use crate::rotation;
 
+pub use crate::rotation::without_suffix;
+
 /// What a log is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stream {
@@ -76,12 +78,6 @@ pub fn is_of(stream: Stream, site: Option<&str>, name: &str) -> bool {
 pub fn date_of(name: &str) -> Option<&str> {
     let ends = ['.', '-', '_', '/', char::REPLACEMENT_CHARACTER];
     name.split(ends).find(|piece| piece.len() == 8 && piece.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// A base name without the suffix of its compression.
-#[must_use]
-pub fn without_suffix(name: &str) -> &str {
-    Compression::ENDINGS.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
 }
 
 /// Whether a name ends as those of compressed files do.

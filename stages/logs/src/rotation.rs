@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::discovery::without_suffix;
+use kit::Compression;
 
 /// When a log was rotated, as far as its name says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,12 @@ pub fn may_be_one(a: &str, b: &str) -> bool {
     let (a, b) = (of(a), of(b));
     let are_dated = matches!((a.turn, b.turn), (Turn::At { .. }, Turn::At { .. }));
     a.stem == b.stem && !a.stem.is_empty() && !are_dated
+}
+
+/// A base name without the suffix of its compression.
+#[must_use]
+pub fn without_suffix(name: &str) -> &str {
+    Compression::ENDINGS.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
 }
 
 /// Where runs of digits begin.

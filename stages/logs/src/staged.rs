@@ -6,11 +6,11 @@
 //! first list all three behave as the legacy lines do, so any of them may be replaced alone.
 //! Neither list is believed: paths lie below the log folders, places within the staging file.
 
+mod lines;
+mod log;
 mod outcome;
 
-use std::fs::{self, Metadata};
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -19,46 +19,10 @@ use serde::Deserialize;
 use crate::discovery::Stream;
 use crate::fingerprint::Fingerprint;
 use crate::roots::Roots;
-use kit::Lines;
-use kit::door;
 
+use lines::each_line;
+pub use log::StagedLog;
 pub use outcome::{Outcome, imported_path, imported_since, read_imported, write_imported};
-
-/// The longest line of a list, and the most lines of one.
-const LONGEST: usize = 64 << 10;
-const MOST: u64 = 1_000_000;
-
-/// One log within a staging file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StagedLog {
-    /// Where the log lies.
-    pub path: PathBuf,
-    /// Which staging file it went to.
-    pub stream: Stream,
-    /// Where it begins in the staging file, in bytes.
-    pub offset: u64,
-    /// How many bytes of the staging file are its.
-    pub bytes: u64,
-    /// Its first byte that was staged: not 0 when the bytes before were imported earlier.
-    pub begin: u64,
-    /// How many bytes at its end are a line without an end.
-    pub open: u64,
-    /// What was read of it; lists of earlier versions do not say.
-    pub read: Option<Fingerprint>,
-    /// Device and inode of the staging file.
-    pub staged_in: Option<(u64, u64)>,
-    /// The line of the list.
-    pub line: u64,
-}
-
-impl StagedLog {
-    /// Whether this is the staging file that the log went to, by its inode; `None` when the list
-    /// does not say.
-    #[must_use]
-    pub fn is_in(&self, file: &Metadata) -> Option<bool> {
-        self.staged_in.map(|place| place == (file.dev(), file.ino()))
-    }
-}
 
 #[derive(Deserialize)]
 struct StagedRecord {
@@ -131,24 +95,6 @@ pub fn check_places(staging: &Path, logs: &[StagedLog]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Calls `each` with the lines of a list; `false` when there is no such file.
-fn each_line(path: &Path, mut each: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<bool> {
-    let file = match door::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(e) => return Err(e).with_context(|| format!("opening {}", path.display())),
-    };
-    let mut lines = Lines::new(file);
-    while let Some(line) = lines.next_line().with_context(|| format!("reading {}", path.display()))? {
-        let at = || format!("{}:{}", path.display(), line.number);
-        if line.cut || line.text.len() > LONGEST || line.number > MOST {
-            bail!("{}: too long for a list", at());
-        }
-        each(line.number, line.text).with_context(at)?;
-    }
-    Ok(true)
 }
 
 /// Whether the list was written before `file`, a staging file under either of its names: then it

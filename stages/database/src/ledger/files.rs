@@ -9,10 +9,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use mysql::Value;
 
-use logs::discovery::without_suffix;
-use logs::rotation;
+use logs::rotation::{self, without_suffix};
 
-use super::{COLUMNS, Entry, Target};
+use super::entry::{self, COLUMNS, Entry, N_COLUMNS, Target, base_name, is_part};
 use crate::{Cells, Db, Verb};
 
 /// The table's name.
@@ -209,7 +208,7 @@ fn select(condition: &str) -> String {
 }
 
 fn both(cells: Cells<'_>) -> Result<(Entry, Option<FileRow>)> {
-    Ok((super::entry(cells)?, row(cells, super::N_COLUMNS)))
+    Ok((entry::entry(cells)?, row(cells, N_COLUMNS)))
 }
 
 /// What an entry was read from.
@@ -242,7 +241,7 @@ pub fn parts_of(db: &mut Db, base: &str, target: Target) -> Result<Vec<(Entry, O
         "(s.filename = ? OR LEFT(s.filename, CHAR_LENGTH(?) + 1) = CONCAT(?, '#')) AND s.target_table = ? ORDER BY s.id",
     );
     let mut found = db.all(&sql, (base, base, base, target.name()), both)?;
-    found.retain(|(entry, _)| entry.filename == base || super::base_name(&entry.filename) == base);
+    found.retain(|(entry, _)| entry.filename == base || base_name(&entry.filename) == base);
     Ok(found)
 }
 
@@ -255,15 +254,15 @@ pub fn parts_after(db: &mut Db, entry: &Entry) -> Result<Vec<Entry>> {
     if !is_there(db)? {
         return Ok(Vec::new());
     }
-    let base = super::base_name(&entry.filename);
+    let base = base_name(&entry.filename);
     let mut family = all(db, entry.target)?;
-    family.retain(|(known, _)| rotation::may_be_one(base, super::base_name(&known.filename)));
+    family.retain(|(known, _)| rotation::may_be_one(base, base_name(&known.filename)));
     let own = family.iter().find(|(known, _)| known.id == entry.id).and_then(|(_, row)| row.clone());
     let n_bytes = own.as_ref().and_then(|row| row.bytes).unwrap_or(0);
     let head = own.filter(|_| n_bytes >= logs::fingerprint::HEAD).and_then(|row| row.head);
     let continues = |part: &Entry, row: Option<&FileRow>| {
-        let is_later = part.id > entry.id && super::is_part(&part.filename);
-        let has_its_name = without_suffix(super::base_name(&part.filename)) == without_suffix(base);
+        let is_later = part.id > entry.id && is_part(&part.filename);
+        let has_its_name = without_suffix(base_name(&part.filename)) == without_suffix(base);
         let begins_alike = match &head {
             Some(head) => row.and_then(|row| row.head.as_ref()) == Some(head),
             // too short for a beginning: rotated since, a part that continues it begins at its end or before
@@ -274,7 +273,6 @@ pub fn parts_after(db: &mut Db, entry: &Entry) -> Result<Vec<Entry>> {
     Ok(family.into_iter().filter(|(part, row)| continues(part, row.as_ref())).map(|(part, _)| part).collect())
 }
 
-/// Deletes the row of an entry that goes, where there is such a table.
 /// Every entry of a table, oldest first, with its row where there is one and the table for it.
 ///
 /// # Errors
@@ -283,11 +281,11 @@ pub fn all(db: &mut Db, target: Target) -> Result<Vec<(Entry, Option<FileRow>)>>
     if is_there(db)? {
         return db.all(&select("s.target_table = ? ORDER BY s.id"), (target.name(),), both);
     }
-    let entries = super::of_target(db, target)?;
+    let entries = entry::of_target(db, target)?;
     Ok(entries.into_iter().rev().map(|entry| (entry, None)).collect())
 }
 
-/// Forgets what an entry was read from.
+/// Deletes the row of an entry that goes, where there is such a table.
 pub(super) fn forget(db: &mut Db, entry_id: i64) -> Result<()> {
     if is_there(db)? {
         db.run("DELETE FROM import_files WHERE id = ?", (entry_id,))?;
@@ -372,15 +370,15 @@ impl Share {
 /// The server is lost.
 pub fn shares_by_day(db: &mut Db, since: &str) -> Result<BTreeMap<(String, Target), Share>> {
     let mut days: BTreeMap<(String, Target), Share> = BTreeMap::new();
-    if !is_there(db)? || !super::is_there(db)? {
+    if !is_there(db)? || !entry::is_there(db)? {
         return Ok(days);
     }
-    let at = super::N_COLUMNS + FIELDS.len();
+    let at = N_COLUMNS + FIELDS.len();
     let sql = select("f.id IS NOT NULL").replacen(" FROM ", ", DATE_FORMAT(s.imported_at, '%Y%m%d') FROM ", 1);
     db.each(&sql, (), |cells| {
         let (entry, Some(file)) = both(cells)? else { return Ok(()) };
         let imported = cells.text(at).unwrap_or_default();
-        let day = logs::discovery::date_of(super::base_name(&entry.filename)).unwrap_or(&imported);
+        let day = logs::discovery::date_of(base_name(&entry.filename)).unwrap_or(&imported);
         if day >= since {
             days.entry((day.to_owned(), entry.target)).or_default().add(&file);
         }

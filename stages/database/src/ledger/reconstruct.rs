@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use schema::{Compat, Opt, Stamp, text};
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::{Entry, Range, Target};
+use super::entry::{Entry, Range, Target, base_name, is_part, of_target};
 use crate::{Cells, Db};
 use logs::parse;
 
@@ -200,7 +200,7 @@ impl Reconstruct {
     pub fn begin(db: &mut Db, target: Target, validate: bool, any_suffix: bool) -> Result<Self> {
         let mut known: HashMap<String, Entry> = HashMap::new();
         let (parts, entries): (Vec<_>, Vec<_>) =
-            super::of_target(db, target)?.into_iter().partition(|entry| super::is_part(&entry.filename));
+            of_target(db, target)?.into_iter().partition(|entry| is_part(&entry.filename));
         for entry in entries {
             if any_suffix {
                 known.entry(logs::discovery::without_suffix(&entry.filename).to_owned()).or_insert(entry.clone());
@@ -209,7 +209,7 @@ impl Reconstruct {
         }
         // a log that has grown has all its rows, those of its further parts too
         for part in parts {
-            let base = super::base_name(&part.filename);
+            let base = base_name(&part.filename);
             let plain = logs::discovery::without_suffix(base);
             let names = if base == plain { vec![base] } else { vec![base, plain] };
             for name in names {

@@ -2,6 +2,7 @@
 
 use fixtures::db::{MODES, PASSWORD, Pair, pair};
 
+use super::repair::plan;
 use super::*;
 use crate::Which;
 

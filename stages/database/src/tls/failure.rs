@@ -2,13 +2,12 @@
 
 use std::io;
 
+use hub::config::{SslMode, Tls};
 use jiff::Timestamp;
 use mysql::error::tls::TlsError;
 use mysql::{DriverError, Error};
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError};
-
-use super::{SslMode, Tls};
 
 /// What the server answers when it wants encrypted connections only.
 const SECURE_TRANSPORT_REQUIRED: u16 = 3159;

@@ -12,7 +12,7 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm};
 use webpki_roots::TLS_SERVER_ROOTS;
 
-use super::DbError;
+use crate::error::DbError;
 
 thread_local! {
     /// Public keys of those who are believed; `None` while no server is verified.

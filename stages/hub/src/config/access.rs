@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Malformed;
+use super::malformed::Malformed;
 
 /// The assignments of a file.
 #[derive(Debug, Default)]

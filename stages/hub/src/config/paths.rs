@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::Env;
+use super::env::Env;
 use kit::door::Logs;
 use logs::roots::Roots;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use super::Tls;
+use super::tls::Tls;
 
 /// Which of the two databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,9 @@ use rustix::fs::{MemfdFlags, Mode, SealFlags, fchmod, fcntl_add_seals, memfd_cre
 use rustix::io::FdFlags;
 use serde::{Deserialize, Serialize};
 
-use super::{Env, Paths, ini};
+use super::env::Env;
+use super::ini;
+use super::paths::Paths;
 use kit::door::named;
 
 /// The environment variable that says which descriptor holds the configuration.

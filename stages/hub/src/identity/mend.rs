@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use rustix::fs::Access;
 
-use super::{User, group_name};
+use super::user::{User, group_name};
 use crate::config::Config;
 use kit::Usage;
 

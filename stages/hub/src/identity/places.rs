@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use schema::Compat;
 
-use super::User;
 use super::mend::Need;
+use super::user::User;
 use crate::config::Config;
 use kit::Uses;
 use kit::door::Folder;

@@ -12,7 +12,7 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 
-use super::{NotAFile, other_than_file};
+use super::in_the_way::{NotAFile, not_a_folder, other_than_file};
 
 /// What a file is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Folder {
     /// As [`Folder::open`]; or it is somebody else's link.
     pub fn open_log_folder(path: &Path) -> io::Result<Self> {
         let Some(name) = path.file_name() else { return Self::open(path) };
-        let (above, _) = super::split(path)?;
+        let (above, _) = split(path)?;
         match above.look(name)? {
             Some(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink && stat.st_uid == 0 => {
                 Self::open(path)
@@ -75,7 +75,7 @@ impl Folder {
         let path = self.path.join(name);
         match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
             Ok(fd) => Ok(Self { fd, path }),
-            Err(Errno::LOOP | Errno::NOTDIR) => Err(super::not_a_folder(&path)),
+            Err(Errno::LOOP | Errno::NOTDIR) => Err(not_a_folder(&path)),
             Err(error) => Err(error.into()),
         }
     }
@@ -255,4 +255,11 @@ impl Folder {
         }
         Ok(names)
     }
+}
+
+/// The folder of a path, held open, and the last component.
+pub(super) fn split(path: &Path) -> io::Result<(Folder, &OsStr)> {
+    let name = path.file_name().ok_or_else(|| NotAFile::error(path, "a folder"))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok((Folder::open(folder)?, name))
 }

@@ -12,7 +12,8 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{FileType, Stat};
 
-use super::{Access, Folder, NotAFile};
+use super::folder::{Access, Folder};
+use super::in_the_way::{NotAFile, other_than_file};
 
 /// How many links may lead to a log, one to the next.
 const MAX_LINKS: u32 = 8;
@@ -121,7 +122,7 @@ impl Logs {
 
 /// Opens the file at the end of a way, if whoever made its names there may read it.
 fn regular(path: &Path, folder: &Folder, name: &OsStr, seen: &Stat, link: Option<&Reader>) -> io::Result<File> {
-    if let Some(what) = super::other_than_file(seen.st_mode) {
+    if let Some(what) = other_than_file(seen.st_mode) {
         return Err(NotAFile::error(path, what));
     }
     let file = folder.file(name, Access::Read)?;

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{OFlags, PROC_SUPER_MAGIC};
 
-use super::{NotAFile, Temporary, split};
+use super::folder::split;
+use super::in_the_way::NotAFile;
+use super::temporary::Temporary;
 
 /// As many links as the system follows.
 const MAX_LINKS: usize = 40;

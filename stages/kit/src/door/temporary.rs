@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::Mode;
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::{Folder, split};
+use super::folder::{Folder, split};
 
 /// A file on its way. Dropping it removes it.
 #[derive(Debug)]

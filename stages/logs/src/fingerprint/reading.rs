@@ -7,7 +7,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Digest, Fingerprint, HEAD, Identity, read_some};
+use super::hash::{Digest, HEAD};
+use super::identity::{Fingerprint, Identity};
 use kit::door::named;
 
 /// Reads a log, plain or compressed, as long as it was when it was opened: what is appended
@@ -199,5 +200,15 @@ impl Read for Bounded {
         }
         self.given += n as u64;
         Ok(n)
+    }
+}
+
+/// Reads what comes next, also when a signal came in between.
+pub(super) fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match reader.read(buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
     }
 }

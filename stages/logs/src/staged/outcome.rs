@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{StagedLog, each_line};
+use super::lines::each_line;
+use super::log::StagedLog;
 use crate::discovery::{self, Stream};
 use crate::fingerprint::{Fingerprint, Now};
 

@@ -1,5 +1,6 @@
 //! Lists of staged and imported logs: what is read back, what is refused.
 
+use super::lines::LONGEST;
 use super::*;
 
 fn any() -> Roots {

@@ -1,0 +1,43 @@
+//! The options of `cargo xtask bench`.
+
+use clap::Parser;
+
+/// What can be measured alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Part {
+    /// Parsing access logs
+    Parse,
+    /// Loading a month into tables
+    Load,
+    /// Filling tables: host names, domains, countries, sessions, statistics of tools
+    Tables,
+    /// Asking name servers
+    Names,
+}
+
+/// Measure, and compare with what the machine can do at best.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+pub(super) struct Args {
+    /// Measure these alone
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,…")]
+    pub(super) only: Vec<Part>,
+    /// Memory of the database server for filling tables, in MB: 128 is its own default
+    #[arg(long, value_name = "MB", default_value_t = 1024)]
+    pub(super) pool: u32,
+    /// Redo log of that server, in MB: 96 is its own default
+    #[arg(long, value_name = "MB", default_value_t = 96)]
+    pub(super) log: u32,
+    /// Addresses of the month that gets host names, domains and countries
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..10_000_000))]
+    pub(super) visitors: u32,
+    /// Runs of each figure; the best counts
+    #[arg(long, default_value_t = 5)]
+    pub(super) runs: u32,
+    /// Lines of the access log
+    #[arg(long, default_value_t = 1_860_000)]
+    pub(super) lines: u64,
+    /// Take the release executables as they are, without asking cargo whether they are up to date
+    #[arg(long)]
+    pub(super) no_build: bool,
+}

@@ -1,0 +1,205 @@
+//! An entry of the ledger: made in the transaction of the data, and read again.
+
+use anyhow::{Context as _, Result};
+use logs::discovery::Stream;
+
+use crate::{Cells, Db};
+
+/// The table's name.
+pub const TABLE: &str = "imported_sources";
+
+/// A table that log files are imported into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    /// Requests, from access logs.
+    Web,
+    /// Logins, from auth logs.
+    Userlogin,
+    /// Hits a day; only old ledgers have such rows.
+    Webhits,
+}
+
+impl Target {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Web, Self::Userlogin, Self::Webhits];
+
+    /// The table's name, which is also its word in the ledger.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Userlogin => "userlogin",
+            Self::Webhits => "webhits",
+        }
+    }
+
+    /// The one with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|target| target.name() == name)
+    }
+
+    /// The table that a stream is imported into.
+    #[must_use]
+    pub const fn of(stream: Stream) -> Self {
+        match stream {
+            Stream::Access => Self::Web,
+            Stream::Auth => Self::Userlogin,
+        }
+    }
+}
+
+/// The base name of the file that a name in the ledger speaks of: `NAME` for `NAME`, for another
+/// content of that name (`NAME#` and 12 hex digits) and for a further part (that and `@OFFSET`).
+///
+/// ```
+/// use database::ledger::{base_name, is_part};
+///
+/// let rest = "hub-access.log-20250710#0123456789ab@4096";
+/// assert_eq!(base_name(rest), "hub-access.log-20250710");
+/// assert!(is_part(rest));
+/// ```
+#[must_use]
+pub fn base_name(filename: &str) -> &str {
+    let Some((base, content)) = filename.rsplit_once('#') else { return filename };
+    let (hash, offset) = content.split_once('@').unwrap_or((content, "0"));
+    let is_hash = hash.len() == 12 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let is_offset = !offset.is_empty() && offset.bytes().all(|b| b.is_ascii_digit());
+    if is_hash && is_offset { base } else { filename }
+}
+
+/// Whether a name in the ledger is that of a further part of a log that has grown.
+#[must_use]
+pub fn is_part(filename: &str) -> bool {
+    base_name(filename) != filename && filename.rsplit_once('@').is_some_and(|(_, offset)| !offset.contains('#'))
+}
+
+/// What [`begin`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// A file not seen before; its row is there now, still without a range.
+    New,
+    /// An earlier run committed this file.
+    Committed,
+}
+
+/// Whether there is a ledger: databases of the original scripts have none.
+///
+/// # Errors
+/// The server is lost.
+pub fn is_there(db: &mut Db) -> Result<bool> {
+    db.has_table(TABLE)
+}
+
+/// Notes the file `filename` (its base name as found) as imported into `target`, in the caller's
+/// transaction. For a [`Begun::New`] one the caller inserts the data and ends with [`finish`]; a
+/// [`Begun::Committed`] one has been imported, nothing is left to do.
+///
+/// # Errors
+/// The server refuses it.
+pub fn begin(db: &mut Db, filename: &str, target: Target) -> Result<Begun> {
+    let sql =
+        "INSERT IGNORE INTO imported_sources (filename, target_table, imported_at, row_count) VALUES (?, ?, NOW(), 0)";
+    let added = db.run(sql, (filename, target.name())).with_context(|| format!("noting the import of {filename}"))?;
+    Ok(if added == 0 { Begun::Committed } else { Begun::New })
+}
+
+/// Notes which rows came from the file: the first and last id of the new rows, and how many rows
+/// there are. A file without rows keeps its empty range.
+///
+/// # Errors
+/// The server refuses it, or there is no such entry.
+pub fn finish(
+    db: &mut Db,
+    filename: &str,
+    target: Target,
+    first: Option<u64>,
+    last: Option<u64>,
+    rows: u64,
+) -> Result<()> {
+    let doing = || format!("noting the rows of {filename}");
+    let known = db
+        .number(
+            "SELECT COUNT(*) FROM imported_sources WHERE filename = ? AND target_table = ?",
+            (filename, target.name()),
+        )
+        .with_context(doing)?;
+    anyhow::ensure!(known == Some(1), "the ledger of imports has no entry for {filename}");
+    let sql =
+        "UPDATE imported_sources SET pk_start = ?, pk_end = ?, row_count = ? WHERE filename = ? AND target_table = ?";
+    db.run(sql, (first, last, rows, filename, target.name())).with_context(doing)?;
+    Ok(())
+}
+
+/// The ids of the rows of a file, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// The first.
+    pub start: i64,
+    /// The last.
+    pub end: i64,
+}
+
+/// An entry of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its own id.
+    pub id: i64,
+    /// Base name of the file.
+    pub filename: String,
+    /// Where its rows are.
+    pub target: Target,
+    /// Which rows; `None` when none came from it or nobody knows.
+    pub range: Option<Range>,
+    /// How many rows.
+    pub rows: i64,
+    /// Whether it was made up afterwards from the rows that were left.
+    pub is_reconstructed: bool,
+}
+
+impl Entry {
+    /// Whether the server died while it loaded the file into tables without transactions: part of
+    /// the rows may be there. The importer writes -1 rows until all are in.
+    #[must_use]
+    pub const fn is_unfinished(&self) -> bool {
+        self.rows < 0
+    }
+}
+
+/// The columns of an entry; the ledger is called `s`.
+pub(super) const COLUMNS: &str =
+    "s.id, s.filename, s.target_table, s.pk_start, s.pk_end, s.row_count, CAST(s.origin AS char)";
+
+/// How many columns these are.
+pub(super) const N_COLUMNS: usize = 7;
+
+pub(super) fn entry(cells: Cells<'_>) -> Result<Entry> {
+    let target = cells.text(2).unwrap_or_default();
+    let range = cells.int(3).zip(cells.int(4)).map(|(start, end)| Range { start, end });
+    Ok(Entry {
+        id: cells.int(0).unwrap_or_default(),
+        filename: cells.text(1).unwrap_or_default().into_owned(),
+        target: Target::from_name(&target).with_context(|| format!("the ledger names a table `{target}`"))?,
+        range,
+        rows: cells.int(5).unwrap_or_default(),
+        is_reconstructed: cells.text(6).as_deref() == Some("reconstruct"),
+    })
+}
+
+/// The entries of a file, `web` first.
+///
+/// # Errors
+/// The server is lost, or there is no ledger.
+pub fn of_file(db: &mut Db, filename: &str) -> Result<Vec<Entry>> {
+    let sql = format!("SELECT {COLUMNS} FROM imported_sources s WHERE filename = ? ORDER BY target_table");
+    db.all(&sql, (filename,), entry)
+}
+
+/// The entries of a table, newest first.
+///
+/// # Errors
+/// The server is lost, or there is no ledger.
+pub fn of_target(db: &mut Db, target: Target) -> Result<Vec<Entry>> {
+    let sql = format!("SELECT {COLUMNS} FROM imported_sources s WHERE target_table = ? ORDER BY id DESC");
+    db.all(&sql, (target.name(),), entry)
+}
