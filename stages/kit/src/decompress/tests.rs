@@ -1,3 +1,5 @@
+//! Compressed bytes of every format: in parts, cut, followed by other bytes, compressed twice.
+
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 
