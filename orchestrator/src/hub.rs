@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use database::{Db, Which};
 use hub::STAGE_LOG;
 use hub::config::{self, Config};
-use hub::lock::{Asked, HOLDER, Lock};
+use hub::lock::{HOLDER, Lock, LockResult};
 use hub::log::{LOG_FORMAT, Log, Sinks, Stderr};
 use kit::{Busy, Messages};
 use logs::discovery::Stream;
@@ -150,14 +150,14 @@ impl Hub {
         self.config.check_distinct()?;
         guard::nobody_at_work(&self.config.paths)?;
         match Lock::ask(&self.config.paths.pid_lock(), Duration::ZERO)? {
-            Asked::Held(lock) => {
+            LockResult::Held(lock) => {
                 if let Some(stale) = &lock.stale {
                     self.log.warning(stale);
                 }
                 Ok(Ok(Some(lock)))
             }
-            Asked::Inherited => Ok(Ok(None)),
-            Asked::Busy(pid) => Ok(Err(hub::lock::busy(pid))),
+            LockResult::Inherited => Ok(Ok(None)),
+            LockResult::Busy(pid) => Ok(Err(hub::lock::busy(pid))),
         }
     }
 

@@ -4,10 +4,10 @@
 //! in the database and the log folders ([`facts`]); [`worker`] carries them out by starting stages,
 //! [`importer`] loads the logs. Nothing here knows a command line.
 
-pub(crate) mod by_hand;
 pub(crate) mod decisions;
 pub(crate) mod facts;
 pub(crate) mod importer;
+pub(crate) mod one_month;
 pub(crate) mod pending;
 pub(crate) mod refusals;
 pub(crate) mod run;

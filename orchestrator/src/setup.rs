@@ -18,7 +18,7 @@ use std::time::Duration;
 use anyhow::Result;
 use database::{Db, Target};
 use hub::config::Config;
-use hub::lock::{Asked, Lock};
+use hub::lock::{Lock, LockResult};
 use kit::{Busy, Messages, door};
 use schema::tables::Engine;
 
@@ -77,9 +77,9 @@ pub(crate) fn bring_up_to_date(target: &Target, lock: PathBuf, messages: Message
 pub(crate) fn hold(config: &Config, messages: Messages) -> Result<Option<Lock>> {
     let path = config.paths.pid_lock();
     match Lock::ask(&path, Duration::ZERO) {
-        Ok(Asked::Held(lock)) => Ok(Some(lock)),
-        Ok(Asked::Inherited) => Ok(None),
-        Ok(Asked::Busy(holder)) => {
+        Ok(LockResult::Held(lock)) => Ok(Some(lock)),
+        Ok(LockResult::Inherited) => Ok(None),
+        Ok(LockResult::Busy(holder)) => {
             let who = holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
             let text = format!("{who} is writing to the databases ({}), try again later", path.display());
             Err(Busy(text).into())

@@ -4,6 +4,7 @@
 //! One list of checks ([`CHECKS`]), each a function that adds its lines to a [`Report`]. A check that
 //! cannot do its work says so and the next one is done. Nothing is changed without `--fix`.
 
+mod checked_hub;
 mod configuration;
 mod crontabs;
 mod database;
@@ -13,7 +14,7 @@ mod imports;
 mod logs;
 mod name_server;
 mod other_programs;
-mod patient;
+
 mod report;
 mod rights;
 mod schedule;
@@ -24,7 +25,7 @@ use kit::Uses;
 
 use super::{HubCommand, print};
 use crate::hub::Hub;
-use patient::Patient;
+use checked_hub::CheckedHub;
 use report::Report;
 
 /// Check settings, folders and database
@@ -54,7 +55,7 @@ impl HubCommand for Args {
 }
 
 /// Looks at one thing.
-type Check = fn(&mut Patient<'_>, &mut Report);
+type Check = fn(&mut CheckedHub<'_>, &mut Report);
 
 /// All of them, in the order of their lines.
 const CHECKS: [Check; 25] = [
@@ -87,10 +88,10 @@ const CHECKS: [Check; 25] = [
 
 /// The text for standard output, and the exit code.
 fn doctor(hub: &Hub, fix: bool) -> (String, u8) {
-    let mut patient = Patient::new(hub, fix);
-    let mut report = Report::new(patient.is_port());
+    let mut checked = CheckedHub::new(hub, fix);
+    let mut report = Report::new(checked.is_port());
     for check in CHECKS {
-        check(&mut patient, &mut report);
+        check(&mut checked, &mut report);
     }
     report.end(fix)
 }

@@ -10,7 +10,7 @@ use crate::pipeline::importer::out_of_order;
 use crate::pipeline::pending::Pending;
 use crate::pipeline::state::State;
 use crate::pipeline::worker::{Effort, Periods, Sessions, Worker};
-use crate::pipeline::{by_hand, facts, refusals};
+use crate::pipeline::{facts, one_month, refusals};
 
 /// Import pending days, analyze and summarize
 ///
@@ -80,7 +80,7 @@ impl HubCommand for Args {
             hub.log.info(format_args!("{month} is the current month: no analysis until it ends"));
             hub.log.info(format_args!("  hzmetrics analyze --month {month} --force does it now"));
         } else {
-            by_hand::release(hub, month, effort)?;
+            one_month::release(hub, month, effort)?;
             worker.analyze(month, Sessions::Build)?;
             worker.summarize(month, month, &Periods::All)?;
         }

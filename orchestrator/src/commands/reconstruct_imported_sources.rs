@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use database::Db;
-use database::ledger::{self, Reconstruct, Seen, Target};
+use database::ledger::{self, Reconstruct, Target, Verdict};
 use kit::path_text;
 use logs::discovery::{self, Stream};
 use schema::{Month, Opt};
@@ -82,9 +82,9 @@ fn one_stream(hub: &Hub, db: &mut Db, stream: Stream, args: &Args) -> Result<usi
     for file in &files {
         let base = path_text::base_name(&file.path);
         match work.file(db, &file.path, &base)? {
-            Seen::Skipped | Seen::Wrong => {}
-            Seen::Agrees => agree += 1,
-            Seen::New(rebuilt) => {
+            Verdict::Skipped | Verdict::Wrong => {}
+            Verdict::Agrees => agree += 1,
+            Verdict::New(rebuilt) => {
                 if let Some(derived) = rebuilt.derived {
                     let gaps = match derived.gaps() {
                         0 => String::new(),

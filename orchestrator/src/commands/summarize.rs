@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::HubCommand;
 use super::values::{DryRun, OneMonth};
 use crate::hub::{Audience, Hub};
-use crate::pipeline::by_hand;
+use crate::pipeline::one_month;
 use crate::pipeline::worker::Periods;
 
 /// Compute only the summaries of a month
@@ -27,7 +27,7 @@ impl HubCommand for Args {
 
     fn run(&self, hub: &Hub) -> Result<u8> {
         let month = self.month.get()?;
-        by_hand::on_month(hub, month, self.month.force, self.mode.effort(), |worker| {
+        one_month::on_month(hub, month, self.month.force, self.mode.effort(), |worker| {
             worker.summarize(month, month, &Periods::All)
         })
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use hub::lock::{Asked, Lock};
+use hub::lock::{Lock, LockResult};
 use kit::Uses;
 
 use super::HubCommand;
@@ -57,7 +57,7 @@ fn who_is_online(hub: &Hub, dry_run: bool) {
         return;
     }
     let lock = match Lock::ask(&hub.config.paths.whoisonline_lock(), Duration::ZERO) {
-        Ok(Asked::Held(lock)) => lock,
+        Ok(LockResult::Held(lock)) => lock,
         Ok(_) => {
             hub.log.info("[tick] whoisonline still running from a prior tick — skipping this round");
             return;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fixtures::Finished;
 use fixtures::db::{MODES, Pair, SqlMode, pair};
-use hub::lock::{Asked, Lock};
+use hub::lock::{Lock, LockResult};
 use schema::tables::Engine;
 
 use crate::support::Place;
@@ -379,7 +379,7 @@ fn a_state_too_narrow_for_all_months_is_not_a_silent_loss() {
 fn only_one_writer_at_a_time() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     let path = pair.home().join("state/hzmetrics.pid");
-    let Asked::Held(lock) = Lock::ask(&path, Duration::ZERO).unwrap() else { panic!("the lock is not free") };
+    let LockResult::Held(lock) = Lock::ask(&path, Duration::ZERO).unwrap() else { panic!("the lock is not free") };
     let before = contents(&pair);
     for line in [
         "forget-import x",

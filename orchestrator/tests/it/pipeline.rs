@@ -14,7 +14,7 @@ use std::time::Duration;
 use fixtures::closed::close_off;
 use fixtures::db::{MODES, Pair, SqlMode, pair};
 use fixtures::{Finished, Run};
-use hub::lock::{Asked, Lock};
+use hub::lock::{Lock, LockResult};
 use schema::tables::Engine;
 
 const NOW: &str = "2026-05-19T10:10";
@@ -475,7 +475,9 @@ fn a_month_is_closed_when_its_logs_have_arrived() {
 fn another_run_in_progress() {
     let Some(life) = life() else { return };
     behind(&life);
-    let Asked::Held(lock) = Lock::ask(&life.path("state/hzmetrics.pid"), Duration::ZERO).unwrap() else { panic!() };
+    let LockResult::Held(lock) = Lock::ask(&life.path("state/hzmetrics.pid"), Duration::ZERO).unwrap() else {
+        panic!()
+    };
     life.run("run").ok();
     assert!(life.log().contains("[run] still running — skipping."));
     for line in ["mark-dirty 2026-01", "rebuild-from 2026-01", "process --next", "analyze --month 2026-01"] {
@@ -558,7 +560,7 @@ fn a_tick_runs_at_minute_30_whatever_becomes_of_whoisonline() {
     assert!(failed.stderr.contains("[tick] whoisonline ended with exit code 1"), "{}", failed.stderr);
     assert_eq!(life.list(), ["whoisonline", "tools 2026-05", "usage 2026-05"]);
     let lock = life.path("state/hzmetrics.whoisonline.lock");
-    let Asked::Held(lock) = Lock::ask(&lock, Duration::ZERO).unwrap() else { panic!() };
+    let LockResult::Held(lock) = Lock::ask(&lock, Duration::ZERO).unwrap() else { panic!() };
     let busy = at("29", "0");
     assert_eq!((life.list(), busy.stderr.as_str()), (vec![], ""));
     assert!(life.log().contains("[tick] whoisonline still running from a prior tick"));

@@ -5,7 +5,7 @@ use std::fmt;
 use hub::config::Target;
 use mysql::{DriverError, Error};
 
-use crate::lacking;
+use crate::missing_grant;
 
 /// The kinds that callers tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl DbError {
     pub(super) fn at(target: &Target, error: &Error, statement: &str) -> Self {
         let found = Self::from_driver(error, statement);
         let Error::MySqlError(e) = error else { return found };
-        match lacking::words(target, e.code, &e.message, statement) {
+        match missing_grant::words(target, e.code, &e.message, statement) {
             Some(words) => found.followed_by(&format!("; {words}")),
             None => found,
         }

@@ -15,7 +15,7 @@ use mysql::Value;
 use crate::Db;
 
 pub use entry::{Begun, Entry, Range, TABLE, Target, base_name, begin, finish, is_part, is_there, of_file, of_target};
-pub use reconstruct::{Derived, Keys, Rebuilt, Reconstruct, Seen};
+pub use reconstruct::{Derived, Keys, Rebuilt, Reconstruct, Verdict};
 pub use repair::{Correction, Repair, Stopped, apply_repair, plan_repair};
 
 /// Deletes an entry and the rows that it names, in the caller's transaction, and says how many

@@ -4,7 +4,7 @@
 //! Where every folder belongs to root alone it stays as it is. Called once, right behind the parsing
 //! of the command line; filters without a database never call it.
 
-mod mend;
+mod needs;
 mod places;
 mod user;
 
@@ -55,7 +55,7 @@ pub fn take(config: &Config, uses: Uses, compat: Compat) -> Result<()> {
     places.make_missing(&user)?;
     let needs = places.needs(config);
     become_user(&user).with_context(|| format!("taking the identity of {}", user.name))?;
-    mend::check(&needs, &user, config)
+    needs::check(&needs, &user, config)
 }
 
 /// The user whose rights are taken.

@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// The result of asking for the lock.
 #[derive(Debug)]
-pub enum Asked {
+pub enum LockResult {
     /// It is ours until dropped.
     Held(Lock),
     /// The process that started us holds it.
@@ -64,12 +64,14 @@ impl Lock {
     ///
     /// # Errors
     /// The file cannot be opened or written.
-    pub fn ask(path: &Path, wait: Duration) -> Result<Asked> {
+    pub fn ask(path: &Path, wait: Duration) -> Result<LockResult> {
         let deadline = Instant::now() + wait;
         loop {
             match Self::once(path)? {
-                Asked::Busy(holder) if holder.is_some() && holder == inherited() => return Ok(Asked::Inherited),
-                Asked::Busy(_) if Instant::now() < deadline => {
+                LockResult::Busy(holder) if holder.is_some() && holder == inherited() => {
+                    return Ok(LockResult::Inherited);
+                }
+                LockResult::Busy(_) if Instant::now() < deadline => {
                     std::thread::sleep(PAUSE.min(deadline.saturating_duration_since(Instant::now())));
                 }
                 asked => return Ok(asked),
@@ -84,18 +86,18 @@ impl Lock {
     /// Somebody else holds it, or the file cannot be opened or written.
     pub fn for_stage(path: &Path, wait: Duration, messages: Messages) -> Result<Option<Self>> {
         match Self::ask(path, wait)? {
-            Asked::Held(lock) => {
+            LockResult::Held(lock) => {
                 if let Some(stale) = &lock.stale {
                     messages.note(stale);
                 }
                 Ok(Some(lock))
             }
-            Asked::Inherited => Ok(None),
-            Asked::Busy(pid) => Err(busy(pid).into()),
+            LockResult::Inherited => Ok(None),
+            LockResult::Busy(pid) => Err(busy(pid).into()),
         }
     }
 
-    fn once(path: &Path) -> Result<Asked> {
+    fn once(path: &Path) -> Result<LockResult> {
         let shown = path.display();
         if let Some(directory) = path.parent() {
             door::make_folder(directory).with_context(|| format!("making {}", directory.display()))?;
@@ -104,7 +106,7 @@ impl Lock {
             let mut file = door::open_or_create(path).with_context(|| format!("opening the lock {shown}"))?;
             match file.try_lock() {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(Asked::Busy(pid_in(&read(&mut file)))),
+                Err(TryLockError::WouldBlock) => return Ok(LockResult::Busy(pid_in(&read(&mut file)))),
                 Err(TryLockError::Error(e)) => return Err(e).with_context(|| format!("locking {shown}")),
             }
             // the holder before us may have removed this very file between our open and our lock
@@ -118,7 +120,7 @@ impl Lock {
                 .and_then(|()| file.write_all(line.as_bytes()))
                 .and_then(|()| file.flush())
                 .with_context(|| format!("writing the lock {shown}"))?;
-            return Ok(Asked::Held(Self { file, path: path.to_owned(), stale }));
+            return Ok(LockResult::Held(Self { file, path: path.to_owned(), stale }));
         }
     }
 }
@@ -199,9 +201,9 @@ mod tests {
 
     use super::*;
 
-    fn held(asked: Asked) -> Lock {
+    fn held(asked: LockResult) -> Lock {
         match asked {
-            Asked::Held(lock) => lock,
+            LockResult::Held(lock) => lock,
             other => panic!("{other:?}"),
         }
     }
@@ -220,7 +222,7 @@ mod tests {
         let then: jiff::Timestamp = words[2].parse().unwrap();
         assert!((jiff::Timestamp::now() - then).total(jiff::Unit::Second).unwrap().abs() < 3600.0, "{text}");
         assert!(
-            matches!(Lock::ask(&path, Duration::ZERO).unwrap(), Asked::Busy(Some(pid)) if pid == std::process::id())
+            matches!(Lock::ask(&path, Duration::ZERO).unwrap(), LockResult::Busy(Some(pid)) if pid == std::process::id())
         );
         drop(lock);
         assert!(!path.exists());
@@ -234,7 +236,7 @@ mod tests {
         let lock = held(Lock::ask(&path, Duration::ZERO).unwrap());
         let other = std::thread::spawn({
             let path = path.clone();
-            move || matches!(Lock::ask(&path, Duration::from_secs(20)).unwrap(), Asked::Held(_))
+            move || matches!(Lock::ask(&path, Duration::from_secs(20)).unwrap(), LockResult::Held(_))
         });
         std::thread::sleep(Duration::from_millis(150));
         drop(lock);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use hub::config::Quotes;
 
-use super::patient::Patient;
+use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::accounts::Names;
 
@@ -14,8 +14,8 @@ use crate::accounts::Names;
 const MANDATORY: [&str; 4] = ["host", "user", "password", "metrics_db"];
 
 /// `site = NAME`, which the names of logs begin with.
-pub(super) fn site(patient: &mut Patient<'_>, report: &mut Report) {
-    let config = &patient.hub.config;
+pub(super) fn site(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let config = &checked.hub.config;
     if config.site.explicit {
         return report.ok(format_args!("site: {}", config.site.name));
     }
@@ -27,9 +27,9 @@ pub(super) fn site(patient: &mut Patient<'_>, report: &mut Report) {
 }
 
 /// There is a file, it can be read, and the mandatory values are in it.
-pub(super) fn readable(patient: &mut Patient<'_>, report: &mut Report) {
-    let config = &patient.hub.config;
-    if let Some(trouble) = &patient.hub.trouble {
+pub(super) fn readable(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let config = &checked.hub.config;
+    if let Some(trouble) = &checked.hub.trouble {
         let mend = "correct the line, or let this user read the file: chgrp GROUP FILE; chmod 640 FILE";
         return report.fail(format_args!("configuration: {trouble} (not repaired by --fix)"), mend);
     }
@@ -60,9 +60,9 @@ pub(super) fn readable(patient: &mut Patient<'_>, report: &mut Report) {
 }
 
 /// Values in `access.cfg` that are written in a way that does not count.
-pub(super) fn values(patient: &mut Patient<'_>, report: &mut Report) {
-    let Some(file) = &patient.hub.config.file else { return };
-    for odd in patient.hub.config.misquoted() {
+pub(super) fn values(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let Some(file) = &checked.hub.config.file else { return };
+    for odd in checked.hub.config.misquoted() {
         let how = match odd.quotes {
             Quotes::Double => "in double quotes",
             Quotes::None => "without quotes",
@@ -80,8 +80,8 @@ pub(super) fn values(patient: &mut Patient<'_>, report: &mut Report) {
 }
 
 /// The metrics database is not the hub's.
-pub(super) fn two_databases(patient: &mut Patient<'_>, report: &mut Report) {
-    let config = &patient.hub.config;
+pub(super) fn two_databases(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let config = &checked.hub.config;
     let (hub, metrics) = (&config.hub_db, &config.metrics_db);
     let Some(file) = config.file.as_ref().filter(|_| !hub.is_empty() && hub.eq_ignore_ascii_case(metrics)) else {
         return;
@@ -93,8 +93,8 @@ pub(super) fn two_databases(patient: &mut Patient<'_>, report: &mut Report) {
 }
 
 /// Nobody but its owner and its group reads a file with a secret, or writes a configuration.
-pub(super) fn secrecy(patient: &mut Patient<'_>, report: &mut Report) {
-    let config = &patient.hub.config;
+pub(super) fn secrecy(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let config = &checked.hub.config;
     let names = Names::read(&config.paths);
     let mut open: Vec<(PathBuf, String)> = config
         .exposed()
@@ -114,8 +114,8 @@ pub(super) fn secrecy(patient: &mut Patient<'_>, report: &mut Report) {
 }
 
 /// The key of the geo service travels with each question.
-pub(super) fn geo_url(patient: &mut Patient<'_>, report: &mut Report) {
-    let config = &patient.hub.config;
+pub(super) fn geo_url(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let config = &checked.hub.config;
     let url = &config.geo_url;
     if !url.trim_start().to_ascii_lowercase().starts_with("http://") {
         return;

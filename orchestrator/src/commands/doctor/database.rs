@@ -2,24 +2,24 @@
 
 use std::time::SystemTime;
 
-use super::patient::Patient;
+use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::setup::bootstrap::{self, MissingParts};
 
 /// Makes what is missing with `--fix`, then looks at the metrics database and its tables.
-pub(super) fn tables(patient: &mut Patient<'_>, report: &mut Report) {
-    let config = &patient.hub.config;
+pub(super) fn tables(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let config = &checked.hub.config;
     if config.file.is_none() {
         return report.fail("database: not looked at: there is no configuration", "see `configuration:` above");
     }
-    if patient.repairs
-        && let Err(error) = bootstrap::make_database(patient.hub)
+    if checked.repairs
+        && let Err(error) = bootstrap::make_database(checked.hub)
     {
-        patient.hub.log.error(format_args!("{error:#}"));
+        checked.hub.log.error(format_args!("{error:#}"));
     }
-    patient.connect();
+    checked.connect();
     let name = &config.metrics_db;
-    let lacks = match MissingParts::look(patient.hub) {
+    let lacks = match MissingParts::look(checked.hub) {
         Err(error) => {
             let mend = format!(
                 "start the server, or correct host, user and password in {}; try: mariadb -h {} -u {} -p {name}",
@@ -45,12 +45,12 @@ pub(super) fn tables(patient: &mut Patient<'_>, report: &mut Report) {
 }
 
 /// Tables of the CMS that are written to.
-pub(super) fn tables_of_cms(patient: &mut Patient<'_>, report: &mut Report) {
-    let config = &patient.hub.config;
-    if patient.is_port() || patient.metrics.is_err() {
+pub(super) fn tables_of_cms(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let config = &checked.hub.config;
+    if checked.is_port() || checked.metrics.is_err() {
         return;
     }
-    match bootstrap::missing_of_cms(patient.hub) {
+    match bootstrap::missing_of_cms(checked.hub) {
         Err(error) => report.fail(
             format_args!("database of the hub: {error:#}"),
             "correct hub_db, or grant the account its rights: hzmetrics setup-db --grants USER@HOST",
@@ -69,11 +69,11 @@ pub(super) fn tables_of_cms(patient: &mut Patient<'_>, report: &mut Report) {
 }
 
 /// Changes that the stages need.
-pub(super) fn migrations(patient: &mut Patient<'_>, report: &mut Report) {
-    if patient.metrics.is_err() {
+pub(super) fn migrations(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    if checked.metrics.is_err() {
         return;
     }
-    match MissingParts::look(patient.hub) {
+    match MissingParts::look(checked.hub) {
         Err(error) => report.fail(format_args!("migrations: {error:#}"), "hzmetrics migrate"),
         Ok(lacks) if lacks.migrations.required.is_empty() => report.ok("migrations: up to date"),
         Ok(lacks) => {
@@ -88,8 +88,8 @@ pub(super) fn migrations(patient: &mut Patient<'_>, report: &mut Report) {
 const SECONDS_APART: u64 = 300;
 
 /// The server's clock shows what ours does.
-pub(super) fn clock(patient: &mut Patient<'_>, report: &mut Report) {
-    let Ok(db) = &mut patient.metrics else { return };
+pub(super) fn clock(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let Ok(db) = &mut checked.metrics else { return };
     let Ok(Some(theirs)) = db.number("SELECT UNIX_TIMESTAMP()", ()) else { return };
     let ours = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let apart = ours.abs_diff(u64::try_from(theirs).unwrap_or(0));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use hub::config::Paths;
 use rustix::fs::{Access, access};
 
-use super::patient::Patient;
+use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::accounts::Names;
 
@@ -54,8 +54,8 @@ fn list(paths: &Paths) -> Vec<PathBuf> {
 }
 
 /// Root sees no closed door, so what root is told says nothing about the account of the hub.
-pub(super) fn asked_as_root(patient: &mut Patient<'_>, report: &mut Report) {
-    let config = &patient.hub.config;
+pub(super) fn asked_as_root(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let config = &checked.hub.config;
     if !hub::identity::is_root_among_others(config) {
         return;
     }
@@ -67,8 +67,8 @@ pub(super) fn asked_as_root(patient: &mut Patient<'_>, report: &mut Report) {
 }
 
 /// Looks at those that are there.
-pub(super) fn ours(patient: &mut Patient<'_>, report: &mut Report) {
-    let paths = &patient.hub.config.paths;
+pub(super) fn ours(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let paths = &checked.hub.config.paths;
     let names = Names::read(paths);
     let found: Vec<_> = list(paths).iter().filter_map(|path| trouble(path, &names)).collect();
     if found.is_empty() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use schema::Opt;
 
-use super::patient::Patient;
+use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::accounts::Names;
 use crate::setup::bootstrap;
@@ -36,14 +36,14 @@ fn mend(folder: &Path, state: &str, me: &str) -> String {
 }
 
 /// Those of ours, made first with `--fix`.
-pub(super) fn ours(patient: &mut Patient<'_>, report: &mut Report) {
-    if patient.repairs
-        && let Err(error) = bootstrap::make_folders(patient.hub)
+pub(super) fn ours(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    if checked.repairs
+        && let Err(error) = bootstrap::make_folders(checked.hub)
     {
-        patient.hub.log.error(format_args!("{error:#}"));
+        checked.hub.log.error(format_args!("{error:#}"));
     }
-    let me = Names::read(&patient.hub.config.paths).me();
-    for folder in bootstrap::folders(patient.hub) {
+    let me = Names::read(&checked.hub.config.paths).me();
+    for folder in bootstrap::folders(checked.hub) {
         match state(&folder) {
             None => report.ok(format_args!("folder: {}", folder.display())),
             Some(trouble) => {
@@ -62,8 +62,8 @@ fn map_folder(hub_dir: &Path, is_port: bool) -> PathBuf {
 }
 
 /// The folder of maps in the CMS.
-pub(super) fn maps(patient: &mut Patient<'_>, report: &mut Report) {
-    let config = &patient.hub.config;
+pub(super) fn maps(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let config = &checked.hub.config;
     let Some(file) = &config.file else { return };
     let Ok(hub_dir) = config.hub_dir() else {
         return report.fail_ours(
@@ -71,7 +71,7 @@ pub(super) fn maps(patient: &mut Patient<'_>, report: &mut Report) {
             format_args!("add hub_dir, the folder of the CMS, to {}", file.display()),
         );
     };
-    let folder = map_folder(hub_dir, patient.hub.compat.has(Opt::LpWhoisonline));
+    let folder = map_folder(hub_dir, checked.hub.compat.has(Opt::LpWhoisonline));
     match state(&folder) {
         None => report.ok(format_args!("maps: {}", folder.display())),
         Some(trouble) => {

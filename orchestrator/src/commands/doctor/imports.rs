@@ -9,7 +9,7 @@ use database::ledger::Target;
 use database::ledger::files::{self, Share};
 use logs::refused;
 
-use super::patient::Patient;
+use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::pipeline::{refusals, state};
 
@@ -19,14 +19,14 @@ const DAYS: usize = 31;
 const NAMED: usize = 5;
 
 /// Logs that were not understood and wait for a decision.
-pub(super) fn refused_logs(patient: &mut Patient<'_>, report: &mut Report) {
-    let staging = patient.hub.config.paths.staging();
+pub(super) fn refused_logs(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let staging = checked.hub.config.paths.staging();
     let is_odd = refused::list_path(&staging).symlink_metadata().is_ok_and(|meta| !meta.is_file());
     if is_odd {
         // a finding among the files
         return;
     }
-    let list = match refusals::all(patient.hub) {
+    let list = match refusals::all(checked.hub) {
         Ok(list) => list,
         Err(error) => {
             let mend = format!("ls -l {}", refused::list_path(&staging).display());
@@ -58,8 +58,8 @@ pub(super) fn refused_logs(patient: &mut Patient<'_>, report: &mut Report) {
 }
 
 /// The newest days of which more than a tenth was left out.
-pub(super) fn left_out(patient: &mut Patient<'_>, report: &mut Report) {
-    let Ok(db) = &mut patient.metrics else { return };
+pub(super) fn left_out(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let Ok(db) = &mut checked.metrics else { return };
     let shares = match newest(db) {
         Ok(shares) => shares,
         Err(error) => return report.fail_ours(format_args!("left out: {error:#}"), "hzmetrics migrate --apply"),
@@ -105,8 +105,8 @@ fn newest(db: &mut Db) -> Result<BTreeMap<(String, Target), Share>> {
 }
 
 /// Months that somebody unpublished.
-pub(super) fn withheld(patient: &mut Patient<'_>, report: &mut Report) {
-    let Ok(db) = &mut patient.metrics else { return };
+pub(super) fn withheld(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let Ok(db) = &mut checked.metrics else { return };
     // without its table nothing is remembered, and that is a finding of its own
     let Ok(mut remembered) = state::pairs(db) else { return };
     let months = remembered.remove("withheld_months").filter(|months| !months.is_empty());

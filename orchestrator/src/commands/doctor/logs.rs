@@ -9,7 +9,7 @@ use logs::discovery::{self, Found, Stream};
 use rustix::fs::{Access, access};
 use schema::{Month, Stamp};
 
-use super::patient::Patient;
+use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::accounts::Names;
 
@@ -68,20 +68,20 @@ fn others(names: &[String], site: &str) -> BTreeMap<String, LogsOfOtherSite> {
 }
 
 /// The newest day of the site's own logs, pending or imported.
-fn newest_of_ours(patient: &Patient<'_>) -> Option<String> {
-    let (config, site) = (&patient.hub.config, Some(patient.hub.config.site.name.as_str()));
+fn newest_of_ours(checked: &CheckedHub<'_>) -> Option<String> {
+    let (config, site) = (&checked.hub.config, Some(checked.hub.config.site.name.as_str()));
     let pending = discovery::tree(&config.paths.web_logs().join("daily"), Stream::Access, site).unwrap_or_default();
-    let imported = discovery::flat(&patient.hub.imported(Stream::Access), Stream::Access, site).unwrap_or_default();
+    let imported = discovery::flat(&checked.hub.imported(Stream::Access), Stream::Access, site).unwrap_or_default();
     pending.iter().chain(&imported).filter_map(Found::date).max().map(str::to_owned)
 }
 
 /// Whether logs arrive under the name of the site.
-pub(super) fn names(patient: &mut Patient<'_>, report: &mut Report) {
-    let config = &patient.hub.config;
+pub(super) fn names(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let config = &checked.hub.config;
     let daily = config.paths.web_logs().join("daily");
     let mut list = Vec::new();
     names_below(&daily, 2, &mut list);
-    let newest = newest_of_ours(patient);
+    let newest = newest_of_ours(checked);
     let others = others(&list, &config.site.name);
     // a server has logs of other sites too; those that come while ours do not are ours under another name
     let is_newer =
@@ -110,8 +110,8 @@ pub(super) fn names(patient: &mut Patient<'_>, report: &mut Report) {
 }
 
 /// Whether this user can read what is pending.
-pub(super) fn readable(patient: &mut Patient<'_>, report: &mut Report) {
-    let config = &patient.hub.config;
+pub(super) fn readable(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let config = &checked.hub.config;
     let names = Names::read(&config.paths);
     let site = Some(config.site.name.as_str());
     let mut locked: Vec<PathBuf> = Vec::new();

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use kit::door::named;
 
-use super::patient::Patient;
+use super::checked_hub::CheckedHub;
 use super::report::Report;
 
 /// An address that has had a name for decades: a.root-servers.net.
 const QUESTION: &str = "4.0.41.198.in-addr.arpa";
-/// However patient the configuration is.
+/// However checked the configuration is.
 const LONGEST: Duration = Duration::from_secs(2);
 /// Another answer than ours has another number.
 const ID: u16 = 0x687a;
@@ -91,8 +91,8 @@ fn server(text: &str) -> Option<SocketAddr> {
 }
 
 /// The servers that lookups ask, and where that is settled.
-fn servers(patient: &Patient<'_>) -> Result<(Vec<SocketAddr>, String), Option<String>> {
-    let config = &patient.hub.config;
+fn servers(checked: &CheckedHub<'_>) -> Result<(Vec<SocketAddr>, String), Option<String>> {
+    let config = &checked.hub.config;
     if let Some(name) = &config.dns.nameserver {
         let list = server(name).map(|server| vec![server]);
         let bad = || Some(format!("`{name}` is not the address of a name server"));
@@ -116,13 +116,13 @@ const MEND: &str =
     "set nameserver = ADDRESS under [dns] in hzmetrics.conf, or start the name server; try: dig -x 198.41.0.4";
 
 /// Asks those that lookups ask.
-pub(super) fn answers(patient: &mut Patient<'_>, report: &mut Report) {
-    let (list, place) = match servers(patient) {
+pub(super) fn answers(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let (list, place) = match servers(checked) {
         Ok(found) => found,
         Err(None) => return,
         Err(Some(trouble)) => return report.fail_ours(format_args!("name server: {trouble}"), MEND),
     };
-    let patience = patient.hub.config.dns.timeout.min(LONGEST);
+    let patience = checked.hub.config.dns.timeout.min(LONGEST);
     let replies: Vec<_> = list.iter().map(|server| (server, ask(*server, patience))).collect();
     let well = replies.iter().filter(|(_, reply)| matches!(reply, Ok(Reply::Answer))).count();
     for (server, reply) in &replies {

@@ -1,12 +1,12 @@
 //! The original scripts and the port, while they run and by what they left.
 
-use super::patient::Patient;
+use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::guard;
 
 /// Somebody else writes the same tables now.
-pub(super) fn at_work(patient: &mut Patient<'_>, report: &mut Report) {
-    if let Err(others) = guard::nobody_at_work(&patient.hub.config.paths) {
+pub(super) fn at_work(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    if let Err(others) = guard::nobody_at_work(&checked.hub.config.paths) {
         report.fail(
             format_args!("other programs: {others}"),
             "wait until it has ended; then take its line out of the crontab",
@@ -15,8 +15,8 @@ pub(super) fn at_work(patient: &mut Patient<'_>, report: &mut Report) {
 }
 
 /// Staging files that nobody imported.
-pub(super) fn left_behind(patient: &mut Patient<'_>, report: &mut Report) {
-    for (path, age) in guard::staged(&patient.hub.config.paths) {
+pub(super) fn left_behind(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    for (path, age) in guard::staged(&checked.hub.config.paths) {
         report.fail(
             format_args!(
                 "staging: {} was left there {} hour(s) ago by the original scripts and never imported (`hzmetrics \

@@ -4,7 +4,7 @@ use anyhow::Result;
 use database::Db;
 use schema::rights::{Account, Names, RIGHTS, Rights, Scope};
 
-use super::patient::Patient;
+use super::checked_hub::CheckedHub;
 use super::report::Report;
 
 /// A line of `SHOW GRANTS`.
@@ -104,10 +104,10 @@ fn grants(db: &mut Db) -> Result<(Account, Vec<Grant>)> {
 }
 
 /// All that are needed.
-pub(super) fn all(patient: &mut Patient<'_>, report: &mut Report) {
-    let config = &patient.hub.config;
+pub(super) fn all(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let config = &checked.hub.config;
     let names = Names { hub: &config.hub_db, metrics: &config.metrics_db, prefix: &config.db_prefix };
-    let db = match (&mut patient.metrics, &mut patient.cms) {
+    let db = match (&mut checked.metrics, &mut checked.cms) {
         (Ok(db), _) | (Err(_), Ok(db)) => db,
         (Err(_), Err(_)) => return,
     };

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use hub::config::Paths;
 
+use super::checked_hub::CheckedHub;
 use super::crontabs::{Crontabs, Scheduled};
-use super::patient::Patient;
 use super::report::Report;
 use crate::accounts::Names;
 use crate::guard;
@@ -91,8 +91,8 @@ struct OurLine {
 }
 
 /// All that starts ours or others.
-pub(super) fn all(patient: &mut Patient<'_>, report: &mut Report) {
-    let paths = &patient.hub.config.paths;
+pub(super) fn all(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let paths = &checked.hub.config.paths;
     let crontabs = Crontabs::read(paths);
     let mut others = Vec::new();
     let mut ours = Vec::new();
@@ -107,7 +107,7 @@ pub(super) fn all(patient: &mut Patient<'_>, report: &mut Report) {
         }
     }
     of_others(&others, &crontabs.unreadable, report);
-    of_ours(patient, &ours, &others, &crontabs.unreadable, report);
+    of_ours(checked, &ours, &others, &crontabs.unreadable, report);
 }
 
 fn listed(paths: &[PathBuf]) -> String {
@@ -145,14 +145,14 @@ fn remove(line: &Scheduled) -> String {
 }
 
 fn of_ours(
-    patient: &Patient<'_>,
+    checked: &CheckedHub<'_>,
     ours: &[OurLine],
     others: &[(Scheduled, String)],
     unread: &[PathBuf],
     report: &mut Report,
 ) {
     if ours.is_empty() {
-        return nobody(patient, others, unread, report);
+        return nobody(checked, others, unread, report);
     }
     let n_before = ours.iter().filter(|our| our.line.user == "root").count();
     for our in ours.iter().filter(|our| our.line.user == "root") {
@@ -173,8 +173,8 @@ fn of_ours(
 }
 
 /// Nothing of ours is started.
-fn nobody(patient: &Patient<'_>, others: &[(Scheduled, String)], unread: &[PathBuf], report: &mut Report) {
-    let config = &patient.hub.config;
+fn nobody(checked: &CheckedHub<'_>, others: &[(Scheduled, String)], unread: &[PathBuf], report: &mut Report) {
+    let config = &checked.hub.config;
     let names = Names::read(&config.paths);
     let user = if hub::identity::is_root() {
         names.account(config).unwrap_or_else(|| "apache".to_owned())

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use anyhow::Result;
 use database::Db;
 
-use super::patient::Patient;
+use super::checked_hub::CheckedHub;
 use super::report::Report;
 
 /// The newest rows that are looked at.
@@ -76,8 +76,8 @@ fn lacks(known: &HashMap<Ipv4Addr, LookedUp>, has: fn(&LookedUp) -> bool) -> Lac
 }
 
 /// Names and countries of the newest visitors.
-pub(super) fn names_and_countries(patient: &mut Patient<'_>, report: &mut Report) {
-    let Ok(db) = &mut patient.metrics else { return };
+pub(super) fn names_and_countries(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let Ok(db) = &mut checked.metrics else { return };
     // those of the last night may be in work
     let known = kit::today().and_then(|today| newest(db, &today.plus_days(-1).to_string()));
     let known = match known {

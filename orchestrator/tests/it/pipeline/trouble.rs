@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use fixtures::db::private_server;
 use fixtures::{Finished, Run};
-use hub::lock::{Asked, Lock};
+use hub::lock::{Lock, LockResult};
 
 use super::{CAUGHT_UP, CAUGHT_UP_STATE, Life, behind, caught_up_month_by_month, life};
 
@@ -130,7 +130,7 @@ fn a_run_while_the_port_is_running() {
     behind(&life);
     // the port's lock is not ours when nobody names a home
     let port = life.path("root/opt/hubzero/metrics/state/hzmetrics.pid");
-    let Asked::Held(lock) = Lock::ask(&port, Duration::ZERO).unwrap() else { panic!() };
+    let LockResult::Held(lock) = Lock::ask(&port, Duration::ZERO).unwrap() else { panic!() };
     let run = || life.start("run --one-month").env("HZMETRICS_HOME", "").finish();
     let refused = run().expect_code(75);
     assert!(

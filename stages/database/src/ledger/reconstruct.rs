@@ -165,7 +165,7 @@ pub struct Rebuilt {
 
 /// What became of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
+pub enum Verdict {
     /// It is of no concern: in the ledger, or (to validate) not in it.
     Skipped,
     /// Not in the ledger, and this is what belongs there.
@@ -236,22 +236,22 @@ impl Reconstruct {
     ///
     /// # Errors
     /// It cannot be read, or the server is lost.
-    pub fn file(&mut self, db: &mut Db, path: &Path, name: &str) -> Result<Seen> {
+    pub fn file(&mut self, db: &mut Db, path: &Path, name: &str) -> Result<Verdict> {
         let entry = self.entry(name).cloned();
         if entry.is_some() != self.validate {
-            return Ok(Seen::Skipped);
+            return Ok(Verdict::Skipped);
         }
         self.considered += 1;
         let keys = Keys::read(path, self.target)?;
         if keys.is_empty() {
             self.anomalies.push(format!("{name}: no line could be read"));
-            return Ok(Seen::Wrong);
+            return Ok(Verdict::Wrong);
         }
         let derived = keys.find(db)?;
         Ok(self.judge(name, entry.as_ref(), derived))
     }
 
-    fn judge(&mut self, name: &str, entry: Option<&Entry>, derived: Option<Derived>) -> Seen {
+    fn judge(&mut self, name: &str, entry: Option<&Entry>, derived: Option<Derived>) -> Verdict {
         if let Some(Derived { range, .. }) = derived {
             if let Some(highest) = self.highest.filter(|highest| range.start <= *highest) {
                 let Range { start, end } = range;
@@ -261,7 +261,7 @@ impl Reconstruct {
             }
             self.highest = Some(self.highest.map_or(range.end, |highest| highest.max(range.end)));
         }
-        let Some(entry) = entry else { return Seen::New(Rebuilt { filename: name.to_owned(), derived }) };
+        let Some(entry) = entry else { return Verdict::New(Rebuilt { filename: name.to_owned(), derived }) };
         let wrong = match (derived, entry.range) {
             (None, None) => None,
             (None, Some(_)) if entry.rows == 0 => None,
@@ -276,10 +276,10 @@ impl Reconstruct {
             (Some(_), Some(_)) => None,
         };
         match wrong {
-            None => Seen::Agrees,
+            None => Verdict::Agrees,
             Some(words) => {
                 self.anomalies.push(format!("{name}: {words}"));
-                Seen::Wrong
+                Verdict::Wrong
             }
         }
     }

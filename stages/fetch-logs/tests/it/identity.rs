@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fixtures::Run;
 use fixtures::closed::close_off;
-use hub::lock::{Asked, Lock};
+use hub::lock::{Lock, LockResult};
 
 use super::{fetch_logs, write};
 
@@ -78,7 +78,8 @@ fn root_takes_the_identity_of_the_owner_of_the_logs() {
 fn the_identity_is_taken_for_good() {
     let Some(host) = host() else { return };
     host.stage().finish().ok();
-    let Asked::Held(_lock) = Lock::ask(&host.at("var/run/hzmetrics/hzmetrics.pid"), Duration::ZERO).unwrap() else {
+    let LockResult::Held(_lock) = Lock::ask(&host.at("var/run/hzmetrics/hzmetrics.pid"), Duration::ZERO).unwrap()
+    else {
         panic!("somebody has the lock")
     };
     host.give("var/run/hzmetrics/hzmetrics.pid");

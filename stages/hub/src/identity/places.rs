@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use schema::Compat;
 
-use super::mend::Need;
+use super::needs::Need;
 use super::user::User;
 use crate::config::Config;
 use kit::Uses;

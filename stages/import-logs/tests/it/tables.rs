@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use fixtures::db::{MODES, SqlMode};
-use hub::lock::{Asked, Lock};
+use hub::lock::{Lock, LockResult};
 use schema::tables::Engine;
 
 use crate::hub::{Hub, stage};
@@ -340,7 +340,7 @@ fn one_importer_at_a_time() {
     let file = hub.put("httpd/daily/1", text);
     let lock = hub.pair.home().join("state/hzmetrics.pid");
     let held = Lock::ask(&lock, Duration::ZERO).unwrap();
-    assert!(matches!(held, Asked::Held(_)));
+    assert!(matches!(held, LockResult::Held(_)));
     let busy = hub.load(&[&file]).args(["--lock-wait", "0"]).finish().expect_code(75);
     assert!(busy.stderr.contains("another run is in progress") && hub.count("web") == 0, "{}", busy.stderr);
     hub.load(&[&file]).arg("--dry-run").args(["--lock-wait", "0"]).finish().ok();

@@ -6,7 +6,7 @@ use schema::Opt;
 use crate::hub::Hub;
 
 /// What a check looks at.
-pub(super) struct Patient<'h> {
+pub(super) struct CheckedHub<'h> {
     pub(super) hub: &'h Hub,
     /// Whether folders and tables may be made.
     pub(super) repairs: bool,
@@ -16,7 +16,7 @@ pub(super) struct Patient<'h> {
     pub(super) cms: Result<Db, String>,
 }
 
-impl<'h> Patient<'h> {
+impl<'h> CheckedHub<'h> {
     pub(super) fn new(hub: &'h Hub, fix: bool) -> Self {
         let unseen = || Err("not looked at yet".to_owned());
         // tables of ours have no business among those of the CMS
