@@ -116,6 +116,36 @@ impl Dns {
     }
 }
 
+/// How access logs are read, where nothing else is said. The texts are not understood here.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Logs {
+    /// The layout: a name, a format, or `auto`.
+    pub log_format: Option<String>,
+    /// The header that names the client.
+    pub client_from: Option<String>,
+    /// Networks of proxies whose word on the client is believed.
+    pub trusted_proxies: Option<String>,
+}
+
+impl Logs {
+    /// Sets what the environment says.
+    fn with_environment(self, env: Env<'_>) -> Self {
+        let variable = |key: &str| env(&format!("HZMETRICS_{}", key.to_ascii_uppercase()));
+        let texts = ["log_format", "client_from", "trusted_proxies"]
+            .map(|key| (key, variable(key).map(|value| value.to_string_lossy().into_owned())));
+        self.with(|key| texts.iter().find(|(known, _)| *known == key).and_then(|(_, text)| text.as_deref()))
+    }
+
+    /// Sets what is given and not empty.
+    fn with<'t>(mut self, get: impl Fn(&str) -> Option<&'t str>) -> Self {
+        let text = |key| get(key).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+        self.log_format = text("log_format").or(self.log_format);
+        self.client_from = text("client_from").or(self.client_from);
+        self.trusted_proxies = text("trusted_proxies").or(self.trusted_proxies);
+        self
+    }
+}
+
 /// What the site is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
@@ -164,6 +194,8 @@ pub struct Config {
     pub run_user: Option<String>,
     /// `[compat] options`, when given.
     pub compat: Option<Compat>,
+    /// How access logs are read.
+    pub logs: Logs,
     /// The site.
     pub site: Site,
     /// Where things are.
@@ -285,6 +317,7 @@ fn blank(paths: Paths) -> Config {
         dns: Dns::default(),
         run_user: None,
         compat: None,
+        logs: Logs::default(),
         site: Site { name: DEFAULT_SITE.to_owned(), explicit: false },
         hints: Vec::new(),
         texts: Texts::default(),
@@ -299,8 +332,17 @@ fn blank(paths: Paths) -> Config {
 /// # Errors
 /// A file that was named cannot be read, or a file is malformed.
 pub fn settled_compat(env: Env<'_>) -> Result<Option<Compat>> {
+    Ok(if_any(env)?.and_then(|config| config.compat))
+}
+
+/// The configuration, for whoever may do without one: a file in its usual place that is not ours to
+/// read settles nothing.
+///
+/// # Errors
+/// As [`settled_compat`].
+pub fn if_any(env: Env<'_>) -> Result<Option<Config>> {
     match read(None, env) {
-        Ok(config) => Ok(config.compat),
+        Ok(config) => Ok(Some(config)),
         Err(error) if is_denied(&error) && !is_named(env) => Ok(None),
         Err(error) => Err(error),
     }
@@ -327,6 +369,7 @@ impl Config {
     /// Adds what the environment and `/etc/hubzero.conf` say.
     fn settle(&mut self, site: Option<String>, hubzero: &str, env: Env<'_>) {
         self.dns = std::mem::take(&mut self.dns).with_environment(env);
+        self.logs = std::mem::take(&mut self.logs).with_environment(env);
         let site = site.or_else(|| site_of(hubzero).map(str::to_owned));
         if let Some(name) = site {
             self.site = Site { name, explicit: true };
@@ -375,6 +418,7 @@ impl Config {
     fn take_common(&mut self, ini: &Ini, path: &Path) -> Result<()> {
         let dns = |key| ini.get("dns", key);
         self.dns = Dns::default().with(dns("nameserver"), dns("concurrency"), dns("timeout"));
+        self.logs = Logs::default().with(|key| ini.get("logs", key));
         self.run_user = ini.get("run", "user").filter(|user| !user.is_empty()).map(str::to_owned);
         if let Some(options) = ini.get("compat", "options") {
             let set =

@@ -6,6 +6,10 @@ use clap::{Parser, ValueEnum};
 use kit::{Common, Describe, StageArgs};
 use schema::Kind;
 
+use crate::layouts::client::{Choice, Cidr, networks};
+use crate::layouts::entry::ClientFrom;
+use crate::layouts::prefix::Prefixes;
+
 /// Turns access and auth logs into web, hits, bot and login records.
 ///
 /// Reads `source` records as fetch-logs makes them, or the log files named as arguments, or log
@@ -48,20 +52,42 @@ pub(crate) struct Args {
     #[arg(long, value_enum, value_name = "STREAM")]
     pub(crate) raw: Option<Raw>,
 
-    /// Layout of access logs: `hubzero` (both layouts), `common`, `combined`, `nginx`, or a
-    /// LogFormat of Apache; a `source` record may say otherwise for its file
-    #[arg(long, value_name = "NAME|FORMAT", default_value = "hubzero")]
-    pub(crate) log_format: String,
+    /// Layout of access logs: a name such as `hubzero`, `combined` or `caddy`, a LogFormat of
+    /// Apache, a log_format of nginx, `json:MAPPING`, or `auto`; a `source` record may say
+    /// otherwise for its file [default: `auto`; `hubzero` with `--db` and for logs of the hub's
+    /// site]
+    ///
+    /// With `auto` the first thousand lines of a file decide. One of them in a hub's layout makes
+    /// it a hub's log; otherwise the layout that most of them have, at least half. See
+    /// docs/log-formats.md for all names.
+    #[arg(long, value_name = "NAME|FORMAT")]
+    pub(crate) log_format: Option<String>,
 
-    /// Take the layout of access logs from the configuration of the web server: the LogFormat
-    /// called NICKNAME, or the one that a CustomLog names
-    #[arg(long, value_name = "FILE[:NICKNAME]", conflicts_with = "log_format")]
-    pub(crate) httpd_conf: Option<String>,
+    /// Take the layout of access logs from the configuration of the web server, httpd.conf or
+    /// nginx.conf with what it includes: the format called NAME, or the one that a log of it has
+    #[arg(long, value_name = "FILE[:NAME]", visible_alias = "httpd-conf", conflicts_with = "log_format")]
+    pub(crate) server_conf: Option<String>,
 
-    /// Take the client's address from this header of the log format, for servers behind a proxy;
-    /// `:first` (default) or `:last` says which of several addresses
+    /// Take the client's address from this header, for servers behind a proxy. Of several
+    /// addresses it is the first public one; `:first` or `:last` says otherwise
     #[arg(long, value_name = "HEADER[:first|:last]")]
-    pub(crate) client_from: Option<ClientFrom>,
+    pub(crate) client_from: Option<HeaderChoice>,
+
+    /// Take the last address of the header that is not of these networks, as nginx's
+    /// real_ip_recursive and Apache's mod_remoteip do. The header is X-Forwarded-For unless
+    /// `--client-from` names another one
+    #[arg(long, value_name = "CIDR,…")]
+    pub(crate) trusted_proxies: Option<Proxies>,
+
+    /// What stands in front of each line: `none`, `syslog`, `rfc5424`, `docker`, `cri` or `compose`
+    /// [default: recognised in each line]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) prefix: Option<Prefixes>,
+
+    /// Say of each file which layout it has, how many of its lines fit, their span of time and the
+    /// number of clients, and import nothing
+    #[arg(long)]
+    pub(crate) check: bool,
 
     /// Leave out lines that this list excludes: a CSV file with the columns `filter` and `type`
     /// (`ip`, `url`, `useragent`)
@@ -141,39 +167,44 @@ impl StageArgs for Args {
     }
 }
 
-/// Which of several addresses in a forwarding header is the client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Pick {
-    /// The first.
-    #[default]
-    First,
-    /// The last.
-    Last,
-}
-
-/// Where the client's address stands: `client`, or a header in the format.
+/// Where the client's address stands, as `--client-from` says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ClientFrom {
-    /// Name of the header; `None` for the connection's own address.
-    pub(crate) header: Option<String>,
-    /// Which of its addresses.
-    pub(crate) pick: Pick,
-}
+pub(crate) struct HeaderChoice(pub(crate) ClientFrom);
 
-impl std::str::FromStr for ClientFrom {
+impl std::str::FromStr for HeaderChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (name, pick) = match text.split_once(':') {
-            None => (text, Pick::First),
-            Some((name, "first")) => (name, Pick::First),
-            Some((name, "last")) => (name, Pick::Last),
-            Some((_, other)) => return Err(format!("`{other}` is neither `first` nor `last`")),
-        };
-        if name.is_empty() {
-            return Err("a header's name, or `client`, is missing".to_owned());
-        }
-        let header = (!name.eq_ignore_ascii_case("client")).then(|| name.to_owned());
-        Ok(Self { header, pick })
+        client_from(text).map(Self)
+    }
+}
+
+/// A header and which of its addresses; `client` is the other end of the connection.
+///
+/// # Errors
+/// The header is missing, or the choice is another word.
+pub(crate) fn client_from(text: &str) -> Result<ClientFrom, String> {
+    let (name, choice) = match text.split_once(':') {
+        None => (text, Choice::FirstPublic),
+        Some((name, "first")) => (name, Choice::First),
+        Some((name, "last")) => (name, Choice::Last),
+        Some((_, other)) => return Err(format!("`{other}` is neither `first` nor `last`")),
+    };
+    if name.is_empty() {
+        return Err("a header's name, or `client`, is missing".to_owned());
+    }
+    let header = (!name.eq_ignore_ascii_case("client")).then(|| name.to_owned());
+    Ok(ClientFrom { header, choice })
+}
+
+/// Networks of proxies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Proxies(pub(crate) Vec<Cidr>);
+
+impl std::str::FromStr for Proxies {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        networks(text).map(Self)
     }
 }

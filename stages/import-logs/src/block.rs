@@ -12,7 +12,9 @@ use crate::bots::cache::{Agents, with_agents};
 use crate::bots::hashes::HashList;
 use crate::bots::list::BotList;
 use crate::bots::words::stored;
-use crate::layout::Layout;
+use crate::layout::{Layout, Misfit};
+use crate::layouts::What;
+use crate::layouts::named::State;
 use crate::line::Line;
 use crate::request;
 use crate::rows::Rows;
@@ -43,6 +45,11 @@ impl Rejected {
         self.n.into()
     }
 
+    /// Where it begins in the block.
+    pub(crate) const fn start(self) -> usize {
+        self.start as usize
+    }
+
     /// Its bytes in the block.
     pub(crate) fn of(self, block: &[u8]) -> &[u8] {
         block.get(self.start as usize..self.end as usize).unwrap_or_default()
@@ -69,17 +76,24 @@ pub(crate) struct BlockResult {
     pub(crate) bots: Vec<String>,
     /// Lines that were not recognised.
     pub(crate) rejected: Vec<Rejected>,
-    /// The block itself, when some lines of it were not recognised.
+    /// The block itself, when some lines of it were not recognised, and the state before it.
     pub(crate) text: Vec<u8>,
+    pub(crate) state: State,
     /// How many of these are blank, have another layout, have an IPv6 address for a client.
     pub(crate) n_blank: u64,
     pub(crate) n_unfit: u64,
     pub(crate) n_ipv6: u64,
     /// The first of those with another layout: its number within the block, and its beginning.
     pub(crate) first_unfit: Option<(u64, Vec<u8>)>,
-    /// The beginning of a last line without an end that is not used and has another layout.
+    /// Whether there is a last line without an end that is not used, and its beginning if it has
+    /// another layout.
+    pub(crate) has_tail: bool,
     pub(crate) unfit_tail: Option<Vec<u8>>,
     pub(crate) n_lines: u64,
+    /// How many of them stand behind another one in the same line of the file.
+    pub(crate) n_fused: u64,
+    /// Rows with a time that cannot be.
+    pub(crate) n_odd_times: u64,
     pub(crate) dropped: Dropped,
     /// Distinct months of recognised lines, `YYYY-MM`; collected for one option only.
     pub(crate) months: Vec<[u8; 7]>,
@@ -105,18 +119,30 @@ impl BlockResult {
 }
 
 /// What a line looks like that was not recognised.
-fn looks(line: &[u8], layout: &Layout) -> Looks {
-    match layout {
-        Layout::Hubzero => parse::looks_like_access(line),
-        Layout::Combined | Layout::Format(_) if line.iter().all(|&b| parse::is_blank(b)) => Looks::Blank,
-        Layout::Combined | Layout::Format(_) => Looks::Odd,
+fn looks(line: &[u8], layout: &Layout, misfit: Misfit) -> Looks {
+    match misfit {
+        Misfit::Plain if layout.is_hub() => parse::looks_like_access(line),
+        Misfit::Plain if line.iter().all(|&b| parse::is_blank(b)) => Looks::Blank,
+        Misfit::Other(What::Blank) => Looks::Blank,
+        Misfit::Plain | Misfit::Other(_) => Looks::Odd,
+    }
+}
+
+/// The rule that drops a line which is no request by its nature.
+const fn rule_of(misfit: Misfit) -> Option<Rule> {
+    match misfit {
+        Misfit::Other(What::Comment) => Some(Rule::Comment),
+        Misfit::Other(What::NotARequest) => Some(Rule::Message),
+        _ => None,
     }
 }
 
 /// What a line of an access log looks like, and whether it is recognised.
-pub(crate) fn access_looks(line: &[u8], layout: &Layout, rules: &Rules) -> (Looks, bool) {
-    let is_recognised = with_line(line, layout, rules.compat.has(Opt::LpParse), |parsed| parsed.is_some());
-    (if is_recognised { Looks::Fits } else { looks(line, layout) }, is_recognised)
+pub(crate) fn access_looks(line: &[u8], layout: &Layout, state: &mut State, rules: &Rules) -> (Looks, bool) {
+    match with_line(line, layout, state, rules.compat.has(Opt::LpParse), |parsed| parsed.map(|_| ())) {
+        Err(misfit) if rule_of(misfit).is_none() => (looks(line, layout, misfit), false),
+        _ => (Looks::Fits, true),
+    }
 }
 
 /// The same of an auth log.
@@ -163,16 +189,18 @@ fn without_end(line: &[u8]) -> &[u8] {
 }
 
 /// Looks ahead in one block: parses only lines whose agent may matter.
-pub(crate) fn look_ahead(block: &[u8], layout: &Layout, rules: &Rules) -> LookAhead {
+pub(crate) fn look_ahead(block: &[u8], layout: &Layout, mut state: State, rules: &Rules) -> LookAhead {
     // an agent beyond the column needs a line that is longer still by its other fields
     const LONG: usize = schema::text::TINYTEXT + 48;
     let mut ahead = LookAhead::default();
     let port = rules.compat.has(Opt::LpParse);
     let ascii = block.is_ascii();
-    for_each_line(block, port, port, |line, _| {
-        if line.len() > LONG || (!ascii && !line.is_ascii()) {
-            with_line(line, layout, port, |parsed| {
-                if let Some(parsed) = parsed
+    let has_directives = layout.has_directives();
+    for_each_line(block, port, keeps_last(layout, port), |line, _| {
+        let is_directive = has_directives && line.first() == Some(&b'#');
+        if line.len() > LONG || is_directive || (!ascii && !line.is_ascii()) {
+            with_line(line, layout, &mut state, port, |parsed| {
+                if let Ok(parsed) = parsed
                     && LookAhead::concerns(parsed.agent)
                 {
                     ahead.note(parsed.agent, &rules.judge.words);
@@ -184,12 +212,18 @@ pub(crate) fn look_ahead(block: &[u8], layout: &Layout, rules: &Rules) -> LookAh
 }
 
 /// Which of the suspects occur in a block as plain ASCII.
-pub(crate) fn find_suspects(block: &[u8], layout: &Layout, rules: &Rules, suspects: &HashList) -> HashList {
+pub(crate) fn find_suspects(
+    block: &[u8],
+    layout: &Layout,
+    mut state: State,
+    rules: &Rules,
+    suspects: &HashList,
+) -> HashList {
     let mut found = HashList::default();
     let port = rules.compat.has(Opt::LpParse);
-    for_each_line(block, port, port, |line, _| {
-        with_line(line, layout, port, |parsed| {
-            if let Some(agent) = parsed.map(|p| p.agent).filter(|a| a.is_ascii())
+    for_each_line(block, port, keeps_last(layout, port), |line, _| {
+        with_line(line, layout, &mut state, port, |parsed| {
+            if let Some(agent) = parsed.ok().map(|p| p.agent).filter(|a| a.is_ascii())
                 && let Ok(agent) = std::str::from_utf8(agent)
             {
                 let key = schema::collation::hash(agent);
@@ -203,49 +237,91 @@ pub(crate) fn find_suspects(block: &[u8], layout: &Layout, rules: &Rules, suspec
 }
 
 /// Parses a line the way that the options ask for.
-fn with_line<T>(line: &[u8], layout: &Layout, port: bool, work: impl FnOnce(Option<Line<'_>>) -> T) -> T {
+fn with_line<T>(
+    line: &[u8],
+    layout: &Layout,
+    state: &mut State,
+    port: bool,
+    work: impl FnOnce(Result<Line<'_>, Misfit>) -> T,
+) -> T {
     if port {
         let text: Cow<'_, str> = String::from_utf8_lossy(without_end(line));
-        work(layout.parse_unicode(&text))
+        work(layout.parse_unicode(&text, state))
     } else {
-        work(layout.parse(line))
+        work(layout.parse(line, state))
     }
 }
 
-/// The work on a block of an access log. `number` is the block's own, above zero.
-pub(crate) fn access(block: &[u8], number: u64, layout: &Layout, rules: &Rules, known: &BotList) -> BlockResult {
+/// Whether agents of a last line without an end are looked at ahead. They may be, even if the line
+/// is not used in the end.
+const fn keeps_last(layout: &Layout, port: bool) -> bool {
+    port || !layout.is_hub()
+}
+
+/// A block of an access log.
+#[derive(Debug)]
+pub(crate) struct Lines<'a> {
+    pub(crate) block: &'a [u8],
+    /// Its own number, above zero.
+    pub(crate) number: u64,
+    pub(crate) layout: &'a Layout,
+    /// What lines before it say.
+    pub(crate) state: State,
+    /// Whether a last line without an end is used.
+    pub(crate) keep_last: bool,
+}
+
+/// The work on a block of an access log.
+pub(crate) fn access(lines: Lines<'_>, rules: &Rules, known: &BotList) -> BlockResult {
+    let Lines { block, number, layout, mut state, keep_last } = lines;
     // a line takes some 250 bytes, and a good third of the lines make a row
     let rows = Rows::new(rules.judge.format, block.len() + block.len() / 4, block.len() / 40);
     let mut done = BlockResult { rows, ..BlockResult::default() };
     let port = rules.compat.has(Opt::LpParse);
     let spill = rules.compat.has(Opt::LpSpilloverWarning);
+    done.state = layout.state_after(&state, b"");
     with_agents(&rules.judge, known, number, |agents| {
-        done.n_lines = for_each_line(block, port, port, |line, n| {
-            let recognised = with_line(line, layout, port, |parsed| {
-                let Some(parsed) = parsed else { return false };
+        let mut each = |line: &[u8], n: u64, state: &mut State, done: &mut BlockResult| {
+            let misfit = with_line(line, layout, state, port, |parsed| {
+                let parsed = match parsed {
+                    Ok(parsed) => parsed,
+                    Err(misfit) => return Some(misfit),
+                };
                 if spill && let Some(month) = parsed.date.first_chunk::<7>() {
                     note_month(&mut done.months, *month);
                 }
-                if let Err(rule) = one(&parsed, rules, agents, &mut done) {
+                if let Err(rule) = one(&parsed, rules, agents, done) {
                     done.dropped[rule as usize] += 1;
                 }
-                true
+                None
             });
-            if !recognised {
-                done.reject(n, line, block, looks(line, layout));
+            match misfit.map(|misfit| (misfit, rule_of(misfit))) {
+                None => {}
+                Some((_, Some(rule))) => done.dropped[rule as usize] += 1,
+                Some((misfit, None)) => done.reject(n, line, block, looks(line, layout, misfit)),
+            }
+        };
+        done.n_lines = for_each_line(block, port, keep_last || port, |line, n| {
+            // behind a first line that a crash has cut there may be a whole one
+            let is_whole = |at: &usize, state: &mut State| layout.parse(&line[*at..], state).is_ok();
+            match layout.second_line(line).filter(|at| is_whole(at, &mut state)) {
+                None => each(line, n, &mut state, &mut done),
+                Some(at) => {
+                    done.n_fused += 1;
+                    each(&line[..at], n, &mut state, &mut done);
+                    each(&line[at..], n, &mut state, &mut done);
+                }
             }
         });
     });
-    if !port {
-        done.unfit_tail = unfit_tail(block, layout, rules);
+    done.n_lines += done.n_fused;
+    if !port && !keep_last {
+        let tail = &block[memchr::memrchr(b'\n', block).map_or(0, |at| at + 1)..];
+        done.has_tail = !tail.is_empty();
+        let is_odd = done.has_tail && access_looks(tail, layout, &mut state, rules).0 == Looks::Odd;
+        done.unfit_tail = is_odd.then(|| beginning(tail));
     }
     done
-}
-
-/// The last line of a block, when it has no end and another layout.
-fn unfit_tail(block: &[u8], layout: &Layout, rules: &Rules) -> Option<Vec<u8>> {
-    let tail = &block[memchr::memrchr(b'\n', block).map_or(0, |at| at + 1)..];
-    (!tail.is_empty() && access_looks(tail, layout, rules).0 == Looks::Odd).then(|| beginning(tail))
 }
 
 fn note_month(months: &mut Vec<[u8; 7]>, month: [u8; 7]) {
@@ -275,7 +351,7 @@ fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut Block
         return Err(Rule::Method);
     }
     let exclude = &rules.judge.exclude;
-    if exclude.ip(line.client) {
+    if exclude.ip(line.host.filter(|host| !host.is_empty()).unwrap_or(line.client)) {
         return Err(Rule::Ip);
     }
     if agent.is_excluded {
@@ -306,7 +382,8 @@ fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut Block
             return Err(Rule::OldEvent);
         }
     }
-    web::push(&mut done.rows, line, &url, &agent.text, compat);
+    let stamp = web::push(&mut done.rows, line, &url, &agent.text, compat);
+    done.n_odd_times += u64::from(!rules.is_believed(stamp));
     if let Some(segment) = done.segments.last_mut() {
         segment.n_kept += 1;
         segment.end = done.rows.end();

@@ -4,44 +4,104 @@ use std::sync::Arc;
 
 use logs::parse;
 
-use crate::format::{self, Format};
+use crate::layouts::entry::{ClientFrom, Entry};
+use crate::layouts::named::{self, State};
+use crate::layouts::prefix::Prefixes;
+use crate::layouts::recognise::Unknown;
+use crate::layouts::{What, clf};
 use crate::line::Line;
 
 /// How access log lines are laid out.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Layout {
-    /// The two layouts of HUBzero hubs.
+    /// The two layouts of HUBzero hubs, read as legacy reads them.
     #[default]
     Hubzero,
-    /// Common and combined logs.
-    Combined,
-    /// A LogFormat of Apache.
-    Format(Arc<Format>),
+    /// Any other layout.
+    Other(Arc<named::Layout>),
+    /// Whichever the first lines of the file have.
+    Auto(Arc<Hints>),
+    /// The first lines have none that is known: no line of the file is used.
+    Unknown(Arc<Unknown>),
+}
+
+/// What is known of a layout before it is recognised.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hints {
+    /// Where the client is taken from.
+    pub(crate) from: ClientFrom,
+    /// What stands before the lines.
+    pub(crate) prefixes: Prefixes,
+    /// The last day that a log can be of, `YYYY-MM-DD`.
+    pub(crate) latest: [u8; 10],
+}
+
+/// Why a line has no fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Misfit {
+    /// The layout of hubs, or none, looks no further.
+    Plain,
+    /// Another layout says why.
+    Other(What),
 }
 
 impl Layout {
     /// The fields of a line. A line feed belongs to the line where it ended it.
-    pub(crate) fn parse<'a>(&self, line: &'a [u8]) -> Option<Line<'a>> {
+    pub(crate) fn parse<'a>(&self, line: &'a [u8], state: &'a mut State) -> Result<Line<'a>, Misfit> {
         match self {
-            Self::Hubzero => parse::access(line).map(|fields| from_fields(line, &fields)),
-            Self::Combined => format::combined(without_end(line)),
-            Self::Format(format) => format.parse(without_end(line)),
+            Self::Hubzero => parse::access(line).map(|fields| from_fields(line, &fields)).ok_or(Misfit::Plain),
+            Self::Other(layout) => match layout.parse(line, state) {
+                Ok(entry) => Ok(from_entry(&entry)),
+                Err(fault) => Err(Misfit::Other(fault.what)),
+            },
+            Self::Auto(_) | Self::Unknown(_) => Err(Misfit::Plain),
         }
     }
 
     /// The same for a line that is text, with the port's idea of blanks, digits and words, which
     /// are those of Unicode.
-    pub(crate) fn parse_unicode<'a>(&self, line: &'a str) -> Option<Line<'a>> {
-        if !matches!(self, Self::Hubzero) {
-            return self.parse(line.as_bytes());
+    pub(crate) fn parse_unicode<'a>(&self, line: &'a str, state: &'a mut State) -> Result<Line<'a>, Misfit> {
+        if !self.is_hub() {
+            return self.parse(line.as_bytes(), state);
         }
-        parse::access_unicode(line).map(|fields| from_fields(line.as_bytes(), &fields))
+        parse::access_unicode(line).map(|fields| from_fields(line.as_bytes(), &fields)).ok_or(Misfit::Plain)
     }
-}
 
-fn without_end(line: &[u8]) -> &[u8] {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    line.strip_suffix(b"\r").unwrap_or(line)
+    /// Whether this is the layout of hubs.
+    pub(crate) const fn is_hub(&self) -> bool {
+        matches!(self, Self::Hubzero)
+    }
+
+    /// The state behind a block of lines.
+    pub(crate) fn state_after(&self, state: &State, block: &[u8]) -> State {
+        match self {
+            Self::Other(layout) => state.after(block, layout),
+            _ => State::default(),
+        }
+    }
+
+    /// Whether lines change how those after them are read.
+    pub(crate) fn has_directives(&self) -> bool {
+        matches!(self, Self::Other(layout) if layout.is_w3c())
+    }
+
+    /// Where a second request begins in a line, if a crash has fused two.
+    pub(crate) fn second_line(&self, line: &[u8]) -> Option<usize> {
+        match self {
+            Self::Other(layout) if layout.is_clf() => clf::second_line(line),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Hubzero => "hubzero",
+            Self::Other(layout) => layout.name(),
+            Self::Auto(_) => "auto",
+            Self::Unknown(_) => "unknown",
+        }
+    }
 }
 
 fn from_fields<'a>(line: &'a [u8], fields: &parse::Fields) -> Line<'a> {
@@ -49,7 +109,7 @@ fn from_fields<'a>(line: &'a [u8], fields: &parse::Fields) -> Line<'a> {
     Line {
         // digits of other scripts make no date that a table can hold
         date: text(fields.date).try_into().unwrap_or(*b"0000-00-00"),
-        time: text(fields.time),
+        time: text(fields.time).into(),
         pid: text(fields.pid),
         request: text(fields.request),
         method_and_url: None,
@@ -60,6 +120,29 @@ fn from_fields<'a>(line: &'a [u8], fields: &parse::Fields) -> Line<'a> {
         agent: text(fields.agent),
         uid: text(fields.uid),
         tail: fields.tail.map(text),
+        ..Line::default()
+    }
+}
+
+fn from_entry<'a>(entry: &Entry<'a>) -> Line<'a> {
+    Line {
+        date: entry.date,
+        time: entry.time.into(),
+        pid: entry.pid,
+        request: entry.request,
+        method_and_url: entry.method_and_url,
+        status: entry.status,
+        bytes: entry.bytes,
+        client: entry.client,
+        host: Some(entry.host),
+        is_ipv6: entry.is_ipv6,
+        offset: entry.offset,
+        vhost: entry.vhost,
+        request_id: entry.request_id,
+        referrer: entry.referrer,
+        agent: entry.agent,
+        uid: entry.uid,
+        tail: entry.tail,
     }
 }
 
@@ -70,11 +153,15 @@ mod tests {
     #[test]
     fn the_port_reads_unicode() {
         let line = "2025-07-10\u{a0}08:00:01 ÉDT 4711 - \"GET /ü HTTP/1.1\" 200 12 1.2.3.4 \"-\" \"Ü\" T 0 1 2 J C A c v t é i";
-        assert_eq!(Layout::Hubzero.parse(line.as_bytes()), None);
-        let found = Layout::Hubzero.parse_unicode(line).unwrap();
+        let (mut one, mut other) = (State::default(), State::default());
+        assert_eq!(Layout::Hubzero.parse(line.as_bytes(), &mut one), Err(Misfit::Plain));
+        let found = Layout::Hubzero.parse_unicode(line, &mut one).unwrap();
         assert_eq!((found.request, found.tail[6]), ("GET /ü HTTP/1.1".as_bytes(), "é".as_bytes()));
         assert_eq!(&found.date, b"2025-07-10");
         let ascii = line.replace('\u{a0}', " ").replace(['É', 'ü', 'Ü', 'é'], "e");
-        assert_eq!(Layout::Hubzero.parse_unicode(&ascii), Layout::Hubzero.parse(ascii.as_bytes()));
+        assert_eq!(
+            Layout::Hubzero.parse_unicode(&ascii, &mut one),
+            Layout::Hubzero.parse(ascii.as_bytes(), &mut other)
+        );
     }
 }

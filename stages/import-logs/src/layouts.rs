@@ -3,7 +3,6 @@
 //!
 //! Pure code on bytes: no files, no options. The work on a line is linear in the line, and no
 //! bytes make it panic.
-#![allow(dead_code, reason = "the stage does not read its lines with this yet")]
 
 pub(crate) mod aws;
 pub(crate) mod clf;

@@ -5,18 +5,67 @@
 pub(crate) struct Line<'a> {
     /// `YYYY-MM-DD`.
     pub(crate) date: [u8; 10],
-    /// Time of day, hours of any length.
-    pub(crate) time: &'a [u8],
+    pub(crate) time: Clock<'a>,
     pub(crate) pid: &'a [u8],
     pub(crate) request: &'a [u8],
     /// Method and URL, from formats that log them apart instead of a request.
     pub(crate) method_and_url: Option<(&'a [u8], &'a [u8])>,
     pub(crate) status: &'a [u8],
     pub(crate) bytes: &'a [u8],
+    /// The client's address; in the layouts of hubs whatever stands in its place.
     pub(crate) client: &'a [u8],
+    /// The client's name where the log has it in place of the address. `None` in the layouts of
+    /// hubs, whose clients are stored as legacy does.
+    pub(crate) host: Option<&'a [u8]>,
+    /// Whether the address is one of IPv6.
+    pub(crate) is_ipv6: bool,
+    /// Seconds east of Greenwich, where the zone is known.
+    #[allow(dead_code, reason = "for the choice of a time zone")]
+    pub(crate) offset: Option<i32>,
+    /// The virtual host that was asked, without its port.
+    #[allow(dead_code, reason = "for the choice of a site")]
+    pub(crate) vhost: &'a [u8],
+    #[allow(dead_code, reason = "for the verdicts")]
+    pub(crate) request_id: &'a [u8],
     pub(crate) referrer: &'a [u8],
     pub(crate) agent: &'a [u8],
     pub(crate) uid: &'a [u8],
     /// CMS session, site cookie, login, component, view, task, action, item.
     pub(crate) tail: [&'a [u8]; 8],
+}
+
+/// A time of day: as it stands in a line of a hub, hours of any length, or `HH:MM:SS` as another
+/// layout's line was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clock<'a> {
+    Written(&'a [u8]),
+    Read([u8; 8]),
+}
+
+impl Default for Clock<'_> {
+    fn default() -> Self {
+        Self::Written(b"")
+    }
+}
+
+impl<'a> From<&'a [u8]> for Clock<'a> {
+    fn from(text: &'a [u8]) -> Self {
+        Self::Written(text)
+    }
+}
+
+impl From<[u8; 8]> for Clock<'_> {
+    fn from(text: [u8; 8]) -> Self {
+        Self::Read(text)
+    }
+}
+
+impl Clock<'_> {
+    /// The text.
+    pub(crate) const fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Written(text) => text,
+            Self::Read(text) => text,
+        }
+    }
 }

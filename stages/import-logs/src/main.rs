@@ -3,11 +3,12 @@
 
 mod args;
 mod auth;
+mod beginning;
 mod block;
 mod bots;
+mod check;
 mod exclude;
-mod fit;
-mod format;
+mod file_layouts;
 mod import;
 mod layout;
 mod layouts;
@@ -22,6 +23,7 @@ mod report;
 mod request;
 mod rows;
 mod rules;
+mod server_conf;
 mod settings;
 mod sink;
 mod stage;
@@ -31,6 +33,8 @@ mod totals;
 mod unit;
 mod unit_reader;
 mod web;
+#[cfg(test)]
+mod work;
 mod writer;
 
 use std::process::ExitCode;

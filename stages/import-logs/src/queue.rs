@@ -7,13 +7,15 @@ use logs::fingerprint::Fingerprint;
 
 use crate::block::BlockResult;
 use crate::bots::list::BotList;
+use crate::unit::Stream;
 
 /// Blocks of so many bytes are read ahead of what is written.
 const ON_THE_WAY: usize = 8 << 20;
 
 /// What the reading side tells the writing side.
 pub(crate) enum Message {
-    Begin,
+    /// A file begins, with this layout.
+    Begin(Stream),
     /// What becomes of a block of so many bytes.
     Block(Receiver<BlockResult>, usize),
     TooLong(Vec<u8>),

@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context as _, Result, bail};
 use rayon::prelude::*;
 
-use crate::block;
+use crate::block::{self, Lines};
 use crate::bots::LookAhead;
 use crate::bots::hashes::HashList;
 use crate::bots::list::BotList;
 use crate::layout::Layout;
+use crate::layouts::named::State;
 use crate::pieces::{Piece, Spare};
 use crate::queue::{Message, Queue};
 use crate::rules::Rules;
@@ -27,6 +28,13 @@ const HELD: usize = 16 << 20;
 
 /// The channel's other end is gone: the writer has stopped.
 struct Stopped;
+
+/// What holds for all lines of a file.
+struct OfFile<'a> {
+    stream: &'a Stream,
+    /// Whether a last line without an end is used.
+    keep_last: bool,
+}
 
 /// The reading side.
 pub(crate) struct Reader<'a> {
@@ -63,25 +71,30 @@ impl<'a> Reader<'a> {
     fn unit(&mut self, index: usize, unit: &Unit) -> Result<Result<(), Stopped>> {
         let whole_lines = unit.has_whole_lines(self.rules.compat);
         let mut pieces = UnitReader::open(unit, whole_lines, &self.spare)?;
-        if self.send(Message::Begin).is_err() {
+        let stream = match &unit.stream {
+            Stream::Auth => Stream::Auth,
+            Stream::Access(_) => Stream::Access(pieces.layout.clone()),
+        };
+        if self.send(Message::Begin(stream.clone())).is_err() {
             return Ok(Err(Stopped));
         }
         let mut held = Vec::new();
-        if let Stream::Access(layout) = &unit.stream {
+        let mut state = pieces.state();
+        if let Stream::Access(layout) = &stream {
             if self.rules.judge.exact {
                 self.known = Arc::new(self.queue.wait_for(index).bots.clone());
             } else {
                 let mut ahead = LookAhead::default();
                 let whole = pieces.hold(HELD, &mut held)?;
-                ahead.merge(&self.look_ahead(&held, layout));
+                let behind = self.look_ahead(&held, layout, pieces.state(), &mut ahead);
                 let again = !whole && unit.path.is_some() && pieces.is_file();
                 if again {
                     held.clear();
                     pieces.look();
-                    ahead.merge(&self.look_through(&mut pieces, layout)?);
+                    ahead.merge(&self.look_through(&mut pieces, layout, behind)?);
                     pieces = pieces.again(unit, whole_lines)?;
                 }
-                let suspects = self.suspects(index, &ahead, &held, layout, again.then_some(unit))?;
+                let suspects = self.suspects(index, &ahead, &held, layout, (&pieces, again.then_some(unit)))?;
                 if !ahead.special.is_empty() || !suspects.is_empty() {
                     let mut known = BotList::clone(&self.known);
                     for key in ahead.special.iter().chain(suspects.iter()) {
@@ -93,13 +106,14 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+        let file = OfFile { stream: &stream, keep_last: unit.is_ended && !pieces.layout.is_hub() };
         for piece in held {
-            if self.dispatch(piece, &unit.stream).is_err() {
+            if self.dispatch(piece, &file, &mut state).is_err() {
                 return Ok(Err(Stopped));
             }
         }
         while let Some(piece) = pieces.next_piece()? {
-            if self.dispatch(piece, &unit.stream).is_err() {
+            if self.dispatch(piece, &file, &mut state).is_err() {
                 return Ok(Err(Stopped));
             }
         }
@@ -112,29 +126,38 @@ impl<'a> Reader<'a> {
         Ok(self.send(Message::End(read, pieces.offset)))
     }
 
-    fn look_ahead(&self, pieces: &[Piece], layout: &Layout) -> LookAhead {
-        let one = |piece: &Piece| match piece {
-            Piece::Block(block) => block::look_ahead(block, layout, self.rules),
+    /// Looks ahead in pieces that are held; the state behind them.
+    fn look_ahead(&self, pieces: &[Piece], layout: &Layout, mut state: State, ahead: &mut LookAhead) -> State {
+        let states: Vec<State> = pieces
+            .iter()
+            .map(|piece| {
+                let next = layout.state_after(&state, if let Piece::Block(block) = piece { block } else { b"" });
+                std::mem::replace(&mut state, next)
+            })
+            .collect();
+        let one = |(piece, state): (&Piece, State)| match piece {
+            Piece::Block(block) => block::look_ahead(block, layout, state, self.rules),
             Piece::TooLong(_) | Piece::Cut => LookAhead::default(),
         };
-        let all: Vec<_> = pieces.par_iter().map(one).collect();
-        let mut ahead = LookAhead::default();
+        let all: Vec<_> = pieces.par_iter().zip(states).map(one).collect();
         for other in all {
             ahead.merge(&other);
         }
-        ahead
+        state
     }
 
     /// Looks ahead in the rest of a file, which is read once more afterwards.
-    fn look_through(&self, pieces: &mut UnitReader, layout: &Layout) -> io::Result<LookAhead> {
+    fn look_through(&self, pieces: &mut UnitReader, layout: &Layout, mut state: State) -> io::Result<LookAhead> {
         let found = Mutex::new(LookAhead::default());
         rayon::in_place_scope(|scope| {
             while let Some(piece) = pieces.next_piece()? {
                 let Piece::Block(block) = piece else { continue };
                 self.queue.take(block.len());
                 let found = &found;
+                let next = layout.state_after(&state, &block);
+                let state = std::mem::replace(&mut state, next);
                 scope.spawn(move |_| {
-                    let ahead = block::look_ahead(&block, layout, self.rules);
+                    let ahead = block::look_ahead(&block, layout, state, self.rules);
                     found.lock().unwrap_or_else(PoisonError::into_inner).merge(&ahead);
                     self.queue.give_back(block.len());
                     self.spare.give_back(block);
@@ -153,7 +176,7 @@ impl<'a> Reader<'a> {
         ahead: &LookAhead,
         held: &[Piece],
         layout: &Layout,
-        unit: Option<&Unit>,
+        (opened, unit): (&UnitReader, Option<&Unit>),
     ) -> Result<HashList> {
         let (mut found, mut missing) = (HashList::default(), HashList::default());
         if ahead.suspects.is_empty() {
@@ -166,9 +189,12 @@ impl<'a> Reader<'a> {
                 list.insert(key);
             }
         }
+        let mut state = opened.state();
         let mut look = |piece: &Piece| {
             if let Piece::Block(block) = piece {
-                let more = block::find_suspects(block, layout, self.rules, &missing);
+                let next = layout.state_after(&state, block);
+                let state = std::mem::replace(&mut state, next);
+                let more = block::find_suspects(block, layout, state, self.rules, &missing);
                 found.extend(more.iter());
             }
         };
@@ -183,7 +209,7 @@ impl<'a> Reader<'a> {
         Ok(found)
     }
 
-    fn dispatch(&mut self, piece: Piece, stream: &Stream) -> Result<(), Stopped> {
+    fn dispatch(&mut self, piece: Piece, file: &OfFile<'_>, state: &mut State) -> Result<(), Stopped> {
         let bytes = match piece {
             Piece::TooLong(bytes) => return self.send(Message::TooLong(bytes)),
             Piece::Cut => return self.send(Message::Cut),
@@ -196,10 +222,20 @@ impl<'a> Reader<'a> {
         self.queue.take(n_bytes);
         self.send(Message::Block(receive, n_bytes))?;
         let (rules, known, number) = (Arc::clone(self.rules), Arc::clone(&self.known), self.n_blocks);
-        let (stream, spare) = (stream.clone(), self.spare.clone());
+        let (stream, spare, keep_last) = (file.stream.clone(), self.spare.clone(), file.keep_last);
+        let before = match &stream {
+            Stream::Access(layout) => {
+                let next = layout.state_after(state, &bytes);
+                std::mem::replace(state, next)
+            }
+            Stream::Auth => State::default(),
+        };
         rayon::spawn(move || {
             let mut result = match &stream {
-                Stream::Access(layout) => block::access(&bytes, number, layout, &rules, &known),
+                Stream::Access(layout) => {
+                    let lines = Lines { block: &bytes, number, layout, state: before, keep_last };
+                    block::access(lines, &rules, &known)
+                }
                 Stream::Auth => block::auth(&bytes, &rules),
             };
             if result.rejected.is_empty() {

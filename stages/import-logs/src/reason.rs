@@ -1,22 +1,45 @@
 //! Why a line was not recognised, in words. Looks again at lines that failed, so it may be slow
 //! and need not be exact: the grammar has decided already.
 
+use std::borrow::Cow;
+
 use logs::parse::is_blank;
 use memchr::memchr_iter;
 
 use crate::layout::Layout;
+use crate::layouts::named::State;
 use crate::unit::Stream;
 
-/// The reason for a line without its line feed.
-pub(crate) fn of(line: &[u8], stream: &Stream) -> &'static str {
-    if line.iter().all(|&b| is_blank(b)) {
-        return "empty line";
+/// Says why the lines of a block were not recognised, in their order.
+pub(crate) struct Reasons<'a> {
+    stream: &'a Stream,
+    /// What the lines of the block say before those behind `at`.
+    state: State,
+    at: usize,
+}
+
+impl<'a> Reasons<'a> {
+    /// For a block, with the state before it.
+    pub(crate) const fn new(stream: &'a Stream, state: State) -> Self {
+        Self { stream, state, at: 0 }
     }
-    match stream {
-        Stream::Auth => auth(line),
-        Stream::Access(Layout::Hubzero) => hubzero(line),
-        Stream::Access(Layout::Combined) => combined(line),
-        Stream::Access(Layout::Format(_)) => "does not fit the log format",
+
+    /// The reason for a line without its line feed, which begins there in the block.
+    pub(crate) fn of(&mut self, line: &[u8], start: usize, block: &[u8]) -> Cow<'static, str> {
+        if line.iter().all(|&b| is_blank(b)) {
+            return "empty line".into();
+        }
+        match self.stream {
+            Stream::Auth => auth(line).into(),
+            Stream::Access(Layout::Hubzero) => hubzero(line).into(),
+            Stream::Access(layout @ Layout::Other(other)) => {
+                let before = block.get(self.at..start).unwrap_or_default();
+                self.state = layout.state_after(&self.state, before);
+                self.at = start;
+                other.why(line, &mut self.state).unwrap_or_else(|| "does not fit the log format".to_owned()).into()
+            }
+            Stream::Access(Layout::Auto(_) | Layout::Unknown(_)) => "no log format that is known".into(),
+        }
     }
 }
 
@@ -68,20 +91,20 @@ fn hubzero(line: &[u8]) -> &'static str {
     }
 }
 
-fn combined(line: &[u8]) -> &'static str {
-    let Some(stamp) = memchr::memmem::find(line, b" [") else { return "no time in brackets" };
-    let Some(open) = memchr::memchr(b'"', &line[stamp..]) else { return "no quoted request" };
-    let unescaped = line[stamp + open..].iter().filter(|&&b| b == b'"').count();
-    if unescaped % 2 == 1 { "a quoted field without its end" } else { "the fields do not fit" }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::layouts::entry::ClientFrom;
+    use crate::layouts::named;
 
     #[test]
     fn reasons() {
-        let hubzero = |line: &str| of(line.as_bytes(), &Stream::Access(Layout::Hubzero));
+        let of = |line: &str, stream: &Stream| {
+            Reasons::new(stream, State::default()).of(line.as_bytes(), 0, line.as_bytes()).into_owned()
+        };
+        let hubzero = |line: &str| of(line, &Stream::Access(Layout::Hubzero));
         let tail = "\"-\" \"UA\" T 0 1 - a b c d e f g h";
         assert_eq!(hubzero(""), "empty line");
         assert_eq!(hubzero(" \r"), "empty line");
@@ -93,14 +116,17 @@ mod tests {
         assert_eq!(hubzero(&line("ok 1 1.2.3.4")), "the status is no number");
         assert_eq!(hubzero(&line("200 1")), "no status, bytes and client after the request");
         assert_eq!(hubzero(&line("200 1 1.2.3.4")), "the fields around the quotes do not fit");
-        let auth = |line: &str| of(line.as_bytes(), &Stream::Auth);
+        let auth = |line: &str| of(line, &Stream::Auth);
         assert_eq!(auth("2025-07-10 08:00:01 1 [a] 1.2.3.4 login "), "a blank at the end");
         assert_eq!(auth("2025-07-10 08:00:01 1 [a] ::1 login"), "no IPv4 address before the action");
         assert_eq!(auth("2025-07-10 08:00:01 1 [a] 1.2.3.4 log-in"), "the action is no word");
         assert_eq!(auth("x"), "no date at the start");
-        let combined = |line: &str| of(line.as_bytes(), &Stream::Access(Layout::Combined));
-        assert_eq!(combined("h - - x"), "no time in brackets");
-        assert_eq!(combined("h - - [x] x"), "no quoted request");
-        assert_eq!(combined("h - - [x] \"GET / HTTP/1.1\" 200 1 \"-"), "a quoted field without its end");
+        // a line of a block knows what the lines before it say
+        let iis = named::Layout::new("iis", &ClientFrom::default()).unwrap();
+        let stream = Stream::Access(Layout::Other(Arc::new(iis)));
+        let block = b"odd\n#Fields: date time c-ip cs-method cs-uri-stem sc-status\nodd\n";
+        let mut reasons = Reasons::new(&stream, State::default());
+        assert_eq!(reasons.of(b"odd", 0, block), "no `#Fields:` line before it");
+        assert_eq!(reasons.of(b"odd", block.len() - 4, block), "fewer fields than `#Fields:` names");
     }
 }

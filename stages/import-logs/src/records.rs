@@ -3,28 +3,35 @@
 use std::ops::Range;
 
 use anyhow::Result;
+use hub::config;
 use kit::{Io, Outcome, Output};
 use logs::roots::Roots;
 use schema::{Stamp, json};
 
 use crate::args::Args;
 use crate::bots::list::BotTexts;
+use crate::file_layouts::FileLayouts;
 use crate::rows::{RowFormat, Rows};
 use crate::sink::{Nowhere, Sink};
 use crate::totals::Tally;
-use crate::{import, receipt, settings};
+use crate::{check, import, receipt, settings};
 
 /// Imports the logs that the options or `source` records name.
 ///
 /// # Errors
 /// A file cannot be read or is refused, or the output cannot be written.
 pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
-    let default = settings::layout(args)?;
+    let config = config::if_any(&config::process_env)?;
+    let layouts = FileLayouts::new(args, config.as_ref())?;
     let (rules, known) = settings::rules(args, RowFormat::Records, &[])?;
     let messages = io.messages;
     let mut output = io.output()?;
-    let mut units = settings::units(args, io, &default, &Roots::of_pipe(&args.logs, None), &mut output)?;
+    let mut units = settings::units(args, io, &layouts, &Roots::of_pipe(&args.logs, None), &mut output)?;
     units.retain(|unit| rules.steps.want(&unit.stream));
+    if args.check {
+        drop(output);
+        return check::run(args, &units, io);
+    }
     let mut tally = Tally::new(&mut io.rejects, messages, args.common.strict, args.accept);
     if args.dry_run {
         import::run(&units, &rules, known, &mut Nowhere, &mut tally)?;

@@ -1,5 +1,6 @@
 //! The figures of a file or of a source in a staging file, and whether it was understood.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -34,6 +35,14 @@ pub(crate) struct Report {
     pub(crate) is_accepted: bool,
     /// The first line that does not fit, and whether it is the first of the file.
     pub(crate) first_unfit: Option<(Vec<u8>, bool)>,
+    /// Lines that stand behind another one in the same line of the file.
+    pub(crate) n_fused: u64,
+    /// Rows with a time that cannot be.
+    pub(crate) n_odd_times: u64,
+    /// Whether a last line without an end is not used.
+    pub(crate) has_tail: bool,
+    /// The name of the layout, of a log that was read.
+    pub(crate) layout: &'static str,
     /// A last line without an end that is not used and does not fit.
     pub(crate) is_tail_unfit: bool,
     /// Whether the last line was not recognised.
@@ -55,6 +64,9 @@ impl Report {
         self.n_blank += done.n_blank;
         self.n_unfit += done.n_unfit;
         self.n_ipv6 += done.n_ipv6;
+        self.n_fused += done.n_fused;
+        self.n_odd_times += done.n_odd_times;
+        self.has_tail |= done.has_tail;
         for (total, n) in self.dropped.iter_mut().zip(done.dropped) {
             *total += n;
         }
@@ -108,15 +120,19 @@ impl Report {
             n_blank: self.n_blank - before.n_blank,
             n_unfit: self.n_unfit - before.n_unfit,
             n_ipv6: self.n_ipv6 - before.n_ipv6,
+            n_fused: self.n_fused - before.n_fused,
+            n_odd_times: self.n_odd_times - before.n_odd_times,
+            layout: self.layout,
             dropped,
             ends_with_reject: self.ends_with_reject && self.n_lines > before.n_lines,
             ..Self::default()
         }
     }
 
-    /// Lines with something in them.
+    /// Lines with something in them that is meant to be a request or a login.
     const fn n_full(&self) -> u64 {
-        self.n_lines.saturating_sub(self.n_blank)
+        let none = self.n_blank + self.dropped[Rule::Comment as usize] + self.dropped[Rule::Message as usize];
+        self.n_lines.saturating_sub(none)
     }
 
     /// Why the file is not imported: it has lines and none of them fits, or, when `strict`, one of
@@ -129,6 +145,9 @@ impl Report {
         }
         let (text, is_first) = self.first_unfit.as_ref().map_or((&b""[..], false), |(text, first)| (text, *first));
         let form = if is_first { form(text) } else { None };
+        if let (None, Stream::Access(Layout::Unknown(unknown)), false) = (form, stream, text.is_empty()) {
+            return Some(format!("{unknown}; its first such line: {}", shown(text)));
+        }
         let why = match form {
             Some(form) => format!("it is {form}"),
             None if none_fits => format!("none of its {} lines fits {}", self.n_full().max(1), expected(stream)),
@@ -180,33 +199,30 @@ impl Report {
             rejected: Some(self.n_unfit),
             dropped: self.left_out(),
             ipv6: Some(self.n_ipv6),
-            layout: Some(name(stream).to_owned()),
+            layout: Some(stream.layout_name().to_owned()),
             status: if self.is_accepted { Status::Accepted } else { Status::Loaded },
         }
     }
 }
 
-/// The name of a stream's layout.
-const fn name(stream: &Stream) -> &'static str {
-    match stream {
-        Stream::Auth => "auth",
-        Stream::Access(Layout::Hubzero) => "hubzero",
-        Stream::Access(Layout::Combined) => "combined",
-        Stream::Access(Layout::Format(_)) => "format",
-    }
-}
-
 /// The layout in words.
-const fn expected(stream: &Stream) -> &'static str {
+fn expected(stream: &Stream) -> Cow<'static, str> {
     match stream {
-        Stream::Auth => "the layout of auth logs (`date time uid [user] address action`)",
+        Stream::Auth => "the layout of auth logs (`date time uid [user] address action`)".into(),
         Stream::Access(Layout::Hubzero) => {
             "the layouts of hubs (`date time zone process user \"request\" status bytes client \"referrer\" \"agent\" …`)"
+                .into()
         }
-        Stream::Access(Layout::Combined) => {
-            "the common and combined layouts (`client ident user [day/Mon/year:time zone] \"request\" status bytes …`)"
+        Stream::Access(Layout::Other(layout)) if matches!(layout.name(), "format" | "json") => {
+            "the log format that was given".into()
         }
-        Stream::Access(Layout::Format(_)) => "the log format that was given",
+        Stream::Access(Layout::Other(layout)) if layout.is_clf() => format!(
+            "the layout {} (`client ident user [day/Mon/year:time zone] \"request\" status bytes …`)",
+            layout.name()
+        )
+        .into(),
+        Stream::Access(Layout::Other(layout)) => format!("the layout {}", layout.name()).into(),
+        Stream::Access(Layout::Auto(_) | Layout::Unknown(_)) => "a layout that is known".into(),
     }
 }
 

@@ -1,10 +1,13 @@
 //! What stays the same during a run: options, steps, and the rules that drop lines.
 
-use schema::{Compat, Opt};
+use schema::{Compat, Opt, Stamp};
 
 use crate::bots::Judge;
 use crate::request::PathRules;
 use crate::unit::Stream;
+
+/// The first year that a log can be of.
+const FIRST_YEAR: u16 = 1995;
 
 /// A rule that drops recognised lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub(crate) enum Rule {
     Path,
     ReferrerSpam,
     OldEvent,
+    Comment,
+    Message,
     Watcher,
     Action,
     Duplicate,
@@ -28,7 +33,7 @@ pub(crate) enum Rule {
 
 impl Rule {
     /// Every rule with the word it is counted under, in the order in which they are tried.
-    pub(crate) const ALL: [(Self, &'static str); 14] = [
+    pub(crate) const ALL: [(Self, &'static str); 16] = [
         (Self::Status, "status"),
         (Self::Bytes, "no bytes"),
         (Self::Method, "method"),
@@ -40,6 +45,8 @@ impl Rule {
         (Self::Path, "path"),
         (Self::ReferrerSpam, "no referrer"),
         (Self::OldEvent, "old event"),
+        (Self::Comment, "comment"),
+        (Self::Message, "message"),
         (Self::Watcher, "watching account"),
         (Self::Action, "action"),
         (Self::Duplicate, Self::DUPLICATE),
@@ -59,6 +66,8 @@ pub(crate) struct Rules {
     pub(crate) judge: Judge,
     pub(crate) steps: Steps,
     pub(crate) paths: PathRules,
+    /// The first moment that no log can be of yet.
+    future: Stamp,
 }
 
 /// The inner steps that are made.
@@ -89,12 +98,18 @@ impl Steps {
 }
 
 impl Rules {
-    pub(crate) fn new(compat: Compat, judge: Judge, steps: Steps) -> Self {
+    pub(crate) fn new(compat: Compat, judge: Judge, steps: Steps, today: Stamp) -> Self {
         let paths = PathRules {
             cron_bare: compat.has(Opt::LpCronBare),
             pipermail: compat.has(Opt::LpPipermail),
             robots: compat.has(Opt::LpRobots),
         };
-        Self { compat, judge, steps, paths }
+        // zones go a day ahead
+        Self { compat, judge, steps, paths, future: today.plus_days(2) }
+    }
+
+    /// Whether a request can have been made then.
+    pub(crate) fn is_believed(&self, stamp: Stamp) -> bool {
+        stamp.year() >= FIRST_YEAR && stamp.is_calendar_day() && stamp < self.future
     }
 }

@@ -1,4 +1,4 @@
-//! What a run needs, made of its options: the layout, the rules, the files.
+//! What a run needs, made of its options: the rules and the files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,49 +9,16 @@ use logs::discovery;
 use logs::roots::Roots;
 use schema::{Kind, Opt};
 
-use crate::args::{Args, ClientFrom, Raw, Step};
+use crate::args::{Args, Raw, Step};
 use crate::bots::Judge;
 use crate::bots::file::read_bots;
 use crate::bots::list::BotList;
 use crate::bots::words::Words;
 use crate::exclude::{self, Exclude};
-use crate::format::{self, Format};
-use crate::layout::Layout;
+use crate::file_layouts::FileLayouts;
 use crate::rows::RowFormat;
 use crate::rules::{Rules, Steps};
 use crate::unit::{self, Stream, Unit};
-
-/// The layout of access logs that the options ask for.
-pub(crate) fn layout(args: &Args) -> Result<Layout> {
-    let Some(conf) = &args.httpd_conf else { return named_layout(&args.log_format, args.client_from.as_ref()) };
-    // a path may hold a colon itself
-    let (path, nickname) = match conf.rsplit_once(':') {
-        Some((path, name)) if !Path::new(conf).exists() => (path, Some(name)),
-        _ => (conf.as_str(), None),
-    };
-    let text = format::from_httpd_conf(Path::new(path), nickname)?;
-    named_layout(&text, args.client_from.as_ref())
-}
-
-/// The layout that a name or a LogFormat means.
-fn named_layout(name: &str, client: Option<&ClientFrom>) -> Result<Layout> {
-    let header = client.filter(|c| c.header.is_some());
-    match name {
-        "hubzero" | "common" | "combined" | "nginx" if header.is_some() => {
-            Err(Usage(format!("the layout `{name}` has no such header; --client-from needs a LogFormat")).into())
-        }
-        "hubzero" => Ok(Layout::Hubzero),
-        "common" | "combined" | "nginx" => Ok(Layout::Combined),
-        text if text.contains('%') => {
-            let format = Format::compile(text, client).map_err(|e| Usage(format!("{e:#}")))?;
-            Ok(Layout::Format(Arc::new(format)))
-        }
-        other => {
-            let known = "hubzero, common, combined, nginx, or a LogFormat with `%` directives";
-            Err(Usage(format!("`{other}` is no log format; known: {known}")).into())
-        }
-    }
-}
 
 fn steps(args: &Args) -> Steps {
     let has = |step| args.only.is_empty() || args.only.contains(&step);
@@ -71,7 +38,7 @@ pub(crate) fn rules(args: &Args, format: RowFormat, more_excluded: &[exclude::Ro
         read_bots(path, |stored| bots.insert(stored, &words))?;
     }
     let judge = Judge { words, exclude: Arc::new(exclude), exact, format };
-    Ok((Arc::new(Rules::new(compat, judge, steps(args))), bots))
+    Ok((Arc::new(Rules::new(compat, judge, steps(args), kit::today()?)), bots))
 }
 
 /// The fields of a `source` record that are used.
@@ -88,31 +55,35 @@ struct Source {
 pub(crate) fn units(
     args: &Args,
     io: &mut Io,
-    default: &Layout,
+    layouts: &FileLayouts,
     roots: &Roots,
     output: &mut Output,
 ) -> Result<Vec<Unit>> {
-    let stream = |auth: bool, layout: &Layout| if auth { Stream::Auth } else { Stream::Access(layout.clone()) };
-    let raw = |path: Option<PathBuf>| {
+    let to_db = args.common.to_db();
+    let unit = |path: Option<PathBuf>, stream: Stream, date: Option<String>| {
+        let is_ended = !to_db || path.as_deref().is_none_or(unit::is_ended);
+        Unit { is_ended, ..Unit::new(path, stream, date) }
+    };
+    let raw = |path: Option<PathBuf>| -> Result<Unit> {
         let auth = match args.raw {
             Some(raw) => raw == Raw::Auth,
             None => path.as_deref().is_some_and(unit::is_auth_log),
         };
-        let stream = stream(auth, default);
+        let stream = if auth { Stream::Auth } else { Stream::Access(layouts.of(path.as_deref())?) };
         // the name may say the day, as in a `source` record
         let name = path.as_deref().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-        let date = discovery::date_of(&name).filter(|_| args.common.to_db()).map(str::to_owned);
-        Unit::new(path, stream, date)
+        let date = discovery::date_of(&name).filter(|_| to_db).map(str::to_owned);
+        Ok(unit(path, stream, date))
     };
     if !args.files.is_empty() {
-        return Ok(args.files.iter().map(|path| raw((path != Path::new("-")).then(|| path.clone()))).collect());
+        return args.files.iter().map(|path| raw((path != Path::new("-")).then(|| path.clone()))).collect();
     }
     if args.raw.is_some() {
-        let unit = |source| match source {
+        let of = |source| match source {
             Endpoint::File(path) => raw(Some(path)),
             Endpoint::Standard | Endpoint::Database => raw(None),
         };
-        return Ok(args.common.sources().into_iter().map(unit).collect());
+        return args.common.sources().into_iter().map(of).collect();
     }
     let mut units = Vec::new();
     let mut records = false;
@@ -139,12 +110,18 @@ pub(crate) fn units(
                 return rejects.reject(record.path, record.number, &reason, record.line);
             }
         };
-        let own = match source.log_format.as_deref().map(|name| named_layout(name, args.client_from.as_ref())) {
-            Some(Ok(own)) => own,
-            Some(Err(error)) => return rejects.reject(record.path, record.number, &format!("{error:#}"), record.line),
-            None => default.clone(),
+        if auth {
+            units.push(unit(Some(source.path), Stream::Auth, source.date));
+            return Ok(());
+        }
+        let layout = match source.log_format.as_deref() {
+            Some(text) => match layouts.named(text) {
+                Ok(layout) => layout,
+                Err(why) => return rejects.reject(record.path, record.number, &why, record.line),
+            },
+            None => layouts.of(Some(&source.path))?,
         };
-        units.push(Unit::new(Some(source.path), stream(auth, &own), source.date));
+        units.push(unit(Some(source.path), Stream::Access(layout), source.date));
         Ok(())
     })?;
     if !records && io.rejects.count() > 0 {

@@ -11,7 +11,7 @@ use crate::{records, tables};
 /// # Errors
 /// As the face that works.
 pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
-    if args.common.to_db() {
+    if args.common.to_db() && !args.check {
         return tables::run(args, io);
     }
     if args.common.from_db() {

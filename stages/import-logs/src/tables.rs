@@ -26,8 +26,10 @@ use logs::staged::{self, StagedLog};
 use schema::{Kind, Opt};
 
 use crate::args::Args;
+use crate::beginning::Beginning;
 use crate::bots::list::BotList;
 use crate::bots::words::Words;
+use crate::file_layouts::FileLayouts;
 use crate::layout::Layout;
 use crate::receipt::{self, Receipt};
 use crate::report::Report;
@@ -53,11 +55,11 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
         return Err(Usage(text.to_owned()).into());
     }
     let config = config::load(None, &config::process_env)?;
-    let default = settings::layout(args)?;
+    let layouts = FileLayouts::new(args, Some(&config))?;
     // a list of files that cannot be read must not wait for the lock
     let mut output = Output::new(&Endpoint::Standard, common.format, Kind::Receipt.name(), io.messages)?;
     let roots = Roots::of_pipe(&args.logs, config.log_roots());
-    let units = if staging { Vec::new() } else { settings::units(args, io, &default, &roots, &mut output)? };
+    let units = if staging { Vec::new() } else { settings::units(args, io, &layouts, &roots, &mut output)? };
     let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
     let server = Server::connect(&config)?;
     let (rules, bots) = settings::rules(args, RowFormat::Values, &server.excluded)?;
@@ -70,7 +72,7 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     let (keeps_ledger, dry_run) = (!args.no_ledger, args.dry_run);
     let mut load = Loader { server, rules, bots, keeps_ledger, dry_run, messages, tally };
     if staging {
-        load.staging(&config, &default)?;
+        load.staging(&config, &layouts.of_hub()?)?;
     } else {
         let given = load.files(units, &mut output)?;
         if let Some(path) = args.receipts.as_deref().filter(|_| !args.dry_run) {
@@ -305,6 +307,10 @@ impl Loader<'_> {
             if !self.rules.steps.want(&stream) || !is_there(&path)? {
                 continue;
             }
+            let stream = match stream {
+                Stream::Access(layout) => Stream::Access(layout_of_staged(&path, layout)?),
+                Stream::Auth => Stream::Auth,
+            };
             let complete = self.rules.steps.are_complete(&stream);
             let whole = Unit { plain: true, ..Unit::new(Some(path.clone()), stream, None) };
             let logs: Vec<&StagedLog> =
@@ -370,6 +376,16 @@ fn is_there(path: &Path) -> Result<bool> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(e) => Err(e).with_context(|| format!("opening {}", path.display())),
     }
+}
+
+/// The layout of a staging file, recognised where that was asked for.
+fn layout_of_staged(path: &Path, asked: Layout) -> Result<Layout> {
+    if !matches!(asked, Layout::Auto(_)) {
+        return Ok(asked);
+    }
+    let reading = || format!("reading {}", path.display());
+    let mut file = door::open(path).with_context(reading)?;
+    Ok(Beginning::read(&mut file, true).with_context(reading)?.layout(&asked))
 }
 
 /// One try of the rest of the files.

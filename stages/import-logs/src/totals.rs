@@ -1,5 +1,7 @@
 //! The figures of a run, and what outlives a try of a file.
 
+use std::fmt::Write as _;
+
 use kit::{Messages, Rejects};
 
 use crate::report::Report;
@@ -31,7 +33,41 @@ impl Totals {
             words.push_str("; dropped: ");
             words.push_str(&dropped.join(", "));
         }
+        let ipv6 = sum(|r| r.n_ipv6);
+        if ipv6 > 0 {
+            let _ = write!(words, "; {ipv6} of the lines not recognised are requests of IPv6 clients");
+        }
+        let odd = sum(|r| r.n_odd_times);
+        if odd > 0 {
+            let _ = write!(words, "; {odd} rows with an impossible time");
+        }
+        let tails = sum(|r| r.has_tail.into());
+        if tails > 0 {
+            let _ = write!(words, "; {tails} last lines without a line feed not read");
+        }
+        words.push_str(&self.layouts());
         words
+    }
+
+    /// The layouts of the access logs that have one.
+    fn layouts(&self) -> String {
+        let mut counts: Vec<(&str, u64)> = Vec::new();
+        for name in
+            self.reports.iter().map(|report| report.layout).filter(|name| !matches!(*name, "" | "auth" | "unknown"))
+        {
+            match counts.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, n)) => *n += 1,
+                None => counts.push((name, 1)),
+            }
+        }
+        match &*counts {
+            [] => String::new(),
+            [(name, _)] => format!("; layout {name}"),
+            several => {
+                let several: Vec<_> = several.iter().map(|(name, n)| format!("{name} {n}")).collect();
+                format!("; layouts: {}", several.join(", "))
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use logs::discovery;
 use logs::fingerprint::{Fingerprint, Identity};
@@ -19,6 +20,14 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// The name of the layout of its lines.
+    pub(crate) fn layout_name(&self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Access(layout) => layout.name(),
+        }
+    }
+
     /// The same without the layout.
     pub(crate) const fn kind(&self) -> discovery::Stream {
         match self {
@@ -78,11 +87,23 @@ pub(crate) struct Unit {
     pub(crate) booked_as: Option<String>,
     /// The content by which that was decided.
     pub(crate) expected: Option<Fingerprint>,
+    /// Whether a last line without an end counts, in other layouts than those of hubs.
+    pub(crate) is_ended: bool,
 }
 
 impl Unit {
     pub(crate) const fn new(path: Option<PathBuf>, stream: Stream, date: Option<String>) -> Self {
-        Self { path, stream, date, staged: None, plain: false, earlier: None, booked_as: None, expected: None }
+        Self {
+            path,
+            stream,
+            date,
+            staged: None,
+            plain: false,
+            earlier: None,
+            booked_as: None,
+            expected: None,
+            is_ended: true,
+        }
     }
 
     /// What the file is called in messages.
@@ -99,6 +120,26 @@ impl Unit {
     pub(crate) fn has_whole_lines(&self, compat: Compat) -> bool {
         matches!(self.stream, Stream::Auth) || !compat.has(Opt::LpParse)
     }
+}
+
+/// How long a rotated log must have been left alone before its last line counts without an end.
+const LEFT_ALONE: Duration = Duration::from_secs(60);
+
+/// Whether nothing will be added to a log: its name shows a rotation, and nobody has written to it
+/// for a while.
+pub(crate) fn is_ended(path: &Path) -> bool {
+    let name = kit::path_text::base_name(path);
+    let plain = discovery::without_suffix(&name);
+    let is_rotated = plain.len() < name.len()
+        || discovery::date_of(plain).is_some()
+        || plain.split(['.', '-', '_']).skip(1).any(is_number_of_rotation);
+    let age = || std::fs::metadata(discovery::lying_at(path)).ok()?.modified().ok()?.elapsed().ok();
+    is_rotated && age().is_some_and(|age| age >= LEFT_ALONE)
+}
+
+/// Digits alone, as in `access.log.1`, `-2025071008`, or of a date in pieces.
+fn is_number_of_rotation(piece: &str) -> bool {
+    !piece.is_empty() && piece.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Whether a log that is named without its stream is an auth log.

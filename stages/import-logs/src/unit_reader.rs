@@ -2,26 +2,55 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom};
+use std::io::{self, Cursor, Read, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use kit::door;
 use logs::fingerprint::{Fingerprint, Identity, Reading};
 
+use crate::beginning::Beginning;
+use crate::layout::Layout;
+use crate::layouts::named::State;
 use crate::pieces::{BLOCK, Piece, Pieces, Spare};
-use crate::unit::{Stretch, Unit};
+use crate::unit::{Stream, Stretch, Unit};
 
 /// Bytes of a file, all of which must be there, or of a log.
 enum Input {
-    Log(Box<Reading>),
+    Log(Box<Log>),
     Stretch { file: File, left: u64 },
+}
+
+/// A log, of which the beginning was read ahead.
+struct Log {
+    beginning: Cursor<Vec<u8>>,
+    reading: Reading,
+    /// Whether carriage returns alone end lines: they are read as line feeds.
+    bare_returns: bool,
+}
+
+impl Read for Log {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = match self.beginning.read(buffer)? {
+            0 => {
+                if !self.beginning.get_ref().is_empty() {
+                    self.beginning = Cursor::default();
+                }
+                self.reading.read(buffer)?
+            }
+            n => n,
+        };
+        if self.bare_returns {
+            buffer[..n].iter_mut().filter(|b| **b == b'\r').for_each(|b| *b = b'\n');
+        }
+        Ok(n)
+    }
 }
 
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let (file, left) = match self {
-            Self::Log(reading) => return reading.read(buffer),
+            Self::Log(log) => return log.read(buffer),
             Self::Stretch { file, left } => (file, left),
         };
         let room = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
@@ -46,6 +75,10 @@ pub(crate) struct UnitReader {
     /// The file that the stretches are of.
     checked: Option<Identity>,
     pieces: Option<Pieces<Input>>,
+    /// Its layout, recognised where that was asked for.
+    pub(crate) layout: Layout,
+    /// What the lines before the first byte say of those behind.
+    state: State,
 }
 
 impl UnitReader {
@@ -56,6 +89,9 @@ impl UnitReader {
     pub(crate) fn open(unit: &Unit, whole_lines: bool, spare: &Spare) -> Result<Self> {
         let path = unit.path.clone().unwrap_or_default();
         let mut opened = Self { path, spare: spare.clone(), ..Self::default() };
+        if let Stream::Access(layout) = &unit.stream {
+            opened.layout = layout.clone();
+        }
         let input = match (&unit.path, &unit.staged) {
             (Some(_), Some(staged)) => {
                 (opened.stretches, opened.checked) = (staged.stretches.clone().into(), staged.checked);
@@ -69,15 +105,58 @@ impl UnitReader {
             (Some(path), None) => {
                 let mut reading = Reading::open(path)?;
                 opened.offset = skip(unit, &mut reading, whole_lines)?;
-                Input::Log(Box::new(reading))
+                opened.log(unit, reading)?
             }
             (None, _) => {
                 let reading = kit::stdin().and_then(Reading::of_stream).context("reading standard input")?;
-                Input::Log(Box::new(reading))
+                opened.log(unit, reading)?
             }
         };
         opened.pieces = Some(Pieces::new(input, spare));
         Ok(opened)
+    }
+
+    /// Looks at the beginning of a log for its layout.
+    fn log(&mut self, unit: &Unit, reading: Reading) -> Result<Input> {
+        let mut log = Log { beginning: Cursor::default(), reading, bare_returns: false };
+        if self.layout.is_hub() {
+            return Ok(Input::Log(Box::new(log)));
+        }
+        let is_file = log.reading.is_file();
+        let beginning = Beginning::read(&mut log.reading, is_file)?;
+        if unit.earlier.is_some() && self.offset > 0 {
+            self.look_before(unit)?;
+        } else {
+            self.layout = beginning.layout(&self.layout);
+        }
+        log.bare_returns = beginning.has_bare_returns() && !self.layout.is_hub();
+        log.beginning = Cursor::new(beginning.bytes);
+        Ok(Input::Log(Box::new(log)))
+    }
+
+    /// Looks at what was imported of a log before: it has the layout, and may say how the lines
+    /// behind it are read.
+    fn look_before(&mut self, unit: &Unit) -> Result<()> {
+        let mut earlier = Reading::open(&self.path)?;
+        earlier.look();
+        let beginning = Beginning::read(&mut earlier, true)?;
+        self.layout = beginning.layout(&self.layout);
+        if !self.layout.has_directives() {
+            return Ok(());
+        }
+        let before = Cursor::new(beginning.bytes).chain(earlier).take(self.offset);
+        let mut pieces = Pieces::new(before, &self.spare);
+        while let Some(piece) = pieces.next_piece().with_context(|| format!("reading {}", unit.name()))? {
+            if let Piece::Block(block) = piece {
+                self.state = self.layout.state_after(&self.state, &block);
+            }
+        }
+        Ok(())
+    }
+
+    /// The state before the first line.
+    pub(crate) fn state(&self) -> State {
+        self.layout.state_after(&self.state, b"")
     }
 
     /// The same file for another pass.
@@ -85,13 +164,14 @@ impl UnitReader {
     /// # Errors
     /// It cannot be opened, or is another by now.
     pub(crate) fn again(self, unit: &Unit, whole_lines: bool) -> Result<Self> {
-        let Self { path, spare, offset, pieces, .. } = self;
+        let Self { path, spare, offset, pieces, layout, state, .. } = self;
         match pieces.map(Pieces::into_reader) {
-            Some(Input::Log(mut reading)) if reading.is_file() => {
-                reading.rewind()?;
-                skip(unit, &mut reading, whole_lines)?;
-                let pieces = Some(Pieces::new(Input::Log(reading), &spare));
-                Ok(Self { path, spare, offset, pieces, ..Self::default() })
+            Some(Input::Log(mut log)) if log.reading.is_file() => {
+                log.reading.rewind()?;
+                log.beginning = Cursor::default();
+                skip(unit, &mut log.reading, whole_lines)?;
+                let pieces = Some(Pieces::new(Input::Log(log), &spare));
+                Ok(Self { path, spare, offset, pieces, layout, state, ..Self::default() })
             }
             _ => Self::open(unit, whole_lines, &spare),
         }
@@ -126,15 +206,15 @@ impl UnitReader {
 
     /// Takes no fingerprint of the rest of this pass.
     pub(crate) fn look(&mut self) {
-        if let Some(Input::Log(reading)) = self.pieces.as_mut().map(Pieces::reader_mut) {
-            reading.look();
+        if let Some(Input::Log(log)) = self.pieces.as_mut().map(Pieces::reader_mut) {
+            log.reading.look();
         }
     }
 
     /// Whether another pass is possible.
     pub(crate) fn is_file(&self) -> bool {
         self.pieces.as_ref().is_none_or(|pieces| match pieces.reader() {
-            Input::Log(reading) => reading.is_file(),
+            Input::Log(log) => log.reading.is_file(),
             Input::Stretch { .. } => true,
         })
     }
@@ -142,7 +222,7 @@ impl UnitReader {
     /// What was read, once everything was.
     pub(crate) fn finish(&self) -> io::Result<Option<Fingerprint>> {
         match self.pieces.as_ref().map(Pieces::reader) {
-            Some(Input::Log(reading)) => reading.finish(),
+            Some(Input::Log(log)) => log.reading.finish(),
             Some(Input::Stretch { file, .. }) => self.check(file).map(|()| None),
             None => Ok(None),
         }

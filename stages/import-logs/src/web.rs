@@ -2,20 +2,33 @@
 
 use database::Value;
 use logs::parse;
-use schema::{Compat, Opt, json};
+use schema::{Compat, Opt, Stamp, json};
 
 use crate::line::Line;
 use crate::rows::Rows;
 use crate::stored;
 
-/// Appends the row of a line.
-pub(crate) fn push(rows: &mut Rows, line: &Line<'_>, url: &[u8], agent: &[u8], compat: Compat) {
+/// The width of the column of addresses that legacy stores, in characters.
+pub(crate) const ADDRESS: usize = 15;
+
+/// The longest text of an address.
+const LONGEST: usize = 45;
+
+/// How wide the address of a line is stored: hubs' as legacy did, others whole.
+const fn width(line: &Line<'_>) -> usize {
+    if line.host.is_some() { LONGEST } else { ADDRESS }
+}
+
+/// Appends the row of a line. Returns its time as it is stored.
+pub(crate) fn push(rows: &mut Rows, line: &Line<'_>, url: &[u8], agent: &[u8], compat: Compat) -> Stamp {
     let uid = if compat.has(Opt::LpParse) { port_uid(line.uid) } else { uid(line.uid) };
     let download = compat.has(Opt::LpDnloadInline).then(|| parse::is_download(url));
+    let stamp = parse::datetime(&line.date, line.time.bytes());
     match rows {
-        Rows::Records(out) => push_record(out, line, url, agent, uid, download),
-        Rows::Values(values) => push_values(values, line, url, agent, uid, download),
+        Rows::Records(out) => push_record(out, stamp, line, url, agent, uid, download),
+        Rows::Values(values) => push_values(values, stamp, line, url, agent, uid, download),
     }
+    stamp
 }
 
 fn uid(digits: &[u8]) -> i64 {
@@ -31,9 +44,8 @@ fn port_uid(digits: &[u8]) -> i64 {
 /// The width of the columns that the CMS fills.
 const NARROW: usize = 120;
 
-/// The columns of `web` that a row has, in the order of its values; the last one only where
-/// downloads are told at import.
-pub(crate) const WEB_COLUMNS: [&str; 16] = [
+/// The columns of `web` that every row has, in the order of its values.
+pub(crate) const WEB_COLUMNS: [&str; 15] = [
     "datetime",
     "ip",
     "content",
@@ -49,14 +61,27 @@ pub(crate) const WEB_COLUMNS: [&str; 16] = [
     "task_name",
     "action_name",
     "item_name",
-    "dnload",
 ];
 
+/// The column of rows whose downloads are told at import, behind the others.
+pub(crate) const DOWNLOAD_COLUMN: &str = "dnload";
+
+/// The column of rows of other layouts than those of hubs, behind the others.
+pub(crate) const HOST_COLUMN: &str = "host";
+
 /// Appends the values of a row of `web`.
-fn push_values(rows: &mut Vec<Value>, line: &Line<'_>, url: &[u8], agent: &[u8], uid: i64, download: Option<bool>) {
+fn push_values(
+    rows: &mut Vec<Value>,
+    stamp: Stamp,
+    line: &Line<'_>,
+    url: &[u8],
+    agent: &[u8],
+    uid: i64,
+    download: Option<bool>,
+) {
     rows.extend([
-        stored::date(parse::datetime(&line.date, line.time)),
-        stored::varchar(line.client, 15),
+        stored::date(stamp),
+        stored::varchar(line.client, width(line)),
         stored::tinytext(url),
         stored::tinytext(line.referrer),
         Value::Bytes(agent.to_vec()),
@@ -65,14 +90,23 @@ fn push_values(rows: &mut Vec<Value>, line: &Line<'_>, url: &[u8], agent: &[u8],
     ]);
     rows.extend(line.tail.iter().map(|text| stored::varchar(text, NARROW)));
     rows.extend(download.map(|is| Value::Int(is.into())));
+    rows.extend(line.host.map(|name| if name.is_empty() { Value::NULL } else { stored::tinytext(name) }));
 }
 
 /// Appends a `web` record, line feed included.
-fn push_record(out: &mut Vec<u8>, line: &Line<'_>, url: &[u8], agent: &[u8], uid: i64, download: Option<bool>) {
+fn push_record(
+    out: &mut Vec<u8>,
+    stamp: Stamp,
+    line: &Line<'_>,
+    url: &[u8],
+    agent: &[u8],
+    uid: i64,
+    download: Option<bool>,
+) {
     out.extend_from_slice(b"{\"kind\":\"web\",\"datetime\":\"");
-    out.extend_from_slice(&parse::datetime(&line.date, line.time).to_ascii());
+    out.extend_from_slice(&stamp.to_ascii());
     out.extend_from_slice(b"\",\"ip\":");
-    stored::push_varchar(out, line.client, 15);
+    stored::push_varchar(out, line.client, width(line));
     out.extend_from_slice(b",\"content\":");
     stored::push_tinytext(out, url);
     out.extend_from_slice(b",\"referrer\":");
@@ -99,6 +133,10 @@ fn push_record(out: &mut Vec<u8>, line: &Line<'_>, url: &[u8], agent: &[u8], uid
     }
     if let Some(download) = download {
         out.extend_from_slice(if download { b",\"dnload\":1" } else { b",\"dnload\":0" });
+    }
+    if let Some(name) = line.host.filter(|name| !name.is_empty()) {
+        out.extend_from_slice(b",\"host\":");
+        stored::push_tinytext(out, name);
     }
     out.extend_from_slice(b"}\n");
 }

@@ -8,11 +8,12 @@ use anyhow::{Context as _, Result, anyhow};
 use kit::Progress;
 use schema::Opt;
 
+use crate::beginning;
 use crate::block::BlockResult;
 use crate::bots::hashes::Hashes;
 use crate::bots::list::{BotList, BotTexts};
 use crate::queue::{Message, Queue};
-use crate::reason;
+use crate::reason::Reasons;
 use crate::report::Report;
 use crate::rules::{Rule, Rules};
 use crate::sink::Sink;
@@ -77,33 +78,36 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
 
     fn write(&mut self, units: &[Unit], messages: Receiver<Message>, progress: &Progress) -> Result<()> {
         let mut current = units.iter();
-        let mut unit = None;
+        let mut unit: Option<Unit> = None;
         let mut wanted = true;
         for message in messages {
             match message {
-                Message::Begin => {
-                    unit = current.next();
+                Message::Begin(stream) => {
+                    let next = current.next().context("a beginning without its file")?;
+                    let unit = unit.insert(Unit { stream, ..next.clone() });
+                    self.report.layout = unit.stream.layout_name();
                     self.bots_before = self.queue.lock().bots.clone();
-                    wanted = self.sink.begin(unit.context("a beginning without its file")?)?;
+                    wanted = self.sink.begin(unit)?;
                 }
                 Message::Failed(error) => return Err(error),
                 Message::TooLong(text) if wanted => {
-                    let name = unit.map(Unit::name).unwrap_or_default();
+                    let name = unit.as_ref().map(Unit::name).unwrap_or_default();
                     self.report.add_too_long(&text);
                     self.looked_at(1);
-                    self.reject(&name, self.report.n_lines, "line too long", &text)?;
+                    let number = self.report.n_lines - self.report.n_fused;
+                    self.reject(&name, number, "line too long", &text)?;
                 }
                 Message::Block(receive, n_bytes) => {
                     if wanted {
                         let mut done = receive.recv().map_err(|_| anyhow!("a worker thread ended early"))?;
-                        self.block(&mut done, unit.context("a block without its file")?)?;
+                        self.block(&mut done, unit.as_ref().context("a block without its file")?)?;
                     }
                     self.queue.give_back(n_bytes);
                 }
-                Message::Cut if wanted => self.cut(unit.context("a cut without its file")?)?,
+                Message::Cut if wanted => self.cut(unit.as_ref().context("a cut without its file")?)?,
                 Message::TooLong(_) | Message::Cut => {}
                 Message::End(read, offset) => {
-                    let unit = unit.context("an end without its file")?;
+                    let unit = unit.as_ref().context("an end without its file")?;
                     if wanted {
                         (self.report.read, self.report.offset) = (read, offset);
                         self.end(unit)?;
@@ -132,16 +136,17 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
     }
 
     fn block(&mut self, done: &mut BlockResult, unit: &Unit) -> Result<()> {
-        let n_before = self.report.n_lines;
+        let n_before = self.report.n_lines - self.report.n_fused;
         self.report.add(done);
         self.looked_at(done.n_lines);
         if !done.rejected.is_empty() {
             let name = unit.name();
+            let mut reasons = Reasons::new(&unit.stream, std::mem::take(&mut done.state));
             for line in &done.rejected {
                 let text = line.of(&done.text);
                 let text = text.strip_suffix(b"\n").unwrap_or(text);
-                let reason = reason::of(text, &unit.stream);
-                self.reject(&name, n_before + line.number() + 1, reason, text)?;
+                let reason = reasons.of(text, line.start(), &done.text);
+                self.reject(&name, n_before + line.number() + 1, &reason, text)?;
             }
         }
         self.months.extend(&done.months);
@@ -242,7 +247,8 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         let refusal = self.report.refusal(&unit.stream, self.tally.strict && unit.path.is_some());
         if let Some(why) = refusal.filter(|_| unit.staged.is_none() && !unit.plain) {
             if !self.tally.accept {
-                return self.refuse(unit, why);
+                let looks = beginning::looks_like(unit).filter(|_| self.report.n_rejected == self.report.n_unfit);
+                return self.refuse(unit, looks.map_or(why.clone(), |name| format!("{why}; it looks like {name}")));
             }
             self.report.is_accepted = true;
         }

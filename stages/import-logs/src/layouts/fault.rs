@@ -27,9 +27,7 @@ pub(crate) enum What {
     TooLate,
     /// What stands in the client's place.
     Client(NotAClient),
-    /// A virtual host stands before the client.
-    HostInFront,
-    /// None does where the layout has one.
+    /// No virtual host stands before the client where the layout has one.
     NoHostInFront,
     /// Tabs part the fields where blanks should.
     Tabs,
@@ -137,10 +135,6 @@ impl What {
             Self::TooLate => format!("{} is in the future", field("time")),
             Self::Client(reason @ NotAClient::Missing) => format!("the client {reason}"),
             Self::Client(reason) => format!("{} {reason}", field("client")),
-            Self::HostInFront => match shown {
-                Some(text) => format!("a virtual host, `{text}`, stands before the client"),
-                None => fixed("a virtual host stands before the client"),
-            },
             Self::NoHostInFront => format!("{} is not a virtual host with a client after it", field("first field")),
             Self::Tabs => fixed("tabs between the fields"),
             Self::NoRequest => fixed("no quoted request"),

@@ -199,7 +199,7 @@ impl Layout {
     }
 
     /// Whether this is one of the family of common and combined logs.
-    pub(super) const fn is_clf(&self) -> bool {
+    pub(crate) const fn is_clf(&self) -> bool {
         matches!(self.kind, Kind::Clf(_))
     }
 
@@ -233,7 +233,7 @@ impl Layout {
     }
 
     /// The prefix of a line.
-    pub(super) fn prefix(&self, line: &[u8], state: &mut State) -> Option<Prefix> {
+    pub(crate) fn prefix(&self, line: &[u8], state: &mut State) -> Option<Prefix> {
         let State { columns, rest, .. } = state;
         self.unwrapped(line, rest, columns).ok()?.0
     }

@@ -171,7 +171,8 @@ impl Conf {
     }
 
     /// The text of a format; the last of several of one name.
-    pub(crate) fn format(&self, name: &str) -> Option<&str> {
+    #[cfg(test)]
+    fn format(&self, name: &str) -> Option<&str> {
         self.formats.iter().rev().find(|(known, _)| known == name).map(|(_, text)| &**text)
     }
 }

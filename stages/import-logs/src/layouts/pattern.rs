@@ -529,3 +529,6 @@ pub(super) fn strftime(pattern: &str) -> Result<Vec<Piece>, String> {
     }
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests;

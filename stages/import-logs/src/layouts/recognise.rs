@@ -21,10 +21,13 @@ pub(crate) const LINES: usize = 1000;
 pub(crate) struct Recognised {
     pub(crate) layout: Layout,
     /// Lines that have the layout, whether they can be counted or not.
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests ask for it"))]
     pub(crate) n_fit: usize,
     /// Lines that are neither empty nor comments.
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests ask for it"))]
     pub(crate) n_lines: usize,
     /// What stands before most of them.
+    #[cfg_attr(not(test), allow(dead_code, reason = "tests ask for it"))]
     pub(crate) prefix: Option<Prefix>,
 }
 

@@ -13,6 +13,7 @@ use logs::staged::{self, Outcome, StagedLog};
 
 use super::ledger::{self, Ledger, Verdict};
 use crate::block;
+use crate::layouts::named::State;
 use crate::report::Report;
 use crate::rules::Rules;
 use crate::unit::{Source, Staged, Stream, Stretch};
@@ -173,6 +174,7 @@ impl Sources<'_> {
     fn refusal(&self, log: &StagedLog) -> Result<Option<String>> {
         let mut lines = Lines::new(self.open(log)?);
         let mut report = Report::default();
+        let mut state = State::default();
         while let Some(line) = lines.next_line().with_context(|| format!("reading {}", self.path.display()))? {
             if line.cut {
                 report.add_too_long(&line.text[..line.text.len().min(1024)]);
@@ -183,7 +185,7 @@ impl Sources<'_> {
             // the end of a line belongs to it
             let text = [line.text, if line.terminated { b"\n" } else { b"" }].concat();
             let (looks, is_recognised) = match self.stream {
-                Stream::Access(layout) => block::access_looks(&text, layout, self.rules),
+                Stream::Access(layout) => block::access_looks(&text, layout, &mut state, self.rules),
                 Stream::Auth => block::auth_looks(&text, self.rules),
             };
             if looks == logs::parse::Looks::Fits && !self.strict {

@@ -24,8 +24,8 @@ use crate::rows::Rows;
 use crate::rules::{Rules, Steps};
 use crate::sink::Sink;
 use crate::stored;
-use crate::unit::Unit;
-use crate::web::WEB_COLUMNS;
+use crate::unit::{Stream, Unit};
+use crate::web::{DOWNLOAD_COLUMN, HOST_COLUMN, WEB_COLUMNS};
 
 /// Rows of a statement: as many as the database session takes at once.
 const ROWS: usize = 1000;
@@ -49,11 +49,14 @@ pub(crate) struct Tables<'d> {
     steps: Steps,
     /// Bots are cleaned after a file with bots only.
     clean_after_bots: bool,
-    web_columns: usize,
+    /// Whether rows say what is a download.
+    tells_downloads: bool,
     // of the current file
     /// Where it is collected when no transaction can be had.
     holding: Option<HoldingTables>,
     target: Target,
+    /// The columns of its rows.
+    columns: Vec<&'static str>,
     values: Vec<Value>,
     hits: Vec<(Stamp, i64)>,
     names: Vec<String>,
@@ -101,7 +104,8 @@ impl<'d> Tables<'d> {
             unknown_commit: false,
             steps: rules.steps,
             clean_after_bots: rules.judge.exact,
-            web_columns: WEB_COLUMNS.len() - usize::from(!rules.compat.has(Opt::LpDnloadInline)),
+            tells_downloads: rules.compat.has(Opt::LpDnloadInline),
+            columns: Vec::new(),
             holding: None,
             target: Target::Web,
             values: Vec::new(),
@@ -125,17 +129,23 @@ impl<'d> Tables<'d> {
         }
     }
 
-    fn shape(&self) -> (Verb<'static>, &'static str, &'static [&'static str]) {
+    const fn shape(&self) -> (Verb<'static>, &'static str) {
         match self.target {
-            Target::Userlogin => (Verb::Ignore, "userlogin", &LOGIN_COLUMNS),
-            Target::Web | Target::Webhits => {
-                (Verb::Insert, "web", WEB_COLUMNS.get(..self.web_columns).unwrap_or(&WEB_COLUMNS))
-            }
+            Target::Userlogin => (Verb::Ignore, "userlogin"),
+            Target::Web | Target::Webhits => (Verb::Insert, "web"),
         }
     }
 
+    /// The columns of the rows of a file.
+    fn columns_of(&self, stream: &Stream) -> Vec<&'static str> {
+        let Stream::Access(layout) = stream else { return LOGIN_COLUMNS.to_vec() };
+        let more = [(self.tells_downloads, DOWNLOAD_COLUMN), (!layout.is_hub(), HOST_COLUMN)];
+        WEB_COLUMNS.into_iter().chain(more.into_iter().filter(|(has, _)| *has).map(|(_, name)| name)).collect()
+    }
+
     fn send(&mut self, n_values: usize) -> Result<()> {
-        let (mut verb, mut table, columns) = self.shape();
+        let (mut verb, mut table) = self.shape();
+        let columns = &self.columns;
         if self.holding.is_some() {
             (verb, table) = (Verb::Insert, holding::ROWS);
         }
@@ -229,8 +239,7 @@ impl<'d> Tables<'d> {
         } else {
             self.names.clear();
         }
-        let (_, _, columns) = self.shape();
-        self.holding = Some(HoldingTables::new(self.db, self.target, columns)?);
+        self.holding = Some(HoldingTables::new(self.db, self.target, &self.columns)?);
         Ok(true)
     }
 
@@ -261,6 +270,7 @@ impl Sink for Tables<'_> {
 
     fn begin(&mut self, unit: &Unit) -> Result<bool> {
         self.target = Target::of(unit.stream.kind());
+        self.columns = self.columns_of(&unit.stream);
         self.values.clear();
         self.hits.clear();
         (self.n_cut, self.part, self.whole) = (0, InsertedRows::default(), InsertedRows::default());
@@ -299,7 +309,7 @@ impl Sink for Tables<'_> {
         let Rows::Values(values) = rows else { return Ok(()) };
         let values = values.get_mut(range).unwrap_or_default();
         self.values.extend(values.iter_mut().map(|value| std::mem::replace(value, Value::NULL)));
-        let full = ROWS * self.shape().2.len();
+        let full = ROWS * self.columns.len();
         while self.values.len() >= full {
             self.send(full)?;
         }
@@ -342,8 +352,7 @@ impl Sink for Tables<'_> {
         }
         self.send_hits()?;
         if let Some(holding) = self.holding.take() {
-            let (_, _, columns) = self.shape();
-            self.whole = holding.publish(self.db, self.target, columns, &self.names)?;
+            self.whole = holding.publish(self.db, self.target, &self.columns, &self.names)?;
         } else if let Err(error) = self.db.run("COMMIT", ()) {
             self.unknown_commit = error.kind() == ErrorKind::Gone;
             return Err(error).context("ending the transaction");

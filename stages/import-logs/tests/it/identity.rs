@@ -104,7 +104,7 @@ fn in_the_pipe_what_nobody_understood_fails_the_run_after_all_files() {
     ];
     let done = import_logs().args(&files).arg("--receipts").arg(&receipts).finish().expect_code(1);
     let told = |word: &str| assert!(done.stderr.contains(word), "{word}: {}", done.stderr);
-    told("odd: not imported: none of its 2 lines fits the layouts of hubs");
+    told("odd: not imported: not a log format that is known; 0 of 2 lines fit");
     told("`one \u{FFFD}[31mred`");
     told("packed.zip: not imported: it is a zip archive; unpack it first");
     told("wide: not imported: it is UTF-16 text");

@@ -1,0 +1,192 @@
+//! The first lines of a file, and the layout that they have.
+//!
+//! They are read once: what is looked at here is parsed afterwards without reading it again.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use logs::fingerprint::Reading;
+
+use crate::layout::Layout;
+use crate::layouts::entry::ClientFrom;
+use crate::layouts::named::{self, State};
+use crate::layouts::recognise::{self, LINES};
+use crate::unit::{Stream, Unit};
+
+/// How much of a file is looked at, in bytes.
+const OF_FILE: usize = 16 << 20;
+
+/// How much of a stream is waited for.
+const OF_STREAM: usize = 1 << 20;
+
+/// How long a stream is waited for after its first line.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// How much is read at once.
+const PART: usize = 64 << 10;
+
+/// The first bytes of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Beginning {
+    pub(crate) bytes: Vec<u8>,
+    /// How many of them are looked at: more may have come after the time was up.
+    n_looked_at: usize,
+    is_whole: bool,
+}
+
+impl Beginning {
+    /// Reads a thousand lines, or as much as there is or can be waited for.
+    ///
+    /// # Errors
+    /// The stream cannot be read.
+    pub(crate) fn read(reader: &mut impl Read, is_file: bool) -> io::Result<Self> {
+        let most = if is_file { OF_FILE } else { OF_STREAM };
+        let mut read = Self::default();
+        let (mut n_lines, mut n_returns) = (0, 0);
+        let mut first_line: Option<Instant> = None;
+        loop {
+            let start = read.bytes.len();
+            read.n_looked_at = start;
+            if n_lines >= LINES || (n_lines == 0 && n_returns >= LINES) || start >= most {
+                return Ok(read);
+            }
+            read.bytes.resize(start + PART, 0);
+            let n = loop {
+                match reader.read(&mut read.bytes[start..]) {
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    done => break done?,
+                }
+            };
+            read.bytes.truncate(start + n);
+            if n == 0 {
+                read.is_whole = true;
+                return Ok(read);
+            }
+            // what came too late is not looked at, but parsed all the same
+            if !is_file && first_line.is_some_and(|first| first.elapsed() >= WAIT) {
+                return Ok(read);
+            }
+            let new = &read.bytes[start..];
+            n_lines += memchr::memchr_iter(b'\n', new).count();
+            if n_lines == 0 {
+                n_returns += memchr::memchr_iter(b'\r', new).count();
+            } else {
+                first_line.get_or_insert_with(Instant::now);
+            }
+        }
+    }
+
+    fn text(&self) -> &[u8] {
+        &self.bytes[..self.n_looked_at]
+    }
+
+    /// Whether lines end with carriage returns alone.
+    pub(crate) fn has_bare_returns(&self) -> bool {
+        let text = self.text();
+        memchr::memchr(b'\n', text).is_none() && memchr::memchr(b'\r', text).is_some_and(|at| at + 1 < text.len())
+    }
+
+    /// The first lines; one that is not whole is left out.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let end = if self.has_bare_returns() { b'\r' } else { b'\n' };
+        let text = self.text();
+        let last = memchr::memrchr(end, text).map_or(0, |at| at + 1);
+        let text = if self.is_whole || last == 0 { text } else { &text[..last] };
+        text.split_inclusive(move |&b| b == end).take(LINES)
+    }
+
+    /// What stands in front of the lines, in words.
+    pub(crate) fn prefix(&self, stream: &Stream) -> String {
+        let Stream::Access(Layout::Other(layout)) = stream else { return String::new() };
+        let mut state = State::default();
+        let prefix = self.lines().find_map(|line| layout.prefix(line, &mut state));
+        prefix.map(|prefix| format!(" with {} in front", prefix.name())).unwrap_or_default()
+    }
+
+    /// The layout that the file has: the one that was asked for, or the one that is recognised.
+    pub(crate) fn layout(&self, asked: &Layout) -> Layout {
+        let Layout::Auto(hints) = asked else { return asked.clone() };
+        let is_blank = |line: &[u8]| line.iter().all(|b| b.is_ascii_whitespace() || *b == 0);
+        if self.lines().all(is_blank) {
+            return Layout::Hubzero;
+        }
+        match recognise::recognise(self.lines(), &hints.from) {
+            Ok(found) if found.layout.is_hub() => Layout::Hubzero,
+            Ok(found) => {
+                let mut layout = found.layout;
+                layout.prefixes = hints.prefixes;
+                layout.until(hints.latest);
+                Layout::Other(Arc::new(layout))
+            }
+            // comments and messages of a server alone
+            Err(unknown) if unknown.n_lines == 0 => {
+                let combined = named::Layout::new("combined", &ClientFrom::default());
+                combined.map_or(Layout::Hubzero, |layout| Layout::Other(Arc::new(layout)))
+            }
+            Err(unknown) => Layout::Unknown(Arc::new(unknown)),
+        }
+    }
+}
+
+/// The layout that the first lines of a file have, when another one was asked for.
+pub(crate) fn looks_like(unit: &Unit) -> Option<&'static str> {
+    let (Stream::Access(asked @ (Layout::Hubzero | Layout::Other(_))), Some(path)) = (&unit.stream, &unit.path) else {
+        return None;
+    };
+    let mut reading = Reading::open(path).ok()?;
+    reading.look();
+    let beginning = Beginning::read(&mut reading, true).ok()?;
+    let found = recognise::recognise(beginning.lines(), &ClientFrom::default()).ok()?;
+    Some(found.layout.name()).filter(|name| *name != asked.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives its parts one by one, with a pause before each.
+    struct Slow(Vec<(Duration, Vec<u8>)>);
+
+    impl Read for Slow {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.0.is_empty() {
+                return Ok(0);
+            }
+            let (pause, bytes) = self.0.remove(0);
+            std::thread::sleep(pause);
+            buffer[..bytes.len()].copy_from_slice(&bytes);
+            Ok(bytes.len())
+        }
+    }
+
+    fn slow(parts: &[(u64, &str)]) -> Beginning {
+        let parts = parts.iter().map(|(ms, text)| (Duration::from_millis(*ms), text.as_bytes().to_vec()));
+        Beginning::read(&mut Slow(parts.collect()), false).unwrap()
+    }
+
+    fn lines(read: &Beginning) -> Vec<&str> {
+        read.lines().map(|line| std::str::from_utf8(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_stream_is_not_waited_for() {
+        let read = slow(&[(0, "a\nb"), (0, "c\n"), (2100, "d\n"), (0, "e\n")]);
+        assert_eq!(lines(&read), ["a\n", "bc\n"]);
+        assert_eq!(read.bytes, b"a\nbc\nd\n", "what came too late is parsed all the same");
+        let read = slow(&[(0, "a"), (2100, "b\n"), (0, "c")]);
+        assert_eq!(lines(&read), ["ab\n", "c"], "the time runs from the first line");
+    }
+
+    #[test]
+    fn how_lines_end() {
+        let of = |text: &str| Beginning::read(&mut text.as_bytes(), true).unwrap();
+        assert_eq!(lines(&of("a\r\nb\rc\nd")), ["a\r\n", "b\rc\n", "d"]);
+        let mac = of("a\rb\rc");
+        assert!(mac.has_bare_returns() && lines(&mac) == ["a\r", "b\r", "c"]);
+        assert!(!of("a\r").has_bare_returns() && !of("").has_bare_returns());
+        let many = "x\n".repeat(100_000);
+        assert_eq!(of(&many).lines().count(), LINES);
+        assert!(of(&many).bytes.len() < many.len(), "no more is read than is looked at");
+    }
+}
