@@ -1,8 +1,8 @@
 //! `hzmetrics rebuild-summaries`: the cells of a range of months again. The state is left alone.
 
 use anyhow::Result;
-use schema::Month;
 use schema::month::BadPeriod;
+use schema::{Month, Period};
 
 use super::HubCommand;
 use super::values::{DryRun, month_begun};
@@ -24,8 +24,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "YYYY-MM", value_parser = month_begun)]
     through: Option<Month>,
 
-    /// Only these periods: 0, 1, 3, 12, 13, 14
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, help = format!("Only these periods: {}", Period::codes()), value_name = "LIST")]
     periods: Option<String>,
 
     #[command(flatten)]

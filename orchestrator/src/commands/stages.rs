@@ -359,8 +359,7 @@ pub(crate) struct SummarizeMonth {
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = section)]
     only: Vec<String>,
 
-    /// Only these periods: 0, 1, 3, 12, 13, 14
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    #[arg(long, help = format!("Only these periods: {}", Period::codes()), value_name = "LIST", value_delimiter = ',')]
     periods: Vec<Period>,
 
     #[command(flatten)]

@@ -1,7 +1,6 @@
 //! The session in a database: what every other file here uses.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use hub::config::{Target, Which};
@@ -21,10 +20,6 @@ const SQL_MODE: &str = "NO_ENGINE_SUBSTITUTION";
 /// How long the server may let us wait and be silent: a day.
 const TIMEOUT_SECS: u32 = 86_400;
 
-/// The pauses before a transaction is tried again.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
-
 /// A session in one of the databases.
 pub struct Db {
     pub(crate) conn: mysql::Conn,
@@ -33,8 +28,8 @@ pub struct Db {
     pub(crate) charset: Charset,
     pub(crate) id_step: u64,
     pub(crate) max_packet: usize,
-    in_transaction: bool,
-    engines: HashMap<String, Option<String>>,
+    pub(crate) in_transaction: bool,
+    pub(crate) engines: HashMap<String, Option<String>>,
 }
 
 impl std::fmt::Debug for Db {
@@ -252,64 +247,6 @@ impl Db {
     /// The server is lost.
     pub fn released(&mut self, table: &str) -> Result<&'static str> {
         Ok(if self.is_transactional(&[table])? { "" } else { "SQL_BUFFER_RESULT" })
-    }
-
-    /// Runs `work` in a transaction over `tables`, and again (up to four times, with growing
-    /// pauses) when the server reports a deadlock, a lock wait timeout, or goes away. Where one of
-    /// the tables knows no transactions, `work` runs once: a second run would double what the
-    /// first has written. A connection lost during COMMIT is not tried again either, because
-    /// nobody knows whether it was done.
-    ///
-    /// # Errors
-    /// `work` fails, or the last attempt does.
-    pub fn transaction_with_retry<T>(
-        &mut self,
-        doing: &str,
-        tables: &[&str],
-        mut work: impl FnMut(&mut Self) -> Result<T>,
-    ) -> Result<T> {
-        anyhow::ensure!(!self.in_transaction, "{doing}: a transaction inside a transaction");
-        let mut pauses = PAUSES.iter();
-        let mut transactional = None;
-        loop {
-            let attempt = self.attempt(tables, &mut transactional, &mut work);
-            self.in_transaction = false;
-            let error = match attempt {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            let kind = DbError::of(&error).map(DbError::kind);
-            if kind == Some(ErrorKind::Gone) {
-                self.engines.clear();
-            } else {
-                // the first error is the one to report
-                let _ = self.conn.query_drop("ROLLBACK");
-            }
-            let again = kind.is_some_and(ErrorKind::is_retryable) && transactional == Some(true);
-            let Some(pause) = pauses.next().filter(|_| again) else {
-                return Err(error.context(doing.to_owned()));
-            };
-            std::thread::sleep(*pause);
-        }
-    }
-
-    fn attempt<T>(
-        &mut self,
-        tables: &[&str],
-        transactional: &mut Option<bool>,
-        work: &mut impl FnMut(&mut Self) -> Result<T>,
-    ) -> Result<T> {
-        if self.conn.ping().is_err() {
-            self.reconnect().map_err(|e| if transactional.is_some() { e.into_gone() } else { e })?;
-        }
-        if transactional.is_none() {
-            *transactional = Some(self.is_transactional(tables)?);
-        }
-        self.run("START TRANSACTION", ())?;
-        self.in_transaction = true;
-        let value = work(self)?;
-        self.run("COMMIT", ()).map_err(DbError::into_unknown_commit)?;
-        Ok(value)
     }
 
     /// Leaves the current session in the database `which`, for statements that name tables of the

@@ -17,6 +17,7 @@ mod keys;
 pub mod ledger;
 mod missing_grant;
 mod rename;
+mod retry;
 mod tls;
 pub mod withheld;
 

@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
-use super::{Db, ErrorKind};
+use crate::connection::Db;
+use crate::error::{DbError, ErrorKind};
+use crate::retry::retry;
 
 /// How long an exchange waits for those who read, in seconds. Everybody who comes later waits
 /// behind it, so it does not insist: it steps back and tries again.
 const WAIT_SECS: u32 = 2;
 
 /// How often it is tried.
-const TRIES: u32 = 100;
+const TRIES: usize = 100;
 
 impl Db {
     /// Renames tables, all in one moment: `a TO b, c TO a`. A reader who holds one of them may be
@@ -29,20 +31,19 @@ impl Db {
     }
 
     fn try_rename(&mut self, sql: &str) -> Result<()> {
-        let mut tries = 0;
-        loop {
-            let Err(error) = self.run(sql, ()) else { return Ok(()) };
-            tries += 1;
+        let pause = |error: &DbError, n_failed: usize| {
             let pause = match error.kind() {
-                ErrorKind::Deadlock => Duration::from_millis(20 << tries.min(4)),
-                ErrorKind::LockWait => Duration::from_secs(u64::from(tries.min(10))),
-                _ => return Err(error.into()),
+                ErrorKind::Deadlock => Duration::from_millis(20 << (n_failed + 1).min(4)),
+                ErrorKind::LockWait => Duration::from_secs((n_failed as u64 + 1).min(10)),
+                _ => return None,
             };
-            if tries == TRIES {
-                return Err(error).context("somebody has been holding a table that is to be exchanged");
-            }
-            std::thread::sleep(pause);
-        }
+            (n_failed + 1 < TRIES).then_some(pause)
+        };
+        let is_busy = |error: &DbError| matches!(error.kind(), ErrorKind::Deadlock | ErrorKind::LockWait);
+        retry(|| self.run(sql, ()).map(drop), pause).map_err(|error| match is_busy(&error) {
+            true => anyhow::Error::from(error).context("another program keeps using a table that is to be exchanged"),
+            false => error.into(),
+        })
     }
 
     /// Gives a table its name back when a server that knows no atomic RENAME died in the middle of

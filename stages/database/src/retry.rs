@@ -1,0 +1,90 @@
+//! What happens after a deadlock, a lock wait timeout or a lost server: the work is tried again after a
+//! pause.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use mysql::prelude::Queryable as _;
+
+use crate::connection::Db;
+use crate::error::{DbError, ErrorKind};
+
+/// The pauses before a transaction is tried again.
+const PAUSES: [Duration; 4] =
+    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
+
+/// Tries until it succeeds, or until `pause` names no pause any more. `pause` gets the error and how many
+/// attempts have failed before it.
+pub(crate) fn retry<T, E>(
+    mut attempt: impl FnMut() -> Result<T, E>,
+    mut pause: impl FnMut(&E, usize) -> Option<Duration>,
+) -> Result<T, E> {
+    let mut n_failed = 0;
+    loop {
+        let error = match attempt() {
+            Err(error) => error,
+            done => return done,
+        };
+        let Some(pause) = pause(&error, n_failed) else { return Err(error) };
+        std::thread::sleep(pause);
+        n_failed += 1;
+    }
+}
+
+impl Db {
+    /// Runs `work` in a transaction over `tables`. When the server reports a deadlock or a lock wait
+    /// timeout, or goes away, it runs again, up to four times, with growing pauses.
+    ///
+    /// If one of the tables does not support transactions, `work` runs once: a second run would repeat
+    /// what the first has written. A connection that is lost during COMMIT is not tried again either,
+    /// because nobody knows whether the commit took effect.
+    ///
+    /// # Errors
+    /// `work` fails, or the last attempt does.
+    pub fn transaction_with_retry<T>(
+        &mut self,
+        doing: &str,
+        tables: &[&str],
+        mut work: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        anyhow::ensure!(!self.in_transaction, "{doing}: a transaction inside a transaction");
+        let mut transactional = None;
+        let attempt = || {
+            let attempt = self.attempt(tables, &mut transactional, &mut work);
+            self.in_transaction = false;
+            attempt.map_err(|error| {
+                let kind = DbError::of(&error).map(DbError::kind);
+                if kind == Some(ErrorKind::Gone) {
+                    self.engines.clear();
+                } else {
+                    // the first error is the one to report
+                    let _ = self.conn.query_drop("ROLLBACK");
+                }
+                let again = kind.is_some_and(ErrorKind::is_retryable) && transactional == Some(true);
+                (error, again)
+            })
+        };
+        let pause =
+            |(_, again): &(anyhow::Error, bool), n_failed: usize| PAUSES.get(n_failed).filter(|_| *again).copied();
+        retry(attempt, pause).map_err(|(error, _)| error.context(doing.to_owned()))
+    }
+
+    fn attempt<T>(
+        &mut self,
+        tables: &[&str],
+        transactional: &mut Option<bool>,
+        work: &mut impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        if self.conn.ping().is_err() {
+            self.reconnect().map_err(|e| if transactional.is_some() { e.into_gone() } else { e })?;
+        }
+        if transactional.is_none() {
+            *transactional = Some(self.is_transactional(tables)?);
+        }
+        self.run("START TRANSACTION", ())?;
+        self.in_transaction = true;
+        let value = work(self)?;
+        self.run("COMMIT", ()).map_err(DbError::into_unknown_commit)?;
+        Ok(value)
+    }
+}
