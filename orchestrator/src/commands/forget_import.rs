@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 use anyhow::Result;
-use database::ledger::{self, Range, Target, files};
+use database::ledger::{self, Entry, Range, Target, files};
 use kit::path_text;
 
 use super::HubCommand;
@@ -24,6 +24,10 @@ pub(crate) struct Args {
     /// Only the rows of this table [default: all]
     #[arg(long, value_name = "TABLE", value_parser = ["web", "userlogin", "webhits", "all"])]
     table: Option<String>,
+
+    /// Delete what is in the range also if it is not as many rows as were imported
+    #[arg(long)]
+    force: bool,
 
     #[command(flatten)]
     mode: DryRun,
@@ -60,6 +64,20 @@ impl HubCommand for Args {
         // the newest first: a run that is killed leaves no part without what came before it
         entries.sort_by_key(|entry| (entry.target, std::cmp::Reverse(entry.id)));
         entries.dedup_by_key(|entry| entry.id);
+        if !self.force && !dry_run {
+            let mut is_sure = true;
+            for entry in &entries {
+                if let Some(n) = ledger::drift(&mut db, entry)? {
+                    is_sure = false;
+                    hub.log.error(format_args!("[forget-import] {}", drifted(entry, n)));
+                }
+            }
+            if !is_sure {
+                hub.log
+                    .error("[forget-import] nothing was deleted; look at these rows, and add --force to delete them");
+                return Ok(1);
+            }
+        }
         for entry in &entries {
             let (table, name) = (entry.target.name(), &entry.filename);
             if let Some(Range { start, end }) = entry.range {
@@ -73,6 +91,9 @@ impl HubCommand for Args {
                     }
                 }
                 if dry_run {
+                    if let Some(n) = ledger::drift(&mut db, entry)? {
+                        hub.log.warning(format_args!("[forget-import] {}: --force would be needed", drifted(entry, n)));
+                    }
                     hub.log.info(format_args!(
                         "[forget-import] [dry-run] would delete from {table} the ids {start}..{end} (about {} rows)",
                         entry.rows
@@ -89,9 +110,18 @@ impl HubCommand for Args {
             }
             let tables = [table, ledger::TABLE];
             hub.warn_without_transactions(&mut db, &tables)?;
-            let deleted = db.transaction_with_retry("forgetting an import", &tables, |db| ledger::forget(db, entry))?;
+            let deleted =
+                db.transaction_with_retry("forgetting an import", &tables, |db| ledger::forget(db, entry, self.force))?;
             hub.log.info(format_args!("[forget-import] removed {deleted} rows from {table} and the record of {name}"));
         }
         Ok(0)
     }
+}
+
+/// Why the range of an entry may not be deleted as it is.
+fn drifted(entry: &Entry, n: i64) -> String {
+    let (table, rows) = (entry.target.name(), entry.rows);
+    let why =
+        if n < rows { "some were deleted since, as rows of bots are" } else { "rows of something else are among them" };
+    format!("{}: its range of {table} has {n} rows, and {rows} were imported: {why}", entry.filename)
 }

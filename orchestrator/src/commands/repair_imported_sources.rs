@@ -13,8 +13,8 @@ const NAME: &str = "[repair-imported-sources]";
 
 /// Correct row ranges in the ledger of imports
 ///
-/// Compares the ids in the ledger with the number of rows of each import, from the newest to the
-/// oldest.
+/// Compares the rows between the ids in the ledger with the number of rows of each import, from the
+/// newest to the oldest. A range with as many rows as were imported is right, however many ids it has.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Do it; without this only say what would be done
@@ -83,6 +83,10 @@ fn tell(hub: &Hub, target: Target, plan: &ledger::Repair) {
         Some(Stopped::BeforeFirst { filename }) => hub.log.error(format_args!(
             "{NAME} {table}: {filename} would begin before id 1: more rows are recorded than there are ids, so other rows \
              were inserted between the imports; stopped here"
+        )),
+        Some(Stopped::Unclear { filename }) => hub.log.error(format_args!(
+            "{NAME} {table}: ids have gaps, and at {filename} there are other rows than were recorded, so nobody knows \
+             which are its; stopped here"
         )),
         Some(Stopped::Reconstructed { .. }) | None => hub.log.info(format_args!(
             "{NAME} {table}: {} row(s) need correction (of {} scanned)",

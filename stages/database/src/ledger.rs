@@ -8,6 +8,7 @@ mod entry;
 pub mod files;
 mod reconstruct;
 mod repair;
+mod rows;
 
 use anyhow::{Context as _, Result};
 use mysql::Value;
@@ -17,19 +18,24 @@ use crate::Db;
 pub use entry::{Begun, Entry, Range, TABLE, Target, base_name, begin, finish, is_part, is_there, of_file, of_target};
 pub use reconstruct::{Derived, Keys, Rebuilt, Reconstruct, Verdict};
 pub use repair::{Correction, Repair, Stopped, apply_repair, plan_repair};
+pub use rows::{can_be_right, drift};
 
 /// Deletes an entry and the rows that it names, in the caller's transaction, and says how many
 /// rows went. Without a range only the entry goes.
 ///
 /// # Errors
-/// The server refuses it.
-pub fn forget(db: &mut Db, entry: &Entry) -> Result<u64> {
+/// The server refuses it, or the range does not have as many rows as came from the file, unless
+/// `force` says that they go all the same.
+pub fn forget(db: &mut Db, entry: &Entry, force: bool) -> Result<u64> {
     let doing = || format!("deleting what was imported from {}", entry.filename);
     let table = entry.target.name();
     let mut deleted = 0;
     if let Some(Range { start, end }) = entry.range {
         // webhits has no ids: its entries never have a range
         anyhow::ensure!(entry.target != Target::Webhits, "the entry {} names ids of webhits, which has none", entry.id);
+        if !force && let Some(n) = drift(db, entry)? {
+            anyhow::bail!("{n} rows are in the range of {}, and {} came from it", entry.filename, entry.rows);
+        }
         let sql = format!("DELETE FROM {table} WHERE id BETWEEN ? AND ?");
         deleted = db.run(&sql, (start, end)).with_context(doing)?;
     }

@@ -1,5 +1,7 @@
 //! The ledger against a real server.
 
+use std::collections::HashSet;
+
 use fixtures::db::{MODES, PASSWORD, Pair, pair};
 
 use super::repair::plan;
@@ -67,22 +69,22 @@ fn ranges_are_counted_back_from_the_highest_id() {
         made(3, Some((501, 700)), 200, false),
         made(2, Some((400, 499)), 100, false),
     ];
-    let repair = plan(entries.clone(), Some(1000));
+    let repair = plan(entries.clone(), Some(1000), &HashSet::new());
     assert_eq!(ranges(&repair), [(5, 701, 1000), (2, 401, 500)]);
     assert_eq!((repair.considered, &repair.stopped), (3, &None));
 
     let mut among = entries.clone();
     among.push(made(1, Some((10, 450)), 9, true));
-    let repair = plan(among, Some(1000));
+    let repair = plan(among, Some(1000), &HashSet::new());
     assert_eq!(ranges(&repair), [(5, 701, 1000)]);
     assert_eq!(repair.stopped, Some(Stopped::Reconstructed { up_to: 450, left: 1 }));
 
-    let repair = plan(entries.clone(), Some(550));
+    let repair = plan(entries.clone(), Some(550), &HashSet::new());
     assert_eq!(ranges(&repair), [(5, 251, 550), (3, 51, 250)]);
     assert_eq!(repair.stopped, Some(Stopped::BeforeFirst { filename: "f2".to_owned() }));
 
-    assert_eq!(plan(entries, None).stopped, Some(Stopped::Empty));
-    assert_eq!(plan(vec![made(1, None, 0, false)], None), Repair::default());
+    assert_eq!(plan(entries, None, &HashSet::new()).stopped, Some(Stopped::Empty));
+    assert_eq!(plan(vec![made(1, None, 0, false)], None, &HashSet::new()), Repair::default());
 }
 
 #[test]
@@ -98,13 +100,13 @@ fn forgetting_deletes_the_range_and_the_entry() {
         );
         let entries = of_file(&mut db, "a").unwrap();
         assert_eq!(entries.iter().map(|e| e.target).collect::<Vec<_>>(), [Target::Web, Target::Webhits]);
-        assert_eq!(forget(&mut db, &entries[0]).unwrap(), 3);
-        assert_eq!(forget(&mut db, &entries[1]).unwrap(), 0);
+        assert_eq!(forget(&mut db, &entries[0], false).unwrap(), 3);
+        assert_eq!(forget(&mut db, &entries[1], false).unwrap(), 0);
         assert_eq!(pair.lines("SELECT id FROM web ORDER BY id"), ["1", "2", "6", "7", "8", "9"]);
         assert_eq!(pair.lines("SELECT filename FROM imported_sources"), ["b"]);
         assert_eq!(of_file(&mut db, "a").unwrap(), []);
         let odd = Entry { target: Target::Webhits, ..entries[0].clone() };
-        assert!(forget(&mut db, &odd).is_err());
+        assert!(forget(&mut db, &odd, true).is_err());
     }
 }
 
@@ -229,13 +231,13 @@ fn an_entry_knows_what_it_was_read_from() {
         );
 
         let entry = of_file(&mut db, "a_1.log").unwrap().into_iter().find(|e| e.target == Target::Web).unwrap();
-        forget(&mut db, &entry).unwrap();
+        forget(&mut db, &entry, false).unwrap();
         assert_eq!(pair.lines("SELECT COUNT(*) FROM import_files"), ["0"]);
         // a hub before migration 1001 has no such table
         pair.sql("DROP TABLE import_files");
         let mut db = connect(&pair);
         let entry = of_file(&mut db, "a_1.log").unwrap().remove(0);
-        forget(&mut db, &entry).unwrap();
+        forget(&mut db, &entry, false).unwrap();
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use fixtures::db::SqlMode;
+use fixtures::db::{SqlMode, private_server};
 use fixtures::{Finished, field, gzip};
 use schema::tables::Engine;
 
@@ -253,5 +253,64 @@ fn a_folder_of_rotated_logs_is_imported_any_number_of_times() {
         let listed = listed.finish().ok();
         hub.import().args(["--to", "db", "--log-format", "combined"]).stdin(listed.stdout).finish().ok();
         assert_eq!(contents(&hub), ["/8", "/9", "/10"]);
+    }
+}
+
+/// The lines that a run of `hzmetrics` says.
+fn hzmetrics(hub: &Hub, line: &str) -> Finished {
+    hub.run(stage("hzmetrics")).args(line.split(' ')).finish()
+}
+
+#[test]
+fn a_server_that_leaves_ids_out_is_no_fault() {
+    for engine in ENGINES {
+        let Some(server) = private_server() else { return };
+        let pair = server.names(SqlMode::Strict);
+        pair.create_hub(true);
+        pair.sql("SET GLOBAL auto_increment_increment = 3; SET GLOBAL auto_increment_offset = 2");
+        let hub = Hub::on(pair, engine);
+        let days: Vec<PathBuf> = (1..=3)
+            .map(|day| {
+                let urls: Vec<String> = (0..4).map(|i| format!("/{day}{i}")).collect();
+                let text = log(day, &urls.iter().map(String::as_str).collect::<Vec<_>>());
+                hub.put(&format!("httpd/daily/access.log-2025070{day}"), text)
+            })
+            .collect();
+        load(&hub, &days.iter().map(PathBuf::as_path).collect::<Vec<_>>());
+        // and a log that grows: each part has its own ids
+        append(&days[2], &log(3, &["/3x", "/3y"]));
+        load(&hub, &[&days[2]]);
+        assert_eq!(hub.count("web"), 14, "{engine:?}");
+        assert!(hub.ledger()[0].ends_with("\t4\t10"), "ids have gaps: {:?}", hub.ledger());
+        let ranges = "SELECT filename, pk_start, pk_end, row_count FROM imported_sources ORDER BY id";
+        let before = hub.pair.lines(ranges);
+        let audit = hzmetrics(&hub, "audit");
+        let said = audit.text() + &audit.stderr;
+        assert!(!said.contains("repair-imported-sources") && !said.contains("span"), "{engine:?}: {said}");
+        let repaired = hzmetrics(&hub, "repair-imported-sources --apply").ok();
+        assert!(repaired.stderr.contains("no corrections needed"), "{engine:?}: {}", repaired.stderr);
+        assert_eq!(hub.pair.lines(ranges), before);
+        // what is wrong is found, by the rows
+        hub.pair.sql("UPDATE imported_sources SET pk_end = pk_start + 2 WHERE filename LIKE '%20250702'");
+        let audit = hzmetrics(&hub, "audit");
+        assert!((audit.text() + &audit.stderr).contains("repair-imported-sources"), "{engine:?}: {}", audit.text());
+        hzmetrics(&hub, "repair-imported-sources --apply").ok();
+        assert_eq!(hub.pair.lines(ranges), before, "{engine:?}");
+        // rows of something else among those of a day stay, unless somebody says otherwise
+        hub.pair.sql("UPDATE imported_sources SET pk_start = pk_start - 3 WHERE filename LIKE '%20250702'");
+        let refused = hzmetrics(&hub, "forget-import access.log-20250702").expect_code(1);
+        assert!(refused.stderr.contains("has 5 rows, and 4 were imported"), "{engine:?}: {}", refused.stderr);
+        assert_eq!(hub.count("web"), 14);
+        hzmetrics(&hub, "repair-imported-sources --apply").ok();
+        hzmetrics(&hub, "forget-import access.log-20250702").ok();
+        assert_eq!(hub.pair.lines("SELECT content FROM web WHERE content LIKE '/2%'"), Vec::<String>::new());
+        assert_eq!(hub.count("web"), 10, "{engine:?}");
+        hub.pair.sql("DELETE FROM web WHERE content = '/10'");
+        hzmetrics(&hub, "forget-import access.log-20250701").expect_code(1);
+        hzmetrics(&hub, "forget-import --force access.log-20250701").ok();
+        assert_eq!(hub.count("web"), 6, "{engine:?}");
+        // the growing log goes whole
+        hzmetrics(&hub, "forget-import access.log-20250703").ok();
+        assert_eq!(hub.count("web") + hub.count("imported_sources"), 0, "{engine:?}");
     }
 }
