@@ -123,7 +123,9 @@ impl<'a> Reader<'a> {
         {
             bail!("it changed while it was read");
         }
-        Ok(self.send(Message::End(read, pieces.offset)))
+        // what was left unread is not booked: it is the rest of a log that has grown
+        let booked = if unit.has_open_tail() { pieces.of_whole_lines().or(read) } else { read };
+        Ok(self.send(Message::End(booked, pieces.offset)))
     }
 
     /// Looks ahead in pieces that are held; the state behind them.

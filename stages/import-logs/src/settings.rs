@@ -60,10 +60,6 @@ pub(crate) fn units(
     output: &mut Output,
 ) -> Result<Vec<Unit>> {
     let to_db = args.common.to_db();
-    let unit = |path: Option<PathBuf>, stream: Stream, date: Option<String>| {
-        let is_ended = !to_db || path.as_deref().is_none_or(unit::is_ended);
-        Unit { is_ended, ..Unit::new(path, stream, date) }
-    };
     let raw = |path: Option<PathBuf>| -> Result<Unit> {
         let auth = match args.raw {
             Some(raw) => raw == Raw::Auth,
@@ -73,7 +69,7 @@ pub(crate) fn units(
         // the name may say the day, as in a `source` record
         let name = path.as_deref().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
         let date = discovery::date_of(&name).filter(|_| to_db).map(str::to_owned);
-        Ok(unit(path, stream, date))
+        Ok(Unit::new(path, stream, date))
     };
     if !args.files.is_empty() {
         return args.files.iter().map(|path| raw((path != Path::new("-")).then(|| path.clone()))).collect();
@@ -111,7 +107,7 @@ pub(crate) fn units(
             }
         };
         if auth {
-            units.push(unit(Some(source.path), Stream::Auth, source.date));
+            units.push(Unit::new(Some(source.path), Stream::Auth, source.date));
             return Ok(());
         }
         let layout = match source.log_format.as_deref() {
@@ -121,7 +117,7 @@ pub(crate) fn units(
             },
             None => layouts.of(Some(&source.path))?,
         };
-        units.push(unit(Some(source.path), Stream::Access(layout), source.date));
+        units.push(Unit::new(Some(source.path), Stream::Access(layout), source.date));
         Ok(())
     })?;
     if !records && io.rejects.count() > 0 {

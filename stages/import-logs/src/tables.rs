@@ -37,7 +37,7 @@ use crate::rows::RowFormat;
 use crate::rules::Rules;
 use crate::sink::Nowhere;
 use crate::totals::Tally;
-use crate::unit::{Stream, Unit};
+use crate::unit::{self, Stream, Unit};
 use crate::{exclude, import, settings};
 use ledger::{Ledger, Verdict};
 use staging::{Sources, outcomes, stretches};
@@ -198,7 +198,8 @@ impl Loader<'_> {
             }
             let is_first = names.insert((discovery::without_suffix(&base).to_owned(), target));
             let ledger = if target == Target::Userlogin { &logins } else { &web };
-            match ledger.judge(&base, &path, &meta)? {
+            unit.is_ended = unit::is_ended(&path, &meta);
+            match ledger.judge(&base, &path, &meta, unit.has_open_tail())? {
                 Verdict::Known(read) => given.push(self.known(&unit, read, output)?),
                 // nothing in it that the one before has not
                 _ if !is_first && meta.len() == 0 => given.push(self.known(&unit, None, output)?),

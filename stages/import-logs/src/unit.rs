@@ -1,11 +1,13 @@
 //! A file to import: which log it is, and what of it is read.
 
 use std::collections::VecDeque;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use logs::discovery;
 use logs::fingerprint::{Fingerprint, Identity};
+use logs::rotation::{self, Turn};
 use schema::{Compat, Opt};
 
 use crate::layout::Layout;
@@ -116,6 +118,15 @@ impl Unit {
         Self { staged: Some(staged), ..self.clone() }
     }
 
+    /// Whether a last line without an end is left unread, since more of it may come. In the layout of
+    /// hubs it is read and not used.
+    pub(crate) const fn has_open_tail(&self) -> bool {
+        match &self.stream {
+            Stream::Access(layout) => !self.is_ended && !layout.is_hub(),
+            Stream::Auth => false,
+        }
+    }
+
     /// Whether a last line without an end is left to the next import, when the log has grown by then.
     pub(crate) fn has_whole_lines(&self, compat: Compat) -> bool {
         matches!(self.stream, Stream::Auth) || !compat.has(Opt::LpParse)
@@ -125,21 +136,13 @@ impl Unit {
 /// How long a rotated log must have been left alone before its last line counts without an end.
 const LEFT_ALONE: Duration = Duration::from_secs(60);
 
-/// Whether nothing will be added to a log: its name shows a rotation, and nobody has written to it
-/// for a while.
-pub(crate) fn is_ended(path: &Path) -> bool {
+/// Whether nothing will be added to a log: it is compressed, or its name shows a rotation and nobody has
+/// written to it for a while.
+pub(crate) fn is_ended(path: &Path, meta: &Metadata) -> bool {
     let name = kit::path_text::base_name(path);
-    let plain = discovery::without_suffix(&name);
-    let is_rotated = plain.len() < name.len()
-        || discovery::date_of(plain).is_some()
-        || plain.split(['.', '-', '_']).skip(1).any(is_number_of_rotation);
-    let age = || std::fs::metadata(discovery::lying_at(path)).ok()?.modified().ok()?.elapsed().ok();
-    is_rotated && age().is_some_and(|age| age >= LEFT_ALONE)
-}
-
-/// Digits alone, as in `access.log.1`, `-2025071008`, or of a date in pieces.
-fn is_number_of_rotation(piece: &str) -> bool {
-    !piece.is_empty() && piece.bytes().all(|b| b.is_ascii_digit())
+    let is_rotated = rotation::of(&name).turn != Turn::Unknown || discovery::date_of(&name).is_some();
+    let age = || meta.modified().ok()?.elapsed().ok();
+    discovery::is_called_compressed(path) || (is_rotated && age().is_some_and(|age| age >= LEFT_ALONE))
 }
 
 /// Whether a log that is named without its stream is an auth log.

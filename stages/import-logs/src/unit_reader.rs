@@ -104,6 +104,9 @@ impl UnitReader {
             }
             (Some(path), None) => {
                 let mut reading = Reading::open(path)?;
+                if unit.has_open_tail() {
+                    reading.note_lines();
+                }
                 opened.offset = skip(unit, &mut reading, whole_lines)?;
                 opened.log(unit, reading)?
             }
@@ -123,7 +126,8 @@ impl UnitReader {
             return Ok(Input::Log(Box::new(log)));
         }
         let is_file = log.reading.is_file();
-        let beginning = Beginning::read(&mut log.reading, is_file)?;
+        let (_, first) = behind_hole(&mut log.reading)?;
+        let beginning = Beginning::read(&mut Cursor::new(first).chain(&mut log.reading), is_file)?;
         if unit.earlier.is_some() && self.offset > 0 {
             self.look_before(unit)?;
         } else {
@@ -139,12 +143,13 @@ impl UnitReader {
     fn look_before(&mut self, unit: &Unit) -> Result<()> {
         let mut earlier = Reading::open(&self.path)?;
         earlier.look();
-        let beginning = Beginning::read(&mut earlier, true)?;
+        let (hole, first) = behind_hole(&mut earlier)?;
+        let beginning = Beginning::read(&mut Cursor::new(first).chain(&mut earlier), true)?;
         self.layout = beginning.layout(&self.layout);
         if !self.layout.has_directives() {
             return Ok(());
         }
-        let before = Cursor::new(beginning.bytes).chain(earlier).take(self.offset);
+        let before = Cursor::new(beginning.bytes).chain(earlier).take(self.offset.saturating_sub(hole));
         let mut pieces = Pieces::new(before, &self.spare);
         while let Some(piece) = pieces.next_piece().with_context(|| format!("reading {}", unit.name()))? {
             if let Piece::Block(block) = piece {
@@ -168,8 +173,10 @@ impl UnitReader {
         match pieces.map(Pieces::into_reader) {
             Some(Input::Log(mut log)) if log.reading.is_file() => {
                 log.reading.rewind()?;
-                log.beginning = Cursor::default();
                 skip(unit, &mut log.reading, whole_lines)?;
+                let is_asked_for_hub = matches!(&unit.stream, Stream::Access(layout) if layout.is_hub());
+                let first = if is_asked_for_hub { Vec::new() } else { behind_hole(&mut log.reading)?.1 };
+                log.beginning = Cursor::new(first);
                 let pieces = Some(Pieces::new(Input::Log(log), &spare));
                 Ok(Self { path, spare, offset, pieces, layout, state, ..Self::default() })
             }
@@ -228,6 +235,14 @@ impl UnitReader {
         }
     }
 
+    /// The same without a last line that is left unread.
+    pub(crate) fn of_whole_lines(&self) -> Option<Fingerprint> {
+        match self.pieces.as_ref().map(Pieces::reader) {
+            Some(Input::Log(log)) => log.reading.of_whole_lines(),
+            Some(Input::Stretch { .. }) | None => None,
+        }
+    }
+
     /// Whether a staging file still is the one whose content was compared with the list.
     fn check(&self, file: &File) -> io::Result<()> {
         let Some(checked) = self.checked else { return Ok(()) };
@@ -235,6 +250,27 @@ impl UnitReader {
             return Ok(());
         }
         Err(io::Error::other("the file was written to while it was imported"))
+    }
+}
+
+/// How much is read at once behind a hole: a part that is looked at is read whole.
+const PART: usize = 64 << 10;
+
+/// Reads past zeros at the beginning of a log: how many, and the first bytes behind them. A program that
+/// goes on at its old place when its log is truncated leaves a hole of any size there.
+fn behind_hole(reading: &mut Reading) -> io::Result<(u64, Vec<u8>)> {
+    let mut hole = 0;
+    let mut bytes = vec![0; PART];
+    loop {
+        let n = match reading.read(&mut bytes) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            done => done?,
+        };
+        let zeros = bytes[..n].iter().take_while(|&&byte| byte == 0).count();
+        hole += zeros as u64;
+        if n == 0 || zeros < n {
+            return Ok((hole, bytes[zeros..n].to_vec()));
+        }
     }
 }
 

@@ -127,7 +127,8 @@ pub struct Prefix {
     pub line: u64,
 }
 
-/// As [`of`], with the beginnings of these lengths; those longer than the log are left out.
+/// As [`of`], with the beginnings of these lengths; those longer than the log are left out, and the last
+/// one is the whole log.
 ///
 /// # Errors
 /// As [`of`].
@@ -138,7 +139,7 @@ pub fn with_prefixes(path: &Path, lengths: &[u64]) -> Result<(Fingerprint, Vec<P
     Ok((read.with_context(|| format!("{} is no regular file", path.display()))?, prefixes))
 }
 
-/// The beginnings of these lengths of a stream, which is read to its end.
+/// The beginnings of these lengths of a stream, which is read to its end, and the whole stream.
 ///
 /// # Errors
 /// It cannot be read.
@@ -156,6 +157,9 @@ pub fn prefixes(reader: &mut impl Read, lengths: &[u64]) -> io::Result<Vec<Prefi
         let room = next.peek().and_then(|end| usize::try_from(end - digest.bytes()).ok()).unwrap_or(BUFFER);
         let n = read_some(reader, &mut buffer[..room.min(BUFFER)])?;
         if n == 0 {
+            if found.last().is_none_or(|last: &Prefix| last.bytes < digest.bytes()) {
+                found.push(Prefix { bytes: digest.bytes(), hash: digest.hash(), line });
+            }
             return Ok(found);
         }
         if let Some(end) = memchr::memrchr(b'\n', &buffer[..n]) {

@@ -126,7 +126,7 @@ fn plan_by_rows(
     Ok(repair)
 }
 
-fn plan(entries: Vec<Entry>, last: Option<i64>, right: &HashSet<i64>) -> Repair {
+pub(super) fn plan(entries: Vec<Entry>, last: Option<i64>, right: &HashSet<i64>) -> Repair {
     let (up_to, entries) = considered(entries);
     let mut repair = Repair { considered: entries.len(), ..Repair::default() };
     if repair.considered == 0 {

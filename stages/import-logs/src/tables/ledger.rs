@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use database::Db;
 use database::ledger::files::{self, FileRow};
 use database::ledger::{self, Entry, Target};
-use logs::discovery::without_suffix;
+use logs::discovery::{is_called_compressed, without_suffix};
 use logs::fingerprint::{self, Fingerprint, Hash, Identity, Prefix};
 use logs::rotation;
 
@@ -104,11 +104,11 @@ impl Ledger {
 
     /// Judges a file. Its content is read only when its name, or one that it may have had before it was
     /// rotated, is known and the file is not the very one that was imported. Of logs under other names
-    /// the beginning is compared first.
+    /// the beginning is compared first. With `has_open_tail` a last line without an end is not there yet.
     ///
     /// # Errors
     /// The file cannot be read, or an import of it was left unfinished.
-    pub(crate) fn judge(&self, base: &str, path: &Path, meta: &Metadata) -> Result<Verdict> {
+    pub(crate) fn judge(&self, base: &str, path: &Path, meta: &Metadata, has_open_tail: bool) -> Result<Verdict> {
         let exact = self.by_name(base)?;
         let verdict = without_content(exact, self.family(base), self.by_name);
         if let Some(Verdict::Known(_)) = verdict {
@@ -117,7 +117,10 @@ impl Ledger {
         let mut known: Vec<&Fingerprint> = self.family(base).iter().filter_map(|known| known.read.as_ref()).collect();
         let mut others = self.under_other_names(base);
         let identity = Identity::of(meta);
-        if let Some(read) = known.iter().chain(&others).find(|read| read.identity() == identity) {
+        // a last line that was left unread may count by now
+        let is_read = |read: &Fingerprint| has_open_tail || read.bytes >= read.size || is_called_compressed(path);
+        let is_it = |read: &&&Fingerprint| read.identity() == identity && is_read(read);
+        if let Some(read) = known.iter().chain(&others).find(is_it) {
             return Ok(Verdict::Known(Some(Fingerprint::clone(read))));
         }
         if !others.is_empty() {
@@ -132,7 +135,13 @@ impl Ledger {
         known.extend(others);
         let lengths: Vec<u64> = known.iter().map(|read| read.bytes).collect();
         let (read, prefixes) = fingerprint::with_prefixes(path, &lengths)?;
-        Ok(self.by_content(base, &known, read, &prefixes))
+        let ends_at = prefixes.last().map_or(0, |whole| whole.line);
+        match self.by_content(base, &known, read, &prefixes) {
+            Verdict::Rest { earlier, .. } if has_open_tail && ends_at <= earlier.bytes => {
+                Ok(Verdict::Known(Some(earlier)))
+            }
+            verdict => Ok(verdict),
+        }
     }
 
     /// Judges a source of a staging file, of which the list says what was read; `prefixes` gives the

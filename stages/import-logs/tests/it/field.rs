@@ -314,3 +314,93 @@ fn a_server_that_leaves_ids_out_is_no_fault() {
         assert_eq!(hub.count("web") + hub.count("imported_sources"), 0, "{engine:?}");
     }
 }
+
+#[test]
+fn field_27_in_tables_a_last_line_without_an_end_waits_for_its_rest() {
+    for engine in ENGINES {
+        let Some(hub) = Hub::new(engine, SqlMode::Strict) else { return };
+        let text = log(10, &["/a", "/b", "/c"]);
+        let (half, rest) = text.split_at(text.len() - 40);
+        let live = hub.put("httpd/daily/access.log", half);
+        let done = load(&hub, &[&live]);
+        let ends_at = log(10, &["/a", "/b"]).len() as u64;
+        assert_eq!(done.records()[0]["bytes"].as_u64(), Some(ends_at), "what was booked: {}", done.text());
+        assert_eq!(contents(&hub), ["/a", "/b"], "{engine:?}");
+        // neither time nor a part of the line makes it count
+        make_old(&live);
+        for part in [&rest[..10], &rest[10..20]] {
+            assert_eq!(are_known(&load(&hub, &[&live])), [true]);
+            append(&live, part);
+        }
+        assert_eq!(are_known(&load(&hub, &[&live])), [true]);
+        assert_eq!(hub.count("imported_sources"), 1, "no part without a line");
+        append(&live, &rest[20..]);
+        load(&hub, &[&live]);
+        assert_eq!(contents(&hub), ["/a", "/b", "/c"], "{engine:?}");
+        assert_eq!(are_known(&load(&hub, &[&live])), [true]);
+        // what a rename leaves unread is read from the rotated log
+        append(&live, log(10, &["/d"]).trim_end());
+        assert_eq!(are_known(&load(&hub, &[&live])), [true]);
+        let rotated = hub.at("httpd/daily/access.log.1");
+        fs::rename(&live, &rotated).unwrap();
+        assert_eq!(are_known(&load(&hub, &[&rotated])), [true], "it may still be written to");
+        make_old(&rotated);
+        for _ in 0..2 {
+            load(&hub, &[&rotated]);
+            assert_eq!(contents(&hub), ["/a", "/b", "/c", "/d"], "{engine:?}");
+        }
+        // at once: a log that is rotated and left alone, a compressed one
+        let old = hub.put("httpd/daily/access.log-20250709", log(9, &["/e"]).trim_end());
+        make_old(&old);
+        let packed = hub.put("httpd/daily/access.log-20250708.gz", gzip(log(8, &["/f"]).trim_end().as_bytes()));
+        load(&hub, &[&old, &packed]);
+        assert_eq!(contents(&hub), ["/a", "/b", "/c", "/d", "/e", "/f"], "{engine:?}");
+    }
+}
+
+#[test]
+fn field_27_in_the_pipe_a_last_line_without_an_end_counts_at_once() {
+    assert_eq!(combined(&[field("27-no-newline.log")]).of_kind("web").len(), 2);
+}
+
+/// The URLs of the requests in a log that is recognised without any option.
+fn urls(name: &str) -> Vec<String> {
+    texts(&import_logs().arg(field(name)).finish().ok(), "web", "content")
+}
+
+#[test]
+fn field_18_a_byte_order_mark_is_skipped() {
+    assert_eq!(urls("18-bom.log").len(), 2);
+}
+
+#[test]
+fn field_19_utf_16_is_named() {
+    let done = import_logs().arg(field("19-utf16.log")).finish().expect_code(1);
+    assert!(done.stderr.contains("19-utf16.log: not imported") && done.stderr.contains("UTF-16"), "{}", done.stderr);
+}
+
+#[test]
+fn field_20_every_end_of_a_line_counts() {
+    for (name, n) in [("20-crlf.log", 2), ("20-mac.log", 2), ("20-crlf-common.log", 2)] {
+        assert_eq!(urls(name).len(), n, "{name}");
+    }
+}
+
+#[test]
+fn holes_of_zeros_that_a_crash_leaves_are_skipped() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = |url: &str| log(10, &[url]).into_bytes();
+    // the hole takes the beginning of a line, or stands before a whole one
+    for n in [1, 4096, 300_000] {
+        let bytes = [text("/a"), vec![0; n], text("/b"), text("/c")].concat();
+        let done = import_logs().arg(file(&dir, "holes", bytes)).finish().ok();
+        assert_eq!(texts(&done, "web", "content"), ["/a", "/b", "/c"], "{n}: {}", done.stderr);
+    }
+    // a program that did not notice that its log was truncated leaves one of any size at the beginning
+    let path = dir.path().join("sparse");
+    let sparse = File::create(&path).unwrap();
+    sparse.set_len(40 << 20).unwrap();
+    append(&path, &log(10, &["/a", "/b"]));
+    let done = import_logs().arg(&path).finish().ok();
+    assert_eq!(texts(&done, "web", "content"), ["/a", "/b"], "{}", done.stderr);
+}

@@ -22,6 +22,8 @@ pub struct Reading {
     beginning: Vec<u8>,
     stream: Box<dyn Read + Send>,
     digest: Digest,
+    /// The same behind the last line that is ended, where that is noted.
+    whole_lines: Option<Digest>,
     /// Whether this pass takes no fingerprint, as that of a stream.
     is_look: bool,
     /// Bytes that count as read already and are given first.
@@ -53,7 +55,8 @@ impl Reading {
         (&file).take(HEAD.min(identity.size)).read_to_end(&mut beginning)?;
         let stream = from_beginning(&file, identity.size)?;
         let again = Cursor::default();
-        Ok(Self { file: Some((file, identity)), beginning, stream, digest: Digest::default(), is_look: false, again })
+        let (digest, whole_lines) = Default::default();
+        Ok(Self { file: Some((file, identity)), beginning, stream, digest, whole_lines, is_look: false, again })
     }
 
     /// The same for a stream that can be read once.
@@ -62,8 +65,8 @@ impl Reading {
     /// Its first bytes cannot be read.
     pub fn of_stream(reader: impl Read + Send + 'static) -> io::Result<Self> {
         let stream = kit::open_reader(reader)?;
-        let (beginning, digest, again) = Default::default();
-        Ok(Self { file: None, beginning, stream, digest, is_look: true, again })
+        let (beginning, digest, whole_lines, again) = Default::default();
+        Ok(Self { file: None, beginning, stream, digest, whole_lines, is_look: true, again })
     }
 
     /// Whether it can be read once more.
@@ -82,6 +85,7 @@ impl Reading {
         let Some((file, identity)) = &self.file else { return Err(io::Error::other("a stream is read once")) };
         self.stream = from_beginning(file, identity.size)?;
         self.digest = Digest::default();
+        self.whole_lines = self.whole_lines.take().map(|_| Digest::default());
         self.is_look = false;
         self.again = Cursor::default();
         Ok(())
@@ -90,6 +94,21 @@ impl Reading {
     /// Takes no fingerprint of the rest of this pass; [`Reading::rewind`] begins one that does.
     pub const fn look(&mut self) {
         self.is_look = true;
+    }
+
+    /// Notes where the last whole line ends, for [`Reading::of_whole_lines`].
+    pub fn note_lines(&mut self) {
+        self.whole_lines.get_or_insert_default();
+    }
+
+    /// What was read without a last line that has no end, where lines are noted and some are ended.
+    #[must_use]
+    pub fn of_whole_lines(&self) -> Option<Fingerprint> {
+        let digest = self.whole_lines.as_ref()?;
+        // carriage returns alone may end lines: nobody knows which
+        let has_no_feed = digest.bytes() == 0 && self.beginning.contains(&b'\r');
+        let file = self.file.as_ref().filter(|_| !self.is_look && !has_no_feed);
+        file.map(|(_, identity)| Fingerprint::of(*identity, digest))
     }
 
     /// Reads past what an earlier run has read, and goes back to the beginning of its last line if
@@ -166,9 +185,16 @@ impl Read for Reading {
             return Ok(n);
         }
         let n = self.stream.read(buffer)?;
-        if !self.is_look {
-            self.digest.update(&buffer[..n]);
+        if self.is_look {
+            return Ok(n);
         }
+        let end = self.whole_lines.is_some().then(|| memchr::memrchr(b'\n', &buffer[..n])).flatten();
+        let (lines, rest) = buffer[..n].split_at(end.map_or(0, |end| end + 1));
+        self.digest.update(lines);
+        if let (Some(whole_lines), Some(_)) = (&mut self.whole_lines, end) {
+            *whole_lines = self.digest.clone();
+        }
+        self.digest.update(rest);
         Ok(n)
     }
 }
