@@ -4,6 +4,7 @@
 //! the rows they start with in `schema::reference`, the changes of old databases in [`changes`].
 
 pub(crate) mod bootstrap;
+mod addresses;
 mod changes;
 mod create;
 mod ledger;

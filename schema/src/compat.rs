@@ -78,6 +78,8 @@ pub enum Opt {
     LpCli,
     /// The tick of the original port, without modes.
     SingleMode,
+    /// Requests and logins of IPv6 clients count in the layouts of hubs, addresses are stored whole.
+    Ipv6,
 }
 
 impl Opt {
@@ -117,10 +119,11 @@ impl Opt {
         (Self::XmlRaw, "xml=raw"),
         (Self::LpCli, "lp_cli"),
         (Self::SingleMode, "single-mode"),
+        (Self::Ipv6, "ipv6"),
     ];
 
-    /// Options that `port` leaves off: they belong to other versions of the reference.
-    const NOT_IN_PORT: &[Self] = &[Self::HitsStartExclusive, Self::SingleMode];
+    /// Options that `port` leaves off: they belong to other versions of the reference, or to none.
+    const NOT_IN_PORT: &[Self] = &[Self::HitsStartExclusive, Self::SingleMode, Self::Ipv6];
 
     /// The name on the command line.
     #[must_use]

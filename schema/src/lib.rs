@@ -3,6 +3,7 @@
 //!
 //! Every other crate depends on this one; it depends on no other and does no input or output.
 
+pub mod address;
 pub mod collation;
 pub mod compat;
 pub mod csv;

@@ -66,6 +66,14 @@ impl Charset {
     }
 }
 
+/// The type of every column of ours that holds an address: the longest text of one of IPv6 fits.
+/// Tables that are older than migration 1002 hold [`NARROW_IP`] characters.
+pub const IP: &str = "varchar(45)";
+/// How many characters the original tables hold of an address, and how many it stored.
+pub const NARROW_IP: usize = 15;
+/// How many characters [`IP`] holds.
+pub const WIDE_IP: usize = 45;
+
 /// The zero datetime.
 const ZERO: &str = "'0000-00-00 00:00:00'";
 /// The empty string.
@@ -461,7 +469,7 @@ pub const METRICS: &[Table] = &[
             col("id", "bigint(20) unsigned").auto(),
             col("sessnum", "bigint(20) unsigned").or(NIL),
             col("user", "varchar(150)").or(EMPTY),
-            col("ip", "varchar(15)").or(EMPTY),
+            col("ip", IP).or(EMPTY),
             col("start", "datetime").or(ZERO),
             col("appname", "varchar(150)").or(EMPTY),
             col("host", "tinytext").null(),
@@ -512,7 +520,7 @@ pub const METRICS: &[Table] = &[
             col("countrycitizen", "char(2)").null(),
             col("success", "tinyint(4)").or(NIL),
             col("ipcountry", "char(2)").null(),
-            col("ip", "varchar(15)").or(EMPTY),
+            col("ip", IP).or(EMPTY),
             col("host", "tinytext").null(),
             col("user", "varchar(150)").null(),
             col("tool", "tinytext").or(EMPTY),
@@ -581,7 +589,7 @@ pub const METRICS: &[Table] = &[
             col("datetime", "datetime").or(ZERO),
             col("user", "varchar(255)").or("'-'"),
             col("uidNumber", "bigint(20)").null().or(NIL),
-            col("ip", "varchar(15)").or(EMPTY),
+            col("ip", IP).or(EMPTY),
             col("action", "varchar(40)").or(EMPTY),
         ],
         &[primary(&["id"]), unique("userlogin", &["datetime", "user", "uidNumber", "ip", "action"])],
@@ -593,7 +601,7 @@ pub const METRICS: &[Table] = &[
             col("datetime", "datetime").or(ZERO),
             col("user", "varchar(255)").or("'-'"),
             col("uidNumber", "bigint(20)").null().or(NIL),
-            col("ip", "varchar(15)").or(EMPTY),
+            col("ip", IP).or(EMPTY),
             col("action", "varchar(40)").or(EMPTY),
         ],
         &[index("datetime_user", &["datetime", "user"]), index("uidNumber", &["uidNumber"])],
@@ -609,7 +617,7 @@ pub const METRICS: &[Table] = &[
             col("content", "tinytext").or(EMPTY),
             col("referrer", "tinytext").null(),
             col("useragent", "tinytext").null(),
-            col("ip", "varchar(15)").or(EMPTY),
+            col("ip", IP).or(EMPTY),
             col("host", "tinytext").null(),
             col("domain", "tinytext").null(),
             col("uidNumber", "int(11)").null(),
@@ -642,7 +650,7 @@ pub const METRICS: &[Table] = &[
             col("id", "bigint(20)").or(NIL),
             col("datetime", "datetime").or(ZERO),
             col("ipcountry", "char(2)").or(EMPTY),
-            col("ip", "varchar(15)").or(EMPTY),
+            col("ip", IP).or(EMPTY),
             col("host", "tinytext").null(),
             col("domain", "tinytext").null(),
             col("duration", "bigint(20)").or(NIL),

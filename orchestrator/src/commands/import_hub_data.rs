@@ -25,7 +25,7 @@ impl HubCommand for Args {
         hub.config.check()?;
         let _lock = hub.lock(!dry_run)?;
         let structure = if hub.compat.has(Opt::LpCli) { Structure::Prefixed } else { Structure::Jos };
-        let done = hub_data::import(&hub.config.target(), structure, dry_run)?;
+        let done = hub_data::import(&hub.config.target(), structure, hub.compat.has(Opt::Ipv6), dry_run)?;
         let would = if dry_run { "[dry-run] would copy " } else { "" };
         hub.log.info(format_args!(
             "[import-hub-data] {would}{} new tool sessions, {} users with a confirmed address",

@@ -11,6 +11,8 @@ use kit::Messages;
 use schema::Month;
 use schema::tables::{self, Engine, Key, quote};
 
+use super::addresses;
+
 /// One migration.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Migration {
@@ -51,6 +53,8 @@ enum Change {
     Stamps,
     /// A state value may be long.
     LongState,
+    /// Addresses of IPv6 fit into every column `ip` of ours.
+    Addresses,
 }
 
 /// A column that needs the network or a stage's rules.
@@ -165,6 +169,7 @@ pub(crate) fn all() -> Vec<Migration> {
         (56, Stamps),
         (58, LongState),
         (OURS, Table("import_files")),
+        (OURS + 1, Addresses),
     ]);
     list.into_iter().map(|(id, change)| Migration { id, change }).collect()
 }
@@ -192,12 +197,13 @@ impl Migration {
             Change::Origin => "imported_sources.origin tells imported from reconstructed entries".to_owned(),
             Change::Stamps => "clear session stamps of web and toolstart whose session is gone".to_owned(),
             Change::LongState => "pipeline_state.v as text: many dirty months do not fit 255 characters".to_owned(),
+            Change::Addresses => "room for IPv6 addresses in every column ip, for --compat ipv6".to_owned(),
         }
     }
 
-    /// Whether the stages need it; all of them do so far.
+    /// Whether the stages need it on every hub.
     pub(crate) const fn is_required(&self) -> bool {
-        true
+        !matches!(self.change, Change::Addresses)
     }
 
     /// The word for it in the list of migrations.
@@ -248,6 +254,7 @@ impl Migration {
             }
             Change::Origin => count(COLUMN, ("imported_sources", "origin", "enum").into())? > 0,
             Change::LongState => count(COLUMN, ("pipeline_state", "v", "text").into())? > 0,
+            Change::Addresses => addresses::narrow(db)?.is_empty(),
             Change::Logins => none(db, "userlogin", OTHER_ACTIONS)?,
             Change::LowerHost(table) => none(db, table, MIXED_CASE)?,
             // migration 1 adds the column
@@ -262,10 +269,16 @@ impl Migration {
         })
     }
 
+    /// What it costs, where that is worth knowing before: time, and room on the disk.
+    pub(crate) fn costs(&self, db: &mut Db) -> Result<Vec<String>> {
+        if self.change == Change::Addresses { addresses::costs(db) } else { Ok(Vec::new()) }
+    }
+
     /// Does it. Every change can be done again after an interruption.
     pub(crate) fn apply(&self, db: &mut Db, messages: Messages, run: Runner<'_>) -> Result<()> {
         match self.change {
             Change::Fill(fill) => return fill_months(db, fill, messages, run),
+            Change::Addresses => return addresses::widen(db),
             Change::Downloads => return downloads(db, messages),
             Change::Logins => loop {
                 let sql = format!("DELETE FROM userlogin WHERE {OTHER_ACTIONS} LIMIT {WINDOW}");

@@ -59,10 +59,15 @@ pub(crate) fn migrate(
     }
     let required = pending.iter().filter(|migration| migration.is_required()).count();
     messages.note(format_args!(
-        "{} pending: {required} required, {} for speed only",
+        "{} pending: {required} required, {} optional",
         pending.len(),
         pending.len() - required
     ));
+    for migration in pending.iter().filter(|migration| !plan.required_only || migration.is_required()) {
+        for line in migration.costs(&mut db)? {
+            messages.note(format_args!("[{}] {line}", migration.id));
+        }
+    }
     if !plan.apply {
         messages.note("`hzmetrics migrate --apply` applies them, with `--required-only` only the required ones");
         return Ok(());

@@ -5,7 +5,7 @@
 
 use anyhow::{Context as _, Result};
 use schema::tables::quote;
-use schema::text;
+use schema::{address, text};
 
 use crate::{Db, Target, Value, Verb, Which};
 
@@ -37,23 +37,27 @@ pub enum Structure {
     Prefixed,
 }
 
-/// Copies both. `dry_run` only counts.
+/// Copies both. With `whole` the addresses of IPv6 clients are copied whole, in their canonical text;
+/// without it addresses are cut at 15 characters, as in the original. `dry_run` only counts.
 ///
 /// # Errors
-/// A table is missing, or the server fails; the old table of users is then still there.
-pub fn import(target: &Target, structure: Structure, dry_run: bool) -> Result<HubData> {
+/// A table is missing or too narrow for whole addresses, or the server fails; the old table of users is then still there.
+pub fn import(target: &Target, structure: Structure, whole: bool, dry_run: bool) -> Result<HubData> {
     let mut metrics = Db::connect(target, Which::Metrics)?;
     let mut hub = Db::connect(target, Which::Hub)?;
-    let sessions = sessions(&mut metrics, &mut hub, dry_run).context("copying tool sessions")?;
+    let sessions = sessions(&mut metrics, &mut hub, whole, dry_run).context("copying tool sessions")?;
     let profiles = profiles(&mut metrics, &mut hub, structure, dry_run).context("copying registered users")?;
     Ok(HubData { sessions, profiles })
 }
 
 /// Adds sessions whose number is not there yet, in the order of their numbers; the others stay as
 /// they are, whatever the hub says now.
-fn sessions(metrics: &mut Db, hub: &mut Db, dry_run: bool) -> Result<u64> {
+fn sessions(metrics: &mut Db, hub: &mut Db, whole: bool, dry_run: bool) -> Result<u64> {
     hub.require(&[SESSIONLOG])?;
     metrics.require(&[COPY])?;
+    if whole {
+        metrics.require_whole_addresses(&[COPY])?;
+    }
     let mut there = numbers(metrics, COPY)?;
     there.sort_unstable();
     let mut missing = numbers(hub, SESSIONLOG)?;
@@ -73,7 +77,8 @@ fn sessions(metrics: &mut Db, hub: &mut Db, dry_run: bool) -> Result<u64> {
             };
             let cut = |at, width| Value::from(text::cut_chars(&row.text(at).unwrap_or_default(), width).to_owned());
             let start = row.text(3).unwrap_or_default().into_owned();
-            insert.push([Value::from(number), cut(1, 150), cut(2, 15), Value::from(start), cut(4, 150)])
+            let ip = Value::from(&*address::stored(&row.text(2).unwrap_or_default(), whole));
+            insert.push([Value::from(number), cut(1, 150), ip, Value::from(start), cut(4, 150)])
         })?;
         Ok(insert.finish()?.changed)
     })
@@ -153,11 +158,11 @@ mod tests {
             let target = target(&pair, "jos_");
             pair.sql(HUB);
             pair.sql("INSERT INTO sessionlog_metrics (sessnum, user, ip, start, appname) VALUES (5, 'old', '1.1.1.1', '2020-01-01', 'old')");
-            let would = import(&target, Structure::Jos, true).unwrap();
+            let would = import(&target, Structure::Jos, false, true).unwrap();
             assert_eq!(would, HubData { sessions: 2, profiles: 2 });
             assert_eq!(pair.value("SELECT COUNT(*) FROM sessionlog_metrics").as_deref(), Some("1"));
             for again in [false, true] {
-                let done = import(&target, Structure::Jos, false).unwrap();
+                let done = import(&target, Structure::Jos, false, false).unwrap();
                 assert_eq!(done, HubData { sessions: if again { 0 } else { 2 }, profiles: 2 }, "{at}");
                 let sessions = pair
                     .lines("SELECT id, sessnum, user, ip, start, appname, host FROM sessionlog_metrics ORDER BY id");
@@ -175,17 +180,44 @@ mod tests {
             }
             // a later session takes the next number: nothing was counted up in vain
             pair.sql("INSERT INTO {hub}.sessionlog (sessnum, username) VALUES (4, 'late')");
-            import(&target, Structure::Jos, false).unwrap();
+            import(&target, Structure::Jos, false, false).unwrap();
             assert_eq!(pair.lines("SELECT id FROM sessionlog_metrics WHERE sessnum = 4"), ["4"], "{at}");
             // the table of users has the hub's columns, engine and rows of today
             pair.sql("ALTER TABLE {hub}.jos_xprofiles ADD COLUMN shoe int;\nUPDATE {hub}.jos_xprofiles SET emailConfirmed = 0, shoe = 44 WHERE uidNumber = 1");
             pair.sql(
                 "CREATE TABLE jos_xprofiles_metrics__new (x int);\nCREATE TABLE jos_xprofiles_metrics__old (x int)",
             );
-            import(&target, Structure::Prefixed, false).unwrap();
+            import(&target, Structure::Prefixed, false, false).unwrap();
             assert_eq!(pair.lines("SELECT username, shoe FROM jos_xprofiles_metrics"), ["d\tNULL"]);
             let tables = pair.lines("SELECT table_name, engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'jos%'");
             assert_eq!(tables, ["jos_xprofiles_metrics\tMyISAM"], "{at}");
+        }
+    }
+
+    #[test]
+    fn whole_addresses_are_canonical_and_need_room() {
+        for engine in [Engine::InnoDb, Engine::MyIsam] {
+            let Some(pair) = pair(engine, SqlMode::Strict) else { return };
+            pair.sql(HUB);
+            pair.sql(
+                "UPDATE {hub}.sessionlog SET remoteip = '2001:DB8:0:0:AAAA:BBBB:CCCC:1' WHERE sessnum = 7;\n\
+                 UPDATE {hub}.sessionlog SET remoteip = '::ffff:192.0.2.1' WHERE sessnum = 5",
+            );
+            let target = target(&pair, "jos_");
+            pair.narrow_addresses();
+            let error = format!("{:#}", import(&target, Structure::Jos, true, false).unwrap_err());
+            assert!(error.contains("`sessionlog_metrics.ip` holds 15 characters"), "{error}");
+            assert!(error.contains("`hzmetrics migrate --apply` (migration 1002)"), "{error}");
+            assert_eq!(pair.value("SELECT COUNT(*) FROM sessionlog_metrics").as_deref(), Some("0"));
+            pair.sql("ALTER TABLE sessionlog_metrics MODIFY ip varchar(45) NOT NULL DEFAULT ''");
+            import(&target, Structure::Jos, true, false).unwrap();
+            let sql = "SELECT sessnum, ip FROM sessionlog_metrics ORDER BY sessnum";
+            assert_eq!(pair.lines(sql), ["3\t8.0.0.1", "5\t192.0.2.1", "7\t2001:db8::aaaa:bbbb:cccc:1"], "{engine:?}");
+            // without the option a wide column gets no more than a narrow one
+            pair.sql("DELETE FROM sessionlog_metrics");
+            import(&target, Structure::Jos, false, false).unwrap();
+            let cut = ["3\t8.0.0.1", "5\t::ffff:192.0.2.", "7\t2001:DB8:0:0:AA"];
+            assert_eq!(pair.lines(sql), cut, "{engine:?}");
         }
     }
 
@@ -201,24 +233,24 @@ mod tests {
             pair.lines("SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'abc_xprofiles_metrics'")
         };
         let target = target(&pair, "abc_");
-        import(&target, Structure::Jos, false).unwrap();
+        import(&target, Structure::Jos, false, false).unwrap();
         assert_eq!(engine(), ["MyISAM"]);
         assert_eq!(pair.lines("SELECT username FROM abc_xprofiles_metrics"), ["abc"]);
-        import(&target, Structure::Prefixed, false).unwrap();
+        import(&target, Structure::Prefixed, false, false).unwrap();
         assert_eq!(engine(), ["InnoDB"]);
         pair.sql("DROP TABLE {hub}.jos_xprofiles");
-        import(&target, Structure::Jos, false).unwrap();
+        import(&target, Structure::Jos, false, false).unwrap();
         assert_eq!(engine(), ["InnoDB"]);
         // another structure than the rows have: the old table stays, nothing is left behind
         pair.sql("CREATE TABLE {hub}.jos_xprofiles (x int)");
-        let error = format!("{:#}", import(&target, Structure::Jos, false).unwrap_err());
+        let error = format!("{:#}", import(&target, Structure::Jos, false, false).unwrap_err());
         assert!(error.starts_with("copying registered users: "), "{error}");
         assert_eq!(pair.lines("SELECT username FROM abc_xprofiles_metrics"), ["abc"]);
         let tables = pair.lines("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'abc%'");
         assert_eq!(tables, ["abc_xprofiles_metrics"]);
         for missing in ["abc_xprofiles", "sessionlog"] {
             pair.sql(&format!("DROP TABLE {{hub}}.{missing}"));
-            let error = format!("{:#}", import(&target, Structure::Jos, false).unwrap_err());
+            let error = format!("{:#}", import(&target, Structure::Jos, false, false).unwrap_err());
             assert!(error.contains(&format!("there is no table `{missing}`")), "{error}");
         }
     }
@@ -228,7 +260,7 @@ mod tests {
         let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
         pair.sql(HUB);
         let target = target(&pair, "jos_");
-        import(&target, Structure::Jos, false).unwrap();
+        import(&target, Structure::Jos, false, false).unwrap();
         pair.sql(
             "RENAME TABLE jos_xprofiles_metrics TO jos_xprofiles_metrics__old;
              ALTER TABLE {hub}.jos_xprofiles ADD COLUMN shoe int;
@@ -238,7 +270,7 @@ mod tests {
         pair.sql(
             "DROP TABLE {hub}.jos_xprofiles;\nCREATE VIEW {hub}.jos_xprofiles AS SELECT * FROM {hub}.abc_xprofiles",
         );
-        let error = format!("{:#}", import(&target, Structure::Jos, false).unwrap_err());
+        let error = format!("{:#}", import(&target, Structure::Jos, false, false).unwrap_err());
         assert!(error.contains("copying registered users"), "{error}");
         assert_eq!(pair.lines("SELECT username FROM jos_xprofiles_metrics ORDER BY username"), ["a", "d"]);
     }
@@ -250,7 +282,7 @@ mod tests {
             let Some(pair) = pair(engine, SqlMode::Strict) else { return };
             pair.sql(HUB);
             let target = target(&pair, "jos_");
-            import(&target, Structure::Jos, false).unwrap();
+            import(&target, Structure::Jos, false, false).unwrap();
             pair.sql("UPDATE {hub}.jos_xprofiles SET emailConfirmed = 1");
             let (mut holder, mut other) = (pair.admin(), pair.admin());
             let users = format!("SELECT COUNT(*) FROM {}.jos_xprofiles_metrics", pair.metrics);
@@ -261,7 +293,7 @@ mod tests {
             holder.query_drop(hold).unwrap();
             assert_eq!(holder.query_first::<u64, _>(&users).unwrap(), Some(2));
             std::thread::scope(|scope| {
-                let run = scope.spawn(|| import(&target, Structure::Jos, false).unwrap());
+                let run = scope.spawn(|| import(&target, Structure::Jos, false, false).unwrap());
                 // longer than one try; those who come later get their turn all the same
                 let begun = std::time::Instant::now();
                 let mut looks = 0;
@@ -285,7 +317,7 @@ mod tests {
         let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
         pair.sql(HUB);
         let target = target(&pair, "jos_");
-        import(&target, Structure::Jos, false).unwrap();
+        import(&target, Structure::Jos, false, false).unwrap();
         let stop = AtomicBool::new(false);
         let seen = std::thread::scope(|scope| {
             let reader = scope.spawn(|| {
@@ -297,7 +329,7 @@ mod tests {
                 seen
             });
             for _ in 0..30 {
-                import(&target, Structure::Jos, false).unwrap();
+                import(&target, Structure::Jos, false, false).unwrap();
             }
             stop.store(true, Ordering::Relaxed);
             reader.join().unwrap()

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 mod address;
+mod addresses;
 mod cells;
 mod connection;
 mod error;
@@ -24,6 +25,7 @@ pub mod withheld;
 pub use hub::config::{Target, Which};
 pub use mysql::{Params, Value, params};
 
+pub use addresses::is_wide;
 pub use cells::Cells;
 pub use connection::Db;
 pub use error::{DbError, ErrorKind};

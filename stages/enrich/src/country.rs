@@ -2,10 +2,11 @@
 //!
 //! The file is read into memory once; nothing here asks a server.
 
-use std::net::Ipv4Addr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use maxminddb::{MaxMindDbError, PathElement, Reader};
 
 /// "This address has no country", written by the later port so that it is not asked again.
@@ -31,15 +32,54 @@ impl Countries {
     /// # Errors
     /// The bytes are not such a database.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
-        Ok(Self { reader: Reader::from_source(bytes).context("no country database")? })
+        let countries = Self { reader: Reader::from_source(bytes).context("no country database")? };
+        if let Some(holds) = countries.other_contents() {
+            bail!("it holds no countries: {holds}");
+        }
+        Ok(countries)
+    }
+
+    /// What the database holds, if it is clearly something else than countries. It is asked for
+    /// addresses from all over the world; one that knows none of them has the benefit of the doubt,
+    /// unless its name says what it is.
+    fn other_contents(&self) -> Option<String> {
+        let mut fields = None;
+        for at in 1..=223 {
+            for ip in [Ipv4Addr::new(at, 0, 0, 1), Ipv4Addr::new(at, 1, 128, 1), Ipv4Addr::new(at, 128, 0, 1)] {
+                if matches!(self.country(ip), Ok(Some(_))) {
+                    return None;
+                }
+                if fields.is_none() {
+                    fields = self.fields(ip);
+                }
+            }
+        }
+        let name = &self.reader.metadata().database_type;
+        let others = ["ASN", "ISP", "Domain", "Connection-Type", "Anonymous", "User-Count"];
+        let is_other = others.iter().any(|other| name.contains(other)) && !name.contains("Country");
+        match fields {
+            Some(fields) => Some(format!("it is `{name}`, whose records have the fields {}", fields.join(", "))),
+            None => is_other.then(|| format!("it is `{name}`")),
+        }
+    }
+
+    /// The names of the fields of an address's record.
+    fn fields(&self, ip: Ipv4Addr) -> Option<Vec<String>> {
+        let found = self.reader.lookup(ip.into()).ok()?;
+        let record: BTreeMap<String, serde::de::IgnoredAny> = found.decode().ok().flatten()?;
+        Some(record.into_keys().collect())
     }
 
     /// The two-letter country code of an address, `None` when the database has none.
     ///
     /// # Errors
     /// The database is damaged.
-    pub fn country(&self, ip: Ipv4Addr) -> Result<Option<String>> {
-        let found = self.reader.lookup(ip.into()).with_context(|| format!("looking up the country of {ip}"))?;
+    pub fn country(&self, ip: impl Into<IpAddr>) -> Result<Option<String>> {
+        let ip = ip.into();
+        if ip.is_ipv6() && self.reader.metadata().ip_version == 4 {
+            return Ok(None);
+        }
+        let found = self.reader.lookup(ip).with_context(|| format!("looking up the country of {ip}"))?;
         if !found.has_data() {
             return Ok(None);
         }
@@ -81,6 +121,12 @@ pub fn lenient_dotted_quad(ip: &str) -> Option<Ipv4Addr> {
     });
     let quad: [u8; 4] = [parts.next()??, parts.next()??, parts.next()??, parts.next()??];
     parts.next().is_none().then(|| quad.into())
+}
+
+/// An IPv6 address as text, without zone; IPv4 that was mapped into IPv6 is IPv4.
+#[must_use]
+pub fn ipv6(ip: &str) -> Option<IpAddr> {
+    ip.contains(':').then(|| schema::address::parse(ip)).flatten()
 }
 
 /// Whether the later port writes `-` for the address text without asking: private, loopback and

@@ -1,7 +1,8 @@
 //! The hub's table of where addresses are: what the geo service said, for ninety days.
 //!
 //! Its key column is a signed number, so addresses from 128.0.0.0 on have no row of their own:
-//! they are never written here and are asked for in every run.
+//! they are never written here and are asked for in every run. IPv6 addresses are never written here
+//! either; see [`crate::place_cache`].
 
 use std::collections::HashMap;
 

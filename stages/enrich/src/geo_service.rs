@@ -1,10 +1,12 @@
 //! The geo service: addresses in, places out, by HTTP.
 //!
 //! Two forms of question are known: one address a request, as the original scripts ask, and a
-//! hundred at once, as the later port asks for countries. Nothing is kept here; see [`crate::geo_cache`].
+//! hundred at once, as the later port asks for countries. IPv6 addresses are asked for one at a
+//! time, by their text (`ip=`), and found in the element `ip` of the answer. Nothing is kept here; see [`crate::geo_cache`].
 
 use std::collections::HashMap;
 use std::io::Read as _;
+use std::net::Ipv6Addr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -142,12 +144,23 @@ impl GeoService {
         at_a_time(&batches, |batch| self.batch(batch)).into_iter().flatten().collect()
     }
 
+    /// Asks for each IPv6 address on its own. The answers are in the order of the addresses.
+    #[must_use]
+    pub fn each_ipv6(&self, addresses: &[Ipv6Addr]) -> Vec<Answer> {
+        at_a_time(addresses, |ip| self.found(&format!("ip={ip}"), |set| set.get("ip").trim().parse() == Ok(*ip)))
+    }
+
     fn one(&self, number: u32) -> Answer {
-        let reply = match self.ask(&format!("n_ip={number}")) {
+        self.found(&format!("n_ip={number}"), |set| set.number() == Some(number))
+    }
+
+    /// The answer to a question about one address, in whose first set `is_it` must see that address.
+    fn found(&self, question: &str, is_it: impl Fn(&IpSet) -> bool) -> Answer {
+        let reply = match self.ask(question) {
             Ok(reply) => reply,
             Err(error) => return Answer::Failed(format!("{error:#}")),
         };
-        let first = reply.sets.first().filter(|set| set.number() == Some(number));
+        let first = reply.sets.first().filter(|set| is_it(set));
         match (self.trimmed(reply.status()), first) {
             ("_SUCCESS_", Some(set)) => Answer::Found(self.place(set)),
             (BAD_KEY, _) => Answer::BadKey,

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::{Context as _, Result, bail};
 use kit::list;
 use rustc_hash::FxHashMap;
-use schema::text;
+use schema::{address, text};
 
 use crate::dns::{Answer, Resolver, Settings, UNKNOWN};
 use crate::dnscache::Cache;
@@ -104,11 +104,11 @@ impl Hosts {
     }
 
     fn begin(&mut self, text: &str, slot: Slot) -> Result<State> {
-        if let Some(name) = self.table.as_ref().and_then(|table| table.get(text)) {
+        if let Some(name) = self.table.as_ref().and_then(|table| table.get(&*address::canonical(text))) {
             return Ok(if name.is_empty() { State::Unknown } else { State::Known(name.clone()) });
         }
         // text that is not an address has no reverse name
-        let (Some(settings), Ok(ip)) = (&self.servers, text.parse::<IpAddr>()) else { return Ok(State::Unknown) };
+        let (Some(settings), Some(ip)) = (&self.servers, address::parse(text)) else { return Ok(State::Unknown) };
         if let Some(answer) = self.cache.as_ref().and_then(|(cache, _)| cache.get(ip)) {
             return Ok(state(answer.clone()));
         }
@@ -229,7 +229,7 @@ pub fn table(reader: impl Read) -> Result<FxHashMap<Box<str>, Box<str>>> {
             bail!("line {} has no `ip` or no `host`", row.line);
         };
         let host = text::storable(host.as_bytes());
-        table.entry(ip.into()).or_insert_with(|| text::cut_bytes(&host, text::TINYTEXT).into());
+        table.entry((*address::canonical(ip)).into()).or_insert_with(|| text::cut_bytes(&host, text::TINYTEXT).into());
         Ok(())
     })?;
     Ok(table)
@@ -241,14 +241,22 @@ mod tests {
 
     #[test]
     fn a_table_answers_without_a_server() {
-        let csv = "host,note,ip\na.b,x,1.1.1.1\n,y,1.1.1.2\nsecond,z,1.1.1.1\n";
+        let csv = "host,note,ip\na.b,x,1.1.1.1\n,y,1.1.1.2\nsecond,z,1.1.1.1\nsix,,2001:DB8::0:1\n";
         let mut hosts = Hosts::new().with_table(table(csv.as_bytes()).unwrap());
-        for (ip, expected) in [("1.1.1.1", "a.b"), ("1.1.1.2", "?"), ("1.1.1.3", "?"), ("nonsense", "?"), ("", "?")] {
+        for (ip, expected) in [
+            ("1.1.1.1", "a.b"),
+            ("1.1.1.2", "?"),
+            ("1.1.1.3", "?"),
+            ("nonsense", "?"),
+            ("", "?"),
+            ("2001:db8::1", "six"),
+            ("::ffff:1.1.1.1", "a.b"),
+        ] {
             let slot = hosts.slot(ip).unwrap();
             assert_eq!(hosts.name(slot), Some(expected), "{ip}");
             assert_eq!(hosts.slot(ip).unwrap(), slot);
         }
-        assert_eq!(hosts.n_addresses(), 5);
+        assert_eq!(hosts.n_addresses(), 7);
         assert!(hosts.wait().is_err());
     }
 

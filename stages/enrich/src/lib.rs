@@ -3,7 +3,8 @@
 //! [`domain`] is pure, [`country`] looks into a database file held in memory, [`dns`] asks name
 //! servers and is the only place that knows the resolver and its runtime; [`dnscache`] keeps its
 //! answers between runs; [`hosts`] puts both and an offline table together. [`geo_service`] asks
-//! where addresses are, [`geo_cache`] keeps that in a table of the hub. [`table`] writes what all
+//! where addresses are, [`geo_cache`] keeps that in a table of the hub, [`place_cache`] in a file for
+//! IPv6. [`table`] writes what all
 //! of them find to tables; [`steps`] are the steps of stages that do so.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
@@ -15,5 +16,6 @@ pub mod geo_cache;
 pub mod geo_service;
 pub mod hosts;
 pub mod options;
+pub mod place_cache;
 pub mod steps;
 pub mod table;

@@ -16,6 +16,7 @@ use crate::country::Countries;
 use crate::dns::{self, NameRule, Settings};
 use crate::geo_service::{GeoService, Manner, PORT_TIMEOUT};
 use crate::hosts::Hosts;
+use crate::place_cache::PlaceCache;
 use crate::table::{countries, domains, user_info};
 
 /// The name servers of reverse DNS: the same options in a pipe and with tables.
@@ -119,7 +120,11 @@ impl GeoOptions {
         let url = self.geo_url.as_deref().unwrap_or(&config.geo_url);
         let key = self.geo_key.as_deref().unwrap_or_else(|| config.geo_key.reveal());
         let service = (url != "none").then(|| GeoService::new(url, key, manner, Some(timeout)));
-        Ok(countries::Geo::new(file, service, rule))
+        let geo = countries::Geo::new(file, service, rule);
+        if !compat.has(Opt::Ipv6) {
+            return Ok(geo);
+        }
+        Ok(geo.with_ipv6(PlaceCache::load(&config.paths.runtime())?))
     }
 }
 

@@ -57,7 +57,7 @@ fn say(io: &Io, text: std::fmt::Arguments<'_>) {
 /// A table is missing, or a server fails.
 pub fn import_hub_data(config: &Config, compat: Compat, dry_run: bool, io: &Io) -> Result<()> {
     let structure = if compat.has(Opt::LpCli) { Structure::Prefixed } else { Structure::Jos };
-    let done = hub_data::import(&config.target(), structure, dry_run)?;
+    let done = hub_data::import(&config.target(), structure, compat.has(Opt::Ipv6), dry_run)?;
     if dry_run {
         say(io, format_args!("{} tool sessions to add, {} profiles to copy", done.sessions, done.profiles));
     }
@@ -200,7 +200,9 @@ impl Filler {
         table: &Table,
         io: &Io,
     ) -> Result<()> {
-        let span = Span::closed_weeks(self.when, kit::today()?, self.port_days())?;
+        // a file is ours alone, and fills what was asked for; the others walk in weeks, as the original does
+        let span = if self.geoip.is_some() { Span::days } else { Span::closed_weeks };
+        let span = span(self.when, kit::today()?, self.port_days())?;
         if self.dry_run {
             let n = countries::missing(db, table, &span)?.len();
             let weeks = span.n_weeks();

@@ -7,6 +7,7 @@
 mod access;
 mod auth;
 mod fits;
+mod ipv6;
 mod request;
 
 use schema::Stamp;
@@ -14,6 +15,7 @@ use schema::Stamp;
 pub use access::{Fields, Span, access, access_unicode, is_blank};
 pub use auth::{Login, auth};
 pub use fits::{Looks, looks_like_access, looks_like_auth};
+pub use ipv6::{access_ipv6, access_ipv6_unicode, auth_ipv6};
 pub use request::{collapse_slashes, is_download, split, split_at_whitespace};
 
 /// A number made of ASCII digits, wrapping at 32 bits as the server's date reader does.

@@ -220,7 +220,8 @@ impl<'a> Run<'a> {
 
     fn import(&self) -> Result<()> {
         let structure = if self.args.compat().has(Opt::LpCli) { Structure::Prefixed } else { Structure::Jos };
-        let done = hub_data::import(&self.config.target(), structure, self.args.dry_run)?;
+        let whole = self.args.compat().has(Opt::Ipv6);
+        let done = hub_data::import(&self.config.target(), structure, whole, self.args.dry_run)?;
         if self.args.dry_run {
             self.io.messages.note(format_args!(
                 "[dry-run] {} tool sessions to add, {} profiles to copy",

@@ -1,5 +1,7 @@
 //! The pipe's face: lines into rows and a spool, the months' run, lines out again.
 
+use std::net::IpAddr;
+
 use anyhow::{Context as _, Result, bail};
 use enrich::country::{self, Countries};
 use jiff::tz::TimeZone;
@@ -144,8 +146,8 @@ impl CountryOfName {
                 return Ok(none);
             }
             let quad = if port { country::lenient_dotted_quad(ip) } else { country::dotted_quad(ip) };
-            let Some(quad) = quad else { return Ok(none) };
-            let code = countries.country(quad)?.filter(|code| code != country::NONE);
+            let Some(ip) = quad.map(IpAddr::V4).or_else(|| country::ipv6(ip)) else { return Ok(none) };
+            let code = countries.country(ip)?.filter(|code| code != country::NONE);
             Ok(code.and_then(|code| code.into_bytes().try_into().ok()).unwrap_or(none))
         };
         // an empty address is never looked for

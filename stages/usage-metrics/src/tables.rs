@@ -146,7 +146,7 @@ impl<'a> Run<'a> {
             Step::MiddlewareWall | Step::MiddlewareCpu => {
                 let metric = if step == Step::MiddlewareWall { Metric::Wall } else { Metric::Cpu };
                 if self.jobs.is_none() {
-                    self.jobs = Some(Jobs::read(hub(&mut self.hub, &self.config)?)?);
+                    self.jobs = Some(Jobs::read(hub(&mut self.hub, &self.config)?, compat.has(Opt::Ipv6))?);
                 }
                 let Some(jobs) = &mut self.jobs else { return Ok(()) };
                 let done = jobs.apply(&mut self.tables, metric, compat, dry)?;

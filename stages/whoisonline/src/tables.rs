@@ -5,6 +5,7 @@
 //! at once.
 
 use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -15,11 +16,12 @@ use enrich::geo_cache;
 use enrich::geo_service::{Answer, GeoService, Manner, Place};
 use enrich::hosts::Hosts;
 use enrich::options::NameServerOptions;
+use enrich::place_cache::PlaceCache;
 use hub::config::{self, Config};
 use hub::lock::Lock;
 use kit::{Io, Messages, atomic_file};
 use schema::tables::quote;
-use schema::{Compat, Opt, collation};
+use schema::{Compat, Opt, address, collation};
 
 use crate::args::Args;
 use crate::domain::{self, Rule};
@@ -192,7 +194,7 @@ impl Refresh<'_> {
             let listed = bots.contains(&collation::fold(&domain)) && !(port && domain.is_empty());
             let bot = if bot == 0 { i64::from(listed) } else { bot };
             let unknown = Place::unknown();
-            let place = dotted_quad(&ip).and_then(|ip| places.get(&u32::from(ip))).unwrap_or(&unknown);
+            let place = self.address(&ip).and_then(|ip| places.get(&ip)).unwrap_or(&unknown);
             let mut values: Vec<String> = place.values().map(str::to_owned).to_vec();
             values.push(bot.to_string());
             found.set(ip, values);
@@ -210,15 +212,37 @@ impl Refresh<'_> {
         Ok(filters.iter().map(|filter| collation::fold(filter)).collect())
     }
 
-    /// The places of addresses: from the cache, then from the service. What the service says of a
-    /// country goes into the cache.
-    fn places<'i>(&mut self, addresses: impl Iterator<Item = &'i str>) -> Result<HashMap<u32, Place>> {
-        let mut numbers: Vec<u32> = addresses.filter_map(|ip| dotted_quad(ip).map(u32::from)).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        let mut places = geo_cache::read(self.hub, &numbers)?;
-        numbers.retain(|number| !places.contains_key(number));
-        if numbers.is_empty() {
+    /// The address that a text is; IPv6 only where it counts. One that the CMS has cut is none.
+    fn address(&self, ip: &str) -> Option<IpAddr> {
+        if self.compat.has(Opt::Ipv6) { address::parse(ip) } else { dotted_quad(ip).map(IpAddr::V4) }
+    }
+
+    /// The places of addresses: from the caches, then from the service. What the service says of a
+    /// country goes into the table of places, or for IPv6 into the file.
+    fn places<'i>(&mut self, addresses: impl Iterator<Item = &'i str>) -> Result<HashMap<IpAddr, Place>> {
+        let mut wanted: Vec<IpAddr> = addresses.filter_map(|ip| self.address(ip)).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut numbers: Vec<u32> = Vec::new();
+        let mut ipv6: Vec<Ipv6Addr> = Vec::new();
+        for ip in wanted {
+            match ip {
+                IpAddr::V4(ip) => numbers.push(ip.into()),
+                IpAddr::V6(ip) => ipv6.push(ip),
+            }
+        }
+        let v4 = |number| IpAddr::V4(Ipv4Addr::from_bits(number));
+        let known = geo_cache::read(self.hub, &numbers)?;
+        numbers.retain(|number| !known.contains_key(number));
+        let mut places: HashMap<IpAddr, Place> = known.into_iter().map(|(number, place)| (v4(number), place)).collect();
+        let mut cache = if ipv6.is_empty() { None } else { Some(PlaceCache::load(&self.config.paths.runtime())?) };
+        ipv6.retain(|ip| {
+            let place = cache.as_ref().and_then(|cache| cache.get(*ip)).cloned();
+            place.map(|place| places.insert(IpAddr::V6(*ip), place)).is_none()
+        });
+        let asked: Vec<IpAddr> =
+            numbers.iter().map(|number| v4(*number)).chain(ipv6.iter().copied().map(IpAddr::V6)).collect();
+        if asked.is_empty() {
             return Ok(places);
         }
         let manner = if self.compat.has(Opt::LpWhoisonline) { Manner::Port } else { Manner::Legacy };
@@ -226,9 +250,10 @@ impl Refresh<'_> {
         let mut news = HashMap::new();
         let mut failures = Vec::new();
         let mut bad_key = false;
-        for (&number, answer) in numbers.iter().zip(service.one_by_one(&numbers)) {
+        let answers = service.one_by_one(&numbers).into_iter().chain(service.each_ipv6(&ipv6));
+        for (&ip, answer) in asked.iter().zip(answers) {
             match answer {
-                Answer::Found(place) => drop(news.insert(number, place)),
+                Answer::Found(place) => drop(news.insert(ip, place)),
                 Answer::Unknown => {}
                 Answer::BadKey => bad_key = true,
                 Answer::Failed(why) => failures.push(why),
@@ -238,12 +263,21 @@ impl Refresh<'_> {
             self.messages.note(format_args!("the geo service at {} does not take our key", self.config.geo_url));
         }
         if let Some(first) = failures.first() {
-            self.messages.note(format_args!("no place for {} of {} addresses: {first}", failures.len(), numbers.len()));
+            self.messages.note(format_args!("no place for {} of {} addresses: {first}", failures.len(), asked.len()));
         }
-        let mut kept: Vec<(u32, &Place)> =
-            news.iter().map(|(n, p)| (*n, p)).filter(|(_, p)| p.country != "-").collect();
+        let mut kept: Vec<(u32, &Place)> = Vec::new();
+        for (ip, place) in news.iter().filter(|(_, place)| place.country != "-") {
+            match (ip, &mut cache) {
+                (IpAddr::V4(ip), _) => kept.push((u32::from(*ip), place)),
+                (IpAddr::V6(ip), Some(cache)) => cache.put(*ip, place),
+                (IpAddr::V6(_), None) => {}
+            }
+        }
         kept.sort_unstable_by_key(|(number, _)| *number);
         geo_cache::write(self.hub, kept)?;
+        if let Some(cache) = &mut cache {
+            cache.save()?;
+        }
         places.extend(news);
         Ok(places)
     }

@@ -1,6 +1,6 @@
 //! Countries of addresses: from a database file, from the hub's cache table, from the geo service.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::Result;
 use database::{Db, KeyTable, Value};
@@ -12,10 +12,14 @@ use super::{Filled, Missing, Span, Table, empty};
 use crate::country::{self, Countries, NONE};
 use crate::geo_cache;
 use crate::geo_service::{self, Answer, GeoService, Place};
+use crate::place_cache::PlaceCache;
+
+/// The key of a key table of addresses.
+pub(super) const ADDRESS: &str = "varchar(45) NOT NULL";
 
 const KEYS: KeyTable<'_> = KeyTable {
     name: "hzmetrics_countries",
-    columns: &[("ip", "varchar(40) NOT NULL"), ("country", "char(2) NOT NULL"), ("inside", "tinyint NOT NULL")],
+    columns: &[("ip", ADDRESS), ("country", "char(2) NOT NULL"), ("inside", "tinyint NOT NULL")],
     keys: 1,
 };
 
@@ -47,7 +51,9 @@ pub struct Geo {
     file: Option<Countries>,
     service: Option<GeoService>,
     rule: Rule,
-    known: FxHashMap<u32, Known>,
+    /// Where the service's answers for IPv6 addresses are kept, when it is asked for them.
+    ipv6: Option<PlaceCache>,
+    known: FxHashMap<IpAddr, Known>,
     n_asked: u64,
     trouble: Option<String>,
     bad_key: bool,
@@ -57,7 +63,14 @@ impl Geo {
     /// `file` is asked first, then the hub's cache, then `service`; each may be missing.
     #[must_use]
     pub fn new(file: Option<Countries>, service: Option<GeoService>, rule: Rule) -> Self {
-        Self { file, service, rule, known: FxHashMap::default(), n_asked: 0, trouble: None, bad_key: false }
+        Self { file, service, rule, ipv6: None, known: FxHashMap::default(), n_asked: 0, trouble: None, bad_key: false }
+    }
+
+    /// The service is asked for IPv6 addresses too; its answers are kept in `cache`.
+    #[must_use]
+    pub fn with_ipv6(mut self, cache: PlaceCache) -> Self {
+        self.ipv6 = Some(cache);
+        self
     }
 
     /// How many addresses the service was asked for.
@@ -78,83 +91,135 @@ impl Geo {
         self.trouble.take()
     }
 
-    fn number(&self, ip: &str) -> Option<Ipv4Addr> {
-        match self.rule {
+    fn address(&self, ip: &str) -> Option<IpAddr> {
+        let quad = match self.rule {
             Rule::Legacy => country::dotted_quad(ip),
             Rule::Port => country::lenient_dotted_quad(ip),
-        }
+        };
+        // legacy knows no IPv6 address, and asks nobody
+        let may_be_ipv6 = self.file.is_some() || self.ipv6.is_some();
+        quad.map(IpAddr::V4).or_else(|| country::ipv6(ip).filter(|_| may_be_ipv6))
+    }
+
+    /// Whether the later port writes `-` without asking.
+    fn is_private(&self, ip: &str) -> bool {
+        let ipv6 = || match country::ipv6(ip) {
+            Some(IpAddr::V6(ip)) => schema::address::is_private(ip),
+            Some(IpAddr::V4(ip)) => country::is_private_text(&ip.to_string()),
+            None => false,
+        };
+        self.rule == Rule::Port && (country::is_private_text(ip) || self.ipv6.is_some() && ipv6())
     }
 
     /// Looks up what is not known yet. Answers of the service go into the cache as they come.
-    fn learn(&mut self, hub: &mut Db, addresses: impl Iterator<Item = Ipv4Addr>) -> Result<()> {
-        let mut open: FxHashSet<u32> = FxHashSet::default();
+    fn learn(&mut self, hub: &mut Db, addresses: impl Iterator<Item = IpAddr>) -> Result<()> {
+        let mut open: FxHashSet<IpAddr> = FxHashSet::default();
         for ip in addresses {
-            let number = u32::from(ip);
-            if self.known.contains_key(&number) {
+            if self.known.contains_key(&ip) {
                 continue;
             }
             match self.file.as_ref().map(|file| file.country(ip)).transpose()?.flatten() {
-                Some(code) => self.set(number, &code),
+                Some(code) => self.set(ip, &code),
                 None => {
-                    open.insert(number);
+                    open.insert(ip);
                 }
             }
         }
-        let mut open: Vec<u32> = open.into_iter().collect();
+        let (mut numbers, mut open6): (Vec<u32>, Vec<Ipv6Addr>) = (Vec::new(), Vec::new());
+        for ip in open {
+            match ip {
+                IpAddr::V4(ip) => numbers.push(ip.into()),
+                IpAddr::V6(ip) => open6.push(ip),
+            }
+        }
+        self.learn_ipv4(hub, numbers)?;
+        self.learn_ipv6(open6)
+    }
+
+    fn learn_ipv4(&mut self, hub: &mut Db, mut open: Vec<u32>) -> Result<()> {
         open.sort_unstable();
         if open.is_empty() {
             return Ok(());
         }
         for (number, place) in geo_cache::read(hub, &open)? {
-            self.set(number, &place.country);
+            self.set(v4(number), &place.country);
         }
-        open.retain(|number| !self.known.contains_key(number));
+        open.retain(|number| !self.known.contains_key(&v4(*number)));
         for some in open.chunks(KEEP_EVERY) {
-            self.ask(hub, some)?;
+            let ask = |service: &GeoService, rule| match rule {
+                Rule::Legacy => service.one_by_one(some),
+                Rule::Port => service.in_batches(some),
+            };
+            let addresses: Vec<IpAddr> = some.iter().map(|number| v4(*number)).collect();
+            let places = self.ask(&addresses, ask);
+            geo_cache::write(hub, places.iter().map(|(at, place)| (some[*at], place)))?;
         }
         Ok(())
     }
 
-    fn ask(&mut self, hub: &mut Db, numbers: &[u32]) -> Result<()> {
-        let Some(service) = self.service.as_ref().filter(|_| !self.bad_key) else {
-            self.known.extend(numbers.iter().map(|&number| (number, Known::Nothing)));
+    fn learn_ipv6(&mut self, mut open: Vec<Ipv6Addr>) -> Result<()> {
+        open.sort_unstable();
+        let Some(mut cache) = self.ipv6.take() else {
+            // the file has been asked, and nobody else is
+            self.known.extend(open.into_iter().map(|ip| (IpAddr::V6(ip), Known::None)));
             return Ok(());
         };
-        self.n_asked += numbers.len() as u64;
-        let answers = match self.rule {
-            Rule::Legacy => service.one_by_one(numbers),
-            Rule::Port => service.in_batches(numbers),
+        open.retain(|ip| {
+            let place = cache.get(*ip);
+            place.inspect(|place| self.set(IpAddr::V6(*ip), &place.country)).is_none()
+        });
+        for some in open.chunks(KEEP_EVERY) {
+            let addresses: Vec<IpAddr> = some.iter().copied().map(IpAddr::V6).collect();
+            for (at, place) in self.ask(&addresses, |service, _| service.each_ipv6(some)) {
+                cache.put(some[at], &place);
+            }
+            cache.save()?;
+        }
+        self.ipv6 = Some(cache);
+        Ok(())
+    }
+
+    /// Asks the service, and returns which answers are worth keeping, by their place in the list.
+    fn ask(&mut self, addresses: &[IpAddr], ask: impl Fn(&GeoService, Rule) -> Vec<Answer>) -> Vec<(usize, Place)> {
+        let Some(service) = self.service.as_ref().filter(|_| !self.bad_key) else {
+            self.known.extend(addresses.iter().map(|&ip| (ip, Known::Nothing)));
+            return Vec::new();
         };
-        let mut places: Vec<(u32, &Place)> = Vec::new();
-        for (&number, answer) in numbers.iter().zip(&answers) {
+        self.n_asked += addresses.len() as u64;
+        let mut places = Vec::new();
+        for (at, (&ip, answer)) in addresses.iter().zip(ask(service, self.rule)).enumerate() {
             match answer {
                 Answer::Found(place) => {
-                    self.set(number, &place.country);
+                    self.set(ip, &place.country);
                     if self.rule == Rule::Port || place.country != NONE {
-                        places.push((number, place));
+                        places.push((at, place));
                     }
                 }
-                Answer::Unknown => self.set(number, ""),
+                Answer::Unknown => self.set(ip, ""),
                 Answer::BadKey => {
                     self.bad_key = true;
                     self.trouble =
                         Some("the geo service does not take our key; see hub_key in the configuration".to_owned());
-                    self.known.insert(number, Known::Nothing);
+                    self.known.insert(ip, Known::Nothing);
                 }
                 Answer::Failed(why) => {
-                    self.trouble.get_or_insert_with(|| why.clone());
-                    self.known.insert(number, Known::Nothing);
+                    self.trouble.get_or_insert(why);
+                    self.known.insert(ip, Known::Nothing);
                 }
             }
         }
-        geo_cache::write(hub, places)
+        places
     }
 
-    fn set(&mut self, number: u32, code: &str) {
+    fn set(&mut self, ip: IpAddr, code: &str) {
         // a cache may hold what a service once made up
         let known = if geo_service::is_country(code) { Known::Country(code.into()) } else { Known::None };
-        self.known.insert(number, known);
+        self.known.insert(ip, known);
     }
+}
+
+fn v4(number: u32) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from(number))
 }
 
 /// The addresses in the span that have no country yet.
@@ -170,33 +235,40 @@ fn rows_without(db: &mut Db, table: &Table, span: &Span) -> Result<Missing> {
 }
 
 /// Looks up the addresses in the span that have no country yet, and writes what was found to
-/// every row of the address without a country, whatever its date.
+/// every row of the address without a country, whatever its date; what a database file says only to rows in
+/// the span, for nobody has ever filled other months from one.
 ///
 /// # Errors
 /// A table is missing, a server fails, or the database file is damaged.
 pub fn fill(db: &mut Db, hub: &mut Db, table: &Table, span: &Span, geo: &mut Geo) -> Result<Filled> {
     let Missing { keys: addresses, rows: missing } = rows_without(db, table, span)?;
     let port = geo.rule == Rule::Port;
-    let is_private = |ip: &str| port && country::is_private_text(ip);
-    let public: Vec<Ipv4Addr> = addresses.iter().filter(|ip| !is_private(ip)).filter_map(|ip| geo.number(ip)).collect();
+    let public: Vec<IpAddr> =
+        addresses.iter().filter(|ip| !geo.is_private(ip)).filter_map(|ip| geo.address(ip)).collect();
     geo.learn(hub, public.into_iter())?;
     let mut rows: Vec<[Value; 3]> = Vec::new();
     for ip in &addresses {
         let mut row = |code: &str, inside| {
             rows.push([Value::from(ip), Value::from(text::cut_chars(code, 2)), Value::from(inside)]);
         };
-        if is_private(ip) {
+        if geo.is_private(ip) {
             row(NONE, true);
             continue;
         }
-        match geo.number(ip).map(|ip| geo.known.get(&u32::from(ip))) {
+        match geo.address(ip).map(|ip| geo.known.get(&ip)) {
             Some(Some(Known::Country(code))) => row(code, false),
             // no address at all, or one without a country
             None | Some(Some(Known::None)) if port => row(NONE, false),
             _ => {}
         }
     }
-    let within = if port { format!(" AND (k.inside = 0 OR (1{}))", span.and(&table.t_date())) } else { String::new() };
+    let only_span = geo.file.is_some();
+    let inside = span.and(&table.t_date());
+    let within = match (only_span, port) {
+        (true, _) => inside,
+        (false, true) => format!(" AND (k.inside = 0 OR (1{inside}))"),
+        (false, false) => String::new(),
+    };
     let write = Write {
         what: "countries",
         keys: &KEYS,
@@ -204,7 +276,7 @@ pub fn fill(db: &mut Db, hub: &mut Db, table: &Table, span: &Span, geo: &mut Geo
         on: "k.ip = t.ip",
         set: "t.ipcountry = k.country",
         condition: &format!("{}{within}", empty("t.ipcountry")),
-        elsewhere: true,
+        elsewhere: !only_span,
     };
     Ok(Filled { keys: addresses.len() as u64, rows: write.run(db, table, &rows, missing)? })
 }

@@ -3,13 +3,14 @@
 use anyhow::Result;
 use database::{Db, KeyTable, Value};
 
+use super::countries::ADDRESS;
 use super::write::Write;
 use super::{Filled, Missing, Span, Table, empty};
 use crate::hosts::Hosts;
 
 const KEYS: KeyTable<'_> = KeyTable {
     name: "hzmetrics_hosts",
-    columns: &[("ip", "varchar(40) NOT NULL"), ("host", "tinytext NOT NULL")],
+    columns: &[("ip", ADDRESS), ("host", "tinytext NOT NULL")],
     keys: 1,
 };
 

@@ -104,6 +104,20 @@ impl Span {
         Ok(span)
     }
 
+    /// Exactly the days that were asked for, by default those of the current month up to today
+    /// (`port`: up to tomorrow).
+    ///
+    /// # Errors
+    /// An end is open ([`Usage`]).
+    pub fn days(when: When, today: Stamp, port: bool) -> Result<Self> {
+        Self::closed_weeks(when, today, port)?;
+        Ok(match when {
+            When::All => Self::all(),
+            When::Usual => return Self::days(current(today, port), today, port),
+            When::Days(from, to) => Self::between(from, to),
+        })
+    }
+
     /// How many weeks the original would walk in: for messages. 0 without both ends.
     #[must_use]
     pub fn n_weeks(&self) -> i64 {
@@ -199,6 +213,10 @@ mod tests {
         assert_eq!(Span::hosts(When::All, today, false).to_string(), "ALL");
         let day = when("2025-07-15");
         assert_eq!(shown(&Span::weeks(day, today, true)), " AND d > 2025-07-14 AND d <= 2025-07-16");
+        let exactly = |when| shown(&Span::days(when, today, false).unwrap());
+        assert_eq!(exactly(july), " AND d >= 2025-07-01 AND d < 2025-08-01");
+        assert_eq!(exactly(When::Usual), " AND d >= 2025-07-01 AND d < 2025-07-08");
+        assert!(Span::days(open, today, false).is_err() && Span::days(When::All, today, false).is_err());
         for no in [open, When::All, when("..2025")] {
             assert!(Span::closed_weeks(no, today, false).is_err());
         }

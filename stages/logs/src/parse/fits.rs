@@ -46,6 +46,17 @@ fn after_stamp(line: &[u8]) -> Option<&[u8]> {
     (hours > 0 && shape(minutes, b":00:00") && rest.first().is_some_and(|&b| is_blank(b))).then_some(rest)
 }
 
+/// The client of a line of an access log in one of the layouts of hubs, if it is an IPv6 address.
+pub(super) fn ipv6_client(line: &[u8]) -> Option<&[u8]> {
+    let mut parts = after_stamp(line)?.split(|&b| b == b'"').skip(2);
+    parts.find_map(middle).filter(|client| is_ipv6(client))
+}
+
+/// The client of a line of an auth log, if it is an IPv6 address.
+pub(super) fn ipv6_login(line: &[u8]) -> Option<&[u8]> {
+    words(line).rev().find(|word| is_ipv6(word))
+}
+
 /// A line of an access log in one of the layouts of hubs.
 #[must_use]
 pub fn looks_like_access(line: &[u8]) -> Looks {

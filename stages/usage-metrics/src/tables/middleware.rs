@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use database::{Db, KeyTable, Value, Verb};
-use schema::{Compat, Opt, text};
+use schema::{Compat, Opt, address, text};
 
 use crate::middleware::{self, Changes, Job, Metric, Start};
 use crate::names::Names;
@@ -10,14 +10,15 @@ use crate::names::Names;
 const VALUES: KeyTable<'_> =
     KeyTable { name: "hzmetrics_values", columns: &[("id", "bigint NOT NULL"), ("value", "double NOT NULL")], keys: 1 };
 
-/// Widths of the columns of `toolstart` that take text of the hub.
+/// Width of the column of `toolstart` that takes the user.
 const USER: usize = 150;
-const IP: usize = 15;
 
 /// The job log in memory, for both steps: about 100 bytes a job.
 pub(crate) struct Jobs {
     names: Names,
     jobs: Vec<Job>,
+    /// Whether addresses of IPv6 are stored whole.
+    whole: bool,
 }
 
 /// How a step ended.
@@ -28,11 +29,12 @@ pub(crate) struct NChanged {
 }
 
 impl Jobs {
-    /// Reads all jobs, with the users and addresses of their sessions.
+    /// Reads all jobs, with the users and addresses of their sessions; with `whole` those of IPv6 in
+    /// their canonical text.
     ///
     /// # Errors
     /// A table is missing, or the server fails.
-    pub(crate) fn read(hub: &mut Db) -> Result<Self> {
+    pub(crate) fn read(hub: &mut Db, whole: bool) -> Result<Self> {
         hub.require(&["joblog", "sessionlog"])?;
         let sql = format!(
             "SELECT {} j.start, s.username, s.remoteip, s.appname, s.exechost, j.walltime, j.cputime, \
@@ -43,11 +45,14 @@ impl Jobs {
         );
         let mut names = Names::new();
         let jobs = hub.all(&sql, (), |row| {
+            let ip = row.text(2);
+            let ip = ip.as_deref().map(|ip| if whole { address::canonical(ip) } else { ip.into() });
+            let ip = names.intern_option(ip.as_deref());
             let mut name = |at| names.intern_option(row.text(at).as_deref());
             Ok(Job {
                 start: row.stamp(0).context("a job without a start")?,
                 user: name(1),
-                ip: name(2),
+                ip,
                 tool: name(3),
                 exechost: name(4),
                 walltime: row.float(5),
@@ -59,7 +64,7 @@ impl Jobs {
                 waited: row.int(11) == Some(1),
             })
         })?;
-        Ok(Self { names, jobs })
+        Ok(Self { names, jobs, whole })
     }
 
     /// Compares with the tool starts that are there and writes what is missing.
@@ -68,6 +73,9 @@ impl Jobs {
     /// The table is missing, or the server fails.
     pub(crate) fn apply(&mut self, db: &mut Db, metric: Metric, compat: Compat, dry_run: bool) -> Result<NChanged> {
         db.require(&["toolstart"])?;
+        if self.whole {
+            db.require_whole_addresses(&["toolstart"])?;
+        }
         if dry_run {
             return Ok(NChanged::of(&self.changes(db, metric, compat)?));
         }
@@ -123,7 +131,7 @@ impl Jobs {
                 Value::Bytes(job.start.to_ascii().to_vec()),
                 Value::from(1),
                 text(job.user, USER),
-                text(job.ip, IP),
+                Value::from(&*address::stored(self.names.text(job.ip), self.whole)),
                 Value::from(text::cut_bytes(self.names.text(job.tool), text::TINYTEXT)),
                 Value::from(text::cut_bytes(self.names.text(job.exechost), text::TINYTEXT)),
                 // the column holds nothing below zero

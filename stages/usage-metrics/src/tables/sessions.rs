@@ -21,7 +21,7 @@ const SESSIONS: KeyTable<'_> = KeyTable {
     columns: &[
         ("id", "bigint NOT NULL"),
         ("datetime", "datetime NOT NULL"),
-        ("ip", "varchar(15) NOT NULL"),
+        ("ip", "varchar(45) NOT NULL"),
         ("host", "tinytext NOT NULL"),
         ("domain", "tinytext NOT NULL"),
         ("duration", "bigint NOT NULL"),
