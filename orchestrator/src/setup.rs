@@ -3,8 +3,8 @@
 //! `hzmetrics setup-db` and `hzmetrics migrate` come here. The tables are data in `schema::tables`,
 //! the rows they start with in `schema::reference`, the changes of old databases in [`changes`].
 
-pub(crate) mod bootstrap;
 mod addresses;
+pub(crate) mod bootstrap;
 mod changes;
 mod create;
 mod ledger;

@@ -82,9 +82,14 @@ mod tests {
 
     #[test]
     fn private_addresses_of_ipv6() {
-        for (text, expected) in
-            [("fc00::1", true), ("fdff::1", true), ("fe80::1", true), ("::1", true), ("2001:db8::1", false), ("fec0::1", false)]
-        {
+        for (text, expected) in [
+            ("fc00::1", true),
+            ("fdff::1", true),
+            ("fe80::1", true),
+            ("::1", true),
+            ("2001:db8::1", false),
+            ("fec0::1", false),
+        ] {
             assert_eq!(is_private(text.parse().unwrap()), expected, "{text}");
         }
     }

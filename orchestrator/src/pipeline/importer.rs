@@ -195,7 +195,7 @@ impl Importer<'_> {
             return Ok(());
         }
         self.hub.log.warning(format_args!(
-            "{}: {} of {} lines are of IPv6 clients and left out, as the original does. `hzmetrics status` shows the share of each day",
+            "{}: {} of {} lines are of IPv6 clients and left out, as the original does; `options = ipv6` under [compat] counts them. `hzmetrics status` shows the share of each day",
             path.display(),
             receipt.ipv6,
             receipt.lines

@@ -59,7 +59,8 @@ pub(super) fn widen(db: &mut Db) -> Result<()> {
 }
 
 fn modify(narrow: &Narrow) -> String {
-    let definition = tables::metrics(&narrow.table).and_then(|table| table.column("ip")).map(|column| column.definition());
+    let definition =
+        tables::metrics(&narrow.table).and_then(|table| table.column("ip")).map(|column| column.definition());
     // the column keeps the character set that it has, whatever the table's is
     let set = format!("{} CHARACTER SET {} COLLATE {}", tables::IP, narrow.charset, narrow.collation);
     format!("MODIFY COLUMN {}", definition.unwrap_or_default().replacen(tables::IP, &set, 1))
@@ -81,14 +82,17 @@ pub(super) fn costs(db: &mut Db) -> Result<Vec<String>> {
     let narrow = match narrow(db) {
         Ok(narrow) => narrow,
         // a table that is missing is the matter of another migration
-        Err(error) if DbError::of(&error).is_some_and(|e| e.kind() == database::ErrorKind::NoTable) => return Ok(Vec::new()),
+        Err(error) if DbError::of(&error).is_some_and(|e| e.kind() == database::ErrorKind::NoTable) => {
+            return Ok(Vec::new());
+        }
         Err(error) => return Err(error),
     };
     let sql = "SELECT table_rows, data_length + index_length FROM information_schema.tables \
                WHERE table_schema = DATABASE() AND table_name = ? AND engine <> 'InnoDB'";
     let mut lines = Vec::new();
     for narrow in narrow {
-        let found = db.all(sql, (narrow.table.as_str(),), |row| Ok((row.uint(0).unwrap_or(0), row.uint(1).unwrap_or(0))))?;
+        let found =
+            db.all(sql, (narrow.table.as_str(),), |row| Ok((row.uint(0).unwrap_or(0), row.uint(1).unwrap_or(0))))?;
         let Some((rows, bytes)) = found.first() else { continue };
         let mb = bytes.div_ceil(1 << 20);
         lines.push(format!(

@@ -14,6 +14,7 @@ mod hostile_logs;
 mod hub_life;
 mod identity;
 mod import;
+mod ipv6;
 mod mend;
 mod mixtures;
 mod outputs;

@@ -178,6 +178,36 @@ mod tests {
     }
 
     #[test]
+    fn ipv6_in_databases_of_one_kind_and_of_both() {
+        let of = |address: &str, prefix, code: &str| (address.parse::<IpAddr>().unwrap(), prefix, code.to_owned());
+        let both = [of("2001:db8::", 32, "DE"), of("8.0.0.0", 8, "US")];
+        let both = Countries::from_bytes(fixtures::mmdb::country_database_of_both(&both)).unwrap();
+        let of = |text: &str| ipv6(text).and_then(|ip| both.country(ip).unwrap());
+        assert_eq!(of("2001:db8::1").as_deref(), Some("DE"));
+        assert_eq!(of("::ffff:8.8.8.8").as_deref(), Some("US"));
+        assert_eq!((of("2001:db9::1"), ipv6("8.8.8.8"), ipv6("2001:db8:aaaa:b")), (None, None, None));
+        let v4 = [("8.0.0.0".parse().unwrap(), 8, "US".to_owned())];
+        let v4 = Countries::from_bytes(fixtures::mmdb::country_database(&v4)).unwrap();
+        assert_eq!(v4.country("2001:db8::1".parse::<IpAddr>().unwrap()).unwrap(), None);
+    }
+
+    #[test]
+    fn field_82_a_database_without_countries_is_refused_with_what_it_holds() {
+        let of = |address: &str, prefix| (address.parse::<IpAddr>().unwrap(), prefix, "Example".to_owned());
+        let refused = |networks: &[(IpAddr, u8, String)]| {
+            let opened = Countries::from_bytes(fixtures::mmdb::asn_database(networks));
+            format!("{:#}", opened.err().unwrap())
+        };
+        assert_eq!(
+            refused(&[of("8.0.0.0", 8)]),
+            "it holds no countries: it is `Made-Up-ASN`, whose records have the fields autonomous_system_number, \
+             autonomous_system_organization"
+        );
+        // none of its addresses is one that is asked for
+        assert_eq!(refused(&[of("8.1.2.0", 24)]), "it holds no countries: it is `Made-Up-ASN`");
+    }
+
+    #[test]
     fn garbage_is_no_database() {
         assert!(Countries::from_bytes(b"not a database".to_vec()).is_err());
         assert!(Countries::from_bytes(Vec::new()).is_err());

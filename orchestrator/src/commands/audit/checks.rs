@@ -188,7 +188,7 @@ pub(super) fn day_shares(days: &BTreeMap<(String, Target), Share>, report: &mut 
             found(
                 "(ipv6)",
                 "more than a tenth of the lines is of IPv6 clients and left out",
-                "the HUBzero layouts know IPv4 clients only, as the original did; the numbers lack these visitors",
+                "the numbers lack these visitors, as the original's did; options = ipv6 under [compat] counts them from the next import on",
             )?;
         }
     }

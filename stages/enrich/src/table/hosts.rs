@@ -8,11 +8,8 @@ use super::write::Write;
 use super::{Filled, Missing, Span, Table, empty};
 use crate::hosts::Hosts;
 
-const KEYS: KeyTable<'_> = KeyTable {
-    name: "hzmetrics_hosts",
-    columns: &[("ip", ADDRESS), ("host", "tinytext NOT NULL")],
-    keys: 1,
-};
+const KEYS: KeyTable<'_> =
+    KeyTable { name: "hzmetrics_hosts", columns: &[("ip", ADDRESS), ("host", "tinytext NOT NULL")], keys: 1 };
 
 /// The addresses in the span that have no host yet.
 ///

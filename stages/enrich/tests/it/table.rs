@@ -7,6 +7,7 @@ use database::{Db, Target, Which};
 use enrich::dns::NameRule;
 use enrich::geo_service::{GeoService, Manner};
 use enrich::hosts::Hosts;
+use enrich::place_cache::PlaceCache;
 use enrich::table::countries::{self, Geo};
 use enrich::table::{Filled, Span, Table, When, domains, hosts, user_info};
 use fixtures::db::{MODES, PASSWORD, Pair, SqlMode, pair};
@@ -406,6 +407,72 @@ fn a_service_in_trouble_costs_seconds_and_loses_nothing() {
     let mut geo = Geo::new(None, Some(service), countries::Rule::Legacy);
     let filled = countries::fill(&mut metrics(&pair), &mut hub(&pair), &table("web"), &span, &mut geo).unwrap();
     assert_eq!(filled.rows, 3000);
+}
+
+/// Addresses of IPv6: from the file, from the cache in a file, from the service; never in the table of
+/// places, whose key is a number.
+#[test]
+fn countries_of_ipv6_addresses() {
+    let of = |address: &str, prefix, code: &str| (address.parse().unwrap(), prefix, code.to_owned());
+    let file = || {
+        let file = fixtures::mmdb::country_database_of_both(&[of("2001:db8:1::", 48, "CH")]);
+        enrich::country::Countries::from_bytes(file).unwrap()
+    };
+    let span = Span::closed_weeks(when("2025-07"), today(), false).unwrap();
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        pair.sql(
+            "INSERT INTO web (id, datetime, ip) VALUES (1, '2025-07-10 10:00:00', '2001:db8:1::801:1'),
+             (2, '2025-07-10 10:00:00', '2001:db8::801:1'), (3, '2025-07-10 10:00:00', '2001:db8:9:aaaa:bbbb:cccc:901:1'),
+             (4, '2025-07-10 10:00:00', '::ffff:1.0.0.1'), (5, '2025-07-10 10:00:00', 'fe80::801:1'),
+             (6, '2025-07-10 10:00:00', '2001:db8:aaaa:b')",
+        );
+        let server = GeoServer::start(countries_of);
+        let folder = tempfile::tempdir().unwrap();
+        let service = || GeoService::new(&server.url(), "key", Manner::Legacy, Some(Duration::from_secs(5)));
+        let fill = |geo: &mut Geo| {
+            countries::fill(&mut metrics(&pair), &mut hub(&pair), &table("web"), &span, geo).unwrap();
+            pair.lines("SELECT IFNULL(ipcountry, '') FROM web ORDER BY id")
+        };
+        // legacy knows none of them and asks nobody
+        assert_eq!(fill(&mut Geo::new(None, Some(service()), countries::Rule::Legacy)), [""; 6], "{engine:?} {mode:?}");
+        assert!(server.asked().is_empty());
+        assert_eq!(fill(&mut Geo::new(Some(file()), None, countries::Rule::Legacy)), ["CH", "", "", "", "", ""]);
+        for times in [2, 1] {
+            pair.sql("UPDATE web SET ipcountry = NULL WHERE id > 1");
+            let cache = PlaceCache::load(folder.path()).unwrap();
+            let mut geo = Geo::new(None, Some(service()), countries::Rule::Legacy).with_ipv6(cache);
+            assert_eq!(fill(&mut geo), ["CH", "US", "", "AU", "US", ""], "{engine:?} {mode:?}");
+            // what has no country is asked for again, as in the table of places
+            assert_eq!(geo.n_asked(), [1, 4][times - 1]);
+        }
+        assert_eq!(server.asked().iter().filter(|path| path.contains("&ip=2001:db8::801:1")).count(), 1);
+        assert_eq!(pair.lines("SELECT ip FROM {hub}.jos_metrics_ipgeo_cache"), [number("1.0.0.1").to_string()]);
+        // the port writes `-` for private addresses and what is none
+        pair.sql("UPDATE web SET ipcountry = NULL WHERE id > 4");
+        let cache = PlaceCache::load(folder.path()).unwrap();
+        let mut geo = Geo::new(None, Some(service()), countries::Rule::Port).with_ipv6(cache);
+        assert_eq!(fill(&mut geo), ["CH", "US", "-", "AU", "-", "-"]);
+    }
+}
+
+#[test]
+fn a_database_file_fills_the_dates_that_were_asked_for() {
+    for engine in [Engine::InnoDb, Engine::MyIsam] {
+        let Some(pair) = pair(engine, SqlMode::Strict) else { return };
+        pair.sql(
+            "INSERT INTO web (id, datetime, ip) VALUES (1, '2025-06-30 23:59:59', '8.8.8.8'),
+             (2, '2025-07-01 00:00:00', '8.8.8.8'), (3, '2025-07-31 23:59:59', '8.8.8.8'),
+             (4, '2025-08-01 00:00:00', '8.8.8.8'), (5, '2020-01-01 00:00:00', '8.8.8.8')",
+        );
+        let file = fixtures::mmdb::country_database(&[(Ipv4Addr::new(8, 0, 0, 0), 8, "CH".to_owned())]);
+        let file = enrich::country::Countries::from_bytes(file).unwrap();
+        let mut geo = Geo::new(Some(file), None, countries::Rule::Legacy);
+        let span = Span::days(when("2025-07"), today(), false).unwrap();
+        let filled = countries::fill(&mut metrics(&pair), &mut hub(&pair), &table("web"), &span, &mut geo).unwrap();
+        assert_eq!(filled, Filled { keys: 1, rows: 2 });
+        assert_eq!(pair.lines("SELECT id FROM web WHERE ipcountry = 'CH' ORDER BY id"), ["2", "3"], "{engine:?}");
+    }
 }
 
 #[test]

@@ -60,6 +60,24 @@ fn contract_of_resolve_dns() -> Contract {
 
 fixtures::contract!(contract_of_resolve_dns);
 
+/// The double answers for an IPv6 address what it says of the last 32 bits, asked through `ip6.arpa`.
+#[test]
+fn addresses_of_ipv6_have_names_too() {
+    let server = NameServer::start(by_number);
+    let input =
+        ["2001:db8::801:1", "2001:0DB8:0:0:0:0:801:1", "::ffff:8.0.0.1", "fe80::7%eth0", "2001:db8:aaaa:b", "::1"];
+    let input: String = input.iter().map(|ip| web(ip)).collect();
+    let named = hosts(ask(&server).stdin(input.clone()));
+    let (one, other) = ("h134283265.example.com", "h134217729.example.com");
+    assert_eq!(named, [one, one, other, "h7.example.com", "?", "h1.example.com"]);
+    assert_eq!(server.n_asked(), 4, "two texts of one address are one question");
+    // a map takes them in any text
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("names.csv"), "ip,host\n2001:DB8::801:1,a.b\n").unwrap();
+    let mapped = hosts(stage().dir(folder.path()).args(["--map", "names.csv"]).stdin(input));
+    assert_eq!(mapped, ["a.b", "a.b", "?", "?", "?", "?"]);
+}
+
 #[test]
 fn only_records_without_a_host_change() {
     let server = NameServer::start(by_number);

@@ -1,0 +1,123 @@
+//! Visitors with IPv6 addresses count like any others: the same traffic with IPv4 and with IPv6
+//! addresses gives the same cells, through the pipe and through tables of both engines.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+
+use fixtures::Run;
+use fixtures::db::{Pair, SqlMode, pair};
+use fixtures::name_server::{NameServer, Reply};
+use schema::tables::Engine;
+
+/// How many visitors there are, besides the one whose session stays open at the end of the month.
+const VISITORS: u32 = 50;
+
+fn stage(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_hzmetrics")).with_file_name(name)
+}
+
+/// The address of a visitor; those of IPv6 end as those of IPv4 do, which the name server looks at.
+fn address(n: u32, is_ipv6: bool) -> IpAddr {
+    let number = 0x0801_0000 + n;
+    if is_ipv6 {
+        Ipv6Addr::from_bits(0x2001_0db8_0000_0000_0000_0000 << 32 | u128::from(number)).into()
+    } else {
+        Ipv4Addr::from_bits(number).into()
+    }
+}
+
+/// Day, time and path of two requests of each visitor, the second of them a download.
+fn requests() -> impl Iterator<Item = (u32, String, String)> {
+    (0..=VISITORS).flat_map(|n| {
+        let day = if n == VISITORS { 31 } else { [1, 3, 9, 12, 17, 20, 25, 28][n as usize % 8] };
+        let at = move |minute: u32| format!("2025-07-{day:02} {:02}:{minute:02}:00", n % 20);
+        [(n, at(0), "/about".to_owned()), (n, at(20), format!("/resources/{n}/download/a.pdf"))]
+    })
+}
+
+/// The folder with the countries and the resources.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let networks =
+        [("8.1.0.0".parse().unwrap(), 16, "DE".to_owned()), ("2001:db8::".parse().unwrap(), 32, "DE".to_owned())];
+    let file = fixtures::mmdb::country_database_of_both(&networks);
+    std::fs::write(folder.path().join("countries.mmdb"), file).unwrap();
+    folder
+}
+
+fn names() -> NameServer {
+    NameServer::start(|ip| match ip.octets()[3] {
+        n if n % 3 == 0 => Reply::NxDomain,
+        n => Reply::name(format!("pc{n}.example{}.edu", n % 5)),
+    })
+}
+
+fn records(is_ipv6: bool) -> String {
+    requests().fold(String::new(), |mut text, (n, at, path)| {
+        let ip = address(n, is_ipv6);
+        let _ = writeln!(
+            text,
+            "{{\"kind\":\"web\",\"datetime\":\"{at}\",\"ip\":\"{ip}\",\"content\":\"{path}\",\"dnload\":1}}"
+        );
+        text
+    })
+}
+
+fn run(name: &str, folder: &tempfile::TempDir) -> Run {
+    fixtures::run(stage(name)).dir(folder.path())
+}
+
+fn through_the_pipe(is_ipv6: bool) -> Vec<String> {
+    let (folder, server) = (folder(), names());
+    let named =
+        run("resolve-dns", &folder).args(["--nameserver", &server.address()]).stdin(records(is_ipv6)).finish().ok();
+    let used = run("usage-metrics", &folder).args(["--geoip", "countries.mmdb"]).stdin(named.stdout).finish().ok();
+    let sessions = used.records().iter().filter(|record| record["kind"] == "session").count();
+    assert_eq!(sessions, VISITORS as usize, "the last one stays open");
+    let cells = run("summarize", &folder).args(["--month", "2025-07"]).stdin(used.stdout).finish().ok();
+    let mut lines: Vec<String> = cells.text().lines().map(str::to_owned).collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn fifty_ipv6_visitors_are_fifty_users() {
+    let (v4, v6) = (through_the_pipe(false), through_the_pipe(true));
+    assert_eq!(v4, v6);
+    let users = "\"table\":\"summary_user_vals\",\"rowid\":1,\"colid\":1,";
+    let total: Vec<&String> = v6.iter().filter(|line| line.contains(users)).collect();
+    assert!(!total.is_empty() && total.iter().all(|line| line.contains("\"value\":\"50\"")), "{total:?}\n{v6:#?}");
+}
+
+fn on(pair: &Pair, name: &str) -> Run {
+    pair.run(stage(name)).env("HZMETRICS_COMPAT", "ipv6")
+}
+
+/// The cells of a month after the nightly and the monthly job.
+fn through_tables(pair: &Pair, is_ipv6: bool) -> Vec<String> {
+    let (folder, server) = (folder(), names());
+    let rows: Vec<String> =
+        requests().map(|(n, at, path)| format!("('{at}', '{}', '{path}', 1)", address(n, is_ipv6))).collect();
+    pair.sql(&format!("DELETE FROM web;\nDELETE FROM websessions;\nDELETE FROM summary_user_vals;\nINSERT INTO web (datetime, ip, content, dnload) VALUES {}", rows.join(", ")));
+    let geoip = folder.path().join("countries.mmdb");
+    let asked = ["--nameserver", &server.address(), "--geo-url", "none"];
+    on(pair, "usage-metrics").args(["--db", "2025-07"]).args(asked).arg("--geoip").arg(geoip).finish().ok();
+    let seen =
+        pair.lines("SELECT COUNT(*), COUNT(DISTINCT ip), COUNT(host), MIN(ipcountry), MAX(ipcountry) FROM websessions");
+    assert_eq!(seen, ["50\t50\t50\tDE\tDE"]);
+    on(pair, "summarize").args(["--db", "--month", "2025-07"]).finish().ok();
+    pair.lines("SELECT rowid, colid, period, value FROM summary_user_vals ORDER BY 1, 2, 3")
+}
+
+#[test]
+fn tables_of_both_engines_count_them_too() {
+    for engine in [Engine::InnoDb, Engine::MyIsam] {
+        let Some(pair) = pair(engine, SqlMode::Strict) else { return };
+        pair.sql("INSERT INTO {hub}.jos_resources (id, path) SELECT seq, CONCAT(seq, '/a.pdf') FROM seq_0_to_49");
+        let (v4, v6) = (through_tables(&pair, false), through_tables(&pair, true));
+        assert_eq!(v4, v6, "{engine:?}");
+        assert!(v6.iter().any(|cell| cell == "1\t1\t1\t50"), "{v6:?}");
+        assert_eq!(pair.lines("SELECT COUNT(*) FROM {hub}.jos_metrics_ipgeo_cache"), ["0"]);
+    }
+}
