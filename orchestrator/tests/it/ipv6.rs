@@ -31,7 +31,7 @@ fn address(n: u32, is_ipv6: bool) -> IpAddr {
 fn requests() -> impl Iterator<Item = (u32, String, String)> {
     (0..=VISITORS).flat_map(|n| {
         let day = if n == VISITORS { 31 } else { [1, 3, 9, 12, 17, 20, 25, 28][n as usize % 8] };
-        let at = move |minute: u32| format!("2025-07-{day:02} {:02}:{minute:02}:00", n % 20);
+        let at = move |minute: u32| format!("2025-07-{day:02} {:02}:{minute:02}:00", 1 + n % 20);
         [(n, at(0), "/about".to_owned()), (n, at(20), format!("/resources/{n}/download/a.pdf"))]
     })
 }
@@ -114,7 +114,6 @@ fn through_tables(pair: &Pair, is_ipv6: bool) -> Vec<String> {
 fn tables_of_both_engines_count_them_too() {
     for engine in [Engine::InnoDb, Engine::MyIsam] {
         let Some(pair) = pair(engine, SqlMode::Strict) else { return };
-        pair.sql("INSERT INTO {hub}.jos_resources (id, path) SELECT seq, CONCAT(seq, '/a.pdf') FROM seq_0_to_49");
         let (v4, v6) = (through_tables(&pair, false), through_tables(&pair, true));
         assert_eq!(v4, v6, "{engine:?}");
         assert!(v6.iter().any(|cell| cell == "1\t1\t1\t50"), "{v6:?}");

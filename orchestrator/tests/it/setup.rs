@@ -190,7 +190,7 @@ fn a_running_writer_is_not_disturbed() {
     assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations WHERE id = 8"), ["0"]);
     other.unlock().unwrap();
     migrate(&pair, &["--apply"]).ok();
-    assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations"), ["59"]);
+    assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations"), ["60"]);
 }
 
 #[test]
@@ -383,27 +383,35 @@ fn addresses_get_room_and_myisam_says_what_it_takes() {
         }
         assert_eq!(width("toolstart"), "varchar(45)\tlatin1_swedish_ci", "its own character set stays");
         assert_eq!(pair.lines("SELECT ip FROM userlogin"), ["192.0.2.1"]);
-        assert_eq!(pair.shape(&pair.metrics).indexes, Shape::of_metrics().indexes);
+        if engine == Engine::InnoDb {
+            assert_eq!(pair.shape(&pair.metrics).indexes, Shape::of_metrics().indexes);
+        }
         assert!(migrate(&pair, &["--apply"]).ok().stderr.contains("nothing is pending"));
     }
 }
 
-/// A server whose keys end earlier keeps the key of `userlogin` with the beginning of the name.
+/// A key of MyISAM has 1,000 bytes: that of `userlogin` keeps the beginning of the name. Servers from
+/// 10.4 on would make a hash of it, earlier ones refuse it.
 #[test]
 fn a_key_that_gets_too_long_takes_less_of_the_name() {
     let Some(pair) = pair(Engine::MyIsam, SqlMode::Strict) else { return };
     pair.narrow_addresses();
-    // MariaDB 10.4 refuses 1,040 bytes, the server of the tests 2,000: a longer name brings it there
-    let longest = "ALTER TABLE userlogin MODIFY user varchar(596) NOT NULL DEFAULT '-'";
-    pair.sql(longest);
     pair.sql("INSERT IGNORE INTO migrations (id) SELECT seq FROM seq_1_to_58");
     migrate(&pair, &["--apply"]).ok();
-    let key = "SELECT column_name, sub_part FROM information_schema.statistics WHERE table_schema = DATABASE() AND \
+    let key = "SELECT column_name, sub_part, index_type FROM information_schema.statistics WHERE table_schema = DATABASE() AND \
                table_name = 'userlogin' AND index_name = 'userlogin' ORDER BY seq_in_index";
-    let expected = ["datetime\tNULL", "user\t240", "uidNumber\tNULL", "ip\tNULL", "action\tNULL"];
+    let expected = ["datetime\tNULL", "user\t240", "uidNumber\tNULL", "ip\tNULL", "action\tNULL"]
+        .map(|column| format!("{column}\tBTREE"));
     assert_eq!(pair.lines(key), expected);
-    // what it takes: 5 or 8 + (240 × 3 + 2) + 9 + (45 × 3 + 2) + (40 × 3 + 2) bytes
-    assert!(8 + 722 + 9 + 137 + 122 <= 1000);
+    // what it takes: 8 + (240 × 3 + 2) + 9 + (45 × 3 + 2) + (40 × 3 + 2) = 998 bytes
+    let login = |ip: &str| {
+        format!(
+            "INSERT IGNORE INTO userlogin (datetime, user, uidNumber, ip, action) VALUES ('2025-07-01', 'a', 1, '{ip}', 'login')"
+        )
+    };
+    let last = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:fff";
+    pair.sql(&[1, 2, 1].map(|n| login(&format!("{last}{n}"))).join(";\n"));
+    assert_eq!(pair.lines("SELECT COUNT(*) FROM userlogin"), ["2"], "the whole address is in it");
 }
 
 #[test]
