@@ -125,12 +125,15 @@ fn from_fields<'a>(line: &'a [u8], fields: &parse::Fields) -> Line<'a> {
 }
 
 fn from_entry<'a>(entry: &Entry<'a>) -> Line<'a> {
+    // a dash, or bytes of another protocol: no method, whatever legacy makes of it
+    let is_one_word = || !entry.request.contains(&b' ');
+    let method_and_url = entry.method_and_url.or_else(|| is_one_word().then_some((&b""[..], entry.request)));
     Line {
         date: entry.date,
         time: entry.time.into(),
         pid: entry.pid,
         request: entry.request,
-        method_and_url: entry.method_and_url,
+        method_and_url,
         status: entry.status,
         bytes: entry.bytes,
         client: entry.client,

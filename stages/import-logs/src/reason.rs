@@ -7,7 +7,8 @@ use logs::parse::is_blank;
 use memchr::memchr_iter;
 
 use crate::layout::Layout;
-use crate::layouts::named::State;
+use crate::layouts::entry::ClientFrom;
+use crate::layouts::named::{self, State};
 use crate::unit::Stream;
 
 /// Says why the lines of a block were not recognised, in their order.
@@ -16,12 +17,20 @@ pub(crate) struct Reasons<'a> {
     /// What the lines of the block say before those behind `at`.
     state: State,
     at: usize,
+    /// The layout that lines of none look most like.
+    like: Option<named::Layout>,
 }
 
 impl<'a> Reasons<'a> {
     /// For a block, with the state before it.
-    pub(crate) const fn new(stream: &'a Stream, state: State) -> Self {
-        Self { stream, state, at: 0 }
+    pub(crate) fn new(stream: &'a Stream, state: State) -> Self {
+        let like = match stream {
+            Stream::Access(Layout::Unknown(unknown)) => {
+                named::Layout::new(unknown.looks_like.unwrap_or("combined"), &ClientFrom::default()).ok()
+            }
+            _ => None,
+        };
+        Self { stream, state, at: 0, like }
     }
 
     /// The reason for a line without its line feed, which begins there in the block.
@@ -31,14 +40,17 @@ impl<'a> Reasons<'a> {
         }
         match self.stream {
             Stream::Auth => auth(line).into(),
-            Stream::Access(Layout::Hubzero) => hubzero(line).into(),
+            Stream::Access(Layout::Hubzero) => hubzero(line),
             Stream::Access(layout @ Layout::Other(other)) => {
                 let before = block.get(self.at..start).unwrap_or_default();
                 self.state = layout.state_after(&self.state, before);
                 self.at = start;
                 other.why(line, &mut self.state).unwrap_or_else(|| "does not fit the log format".to_owned()).into()
             }
-            Stream::Access(Layout::Auto(_) | Layout::Unknown(_)) => "no log format that is known".into(),
+            Stream::Access(Layout::Auto(_) | Layout::Unknown(_)) => {
+                let why = self.like.as_ref().and_then(|like| like.why(line, &mut self.state));
+                why.unwrap_or_else(|| "no log format that is known".to_owned()).into()
+            }
         }
     }
 }
@@ -63,7 +75,7 @@ fn auth(line: &[u8]) -> &'static str {
     let action = from_right.next().unwrap_or_default();
     let address = from_right.next().unwrap_or_default();
     if !action.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_') {
-        "the action is no word"
+        "the action is not a word"
     } else if !address.iter().all(|b| b.is_ascii_digit() || *b == b'.') {
         "no IPv4 address before the action"
     } else {
@@ -71,23 +83,39 @@ fn auth(line: &[u8]) -> &'static str {
     }
 }
 
-fn hubzero(line: &[u8]) -> &'static str {
+/// A field as it is shown.
+fn shown(field: &[u8]) -> String {
+    let text = String::from_utf8_lossy(field);
+    let clean = text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c });
+    let short: String = clean.take(60).collect();
+    format!("`{short}{}`", if text.chars().nth(60).is_some() { "…" } else { "" })
+}
+
+fn hubzero(line: &[u8]) -> Cow<'static, str> {
     if !starts_with_date(line) {
-        return "no date at the start";
+        return "no date at the start".into();
     }
     if memchr_iter(b'"', line).count() < 6 {
-        return "fewer than three quoted fields";
+        return "fewer than three quoted fields".into();
+    }
+    let zone = words(&line[10..]).nth(1).unwrap_or_default();
+    if !zone.first().is_some_and(u8::is_ascii_alphabetic) && !zone.starts_with(b"-") {
+        return format!("zone {} is not a name", shown(zone)).into();
     }
     // date time zone [pid] user "request" status bytes client "referrer" …
     let request = memchr::memchr(b'"', line).map_or(0, |at| at + 1);
     let after = memchr::memchr(b'"', &line[request..]).map_or(&b""[..], |at| &line[request + at + 1..]);
     let fields: Vec<_> = words(&after[..memchr::memchr(b'"', after).unwrap_or(after.len())]).take(4).collect();
     match &fields[..] {
-        [status, ..] if !status.iter().all(|b| b.is_ascii_digit() || *b == b'-') => "the status is no number",
-        [_, bytes, ..] if !bytes.iter().all(u8::is_ascii_digit) => "the bytes are no number",
-        [_, _, client, ..] if client.contains(&b':') => "the client is an IPv6 address",
-        [_, _, _] => "the fields around the quotes do not fit",
-        _ => "no status, bytes and client after the request",
+        [status, ..] if !status.iter().all(|b| b.is_ascii_digit() || *b == b'-') => {
+            format!("status {} is not a number", shown(status)).into()
+        }
+        [_, bytes, ..] if !bytes.iter().all(u8::is_ascii_digit) => {
+            format!("bytes {} are not a number", shown(bytes)).into()
+        }
+        [_, _, client, ..] if client.contains(&b':') => format!("client {} is an IPv6 address", shown(client)).into(),
+        [_, _, _] => "the fields around the quotes do not fit".into(),
+        _ => "no status, bytes and client after the request".into(),
     }
 }
 
@@ -96,8 +124,6 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::layouts::entry::ClientFrom;
-    use crate::layouts::named;
 
     #[test]
     fn reasons() {
@@ -111,15 +137,15 @@ mod tests {
         assert_eq!(hubzero("garbage"), "no date at the start");
         assert_eq!(hubzero("2025-07-10 08:00:01 \"x"), "fewer than three quoted fields");
         let line = |middle: &str| format!("2025-07-10 08:00:01 EDT 1 - \"GET / HTTP/1.1\" {middle} {tail}");
-        assert_eq!(hubzero(&line("200 1 2001:db8::1")), "the client is an IPv6 address");
-        assert_eq!(hubzero(&line("200 - 1.2.3.4")), "the bytes are no number");
-        assert_eq!(hubzero(&line("ok 1 1.2.3.4")), "the status is no number");
+        assert_eq!(hubzero(&line("200 1 2001:db8::1")), "client `2001:db8::1` is an IPv6 address");
+        assert_eq!(hubzero(&line("200 - 1.2.3.4")), "bytes `-` are not a number");
+        assert_eq!(hubzero(&line("ok 1 1.2.3.4")), "status `ok` is not a number");
         assert_eq!(hubzero(&line("200 1")), "no status, bytes and client after the request");
         assert_eq!(hubzero(&line("200 1 1.2.3.4")), "the fields around the quotes do not fit");
         let auth = |line: &str| of(line, &Stream::Auth);
         assert_eq!(auth("2025-07-10 08:00:01 1 [a] 1.2.3.4 login "), "a blank at the end");
         assert_eq!(auth("2025-07-10 08:00:01 1 [a] ::1 login"), "no IPv4 address before the action");
-        assert_eq!(auth("2025-07-10 08:00:01 1 [a] 1.2.3.4 log-in"), "the action is no word");
+        assert_eq!(auth("2025-07-10 08:00:01 1 [a] 1.2.3.4 log-in"), "the action is not a word");
         assert_eq!(auth("x"), "no date at the start");
         // a line of a block knows what the lines before it say
         let iis = named::Layout::new("iis", &ClientFrom::default()).unwrap();

@@ -76,7 +76,7 @@ impl Receipt {
             line.extend_from_slice(format!(",\"{name}\":{n}").as_bytes());
         }
         line.extend_from_slice(b",\"dropped\":{");
-        for (i, (rule, n)) in report.left_out().iter().enumerate() {
+        for (i, (rule, n)) in report.by_rule().iter().enumerate() {
             line.extend_from_slice(if i > 0 { b"," } else { b"" });
             json::push_str(line, rule);
             line.extend_from_slice(format!(":{n}").as_bytes());

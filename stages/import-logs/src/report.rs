@@ -172,13 +172,18 @@ impl Report {
         self.n_rows = n_rows;
     }
 
-    /// Lines that were left out, by what left them out.
-    pub(crate) fn left_out(&self) -> BTreeMap<String, u64> {
+    /// Lines that rules dropped. With the rows and the rejected lines they are all lines.
+    pub(crate) fn by_rule(&self) -> BTreeMap<String, u64> {
         let rules = Rule::ALL.iter().map(|(rule, name)| ((*name).to_owned(), self.dropped[*rule as usize]));
+        rules.filter(|(_, n)| *n > 0).collect()
+    }
+
+    /// Lines that were left out for another reason than that they do not fit.
+    fn left_out(&self) -> BTreeMap<String, u64> {
         let other = self.n_rejected.saturating_sub(self.n_blank + self.n_unfit + self.n_ipv6);
         let layout = [("empty line", self.n_blank), ("ipv6", self.n_ipv6), ("form", other)];
         let layout = layout.into_iter().map(|(name, n)| (name.to_owned(), n));
-        rules.chain(layout).filter(|(_, n)| *n > 0).collect()
+        self.by_rule().into_iter().chain(layout.filter(|(_, n)| *n > 0)).collect()
     }
 
     /// What the ledger keeps.

@@ -35,15 +35,18 @@ impl Totals {
         }
         let ipv6 = sum(|r| r.n_ipv6);
         if ipv6 > 0 {
-            let _ = write!(words, "; {ipv6} of the lines not recognised are requests of IPv6 clients");
+            let are = if ipv6 == 1 { "is a request of an IPv6 client" } else { "are requests of IPv6 clients" };
+            let _ = write!(words, "; {ipv6} of the lines not recognised {are}");
         }
         let odd = sum(|r| r.n_odd_times);
         if odd > 0 {
-            let _ = write!(words, "; {odd} rows with an impossible time");
+            let rows = if odd == 1 { "1 row".to_owned() } else { format!("{odd} rows") };
+            let _ = write!(words, "; {rows} with an impossible time");
         }
         let tails = sum(|r| r.has_tail.into());
         if tails > 0 {
-            let _ = write!(words, "; {tails} last lines without a line feed not read");
+            let lines = if tails == 1 { "1 last line".to_owned() } else { format!("{tails} last lines") };
+            let _ = write!(words, "; {lines} without a line feed not read");
         }
         words.push_str(&self.layouts());
         words

@@ -283,13 +283,15 @@ fn unquoted(word: &[u8]) -> &[u8] {
     word.strip_prefix(b"\"").and_then(|word| word.strip_suffix(b"\"")).unwrap_or(word)
 }
 
-/// Where a second line begins in one, if a crash has fused two: before the client of the second
-/// time in it.
+/// Where a second line begins in one, if a crash has fused two: before the client of a time that is
+/// not the first in it.
 pub(crate) fn second_line(line: &[u8]) -> Option<usize> {
     let is_stamp =
         |at: usize| matches!(line.get(at..at + 13), Some([b'[', _, _, b'/', _, _, _, b'/', _, _, _, _, b':']));
-    let stamps = || memchr::memchr_iter(b'[', line).filter(|&at| is_stamp(at) && time::clf(&line[at + 1..]).is_ok());
-    let (first, second) = (stamps().next()?, stamps().nth(1)?);
+    // the first time may have been cut
+    let mut brackets = memchr::memchr_iter(b'[', line);
+    let first = brackets.next()?;
+    let second = brackets.find(|&at| is_stamp(at) && time::clf(&line[at + 1..]).is_ok())?;
     steps::add(line.len());
     // identity and user, each a word, and the client before them
     let before = line[first..second].strip_suffix(b" ")?;
@@ -470,7 +472,7 @@ mod tests {
     fn two_lines_in_one() {
         let (first, second) =
             (line("192.0.2.1 - -", "GET /a HTTP/1.1", UA), line("192.0.2.2 - -", "GET /b HTTP/1.1", UA));
-        for cut in [first.len(), first.len() - 10, first.len() - 1] {
+        for cut in [first.len(), first.len() - 10, first.len() - 1, 20] {
             let fused = format!("{}{second}", &first[..cut]);
             let at = second_line(fused.as_bytes()).unwrap();
             assert_eq!(&fused[at..], second, "{fused}");

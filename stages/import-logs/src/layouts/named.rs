@@ -227,6 +227,11 @@ impl Layout {
             Err(fault) => Some(fault.within(line).say(line)),
             Ok((_, text)) => match self.entry(text, columns, made, places) {
                 Ok(_) => None,
+                Err(fault) if fault.what == What::TooLate => {
+                    made.clear();
+                    let moment = self.fields(text, columns.as_deref(), made, places).ok()?.moment?;
+                    Some(format!("time `{}` is in the future", String::from_utf8_lossy(&moment.date)))
+                }
                 Err(fault) => Some(fault.within(text).say(text)),
             },
         }
@@ -506,6 +511,6 @@ mod tests {
         combined.until(*b"2025-07-11");
         let line = |day: &str| format!(r#"192.0.2.1 - - [{day}/Jul/2025:08:00:01 +0000] "GET /a HTTP/1.1" 200 12"#);
         let found = clients(&combined, &[&line("11"), &line("12")]);
-        assert_eq!(found, ["192.0.2.1", "the time is in the future"]);
+        assert_eq!(found, ["192.0.2.1", "time `2025-07-12` is in the future"]);
     }
 }

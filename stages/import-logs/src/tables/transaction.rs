@@ -25,7 +25,7 @@ use crate::rules::{Rules, Steps};
 use crate::sink::Sink;
 use crate::stored;
 use crate::unit::{Stream, Unit};
-use crate::web::{DOWNLOAD_COLUMN, HOST_COLUMN, WEB_COLUMNS};
+use crate::web::{ADDRESS, DOWNLOAD_COLUMN, HOST_COLUMN, WEB_COLUMNS};
 
 /// Rows of a statement: as many as the database session takes at once.
 const ROWS: usize = 1000;
@@ -49,6 +49,8 @@ pub(crate) struct Tables<'d> {
     steps: Steps,
     /// Bots are cleaned after a file with bots only.
     clean_after_bots: bool,
+    /// How many characters of an address the table holds.
+    address_width: usize,
     /// Whether rows say what is a download.
     tells_downloads: bool,
     // of the current file
@@ -86,6 +88,7 @@ impl<'d> Tables<'d> {
             });
         }
         let files = ledger && files::is_there(db)?;
+        let address_width = width_of_addresses(db)?;
         if ledger {
             tables.push(ledger::TABLE);
         }
@@ -104,6 +107,7 @@ impl<'d> Tables<'d> {
             unknown_commit: false,
             steps: rules.steps,
             clean_after_bots: rules.judge.exact,
+            address_width,
             tells_downloads: rules.compat.has(Opt::LpDnloadInline),
             columns: Vec::new(),
             holding: None,
@@ -141,6 +145,26 @@ impl<'d> Tables<'d> {
         let Stream::Access(layout) = stream else { return LOGIN_COLUMNS.to_vec() };
         let more = [(self.tells_downloads, DOWNLOAD_COLUMN), (!layout.is_hub(), HOST_COLUMN)];
         WEB_COLUMNS.into_iter().chain(more.into_iter().filter(|(has, _)| *has).map(|(_, name)| name)).collect()
+    }
+
+    /// Refuses rows whose addresses the table would cut: those of hubs are cut before, as legacy does.
+    fn check_addresses(&self, values: &[Value]) -> Result<()> {
+        let Some(at) = self.columns.iter().position(|column| *column == "ip") else { return Ok(()) };
+        if self.address_width > ADDRESS || !self.columns.contains(&HOST_COLUMN) {
+            return Ok(());
+        }
+        for row in values.chunks(self.columns.len()) {
+            if let Some(Value::Bytes(address)) = row.get(at).filter(|_| row.len() == self.columns.len())
+                && address.len() > self.address_width
+            {
+                bail!(
+                    "the column `ip` of `web` holds {} characters, and `{}` has more; `hzmetrics migrate --apply` widens it",
+                    self.address_width,
+                    String::from_utf8_lossy(address)
+                );
+            }
+        }
+        Ok(())
     }
 
     fn send(&mut self, n_values: usize) -> Result<()> {
@@ -265,6 +289,13 @@ impl<'d> Tables<'d> {
     }
 }
 
+/// How many characters of an address `web` holds.
+fn width_of_addresses(db: &mut Db) -> Result<usize> {
+    let sql = "SELECT CHARACTER_MAXIMUM_LENGTH FROM information_schema.COLUMNS \
+               WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'web' AND COLUMN_NAME = 'ip'";
+    Ok(db.number(sql, ())?.and_then(|width| usize::try_from(width).ok()).unwrap_or(ADDRESS))
+}
+
 impl Sink for Tables<'_> {
     const KEYS_ARE_CHECKED: bool = true;
 
@@ -308,6 +339,7 @@ impl Sink for Tables<'_> {
     fn rows(&mut self, rows: &mut Rows, range: Range<usize>) -> Result<()> {
         let Rows::Values(values) = rows else { return Ok(()) };
         let values = values.get_mut(range).unwrap_or_default();
+        self.check_addresses(values)?;
         self.values.extend(values.iter_mut().map(|value| std::mem::replace(value, Value::NULL)));
         let full = ROWS * self.columns.len();
         while self.values.len() >= full {

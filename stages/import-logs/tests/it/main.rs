@@ -5,6 +5,7 @@
 mod bounds;
 mod faults;
 mod field;
+mod field_lines;
 mod hub;
 mod identity;
 mod tables;

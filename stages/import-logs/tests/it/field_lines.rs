@@ -1,0 +1,481 @@
+//! Field cases: what administrators reported to other tools about clients, lines and layouts. The
+//! number in a name is the case's in the list that the inputs in `fixtures/field/in` belong to. No case
+//! has an option unless it says so. Behind them: every line is accounted for.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use fixtures::{Finished, Run};
+use serde_json::Value;
+
+use crate::hub::stage;
+use crate::{import_logs, raw, texts};
+
+fn input(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/field/in").join(name)
+}
+
+fn bytes(name: &str) -> Vec<u8> {
+    std::fs::read(input(name)).unwrap()
+}
+
+fn of(name: &str) -> Run {
+    import_logs().arg(input(name))
+}
+
+fn with(name: &str, args: &[&str]) -> Finished {
+    of(name).args(args).finish().ok()
+}
+
+/// Lines, rows and rejects of a run without options, and its layout. Lines are rows, dropped, or
+/// rejected, whatever the case is.
+fn check(name: &str, [lines, rows, rejected]: [u64; 3], layout: &str) -> Finished {
+    let done = of(name).finish().ok();
+    account(&done, [lines, rows, rejected], layout);
+    done
+}
+
+fn account(done: &Finished, [lines, rows, rejected]: [u64; 3], layout: &str) {
+    let said = format!("{lines} lines, {rows} rows, {rejected} not recognised");
+    assert!(done.stderr.contains(&said), "{said}: {}", done.stderr);
+    assert!(done.stderr.contains(&format!("; layout {layout}\n")), "{layout}: {}", done.stderr);
+    assert_eq!(done.of_kind("web").len() as u64, rows, "{}", done.stderr);
+    let last = done.stderr.lines().find(|line| line.contains(" rows, ")).unwrap();
+    let dropped = last.split_once("dropped: ").map_or("", |(_, rest)| rest.split(';').next().unwrap());
+    let dropped: u64 = dropped.split(", ").filter_map(|one| one.rsplit(' ').next()?.parse::<u64>().ok()).sum();
+    assert_eq!(lines, rows + dropped + rejected, "{last}");
+}
+
+/// The clients in the order of the rows, a host name where there is no address.
+fn clients(done: &Finished) -> Vec<String> {
+    let text = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
+    let client = |row: Value| Some(text(&row, "ip")).filter(|ip| !ip.is_empty()).unwrap_or_else(|| text(&row, "host"));
+    done.of_kind("web").into_iter().map(client).collect()
+}
+
+fn is_refused(name: &str, words: &[&str]) {
+    let done = of(name).finish().expect_code(1);
+    assert_eq!(done.text(), "", "nothing is booked");
+    for word in words {
+        assert!(done.stderr.contains(word), "{word}: {}", done.stderr);
+    }
+    assert!(done.stderr.contains("not imported"), "{}", done.stderr);
+}
+
+/// The sessions that a log makes.
+fn n_sessions(name: &str) -> usize {
+    let records = of(name).finish().ok().stdout;
+    let done = fixtures::run(stage("usage-metrics")).stdin(records).finish().ok();
+    done.of_kind("session").len()
+}
+
+#[test]
+fn field_01_zone_id() {
+    let done = check("01-zone-id.log", [2, 2, 0], "combined");
+    assert_eq!(clients(&done), ["fe80::a00:27ff:fe4e:66a1", "fe80::a00:27ff:fe4e:77b2"]);
+}
+
+#[test]
+fn field_02_ipv6() {
+    let done = check("02-ipv6.log", [3, 3, 0], "combined");
+    assert_eq!(clients(&done).into_iter().collect::<HashSet<_>>().len(), 3);
+    assert_eq!((n_sessions("col-v6.log"), n_sessions("col-v4.log")), (50, 50));
+}
+
+#[test]
+fn field_03_mapped() {
+    let done = check("03-mapped.log", [3, 3, 0], "combined");
+    assert!(clients(&done).contains(&"192.0.2.17".to_owned()), "{:?}", clients(&done));
+    assert!(clients(&done).iter().all(|client| !client.contains(':')));
+    assert_eq!(clients(&of("col-mapped.log").finish().ok()), clients(&of("col-v4.log").finish().ok()));
+}
+
+#[test]
+fn field_04_ipv6_of_hubs() {
+    let done = of("70-hub.log").finish().ok();
+    account(&done, [9, 4, 5], "hubzero");
+    assert!(done.stderr.contains("2 of the lines not recognised are requests of IPv6 clients"), "{}", done.stderr);
+    assert!(done.stderr.contains("client `2001:db8::1` is an IPv6 address"), "{}", done.stderr);
+}
+
+#[test]
+fn field_05_host_names() {
+    let done = check("05-hostnames.log", [3, 3, 0], "combined");
+    let names = ["crawl-203-0-113-49.example.net", "crawl-203-0-113-50.example.net", "pc1.library.example.edu"];
+    assert_eq!(texts(&done, "web", "host"), names);
+    assert_eq!(texts(&done, "web", "ip"), ["", "", ""]);
+    assert_eq!(n_sessions("col-name.log"), 50);
+}
+
+#[test]
+fn field_06_virtual_host() {
+    let done = check("06-vhost.log", [3, 3, 0], "vhost_combined");
+    assert_eq!(clients(&done), clients(&with("06-vhost.log", &["--log-format", "vcombined"])));
+    assert_eq!(clients(&done), ["192.0.2.1", "192.0.2.2", "198.51.100.3"]);
+    assert_eq!(clients(&of("col-vhost.log").finish().ok()), clients(&of("col-v4.log").finish().ok()));
+}
+
+#[test]
+fn field_08_prefixes() {
+    let done = check("08-prefixes.log", [4, 4, 0], "combined");
+    assert_eq!(clients(&done), ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"]);
+    let syslog = with("08-prefixes.log", &["--log-format", "combined", "--prefix", "syslog"]);
+    assert_eq!(clients(&syslog), ["192.0.2.1", "192.0.2.2"]);
+}
+
+#[test]
+fn field_09_client_is_a_dash() {
+    let done = check("09-client-dash.log", [3, 1, 2], "combined");
+    for reason in ["the client is missing", "client `unix:` is a Unix socket"] {
+        assert!(done.stderr.contains(reason), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn field_10a_forwarded_for_unknown() {
+    let found = clients(&with("10-xff.log", &["--client-from", "X-Forwarded-For"]));
+    assert_eq!([&found[3], &found[7], &found[10]], ["192.0.2.4", "10.0.0.9", "192.0.2.9"]);
+}
+
+#[test]
+fn field_10b_forwarded_for_lists() {
+    let found = clients(&with("10-xff.log", &["--client-from", "X-Forwarded-For"]));
+    let expected = [
+        "192.0.2.1",
+        "192.0.2.2",
+        "192.0.2.3",
+        "192.0.2.4",
+        "192.0.2.5",
+        "2001:db8::6",
+        "10.0.0.9",
+        "10.0.0.9",
+        "192.0.2.7",
+        "192.0.2.8",
+        "192.0.2.9",
+        "10.0.0.9",
+        "192.0.2.11",
+        "192.0.2.12",
+        "192.0.2.13",
+    ];
+    assert_eq!(found, expected);
+    let proxies = clients(&with("10-xff.log", &["--trusted-proxies", "10.0.0.0/8"]));
+    assert_eq!(proxies[..4], ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"]);
+    assert_eq!(proxies[8], "192.0.2.7");
+    let first = clients(&with("10-xff.log", &["--client-from", "X-Forwarded-For:first"]));
+    assert_eq!(first[8], "10.1.1.1");
+}
+
+#[test]
+fn field_11_quotes() {
+    check("11-quotes.log", [8, 8, 0], "combined");
+}
+
+#[test]
+fn field_12_protocols() {
+    check("12-protocols.log", [6, 6, 0], "combined");
+}
+
+#[test]
+fn field_13_garbage() {
+    let done = check("13-garbage.log", [11, 3, 0], "combined");
+    assert_eq!(texts(&done, "web", "ip"), ["192.0.2.8", "192.0.2.9", "192.0.2.11"]);
+}
+
+#[test]
+fn field_14_timeouts_first() {
+    check("14-408-first.log", [61, 1, 0], "combined");
+}
+
+#[test]
+fn field_15_long_lines() {
+    check("15-long.log", [3, 3, 0], "combined");
+}
+
+#[test]
+fn field_16_bytes_of_all_sorts() {
+    check("16-bytes.log", [7, 7, 0], "combined");
+}
+
+#[test]
+fn field_18_byte_order_mark() {
+    let done = check("18-bom.log", [2, 2, 0], "combined");
+    assert_eq!(clients(&done), ["192.0.2.1", "192.0.2.2"]);
+}
+
+#[test]
+fn field_19_utf16() {
+    is_refused("19-utf16.log", &["it is UTF-16 text"]);
+}
+
+#[test]
+fn field_20_line_ends() {
+    for (name, layout) in [("20-crlf.log", "combined"), ("20-crlf-common.log", "common"), ("20-mac.log", "combined")] {
+        let done = check(name, [2, 2, 0], layout);
+        assert_eq!(clients(&done), ["192.0.2.1", "192.0.2.2"], "{name}");
+        let piped = raw("access", bytes(name)).finish().ok();
+        assert_eq!(piped.stdout, done.stdout, "{name}");
+    }
+}
+
+#[test]
+fn field_22_odd_dates() {
+    let done = check("22-dates.log", [10, 3, 7], "combined");
+    assert_eq!(texts(&done, "web", "datetime"), ["2024-02-29 10:00:00", "2025-12-31 23:59:59", "2026-01-01 00:00:00"]);
+    for reason in ["there is no time `29/Feb/2025:10:00:00`", "time `2099-07-10` is in the future"] {
+        assert!(done.stderr.contains(reason), "{reason}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn field_23_names_of_months() {
+    is_refused(
+        "23-month-names.log",
+        &[
+            "looks like combined; 0 of 4 lines fit",
+            ":1: month `Mär` is not an English name",
+            ":2: month `Mai` is not an English name",
+            ":3: time `10/07/2025` is not day/month/year",
+            ":4: time `10/Jul/2025 08:00:01` is not day/month/year:hour:minute:second",
+        ],
+    );
+}
+
+#[test]
+fn field_25_late_lines() {
+    let done = check("25-late.log", [4, 4, 0], "combined");
+    let days = texts(&done, "web", "datetime");
+    let of_day = |day: &str| days.iter().filter(|datetime| datetime.starts_with(day)).count();
+    assert_eq!((of_day("2025-07-10"), of_day("2025-07-11")), (2, 2));
+}
+
+#[test]
+fn field_26_a_line_that_is_cut() {
+    let done = import_logs().args([input("26-cut-a.log"), input("26-cut-b.log")]).finish().ok();
+    assert!(done.stderr.contains("4 lines, 3 rows, 1 not recognised"), "{}", done.stderr);
+    assert_eq!(clients(&done), ["192.0.2.1", "192.0.2.2", "192.0.2.3"], "counted once");
+}
+
+#[test]
+fn field_27_no_line_feed_at_the_end() {
+    check("27-no-newline.log", [2, 2, 0], "combined");
+}
+
+#[test]
+fn field_29_users() {
+    check("29-user.log", [5, 5, 0], "combined");
+}
+
+#[test]
+fn field_42_an_empty_request() {
+    let format = r#"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""#;
+    let done = with("42-empty-request.log", &["--log-format", format]);
+    account(&done, [2, 1, 0], "format");
+    assert!(done.stderr.contains("dropped: status 1"), "{}", done.stderr);
+    check("42-empty-request.log", [2, 1, 0], "combined");
+}
+
+#[test]
+fn field_30_times_and_ids_at_the_end() {
+    check("30-request-time.log", [5, 5, 0], "combined");
+}
+
+#[test]
+fn field_31b_formats_of_nginx() {
+    let conf = input("46-nginx.conf");
+    let line = r#"192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] "GET /a HTTP/1.1" 200 12 "-" "UA/1" "203.0.113.9""#;
+    let conf_done = raw("access", line).arg("--server-conf").arg(&conf).finish().ok();
+    account(&conf_done, [1, 1, 0], "format");
+    let format = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for""#;
+    for args in [["--log-format", format], ["--log-format", &format!("log_format main '{format}';")]] {
+        assert_eq!(raw("access", line).args(args).finish().ok().stdout, conf_done.stdout);
+    }
+    let forwarded = raw("access", line).arg("--server-conf").arg(&conf).args(["--client-from", "X-Forwarded-For"]);
+    assert_eq!(clients(&forwarded.finish().ok()), ["203.0.113.9"]);
+}
+
+#[test]
+fn field_32_nginx_json() {
+    check("32-nginx-json.log", [1, 1, 0], "nginx-json");
+}
+
+#[test]
+fn field_33_caddy() {
+    check("33-caddy.log", [1, 1, 0], "caddy");
+}
+
+#[test]
+fn field_34_haproxy() {
+    check("34-haproxy.log", [1, 1, 0], "haproxy");
+}
+
+#[test]
+fn field_35_traefik() {
+    check("35-traefik.log", [1, 1, 0], "traefik");
+}
+
+#[test]
+fn field_36_w3c() {
+    let done = check("36-w3c.log", [3, 1, 0], "w3c");
+    assert!(done.stderr.contains("dropped: comment 2"), "{}", done.stderr);
+}
+
+#[test]
+fn field_38_nginx_proxy_manager() {
+    check("38-npm.log", [1, 1, 0], "nginx-proxy-manager");
+}
+
+#[test]
+fn field_39_iso_8601() {
+    let done = check("39-iso8601.log", [1, 1, 0], "combined");
+    assert_eq!(texts(&done, "web", "datetime"), ["2025-07-10 08:00:01"]);
+}
+
+#[test]
+fn field_43_milliseconds_of_apache() {
+    let format = r#"%h %l %u [%{%d/%b/%Y %T}t.%{msec_frac}t %{%z}t] \"%r\" %>s %b"#;
+    let done = with("43-apache-ms.log", &["--log-format", format]);
+    account(&done, [1, 1, 0], "format");
+    assert_eq!(texts(&done, "web", "datetime"), ["2025-07-10 08:00:01"]);
+}
+
+#[test]
+fn field_48_names_of_layouts() {
+    let line = "192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] \"GET /a HTTP/1.1\" 200 12 \"-\" \"UA/1\"\n";
+    for name in ["COMBINED", "Combined", "ncsa", "auto", "AUTO"] {
+        assert_eq!(clients(&raw("access", line).args(["--log-format", name]).finish().ok()), ["192.0.2.1"], "{name}");
+    }
+    let hosted = format!("www.example.org:443 {line}");
+    for name in ["vcombined", "vhost_combined", "VHOST-COMBINED"] {
+        let done = raw("access", hosted.as_str()).args(["--log-format", name]).finish().ok();
+        assert_eq!(clients(&done), ["192.0.2.1"], "{name}");
+    }
+    let json = with("32-nginx-json.log", &["--log-format", "json"]);
+    assert_eq!(json.of_kind("web").len(), 1);
+    let unknown = raw("access", line).args(["--log-format", "combind"]).finish().expect_code(2);
+    assert!(unknown.stderr.contains("vhost_combined"), "{}", unknown.stderr);
+}
+
+#[test]
+fn field_49_a_forgotten_layout() {
+    let front = "app: 192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] \"GET /a HTTP/1.1\" 200 12 \"-\" \"UA/1\"\n";
+    let done = raw("access", front.repeat(1200)).finish().expect_code(1);
+    assert_eq!(done.text(), "");
+    let said = "looks like combined with `app:` in front; 0 of 1,000 lines fit";
+    assert!(done.stderr.contains(said), "{}", done.stderr);
+    assert!(done.stderr.contains("1200 lines, 0 rows, 1200 not recognised"), "read to its end: {}", done.stderr);
+    // a layout that was asked for is not replaced
+    let asked = of("02-ipv6.log").args(["--log-format", "hubzero"]).finish().expect_code(1);
+    assert!(asked.stderr.contains("it looks like combined"), "{}", asked.stderr);
+}
+
+/// A combined line.
+fn combined(n: u32) -> String {
+    format!("192.0.2.{n} - - [10/Jul/2025:08:00:01 +0000] \"GET /{n} HTTP/1.1\" 200 12 \"-\" \"Mozilla/5.0\"\n")
+}
+
+#[test]
+fn two_lines_that_a_crash_has_fused() {
+    let (one, two, three) = (combined(1), combined(2), combined(3));
+    for (cut, kept) in [(one.len() - 1, 3), (one.len() - 5, 2), (60, 2), (20, 2)] {
+        let text = format!("{}{two}{three}odd\n", &one[..cut]);
+        let done = raw("access", text).finish().ok();
+        account(&done, [4, kept, 4 - kept], "combined");
+        assert!(clients(&done).ends_with(&["192.0.2.2".to_owned(), "192.0.2.3".to_owned()]), "{:?}", clients(&done));
+        assert!(done.stderr.contains("-:3: no time in brackets: odd"), "lines keep their numbers: {}", done.stderr);
+    }
+    // an agent that is made up to look like a line makes none
+    let agent = r#"192.0.2.9 - - [10/Jul/2025:08:00:01 +0000] \"GET /x HTTP/1.1\" 200 12 \"-\" \"x"#;
+    let done = raw("access", one.replace("Mozilla/5.0", agent)).finish().ok();
+    account(&done, [1, 1, 0], "combined");
+    assert_eq!(clients(&done), ["192.0.2.1"]);
+}
+
+#[test]
+fn every_line_is_accounted_for() {
+    let lines = [
+        combined(1),
+        "\0".repeat(4096) + &combined(2),
+        "\0".repeat(100) + "\n",
+        "\n".to_owned(),
+        "# a comment\n".to_owned(),
+        combined(3).replace(" 200 ", " 404 "),
+        combined(4).replace('\n', "\r\n"),
+        combined(5).replace(' ', "\t"),
+        combined(6).replace("\"Mozilla/5.0\"", "\"bare \" quote\""),
+        combined(7).replace("192.0.2.7", "192.0.2.7:5555"),
+        combined(8).trim_end().to_owned(),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let receipts = dir.path().join("receipts");
+    let done = import_logs().arg(crate::file(&dir, "log", lines.concat())).arg("--receipts").arg(&receipts);
+    let done = done.finish().ok();
+    account(&done, [11, 6, 3], "combined");
+    assert_eq!(clients(&done), ["1", "2", "4", "6", "7", "8"].map(|n| format!("192.0.2.{n}")));
+    assert!(done.stderr.contains("tabs between the fields"), "{}", done.stderr);
+    let receipt: Value = serde_json::from_str(std::fs::read_to_string(&receipts).unwrap().trim()).unwrap();
+    let n = |field: &str| receipt[field].as_u64().unwrap();
+    let dropped: u64 = receipt["dropped"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!((n("lines"), n("rows") + n("rejected") + dropped), (11, 11), "{receipt}");
+    assert_eq!(receipt["dropped"].to_string(), r#"{"comment":1,"status":1}"#);
+}
+
+#[test]
+fn what_legacy_does_with_odd_lines_of_hubs_is_said() {
+    let line = |date: &str, url: &str| crate::line(date, url, "UA");
+    let text = line("2025-07-10", "/a")
+        + &line("2025-02-30", "/b")
+        + &line("2099-01-01", "/c")
+        + &line("1970-01-01", "/d")
+        + line("2025-07-10", "/e").trim_end();
+    let done = raw("access", text).finish().ok();
+    account(&done, [4, 4, 0], "hubzero");
+    assert!(
+        done.stderr.contains("; 3 rows with an impossible time; 1 last line without a line feed not read;"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn a_stream_is_judged_by_what_has_come() {
+    // the buffer is parsed, not read again
+    let text: String = (0..3000).map(|n| combined(n % 200)).collect();
+    let done = raw("access", text.clone()).finish().ok();
+    account(&done, [3000, 3000, 0], "combined");
+    let late = text + &crate::line("2025-07-10", "/a", "UA");
+    let done = raw("access", late).finish().ok();
+    account(&done, [3001, 3000, 1], "combined");
+}
+
+#[test]
+fn what_files_are_without_importing_them() {
+    let files = ["01-zone-id.log", "08-prefixes.log", "70-hub.log", "cmsauth.log-20250710"].map(input);
+    let done = import_logs().arg("--check").args(&files).finish().ok();
+    let lines: Vec<String> = done.text().lines().map(|line| line.rsplit('/').next().unwrap().to_owned()).collect();
+    assert_eq!(
+        lines[..3],
+        [
+            "01-zone-id.log: combined; 2 of 2 lines fit; 2025-07-10 08:00:01 to 2025-07-10 08:00:01; 2 clients",
+            "08-prefixes.log: combined with syslog in front; 4 of 4 lines fit; 2025-07-10 08:00:01 to 2025-07-10 08:00:01; 4 clients",
+            "70-hub.log: hubzero; 4 of 9 lines fit; 2025-07-10 08:00:01 to 2025-07-10 08:00:01; 3 clients",
+        ]
+    );
+    assert!(lines[3].contains(": auth; "), "{}", lines[3]);
+    let odd = import_logs().arg("--check").arg(input("23-month-names.log")).finish().expect_code(1);
+    assert!(odd.text().contains("looks like combined; 0 of 4 lines fit: month `Mär`"), "{}", odd.text());
+}
+
+/// A W3C log says once what its fields are; a block of lines further on knows it all the same.
+#[test]
+fn a_long_w3c_log() {
+    let mut text = "#Software: IIS\r\n#Fields: date time cs-method cs-uri-stem c-ip sc-status\r\n".to_owned();
+    for n in 0..20_000 {
+        text += &format!("2025-07-10 08:00:01 GET /{n} 192.0.2.{} 200\r\n", n % 250);
+    }
+    text += "#Fields: date time c-ip cs-method cs-uri-stem sc-status\r\n2025-07-10 08:00:01 192.0.2.251 GET /x 200\r\n";
+    let done = raw("access", text.clone()).finish().ok();
+    account(&done, [20_004, 20_001, 0], "w3c");
+    assert_eq!(clients(&done).last().unwrap(), "192.0.2.251");
+    let gz = fixtures::gzip(text.as_bytes());
+    assert_eq!(raw("access", gz).finish().ok().stdout, done.stdout);
+}
