@@ -1,4 +1,4 @@
-//! Accounts and groups by name, as `/etc/passwd` and `/etc/group` have them, for lines that mend.
+//! Names of accounts and groups from `/etc/passwd` and `/etc/group`, for the commands that `doctor` suggests.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

@@ -1,4 +1,4 @@
-//! The command line: every command with its name, and the way from the words to one of them.
+//! The command line: every command with its name, and how the one that was given is started.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ struct Cli {
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Whose results to reproduce: `legacy`, `port`, or a list of options
+    /// Which program's results to reproduce: legacy, port or a list
     #[arg(long, value_name = "LIST", value_parser = compat)]
     compat: Option<String>,
 

@@ -1,4 +1,4 @@
-//! Other programs that write the same tables: the original scripts and the port. How a line looks that
+//! Other programs that write the same tables: the legacy scripts and the port. How a line looks that
 //! starts them (for `doctor`), and which of them are running now (we wait, with code 75).
 //!
 //! Looks at files and at `/proc`; starts and stops nothing.
@@ -12,7 +12,7 @@ use hub::config::Paths;
 use kit::Busy;
 use kit::door::{self, named};
 
-/// How the names of the original scripts begin.
+/// How the names of the legacy scripts begin.
 const SCRIPTS: [&str; 9] = [
     "__fetch_apache_and_auth_log",
     "__import_apache_and_auth_log",
@@ -35,7 +35,7 @@ const SHIM_BYTES: u64 = 4096;
 /// Programs that run a script.
 const INTERPRETERS: [&str; 9] = ["sh", "bash", "dash", "ksh", "env", "nice", "timeout", "perl", "php"];
 
-/// The staging files of the original scripts.
+/// The staging files of the legacy scripts.
 const STAGING: [&str; 2] = ["_hub_apache.log", "_hub_auth.log"];
 
 /// Between fetching and importing, the original crontab leaves five minutes.
@@ -67,7 +67,7 @@ pub(crate) fn program(paths: &Paths, line: &str) -> Option<String> {
     words(line).find_map(|word| script(word).map(str::to_owned).or_else(|| is_port(word).then(|| word.to_owned())))
 }
 
-/// The processes of the original scripts, those excepted that started us.
+/// The processes of the legacy scripts, those excepted that started us.
 fn processes(paths: &Paths) -> Vec<(u32, String)> {
     let proc = paths.at("/proc");
     let ours = std::process::id();
@@ -146,7 +146,7 @@ pub(crate) fn is_online_at_work(paths: &Paths) -> bool {
     processes(paths).iter().any(|(_, name)| name == ONLINE)
 }
 
-/// Staging files that the original scripts left, with their age.
+/// Staging files that the legacy scripts left, with their age.
 pub(crate) fn staged(paths: &Paths) -> Vec<(PathBuf, Duration)> {
     let staging = paths.staging();
     if logs::staged::list_path(&staging).exists() {
@@ -159,7 +159,7 @@ pub(crate) fn staged(paths: &Paths) -> Vec<(PathBuf, Duration)> {
     STAGING.iter().map(|name| staging.join(name)).filter_map(|path| Some((path.clone(), age(&path)?))).collect()
 }
 
-/// Whether the original scripts are between fetching and importing.
+/// Whether the legacy scripts are between fetching and importing.
 ///
 /// # Errors
 /// They are ([`Busy`]).

@@ -1,6 +1,6 @@
-//! The surroundings of a command that works on a hub: configuration, log, lock, databases.
+//! What a command needs that works on a hub: configuration, log, lock, databases.
 //!
-//! Commands that take no part in a hub's daily life (the shell, `convert`) do without it.
+//! Commands that do not touch a hub's data (the shell, `convert`) do without it.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -134,12 +134,12 @@ impl Hub {
     ///
     /// # Errors
     /// Somebody else holds it ([`Busy`]), or works on the same tables without it
-    /// ([`kit::Busy`]), or it cannot be made.
+    /// ([`kit::Busy`]), or it cannot be created.
     pub(crate) fn lock(&self, writes: bool) -> Result<Option<Lock>> {
         Ok(self.try_lock(writes)??)
     }
 
-    /// The same for a caller who does without when another run of ours is in progress.
+    /// The same for a caller who does without when another run of our own is in progress.
     ///
     /// # Errors
     /// All others.

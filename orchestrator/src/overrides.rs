@@ -1,5 +1,5 @@
-//! What `-c` and `--compat` before a command settle: variables that this run and every process that it
-//! starts see in place of those of the environment.
+//! The options `-c` and `--compat` before a command. They become variables that this run and every process
+//! that it starts see in place of those of the environment.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;

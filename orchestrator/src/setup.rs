@@ -27,7 +27,7 @@ pub(crate) use changes::Runner;
 pub(crate) use create::{Setup, setup_db};
 pub(crate) use migrate::{Migrate, migrate};
 
-/// Makes the database and its tables where they are missing.
+/// Creates the database and its tables if they are missing.
 ///
 /// # Errors
 /// A statement fails.
@@ -74,7 +74,7 @@ pub(crate) fn bring_up_to_date(target: &Target, lock: PathBuf, messages: Message
 /// started us holds it.
 ///
 /// # Errors
-/// Somebody else writes ([`Busy`]), or something else than a file is in the lock's place.
+/// Somebody else writes ([`Busy`]), or something other than a file is in the lock's place.
 pub(crate) fn hold(config: &Config, messages: Messages) -> Result<Option<Lock>> {
     let path = config.paths.pid_lock();
     match Lock::ask(&path, Duration::ZERO) {

@@ -1,4 +1,5 @@
-//! The shell of chains: runs a text, waits for every process, says which one failed.
+//! The shell that runs chains: it starts the programs of a text, waits for all of them, and reports which
+//! one failed.
 //!
 //! `hzmetrics sh`, the named chains and the commands that start stages all come here.
 //! It starts programs itself and never asks `/bin/sh`.
@@ -76,7 +77,7 @@ impl StreamEnd {
     fn into_stdio(self) -> Stdio {
         match self {
             Self::Own(Stream::In) => Stdio::inherit(),
-            // what the program writes must not get lost without a word
+            // what the program writes must not get lost silently
             Self::Own(Stream::Out) if kit::is_output_closed() => {
                 named::append(Path::new("/dev/full")).map_or_else(|_| Stdio::null(), Stdio::from)
             }
@@ -312,7 +313,7 @@ impl Shell {
             }
         }
         let Some((i, code, words)) = failure else {
-            // the last process had no reader of ours: whoever read this process's output left
+            // the last process had no reader of our own: whoever read this process's output left
             let last = statuses.last().filter(|status| reader_left(**status));
             return Ok(last.map_or(0, |_| Exit::ReaderLeft.code()));
         };
@@ -375,7 +376,7 @@ fn reader_left(status: ExitStatus) -> bool {
     status.code() == Some(Exit::ReaderLeft.code().into()) || status.signal() == Some(signals::SIGPIPE)
 }
 
-/// Exit code and words of a real failure; a reader that left is none.
+/// Exit code and words of a real failure; a reader that left is not one.
 fn failed(status: ExitStatus) -> Option<(u8, String)> {
     use std::os::unix::process::ExitStatusExt as _;
     if status.success() || reader_left(status) {

@@ -1,4 +1,4 @@
-//! `hzmetrics audit`: looks for numbers that cannot be right, and says which command mends them.
+//! `hzmetrics audit`: looks for numbers that cannot be right, and says which command fixes them.
 //!
 //! Each table is read once ([`tables`]), whatever the number of months; the checks are pure
 //! functions over what was read ([`checks`]); [`report`] says what was found. Nothing is changed
@@ -74,7 +74,7 @@ fn audit(hub: &Hub, args: &Args) -> Result<u8> {
     let floor = args.floor.max(0.0);
     let months = u32::try_from(args.months.max(1)).unwrap_or(u32::MAX);
     let today = kit::today()?;
-    let current = today.month().context("the clock stands outside the calendar")?;
+    let current = today.month().context("the clock is set to a year outside 0 to 9999")?;
     let mut db = hub.db()?;
     let start = if args.all {
         tables::first_day(&mut db)?.unwrap_or(NO_DATA)
@@ -83,7 +83,7 @@ fn audit(hub: &Hub, args: &Args) -> Result<u8> {
     };
     let scope = Scope { start, end: current.start(), today };
     // the port asks for totals and cells that shrink, and its server never finds a row: a label less
-    // a month is NULL, and dates with day zero are no dates to it
+    // a month is NULL, and dates with day zero are not dates to it
     let as_port = hub.compat.has(Opt::LpCli);
     let mut report = Report::new(hub, as_port);
     let report = &mut report;

@@ -1,7 +1,7 @@
 //! `hzmetrics backfill-dnload`: decides which requests without a verdict were downloads.
 //!
-//! The URLs are judged here, by the importer's own rule, and written back in one statement for a
-//! stretch of ids: each row gets its verdict once, so a killed run is continued by the next.
+//! The importer's rule decides for each URL, and one statement per range of ids writes the results back.
+//! Each row is decided once, so the next run continues where a killed one ended.
 
 use std::collections::BTreeMap;
 

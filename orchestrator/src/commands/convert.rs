@@ -1,4 +1,4 @@
-//! `hzmetrics convert`: records from one format into another, nothing else changed.
+//! `hzmetrics convert`: writes records in another format and changes nothing else.
 
 use std::borrow::Cow;
 

@@ -1,8 +1,8 @@
-//! `hzmetrics doctor`: looks at everything that a hub's statistics rest on, and says of each thing
-//! whether it is well; if not, what is wrong, where, and what mends it.
+//! `hzmetrics doctor`: checks everything that a hub's statistics depend on. For each fault it says what is
+//! wrong, where, and how to fix it.
 //!
-//! One list of checks ([`CHECKS`]), each a function that adds its lines to a [`Report`]. A check that
-//! cannot do its work says so and the next one is done. Nothing is changed without `--fix`.
+//! There is one list of checks ([`CHECKS`]); each is a function that adds its lines to a [`Report`]. A
+//! check that cannot do its work says so, and the next one runs. Nothing is changed without `--fix`.
 
 mod checked_hub;
 mod configuration;

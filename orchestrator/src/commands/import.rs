@@ -1,4 +1,4 @@
-//! `hzmetrics import`: pending logs into the tables, and what becomes of one that was refused.
+//! `hzmetrics import`: imports pending logs, and accepts or sets aside logs that were refused.
 
 use std::path::{Path, PathBuf};
 

@@ -38,7 +38,7 @@ impl HubCommand for Args {
         let outcome = importer.load(&file, Stream::Access, Take::Understood);
         match outcome.with_context(|| format!("importing {}", file.display()))? {
             Outcome::Loaded(receipt) => importer.put_away(&file, Stream::Access, &receipt),
-            // the importer has said why; a file from anywhere is not one that waits in daily/
+            // the importer has said why; a file from anywhere is none that waits in daily/
             Outcome::Refused(_) => return Ok(1),
         }
         Ok(0)

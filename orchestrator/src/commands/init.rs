@@ -1,4 +1,4 @@
-//! `hzmetrics init`: makes what a new hub needs, whoever runs it.
+//! `hzmetrics init`: creates the folders, database and tables of a new hub, whichever user runs it.
 
 use anyhow::Result;
 use kit::Uses;

@@ -34,7 +34,7 @@ impl HubCommand for Args {
                 state.catchup_started.map_or_else(String::new, |started| started.to_string())
             ));
         }
-        // months behind new data are due anyway, and the end of the rebuild forgets them
+        // months after new data are due anyway, and the end of the rebuild forgets them
         let from = state.cascade_from.map_or(month, |due| due.min(month));
         if from < month {
             hub.log.warning(format_args!("[rebuild-from] {from} has new data, so the rebuild begins there"));

@@ -1,5 +1,5 @@
-//! The port's names for single steps: each starts a stage with some fixed words and passes on what was
-//! given.
+//! The port's names for single steps. Each starts a stage with some fixed words and passes on its own
+//! arguments.
 
 use std::ffi::{OsStr, OsString};
 use std::num::NonZeroU32;

@@ -1,5 +1,5 @@
-//! `hzmetrics status`: what the pipeline remembers, what waits for it, how it is set up. Reads only;
-//! without a database it shows the rest.
+//! `hzmetrics status`: the state of the pipeline, the pending logs and the settings. Changes nothing. If
+//! the database cannot be reached, it shows the rest.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

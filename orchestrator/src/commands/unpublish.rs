@@ -104,7 +104,7 @@ impl HubCommand for Args {
             hub.log.info(format_args!("[unpublish] [dry-run] would withhold {month}"));
             return Ok(0);
         }
-        // first: a run that is killed from here on leaves rows, but nobody publishes the month meanwhile
+        // first: a run that is killed from here on leaves rows, but nobody publishes the month in the meantime
         withhold(hub, &mut db, month)?;
         let n_cells = delete(&mut db, month, &cells)?;
         let n_statistics = delete(&mut of_hub, month, &statistics)?;

@@ -1,5 +1,4 @@
-//! What is to be done, decided from the state and from facts: pure functions without database,
-//! directories or clock.
+//! The decisions: pure functions of the state and the facts, without database, folders or clock.
 
 use std::collections::BTreeSet;
 
@@ -68,7 +67,7 @@ pub(crate) const fn mode(stored: Mode, has_backlog: bool) -> Mode {
 }
 
 /// Where the rebuild begins once everything is caught up: at the oldest month with new requests,
-/// else behind the current month, where nothing is left to walk.
+/// else after the current month, where nothing is left to walk.
 pub(crate) fn first_cursor(state: &State, current: Month) -> Month {
     state.cascade_from.unwrap_or_else(|| current.next())
 }
@@ -139,7 +138,7 @@ pub(crate) const fn previous(is_summarized: bool, is_complete: bool) -> Previous
     }
 }
 
-/// The day of a month after which the original port waits no longer for logs of the one before.
+/// The day of a month after which the port waits no longer for logs of the one before.
 const LATE: u8 = 5;
 
 /// What a run without modes does.

@@ -1,4 +1,4 @@
-//! What is true of a month: looked up in the database and in the log folders.
+//! Facts about a month, looked up in the database and in the log folders.
 
 use std::collections::BTreeSet;
 
@@ -411,7 +411,7 @@ pub(super) mod tests {
         };
         check(&[], &[]);
         check(&["20240518"], &["2024-05"]);
-        // the oldest first, in whatever order they lie there; eight digits that are no date belong to no month
+        // the oldest first, in whatever order they are there; eight digits that are not a date belong to no month
         check(&["20240518", "20220301", "20211201", "20211231", "99999999"], &["2021-12", "2022-03", "2024-05"]);
         // an access log of a day beside an auth log of an older one
         let mut both = pending(&["20211201"]);

@@ -1,7 +1,8 @@
-//! Loads logs into the tables, a transaction a file, and moves each to `imported/` once it is committed.
+//! Loads logs into the tables, one transaction per file, and moves each file to `imported/` once it is
+//! committed.
 //!
-//! The data work is that of `import-logs --to db`; here is which files, in which order, and where
-//! they go afterwards.
+//! `import-logs --to db` does the loading. This file decides which logs are loaded, in which order, and
+//! where they go afterwards.
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -231,7 +232,7 @@ impl Importer<'_> {
             return Ok(Outcome::Refused(Box::new(refusals::of_receipt(path, stream, reason, record))));
         }
         if code != 0 {
-            bail!("import-logs did not do it (exit code {code}); its own message says why, and what is to do");
+            bail!("import-logs failed (exit code {code}); its own message says why, and what to do");
         }
         let receipt = receipt.context("import-logs gave no receipt")?;
         Ok(Outcome::Loaded(Box::new(Receipt::of(&receipt))))

@@ -1,5 +1,5 @@
-//! The work on one month that somebody asked for by its name. It leaves the state alone but for a month
-//! that was withheld: the next run sees by itself what was done.
+//! Work on one month that was named on the command line. The state is not changed, except that a month
+//! that was withheld no longer is; the next run sees from the tables what was done.
 
 use anyhow::Result;
 use schema::Month;

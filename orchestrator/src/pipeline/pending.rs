@@ -1,7 +1,7 @@
-//! Logs that wait for their import, and logs that were imported: one a day and stream.
+//! Logs that are waiting to be imported, and logs that were imported: one per day and stream.
 //!
-//! `daily/` at any depth comes before `daily.holding/`, the smallest path before others; who loses
-//! stays where it is until the winner has been moved away.
+//! If a day has several logs, those in `daily/` come before those in `daily.holding/`, then the smallest
+//! path comes first. The others stay where they are until the first has been moved away.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
-//! Logs that the importer refused: remembered beside the staging files, named once a day, accepted
-//! or set aside by `hzmetrics import`.
+//! Logs that the importer refused. They are listed beside the staging files, reported once a day, and
+//! accepted or set aside with `hzmetrics import`.
 //!
-//! A log that is remembered is no longer pending: it keeps no other from being imported, and no month
-//! from being closed. Once its content changes it is tried again.
+//! A log on this list is no longer pending: other logs are imported and the month is closed without it.
+//! When its content changes, it is tried again.
 
 use std::collections::HashSet;
 use std::fs;
@@ -65,7 +65,7 @@ pub(crate) fn unread(path: &Path, stream: Stream, reason: &str) -> Refused {
     of_receipt(path, stream, reason, &serde_json::Value::Null)
 }
 
-/// Why a log is none of the log folders' own, but leads out of them or is something else than a file:
+/// Why a log is none of the log folders' own, but leads out of them or is something other than a file:
 /// it keeps no other from being imported.
 pub(crate) fn planted(hub: &Hub, path: &Path) -> Option<anyhow::Error> {
     let logs = hub.config.paths.open_logs();

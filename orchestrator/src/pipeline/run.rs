@@ -65,7 +65,7 @@ impl Run<'_> {
     /// Does the next step.
     fn step(&mut self) -> Result<AfterStep> {
         let today = kit::today()?;
-        let current = today.month().context("the clock stands outside the calendar")?;
+        let current = today.month().context("the clock is set to a year outside 0 to 9999")?;
         let state = State::read(&mut self.db)?;
         for text in &state.malformed {
             self.hub.log.warning(format_args!("pipeline_state: {text}"));

@@ -1,8 +1,7 @@
-//! The state machine's memory: typed, read from and stored in `pipeline_state`, copied to a file
-//! that people can read.
+//! The state that is kept between runs, in the table `pipeline_state`, with a copy in a file for people.
 //!
-//! What belongs together is stored in one statement, so that a killed run leaves no half of it.
-//! The file is a copy: it is never read for decisions, and failing to write it does not matter.
+//! Values that belong together are stored in one statement, so that a killed run cannot store half of
+//! them. The file is never read for decisions, and a failure to write it is ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
@@ -26,7 +25,7 @@ pub(crate) enum Mode {
     Normal,
     /// Old months that have pending logs or stale numbers, each for itself.
     CatchUp,
-    /// The long periods of all months behind those.
+    /// The long periods of all months after those.
     Rebuild,
 }
 
@@ -156,7 +155,7 @@ pub(crate) fn shown(months: &BTreeSet<Month>) -> String {
     if months.is_empty() { "(empty)".to_owned() } else { list(months).replace(',', ", ") }
 }
 
-/// Makes the table when it is missing: databases of the original scripts have none.
+/// Creates the table when it is missing: databases of the legacy scripts have none.
 fn ensure_table(db: &mut Db) -> Result<()> {
     if !db.has_table(TABLE)?
         && let Some(table) = tables::metrics(TABLE)
@@ -255,7 +254,7 @@ pub(crate) fn mirror(hub: &Hub, db: &mut Db) {
     let copied = pairs(db).and_then(|pairs| Ok(copy(&path, &pairs)?));
     if let Err(error) = copied {
         let text = format!("no copy of the state in {}: {error:#}", path.display());
-        // where nothing can be written is nobody's business, but something other than a file was put there
+        // where nothing can be written is not worth a message, but something other than a file was put there
         if door::is_in_the_way(&error) { hub.log.warning(text) } else { hub.log.debug(text) }
     }
 }

@@ -1,4 +1,4 @@
-//! Carries the decisions out: starts the stages, imports logs, drops what was derived.
+//! Carries out the decisions: starts stages, imports logs, deletes derived rows.
 
 use std::ffi::OsString;
 

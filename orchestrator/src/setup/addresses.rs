@@ -1,4 +1,4 @@
-//! Migration 1002: every column `ip` of ours holds an IPv6 address. Tables of the CMS stay as they
+//! Migration 1002: every column `ip` of our own holds an IPv6 address. Tables of the CMS stay as they
 //! are.
 //!
 //! InnoDB only notes the new width. MyISAM copies the table, so what that takes is said before.

@@ -1,4 +1,4 @@
-//! Folders and databases of a hub, made when they are missing: by `init`, by every run of the web
+//! Folders and databases of a hub, created when they are missing: by `init`, by every run of the web
 //! server's user, and by `doctor --fix`.
 
 use std::io;
@@ -20,7 +20,7 @@ const SERVICE_USERS: [&str; 2] = ["apache", "www-data"];
 /// Makes what is missing, when the web server's user runs us; anybody else changes nothing.
 ///
 /// # Errors
-/// The site has no name, a folder or the database cannot be made ([`Usage`]), a migration fails.
+/// The site has no name, a folder or the database cannot be created ([`Usage`]), a migration fails.
 pub(crate) fn bootstrap_as_service(hub: &Hub) -> Result<()> {
     let passwd = named::read_to_string(&hub.config.paths.at("/etc/passwd")).unwrap_or_default();
     let user = name_of(&passwd, rustix::process::geteuid().as_raw());
@@ -44,7 +44,7 @@ pub(crate) fn bootstrap(hub: &Hub) -> Result<()> {
     make_database(hub)
 }
 
-/// Where files of ours are, the parents first.
+/// Where files of our own are, the parents first.
 pub(crate) fn folders(hub: &Hub) -> Vec<PathBuf> {
     let paths = &hub.config.paths;
     let (home, runtime) = (paths.home(), paths.runtime());
@@ -127,7 +127,7 @@ pub(crate) fn missing_of_cms(hub: &Hub) -> Result<Vec<String>> {
     Ok(missing)
 }
 
-/// Makes the database, its tables and the required changes; nothing when all is there.
+/// Creates the database, its tables and the required changes; nothing when all is there.
 pub(crate) fn make_database(hub: &Hub) -> Result<()> {
     let missing = MissingParts::look(hub).map_err(|error| Usage(format!("{error:#}")))?;
     if missing == MissingParts::default() {

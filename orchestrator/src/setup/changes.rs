@@ -2,7 +2,7 @@
 //! it is done.
 //!
 //! Numbers up to 58 are those of the port, so that either program understands the other's ledger;
-//! those of our own begin at 1001, which the port passes over. The order of the list is the order of
+//! those of our own begin at 1001, which the port ignores. The order of the list is the order of
 //! execution: 57 comes before 56.
 
 use anyhow::{Context as _, Result};
@@ -53,7 +53,7 @@ enum Change {
     Stamps,
     /// A state value may be long.
     LongState,
-    /// Addresses of IPv6 fit into every column `ip` of ours.
+    /// Addresses of IPv6 fit into every column `ip` of our own.
     Addresses,
 }
 
@@ -289,13 +289,13 @@ impl Migration {
             },
             Change::LowerHost(table) => {
                 let sql = format!("UPDATE {table} SET host = LOWER(host) WHERE {MIXED_CASE}");
-                in_windows(db, table, MIXED_CASE, &sql)?;
+                in_id_ranges(db, table, MIXED_CASE, &sql)?;
             }
             Change::Stamps => {
                 for table in ["web", "toolstart"] {
                     let gone = orphans(table);
                     let sql = format!("UPDATE {table} SET sessionid = NULL WHERE {gone}");
-                    in_windows(db, table, &gone, &sql)?;
+                    in_id_ranges(db, table, &gone, &sql)?;
                 }
             }
             Change::WebInnoDb => {
@@ -391,8 +391,8 @@ fn missing_web_keys(db: &mut Db) -> Result<Vec<&'static Key>> {
     Ok(keys.iter().filter(|key| !there.iter().any(|name| name == key.name)).collect())
 }
 
-/// Runs an UPDATE over all rows that meet `condition`, a window of ids at a time.
-fn in_windows(db: &mut Db, table: &str, condition: &str, update: &str) -> Result<u64> {
+/// Runs an UPDATE over all rows that meet `condition`, a range of ids at a time.
+fn in_id_ranges(db: &mut Db, table: &str, condition: &str, update: &str) -> Result<u64> {
     let bounds = db.all(&format!("SELECT MIN(id), MAX(id) FROM {table} WHERE {condition}"), (), |cells| {
         Ok(cells.int(0).zip(cells.int(1)))
     })?;
@@ -442,7 +442,7 @@ fn downloads(db: &mut Db, messages: Messages) -> Result<()> {
         "UPDATE web SET dnload = content LIKE '/resources/%/download/%' OR \
          content REGEXP '^/resources/.*[.]({ENDINGS})([?#]|$)' WHERE {GAP}"
     );
-    let changed = in_windows(db, "web", GAP, &update)?;
+    let changed = in_id_ranges(db, "web", GAP, &update)?;
     messages.note(format_args!("{changed} rows, {} months to summarize again", dirty.len()));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The ledger of migrations: which are done, written once each.
+//! The ledger of migrations: which ones are done.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::changes::Migration;
 
 const TABLE: &str = "migrations";
 
-/// Makes the ledger when it is missing.
+/// Creates the ledger when it is missing.
 pub(crate) fn ensure(db: &mut Db) -> Result<()> {
     if let Some(table) = tables::metrics(TABLE) {
         let sql = table.create(&quote(TABLE), Engine::InnoDb, db.charset());

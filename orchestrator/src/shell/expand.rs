@@ -1,4 +1,4 @@
-//! Words into arguments: variables, splitting at blanks, matching of file names, in this order
+//! Expanding words into arguments: variables, splitting at blanks, matching of file names, in this order
 //! and with the rules of `sh`.
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
-//! The text of a chain, read into pipelines before anything is started.
+//! Parsing the text of a chain into pipelines, before anything is started.
 //!
-//! The language is a part of what `sh` knows, with the same meaning. Whatever is outside that
-//! part is refused with its place, so that no chain runs half understood.
+//! The language is a subset of that of `sh`, with the same meaning. Anything outside the subset is an
+//! error with line and column, so that no chain runs that is only half understood.
 
 use std::fmt;
 use std::ops::Range;
@@ -274,7 +274,7 @@ impl Parser<'_> {
                     && number.iter().all(u8::is_ascii_digit)
                     && matches!(self.peek(), Some(b'<' | b'>'))
                 {
-                    return Err(self.bad(word.span.start, "a number and its arrow stand together"));
+                    return Err(self.bad(word.span.start, "a space between a number and its arrow"));
                 }
                 match split_word(&word) {
                     Some(assignment) if words.is_empty() => assignments.push(assignment),
@@ -498,7 +498,7 @@ fn flush(plain: &mut Vec<u8>, word: &mut Word) {
     }
 }
 
-/// The assignment that a word is when it stands before the program.
+/// The assignment that a word is when it comes before the program.
 fn split_word(word: &Word) -> Option<(String, Word)> {
     let Some(WordPart::Plain(text)) = word.parts.first() else { return None };
     let (name, value) = split_assignment(text)?;

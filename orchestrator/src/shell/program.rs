@@ -1,4 +1,4 @@
-//! Where the program of a command is: beside this executable, then on PATH.
+//! Finding the program of a command: beside this executable first, then on PATH.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;

@@ -1,7 +1,7 @@
-//! The processes that run now, and what happens to them when this one is told to end.
+//! The running child processes, and what happens to them when this process gets a signal.
 //!
-//! SIGINT and SIGTERM are passed on as SIGTERM; who is still there after [`PATIENCE`], or at the
-//! second signal, is killed. Nothing new is started afterwards, and every process is waited for.
+//! SIGINT and SIGTERM are passed on as SIGTERM. Processes that still run after [`PATIENCE`], or at the
+//! second signal, are killed. Nothing new is started afterwards, and every process is waited for.
 
 use std::io;
 use std::process::{Child, Command, ExitStatus};

@@ -131,7 +131,7 @@ fn a_sound_hub_and_an_empty_one() {
              all checks passed — 3 month(s) clean\n"
         );
         assert_eq!(done.stderr, "");
-        // more hits than requests were kept: as the original scripts count
+        // more hits than requests were kept: as the legacy scripts count
         hub.sql(
             "UPDATE webhits SET hits = hits + 1 WHERE datetime = '2026-04-01'; \
                  UPDATE summary_misc_vals SET value = 151 WHERE rowid = 8 AND datetime = '2026-04-00'",

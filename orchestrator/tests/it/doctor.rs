@@ -1,5 +1,5 @@
 //! `hzmetrics doctor`: one trouble at a time on a hub that is well. It is named with its place and with
-//! what mends it; once mended, all is well again.
+//! what fixes it; once mended, all is well again.
 
 mod accounts;
 
@@ -95,7 +95,7 @@ impl Hub {
     }
 }
 
-/// Whether a line with these words is there, and below it one that mends it.
+/// Whether a line with these words is there, and below it one that fixes it.
 #[track_caller]
 fn finds(text: &str, word: &str, parts: &[&str], mend: &str) {
     let mut lines =

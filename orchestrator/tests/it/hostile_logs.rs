@@ -262,7 +262,7 @@ fn planted_working_files_are_refused_and_their_targets_are_whole() {
             fs::write(hub.daily(1), requests(1, 1, 3)).unwrap();
             let said = hub.night();
             assert_eq!(fs::read_to_string(&victim).unwrap(), "dear\n", "{kind} {name}: {said}");
-            // it was named, or it was replaced as a name of ours, and then the work was done
+            // it was named, or it was replaced as a name of our own, and then the work was done
             let is_done = hub.pages().len() == 3;
             assert!(is_done || said.contains(name), "{kind} {name}: {said}");
             assert!(is_done || hub.daily(1).exists(), "{kind} {name}: lost\n{said}");

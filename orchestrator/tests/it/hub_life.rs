@@ -170,7 +170,7 @@ impl Life {
         let _ = child.wait().unwrap();
         self.n_killed += 1;
         let kill = format!("{kill:?}").to_lowercase();
-        self.book.push(format!("{} {line}: {kill} killed after {moment:?}, at work: {at}", self.now));
+        self.book.push(format!("{} {line}: {kill} killed after {moment:?}, in progress: {at}", self.now));
         true
     }
 }
@@ -346,7 +346,7 @@ impl OfTheirTime for Tables {
     }
 }
 
-/// Tables that nothing of ours fills, or nothing that this hub does.
+/// Tables that nothing of our own fills, or nothing that this hub does.
 const EMPTY: [&str; 8] =
     ["classvals", "exclude_list2", "regions", "regionvals", "summary_andmore_vals", "tops", "topvals", "totalvals"];
 

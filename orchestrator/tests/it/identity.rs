@@ -179,7 +179,7 @@ fn nobody_to_run_as_is_reported_before_anything_is_opened() {
         }
     };
     let more = ["hzmetrics init", "hzmetrics setup-db", "archive --db", "whoisonline --db", "import-logs --db"];
-    refused(shared, &[&IMPORT[..], &more].concat(), &["others than root may write to", "[run]", "user = NAME"]);
+    refused(shared, &[&IMPORT[..], &more].concat(), &["users other than root may write to", "[run]", "user = NAME"]);
     let named = |name: &'static str| {
         move |ground: &Ground| {
             ground.write("etc/hubzero-metrics/hzmetrics.conf", &format!("[run]\nuser = {name}\n"), 0o644)
@@ -213,7 +213,7 @@ fn what_the_user_may_not_do_is_reported_before_anything_is_opened() {
         symlink(ground.at("precious"), ground.at("var/log/hubzero/metrics")).unwrap();
         lchown(ground.at("var/log/hubzero/metrics"), Some(NOBODY), None).unwrap();
     };
-    refused(elsewhere, &IMPORT, &["this mends it: remove ", "hubzero/metrics, a symbolic link that root did not make"]);
+    refused(elsewhere, &IMPORT, &["this fixes it: remove ", "hubzero/metrics, a symbolic link that root did not make"]);
     let config = "etc/hubzero-metrics/access.cfg";
     refused(
         mode(config, 0, 0o640),

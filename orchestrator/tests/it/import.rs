@@ -1,5 +1,5 @@
 //! `hzmetrics import` and `import-apache`: which logs, in which order, and where they go. The
-//! stage behind them is a fake that notes what it was given.
+//! stage after them is a fake that notes what it was given.
 
 use std::fs;
 

@@ -79,7 +79,7 @@ impl Life {
              {sql} -e \"INSERT INTO web (datetime, ip) VALUES ('$day', '192.0.2.1')\"; fi\n\
              echo \"{{\\\"kind\\\":\\\"receipt\\\",\\\"rows\\\":$rows}}\"\n"
         );
-        // summarize: a cell of each window in each table for each month, unless NO_CELLS is set
+        // summarize: a cell of each period in each table for each month, unless NO_CELLS is set
         let summarize = format!(
             "periods='0,1,3,12,13,14'\nwhile [ $# -gt 0 ]; do case $1 in\n\
              --month) since=$2; through=$2; shift;; --since) since=$2; shift;; --through) through=$2; shift;;\n\
@@ -146,7 +146,7 @@ impl Life {
         self.pair.sql(&format!("INSERT INTO web (datetime, ip) VALUES {}", rows.join(",")));
     }
 
-    /// All windows of these months.
+    /// All periods of these months.
     fn summarized(&self, months: &[&str]) {
         for month in months {
             for table in ["user", "misc", "simusage"] {
@@ -378,7 +378,7 @@ fn a_dirty_month_is_rebuilt_and_all_later_ones() {
             ["8", "none", "0"]
         );
         assert_eq!(life.pair.lines("SELECT id FROM websessions"), ["8"]);
-        // hits of the original scripts cannot be counted again
+        // hits of the legacy scripts cannot be counted again
         assert_eq!(life.pair.lines("SELECT hits FROM webhits"), ["50"]);
         for table in ["user", "misc", "simusage", "andmore"] {
             let sql = format!("SELECT COUNT(*) FROM summary_{table}_vals WHERE datetime = '2026-02-00'");
@@ -431,7 +431,7 @@ fn a_month_that_never_gets_better_does_not_hold_up_the_others() {
     assert_eq!(list.iter().filter(|line| line.starts_with("summarize")).count(), 2, "{list:?}");
     assert!(done.stderr.contains("2026-01 was done and still looks as before"), "{}", done.stderr);
     assert!(life.state().contains(&"mode=catchup".to_owned()));
-    // a month with cells of a single window that nothing completes
+    // a month with cells of a single period that nothing completes
     life.run("run").ok();
     life.pair.sql("DELETE FROM summary_misc_vals WHERE datetime = '2026-01-00' AND period = 14");
     life.set("mode", "rebuild");
@@ -498,7 +498,7 @@ fn a_run_that_is_killed_keeps_others_out_until_its_stage_ends() {
     let text = fs::read_to_string(&slow).unwrap();
     fs::write(
         &slow,
-        format!("{text}touch '{0}'\nwhile [ -e '{0}' ]; do sleep 0.02; done\n", life.path("at work").display()),
+        format!("{text}touch '{0}'\nwhile [ -e '{0}' ]; do sleep 0.02; done\n", life.path("working").display()),
     )
     .unwrap();
     #[expect(clippy::disallowed_methods, reason = "to be killed")]
@@ -520,14 +520,14 @@ fn a_run_that_is_killed_keeps_others_out_until_its_stage_ends() {
         }
         panic!("nothing happens");
     };
-    wait(&|| life.path("at work").exists());
+    wait(&|| life.path("working").exists());
     killed.kill().unwrap();
     killed.wait().unwrap();
     life.list();
     life.run("run").ok();
-    assert_eq!(life.list(), [""; 0], "its stage is still at work");
+    assert_eq!(life.list(), [""; 0], "its stage is still running");
     assert!(life.log().contains("[run] still running — skipping."));
-    fs::remove_file(life.path("at work")).unwrap();
+    fs::remove_file(life.path("working")).unwrap();
     life.stages();
     wait(&|| {
         life.run("run --one-month").ok();
@@ -659,7 +659,7 @@ fn notes_for_the_next_run() {
     life.run("rebuild-from 2022-01").ok();
     let then = ["catchup_started=2025-06", "dirty_months=", "mode=rebuild", "rebuild_cursor=2022-01"];
     assert_eq!(life.state(), then);
-    // months behind new data are not forgotten
+    // months after new data are not forgotten
     life.set("rebuild_cascade_from", "2025-09");
     let lowered = life.run("rebuild-from 2026-01").ok();
     assert!(lowered.stderr.contains("2025-09 has new data"), "{}", lowered.stderr);
@@ -821,7 +821,7 @@ fn the_web_servers_user_on_debian_and_in_the_original_layout() {
     }
     assert!(life.has("var/run/hzmetrics") && !life.has("var/log/httpd") && !life.has("opt"));
     assert_eq!(databases(&life), "1");
-    // a folder that cannot be made ends it before the database is touched
+    // a folder that cannot be created ends it before the database is touched
     life.pair.sql("DROP DATABASE {metrics}");
     fs::remove_dir_all(life.path("root/var/log/apache2")).unwrap();
     life.log_file("var/log/apache2", "in the way");

@@ -1,5 +1,5 @@
 //! What others plant in the folders of a hub, met by `hzmetrics` and its stages: links, FIFOs, devices and
-//! folders in place of logs, of log folders, of every file of ours. They are named, nothing hangs, and what
+//! folders in place of logs, of log folders, of every file of our own. They are named, nothing hangs, and what
 //! a link leads to stays as it is and unread; as root and as the user.
 
 use std::fs::{self, Permissions};
@@ -208,7 +208,7 @@ fn in_place_of_our_files_they_are_never_written_through() {
             let said: String = runs.iter().map(|done| format!("{} {}", done.text(), done.stderr)).collect();
             let said = format!("{plant:?} at {name}: {said}");
             victim_is_whole(&ground, &said);
-            // it was named, or a name of ours was put in its place whole
+            // it was named, or a name of our own was put in its place whole
             let base = path.file_name().unwrap().to_str().unwrap();
             let is_left = path.symlink_metadata().is_ok() && plant.is_at(&path);
             assert!(

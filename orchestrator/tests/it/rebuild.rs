@@ -1,4 +1,4 @@
-//! `hzmetrics rebuild-summaries`: which months and windows the stage is asked for, what is refused,
+//! `hzmetrics rebuild-summaries`: which months and periods the stage is asked for, what is refused,
 //! and that the state of the daily work is left alone.
 
 use fixtures::db::{Pair, SqlMode, pair};
@@ -54,7 +54,7 @@ impl Rebuild {
 }
 
 #[test]
-fn months_and_windows() {
+fn months_and_periods() {
     let Some(rebuild) = Rebuild::new() else { return };
     for (args, call) in [
         (&["--since", "2024-06", "--through", "2024-06"][..], "--db --month 2024-06"),
@@ -137,7 +137,7 @@ fn months_after_one_that_was_filled_in_get_their_long_periods() {
     let _ = rebuild.run(&["--since", "2024-06", "--through", "2024-06", "--periods", "1"]).ok();
     assert_eq!((hits("2024-06").as_str(), counts()), ("1=200", vec!["1\t77".to_owned()]));
     let uses = "SELECT COUNT(*) FROM {hub}.jos_resource_stats";
-    assert_eq!(rebuild.pair.value(uses).as_deref(), Some("0"), "the month's own window counts no usage");
+    assert_eq!(rebuild.pair.value(uses).as_deref(), Some("0"), "the month's own period counts no usage");
     let _ = rebuild.run(&["--since", "2024-06", "--through", "2024-06"]).ok();
     assert_eq!(hits("2024-06"), "0=200 1=200 3=200 12=200 13=200 14=200");
     assert_eq!(counts(), ["0\t77", "1\t77", "3\t77", "12\t77", "13\t77", "14\t77"]);

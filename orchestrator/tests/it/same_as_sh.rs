@@ -45,7 +45,7 @@ fn line() -> impl Strategy<Value = String> {
     })
 }
 
-/// What stands before each line.
+/// What comes before each line.
 const SETTING: &str = "V=value; W='two  words '; E=; S=' '; G='f* [a]x \\z'\n";
 
 #[test]

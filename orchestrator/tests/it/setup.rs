@@ -161,7 +161,7 @@ fn what_cannot_be_done_is_said() {
         .expect_code(1);
     assert!(denied.stderr.contains("Access denied"), "{}", denied.stderr);
     assert!(!denied.stderr.contains("wrong-secret"), "{}", denied.stderr);
-    // the tables cannot be made in a database whose name the account may not use
+    // the tables cannot be created in a database whose name the account may not use
     fs::write(&config, text.replace(&pair.metrics, "not_ours")).unwrap();
     let refused = fixtures::run(HZMETRICS)
         .args(args)
@@ -469,7 +469,7 @@ fn a_table_that_is_missing_is_named() {
     let failed = migrate(&pair, &["--apply"]).expect_code(1);
     let said = "migration 1 failed (`hzmetrics setup-db` makes missing tables): ";
     assert!(failed.stderr.contains(said) && failed.stderr.contains(".web' "), "{}", failed.stderr);
-    // what concerns no table of ours is done all the same: nothing to convert, nothing to drop
+    // what concerns no table of our own is done nevertheless: nothing to convert, nothing to drop
     assert_eq!(ledger(&pair), [45, 46, 48, 49, 50, 51]);
 }
 

@@ -59,7 +59,7 @@ fn two_nights_on_the_original_tables() {
         assert_eq!(said.len(), 2, "{said:?}");
         assert_eq!(left(&ground), ["hub-access.log-20250712", "hub-access.log-20250713"], "{engine:?}");
 
-        // the log was mended, and nobody writes any more: a night without a word, and nothing twice
+        // the log was mended, and nobody writes any more: a night silently, and nothing twice
         fs::write(ground.daily(12), requests(12, 2)).unwrap();
         let said = night(&ground, || {});
         assert_eq!((said, left(&ground)), (vec![], vec![]), "{engine:?}");

@@ -152,7 +152,7 @@ fn figure(what: &str, n_lines: u64, measured: Measured, n_valid: Option<u64>) ->
 
 /// How many lines goaccess understood: a comparison with one that gave up would say nothing.
 fn valid_requests(report: &Path) -> Result<u64> {
-    // not parsed: odd lines make goaccess write JSON that is none
+    // not parsed: odd lines make goaccess write JSON that is not one
     let bytes = fs::read(report).with_context(|| format!("reading {}", report.display()))?;
     let text = String::from_utf8_lossy(&bytes);
     let number = text.split_once("\"valid_requests\":").map(|(_, rest)| rest.trim_start());

@@ -152,7 +152,7 @@ impl Bench<'_> {
         compare(&format!("{n} sessions"), ours, "UPDATE … SET sessionid = 1 + id DIV 6", bare)
     }
 
-    /// Statistics of tools in the six windows of a month.
+    /// Statistics of tools in the six periods of a month.
     fn tools(&self) -> Result<()> {
         let path = self.shared.join("tools.sql");
         let mut random = Random::new(11);

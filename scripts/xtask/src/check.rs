@@ -205,7 +205,7 @@ mod tests {
         for folder in ["schema", "stages", "orchestrator", "fixtures"] {
             sources(&root.join(folder), &mut found);
         }
-        // `asked("NAME", usual)`; a usual number that is no literal is each test's own
+        // `asked("NAME", usual)`; a usual number that is not a literal is each test's own
         let mut asked: Vec<(&str, Option<u32>)> = Vec::new();
         for text in &found {
             for part in text.split("asked(\"").skip(1) {

@@ -30,7 +30,7 @@ pub(crate) struct Args {
 /// The profile that is built soonest: the demo takes a second with any.
 const PROFILE: &str = "fast";
 
-/// The chain, as it stands in the README; `tee` keeps the records between the stages.
+/// The chain, as it is in the README; `tee` keeps the records between the stages.
 fn chain(month: Month) -> String {
     format!(
         "fetch-logs --logs logs | import-logs --quiet --rejects rejects.ndjson | tee web.ndjson \
@@ -83,9 +83,9 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
         ("logs/", "the rotated logs, as a hub keeps them"),
         ("hub/", "records of the hub database, names and countries of the addresses"),
         ("web.ndjson", "the requests that count, hits and logins, one JSON object a line"),
-        ("rejects.ndjson", "lines that are no log lines, with the reason"),
+        ("rejects.ndjson", "lines that do not fit the layout, with the reason"),
         ("usage.ndjson", "the same with names, countries and sessions"),
-        ("cells.csv", "the cells of the summary tables for the six windows"),
+        ("cells.csv", "the cells of the summary tables for the six periods"),
     ] {
         say(&format!("  {name:<15} {what}"));
     }

@@ -1,4 +1,4 @@
-//! `install` and `uninstall`: from this checkout, by the same script that stands in the archive of a
+//! `install` and `uninstall`: from this checkout, by the same script that is in the archive of a
 //! release (`scripts/deploy/install.sh`), so that both give the same.
 
 use std::ffi::OsString;

@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// Take the executables from this folder instead of building them
     #[arg(long, value_name = "DIR")]
     bin: Option<PathBuf>,
-    /// The folder to make, or to make anew
+    /// The folder to create or to replace
     directory: PathBuf,
 }
 

@@ -10,7 +10,7 @@ use schema::{Month, Period};
 /// The columns: the month, the year so far, everything.
 const WINDOWS: [Period; 3] = [Period::Month, Period::Year, Period::AllTime];
 
-/// The cells of one month: table, row, column and window lead to the value.
+/// The cells of one month: table, row, column and period lead to the value.
 struct Cells(HashMap<(String, u8, u8, u8), String>);
 
 impl Cells {

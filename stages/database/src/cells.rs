@@ -1,4 +1,4 @@
-//! The values of one row, whichever way they arrived.
+//! The values of one row of a result, in the text or the binary protocol.
 
 use std::borrow::Cow;
 
@@ -64,7 +64,7 @@ impl<'r> Cells<'r> {
         })
     }
 
-    /// A whole number; `None` for NULL and for what is none or too large.
+    /// A whole number; `None` for NULL and for what is not one or too large.
     #[must_use]
     pub fn int(&self, at: usize) -> Option<i64> {
         match self.value(at) {
@@ -75,7 +75,7 @@ impl<'r> Cells<'r> {
         }
     }
 
-    /// A whole number from nought; `None` for NULL and for what is none.
+    /// A whole number from zero; `None` for NULL and for what is not one.
     #[must_use]
     pub fn uint(&self, at: usize) -> Option<u64> {
         match self.value(at) {
@@ -86,7 +86,7 @@ impl<'r> Cells<'r> {
         }
     }
 
-    /// A number; `None` for NULL and for what is none.
+    /// A number; `None` for NULL and for what is not one.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "as the server converts whole numbers")]
     pub fn float(&self, at: usize) -> Option<f64> {
@@ -100,7 +100,7 @@ impl<'r> Cells<'r> {
         }
     }
 
-    /// A date and time, day zero included; `None` for NULL and for what is none.
+    /// A date and time, day zero included; `None` for NULL and for what is not one.
     #[must_use]
     pub fn stamp(&self, at: usize) -> Option<Stamp> {
         match self.value(at) {

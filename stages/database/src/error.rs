@@ -1,4 +1,4 @@
-//! What can go wrong with a server, by kind: callers try again after some, and not after others.
+//! Database errors by kind: some are worth another attempt, others are not.
 
 use std::fmt;
 
@@ -166,7 +166,7 @@ impl DbError {
     pub(super) fn into_unknown_commit(mut self) -> Self {
         if self.kind == ErrorKind::Gone {
             self.kind = ErrorKind::Other;
-            self.text = format!("{}; nobody knows whether this was still stored: look, or run it again", self.text);
+            self.text = format!("{}; it is unknown whether this was still stored: check, or run it again", self.text);
         }
         self
     }

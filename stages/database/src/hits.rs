@@ -1,4 +1,4 @@
-//! The one summary cell that reads the hits a day: computed again where hits were counted anew.
+//! The summary cell that adds up the hits of each day: it is computed again when hits were counted again.
 //!
 //! `hzmetrics rebuild-webhits` and the step of usage-metrics that keeps hits in step with requests
 //! call it; everything else of a summary is written by summarize alone.
@@ -22,7 +22,7 @@ pub enum Missing {
     Leave,
 }
 
-/// Computes the hits of the months from `oldest` to `last` again, all six windows of each.
+/// Computes the hits of the months from `oldest` to `last` again, all six periods of each.
 ///
 /// # Errors
 /// A table is missing, or the server fails.
@@ -72,7 +72,7 @@ impl Hits {
         Self(rows)
     }
 
-    /// The hits of a window; `None` when there is no row in it.
+    /// The hits of a period; `None` when there is no row in it.
     fn sum(&self, start: Stamp, stop: Stamp, with_start: bool) -> Option<i128> {
         let before = |stamp: Stamp, with: bool| self.0.partition_point(|(at, _)| *at < stamp || (with && *at == stamp));
         let (from, to) = (before(start, !with_start), before(stop, false));
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_of_windows() {
+    fn sums_of_periods() {
         let at = |text: &str| Stamp::parse(text).unwrap();
         let hits = Hits::new(vec![(at("2025-07-02 00:00:00"), 5), (at("2025-07-01 00:00:00"), 3)]);
         let sum = |start: &str, stop: &str, with| hits.sum(at(start), at(stop), with);

@@ -1,7 +1,7 @@
 //! What the hub knows of tool sessions and registered users, copied to the metrics database.
 //!
 //! The first step of the tool, usage and summary stages. Sessions are only ever added; the table
-//! of users is made anew beside the old one and takes its place in one moment.
+//! of users is made again beside the old one and takes its place in one moment.
 
 use anyhow::{Context as _, Result};
 use schema::tables::quote;
@@ -94,7 +94,7 @@ fn numbers(db: &mut Db, table: &str) -> Result<Vec<u64>> {
     Ok(list)
 }
 
-/// Makes the table of users beside the old one and swaps their names: readers see one or the other.
+/// Creates the table of users beside the old one and swaps their names: readers see one or the other.
 fn profiles(metrics: &mut Db, hub: &mut Db, structure: Structure, dry_run: bool) -> Result<u64> {
     let (hub_db, prefix) = (hub.target().hub_db.clone(), hub.target().prefix.clone());
     let source = format!("{prefix}{PROFILES}");
@@ -151,7 +151,7 @@ mod tests {
         (1, 'a', 'x', 1), (2, 'b', 'y', 0), (3, 'c', 'z', -3), (4, 'd', 'ü', 4)";
 
     #[test]
-    fn sessions_are_added_and_profiles_made_anew() {
+    fn sessions_are_added_and_profiles_are_replaced() {
         for (engine, mode) in MODES {
             let Some(pair) = pair(engine, mode) else { return };
             let at = format!("{engine:?} {mode:?}");
@@ -266,7 +266,7 @@ mod tests {
              ALTER TABLE {hub}.jos_xprofiles ADD COLUMN shoe int;
              CREATE TABLE {hub}.abc_xprofiles LIKE {hub}.jos_xprofiles",
         );
-        // this run cannot make the table anew, but it does not throw the last one away either
+        // this run cannot make the table again, but it does not throw the last one away either
         pair.sql(
             "DROP TABLE {hub}.jos_xprofiles;\nCREATE VIEW {hub}.jos_xprofiles AS SELECT * FROM {hub}.abc_xprofiles",
         );
@@ -294,7 +294,7 @@ mod tests {
             assert_eq!(holder.query_first::<u64, _>(&users).unwrap(), Some(2));
             std::thread::scope(|scope| {
                 let run = scope.spawn(|| import(&target, Structure::Jos, false, false).unwrap());
-                // longer than one try; those who come later get their turn all the same
+                // longer than one try; those who come later get their turn nevertheless
                 let begun = std::time::Instant::now();
                 let mut looks = 0;
                 while begun.elapsed() < std::time::Duration::from_millis(3500) {

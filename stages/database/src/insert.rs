@@ -6,7 +6,7 @@ use schema::tables::quote;
 
 use super::{Db, DbError};
 
-/// Rows a statement carries; larger statements are no faster.
+/// Rows a statement carries; larger statements are not faster.
 const ROWS: usize = 1000;
 
 /// Placeholders a prepared statement may have.
@@ -40,7 +40,7 @@ pub struct Inserted {
     pub consecutive: bool,
 }
 
-/// A bulk insert under way. Rows reach the server in statements of about a thousand; the rest goes
+/// A bulk insert in progress. Rows reach the server in statements of about a thousand; the rest goes
 /// with [`Insert::finish`], without which it is lost.
 #[must_use = "the last rows are sent by finish()"]
 pub struct Insert<'d> {

@@ -18,7 +18,7 @@ pub struct KeyTable<'a> {
     pub keys: usize,
 }
 
-/// What stands behind the name of a key table in a join that begins with the other table: every
+/// What follows the name of a key table in a join that begins with the other table: every
 /// row is to be looked up by its key, whatever the statistics say.
 pub const BY_KEY: &str = "FORCE INDEX (PRIMARY)";
 
@@ -39,7 +39,7 @@ pub const MEMORY_ROWS: usize = 200_000;
 const MEMORY_BYTES: u32 = 256 << 20;
 
 impl Db {
-    /// What stands behind the name of `table` in a join that begins with a key table of its `id`s.
+    /// What follows the name of `table` in a join that begins with a key table of its `id`s.
     /// The statistics of a table that has just been filled call it empty, and the server would
     /// read all of it for each key: minutes in place of a tenth of a second. Empty where `id` is
     /// not the primary key.
@@ -61,7 +61,7 @@ impl Db {
         Ok(found == [(Some(1), Some(1))])
     }
 
-    /// Makes the table, fills it, does `work` (an UPDATE that joins it), and drops it. Of two rows
+    /// Creates the table, fills it, does `work` (an UPDATE that joins it), and drops it. Of two rows
     /// whose keys the collation takes for equal the first stays.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! The ledger of imports, `imported_sources`: one row for each log file and table, with the ids of
 //! the rows that came from it.
 //!
-//! The importer writes a row inside the transaction of the file's data, so that file and row are
-//! there together or not at all. The commands that look after the ledger read it here too.
+//! The importer writes this row in the transaction of the file's data, so that both are stored or neither.
+//! The commands that check and repair the ledger read it here, too.
 
 mod entry;
 pub mod files;
@@ -25,7 +25,7 @@ pub use rows::{can_be_right, drift};
 ///
 /// # Errors
 /// The server refuses it, or the range does not have as many rows as came from the file, unless
-/// `force` says that they go all the same.
+/// `force` says that they go nevertheless.
 pub fn forget(db: &mut Db, entry: &Entry, force: bool) -> Result<u64> {
     let doing = || format!("deleting what was imported from {}", entry.filename);
     let table = entry.target.name();

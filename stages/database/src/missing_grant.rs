@@ -1,11 +1,11 @@
-//! The GRANT that an account lacks, read off what the server says.
+//! The GRANT that an account lacks, derived from the error message of the server.
 
 use schema::rights::{Account, Names, RIGHTS, Scope};
 use schema::tables::{self, quote};
 
 use hub::config::Target;
 
-/// What stands at the end of each such message.
+/// What is at the end of each such message.
 const ALL: &str = "`hzmetrics setup-db --grants USER@HOST` prints all that are needed";
 
 /// In words, for an error of one of these numbers; `statement` is what was being done.

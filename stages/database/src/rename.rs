@@ -1,4 +1,4 @@
-//! Exchanging tables: what was built beside a table takes its place in one moment.
+//! Replacing a table by one that was built beside it, in one atomic step.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::error::{DbError, ErrorKind};
 use crate::retry::retry;
 
 /// How long an exchange waits for those who read, in seconds. Everybody who comes later waits
-/// behind it, so it does not insist: it steps back and tries again.
+/// after it, so it does not insist: it steps back and tries again.
 const WAIT_SECS: u32 = 2;
 
 /// How often it is tried.

@@ -1,6 +1,6 @@
-//! Encrypted connections: what the driver is told of what the configuration asks for.
+//! Encrypted connections: the settings of the configuration, translated for the driver.
 //!
-//! The words are those of the mysql clients. A server that is asked over its socket is on this
+//! The names are those of the mysql clients. A server that is asked over its socket is on this
 //! machine, and nothing here applies to it.
 
 mod failure;
@@ -99,7 +99,7 @@ fn read(key: &str, path: &Path) -> Result<Vec<u8>, DbError> {
     named::read(path).map_err(|e| useless(key, path, e))
 }
 
-/// The certificates of a file; one that is not PEM is taken for DER.
+/// The certificates of a file; one that is not PEM is treated as DER.
 fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, DbError> {
     let bytes = read(key, path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();

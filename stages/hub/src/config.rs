@@ -1,4 +1,4 @@
-//! The configuration: which file, what stands in it, and where things are on a hub.
+//! The configuration: which file is read, its settings, and where things are on a hub.
 //!
 //! Two layouts are read: `access.cfg` of the legacy scripts with an optional `hzmetrics.conf`
 //! beside it, and the one `hzmetrics.conf` of the later port. Neither is ever written. A password
@@ -901,7 +901,7 @@ mod tests {
         assert_eq!((dns.nameserver_name(), dns.concurrency, dns.timeout.as_secs()), ("9.9.9.9", 7, 3));
         let dns = dns.with(Some("1.1.1.1"), Some("8"), None);
         assert_eq!((dns.nameserver_name(), dns.concurrency, dns.timeout.as_secs()), ("1.1.1.1", 8, 3));
-        // what is no number leaves the level below
+        // what is not a number leaves the level below
         let odd = [("HZMETRICS_DNS_CONCURRENCY", "many"), ("HZMETRICS_DNS_TIMEOUT", "nan")];
         let dns = of(Some("x.conf"), &odd);
         assert_eq!((dns.concurrency, dns.timeout), (500, Duration::from_millis(1500)));

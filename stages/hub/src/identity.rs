@@ -1,8 +1,8 @@
-//! Nobody runs as root: a program that writes and finds itself root takes the identity of the web
-//! server's user before it opens anything in a folder that others may write.
+//! Dropping root's rights: a program that writes and was started by root becomes the web server's user
+//! before it opens anything in a folder that other users may write to.
 //!
-//! Where every folder belongs to root alone it stays as it is. Called once, right behind the parsing
-//! of the command line; filters without a database never call it.
+//! If only root may write to every folder, it stays root. Called once, right after the command line is
+//! parsed; filters without a database never call it.
 
 mod needs;
 mod places;
@@ -42,7 +42,7 @@ pub fn first_owner(config: &Config) -> Option<u32> {
 ///
 /// # Errors
 /// Nobody says whose rights to take, or that user lacks what the work needs ([`Usage`], with the
-/// line that mends it); or the system does not let us.
+/// line that fixes it); or the system does not let us.
 pub fn take(config: &Config, uses: Uses, compat: Compat) -> Result<()> {
     if !is_root() {
         return Ok(());
@@ -70,7 +70,7 @@ fn whose(config: &Config, places: &Places) -> Result<User> {
         "name the web server's user in hzmetrics.conf (`[run]`, `user = NAME`), or start the program as that user";
     let Some((folder, uid)) = places.first_owner() else {
         let shared = places.iter().find(|place| place.is_shared()).map(|place| place.path.display().to_string());
-        let text = format!("others than root may write to {}: {remedy}", shared.unwrap_or_default());
+        let text = format!("users other than root may write to {}: {remedy}", shared.unwrap_or_default());
         return Err(Usage(text).into());
     };
     let nameless =

@@ -1,7 +1,7 @@
-//! What a program finds on the machine of a hub: configuration, identity, lock, log; and [`run()`],
-//! the one call of a stage's `main`.
+//! The machine of a hub: configuration, identity, lock, log; and [`run()`], the one call of a stage's
+//! `main`.
 //!
-//! Knows where the databases are, and does not speak to them.
+//! Reads where the databases are, but does not connect to them.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 pub mod config;

@@ -45,7 +45,7 @@ pub fn busy(holder: Option<u32>) -> Busy {
 /// on to it until the end.
 ///
 /// # Errors
-/// Somebody else holds it, or the lock cannot be made.
+/// Somebody else holds it, or the lock cannot be created.
 pub fn for_run(io: &Io, paths: &Paths) -> Result<Option<Lock>> {
     Lock::for_stage(&paths.pid_lock(), Duration::from_secs(io.common().lock_wait), io.messages)
 }
@@ -60,7 +60,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Tries to take the lock, for at most `wait`. The directory is made when it is missing.
+    /// Tries to take the lock, for at most `wait`. The directory is created when it is missing.
     ///
     /// # Errors
     /// The file cannot be opened or written.
@@ -296,7 +296,7 @@ mod tests {
         let stat = fs::read_to_string("/proc/stat").unwrap();
         let boot: u64 = stat.lines().find_map(|line| line.strip_prefix("btime ")).unwrap().trim().parse().unwrap();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-        // process 1 starts when the system does, or later; clocks that are set anew do not matter much
+        // process 1 starts when the system does, or later; clocks that are set again do not matter much
         assert!(started >= boot && started <= now + 60, "{boot} {started} {now}");
         assert_eq!(boot_marker(), marker);
     }

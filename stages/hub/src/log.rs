@@ -1,4 +1,4 @@
-//! The log of the orchestrator: one line an event, to a file, to syslog and to standard error.
+//! The log of the orchestrator: one line per event, to a file, to syslog and to standard error.
 //!
 //! The file is the record: everything goes there, time-stamped, the command line first. Standard
 //! error is for people and for cron's mail, so how much it says is chosen by the caller. A log
@@ -38,7 +38,7 @@ pub enum Stderr {
 /// Where the log goes.
 #[derive(Debug, Clone)]
 pub struct Sinks {
-    /// The file, appended to; its folder is made when it is missing.
+    /// The file, appended to; its folder is created when it is missing.
     pub file: Option<PathBuf>,
     /// Lines of the file as JSON objects.
     pub json: bool,
@@ -208,7 +208,7 @@ impl Log {
     }
 }
 
-/// Something under way; dropping it notes how long it took.
+/// Something in progress; dropping it notes how long it took.
 #[derive(Debug)]
 pub struct Timed<'l> {
     log: &'l Log,

@@ -1,4 +1,5 @@
-//! From `main` to the exit code: whose rights, which log, which options of the configuration.
+//! From `main` to the exit code: drops root's rights, opens the log, applies the options of the
+//! configuration, and runs the stage.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

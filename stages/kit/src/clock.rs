@@ -16,7 +16,9 @@ fn now() -> Result<DateTime> {
         None => Ok(jiff::Zoned::now().datetime()),
         Some(text) => {
             let text = text.to_string_lossy();
-            text.parse().ok().with_context(|| format!("{NOW} is `{text}`, which is no time (2026-06-01T00:30)"))
+            text.parse()
+                .ok()
+                .with_context(|| format!("{NOW} is `{text}`, which is not a time (such as 2026-06-01T00:30)"))
         }
     }
 }
@@ -24,9 +26,9 @@ fn now() -> Result<DateTime> {
 /// The current month in the system's time zone.
 ///
 /// # Errors
-/// The clock stands before the year 0 or after 9999, or `HZMETRICS_NOW` is no time.
+/// The clock is set before the year 0 or after 9999, or `HZMETRICS_NOW` is not a time.
 pub fn current_month() -> Result<Month> {
-    today()?.month().context("the clock stands outside the calendar")
+    today()?.month().context("the clock is set to a year outside 0 to 9999")
 }
 
 /// Refuses a month that has not begun: whatever carries its date is a mistake or an attack, and must
@@ -49,15 +51,15 @@ pub fn refuse_month_to_come(month: Month) -> Result<()> {
 /// As [`current_month`].
 pub fn today() -> Result<Stamp> {
     let today = now()?;
-    let year = u16::try_from(today.year()).context("the clock stands before the year 0")?;
+    let year = u16::try_from(today.year()).context("the clock is set before the year 0")?;
     Stamp::new(year, today.month().unsigned_abs(), today.day().unsigned_abs(), 0, 0, 0)
-        .context("the clock stands outside the calendar")
+        .context("the clock is set to a year outside 0 to 9999")
 }
 
 /// The minute of the current hour in the system's time zone.
 ///
 /// # Errors
-/// `HZMETRICS_NOW` is no time.
+/// `HZMETRICS_NOW` is not a time.
 pub fn minute() -> Result<u8> {
     Ok(now()?.minute().unsigned_abs())
 }

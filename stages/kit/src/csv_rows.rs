@@ -1,7 +1,7 @@
 //! CSV rows of bounded length, from a stream.
 //!
-//! A row longer than a line may be is read to its end and handed out as too long; a stream that
-//! ends within quotes is an error, since nobody knows what the open quote has swallowed.
+//! A row that is longer than a line may be is read to its end and marked as too long. A stream that ends
+//! within quotes is an error, because the open quote may have swallowed any number of rows.
 
 use std::io::{self, BufRead, ErrorKind};
 
@@ -69,7 +69,7 @@ impl<R: BufRead> Rows<R> {
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 Err(e) => return Err(e),
             };
-            // a line feed behind the last row tells whether it stands within quotes
+            // a line feed behind the last row tells whether it is within quotes
             let at_end = input.is_empty();
             let input = if at_end { b"\n" } else { input };
             let (result, n_in, n_out, n_end) =

@@ -1,7 +1,7 @@
-//! Decompression: how a stream of bytes is compressed is seen from its first bytes, never from a name.
+//! Decompression. The format is recognised by the first bytes of a stream, never by a file name.
 //!
 //! A stream may have any number of parts (members, frames, streams), one after the other. What
-//! is behind them and is none is an error that says so: lines must not be lost without a word.
+//! is after them and is not one is an error that says so: lines must not be lost silently.
 //! The decoders are told where a part ends by their own format; the rest of a stream is looked at here.
 
 use std::io::{self, BufRead, Read};
@@ -203,7 +203,7 @@ impl<R: Read> Parts<R> {
 }
 
 /// How the part is compressed that begins here; `None` at the end of the stream. Frames that hold
-/// nothing of ours are skipped, and so are zeros, with which tapes and block devices fill their
+/// nothing of our own are skipped, and so are zeros, with which tapes and block devices fill their
 /// last block.
 fn next_part(source: &mut Source<impl Read>, before: Compression) -> io::Result<Option<Compression>> {
     let mut zeros = 0;

@@ -1,9 +1,9 @@
 //! The one door to files: lock, log, state, staged files, temporary names, caches, maps, archived logs.
 //!
-//! What these functions open has a name that we chose or found in a folder, and others may write that
-//! folder. So the last component is never a link that is followed, what lies there must be a regular
-//! file, and nothing waits for the other end of a FIFO. Names that the user gave are for [`named`];
-//! logs that may be links into a log folder are for [`Logs`].
+//! We chose the names of these files or found them in a folder, and others may be able to write to that
+//! folder. So a link in the last component is never followed, only regular files are opened, and nothing
+//! waits for the other end of a FIFO. For names that the user gave use [`named`], for logs that may be
+//! links into a log folder use [`Logs`].
 
 mod folder;
 mod in_the_way;
@@ -29,7 +29,7 @@ pub use temporary::Temporary;
 /// Opens a file for reading.
 ///
 /// # Errors
-/// There is none, or something else lies there ([`NotAFile`]).
+/// It does not exist, or is not a regular file ([`NotAFile`]).
 pub fn open(path: &Path) -> io::Result<File> {
     let (folder, name) = split(path)?;
     folder.file(name, Access::Read)
@@ -57,16 +57,16 @@ pub fn read_to_string(path: &Path, limit: u64) -> io::Result<String> {
     String::from_utf8(read(path, limit)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// Opens a file to add to its end, and makes it where it is missing.
+/// Opens a file to add to its end, and creates it if it is missing.
 ///
 /// # Errors
-/// Something else lies there, or the file has further names.
+/// Something else is there, or the file has further names.
 pub fn append(path: &Path) -> io::Result<File> {
     let (folder, name) = split(path)?;
     folder.file(name, Access::Append)
 }
 
-/// Opens a file for reading and writing, its content untouched, and makes it where it is missing: for
+/// Opens a file for reading and writing, its content untouched, and creates it if it is missing: for
 /// locks and for state that is changed in place.
 ///
 /// # Errors
@@ -76,7 +76,7 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
     folder.file(name, Access::Update)
 }
 
-/// Makes a new file; `mode` counts whatever the umask.
+/// Creates a new file; `mode` counts whatever the umask.
 ///
 /// # Errors
 /// Something of that name is there already.
@@ -88,7 +88,7 @@ pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
 /// Removes a file, or a link itself.
 ///
 /// # Errors
-/// There is none, it is a folder, or we may not.
+/// It does not exist, is a folder, or we are not allowed to.
 pub fn remove(path: &Path) -> io::Result<()> {
     let (folder, name) = split(path)?;
     folder.remove(name)
@@ -98,7 +98,7 @@ pub fn remove(path: &Path) -> io::Result<()> {
 /// new name is replaced.
 ///
 /// # Errors
-/// Something else than a file has the old or the new name, or the file systems differ
+/// Something other than a file has the old or the new name, or the file systems differ
 /// ([`io::ErrorKind::CrossesDevices`]).
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     let (old, from) = split(from)?;
@@ -126,7 +126,7 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     old.rename_new(from, &new, to)
 }
 
-/// What lies there, links not followed; `None` when nothing does.
+/// What is there, without following links; `None` when there is nothing.
 ///
 /// # Errors
 /// The folder cannot be searched.
@@ -154,16 +154,16 @@ pub fn list(folder: &Path) -> io::Result<Vec<OsString>> {
     Folder::open(folder)?.names()
 }
 
-/// Makes a folder and those above it where they are missing.
+/// Creates a folder and those above it if they are missing.
 ///
 /// # Errors
-/// One cannot be made, or something else lies there.
+/// One cannot be created, or something else is there.
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn make_folder(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
 }
 
-/// Makes a folder that logs are moved to where it is missing. One that is a link counts when root owns
+/// Creates a folder that logs are moved to if it is missing. One that is a link counts when root owns
 /// the link.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::fmt;
 use schema::Exit;
 
 /// The reader of standard output went away. Raised at our own writer and nowhere else, so that a
-/// lost database connection (also a broken pipe) is never taken for it.
+/// lost database connection (also a broken pipe) is never mistaken for it.
 #[derive(Debug)]
 pub struct ReaderLeft;
 

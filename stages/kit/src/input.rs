@@ -1,6 +1,6 @@
 //! Records in: NDJSON or CSV from standard input or files, told apart by the first byte.
 //!
-//! Every record arrives as one JSON line, whatever it was read from. A line that is no record is
+//! Every record arrives as one JSON line, whatever it was read from. A line that is not a record is
 //! rejected and reading goes on.
 
 use std::borrow::Cow;
@@ -191,8 +191,8 @@ impl Input {
 /// The longest header row that is looked for, in bytes.
 const MAX_HEADER: u64 = 64 << 10;
 
-/// Looks at the first byte that is no blank: `{` is NDJSON, anything else CSV with a header. When
-/// the first line is no such header it is rejected, and what follows is read as NDJSON.
+/// Looks at the first byte that is not a blank: `{` is NDJSON, anything else CSV with a header. When
+/// the first line is not such a header it is rejected, and what follows is read as NDJSON.
 fn source(reader: Box<dyn Read + Send>, path: &str, rejects: &mut Rejects) -> Result<Option<Source>> {
     let reading = || format!("reading {path}");
     let mut reader = BufReader::with_capacity(256 << 10, reader);

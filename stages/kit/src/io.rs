@@ -51,7 +51,7 @@ impl Io {
     /// The record stream that the stage writes.
     ///
     /// # Errors
-    /// The file cannot be made, or the kind named by `--kind` is none that the stage writes.
+    /// The file cannot be created, or the kind named by `--kind` is not one that the stage writes.
     pub fn output(&self) -> Result<Output> {
         let kind = match &self.common.kind {
             None => self.describe.main_kind.name().to_owned(),

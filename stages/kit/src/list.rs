@@ -1,5 +1,5 @@
-//! Lists: CSV files with a header, of which some columns are read by their names. Rows are bounded
-//! as records are; one that is too long, or no text, is an error, since a list counts whole.
+//! Lists: CSV files with a header, whose columns are found by name. Rows have the same maximum length as
+//! records. A row that is too long or not UTF-8 is an error, because a list is used as a whole or not at all.
 
 use std::io::{BufReader, Read};
 

@@ -1,8 +1,8 @@
-//! Man page and shell completions, made from the command line itself: `PROGRAM --generate man`,
+//! Man page and shell completions, generated from the command line definition: `PROGRAM --generate man`,
 //! `bash`, `zsh` or `fish`, as the first and only words.
 //!
-//! For whoever packs or installs the executables. It is no option of the parser, so that it needs
-//! none of the words that a program insists on and stands in no help text.
+//! For those who package or install the executables. It is not an option of the parser, so that it works
+//! without mandatory arguments and does not appear in help texts.
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};

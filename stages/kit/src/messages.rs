@@ -1,7 +1,7 @@
-//! Words for people: one line each on standard error, beginning with the stage's name.
+//! Messages for people: one line each on standard error, beginning with the stage's name.
 //!
-//! A program that has a log copies them there: standard error stays what it is, a terminal with its
-//! progress bar or the mail of cron.
+//! A program that has a log copies its messages there as well. Standard error is a terminal, or goes into
+//! the mail of cron.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -44,7 +44,7 @@ pub fn copy_messages(copier: impl Fn(Level, &str) + Send + Sync + 'static) {
     let _ = COPY.set(Box::new(copier));
 }
 
-/// Whether a character is no text to be seen but steers what shows it: control characters, marks
+/// Whether a character is not text to be seen but steers what shows it: control characters, marks
 /// that turn the direction of text, characters without width, other ends of lines.
 #[must_use]
 pub fn is_unseen(c: char) -> bool {

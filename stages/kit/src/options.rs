@@ -14,7 +14,7 @@ pub enum Format {
     Ndjson,
     /// Comma-separated, one kind of record, with a header.
     Csv,
-    /// Aligned columns for eyes.
+    /// Human-readable: aligned columns.
     Table,
 }
 
@@ -58,36 +58,36 @@ pub struct Common {
     #[arg(long)]
     pub db: bool,
 
-    /// How records are written; how they are read is seen from their first byte
+    /// Format of the output; that of the input is recognised by its first byte
     #[arg(long, value_enum, default_value = "ndjson")]
     pub format: Format,
 
-    /// Which kind of record `--format csv` or `table` writes, instead of the stage's main kind
+    /// Kind of record that `--format csv` or `table` writes, instead of the main kind of the stage
     #[arg(long, value_name = "KIND")]
     pub kind: Option<String>,
 
-    /// Write every line that could not be used to FILE, one JSON object a line
+    /// Write the lines that could not be used to FILE, one JSON object per line
     #[arg(long, value_name = "FILE")]
     pub rejects: Option<PathBuf>,
 
-    /// End with code 3 when something was rejected
+    /// Exit with code 3 if a record was rejected
     #[arg(long)]
     pub strict: bool,
 
-    /// Whose numbers: `default` (those of legacy), `legacy` (also its bytes, where the default is
-    /// cleaner), `port`, or single options, comma-separated
+    /// Which program's results to reproduce: `default` (the numbers of legacy), `legacy` (also its bytes,
+    /// where the default is cleaner), `port`, or single options, comma-separated
     #[arg(long, value_name = "LIST", env = "HZMETRICS_COMPAT", default_value = "default", value_parser = parse_compat)]
     pub compat: Compat,
 
-    /// How many seconds to wait for another run that writes to the databases
+    /// Seconds to wait for another run that writes to the databases
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub lock_wait: u64,
 
-    /// Say nothing but errors
+    /// Print errors only
     #[arg(long, short)]
     pub quiet: bool,
 
-    /// Print what this stage reads and writes, as JSON, and stop
+    /// Print what this stage reads and writes, as JSON, and exit
     #[arg(long)]
     pub describe: bool,
 }

@@ -50,7 +50,7 @@ impl Output {
     /// Opens the destination. `kind` is what CSV and tables show.
     ///
     /// # Errors
-    /// The file cannot be made, or the destination is a database.
+    /// The file cannot be created, or the destination is a database.
     pub fn new(to: &Endpoint, format: Format, kind: &str, messages: Messages) -> Result<Self> {
         let sink = match to {
             Endpoint::Standard => Sink::Stdout(BufWriter::with_capacity(BUFFER, Stdout::new())),
@@ -134,7 +134,7 @@ impl Output {
         Ok(())
     }
 
-    /// The destination itself, for stages that write something else than records.
+    /// The destination itself, for stages that write something other than records.
     pub fn raw(&mut self) -> &mut dyn Write {
         self.sink.writer()
     }
@@ -223,7 +223,7 @@ impl Write for NamedFile {
     }
 }
 
-/// A file of ours that appears under its name whole, with [`WholeFile::publish`], or not at all. Until
+/// A file of our own that appears under its name whole, with [`WholeFile::publish`], or not at all. Until
 /// then it is a temporary file in the same directory.
 pub struct WholeFile {
     file: BufWriter<Temporary>,
@@ -235,9 +235,9 @@ impl WholeFile {
     /// Begins the file, with the permissions of any new file.
     ///
     /// # Errors
-    /// No file can be made in the directory.
+    /// No file can be created in the directory.
     pub fn create(path: &Path) -> Result<Self> {
-        let name = path.file_name().with_context(|| format!("{} is no name for a file", path.display()))?;
+        let name = path.file_name().with_context(|| format!("{} is not a file name", path.display()))?;
         let file = Temporary::beside(path).with_context(|| format!("making a file beside {}", path.display()))?;
         Ok(Self { file: BufWriter::with_capacity(BUFFER, file), path: path.to_owned(), name: name.to_owned() })
     }
@@ -263,7 +263,7 @@ impl WholeFile {
     /// Gives the file its name, replacing an older one.
     ///
     /// # Errors
-    /// What is buffered cannot be written, or something else than a file has the name.
+    /// What is buffered cannot be written, or something other than a file has the name.
     pub fn publish(self) -> Result<()> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error);
         file.and_then(|file| file.publish(&self.name)).with_context(|| format!("writing {}", self.path.display()))
@@ -280,10 +280,10 @@ impl Write for WholeFile {
     }
 }
 
-/// Writes a file of ours whole or not at all: `write` fills a temporary file beside it.
+/// Writes a file of our own whole or not at all: `write` fills a temporary file beside it.
 ///
 /// # Errors
-/// The file cannot be made or written.
+/// The file cannot be created or written.
 pub fn atomic_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let mut file = WholeFile::create(path)?;
     write(&mut file)?;

@@ -1,7 +1,7 @@
 //! Paths and file names as text, without loss: to Unix they are bytes, records and tables hold text.
 //!
-//! What is UTF-8 is its own text. Another path stands in a record twice: as `path`, with U+FFFD for what
-//! is no text, for people, and as `path_bytes`, percent-encoded, which is what programs go by. A file
+//! A path that is UTF-8 is written as it is. Any other path is in a record twice: as `path`, with U+FFFD
+//! for each byte that is not text, for people, and percent-encoded as `path_bytes`, for programs. A file
 //! name in the ledger has `/XX` for a byte that the column cannot hold: no file name has a slash of its
 //! own, so that two names never become one.
 
@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// and parts of one name apart needs some of them.
 const LONGEST: usize = 220;
 
-/// The value of `path_bytes`: `%` and each byte that is no part of valid UTF-8 as `%XX`. `None` for a
+/// The value of `path_bytes`: `%` and each byte that is not a part of valid UTF-8 as `%XX`. `None` for a
 /// path that is UTF-8, which needs no such field.
 ///
 /// ```

@@ -27,7 +27,7 @@ pub struct Rejects {
 /// How much of a line is made into text at once, in bytes.
 const PART: usize = 64 << 10;
 
-/// Writes the text of a rejected line behind what its record begins with, part by part: the record
+/// Writes the text of a rejected line after what its record begins with, part by part: the record
 /// of a line is many times as long as the line.
 fn write_text(file: &mut impl Write, part: &mut Vec<u8>, text: &[u8]) -> io::Result<()> {
     part.push(b'"');

@@ -1,4 +1,4 @@
-//! From parsed arguments to the exit code: work, say what went wrong.
+//! From parsed arguments to the exit code: does the work and reports what went wrong.
 
 use std::io::Write as _;
 

@@ -1,5 +1,5 @@
-//! Counts the work on a line, so that tests can hold it against the line's length. Code that is
-//! built without debug assertions counts nothing.
+//! Counts the work on a line, so that tests can compare it with the length of the line. Without debug
+//! assertions nothing is counted.
 
 use std::cell::Cell;
 

@@ -1,7 +1,7 @@
-//! Standard input and output as this process was given them.
+//! Standard input and output as the caller passed them.
 //!
-//! The runtime of the language opens `/dev/null` in place of a stream that the caller closed, before
-//! `main` begins: what is written there would be lost without a word. So it is looked at earlier.
+//! If the caller closed a stream, the Rust runtime opens `/dev/null` in its place before `main` begins, and
+//! output would be lost silently. So this is checked earlier.
 
 use std::fmt;
 use std::io::{self, Write};

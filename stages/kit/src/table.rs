@@ -1,4 +1,4 @@
-//! `--format table`: aligned columns for eyes.
+//! `--format table`: human-readable, aligned columns.
 //!
 //! The widths come from the first rows; later rows that need more room simply take it, so memory
 //! stays bounded.

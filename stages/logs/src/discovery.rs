@@ -209,7 +209,7 @@ pub fn tree(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<
 pub struct LeftOut {
     /// Where it lies.
     pub path: PathBuf,
-    /// What it is, as in "is no regular file".
+    /// What it is, as in "is not a regular file".
     pub what: String,
     /// Whether it has the name of a log of the stream.
     pub is_called_log: bool,
@@ -297,8 +297,8 @@ pub fn why_no_log(path: &Path) -> Option<String> {
     match fs::metadata(path) {
         Ok(meta) if meta.is_file() => None,
         Ok(meta) if meta.is_dir() && is_link => Some("is a link to a folder".to_owned()),
-        Ok(meta) if meta.is_dir() => Some("is a folder, where a regular file belongs".to_owned()),
-        Ok(_) => Some("is no regular file".to_owned()),
+        Ok(meta) if meta.is_dir() => Some("is a folder, where a regular file is expected".to_owned()),
+        Ok(_) => Some("is not a regular file".to_owned()),
         Err(e) if is_loop(&e) => Some("is a loop of links".to_owned()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => is_link.then(|| "is a link to nothing".to_owned()),
         Err(e) => Some(format!("cannot be looked at ({e})")),
@@ -347,9 +347,9 @@ mod tests {
             .map(|left| (left.path.strip_prefix(&daily).unwrap().to_owned(), left.what, left.is_called_log))
             .collect();
         let expected = [
-            (".h-access.log-20250706.archiving", "is no regular file", true),
+            (".h-access.log-20250706.archiving", "is not a regular file", true),
             ("2025/h-access.log-20250704", "is a link to nothing", true),
-            ("2025/h-access.log-20250705", "is a folder, where a regular file belongs", true),
+            ("2025/h-access.log-20250705", "is a folder, where a regular file is expected", true),
             ("2025/loop", "is a link to a folder", false),
             ("h-access.log-20250703", "is a loop of links", true),
         ];

@@ -1,8 +1,8 @@
-//! What a log was when it was read: which file, how many bytes, and hashes of them.
+//! The fingerprint of a log: which file it was, how many bytes were read, and their hashes.
 //!
-//! A log is its content. Device, inode, size and time are the short cut: where they are the same
-//! nothing is read again, where they differ the bytes decide. The hashes are taken while the bytes
-//! are read for another purpose, see [`Reading`].
+//! A log is identified by its content. If device, inode, size and time are unchanged, the content is
+//! assumed to be unchanged and is not read again; otherwise the bytes decide. The hashes are computed
+//! while the log is read for another purpose, see [`Reading`].
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -28,7 +28,7 @@ const BUFFER: usize = 256 << 10;
 pub enum Now {
     /// The same content.
     Same,
-    /// The same content, and more behind it.
+    /// The same content, and more after it.
     Grown,
     /// Another content, or no regular file.
     Other,
@@ -37,7 +37,7 @@ pub enum Now {
 }
 
 impl Fingerprint {
-    /// Looks at what lies at `path` now; a log whose archiving is not finished is found under its
+    /// Looks at what is at `path` now; a log whose archiving is not finished is found under its
     /// hidden name. Content is read only where the short cut fails.
     ///
     /// # Errors
@@ -94,13 +94,13 @@ impl Fingerprint {
 /// Reads a log to its end for its fingerprint alone.
 ///
 /// # Errors
-/// It cannot be read, or changed meanwhile.
+/// It cannot be read, or changed in the meantime.
 pub fn of(path: &Path) -> Result<Fingerprint> {
     let mut reading = Reading::open(path)?;
     let mut buffer = vec![0; BUFFER];
     let mut read = || -> io::Result<Fingerprint> {
         while read_some(&mut reading, &mut buffer)? > 0 {}
-        reading.finish()?.ok_or_else(|| io::Error::other("it is no regular file"))
+        reading.finish()?.ok_or_else(|| io::Error::other("it is not a regular file"))
     };
     read().with_context(|| format!("reading {}", path.display()))
 }
@@ -136,7 +136,7 @@ pub fn with_prefixes(path: &Path, lengths: &[u64]) -> Result<(Fingerprint, Vec<P
     let mut reading = Reading::open(path)?;
     let prefixes = prefixes(&mut reading, lengths).with_context(|| format!("reading {}", path.display()))?;
     let read = reading.finish().with_context(|| format!("reading {}", path.display()))?;
-    Ok((read.with_context(|| format!("{} is no regular file", path.display()))?, prefixes))
+    Ok((read.with_context(|| format!("{} is not a regular file", path.display()))?, prefixes))
 }
 
 /// The beginnings of these lengths of a stream, which is read to its end, and the whole stream.

@@ -1,7 +1,7 @@
-//! Logs: which files they are, what was read of them, what a line says.
+//! Logs: finding them, recognising them again, parsing their lines.
 //!
-//! Knows no hub and no database. The lists beside the staging files, which three stages hand on to one
-//! another, are here too.
+//! This crate knows nothing of hubs and databases. The lists beside the staging files, which three stages
+//! share, are here too.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 pub mod discovery;

@@ -1,8 +1,8 @@
-//! What a log line says: the grammar of access and auth logs, requests, and the datetime that a
-//! table stores.
+//! Parsing log lines: the grammar of access and auth logs, requests, and the datetime that a table
+//! stores.
 //!
-//! Pure rules on bytes. The importer uses them, and whoever looks for the rows of a log afterwards.
-//! Which lines are kept is not decided here.
+//! Pure functions on bytes. The importer uses them, and so do the commands that look for the rows of a log
+//! afterwards. Which lines are kept is decided elsewhere.
 
 mod access;
 mod auth;

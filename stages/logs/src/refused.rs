@@ -1,5 +1,5 @@
-//! `_refused.ndjson`: logs that nobody understood, remembered beside the staging files until they
-//! are accepted, set aside, changed or gone.
+//! `_refused.ndjson`: logs that the importer did not understand. They are listed beside the staging files
+//! until they are accepted, set aside, changed or removed.
 //!
 //! The orchestrator writes the list, `status` and `doctor` read it. The importer knows nothing of it:
 //! it only says in its receipt why it refused a file.
@@ -61,7 +61,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// Whether the file that lies there is still the one that was refused, by its inode, size and
+    /// Whether the file that is there is still the one that was refused, by its inode, size and
     /// time. One that was touched is looked at again, and its content decides.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
@@ -91,10 +91,10 @@ pub fn list_path(staging: &Path) -> PathBuf {
 }
 
 /// The logs that were refused, in the order of their names: those that are remembered, and those that
-/// the last `import-logs --db` left out. Logs that are gone meanwhile are left out.
+/// the last `import-logs --db` left out. Logs that are gone in the meantime are left out.
 ///
 /// # Errors
-/// A list cannot be read, or a line of it is no such record.
+/// A list cannot be read, or a line of it is not such a record.
 pub fn list(staging: &Path) -> Result<Vec<Refused>> {
     let mut list = remembered(staging)?;
     let since =
@@ -125,10 +125,10 @@ fn day(moment: std::time::SystemTime) -> String {
 }
 
 /// The logs that are remembered in `_refused.ndjson`; none when there is no such list. Logs that are
-/// gone meanwhile are left out.
+/// gone in the meantime are left out.
 ///
 /// # Errors
-/// The list cannot be read, or a line of it is no such record.
+/// The list cannot be read, or a line of it is not such a record.
 pub fn remembered(staging: &Path) -> Result<Vec<Refused>> {
     let path = list_path(staging);
     let text = match door::read_to_string(&path, MAX_LIST) {

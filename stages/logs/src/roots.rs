@@ -1,5 +1,5 @@
-//! Where the paths of lists and receipts may lie. Such a path comes from a file that others may
-//! have written; it is used only if it lies below a log folder, without `..` and without links.
+//! Where the paths of lists and receipts may lead. Such a path comes from a file that others may have
+//! written, so it is used only if it is below a log folder, without `..` and without links.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use kit::door::LOG_PLACES;
 
-/// The folders that paths may lie below.
+/// The folders that paths may be below.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Roots {
     /// These.
@@ -61,7 +61,7 @@ fn no_way_up(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks a path of normal names below `root`: no folder on the way is a link, and what lies at its
+/// Checks a path of normal names below `root`: no folder on the way is a link, and what is at its
 /// end, if anything does, is a regular file or a link to one below `root`.
 ///
 /// # Errors
@@ -87,7 +87,7 @@ pub fn check_below(root: &Path, rest: &Path) -> Result<(), String> {
             return Err(format!("{} is a link out of the log folders", at.display()));
         }
         if is_last && !meta.is_symlink() && !meta.is_file() {
-            return Err(format!("{} is no regular file", at.display()));
+            return Err(format!("{} is not a regular file", at.display()));
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What the programs that rotate logs make of their names: logrotate with numbers, `dateext` and its
+//! The names that programs give to rotated logs: logrotate with numbers, `dateext` and its
 //! formats, rotatelogs with seconds, cronolog and IIS.
 //!
 //! For the logs of any web server. The logs of a hub have names of their own, see [`crate::discovery`].
@@ -27,7 +27,7 @@ pub enum Turn {
 /// A name taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotated<'a> {
-    /// What the log is called before it is rotated, as far as it stands before the rest.
+    /// What the log is called before it is rotated, as far as it comes before the rest.
     pub stem: &'a str,
     /// When it was rotated.
     pub turn: Turn,
@@ -50,7 +50,7 @@ pub fn of(name: &str) -> Rotated<'_> {
 }
 
 /// Whether two base names may be those of one log: the same, compressed or not; or that of a log which
-/// was rotated meanwhile. Logs of two dates are two.
+/// was rotated in the meantime. Logs of two dates are two.
 #[must_use]
 pub fn may_be_one(a: &str, b: &str) -> bool {
     if without_suffix(a) == without_suffix(b) {
@@ -80,7 +80,7 @@ fn digits_at(name: &str, at: usize) -> &str {
     &rest[..end]
 }
 
-/// A date at `start`: `YYYYMMDD`, with hours, minutes and seconds behind it or not; the same with
+/// A date at `start`: `YYYYMMDD`, with hours, minutes and seconds after it or not; the same with
 /// separators; seconds since 1970; `YYMMDD` as IIS has it.
 fn dated(name: &str, start: usize) -> Option<Rotated<'_>> {
     let stem = name[..start].trim_end_matches(['.', '-', '_']);
@@ -118,7 +118,7 @@ fn is_iis(name: &str, start: usize) -> bool {
     matches!(&name[..start], "u_ex" | "ex" | "u_nc" | "nc" | "u_in" | "in") && (len == 6 || len == 8)
 }
 
-/// The time behind a date, as logrotate's `-%H` and `-%s` write it.
+/// The time after a date, as logrotate's `-%H` and `-%s` write it.
 fn time_behind(rest: &str) -> u64 {
     rest.strip_prefix(['-', '_', 'T']).map_or(0, |rest| time_of(digits_at(rest, 0)))
 }

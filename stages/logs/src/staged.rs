@@ -4,7 +4,7 @@
 //! `fetch-logs --stage` writes the first list last, `import-logs --db` books its files in the ledger
 //! and writes the second, `archive --db` moves what was loaded and removes the first. Without the
 //! first list all three behave as the legacy lines do, so any of them may be replaced alone.
-//! Neither list is believed: paths lie below the log folders, places within the staging file.
+//! Neither list is trusted: paths must be below the log folders, and positions within the staging file.
 
 mod lines;
 mod log;
@@ -49,7 +49,7 @@ pub fn list_path(staging: &Path) -> PathBuf {
 /// Reads the list; `None` when there is none. Every path in it may be used.
 ///
 /// # Errors
-/// It cannot be read, or a line of it is no such record, names a path that lies elsewhere, or one
+/// It cannot be read, or a line of it is not such a record, names a path that is elsewhere, or one
 /// that was named before; the error says which line.
 pub fn read(staging: &Path, roots: &Roots) -> Result<Option<Vec<StagedLog>>> {
     let path = list_path(staging);
@@ -62,7 +62,7 @@ pub fn read(staging: &Path, roots: &Roots) -> Result<Option<Vec<StagedLog>>> {
         roots.check(&record.path).map_err(anyhow::Error::msg)?;
         ensure!(seen.insert((record.path.clone(), stream)), "{} was named before", record.path.display());
         let end = record.staged_offset.checked_add(record.staged_bytes);
-        ensure!(end.is_some_and(|end| i64::try_from(end).is_ok()), "there is no such place in a file");
+        ensure!(end.is_some_and(|end| i64::try_from(end).is_ok()), "a file cannot be that long");
         logs.push(StagedLog {
             path: record.path,
             stream,
@@ -79,7 +79,7 @@ pub fn read(staging: &Path, roots: &Roots) -> Result<Option<Vec<StagedLog>>> {
     Ok(found.then_some(logs))
 }
 
-/// Checks that the logs of each stream lie one after the other.
+/// Checks that the logs of each stream are one after the other.
 ///
 /// # Errors
 /// They do not; the error says in which line of the list.

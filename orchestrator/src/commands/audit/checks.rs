@@ -1,4 +1,4 @@
-//! The checks of an audit over what was read: no database here.
+//! The checks of an audit: pure functions of what was read from the database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -231,7 +231,7 @@ pub(super) fn hits_of_web(
 }
 
 /// The cell of the hits says what the hits of its period add up to. `open`: without the period's
-/// first instant. `command` takes a month and mends it. Months that are `withheld` have no cell.
+/// first instant. `command` takes a month and fixes it. Months that are `withheld` have no cell.
 pub(super) fn hits_cells(
     misc: &[Cell],
     hits: &[(Stamp, i64)],
@@ -505,7 +505,7 @@ mod tests {
         check(&[(1000, 0), (1000, 150)], 0.05, &[]);
         check(&[(99, 99), (100, 0), (100, 0), (100, 6)], 0.05, &[3]);
         check(&[(100, 0), (100, 0), (100, 1)], 0.0, &[2]);
-        // what is missing everywhere is missing all the same
+        // what is missing everywhere is missing nevertheless
         check(&[(1000, 1000), (1000, 1000), (1000, 500), (1000, 501)], 0.05, &[0, 1, 3]);
         check(&[(1000, 700), (1000, 900)], 0.8, &[1]);
     }
@@ -523,7 +523,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_of_hits_and_the_hits_of_their_windows() {
+    fn cells_of_hits_and_the_hits_of_their_periods() {
         let at = |text: &str| Stamp::parse(&format!("{text} 00:00:00")).unwrap();
         // the first day is a part of both periods, the first of the next month of none
         let hits = [("2025-07-01", 40), ("2025-07-02", 2), ("2025-08-01", 1000)].map(|(day, hits)| (at(day), hits));

@@ -1,4 +1,4 @@
-//! The ledger of imports, compared with the rows that it speaks of.
+//! The ledger of imports, compared with the rows that it refers to.
 
 use std::collections::BTreeMap;
 
@@ -205,7 +205,7 @@ mod tests {
             0,
             &[(1, 4), (101, 102), (111, 150)],
         );
-        // a wide range covers what lies between narrow ones
+        // a wide range covers what is between narrow ones
         check(
             &[entry(1, 100, 100, false), entry(10, 20, 9, true), entry(103, 110, 8, false)],
             (1, 110),

@@ -1,4 +1,4 @@
-//! What an audit says: a line for each check, and at the end the commands that mend what was found.
+//! The report of an audit: one line per check, and at the end the commands that fix what was found.
 
 use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
@@ -19,10 +19,10 @@ pub(super) struct Report<'h> {
     findings: Vec<Finding>,
 }
 
-/// What mends something.
+/// What fixes something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Remedy {
-    /// A command that takes a month or a range of months behind it.
+    /// A command that takes a month or a range of months after it.
     Months(String),
     /// A whole command.
     Command(String),
@@ -111,7 +111,7 @@ impl<'h> Report<'h> {
         self.findings.push(Finding { table: table.to_owned(), what, month: None, remedy });
     }
 
-    /// Says what mends the findings; whether there were any.
+    /// Says how to fix the findings; whether there were any.
     pub(super) fn end(&mut self, scope: &str) -> Result<bool> {
         if self.findings.is_empty() {
             self.info(format_args!("all checks passed — {scope} clean"))?;

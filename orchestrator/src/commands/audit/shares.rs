@@ -1,4 +1,4 @@
-//! How much of a column is missing, month by month, and where it is more than usual.
+//! The share of missing values in a column, month by month, and the months in which it is unusually high.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the checks look at: the hub, and a session in each of its databases.
+//! What the checks examine: the hub, and a session in each of its databases.
 
 use database::{Db, Which};
 use schema::Opt;
@@ -19,7 +19,7 @@ pub(super) struct CheckedHub<'h> {
 impl<'h> CheckedHub<'h> {
     pub(super) fn new(hub: &'h Hub, fix: bool) -> Self {
         let unseen = || Err("not looked at yet".to_owned());
-        // tables of ours have no business among those of the CMS
+        // tables of our own have no business among those of the CMS
         let is_mixed = hub.config.hub_db.eq_ignore_ascii_case(&hub.config.metrics_db);
         Self { hub, repairs: fix && hub.config.site.explicit && !is_mixed, metrics: unseen(), cms: unseen() }
     }

@@ -71,7 +71,7 @@ impl Crontabs {
     pub(super) fn read(paths: &Paths) -> Self {
         let mut found = Self::default();
         found.file(&paths.at("/etc/crontab"), Account::InLine);
-        // there, cron passes over names with a dot
+        // there, cron ignores names with a dot
         let dots = !paths.at("/etc/debian_version").exists();
         for (file, _) in found.files(&paths.at("/etc/cron.d"), dots) {
             found.file(&file, Account::InLine);

@@ -1,4 +1,4 @@
-//! Files of ours in folders that others may write to: the log, locks, the copy of the state, staging files.
+//! Files of our own in folders that others may write to: the log, locks, the copy of the state, staging files.
 
 use std::fs;
 use std::io;
@@ -12,7 +12,7 @@ use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::accounts::Names;
 
-/// What is wrong with a file, and what mends it; nothing when it is not there.
+/// What is wrong with a file, and what fixes it; nothing when it is not there.
 fn trouble(path: &Path, names: &Names) -> Option<(String, String)> {
     let shown = path.display();
     let meta = match fs::symlink_metadata(path) {
@@ -31,7 +31,7 @@ fn trouble(path: &Path, names: &Names) -> Option<(String, String)> {
         _ => "",
     };
     if !what.is_empty() {
-        let text = format!("{shown} is {what} where a file of ours belongs (owner {})", names.owned(&meta));
+        let text = format!("{shown} is {what} where a file of hzmetrics is expected (owner {})", names.owned(&meta));
         let mend = if kind.is_dir() { format!("rmdir {shown}") } else { format!("rm {shown}") };
         return Some((text, mend));
     }

@@ -24,7 +24,7 @@ fn state(folder: &Path) -> Option<&'static str> {
     }
 }
 
-/// What mends it.
+/// What fixes it.
 fn mend(folder: &Path, state: &str, me: &str) -> String {
     let shown = folder.display();
     match state {
@@ -35,7 +35,7 @@ fn mend(folder: &Path, state: &str, me: &str) -> String {
     }
 }
 
-/// Those of ours, made first with `--fix`.
+/// Those of our own, made first with `--fix`.
 pub(super) fn ours(checked: &mut CheckedHub<'_>, report: &mut Report) {
     if checked.repairs
         && let Err(error) = bootstrap::make_folders(checked.hub)

@@ -1,5 +1,5 @@
-//! What became of imported logs: files that were refused, days of which much was left out, months that
-//! are withheld.
+//! The results of imports: logs that were refused, days with many lines left out, months that are
+//! withheld.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,7 +113,7 @@ pub(super) fn withheld(checked: &mut CheckedHub<'_>, report: &mut Report) {
     if let Some(months) = months {
         let first = months.split(',').next().unwrap_or_default().to_owned();
         report.warn(
-            format_args!("withheld: {} (unpublished by somebody; nobody summarizes it until it is asked for)", months),
+            format_args!("withheld: {} (unpublished; not summarized until you ask for it)", months),
             format_args!("hzmetrics summarize {first}"),
         );
     }

@@ -1,6 +1,6 @@
-//! Whether the name server answers: one question by UDP to each, as short as it can be.
+//! Whether the name servers answer: one short UDP query to each.
 //!
-//! Speaks just enough DNS to ask for the name of an address and to see how the answer begins.
+//! Knows just enough DNS to ask for the name of an address and to read the beginning of the answer.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -148,7 +148,7 @@ mod tests {
         let question = question();
         assert_eq!(question.len(), 12 + QUESTION.len() + 2 + 4);
         let mut packet = question;
-        assert_eq!(reply(&packet), None, "a question is no reply");
+        assert_eq!(reply(&packet), None, "a question is not a reply");
         for (code, expected) in
             [(0, Reply::Answer), (3, Reply::Answer), (2, Reply::Refusal("SERVFAIL")), (5, Reply::Refusal("REFUSED"))]
         {

@@ -1,4 +1,4 @@
-//! What the checks found: a line each, `OK`, `WARN` or `FAIL` first, and below a finding what mends it.
+//! The report: one line per check, beginning with `OK`, `WARN` or `FAIL`, and below a finding how to fix it.
 
 use std::fmt::{Display, Write as _};
 

@@ -1,5 +1,5 @@
-//! Who starts our programs, and who starts those that write what we write: once, by the right
-//! account, and not both.
+//! What starts our programs, and what starts other programs that write the same tables. Each part of the
+//! work should be started once, by the right account, and not by both.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,7 +39,7 @@ fn stage(name: &str) -> Option<Duty> {
     PARTS.into_iter().find(|part| *part == name).map(Duty::Part)
 }
 
-/// What a command of ours does; nothing when it is none of ours.
+/// What a command of our own does; nothing when it is none of our own.
 fn duties(paths: &Paths, command: &str) -> Vec<Duty> {
     let words: Vec<&str> = command
         .split(|c: char| c.is_whitespace() || "'\"`;&|()<>".contains(c))
@@ -84,7 +84,7 @@ fn of_hzmetrics(words: &[&str]) -> Vec<Duty> {
     Vec::new()
 }
 
-/// A line of ours.
+/// A line of our own.
 struct OurLine {
     line: Scheduled,
     duties: Vec<Duty>,
@@ -172,7 +172,7 @@ fn of_ours(
     }
 }
 
-/// Nothing of ours is started.
+/// Nothing of our own is started.
 fn nobody(checked: &CheckedHub<'_>, others: &[(Scheduled, String)], unread: &[PathBuf], report: &mut Report) {
     let config = &checked.hub.config;
     let names = Names::read(&config.paths);

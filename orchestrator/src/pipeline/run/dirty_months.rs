@@ -87,7 +87,7 @@ impl Run<'_> {
                 }
             }
         }
-        // what others noted meanwhile stays
+        // what others noted in the meantime stays
         let mut dirty = State::read(&mut self.db)?.dirty;
         if dirty.remove(&target) {
             after.push((Key::Dirty, state::list(&dirty)));

@@ -54,7 +54,9 @@ impl Run<'_> {
             PreviousMonth::Close => {
                 self.hub.log.info(format_args!("[normal] {month} complete — analyzing and summarizing"))
             }
-            PreviousMonth::CloseLate => self.hub.log.warning(format_args!("[normal] {month}: its last log never came")),
+            PreviousMonth::CloseLate => {
+                self.hub.log.warning(format_args!("[normal] {month}: its last log has not arrived"))
+            }
         }
         self.worker.analyze(month, Sessions::Build)?;
         self.worker.summarize(month, month, &Periods::All)

@@ -10,10 +10,10 @@ use crate::pipeline::state::{Key, State};
 use crate::pipeline::worker::{Periods, Sessions};
 
 impl Run<'_> {
-    /// The run of the original port.
+    /// The run of the port.
     pub(super) fn without_modes(&mut self) -> Result<()> {
         let today = kit::today()?;
-        let current = today.month().context("the clock stands outside the calendar")?;
+        let current = today.month().context("the clock is set to a year outside 0 to 9999")?;
         let (state, pending) = (State::read(&mut self.db)?, Pending::look(self.hub)?);
         let imported = facts::has_source(&pending, current);
         if imported {

@@ -132,7 +132,7 @@ impl World {
     }
 }
 
-/// A request at midnight sharp is outside all windows of the name lookup, so that what becomes of
+/// A request at midnight sharp is outside all periods of the name lookup, so that what becomes of
 /// it depends on when which month was worked on: there is none here.
 fn without_midnight(bytes: &[u8]) -> Vec<u8> {
     let (from, to) = (b" 00:00:00 ", b" 00:00:01 ");

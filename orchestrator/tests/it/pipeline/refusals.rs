@@ -40,7 +40,7 @@ fn a_log_that_nobody_understands_is_named_once_a_day_and_stops_nothing() {
     let Some(life) = with_importer() else { return };
     life.log_file(&format!("{ACCESS}20260510"), "not a log\nneither is this\n");
     life.log_file(&format!("{ACCESS}20260511"), &line(11, "a"));
-    // the last day of the month before, too, and its month is closed all the same
+    // the last day of the month before, too, and its month is closed nevertheless
     life.log_file(&format!("{ACCESS}20260420"), "garbage\n");
     let first = life.run("run").expect_code(1);
     for words in ["h-access.log-20260510 was not imported: ", "not a log", "import --accept h-access.log-20260510"] {
@@ -136,7 +136,7 @@ fn what_was_replaced_after_it_was_read_stays_and_both_are_kept() {
     let done = life.start("import --next").env("AFTER", replace).finish().ok();
     assert!(done.stderr.contains("h-access.log-20260510 holds another content than was read"), "{}", done.stderr);
     assert!(life.has(&log));
-    // the older content was archived by hand meanwhile: it keeps a name
+    // the older content was archived by hand in the meantime: it keeps a name
     fs::create_dir_all(life.path("root/var/log/httpd/imported")).unwrap();
     fs::copy(life.path("kept"), life.path("root/var/log/httpd/imported/h-access.log-20260510")).unwrap();
     life.run("import --next --force").ok();

@@ -1,4 +1,4 @@
-//! One step of the state machine at a time: from what is remembered and what lies there to what is
+//! One step of the state machine at a time: from what is remembered and what is there to what is
 //! started, in which order, and what is remembered then. In the middle of May 2026.
 
 use super::{Life, life};
@@ -20,12 +20,12 @@ fn remembered(life: &Life) -> Vec<String> {
     life.state().into_iter().filter(|line| !line.starts_with("analyzed=")).collect()
 }
 
-/// Analysis of a month that is over, then its own window.
+/// Analysis of a month that is over, then its own period.
 fn caught_up(month: &str) -> [String; 3] {
     [format!("tools {month}"), format!("usage +{month}"), format!("summarize --month {month} OWN")]
 }
 
-/// Analysis of a month that is over, then all windows.
+/// Analysis of a month that is over, then all periods.
 fn rebuilt(month: &str) -> [String; 3] {
     [format!("tools {month}"), format!("usage +{month}"), format!("summarize --month {month}")]
 }
@@ -66,7 +66,7 @@ fn a_normal_run_imports_each_pending_day_of_the_month() {
     life.log_file("var/log/httpd/daily.holding/h-access.log-20260511", "a line\n");
     let days = ["20260502", "20260510", "20260511", "20260518"].map(|day| format!("import {day}"));
     assert_eq!(step(&life), days);
-    assert_eq!(life.state(), ["analyzed=2026-05-19"], "new logs of the month under way make nothing stale");
+    assert_eq!(life.state(), ["analyzed=2026-05-19"], "new logs of the current month make nothing stale");
     assert_eq!(step(&life), [""; 0]);
     // once a day
     life.set("analyzed", "2026-05-18");
@@ -152,7 +152,7 @@ fn catching_up_with_rows_alone() {
     assert_eq!(step(&life), caught_up("2024-07"));
     assert_eq!(n_resets(&life), 0);
     assert_eq!(life.pair.lines("SELECT sessionid FROM web"), ["7"]);
-    // no row is new: the months behind it are right
+    // no row is new: the months after it are right
     assert_eq!(remembered(&life), ["catchup_started=2022-01", "mode=catchup"]);
 }
 
@@ -171,7 +171,7 @@ fn a_dirty_month_that_is_complete_is_rebuilt() {
         remembered(&life),
         ["catchup_started=2022-01", "dirty_months=2025-06", "mode=catchup", "rebuild_cascade_from=2025-05"]
     );
-    // one mark at a time goes; the cells of its long windows are gone until the rebuild; those of other months are not touched
+    // one mark at a time goes; the cells of its long periods are gone until the rebuild; those of other months are not touched
     let cells = "SELECT DATE_FORMAT(datetime, '%Y-%m'), GROUP_CONCAT(DISTINCT period ORDER BY period) FROM summary_user_vals \
                  GROUP BY 1 ORDER BY 1";
     let all = "0,1,3,12,13,14";
@@ -238,7 +238,7 @@ fn all_caught_up() {
     state(&life, &[("mode", "catchup"), ("catchup_started", "2022-01")]);
     assert_eq!(step(&life), [""; 0]);
     assert_eq!(remembered(&life), ["catchup_started=2022-01", "mode=rebuild", "rebuild_cursor=2026-06"]);
-    // an empty marker is none
+    // an empty marker is not one
     state(&life, &[("mode", "catchup"), ("rebuild_cascade_from", "")]);
     assert_eq!(step(&life), [""; 0]);
     assert_eq!(remembered(&life), ["mode=rebuild", "rebuild_cascade_from=", "rebuild_cursor=2026-06"]);

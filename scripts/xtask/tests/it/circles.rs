@@ -207,7 +207,7 @@ fn files_need_each_other_in_no_circle() {
         }
     }
     for (package, files, _) in ALLOWED.iter().filter(|allowed| !found.contains(allowed)) {
-        wrong.push_str(&format!("{package}: {} is allowed, but is no circle any more\n", files.join(", ")));
+        wrong.push_str(&format!("{package}: {} is allowed, but is not a circle any more\n", files.join(", ")));
     }
     assert!(wrong.is_empty(), "circles of files:\n{wrong}");
 }

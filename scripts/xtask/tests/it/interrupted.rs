@@ -8,7 +8,7 @@ use crate::install::{Place, executable, file};
 
 /// What changes a disk, and is called for each thing that is put there or taken away.
 const COMMANDS: [&str; 6] = ["cp", "mv", "mkdir", "ln", "rm", "rmdir"];
-/// How the run ends at a call: the command fails, or everything is killed before it or behind it.
+/// How the run ends at a call: the command fails, or everything is killed before it or after it.
 const ENDS: [&str; 3] = ["fail", "kill", "late"];
 
 /// A stand-in for a command that counts the calls of all, and ends the run at the asked one.

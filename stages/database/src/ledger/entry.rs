@@ -1,4 +1,4 @@
-//! An entry of the ledger: made in the transaction of the data, and read again.
+//! An entry of the ledger: written in the transaction of the data, and read by later runs.
 
 use anyhow::{Context as _, Result};
 use logs::discovery::Stream;
@@ -49,7 +49,7 @@ impl Target {
     }
 }
 
-/// The base name of the file that a name in the ledger speaks of: `NAME` for `NAME`, for another
+/// The base name of the file that a name in the ledger refers to: `NAME` for `NAME`, for another
 /// content of that name (`NAME#` and 12 hex digits) and for a further part (that and `@OFFSET`).
 ///
 /// ```
@@ -83,7 +83,7 @@ pub enum Begun {
     Committed,
 }
 
-/// Whether there is a ledger: databases of the original scripts have none.
+/// Whether there is a ledger: databases of the legacy scripts have none.
 ///
 /// # Errors
 /// The server is lost.

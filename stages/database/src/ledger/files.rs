@@ -83,7 +83,7 @@ pub fn is_there(db: &mut Db) -> Result<bool> {
     db.has_table(TABLE)
 }
 
-/// The id of the entry of `filename` (as it stands in the ledger) for a table.
+/// The id of the entry of `filename` (as it is in the ledger) for a table.
 ///
 /// # Errors
 /// The server is lost, or there is no ledger.
@@ -127,7 +127,7 @@ pub fn record(db: &mut Db, entry_id: i64, file: &FileRow) -> Result<()> {
     Ok(())
 }
 
-/// The values of a row behind its id.
+/// The values of a row after its id.
 fn values(file: &FileRow) -> [Value; FIELDS.len() - 1] {
     let cut =
         |text: &Option<String>, width| text.as_deref().map(|text| schema::text::cut_chars(text, width).to_owned());
@@ -188,7 +188,7 @@ fn row(cells: Cells<'_>, at: usize) -> Option<FileRow> {
         lines: uint(10),
         rows: uint(11),
         rejected: uint(12),
-        // a text that is no such object says nothing
+        // a text that is not such an object says nothing
         dropped: text(13).and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
         ipv6: uint(14),
         layout: text(15),
@@ -196,7 +196,7 @@ fn row(cells: Cells<'_>, at: usize) -> Option<FileRow> {
     })
 }
 
-/// Entries of the ledger with their rows; `condition` speaks of `s` (the ledger) and `f`.
+/// Entries of the ledger with their rows; `condition` refers to `s` (the ledger) and `f`.
 fn select(condition: &str) -> String {
     let of = |table: &str, columns: &[&str]| -> String {
         columns.iter().map(|column| format!("{table}.{}", schema::tables::quote(column))).collect::<Vec<_>>().join(", ")
@@ -246,7 +246,7 @@ pub fn parts_of(db: &mut Db, base: &str, target: Target) -> Result<Vec<(Entry, O
 }
 
 /// The further parts of the log of an entry that were imported after it. Without what came before they
-/// would be taken for the whole log. Of two grown logs of one name the beginnings tell them apart.
+/// would be mistaken for the whole log. Of two grown logs of one name the beginnings tell them apart.
 ///
 /// # Errors
 /// The server is lost.

@@ -113,7 +113,7 @@ fn request(line: &[u8]) -> Option<(Stamp, u128)> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let as_text = String::from_utf8_lossy(line);
     let with_end = [line, b"\n"].concat();
-    // the port takes the line end off first, the original scripts leave it on; either may have
+    // the port takes the line end off first, the legacy scripts leave it on; either may have
     // loaded this line
     let found = parse::access_unicode(&as_text).map(|fields| (as_text.as_bytes(), fields));
     let (line, fields) = found.or_else(|| parse::access(&with_end).map(|fields| (&with_end[..], fields)))?;
@@ -147,7 +147,7 @@ pub struct Derived {
 }
 
 impl Derived {
-    /// Ids between them that are no rows of the file.
+    /// Ids between them that are not rows of the file.
     #[must_use]
     pub const fn gaps(&self) -> i64 {
         self.range.end - self.range.start + 1 - self.rows

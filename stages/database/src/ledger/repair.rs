@@ -1,4 +1,4 @@
-//! Ranges of entries that are wrong: they follow from the number of rows of each import.
+//! Repairing the ranges of entries: they follow from the number of rows of each import.
 
 use std::collections::HashSet;
 
@@ -52,7 +52,7 @@ pub enum Stopped {
     },
 }
 
-/// Plans the ranges anew of those entries that cannot be right: every import took the ids below those
+/// Plans the ranges again of those entries that cannot be right: every import took the ids below those
 /// of the import after it, the newest one ends at the highest id of the table. Where ids have gaps,
 /// rows are counted instead of ids.
 ///

@@ -135,7 +135,7 @@ fn rows_of_a_log_are_found_by_what_they_keep() {
             request("23:59:59", "/é"),
             request("10:00:00", "/filtered.css"),
             "garbage\n".to_owned(),
-            // one field short: only the original scripts take the line end for the last one
+            // one field short: only the legacy scripts take the line end for the last one
             request("08:00:02", "/other").replace("a i\n", "a \n"),
         ];
         std::fs::write(&path, lines.concat()).unwrap();

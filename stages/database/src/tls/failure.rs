@@ -1,4 +1,4 @@
-//! Why there is no encrypted connection, in words that say what to look at.
+//! Why a connection could not be encrypted, in messages that say what to check.
 
 use std::io;
 
@@ -12,7 +12,7 @@ use rustls::{AlertDescription, CertificateError};
 /// What the server answers when it wants encrypted connections only.
 const SECURE_TRANSPORT_REQUIRED: u16 = 3159;
 
-/// In words, where it has to do with encryption.
+/// In words, if it has to do with encryption.
 pub(super) fn words(error: &Error, tls: &Tls, host: &str) -> Option<String> {
     let text = match error {
         Error::DriverError(DriverError::TlsNotSupported) => {

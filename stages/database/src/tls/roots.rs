@@ -1,4 +1,4 @@
-//! Only those whom the administrator names are believed.
+//! Only the certificate authorities that the administrator names are trusted.
 //!
 //! The driver trusts the public CAs of the web as well as the file that it is given, and cannot be
 //! told otherwise. So while it verifies a database server, signatures made with the keys of those
@@ -78,7 +78,7 @@ impl SignatureVerificationAlgorithm for Narrowed {
 
 /// Whether this is the key of a public CA that the administrator has not named.
 fn is_unasked(public_key: &[u8]) -> bool {
-    // the key stands at the end of the structure that describes it
+    // the key is at the end of the structure that describes it
     BELIEVED.with_borrow(|believed| {
         believed.as_ref().is_some_and(|ours| {
             !ours.iter().any(|info| info.ends_with(public_key))

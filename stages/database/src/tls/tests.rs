@@ -156,7 +156,7 @@ fn certificates_of_our_own() {
     refused(&with(&strange, &strange_key), &["strange.pem"]);
     refused(&with(&cert, &strange_key), &["client.pem", "strange.key", "cannot be used"]);
 
-    // files that are no use are named
+    // files that are of no use are named
     fs::write(place.at("empty.pem"), "").unwrap();
     fs::write(place.at("words.pem"), "no certificate").unwrap();
     fs::write(place.at("torn.pem"), "-----BEGIN CERTIFICATE-----\nMIIB\n").unwrap();

@@ -1,7 +1,7 @@
 //! `access.cfg`, the layout of the legacy scripts: `$name = 'value';`.
 //!
-//! Only single quotes make a value, it may span lines, and nothing in it is an escape. The last
-//! assignment of a name wins. Whatever else stands in the file is not looked at.
+//! A value is in single quotes, may span lines, and has no escapes. The last assignment of a name wins.
+//! Anything else in the file is ignored.
 
 use std::collections::BTreeMap;
 

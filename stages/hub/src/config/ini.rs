@@ -47,7 +47,7 @@ impl Ini {
                 continue;
             }
             let Some(name) = &current else {
-                return Err(malformed("stands before the first [section]".to_owned()));
+                return Err(malformed("is before the first [section]".to_owned()));
             };
             if !SECTIONS.contains(&name.as_str()) {
                 continue;

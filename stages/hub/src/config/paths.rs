@@ -194,7 +194,7 @@ mod tests {
         assert!(paths.web_logs().ends_with("var/log/httpd"));
         std::fs::create_dir_all(root.path().join("etc")).unwrap();
         std::fs::write(root.path().join("etc/apache2"), "").unwrap();
-        assert!(paths.web_logs().ends_with("var/log/httpd"), "a file is no folder");
+        assert!(paths.web_logs().ends_with("var/log/httpd"), "a file is not a folder");
         std::fs::remove_file(root.path().join("etc/apache2")).unwrap();
         std::fs::create_dir_all(root.path().join("etc/apache2")).unwrap();
         assert!(paths.web_logs().ends_with("var/log/apache2"));

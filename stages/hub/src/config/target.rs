@@ -1,4 +1,4 @@
-//! Where the databases are and who we are there.
+//! Where the database server is, and which account and databases are used there.
 
 use std::fmt;
 use std::path::Path;

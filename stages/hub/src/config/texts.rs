@@ -1,7 +1,7 @@
-//! The files of the configuration as texts: found and read here, or handed on by the program that
-//! started us, through an inherited descriptor.
+//! The texts of the configuration files. They are read here, or inherited from the program that started
+//! us, through a file descriptor.
 //!
-//! So a stage needs no file that only its parent may read, and the password stands neither in
+//! So a stage does not need permission to read the files, and the password appears neither in the
 //! arguments nor in the environment.
 
 use std::ffi::OsString;
@@ -60,7 +60,7 @@ impl fmt::Debug for Texts {
 }
 
 impl Texts {
-    /// What was handed on to us, else what lies in the files.
+    /// What was handed on to us, else what is in the files.
     pub(super) fn read(explicit: Option<&Path>, env: Env<'_>, paths: &Paths) -> Result<Self> {
         if explicit.is_none()
             && let Some(texts) = handed(env)

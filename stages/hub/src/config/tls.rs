@@ -1,8 +1,8 @@
-//! How connections to the server are encrypted, and its keys, from whichever files have them. The words
-//! are those of the mysql clients.
+//! How connections to the server are encrypted. The settings may be in either file; their names are
+//! those of the mysql clients.
 //!
-//! Two files, or two keys, that say different things are not weighed against each other: a
-//! connection that somebody believes to be encrypted must not be plain.
+//! If two files or two keys contradict each other, that is an error: a connection that somebody believes
+//! to be encrypted must not be plain.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

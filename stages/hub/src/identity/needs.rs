@@ -1,4 +1,4 @@
-//! What the user must be able to do, and the line that mends it where something is missing.
+//! The permissions that the user of a run needs, and the command that grants one that is missing.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -91,7 +91,7 @@ pub(super) fn check(needs: &[Need], user: &User, config: &Config) -> Result<()> 
     let Some(missing) = needs.iter().find(|need| !need.is_met()) else { return Ok(()) };
     let what = if config.files().contains(&missing.path) { "the configuration " } else { "" };
     let text = format!(
-        "root runs this as {}, who cannot {} {what}{}; this mends it: {}",
+        "root runs this as {}, who cannot {} {what}{}; this fixes it: {}",
         user.name,
         missing.verb,
         missing.path.display(),

@@ -1,4 +1,4 @@
-//! The folders of a hub: whose they are, who may write to them, which are missing.
+//! The folders of a hub: who owns them, who may write to them, and which are missing.
 
 use std::collections::HashSet;
 use std::fs;
@@ -51,7 +51,7 @@ impl Place {
         self.found != Found::Missing
     }
 
-    /// Whether others than root may write there.
+    /// Whether users other than root may write there.
     pub(super) fn is_shared(&self) -> bool {
         matches!(self.found, Found::There { shared: true, .. })
     }
@@ -128,7 +128,7 @@ impl Places {
         })
     }
 
-    /// Makes missing folders where only root may make them, and hands them to the user.
+    /// Creates missing folders where only root may make them, and hands them to the user.
     pub(super) fn make_missing(&self, user: &User) -> Result<()> {
         if self.uses.setup {
             self.more.iter().try_for_each(|folder| hand_over(folder, user))?;
@@ -174,7 +174,7 @@ impl Places {
     }
 }
 
-/// The logs of the site and the CMS in a folder. One that cannot be listed is found out later; so is a
+/// The logs of the site and the CMS in a folder. One that cannot be listed shows up later; so does a
 /// link, and a file with further names: nobody is asked to open up what they may lead to.
 fn logs_in(folder: &Path, site: &str) -> Vec<PathBuf> {
     let of = |stream| discovery::tree(folder, stream, Some(site)).unwrap_or_default();
@@ -182,7 +182,7 @@ fn logs_in(folder: &Path, site: &str) -> Vec<PathBuf> {
     of(Stream::Access).into_iter().chain(of(Stream::Auth)).map(|log| log.path).filter(is_plain).collect()
 }
 
-/// Makes a folder in one that is root's alone, and gives it to the user. In a folder of others the
+/// Creates a folder in one that is root's alone, and gives it to the user. In a folder of others the
 /// user makes it without us.
 fn hand_over(path: &Path, user: &User) -> Result<()> {
     let making = || format!("making {}", path.display());
@@ -195,7 +195,7 @@ fn hand_over(path: &Path, user: &User) -> Result<()> {
     Ok(())
 }
 
-/// Makes the folders above one, root's; whether the last is root's alone.
+/// Creates the folders above one, root's; whether the last is root's alone.
 fn make_above(path: &Path) -> Result<bool> {
     if let Found::There { shared, .. } = look(path) {
         return Ok(!shared);

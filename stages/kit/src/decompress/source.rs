@@ -1,5 +1,5 @@
-//! The bytes below a decoder: one can look at the next of them, and knows whether a failure came from
-//! here or from the decoder.
+//! The input of a decoder. It can be looked at without consuming it, and it remembers whether a failure
+//! came from here or from the decoder.
 
 use std::io::{self, BufRead, BufReader, Read};
 

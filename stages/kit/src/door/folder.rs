@@ -1,5 +1,5 @@
-//! A folder that is held open: its files are opened, made, renamed and removed by their names in it,
-//! whatever becomes of the path meanwhile.
+//! A folder that is held open. Its files are opened, created, renamed and removed by their names in it,
+//! even if its path changes in the meantime.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -19,9 +19,9 @@ use super::in_the_way::{NotAFile, not_a_folder, other_than_file};
 pub enum Access {
     /// Reading; it must be there.
     Read,
-    /// Adding to its end; made when it is missing.
+    /// Adding to its end; created when it is missing.
     Append,
-    /// Reading and writing; made when it is missing.
+    /// Reading and writing; created when it is missing.
     Update,
 }
 
@@ -45,7 +45,7 @@ impl Folder {
     /// Opens a folder of our own; the path may lead through links.
     ///
     /// # Errors
-    /// There is none, or we may not search it.
+    /// It does not exist, or we are not allowed to search it.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self { fd: rustix::fs::openat(CWD, path, flags, Mode::empty())?, path: path.to_owned() })
@@ -69,7 +69,7 @@ impl Folder {
     /// A folder in this one, which must not be a link.
     ///
     /// # Errors
-    /// There is none, it is something else, or we may not search it.
+    /// It does not exist, is something else, or we are not allowed to search it.
     pub fn folder(&self, name: &OsStr) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let path = self.path.join(name);
@@ -115,7 +115,7 @@ impl Folder {
         Ok(OsString::from_vec(target.into_bytes()).into())
     }
 
-    /// Fails when `mode` is that of something else than a file.
+    /// Fails when `mode` is that of something other than a file.
     pub(super) fn refuse_other(&self, name: &OsStr, mode: u32) -> io::Result<()> {
         other_than_file(mode).map_or(Ok(()), |what| Err(NotAFile::error(&self.path.join(name), what)))
     }
@@ -123,7 +123,7 @@ impl Folder {
     /// Opens a file. One that is written must have no further name.
     ///
     /// # Errors
-    /// It is missing and was to be read, or something else than a regular file has the name.
+    /// It is missing and was to be read, or something other than a regular file has the name.
     pub fn file(&self, name: &OsStr, access: Access) -> io::Result<File> {
         // a device or a FIFO may mind being opened at all
         if let Some(stat) = self.look(name)? {
@@ -145,13 +145,13 @@ impl Folder {
         Ok(file.into())
     }
 
-    /// The reason why a name could not be opened: what lies there when that is it.
+    /// The reason why a name could not be opened: what is there when that is it.
     fn why(&self, name: &OsStr, error: Errno) -> io::Error {
         let there = self.look(name).ok().flatten();
         there.and_then(|stat| self.refuse_other(name, stat.st_mode).err()).unwrap_or_else(|| error.into())
     }
 
-    /// Makes a new file; `mode` counts whatever the umask.
+    /// Creates a new file; `mode` counts whatever the umask.
     ///
     /// # Errors
     /// Something of that name is there already.
@@ -161,7 +161,7 @@ impl Folder {
         Ok(file)
     }
 
-    /// Makes a new file; the umask is taken from `mode`, as everywhere else.
+    /// Creates a new file; the umask is taken from `mode`, as usual.
     pub(super) fn create_masked(&self, name: &OsStr, mode: u32) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(mode))?.into())
@@ -170,7 +170,7 @@ impl Folder {
     /// Removes a file, or a link itself.
     ///
     /// # Errors
-    /// There is none, it is a folder, or we may not.
+    /// It does not exist, is a folder, or we are not allowed to.
     pub fn remove(&self, name: &OsStr) -> io::Result<()> {
         rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()).map_err(|error| match error {
             Errno::ISDIR => self.why(name, error),
@@ -178,10 +178,10 @@ impl Folder {
         })
     }
 
-    /// Makes a folder in this one, which others may search and read but not write.
+    /// Creates a folder in this one, which others may search and read but not write.
     ///
     /// # Errors
-    /// Something of that name is there already, or we may not.
+    /// Something of that name is there already, or we are not allowed to.
     pub fn make_folder(&self, name: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::mkdirat(&self.fd, name, Mode::from_raw_mode(0o755))?)
     }
@@ -189,7 +189,7 @@ impl Folder {
     /// Gives what has this name to another user; a link is not followed.
     ///
     /// # Errors
-    /// There is nothing, or we may not.
+    /// There is nothing, or we are not allowed to.
     pub fn give(&self, name: &OsStr, uid: u32, gid: u32) -> io::Result<()> {
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
         Ok(rustix::fs::chownat(&self.fd, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?)
@@ -198,7 +198,7 @@ impl Folder {
     /// Removes an empty folder in this one.
     ///
     /// # Errors
-    /// There is none, something is in it, or we may not.
+    /// It does not exist, is not empty, or we are not allowed to.
     pub fn remove_folder(&self, name: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR)?)
     }
@@ -206,7 +206,7 @@ impl Folder {
     /// Gives a file another name, here or in `other`. A file that has the new name is replaced.
     ///
     /// # Errors
-    /// Something else than a file has the old or the new name, or the file systems differ.
+    /// Something other than a file has the old or the new name, or the file systems differ.
     pub fn rename(&self, from: &OsStr, other: &Self, to: &OsStr) -> io::Result<()> {
         for (folder, name) in [(self, from), (other, to)] {
             if let Some(stat) = folder.look(name)? {

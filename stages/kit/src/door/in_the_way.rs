@@ -1,4 +1,4 @@
-//! Something that is not a regular file has the name of one: what the door says of it.
+//! Errors of the door: something that is not a regular file, or not a folder, has the name of one.
 
 use std::fmt;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 
-/// Something lies where a file belongs.
+/// Something is where a file belongs.
 #[derive(Debug)]
 pub struct NotAFile {
     path: PathBuf,
@@ -15,7 +15,7 @@ pub struct NotAFile {
 
 impl fmt::Display for NotAFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {}, where a regular file belongs", self.path.display(), self.what)
+        write!(f, "{} is {}, where a regular file is expected", self.path.display(), self.what)
     }
 }
 
@@ -27,7 +27,7 @@ impl NotAFile {
     }
 }
 
-/// Whether an error is about something that lies where a file belongs.
+/// Whether an error is about something that is where a file belongs.
 #[must_use]
 pub fn is_in_the_way(error: &anyhow::Error) -> bool {
     let inner = |cause: &(dyn std::error::Error + 'static)| {
@@ -36,13 +36,13 @@ pub fn is_in_the_way(error: &anyhow::Error) -> bool {
     error.chain().any(inner)
 }
 
-/// Something else than a folder lies where one belongs.
+/// Something other than a folder is where one belongs.
 pub(super) fn not_a_folder(path: &Path) -> io::Error {
-    let text = format!("{} is a link or a file, where a folder belongs", path.display());
+    let text = format!("{} is a link or a file, where a folder is expected", path.display());
     io::Error::new(io::ErrorKind::NotADirectory, text)
 }
 
-/// What lies there, in words; `None` for a regular file.
+/// What is there, in words; `None` for a regular file.
 pub(super) const fn other_than_file(mode: u32) -> Option<&'static str> {
     match FileType::from_raw_mode(mode) {
         FileType::RegularFile => None,

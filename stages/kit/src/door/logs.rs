@@ -1,4 +1,4 @@
-//! Logs in the folders of the web server and the CMS, whose owners may plant things there.
+//! Logs in the folders of the web server and the CMS. The owners of these folders are not trusted.
 //!
 //! A log is opened component by component from the log folder down. A link is followed only where it
 //! leads to a regular file below a log folder that the owner of the link may read.
@@ -26,7 +26,7 @@ pub const LOG_PLACES: [&str; 3] = ["daily", "daily.holding", "imported"];
 pub struct Logs {
     /// Each under its own name, and under the one that the links of its path lead to.
     folders: Vec<PathBuf>,
-    /// Links that somebody else than root made.
+    /// Links that someone other than root made.
     refused: Vec<PathBuf>,
 }
 
@@ -53,7 +53,7 @@ impl Logs {
         Self { folders: folders.into_iter().chain(real).collect(), refused }
     }
 
-    /// The given log folders, and those in them that may lie elsewhere.
+    /// The given log folders, and those in them that may be elsewhere.
     #[must_use]
     pub fn within(folders: impl IntoIterator<Item = PathBuf>) -> Self {
         let places = |folder: PathBuf| LOG_PLACES.map(|name| folder.join(name)).into_iter().chain([folder]);
@@ -63,7 +63,7 @@ impl Logs {
     /// Opens a log for reading.
     ///
     /// # Errors
-    /// It does not lie below a log folder, is missing, or is something that may not be read ([`NotAFile`]).
+    /// It is not below a log folder, is missing, or is something that may not be read ([`NotAFile`]).
     pub fn open(&self, path: &Path) -> io::Result<File> {
         let mut owner = None;
         let mut at = path.to_owned();
@@ -84,7 +84,7 @@ impl Logs {
         Err(NotAFile::error(path, "one of too many symbolic links"))
     }
 
-    /// Whether a path lies below a log folder, by its words alone: without `..`.
+    /// Whether a path is below a log folder, by its words alone: without `..`.
     #[must_use]
     pub fn holds(&self, path: &Path) -> bool {
         self.below(path).is_some()
@@ -138,7 +138,7 @@ fn regular(path: &Path, folder: &Folder, name: &OsStr, seen: &Stat, link: Option
     Ok(file)
 }
 
-/// Whether a path is a link that somebody else than root made.
+/// Whether a path is a link that someone other than root made.
 fn is_link_of_others(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink() && meta.uid() != 0)
 }

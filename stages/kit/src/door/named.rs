@@ -36,7 +36,7 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
 /// Opens what the user named, for reading.
 ///
 /// # Errors
-/// It is not there, is a folder or a socket, or we may not.
+/// It is not there, is a folder or a socket, or we are not allowed to.
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn open(path: &Path) -> io::Result<File> {
     refuse_socket(path)?;
@@ -47,17 +47,17 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens what the user named for writing, as `>` of a shell does: a file is made or emptied.
+/// Opens what the user named for writing, as `>` of a shell does: a file is created or emptied.
 ///
 /// # Errors
-/// It cannot be made, is a folder or a socket, or we may not.
+/// It cannot be created, is a folder or a socket, or we are not allowed to.
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn truncate(path: &Path) -> io::Result<File> {
     refuse_socket(path)?;
     File::create(path)
 }
 
-/// The same as `>>` of a shell: what is written comes behind what is there.
+/// The same as `>>` of a shell: what is written comes after what is there.
 ///
 /// # Errors
 /// As [`truncate`].
@@ -80,7 +80,7 @@ impl Output {
     /// Gives a whole file its name; what is written as it is stays as it is.
     ///
     /// # Errors
-    /// Something else than a file has the name by now, or it cannot be renamed.
+    /// Something other than a file has the name by now, or it cannot be renamed.
     pub fn finish(self) -> io::Result<()> {
         match self {
             Self::Whole(file, path) => file.publish(path.file_name().unwrap_or_default()),
@@ -108,7 +108,7 @@ impl Write for Output {
 /// Begins an output that the user named.
 ///
 /// # Errors
-/// No file can be made there, or a folder or a socket has the name.
+/// No file can be created there, or a folder or a socket has the name.
 pub fn output(path: &Path) -> io::Result<Output> {
     refuse_socket(path)?;
     let real = destination(path)?;
@@ -135,7 +135,7 @@ fn destination(path: &Path) -> io::Result<Option<PathBuf>> {
     for _ in 0..MAX_LINKS {
         let Ok((folder, name)) = split(&path) else { return Ok(Some(path)) };
         let Ok(target) = folder.link(name) else { return Ok(Some(path)) };
-        // a descriptor of a process looks like a link, and is none
+        // a descriptor of a process looks like a link, and is not one
         if rustix::fs::fstatfs(&folder)?.f_type == PROC_SUPER_MAGIC {
             return Ok(None);
         }

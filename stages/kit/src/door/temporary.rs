@@ -1,5 +1,5 @@
-//! A file that nobody sees until it is whole: made under a name that cannot be guessed, in the folder
-//! of its later name, and renamed there.
+//! A file that nobody sees until it is complete. It is created under a name that cannot be guessed, in
+//! the folder of its final name, and renamed there.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -24,7 +24,7 @@ impl Temporary {
     /// A file in the folder of `path`, with the permissions of any new file (the umask counts).
     ///
     /// # Errors
-    /// No file can be made there.
+    /// No file can be created there.
     pub fn beside(path: &Path) -> io::Result<Self> {
         let (folder, _) = split(path)?;
         Self::within(folder)
@@ -33,7 +33,7 @@ impl Temporary {
     /// The same in a folder that is held open.
     ///
     /// # Errors
-    /// No file can be made there.
+    /// No file can be created there.
     pub fn within(folder: Folder) -> io::Result<Self> {
         let name = unguessable()?;
         let file = folder.create_masked(&name, 0o666)?;
@@ -62,7 +62,7 @@ impl Temporary {
     /// Gives the file its name in its folder; a file that has it is replaced.
     ///
     /// # Errors
-    /// Something else than a file has the name, or it cannot be renamed.
+    /// Something other than a file has the name, or it cannot be renamed.
     pub fn publish(mut self, name: &OsStr) -> io::Result<()> {
         if let Some(ours) = &self.name {
             self.folder.rename(ours, &self.folder, name)?;

@@ -1,4 +1,4 @@
-//! What lies where a file belongs: links, FIFOs, sockets, folders, devices.
+//! Links, FIFOs, sockets, folders and devices under the name of a file.
 
 use std::fs::{self, Permissions};
 use std::io::Write as _;

@@ -14,7 +14,7 @@ pub struct Identity {
     pub device: u64,
     /// Number of the inode.
     pub inode: u64,
-    /// Bytes as it lies there.
+    /// Bytes on disk.
     pub size: u64,
     /// Nanoseconds since 1970 of its last change.
     pub mtime: i64,
@@ -36,7 +36,7 @@ pub struct Fingerprint {
     pub device: u64,
     /// Number of the inode.
     pub inode: u64,
-    /// Bytes as the file lay there when it was opened.
+    /// Bytes as the file was when it was opened.
     pub size: u64,
     /// Nanoseconds since 1970 of its last change before it was opened.
     pub mtime: i64,

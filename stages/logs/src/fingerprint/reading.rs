@@ -1,4 +1,4 @@
-//! A log that is read once, decompressed, with its fingerprint taken on the way.
+//! Reading a log once: it is decompressed, and its fingerprint is computed on the way.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek as _, SeekFrom};
@@ -12,13 +12,13 @@ use super::identity::{Fingerprint, Identity};
 use kit::door::named;
 
 /// Reads a log, plain or compressed, as long as it was when it was opened: what is appended
-/// meanwhile is left to the next run, and one that shrinks is an error.
+/// in the meantime is left to the next run, and one that shrinks is an error.
 ///
-/// Streams that are no regular files are read to their end and have no fingerprint.
+/// Streams that are not regular files are read to their end and have no fingerprint.
 pub struct Reading {
     /// The file behind the stream, for another pass and for the look at its end.
     file: Option<(File, Identity)>,
-    /// Its first bytes as they lie there.
+    /// Its first bytes as they are there.
     beginning: Vec<u8>,
     stream: Box<dyn Read + Send>,
     digest: Digest,
@@ -79,7 +79,7 @@ impl Reading {
     /// leads to by now. Both passes must see the same.
     ///
     /// # Errors
-    /// It is no regular file, or its first bytes are others by now.
+    /// It is not a regular file, or its first bytes are others by now.
     pub fn rewind(&mut self) -> io::Result<()> {
         self.check()?;
         let Some((file, identity)) = &self.file else { return Err(io::Error::other("a stream is read once")) };
@@ -146,7 +146,7 @@ impl Reading {
         self.digest.bytes().saturating_sub(again)
     }
 
-    /// What was read so far, of which file; `None` for a stream that is no regular file, and in a pass
+    /// What was read so far, of which file; `None` for a stream that is not a regular file, and in a pass
     /// that takes none.
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
@@ -157,7 +157,7 @@ impl Reading {
     /// The same at the end, after a look whether the file still is what was read.
     ///
     /// # Errors
-    /// It shrank or was written over meanwhile.
+    /// It shrank or was written over in the meantime.
     pub fn finish(&self) -> io::Result<Option<Fingerprint>> {
         self.check()?;
         Ok(self.fingerprint())

@@ -58,7 +58,7 @@ pub struct Fields {
     pub time: Span,
     /// Process id; empty in the old layout.
     pub pid: Span,
-    /// What stands between the quotes of the request.
+    /// What is between the quotes of the request.
     pub request: Span,
     /// Status.
     pub status: Span,
@@ -128,7 +128,7 @@ pub fn access_unicode(line: &str) -> Option<Fields> {
     let stand_in = |c: char| match c {
         '\x1C'..='\x1F' => b' ',
         c if c.is_ascii() => c as u8,
-        // what bytes that are no text have become: there may be millions of them
+        // what bytes that are not text have become: there may be millions of them
         char::REPLACEMENT_CHARACTER => 0x80,
         c if c.is_whitespace() => b' ',
         c if c.is_numeric() && c.is_alphanumeric() && c.to_digit(36).is_none() && is_decimal(c) => b'0',

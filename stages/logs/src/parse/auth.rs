@@ -37,7 +37,7 @@ fn trim_end(line: &[u8]) -> &[u8] {
     &line[..end]
 }
 
-/// The parts of both plain layouts: date and time, what stands between, address and action.
+/// The parts of both plain layouts: date and time, what is between, address and action.
 struct Parts<'a> {
     date: &'a [u8],
     time: &'a [u8],

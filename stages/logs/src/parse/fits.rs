@@ -1,4 +1,4 @@
-//! Whether a line that the grammar did not take has its layout all the same: a client with an IPv6
+//! Whether a line that the grammar did not take has its layout nevertheless: a client with an IPv6
 //! address, no bytes, an empty request. Only such lines are looked at, and only their number
 //! matters, so this need not be exact.
 

@@ -56,7 +56,7 @@ fn covered(line: &[u8], start: usize, end: usize, by: u8) -> Vec<u8> {
     covered
 }
 
-/// Where a part of a text is in it; `None` when it is no part of it.
+/// Where a part of a text is in it; `None` when it is not a part of it.
 fn place(text: &[u8], part: &[u8]) -> Option<(usize, usize)> {
     let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
     let end = start.checked_add(part.len())?;

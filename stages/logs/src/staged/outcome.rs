@@ -1,7 +1,7 @@
 //! `_imported.ndjson`: what the import made of each log. Written whole, by rename, after the commit
 //! and before the staging file gets its other name.
 //!
-//! It is kept as long as a log lies where it was, so that the next staging of one that has grown
+//! It is kept as long as a log is where it was, so that the next staging of one that has grown
 //! begins where the import ended.
 
 use std::fs::File;
@@ -66,7 +66,7 @@ impl Outcome {
             && log.read.as_ref().is_some_and(|read| read.is_same_content(&self.read))
     }
 
-    /// Whether it speaks of the log at this place, compressed or not.
+    /// Whether it refers to the log at this place, compressed or not.
     #[must_use]
     pub fn is_of(&self, stream: Stream, path: &Path) -> bool {
         self.stream == stream.name() && discovery::plain(&self.path) == discovery::plain(path)
@@ -82,7 +82,7 @@ pub fn imported_path(staging: &Path) -> PathBuf {
 /// Reads the list of outcomes; none when there is no list.
 ///
 /// # Errors
-/// It cannot be read, or a line of it is no such record.
+/// It cannot be read, or a line of it is not such a record.
 pub fn read_imported(staging: &Path) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     each_line(&imported_path(staging), |_, text| {
@@ -92,8 +92,8 @@ pub fn read_imported(staging: &Path) -> Result<Vec<Outcome>> {
     Ok(outcomes)
 }
 
-/// Writes the list of outcomes: the new ones, and of the older ones those whose logs still lie where
-/// they were and that no new one speaks of.
+/// Writes the list of outcomes: the new ones, and of the older ones those whose logs still are where
+/// they were and that no new one refers to.
 ///
 /// # Errors
 /// It cannot be written.
@@ -113,7 +113,7 @@ pub fn write_imported(staging: &Path, new: &[Outcome], older: &[Outcome]) -> Res
     .with_context(|| format!("writing {}", path.display()))
 }
 
-/// The outcomes that speak of what a log holds now or of its beginning, the longest last. `open` opens
+/// The outcomes that refer to what a log holds now or of its beginning, the longest last. `open` opens
 /// the log.
 ///
 /// # Errors
