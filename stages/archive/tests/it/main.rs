@@ -279,3 +279,40 @@ fn receipts_are_not_believed() {
     archive().arg("--logs").arg(&daily).stdin(receipt(&good)).finish().ok();
     assert!(!good.exists());
 }
+
+#[test]
+fn field_77_nothing_is_lost_when_something_of_that_name_is_archived() {
+    for name in ["h-access.log-20250705.gz", "h-access.log-20250705"] {
+        for compat in ["legacy", "port"] {
+            let (root, daily) = hub();
+            let imported = root.path().join("imported");
+            fs::create_dir(&imported).unwrap();
+            let log = daily.join(name);
+            fs::write(&log, "the log\n").unwrap();
+            // another file, or the log itself under a second name
+            let target = imported.join("h-access.log-20250705.gz");
+            fs::write(&target, "another one\n").unwrap();
+            archive().args(["--compat", compat]).stdin(receipt(&log)).finish().ok();
+            assert!(!log.exists());
+            let mut texts: Vec<String> = fs::read_dir(&imported)
+                .unwrap()
+                .map(|entry| {
+                    let mut text = String::new();
+                    let mut reader = kit::open(&entry.unwrap().path()).unwrap();
+                    std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
+                    text
+                })
+                .collect();
+            texts.sort();
+            assert_eq!(texts, ["another one\n", "the log\n"], "{name}, {compat}");
+            let linked = daily.join("h-access.log-20250706.gz");
+            fs::write(&linked, "linked\n").unwrap();
+            let second = imported.join("h-access.log-20250706.gz");
+            fs::hard_link(&linked, &second).unwrap();
+            archive().args(["--compat", compat]).stdin(receipt(&linked)).finish().ok();
+            assert_eq!(fs::read(&second).unwrap(), b"linked\n", "{compat}");
+            let again = archive().args(["--compat", compat]).stdin(receipt(&linked)).finish();
+            assert!(second.exists() && again.code == 0, "{compat}: {}", again.stderr);
+        }
+    }
+}

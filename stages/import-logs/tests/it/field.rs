@@ -404,3 +404,51 @@ fn holes_of_zeros_that_a_crash_leaves_are_skipped() {
     let done = import_logs().arg(&path).finish().ok();
     assert_eq!(texts(&done, "web", "content"), ["/a", "/b"], "{}", done.stderr);
 }
+
+/// Numbers and reasons of the lines that a run rejects.
+fn rejected(name: &str) -> Vec<(u64, String)> {
+    let dir = tempfile::tempdir().unwrap();
+    let rejects = dir.path().join("rejects");
+    import_logs().arg(field(name)).arg("--rejects").arg(&rejects).finish().ok();
+    let reject = |line: &str| {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        (record["line"].as_u64().unwrap(), record["reason"].as_str().unwrap().to_owned())
+    };
+    fs::read_to_string(&rejects).unwrap().lines().map(reject).collect()
+}
+
+#[test]
+fn field_78_the_state_has_room_for_every_month() {
+    let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
+    let made = |hub: &Hub| hub.pair.lines("SHOW CREATE TABLE pipeline_state").join("\n");
+    assert!(made(&hub).contains("`v` text"), "{}", made(&hub));
+    hub.pair.create_hub(true);
+    hub.pair.sql("ALTER TABLE pipeline_state MODIFY v varchar(255) NOT NULL");
+    hzmetrics(&hub, "migrate --apply").ok();
+    assert!(made(&hub).contains("`v` text"), "{}", made(&hub));
+}
+
+#[test]
+fn field_79_lines_of_an_auth_log_that_do_not_fit_are_rejected_with_a_reason() {
+    let done = import_logs().arg(field("cmsauth.log-20250710")).finish().ok();
+    assert_eq!(texts(&done, "login", "user"), ["alice"]);
+    let expected = [
+        (2, "no IPv4 address before the action"),
+        (3, "no IPv4 address before the action"),
+        (4, "the time or the user does not fit"),
+        (5, "no date at the start"),
+        (6, "no date at the start"),
+        (7, "a blank at the end"),
+    ];
+    assert_eq!(rejected("cmsauth.log-20250710"), expected.map(|(n, why)| (n, why.to_owned())));
+    assert!(done.stderr.contains("7 lines, 1 rows, 6 not recognised"), "{}", done.stderr);
+}
+
+#[test]
+fn field_80_a_zone_that_the_original_does_not_read_is_named() {
+    let rejected = rejected("70-hub.log");
+    let (_, reason) = rejected.iter().find(|(n, _)| *n == 4).unwrap();
+    assert_eq!(reason, "zone `+0400` is not a name");
+    // `-0400` is one that it reads
+    assert!(!rejected.iter().any(|(n, _)| *n == 5));
+}
