@@ -1,7 +1,7 @@
 //! The CMS auth log: its layouts, and the login that a line makes.
 
 use logs::parse::{self, Login};
-use schema::{Compat, Opt, Stamp, collation, json, text};
+use schema::{Compat, Opt, Stamp, address, collation, json, text};
 
 use crate::rows::Rows;
 use crate::stored;
@@ -26,15 +26,16 @@ pub(crate) fn dropped(login: &Login<'_>, compat: Compat) -> Option<Dropped> {
     matches!(login.user, b"hubstatus" | b"hubadmin").then_some(Dropped::Watcher)
 }
 
-/// Appends the row, and returns the identity of the row: equal for two
+/// Appends the row, its address whole or as legacy stores it, and returns the identity of the row: equal for two
 /// rows that the unique key of the table takes for one.
-pub(crate) fn push(login: &Login<'_>, rows: &mut Rows) -> u128 {
+pub(crate) fn push(login: &Login<'_>, rows: &mut Rows, whole: bool) -> u128 {
     let datetime: Stamp = parse::datetime(login.date, login.time);
     let uid = stored::integer(login.uid, i64::MIN, i64::MAX);
     let user = text::storable(login.user);
     let user = text::cut_chars(&user, 255);
     let ip = text::storable(login.ip);
-    let ip = text::cut_chars(&ip, 15);
+    let ip = address::stored(&ip, whole);
+    let ip = &*ip;
     let action = text::storable(login.action);
     let action = text::cut_chars(&action, 40);
     match rows {
@@ -93,7 +94,7 @@ mod tests {
                 ip: b"1.2.3.4",
                 action: b"login",
             };
-            push(&login, &mut Rows::Records(Vec::new()))
+            push(&login, &mut Rows::Records(Vec::new()), false)
         };
         assert_eq!(key("Bob", "1"), key("bob ", "01"));
         assert_ne!(key("Bob", "1"), key("bob", "0"));

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 
 use logs::parse::{self, Looks};
 use memchr::{memchr_iter, memchr2};
-use schema::Opt;
+use schema::{Compat, Opt, address};
 
 use crate::bots::LookAhead;
 use crate::bots::cache::{Agents, with_agents};
 use crate::bots::hashes::HashList;
 use crate::bots::list::BotList;
 use crate::bots::words::stored;
-use crate::layout::{Layout, Misfit};
+use crate::layout::{self, Layout, Misfit};
 use crate::layouts::What;
 use crate::layouts::named::State;
 use crate::line::Line;
@@ -139,7 +139,7 @@ const fn rule_of(misfit: Misfit) -> Option<Rule> {
 
 /// What a line of an access log looks like, and whether it is recognised.
 pub(crate) fn access_looks(line: &[u8], layout: &Layout, state: &mut State, rules: &Rules) -> (Looks, bool) {
-    match with_line(line, layout, state, rules.compat.has(Opt::LpParse), |parsed| parsed.map(|_| ())) {
+    match with_line(line, layout, state, rules.compat, |parsed| parsed.map(|_| ())) {
         Err(misfit) if rule_of(misfit).is_none() => (looks(line, layout, misfit), false),
         _ => (Looks::Fits, true),
     }
@@ -147,7 +147,7 @@ pub(crate) fn access_looks(line: &[u8], layout: &Layout, state: &mut State, rule
 
 /// The same of an auth log.
 pub(crate) fn auth_looks(line: &[u8], rules: &Rules) -> (Looks, bool) {
-    let is_recognised = parse::auth(line, rules.compat).is_some();
+    let is_recognised = login(line, rules.compat).is_some();
     (if is_recognised { Looks::Fits } else { parse::looks_like_auth(line) }, is_recognised)
 }
 
@@ -199,7 +199,7 @@ pub(crate) fn look_ahead(block: &[u8], layout: &Layout, mut state: State, rules:
     for_each_line(block, port, keeps_last(layout, port), |line, _| {
         let is_directive = has_directives && line.first() == Some(&b'#');
         if line.len() > LONG || is_directive || (!ascii && !line.is_ascii()) {
-            with_line(line, layout, &mut state, port, |parsed| {
+            with_line(line, layout, &mut state, rules.compat, |parsed| {
                 if let Ok(parsed) = parsed
                     && LookAhead::concerns(parsed.agent)
                 {
@@ -222,7 +222,7 @@ pub(crate) fn find_suspects(
     let mut found = HashList::default();
     let port = rules.compat.has(Opt::LpParse);
     for_each_line(block, port, keeps_last(layout, port), |line, _| {
-        with_line(line, layout, &mut state, port, |parsed| {
+        with_line(line, layout, &mut state, rules.compat, |parsed| {
             if let Some(agent) = parsed.ok().map(|p| p.agent).filter(|a| a.is_ascii())
                 && let Ok(agent) = std::str::from_utf8(agent)
             {
@@ -241,15 +241,23 @@ fn with_line<T>(
     line: &[u8],
     layout: &Layout,
     state: &mut State,
-    port: bool,
+    compat: Compat,
     work: impl FnOnce(Result<Line<'_>, Misfit>) -> T,
 ) -> T {
-    if port {
-        let text: Cow<'_, str> = String::from_utf8_lossy(without_end(line));
-        work(layout.parse_unicode(&text, state))
-    } else {
-        work(layout.parse(line, state))
+    let port = compat.has(Opt::LpParse);
+    let text: Cow<'_, str> = if port { String::from_utf8_lossy(without_end(line)) } else { "".into() };
+    let parsed = if port { layout.parse_unicode(&text, state) } else { layout.parse(line, state) };
+    if parsed.is_ok() || !compat.has(Opt::Ipv6) || !layout.is_hub() {
+        return work(parsed);
     }
+    let found = if port { parse::access_ipv6_unicode(&text) } else { parse::access_ipv6(line) };
+    let Some(fields) = found else { return work(parsed) };
+    let mut line = layout::from_fields(if port { text.as_bytes() } else { line }, &fields);
+    let client = String::from_utf8_lossy(line.client);
+    let client = address::canonical(&client);
+    line.client = client.as_bytes();
+    line.is_ipv6 = true;
+    work(Ok(line))
 }
 
 /// Whether agents of a last line without an end are looked at ahead. They may be, even if the line
@@ -282,7 +290,7 @@ pub(crate) fn access(lines: Lines<'_>, rules: &Rules, known: &BotList) -> BlockR
     done.state = layout.state_after(&state, b"");
     with_agents(&rules.judge, known, number, |agents| {
         let mut each = |line: &[u8], n: u64, state: &mut State, done: &mut BlockResult| {
-            let misfit = with_line(line, layout, state, port, |parsed| {
+            let misfit = with_line(line, layout, state, rules.compat, |parsed| {
                 let parsed = match parsed {
                     Ok(parsed) => parsed,
                     Err(misfit) => return Some(misfit),
@@ -396,13 +404,18 @@ fn is_number_200(status: &[u8]) -> bool {
     status == b"200" || (status.strip_suffix(b"200").is_some_and(|zeros| zeros.iter().all(|&b| b == b'0')))
 }
 
+/// The login of a line of an auth log; one of an IPv6 client where they count.
+fn login(line: &[u8], compat: Compat) -> Option<parse::Login<'_>> {
+    parse::auth(line, compat).or_else(|| compat.has(Opt::Ipv6).then(|| parse::auth_ipv6(line, compat)).flatten())
+}
+
 /// The work on a block of an auth log.
 pub(crate) fn auth(block: &[u8], rules: &Rules) -> BlockResult {
     let rows = Rows::new(rules.judge.format, block.len() * 2, block.len() / 10);
     let mut done = BlockResult { rows, ..BlockResult::default() };
     let spill = rules.compat.has(Opt::LpSpilloverWarning);
     let n_lines = for_each_line(block, rules.compat.has(Opt::LpParse), true, |line, n| {
-        match parse::auth(line, rules.compat) {
+        match login(line, rules.compat) {
             // a last line `0` ends the reading, unseen
             None if line == b"0" => {}
             None => done.reject(n, line, block, parse::looks_like_auth(line)),
@@ -419,7 +432,7 @@ pub(crate) fn auth(block: &[u8], rules: &Rules) -> BlockResult {
                 } else if rules.judge.exclude.ip(login.ip) {
                     done.dropped[Rule::Ip as usize] += 1;
                 } else {
-                    let key = auth::push(&login, &mut done.rows);
+                    let key = auth::push(&login, &mut done.rows, rules.compat.has(Opt::Ipv6));
                     done.logins.push((key, done.rows.end()));
                 }
             }

@@ -104,7 +104,8 @@ impl Layout {
     }
 }
 
-fn from_fields<'a>(line: &'a [u8], fields: &parse::Fields) -> Line<'a> {
+/// The fields of a line in one of the layouts of hubs.
+pub(crate) fn from_fields<'a>(line: &'a [u8], fields: &parse::Fields) -> Line<'a> {
     let text = |(start, end): parse::Span| &line[start..end];
     Line {
         // digits of other scripts make no date that a table can hold

@@ -14,9 +14,10 @@ pub(crate) const ADDRESS: usize = 15;
 /// The longest text of an address.
 const LONGEST: usize = 45;
 
-/// How wide the address of a line is stored: hubs' as legacy did, others whole.
-const fn width(line: &Line<'_>) -> usize {
-    if line.host.is_some() { LONGEST } else { ADDRESS }
+/// How wide the address of a line is stored: hubs' as legacy did, others whole, and all of them whole
+/// where IPv6 counts.
+const fn width(line: &Line<'_>, compat: Compat) -> usize {
+    if line.host.is_some() || compat.has(Opt::Ipv6) { LONGEST } else { ADDRESS }
 }
 
 /// Appends the row of a line. Returns its time as it is stored.
@@ -24,9 +25,10 @@ pub(crate) fn push(rows: &mut Rows, line: &Line<'_>, url: &[u8], agent: &[u8], c
     let uid = if compat.has(Opt::LpParse) { port_uid(line.uid) } else { uid(line.uid) };
     let download = compat.has(Opt::LpDnloadInline).then(|| parse::is_download(url));
     let stamp = parse::datetime(&line.date, line.time.bytes());
+    let client = (line.client, width(line, compat));
     match rows {
-        Rows::Records(out) => push_record(out, stamp, line, url, agent, uid, download),
-        Rows::Values(values) => push_values(values, stamp, line, url, agent, uid, download),
+        Rows::Records(out) => push_record(out, stamp, client, line, url, agent, uid, download),
+        Rows::Values(values) => push_values(values, stamp, client, line, url, agent, uid, download),
     }
     stamp
 }
@@ -73,6 +75,7 @@ pub(crate) const HOST_COLUMN: &str = "host";
 fn push_values(
     rows: &mut Vec<Value>,
     stamp: Stamp,
+    client: (&[u8], usize),
     line: &Line<'_>,
     url: &[u8],
     agent: &[u8],
@@ -81,7 +84,7 @@ fn push_values(
 ) {
     rows.extend([
         stored::date(stamp),
-        stored::varchar(line.client, width(line)),
+        stored::varchar(client.0, client.1),
         stored::tinytext(url),
         stored::tinytext(line.referrer),
         Value::Bytes(agent.to_vec()),
@@ -97,6 +100,7 @@ fn push_values(
 fn push_record(
     out: &mut Vec<u8>,
     stamp: Stamp,
+    client: (&[u8], usize),
     line: &Line<'_>,
     url: &[u8],
     agent: &[u8],
@@ -106,7 +110,7 @@ fn push_record(
     out.extend_from_slice(b"{\"kind\":\"web\",\"datetime\":\"");
     out.extend_from_slice(&stamp.to_ascii());
     out.extend_from_slice(b"\",\"ip\":");
-    stored::push_varchar(out, line.client, width(line));
+    stored::push_varchar(out, client.0, client.1);
     out.extend_from_slice(b",\"content\":");
     stored::push_tinytext(out, url);
     out.extend_from_slice(b",\"referrer\":");

@@ -4,11 +4,12 @@
 //! that were filtered at import find no row, so the filters of that day need not be known. The
 //! result describes the rows that are left: what was deleted since shows as a gap or not at all.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use schema::{Compat, Opt, Stamp, text};
+use schema::{Compat, Opt, Stamp, address, text};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::entry::{Entry, Range, Target, base_name, is_part, of_target};
@@ -108,6 +109,11 @@ fn key(stamp: &Stamp, parts: &[&[u8]]) -> u128 {
     hasher.digest128()
 }
 
+/// An address as a row has it; IPv6 clients have rows only where they are stored whole.
+fn stored(ip: &str) -> Cow<'_, str> {
+    address::stored(ip, ip.contains(':'))
+}
+
 /// When and what a line of an access log is as a row of `web`.
 fn request(line: &[u8]) -> Option<(Stamp, u128)> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -116,24 +122,27 @@ fn request(line: &[u8]) -> Option<(Stamp, u128)> {
     // the port takes the line end off first, the legacy scripts leave it on; either may have
     // loaded this line
     let found = parse::access_unicode(&as_text).map(|fields| (as_text.as_bytes(), fields));
-    let (line, fields) = found.or_else(|| parse::access(&with_end).map(|fields| (&with_end[..], fields)))?;
+    let found = found.or_else(|| parse::access(&with_end).map(|fields| (&with_end[..], fields)));
+    let (line, fields) = found.or_else(|| parse::access_ipv6(&with_end).map(|fields| (&with_end[..], fields)))?;
     let of = |(start, end): parse::Span| line.get(start..end).unwrap_or_default();
     let (_, url) = parse::split_at_whitespace(of(fields.request));
     let url = parse::collapse_slashes(url);
     let url = text::storable(&url);
     let ip = text::storable(of(fields.client));
     let stamp = parse::datetime(of(fields.date), of(fields.time));
-    let parts = [text::cut_chars(&ip, 15).as_bytes(), text::cut_bytes(&url, 255).as_bytes(), b""];
+    let ip = stored(&ip);
+    let parts = [ip.as_bytes(), text::cut_bytes(&url, 255).as_bytes(), b""];
     Some((stamp, key(&stamp, &parts)))
 }
 
 /// When and what a line of an auth log is as a row of `userlogin`.
 fn login(line: &[u8]) -> Option<(Stamp, u128)> {
     let port = Compat::LEGACY.with(Opt::LpAuthTrailing).with(Opt::LpAuthBracket);
-    let login = parse::auth(line, port)?;
+    let login = parse::auth(line, port).or_else(|| parse::auth_ipv6(line, port))?;
     let stamp = parse::datetime(login.date, login.time);
     let (ip, user, action) = (text::storable(login.ip), text::storable(login.user), text::storable(login.action));
-    let parts = [text::cut_chars(&ip, 15), text::cut_chars(&user, 255), text::cut_chars(&action, 40)];
+    let ip = stored(&ip);
+    let parts = [&*ip, text::cut_chars(&user, 255), text::cut_chars(&action, 40)];
     Some((stamp, key(&stamp, &parts.map(str::as_bytes))))
 }
 

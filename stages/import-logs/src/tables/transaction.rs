@@ -87,6 +87,9 @@ impl<'d> Tables<'d> {
                 Target::Web | Target::Webhits => &["web", "webhits", BOTS],
             });
         }
+        if rules.compat.has(Opt::Ipv6) {
+            db.require_whole_addresses(&["web", "userlogin"])?;
+        }
         let files = ledger && files::is_there(db)?;
         let address_width = width_of_addresses(db)?;
         if ledger {

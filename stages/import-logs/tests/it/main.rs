@@ -464,6 +464,41 @@ fn options_of_the_port() {
     assert!(port.stderr.contains("WARNING: spillover"), "{}", port.stderr);
 }
 
+#[test]
+fn ipv6_clients_count_where_the_option_says_so() {
+    let of = |client: &str| line("2025-07-10", "/a", "UA").replace("1.2.3.4", client);
+    let clients = [
+        "2001:db8::1",
+        "2001:DB8:0:0:AAAA:BBBB:CCCC:1",
+        "::ffff:192.0.2.7",
+        "fe80::1%eth0",
+        "192.0.2.1",
+        "a.long.name.example",
+    ];
+    let text: String = clients.iter().map(|client| of(client)).collect();
+    let ips = |kind: &str, log: &str, compat: &str| {
+        texts(&raw(kind, log).args(["--compat", compat]).finish().ok(), "web", "ip")
+    };
+    // hubs leave them out, and cut what is long, unless they are asked not to
+    assert_eq!(ips("access", &text, "default"), ["192.0.2.1", "a.long.name.exa"]);
+    let whole =
+        ["2001:db8::1", "2001:db8::aaaa:bbbb:cccc:1", "192.0.2.7", "fe80::1", "192.0.2.1", "a.long.name.example"];
+    for compat in ["ipv6", "port,ipv6"] {
+        assert_eq!(ips("access", &text, compat), whole, "{compat}");
+    }
+    let logins: String = clients[..5].iter().map(|ip| format!("2025-07-10 08:00:01 7 [bob] {ip} login\n")).collect();
+    let of_logins =
+        |compat: &str| texts(&raw("auth", logins.as_str()).args(["--compat", compat]).finish().ok(), "login", "ip");
+    assert_eq!(of_logins("default"), ["192.0.2.1"]);
+    assert_eq!(of_logins("ipv6"), whole[..5]);
+    // an exclude list knows the canonical text
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("exclude.csv");
+    std::fs::write(&list, "filter,type\n2001:db8::aaaa:bbbb:cccc:1,ip\n").unwrap();
+    let left = raw("access", text.as_str()).args(["--compat", "ipv6", "--exclude"]).arg(list).finish().ok();
+    assert_eq!(texts(&left, "web", "ip").len(), 5);
+}
+
 /// A log large enough for several blocks.
 fn many_lines() -> Vec<u8> {
     let mut text = Vec::new();

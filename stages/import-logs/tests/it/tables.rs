@@ -117,6 +117,46 @@ fn the_tables_hold_what_the_filter_writes_in_every_mode() {
     }
 }
 
+/// What a hub stores does not depend on the width of its columns; IPv6 clients need the wide ones.
+#[test]
+fn ipv6_clients_need_room_and_are_never_cut() {
+    let of = |client: &str| line("2025-07-10", "/a", "UA").replace("1.2.3.4", client);
+    let text = of("2001:DB8:0:0:AAAA:BBBB:CCCC:1") + &of("192.0.2.1") + &of("a.long.name.example");
+    let logins = "2025-07-10 08:00:01 1 [bob] 2001:db8::1 login\n2025-07-10 08:00:01 1 [bob] 1.1.1.1.1.1.1.1.1 login\n";
+    for (engine, mode) in MODES {
+        let at = format!("{engine:?} {mode:?}");
+        let Some(hub) = Hub::new(engine, mode) else { return };
+        let access = hub.put("httpd/daily/hub-access.log-20250711", &text);
+        let auth = hub.put("hubzero/daily/cmsauth.log-20250711", logins);
+        let stored = || hub.pair.lines("SELECT ip FROM web UNION ALL SELECT ip FROM userlogin ORDER BY 1");
+        let clear = "DELETE FROM web;\nDELETE FROM userlogin;\nDELETE FROM webhits;\nDELETE FROM import_files;\n\
+                     DELETE FROM imported_sources";
+        for is_narrow in [false, true] {
+            if is_narrow {
+                hub.pair.narrow_addresses();
+            }
+            hub.load(&[&access, &auth]).finish().ok();
+            assert_eq!(stored(), ["1.1.1.1.1.1.1.1", "192.0.2.1", "a.long.name.exa"], "{at} {is_narrow}");
+            hub.pair.sql(clear);
+        }
+        let refused = hub.load(&[&access, &auth]).args(["--compat", "ipv6"]).finish().expect_code(1);
+        let said =
+            "`web.ip` holds 15 characters, too few for an IPv6 address; `hzmetrics migrate --apply` (migration 1002)";
+        assert!(refused.stderr.contains(said), "{at}: {}", refused.stderr);
+        assert_eq!(stored(), [""; 0], "{at}");
+        hub.pair.sql(
+            "ALTER TABLE web MODIFY ip varchar(45) NOT NULL DEFAULT '';\n\
+             ALTER TABLE userlogin MODIFY ip varchar(45) NOT NULL DEFAULT ''",
+        );
+        hub.load(&[&access, &auth]).args(["--compat", "ipv6"]).finish().ok();
+        let whole =
+            ["1.1.1.1.1.1.1.1.1", "192.0.2.1", "2001:db8::1", "2001:db8::aaaa:bbbb:cccc:1", "a.long.name.example"];
+        assert_eq!(stored(), whole, "{at}");
+        let left = "SELECT SUM(ipv6), SUM(rejected) FROM import_files";
+        assert_eq!(hub.pair.lines(left), ["0\t0"], "{at}");
+    }
+}
+
 #[test]
 fn empty_files_are_booked_too() {
     let Some(hub) = hub() else { return };
