@@ -20,15 +20,26 @@ const fn width(line: &Line<'_>, compat: Compat) -> usize {
     if line.host.is_some() || compat.has(Opt::Ipv6) { LONGEST } else { ADDRESS }
 }
 
+/// What a row has besides the fields of its line.
+struct Row<'a> {
+    stamp: Stamp,
+    /// How many characters of the client are stored.
+    width: usize,
+    url: &'a [u8],
+    agent: &'a [u8],
+    uid: i64,
+    download: Option<bool>,
+}
+
 /// Appends the row of a line. Returns its time as it is stored.
 pub(crate) fn push(rows: &mut Rows, line: &Line<'_>, url: &[u8], agent: &[u8], compat: Compat) -> Stamp {
     let uid = if compat.has(Opt::LpParse) { port_uid(line.uid) } else { uid(line.uid) };
     let download = compat.has(Opt::LpDnloadInline).then(|| parse::is_download(url));
     let stamp = parse::datetime(&line.date, line.time.bytes());
-    let client = (line.client, width(line, compat));
+    let row = Row { stamp, width: width(line, compat), url, agent, uid, download };
     match rows {
-        Rows::Records(out) => push_record(out, stamp, client, line, url, agent, uid, download),
-        Rows::Values(values) => push_values(values, stamp, client, line, url, agent, uid, download),
+        Rows::Records(out) => push_record(out, line, &row),
+        Rows::Values(values) => push_values(values, line, &row),
     }
     stamp
 }
@@ -72,19 +83,11 @@ pub(crate) const DOWNLOAD_COLUMN: &str = "dnload";
 pub(crate) const HOST_COLUMN: &str = "host";
 
 /// Appends the values of a row of `web`.
-fn push_values(
-    rows: &mut Vec<Value>,
-    stamp: Stamp,
-    client: (&[u8], usize),
-    line: &Line<'_>,
-    url: &[u8],
-    agent: &[u8],
-    uid: i64,
-    download: Option<bool>,
-) {
+fn push_values(rows: &mut Vec<Value>, line: &Line<'_>, row: &Row<'_>) {
+    let Row { stamp, width, url, agent, uid, download } = *row;
     rows.extend([
         stored::date(stamp),
-        stored::varchar(client.0, client.1),
+        stored::varchar(line.client, width),
         stored::tinytext(url),
         stored::tinytext(line.referrer),
         Value::Bytes(agent.to_vec()),
@@ -97,20 +100,12 @@ fn push_values(
 }
 
 /// Appends a `web` record, line feed included.
-fn push_record(
-    out: &mut Vec<u8>,
-    stamp: Stamp,
-    client: (&[u8], usize),
-    line: &Line<'_>,
-    url: &[u8],
-    agent: &[u8],
-    uid: i64,
-    download: Option<bool>,
-) {
+fn push_record(out: &mut Vec<u8>, line: &Line<'_>, row: &Row<'_>) {
+    let Row { stamp, width, url, agent, uid, download } = *row;
     out.extend_from_slice(b"{\"kind\":\"web\",\"datetime\":\"");
     out.extend_from_slice(&stamp.to_ascii());
     out.extend_from_slice(b"\",\"ip\":");
-    stored::push_varchar(out, client.0, client.1);
+    stored::push_varchar(out, line.client, width);
     out.extend_from_slice(b",\"content\":");
     stored::push_tinytext(out, url);
     out.extend_from_slice(b",\"referrer\":");
