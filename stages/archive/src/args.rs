@@ -7,7 +7,7 @@ use kit::Uses;
 use kit::{Common, Describe, StageArgs};
 use schema::{Kind, dates};
 
-/// What stands behind the options in the long help.
+/// What follows the options in the long help.
 const BACKGROUND: &str = "A log is moved only if it still is what its receipt says was read: the same file, or the same content. \
     One that has grown stays, is named, and the next import reads the rest. A log that was refused stays. A \
     file of the same name in the archive is kept under a number, `NAME.~1~`.\n\nA log that cannot be moved \

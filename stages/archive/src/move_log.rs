@@ -118,7 +118,7 @@ pub(crate) fn target(path: &Path, imported: &Path, rules: Rules) -> Result<PathB
     Ok(imported.join(with_suffix(name, suffix)))
 }
 
-/// Moves the log into the archive directory, which is made when it is missing. With `read`, only if
+/// Moves the log into the archive directory, which is created when it is missing. With `read`, only if
 /// it still is what was read.
 pub(crate) fn move_log(path: &Path, imported: &Path, rules: Rules, read: Option<&Fingerprint>) -> Result<Moved> {
     let working = working_name(path)?;

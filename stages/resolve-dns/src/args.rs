@@ -10,7 +10,7 @@ use schema::{Dates, Kind};
 /// The tables of the nightly jobs, in their order.
 pub(crate) const NIGHTLY: [&str; 3] = ["sessionlog_metrics", "web", "toolstart"];
 
-/// What stands behind the options in the long help.
+/// What follows the options in the long help.
 const BACKGROUND: &str = "With tables, the addresses of rows without a host name are looked up, by default those of the last seven \
     days without today, and each name is written to all rows of its address that have none. The three tables \
     of `--db` are sessionlog_metrics, web and toolstart of the metrics database. With `--from db` instead of \

@@ -101,7 +101,7 @@ impl Matcher {
             Urls::Like(pattern) => {
                 let begin: String = pattern.chars().take_while(|c| !matches!(c, '%' | '_' | '\\')).collect();
                 self.add_head(&begin);
-                // a beginning and anything behind it needs no second look
+                // a beginning and anything after it needs no second look
                 let rest = (pattern[begin.len()..] != *"%").then(|| Like::new(pattern));
                 let mut at = 0;
                 for w in begin.chars().map(weight) {
@@ -459,7 +459,7 @@ mod tests {
         let resource = |id, path: &str| Resource { id, kind: 5, path: path.to_owned() };
         let resources =
             [resource(1, ""), resource(2, "x/a"), resource(3, "x/b"), resource(4, ""), resource(5, "http://elsewhere")];
-        // 1 > 2 > 3 > 1, a circle; 9 is no resource
+        // 1 > 2 > 3 > 1, a circle; 9 is not a resource
         let catalogue = Catalogue::new(&[1, 3, 4, 5], &resources, &[(1, 2), (2, 3), (3, 1), (4, 9)]);
         let axis = Axis::new("2025-07".parse().unwrap(), "2025-08".parse().unwrap());
         let mut usage = Usage::new();

@@ -13,7 +13,7 @@ pub(crate) const SUMMARY: &str = "summary";
 /// The step that counts the users of resources.
 pub(crate) const ANDMORE: &str = "andmore";
 
-/// What stands behind the options in the long help.
+/// What follows the options in the long help.
 const BACKGROUND: &str = "Used are the kinds login, web, session, toolstart, hits, hub_session, hub_job, hub_profile, hub_resource \
     and hub_tool_version; others are ignored, and nothing is passed on. Cells come in the order in which the \
     original script writes them, month after month.\n\nAll periods of a month end with it. They begin with \

@@ -23,7 +23,7 @@ impl<const N: usize> Parts<N> {
     /// Makes the files, in the directory for temporary files.
     ///
     /// # Errors
-    /// They cannot be made.
+    /// They cannot be created.
     pub(crate) fn new() -> Result<Self> {
         let file = || Ok(BufWriter::with_capacity(1 << 13, tempfile::tempfile()?));
         let files: std::io::Result<_> = (0..PARTS).map(|_| file()).collect();
@@ -118,7 +118,7 @@ impl Spill {
     /// Nothing in it.
     ///
     /// # Errors
-    /// Temporary files cannot be made.
+    /// Temporary files cannot be created.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self { sessions: Parts::new()?, downloads: Parts::new()? })
     }

@@ -43,7 +43,7 @@ impl Step {
     }
 }
 
-/// What stands behind the options in the long help.
+/// What follows the options in the long help.
 const BACKGROUND: &str = "Other kinds of records are ignored. Tools are walked by title and number; rows are numbered from 1 in \
     that order.\n\nWith `--db` the steps of `--only` are made in their own order. Without a month, host \
     names are looked up for the last seven days, other columns are filled for the current month up to today, \

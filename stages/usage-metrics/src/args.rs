@@ -7,7 +7,7 @@ use enrich::options::{DnsOptions, GeoOptions};
 use kit::{Common, Describe, StageArgs};
 use schema::{Dates, Kind, Month};
 
-/// What stands behind the options in the long help.
+/// What follows the options in the long help.
 const BACKGROUND: &str = "In a pipe every month that has a record is run, in ascending order, as if the monthly cron job had been \
     run month by month over everything that is read. Other kinds of records pass through unchanged. Nothing \
     is written before everything is read: the lines wait in a temporary file (in TMPDIR, as large as the \

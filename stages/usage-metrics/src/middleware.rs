@@ -3,7 +3,7 @@
 //!
 //! Both lists are walked once, side by side, in the order of the database's collation, while
 //! keys are compared byte by byte. Where the two orders disagree (`alice` before `Bob` here,
-//! behind it there) a tool start is ignored and its job counts as missing, as it always did.
+//! after it there) a tool start is ignored and its job counts as missing, as it always did.
 
 use std::cmp::Ordering;
 

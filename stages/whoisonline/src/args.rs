@@ -5,7 +5,7 @@ use kit::Uses;
 use kit::{Common, Describe, StageArgs};
 use schema::Kind;
 
-/// What stands behind the options in the long help.
+/// What follows the options in the long help.
 const BACKGROUND: &str = "With `--db` the host names and places of new addresses are looked up. The file appears whole: readers \
     see the old one or the new one. A second run at the same time ends at once with code 75. `--from db --to \
     FILE` (or `-`) writes the map of the table as it is and changes nothing.\n\nThe live sessions are kept \

@@ -129,8 +129,8 @@ impl Refresh<'_> {
         })
     }
 
-    /// Looks up the names of addresses that have none yet. Where there is none the address stands
-    /// for itself.
+    /// Looks up the names of addresses that have none yet. An address without a name stands for
+    /// itself.
     fn find_names(&mut self) -> Result<()> {
         let sql = format!("SELECT DISTINCT ip FROM {} WHERE (host = '' OR host IS NULL) AND ip <> ''", self.table());
         let addresses = self.hub.texts(&sql, ()).context("reading addresses without a name")?;
@@ -212,7 +212,7 @@ impl Refresh<'_> {
         Ok(filters.iter().map(|filter| collation::fold(filter)).collect())
     }
 
-    /// The address that a text is; IPv6 only where it counts. One that the CMS has cut is none.
+    /// The address that a text is; IPv6 only where it counts. One that the CMS has cut is not one.
     fn address(&self, ip: &str) -> Option<IpAddr> {
         if self.compat.has(Opt::Ipv6) { address::parse(ip) } else { dotted_quad(ip).map(IpAddr::V4) }
     }

@@ -242,7 +242,7 @@ fn only_what_was_read_is_moved() {
     assert!(done.stderr.contains("20241231 is not what was imported"), "{}", done.stderr);
     assert!(done.stderr.contains("1 of 3 logs not archived"), "{}", done.stderr);
     assert!(!at(same).exists() && at(grown).exists() && at(other).exists());
-    // that it has grown is no failure
+    // that it has grown is not a failure
     let done = archive().stdin(grown_receipt).finish().ok();
     assert!(done.stderr.contains("20250702 has grown") && at(grown).exists(), "{}", done.stderr);
     // a broken fingerprint moves nothing, and neither does a refusal

@@ -162,7 +162,7 @@ fn settings_from_the_lowest_to_the_highest() {
     assert!(said(env()).contains("(ns=127.0.0.8 c=9)"));
     assert!(said(env().args(["--nameserver", "127.0.0.7", "-c", "3"])).contains("(ns=127.0.0.7 c=3)"));
     assert!(said(env().args(["-c", "-3"])).contains("(ns=127.0.0.8 c=1)"));
-    // a number that is none leaves the level below
+    // a value that is not a number leaves the one of the level below
     assert!(said(file().env("HZMETRICS_DNS_CONCURRENCY", "many")).contains("(ns=127.0.0.9 c=500)"));
 }
 

@@ -281,7 +281,7 @@ fn a_month_filled_in_afterwards_reaches_the_long_periods() {
     let _ = summarize(&pair, &["--db", "2024-06"]).ok();
     assert_eq!(hits("0,1,3,12,13,14"), ["0\t200", "1\t200", "3\t200", "12\t200", "13\t200", "14\t200"]);
     insert(&pair, &[json!({"kind": "hits", "datetime": "2023-06-15 00:00:00", "hits": 100})]);
-    // the months behind it again, the windows that reach back alone
+    // the months after it again, the windows that reach back alone
     let _ = summarize(&pair, &["--db", "--since", "2023-06", "--through", "2024-06", "--periods", "12,14"]).ok();
     assert_eq!(hits("12,14"), ["12\t200", "14\t300"]);
     assert_eq!(hits("0,1,3,13"), ["0\t200", "1\t200", "3\t200", "13\t200"]);

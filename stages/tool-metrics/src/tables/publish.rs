@@ -256,7 +256,7 @@ pub(super) fn toplists(hub: &mut Db, month: Month, entries: &[Entry]) -> Result<
     })
 }
 
-/// Deletes and inserts in one go. Without transactions the table is locked for readers meanwhile,
+/// Deletes and inserts in one go. Without transactions the table is locked for readers in the meantime,
 /// and both statements are sent as one: the server finishes them even when we are killed.
 fn replace(hub: &mut Db, table: &str, delete: &str, insert: &str) -> Result<()> {
     if hub.is_transactional(&[table])? {

@@ -88,7 +88,7 @@ fn a_month_in_every_mode() {
         job(&services, &pair).arg("2025-07").finish().ok();
         assert_eq!(state(&pair), first, "{engine:?} {mode:?}: run twice");
         all.push(first);
-        // without names of countries there is one place for each code all the same
+        // without names of countries there is one place for each code nevertheless
         pair.sql("DELETE FROM countries");
         job(&services, &pair).args(["--only", "tool-tops", "2025-07"]).finish().ok();
         let names = "SELECT `rank`, name, value FROM {hub}.jos_resource_stats_tools_topvals WHERE id = 20 AND top = 1 ORDER BY `rank`";

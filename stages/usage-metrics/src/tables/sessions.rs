@@ -266,7 +266,7 @@ fn take_back(db: &mut Db, made: &mut MonthSessions) -> Result<()> {
     };
     let Some(from) = (0..left.len()).find(|from| same(*from)) else { return Ok(()) };
     let (Some((first, _)), Some(session)) = (left.get(from), made.sessions.first()) else { return Ok(()) };
-    // as if they had never been: the numbers go on behind what is left then
+    // as if they had never been: the numbers go on after what is left then
     db.run(&format!("DELETE FROM websessions WHERE id >= {first}"), ())?;
     let next = db.number("SELECT MAX(id) FROM websessions", ())?.unwrap_or(0).max(0) + 1;
     let less = u32::try_from(i64::from(session.id) - next).unwrap_or(0);

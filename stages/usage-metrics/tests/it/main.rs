@@ -155,7 +155,7 @@ fn worked_example_of_the_specification() {
     assert_eq!(again.text(), done.text());
 }
 
-/// Compares with what the original scripts made of a case; see `tests/cases/README.md`.
+/// Compares with what the legacy scripts made of a case; see `tests/cases/README.md`.
 fn check_recorded(case: &str) {
     let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(case);
     let read = |name: &str| std::fs::read_to_string(case.join(name)).unwrap();
