@@ -136,7 +136,7 @@ const TROUBLES: &[Trouble] = &[
         name: "the logs of another name go on, ours do not",
         make: |hub| hub.write("root/var/log/httpd/daily/2026/x-access.log-20260521.gz", ""),
         word: FAIL,
-        parts: &["x-access.log-20260521.gz", "the last of ours is of 20260518"],
+        parts: &["x-access.log-20260521.gz", "the newest of this site is of 20260518"],
         mend: "write `site = x`",
         end: |hub| hub.remove("root/var/log/httpd/daily/2026/x-access.log-20260521.gz"),
     },
@@ -471,7 +471,7 @@ fn the_rights_that_it_prints_are_enough() {
     }
     let well = hub.doctor();
     hub.pair.sql(&format!("DROP USER {user}@localhost"));
-    assert!(well.ok().text().contains(&format!("OK    rights: {user}@localhost may do all that is needed\n")));
+    assert!(well.ok().text().contains(&format!("OK    rights: {user}@localhost has all rights that are needed\n")));
 }
 
 #[test]

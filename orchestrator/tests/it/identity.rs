@@ -213,7 +213,11 @@ fn what_the_user_may_not_do_is_reported_before_anything_is_opened() {
         symlink(ground.at("precious"), ground.at("var/log/hubzero/metrics")).unwrap();
         lchown(ground.at("var/log/hubzero/metrics"), Some(NOBODY), None).unwrap();
     };
-    refused(elsewhere, &IMPORT, &["this fixes it: remove ", "hubzero/metrics, a symbolic link that root did not make"]);
+    refused(
+        elsewhere,
+        &IMPORT,
+        &["this fixes it: remove ", "hubzero/metrics, a symbolic link that root did not create"],
+    );
     let config = "etc/hubzero-metrics/access.cfg";
     refused(
         mode(config, 0, 0o640),

@@ -223,7 +223,7 @@ fn next_part(source: &mut Source<impl Read>, before: Compression) -> io::Result<
             return Ok(Some(next));
         }
         let what = if next != Compression::None {
-            "more compressed data behind zeros"
+            "more compressed data after zeros"
         } else if is_text(source.fill_buf()?) {
             "text"
         } else {

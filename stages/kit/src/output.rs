@@ -253,7 +253,7 @@ impl WholeFile {
     /// Device and inode of the file, which it keeps when it gets its name.
     ///
     /// # Errors
-    /// The file cannot be looked at.
+    /// The file cannot be examined.
     pub fn place(&self) -> Result<(u64, u64)> {
         use std::os::unix::fs::MetadataExt as _;
         let meta = self.file.get_ref().file().metadata().context("looking at a file that is being written")?;

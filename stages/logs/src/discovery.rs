@@ -301,7 +301,7 @@ pub fn why_no_log(path: &Path) -> Option<String> {
         Ok(_) => Some("is not a regular file".to_owned()),
         Err(e) if is_loop(&e) => Some("is a loop of links".to_owned()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => is_link.then(|| "is a link to nothing".to_owned()),
-        Err(e) => Some(format!("cannot be looked at ({e})")),
+        Err(e) => Some(format!("cannot be examined ({e})")),
     }
 }
 

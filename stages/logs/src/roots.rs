@@ -37,7 +37,7 @@ impl Roots {
         let Self::Named(roots) = self else { return no_way_up(path) };
         let Some((root, rest)) = roots.iter().find_map(|root| Some((root, strip(path, root)?))) else {
             let roots: Vec<_> = roots.iter().map(|root| root.display().to_string()).collect();
-            return Err(format!("{shown} does not lie below {}", roots.join(" or ")));
+            return Err(format!("{shown} is not below {}", roots.join(" or ")));
         };
         check_below(root, &rest)
     }

@@ -123,7 +123,7 @@ pub(super) fn geo_url(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let file = config.file.as_ref().map_or_else(String::new, |file| format!(" in {}", file.display()));
     report.warn(
         format_args!(
-            "geo service: {url}{file} is asked without encryption: addresses and the key can be read on the way"
+            "geo service: {url}{file} is queried without encryption: addresses and the key can be read on the way"
         ),
         format_args!("hubzero_ipgeo_url = {}", url.replacen("http://", "https://", 1)),
     );

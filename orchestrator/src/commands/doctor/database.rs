@@ -10,7 +10,7 @@ use crate::setup::bootstrap::{self, MissingParts};
 pub(super) fn tables(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let config = &checked.hub.config;
     if config.file.is_none() {
-        return report.fail("database: not looked at: there is no configuration", "see `configuration:` above");
+        return report.fail("database: not checked: there is no configuration", "see `configuration:` above");
     }
     if checked.repairs
         && let Err(error) = bootstrap::make_database(checked.hub)
@@ -55,7 +55,7 @@ pub(super) fn tables_of_cms(checked: &mut CheckedHub<'_>, report: &mut Report) {
             format_args!("database of the hub: {error:#}"),
             "correct hub_db, or grant the account its rights: hzmetrics setup-db --grants USER@HOST",
         ),
-        Ok(missing) if missing.is_empty() => report.ok("tables of the CMS: all there that are written to"),
+        Ok(missing) if missing.is_empty() => report.ok("tables of the CMS: all that are written to exist"),
         Ok(missing) => report.fail(
             format_args!(
                 "tables of the CMS: {} missing in {}: {} (they come with the CMS; not repaired by --fix)",

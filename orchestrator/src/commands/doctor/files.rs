@@ -17,7 +17,7 @@ fn trouble(path: &Path, names: &Names) -> Option<(String, String)> {
     let shown = path.display();
     let meta = match fs::symlink_metadata(path) {
         Ok(meta) => meta,
-        // what cannot be looked at is a matter of its folder
+        // what cannot be examined is a matter of its folder
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => return None,
         Err(error) => return Some((format!("{shown}: {error}"), format!("ls -ld {shown}"))),
     };
@@ -61,7 +61,7 @@ pub(super) fn asked_as_root(checked: &mut CheckedHub<'_>, report: &mut Report) {
     }
     let user = Names::read(&config.paths).account(config).unwrap_or_else(|| "USER".to_owned());
     report.warn(
-        format_args!("asked as root, who may read and write everything: what {user} may do was not looked at"),
+        format_args!("asked as root, who may read and write everything: what {user} may do was not checked"),
         format_args!("runuser -u {user} -- hzmetrics doctor"),
     );
 }
@@ -72,7 +72,7 @@ pub(super) fn ours(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let names = Names::read(paths);
     let found: Vec<_> = list(paths).iter().filter_map(|path| trouble(path, &names)).collect();
     if found.is_empty() {
-        return report.ok("files: log, locks, state and staging files are files of ours, or not there yet");
+        return report.ok("files: log, locks, state and staging files are regular files, or do not exist yet");
     }
     for (text, mend) in found {
         report.fail_ours(format_args!("file: {text}"), mend);

@@ -15,7 +15,7 @@ use crate::setup::bootstrap;
 /// What is wrong with a folder.
 fn state(folder: &Path) -> Option<&'static str> {
     match fs::metadata(folder) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Some("cannot be looked at"),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Some("cannot be examined"),
         Ok(found) if found.is_dir() => {
             access(folder, Access::WRITE_OK | Access::EXEC_OK).err().map(|_| "cannot be written to")
         }
@@ -30,7 +30,7 @@ fn mend(folder: &Path, state: &str, me: &str) -> String {
     match state {
         "is missing" => format!("install -d -o {me} -g {me} -m 750 {shown}"),
         "is not a folder" => format!("mv {shown} {shown}.old && install -d -o {me} -g {me} -m 750 {shown}"),
-        "cannot be looked at" => format!("setfacl -m u:{me}:rx {}", folder.parent().unwrap_or(folder).display()),
+        "cannot be examined" => format!("setfacl -m u:{me}:rx {}", folder.parent().unwrap_or(folder).display()),
         _ => format!("chown {me} {shown}   # or: setfacl -m u:{me}:rwx {shown}"),
     }
 }

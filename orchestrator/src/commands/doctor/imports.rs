@@ -90,7 +90,7 @@ pub(super) fn left_out(checked: &mut CheckedHub<'_>, report: &mut Report) {
         );
     }
     if rejects.is_empty() && ipv6.is_empty() {
-        report.ok("left out: of no day more than a tenth of the lines");
+        report.ok("left out: on no day more than a tenth of the lines");
     }
 }
 

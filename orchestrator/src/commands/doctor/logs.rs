@@ -91,8 +91,10 @@ pub(super) fn names(checked: &mut CheckedHub<'_>, report: &mut Report) {
         let last = newest.map_or_else(|| "none yet".to_owned(), |day| format!("the newest is of {day}"));
         return report.ok(format_args!("logs: named {}-access*log*, {last}", config.site.name));
     };
-    let ours =
-        newest.map_or_else(|| "none of ours ever came".to_owned(), |day| format!("the last of ours is of {day}"));
+    let ours = newest.map_or_else(
+        || "none of this site has ever arrived".to_owned(),
+        |day| format!("the newest of this site is of {day}"),
+    );
     report.fail_ours(
         format_args!(
             "logs: {} has {} log(s) of another name, the newest {}; expected {}-access*log*YYYYMMDD*, and {ours}",

@@ -87,7 +87,7 @@ impl Report {
             0 if self.n_warnings == 0 => "all is well".to_owned(),
             0 => format!("no problem{warnings}"),
             n if fix => format!("{n} problem(s) left{warnings}"),
-            n => format!("{n} problem(s){warnings}; --fix makes folders and tables"),
+            n => format!("{n} problem(s){warnings}; --fix creates folders and tables"),
         };
         let _ = writeln!(self.text, "{last}");
         (self.text, u8::from(self.n_problems > 0))
@@ -123,7 +123,7 @@ mod tests {
         };
         assert_eq!(last(&[ok], false, false), ("all is well".to_owned(), 0));
         assert_eq!(last(&[ok, warn], false, false), ("no problem, 1 warning(s)".to_owned(), 0));
-        assert_eq!(last(&[fail], false, false), ("1 problem(s); --fix makes folders and tables".to_owned(), 1));
+        assert_eq!(last(&[fail], false, false), ("1 problem(s); --fix creates folders and tables".to_owned(), 1));
         assert_eq!(last(&[fail, ours, warn], false, true), ("2 problem(s) left, 1 warning(s)".to_owned(), 1));
         assert_eq!(last(&[ours], true, false), ("no problem, 1 warning(s)".to_owned(), 0));
     }

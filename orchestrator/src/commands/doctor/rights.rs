@@ -119,7 +119,7 @@ pub(super) fn all(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let lacking: Vec<_> = lacking.filter(|(_, missing)| !missing.is_empty()).collect();
     let shown = format!("{}@{}", account.user, account.host);
     if lacking.is_empty() {
-        return report.ok(format_args!("rights: {shown} may do all that is needed"));
+        return report.ok(format_args!("rights: {shown} has all rights that are needed"));
     }
     let listed =
         lacking.iter().map(|(rights, missing)| format!("{} on {}", missing.join(", "), names.place(rights.scope)));

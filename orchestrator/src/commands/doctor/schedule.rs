@@ -193,7 +193,7 @@ fn nobody(checked: &CheckedHub<'_>, others: &[(Scheduled, String)], unread: &[Pa
             report.warn(text, mend);
         }
         // the lines of the others are findings already
-        (_, _) => report.ok("cron: nothing of ours is started yet"),
+        (_, _) => report.ok("cron: no program of hzmetrics is started yet"),
     }
 }
 

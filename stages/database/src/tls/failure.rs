@@ -56,7 +56,7 @@ fn other(error: &dyn std::fmt::Display, tls: &Tls) -> String {
         SslMode::Preferred => "; ssl_mode = disabled connects without encryption",
         _ => "",
     };
-    format!("no encrypted connection can be made: {error}{way_out}")
+    format!("an encrypted connection cannot be made: {error}{way_out}")
 }
 
 fn certificate(why: &CertificateError, tls: &Tls, host: &str) -> String {
@@ -84,7 +84,7 @@ fn certificate(why: &CertificateError, tls: &Tls, host: &str) -> String {
 fn refused(alert: AlertDescription, tls: &Tls) -> String {
     let ours = tls.cert.as_deref();
     match alert {
-        AlertDescription::CertificateRequired => "the server asks for a certificate of ours: set ssl_cert".to_owned(),
+        AlertDescription::CertificateRequired => "the server asks for a client certificate: set ssl_cert".to_owned(),
         AlertDescription::UnknownCA
         | AlertDescription::BadCertificate
         | AlertDescription::UnsupportedCertificate

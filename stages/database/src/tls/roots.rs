@@ -22,7 +22,9 @@ thread_local! {
 /// Runs `work`, which verifies a certificate on this thread, so that only `roots` are believed.
 pub(super) fn trusting_only<T>(roots: &RootCertStore, work: impl FnOnce() -> T) -> Result<T, DbError> {
     if !install() {
-        return Err(DbError::tls("another part of this program has settled whom to trust".to_owned()));
+        return Err(DbError::tls(
+            "another part of this program has already set up certificate verification".to_owned(),
+        ));
     }
     let keys = roots.roots.iter().map(|root| root.subject_public_key_info.as_ref().to_vec()).collect();
     BELIEVED.set(Some(keys));

@@ -207,7 +207,7 @@ fn a_spoilt_handshake_never_falls_back() {
         listener.set_nonblocking(true).unwrap();
         (n, listener.accept().is_err())
     });
-    refused(&target(port, "u", &Tls::default()), &["no encrypted connection can be made", "ssl_mode = disabled"]);
+    refused(&target(port, "u", &Tls::default()), &["an encrypted connection cannot be made", "ssl_mode = disabled"]);
     let (n, is_alone) = seen.join().unwrap();
     assert!(n >= 36 && is_alone, "{n}");
 }

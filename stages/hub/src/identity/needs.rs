@@ -52,7 +52,7 @@ impl Need {
         // what is above comes first: without it nothing below matters
         let above = self.path.ancestors().skip(1).collect::<Vec<_>>();
         if let Some(link) = link_of_others(&self.path) {
-            return format!("remove {}, a symbolic link that root did not make", link.display());
+            return format!("remove {}, a symbolic link that root did not create", link.display());
         }
         match above.into_iter().rev().find(|folder| !allowed(folder, 1)) {
             Some(folder) => remedy(folder, 1, user, true),

@@ -91,7 +91,7 @@ fn what_stands_behind_the_data_is_named() {
             if kind == "xz" {
                 assert_eq!(again.unwrap(), b"one\none\n");
             } else {
-                assert!(again.unwrap_err().to_string().contains("more compressed data behind zeros"), "{kind}");
+                assert!(again.unwrap_err().to_string().contains("more compressed data after zeros"), "{kind}");
             }
         }
     }

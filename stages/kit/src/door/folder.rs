@@ -89,7 +89,7 @@ impl Folder {
     /// What the folder itself is.
     ///
     /// # Errors
-    /// It cannot be looked at.
+    /// It cannot be examined.
     pub fn stat(&self) -> io::Result<Stat> {
         Ok(rustix::fs::fstat(&self.fd)?)
     }
