@@ -34,6 +34,12 @@ pub struct Rotated<'a> {
 }
 
 impl Rotated<'_> {
+    /// Whether the name has a date.
+    #[must_use]
+    pub const fn is_dated(&self) -> bool {
+        matches!(self.turn, Turn::At { .. })
+    }
+
     /// The day in the name, `YYYYMMDD`.
     #[must_use]
     pub fn day(&self) -> Option<String> {
@@ -57,8 +63,7 @@ pub fn may_be_one(a: &str, b: &str) -> bool {
         return true;
     }
     let (a, b) = (of(a), of(b));
-    let are_dated = matches!((a.turn, b.turn), (Turn::At { .. }, Turn::At { .. }));
-    a.stem == b.stem && !a.stem.is_empty() && !are_dated
+    a.stem == b.stem && !a.stem.is_empty() && !(a.is_dated() && b.is_dated())
 }
 
 /// A base name without the suffix of its compression.

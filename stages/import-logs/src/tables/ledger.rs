@@ -44,13 +44,21 @@ struct KnownLog {
     read: Option<Fingerprint>,
 }
 
+/// The content of an entry, and the base name that it is booked under.
+#[derive(Debug)]
+struct Rotated {
+    base: String,
+    is_dated: bool,
+    read: Fingerprint,
+}
+
 /// The entries of a table, by base name without the suffix of a compression.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     entries: HashMap<String, Vec<KnownLog>>,
     /// Base names and contents of entries, by the name before any rotation: a log is known under the
     /// names that it is rotated to, too.
-    rotated: HashMap<String, Vec<(String, Fingerprint)>>,
+    rotated: HashMap<String, Vec<Rotated>>,
     /// The base name alone decides.
     by_name: bool,
     /// A last line without an end is left to the next part.
@@ -64,12 +72,14 @@ impl Ledger {
     /// The server is lost.
     pub(crate) fn read(db: &mut Db, target: Target, by_name: bool, whole_lines: bool) -> Result<Self> {
         let mut entries: HashMap<String, Vec<KnownLog>> = HashMap::new();
-        let mut rotated: HashMap<String, Vec<(String, Fingerprint)>> = HashMap::new();
+        let mut rotated: HashMap<String, Vec<Rotated>> = HashMap::new();
         for (entry, row) in files::all(db, target)? {
             let base = ledger::base_name(&entry.filename).to_owned();
             let read = row.as_ref().and_then(read_of);
             if let Some(read) = read.clone().filter(|read| read.bytes > 0 && !by_name) {
-                rotated.entry(rotation::of(&base).stem.to_owned()).or_default().push((base.clone(), read));
+                let name = rotation::of(&base);
+                let entry = Rotated { base: base.clone(), is_dated: name.is_dated(), read };
+                rotated.entry(name.stem.to_owned()).or_default().push(entry);
             }
             entries.entry(without_suffix(&base).to_owned()).or_default().push(KnownLog { entry, read });
         }
@@ -82,9 +92,15 @@ impl Ledger {
 
     /// The contents that entries have under other names which the log may have had before it was rotated.
     fn under_other_names(&self, base: &str) -> Vec<&Fingerprint> {
-        let known = self.rotated.get(rotation::of(base).stem).map(Vec::as_slice).unwrap_or_default();
-        let is_other = |name: &str| without_suffix(name) != without_suffix(base) && rotation::may_be_one(name, base);
-        known.iter().filter(|(name, _)| is_other(name)).map(|(_, read)| read).collect()
+        let name = rotation::of(base);
+        let known = self.rotated.get(name.stem).map(Vec::as_slice).unwrap_or_default();
+        // a hub has thousands of dated logs: most are settled without a look at their names
+        let may_be_it = |other: &&Rotated| {
+            !(other.is_dated && name.is_dated())
+                && without_suffix(&other.base) != without_suffix(base)
+                && rotation::may_be_one(&other.base, base)
+        };
+        known.iter().filter(may_be_it).map(|other| &other.read).collect()
     }
 
     /// What an entry of exactly this name decides alone, if it does. One that a run without
