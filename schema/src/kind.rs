@@ -102,6 +102,10 @@ pub enum Kind {
     Online,
     /// `cell`: One cell of a summary table.
     Cell,
+    /// `verdict`: What became of one line of a log.
+    Verdict,
+    /// `bot_report`: What one bot asked for.
+    BotReport,
 }
 
 impl Kind {
@@ -131,6 +135,8 @@ impl Kind {
         RESOURCESTAT,
         ONLINE,
         CELL,
+        VERDICT,
+        BOTREPORT,
     ];
 
     /// The kind with this name.
@@ -213,6 +219,12 @@ const WEB: KindSpec = KindSpec {
         c("sessionid", Type::Int, "Session that the request belongs to."),
         c("id", Type::Int, "Row id, in records from the database."),
         c("elementid", Type::Int, "Unused."),
+        c(
+            "utc_offset",
+            Type::Int,
+            "Seconds that the clock is ahead of UTC; only where `import-logs --timezone` made the time and the clocks \
+             show it twice.",
+        ),
     ],
 };
 
@@ -618,6 +630,45 @@ const CELL: KindSpec = KindSpec {
         c("period", Type::Int, "Window."),
         c("value", Type::Text, "The value as the column stores it."),
         c("valfmt", Type::Int, "How the pages show it."),
+    ],
+};
+
+const VERDICT: KindSpec = KindSpec {
+    kind: Kind::Verdict,
+    name: "verdict",
+    table: "",
+    made_by: "import-logs --verdicts",
+    doc: "What became of one line of a log.",
+    columns: &[
+        c("path", Type::Text, "Path of the log, or `-` for standard input."),
+        c("line", Type::Int, "Line number, from 1."),
+        c("offset", Type::Int, "First byte of the line in the decompressed log."),
+        c("layout", Type::Text, "Name of the layout that the line was read with."),
+        c("client", Type::Text, "Address of the client; absent where the line has none or was rejected."),
+        c("host", Type::Text, "Name of the client, where the server wrote it instead of the address."),
+        c("datetime", Type::Text, "Time of the request as the record has it, possible or not."),
+        c("request_id", Type::Text, "Id of the request, where the layout has one."),
+        c("verdict", Type::Text, "`kept`, `dropped` or `rejected`."),
+        c("rule", Type::Text, "Rule that dropped the line, in the words of the last line of the run."),
+        c("reason", Type::Text, "Why the line was rejected."),
+        PATH_BYTES,
+    ],
+};
+
+const BOTREPORT: KindSpec = KindSpec {
+    kind: Kind::BotReport,
+    name: "bot_report",
+    table: "",
+    made_by: "import-logs --bots-report",
+    doc: "What one bot asked for.",
+    columns: &[
+        c("useragent", Type::Text, "The agent, at most 255 bytes; absent for all agents beyond 100,000 together."),
+        c("requests", Type::Int, "Its lines in the logs that were imported."),
+        c("hits", Type::Int, "Those of them that were dropped because it is a bot, and for no reason before."),
+        c("visitors", Type::Int, "Different clients."),
+        c("bytes", Type::Int, "Bytes that it was sent."),
+        c("list", Type::Text, "What decided: `words`, `known bots`, or the file of a `--bots-list`."),
+        c("pattern", Type::Text, "The word, or the pattern of the list; absent for known bots."),
     ],
 };
 

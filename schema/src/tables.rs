@@ -1087,12 +1087,15 @@ mod tests {
     #[test]
     fn record_fields_are_columns_of_their_tables() {
         let mut seen = 0;
-        // a receipt says more than the ledger row it becomes
+        // a receipt says more than the ledger row it becomes; of a time that clocks show twice the table
+        // has no more than the time
+        let is_ours = |name: &str| name == "utc_offset";
         for spec in crate::Kind::ALL.iter().filter(|spec| spec.kind != crate::Kind::Receipt) {
             let bare = spec.table.strip_prefix("jos_").unwrap_or(spec.table);
             let Some(table) = metrics(spec.table).or_else(|| hub(bare)) else { continue };
             seen += 1;
-            let missing: Vec<_> = spec.columns.iter().filter(|c| table.column(c.name).is_none()).collect();
+            let missing: Vec<_> =
+                spec.columns.iter().filter(|c| !is_ours(c.name) && table.column(c.name).is_none()).collect();
             assert!(missing.is_empty(), "{}: {missing:?}", spec.table);
         }
         assert!(seen >= 15, "{seen} kinds have a table here");

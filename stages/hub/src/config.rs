@@ -125,13 +125,15 @@ pub struct Logs {
     pub client_from: Option<String>,
     /// Networks of proxies whose word on the client is believed.
     pub trusted_proxies: Option<String>,
+    /// The zone that times are written in.
+    pub timezone: Option<String>,
 }
 
 impl Logs {
     /// Sets what the environment says.
     fn with_environment(self, env: Env<'_>) -> Self {
         let variable = |key: &str| env(&format!("HZMETRICS_{}", key.to_ascii_uppercase()));
-        let texts = ["log_format", "client_from", "trusted_proxies"]
+        let texts = ["log_format", "client_from", "trusted_proxies", "timezone"]
             .map(|key| (key, variable(key).map(|value| value.to_string_lossy().into_owned())));
         self.with(|key| texts.iter().find(|(known, _)| *known == key).and_then(|(_, text)| text.as_deref()))
     }
@@ -142,6 +144,7 @@ impl Logs {
         self.log_format = text("log_format").or(self.log_format);
         self.client_from = text("client_from").or(self.client_from);
         self.trusted_proxies = text("trusted_proxies").or(self.trusted_proxies);
+        self.timezone = text("timezone").or(self.timezone);
         self
     }
 }

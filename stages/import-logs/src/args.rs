@@ -6,9 +6,11 @@ use clap::{Parser, ValueEnum};
 use kit::{Common, Describe, StageArgs};
 use schema::Kind;
 
+use crate::choices::Assets;
 use crate::layouts::client::{Choice, Cidr, networks};
 use crate::layouts::entry::ClientFrom;
 use crate::layouts::prefix::Prefixes;
+use crate::zone::Zone;
 
 /// Turns access and auth logs into web, hits, bot and login records.
 ///
@@ -97,6 +99,66 @@ pub(crate) struct Args {
     /// Bots that are known already: one agent a line, or records of kind `bot`
     #[arg(long, value_name = "FILE")]
     pub(crate) bots: Option<PathBuf>,
+
+    /// Bots of a published list, besides those that the words make: COUNTER-Robots,
+    /// crawler-user-agents or ai.robots.txt as JSON, or one pattern a line. May be repeated
+    ///
+    /// A pattern with one of the characters `\^$.|?*+()[]{}` is a regular expression, any other text
+    /// may occur anywhere; letter case matters in crawler-user-agents only.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bots_list: Vec<PathBuf>,
+
+    /// Agents that are people, whatever words and lists of bots say: a list as for `--bots-list`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) people: Vec<PathBuf>,
+
+    /// Write to FILE what each bot asked for, and which list and pattern decided: requests, hits,
+    /// visitors, bytes. CSV when the name ends in `.csv`, records otherwise
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bots_report: Option<PathBuf>,
+
+    /// Add to FILE what became of each line: one `verdict` record a line, written when the log is
+    /// committed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) verdicts: Option<PathBuf>,
+
+    /// Write times in this zone, where the log says of which zone its own are: `Europe/Berlin`,
+    /// `UTC`, or `as-written` [default: as-written]
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<Zone>,
+
+    /// Count requests with these statuses, comma-separated [default: 200]
+    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+    pub(crate) keep_status: Vec<String>,
+
+    /// Count URLs that this regular expression matches, whatever the rules about paths say. May be
+    /// repeated
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) keep_path: Vec<String>,
+
+    /// Leave out URLs that this regular expression matches, `^/private/` for example. May be repeated
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) drop_path: Vec<String>,
+
+    /// Which static files are left out
+    #[arg(long, value_enum, value_name = "SET", default_value = "legacy")]
+    pub(crate) assets: Assets,
+
+    /// Count several requests of one user for one URL within so many seconds as one, the last, as
+    /// COUNTER does [30 seconds if none are given]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "30",
+        value_parser = clap::value_parser!(u32).range(1..=3600)
+    )]
+    pub(crate) double_click: Option<u32>,
+
+    /// Count requests for these virtual hosts only, comma-separated
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) vhost: Vec<String>,
 
     /// Write a receipt of each file to FILE; `archive` can read it
     #[arg(long, value_name = "FILE")]

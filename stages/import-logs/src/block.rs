@@ -6,12 +6,15 @@ use std::borrow::Cow;
 use logs::parse::{self, Looks};
 use memchr::{memchr_iter, memchr2};
 use schema::{Compat, Opt, address};
+use xxhash_rust::xxh3::Xxh3;
 
-use crate::bots::LookAhead;
 use crate::bots::cache::{Agents, with_agents};
 use crate::bots::hashes::HashList;
 use crate::bots::list::BotList;
+use crate::bots::uses::Uses;
 use crate::bots::words::stored;
+use crate::bots::{Agent, LookAhead};
+use crate::choices::{Assets, is_web2020};
 use crate::layout::{self, Layout, Misfit};
 use crate::layouts::What;
 use crate::layouts::named::State;
@@ -19,7 +22,9 @@ use crate::line::Line;
 use crate::request;
 use crate::rows::Rows;
 use crate::rules::{Dropped, Rule, Rules};
-use crate::{auth, web};
+use crate::verdict::{Outcome, Verdicts};
+use crate::zone::Zone;
+use crate::{auth, web, zone};
 
 /// A run of hits with the same date text.
 #[derive(Debug)]
@@ -95,11 +100,40 @@ pub(crate) struct BlockResult {
     /// Rows with a time that cannot be.
     pub(crate) n_odd_times: u64,
     pub(crate) dropped: Dropped,
+    /// Where double clicks matter: the rows, in order.
+    pub(crate) clicks: Vec<Click>,
+    /// Requests with a virtual host.
+    pub(crate) n_vhosts: u64,
+    /// What bots asked for, where that is asked.
+    pub(crate) uses: Uses,
+    /// What became of each line, where that is asked.
+    pub(crate) verdicts: Option<Verdicts>,
     /// Distinct months of recognised lines, `YYYY-MM`; collected for one option only.
     pub(crate) months: Vec<[u8; 7]>,
 }
 
+/// A row that may be a double click.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Click {
+    /// What the user and the URL make.
+    pub(crate) key: u128,
+    /// Its time in seconds, from where it does not matter.
+    pub(crate) at: Option<i64>,
+    pub(crate) date: [u8; 10],
+    /// Where the row ends in [`BlockResult::rows`].
+    pub(crate) end: usize,
+}
+
 impl BlockResult {
+    /// Notes what became of a line.
+    fn judged(&mut self, line: &[u8], block: &[u8], outcome: Outcome) {
+        if let Some(verdicts) = &mut self.verdicts {
+            let start = line.as_ptr().addr() - block.as_ptr().addr();
+            let is_fused = start > 0 && !matches!(block.get(start - 1), Some(b'\n' | b'\r'));
+            verdicts.push(start, is_fused, outcome);
+        }
+    }
+
     /// Notes a line of the block that was not recognised.
     fn reject(&mut self, n: u64, line: &[u8], block: &[u8], looks: Looks) {
         let start = line.as_ptr().addr() - block.as_ptr().addr();
@@ -284,29 +318,45 @@ pub(crate) fn access(lines: Lines<'_>, rules: &Rules, known: &BotList) -> BlockR
     let Lines { block, number, layout, mut state, keep_last } = lines;
     // a line takes some 250 bytes, and a good third of the lines make a row
     let rows = Rows::new(rules.judge.format, block.len() + block.len() / 4, block.len() / 40);
-    let mut done = BlockResult { rows, ..BlockResult::default() };
+    let mut done = BlockResult { rows, verdicts: rules.verdicts.then(Verdicts::default), ..BlockResult::default() };
     let port = rules.compat.has(Opt::LpParse);
     let spill = rules.compat.has(Opt::LpSpilloverWarning);
     done.state = layout.state_after(&state, b"");
     with_agents(&rules.judge, known, number, |agents| {
         let mut each = |line: &[u8], n: u64, state: &mut State, done: &mut BlockResult| {
             let misfit = with_line(line, layout, state, rules.compat, |parsed| {
-                let parsed = match parsed {
+                let mut parsed = match parsed {
                     Ok(parsed) => parsed,
                     Err(misfit) => return Some(misfit),
                 };
+                let instant = instant(&parsed, rules);
+                shift(&mut parsed, &rules.zone);
                 if spill && let Some(month) = parsed.date.first_chunk::<7>() {
                     note_month(&mut done.months, *month);
                 }
-                if let Err(rule) = one(&parsed, rules, agents, done) {
+                let became = one(&parsed, rules, agents, instant, done);
+                if let Err(rule) = became {
                     done.dropped[rule as usize] += 1;
                 }
+                if rules.judge.explain && became != Err(Rule::OtherSite) {
+                    count_bot(&parsed, agents, became == Err(Rule::Bot), &mut done.uses);
+                }
+                if let Some(verdicts) = &mut done.verdicts {
+                    verdicts.fields(&parsed);
+                }
+                done.judged(line, block, became.map_or_else(Outcome::Dropped, |()| Outcome::Kept));
                 None
             });
             match misfit.map(|misfit| (misfit, rule_of(misfit))) {
                 None => {}
-                Some((_, Some(rule))) => done.dropped[rule as usize] += 1,
-                Some((misfit, None)) => done.reject(n, line, block, looks(line, layout, misfit)),
+                Some((_, Some(rule))) => {
+                    done.dropped[rule as usize] += 1;
+                    done.judged(line, block, Outcome::Dropped(rule));
+                }
+                Some((misfit, None)) => {
+                    done.reject(n, line, block, looks(line, layout, misfit));
+                    done.judged(line, block, Outcome::Rejected);
+                }
             }
         };
         done.n_lines = for_each_line(block, port, keep_last || port, |line, n| {
@@ -338,18 +388,55 @@ fn note_month(months: &mut Vec<[u8; 7]>, month: [u8; 7]) {
     }
 }
 
+/// The instant of a request, as far as it is known and matters.
+fn instant(line: &Line<'_>, rules: &Rules) -> Option<i64> {
+    let offset = line.offset.filter(|_| rules.choices.double_click.is_some())?;
+    let time = *line.time.bytes().first_chunk()?;
+    Some(zone::seconds(line.date, time)? - i64::from(offset))
+}
+
+/// Gives a line the time of the zone that was asked for, where it says of which zone its own is.
+fn shift(line: &mut Line<'_>, zone: &Zone) {
+    if let Some(offset) = line.offset
+        && let Some(time) = line.time.bytes().first_chunk()
+        && let Some(shifted) = zone.shift(line.date, *time, offset)
+    {
+        (line.date, line.time, line.twice) = (shifted.date, shifted.time.into(), shifted.twice);
+    }
+}
+
+/// Counts what a bot asked for.
+fn count_bot(line: &Line<'_>, agents: &mut Agents<'_>, is_hit: bool, uses: &mut Uses) {
+    if let (Agent { cause: Some(cause), .. }, _) = agents.get(line.agent) {
+        let client = line.host.filter(|host| !host.is_empty()).unwrap_or(line.client);
+        uses.add(line.agent, *cause, client, is_hit, line.bytes);
+    }
+}
+
 /// One recognised line: counts its hit and writes its record, or says which rule dropped it.
-fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut BlockResult) -> Result<(), Rule> {
-    let compat = rules.compat;
+fn one(
+    line: &Line<'_>,
+    rules: &Rules,
+    agents: &mut Agents<'_>,
+    instant: Option<i64>,
+    done: &mut BlockResult,
+) -> Result<(), Rule> {
+    let (compat, choices) = (rules.compat, &rules.choices);
+    if choices.has_vhosts() {
+        done.n_vhosts += u64::from(!matches!(line.vhost, b"" | b"-"));
+        if choices.is_other_site(line.vhost) {
+            return Err(Rule::OtherSite);
+        }
+    }
     let (agent, first) = agents.get(line.agent);
     if first && agent.is_bot {
         done.bots.push(stored(line.agent));
     }
     let is_200 = if compat.has(Opt::LpParse) { line.status == b"200" } else { is_number_200(line.status) };
-    if !is_200 {
+    if !choices.status(line.status).unwrap_or(is_200) {
         return Err(Rule::Status);
     }
-    if line.bytes.iter().all(|&digit| digit == b'0') {
+    if line.bytes.iter().all(|&digit| digit == b'0') && !choices.is_without_bytes(line.status) {
         return Err(Rule::Bytes);
     }
     let (method, url) = line.method_and_url.unwrap_or_else(|| {
@@ -379,8 +466,16 @@ fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut Block
     if compat.has(Opt::LpMsie) && line.date >= *b"2022-01-01" && agent.is_old_explorer {
         return Err(Rule::OldExplorer);
     }
-    if request::is_dropped(&url, rules.paths) {
-        return Err(Rule::Path);
+    if !choices.keeps(&url) {
+        if choices.drops(&url) {
+            return Err(Rule::DroppedPath);
+        }
+        if request::is_dropped(&url, rules.paths) {
+            return Err(Rule::Path);
+        }
+        if choices.assets == Assets::Web2020 && is_web2020(&url) {
+            return Err(Rule::Asset);
+        }
     }
     if matches!(line.referrer, b"" | b"-") {
         if compat.has(Opt::LpRefererSpam) && request::is_referrer_spam(&url) {
@@ -392,11 +487,26 @@ fn one(line: &Line<'_>, rules: &Rules, agents: &mut Agents<'_>, done: &mut Block
     }
     let stamp = web::push(&mut done.rows, line, &url, &agent.text, compat);
     done.n_odd_times += u64::from(!rules.is_believed(stamp));
+    if choices.double_click.is_some() {
+        let key = click_key(line, &url);
+        let at = instant.or_else(|| stamp.is_calendar_day().then(|| stamp.wall_seconds()));
+        done.clicks.push(Click { key, at, date: line.date, end: done.rows.end() });
+    }
     if let Some(segment) = done.segments.last_mut() {
         segment.n_kept += 1;
         segment.end = done.rows.end();
     }
     Ok(())
+}
+
+/// What makes two requests the same, but for their time: user and URL.
+fn click_key(line: &Line<'_>, url: &[u8]) -> u128 {
+    let mut hash = Xxh3::new();
+    for text in [line.client, line.host.unwrap_or_default(), line.agent, url] {
+        hash.update(&text.len().to_le_bytes());
+        hash.update(text);
+    }
+    hash.digest128()
 }
 
 /// Whether a status is the number 200, zeros in front allowed.
@@ -412,29 +522,35 @@ fn login(line: &[u8], compat: Compat) -> Option<parse::Login<'_>> {
 /// The work on a block of an auth log.
 pub(crate) fn auth(block: &[u8], rules: &Rules) -> BlockResult {
     let rows = Rows::new(rules.judge.format, block.len() * 2, block.len() / 10);
-    let mut done = BlockResult { rows, ..BlockResult::default() };
+    let mut done = BlockResult { rows, verdicts: rules.verdicts.then(Verdicts::default), ..BlockResult::default() };
     let spill = rules.compat.has(Opt::LpSpilloverWarning);
     let n_lines = for_each_line(block, rules.compat.has(Opt::LpParse), true, |line, n| {
         match login(line, rules.compat) {
             // a last line `0` ends the reading, unseen
             None if line == b"0" => {}
-            None => done.reject(n, line, block, parse::looks_like_auth(line)),
+            None => {
+                done.reject(n, line, block, parse::looks_like_auth(line));
+                done.judged(line, block, Outcome::Rejected);
+            }
             Some(login) => {
                 if spill && let Some(month) = login.date.first_chunk::<7>() {
                     note_month(&mut done.months, *month);
                 }
-                if let Some(dropped) = auth::dropped(&login, rules.compat) {
-                    let rule = match dropped {
-                        auth::Dropped::Watcher => Rule::Watcher,
-                        auth::Dropped::Action => Rule::Action,
-                    };
+                let rule = match auth::dropped(&login, rules.compat) {
+                    Some(auth::Dropped::Watcher) => Some(Rule::Watcher),
+                    Some(auth::Dropped::Action) => Some(Rule::Action),
+                    None => rules.judge.exclude.ip(login.ip).then_some(Rule::Ip),
+                };
+                if let Some(rule) = rule {
                     done.dropped[rule as usize] += 1;
-                } else if rules.judge.exclude.ip(login.ip) {
-                    done.dropped[Rule::Ip as usize] += 1;
                 } else {
                     let key = auth::push(&login, &mut done.rows, rules.compat.has(Opt::Ipv6));
                     done.logins.push((key, done.rows.end()));
                 }
+                if let Some(verdicts) = &mut done.verdicts {
+                    verdicts.login(login.date, login.time, login.ip);
+                }
+                done.judged(line, block, rule.map_or(Outcome::Kept, Outcome::Dropped));
             }
         }
     });

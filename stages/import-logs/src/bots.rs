@@ -9,6 +9,9 @@ pub(crate) mod cache;
 pub(crate) mod file;
 pub(crate) mod hashes;
 pub(crate) mod list;
+pub(crate) mod patterns;
+pub(crate) mod published;
+pub(crate) mod uses;
 pub(crate) mod words;
 
 use std::sync::Arc;
@@ -62,6 +65,29 @@ impl LookAhead {
     }
 }
 
+/// What makes a bot of an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A word, by its number.
+    Word(u8),
+    /// A pattern of a list, by its number.
+    Listed(u32),
+    /// It was known before.
+    Known,
+}
+
+impl Cause {
+    /// A number of its own, far from what agents are counted under.
+    fn key(self) -> u64 {
+        let number = match self {
+            Self::Known => 0,
+            Self::Word(at) => 1 + u64::from(at),
+            Self::Listed(at) => 1 << 10 | u64::from(at) << 11,
+        };
+        xxhash_rust::xxh3::xxh3_64(&number.to_le_bytes())
+    }
+}
+
 /// What is asked of every agent.
 #[derive(Debug)]
 pub(crate) struct Judge {
@@ -69,6 +95,8 @@ pub(crate) struct Judge {
     pub(crate) exclude: Arc<Exclude>,
     /// Compare byte by byte with the list as it was before the file.
     pub(crate) exact: bool,
+    /// Say of each bot what makes one of it.
+    pub(crate) explain: bool,
     /// What the rows of the run are made as.
     pub(crate) format: RowFormat,
 }
@@ -83,6 +111,8 @@ pub(crate) struct Agent {
     pub(crate) is_excluded: bool,
     /// In the list of bots.
     pub(crate) is_known: bool,
+    /// What makes a bot of it, where that is asked.
+    pub(crate) cause: Option<Cause>,
     /// An Internet Explorer that only bots use.
     pub(crate) is_old_explorer: bool,
     /// The stored text: a JSON string, or as it is for a table.
@@ -93,8 +123,14 @@ pub(crate) struct Agent {
 
 impl Judge {
     fn judge(&self, agent: &[u8], known: &BotList) -> Agent {
-        let named = !matches!(agent, b"" | b"0");
-        let is_bot = named && self.words.is_bot(agent);
+        let is_person = self.words.is_person(agent);
+        let is_listed = !is_person && self.words.is_listed(agent);
+        // a list may have agents that are no name: they are left out, and the list of bots does not
+        // learn them
+        let is_named = !matches!(agent, b"" | b"0" | b"-");
+        let is_bot = is_named && (is_listed || (!is_person && self.words.has_word(agent)));
+        let is_known =
+            is_listed || (!is_person && agent != b"-" && !agent.is_empty() && self.is_known(agent, is_bot, known));
         let stored = stored(agent);
         let text = match self.format {
             RowFormat::Values => stored.into_bytes(),
@@ -107,7 +143,8 @@ impl Judge {
         Agent {
             is_bot,
             is_excluded: self.exclude.agent(agent),
-            is_known: agent != b"-" && !agent.is_empty() && self.is_known(agent, is_bot, known),
+            is_known,
+            cause: (self.explain && (is_known || is_bot)).then(|| self.words.cause(agent)),
             is_old_explorer: !matches!(agent, b"" | b"-") && request::is_old_explorer(agent),
             text: text.into(),
             bytes: agent.into(),
@@ -137,7 +174,8 @@ mod tests {
     use super::*;
 
     fn judge(exact: bool) -> Judge {
-        Judge { words: Words::new(false).unwrap(), exclude: Arc::default(), exact, format: RowFormat::Records }
+        let words = Words::new(false).unwrap();
+        Judge { words, exclude: Arc::default(), exact, explain: true, format: RowFormat::Records }
     }
 
     fn is_known(agent: &[u8], list: &[&str]) -> bool {
@@ -171,6 +209,43 @@ mod tests {
         assert!(judge(true).judge(b"Evil/1", &known).is_known);
         assert!(!judge(true).judge(b"evil/1", &known).is_known);
         assert!(!judge(true).judge(b"newbot", &known).is_known);
+    }
+
+    #[test]
+    fn lists_add_to_the_words_and_people_are_spared() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let bots = [file("a", "^.?$\npython-requests\n"), file("b", "[{\"pattern\": \"^curl\"}]")];
+        let people = [file("p", "CUBOT\nYaSearchBrowser\n")];
+        let words = Words::new(false).unwrap().with_lists(&bots, &people).unwrap();
+        let judge = Judge { words, ..judge(false) };
+        let mut known = BotList::new(false);
+        known.insert("Mozilla (CUBOT_P20)", &judge.words);
+        known.insert("evil", &judge.words);
+        let decided = |agent: &str| {
+            let judged = judge.judge(agent.as_bytes(), &known);
+            assert_eq!(judged.is_known, judged.cause.is_some(), "{agent}");
+            let (list, pattern) = judge.words.decided(judged.cause?);
+            let list = list.rsplit('/').next().unwrap_or_default().to_owned();
+            Some((list, pattern.unwrap_or_default().to_owned(), judged.is_bot))
+        };
+        let by = |list: &str, pattern: &str, is_bot| Some((list.to_owned(), pattern.to_owned(), is_bot));
+        assert_eq!(decided("Python-Requests/2"), by("a", "python-requests", true));
+        assert_eq!(decided("curl/8"), by("b", "^curl", true));
+        assert_eq!(decided("-"), by("a", "^.?$", false));
+        assert_eq!(decided("Googlebot, curl"), by("words", "googlebot", true));
+        assert_eq!(decided("EVIL"), by("known bots", "", false));
+        assert_eq!(decided("Mozilla (CUBOT_P20)"), None);
+        assert_eq!(decided("YaSearchBrowser curl bot"), None);
+        assert_eq!(decided("Firefox"), None);
+        let mut ahead = LookAhead::default();
+        ahead.note("é python-requests".as_bytes(), &judge.words);
+        ahead.note("é CUBOT".as_bytes(), &judge.words);
+        assert_eq!(ahead.special.iter().count(), 1);
     }
 
     #[test]

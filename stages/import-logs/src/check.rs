@@ -120,7 +120,7 @@ fn one(unit: &Unit, compat: Compat) -> Result<Result<String, String>> {
             Piece::Block(block) => {
                 block.split_inclusive(|&b| b == end).for_each(|line| found.line(line, &stream, &mut state, compat));
             }
-            Piece::TooLong(_) => found.n_lines += 1,
+            Piece::TooLong(..) => found.n_lines += 1,
             Piece::Cut => {}
         }
     }

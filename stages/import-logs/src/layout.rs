@@ -141,6 +141,7 @@ fn from_entry<'a>(entry: &Entry<'a>) -> Line<'a> {
         host: Some(entry.host),
         is_ipv6: entry.is_ipv6,
         offset: entry.offset,
+        twice: None,
         vhost: entry.vhost,
         request_id: entry.request_id,
         referrer: entry.referrer,

@@ -20,12 +20,12 @@ pub(crate) struct Line<'a> {
     /// Whether the address is one of IPv6.
     pub(crate) is_ipv6: bool,
     /// Seconds east of Greenwich, where the zone is known.
-    #[allow(dead_code, reason = "for the choice of a time zone")]
     pub(crate) offset: Option<i32>,
+    /// The same, when the clocks of the zone that was asked for show this time twice.
+    pub(crate) twice: Option<i32>,
     /// The virtual host that was asked, without its port.
-    #[allow(dead_code, reason = "for the choice of a site")]
     pub(crate) vhost: &'a [u8],
-    #[allow(dead_code, reason = "for the verdicts")]
+    /// An id of the request that the web server gave.
     pub(crate) request_id: &'a [u8],
     pub(crate) referrer: &'a [u8],
     pub(crate) agent: &'a [u8],

@@ -7,6 +7,8 @@ mod beginning;
 mod block;
 mod bots;
 mod check;
+mod choices;
+mod double_click;
 mod exclude;
 mod file_layouts;
 mod import;
@@ -32,10 +34,12 @@ mod tables;
 mod totals;
 mod unit;
 mod unit_reader;
+mod verdict;
 mod web;
 #[cfg(test)]
 mod work;
 mod writer;
+mod zone;
 
 use std::process::ExitCode;
 

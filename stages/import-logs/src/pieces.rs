@@ -37,7 +37,7 @@ pub(crate) enum Piece {
     /// Whole lines; the last block of a stream may end without a line feed.
     Block(Vec<u8>),
     /// The beginning of a line that is too long to be used.
-    TooLong(Vec<u8>),
+    TooLong(Vec<u8>, u64),
     /// A source of the stream ends here: with the end of the line that its last byte is in.
     Cut,
 }
@@ -120,11 +120,12 @@ impl<R: Read> Pieces<R> {
                 return Ok(Some(Piece::Block(bytes)));
             }
             if bytes.len() >= kit::MAX_LINE {
+                let start = self.position;
                 self.position += bytes.len() as u64;
                 let beginning = bytes[..1024].to_vec();
                 drop(bytes);
                 self.skip_line()?;
-                return Ok(Some(Piece::TooLong(beginning)));
+                return Ok(Some(Piece::TooLong(beginning, self.position - start)));
             }
             goal = (goal * 2).min(kit::MAX_LINE);
         }
@@ -215,7 +216,9 @@ mod tests {
         let mut text = b"a\n".to_vec();
         text.extend(vec![b'x'; kit::MAX_LINE + 3 * BLOCK]);
         text.extend(b"\nb\nc");
-        let [Piece::Block(a), Piece::TooLong(long), Piece::Block(b)] = &all(&text)[..] else { panic!("other pieces") };
+        let [Piece::Block(a), Piece::TooLong(long, n_bytes), Piece::Block(b)] = &all(&text)[..] else {
+            panic!("other pieces")
+        };
         assert_eq!((&a[..], &long[..2], &b[..]), (&b"a\n"[..], &b"xx"[..], &b"b\nc"[..]));
         assert_eq!(all(&vec![b'x'; kit::MAX_LINE + 5]).len(), 1);
     }

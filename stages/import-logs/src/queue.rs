@@ -15,10 +15,12 @@ const ON_THE_WAY: usize = 8 << 20;
 /// What the reading side tells the writing side.
 pub(crate) enum Message {
     /// A file begins, with this layout.
-    Begin(Stream),
+    /// A file begins, with the first byte of it that is read.
+    Begin(Stream, u64),
     /// What becomes of a block of so many bytes.
     Block(Receiver<BlockResult>, usize),
-    TooLong(Vec<u8>),
+    /// The beginning of a line that is too long, and how long it is.
+    TooLong(Vec<u8>, u64),
     Cut,
     /// What was read, from which byte on.
     End(Option<Fingerprint>, u64),

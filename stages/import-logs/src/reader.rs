@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
             Stream::Auth => Stream::Auth,
             Stream::Access(_) => Stream::Access(pieces.layout.clone()),
         };
-        if self.send(Message::Begin(stream.clone())).is_err() {
+        if self.send(Message::Begin(stream.clone(), pieces.offset)).is_err() {
             return Ok(Err(Stopped));
         }
         let mut held = Vec::new();
@@ -139,7 +139,7 @@ impl<'a> Reader<'a> {
             .collect();
         let one = |(piece, state): (&Piece, State)| match piece {
             Piece::Block(block) => block::look_ahead(block, layout, state, self.rules),
-            Piece::TooLong(_) | Piece::Cut => LookAhead::default(),
+            Piece::TooLong(..) | Piece::Cut => LookAhead::default(),
         };
         let all: Vec<_> = pieces.par_iter().zip(states).map(one).collect();
         for other in all {
@@ -213,7 +213,7 @@ impl<'a> Reader<'a> {
 
     fn dispatch(&mut self, piece: Piece, file: &OfFile<'_>, state: &mut State) -> Result<(), Stopped> {
         let bytes = match piece {
-            Piece::TooLong(bytes) => return self.send(Message::TooLong(bytes)),
+            Piece::TooLong(bytes, n_bytes) => return self.send(Message::TooLong(bytes, n_bytes)),
             Piece::Cut => return self.send(Message::Cut),
             Piece::Block(bytes) => bytes,
         };

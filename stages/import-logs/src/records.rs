@@ -23,7 +23,7 @@ use crate::{check, import, receipt, settings};
 pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     let config = config::if_any(&config::process_env)?;
     let layouts = FileLayouts::new(args, config.as_ref())?;
-    let (rules, known) = settings::rules(args, RowFormat::Records, &[])?;
+    let (rules, known) = settings::rules(args, RowFormat::Records, config.as_ref(), &[])?;
     let messages = io.messages;
     let mut output = io.output()?;
     let mut units = settings::units(args, io, &layouts, &Roots::of_pipe(&args.logs, None), &mut output)?;
@@ -33,6 +33,7 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
         return check::run(args, &units, io);
     }
     let mut tally = Tally::new(&mut io.rejects, messages, args.common.strict, args.accept);
+    settings::more_outputs(args, &mut tally)?;
     if args.dry_run {
         import::run(&units, &rules, known, &mut Nowhere, &mut tally)?;
     } else {
@@ -42,6 +43,7 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     if let Some(path) = args.receipts.as_deref().filter(|_| !args.dry_run) {
         receipt::write(path, &receipt::of_records(&units, &tally.totals.reports))?;
     }
+    settings::report_on_bots(args, &rules, &tally)?;
     messages.note(tally.totals.words());
     let n_refused = tally.totals.n_refused;
     settings::outcome(n_refused, io)

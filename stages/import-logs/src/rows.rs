@@ -1,5 +1,7 @@
 //! The rows of a block: records for a pipe, or values for a table.
 
+use std::ops::Range;
+
 use database::Value;
 
 /// What rows are made as.
@@ -25,6 +27,17 @@ impl Default for Rows {
 }
 
 impl Rows {
+    /// Takes a range out of them; what is left in its place is not used any more.
+    pub(crate) fn take(&mut self, range: Range<usize>) -> Self {
+        match self {
+            Self::Records(bytes) => Self::Records(bytes.get(range).unwrap_or_default().to_vec()),
+            Self::Values(values) => {
+                let values = values.get_mut(range).unwrap_or_default().iter_mut();
+                Self::Values(values.map(|value| std::mem::replace(value, Value::NULL)).collect())
+            }
+        }
+    }
+
     pub(crate) fn new(format: RowFormat, bytes: usize, values: usize) -> Self {
         match format {
             RowFormat::Records => Self::Records(Vec::with_capacity(bytes)),

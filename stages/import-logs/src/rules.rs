@@ -3,8 +3,10 @@
 use schema::{Compat, Opt, Stamp};
 
 use crate::bots::Judge;
+use crate::choices::Choices;
 use crate::request::PathRules;
 use crate::unit::Stream;
+use crate::zone::Zone;
 
 /// The first year that a log can be of.
 const FIRST_YEAR: u16 = 1995;
@@ -13,6 +15,7 @@ const FIRST_YEAR: u16 = 1995;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 pub(crate) enum Rule {
+    OtherSite,
     Status,
     Bytes,
     Method,
@@ -21,9 +24,12 @@ pub(crate) enum Rule {
     Url,
     Bot,
     OldExplorer,
+    DroppedPath,
     Path,
+    Asset,
     ReferrerSpam,
     OldEvent,
+    DoubleClick,
     Comment,
     Message,
     Watcher,
@@ -33,7 +39,8 @@ pub(crate) enum Rule {
 
 impl Rule {
     /// Every rule with the word it is counted under, in the order in which they are tried.
-    pub(crate) const ALL: [(Self, &'static str); 16] = [
+    pub(crate) const ALL: [(Self, &'static str); 20] = [
+        (Self::OtherSite, "other site"),
         (Self::Status, "status"),
         (Self::Bytes, "no bytes"),
         (Self::Method, "method"),
@@ -42,9 +49,12 @@ impl Rule {
         (Self::Url, "excluded URL"),
         (Self::Bot, "robot"),
         (Self::OldExplorer, "old Internet Explorer"),
+        (Self::DroppedPath, "dropped path"),
         (Self::Path, "path"),
+        (Self::Asset, "static file"),
         (Self::ReferrerSpam, "no referrer"),
         (Self::OldEvent, "old event"),
+        (Self::DoubleClick, "double click"),
         (Self::Comment, "comment"),
         (Self::Message, "message"),
         (Self::Watcher, "watching account"),
@@ -54,6 +64,11 @@ impl Rule {
 
     /// The word for logins that are there already.
     pub(crate) const DUPLICATE: &str = "duplicate login";
+
+    /// The word that it is counted under.
+    pub(crate) const fn word(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
 }
 
 /// How many lines each rule dropped, in the order of [`Rule::ALL`].
@@ -66,6 +81,11 @@ pub(crate) struct Rules {
     pub(crate) judge: Judge,
     pub(crate) steps: Steps,
     pub(crate) paths: PathRules,
+    pub(crate) choices: Choices,
+    /// The zone of the times that are written.
+    pub(crate) zone: Zone,
+    /// Whether every line gets a verdict.
+    pub(crate) verdicts: bool,
     /// The first moment that no log can be of yet.
     future: Stamp,
 }
@@ -105,7 +125,9 @@ impl Rules {
             robots: compat.has(Opt::LpRobots),
         };
         // zones go a day ahead
-        Self { compat, judge, steps, paths, future: today.plus_days(2) }
+        let future = today.plus_days(2);
+        let (choices, zone) = (Choices::default(), Zone::default());
+        Self { compat, judge, steps, paths, choices, zone, verdicts: false, future }
     }
 
     /// Whether a request can have been made then.

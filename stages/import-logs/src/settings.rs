@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
+use hub::config::Config;
 use kit::{Endpoint, Io, Outcome, Output, Usage};
 use logs::discovery;
 use logs::roots::Roots;
@@ -14,11 +15,15 @@ use crate::bots::Judge;
 use crate::bots::file::read_bots;
 use crate::bots::list::BotList;
 use crate::bots::words::Words;
+use crate::choices::Choices;
 use crate::exclude::{self, Exclude};
 use crate::file_layouts::FileLayouts;
 use crate::rows::RowFormat;
 use crate::rules::{Rules, Steps};
+use crate::totals::Tally;
 use crate::unit::{self, Stream, Unit};
+use crate::verdict::VerdictFile;
+use crate::zone::Zone;
 
 fn steps(args: &Args) -> Steps {
     let has = |step| args.only.is_empty() || args.only.contains(&step);
@@ -26,19 +31,50 @@ fn steps(args: &Args) -> Steps {
 }
 
 /// The rules of the run, and the bots that were given.
-pub(crate) fn rules(args: &Args, format: RowFormat, more_excluded: &[exclude::Row]) -> Result<(Arc<Rules>, BotList)> {
+pub(crate) fn rules(
+    args: &Args,
+    format: RowFormat,
+    config: Option<&Config>,
+    more_excluded: &[exclude::Row],
+) -> Result<(Arc<Rules>, BotList)> {
     let compat = args.common.compat;
     let mut rows = args.exclude.as_deref().map(exclude::read).transpose()?.unwrap_or_default();
     rows.extend_from_slice(more_excluded);
     let exclude = Exclude::new(&rows, compat.has(Opt::LpParse)).map_err(|e| Usage(format!("{e:#}")))?;
-    let words = Words::new(compat.has(Opt::LpBotTerms))?;
+    let words = Words::new(compat.has(Opt::LpBotTerms))?.with_lists(&args.bots_list, &args.people)?;
     let exact = compat.has(Opt::LpBotExact);
     let mut bots = BotList::new(exact);
     if let Some(path) = &args.bots {
         read_bots(path, |stored| bots.insert(stored, &words))?;
     }
-    let judge = Judge { words, exclude: Arc::new(exclude), exact, format };
-    Ok((Arc::new(Rules::new(compat, judge, steps(args), kit::today()?)), bots))
+    let explain = args.bots_report.is_some();
+    let judge = Judge { words, exclude: Arc::new(exclude), exact, explain, format };
+    let mut rules = Rules::new(compat, judge, steps(args), kit::today()?);
+    rules.choices = choices(args).map_err(Usage)?;
+    rules.zone = match (&args.timezone, config.and_then(|config| config.logs.timezone.as_deref())) {
+        (Some(zone), _) => zone.clone(),
+        (None, Some(name)) => name.parse().map_err(|e| Usage(format!("[logs] timezone: {e}")))?,
+        (None, None) => Zone::AsWritten,
+    };
+    rules.verdicts = args.verdicts.is_some() && !args.dry_run;
+    Ok((Arc::new(rules), bots))
+}
+
+/// What counts by choice.
+fn choices(args: &Args) -> Result<Choices, String> {
+    Choices::new(&args.keep_status, &args.keep_path, &args.drop_path, args.assets, &args.vhost, args.double_click)
+}
+
+/// Opens what the run writes besides its records.
+pub(crate) fn more_outputs(args: &Args, tally: &mut Tally<'_>) -> Result<()> {
+    tally.verdicts = args.verdicts.as_deref().filter(|_| !args.dry_run).map(VerdictFile::open).transpose()?;
+    Ok(())
+}
+
+/// Writes the report on bots, where one was asked for.
+pub(crate) fn report_on_bots(args: &Args, rules: &Rules, tally: &Tally<'_>) -> Result<()> {
+    let Some(path) = args.bots_report.as_deref() else { return Ok(()) };
+    tally.uses.write(path, &rules.judge.words, tally.messages)
 }
 
 /// The fields of a `source` record that are used.

@@ -62,13 +62,14 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     let units = if staging { Vec::new() } else { settings::units(args, io, &layouts, &roots, &mut output)? };
     let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
     let server = Server::connect(&config)?;
-    let (rules, bots) = settings::rules(args, RowFormat::Values, &server.excluded)?;
+    let (rules, bots) = settings::rules(args, RowFormat::Values, Some(&config), &server.excluded)?;
     let silent = staging && !io::stderr().is_terminal() && !args.dry_run;
     let messages = if silent { Messages::new(io.messages.name(), true) } else { io.messages };
     if silent {
         io.rejects.hush();
     }
-    let tally = Tally::new(&mut io.rejects, messages, common.strict, args.accept);
+    let mut tally = Tally::new(&mut io.rejects, messages, common.strict, args.accept);
+    settings::more_outputs(args, &mut tally)?;
     let (keeps_ledger, dry_run) = (!args.no_ledger, args.dry_run);
     let mut load = Loader { server, rules, bots, keeps_ledger, dry_run, messages, tally };
     if staging {
@@ -80,6 +81,7 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
         }
         output.finish()?;
     }
+    settings::report_on_bots(args, &load.rules, &load.tally)?;
     messages.note(load.tally.totals.words());
     let n_refused = load.tally.totals.n_refused;
     settings::outcome(n_refused, io)

@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use kit::{Messages, Rejects};
 
+use crate::bots::uses::Uses;
 use crate::report::Report;
 use crate::rules::Rule;
+use crate::verdict::VerdictFile;
 
 /// The figures of a run.
 #[derive(Debug, Default)]
@@ -85,11 +87,16 @@ pub(crate) struct Tally<'a> {
     pub(crate) accept: bool,
     /// What earlier tries of the current file have reported.
     pub(crate) tried: Report,
+    /// What bots asked for in the files that are done.
+    pub(crate) uses: Uses,
+    /// Where verdicts go.
+    pub(crate) verdicts: Option<VerdictFile>,
 }
 
 impl<'a> Tally<'a> {
     pub(crate) fn new(rejects: &'a mut Rejects, messages: Messages, strict: bool, accept: bool) -> Self {
-        Self { rejects, messages, totals: Totals::default(), strict, accept, tried: Report::default() }
+        let (totals, tried, uses) = (Totals::default(), Report::default(), Uses::default());
+        Self { rejects, messages, totals, strict, accept, tried, uses, verdicts: None }
     }
 
     /// Says that a file is not imported, and why.

@@ -137,6 +137,10 @@ fn push_record(out: &mut Vec<u8>, line: &Line<'_>, row: &Row<'_>) {
         out.extend_from_slice(b",\"host\":");
         stored::push_tinytext(out, name);
     }
+    if let Some(offset) = line.twice {
+        out.extend_from_slice(b",\"utc_offset\":");
+        json::push_int(out, offset.into());
+    }
     out.extend_from_slice(b"}\n");
 }
 

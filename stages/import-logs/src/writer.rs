@@ -1,24 +1,31 @@
 //! The writing side of a run: counts, and gives rows, hits and bots to the sink in the order of the
 //! input.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 
 use anyhow::{Context as _, Result, anyhow};
-use kit::Progress;
+use kit::{Progress, Usage};
 use schema::Opt;
 
 use crate::beginning;
-use crate::block::BlockResult;
+use crate::block::{BlockResult, Click};
 use crate::bots::hashes::Hashes;
 use crate::bots::list::{BotList, BotTexts};
+use crate::bots::uses::Uses;
+use crate::double_click::{DoubleClicks, Out};
 use crate::queue::{Message, Queue};
 use crate::reason::Reasons;
 use crate::report::Report;
+use crate::rows::Rows;
 use crate::rules::{Rule, Rules};
 use crate::sink::Sink;
 use crate::totals::Tally;
 use crate::unit::{Stream, Unit};
+use crate::verdict::{self, Verdicts};
 
 /// The writing side.
 pub(crate) struct Writer<'a, 'b, S> {
@@ -39,6 +46,39 @@ pub(crate) struct Writer<'a, 'b, S> {
     bots_before: BotList,
     any_bot: bool,
     months: BTreeSet<[u8; 7]>,
+    /// What bots asked for.
+    uses: Uses,
+    /// Requests with a virtual host.
+    n_vhosts: u64,
+    /// What waits until no double click of it can come.
+    clicks: Option<DoubleClicks<Held>>,
+    place: Place,
+}
+
+/// What is held back while double clicks of what is before it may come.
+#[derive(Debug)]
+enum Held {
+    /// A row, with its day and the beginning of its verdict.
+    Row(Rows, [u8; 10], Option<Vec<u8>>),
+    Hits([u8; 10], u64),
+    Verdict(Vec<u8>),
+}
+
+/// Where in a log the next line is.
+#[derive(Debug, Default)]
+struct Place {
+    path: PathBuf,
+    n_lines: u64,
+    offset: u64,
+}
+
+/// The verdicts of a block, as far as they are written.
+struct OfBlock<'d, 'u> {
+    verdicts: &'d Verdicts,
+    layout: &'u str,
+    reasons: Vec<Cow<'static, str>>,
+    n_reasons: usize,
+    next: usize,
 }
 
 impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
@@ -58,6 +98,10 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
             bots_before: BotList::default(),
             any_bot: false,
             months: BTreeSet::new(),
+            uses: Uses::default(),
+            n_vhosts: 0,
+            clicks: rules.choices.double_click.map(DoubleClicks::new),
+            place: Place::default(),
         }
     }
 
@@ -71,6 +115,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
             let (report, tried) = (std::mem::take(&mut self.report), &mut self.tally.tried);
             tried.n_lines = tried.n_lines.max(report.n_lines);
             tried.n_rejected = tried.n_rejected.max(report.n_rejected);
+            self.forget();
             self.queue.give_up();
         }
         done
@@ -82,30 +127,36 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         let mut wanted = true;
         for message in messages {
             match message {
-                Message::Begin(stream) => {
+                Message::Begin(stream, offset) => {
                     let next = current.next().context("a beginning without its file")?;
                     let unit = unit.insert(Unit { stream, ..next.clone() });
                     self.report.layout = unit.stream.layout_name();
                     self.bots_before = self.queue.lock().bots.clone();
+                    let path = unit.path.clone().unwrap_or_else(|| "-".into());
+                    self.place = Place { path, n_lines: 0, offset };
+                    self.begin_source(unit);
                     wanted = self.sink.begin(unit)?;
                 }
                 Message::Failed(error) => return Err(error),
-                Message::TooLong(text) if wanted => {
+                Message::TooLong(text, n_bytes) if wanted => {
                     let name = unit.as_ref().map(Unit::name).unwrap_or_default();
                     self.report.add_too_long(&text);
                     self.looked_at(1);
                     let number = self.report.n_lines - self.report.n_fused;
                     self.reject(&name, number, "line too long", &text)?;
+                    if let Some(unit) = &unit {
+                        self.too_long(unit, n_bytes)?;
+                    }
                 }
                 Message::Block(receive, n_bytes) => {
                     if wanted {
                         let mut done = receive.recv().map_err(|_| anyhow!("a worker thread ended early"))?;
-                        self.block(&mut done, unit.as_ref().context("a block without its file")?)?;
+                        self.block(&mut done, n_bytes, unit.as_ref().context("a block without its file")?)?;
                     }
                     self.queue.give_back(n_bytes);
                 }
                 Message::Cut if wanted => self.cut(unit.as_ref().context("a cut without its file")?)?,
-                Message::TooLong(_) | Message::Cut => {}
+                Message::TooLong(..) | Message::Cut => {}
                 Message::End(read, offset) => {
                     let unit = unit.as_ref().context("an end without its file")?;
                     if wanted {
@@ -135,8 +186,9 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         Ok(())
     }
 
-    fn block(&mut self, done: &mut BlockResult, unit: &Unit) -> Result<()> {
+    fn block(&mut self, done: &mut BlockResult, n_bytes: usize, unit: &Unit) -> Result<()> {
         let n_before = self.report.n_lines - self.report.n_fused;
+        let mut said = Vec::new();
         self.report.add(done);
         self.looked_at(done.n_lines);
         if !done.rejected.is_empty() {
@@ -147,16 +199,169 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
                 let text = text.strip_suffix(b"\n").unwrap_or(text);
                 let reason = reasons.of(text, line.start(), &done.text);
                 self.reject(&name, n_before + line.number() + 1, &reason, text)?;
+                if done.verdicts.is_some() {
+                    said.push(reason);
+                }
             }
         }
         self.months.extend(&done.months);
+        if !done.uses.is_empty() {
+            self.uses.merge(&done.uses);
+        }
+        self.n_vhosts += done.n_vhosts;
+        let verdicts = done.verdicts.take();
+        let mut of_block = verdicts.as_ref().map(|verdicts| OfBlock {
+            verdicts,
+            layout: unit.stream.layout_name(),
+            reasons: said,
+            n_reasons: 0,
+            next: 0,
+        });
         match unit.stream {
-            Stream::Access(_) => self.access(done),
-            Stream::Auth => self.auth(done),
+            Stream::Access(_) => self.access(done, of_block.as_mut())?,
+            Stream::Auth => self.auth(done, of_block.as_mut())?,
+        }
+        if let Some(of_block) = &mut of_block {
+            while let Some((record, is_kept)) = self.next_verdict(of_block) {
+                self.say(record, is_kept)?;
+            }
+        }
+        self.place.offset += n_bytes as u64;
+        if unit.path.is_none()
+            && let Some(verdicts) = &mut self.tally.verdicts
+        {
+            verdicts.commit()?;
+        }
+        Ok(())
+    }
+
+    /// The record of the next line of a block, and whether the line is kept, so that its end is not yet
+    /// known.
+    fn next_verdict(&mut self, of: &mut OfBlock<'_, '_>) -> Option<(Vec<u8>, bool)> {
+        let (start, is_fused, fields, outcome) = of.verdicts.get(of.next)?;
+        of.next += 1;
+        self.place.n_lines += u64::from(!is_fused);
+        let offset = self.place.offset + start as u64;
+        let mut record = verdict::begin(&self.place.path, self.place.n_lines, offset, of.layout, fields);
+        match outcome {
+            verdict::Outcome::Kept => return Some((record, true)),
+            verdict::Outcome::Dropped(rule) => verdict::end(&mut record, Some(*rule)),
+            verdict::Outcome::Rejected => {
+                verdict::end_rejected(&mut record, of.reasons.get(of.n_reasons).map_or("", |reason| reason));
+                of.n_reasons += 1;
+            }
+        }
+        Some((record, false))
+    }
+
+    /// Writes a record of a verdict; `is_kept` when it has no end yet.
+    fn say(&mut self, mut record: Vec<u8>, is_kept: bool) -> Result<()> {
+        if is_kept {
+            verdict::end(&mut record, None);
+        }
+        match (&mut self.clicks, &mut self.tally.verdicts) {
+            (Some(clicks), Some(_)) => clicks.push(Held::Verdict(record)),
+            (None, Some(file)) => file.add(&record)?,
+            (_, None) => {}
+        }
+        Ok(())
+    }
+
+    /// The verdict of a line that is too long.
+    fn too_long(&mut self, unit: &Unit, n_bytes: u64) -> Result<()> {
+        let Place { path, n_lines, offset } = &mut self.place;
+        *n_lines += 1;
+        if self.rules.verdicts {
+            let mut record = verdict::begin(path, *n_lines, *offset, unit.stream.layout_name(), b"");
+            verdict::end_rejected(&mut record, "line too long");
+            *offset += n_bytes;
+            return self.say(record, false);
+        }
+        *offset += n_bytes;
+        Ok(())
+    }
+
+    /// The next source of a staging file begins: places are those in the log itself.
+    fn begin_source(&mut self, unit: &Unit) {
+        if let Some(source) = unit.staged.as_ref().and_then(|staged| staged.sources.get(self.report.parts.len())) {
+            self.place = Place { path: source.path.clone(), n_lines: 0, offset: source.offset };
         }
     }
 
-    fn access(&mut self, done: &mut BlockResult) -> Result<()> {
+    /// Hands on what waits no longer; everything when `all`.
+    fn settle(&mut self, all: bool) -> Result<()> {
+        while let Some(clicks) = &mut self.clicks {
+            let out = if all { clicks.pop() } else { clicks.next() };
+            match out {
+                None => break,
+                Some(Out::Kept(Held::Hits(date, n))) => self.give_hits(&date, n)?,
+                Some(Out::Kept(Held::Verdict(record)) | Out::DoubleClick(Held::Verdict(record))) => {
+                    if let Some(file) = &mut self.tally.verdicts {
+                        file.add(&record)?;
+                    }
+                }
+                Some(Out::Kept(Held::Row(mut rows, _, record))) => {
+                    if self.rules.steps.web {
+                        let end = rows.end();
+                        self.sink.rows(&mut rows, 0..end)?;
+                    }
+                    self.end_verdict(record, None)?;
+                }
+                Some(Out::DoubleClick(Held::Row(_, date, record))) => {
+                    self.report.n_rows = self.report.n_rows.saturating_sub(1);
+                    self.report.dropped[Rule::DoubleClick as usize] += 1;
+                    if let Some(n) = self.kept_days.get_mut(&date) {
+                        *n = n.saturating_sub(1);
+                    }
+                    self.end_verdict(record, Some(Rule::DoubleClick))?;
+                }
+                Some(Out::DoubleClick(Held::Hits(..))) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn end_verdict(&mut self, record: Option<Vec<u8>>, dropped: Option<Rule>) -> Result<()> {
+        if let (Some(mut record), Some(file)) = (record, &mut self.tally.verdicts) {
+            verdict::end(&mut record, dropped);
+            file.add(&record)?;
+        }
+        Ok(())
+    }
+
+    /// Holds the rows of a segment, with the verdicts of the lines around them.
+    fn hold(
+        &mut self,
+        done: &mut BlockResult,
+        rows: Range<usize>,
+        n_clicks: &mut usize,
+        mut of_block: Option<&mut OfBlock<'_, '_>>,
+    ) -> Result<()> {
+        let mut start = rows.start;
+        while let Some(&Click { key, at, date, end }) = done.clicks.get(*n_clicks).filter(|click| click.end <= rows.end)
+        {
+            *n_clicks += 1;
+            let mut record = None;
+            if let Some(of_block) = of_block.as_deref_mut() {
+                while let Some((text, is_kept)) = self.next_verdict(of_block) {
+                    if is_kept {
+                        record = Some(text);
+                        break;
+                    }
+                    self.say(text, false)?;
+                }
+            }
+            let row = Held::Row(done.rows.take(start..end), date, record);
+            start = end;
+            if let Some(clicks) = &mut self.clicks {
+                clicks.click(key, at, row);
+            }
+            self.settle(false)?;
+        }
+        Ok(())
+    }
+
+    fn access(&mut self, done: &mut BlockResult, mut of_block: Option<&mut OfBlock<'_, '_>>) -> Result<()> {
         for stored in &done.bots {
             self.any_bot = true;
             if self.queue.lock().bots.insert_new(stored, &self.rules.judge.words) {
@@ -164,8 +369,8 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
             }
         }
         let derived = self.rules.compat.has(Opt::LpWebhitsDerived);
-        let mut start = 0;
-        for segment in &done.segments {
+        let (mut start, mut n_clicks) = (0, 0);
+        for segment in std::mem::take(&mut done.segments) {
             self.report.n_rows += segment.n_kept;
             if derived {
                 if segment.n_kept > 0 {
@@ -180,12 +385,17 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
                 self.n_hits = 0;
             }
             self.n_hits += segment.n_hits;
-            if self.rules.steps.web {
+            if self.clicks.is_some() {
+                self.hold(done, start..segment.end, &mut n_clicks, of_block.as_deref_mut())?;
+            } else if self.rules.steps.web {
                 self.sink.rows(&mut done.rows, start..segment.end)?;
             }
             start = segment.end;
         }
-        if self.rules.steps.web {
+        if self.clicks.is_some() {
+            let end = done.rows.end();
+            self.hold(done, start..end, &mut n_clicks, of_block)?;
+        } else if self.rules.steps.web {
             let end = done.rows.end();
             self.sink.rows(&mut done.rows, start..end)?;
         }
@@ -193,13 +403,21 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
     }
 
     fn hits(&mut self, date: &[u8], n: u64) -> Result<()> {
+        if let (Some(clicks), Ok(date)) = (&mut self.clicks, date.try_into()) {
+            clicks.push(Held::Hits(date, n));
+            return Ok(());
+        }
+        self.give_hits(date, n)
+    }
+
+    fn give_hits(&mut self, date: &[u8], n: u64) -> Result<()> {
         if self.rules.steps.webhits {
             self.sink.hits(logs::parse::datetime(date, b"00:00:00"), i64::try_from(n).unwrap_or(i64::MAX))?;
         }
         Ok(())
     }
 
-    fn auth(&mut self, done: &mut BlockResult) -> Result<()> {
+    fn auth(&mut self, done: &mut BlockResult, mut of_block: Option<&mut OfBlock<'_, '_>>) -> Result<()> {
         if S::KEYS_ARE_CHECKED {
             let end = done.rows.end();
             self.report.n_rows += done.logins.len() as u64;
@@ -209,7 +427,19 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         let mut start = 0;
         let mut end = 0;
         for &(key, next) in &done.logins {
-            if self.logins.insert(key) {
+            let is_new = self.logins.insert(key);
+            if let Some(of_block) = of_block.as_deref_mut() {
+                while let Some((mut record, is_kept)) = self.next_verdict(of_block) {
+                    if is_kept {
+                        verdict::end(&mut record, (!is_new).then_some(Rule::Duplicate));
+                    }
+                    self.say(record, false)?;
+                    if is_kept {
+                        break;
+                    }
+                }
+            }
+            if is_new {
                 self.report.n_rows += 1;
             } else {
                 self.report.dropped[Rule::Duplicate as usize] += 1;
@@ -223,6 +453,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
 
     /// A source of a staging file ends.
     fn cut(&mut self, unit: &Unit) -> Result<()> {
+        self.settle(true)?;
         let mut part = self.report.since(&self.before);
         self.before = self.report.clone();
         let n_parts = self.report.parts.len();
@@ -232,6 +463,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
             self.warn(&source.path.display().to_string(), &part, unit);
             self.report.parts.push((source.path.clone(), part));
         }
+        self.begin_source(unit);
         Ok(())
     }
 
@@ -252,6 +484,20 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
             }
             self.report.is_accepted = true;
         }
+        let n_requests = self.report.n_lines - self.report.n_rejected;
+        if self.rules.choices.has_vhosts()
+            && self.n_vhosts == 0
+            && n_requests > 0
+            && matches!(unit.stream, Stream::Access(_))
+        {
+            return Err(Usage(format!(
+                "{}: its lines have no virtual host (layout {}), so --vhost cannot choose among them",
+                unit.name(),
+                unit.stream.layout_name()
+            ))
+            .into());
+        }
+        self.settle(true)?;
         if let Stream::Access(_) = unit.stream {
             self.end_access()?;
         }
@@ -261,6 +507,13 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
             self.warn(&unit.name(), &report, unit);
         }
         self.sink.end(unit, &mut report)?;
+        if let Some(verdicts) = &mut self.tally.verdicts {
+            verdicts.commit()?;
+        }
+        if !self.uses.is_empty() {
+            self.tally.uses.merge(&std::mem::take(&mut self.uses));
+        }
+        self.n_vhosts = 0;
         self.tally.tried = Report::default();
         self.tally.totals.reports.push(report);
         self.say_months(unit);
@@ -277,6 +530,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
             // a file without a hit makes a row of the zero date all the same
             self.hits(date.as_ref().map_or(b"", |d| d), n)?;
         }
+        self.settle(true)?;
         let mut bots = std::mem::take(&mut self.bots);
         let any = std::mem::take(&mut self.any_bot);
         if self.rules.steps.bots {
@@ -292,6 +546,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
     fn refuse(&mut self, unit: &Unit, why: String) -> Result<()> {
         (self.date, self.n_hits, self.any_bot) = (None, 0, false);
         self.kept_days.clear();
+        self.forget();
         self.bots = BotTexts::default();
         self.months.clear();
         let mut bots = std::mem::take(&mut self.bots_before);
@@ -305,6 +560,17 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         self.tally.tried = Report::default();
         self.tally.totals.reports.push(report);
         Ok(())
+    }
+
+    /// Forgets what is known of a file that is not imported.
+    fn forget(&mut self) {
+        (self.uses, self.n_vhosts) = (Uses::default(), 0);
+        if let Some(clicks) = &mut self.clicks {
+            clicks.clear();
+        }
+        if let Some(verdicts) = &mut self.tally.verdicts {
+            verdicts.forget();
+        }
     }
 
     fn say_months(&mut self, unit: &Unit) {

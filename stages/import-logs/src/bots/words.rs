@@ -1,9 +1,15 @@
 //! The words that make a bot.
 
+use std::borrow::Cow;
+use std::path::PathBuf;
+
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use anyhow::{Result, anyhow};
 use schema::collation::{self, Like};
 use schema::text;
+
+use super::Cause;
+use super::patterns::Patterns;
 
 /// An agent that contains one of these, ASCII case ignored, is a bot.
 const TERMS: [&str; 22] = [
@@ -51,6 +57,10 @@ const MORE_TERMS: [&str; 11] = [
 pub(crate) struct Words {
     terms: AhoCorasick,
     spared: [Like; 2],
+    /// Lists of bots that add to the words.
+    listed: Option<Patterns>,
+    /// Agents that are people, whatever the words and the lists say.
+    people: Option<Patterns>,
 }
 
 impl Words {
@@ -58,11 +68,61 @@ impl Words {
         let terms = TERMS.iter().chain(if more { &MORE_TERMS[..] } else { &[] });
         let terms = AhoCorasickBuilder::new().ascii_case_insensitive(true).build(terms);
         let terms = terms.map_err(|e| anyhow!("building the list of bot words: {e}"))?;
-        Ok(Self { terms, spared: [Like::new("%searchtool%"), Like::new("% feed/%")] })
+        let spared = [Like::new("%searchtool%"), Like::new("% feed/%")];
+        Ok(Self { terms, spared, listed: None, people: None })
     }
 
+    /// With lists of bots, and of people.
+    ///
+    /// # Errors
+    /// A list cannot be read, or has a pattern that is not understood.
+    pub(crate) fn with_lists(mut self, bots: &[PathBuf], people: &[PathBuf]) -> Result<Self> {
+        let read = |paths: &[PathBuf]| (!paths.is_empty()).then(|| Patterns::read(paths)).transpose();
+        (self.listed, self.people) = (read(bots)?, read(people)?);
+        Ok(self)
+    }
+
+    /// Whether an agent is a bot by a word or by a list.
     pub(crate) fn is_bot(&self, agent: &[u8]) -> bool {
+        !self.is_person(agent) && (self.has_word(agent) || self.is_listed(agent))
+    }
+
+    /// Whether an agent has a word that makes a bot.
+    pub(crate) fn has_word(&self, agent: &[u8]) -> bool {
         self.terms.is_match(agent)
+    }
+
+    /// Whether an agent is a person, whatever the words and the lists say.
+    pub(crate) fn is_person(&self, agent: &[u8]) -> bool {
+        self.people.as_ref().is_some_and(|people| people.is_match(agent))
+    }
+
+    /// Whether a list of bots has the agent.
+    pub(crate) fn is_listed(&self, agent: &[u8]) -> bool {
+        self.listed.as_ref().is_some_and(|listed| listed.is_match(agent))
+    }
+
+    /// What makes a bot of an agent that is known as one.
+    pub(crate) fn cause(&self, agent: &[u8]) -> Cause {
+        if let Some(found) = self.terms.find(agent) {
+            return Cause::Word(found.pattern().as_u32() as u8);
+        }
+        self.listed.as_ref().and_then(|listed| listed.first(agent)).map_or(Cause::Known, Cause::Listed)
+    }
+
+    /// The list that decided, and the word or pattern in it.
+    pub(crate) fn decided(&self, cause: Cause) -> (Cow<'_, str>, Option<&str>) {
+        match cause {
+            Cause::Word(at) => {
+                let word = TERMS.iter().chain(&MORE_TERMS).nth(at.into()).copied();
+                (Cow::Borrowed("words"), word)
+            }
+            Cause::Listed(number) => match self.listed.as_ref().and_then(|listed| listed.of(number)) {
+                Some((list, pattern)) => (list.to_string_lossy(), Some(pattern)),
+                None => (Cow::Borrowed(""), None),
+            },
+            Cause::Known => (Cow::Borrowed("known bots"), None),
+        }
     }
 
     /// Whether the list never keeps this text.

@@ -1,9 +1,9 @@
 //! Files that the user named on the command line: links are followed, devices and FIFOs are written
 //! and read as by any Unix tool. Only a socket is refused.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Read as _, Write};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{OFlags, PROC_SUPER_MAGIC};
@@ -65,6 +65,24 @@ pub fn truncate(path: &Path) -> io::Result<File> {
 pub fn append(path: &Path) -> io::Result<File> {
     refuse_socket(path)?;
     File::options().append(true).create(true).open(path)
+}
+
+/// The same for what is not everyone's business: a file that is made has these permissions, whatever
+/// the umask. What is there keeps its own.
+///
+/// # Errors
+/// As [`truncate`].
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+pub fn append_with_mode(path: &Path, mode: u32) -> io::Result<File> {
+    refuse_socket(path)?;
+    match File::options().append(true).create_new(true).mode(mode).open(path) {
+        Ok(file) => {
+            file.set_permissions(Permissions::from_mode(mode))?;
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => append(path),
+        Err(error) => Err(error),
+    }
 }
 
 /// What an output that the user named is written to.
