@@ -59,6 +59,12 @@ impl Clock {
     }
 }
 
+/// Seconds since 1970 at a time of a clock that is `offset` seconds ahead of UTC.
+pub(crate) fn instant(stamp: Stamp, offset: i32) -> Option<i64> {
+    let seconds = stamp.wall_seconds() - EPOCH_DAY * 86_400 - i64::from(offset);
+    stamp.is_calendar_day().then_some(seconds).filter(|seconds| (0..=i64::from(i32::MAX)).contains(seconds))
+}
+
 fn datetime(stamp: Stamp) -> Result<civil::DateTime, jiff::Error> {
     civil::DateTime::new(
         stamp.year() as i16,

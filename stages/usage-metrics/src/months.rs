@@ -7,6 +7,7 @@
 
 use enrich::domain::{self, Length};
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use schema::{Compat, Month, Opt, Stamp};
 
 use crate::clock::Clock;
@@ -85,6 +86,8 @@ pub(crate) struct AllRows {
     pub(crate) old: Rows,
     /// Sessions made here that are left, in the order of their numbers.
     pub(crate) made: Vec<Session>,
+    /// Instants of requests whose time the clocks showed twice, in seconds since 1970, by row.
+    pub(crate) instants: FxHashMap<u32, i64>,
 }
 
 impl AllRows {
@@ -96,6 +99,7 @@ impl AllRows {
             success: Vec::new(),
             old: Rows::default(),
             made: Vec::new(),
+            instants: FxHashMap::default(),
         }
     }
 
@@ -185,7 +189,7 @@ impl AllRows {
         let old = self.old.session.iter().zip(&self.old.marks).filter(|(_, m)| *m & mark::GONE == 0).map(|(id, _)| *id);
         let highest = old.chain(self.made.last().map(|s| s.id)).max().unwrap_or(0);
         let mut builder = Builder::new(highest.saturating_add(1).max(first_id));
-        let Self { web, made, .. } = self;
+        let Self { web, made, instants, .. } = self;
         let rows = by_month.rows(month);
         for window in sessions::windows(month) {
             let inside: Vec<_> = rows
@@ -200,13 +204,22 @@ impl AllRows {
                     takes_part.then(|| (row, web.stamp[i], web.ip[i], web.host[i]))
                 })
                 .collect();
-            let order = sessions::sort_window(window, inside.into_par_iter(), weighed);
+            // of times that the clocks showed twice the log says which is which
+            let has_instants = !instants.is_empty() && inside.iter().any(|(row, ..)| instants.contains_key(row));
+            let mut order = sessions::sort_window(window, inside.into_par_iter(), weighed);
+            if has_instants {
+                order.sort_by_cached_key(|row| {
+                    let i = *row as usize;
+                    let epoch = instants.get(row).copied().or_else(|| clock.epoch(web.stamp[i]));
+                    (weighed.rank(web.ip[i]), weighed.rank(web.host[i]), epoch)
+                });
+            }
             for row in order {
                 let i = row as usize;
                 let row = Row {
                     row,
                     stamp: web.stamp[i],
-                    epoch: clock.epoch(web.stamp[i]),
+                    epoch: instants.get(&row).copied().or_else(|| clock.epoch(web.stamp[i])),
                     ip: web.ip[i],
                     host: web.host[i],
                     domain: web.domain[i],

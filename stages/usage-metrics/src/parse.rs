@@ -16,6 +16,8 @@ pub(crate) struct Fields<'a> {
     /// Session of a request or tool start; the number of a session itself.
     pub(crate) session: u32,
     pub(crate) success: bool,
+    /// Seconds that the clock of `datetime` is ahead of UTC, where clocks show that time twice.
+    pub(crate) utc_offset: Option<i32>,
 }
 
 /// A line of the stream.
@@ -48,6 +50,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, &'static str> {
             b"host" => fields.host = text(value, "field `host` is not text")?,
             b"domain" => fields.domain = text(value, "field `domain` is not text")?,
             b"ipcountry" => fields.ipcountry = text(value, "field `ipcountry` is not text")?,
+            b"utc_offset" => fields.utc_offset = number(value).and_then(|n| i32::try_from(n).ok()),
             b"success" => fields.success = number(value) == Some(1),
             key if key == session_field => {
                 fields.session = number(value)
@@ -106,6 +109,7 @@ mod tests {
         assert_eq!(web(r#"{"kind":"web"}"#), Fields::default());
         assert_eq!(web(r#"{"kind":"web","sessionid":null}"#).session, 0);
         assert_eq!(web(r#"{"kind":"web","sessionid":"12"}"#).session, 12);
+        assert_eq!(web(r#"{"kind":"web","utc_offset":-14400}"#).utc_offset, Some(-14400));
     }
 
     #[test]

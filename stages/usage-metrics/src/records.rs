@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use schema::{Compat, Kind, Opt, Stamp, json};
 
 use crate::args::{Args, Step};
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::exclude::Filters;
 use crate::months::{AllRows, Rows, Rules, Steps, mark};
 use crate::names::Name;
@@ -120,6 +120,10 @@ impl AllRows {
             _ => &mut self.old,
         };
         // without a time a record belongs to no month; the zero datetime does not either
+        if let (Kind::Web, Some(offset), Some(stamp)) = (kind, fields.utc_offset, fields.datetime) {
+            let row = u32::try_from(rows.stamp.len()).unwrap_or(u32::MAX);
+            self.instants.extend(clock::instant(stamp, offset).map(|instant| (row, instant)));
+        }
         rows.push(fields.datetime.unwrap_or(Stamp::ZERO), ip, host, domain, fields.session, marks);
     }
 }

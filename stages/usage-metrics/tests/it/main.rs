@@ -456,3 +456,36 @@ fn tests_ask_no_server_but_their_own() {
     poisoned.passes_in_environment(&tests);
     poisoned.passes_in_etc(&tests);
 }
+
+/// What import-logs makes of a field case, counted in the zone of the web server.
+fn sessions_of(log: &str) -> Vec<String> {
+    let zone = ["--timezone", "America/New_York"];
+    let importer = Path::new(env!("CARGO_BIN_EXE_usage-metrics")).with_file_name("import-logs");
+    let records = fixtures::run(importer).args(zone).arg(fixtures::field(log)).finish();
+    let done = stage().args(["--only", "sessions"]).args(zone).stdin(records.ok().stdout).finish().ok();
+    fields(&done, "session", &["datetime", "ip", "duration"])
+}
+
+#[test]
+fn field_24b_clocks_that_are_turned_back_or_forward() {
+    assert_eq!(sessions_of("24-fall-back.log"), ["2025-11-02 01:20:00 192.0.2.1 4200"]);
+    assert_eq!(sessions_of("24-spring.log"), ["2025-03-09 01:50:00 192.0.2.1 900"]);
+}
+
+#[test]
+fn a_time_that_the_clocks_show_twice_may_say_which_it_is() {
+    let request = |time: &str, offset: &str| {
+        format!("{{\"kind\":\"web\",\"datetime\":\"2025-11-02 {time}\",\"ip\":\"1.1.1.1\"{offset}}}\n")
+    };
+    let sessions = |lines: &[String]| {
+        let records = lines.concat() + &closing("2025-11-02 23:00:00");
+        let args = ["--only", "sessions", "--timezone", "America/New_York"];
+        fields(&stage().args(args).stdin(records).finish().ok(), "session", &["datetime", "duration"])
+    };
+    let (first, second) = (",\"utc_offset\":-14400", ",\"utc_offset\":-18000");
+    let lines = [request("01:50:00", first), request("01:05:00", second), request("01:59:00", second)];
+    assert_eq!(sessions(&lines), ["2025-11-02 01:50:00 900", "2025-11-02 01:59:00 0"]);
+    // without it the later of the two counts
+    let lines = [request("01:50:00", ""), request("01:05:00", ""), request("01:30:00", "")];
+    assert_eq!(sessions(&lines), ["2025-11-02 01:05:00 2700"]);
+}
