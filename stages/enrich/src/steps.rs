@@ -1,7 +1,7 @@
 //! The steps that fill columns of tables, as `tool-metrics` and `usage-metrics` make them among
 //! others: the stretch of time, the settings, what a dry run says. Also the walk through the steps.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Result, anyhow};
@@ -211,7 +211,11 @@ impl Filler {
         }
         let geo = match &mut self.geo {
             Some(geo) => geo,
-            none => none.insert(self.geo_options.geo(self.geoip.as_deref(), &self.config, self.compat)?),
+            none => {
+                let configured = self.config.logs.geoip.as_deref().map(Path::new);
+                let file = self.geoip.as_deref().or(configured);
+                none.insert(self.geo_options.geo(file, &self.config, self.compat)?)
+            }
         };
         countries::fill(db, hub()?, table, &span, geo)?;
         Ok(())

@@ -116,7 +116,8 @@ impl Dns {
     }
 }
 
-/// How access logs are read, where nothing else is said. The texts are not understood here.
+/// How access logs are found and read, and where countries come from, where nothing else is said. The
+/// texts are not understood here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Logs {
     /// The layout: a name, a format, or `auto`.
@@ -127,13 +128,17 @@ pub struct Logs {
     pub trusted_proxies: Option<String>,
     /// The zone that times are written in.
     pub timezone: Option<String>,
+    /// A database of countries.
+    pub geoip: Option<String>,
+    /// The site in the names of access logs, when that is not the hub's name.
+    pub site_filter: Option<String>,
 }
 
 impl Logs {
     /// Sets what the environment says.
     fn with_environment(self, env: Env<'_>) -> Self {
         let variable = |key: &str| env(&format!("HZMETRICS_{}", key.to_ascii_uppercase()));
-        let texts = ["log_format", "client_from", "trusted_proxies", "timezone"]
+        let texts = ["log_format", "client_from", "trusted_proxies", "timezone", "geoip", "site_filter"]
             .map(|key| (key, variable(key).map(|value| value.to_string_lossy().into_owned())));
         self.with(|key| texts.iter().find(|(known, _)| *known == key).and_then(|(_, text)| text.as_deref()))
     }
@@ -145,6 +150,8 @@ impl Logs {
         self.client_from = text("client_from").or(self.client_from);
         self.trusted_proxies = text("trusted_proxies").or(self.trusted_proxies);
         self.timezone = text("timezone").or(self.timezone);
+        self.geoip = text("geoip").or(self.geoip);
+        self.site_filter = text("site_filter").or(self.site_filter);
         self
     }
 }
@@ -373,7 +380,7 @@ impl Config {
     fn settle(&mut self, site: Option<String>, hubzero: &str, env: Env<'_>) {
         self.dns = std::mem::take(&mut self.dns).with_environment(env);
         self.logs = std::mem::take(&mut self.logs).with_environment(env);
-        let site = site.or_else(|| site_of(hubzero).map(str::to_owned));
+        let site = self.logs.site_filter.clone().or(site).or_else(|| site_of(hubzero).map(str::to_owned));
         if let Some(name) = site {
             self.site = Site { name, explicit: true };
         }
@@ -930,6 +937,29 @@ mod tests {
         }
         let root = Root::new(&[("x.conf", &ini("h", "[hub]\nsite =\n")), ("etc/hubzero.conf", "site = h\n")]);
         assert_eq!(root.load(Some("x.conf"), &[]).unwrap().site, Site { name: "h".to_owned(), explicit: true });
+    }
+
+    #[test]
+    fn what_is_said_of_logs() {
+        let text = "[logs]\nlog_format = combined\ntimezone=UTC\ngeoip = /a b.mmdb ; here\nsite_filter = www\n";
+        let root = Root::new(&[("x.conf", &ini("h", &format!("[hub]\nsite = hub\n{text}"))), ("a.cfg", &access("h"))]);
+        let config = root.load(Some("x.conf"), &[]).unwrap();
+        let said = |logs: &Logs| {
+            [&logs.log_format, &logs.timezone, &logs.geoip, &logs.client_from]
+                .map(|text| text.clone().unwrap_or_default())
+        };
+        assert_eq!(said(&config.logs), ["combined", "UTC", "/a b.mmdb", ""]);
+        assert_eq!(config.site, Site { name: "www".to_owned(), explicit: true });
+        let variables =
+            [("HZMETRICS_TIMEZONE", "Europe/Berlin"), ("HZMETRICS_SITE_FILTER", "other"), ("HZMETRICS_GEOIP", "")];
+        let config = root.load(Some("x.conf"), &variables).unwrap();
+        assert_eq!(said(&config.logs), ["combined", "Europe/Berlin", "/a b.mmdb", ""]);
+        assert_eq!(config.site.name, "other");
+        let root = Root::new(&[
+            ("etc/hubzero-metrics/access.cfg", &access("h")),
+            ("etc/hubzero-metrics/hzmetrics.conf", text),
+        ]);
+        assert_eq!(said(&root.load(None, &[]).unwrap().logs), ["combined", "UTC", "/a b.mmdb", ""]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use crate::bots::hashes::Unhashed;
 
 /// How many items are held at most, when the times of a log stand still.
-const HELD: usize = 1 << 18;
+const HELD: usize = 1 << 16;
 
 /// Something that is held.
 #[derive(Debug)]

@@ -220,6 +220,7 @@ mod tests {
             panic!("other pieces")
         };
         assert_eq!((&a[..], &long[..2], &b[..]), (&b"a\n"[..], &b"xx"[..], &b"b\nc"[..]));
+        assert_eq!(*n_bytes, (kit::MAX_LINE + 3 * BLOCK + 1) as u64);
         assert_eq!(all(&vec![b'x'; kit::MAX_LINE + 5]).len(), 1);
     }
 }

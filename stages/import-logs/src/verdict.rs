@@ -81,10 +81,6 @@ impl Verdicts {
         self.lines.push(Judged { start, is_fused, end: self.text.len(), outcome });
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.lines.len()
-    }
-
     /// Where a line begins in the block, whether it is fused with the one before, its fields, and what
     /// became of it.
     pub(crate) fn get(&self, at: usize) -> Option<(usize, bool, &[u8], &Outcome)> {

@@ -14,7 +14,7 @@ pub(super) struct Ini {
 }
 
 /// The sections that mean something; others are not looked at.
-const SECTIONS: &[&str] = &["hub", "db", "dns", "compat", "run"];
+const SECTIONS: &[&str] = &["hub", "db", "dns", "compat", "run", "logs"];
 
 /// Whether a text has a `[section]` line.
 pub(super) fn is_ini(text: &str) -> bool {

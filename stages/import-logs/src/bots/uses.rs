@@ -47,8 +47,9 @@ pub(crate) struct Uses {
     pairs: HashList,
 }
 
+/// Agent and client as one hash: its lower half, by which sets find it, is of both.
 fn pair(agent: u64, client: u64) -> u128 {
-    u128::from(agent) << 64 | u128::from(client)
+    u128::from(agent) << 64 | u128::from(agent ^ client)
 }
 
 impl Uses {
@@ -94,7 +95,8 @@ impl Uses {
             }
         }
         for seen in other.pairs.iter() {
-            let (agent, client) = ((seen >> 64) as u64, seen as u64);
+            let agent = (seen >> 64) as u64;
+            let client = seen as u64 ^ agent;
             self.see(pair(moved.get(&agent).copied().unwrap_or(agent), client));
         }
     }

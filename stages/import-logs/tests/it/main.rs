@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod bounds;
+mod choices;
 mod faults;
 mod field;
 mod field_lines;
 mod hub;
 mod identity;
 mod tables;
+mod verdicts;
 
 use std::fs;
 use std::path::PathBuf;
