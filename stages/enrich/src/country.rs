@@ -192,6 +192,21 @@ mod tests {
     }
 
     #[test]
+    fn field_83_other_publishers_put_the_code_elsewhere() {
+        let networks =
+            [("8.0.0.0".parse().unwrap(), 8, "US".to_owned()), ("2001:db8::".parse().unwrap(), 32, "DE".to_owned())];
+        for field in [0, 1] {
+            let file = fixtures::mmdb::flat_country_database(&networks, field);
+            let countries = Countries::from_bytes(file).unwrap();
+            let of = |ip: &str| countries.country(ip.parse::<IpAddr>().unwrap()).unwrap();
+            assert_eq!(
+                (of("8.8.8.8").as_deref(), of("2001:db8::1").as_deref(), of("9.9.9.9")),
+                (Some("US"), Some("DE"), None)
+            );
+        }
+    }
+
+    #[test]
     fn field_82_a_database_without_countries_is_refused_with_what_it_holds() {
         let of = |address: &str, prefix| (address.parse::<IpAddr>().unwrap(), prefix, "Example".to_owned());
         let refused = |networks: &[(IpAddr, u8, String)]| {

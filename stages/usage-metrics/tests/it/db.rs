@@ -635,6 +635,45 @@ fn what_a_killed_run_left_is_taken_back() {
     assert_eq!(after, 2 * before - 1);
 }
 
+/// What the services say goes to every row of an address, as in the original; what a file says stays in
+/// the month.
+#[test]
+fn a_country_database_touches_the_month_that_was_asked_for() {
+    let services = services();
+    let countries = "SELECT CONCAT(datetime, ' ', IFNULL(ipcountry, '')) FROM";
+    for engine in [Engine::InnoDb, Engine::MyIsam] {
+        let Some(pair) = pair(engine, SqlMode::Strict) else { return };
+        let file = pair.home().join("countries.mmdb");
+        let networks =
+            [("8.0.0.0".parse().unwrap(), 8, "CH".to_owned()), ("2001:db8::".parse().unwrap(), 32, "DE".to_owned())];
+        std::fs::write(&file, fixtures::mmdb::country_database_of_both(&networks)).unwrap();
+        let days =
+            ["2025-05-10", "2025-06-30 00:00:01", "2025-07-01", "2025-07-31 23:59:59", "2025-08-01", "2025-09-10"];
+        let rows = |ip: &str| days.map(|day| format!("('{day}', '{ip}', 'h')")).join(", ");
+        pair.sql(&format!(
+            "INSERT INTO web (datetime, ip, host) VALUES {}, {};\n\
+             INSERT INTO websessions (id, datetime, ip, host) SELECT id, datetime, ip, host FROM web;\n\
+             INSERT INTO toolstart (datetime, ip, host, tool) SELECT datetime, ip, host, '' FROM web",
+            rows("8.8.8.8"),
+            rows("2001:db8::1")
+        ));
+        quiet(job(&services, &pair).args(["--only", "countries", "--geoip"]).arg(&file).arg("2025-07"));
+        for table in ["web", "websessions", "toolstart"] {
+            let filled = pair.lines(&format!("{countries} {table} WHERE ipcountry <> '' ORDER BY id"));
+            let (first, last) = ("2025-07-01 00:00:00", "2025-07-31 23:59:59");
+            let expected = [first, last].map(|at| format!("{at} CH")).into_iter();
+            let expected: Vec<_> = expected.chain([first, last].map(|at| format!("{at} DE"))).collect();
+            assert_eq!(filled, expected, "{engine:?} {table}");
+        }
+        // the first midnight behind the month belongs to what the original looks at
+        quiet(job(&services, &pair).args(["--only", "countries", "2025-07"]));
+        assert_eq!(
+            pair.lines("SELECT ipcountry, COUNT(*) FROM web WHERE ip = '8.8.8.8' GROUP BY 1"),
+            ["CH\t2", "US\t4"]
+        );
+    }
+}
+
 #[test]
 fn single_steps_on_one_table() {
     let services = services();

@@ -344,6 +344,27 @@ fn countries_from_a_database() {
 }
 
 #[test]
+fn field_84_files_that_hold_no_database_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let networks = [("8.0.0.0".parse().unwrap(), 8, "US".to_owned())];
+    let whole = fixtures::mmdb::country_database_of_both(&networks);
+    let asn = fixtures::mmdb::asn_database(&networks);
+    for (name, bytes, said) in [
+        ("cut.mmdb", &whole[..whole.len() / 2], "cut.mmdb"),
+        ("list.csv", b"network,geoname_id\n8.0.0.0/8,1\n", "list.csv"),
+        ("GeoIP.dat", &[1, 0, 0, 2, 0, 0, 255, 255, 255, 1][..], "GeoIP.dat"),
+        ("asn.mmdb", &asn, "it holds no countries: it is `Made-Up-ASN`, whose records have the fields"),
+    ] {
+        let path = directory.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let done =
+            stage().arg("--geoip").arg(&path).stdin(web("01 10:00:00", "8.8.8.8", "-", "-")).finish().expect_code(1);
+        assert!(done.stderr.contains(said) && done.stderr.contains(name), "{}", done.stderr);
+        assert!(done.stdout.is_empty());
+    }
+}
+
+#[test]
 fn an_hour_that_is_doubled_counts_in_the_time_zone() {
     // 00:45 to 01:10 local time: an hour and 25 minutes when the later 01:10 counts
     let line = |time: &str| format!("{{\"kind\":\"web\",\"datetime\":\"2025-11-02 {time}\",\"ip\":\"1.1.1.1\"}}\n");

@@ -288,6 +288,36 @@ fn places_come_from_the_cache_first() {
     assert!(hub.map().contains("lat=\"51.5\" lng=\"0\""));
 }
 
+/// IPv6 visitors have a place where the option says so; an address that the CMS has cut has none.
+#[test]
+fn ipv6_visitors_have_a_place_where_the_option_says_so() {
+    for engine in [Engine::InnoDb, Engine::MyIsam] {
+        let Some(hub) = Hub::new(engine, SqlMode::Strict) else { return };
+        let begin = || {
+            hub.sql("DELETE FROM jos_session;\nDELETE FROM jos_session_geo");
+            hub.session("s1", "100", "", "2::808:808"); // the doubles look at the last 32 bits
+            hub.session("s2", "100", "", "::ffff:1.1.1.1");
+            hub.session("s3", "100", "", "2001:db8:aaaa:b");
+        };
+        let places = || hub.rows("ip, domain, countrySHORT");
+        begin();
+        hub.cron(&[]);
+        // who has no place is on no map
+        assert_eq!(hub.map(), EMPTY, "{engine:?}");
+        assert_eq!(hub.geo.asked().len(), 0);
+        for round in 0..2 {
+            begin();
+            hub.cron(&["--compat", "ipv6"]);
+            let expected =
+                ["2::808:808\tDns.Google\tUS", "::ffff:1.1.1.1\tone.one\tAU", "2001:db8:aaaa:b\t(unknown)\t-"];
+            assert_eq!(places(), expected, "{engine:?} {round}");
+            assert!(hub.map().contains("_b_Dns.Google_bb__br_ - Guests: 1"), "{}", hub.map());
+        }
+        assert_eq!(hub.geo.asked().iter().filter(|path| path.contains("&ip=2::808:808")).count(), 1, "kept in a file");
+        assert_eq!(hub.pair.lines("SELECT ip FROM {hub}.jos_metrics_ipgeo_cache"), ["16843009"]);
+    }
+}
+
 #[test]
 fn without_services_there_is_still_a_map() {
     let Some(hub) = hub() else { return };
