@@ -53,12 +53,13 @@ fn names() -> NameServer {
     })
 }
 
-fn records(is_ipv6: bool) -> String {
+/// The requests as a log of a hub.
+fn log(is_ipv6: bool) -> String {
     requests().fold(String::new(), |mut text, (n, at, path)| {
         let ip = address(n, is_ipv6);
         let _ = writeln!(
             text,
-            "{{\"kind\":\"web\",\"datetime\":\"{at}\",\"ip\":\"{ip}\",\"content\":\"{path}\",\"dnload\":1}}"
+            "{at} EDT 4711 - \"GET {path} HTTP/1.1\" 200 12 {ip} \"-\" \"Mozilla/5.0\" T 0 12 - - - - - - - - -"
         );
         text
     })
@@ -70,8 +71,9 @@ fn run(name: &str, folder: &tempfile::TempDir) -> Run {
 
 fn through_the_pipe(is_ipv6: bool) -> Vec<String> {
     let (folder, server) = (folder(), names());
-    let named =
-        run("resolve-dns", &folder).args(["--nameserver", &server.address()]).stdin(records(is_ipv6)).finish().ok();
+    let options = ["--raw", "access", "--compat", "lp_dnload_inline,ipv6"];
+    let read = run("import-logs", &folder).args(options).stdin(log(is_ipv6)).finish().ok();
+    let named = run("resolve-dns", &folder).args(["--nameserver", &server.address()]).stdin(read.stdout).finish().ok();
     let used = run("usage-metrics", &folder).args(["--geoip", "countries.mmdb"]).stdin(named.stdout).finish().ok();
     let sessions = used.records().iter().filter(|record| record["kind"] == "session").count();
     assert_eq!(sessions, VISITORS as usize, "the last one stays open");
@@ -97,9 +99,14 @@ fn on(pair: &Pair, name: &str) -> Run {
 /// The cells of a month after the nightly and the monthly job.
 fn through_tables(pair: &Pair, is_ipv6: bool) -> Vec<String> {
     let (folder, server) = (folder(), names());
-    let rows: Vec<String> =
-        requests().map(|(n, at, path)| format!("('{at}', '{}', '{path}', 1)", address(n, is_ipv6))).collect();
-    pair.sql(&format!("DELETE FROM web;\nDELETE FROM websessions;\nDELETE FROM summary_user_vals;\nINSERT INTO web (datetime, ip, content, dnload) VALUES {}", rows.join(", ")));
+    pair.sql(
+        "DELETE FROM web;\nDELETE FROM websessions;\nDELETE FROM summary_user_vals;\nDELETE FROM imported_sources;\n\
+         DELETE FROM import_files",
+    );
+    let path = folder.path().join("hub-access.log-20250801");
+    std::fs::write(&path, log(is_ipv6)).unwrap();
+    on(pair, "import-logs").args(["--to", "db", "--raw", "access"]).arg(path).finish().ok();
+    pair.sql("UPDATE web SET dnload = content LIKE '/resources/%'");
     let geoip = folder.path().join("countries.mmdb");
     let asked = ["--nameserver", &server.address(), "--geo-url", "none"];
     on(pair, "usage-metrics").args(["--db", "2025-07"]).args(asked).arg("--geoip").arg(geoip).finish().ok();
@@ -108,6 +115,27 @@ fn through_tables(pair: &Pair, is_ipv6: bool) -> Vec<String> {
     assert_eq!(seen, ["50\t50\t50\tDE\tDE"]);
     on(pair, "summarize").args(["--db", "--month", "2025-07"]).finish().ok();
     pair.lines("SELECT rowid, colid, period, value FROM summary_user_vals ORDER BY 1, 2, 3")
+}
+
+/// Fifty visitors of a combined log, as IPv4, IPv6 and mapped addresses, without any option.
+#[test]
+fn field_02_fifty_ipv6_visitors_of_any_log() {
+    let cells = |log: &str| {
+        let folder = folder();
+        let log = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/field/in").join(log);
+        std::fs::write(folder.path().join("names.csv"), "ip,host\n").unwrap();
+        let read = run("import-logs", &folder).arg(log).finish().ok();
+        let named = run("resolve-dns", &folder).args(["--map", "names.csv"]).stdin(read.stdout).finish().ok();
+        let used = run("usage-metrics", &folder).stdin(named.stdout).finish().ok();
+        let cells = run("summarize", &folder).args(["--month", "2025-07"]).stdin(used.stdout).finish().ok();
+        cells.text()
+    };
+    let v4 = cells("col-v4.log");
+    let visitors = "\"table\":\"summary_misc_vals\",\"rowid\":4,\"colid\":1,\"datetime\":\"2025-07-00 00:00:00\",\
+                    \"period\":1,\"value\":\"50\"";
+    assert!(v4.contains(visitors), "{v4}");
+    assert_eq!(cells("col-v6.log"), v4);
+    assert_eq!(cells("col-mapped.log"), v4);
 }
 
 #[test]
