@@ -197,7 +197,7 @@ const WEB: KindSpec = KindSpec {
         c(
             "ip",
             Type::Text,
-            "Client address: as logged and at most 15 characters in the layouts of hubs, canonical in others.",
+            "Client address: as logged and at most 15 characters in the layouts of hubs, canonical in others and with `--compat ipv6`.",
         ),
         c("content", Type::Text, "Requested URL, runs of slashes collapsed, at most 255 bytes."),
         c("referrer", Type::Text, "Referrer as logged, at most 255 bytes."),

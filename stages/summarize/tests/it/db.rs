@@ -562,6 +562,26 @@ fn usage_of_resources() {
     }
 }
 
+/// The table that is rebuilt has the columns of `userlogin`, whatever it had before: migration 1002 is not
+/// undone by the next night.
+#[test]
+fn userlogin_lite_is_as_wide_as_userlogin() {
+    for engine in [Engine::InnoDb, Engine::MyIsam] {
+        let Some(pair) = pair(engine, SqlMode::Strict) else { return };
+        ready(&pair, &made_up(6));
+        let long = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff";
+        pair.sql(&format!(
+            "ALTER TABLE userlogin_lite MODIFY ip varchar(15) NOT NULL DEFAULT '';\n\
+             INSERT INTO userlogin (datetime, user, uidNumber, ip, action) VALUES ('2025-07-01', 'six', 6, '{long}', 'login')"
+        ));
+        let _ = summarize(&pair, &["--db", MONTH, "--compat", "ipv6"]).ok();
+        assert_eq!(pair.lines("SELECT ip FROM userlogin_lite WHERE user = 'six'"), [long], "{engine:?}");
+        let width = "SELECT column_type FROM information_schema.columns WHERE table_schema = DATABASE() AND \
+                     table_name = 'userlogin_lite' AND column_name = 'ip'";
+        assert_eq!(pair.lines(width), ["varchar(45)"]);
+    }
+}
+
 #[test]
 fn userlogin_lite_has_the_indexes_of_the_original_or_of_the_port() {
     for engine in [Engine::InnoDb, Engine::MyIsam] {
