@@ -328,7 +328,7 @@ if [ -n "$root" ]; then
     path=$prefix/bin
     while [ -n "$path" ]; do
         if [ -d "$destdir$path" ] && ! only_root_writes "$destdir$path"; then
-            die "others than root may write to $destdir$path, and root starts programs there: chown root:root $destdir$path; chmod go-w $destdir$path"
+            die "users other than root may write to $destdir$path, and root starts programs there: chown root:root $destdir$path; chmod go-w $destdir$path"
         fi
         path=${path%/*}
     done
@@ -529,7 +529,7 @@ link ../../bin/hzmetrics.py "$prefix/metrics/bin/hzmetrics.py"
 for path in "$prefix/metrics" "$prefix/metrics/bin"; do
     # the home of the port belongs to its user
     if [ -n "$root" ] && [ -d "$destdir$path" ] && ! only_root_writes "$destdir$path"; then
-        warn "others than root may write to $destdir$path: no crontab of root should start $prefix/metrics/bin/hzmetrics.py"
+        warn "users other than root may write to $destdir$path: no crontab of root should start $prefix/metrics/bin/hzmetrics.py"
         break
     fi
 done

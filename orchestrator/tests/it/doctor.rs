@@ -127,7 +127,7 @@ const TROUBLES: &[Trouble] = &[
             "/daily has 1 log(s) of another name",
             "other-access.log-20260518",
             "expected h-access*log*",
-            "none of ours",
+            "none of this site",
         ],
         mend: "write `site = other`",
         end: |hub| hub.rename("root/var/log/httpd/daily/other-access.log-20260518", LOG),
@@ -211,7 +211,7 @@ const TROUBLES: &[Trouble] = &[
         name: "a link for a lock",
         make: |hub| std::os::unix::fs::symlink("/nowhere", hub.path("state/hzmetrics.whoisonline.lock")).unwrap(),
         word: FAIL,
-        parts: &["file: ", "hzmetrics.whoisonline.lock is a link where a file of ours belongs"],
+        parts: &["file: ", "hzmetrics.whoisonline.lock is a link where a file of hzmetrics is expected"],
         mend: "rm ",
         end: |hub| hub.remove("state/hzmetrics.whoisonline.lock"),
     },
@@ -490,7 +490,7 @@ fn it_goes_on_after_a_failure() {
     finds(&text, FAIL, &["secrecy: "], "chmod o-rwx");
     let text = all(hub.run("doctor").env("HZMETRICS_ACCESS_CFG", "/nowhere.cfg").finish(), "configuration: ");
     finds(&text, FAIL, &["/nowhere.cfg: No such file"], "");
-    finds(&text, FAIL, &["database: not looked at"], "");
+    finds(&text, FAIL, &["database: not checked"], "");
     hub.write("my.cfg", "$hub_db = 'a;\n");
     let text = all(hub.doctor(), "configuration: ");
     finds(&text, FAIL, &["my.cfg, line 1: the value of $hub_db has no closing quote"], "");
