@@ -1,8 +1,7 @@
 //! `hzmetrics import-hub-data`: copies what the hub's own database knows of users and tool sessions.
 
 use anyhow::Result;
-use database::hub_data::{self, Structure};
-use schema::Opt;
+use database::hub_data;
 
 use super::HubCommand;
 use super::values::DryRun;
@@ -24,8 +23,7 @@ impl HubCommand for Args {
         let dry_run = self.mode.dry_run;
         hub.config.check()?;
         let _lock = hub.lock(!dry_run)?;
-        let structure = if hub.compat.has(Opt::LpCli) { Structure::Prefixed } else { Structure::Jos };
-        let done = hub_data::import(&hub.config.target(), structure, hub.compat.has(Opt::Ipv6), dry_run)?;
+        let done = hub_data::import_as(&hub.config.target(), hub.compat, dry_run)?;
         let would = if dry_run { "[dry-run] would copy " } else { "" };
         hub.log.info(format_args!(
             "[import-hub-data] {would}{} new tool sessions, {} users with a confirmed address",

@@ -4,8 +4,9 @@
 //! of users is made again beside the old one and takes its place in one moment.
 
 use anyhow::{Context as _, Result};
+use kit::Io;
 use schema::tables::quote;
-use schema::{address, text};
+use schema::{Compat, Opt, address, text};
 
 use crate::{Db, Target, Value, Verb, Which};
 
@@ -29,7 +30,7 @@ pub struct HubData {
 
 /// How the copy of the users is structured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Structure {
+enum Structure {
     /// Like the hub's `jos_xprofiles`, whatever the prefix (the original); like the prefixed table
     /// where there is none.
     Jos,
@@ -41,13 +42,36 @@ pub enum Structure {
 /// without it addresses are cut at 15 characters, as in the original. `dry_run` only counts.
 ///
 /// # Errors
-/// A table is missing or too narrow for whole addresses, or the server fails; the old table of users is then still there.
-pub fn import(target: &Target, structure: Structure, whole: bool, dry_run: bool) -> Result<HubData> {
+/// A table is missing or too narrow for whole addresses, or the server fails; the old table of users is
+/// then still there.
+fn import(target: &Target, structure: Structure, whole: bool, dry_run: bool) -> Result<HubData> {
     let mut metrics = Db::connect(target, Which::Metrics)?;
     let mut hub = Db::connect(target, Which::Hub)?;
     let sessions = sessions(&mut metrics, &mut hub, whole, dry_run).context("copying tool sessions")?;
     let profiles = profiles(&mut metrics, &mut hub, structure, dry_run).context("copying registered users")?;
     Ok(HubData { sessions, profiles })
+}
+
+/// Copies both as the compatibility options say.
+///
+/// # Errors
+/// A table is missing or too narrow for whole addresses, or the server fails.
+pub fn import_as(target: &Target, compat: Compat, dry_run: bool) -> Result<HubData> {
+    let structure = if compat.has(Opt::LpCli) { Structure::Prefixed } else { Structure::Jos };
+    import(target, structure, compat.has(Opt::Ipv6), dry_run)
+}
+
+/// The same as a step of a stage: a dry run says what it would copy.
+///
+/// # Errors
+/// A table is missing or too narrow for whole addresses, or the server fails.
+pub fn step(target: &Target, compat: Compat, dry_run: bool, io: &Io) -> Result<()> {
+    let done = import_as(target, compat, dry_run)?;
+    if dry_run {
+        let (sessions, profiles) = (done.sessions, done.profiles);
+        io.messages.note(format_args!("[dry-run] {sessions} tool sessions to add, {profiles} profiles to copy"));
+    }
+    Ok(())
 }
 
 /// Adds sessions whose number is not there yet, in the order of their numbers; the others stay as

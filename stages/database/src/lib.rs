@@ -20,6 +20,7 @@ pub mod ledger;
 mod missing_grant;
 mod rename;
 mod retry;
+mod steps;
 mod tls;
 pub mod withheld;
 
@@ -32,3 +33,4 @@ pub use connection::Db;
 pub use error::{DbError, ErrorKind};
 pub use insert::{Insert, Inserted, Verb};
 pub use keys::{BY_KEY, KeyTable, MEMORY_ROWS, Store};
+pub use steps::FailedSteps;

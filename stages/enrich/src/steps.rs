@@ -4,9 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Result, anyhow};
-use database::hub_data::{self, Structure};
-use database::{Db, DbError, ErrorKind};
+use anyhow::{Context as _, Result};
+use database::{Db, FailedSteps};
 use hub::config::Config;
 use kit::{Io, Outcome};
 use schema::{Compat, Opt};
@@ -29,39 +28,19 @@ pub fn walk<T>(
     name: impl Fn(&T) -> String,
     mut work: impl FnMut(&T) -> Result<()>,
 ) -> Result<Outcome> {
-    let mut failed = Vec::new();
+    if let [step] = steps {
+        return work(step).map(|()| Outcome::default()).with_context(|| name(step));
+    }
+    let mut failed = FailedSteps::new(io);
     for step in steps {
-        let Err(error) = work(step) else { continue };
-        let lost = DbError::of(&error).is_some_and(|e| matches!(e.kind(), ErrorKind::Gone | ErrorKind::Unreachable));
-        if lost || steps.len() == 1 {
-            return Err(error.context(name(step)));
-        }
-        io.messages.error(format_args!("{}: {error:#}", name(step)));
-        failed.push(name(step));
+        failed.note(&name(step), work(step))?;
     }
-    if failed.is_empty() {
-        Ok(Outcome::default())
-    } else {
-        Err(anyhow!("not done: {}; everything else is", failed.join(", ")))
-    }
+    failed.finish()
 }
 
 /// A line about what would be done.
 fn say(io: &Io, text: std::fmt::Arguments<'_>) {
     io.messages.note(format_args!("[dry-run] {text}"));
-}
-
-/// Copies the tool sessions and profiles of the hub.
-///
-/// # Errors
-/// A table is missing, or a server fails.
-pub fn import_hub_data(config: &Config, compat: Compat, dry_run: bool, io: &Io) -> Result<()> {
-    let structure = if compat.has(Opt::LpCli) { Structure::Prefixed } else { Structure::Jos };
-    let done = hub_data::import(&config.target(), structure, compat.has(Opt::Ipv6), dry_run)?;
-    if dry_run {
-        say(io, format_args!("{} tool sessions to add, {} profiles to copy", done.sessions, done.profiles));
-    }
-    Ok(())
 }
 
 /// Says how many addresses of a table would be looked up, at which server (in words), how many at a time.

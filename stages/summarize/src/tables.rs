@@ -5,9 +5,8 @@ mod lite;
 mod publish;
 mod read;
 
-use anyhow::{Context as _, Result, anyhow};
-use database::hub_data::{self, Structure};
-use database::{Db, DbError, ErrorKind, Which, withheld};
+use anyhow::{Context as _, Result};
+use database::{Db, FailedSteps, Which, hub_data, withheld};
 use hub::config::{self, Config};
 use kit::{Endpoint, Io, Outcome, Output};
 use schema::{Kind, Month, Opt};
@@ -40,10 +39,10 @@ struct ScanResult {
 pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
     let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
-    let mut failed = Failed { io, steps: Vec::new() };
-    let mut run = Run::new(args, config, io)?;
+    let mut failed = FailedSteps::new(io);
+    let mut run = Run::new(args, config)?;
     if plan.import {
-        let done = run.import();
+        let done = hub_data::step(&run.config.target(), args.compat(), args.dry_run, io);
         failed.note(IMPORT, done)?;
     }
     let mut wanted = plan.clone();
@@ -122,7 +121,7 @@ fn leave_withheld(metrics: &mut Db, plan: &mut Plan, dry_run: bool, io: &Io) -> 
 /// A table cannot be read or a record cannot be written.
 pub(crate) fn records(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
-    let mut run = Run::new(args, config, io)?;
+    let mut run = Run::new(args, config)?;
     let catalogue = match plan.andmore {
         Some(_) => read::catalogue(&mut run.hub, true)?,
         None => Catalogue::default(),
@@ -170,65 +169,19 @@ fn write(io: &Io, found: &ScanResult) -> Result<()> {
     output.finish()
 }
 
-/// The steps that could not be done.
-struct Failed<'a> {
-    io: &'a Io,
-    steps: Vec<&'static str>,
-}
-
-impl Failed<'_> {
-    /// The value, or the step among those that failed. A server that is gone ends the run.
-    fn note<T>(&mut self, step: &'static str, done: Result<T>) -> Result<Option<T>> {
-        let error = match done {
-            Ok(value) => return Ok(Some(value)),
-            Err(error) => error.context(step),
-        };
-        let lost = DbError::of(&error).is_some_and(|e| matches!(e.kind(), ErrorKind::Gone | ErrorKind::Unreachable));
-        if lost {
-            return Err(error);
-        }
-        self.io.messages.error(format_args!("{error:#}"));
-        if !self.steps.contains(&step) {
-            self.steps.push(step);
-        }
-        Ok(None)
-    }
-
-    fn finish(self) -> Result<Outcome> {
-        if self.steps.is_empty() {
-            return Ok(Outcome::default());
-        }
-        Err(anyhow!("not done: {}", self.steps.join(", ")))
-    }
-}
-
 /// One run on the databases.
 struct Run<'a> {
     args: &'a Args,
     config: Config,
-    io: &'a Io,
     metrics: Db,
     hub: Db,
 }
 
 impl<'a> Run<'a> {
-    fn new(args: &'a Args, config: Config, io: &'a Io) -> Result<Self> {
+    fn new(args: &'a Args, config: Config) -> Result<Self> {
         let target = config.target();
         let (metrics, hub) = (Db::connect(&target, Which::Metrics)?, Db::connect(&target, Which::Hub)?);
-        Ok(Self { args, config, io, metrics, hub })
-    }
-
-    fn import(&self) -> Result<()> {
-        let structure = if self.args.compat().has(Opt::LpCli) { Structure::Prefixed } else { Structure::Jos };
-        let whole = self.args.compat().has(Opt::Ipv6);
-        let done = hub_data::import(&self.config.target(), structure, whole, self.args.dry_run)?;
-        if self.args.dry_run {
-            self.io.messages.note(format_args!(
-                "[dry-run] {} tool sessions to add, {} profiles to copy",
-                done.sessions, done.profiles
-            ));
-        }
-        Ok(())
+        Ok(Self { args, config, metrics, hub })
     }
 
     /// Reads each table that is needed once, for everything that was asked for.

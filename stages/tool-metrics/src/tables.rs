@@ -7,7 +7,7 @@ mod publish;
 mod read;
 
 use anyhow::Result;
-use database::{Db, Which, withheld};
+use database::{Db, Which, hub_data, withheld};
 use enrich::steps::{self, Filler};
 use enrich::table::{Table, When};
 use hub::config::{self, Config};
@@ -85,7 +85,7 @@ impl<'a> Run<'a> {
         let say = |text: std::fmt::Arguments<'_>| io.messages.note(format_args!("[dry-run] {text}"));
         let table = Table::new(SESSIONS)?;
         match step {
-            Step::ImportHubData => steps::import_hub_data(&self.config, self.compat, dry, io)?,
+            Step::ImportHubData => hub_data::step(&self.config.target(), self.compat, dry, io)?,
             Step::Hosts => self.fill.hosts(&mut self.metrics, &table, io)?,
             Step::Domains => self.fill.domains(&mut self.metrics, &table, io)?,
             Step::UserInfo => self.fill.user_info(&mut self.metrics, &mut self.hub, &table, io)?,

@@ -9,7 +9,7 @@ mod middleware;
 mod sessions;
 
 use anyhow::{Result, anyhow};
-use database::{Db, Which};
+use database::{Db, Which, hub_data};
 use enrich::steps::{self, Filler};
 use enrich::table::{Span, Table, When};
 use hub::config::{self, Config};
@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
         let compat = self.compat;
         let say = |text: std::fmt::Arguments<'_>| io.messages.note(format_args!("[dry-run] {text}"));
         match step {
-            Step::ImportHubData => steps::import_hub_data(&self.config, compat, dry, io)?,
+            Step::ImportHubData => hub_data::step(&self.config.target(), compat, dry, io)?,
             Step::MiddlewareWall | Step::MiddlewareCpu => {
                 let metric = if step == Step::MiddlewareWall { Metric::Wall } else { Metric::Cpu };
                 if self.jobs.is_none() {

@@ -1,0 +1,51 @@
+//! The steps of a stage on tables. One that fails does not keep the others from their work, as in legacy;
+//! the run then ends with an error that names it. A lost server ends the run at once.
+
+use anyhow::{Result, anyhow};
+use kit::{Io, Outcome};
+
+use crate::error::{DbError, ErrorKind};
+
+/// The steps that failed.
+pub struct FailedSteps<'a> {
+    io: &'a Io,
+    steps: Vec<String>,
+}
+
+impl<'a> FailedSteps<'a> {
+    /// None yet.
+    #[must_use]
+    pub const fn new(io: &'a Io) -> Self {
+        Self { io, steps: Vec::new() }
+    }
+
+    /// The result of a step, or a message and `None`.
+    ///
+    /// # Errors
+    /// The server is lost.
+    pub fn note<T>(&mut self, step: &str, done: Result<T>) -> Result<Option<T>> {
+        let error = match done {
+            Ok(value) => return Ok(Some(value)),
+            Err(error) => error.context(step.to_owned()),
+        };
+        if DbError::of(&error).is_some_and(|e| matches!(e.kind(), ErrorKind::Gone | ErrorKind::Unreachable)) {
+            return Err(error);
+        }
+        self.io.messages.error(format_args!("{error:#}"));
+        if !self.steps.iter().any(|failed| failed == step) {
+            self.steps.push(step.to_owned());
+        }
+        Ok(None)
+    }
+
+    /// The end of the run.
+    ///
+    /// # Errors
+    /// A step failed.
+    pub fn finish(self) -> Result<Outcome> {
+        match self.steps.is_empty() {
+            true => Ok(Outcome::default()),
+            false => Err(anyhow!("not done: {}; everything else is", self.steps.join(", "))),
+        }
+    }
+}
