@@ -479,3 +479,19 @@ fn a_long_w3c_log() {
     let gz = fixtures::gzip(text.as_bytes());
     assert_eq!(raw("access", gz).finish().ok().stdout, done.stdout);
 }
+
+#[test]
+fn the_configuration_names_the_layout() {
+    let run = |variable: &str, value: &str| raw("access", bytes("10-xff.log")).env(variable, value);
+    let proxied = run("HZMETRICS_TRUSTED_PROXIES", "10.0.0.0/8").finish().ok();
+    assert_eq!(clients(&proxied)[0], "192.0.2.1");
+    let named = run("HZMETRICS_CLIENT_FROM", "X-Forwarded-For:last").finish().ok();
+    assert_eq!(clients(&named)[1], "10.0.0.4");
+    let hub = run("HZMETRICS_LOG_FORMAT", "hubzero").finish().expect_code(1);
+    assert!(hub.stderr.contains("none of its 15 lines fits the layouts of hubs"), "{}", hub.stderr);
+    // an option is above it
+    let asked = run("HZMETRICS_LOG_FORMAT", "hubzero").args(["--log-format", "auto"]).finish().ok();
+    assert_eq!(asked.of_kind("web").len(), 15);
+    let wrong = run("HZMETRICS_LOG_FORMAT", "combind").finish().expect_code(2);
+    assert!(wrong.stderr.contains("[logs] log_format: `combind` is not a log format"), "{}", wrong.stderr);
+}
