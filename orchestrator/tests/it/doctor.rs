@@ -203,7 +203,7 @@ const TROUBLES: &[Trouble] = &[
         name: "a geo service without encryption",
         make: |hub| hub.replace("my.cfg", "$hub_dir", "$hubzero_ipgeo_url = 'http://geo.example/v1';\n$hub_dir"),
         word: WARN,
-        parts: &["geo service: http://geo.example/v1 in ", "my.cfg is asked without encryption"],
+        parts: &["geo service: http://geo.example/v1 in ", "my.cfg is queried without encryption"],
         mend: "hubzero_ipgeo_url = https://geo.example/v1",
         end: |hub| hub.replace("my.cfg", "$hubzero_ipgeo_url = 'http://geo.example/v1';\n", ""),
     },
