@@ -5,10 +5,12 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use fixtures::db::SqlMode;
 use fixtures::{Finished, Run};
+use schema::tables::Engine;
 use serde_json::Value;
 
-use crate::hub::stage;
+use crate::hub::{Hub, stage};
 use crate::{import_logs, raw, texts};
 
 fn input(name: &str) -> PathBuf {
@@ -494,4 +496,24 @@ fn the_configuration_names_the_layout() {
     assert_eq!(asked.of_kind("web").len(), 15);
     let wrong = run("HZMETRICS_LOG_FORMAT", "combind").finish().expect_code(2);
     assert!(wrong.stderr.contains("[logs] log_format: `combind` is not a log format"), "{}", wrong.stderr);
+}
+
+#[test]
+fn addresses_are_never_cut_in_the_tables() {
+    for (engine, mode) in [(Engine::InnoDb, SqlMode::Strict), (Engine::MyIsam, SqlMode::Lax)] {
+        let Some(hub) = Hub::new(engine, mode) else { return };
+        hub.pair.sql("ALTER TABLE web MODIFY ip VARCHAR(15) NOT NULL DEFAULT ''");
+        let (v6, names) = (input("02-ipv6.log"), input("05-hostnames.log"));
+        let narrow = hub.load(&[&v6]).finish().expect_code(1);
+        assert!(narrow.stderr.contains("`hzmetrics migrate --apply` widens it"), "{}", narrow.stderr);
+        assert_eq!((hub.count("web"), hub.ledger().len()), (0, 0));
+        hub.pair.sql("ALTER TABLE web MODIFY ip VARCHAR(45) NOT NULL DEFAULT ''");
+        hub.load(&[&v6, &names]).finish().ok();
+        assert_eq!(
+            hub.pair.lines("SELECT ip FROM web WHERE host IS NULL ORDER BY id"),
+            clients(&of("02-ipv6.log").finish().ok())
+        );
+        let stored = hub.pair.lines("SELECT host FROM web WHERE ip = '' ORDER BY id");
+        assert_eq!(stored, clients(&of("05-hostnames.log").finish().ok()));
+    }
 }
