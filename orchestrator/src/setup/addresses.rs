@@ -102,8 +102,8 @@ pub(super) fn costs(db: &mut Db) -> Result<Vec<String>> {
         let Some((rows, bytes)) = found.first() else { continue };
         let mb = bytes.div_ceil(1 << 20);
         lines.push(format!(
-            "{} is not InnoDB and is copied: {rows} rows, {mb} MB of free space, about {} minutes, during which \
-             nobody can write to it",
+            "{} is not InnoDB and is copied (rows: {rows}, free space: {mb} MB, time: about {} min); nobody can write to \
+             it meanwhile",
             narrow.table,
             mb.div_ceil(MB_PER_MINUTE)
         ));

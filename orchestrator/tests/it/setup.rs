@@ -363,7 +363,8 @@ fn addresses_get_room_and_myisam_says_what_it_takes() {
         );
         let listed = migrate(&pair, &[]).ok();
         assert!(listed.text().contains("1002  PENDING    ours         room for IPv6 addresses"), "{}", listed.text());
-        let warned = "[1002] userlogin is not InnoDB and is copied: 1 rows, 1 MB of free space, about 1 minutes";
+        let warned =
+            "[1002] userlogin is not InnoDB and is copied (rows: 1, free space: 1 MB, time: about 1 min); nobody";
         assert_eq!(listed.stderr.contains(warned), engine == Engine::MyIsam, "{}", listed.stderr);
         // the port's migrations would make it InnoDB before
         pair.sql("INSERT IGNORE INTO migrations (id) SELECT seq FROM seq_1_to_58");
