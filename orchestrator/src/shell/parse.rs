@@ -274,7 +274,7 @@ impl Parser<'_> {
                     && number.iter().all(u8::is_ascii_digit)
                     && matches!(self.peek(), Some(b'<' | b'>'))
                 {
-                    return Err(self.bad(word.span.start, "a space between a number and its arrow"));
+                    return Err(self.bad(word.span.start, "a number and its `<` or `>` must be written together"));
                 }
                 match split_word(&word) {
                     Some(assignment) if words.is_empty() => assignments.push(assignment),
