@@ -6,6 +6,7 @@
 //! beginning may equal another agent) are collected by a look ahead, see [`LookAhead`].
 
 pub(crate) mod cache;
+mod cause;
 pub(crate) mod file;
 pub(crate) mod hashes;
 pub(crate) mod list;
@@ -22,6 +23,7 @@ use schema::text;
 use crate::exclude::Exclude;
 use crate::request;
 use crate::rows::RowFormat;
+pub(crate) use cause::Cause;
 use hashes::HashList;
 use list::{BotList, fits_the_column};
 use words::{Words, stored};
@@ -62,29 +64,6 @@ impl LookAhead {
     pub(crate) fn merge(&mut self, other: &Self) {
         self.special.extend(other.special.iter());
         self.suspects.extend(other.suspects.iter());
-    }
-}
-
-/// What makes a bot of an agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// A word, by its number.
-    Word(u8),
-    /// A pattern of a list, by its number.
-    Listed(u32),
-    /// It was known before.
-    Known,
-}
-
-impl Cause {
-    /// A number of its own, far from what agents are counted under.
-    fn key(self) -> u64 {
-        let number = match self {
-            Self::Known => 0,
-            Self::Word(at) => 1 + u64::from(at),
-            Self::Listed(at) => 1 << 10 | u64::from(at) << 11,
-        };
-        xxhash_rust::xxh3::xxh3_64(&number.to_le_bytes())
     }
 }
 

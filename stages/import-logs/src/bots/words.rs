@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow};
 use schema::collation::{self, Like};
 use schema::text;
 
-use super::Cause;
+use super::cause::Cause;
 use super::patterns::Patterns;
 
 /// An agent that contains one of these, ASCII case ignored, is a bot.
