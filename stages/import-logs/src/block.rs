@@ -321,30 +321,25 @@ pub(crate) fn access(lines: Lines<'_>, rules: &Rules, known: &BotList) -> BlockR
     let mut done = BlockResult { rows, verdicts: rules.verdicts.then(Verdicts::default), ..BlockResult::default() };
     let port = rules.compat.has(Opt::LpParse);
     let spill = rules.compat.has(Opt::LpSpilloverWarning);
+    let is_plain = rules.is_plain();
     done.state = layout.state_after(&state, b"");
     with_agents(&rules.judge, known, number, |agents| {
         let mut each = |line: &[u8], n: u64, state: &mut State, done: &mut BlockResult| {
             let misfit = with_line(line, layout, state, rules.compat, |parsed| {
-                let mut parsed = match parsed {
+                let parsed = match parsed {
                     Ok(parsed) => parsed,
                     Err(misfit) => return Some(misfit),
                 };
-                let instant = instant(&parsed, rules);
-                shift(&mut parsed, &rules.zone);
+                if !is_plain {
+                    by_choice(parsed, rules, agents, (line, block), done);
+                    return None;
+                }
                 if spill && let Some(month) = parsed.date.first_chunk::<7>() {
                     note_month(&mut done.months, *month);
                 }
-                let became = one(&parsed, rules, agents, instant, done);
-                if let Err(rule) = became {
+                if let Err(rule) = one(&parsed, rules, agents, None, done) {
                     done.dropped[rule as usize] += 1;
                 }
-                if rules.judge.explain && became != Err(Rule::OtherSite) {
-                    count_bot(&parsed, agents, became == Err(Rule::Bot), &mut done.uses);
-                }
-                if let Some(verdicts) = &mut done.verdicts {
-                    verdicts.fields(&parsed);
-                }
-                done.judged(line, block, became.map_or_else(Outcome::Dropped, |()| Outcome::Kept));
                 None
             });
             match misfit.map(|misfit| (misfit, rule_of(misfit))) {
@@ -388,6 +383,36 @@ fn note_month(months: &mut Vec<[u8; 7]>, month: [u8; 7]) {
     }
 }
 
+/// A recognised line of a run in which more than its row matters: its zone, its instant, its verdict, or
+/// which bot it is of.
+#[cold]
+fn by_choice(
+    mut parsed: Line<'_>,
+    rules: &Rules,
+    agents: &mut Agents<'_>,
+    (line, block): (&[u8], &[u8]),
+    done: &mut BlockResult,
+) {
+    let instant = instant(&parsed, rules);
+    shift(&mut parsed, &rules.zone);
+    if rules.compat.has(Opt::LpSpilloverWarning)
+        && let Some(month) = parsed.date.first_chunk::<7>()
+    {
+        note_month(&mut done.months, *month);
+    }
+    let became = one(&parsed, rules, agents, instant, done);
+    if let Err(rule) = became {
+        done.dropped[rule as usize] += 1;
+    }
+    if rules.judge.explain && became != Err(Rule::OtherSite) {
+        count_bot(&parsed, agents, became == Err(Rule::Bot), &mut done.uses);
+    }
+    if let Some(verdicts) = &mut done.verdicts {
+        verdicts.fields(&parsed);
+    }
+    done.judged(line, block, became.map_or_else(Outcome::Dropped, |()| Outcome::Kept));
+}
+
 /// The instant of a request, as far as it is known and matters.
 fn instant(line: &Line<'_>, rules: &Rules) -> Option<i64> {
     let offset = line.offset.filter(|_| rules.choices.double_click.is_some())?;
@@ -414,6 +439,7 @@ fn count_bot(line: &Line<'_>, agents: &mut Agents<'_>, is_hit: bool, uses: &mut 
 }
 
 /// One recognised line: counts its hit and writes its record, or says which rule dropped it.
+#[inline]
 fn one(
     line: &Line<'_>,
     rules: &Rules,

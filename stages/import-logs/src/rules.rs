@@ -130,6 +130,11 @@ impl Rules {
         Self { compat, judge, steps, paths, choices, zone, verdicts: false, future }
     }
 
+    /// Whether nothing matters of a line but its row, and which rule drops it.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.zone == Zone::AsWritten && self.choices.double_click.is_none() && !self.verdicts && !self.judge.explain
+    }
+
     /// Whether a request can have been made then.
     pub(crate) fn is_believed(&self, stamp: Stamp) -> bool {
         stamp.year() >= FIRST_YEAR && stamp.is_calendar_day() && stamp < self.future
