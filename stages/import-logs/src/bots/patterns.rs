@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 use anyhow::{Result, anyhow};
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
@@ -70,8 +70,10 @@ impl Patterns {
                 None => expressions.push((number, expression(entry), *path, entry)),
             }
         }
+        // takes some megabytes, shared by all threads, and is the fastest kind
         let automaton = AhoCorasickBuilder::new()
             .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA))
             .build(literals.iter().map(|(_, literal)| &literal.text))
             .map_err(|e| anyhow!("making an automaton of the lists of bots: {e}"))?;
         // one by one they say which of them is at fault
