@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 use anyhow::{Context as _, Result, anyhow};
 use kit::{list, steps};
 use schema::collation;
@@ -16,7 +16,8 @@ impl Texts {
         if texts.is_empty() {
             return Ok(Self(None));
         }
-        let built = AhoCorasickBuilder::new().ascii_case_insensitive(true).build(texts);
+        let kind = automaton_for(texts.iter().map(String::as_bytes), None);
+        let built = AhoCorasickBuilder::new().ascii_case_insensitive(true).kind(kind).build(texts);
         Ok(Self(Some(built.map_err(|e| anyhow!("the exclude list cannot be used: {e}"))?)))
     }
 
@@ -26,6 +27,16 @@ impl Texts {
             texts.is_match(text)
         })
     }
+}
+
+/// The kind of automaton that is built in linear time: a DFA of a long text that repeats itself takes
+/// time with the square of its length. Short texts keep the kind `usual`, which searches faster.
+pub(crate) fn automaton_for<'a>(
+    texts: impl Iterator<Item = &'a [u8]>,
+    usual: Option<AhoCorasickKind>,
+) -> Option<AhoCorasickKind> {
+    const SHORT: usize = 1 << 10;
+    if texts.map(<[u8]>::len).max() > Some(SHORT) { Some(AhoCorasickKind::ContiguousNFA) } else { usual }
 }
 
 /// What drops a line; types other than `ip`, `url` and `useragent` are for other stages.
@@ -97,6 +108,18 @@ mod tests {
         assert!(x.ip(b"11.2.3.45") && !x.ip(b"1.2.3.5"));
         assert!(x.url(b"/x%.CSS?") && !x.url(b"/x.css"));
         assert!(x.agent(b"xA_B*x") && !x.agent(b"axbc") && !x.agent(b"host"));
+    }
+
+    #[test]
+    fn long_texts_are_not_put_into_a_dfa() {
+        let kind = |filter: &str| {
+            let exclude = list(&[(filter, "url")], false);
+            exclude.url.0.map(|texts| texts.kind())
+        };
+        assert_eq!(kind("/private"), Some(AhoCorasickKind::DFA));
+        assert_eq!(kind(&"ab".repeat(40_000)), Some(AhoCorasickKind::ContiguousNFA));
+        let long = "ab".repeat(40_000);
+        assert!(list(&[(&long, "url")], false).url(format!("/x{long}").as_bytes()));
     }
 
     #[test]

@@ -9,6 +9,8 @@ use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 use anyhow::{Result, anyhow};
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
+use crate::exclude::automaton_for;
+
 use super::published::{self, Entry, Meaning, is_meta};
 
 /// What the automata of a set of patterns may take while they are made, and while they are used, in
@@ -73,7 +75,10 @@ impl Patterns {
         // takes some megabytes, shared by all threads, and is the fastest kind
         let automaton = AhoCorasickBuilder::new()
             .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
+            .kind(automaton_for(
+                literals.iter().map(|(_, literal)| literal.text.as_slice()),
+                Some(AhoCorasickKind::DFA),
+            ))
             .build(literals.iter().map(|(_, literal)| &literal.text))
             .map_err(|e| anyhow!("making an automaton of the lists of bots: {e}"))?;
         // one by one they say which of them is at fault
