@@ -125,7 +125,7 @@ impl Col {
         self
     }
 
-    /// The column as it stands in a CREATE or ALTER statement.
+    /// The column as it is written in a CREATE or ALTER statement.
     #[must_use]
     pub fn definition(&self) -> String {
         let mut sql = format!("{} {}", quote(self.name), self.ty);
@@ -186,7 +186,7 @@ const fn index(name: &'static str, columns: &'static [&'static str]) -> Key {
 }
 
 impl Key {
-    /// The key as it stands in a CREATE statement, or after ADD.
+    /// The key as it is written in a CREATE statement, or after ADD.
     #[must_use]
     pub fn definition(&self) -> String {
         let columns: Vec<String> = self

@@ -294,7 +294,7 @@ pub(super) mod tests {
                 pair.sql(&format!("DELETE FROM {table} WHERE datetime = '2024-05-00'"));
             }
             assert!(!is_summarized(&mut db, may).unwrap() && !is_fully_summarized(&mut db, may).unwrap());
-            // a table without any cell of a month is no half-done one
+            // a table without any cell of a month is not half done
             assert!(incomplete(&mut db, current).unwrap().is_empty());
             cells(&pair, "simusage", "2024-07", &[0, 1, 3, 12, 13, 99]);
             assert!(!is_fully_summarized(&mut db, july).unwrap(), "a period is missing");

@@ -95,8 +95,8 @@ fn write(db: &mut Db, cells: &[Cell], missing: Missing) -> Result<()> {
         Ok(())
     })?;
     let count = |cell: &&Cell| there.get(&(cell.month.label(), cell.period.code().into())).copied().unwrap_or(0);
-    let (in_place, mut anew): (Vec<&Cell>, Vec<&Cell>) = cells.iter().partition(|cell| count(cell) == 1);
-    anew.retain(|cell| missing == Missing::Add || count(cell) > 0);
+    let (in_place, mut to_insert): (Vec<&Cell>, Vec<&Cell>) = cells.iter().partition(|cell| count(cell) == 1);
+    to_insert.retain(|cell| missing == Missing::Add || count(cell) > 0);
     let keys = KeyTable {
         name: "hzmetrics_hits",
         columns: &[("datetime", "datetime NOT NULL"), ("period", "tinyint NOT NULL"), ("value", "varchar(200)")],
@@ -117,7 +117,7 @@ fn write(db: &mut Db, cells: &[Cell], missing: Missing) -> Result<()> {
     }
     let columns = ["rowid", "colid", "datetime", "period", "value", "valfmt"];
     let mut insert = db.insert(Verb::Insert, "summary_misc_vals", &columns);
-    for cell in anew {
+    for cell in to_insert {
         insert.push([
             row.into(),
             column.into(),

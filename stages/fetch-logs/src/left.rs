@@ -1,4 +1,4 @@
-//! What was looked at and is no log of the run: counted in the last line, listed in a file on demand.
+//! Files that are not logs of the run: counted in the last line, listed in a file on demand.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -96,7 +96,7 @@ impl Beginning {
         text.split_inclusive(move |&b| b == end).take(LINES)
     }
 
-    /// What stands in front of the lines, in words.
+    /// What is in front of the lines, in words.
     pub(crate) fn prefix(&self, stream: &Stream) -> String {
         let Stream::Access(Layout::Other(layout)) = stream else { return String::new() };
         let mut state = State::default();

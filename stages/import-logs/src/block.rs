@@ -162,7 +162,7 @@ fn looks(line: &[u8], layout: &Layout, misfit: Misfit) -> Looks {
     }
 }
 
-/// The rule that drops a line which is no request by its nature.
+/// The rule that drops a line that cannot be a request.
 const fn rule_of(misfit: Misfit) -> Option<Rule> {
     match misfit {
         Misfit::Other(What::Comment) => Some(Rule::Comment),

@@ -34,7 +34,7 @@ use words::{Words, stored};
 pub(crate) struct LookAhead {
     /// Stored texts of bots whose own words do not settle every comparison.
     pub(crate) special: HashList,
-    /// Agents that are no bots by their own words but equal an ASCII bot, if it occurs.
+    /// Agents without a bot word of their own that equal an ASCII bot, if it occurs.
     pub(crate) suspects: HashList,
 }
 
@@ -104,7 +104,7 @@ impl Judge {
     fn judge(&self, agent: &[u8], known: &BotList) -> Agent {
         let is_person = self.words.is_person(agent);
         let is_listed = !is_person && self.words.is_listed(agent);
-        // a list may have agents that are no name: they are left out, and the list of bots does not
+        // a list may have agents that are not names: they are left out, and the list of bots does not
         // learn them
         let is_named = !matches!(agent, b"" | b"0" | b"-");
         let is_bot = is_named && (is_listed || (!is_person && self.words.has_word(agent)));
@@ -132,7 +132,7 @@ impl Judge {
     }
 
     fn is_known(&self, agent: &[u8], is_bot: bool, known: &BotList) -> bool {
-        // bytes that are no text equal nothing
+        // bytes that are not text equal nothing
         let Ok(agent) = std::str::from_utf8(agent) else { return false };
         if self.exact {
             return known.has_exactly(agent);

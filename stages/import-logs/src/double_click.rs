@@ -62,13 +62,13 @@ impl<T> DoubleClicks<T> {
         Self { span: span.into(), items: VecDeque::new(), n_out: 0, open, now: i64::MIN }
     }
 
-    /// Holds what is no request, until what is before it has been handed out.
+    /// Holds what is not a request until what is before it has been handed out.
     pub(crate) fn push(&mut self, what: T) {
         self.items.push_back(Item { what, until: i64::MIN, click: None });
     }
 
     /// Holds a request: `key` is of its user and its URL, `at` its time in seconds. One without a time
-    /// is no double click.
+    /// is not a double click.
     pub(crate) fn click(&mut self, key: u128, at: Option<i64>, what: T) {
         let Some(at) = at else { return self.push(what) };
         let number = self.n_out + self.items.len() as u64;

@@ -32,7 +32,7 @@ pub(crate) fn run<S: Sink>(
     known.renew();
     let queue = Queue::new(known.clone());
     let progress = Progress::steps("import-logs", units.len() as u64);
-    // enough blocks under way that no thread waits for the writer
+    // enough blocks in progress that no thread waits for the writer
     let (messages, receive) = sync_channel(2 * rayon::current_num_threads() + 2);
     std::thread::scope(|scope| {
         let reader = Reader::new(rules, &queue, messages, known);

@@ -12,7 +12,7 @@ pub(crate) struct Line<'a> {
     pub(crate) method_and_url: Option<(&'a [u8], &'a [u8])>,
     pub(crate) status: &'a [u8],
     pub(crate) bytes: &'a [u8],
-    /// The client's address; in the layouts of hubs whatever stands in its place.
+    /// The client's address; in the layouts of hubs whatever is in its place.
     pub(crate) client: &'a [u8],
     /// The client's name where the log has it in place of the address. `None` in the layouts of
     /// hubs, whose clients are stored as legacy does.
@@ -34,7 +34,7 @@ pub(crate) struct Line<'a> {
     pub(crate) tail: [&'a [u8]; 8],
 }
 
-/// A time of day: as it stands in a line of a hub, hours of any length, or `HH:MM:SS` as another
+/// A time of day: as a line of a hub has it, hours of any length, or `HH:MM:SS` as another
 /// layout's line was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clock<'a> {

@@ -231,7 +231,7 @@ fn expected(stream: &Stream) -> Cow<'static, str> {
     }
 }
 
-/// What a file is that is no text of ours, from its first bytes.
+/// What a file that is not a log is, from its first bytes.
 fn form(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [b'P', b'K', 3, 4, ..] => Some("a zip archive; unpack it first"),

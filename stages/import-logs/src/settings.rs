@@ -138,7 +138,7 @@ pub(crate) fn units(
             Some("access") => false,
             None => unit::is_auth_log(&source.path),
             Some(other) => {
-                let reason = format!("`{other}` is no stream: access or auth");
+                let reason = format!("`{other}` is not a stream: access or auth");
                 return rejects.reject(record.path, record.number, &reason, record.line);
             }
         };

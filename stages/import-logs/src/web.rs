@@ -48,7 +48,7 @@ fn uid(digits: &[u8]) -> i64 {
     stored::integer(digits, i32::MIN.into(), i32::MAX.into())
 }
 
-/// The port takes what is no whole number for 0.
+/// The port reads 0 from what is not a whole number.
 fn port_uid(digits: &[u8]) -> i64 {
     let number = digits.strip_prefix(b"-").unwrap_or(digits);
     if number.is_empty() || !number.iter().all(u8::is_ascii_digit) { 0 } else { uid(digits) }

@@ -83,7 +83,7 @@ fn wall(at: DateTime) -> i64 {
     at.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0)).as_secs()
 }
 
-/// Seconds from 1970 to what a text shows, leap seconds included. `None` when it is no time.
+/// Seconds from 1970 to what a text shows, leap seconds included. `None` when it is not a time.
 pub(crate) fn seconds(date: [u8; 10], time: [u8; 8]) -> Option<i64> {
     let number = |text: &[u8]| {
         text.iter().try_fold(0, |n: i64, digit| digit.is_ascii_digit().then(|| n * 10 + i64::from(digit - b'0')))

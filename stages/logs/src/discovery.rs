@@ -73,7 +73,7 @@ pub fn is_of(stream: Stream, site: Option<&str>, name: &str) -> bool {
 }
 
 /// The day in a base name: the first piece of exactly eight digits between `.`, `-` and `_`. Bytes that
-/// are no text end a piece too, as U+FFFD or as the `/XX` of [`path_text::name`].
+/// are not text end a piece too, as U+FFFD or as the `/XX` of [`path_text::name`].
 #[must_use]
 pub fn date_of(name: &str) -> Option<&str> {
     let ends = ['.', '-', '_', '/', char::REPLACEMENT_CHARACTER];
@@ -265,7 +265,7 @@ fn collect(
         let name = if unfinished { without_working_mark(&name) } else { &name };
         if is_of(stream, site, &name.to_string_lossy()) {
             let path = lies_at.with_file_name(name);
-            // follows links; a file that was moved away meanwhile is no error
+            // follows links; a file that was moved away meanwhile is not an error
             match fs::metadata(&lies_at) {
                 Ok(meta) if meta.is_file() => {
                     let name = path_text::base_name(&path);
@@ -273,7 +273,7 @@ fn collect(
                     found.push(Found { name, path, stream, bytes: meta.len(), day });
                 }
                 Ok(_) => {}
-                // a loop of links is no log either, nor is a link to where we may not look
+                // a loop of links is not a log either, nor is a link to where we may not look
                 Err(e) if e.kind() == io::ErrorKind::NotFound || is_loop(&e) || is_link(&lies_at) => {}
                 Err(e) => return Err(e).with_context(|| format!("looking at {}", path.display())),
             }

@@ -191,7 +191,7 @@ mod tests {
         let patterns = of(&[("list", &[(pattern, meaning)])]).unwrap();
         assert_eq!(patterns.is_match(agent.as_bytes()), expected, "{pattern} {agent}");
         assert_eq!(patterns.first(agent.as_bytes()).is_some(), expected, "{pattern} {agent}");
-        // what is taken for a plain text means the same as an expression
+        // what is treated as plain text means the same as an expression
         if matches!(meaning, Meaning::Expression { .. }) && pattern.is_ascii() {
             let entry = Entry { text: pattern.to_owned(), meaning, place: String::new() };
             assert_eq!(

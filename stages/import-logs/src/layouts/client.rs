@@ -273,7 +273,7 @@ fn bits_of(ip: IpAddr) -> (u128, u8) {
 }
 
 impl Cidr {
-    /// Whether the address lies in the network.
+    /// Whether the address is in the network.
     pub(crate) fn contains(&self, ip: IpAddr) -> bool {
         let ((base, width), (ip, ip_width)) = (bits_of(self.base), bits_of(ip));
         let differ = (base ^ ip).checked_shr(128 - u32::from(self.bits)).unwrap_or(0);

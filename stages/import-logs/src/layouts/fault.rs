@@ -25,7 +25,7 @@ pub(crate) enum What {
     NoSuchTime,
     TooEarly,
     TooLate,
-    /// What stands in the client's place.
+    /// What is in the client's place.
     Client(NotAClient),
     /// No virtual host stands before the client where the layout has one.
     NoHostInFront,
@@ -41,7 +41,7 @@ pub(crate) enum What {
     Ends(&'static str),
     /// There is no such field.
     Lacks(&'static str),
-    /// The line is no request but something else that the server says.
+    /// The line is not a request but another message of the server.
     NotARequest,
     /// More fields than the layout has.
     More,

@@ -196,7 +196,7 @@ pub(super) fn has_string(line: &[u8], name: &[u8]) -> bool {
     string_of(line, name).is_some()
 }
 
-/// Adds the text that an escaped string stands for. What is no escape of JSON stays as it is:
+/// Adds the text that an escaped string stands for. What is not an escape of JSON stays as it is:
 /// nginx writes `\x22` unless it was told `escape=json`.
 pub(super) fn unescape(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;

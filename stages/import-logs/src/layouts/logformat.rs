@@ -4,7 +4,7 @@ use super::entry::ClientFrom;
 use super::pattern::{self, Pattern, Piece, Shape, Use};
 use super::time::Part;
 
-/// Compiles a LogFormat as it stands in the configuration, quotes around it removed; quotes in it
+/// Compiles a LogFormat as it is written in the configuration, quotes around it removed; quotes in it
 /// may have their backslashes or not.
 ///
 /// # Errors

@@ -107,7 +107,7 @@ struct Slot {
     is_last: bool,
 }
 
-/// A field's place in a line, and what is known of the run of bytes that it lies in.
+/// A field's place in a line, and what is known of the run of bytes around it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Place {
     start: usize,

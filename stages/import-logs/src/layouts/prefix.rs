@@ -156,7 +156,7 @@ fn syslog(line: &[u8]) -> Option<&[u8]> {
     let program = &rest[..colon];
     let is_program =
         |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b'[' | b']' | b'(' | b')' | b'@');
-    // an address with a port is no program
+    // an address with a port is not a program
     if !program.first().is_some_and(u8::is_ascii_alphabetic) || !program.iter().all(is_program) {
         return None;
     }

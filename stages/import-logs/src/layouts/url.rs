@@ -2,7 +2,7 @@
 
 use super::{Fields, Text};
 
-/// A URL with its query, from a layout that has them apart. A dash is no query.
+/// A URL with its query, from a layout that has them apart. A dash is not a query.
 pub(super) fn with_query<'a>(url: Text<'a>, query: Text<'a>, made: &mut Vec<u8>) -> Text<'a> {
     let has_query = url.look(made).contains(&b'?');
     if has_query || matches!(query.look(made), b"" | b"-") {

@@ -206,7 +206,7 @@ fn blank_parted<'a>(text: &'a [u8], may_be_quoted: &mut bool) -> (&'a [u8], &'a 
     (&text[..end], &rest[n..])
 }
 
-/// The text of a header: IIS writes a plus for each blank, CloudFront escapes what is no letter,
+/// The text of a header: IIS writes a plus for each blank, CloudFront escapes what is not a letter,
 /// once or twice.
 fn decoded<'a>(field: &'a [u8], made: &mut Vec<u8>) -> Text<'a> {
     steps::add(field.len());

@@ -86,7 +86,7 @@ fn field_50b_agents_of_programs_are_left_out_by_published_lists() {
     let done = of_field("50-agents.log", &args);
     assert_eq!(urls(&done), ["/H1", "/H2", "/H3", "/H4", "/H5"]);
     assert!(done.stderr.contains("56 lines, 5 rows") && done.stderr.contains("robot 51"), "{}", done.stderr);
-    // hits are counted before, as ever, and the bots of the lists are new bots
+    // hits are counted before that, and the bots of the lists are new bots
     assert_eq!(hits(&done), [("2025-07-10".to_owned(), 56)]);
     let bots = texts(&done, "bot", "useragent");
     assert!(bots.contains(&"Zotero/6.0".to_owned()) && !bots.contains(&"-".to_owned()), "{bots:?}");

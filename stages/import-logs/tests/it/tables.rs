@@ -340,7 +340,7 @@ fn the_list_of_the_staging_books_its_sources() {
             "2025-07-02 08:00:01\t/2/1",
             "2025-07-02 08:00:01\t/2/0"
         ],
-        "each is read by itself now, so that a last line without an end is no line"
+        "each is read by itself now, so that a last line without an end does not count"
     );
     assert_eq!(hub.pair.lines("SELECT hits FROM webhits"), ["2", "2"]);
     assert_eq!(hub.count("imported_sources"), 7);

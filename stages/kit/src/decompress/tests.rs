@@ -31,7 +31,7 @@ fn all_parts_of_every_format_are_read() {
         assert!(read(many.clone()).unwrap() == lines, "{kind}");
         let expected = [b"one\n", &lines[..], b"one\n"].concat();
         assert!(read([one.clone(), many, one.clone()].concat()).unwrap() == expected, "{kind}");
-        // one part is no other than the next, whatever packed it
+        // all parts are alike, whatever packed them
         assert_eq!(read([one, made("one.zst")].concat()).unwrap(), b"one\none\n", "{kind}");
     }
     assert_eq!(read(b"pl".to_vec()).unwrap(), b"pl");

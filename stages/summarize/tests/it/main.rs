@@ -77,7 +77,7 @@ fn session(id: u64, datetime: &str, ip: &str, duration: i64, more: Value) -> Val
 }
 
 fn merge(record: &mut Value, more: Value) {
-    let Value::Object(more) = more else { panic!("{more} is no object") };
+    let Value::Object(more) = more else { panic!("{more} is not an object") };
     record.as_object_mut().unwrap().extend(more);
 }
 
