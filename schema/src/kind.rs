@@ -186,6 +186,18 @@ const SOURCE: KindSpec = KindSpec {
     ],
 };
 
+/// The columns of `web` that every import fills, in the order of the record: from the time to the eight
+/// that the CMS fills.
+pub const IMPORTED_WEB_COLUMNS: [&str; 15] = {
+    let mut names = [""; 15];
+    let mut i = 0;
+    while i < names.len() {
+        names[i] = WEB.columns[i].name;
+        i += 1;
+    }
+    names
+};
+
 const WEB: KindSpec = KindSpec {
     kind: Kind::Web,
     name: "web",

@@ -22,6 +22,6 @@ pub mod text;
 pub use compat::{Compat, Opt};
 pub use dates::Dates;
 pub use exit::Exit;
-pub use kind::{Column, Kind, KindSpec, Type};
+pub use kind::{Column, IMPORTED_WEB_COLUMNS, Kind, KindSpec, Type};
 pub use month::{Month, Period};
 pub use stamp::Stamp;

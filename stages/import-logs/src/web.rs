@@ -57,25 +57,6 @@ fn port_uid(digits: &[u8]) -> i64 {
 /// The width of the columns that the CMS fills.
 const NARROW: usize = 120;
 
-/// The columns of `web` that every row has, in the order of its values.
-pub(crate) const WEB_COLUMNS: [&str; 15] = [
-    "datetime",
-    "ip",
-    "content",
-    "referrer",
-    "useragent",
-    "uidNumber",
-    "apache_pid",
-    "joomla_sessionid",
-    "site_cookie",
-    "auth_type",
-    "component_name",
-    "view_name",
-    "task_name",
-    "action_name",
-    "item_name",
-];
-
 /// The column of rows whose downloads are told at import, behind the others.
 pub(crate) const DOWNLOAD_COLUMN: &str = "dnload";
 

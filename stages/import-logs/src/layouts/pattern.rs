@@ -6,6 +6,7 @@
 //! bounded, which keeps the work linear in the line: see [`Shape::Any`].
 
 use kit::steps;
+use schema::IMPORTED_WEB_COLUMNS;
 
 use super::cursor::closing_quote;
 use super::entry::ClientFrom;
@@ -421,18 +422,6 @@ impl Slot {
     }
 }
 
-/// Names under which notes, cookies and variables of a format are columns of `web`.
-const TAIL_NAMES: [&str; 8] = [
-    "joomla_sessionid",
-    "site_cookie",
-    "auth_type",
-    "component_name",
-    "view_name",
-    "task_name",
-    "action_name",
-    "item_name",
-];
-
 /// The use of a header, cookie, note or variable.
 pub(super) fn named(name: &str, is_header: bool, from: &ClientFrom) -> Use {
     let is = |other: &str| super::entry::is_same_header(name.as_bytes(), other.as_bytes());
@@ -453,7 +442,9 @@ fn tail(name: &str) -> Use {
     if name.eq_ignore_ascii_case("uidNumber") {
         return Use::Uid;
     }
-    TAIL_NAMES.iter().position(|known| known.eq_ignore_ascii_case(name)).map_or(Use::Nothing, Use::Tail)
+    // notes, cookies and variables of a format are columns of `web` under the names of these
+    let tail = &IMPORTED_WEB_COLUMNS[7..];
+    tail.iter().position(|known| known.eq_ignore_ascii_case(name)).map_or(Use::Nothing, Use::Tail)
 }
 
 /// What the text of a field of this use looks like.

@@ -13,7 +13,7 @@ use database::ledger::{self, Begun, Target};
 use database::{Db, DbError, ErrorKind, Value, Verb};
 use kit::Output;
 use kit::path_text::base_name;
-use schema::{Opt, Stamp};
+use schema::{IMPORTED_WEB_COLUMNS, Opt, Stamp};
 
 use super::holding::{self, BOTS, CLEAN_BOTS, HoldingTables, InsertedRows};
 use crate::auth::LOGIN_COLUMNS;
@@ -25,7 +25,7 @@ use crate::rules::{Rules, Steps};
 use crate::sink::Sink;
 use crate::stored;
 use crate::unit::{Stream, Unit};
-use crate::web::{ADDRESS, DOWNLOAD_COLUMN, HOST_COLUMN, WEB_COLUMNS};
+use crate::web::{ADDRESS, DOWNLOAD_COLUMN, HOST_COLUMN};
 
 /// Rows of a statement: as many as the database session takes at once.
 const ROWS: usize = 1000;
@@ -147,7 +147,7 @@ impl<'d> Tables<'d> {
     fn columns_of(&self, stream: &Stream) -> Vec<&'static str> {
         let Stream::Access(layout) = stream else { return LOGIN_COLUMNS.to_vec() };
         let more = [(self.tells_downloads, DOWNLOAD_COLUMN), (!layout.is_hub(), HOST_COLUMN)];
-        WEB_COLUMNS.into_iter().chain(more.into_iter().filter(|(has, _)| *has).map(|(_, name)| name)).collect()
+        IMPORTED_WEB_COLUMNS.into_iter().chain(more.into_iter().filter(|(has, _)| *has).map(|(_, name)| name)).collect()
     }
 
     /// Refuses rows whose addresses the table would cut: those of hubs are cut before, as legacy does.
