@@ -8,7 +8,7 @@ use crate::layout::Layout;
 use crate::layouts::named::State;
 
 /// What hostile lines are made of, over and over.
-const UNITS: [&str; 30] = [
+pub(crate) const UNITS: [&str; 30] = [
     "\" ",
     "\"",
     " ",

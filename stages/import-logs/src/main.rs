@@ -11,6 +11,8 @@ mod choices;
 mod double_click;
 mod exclude;
 mod file_layouts;
+#[cfg(test)]
+mod hostile_lines;
 mod import;
 mod layout;
 mod layouts;
@@ -36,8 +38,6 @@ mod unit;
 mod unit_reader;
 mod verdict;
 mod web;
-#[cfg(test)]
-mod work;
 mod writer;
 mod zone;
 

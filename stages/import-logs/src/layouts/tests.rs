@@ -7,6 +7,7 @@ use super::clf;
 use super::entry::ClientFrom;
 use super::named::{Layout, State};
 use super::recognise::recognise;
+use crate::hostile_lines::UNITS;
 
 const COMBINED: &str = r#"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""#;
 
@@ -37,34 +38,10 @@ const LAYOUTS: [&str; 22] = [
     "json:time=a.b,client=c,url=u,query=q,status=s,agent=h.User-Agent",
 ];
 
-const UNITS: [&str; 38] = [
-    "\" ",
-    "\"",
-    " ",
-    "\\\"",
-    "\\",
-    "\\\\\" ",
-    "%",
-    "%20",
+/// What hostile lines are made of besides the units of all layouts.
+const MORE_UNITS: [&str; 13] = [
     "%25",
-    "_",
-    "\t",
-    "\x0b",
-    "[",
-    "]",
-    "] ",
-    "[ ]",
     " [",
-    "- ",
-    "1",
-    "1-",
-    "11 ",
-    "\" 200 1 \"",
-    "\"x",
-    "x\" \"",
-    "/",
-    "?",
-    "é",
     "{",
     "}",
     "{\"a\":",
@@ -77,6 +54,10 @@ const UNITS: [&str; 38] = [
     "\"\"",
     "\0",
 ];
+
+fn units() -> impl Iterator<Item = &'static str> {
+    UNITS.into_iter().chain(MORE_UNITS)
+}
 
 /// Beginnings after which a layout is lost in the hostile rest.
 const STARTS: [&str; 16] = [
@@ -122,7 +103,7 @@ fn line((start, unit, end): Family, len: usize) -> Vec<u8> {
 }
 
 fn families() -> impl Iterator<Item = Family> {
-    let with_unit = |start| UNITS.iter().map(move |unit| (start, *unit));
+    let with_unit = |start| units().map(move |unit| (start, unit));
     STARTS.into_iter().flat_map(with_unit).flat_map(|(start, unit)| ENDS.into_iter().map(move |end| (start, unit, end)))
 }
 
@@ -177,6 +158,7 @@ const GOOD: [&str; 9] = [
 fn no_bytes_make_it_panic() {
     let mut layouts = layouts();
     let mut next = numbers(0x5EED);
+    let units: Vec<_> = units().collect();
     let mut lines = Vec::new();
     for _ in 0..400 {
         let mut line = GOOD[next() % GOOD.len()].as_bytes().to_vec();
@@ -187,7 +169,7 @@ fn no_bytes_make_it_panic() {
                 1 => line.insert(at, (next() % 256) as u8),
                 2 if at < line.len() => line[at] = (next() % 256) as u8,
                 3 => {
-                    let unit = UNITS[next() % UNITS.len()].as_bytes();
+                    let unit = units[next() % units.len()].as_bytes();
                     line.splice(at..at, unit.iter().copied());
                 }
                 _ => {
