@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
-use schema::Compat;
+use schema::{Compat, Month};
 
 use crate::Describe;
 
@@ -132,6 +132,26 @@ pub struct Uses {
 impl Uses {
     /// All that there is in the daily work.
     pub const LOGS: Self = Self { logs: true, archive: true, map: false, setup: false };
+}
+
+/// A month, by its place or as an option.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct MonthArgs {
+    /// Month to work on [default: the current one]
+    #[arg(value_name = "YYYY-MM")]
+    month: Option<Month>,
+
+    /// Month to work on [default: the current one]
+    #[arg(long = "month", value_name = "YYYY-MM", conflicts_with = "month")]
+    month_option: Option<Month>,
+}
+
+impl MonthArgs {
+    /// The month that was asked for.
+    #[must_use]
+    pub fn get(self) -> Option<Month> {
+        self.month.or(self.month_option)
+    }
 }
 
 /// The arguments of a stage: a clap parser with the common options in it.

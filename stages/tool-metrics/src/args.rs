@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use enrich::options::{DnsOptions, GeoOptions};
-use kit::{Common, Describe, StageArgs};
+use kit::{Common, Describe, MonthArgs, StageArgs};
 use schema::{Kind, Month};
 
 /// One of the inner steps.
@@ -60,13 +60,8 @@ const BACKGROUND: &str = "Other kinds of records are ignored. Tools are walked b
 #[derive(Debug, Parser)]
 #[command(name = "tool-metrics", version, after_long_help = BACKGROUND, max_term_width = 100)]
 pub(crate) struct Args {
-    /// Month to compute [default: the current one]
-    #[arg(value_name = "YYYY-MM")]
-    pub(crate) month: Option<Month>,
-
-    /// Month to compute [default: the current one]
-    #[arg(long = "month", value_name = "YYYY-MM", conflicts_with = "month")]
-    pub(crate) month_option: Option<Month>,
+    #[command(flatten)]
+    month: MonthArgs,
 
     /// Make only these steps, separated by commas, in their own order. Steps before tool-stats need
     /// --db
@@ -100,7 +95,7 @@ pub(crate) struct Args {
 impl Args {
     /// The month that was asked for.
     pub(crate) fn month(&self) -> Option<Month> {
-        self.month.or(self.month_option)
+        self.month.get()
     }
 }
 

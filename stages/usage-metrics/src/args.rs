@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use enrich::options::{DnsOptions, GeoOptions};
-use kit::{Common, Describe, StageArgs};
+use kit::{Common, Describe, MonthArgs, StageArgs};
 use schema::{Dates, Kind, Month};
 
 /// What follows the options in the long help.
@@ -24,17 +24,12 @@ const BACKGROUND: &str = "In a pipe every month that has a record is run, in asc
 ///
 /// Reads records and writes them in the same order: `web` and `toolstart` with their domain, country and
 /// session, without the requests of excluded domains and hosts, and after them one `session` record for each
-/// visit. With `--db` it does the nightly job on the databases.
+/// visit. With `--db` it does the nightly job on the databases; a month, a date and `--all` go with it.
 #[derive(Debug, Parser)]
 #[command(name = "usage-metrics", version, after_long_help = BACKGROUND, max_term_width = 100)]
 pub(crate) struct Args {
-    /// With --db: month to work on [default: the current one]
-    #[arg(value_name = "YYYY-MM")]
-    pub(crate) month: Option<Month>,
-
-    /// With --db: month to work on [default: the current one]
-    #[arg(long = "month", value_name = "YYYY-MM", conflicts_with = "month")]
-    pub(crate) month_option: Option<Month>,
+    #[command(flatten)]
+    month: MonthArgs,
 
     /// With --db: dates for the steps hosts, domains, countries, user-info and clean-bots, instead of a month:
     /// YYYY, YYYY-MM, YYYY-MM-DD, or two of them with `..` between
@@ -175,7 +170,7 @@ impl Args {
 
     /// The month that was asked for.
     pub(crate) fn month(&self) -> Option<Month> {
-        self.month.or(self.month_option)
+        self.month.get()
     }
 }
 
