@@ -3,9 +3,8 @@
 use anyhow::Result;
 
 use super::HubCommand;
-use super::values::{DryRun, OneMonth};
+use super::values::MonthWork;
 use crate::hub::{Audience, Hub};
-use crate::pipeline::one_month;
 use crate::pipeline::worker::{Periods, Sessions};
 
 /// Compute tool statistics, sessions and summaries of a month
@@ -15,20 +14,16 @@ use crate::pipeline::worker::{Periods, Sessions};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    month: OneMonth,
-
-    #[command(flatten)]
-    mode: DryRun,
+    month: MonthWork,
 }
 
 impl HubCommand for Args {
     fn audience(&self) -> Audience {
-        self.mode.audience()
+        self.month.mode.audience()
     }
 
     fn run(&self, hub: &Hub) -> Result<u8> {
-        let month = self.month.get()?;
-        one_month::on_month(hub, month, self.month.force, self.mode.effort(), |worker| {
+        self.month.run(hub, |worker, month| {
             worker.analyze(month, Sessions::Build)?;
             worker.summarize(month, month, &Periods::All)
         })

@@ -12,7 +12,7 @@ use schema::Month;
 use super::values::assignment;
 use super::{Call, Command, print};
 use crate::chains::{Chain, Chains};
-use crate::overrides::Assignment;
+use crate::overrides::{Assignment, Overrides};
 
 /// Folder with an administrator's own chains.
 const VARIABLE: &str = "HZMETRICS_CHAINS";
@@ -52,19 +52,20 @@ pub(super) struct Named {
 
     /// A month (it becomes MONTH) and variables for the chain
     #[arg(value_name = "MONTH|NAME=VALUE", value_parser = OsStringValueParser::new().try_map(variable))]
-    pub(super) variables: Vec<Assignment>,
+    variables: Vec<Assignment>,
 
     #[command(flatten)]
     folder: Folder,
 }
 
 impl Named {
-    /// The chain.
+    /// The chain, and what is set before it starts.
     ///
     /// # Errors
-    /// There is none of that name, or it cannot be read.
-    pub(super) fn chain(&self) -> Result<Chain> {
-        self.folder.open()?.get(&self.name)
+    /// There is no chain of that name, or it cannot be read.
+    pub(super) fn chain(&self, call: &Call) -> Result<(Chain, Overrides)> {
+        let chain = self.folder.open()?.get(&self.name)?;
+        Ok((chain, call.overrides.with(self.variables.iter().cloned())))
     }
 }
 

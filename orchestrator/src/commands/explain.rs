@@ -33,8 +33,7 @@ impl Command for Args {
     }
 
     fn run(&self, call: &Call) -> Result<u8> {
-        let chain = self.named.chain()?;
-        let variables = call.overrides.with(self.named.variables.iter().cloned());
+        let (chain, variables) = self.named.chain(call)?;
         let lines = explain(&chain, variables.list(), &Programs::new()).with_context(|| chain.place())?;
         print(&lines)
     }

@@ -25,8 +25,8 @@ impl Command for Args {
     }
 
     fn run(&self, call: &Call) -> Result<u8> {
-        let chain = self.named.chain()?;
-        let variables = call.overrides.with(self.named.variables.iter().cloned()).variables();
+        let (chain, overrides) = self.named.chain(call)?;
+        let variables = overrides.variables();
         let place = chain.place();
         if let Some(missing) = chain.parameters().into_iter().find(|p| p.required && variables.get(&p.name).is_empty())
         {

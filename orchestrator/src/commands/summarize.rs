@@ -3,9 +3,8 @@
 use anyhow::Result;
 
 use super::HubCommand;
-use super::values::{DryRun, OneMonth};
+use super::values::MonthWork;
 use crate::hub::{Audience, Hub};
-use crate::pipeline::one_month;
 use crate::pipeline::worker::Periods;
 
 /// Compute only the summaries of a month
@@ -14,21 +13,15 @@ use crate::pipeline::worker::Periods;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    month: OneMonth,
-
-    #[command(flatten)]
-    mode: DryRun,
+    month: MonthWork,
 }
 
 impl HubCommand for Args {
     fn audience(&self) -> Audience {
-        self.mode.audience()
+        self.month.mode.audience()
     }
 
     fn run(&self, hub: &Hub) -> Result<u8> {
-        let month = self.month.get()?;
-        one_month::on_month(hub, month, self.month.force, self.mode.effort(), |worker| {
-            worker.summarize(month, month, &Periods::All)
-        })
+        self.month.run(hub, |worker, month| worker.summarize(month, month, &Periods::All))
     }
 }

@@ -12,10 +12,10 @@ use kit::Usage;
 use schema::dates::BadDates;
 use schema::{Dates, Month, Stamp};
 
-use crate::hub::Audience;
+use crate::hub::{Audience, Hub};
 use crate::overrides::Assignment;
-use crate::pipeline::decisions;
-use crate::pipeline::worker::Effort;
+use crate::pipeline::worker::{Effort, Worker};
+use crate::pipeline::{decisions, one_month};
 use crate::shell::parse;
 
 /// A run that changes nothing.
@@ -62,6 +62,27 @@ impl OneMonth {
     /// None was.
     pub(crate) fn get(&self) -> Result<Month> {
         self.first.or(self.month).ok_or_else(|| Usage("name a month: YYYY-MM".to_owned()).into())
+    }
+}
+
+/// Work of the pipeline on one month.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MonthWork {
+    #[command(flatten)]
+    month: OneMonth,
+
+    #[command(flatten)]
+    pub(crate) mode: DryRun,
+}
+
+impl MonthWork {
+    /// Does it; the exit code.
+    ///
+    /// # Errors
+    /// The work fails.
+    pub(crate) fn run(&self, hub: &Hub, work: impl FnOnce(&mut Worker<'_>, Month) -> Result<()>) -> Result<u8> {
+        let month = self.month.get()?;
+        one_month::on_month(hub, month, self.month.force, self.mode.effort(), |worker| work(worker, month))
     }
 }
 
