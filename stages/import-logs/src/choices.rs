@@ -1,6 +1,6 @@
 //! What counts, by choice of whoever runs the stage: statuses, paths, static files, one site of several.
 //!
-//! Without a choice legacy's rules alone decide, see [`request`](crate::request).
+//! Without a choice legacy's rules alone decide, see [`crate::request`].
 
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
