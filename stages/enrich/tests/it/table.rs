@@ -1,7 +1,7 @@
 //! Filling tables of a real server, in all four modes.
 
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use database::{Db, Target, Which};
 use enrich::dns::NameRule;
@@ -364,7 +364,7 @@ fn countries_of_the_port() {
 }
 
 #[test]
-fn a_service_in_trouble_costs_seconds_and_loses_nothing() {
+fn a_service_in_trouble_is_asked_a_few_times_and_loses_nothing() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     let mut rows: Vec<String> =
         (0..3000).map(|n| format!("('2025-07-10 10:00:00', '8.8.{}.{}')", n / 250, n % 250)).collect();
@@ -381,9 +381,11 @@ fn a_service_in_trouble_costs_seconds_and_loses_nothing() {
             // the other doors of the port's service are on the internet: not in a test
             let service = GeoService::new(&server.url(), "key", Manner::Legacy, Some(Duration::from_secs(1)));
             let mut geo = Geo::new(None, Some(service), rule);
-            let begin = Instant::now();
+            let before = server.asked().len();
             let filled = countries::fill(&mut metrics(&pair), &mut hub(&pair), &table("web"), &span, &mut geo).unwrap();
-            assert!(begin.elapsed() < Duration::from_secs(20), "{says:?} took {:?}", begin.elapsed());
+            // it is given up after 20 requests without an answer, while up to nine others are in progress
+            let n_requests = server.asked().len() - before;
+            assert!(n_requests < 30, "{says:?} {rule:?}: {n_requests} requests");
             assert_eq!(filled.keys, 3001);
             let trouble = geo.trouble().unwrap();
             assert!(trouble.contains(word), "{says:?}: {trouble}");

@@ -187,16 +187,6 @@ fn order_is_kept_when_answers_are_not_in_order() {
     }
 }
 
-#[test]
-fn many_lookups_wait_side_by_side() {
-    let server = NameServer::start_slow(Duration::from_millis(300), by_number);
-    let input: String = (0..200).map(|i| web(&format!("8.0.0.{i}"))).collect();
-    let start = std::time::Instant::now();
-    let found = hosts(ask(&server).args(["--concurrency", "200", "--timeout", "10"]).stdin(input));
-    assert!(found.iter().all(|host| host.starts_with('h')));
-    assert!(start.elapsed() < Duration::from_secs(30), "one after the other would take 60 seconds");
-}
-
 /// When each address was first asked for, of a server that lets every answer wait for `delay`.
 #[expect(clippy::unwrap_used, reason = "a helper of tests")]
 fn first_asked(delay: Duration, concurrency: &str, n: u32) -> Vec<Instant> {
@@ -234,6 +224,14 @@ fn no_more_lookups_at_a_time_than_allowed() {
     }
     // with fewer addresses than places each is asked for once
     assert_eq!(first_asked(delay, "16", 3).len(), 3);
+}
+
+#[test]
+fn many_lookups_wait_side_by_side() {
+    let delay = Duration::from_millis(300);
+    let times = first_asked(delay, "200", 200);
+    // fifty questions came before the first of them was answered
+    assert!(times.iter().zip(&times[50..]).any(|(first, last)| last.duration_since(*first) < delay));
 }
 
 #[test]
