@@ -383,9 +383,11 @@ fn a_service_in_trouble_is_asked_a_few_times_and_loses_nothing() {
             let mut geo = Geo::new(None, Some(service), rule);
             let before = server.asked().len();
             let filled = countries::fill(&mut metrics(&pair), &mut hub(&pair), &table("web"), &span, &mut geo).unwrap();
-            // it is given up after 20 requests without an answer, while up to nine others are in progress
+            // it is given up after 20 requests without an answer, while up to nine others are in progress;
+            // a service that refuses the key answers, and is given up after the first 1,000 addresses
+            let most = if matches!(says, Says::BadKey) { 1000 } else { 29 };
             let n_requests = server.asked().len() - before;
-            assert!(n_requests < 30, "{says:?} {rule:?}: {n_requests} requests");
+            assert!(n_requests <= most, "{says:?} {rule:?}: {n_requests} requests");
             assert_eq!(filled.keys, 3001);
             let trouble = geo.trouble().unwrap();
             assert!(trouble.contains(word), "{says:?}: {trouble}");

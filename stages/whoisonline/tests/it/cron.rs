@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use fixtures::db::{MODES, SqlMode, private_server};
 use schema::tables::Engine;
