@@ -77,6 +77,9 @@ commands! {
         Analyze(analyze::Args),
         Summarize(summarize::Args),
     }
+    "Looking at the numbers" Numbers {
+        Show(show::Args),
+    }
     "Looking after the numbers" Upkeep {
         RebuildSummaries(rebuild_summaries::Args),
         MarkDirty(mark_dirty::Args),
@@ -186,7 +189,7 @@ mod tests {
 
     #[test]
     fn the_words_of_the_port_are_all_there() {
-        let mut expected = vec!["sh", "chains", "run-chain", "explain", "convert"];
+        let mut expected = vec!["sh", "chains", "run-chain", "explain", "convert", "show"];
         expected.extend(
             "tick run whoisonline status process import analyze summarize rebuild-summaries mark-dirty clear-dirty \
              rebuild-from unpublish forget-import repair-imported-sources reconstruct-imported-sources setup-db migrate init \

@@ -26,6 +26,7 @@ pub(crate) mod run;
 pub(crate) mod run_chain;
 pub(crate) mod setup_db;
 pub(crate) mod sh;
+pub(crate) mod show;
 pub(crate) mod stages;
 pub(crate) mod status;
 pub(crate) mod summarize;

@@ -9,6 +9,7 @@ mod guard;
 mod hub;
 mod overrides;
 mod pipeline;
+mod published;
 mod setup;
 mod shell;
 

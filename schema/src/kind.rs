@@ -106,6 +106,8 @@ pub enum Kind {
     Verdict,
     /// `bot_report`: What one bot asked for.
     BotReport,
+    /// `usage`: One line of the usage table.
+    Usage,
 }
 
 impl Kind {
@@ -137,6 +139,7 @@ impl Kind {
         CELL,
         VERDICT,
         BOTREPORT,
+        USAGE,
     ];
 
     /// The kind with this name.
@@ -681,6 +684,27 @@ const BOTREPORT: KindSpec = KindSpec {
         c("bytes", Type::Int, "Bytes that it was sent."),
         c("list", Type::Text, "What decided: `words`, `known bots`, or the file of a `--bots-list`."),
         c("pattern", Type::Text, "The word, or the pattern of the list; absent for known bots."),
+    ],
+};
+
+const USAGE: KindSpec = KindSpec {
+    kind: Kind::Usage,
+    name: "usage",
+    table: "",
+    made_by: "hzmetrics show",
+    doc: "One line of the usage table. A number that is not known is absent.",
+    columns: &[
+        c("month", Type::Text, "The month, `YYYY-MM`."),
+        c("period", Type::Int, "Window."),
+        c("cell", Type::Text, "Name of the cell, as `hzmetrics why` takes it."),
+        c("label", Type::Text, "What the line shows."),
+        c("unit", Type::Text, "`count` or `hours`."),
+        c("value", Type::Float, "The number of the month."),
+        c("share", Type::Float, "Per cent of the users whose residence or organisation is known."),
+        c("month_before", Type::Float, "The number of the month before."),
+        c("change", Type::Float, "Change from the month before, in per cent."),
+        c("year_before", Type::Float, "The number of the same month a year before."),
+        c("year_change", Type::Float, "Change from a year before, in per cent."),
     ],
 };
 

@@ -4,6 +4,7 @@
 //! Every other crate depends on this one; it depends on no other and does no input or output.
 
 pub mod address;
+pub mod cells;
 pub mod collation;
 pub mod compat;
 pub mod csv;
@@ -12,13 +13,16 @@ pub mod exit;
 pub mod json;
 pub mod kind;
 pub mod month;
+pub mod near;
 pub mod number;
 pub mod reference;
 pub mod rights;
 pub mod stamp;
 pub mod tables;
 pub mod text;
+pub mod usage;
 
+pub use cells::Place;
 pub use compat::{Compat, Opt};
 pub use dates::Dates;
 pub use exit::Exit;

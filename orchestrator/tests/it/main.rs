@@ -17,6 +17,7 @@ mod import;
 mod ipv6;
 mod mend;
 mod mixtures;
+mod numbers;
 mod outputs;
 mod pipeline;
 mod planted;
