@@ -33,4 +33,5 @@ pub use connection::Db;
 pub use error::{DbError, ErrorKind};
 pub use insert::{Insert, Inserted, Verb};
 pub use keys::{BY_KEY, KeyTable, MEMORY_ROWS, Store};
+pub use retry::retry;
 pub use steps::FailedSteps;

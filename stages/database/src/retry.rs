@@ -15,7 +15,7 @@ const PAUSES: [Duration; 4] =
 
 /// Tries until it succeeds, or until `pause` names no pause any more. `pause` gets the error and how many
 /// attempts have failed before it.
-pub(crate) fn retry<T, E>(
+pub fn retry<T, E>(
     mut attempt: impl FnMut() -> Result<T, E>,
     mut pause: impl FnMut(&E, usize) -> Option<Duration>,
 ) -> Result<T, E> {

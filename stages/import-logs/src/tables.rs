@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use database::ledger::Target;
-use database::{Db, DbError, ErrorKind, Which};
+use database::{Db, DbError, ErrorKind, Which, retry};
 use hub::config::{self, Config};
 use kit::path_text::base_name;
 use kit::{Endpoint, Io, Messages, Outcome, Output, Usage, door};
@@ -256,39 +256,26 @@ impl Loader<'_> {
                  `hzmetrics migrate --apply` makes them safe",
             );
         }
-        let mut pauses = PAUSES.iter();
         let mut bots = Some(bots);
         let mut is_lost = false;
-        while let Some(rest) = units.get(tables.n_done..).filter(|rest| !rest.is_empty()) {
+        let mut n_failed = 0;
+        // what an attempt has committed stays: the next one goes on behind it
+        let attempt = || {
             let n_before = tables.n_done;
+            let rest = units.get(n_before..).unwrap_or_default();
             let tried = attempt(rest, &self.rules, &self.bots, &mut tables, &mut self.tally, &mut bots, is_lost);
-            let Err(error) = tried else { break };
-            if tables.n_done > n_before {
-                pauses = PAUSES.iter();
-            }
-            tables.abandon(&error);
-            let unit = units.get(tables.n_done);
-            let kind = DbError::of(&error).map(DbError::kind);
-            let comes_back = is_lost && kind == Some(ErrorKind::Unreachable);
-            is_lost = comes_back || kind == Some(ErrorKind::Gone);
-            let may = kind.is_some_and(ErrorKind::is_retryable) || comes_back;
-            let can = tables.transactional && unit.is_some_and(|unit| unit.path.is_some());
-            let knows = !tables.unknown_commit || tables.ledger;
-            match pauses.next().filter(|_| may && can && knows) {
-                Some(pause) => std::thread::sleep(*pause),
-                None if !knows => {
-                    return Err(error.context(format!(
-                        "importing {}: nobody knows whether it was still stored, and there is no ledger of imports",
-                        unit.map(Unit::name).unwrap_or_default()
-                    )));
-                }
-                None if kind.is_some() => {
-                    let name = unit.map(Unit::name).unwrap_or_default();
-                    return Err(error.context(format!("importing {name}")));
-                }
-                None => return Err(error),
-            }
-        }
+            tried.map_err(|error| {
+                n_failed = if tables.n_done > n_before { 1 } else { n_failed + 1 };
+                tables.abandon(&error);
+                let kind = DbError::of(&error).map(DbError::kind);
+                let comes_back = is_lost && kind == Some(ErrorKind::Unreachable);
+                is_lost = comes_back || kind == Some(ErrorKind::Gone);
+                let may = comes_back || kind.is_some_and(ErrorKind::is_retryable);
+                let pause = PAUSES.get(n_failed - 1).filter(|_| may && tables.can_go_on(units)).copied();
+                (tables.explained(error, units), pause)
+            })
+        };
+        retry(attempt, |(_, pause), _| *pause).map_err(|(error, _)| error)?;
         Ok(tables.given)
     }
 
@@ -401,6 +388,9 @@ fn attempt(
     bots: &mut Option<BotList>,
     is_lost: bool,
 ) -> Result<()> {
+    if units.is_empty() {
+        return Ok(());
+    }
     if is_lost {
         tables.db.reconnect()?;
     }

@@ -136,6 +136,28 @@ impl<'d> Tables<'d> {
         }
     }
 
+    /// Whether what is left of `units` can be imported without losing or doubling a row.
+    pub(crate) fn can_go_on(&self, units: &[Unit]) -> bool {
+        let is_file = units.get(self.n_done).is_none_or(|unit| unit.path.is_some());
+        self.transactional && is_file && !self.is_in_doubt()
+    }
+
+    /// Whether the server went away during a COMMIT and no ledger tells whether it took effect.
+    const fn is_in_doubt(&self) -> bool {
+        self.unknown_commit && !self.ledger
+    }
+
+    /// The error with the name of the file, where the server caused it.
+    pub(crate) fn explained(&self, error: anyhow::Error, units: &[Unit]) -> anyhow::Error {
+        let name = units.get(self.n_done).map(Unit::name).unwrap_or_default();
+        if self.is_in_doubt() {
+            return error.context(format!(
+                "importing {name}: nobody knows whether it was still stored, and there is no ledger of imports"
+            ));
+        }
+        if DbError::of(&error).is_some() { error.context(format!("importing {name}")) } else { error }
+    }
+
     const fn shape(&self) -> (Verb<'static>, &'static str) {
         match self.target {
             Target::Userlogin => (Verb::Ignore, "userlogin"),
