@@ -312,10 +312,16 @@ const RECEIPT: KindSpec = KindSpec {
         c("date", Type::Text, "Date in the file name, YYYYMMDD."),
         c("already", Type::Int, "1 when an earlier run had loaded the file, and this one nothing; absent otherwise."),
         c("refused", Type::Text, "Why the file was not loaded and must not be moved; absent otherwise."),
+        c(
+            "layout",
+            Type::Text,
+            "Layout of the lines, `unknown` when none was recognised; absent when `already` is there.",
+        ),
         c("lines", Type::Int, "Lines read."),
         c("unfit", Type::Int, "Lines that do not fit the layout, empty ones left out."),
         c("ipv6", Type::Int, "Lines left out because their client is an IPv6 address."),
         c("dropped", Type::Text, "Lines that each rule dropped: an object of rule and count."),
+        c("nul", Type::Int, "NUL bytes that were skipped before lines; absent when there are none."),
         c(
             "offset",
             Type::Int,

@@ -2,17 +2,17 @@
 //!
 //! They are read once: what is looked at here is parsed afterwards without reading it again.
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use logs::fingerprint::Reading;
-
+use crate::join;
 use crate::layout::Layout;
 use crate::layouts::entry::ClientFrom;
 use crate::layouts::named::{self, State};
-use crate::layouts::recognise::{self, LINES};
-use crate::unit::{Stream, Unit};
+use crate::layouts::prefix::{self, Prefix, Prefixes};
+use crate::layouts::recognise::{self, LINES, Recognised, Unknown};
+use crate::unit::Stream;
 
 /// How much of a file is looked at, in bytes.
 const OF_FILE: usize = 16 << 20;
@@ -104,22 +104,40 @@ impl Beginning {
         prefix.map(|prefix| format!(" with {} in front", prefix.name())).unwrap_or_default()
     }
 
+    /// What a container runtime put before the lines.
+    fn joins(&self, prefixes: Prefixes) -> Option<Prefix> {
+        let is_of = |prefix: &Prefix| self.lines().any(|line| prefix::entry(*prefix, line).is_some());
+        match prefixes {
+            Prefixes::None => None,
+            Prefixes::Only(prefix) => Some(prefix).filter(|prefix| prefix::has_parts(*prefix)),
+            Prefixes::Recognised => [Prefix::Cri, Prefix::DockerJson].into_iter().find(is_of),
+        }
+    }
+
     /// The layout that the file has: the one that was asked for, or the one that is recognised.
     pub(crate) fn layout(&self, asked: &Layout) -> Layout {
-        let Layout::Auto(hints) = asked else { return asked.clone() };
-        let is_blank = |line: &[u8]| line.iter().all(|b| b.is_ascii_whitespace() || *b == 0);
-        if self.lines().all(is_blank) {
+        let hints = match asked {
+            Layout::Auto(hints) => hints,
+            Layout::Other(layout) => {
+                let mut layout = named::Layout::clone(layout);
+                layout.joins = self.joins(layout.prefixes);
+                return Layout::Other(Arc::new(layout));
+            }
+            Layout::Hubzero | Layout::Unknown(_) => return asked.clone(),
+        };
+        if self.lines().next().is_none() {
             return Layout::Hubzero;
         }
-        match recognise::recognise(self.lines(), &hints.from) {
+        let joins = self.joins(hints.prefixes);
+        match self.recognise(&hints.from, joins) {
             Ok(found) if found.layout.is_hub() => Layout::Hubzero,
             Ok(found) => {
                 let mut layout = found.layout;
-                layout.prefixes = hints.prefixes;
+                (layout.prefixes, layout.joins) = (hints.prefixes, joins);
                 layout.until(hints.latest);
                 Layout::Other(Arc::new(layout))
             }
-            // comments and messages of a server alone
+            // blank lines, comments and messages of a server alone
             Err(unknown) if unknown.n_lines == 0 => {
                 let combined = named::Layout::new("combined", &ClientFrom::default());
                 combined.map_or(Layout::Hubzero, |layout| Layout::Other(Arc::new(layout)))
@@ -127,18 +145,42 @@ impl Beginning {
             Err(unknown) => Layout::Unknown(Arc::new(unknown)),
         }
     }
+
+    fn recognise(&self, from: &ClientFrom, joins: Option<Prefix>) -> Result<Recognised, Unknown> {
+        let lines: Vec<&[u8]> = self.lines().collect();
+        let whole = join::whole_lines(self.text(), &lines, joins);
+        recognise::recognise(whole.iter().map(|line| &**line), from)
+    }
 }
 
-/// The layout that the first lines of a file have, when another one was asked for.
-pub(crate) fn looks_like(unit: &Unit) -> Option<&'static str> {
-    let (Stream::Access(asked @ (Layout::Hubzero | Layout::Other(_))), Some(path)) = (&unit.stream, &unit.path) else {
-        return None;
+/// Reads past zeros at the beginning of a log: how many, and the first bytes behind them. A program that
+/// goes on at its old place when its log is truncated leaves a hole of any size there.
+pub(crate) fn behind_hole(reading: &mut impl Read) -> io::Result<(u64, Vec<u8>)> {
+    let mut hole = 0;
+    let mut bytes = vec![0; PART];
+    loop {
+        let n = match reading.read(&mut bytes) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            done => done?,
+        };
+        let zeros = bytes[..n].iter().take_while(|&&byte| byte == 0).count();
+        hole += zeros as u64;
+        if n == 0 || zeros < n {
+            return Ok((hole, bytes[zeros..n].to_vec()));
+        }
+    }
+}
+
+/// The layout that the first lines have, or nearly have, when another one was asked for.
+pub(crate) fn looks_like(stream: &Stream, mut bytes: impl Read) -> Option<String> {
+    let Stream::Access(asked @ (Layout::Hubzero | Layout::Other(_))) = stream else { return None };
+    let (_, first) = behind_hole(&mut bytes).ok()?;
+    let beginning = Beginning::read(&mut Cursor::new(first).chain(bytes), true).ok()?;
+    let (name, like) = match beginning.recognise(&ClientFrom::default(), beginning.joins(Prefixes::Recognised)) {
+        Ok(found) => (found.layout.name(), found.like()),
+        Err(unknown) => (unknown.looks_like?, unknown.like()?),
     };
-    let mut reading = Reading::open(path).ok()?;
-    reading.look();
-    let beginning = Beginning::read(&mut reading, true).ok()?;
-    let found = recognise::recognise(beginning.lines(), &ClientFrom::default()).ok()?;
-    Some(found.layout.name()).filter(|name| *name != asked.name())
+    (name != asked.name()).then_some(like)
 }
 
 #[cfg(test)]

@@ -15,9 +15,10 @@ use crate::bots::uses::Uses;
 use crate::bots::words::stored;
 use crate::bots::{Agent, LookAhead};
 use crate::choices::{Assets, is_web2020};
+use crate::join::{self, Fate};
 use crate::layout::{self, Layout, Misfit};
 use crate::layouts::What;
-use crate::layouts::named::State;
+use crate::layouts::named::{Nuls, State};
 use crate::line::Line;
 use crate::request;
 use crate::rows::Rows;
@@ -81,8 +82,11 @@ pub(crate) struct BlockResult {
     pub(crate) bots: Vec<String>,
     /// Lines that were not recognised.
     pub(crate) rejected: Vec<Rejected>,
-    /// The block itself, when some lines of it were not recognised, and the state before it.
+    /// The block itself and the joined lines behind it, when some lines of it were not recognised, and
+    /// the state before it.
     pub(crate) text: Vec<u8>,
+    /// Lines of the block that were joined from parts.
+    pub(crate) joined: Vec<u8>,
     pub(crate) state: State,
     /// How many of these are blank, have another layout, have an IPv6 address for a client.
     pub(crate) n_blank: u64,
@@ -97,6 +101,8 @@ pub(crate) struct BlockResult {
     pub(crate) n_lines: u64,
     /// How many of them stand behind another one in the same line of the file.
     pub(crate) n_fused: u64,
+    /// NUL bytes that were skipped.
+    pub(crate) nuls: Nuls,
     /// Rows with a time that cannot be.
     pub(crate) n_odd_times: u64,
     pub(crate) dropped: Dropped,
@@ -124,21 +130,43 @@ pub(crate) struct Click {
     pub(crate) end: usize,
 }
 
+/// Where a line is.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// Its number within the block, from 0.
+    n: u64,
+    /// Where it begins in the block; one that was joined, where its first part does.
+    start: usize,
+    /// Whether it stands behind another one in the same line of the file.
+    is_fused: bool,
+    /// Where its text begins: in the block, or in the joined lines behind it.
+    text: usize,
+}
+
+impl Place {
+    const fn new(n: u64, start: usize) -> Self {
+        Self { n, start, is_fused: false, text: start }
+    }
+
+    /// Of what stands behind the first bytes of the same line of the file.
+    const fn behind(self, n_bytes: usize) -> Self {
+        Self { start: self.start + n_bytes, text: self.text + n_bytes, is_fused: true, ..self }
+    }
+}
+
 impl BlockResult {
     /// Notes what became of a line.
-    fn judged(&mut self, line: &[u8], block: &[u8], outcome: Outcome) {
+    fn judged(&mut self, place: Place, outcome: Outcome) {
         if let Some(verdicts) = &mut self.verdicts {
-            let start = line.as_ptr().addr() - block.as_ptr().addr();
-            let is_fused = start > 0 && !matches!(block.get(start - 1), Some(b'\n' | b'\r'));
-            verdicts.push(start, is_fused, outcome);
+            verdicts.push(place.start, place.is_fused, outcome);
         }
     }
 
     /// Notes a line of the block that was not recognised.
-    fn reject(&mut self, n: u64, line: &[u8], block: &[u8], looks: Looks) {
-        let start = line.as_ptr().addr() - block.as_ptr().addr();
+    fn reject(&mut self, line: &[u8], place: Place, looks: Looks) {
+        let Place { n, text, .. } = place;
         // a block is not longer than a line may be
-        let [n32, start, end] = [n as usize, start, start + line.len()].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+        let [n32, start, end] = [n as usize, text, text + line.len()].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
         self.rejected.push(Rejected { n: n32, start, end });
         match looks {
             Looks::Blank => self.n_blank += 1,
@@ -156,26 +184,29 @@ impl BlockResult {
 fn looks(line: &[u8], layout: &Layout, misfit: Misfit) -> Looks {
     match misfit {
         Misfit::Plain if layout.is_hub() => parse::looks_like_access(line),
-        Misfit::Plain if line.iter().all(|&b| parse::is_blank(b)) => Looks::Blank,
-        Misfit::Other(What::Blank) => Looks::Blank,
         Misfit::Plain | Misfit::Other(_) => Looks::Odd,
     }
 }
 
 /// The rule that drops a line that cannot be a request.
-const fn rule_of(misfit: Misfit) -> Option<Rule> {
+fn rule_of(line: &[u8], layout: &Layout, misfit: Misfit) -> Option<Rule> {
     match misfit {
+        Misfit::Other(What::Blank) => Some(Rule::Blank),
         Misfit::Other(What::Comment) => Some(Rule::Comment),
         Misfit::Other(What::NotARequest) => Some(Rule::Message),
-        _ => None,
+        Misfit::Other(_) => None,
+        // legacy rejects it in the layout of hubs
+        Misfit::Plain => (!layout.is_hub() && line.iter().all(|&b| parse::is_blank(b))).then_some(Rule::Blank),
     }
 }
 
 /// What a line of an access log looks like, and whether it is recognised.
 pub(crate) fn access_looks(line: &[u8], layout: &Layout, state: &mut State, rules: &Rules) -> (Looks, bool) {
     match with_line(line, layout, state, rules.compat, |parsed| parsed.map(|_| ())) {
-        Err(misfit) if rule_of(misfit).is_none() => (looks(line, layout, misfit), false),
-        _ => (Looks::Fits, true),
+        Ok(()) => (Looks::Fits, true),
+        // says nothing about the layout
+        Err(misfit) if rule_of(line, layout, misfit).is_some() => (Looks::Blank, true),
+        Err(misfit) => (looks(line, layout, misfit), false),
     }
 }
 
@@ -217,6 +248,31 @@ fn for_each_line<'a>(block: &'a [u8], bare_returns: bool, keep_last: bool, mut e
     n
 }
 
+/// The same with lines that were cut into parts joined: then `each` gets the whole line where its first
+/// part is, and nothing where the others are. Returns the number of lines and the text of the joined.
+fn for_each_whole(
+    block: &[u8],
+    layout: &Layout,
+    bare_returns: bool,
+    keep_last: bool,
+    mut each: impl FnMut(Option<&[u8]>, Place),
+) -> (u64, Vec<u8>) {
+    let joined = layout.joins().map(|prefix| join::join(block, prefix)).unwrap_or_default();
+    let mut fates = joined.fates.iter().peekable();
+    let n = for_each_line(block, bare_returns, keep_last, |line, n| {
+        let place = Place::new(n, line.as_ptr().addr() - block.as_ptr().addr());
+        match fates.next_if(|fate| fate.start == place.start) {
+            None => each(Some(line), place),
+            Some(Fate { whole: None, .. }) => each(None, place),
+            Some(Fate { whole: Some(whole), .. }) => {
+                let place = Place { text: block.len() + whole.start, ..place };
+                each(joined.text.get(whole.clone()), place);
+            }
+        }
+    });
+    (n, joined.text)
+}
+
 fn without_end(line: &[u8]) -> &[u8] {
     let end = line.iter().rposition(|b| !matches!(b, b'\n' | b'\r')).map_or(0, |at| at + 1);
     &line[..end]
@@ -230,7 +286,8 @@ pub(crate) fn look_ahead(block: &[u8], layout: &Layout, mut state: State, rules:
     let port = rules.compat.has(Opt::LpParse);
     let ascii = block.is_ascii();
     let has_directives = layout.has_directives();
-    for_each_line(block, port, keeps_last(layout, port), |line, _| {
+    for_each_whole(block, layout, port, keeps_last(layout, port), |line, _| {
+        let line = line.unwrap_or_default();
         let is_directive = has_directives && line.first() == Some(&b'#');
         if line.len() > LONG || is_directive || (!ascii && !line.is_ascii()) {
             with_line(line, layout, &mut state, rules.compat, |parsed| {
@@ -255,8 +312,8 @@ pub(crate) fn find_suspects(
 ) -> HashList {
     let mut found = HashList::default();
     let port = rules.compat.has(Opt::LpParse);
-    for_each_line(block, port, keeps_last(layout, port), |line, _| {
-        with_line(line, layout, &mut state, rules.compat, |parsed| {
+    for_each_whole(block, layout, port, keeps_last(layout, port), |line, _| {
+        with_line(line.unwrap_or_default(), layout, &mut state, rules.compat, |parsed| {
             if let Some(agent) = parsed.ok().map(|p| p.agent).filter(|a| a.is_ascii())
                 && let Ok(agent) = std::str::from_utf8(agent)
             {
@@ -324,14 +381,14 @@ pub(crate) fn access(lines: Lines<'_>, rules: &Rules, known: &BotList) -> BlockR
     let is_plain = rules.is_plain();
     done.state = layout.state_after(&state, b"");
     with_agents(&rules.judge, known, number, |agents| {
-        let mut each = |line: &[u8], n: u64, state: &mut State, done: &mut BlockResult| {
+        let mut each = |line: &[u8], place: Place, state: &mut State, done: &mut BlockResult| {
             let misfit = with_line(line, layout, state, rules.compat, |parsed| {
                 let parsed = match parsed {
                     Ok(parsed) => parsed,
                     Err(misfit) => return Some(misfit),
                 };
                 if !is_plain {
-                    by_choice(parsed, rules, agents, (line, block), done);
+                    by_choice(parsed, rules, agents, place, done);
                     return None;
                 }
                 if spill && let Some(month) = parsed.date.first_chunk::<7>() {
@@ -342,32 +399,39 @@ pub(crate) fn access(lines: Lines<'_>, rules: &Rules, known: &BotList) -> BlockR
                 }
                 None
             });
-            match misfit.map(|misfit| (misfit, rule_of(misfit))) {
+            match misfit.map(|misfit| (misfit, rule_of(line, layout, misfit))) {
                 None => {}
                 Some((_, Some(rule))) => {
                     done.dropped[rule as usize] += 1;
-                    done.judged(line, block, Outcome::Dropped(rule));
+                    done.judged(place, Outcome::Dropped(rule));
                 }
                 Some((misfit, None)) => {
-                    done.reject(n, line, block, looks(line, layout, misfit));
-                    done.judged(line, block, Outcome::Rejected);
+                    done.reject(line, place, looks(line, layout, misfit));
+                    done.judged(place, Outcome::Rejected);
                 }
             }
         };
-        done.n_lines = for_each_line(block, port, keep_last || port, |line, n| {
+        (done.n_lines, done.joined) = for_each_whole(block, layout, port, keep_last || port, |line, place| {
+            let Some(line) = line else {
+                done.dropped[Rule::Part as usize] += 1;
+                done.judged(place, Outcome::Dropped(Rule::Part));
+                return;
+            };
             // behind a first line that a crash has cut there may be a whole one
             let is_whole = |at: &usize, state: &mut State| layout.parse(&line[*at..], state).is_ok();
-            match layout.second_line(line).filter(|at| is_whole(at, &mut state)) {
-                None => each(line, n, &mut state, &mut done),
+            let second = if place.text == place.start { layout.second_line(line) } else { None };
+            match second.filter(|at| is_whole(at, &mut state)) {
+                None => each(line, place, &mut state, &mut done),
                 Some(at) => {
                     done.n_fused += 1;
-                    each(&line[..at], n, &mut state, &mut done);
-                    each(&line[at..], n, &mut state, &mut done);
+                    each(&line[..at], place, &mut state, &mut done);
+                    each(&line[at..], place.behind(at), &mut state, &mut done);
                 }
             }
         });
     });
     done.n_lines += done.n_fused;
+    done.nuls = state.nuls;
     if !port && !keep_last {
         let tail = &block[memchr::memrchr(b'\n', block).map_or(0, |at| at + 1)..];
         done.has_tail = !tail.is_empty();
@@ -386,13 +450,7 @@ fn note_month(months: &mut Vec<[u8; 7]>, month: [u8; 7]) {
 /// A recognised line of a run in which more than its row matters: its zone, its instant, its verdict, or
 /// which bot it is of.
 #[cold]
-fn by_choice(
-    mut parsed: Line<'_>,
-    rules: &Rules,
-    agents: &mut Agents<'_>,
-    (line, block): (&[u8], &[u8]),
-    done: &mut BlockResult,
-) {
+fn by_choice(mut parsed: Line<'_>, rules: &Rules, agents: &mut Agents<'_>, place: Place, done: &mut BlockResult) {
     let instant = instant(&parsed, rules);
     shift(&mut parsed, &rules.zone);
     if rules.compat.has(Opt::LpSpilloverWarning)
@@ -410,7 +468,7 @@ fn by_choice(
     if let Some(verdicts) = &mut done.verdicts {
         verdicts.fields(&parsed);
     }
-    done.judged(line, block, became.map_or_else(Outcome::Dropped, |()| Outcome::Kept));
+    done.judged(place, became.map_or_else(Outcome::Dropped, |()| Outcome::Kept));
 }
 
 /// The instant of a request, as far as it is known and matters.
@@ -551,12 +609,13 @@ pub(crate) fn auth(block: &[u8], rules: &Rules) -> BlockResult {
     let mut done = BlockResult { rows, verdicts: rules.verdicts.then(Verdicts::default), ..BlockResult::default() };
     let spill = rules.compat.has(Opt::LpSpilloverWarning);
     let n_lines = for_each_line(block, rules.compat.has(Opt::LpParse), true, |line, n| {
+        let place = Place::new(n, line.as_ptr().addr() - block.as_ptr().addr());
         match login(line, rules.compat) {
             // a last line `0` ends the reading, unseen
             None if line == b"0" => {}
             None => {
-                done.reject(n, line, block, parse::looks_like_auth(line));
-                done.judged(line, block, Outcome::Rejected);
+                done.reject(line, place, parse::looks_like_auth(line));
+                done.judged(place, Outcome::Rejected);
             }
             Some(login) => {
                 if spill && let Some(month) = login.date.first_chunk::<7>() {
@@ -576,7 +635,7 @@ pub(crate) fn auth(block: &[u8], rules: &Rules) -> BlockResult {
                 if let Some(verdicts) = &mut done.verdicts {
                     verdicts.login(login.date, login.time, login.ip);
                 }
-                done.judged(line, block, rule.map_or(Outcome::Kept, Outcome::Dropped));
+                done.judged(place, rule.map_or(Outcome::Kept, Outcome::Dropped));
             }
         }
     });

@@ -5,14 +5,15 @@ use std::io::Read as _;
 
 use anyhow::{Context as _, Result, bail};
 use hashbrown::HashSet;
-use kit::{Io, Outcome};
+use kit::{Io, Outcome, counted};
 use logs::fingerprint::Reading;
 use logs::parse;
 use schema::{Compat, Stamp};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::args::Args;
-use crate::beginning::Beginning;
+use crate::beginning::{Beginning, behind_hole};
+use crate::join;
 use crate::layout::{Layout, Misfit};
 use crate::layouts::What;
 use crate::layouts::named::State;
@@ -63,10 +64,7 @@ impl Found {
 
     fn words(&self) -> String {
         let span = self.span.map_or_else(String::new, |(first, last)| format!("; {first} to {last}"));
-        let clients = match self.clients.len() {
-            1 => "1 client".to_owned(),
-            n => format!("{n} clients"),
-        };
+        let clients = counted(self.clients.len(), "client", "clients");
         format!("{} of {} lines fit{span}; {clients}", self.n_fit, self.n_lines)
     }
 }
@@ -101,6 +99,8 @@ fn one(unit: &Unit, compat: Compat) -> Result<Result<String, String>> {
         None => kit::stdin().and_then(Reading::of_stream)?,
     };
     reading.look();
+    let (_, first) = behind_hole(&mut reading)?;
+    let mut reading = std::io::Cursor::new(first).chain(reading);
     let beginning = Beginning::read(&mut reading, unit.path.is_some())?;
     let stream = match &unit.stream {
         Stream::Auth => Stream::Auth,
@@ -114,11 +114,16 @@ fn one(unit: &Unit, compat: Compat) -> Result<Result<String, String>> {
     let end = if beginning.has_bare_returns() { b'\r' } else { b'\n' };
     let mut found = Found::default();
     let mut state = State::default();
-    let mut pieces = Pieces::new(std::io::Cursor::new(beginning.bytes).chain(reading), &Spare::default());
+    let joins = if let Stream::Access(layout) = &stream { layout.joins() } else { None };
+    let bytes = std::io::Cursor::new(beginning.bytes).chain(reading);
+    let mut pieces = Pieces::new(bytes, &Spare::default()).joining(joins);
     while let Some(piece) = pieces.next_piece()? {
         match piece {
             Piece::Block(block) => {
-                block.split_inclusive(|&b| b == end).for_each(|line| found.line(line, &stream, &mut state, compat));
+                let lines: Vec<&[u8]> = block.split_inclusive(|&b| b == end).collect();
+                for line in join::whole_lines(&block, &lines, joins) {
+                    found.line(&line, &stream, &mut state, compat);
+                }
             }
             Piece::TooLong(..) => found.n_lines += 1,
             Piece::Cut => {}

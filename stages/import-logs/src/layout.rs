@@ -6,9 +6,9 @@ use logs::parse;
 
 use crate::layouts::entry::{ClientFrom, Entry};
 use crate::layouts::named::{self, State};
-use crate::layouts::prefix::Prefixes;
+use crate::layouts::prefix::{Prefix, Prefixes};
 use crate::layouts::recognise::Unknown;
-use crate::layouts::{What, clf};
+use crate::layouts::{What, clf, url};
 use crate::line::Line;
 
 /// How access log lines are laid out.
@@ -85,6 +85,14 @@ impl Layout {
         matches!(self, Self::Other(layout) if layout.is_w3c())
     }
 
+    /// What stands before lines that may have been cut into parts.
+    pub(crate) fn joins(&self) -> Option<Prefix> {
+        match self {
+            Self::Other(layout) => layout.joins,
+            _ => None,
+        }
+    }
+
     /// Where a second request begins in a line, if a crash has fused two.
     pub(crate) fn second_line(&self, line: &[u8]) -> Option<usize> {
         match self {
@@ -126,9 +134,8 @@ pub(crate) fn from_fields<'a>(line: &'a [u8], fields: &parse::Fields) -> Line<'a
 }
 
 fn from_entry<'a>(entry: &Entry<'a>) -> Line<'a> {
-    // a dash, or bytes of another protocol: no method, whatever legacy makes of it
-    let is_one_word = || !entry.request.contains(&b' ');
-    let method_and_url = entry.method_and_url.or_else(|| is_one_word().then_some((&b""[..], entry.request)));
+    // whatever legacy makes of blanks in it
+    let method_and_url = Some(entry.method_and_url.unwrap_or_else(|| url::of_request(entry.request)));
     Line {
         date: entry.date,
         time: entry.time.into(),

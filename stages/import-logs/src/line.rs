@@ -8,7 +8,7 @@ pub(crate) struct Line<'a> {
     pub(crate) time: Clock<'a>,
     pub(crate) pid: &'a [u8],
     pub(crate) request: &'a [u8],
-    /// Method and URL, from formats that log them apart instead of a request.
+    /// Method and URL, but for the layouts of hubs, whose requests are split as legacy does.
     pub(crate) method_and_url: Option<(&'a [u8], &'a [u8])>,
     pub(crate) status: &'a [u8],
     pub(crate) bytes: &'a [u8],

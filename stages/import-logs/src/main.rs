@@ -14,6 +14,7 @@ mod file_layouts;
 #[cfg(test)]
 mod hostile_lines;
 mod import;
+mod join;
 mod layout;
 mod layouts;
 mod line;

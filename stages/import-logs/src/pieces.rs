@@ -6,6 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kit::fill;
 
+use crate::join;
+use crate::layouts::prefix::Prefix;
+
 /// About how large a block is, in bytes.
 pub(crate) const BLOCK: usize = 256 << 10;
 
@@ -52,6 +55,8 @@ pub(crate) struct Pieces<R> {
     position: u64,
     /// Where sources end, in bytes from the beginning, ascending.
     cuts: VecDeque<u64>,
+    /// What stands before lines whose parts must stay together.
+    joins: Option<Prefix>,
 }
 
 impl<R: Read> Pieces<R> {
@@ -61,7 +66,12 @@ impl<R: Read> Pieces<R> {
 
     /// The same for a stream that was put together from sources, which end at `cuts`.
     pub(crate) fn with_cuts(reader: R, spare: &Spare, cuts: VecDeque<u64>) -> Self {
-        Self { reader, spare: spare.clone(), rest: Vec::new(), ended: false, position: 0, cuts }
+        Self { reader, spare: spare.clone(), rest: Vec::new(), ended: false, position: 0, cuts, joins: None }
+    }
+
+    /// The same, with the parts of a line of a container's log in one block.
+    pub(crate) fn joining(self, joins: Option<Prefix>) -> Self {
+        Self { joins, ..self }
     }
 
     /// Where the bytes come from.
@@ -114,7 +124,17 @@ impl<R: Read> Pieces<R> {
                     // what was read already may hold lines still
                     self.ended = false;
                 } else if !self.ended {
-                    self.rest = bytes.split_off(end + 1);
+                    let end = match self.joins.map(|prefix| join::end_of_whole(&bytes[..=end], prefix)) {
+                        None => end + 1,
+                        Some(Some(end)) => end,
+                        // a line that is too long stays in parts
+                        Some(None) if bytes.len() >= kit::MAX_LINE => end + 1,
+                        Some(None) => {
+                            goal = (bytes.len() * 2).min(kit::MAX_LINE);
+                            continue;
+                        }
+                    };
+                    self.rest = bytes.split_off(end);
                 }
                 self.position += bytes.len() as u64;
                 return Ok(Some(Piece::Block(bytes)));

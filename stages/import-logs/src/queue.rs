@@ -14,9 +14,9 @@ const ON_THE_WAY: usize = 8 << 20;
 
 /// What the reading side tells the writing side.
 pub(crate) enum Message {
-    /// A file begins, with this layout.
-    /// A file begins, with the first byte of it that is read.
-    Begin(Stream, u64),
+    /// A file begins, with this layout and the first byte of it that is read; so many NUL bytes are
+    /// skipped from there.
+    Begin(Stream, u64, u64),
     /// What becomes of a block of so many bytes.
     Block(Receiver<BlockResult>, usize),
     /// The beginning of a line that is too long, and how long it is.

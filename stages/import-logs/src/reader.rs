@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
             Stream::Auth => Stream::Auth,
             Stream::Access(_) => Stream::Access(pieces.layout.clone()),
         };
-        if self.send(Message::Begin(stream.clone(), pieces.offset)).is_err() {
+        if self.send(Message::Begin(stream.clone(), pieces.offset, pieces.hole)).is_err() {
             return Ok(Err(Stopped));
         }
         let mut held = Vec::new();
@@ -244,6 +244,7 @@ impl<'a> Reader<'a> {
                 spare.give_back(bytes);
             } else {
                 result.text = bytes;
+                result.text.append(&mut result.joined);
             }
             let _ = done.send(result);
         });

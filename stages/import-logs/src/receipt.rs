@@ -68,6 +68,10 @@ impl Receipt {
 
     fn push_figures(&self, line: &mut Vec<u8>) {
         let report = &self.report;
+        if !report.layout.is_empty() {
+            line.extend_from_slice(b",\"layout\":");
+            json::push_str(line, report.layout);
+        }
         if let Some(why) = &report.refused {
             line.extend_from_slice(b",\"refused\":");
             json::push_str(line, why);
@@ -82,6 +86,9 @@ impl Receipt {
             line.extend_from_slice(format!(":{n}").as_bytes());
         }
         line.push(b'}');
+        if report.nuls.n_bytes > 0 {
+            line.extend_from_slice(format!(",\"nul\":{}", report.nuls.n_bytes).as_bytes());
+        }
         if report.offset > 0 {
             line.extend_from_slice(format!(",\"offset\":{}", report.offset).as_bytes());
         }

@@ -6,11 +6,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use database::ledger::files::{FileRow, Status};
+use kit::{counted, grouped};
 use logs::fingerprint::Fingerprint;
 use logs::parse::Looks;
 
 use crate::block::{BlockResult, KEPT};
 use crate::layout::Layout;
+use crate::layouts::named::Nuls;
 use crate::rules::{Dropped, Rule};
 use crate::unit::Stream;
 
@@ -23,7 +25,7 @@ pub(crate) struct Report {
     pub(crate) n_lines: u64,
     pub(crate) n_rows: u64,
     pub(crate) n_rejected: u64,
-    /// Lines of blanks alone.
+    /// Rejected lines of blanks alone.
     pub(crate) n_blank: u64,
     /// Lines that have another layout.
     pub(crate) n_unfit: u64,
@@ -37,6 +39,8 @@ pub(crate) struct Report {
     pub(crate) first_unfit: Option<(Vec<u8>, bool)>,
     /// Lines that stand behind another one in the same line of the file.
     pub(crate) n_fused: u64,
+    /// NUL bytes that were skipped.
+    pub(crate) nuls: Nuls,
     /// Rows with a time that cannot be.
     pub(crate) n_odd_times: u64,
     /// Whether a last line without an end is not used.
@@ -66,6 +70,8 @@ impl Report {
         self.n_ipv6 += done.n_ipv6;
         self.n_fused += done.n_fused;
         self.n_odd_times += done.n_odd_times;
+        self.nuls.n_runs += done.nuls.n_runs;
+        self.nuls.n_bytes += done.nuls.n_bytes;
         self.has_tail |= done.has_tail;
         for (total, n) in self.dropped.iter_mut().zip(done.dropped) {
             *total += n;
@@ -122,6 +128,10 @@ impl Report {
             n_ipv6: self.n_ipv6 - before.n_ipv6,
             n_fused: self.n_fused - before.n_fused,
             n_odd_times: self.n_odd_times - before.n_odd_times,
+            nuls: Nuls {
+                n_runs: self.nuls.n_runs - before.nuls.n_runs,
+                n_bytes: self.nuls.n_bytes - before.nuls.n_bytes,
+            },
             layout: self.layout,
             dropped,
             ends_with_reject: self.ends_with_reject && self.n_lines > before.n_lines,
@@ -131,13 +141,23 @@ impl Report {
 
     /// Lines with something in them that is meant to be a request or a login.
     const fn n_full(&self) -> u64 {
-        let none = self.n_blank + self.dropped[Rule::Comment as usize] + self.dropped[Rule::Message as usize];
-        self.n_lines.saturating_sub(none)
+        const NONE: [Rule; 4] = [Rule::Blank, Rule::Part, Rule::Comment, Rule::Message];
+        let (mut n_none, mut i) = (self.n_blank, 0);
+        while i < NONE.len() {
+            n_none += self.dropped[NONE[i] as usize];
+            i += 1;
+        }
+        self.n_lines.saturating_sub(n_none)
     }
 
     /// Why the file is not imported: it has lines and none of them fits, or, when `strict`, one of
-    /// them is rejected.
-    pub(crate) fn refusal(&self, stream: &Stream, strict: bool) -> Option<String> {
+    /// them is rejected. `like` looks which layout its lines have instead.
+    pub(crate) fn refusal(
+        &self,
+        stream: &Stream,
+        strict: bool,
+        like: impl FnOnce() -> Option<String>,
+    ) -> Option<String> {
         let none_fits = self.n_unfit == self.n_full() && (self.n_unfit > 0 || self.is_tail_unfit);
         let too_strict = strict && self.n_rejected > 0;
         if !none_fits && !too_strict {
@@ -148,10 +168,20 @@ impl Report {
         if let (None, Stream::Access(Layout::Unknown(unknown)), false) = (form, stream, text.is_empty()) {
             return Some(format!("{unknown}; its first such line: {}", shown(text)));
         }
-        let why = match form {
-            Some(form) => format!("it is {form}"),
-            None if none_fits => format!("none of its {} lines fits {}", self.n_full().max(1), expected(stream)),
-            None => format!("{} of its {} lines are rejected, and --strict allows none", self.n_rejected, self.n_lines),
+        let like = if none_fits && form.is_none() { like() } else { None };
+        let why = match (form, like) {
+            (Some(form), _) => format!("it is {form}"),
+            (None, Some(like)) => {
+                format!("looks like {like}; 0 of {} lines fit {}", grouped(self.n_full().max(1)), asked(stream))
+            }
+            (None, None) if none_fits => {
+                format!("none of its {} lines fits {}", self.n_full().max(1), expected(stream))
+            }
+            (None, None) => {
+                let are = if self.n_rejected == 1 { "is" } else { "are" };
+                let of = counted(self.n_lines, "line", "lines");
+                format!("{} of its {of} {are} rejected, and --strict allows none", self.n_rejected)
+            }
         };
         if text.is_empty() { Some(why) } else { Some(format!("{why}; its first such line: {}", shown(text))) }
     }
@@ -207,6 +237,14 @@ impl Report {
             layout: Some(stream.layout_name().to_owned()),
             status: if self.is_accepted { Status::Accepted } else { Status::Loaded },
         }
+    }
+}
+
+/// The layout that was asked for.
+fn asked(stream: &Stream) -> &'static str {
+    match stream.layout_name() {
+        "format" | "json" => "the log format that was given",
+        name => name,
     }
 }
 
@@ -274,13 +312,17 @@ mod tests {
     #[test]
     fn which_files_are_understood() {
         let stream = Stream::Access(Layout::Hubzero);
-        let refusal = |report: &Report, strict| report.refusal(&stream, strict);
+        let refusal = |report: &Report, strict| report.refusal(&stream, strict, || None);
         assert_eq!(refusal(&report(0, 0, 0, b""), false), None, "an empty file");
         assert_eq!(refusal(&report(5, 0, 5, b""), false), None, "blanks alone");
         assert_eq!(refusal(&report(5, 4, 0, b"x"), false), None);
         let why = refusal(&report(3, 2, 1, b"some\x1b text\n"), false).unwrap();
         assert!(why.starts_with("none of its 2 lines fits") && why.ends_with("`some\u{FFFD} text`"), "{why}");
         assert!(refusal(&report(3, 1, 0, b"x"), true).unwrap().contains("--strict"));
+        let like = || Some("nginx-json".to_owned());
+        let why = report(1200, 1200, 0, b"{}\n").refusal(&stream, false, like).unwrap();
+        assert_eq!(why, "looks like nginx-json; 0 of 1,200 lines fit hubzero; its first such line: `{}`");
+        assert!(report(3, 1, 0, b"x").refusal(&stream, true, || panic!("not asked")).is_some());
         let tail = Report { is_tail_unfit: true, ..report(0, 0, 0, b"x") };
         assert!(refusal(&tail, false).is_some());
         assert!(report(9, 1, 0, b"x").warning(&stream).is_some());
@@ -304,11 +346,11 @@ mod tests {
             (utf16("2025-07-10 08:00"), "UTF-16"),
             (big, "UTF-16"),
         ] {
-            let why = report(3, 3, 0, &bytes).refusal(&stream, false).unwrap();
+            let why = report(3, 3, 0, &bytes).refusal(&stream, false, || None).unwrap();
             assert!(why.contains(word), "{why}");
         }
-        let long = report(1, 1, 0, "é".repeat(500).as_bytes()).refusal(&stream, false).unwrap();
+        let long = report(1, 1, 0, "é".repeat(500).as_bytes()).refusal(&stream, false, || None).unwrap();
         assert!(long.matches('é').count() == SHOWN && long.ends_with("…`"), "{long}");
-        assert!(report(1, 1, 0, &[0; 64]).refusal(&stream, false).unwrap().starts_with("none"));
+        assert!(report(1, 1, 0, &[0; 64]).refusal(&stream, false, || None).unwrap().starts_with("none"));
     }
 }

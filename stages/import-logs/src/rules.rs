@@ -30,6 +30,8 @@ pub(crate) enum Rule {
     ReferrerSpam,
     OldEvent,
     DoubleClick,
+    Blank,
+    Part,
     Comment,
     Message,
     Watcher,
@@ -39,7 +41,7 @@ pub(crate) enum Rule {
 
 impl Rule {
     /// Every rule with the word it is counted under, in the order in which they are tried.
-    pub(crate) const ALL: [(Self, &'static str); 20] = [
+    pub(crate) const ALL: [(Self, &'static str); 22] = [
         (Self::OtherSite, "other site"),
         (Self::Status, "status"),
         (Self::Bytes, "no bytes"),
@@ -55,6 +57,8 @@ impl Rule {
         (Self::ReferrerSpam, "no referrer"),
         (Self::OldEvent, "old event"),
         (Self::DoubleClick, "double click"),
+        (Self::Blank, "blank line"),
+        (Self::Part, "joined part"),
         (Self::Comment, "comment"),
         (Self::Message, "message"),
         (Self::Watcher, "watching account"),

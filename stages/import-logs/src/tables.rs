@@ -370,7 +370,7 @@ fn is_there(path: &Path) -> Result<bool> {
 
 /// The layout of a staging file, recognised where that was asked for.
 fn layout_of_staged(path: &Path, asked: Layout) -> Result<Layout> {
-    if !matches!(asked, Layout::Auto(_)) {
+    if asked.is_hub() {
         return Ok(asked);
     }
     let reading = || format!("reading {}", path.display());

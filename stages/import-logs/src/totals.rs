@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kit::{Messages, Rejects};
+use kit::{Messages, Rejects, counted, grouped};
 
 use crate::bots::uses::Uses;
 use crate::report::Report;
@@ -42,13 +42,18 @@ impl Totals {
         }
         let odd = sum(|r| r.n_odd_times);
         if odd > 0 {
-            let rows = if odd == 1 { "1 row".to_owned() } else { format!("{odd} rows") };
-            let _ = write!(words, "; {rows} with an impossible time");
+            let _ = write!(words, "; {} with an impossible time", counted(odd, "row", "rows"));
         }
         let tails = sum(|r| r.has_tail.into());
         if tails > 0 {
-            let lines = if tails == 1 { "1 last line".to_owned() } else { format!("{tails} last lines") };
+            let lines = counted(tails, "last line", "last lines");
             let _ = write!(words, "; {lines} without a line feed not read");
+        }
+        let runs = sum(|r| r.nuls.n_runs);
+        if runs > 0 {
+            let (runs, n) = (counted(runs, "run", "runs"), sum(|r| r.nuls.n_bytes));
+            let bytes = if n == 1 { "byte" } else { "bytes" };
+            let _ = write!(words, "; {runs} of NUL bytes skipped ({} {bytes})", grouped(n));
         }
         words.push_str(&self.layouts());
         words

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use kit::door;
 use logs::fingerprint::{Fingerprint, Identity, Reading};
 
-use crate::beginning::Beginning;
+use crate::beginning::{Beginning, behind_hole};
 use crate::layout::Layout;
 use crate::layouts::named::State;
 use crate::pieces::{BLOCK, Piece, Pieces, Spare};
@@ -71,6 +71,8 @@ pub(crate) struct UnitReader {
     spare: Spare,
     /// The first byte that is read.
     pub(crate) offset: u64,
+    /// How many NUL bytes are skipped from there.
+    pub(crate) hole: u64,
     stretches: VecDeque<Stretch>,
     /// The file that the stretches are of.
     checked: Option<Identity>,
@@ -115,7 +117,7 @@ impl UnitReader {
                 opened.log(unit, reading)?
             }
         };
-        opened.pieces = Some(Pieces::new(input, spare));
+        opened.pieces = Some(Pieces::new(input, spare).joining(opened.layout.joins()));
         Ok(opened)
     }
 
@@ -126,7 +128,8 @@ impl UnitReader {
             return Ok(Input::Log(Box::new(log)));
         }
         let is_file = log.reading.is_file();
-        let (_, first) = behind_hole(&mut log.reading)?;
+        let (hole, first) = behind_hole(&mut log.reading)?;
+        self.hole = hole;
         let beginning = Beginning::read(&mut Cursor::new(first).chain(&mut log.reading), is_file)?;
         if unit.earlier.is_some() && self.offset > 0 {
             self.look_before(unit)?;
@@ -169,7 +172,7 @@ impl UnitReader {
     /// # Errors
     /// It cannot be opened, or is another by now.
     pub(crate) fn again(self, unit: &Unit, whole_lines: bool) -> Result<Self> {
-        let Self { path, spare, offset, pieces, layout, state, .. } = self;
+        let Self { path, spare, offset, hole, pieces, layout, state, .. } = self;
         match pieces.map(Pieces::into_reader) {
             Some(Input::Log(mut log)) if log.reading.is_file() => {
                 log.reading.rewind()?;
@@ -177,8 +180,8 @@ impl UnitReader {
                 let is_asked_for_hub = matches!(&unit.stream, Stream::Access(layout) if layout.is_hub());
                 let first = if is_asked_for_hub { Vec::new() } else { behind_hole(&mut log.reading)?.1 };
                 log.beginning = Cursor::new(first);
-                let pieces = Some(Pieces::new(Input::Log(log), &spare));
-                Ok(Self { path, spare, offset, pieces, layout, state, ..Self::default() })
+                let pieces = Some(Pieces::new(Input::Log(log), &spare).joining(layout.joins()));
+                Ok(Self { path, spare, offset, hole, pieces, layout, state, ..Self::default() })
             }
             _ => Self::open(unit, whole_lines, &spare),
         }
@@ -196,7 +199,8 @@ impl UnitReader {
             self.check(&file)?;
             file.seek(SeekFrom::Start(next.start))?;
             let input = Input::Stretch { file, left: next.end - next.start };
-            self.pieces = Some(Pieces::with_cuts(input, &self.spare, next.cuts));
+            let pieces = Pieces::with_cuts(input, &self.spare, next.cuts);
+            self.pieces = Some(pieces.joining(self.layout.joins()));
         }
     }
 
@@ -250,27 +254,6 @@ impl UnitReader {
             return Ok(());
         }
         Err(io::Error::other("the file was written to while it was imported"))
-    }
-}
-
-/// How much is read at once behind a hole: a part that is looked at is read whole.
-const PART: usize = 64 << 10;
-
-/// Reads past zeros at the beginning of a log: how many, and the first bytes behind them. A program that
-/// goes on at its old place when its log is truncated leaves a hole of any size there.
-fn behind_hole(reading: &mut Reading) -> io::Result<(u64, Vec<u8>)> {
-    let mut hole = 0;
-    let mut bytes = vec![0; PART];
-    loop {
-        let n = match reading.read(&mut bytes) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            done => done?,
-        };
-        let zeros = bytes[..n].iter().take_while(|&&byte| byte == 0).count();
-        hole += zeros as u64;
-        if n == 0 || zeros < n {
-            return Ok((hole, bytes[zeros..n].to_vec()));
-        }
     }
 }
 

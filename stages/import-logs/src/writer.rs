@@ -9,6 +9,7 @@ use std::sync::mpsc::Receiver;
 
 use anyhow::{Context as _, Result, anyhow};
 use kit::{Progress, Usage};
+use logs::fingerprint::Reading;
 use schema::Opt;
 
 use crate::beginning;
@@ -127,13 +128,14 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         let mut wanted = true;
         for message in messages {
             match message {
-                Message::Begin(stream, offset) => {
+                Message::Begin(stream, offset, hole) => {
                     let next = current.next().context("a beginning without its file")?;
                     let unit = unit.insert(Unit { stream, ..next.clone() });
                     self.report.layout = unit.stream.layout_name();
+                    self.report.nuls.add(hole);
                     self.bots_before = self.queue.lock().bots.clone();
                     let path = unit.path.clone().unwrap_or_else(|| "-".into());
-                    self.place = Place { path, n_lines: 0, offset };
+                    self.place = Place { path, n_lines: 0, offset: offset + hole };
                     self.begin_source(unit);
                     wanted = self.sink.begin(unit)?;
                 }
@@ -476,11 +478,15 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
 
     fn end(&mut self, unit: &Unit) -> Result<()> {
         // sources of a staging file were judged before
-        let refusal = self.report.refusal(&unit.stream, self.tally.strict && unit.path.is_some());
-        if let Some(why) = refusal.filter(|_| unit.staged.is_none() && !unit.plain) {
+        let like = || {
+            let mut reading = Reading::open(unit.path.as_deref()?).ok()?;
+            reading.look();
+            beginning::looks_like(&unit.stream, reading)
+        };
+        let judge = || self.report.refusal(&unit.stream, self.tally.strict && unit.path.is_some(), like);
+        if let Some(why) = if unit.staged.is_none() && !unit.plain { judge() } else { None } {
             if !self.tally.accept {
-                let looks = beginning::looks_like(unit).filter(|_| self.report.n_rejected == self.report.n_unfit);
-                return self.refuse(unit, looks.map_or(why.clone(), |name| format!("{why}; it looks like {name}")));
+                return self.refuse(unit, why);
             }
             self.report.is_accepted = true;
         }

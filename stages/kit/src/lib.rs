@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 mod clock;
+mod count;
 mod csv_rows;
 mod decompress;
 mod describe;
@@ -29,6 +30,7 @@ mod table;
 mod version;
 
 pub use clock::{current_month, minute, refuse_month_to_come, today};
+pub use count::{counted, grouped};
 pub use decompress::{Compression, open_reader};
 pub use describe::Describe;
 pub use exit::{Busy, ReaderLeft, Usage, exit_of};

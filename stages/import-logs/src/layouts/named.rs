@@ -19,6 +19,8 @@ pub(crate) struct Layout {
     name: &'static str,
     kind: Kind,
     pub(crate) prefixes: Prefixes,
+    /// What stands before lines that may have been cut into parts.
+    pub(crate) joins: Option<Prefix>,
     from: ClientFrom,
     /// The last day that is believed.
     latest: [u8; 10],
@@ -46,6 +48,25 @@ pub(crate) struct State {
     made: Vec<u8>,
     rest: Vec<u8>,
     places: Vec<Place>,
+    /// The NUL bytes at the beginnings of lines that were read.
+    pub(crate) nuls: Nuls,
+}
+
+/// Runs of NUL bytes that were skipped, as a crash leaves them.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Nuls {
+    pub(crate) n_runs: u64,
+    pub(crate) n_bytes: u64,
+}
+
+impl Nuls {
+    /// Counts a run of so many bytes, if there are any.
+    pub(crate) const fn add(&mut self, n_bytes: u64) {
+        if n_bytes > 0 {
+            self.n_runs += 1;
+            self.n_bytes += n_bytes;
+        }
+    }
 }
 
 /// nginx proxy manager, behind which a proxy stands, and without.
@@ -134,8 +155,10 @@ impl Layout {
     /// The name is unknown, the format cannot work, or the header that names the client is not in
     /// it.
     pub(crate) fn new(text: &str, from: &ClientFrom) -> Result<Self, String> {
-        let with =
-            |name, kind| Self { name, kind, prefixes: Prefixes::default(), from: from.clone(), latest: *b"9999-12-31" };
+        let with = |name, kind| {
+            let (prefixes, from) = (Prefixes::default(), from.clone());
+            Self { name, kind, prefixes, joins: None, from, latest: *b"9999-12-31" }
+        };
         if let Some((name, named)) = lookup(text) {
             return Ok(with(name, Kind::of(name, named, from)?));
         }
@@ -174,7 +197,7 @@ impl Layout {
     /// The layout of hubs.
     pub(super) fn hub() -> Self {
         let (kind, from) = (Kind::Hub, ClientFrom::default());
-        Self { name: "hubzero", kind, prefixes: Prefixes::None, from, latest: *b"9999-12-31" }
+        Self { name: "hubzero", kind, prefixes: Prefixes::None, joins: None, from, latest: *b"9999-12-31" }
     }
 
     /// The name; `format` and `json` where a text was given.
@@ -213,17 +236,17 @@ impl Layout {
     /// # Errors
     /// It has none: see [`Layout::why`] for the words.
     pub(crate) fn parse<'a>(&self, line: &'a [u8], state: &'a mut State) -> Result<Entry<'a>, Fault> {
-        let State { columns, made, rest, places } = state;
+        let State { columns, made, rest, places, nuls } = state;
         made.clear();
-        let (_, text) = self.unwrapped(line, rest, columns)?;
+        let (_, text) = self.unwrapped(line, rest, columns, nuls)?;
         self.entry(text, columns, made, places)
     }
 
     /// Why a line gives no request, in words; `None` when it does.
     pub(crate) fn why(&self, line: &[u8], state: &mut State) -> Option<String> {
-        let State { columns, made, rest, places } = state;
+        let State { columns, made, rest, places, nuls } = state;
         made.clear();
-        match self.unwrapped(line, rest, columns) {
+        match self.unwrapped(line, rest, columns, nuls) {
             Err(fault) => Some(fault.within(line).say(line)),
             Ok((_, text)) => match self.entry(text, columns, made, places) {
                 Ok(_) => None,
@@ -239,8 +262,8 @@ impl Layout {
 
     /// The prefix of a line.
     pub(crate) fn prefix(&self, line: &[u8], state: &mut State) -> Option<Prefix> {
-        let State { columns, rest, .. } = state;
-        self.unwrapped(line, rest, columns).ok()?.0
+        let State { columns, rest, nuls, .. } = state;
+        self.unwrapped(line, rest, columns, nuls).ok()?.0
     }
 
     /// Looks at a line without its end, its prefix and so on.
@@ -250,8 +273,8 @@ impl Layout {
         state: &mut State,
         look: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Option<T> {
-        let State { columns, rest, .. } = state;
-        look(self.unwrapped(line, rest, columns).ok()?.1)
+        let State { columns, rest, nuls, .. } = state;
+        look(self.unwrapped(line, rest, columns, nuls).ok()?.1)
     }
 
     /// The line without its end, a byte order mark, NUL bytes and a prefix. Directives change the
@@ -261,8 +284,9 @@ impl Layout {
         line: &'a [u8],
         rest: &'a mut Vec<u8>,
         columns: &mut Option<Arc<Columns>>,
+        nuls: &mut Nuls,
     ) -> Result<(Option<Prefix>, &'a [u8]), Fault> {
-        let line = bare(line)?;
+        let line = bare(line, nuls)?;
         if line.first() == Some(&b'#') {
             if let (true, Some(names)) = (self.is_w3c(), w3c::names(line)) {
                 *columns = Some(Arc::new(Columns::new(names, &self.from)));
@@ -375,7 +399,7 @@ impl State {
 }
 
 /// A line without its end, and without what crashes and editors leave at its start.
-fn bare(line: &[u8]) -> Result<&[u8], Fault> {
+fn bare<'a>(line: &'a [u8], nuls: &mut Nuls) -> Result<&'a [u8], Fault> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match line {
@@ -386,8 +410,9 @@ fn bare(line: &[u8]) -> Result<&[u8], Fault> {
         _ => {}
     }
     let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
-    let nuls = line.iter().take_while(|&&b| b == 0).count();
-    let line = &line[nuls..];
+    let n_nuls = line.iter().take_while(|&&b| b == 0).count();
+    nuls.add(n_nuls as u64);
+    let line = &line[n_nuls..];
     if line.is_empty() { Err(Fault::bare(What::Blank)) } else { Ok(line) }
 }
 

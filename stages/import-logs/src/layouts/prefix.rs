@@ -1,6 +1,8 @@
 //! What programs that carry logs put in front of a line: syslog, Docker, Kubernetes, compose, the
 //! journal. Recognised line by line and taken off.
 
+use std::ops::Range;
+
 use super::{Fault, What, json, time};
 
 /// What stood in front of a line.
@@ -205,6 +207,70 @@ fn cri(line: &[u8]) -> Option<Result<&[u8], Fault>> {
         [b'P', b' ', ..] => Some(Err(Fault::bare(What::Part))),
         _ => None,
     }
+}
+
+/// An entry of the log of a container: a line, or a part of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Whether it went to standard error.
+    pub(crate) is_error: bool,
+    /// Whether the line ends with it.
+    pub(crate) is_last: bool,
+    /// Where its text is in the line, escaped as it stands there.
+    pub(crate) text: Range<usize>,
+}
+
+/// The entry that a line of the log of a container is; `None` for other lines and prefixes.
+pub(crate) fn entry(prefix: Prefix, line: &[u8]) -> Option<Entry> {
+    match prefix {
+        Prefix::Cri => cri_entry(line),
+        Prefix::DockerJson => docker_entry(line),
+        Prefix::Syslog | Prefix::Syslog5424 | Prefix::Compose => None,
+    }
+}
+
+/// Whether programs that write such a prefix cut lines.
+pub(crate) const fn has_parts(prefix: Prefix) -> bool {
+    matches!(prefix, Prefix::Cri | Prefix::DockerJson)
+}
+
+fn cri_entry(line: &[u8]) -> Option<Entry> {
+    let (_, len) = time::iso(line).ok()?;
+    let (is_error, rest) = match line.get(len..)? {
+        [b' ', b's', b't', b'd', b'o', b'u', b't', b' ', rest @ ..] => (false, rest),
+        [b' ', b's', b't', b'd', b'e', b'r', b'r', b' ', rest @ ..] => (true, rest),
+        _ => return None,
+    };
+    let is_last = match rest {
+        [b'F', b' ', ..] => true,
+        [b'P', b' ', ..] => false,
+        _ => return None,
+    };
+    let start = line.len() - rest.len() + 2;
+    let end = line.len() - usize::from(line.ends_with(b"\n")) - usize::from(line.ends_with(b"\r\n"));
+    Some(Entry { is_error, is_last, text: start..end.max(start) })
+}
+
+fn docker_entry(line: &[u8]) -> Option<Entry> {
+    const LOG: &[u8] = b"{\"log\":\"";
+    const STREAM: &[u8] = b"\",\"stream\":\"std";
+    // as Docker writes it; the end of the text is near the end of the line
+    let near = line.len().saturating_sub(256);
+    let found = memchr::memmem::rfind(&line[near..], STREAM).filter(|_| line.starts_with(LOG));
+    let (text, is_error) = match found {
+        Some(at) if near + at >= LOG.len() => (LOG.len()..near + at, line.get(near + at + STREAM.len()) == Some(&b'e')),
+        _ => {
+            let text = json::string_of(line, b"log")?;
+            let start = text.as_ptr().addr() - line.as_ptr().addr();
+            (start..start + text.len(), json::string_of(line, b"stream")? == b"stderr")
+        }
+    };
+    // a line feed at the end that is none of an escaped backslash
+    let is_last = line
+        .get(text.clone())?
+        .strip_suffix(b"n")
+        .is_some_and(|rest| rest.iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 1);
+    Some(Entry { is_error, is_last, text })
 }
 
 fn compose(line: &[u8]) -> Option<&[u8]> {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use kit::grouped;
 use logs::parse::{self, Looks};
 
 use super::What;
@@ -15,6 +16,14 @@ use super::prefix::Prefix;
 
 /// How many lines are looked at.
 pub(crate) const LINES: usize = 1000;
+
+impl Recognised {
+    /// The name of the layout, with what stands before the lines.
+    pub(crate) fn like(&self) -> String {
+        let name = self.layout.name();
+        self.prefix.map_or_else(|| name.to_owned(), |prefix| format!("{name} with {} in front", prefix.name()))
+    }
+}
 
 /// A layout, and how many of the lines have it.
 #[derive(Debug, Clone)]
@@ -27,7 +36,6 @@ pub(crate) struct Recognised {
     #[cfg_attr(not(test), allow(dead_code, reason = "tests ask for it"))]
     pub(crate) n_lines: usize,
     /// What stands before most of them.
-    #[cfg_attr(not(test), allow(dead_code, reason = "tests ask for it"))]
     pub(crate) prefix: Option<Prefix>,
 }
 
@@ -46,25 +54,22 @@ pub(crate) struct Unknown {
     pub(crate) n_lines: usize,
 }
 
-/// A number with commas.
-fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
+impl Unknown {
+    /// The layout that they look like, with what stands before it.
+    pub(crate) fn like(&self) -> Option<String> {
+        let name = self.looks_like?;
+        Some(match &self.front {
+            Some(front) => format!("{name} with {front} in front"),
+            None => name.to_owned(),
+        })
     }
-    out
 }
 
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.looks_like, &self.front) {
-            (Some(name), Some(front)) => write!(f, "looks like {name} with {front} in front")?,
-            (Some(name), None) => write!(f, "looks like {name}")?,
-            (None, _) => f.write_str("not a log format that is known")?,
+        match self.like() {
+            Some(like) => write!(f, "looks like {like}")?,
+            None => f.write_str("not a log format that is known")?,
         }
         write!(f, "; {} of {} lines fit", grouped(self.n_fit), grouped(self.n_lines))?;
         if !self.why.is_empty() { write!(f, ": {}", self.why) } else { Ok(()) }
@@ -384,7 +389,6 @@ mod tests {
         assert!(said(&utf16).ends_with("the text is UTF-16, not UTF-8"), "{}", said(&utf16));
         let tabs = file("", "").replace(' ', "\t");
         assert!(said(&tabs).ends_with("tabs between the fields"), "{}", said(&tabs));
-        assert_eq!(grouped(1_234_567), "1,234,567");
     }
 
     #[test]

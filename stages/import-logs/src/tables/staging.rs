@@ -12,11 +12,11 @@ use logs::fingerprint::{self, Identity, Prefix};
 use logs::staged::{self, Outcome, StagedLog};
 
 use super::ledger::{self, Ledger, Verdict};
-use crate::block;
 use crate::layouts::named::State;
 use crate::report::Report;
 use crate::rules::Rules;
 use crate::unit::{Source, Staged, Stream, Stretch};
+use crate::{beginning, block};
 
 /// What becomes of the sources.
 #[derive(Debug, Default)]
@@ -196,7 +196,7 @@ impl Sources<'_> {
             }
             report.add_looks(looks, is_recognised, &text);
         }
-        Ok(report.refusal(self.stream, self.strict))
+        Ok(report.refusal(self.stream, self.strict, || beginning::looks_like(self.stream, self.open(log).ok()?)))
     }
 }
 

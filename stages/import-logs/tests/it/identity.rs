@@ -129,7 +129,7 @@ fn many_odd_lines_are_a_warning_and_none_is_allowed_with_strict() {
     let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
     let good = hub.put("httpd/daily/good", day(10, &["/good"]));
     let done = hub.load(&[&some, &few, &good]).arg("--strict").finish().expect_code(1);
-    assert!(done.stderr.contains("1 of its 9 lines are rejected, and --strict allows none"), "{}", done.stderr);
+    assert!(done.stderr.contains("1 of its 9 lines is rejected, and --strict allows none"), "{}", done.stderr);
     assert_eq!((contents(&hub), hub.ledger()), (vec!["/good".to_owned()], vec!["good\tweb\t1\t1".to_owned()]));
     // bots of a refused file are found again in the next one
     let bots = |odd: &str| line("2025-07-10", "/r", "NewBot/1") + odd;

@@ -4,6 +4,7 @@
 
 mod bounds;
 mod choices;
+mod every_line;
 mod faults;
 mod field;
 mod field_lines;
