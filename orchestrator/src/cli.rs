@@ -79,6 +79,7 @@ commands! {
     }
     "Looking at the numbers" Numbers {
         Show(show::Args),
+        Why(why::Args),
     }
     "Looking after the numbers" Upkeep {
         RebuildSummaries(rebuild_summaries::Args),
@@ -189,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_words_of_the_port_are_all_there() {
-        let mut expected = vec!["sh", "chains", "run-chain", "explain", "convert", "show"];
+        let mut expected = vec!["sh", "chains", "run-chain", "explain", "convert", "show", "why"];
         expected.extend(
             "tick run whoisonline status process import analyze summarize rebuild-summaries mark-dirty clear-dirty \
              rebuild-from unpublish forget-import repair-imported-sources reconstruct-imported-sources setup-db migrate init \

@@ -34,6 +34,7 @@ pub(crate) mod tick;
 pub(crate) mod unpublish;
 mod values;
 pub(crate) mod whoisonline;
+pub(crate) mod why;
 
 use anyhow::Result;
 use kit::Uses;

@@ -108,6 +108,10 @@ pub enum Kind {
     BotReport,
     /// `usage`: One line of the usage table.
     Usage,
+    /// `why`: A cell and the rule that it is made by.
+    Why,
+    /// `evidence`: One row that a cell is made of.
+    Evidence,
 }
 
 impl Kind {
@@ -140,6 +144,8 @@ impl Kind {
         VERDICT,
         BOTREPORT,
         USAGE,
+        WHY,
+        EVIDENCE,
     ];
 
     /// The kind with this name.
@@ -711,6 +717,56 @@ const USAGE: KindSpec = KindSpec {
         c("change", Type::Float, "Change from the month before, in per cent."),
         c("year_before", Type::Float, "The number of the same month a year before."),
         c("year_change", Type::Float, "Change from a year before, in per cent."),
+    ],
+};
+
+const WHY: KindSpec = KindSpec {
+    kind: Kind::Why,
+    name: "why",
+    table: "",
+    made_by: "summarize --why",
+    doc: "A cell and the rule that it is made by; its `evidence` follows.",
+    columns: &[
+        c("cell", Type::Text, "Name of the cell."),
+        c("table", Type::Text, "summary_user_vals, summary_simusage_vals or summary_misc_vals."),
+        c("rowid", Type::Int, "Row."),
+        c("colid", Type::Int, "Column."),
+        c("datetime", Type::Stamp, "Day zero of the month."),
+        c("period", Type::Int, "Window."),
+        c("value", Type::Text, "The value that the rows give now; absent for a cell that is not written."),
+        c("published", Type::Text, "The value in the table (`hzmetrics why`); absent where there is none."),
+        c("rows", Type::Int, "How many rows it is made of."),
+        c("rule", Type::Text, "The rule in a sentence."),
+    ],
+};
+
+const EVIDENCE: KindSpec = KindSpec {
+    kind: Kind::Evidence,
+    name: "evidence",
+    table: "",
+    made_by: "summarize --why",
+    doc: "One row that a cell is made of. What the rows add is the cell; where it is a quotient, each part adds up.",
+    columns: &[
+        c("cell", Type::Text, "Name of the cell."),
+        c("period", Type::Int, "Window."),
+        c("part", Type::Text, "What the row is counted as."),
+        c("adds", Type::Float, "What the row adds; 0 for further rows of the same visitor or user."),
+        c("who", Type::Text, "The visitor (address and host name) or the user."),
+        c("source", Type::Text, "Kind of the row: `session`, `web`, `login`, `toolstart`, `hits`, …"),
+        c("id", Type::Int, "Number of the row, where it has one."),
+        c("datetime", Type::Stamp, "When."),
+        c("user", Type::Text, "User."),
+        c("ip", Type::Text, "Address."),
+        c("host", Type::Text, "Host name."),
+        c("country", Type::Text, "Country of the address or of the user."),
+        c("domain", Type::Text, "Domain."),
+        c("orgtype", Type::Text, "Organisation of the user."),
+        c("duration", Type::Int, "Seconds of a session."),
+        c("jobs", Type::Int, "Tool starts of a session."),
+        c("tool", Type::Text, "Tool."),
+        c("content", Type::Text, "What was asked for."),
+        c("action", Type::Text, "Action of the auth log."),
+        c("hits", Type::Int, "Hits of a day."),
     ],
 };
 

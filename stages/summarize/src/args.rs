@@ -1,10 +1,12 @@
 //! The options, and what `--describe` says. Imports nothing of the work.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
 use kit::{Common, Describe, StageArgs};
-use schema::{Compat, Kind, Month, Period};
+use schema::cells::NoCell;
+use schema::{Compat, Kind, Month, Period, Place};
 
 /// The step that copies what other steps read.
 pub(crate) const IMPORT: &str = "import-hub-data";
@@ -27,7 +29,9 @@ const BACKGROUND: &str = "Used are the kinds login, web, session, toolstart, hit
     to 64 bytes for each distinct visitor (address and host name), 16 bytes for each session, about 48 bytes \
     for each tool session and 16 for each job of the middleware, and a base of at most 100 MB. Requests are \
     not kept, only sessions with downloads. Of requests that may be downloads by their file extension each \
-    distinct path is kept until the end, unless hub_resource records came before.";
+    distinct path is kept until the end, unless hub_resource records came before.\n\nWith `--why` the output is a \
+    record `why` for each cell with its rule, and a record `evidence` for each row that it is made of. It works on \
+    records and with `--from db`, and keeps the rows in memory that may be listed.";
 
 /// Computes the cells of the summary tables for the six periods of a month.
 ///
@@ -63,6 +67,15 @@ pub(crate) struct Args {
     #[arg(long, alias = "sections", value_name = "PARTS", value_delimiter = ',')]
     pub only: Vec<StepOrSection>,
 
+    /// List the rows that cells are made of, instead of the cells: names like users.download.us or
+    /// summary_user_vals.4.3, separated by commas, or `all`
+    #[arg(long, value_name = "CELLS", value_delimiter = ',', conflicts_with_all = ["since", "only", "memory"])]
+    pub why: Vec<Cells>,
+
+    /// With --why: also list all requests of the sessions
+    #[arg(long, requires = "why")]
+    pub requests: bool,
+
     /// With --db: print what would be written, and change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -96,6 +109,21 @@ pub(crate) struct Args {
     pub common: Common,
 }
 
+/// A value of `--why`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cells {
+    All,
+    One(Place),
+}
+
+impl FromStr for Cells {
+    type Err = NoCell;
+
+    fn from_str(text: &str) -> Result<Self, NoCell> {
+        if text == "all" { Ok(Self::All) } else { text.parse().map(Self::One) }
+    }
+}
+
 /// What a run needs whatever the data: code, buffers, lists.
 const BASE: usize = 40 << 20;
 
@@ -127,7 +155,7 @@ impl StageArgs for Args {
             Kind::HubResource,
             Kind::HubToolVersion,
         ],
-        writes: &[Kind::Cell, Kind::ResourceStat],
+        writes: &[Kind::Cell, Kind::ResourceStat, Kind::Why, Kind::Evidence],
         reads_tables: &[
             "web",
             "websessions",
@@ -196,6 +224,12 @@ impl Args {
     /// Bytes that each of `n` collections may hold; lists double when they grow, hence the half.
     pub(crate) fn room(&self, n: usize) -> usize {
         self.memory.map_or(usize::MAX, |limit| (limit.saturating_sub(BASE) / 2 / n.max(1)).max(1 << 20))
+    }
+
+    /// The cells whose rows are asked for, each once.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        let all = self.why.contains(&Cells::All);
+        Place::all().filter(|place| all || self.why.contains(&Cells::One(*place))).collect()
     }
 
     /// The files that replace lists.

@@ -141,9 +141,14 @@ impl<F: FnMut(Cell)> Writer<'_, F> {
         cell(5, visits.to_string(), 1);
         cell(6, figures.accounts(row, period).to_string(), 1);
         let busiest = figures.busiest(row, period);
-        cell(7, busiest.map_or_else(|| " users on ".to_owned(), |(n, day)| format!("{n} users on {day}")), 6);
+        cell(7, busiest_day(busiest), 6);
         cell(8, figures.hits(row, period).map_or_else(String::new, |hits| hits.to_string()), 1);
     }
+}
+
+/// The text of the busiest day: its users and the day.
+pub(crate) fn busiest_day(busiest: Option<(u32, String)>) -> String {
+    busiest.map_or_else(|| " users on ".to_owned(), |(n, day)| format!("{n} users on {day}"))
 }
 
 /// What the column makes of a double that the port sends.
@@ -152,13 +157,13 @@ fn nearest(value: f64) -> i64 {
 }
 
 /// A total of seconds, sent as the server printed it.
-fn total(seconds: f64, as_port: bool) -> i64 {
+pub(crate) fn total(seconds: f64, as_port: bool) -> i64 {
     if as_port { nearest(seconds) } else { integer_of(&shortest(seconds)) }
 }
 
 /// Two totals added by the script: exactly when the server printed both without a point or an
 /// exponent, otherwise as doubles that are printed with 14 digits.
-fn cpu(sessions: f64, jobs: f64, as_port: bool) -> i64 {
+pub(crate) fn cpu(sessions: f64, jobs: f64, as_port: bool) -> i64 {
     let is_integer = |x: f64| x.fract() == 0.0 && x.abs() < 1e15;
     if as_port {
         nearest(sessions + jobs)
@@ -170,7 +175,7 @@ fn cpu(sessions: f64, jobs: f64, as_port: bool) -> i64 {
 }
 
 /// `total ÷ users × unit` with the script's numbers: whole as long as the division is.
-fn average(total: i64, users: i64, unit: i64, as_port: bool) -> i64 {
+pub(crate) fn average(total: i64, users: i64, unit: i64, as_port: bool) -> i64 {
     if as_port {
         return nearest(total as f64 / users as f64 * unit as f64);
     }

@@ -12,21 +12,36 @@ use schema::{Opt, Period, Stamp, number};
 use crate::axis::{Axis, Moment, Seen, Window};
 use crate::count::{Counts, Tally};
 use crate::row::NO_ID;
-use crate::scan::{Ground, Numbers, Scan, Session, Shape, Starts, day_text, ip_key};
+use crate::scan::{First, Ground, Numbers, Scan, Session, Shape, Starts, day_text, ip_key};
 
 /// Columns 1 to 6 of rows 7 and 3.
 const LONG: usize = 0;
 /// Columns 1 to 6 of rows 8 and 4.
 const DOWNLOAD: usize = 6;
 /// Visitors of any kind.
-const VISITOR: usize = 12;
+pub(crate) const VISITOR: usize = 12;
 /// Then the classes of rows 7 and 3, then those of rows 8 and 4.
-const CLASSES: usize = 13;
+pub(crate) const CLASSES: usize = 13;
+
+/// What a column of rows 7 and 3, or of rows 8 and 4 (`downloads`), is the sum of: one kind of event for
+/// a residence, one for each class of organisations that the column has.
+pub(crate) fn dimensions(downloads: bool, colid: u8, classes: &[i64]) -> Vec<usize> {
+    let column = usize::from(colid) - 1;
+    let first = CLASSES + if downloads { classes.len() } else { 0 };
+    match colid {
+        1..=6 => vec![if downloads { DOWNLOAD } else { LONG } + column],
+        7 => (first..first + classes.len()).collect(),
+        _ => {
+            let class = [1, 2, 3, 6][column - 7];
+            classes.binary_search(&class).map_or_else(|_| Vec::new(), |at| vec![first + at])
+        }
+    }
+}
 
 /// CPU seconds that make a user of the middleware a heavy one.
-const HEAVY_SECS: f64 = 600.0;
+pub(crate) const HEAVY_SECS: f64 = 600.0;
 /// Starts that make a user a regular one.
-const REGULAR_STARTS: u64 = 10;
+pub(crate) const REGULAR_STARTS: u64 = 10;
 /// Days between first and last start that make a user a faithful one.
 const FAITHFUL_DAYS: i64 = 90;
 
@@ -258,7 +273,6 @@ impl Scan {
         let mut counts = Counts::new(axis, 3);
         let mut list: Vec<_> = std::mem::take(&mut self.starts).into_iter().collect();
         list.sort_unstable_by_key(|(key, _)| *key);
-        let days = |t: Stamp| t.day_number().unwrap_or(0);
         for group in list.chunk_by(|a, b| a.0.0 == b.0.0) {
             let user = group[0].0.0;
             // legacy asks for the first start of a missing user by an empty name
@@ -271,22 +285,10 @@ impl Scan {
                 if as_port && user.is_none() {
                     continue;
                 }
-                let faithful = first
-                    .ever
-                    .filter(|&ever| ever < latest)
-                    .and_then(Stamp::day_number)
-                    .is_some_and(|ever| days(latest) - ever >= FAITHFUL_DAYS);
-                if faithful {
+                if is_faithful(first, latest) {
                     counts.add(FAITHFUL, rows.clone(), 0..level(&group[..=i], 1), 1);
                 }
-                let first = first.since_1995.filter(|&first| first < latest);
-                let between = if as_port {
-                    let numbers = latest.day_number().zip(first.and_then(Stamp::day_number));
-                    numbers.map_or(0, |(latest, first)| (latest - first).max(0))
-                } else {
-                    days(latest) - first.map_or(0, days)
-                };
-                counts.add(DAYS, rows, 0..level(&group[..=i], 2), between);
+                counts.add(DAYS, rows, 0..level(&group[..=i], 2), days_between(first, latest, as_port));
             }
         }
         counts.settle()
@@ -387,6 +389,26 @@ impl Scan {
     }
 }
 
+/// Whether a user came back: the first start of all is [`FAITHFUL_DAYS`] before the latest.
+pub(crate) fn is_faithful(first: First, latest: Stamp) -> bool {
+    let days = |t: Stamp| t.day_number().unwrap_or(0);
+    let ever = first.ever.filter(|&ever| ever < latest).and_then(Stamp::day_number);
+    ever.is_some_and(|ever| days(latest) - ever >= FAITHFUL_DAYS)
+}
+
+/// Days between the first start since 1995 and the latest; without a first one all days of the calendar,
+/// in the port none.
+pub(crate) fn days_between(first: First, latest: Stamp, as_port: bool) -> i64 {
+    let days = |t: Stamp| t.day_number().unwrap_or(0);
+    let first = first.since_1995.filter(|&first| first < latest);
+    if as_port {
+        let numbers = latest.day_number().zip(first.and_then(Stamp::day_number));
+        numbers.map_or(0, |(latest, first)| (latest - first).max(0))
+    } else {
+        days(latest) - first.map_or(0, days)
+    }
+}
+
 /// Takes the other day when it was busier; on a tie the one that is there stays.
 fn better(best: &mut Busy, other: Busy) {
     if other.is_some_and(|(n, _)| n > best.map_or(0, |(n, _)| n)) {
@@ -446,7 +468,10 @@ impl Join<'_> {
             let place = self.places.get(&ip).copied();
             found.clear();
             for session in group {
-                self.events(session, |dim, unregistered, seen| {
+                let shape = &self.shapes[session.shape as usize];
+                let from = self.downloads.partition_point(|d| d.0 < session.id);
+                let mine = self.downloads[from..].iter().take_while(|d| d.0 == session.id && d.0 != NO_ID);
+                events(shape, mine.map(|d| d.1), self.n_classes, |dim, unregistered, seen| {
                     if unregistered {
                         found.push((dim, seen));
                     }
@@ -473,42 +498,48 @@ impl Join<'_> {
         }
         (counts, at_ip)
     }
+}
 
-    /// What a session is an event of: the dimension, whether the visitor may count as an
-    /// unregistered one, and when.
-    fn events(&self, session: &Session, mut emit: impl FnMut(u16, bool, Seen)) {
-        let shape = &self.shapes[session.shape as usize];
-        let mut dim = |dim: usize, unregistered: bool, seen: Seen| {
-            emit(u16::try_from(dim).unwrap_or(u16::MAX), unregistered, seen);
-        };
-        if shape.hosted {
-            dim(VISITOR, true, shape.seen);
-        }
-        if !shape.plain {
-            return;
-        }
-        let columns = || (0..6).filter(|c| shape.columns & (1 << c) != 0);
-        let class = usize::from(shape.class).checked_sub(1);
-        if shape.long {
-            columns().for_each(|c| dim(LONG + c, shape.hosted, shape.seen));
-            if let Some(class) = class {
-                dim(CLASSES + class, shape.hosted, shape.seen);
-            }
-        }
-        let short = shape.hosted && !shape.long;
-        let from = self.downloads.partition_point(|d| d.0 < session.id);
-        let downloads = self.downloads[from..].iter().take_while(|d| d.0 == session.id && d.0 != NO_ID);
-        for (i, (_, when)) in downloads.enumerate() {
-            if i == 0 {
-                columns().for_each(|c| dim(DOWNLOAD + c, short, shape.seen));
-            }
-            // the organisations ask for both times in the period
-            if let (Some(class), Some(when)) = (class, when) {
-                let both = Seen { row: shape.seen.row.max(when.row), level: shape.seen.level.min(when.level) };
-                dim(CLASSES + self.n_classes + class, short, both);
-            }
+/// What a session is an event of: the dimension, whether the visitor may count as an unregistered one, and
+/// when. `downloads` are the times of its downloads, as far as a period sees them.
+pub(crate) fn events(
+    shape: &Shape,
+    downloads: impl Iterator<Item = Option<Seen>>,
+    n_classes: usize,
+    mut emit: impl FnMut(u16, bool, Seen),
+) {
+    let mut dim = |dim: usize, unregistered: bool, seen: Seen| {
+        emit(u16::try_from(dim).unwrap_or(u16::MAX), unregistered, seen);
+    };
+    if shape.hosted {
+        dim(VISITOR, true, shape.seen);
+    }
+    if !shape.plain {
+        return;
+    }
+    let columns = || (0..6).filter(|c| shape.columns & (1 << c) != 0);
+    let class = usize::from(shape.class).checked_sub(1);
+    if shape.long {
+        columns().for_each(|c| dim(LONG + c, shape.hosted, shape.seen));
+        if let Some(class) = class {
+            dim(CLASSES + class, shape.hosted, shape.seen);
         }
     }
+    let short = shape.hosted && !shape.long;
+    for (i, when) in downloads.enumerate() {
+        if i == 0 {
+            columns().for_each(|c| dim(DOWNLOAD + c, short, shape.seen));
+        }
+        // the organisations ask for both times in the period
+        if let (Some(class), Some(when)) = (class, when) {
+            dim(CLASSES + n_classes + class, short, both(shape.seen, when));
+        }
+    }
+}
+
+/// What sees the session and its download.
+pub(crate) fn both(session: Seen, download: Seen) -> Seen {
+    Seen { row: session.row.max(download.row), level: session.level.min(download.level) }
 }
 
 impl Figures {
@@ -526,25 +557,19 @@ impl Figures {
     pub(crate) fn user(&self, rowid: u8, colid: u8, row: usize, period: Period) -> i64 {
         let start = self.axis().window(row, period).start;
         let column = usize::from(colid) - 1;
-        let n_classes = self.ground.places.classes().len();
-        let grouped = |counts: &Counts<i32>, columns: usize, classes: usize| match colid {
-            1..=6 => counts.get(columns + column, row, start).into(),
-            7 => (0..n_classes).map(|c| i64::from(counts.get(classes + c, row, start))).sum(),
-            _ => {
-                let class = [1, 2, 3, 6][column - 7];
-                let at = self.ground.places.classes().binary_search(&class);
-                at.map_or(0, |at| counts.get(classes + at, row, start).into())
-            }
+        let grouped = |counts: &Counts<i32>, downloads: bool| -> i64 {
+            let dims = dimensions(downloads, colid, self.ground.places.classes());
+            dims.into_iter().map(|dim| i64::from(counts.get(dim, row, start))).sum()
         };
         let again = |rowid| if colid <= 6 { self.user(rowid, colid, row, period) } else { 0 };
         match rowid {
             1 => [6, 7, 8].into_iter().map(|rowid| self.user(rowid, colid, row, period)).sum(),
             2 => self.simulating.get(column, row, start).into(),
-            3 => again(7) + grouped(&self.joined, LONG, CLASSES),
-            4 => again(8) + grouped(&self.joined, DOWNLOAD, CLASSES + n_classes),
+            3 => again(7) + grouped(&self.joined, false),
+            4 => again(8) + grouped(&self.joined, true),
             6 => self.registered.get(column, row, start).into(),
-            7 => grouped(&self.visitors, LONG, CLASSES),
-            8 => grouped(&self.visitors, DOWNLOAD, CLASSES + n_classes),
+            7 => grouped(&self.visitors, false),
+            8 => grouped(&self.visitors, true),
             _ => 0,
         }
     }

@@ -7,6 +7,7 @@ mod axis;
 mod cells;
 mod count;
 mod downloads;
+mod eye;
 mod finish;
 #[cfg(test)]
 #[path = "../tests/unit/model.rs"]
@@ -21,6 +22,7 @@ mod spill;
 mod stage;
 mod tables;
 mod tools;
+mod why;
 
 use std::process::ExitCode;
 

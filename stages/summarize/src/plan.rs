@@ -7,6 +7,7 @@ use schema::{Month, Period};
 use crate::args::{Args, StepOrSection};
 use crate::axis::MAX_MONTHS;
 use crate::cells::Section;
+use crate::why::Question;
 
 fn section(choice: StepOrSection) -> Option<Section> {
     Some(match choice {
@@ -94,6 +95,25 @@ impl Plan {
 }
 
 impl Plan {
+    /// What `--why` asks for, if anything.
+    ///
+    /// # Errors
+    /// The answer is to go to the databases.
+    pub(crate) fn question(&self, args: &Args) -> Result<Option<Question>> {
+        if args.why.is_empty() {
+            return Ok(None);
+        }
+        if args.common.to_db() {
+            return Err(Usage("--why lists rows and publishes nothing: use --from db".to_owned()).into());
+        }
+        let month = match &self.summary {
+            Some(((month, _), _)) => *month,
+            None => kit::current_month()?.previous(),
+        };
+        let (periods, places) = (self.periods.clone(), args.places());
+        Ok(Some(Question { month, periods, places, requests: args.requests }))
+    }
+
     /// The last month of all that is written.
     pub(crate) fn last(&self) -> Option<Month> {
         let cells = self.summary.as_ref().map(|((_, last), _)| *last);

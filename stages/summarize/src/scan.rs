@@ -27,6 +27,9 @@ use crate::tools::WORKSPACE;
 /// Seconds from which a session without tools is interactive use, not a download.
 const LONG_SECS: i64 = 900;
 
+/// Starts of tools up to then are in no span of days.
+pub(crate) const EPOCH: Stamp = Stamp::from_parts(1995, 1, 1, 0, 0, 0);
+
 /// What the figures depend on besides the rows.
 #[derive(Debug)]
 pub(crate) struct Ground {
@@ -38,6 +41,14 @@ pub(crate) struct Ground {
     pub apps: Vec<String>,
     /// Whose numbers.
     pub compat: Compat,
+}
+
+impl Ground {
+    /// Whether a login from this address makes its visitors registered ones: the port does not know an
+    /// empty address.
+    pub(crate) fn bars(&self, ip: u64) -> bool {
+        !(self.compat.has(Opt::LpSummary) && ip == ip_key(""))
+    }
 }
 
 /// Numbers for distinct keys, in order of appearance; a key is its own hash.
@@ -148,8 +159,19 @@ pub(crate) struct First {
     pub since_1995: Option<Stamp>,
 }
 
+impl First {
+    /// Takes a start in.
+    pub(crate) fn note(&mut self, datetime: Stamp) {
+        let earlier = |old: &mut Option<Stamp>| *old = Some(old.map_or(datetime, |old| old.min(datetime)));
+        earlier(&mut self.ever);
+        if datetime > EPOCH {
+            earlier(&mut self.since_1995);
+        }
+    }
+}
+
 /// A row, digested.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Fact {
     Download { session: i64, seen: Option<Seen> },
     MaybeDownload { session: i64, seen: Option<Seen>, tail: Box<str> },
@@ -165,15 +187,27 @@ pub(crate) enum Fact {
 }
 
 /// A session, digested.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SessionFact {
-    id: i64,
-    visitor: u128,
-    domain: Option<u128>,
-    moment: Moment,
-    duration: i64,
+    pub id: i64,
+    pub visitor: u128,
+    pub domain: Option<u128>,
+    pub moment: Moment,
+    pub duration: i64,
     jobs: i64,
-    shape: Shape,
+    pub shape: Shape,
+}
+
+impl SessionFact {
+    /// Whether somebody stayed: a long session, or one with tools.
+    pub(crate) const fn is_stay(&self) -> bool {
+        self.duration >= LONG_SECS || self.jobs > 0
+    }
+
+    /// Whether it counts as a visit.
+    pub(crate) const fn is_visit(&self) -> bool {
+        self.duration >= 0 || self.jobs > 0
+    }
 }
 
 /// What a row is looked at through: nothing in it changes while rows are read, but the extensions.
@@ -260,6 +294,11 @@ impl Lens {
                 Some(Fact::Hits { moment: self.ground.axis.moment(datetime)?, hits })
             }
         }
+    }
+
+    /// Whether a URL that waited for the extensions has one of them.
+    pub(crate) fn has_extension(&self, tail: &str) -> bool {
+        self.extensions.match_tail(tail)
     }
 
     fn digest_web(&self, row: WebRow<'_>) -> Option<Fact> {
@@ -461,11 +500,11 @@ impl Scan {
             let domain = self.domains.of(domain);
             self.domain_seen.push((domain, row.shape.seen));
         }
-        if row.duration >= LONG_SECS || row.jobs > 0 {
+        if row.is_stay() {
             self.stays.add(row.moment, 1);
             self.stay_secs.add(row.moment, row.duration);
         }
-        if row.duration >= 0 || row.jobs > 0 {
+        if row.is_visit() {
             self.visits.add(row.moment, 1);
             let n = u32::try_from(self.shapes.len()).unwrap_or(u32::MAX);
             let shape = *self.shape_numbers.entry(row.shape).or_insert(n);
@@ -481,10 +520,8 @@ impl Scan {
     }
 
     fn absorb_login(&mut self, user: Option<u128>, ip: u64, moment: Option<Moment>, day: u32, seen: Option<Seen>) {
-        // the port does not know an empty address
-        let known = !(self.ground.compat.has(Opt::LpSummary) && ip == ip_key(""));
         if let Some(seen) = seen
-            && known
+            && self.ground.bars(ip)
         {
             self.ip_seen.push((ip, seen));
         }
@@ -503,12 +540,7 @@ impl Scan {
 
     fn absorb_toolstart(&mut self, user: Option<u128>, datetime: Stamp, moment: Option<Moment>, columns: Columns) {
         let user = user.map(|user| self.starters.of(user));
-        let first = self.firsts.entry(user).or_default();
-        let earlier = |old: &mut Option<Stamp>| *old = Some(old.map_or(datetime, |old| old.min(datetime)));
-        earlier(&mut first.ever);
-        if datetime > Stamp::from_parts(1995, 1, 1, 0, 0, 0) {
-            earlier(&mut first.since_1995);
-        }
+        self.firsts.entry(user).or_default().note(datetime);
         let Some(moment) = moment else { return };
         let seen = self.ground.axis.seen_at(moment);
         if seen.row >= self.ground.axis.n_rows() {
@@ -601,13 +633,18 @@ impl Scan {
         }
     }
 
-    /// By application: whether it is a Rappture tool. Names are expanded by the instances of
-    /// their versions, once.
-    pub(crate) fn rappture(&self) -> Vec<bool> {
+    /// The Rappture tools. Names are expanded by the instances of their versions, once.
+    pub(crate) fn rappture_tools(&self) -> FxHashSet<u128> {
         let mut tools: FxHashSet<u128> = self.ground.apps.iter().map(|app| hash(app)).collect();
         tools.insert(hash(WORKSPACE));
         let instances: Vec<_> = self.versions.iter().filter(|(tool, _)| tools.contains(tool)).map(|v| v.1).collect();
         tools.extend(instances);
+        tools
+    }
+
+    /// By application: whether it is a Rappture tool.
+    pub(crate) fn rappture(&self) -> Vec<bool> {
+        let tools = self.rappture_tools();
         self.apps.keys().iter().map(|app| tools.contains(app)).collect()
     }
 }

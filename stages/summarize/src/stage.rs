@@ -20,6 +20,9 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         io.messages.note(format_args!("no month was given: {usual}"));
     }
     let (from_db, to_db) = (args.common.from_db(), args.common.to_db());
+    if let Some(question) = plan.question(args)? {
+        return if from_db { tables::why(args, question, io) } else { records::why(args, question, io) };
+    }
     if to_db && let Some(last) = plan.last() {
         kit::refuse_month_to_come(last)?;
     }

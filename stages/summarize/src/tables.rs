@@ -9,14 +9,15 @@ use anyhow::{Context as _, Result};
 use database::{Db, FailedSteps, Which, hub_data, withheld};
 use hub::config::{self, Config};
 use kit::{Endpoint, Io, Outcome, Output};
-use schema::{Kind, Month, Opt};
+use schema::{Kind, Month, Opt, Period};
 
 use crate::andmore::{Catalogue, Use};
 use crate::args::{ANDMORE, Args, IMPORT, SUMMARY};
-use crate::cells::{Cell, cells};
+use crate::cells::{Cell, Section, cells};
 use crate::finish::Figures;
 use crate::plan::Plan;
 use crate::scan::{Ground, Scan};
+use crate::why::{Keeper, Question};
 use crate::{axis::Axis, reference, tools};
 
 /// Where Rappture tools are installed on a hub.
@@ -130,6 +131,41 @@ pub(crate) fn records(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     Ok(Outcome::default())
 }
 
+/// Lists the rows that cells are made of (`--from db --why`).
+///
+/// # Errors
+/// A table cannot be read, a record cannot be written, or a listing does not give its cell.
+pub(crate) fn why(args: &Args, question: Question, io: &Io) -> Result<Outcome> {
+    let config = config::load(None, &config::process_env)?;
+    let mut run = Run::new(args, config)?;
+    let axis = Axis::new(question.month, question.month);
+    let sections = question.sections();
+    let stop = Period::stop(question.month);
+    let mut keeper = Keeper::new(Scan::new(run.ground(axis)?), question);
+    let tables = run.reader(&sections, usize::MAX);
+    tables.extensions(keeper.scan(), &mut run.hub)?;
+    let eye = keeper.eye();
+    tables.read(Some((&eye, stop)), None, |sights| {
+        sights.into_iter().for_each(|sight| keeper.take(sight));
+        Ok(())
+    })?;
+    drop(eye);
+    let mut output = output_of_answer(io)?;
+    keeper.answer(|sessions| read::requests(&mut run.metrics, sessions), |lines| output.block(lines))?;
+    output.finish()?;
+    Ok(Outcome::default())
+}
+
+/// Where the answer to `--why` goes: CSV and tables show the rows.
+///
+/// # Errors
+/// The file cannot be created.
+pub(crate) fn output_of_answer(io: &Io) -> Result<Output> {
+    let common = io.common();
+    let kind = common.kind.as_deref().unwrap_or(Kind::Evidence.name());
+    Output::new(&Endpoint::from_arg(&common.to), common.format, kind, io.messages)
+}
+
 /// Publishes cells that were computed from records (`--to db`).
 ///
 /// # Errors
@@ -184,6 +220,17 @@ impl<'a> Run<'a> {
         Ok(Self { args, config, metrics, hub })
     }
 
+    /// What the cells depend on besides the rows.
+    fn ground(&mut self, axis: Axis) -> Result<Ground> {
+        let places = reference::places(self.args.lists(), Some(read::places(&mut self.metrics)?))?;
+        Ok(Ground { axis, places, apps: self.apps()?, compat: self.args.compat() })
+    }
+
+    /// What reads the tables that these sections are made from.
+    fn reader<'s>(&self, sections: &'s [Section], room: usize) -> read::Reader<'s> {
+        read::Reader { target: self.config.target(), sections, compat: self.args.compat(), room }
+    }
+
     /// Reads each table that is needed once, for everything that was asked for.
     fn scan(&mut self, plan: &Plan, catalogue: &Catalogue) -> Result<ScanResult> {
         let axis_of = |months: &Option<(Month, Month)>| months.map(|(first, last)| Axis::new(first, last));
@@ -194,12 +241,10 @@ impl<'a> Run<'a> {
         };
         let mut scan = None;
         if let Some(axis) = axis_of(&months) {
-            let places = reference::places(self.args.lists(), Some(read::places(&mut self.metrics)?))?;
-            scan = Some(Scan::new(Ground { axis, places, apps: self.apps()?, compat: self.args.compat() }));
+            scan = Some(Scan::new(self.ground(axis)?));
         }
         let room = self.args.room(usize::from(scan.is_some()) + usize::from(usage_axis.is_some()));
-        let tables =
-            read::Reader { target: self.config.target(), sections: &sections, compat: self.args.compat(), room };
+        let tables = self.reader(&sections, room);
         let usage = usage_axis.as_ref().map(|axis| (catalogue, axis));
         let usage = tables.scan(scan.as_mut(), usage, &mut self.hub)?;
         let mut found = ScanResult::default();

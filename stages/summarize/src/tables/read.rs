@@ -13,11 +13,13 @@ use schema::{Compat, Opt, Period, Stamp};
 use crate::andmore::{self, Catalogue, Request, Resource, Usage, Visit};
 use crate::axis::Axis;
 use crate::cells::Section;
+use crate::eye::Eye;
 use crate::reference::Lists;
 use crate::row::{
     HitsRow, HubJobRow, HubSessionRow, LoginRow, ProfileRow, Row, SessionRow, ToolVersionRow, ToolstartRow, WebRow,
 };
 use crate::scan::{Fact, Lens, Scan};
+use crate::why::{Requests, record};
 
 /// Facts that go from a reading thread to the absorbing one at once.
 const BATCH: usize = 4096;
@@ -65,8 +67,8 @@ pub(super) fn catalogue(hub: &mut Db, read_only: bool) -> Result<Catalogue> {
 }
 
 /// What the reading threads send.
-enum Message {
-    Facts(Vec<Fact>),
+enum Message<S> {
+    Facts(Vec<S>),
     Visits(Vec<Visit>),
     Failed(anyhow::Error),
 }
@@ -84,18 +86,18 @@ impl std::fmt::Display for ReceiverGone {
 impl std::error::Error for ReceiverGone {}
 
 /// Collects facts and sends them in batches.
-struct Sender<'a> {
-    to: &'a SyncSender<Message>,
-    facts: Vec<Fact>,
+struct Sender<'a, S> {
+    to: &'a SyncSender<Message<S>>,
+    facts: Vec<S>,
     visits: Vec<Visit>,
 }
 
-impl<'a> Sender<'a> {
-    const fn new(to: &'a SyncSender<Message>) -> Self {
+impl<'a, S> Sender<'a, S> {
+    const fn new(to: &'a SyncSender<Message<S>>) -> Self {
         Self { to, facts: Vec::new(), visits: Vec::new() }
     }
 
-    fn fact(&mut self, fact: Option<Fact>) -> Result<()> {
+    fn fact(&mut self, fact: Option<S>) -> Result<()> {
         self.facts.extend(fact);
         if self.facts.len() >= BATCH {
             self.to.send(Message::Facts(std::mem::take(&mut self.facts))).map_err(|_| ReceiverGone)?;
@@ -118,10 +120,10 @@ impl<'a> Sender<'a> {
 }
 
 /// Starts a reading thread.
-fn start<'scope>(
+fn start<'scope, S: Send + 'scope>(
     scope: &'scope std::thread::Scope<'scope, '_>,
-    to: &SyncSender<Message>,
-    read: impl FnOnce(&SyncSender<Message>) -> Result<()> + Send + 'scope,
+    to: &SyncSender<Message<S>>,
+    read: impl FnOnce(&SyncSender<Message<S>>) -> Result<()> + Send + 'scope,
 ) {
     let to = to.clone();
     scope.spawn(move || {
@@ -154,46 +156,56 @@ impl Reader<'_> {
 
     /// Fills the scan, and collects usage.
     pub(super) fn scan(&self, scan: Option<&mut Scan>, usage: WantedUsage<'_>, hub: &mut Db) -> Result<Usage> {
-        let mut collected = Usage::new();
-        let mut scan = scan;
-        let downloads = scan.is_some() && self.feeds(&[Section::Dl]);
-        if let Some(scan) = scan.as_deref_mut()
-            && downloads
-            && !self.compat.has(Opt::DownloadsFlag)
-        {
-            // known first, they spare the scan all that may be a download
-            hub.require(&[format!("{}resources", self.target.prefix)])?;
-            hub.each(&format!("SELECT path FROM {}", hub.prefixed("resources")), (), |row| {
-                if let Some(path) = row.text(0) {
-                    scan.absorb(Fact::Resource { path: (&*path).into() });
-                }
-                Ok(())
-            })?;
+        let Some(scan) = scan else { return self.read::<Lens>(None, usage, |_| Ok(())) };
+        self.extensions(scan, hub)?;
+        let lens = Arc::clone(scan.lens());
+        let stop = scan.ground.axis.months().last().map(|&month| Period::stop(month));
+        self.read(stop.map(|stop| (&*lens, stop)), usage, |facts| {
+            facts.into_iter().for_each(|fact| scan.absorb(fact));
+            scan.relieve(self.room)
+        })
+    }
+
+    /// Tells the scan the extensions of the hub's files: known first, they spare it all that may be a
+    /// download.
+    pub(super) fn extensions(&self, scan: &mut Scan, hub: &mut Db) -> Result<()> {
+        if !self.feeds(&[Section::Dl]) || self.compat.has(Opt::DownloadsFlag) {
+            return Ok(());
         }
-        let lens = scan.as_deref().map(|scan| Arc::clone(scan.lens()));
-        let stop = scan.as_deref().and_then(|scan| scan.ground.axis.months().last().map(|&m| Period::stop(m)));
-        std::thread::scope(|scope| {
-            let (to, from) = sync_channel::<Message>(16);
-            if let (Some(lens), Some(stop)) = (&lens, stop) {
-                let lens = &**lens;
-                if self.feeds(&[Section::Int, Section::Dl, Section::Misc]) {
-                    start(scope, &to, move |to| self.sessions(lens, stop, to));
-                }
-                start(scope, &to, move |to| self.others(lens, stop, to));
+        hub.require(&[format!("{}resources", self.target.prefix)])?;
+        hub.each(&format!("SELECT path FROM {}", hub.prefixed("resources")), (), |row| {
+            if let Some(path) = row.text(0) {
+                scan.absorb(Fact::Resource { path: (&*path).into() });
             }
-            let web_lens = lens.as_deref().filter(|_| downloads);
-            if web_lens.is_some() || usage.is_some() {
-                start(scope, &to, move |to| self.web(web_lens, usage, to));
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Reads the tables, each in a thread of its own. What `eye` sees of rows before `stop` goes to `absorb`.
+    pub(super) fn read<E: Eye>(
+        &self,
+        eye: Option<(&E, Stamp)>,
+        usage: WantedUsage<'_>,
+        mut absorb: impl FnMut(Vec<E::Sight>) -> Result<()>,
+    ) -> Result<Usage> {
+        let mut collected = Usage::new();
+        std::thread::scope(|scope| {
+            let (to, from) = sync_channel::<Message<E::Sight>>(16);
+            if let Some((eye, stop)) = eye {
+                if self.feeds(&[Section::Int, Section::Dl, Section::Misc]) {
+                    start(scope, &to, move |to| self.sessions(eye, stop, to));
+                }
+                start(scope, &to, move |to| self.others(eye, stop, to));
+            }
+            let web_eye = eye.map(|(eye, _)| eye).filter(|_| self.feeds(&[Section::Dl]));
+            if web_eye.is_some() || usage.is_some() {
+                start(scope, &to, move |to| self.web(web_eye, usage, to));
             }
             drop(to);
             for read in from {
                 match read {
-                    Message::Facts(facts) => {
-                        if let Some(scan) = scan.as_deref_mut() {
-                            facts.into_iter().for_each(|fact| scan.absorb(fact));
-                            scan.relieve(self.room)?;
-                        }
-                    }
+                    Message::Facts(facts) => absorb(facts)?,
                     Message::Visits(visits) => {
                         visits.into_iter().for_each(|visit| collected.absorb(visit));
                         collected.relieve(self.room)?;
@@ -209,7 +221,7 @@ impl Reader<'_> {
         Db::connect(&self.target, which)
     }
 
-    fn sessions(&self, lens: &Lens, stop: Stamp, to: &SyncSender<Message>) -> Result<()> {
+    fn sessions<E: Eye>(&self, eye: &E, stop: Stamp, to: &SyncSender<Message<E::Sight>>) -> Result<()> {
         let mut db = self.connect(Which::Metrics)?;
         db.require(&["websessions"])?;
         let mut sender = Sender::new(to);
@@ -218,7 +230,7 @@ impl Reader<'_> {
         let read = db.each(sql, (stop.to_string(),), |row| {
             let Some(datetime) = row.stamp(1) else { return Ok(()) };
             let (host, domain) = (row.text(4), row.text(5));
-            sender.fact(lens.digest(Row::Session(SessionRow {
+            let session = SessionRow {
                 id: row.int(0),
                 datetime,
                 ipcountry: &row.text(2).unwrap_or_default(),
@@ -227,7 +239,8 @@ impl Reader<'_> {
                 domain: domain.as_deref(),
                 duration: row.int(6).unwrap_or_default(),
                 jobs: row.int(7).unwrap_or_default(),
-            })))
+            };
+            sender.fact(eye.see(Row::Session(session), &row))
         });
         read.context("reading websessions")?;
         sender.finish()
@@ -235,13 +248,14 @@ impl Reader<'_> {
 
     /// The requests, for downloads (with a lens) and for usage; the server leaves out what can be
     /// neither. Its patterns compare as ours do.
-    fn web(&self, lens: Option<&Lens>, usage: WantedUsage<'_>, to: &SyncSender<Message>) -> Result<()> {
+    fn web<E: Eye>(&self, eye: Option<&E>, usage: WantedUsage<'_>, to: &SyncSender<Message<E::Sight>>) -> Result<()> {
         let mut db = self.connect(Which::Metrics)?;
         db.require(&["web"])?;
         let mut columns = "sessionid, `datetime`, dnload, content".to_owned();
         let mut conditions = Vec::new();
         let mut params = Vec::new();
-        if lens.is_some() {
+        if let Some(eye) = eye {
+            columns += eye.more("web");
             if self.compat.has(Opt::DownloadsFlag) {
                 conditions.push("sessionid IS NOT NULL AND dnload = ?".to_owned());
             } else {
@@ -267,9 +281,10 @@ impl Reader<'_> {
         let read = db.each(&sql, params, |row| {
             let content = row.text(3).unwrap_or_default();
             let datetime = row.stamp(1);
-            if let (Some(lens), Some(sessionid)) = (lens, row.int(0)) {
+            if let (Some(eye), Some(sessionid)) = (eye, row.int(0)) {
                 let dnload = row.int(2) == Some(1);
-                sender.fact(lens.digest(Row::Web(WebRow { sessionid, datetime, content: &content, dnload })))?;
+                let request = WebRow { sessionid, datetime, content: &content, dnload };
+                sender.fact(eye.see(Row::Web(request), &row))?;
             }
             if let (true, Some((catalogue, axis)), Some(datetime)) = (has_usage, usage, datetime)
                 && let Some(host) = row.text(5)
@@ -285,95 +300,131 @@ impl Reader<'_> {
         sender.finish()
     }
 
-    fn others(&self, lens: &Lens, stop: Stamp, to: &SyncSender<Message>) -> Result<()> {
+    fn others<E: Eye>(&self, eye: &E, stop: Stamp, to: &SyncSender<Message<E::Sight>>) -> Result<()> {
         let mut sender = Sender::new(to);
         let mut metrics = self.connect(Which::Metrics)?;
         if self.feeds(&[Section::Reg, Section::Int, Section::Dl, Section::Misc]) {
-            logins(&mut metrics, lens, &mut sender).context("reading userlogin")?;
+            logins(&mut metrics, eye, &mut sender).context("reading userlogin")?;
         }
         if self.feeds(&[Section::Reg, Section::Misc]) {
-            profiles(&mut metrics, lens, &mut sender).context("reading profiles")?;
+            profiles(&mut metrics, eye, &mut sender).context("reading profiles")?;
         }
         if self.feeds(&[Section::Sim, Section::SimUsage]) {
-            toolstarts(&mut metrics, lens, stop, &mut sender).context("reading toolstart")?;
+            toolstarts(&mut metrics, eye, stop, &mut sender).context("reading toolstart")?;
         }
         if self.feeds(&[Section::Misc]) {
-            hits(&mut metrics, lens, stop, &mut sender).context("reading webhits")?;
+            hits(&mut metrics, eye, stop, &mut sender).context("reading webhits")?;
         }
         if self.feeds(&[Section::SimUsage]) {
             let mut hub = self.connect(Which::Hub)?;
-            middleware(&mut hub, lens, stop, &mut sender).context("reading tool sessions")?;
+            middleware(&mut hub, eye, stop, &mut sender).context("reading tool sessions")?;
         }
         sender.finish()
     }
 }
 
+/// The requests of sessions.
+pub(super) fn requests(metrics: &mut Db, sessions: &[i64]) -> Result<Requests> {
+    let mut found = Requests::default();
+    for some in sessions.chunks(500) {
+        let list: Vec<String> = some.iter().map(i64::to_string).collect();
+        let sql = format!(
+            "SELECT sessionid, `datetime`, dnload, content, id, ip, host FROM web WHERE sessionid IN ({}) ORDER BY id",
+            list.join(",")
+        );
+        metrics.each(&sql, (), |row| {
+            let Some(sessionid) = row.int(0) else { return Ok(()) };
+            let content = row.text(3).unwrap_or_default();
+            let request = WebRow { sessionid, datetime: row.stamp(1), content: &content, dnload: false };
+            let more = |at: usize| row.text(at).map(std::borrow::Cow::into_owned);
+            found.entry(sessionid).or_default().push(record(&Row::Web(request), more));
+            Ok(())
+        })?;
+    }
+    Ok(found)
+}
+
 /// Of all dates: rows 3 and 4 look for users of any time.
-fn logins(db: &mut Db, lens: &Lens, sender: &mut Sender<'_>) -> Result<()> {
+fn logins<E: Eye>(db: &mut Db, eye: &E, sender: &mut Sender<'_, E::Sight>) -> Result<()> {
     db.require(&["userlogin"])?;
-    let sql = "SELECT `datetime`, user, ip, action FROM userlogin WHERE action IN (?, 'simulation')";
-    db.each(sql, ("login",), |row| {
+    let sql = format!(
+        "SELECT `datetime`, user, ip, action{} FROM userlogin WHERE action IN (?, 'simulation')",
+        eye.more("userlogin")
+    );
+    db.each(&sql, ("login",), |row| {
         let Some(datetime) = row.stamp(0) else { return Ok(()) };
-        sender.fact(lens.digest(Row::Login(LoginRow {
-            datetime,
-            user: row.text(1).as_deref(),
-            ip: &row.text(2).unwrap_or_default(),
-            action: &row.text(3).unwrap_or_default(),
-        })))
+        sender.fact(eye.see(
+            Row::Login(LoginRow {
+                datetime,
+                user: row.text(1).as_deref(),
+                ip: &row.text(2).unwrap_or_default(),
+                action: &row.text(3).unwrap_or_default(),
+            }),
+            &row,
+        ))
     })?;
     Ok(())
 }
 
-fn profiles(db: &mut Db, lens: &Lens, sender: &mut Sender<'_>) -> Result<()> {
+fn profiles<E: Eye>(db: &mut Db, eye: &E, sender: &mut Sender<'_, E::Sight>) -> Result<()> {
     let name = format!("{}xprofiles_metrics", db.target().prefix);
     db.require(&[&name])?;
     let sql = format!("SELECT uidNumber, username, countryresident, orgtype, registerDate FROM {}", quote(&name));
     db.each(&sql, (), |row| {
-        sender.fact(lens.digest(Row::Profile(ProfileRow {
-            uid: row.int(0),
-            username: row.text(1).as_deref(),
-            countryresident: row.text(2).as_deref(),
-            orgtype: row.text(3).as_deref(),
-            registered: row.stamp(4),
-        })))
+        sender.fact(eye.see(
+            Row::Profile(ProfileRow {
+                uid: row.int(0),
+                username: row.text(1).as_deref(),
+                countryresident: row.text(2).as_deref(),
+                orgtype: row.text(3).as_deref(),
+                registered: row.stamp(4),
+            }),
+            &row,
+        ))
     })?;
     Ok(())
 }
 
-fn toolstarts(db: &mut Db, lens: &Lens, stop: Stamp, sender: &mut Sender<'_>) -> Result<()> {
+fn toolstarts<E: Eye>(db: &mut Db, eye: &E, stop: Stamp, sender: &mut Sender<'_, E::Sight>) -> Result<()> {
     db.require(&["toolstart"])?;
-    let sql = "SELECT `datetime`, success, user, countryresident, orgtype FROM toolstart \
-               WHERE success = 1 AND `datetime` < ?";
-    db.each(sql, (stop.to_string(),), |row| {
+    let sql = format!(
+        "SELECT `datetime`, success, user, countryresident, orgtype{} FROM toolstart \
+         WHERE success = 1 AND `datetime` < ?",
+        eye.more("toolstart")
+    );
+    db.each(&sql, (stop.to_string(),), |row| {
         let Some(datetime) = row.stamp(0) else { return Ok(()) };
-        sender.fact(lens.digest(Row::Toolstart(ToolstartRow {
-            datetime,
-            success: row.int(1).unwrap_or_default(),
-            user: row.text(2).as_deref(),
-            countryresident: row.text(3).as_deref(),
-            orgtype: row.text(4).as_deref(),
-        })))
+        sender.fact(eye.see(
+            Row::Toolstart(ToolstartRow {
+                datetime,
+                success: row.int(1).unwrap_or_default(),
+                user: row.text(2).as_deref(),
+                countryresident: row.text(3).as_deref(),
+                orgtype: row.text(4).as_deref(),
+            }),
+            &row,
+        ))
     })?;
     Ok(())
 }
 
-fn hits(db: &mut Db, lens: &Lens, stop: Stamp, sender: &mut Sender<'_>) -> Result<()> {
+fn hits<E: Eye>(db: &mut Db, eye: &E, stop: Stamp, sender: &mut Sender<'_, E::Sight>) -> Result<()> {
     db.require(&["webhits"])?;
     db.each("SELECT `datetime`, hits FROM webhits WHERE `datetime` < ?", (stop.to_string(),), |row| {
         let (Some(datetime), Some(hits)) = (row.stamp(0), row.int(1)) else { return Ok(()) };
-        sender.fact(lens.digest(Row::Hits(HitsRow { datetime, hits })))
+        sender.fact(eye.see(Row::Hits(HitsRow { datetime, hits }), &row))
     })?;
     Ok(())
 }
 
 /// Tool sessions and jobs in the order of their keys, in which seconds are added up; and the names
 /// under which tools run.
-fn middleware(db: &mut Db, lens: &Lens, stop: Stamp, sender: &mut Sender<'_>) -> Result<()> {
+fn middleware<E: Eye>(db: &mut Db, eye: &E, stop: Stamp, sender: &mut Sender<'_, E::Sight>) -> Result<()> {
     let versions = format!("{}tool_version", db.target().prefix);
     db.require(&["sessionlog", "joblog", &versions])?;
     db.each(&format!("SELECT toolname, instance FROM {}", quote(&versions)), (), |row| {
         let (Some(toolname), Some(instance)) = (row.text(0), row.text(1)) else { return Ok(()) };
-        sender.fact(lens.digest(Row::ToolVersion(ToolVersionRow { toolname: &toolname, instance: &instance })))
+        sender.fact(eye.see(Row::ToolVersion(ToolVersionRow { toolname: &toolname, instance: &instance }), &row))
     })?;
     let sql = format!(
         "SELECT {} sessnum, username, start, appname, walltime, viewtime, cputime FROM sessionlog \
@@ -382,15 +433,18 @@ fn middleware(db: &mut Db, lens: &Lens, stop: Stamp, sender: &mut Sender<'_>) ->
     );
     db.each(&sql, (stop.to_string(),), |row| {
         let Some(start) = row.stamp(2) else { return Ok(()) };
-        sender.fact(lens.digest(Row::HubSession(HubSessionRow {
-            sessnum: row.int(0),
-            username: &row.text(1).unwrap_or_default(),
-            start,
-            appname: &row.text(3).unwrap_or_default(),
-            walltime: row.float(4),
-            viewtime: row.float(5),
-            cputime: row.float(6),
-        })))
+        sender.fact(eye.see(
+            Row::HubSession(HubSessionRow {
+                sessnum: row.int(0),
+                username: &row.text(1).unwrap_or_default(),
+                start,
+                appname: &row.text(3).unwrap_or_default(),
+                walltime: row.float(4),
+                viewtime: row.float(5),
+                cputime: row.float(6),
+            }),
+            &row,
+        ))
     })?;
     let sql = format!(
         "SELECT {} sessnum, job, event, cputime FROM joblog \
@@ -399,12 +453,15 @@ fn middleware(db: &mut Db, lens: &Lens, stop: Stamp, sender: &mut Sender<'_>) ->
     );
     db.each(&sql, (0,), |row| {
         let Some(sessnum) = row.int(0) else { return Ok(()) };
-        sender.fact(lens.digest(Row::HubJob(HubJobRow {
-            sessnum,
-            job: row.int(1).unwrap_or_default(),
-            event: &row.text(2).unwrap_or_default(),
-            cputime: row.float(3),
-        })))
+        sender.fact(eye.see(
+            Row::HubJob(HubJobRow {
+                sessnum,
+                job: row.int(1).unwrap_or_default(),
+                event: &row.text(2).unwrap_or_default(),
+                cputime: row.float(3),
+            }),
+            &row,
+        ))
     })?;
     Ok(())
 }

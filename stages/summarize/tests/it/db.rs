@@ -198,6 +198,101 @@ fn the_tables_and_the_pipe_give_the_same_cells() {
     }
 }
 
+/// The cells that `--why` answers for, and what the rows of each add up to.
+fn listed(answer: &str) -> Vec<(Value, Vec<Value>)> {
+    let mut cells: Vec<(Value, Vec<Value>)> = Vec::new();
+    for line in answer.lines() {
+        let record: Value = serde_json::from_str(line).unwrap();
+        if record["kind"] == "why" {
+            cells.push((record, Vec::new()));
+        } else {
+            let (why, rows) = cells.last_mut().unwrap();
+            assert!(record["cell"] == why["cell"] && record["period"] == why["period"], "{record} {why}");
+            rows.push(record);
+        }
+    }
+    cells
+}
+
+/// The cells that no sum of their rows is: a day with its users, quotients, seconds that are rounded.
+const NO_SUM: [&str; 6] = [
+    "misc.busiest-day",
+    "simulation.runs-per-user",
+    "simulation.time-between-runs",
+    "simulation.cpu-time",
+    "simulation.wall-time",
+    "simulation.interaction-time",
+];
+
+#[test]
+fn the_rows_of_every_cell_come_to_what_is_published() {
+    for (seed, (engine, mode)) in (31..).zip(MODES) {
+        let records = made_up(seed);
+        let Some(pair) = pair(engine, mode) else { return };
+        ready(&pair, &records);
+        let _ = summarize(&pair, &["--db", MONTH]).ok();
+        let published = |why: &Value| {
+            let sql = format!(
+                "SELECT value FROM {} WHERE rowid = {} AND colid = {} AND period = {}",
+                why["table"].as_str().unwrap(),
+                why["rowid"],
+                why["colid"],
+                why["period"]
+            );
+            pair.value(&sql)
+        };
+        let before = everything(&pair);
+        let answer = summarize(&pair, &["--from", "db", "--why", "all", MONTH]).ok().text();
+        let cells = listed(&answer);
+        assert_eq!(cells.len(), 95 * 6);
+        let mut shown = 0;
+        for (why, rows) in &cells {
+            let name = why["cell"].as_str().unwrap();
+            let value = published(why);
+            assert_eq!(why.get("value").and_then(Value::as_str).map(str::to_owned), value, "{engine:?} {why}");
+            let adds: f64 = rows.iter().map(|row| row["adds"].as_f64().unwrap()).fold(0.0, |a, b| a + b);
+            let value = value.unwrap_or_default();
+            if !(NO_SUM.contains(&name) || value.is_empty() && rows.is_empty()) {
+                assert_eq!(adds.to_string(), value, "{engine:?} {why}");
+            }
+            shown += usize::from(!rows.is_empty());
+        }
+        assert!(shown > 250, "{shown} cells have rows");
+        assert_eq!(everything(&pair), before, "something was written");
+        // the pipe lists as many
+        let piped = listed(&piped(&records, &["--why", "all", "--month", MONTH]));
+        for ((a, _), (b, _)) in cells.iter().zip(&piped) {
+            assert!(a["rows"] == b["rows"] && a["value"] == b["value"] && a["rule"] == b["rule"], "{a} {b}");
+        }
+    }
+}
+
+#[test]
+fn requests_of_the_sessions_are_listed_on_request() {
+    let records = made_up(3);
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    ready(&pair, &records);
+    let ask = ["--why", "users.download,misc.hits", "--periods", "14", "--requests", MONTH];
+    let with = listed(&summarize(&pair, &[&["--from", "db"], &ask[..]].concat()).ok().text());
+    let [(why, rows), _] = with.as_slice() else { panic!("{with:?}") };
+    let of = |source: &str| rows.iter().filter(|row| row["source"] == source).collect::<Vec<_>>();
+    let ids: Vec<&Value> = of("session").iter().map(|row| &row["id"]).collect();
+    let requests = |id: &Value| records.iter().filter(|r| r["kind"] == "web" && r["sessionid"] == *id).count();
+    let expected: usize = ids.iter().map(|id| requests(id)).sum();
+    assert!(expected > 10 && of("web").len() == expected, "{why} {expected}");
+    assert!(of("web").iter().all(|row| row["content"].is_string() && row["id"].is_number() && row["adds"] == 0));
+    let piped = listed(&piped(&records, &ask));
+    assert_eq!(piped[0].1.iter().filter(|row| row["source"] == "web").count(), expected);
+    // CSV shows the rows
+    let csv = summarize(&pair, &["--from", "db", "--why", "misc.hits", "--format", "csv", MONTH]).ok().text();
+    assert!(csv.starts_with("kind,cell,period,part,adds,who,source,"), "{csv}");
+    for (words, code) in [("misc.hit", 2), ("misc.hits --db", 2), ("misc.hits --only misc", 2)] {
+        let args: Vec<&str> = ["--from", "db", MONTH, "--why"].into_iter().chain(words.split(' ')).collect();
+        let done = summarize(&pair, &args).expect_code(code);
+        assert!(words != "misc.hit" || done.stderr.contains("did you mean `misc.hits`?"), "{}", done.stderr);
+    }
+}
+
 #[test]
 fn a_range_is_its_months() {
     let records = made_up(2);

@@ -9,13 +9,14 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use schema::collation::{Like, equal, fold};
 use schema::number::{integer_of, shortest, text14};
-use schema::{Compat, Month, Opt, Period, Stamp};
+use schema::{Compat, Month, Opt, Period, Place, Stamp};
 
 use crate::axis::Axis;
 use crate::cells::{Cell, Section, cells};
 use crate::places::Places;
 use crate::row::*;
 use crate::scan::{Ground, Scan};
+use crate::why::{Keeper, Question, Requests, record};
 
 const CONTINENTS: [(&str, &str); 7] =
     [("US", "NA"), ("CN", "AS"), ("TR", "as"), ("TR", "EU"), ("DE", "EU"), ("BR", "SA"), ("", "AF")];
@@ -621,6 +622,113 @@ fn one_scan_counts_what_the_rules_count() {
         for (a, b) in ours.iter().zip(&direct) {
             prop_assert_eq!(a, b);
         }
+        Ok(())
+    });
+}
+
+/// The answer to `--why all` as records.
+fn answer(rows: &[Row<'static>], month: Month, compat: Compat) -> anyhow::Result<Vec<serde_json::Value>> {
+    let scan = Scan::new(Ground {
+        axis: Axis::new(month, month),
+        places: Places::new(CONTINENTS.into_iter(), CLASSES.into_iter()),
+        apps: APPS.map(str::to_owned).to_vec(),
+        compat,
+    });
+    let (periods, places) = (Period::WRITE_ORDER.to_vec(), Place::all().collect());
+    let mut keeper = Keeper::new(scan, Question { month, periods, places, requests: false });
+    for row in rows {
+        let eye = keeper.eye();
+        if let Some(fact) = eye.lens.digest(*row) {
+            let kept = eye.wants(&fact).then(|| record(row, |_| None));
+            drop(eye);
+            keeper.take((fact, kept));
+        }
+    }
+    let mut out = Vec::new();
+    keeper.answer(
+        |_| Ok(Requests::default()),
+        |lines| {
+            out.extend_from_slice(lines);
+            Ok(())
+        },
+    )?;
+    Ok(out.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice(l).unwrap()).collect())
+}
+
+/// What the rows of an answer come to, by the kind of the cell: sums, quotients, the day of the logins.
+fn value_of(cell: &str, evidence: &[&serde_json::Value]) -> String {
+    let adds = |part: Option<&str>| {
+        let of_part = evidence.iter().filter(|e| part.is_none_or(|part| e["part"] == part));
+        of_part.map(|e| e["adds"].as_f64().unwrap()).fold(0.0, |a, b| a + b)
+    };
+    let of = |part: &str| adds(Some(part));
+    let total = || adds(None);
+    let quotient = |part: &str, unit: f64| {
+        let (total, users) = (of(part), of("simulation users"));
+        let value = total / users * unit;
+        if total % users == 0.0 { value.to_string() } else { integer_of(&text14(value)).to_string() }
+    };
+    match cell {
+        "simulation.cpu-time" | "simulation.wall-time" | "simulation.interaction-time" => {
+            integer_of(&text14(total())).to_string()
+        }
+        "simulation.runs-per-user" => quotient("runs", 1.0),
+        "simulation.time-between-runs" => quotient("days between the first and the last run", 86_400.0),
+        "misc.stay-time" | "misc.hits" if evidence.is_empty() => String::new(),
+        "misc.busiest-day" if evidence.is_empty() => " users on ".to_owned(),
+        "misc.busiest-day" => {
+            let days: BTreeSet<&str> = evidence.iter().map(|e| &e["datetime"].as_str().unwrap()[..10]).collect();
+            assert_eq!(days.len(), 1, "{evidence:?}");
+            format!("{} users on {}", total(), days.first().unwrap())
+        }
+        _ => total().to_string(),
+    }
+}
+
+/// The property: what the rows of a cell come to is the cell, for every cell, whatever the rows.
+#[test]
+fn the_rows_of_a_cell_come_to_the_cell() {
+    let options = select(vec![
+        Compat::LEGACY,
+        Compat::LEGACY.with(Opt::HitsStartExclusive),
+        Compat::LEGACY.with(Opt::DownloadsFlag),
+    ]);
+    check(cases(300), &(data(), months(), options), |(data, (month, _), options)| {
+        let answer = answer(&data.rows(), month, options).map_err(|e| TestCaseError::fail(format!("{e:#}")))?;
+        let mut evidence: BTreeMap<(String, u64), Vec<&serde_json::Value>> = BTreeMap::new();
+        let key = |record: &serde_json::Value| {
+            (record["cell"].as_str().unwrap().to_owned(), record["period"].as_u64().unwrap())
+        };
+        for record in answer.iter().filter(|record| record["kind"] == "evidence") {
+            evidence.entry(key(record)).or_default().push(record);
+        }
+        let mut written: BTreeMap<_, _> = directly(&data, &[month], options)
+            .into_iter()
+            .map(|cell| ((cell.table.to_owned(), cell.rowid, cell.colid, cell.period.code()), cell.value))
+            .collect();
+        for why in answer.iter().filter(|record| record["kind"] == "why") {
+            let number = |name: &str| why[name].as_u64().unwrap() as u8;
+            let place = (why["table"].as_str().unwrap().to_owned(), number("rowid"), number("colid"), number("period"));
+            let cell = written.remove(&place);
+            prop_assert_eq!(why.get("value").and_then(|value| value.as_str()), cell.as_deref(), "{:?}", place);
+            let rows = evidence.remove(&key(why)).unwrap_or_default();
+            prop_assert_eq!(why["rows"].as_u64(), Some(rows.len() as u64));
+            match cell {
+                Some(cell) => prop_assert_eq!(value_of(why["cell"].as_str().unwrap(), &rows), cell, "{:?}", why),
+                None => prop_assert!(rows.is_empty()),
+            }
+        }
+        prop_assert!(written.is_empty() && evidence.is_empty(), "{:?} {:?}", written, evidence);
+        Ok(())
+    });
+}
+
+/// The port's rules leave out starts without a user and empty addresses.
+#[test]
+fn the_rows_of_a_cell_come_to_the_cell_of_the_port() {
+    check(cases(100), &(data(), months()), |(data, (month, _))| {
+        // the answer compares each listing with its cell
+        answer(&data.rows(), month, Compat::port()).map_err(|e| TestCaseError::fail(format!("{e:#}")))?;
         Ok(())
     });
 }

@@ -1,0 +1,204 @@
+//! `hzmetrics why`: the rows that a published cell is made of. `summarize --why` lists them, by the rules that
+//! make the cells; here the answer is compared with what is published, and shown.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::BufRead as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use kit::door::named;
+use kit::{Endpoint, Format, Messages, Output, Uses, push_seen};
+use schema::{Kind, Month, Period, Place, json};
+use serde_json::Value;
+
+use super::{HubCommand, print};
+use crate::hub::Hub;
+use crate::published;
+
+/// List the rows that a cell is made of
+///
+/// Says the rule of the cell in a sentence, what is published, and lists the users or visitors who are counted
+/// with their sessions, logins, starts or requests. Changes nothing. Cells have names (`users.download.us`) or
+/// numbers (`4/3`, `summary_misc_vals.8.1`); `hzmetrics show --format csv` lists names.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The month
+    #[arg(value_name = "YYYY-MM")]
+    month: Month,
+
+    /// The cell
+    #[arg(value_name = "CELL")]
+    cell: Place,
+
+    /// Period that ends with the month: 0 year, 1 month, 3 quarter, 12 twelve months, 13 fiscal year, 14 all time
+    #[arg(long, value_name = "CODE", default_value = "1")]
+    period: Period,
+
+    /// Also list all requests of the sessions
+    #[arg(long)]
+    requests: bool,
+
+    /// A table for people, or the records `why` and `evidence`; CSV holds the rows
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+
+    /// Rows that the table shows at most; 0 shows all
+    #[arg(long, value_name = "N", default_value = "100")]
+    limit: usize,
+}
+
+impl HubCommand for Args {
+    fn uses(&self) -> Option<Uses> {
+        None
+    }
+
+    fn run(&self, hub: &Hub) -> Result<u8> {
+        let cells = published::cells(&mut hub.db()?, self.month, self.period)?;
+        let published = cells.text(self.cell, self.period);
+        let folder = tempfile::tempdir().context("making a temporary folder")?;
+        let file = folder.path().join("answer");
+        let code = self.ask(hub, &file)?;
+        if code != 0 {
+            return Ok(code);
+        }
+        let mut lines = named::open(&file).map(std::io::BufReader::new).context("reading the answer")?.lines();
+        let Some(first) = lines.next().transpose().context("reading the answer")? else {
+            bail!("summarize gave no answer");
+        };
+        let why: Value = serde_json::from_str(&first).context("reading the answer")?;
+        let text = |name: &str| why.get(name).and_then(Value::as_str);
+        let verdict = verdict(published, text("value"), self.month);
+        if self.format != Format::Table {
+            return self.records(&first, published, &verdict, lines);
+        }
+        let mut rows = Rows::default();
+        for line in lines {
+            rows.add(&line.context("reading the answer")?, self.limit)?;
+        }
+        let title = format!("{}, {}, period {}", self.cell, self.month, self.period);
+        let rule = text("rule").unwrap_or_default();
+        print(format!("{title}: {}\n{rule}\n{verdict}\n{}", published.unwrap_or("-"), rows.text()).as_bytes())
+    }
+}
+
+impl Args {
+    /// Has `summarize` write the answer to a file; its exit code.
+    fn ask(&self, hub: &Hub, file: &Path) -> Result<u8> {
+        let mut shell = hub.shell(None)?;
+        shell.variables.set("CELL", self.cell.to_string().into());
+        shell.variables.set("MONTH", self.month.to_string().into());
+        shell.variables.set("PERIOD", self.period.to_string().into());
+        shell.variables.set("REQUESTS", if self.requests { "--requests" } else { "" }.into());
+        shell.variables.set("ANSWER", file.as_os_str().to_owned());
+        shell.run(b"summarize --quiet --from db --why $CELL --month $MONTH --periods $PERIOD $REQUESTS > \"$ANSWER\"\n")
+    }
+
+    /// The answer as records.
+    fn records(
+        &self,
+        why: &str,
+        published: Option<&str>,
+        verdict: &str,
+        lines: impl Iterator<Item = std::io::Result<String>>,
+    ) -> Result<u8> {
+        let messages = Messages::new("hzmetrics", false);
+        let mut output = Output::new(&Endpoint::Standard, self.format, Kind::Evidence.name(), messages)?;
+        if output.is_ndjson() {
+            let mut line = Vec::new();
+            let mut quoted = Vec::new();
+            json::push_str(&mut quoted, published.unwrap_or_default());
+            let fields: &[(&str, &[u8])] = if published.is_some() { &[("published", &quoted)] } else { &[] };
+            json::set_fields(why.as_bytes(), fields, &mut line)
+                .map_err(|bad| anyhow::anyhow!("reading the answer: {}", bad.reason()))?;
+            output.record(&line)?;
+        } else {
+            messages.note(verdict);
+        }
+        for line in lines {
+            output.record(line.context("reading the answer")?.as_bytes())?;
+        }
+        output.finish()?;
+        Ok(0)
+    }
+}
+
+/// How what is published and what the rows give are related.
+fn verdict(published: Option<&str>, now: Option<&str>, month: Month) -> String {
+    match (published, now) {
+        (Some(published), Some(now)) if published == now => "The rows below give this number.".to_owned(),
+        (Some(published), Some(now)) => format!(
+            "Published is {published}, but the rows give {now} now: rows changed after the month was published, or another \
+             program published it. `hzmetrics summarize {month}` publishes it again."
+        ),
+        (None, Some(now)) => format!("The cell is not published. The rows give {now} now."),
+        (Some(published), None) => format!(
+            "Without simulation users this cell is not written. Published is {published}, which an earlier run left there."
+        ),
+        (None, None) => "Without simulation users this cell is not written, and it is not published.".to_owned(),
+    }
+}
+
+/// Columns of the table, in order.
+const COLUMNS: [&str; 18] = [
+    "adds", "who", "source", "id", "datetime", "user", "ip", "host", "country", "domain", "orgtype", "duration",
+    "jobs", "tool", "content", "action", "hits", "part",
+];
+
+/// The rows of a table, and what all of them add.
+#[derive(Default)]
+struct Rows {
+    shown: Vec<Vec<String>>,
+    n: usize,
+    /// Rows and sum of each part.
+    parts: BTreeMap<String, (usize, f64)>,
+}
+
+impl Rows {
+    fn add(&mut self, line: &str, limit: usize) -> Result<()> {
+        let row: Value = serde_json::from_str(line).context("reading the answer")?;
+        let part =
+            self.parts.entry(row.get("part").and_then(Value::as_str).unwrap_or_default().to_owned()).or_default();
+        part.0 += 1;
+        part.1 += row.get("adds").and_then(Value::as_f64).unwrap_or(0.0);
+        self.n += 1;
+        if limit == 0 || self.n <= limit {
+            let cell = |name: &&str| match row.get(name) {
+                None => String::new(),
+                Some(Value::String(text)) => {
+                    let mut seen = String::new();
+                    push_seen(&mut seen, text);
+                    seen.replace('\t', " ")
+                }
+                Some(number) => number.to_string(),
+            };
+            self.shown.push(COLUMNS.iter().map(cell).collect());
+        }
+        Ok(())
+    }
+
+    fn text(&self) -> String {
+        let mut out = String::new();
+        for (part, (rows, sum)) in &self.parts {
+            let _ = writeln!(out, "  {sum} {part} ({rows} rows)");
+        }
+        let used: Vec<usize> = (0..COLUMNS.len())
+            .filter(|i| self.shown.iter().any(|row| row.get(*i).is_some_and(|cell| !cell.is_empty())))
+            .collect();
+        let heading: Vec<String> = COLUMNS.iter().map(|name| (*name).to_owned()).collect();
+        let all: Vec<&Vec<String>> = std::iter::once(&heading).filter(|_| self.n > 0).chain(&self.shown).collect();
+        let width = |i: usize| all.iter().filter_map(|row| row.get(i)).map(|c| c.chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = used.iter().map(|i| width(*i)).collect();
+        if self.n > 0 {
+            out.push('\n');
+        }
+        for row in &all {
+            let cells = used.iter().zip(&widths).filter_map(|(i, width)| Some(format!("{:width$}", row.get(*i)?)));
+            let _ = writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+        }
+        if self.n > self.shown.len() {
+            let _ = writeln!(out, "… and {} more rows; --limit 0 shows all", self.n - self.shown.len());
+        }
+        out
+    }
+}
