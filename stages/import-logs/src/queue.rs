@@ -21,6 +21,9 @@ pub(crate) enum Message {
     Block(Receiver<BlockResult>, usize),
     /// The beginning of a line that is too long, and how long it is.
     TooLong(Vec<u8>, u64),
+    /// The beginning of the rest of a line whose first part an earlier import has counted, and how long
+    /// the rest is.
+    Rest(Vec<u8>, u64),
     Cut,
     /// What was read, from which byte on.
     End(Option<Fingerprint>, u64),

@@ -78,6 +78,11 @@ impl<'a> Reader<'a> {
         if self.send(Message::Begin(stream.clone(), pieces.offset, pieces.hole)).is_err() {
             return Ok(Err(Stopped));
         }
+        if let Some((text, n_bytes)) = pieces.rest.take()
+            && self.send(Message::Rest(text, n_bytes)).is_err()
+        {
+            return Ok(Err(Stopped));
+        }
         let mut held = Vec::new();
         let mut state = pieces.state();
         if let Stream::Access(layout) = &stream {

@@ -302,7 +302,7 @@ impl Loader<'_> {
                 Stream::Auth => Stream::Auth,
             };
             let complete = self.rules.steps.are_complete(&stream);
-            let whole = Unit { plain: true, ..Unit::new(Some(path.clone()), stream, None) };
+            let whole = Unit { plain: true, is_ended: false, ..Unit::new(Some(path.clone()), stream, None) };
             let logs: Vec<&StagedLog> =
                 listed.iter().flatten().filter(|log| complete && log.stream == whole.stream.kind()).collect();
             self.staged(&whole, &path, &logs, ledger, &paths.staging())?;

@@ -113,6 +113,16 @@ impl Unit {
         self.path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string())
     }
 
+    /// Puts the first byte of a part of a grown log into its name, once it is known.
+    pub(crate) fn begin_at(&mut self, offset: u64) {
+        if self.earlier.is_some()
+            && let Some(name) = &mut self.booked_as
+            && let Some(at) = name.rfind('@')
+        {
+            name.replace_range(at + 1.., &offset.to_string());
+        }
+    }
+
     /// The same file, of which only these parts are read.
     pub(crate) fn of_staged(&self, staged: Staged) -> Self {
         Self { staged: Some(staged), ..self.clone() }

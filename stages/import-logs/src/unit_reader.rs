@@ -10,7 +10,9 @@ use kit::door;
 use logs::fingerprint::{Fingerprint, Identity, Reading};
 
 use crate::beginning::{Beginning, behind_hole};
-use crate::layout::Layout;
+use crate::block::KEPT;
+use crate::layout::{Layout, Misfit};
+use crate::layouts::What;
 use crate::layouts::named::State;
 use crate::pieces::{BLOCK, Piece, Pieces, Spare};
 use crate::unit::{Stream, Stretch, Unit};
@@ -81,10 +83,17 @@ pub(crate) struct UnitReader {
     pub(crate) layout: Layout,
     /// What the lines before the first byte say of those behind.
     state: State,
+    /// Whether the beginning was looked at for its layout, behind zeros that are skipped.
+    is_looked_at: bool,
+    /// Whether carriage returns alone end lines, where an earlier part of the log told it and its layout.
+    before: Option<bool>,
+    /// The rest of a line whose first part an earlier import has counted: its beginning, and how long
+    /// it is.
+    pub(crate) rest: Option<(Vec<u8>, u64)>,
 }
 
 impl UnitReader {
-    /// Opens a file; with `whole_lines` a grown log is read from where its last line began.
+    /// Opens a file; with `whole_lines` a grown log of a hub is read from where its last line began.
     ///
     /// # Errors
     /// It cannot be opened.
@@ -109,50 +118,133 @@ impl UnitReader {
                 if unit.has_open_tail() {
                     reading.note_lines();
                 }
-                opened.offset = skip(unit, &mut reading, whole_lines)?;
-                opened.log(unit, reading)?
+                let first = opened.go_on(unit, &mut reading, whole_lines)?;
+                opened.log(reading, first)?
             }
             (None, _) => {
                 let reading = kit::stdin().and_then(Reading::of_stream).context("reading standard input")?;
-                opened.log(unit, reading)?
+                opened.log(reading, Vec::new())?
             }
         };
         opened.pieces = Some(Pieces::new(input, spare).joining(opened.layout.joins()));
         Ok(opened)
     }
 
-    /// Looks at the beginning of a log for its layout.
-    fn log(&mut self, unit: &Unit, reading: Reading) -> Result<Input> {
-        let mut log = Log { beginning: Cursor::default(), reading, bare_returns: false };
-        if self.layout.is_hub() {
-            return Ok(Input::Log(Box::new(log)));
+    /// Looks at the beginning of a log for its layout; `first` was read of it already.
+    fn log(&mut self, mut reading: Reading, first: Vec<u8>) -> Result<Input> {
+        let mut beginning = Beginning::default();
+        // another layout is known where an earlier part of the log was imported
+        self.is_looked_at = !self.layout.is_hub() || self.before.is_some();
+        if self.is_looked_at {
+            let is_file = reading.is_file();
+            let (hole, first) = behind_hole(&mut Cursor::new(first).chain(&mut reading))?;
+            self.hole = hole;
+            beginning = Beginning::read(&mut Cursor::new(first).chain(&mut reading), is_file)?;
+            if self.before.is_none() {
+                self.layout = beginning.layout(&self.layout);
+            }
         }
-        let is_file = log.reading.is_file();
-        let (hole, first) = behind_hole(&mut log.reading)?;
-        self.hole = hole;
-        let beginning = Beginning::read(&mut Cursor::new(first).chain(&mut log.reading), is_file)?;
-        if unit.earlier.is_some() && self.offset > 0 {
-            self.look_before(unit)?;
-        } else {
-            self.layout = beginning.layout(&self.layout);
-        }
-        log.bare_returns = beginning.has_bare_returns() && !self.layout.is_hub();
-        log.beginning = Cursor::new(beginning.bytes);
-        Ok(Input::Log(Box::new(log)))
+        let bare_returns = self.before.unwrap_or_else(|| beginning.has_bare_returns()) && !self.layout.is_hub();
+        Ok(Input::Log(Box::new(Log { beginning: Cursor::new(beginning.bytes), reading, bare_returns })))
     }
 
-    /// Looks at what was imported of a log before: it has the layout, and may say how the lines
-    /// behind it are read.
-    fn look_before(&mut self, unit: &Unit) -> Result<()> {
+    /// Goes behind what was imported of a log before. Returns what was read of the rest on the way.
+    fn go_on(&mut self, unit: &Unit, reading: &mut Reading, whole_lines: bool) -> Result<Vec<u8>> {
+        let Some(earlier) = &unit.earlier else { return Ok(Vec::new()) };
+        if !self.layout.is_hub() && self.before.is_none() {
+            self.look_before()?;
+        }
+        if self.layout.is_hub() {
+            self.offset = reading.skip(earlier, whole_lines)?;
+            return Ok(Vec::new());
+        }
+        let bare_returns = self.before == Some(true);
+        let mut line = reading.pass(earlier)?;
+        if bare_returns && let Some(at) = memchr::memrchr(b'\r', &line) {
+            line.drain(..=at);
+        }
+        self.offset = earlier.bytes;
+        let begin = earlier.bytes.saturating_sub(line.len() as u64);
+        if self.layout.has_directives() {
+            self.state_before(unit, begin)?;
+        }
+        if line.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut first = vec![0; PART];
+        let n = kit::fill(reading, &mut first)?;
+        first.truncate(n);
+        let is_end = first.first().is_some_and(|byte| matches!(byte, b'\n' | b'\r'));
+        if !is_end && !self.was_counted(&line) {
+            // it was rejected, and may be a request now that it is whole
+            self.offset = begin;
+            line.append(&mut first);
+            return Ok(line);
+        }
+        self.continued(reading, first, if bare_returns { b'\r' } else { b'\n' })
+    }
+
+    /// Whether the last line of an earlier part, which had no end, was counted.
+    fn was_counted(&self, line: &[u8]) -> bool {
+        if line.len() >= kit::MAX_LINE {
+            return true;
+        }
+        let mut state = self.state();
+        let found = self.layout.parse(line, &mut state);
+        let is_none =
+            |misfit: &Misfit| matches!(misfit, Misfit::Other(What::Blank | What::Comment | What::NotARequest));
+        found.as_ref().map_or_else(is_none, |_| true)
+    }
+
+    /// Reads to the end of a line that was counted already; what follows its end. The rest of the line,
+    /// if there is more than its end, is noted.
+    fn continued(&mut self, reading: &mut Reading, mut bytes: Vec<u8>, end: u8) -> Result<Vec<u8>> {
+        let (mut text, mut n_bytes) = (Vec::new(), 0);
+        loop {
+            let at = memchr::memchr(end, &bytes);
+            let part = &bytes[..at.unwrap_or(bytes.len())];
+            text.extend_from_slice(&part[..part.len().min(KEPT.saturating_sub(text.len()))]);
+            n_bytes += part.len() as u64;
+            if let Some(at) = at {
+                n_bytes += 1;
+                bytes.drain(..=at);
+                break;
+            }
+            bytes.resize(PART, 0);
+            let n = kit::fill(reading, &mut bytes)?;
+            bytes.truncate(n);
+            if n == 0 {
+                break;
+            }
+        }
+        if text.iter().all(|b| matches!(b, b'\r' | b'\n')) {
+            self.offset += n_bytes;
+        } else {
+            self.rest = Some((text, n_bytes));
+        }
+        Ok(bytes)
+    }
+
+    /// Looks at what was imported of a log before: it has the layout, and how lines end.
+    fn look_before(&mut self) -> Result<()> {
+        let mut earlier = Reading::open(&self.path)?;
+        earlier.look();
+        let (_, first) = behind_hole(&mut earlier)?;
+        let beginning = Beginning::read(&mut Cursor::new(first).chain(&mut earlier), true)?;
+        self.layout = beginning.layout(&self.layout);
+        if !self.layout.is_hub() {
+            self.before = Some(beginning.has_bare_returns());
+        }
+        Ok(())
+    }
+
+    /// Reads what the lines before this byte say of those behind it.
+    fn state_before(&mut self, unit: &Unit, end: u64) -> Result<()> {
         let mut earlier = Reading::open(&self.path)?;
         earlier.look();
         let (hole, first) = behind_hole(&mut earlier)?;
-        let beginning = Beginning::read(&mut Cursor::new(first).chain(&mut earlier), true)?;
-        self.layout = beginning.layout(&self.layout);
-        if !self.layout.has_directives() {
-            return Ok(());
-        }
-        let before = Cursor::new(beginning.bytes).chain(earlier).take(self.offset.saturating_sub(hole));
+        self.state = State::default();
+        let before = Cursor::new(first).chain(earlier).take(end.saturating_sub(hole));
         let mut pieces = Pieces::new(before, &self.spare);
         while let Some(piece) = pieces.next_piece().with_context(|| format!("reading {}", unit.name()))? {
             if let Piece::Block(block) = piece {
@@ -172,18 +264,19 @@ impl UnitReader {
     /// # Errors
     /// It cannot be opened, or is another by now.
     pub(crate) fn again(self, unit: &Unit, whole_lines: bool) -> Result<Self> {
-        let Self { path, spare, offset, hole, pieces, layout, state, .. } = self;
-        match pieces.map(Pieces::into_reader) {
+        let mut again = self;
+        match again.pieces.take().map(Pieces::into_reader) {
             Some(Input::Log(mut log)) if log.reading.is_file() => {
                 log.reading.rewind()?;
-                skip(unit, &mut log.reading, whole_lines)?;
-                let is_asked_for_hub = matches!(&unit.stream, Stream::Access(layout) if layout.is_hub());
-                let first = if is_asked_for_hub { Vec::new() } else { behind_hole(&mut log.reading)?.1 };
+                let mut first = again.go_on(unit, &mut log.reading, whole_lines)?;
+                if again.is_looked_at {
+                    first = behind_hole(&mut Cursor::new(first).chain(&mut log.reading))?.1;
+                }
                 log.beginning = Cursor::new(first);
-                let pieces = Some(Pieces::new(Input::Log(log), &spare).joining(layout.joins()));
-                Ok(Self { path, spare, offset, hole, pieces, layout, state, ..Self::default() })
+                again.pieces = Some(Pieces::new(Input::Log(log), &again.spare).joining(again.layout.joins()));
+                Ok(again)
             }
-            _ => Self::open(unit, whole_lines, &spare),
+            _ => Self::open(unit, whole_lines, &again.spare),
         }
     }
 
@@ -257,7 +350,5 @@ impl UnitReader {
     }
 }
 
-/// Reads past what was imported earlier; the place of the next byte.
-fn skip(unit: &Unit, reading: &mut Reading, whole_lines: bool) -> Result<u64> {
-    unit.earlier.as_ref().map_or(Ok(0), |earlier| reading.skip(earlier, whole_lines))
-}
+/// How much of the rest of a log is read at once.
+const PART: usize = 64 << 10;

@@ -131,6 +131,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
                 Message::Begin(stream, offset, hole) => {
                     let next = current.next().context("a beginning without its file")?;
                     let unit = unit.insert(Unit { stream, ..next.clone() });
+                    unit.begin_at(offset);
                     self.report.layout = unit.stream.layout_name();
                     self.report.nuls.add(hole);
                     self.bots_before = self.queue.lock().bots.clone();
@@ -141,14 +142,13 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
                 }
                 Message::Failed(error) => return Err(error),
                 Message::TooLong(text, n_bytes) if wanted => {
-                    let name = unit.as_ref().map(Unit::name).unwrap_or_default();
                     self.report.add_too_long(&text);
-                    self.looked_at(1);
-                    let number = self.report.n_lines - self.report.n_fused;
-                    self.reject(&name, number, "line too long", &text)?;
-                    if let Some(unit) = &unit {
-                        self.too_long(unit, n_bytes)?;
-                    }
+                    self.unread(unit.as_ref().context("a line without its file")?, "line too long", &text, n_bytes)?;
+                }
+                Message::Rest(text, n_bytes) if wanted => {
+                    let reason = "the rest of a line that was imported before it had its end";
+                    self.report.ends_with_reject = true;
+                    self.unread(unit.as_ref().context("a line without its file")?, reason, &text, n_bytes)?;
                 }
                 Message::Block(receive, n_bytes) => {
                     if wanted {
@@ -158,7 +158,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
                     self.queue.give_back(n_bytes);
                 }
                 Message::Cut if wanted => self.cut(unit.as_ref().context("a cut without its file")?)?,
-                Message::TooLong(..) | Message::Cut => {}
+                Message::TooLong(..) | Message::Rest(..) | Message::Cut => {}
                 Message::End(read, offset) => {
                     let unit = unit.as_ref().context("an end without its file")?;
                     if wanted {
@@ -269,18 +269,20 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         Ok(())
     }
 
-    /// The verdict of a line that is too long.
-    fn too_long(&mut self, unit: &Unit, n_bytes: u64) -> Result<()> {
+    /// Rejects a line that is not looked at.
+    fn unread(&mut self, unit: &Unit, reason: &str, text: &[u8], n_bytes: u64) -> Result<()> {
+        self.looked_at(1);
+        let number = self.report.n_lines - self.report.n_fused;
+        self.reject(&unit.name(), number, reason, text)?;
         let Place { path, n_lines, offset } = &mut self.place;
         *n_lines += 1;
-        if self.rules.verdicts {
+        let record = self.rules.verdicts.then(|| {
             let mut record = verdict::begin(path, *n_lines, *offset, unit.stream.layout_name(), b"");
-            verdict::end_rejected(&mut record, "line too long");
-            *offset += n_bytes;
-            return self.say(record, false);
-        }
+            verdict::end_rejected(&mut record, reason);
+            record
+        });
         *offset += n_bytes;
-        Ok(())
+        record.map_or(Ok(()), |record| self.say(record, false))
     }
 
     /// The next source of a staging file begins: places are those in the log itself.

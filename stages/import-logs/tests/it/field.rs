@@ -452,3 +452,83 @@ fn field_80_a_zone_that_the_original_does_not_read_is_named() {
     // `-0400` is one that it reads
     assert!(!rejected.iter().any(|(n, _)| *n == 5));
 }
+
+#[test]
+fn a_last_line_that_was_counted_is_not_counted_again() {
+    for engine in ENGINES {
+        let Some(hub) = Hub::new(engine, SqlMode::Strict) else { return };
+        let put = |name: &str, text: &str| {
+            let path = hub.put(&format!("httpd/daily/{name}"), text);
+            make_old(&path);
+            path
+        };
+        let load = |path: &Path| {
+            make_old(path);
+            let dir = tempfile::tempdir().unwrap();
+            let verdicts = dir.path().join("verdicts");
+            let done = hub.load(&[path]).arg("--verdicts").arg(&verdicts).finish().ok();
+            let places: Vec<String> = fs::read_to_string(&verdicts)
+                .unwrap()
+                .lines()
+                .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+                .map(|verdict| format!("{} {}", verdict["offset"], verdict["verdict"].as_str().unwrap()))
+                .collect();
+            let last = done.stderr.lines().find(|line| line.contains(" rows, ")).unwrap().to_owned();
+            (done.stderr, last, places)
+        };
+        let text = log(10, &["/a", "/b"]);
+        let whole = text.trim_end();
+        let n = whole.len();
+        // its end comes, with more lines behind it
+        for (name, end) in [("one.log.1", "\n"), ("two.log.1", "\r\n")] {
+            let path = put(name, whole);
+            assert!(load(&path).1.contains(": 2 lines, 2 rows, 0 not"), "{engine:?}");
+            append(&path, &(end.to_owned() + &log(10, &["/c"])));
+            let (_, last, places) = load(&path);
+            assert!(last.contains(": 1 lines, 1 rows, 0 not"), "{engine:?} {last}");
+            assert_eq!(places, [format!("{} kept", n + end.len())]);
+            let named = format!("SELECT filename FROM imported_sources WHERE filename LIKE '{name}#%'");
+            assert!(hub.pair.value(&named).unwrap().ends_with(&format!("@{}", n + end.len())));
+        }
+        assert_eq!(contents(&hub), ["/a", "/b", "/c", "/a", "/b", "/c"]);
+        // only its end comes
+        let path = put("three.log.1", whole);
+        load(&path);
+        append(&path, "\n");
+        assert!(load(&path).1.contains(": 0 lines, 0 rows, 0 not"), "{engine:?}");
+        // the line goes on: that is said and counted
+        let path = put("four.log.1", whole);
+        load(&path);
+        append(&path, &(" 0.001 \"more\"\n".to_owned() + &log(10, &["/d"])));
+        let (said, last, places) = load(&path);
+        assert!(last.contains(": 2 lines, 1 rows, 1 not recognised"), "{last}");
+        assert!(said.contains("four.log.1:1: the rest of a line that was imported before it had its end: "), "{said}");
+        assert_eq!(places, [format!("{n} rejected"), format!("{} kept", n + 14)]);
+        // what was no request before it was whole is one now
+        let path = put("five.log.1", &text[..n - 40]);
+        assert!(load(&path).1.contains(": 2 lines, 1 rows, 1 not recognised"));
+        append(&path, &text[n - 40..]);
+        let (_, last, places) = load(&path);
+        assert!(last.contains(": 1 lines, 1 rows, 0 not"), "{last}");
+        assert_eq!(places, [format!("{} kept", n + 1 - text.len() / 2)]);
+        let all = ["/a", "/b", "/c", "/a", "/b", "/c", "/a", "/b", "/a", "/b", "/d", "/a", "/b"];
+        assert_eq!(contents(&hub), all, "{engine:?}");
+    }
+}
+
+#[test]
+fn a_grown_log_whose_lines_carriage_returns_end() {
+    let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
+    let text = log(10, &["/a", "/b"]).replace('\n', "\r");
+    let path = hub.put("httpd/daily/mac.log.1", &text);
+    make_old(&path);
+    load_auto(&hub, &path);
+    append(&path, &log(10, &["/c"]).replace('\n', "\r"));
+    make_old(&path);
+    load_auto(&hub, &path);
+    assert_eq!(contents(&hub), ["/a", "/b", "/c"]);
+}
+
+fn load_auto(hub: &Hub, path: &Path) {
+    hub.load(&[path]).finish().ok();
+}

@@ -117,6 +117,24 @@ impl Reading {
     /// # Errors
     /// The log does not begin with what the earlier run read.
     pub fn skip(&mut self, earlier: &Fingerprint, whole_lines: bool) -> Result<u64> {
+        let line = self.pass(earlier)?;
+        if whole_lines && line.len() < kit::MAX_LINE {
+            self.again(line);
+        }
+        Ok(self.position())
+    }
+
+    /// Gives bytes again that were read last.
+    pub fn again(&mut self, bytes: Vec<u8>) {
+        self.again = Cursor::new(bytes);
+    }
+
+    /// Reads past what an earlier run has read. Returns its last line if that had no end; of one that is
+    /// too long, at least as much as makes it so.
+    ///
+    /// # Errors
+    /// The log does not begin with what the earlier run read.
+    pub fn pass(&mut self, earlier: &Fingerprint) -> Result<Vec<u8>> {
         let mut line = Vec::new();
         let mut buffer = vec![0; 256 << 10];
         while self.digest.bytes() < earlier.bytes {
@@ -132,10 +150,7 @@ impl Reading {
             }
         }
         ensure!(self.digest.hash() == earlier.hash, "it does not begin with what was imported of it");
-        if whole_lines && line.len() < kit::MAX_LINE {
-            self.again = Cursor::new(line);
-        }
-        Ok(self.position())
+        Ok(line)
     }
 
     /// The place of the next byte, decompressed.
