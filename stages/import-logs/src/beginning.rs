@@ -139,8 +139,9 @@ impl Beginning {
             }
             // blank lines, comments and messages of a server alone
             Err(unknown) if unknown.n_lines == 0 => {
-                let combined = named::Layout::new("combined", &ClientFrom::default());
-                combined.map_or(Layout::Hubzero, |layout| Layout::Other(Arc::new(layout)))
+                let name = unknown.says.unwrap_or("combined");
+                named::Layout::new(name, &ClientFrom::default())
+                    .map_or(Layout::Hubzero, |layout| Layout::Other(Arc::new(layout)))
             }
             Err(unknown) => Layout::Unknown(Arc::new(unknown)),
         }

@@ -17,6 +17,7 @@ pub(crate) mod named;
 pub(crate) mod nginx_format;
 pub(crate) mod pattern;
 pub(crate) mod prefix;
+pub(crate) mod programs;
 pub(crate) mod recognise;
 pub(crate) mod time;
 pub(crate) mod url;

@@ -112,6 +112,14 @@ fn stamp(line: &[u8]) -> Result<(Stamp, &[u8]), Fault> {
                 return Ok((Stamp { moment, end: at + 1 + len + close + 1 }, &line[..at]));
             }
             Err(fault) => {
+                // as an administrator made it up
+                let len = inner.iter().take(64).position(|&b| b == b']');
+                if fault.what == What::NotATime
+                    && let Some(len) = len
+                    && let Ok(moment) = time::named(&inner[..len])
+                {
+                    return Ok((Stamp { moment, end: at + 1 + len + 1 }, &line[..at]));
+                }
                 let is_stamp = fault.what != What::NotATime || inner.first().is_some_and(u8::is_ascii_digit);
                 if is_stamp {
                     first_fault.get_or_insert(fault);

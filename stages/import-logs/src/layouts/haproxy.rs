@@ -14,10 +14,16 @@ pub(crate) fn parse(line: &[u8]) -> Result<Fields<'_>, Fault> {
     if let Text::Line([b'-', b':', ..]) = fields.client {
         fields.client = Text::Line(b"-");
     }
-    let Some(stamp) = cursor.bracketed() else { return Err(Fault::bare(What::Misfit)) };
+    let Some(stamp) = cursor.bracketed() else {
+        return Err(Fault::bare(if is_message(line) { What::NotARequest } else { What::Misfit }));
+    };
     let (moment, _) = time::clf(stamp)?;
     fields.moment = Some(moment);
-    let (_frontend, backend) = (cursor.word(), cursor.word());
+    let (frontend, backend) = (cursor.word(), cursor.word());
+    if frontend.ends_with(b":") && frontend.contains(&b'/') {
+        // a connection that failed
+        return Err(Fault::bare(What::NotARequest));
+    }
     if !backend.contains(&b'/') {
         return Err(Fault::bare(What::Misfit));
     }
@@ -57,6 +63,23 @@ pub(crate) fn parse(line: &[u8]) -> Result<Fields<'_>, Fault> {
     fields.request = Text::Line(cursor.quoted().unwrap_or(inner));
     url::absolute(&mut fields);
     Ok(fields)
+}
+
+/// Whether a line is what HAProxy says of itself and its servers.
+fn is_message(line: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 10] = [
+        b"Proxy ",
+        b"Server ",
+        b"Backend ",
+        b"backend ",
+        b"Connect from ",
+        b"Health check ",
+        b"Stopping ",
+        b"Pausing ",
+        b"Enabling ",
+        b"New worker ",
+    ];
+    BEGINNINGS.iter().any(|beginning| line.starts_with(beginning))
 }
 
 /// Whether a word is at least so many numbers with slashes between them.
@@ -118,7 +141,10 @@ mod tests {
     fn other_lines() {
         for (line, what) in [
             ("", What::Misfit),
-            ("Proxy www started.", What::Misfit),
+            ("Proxy www started.", What::NotARequest),
+            ("Server app/s1 is DOWN, reason: Layer4 timeout", What::NotARequest),
+            ("192.0.2.1:55008 [10/Jul/2025:08:00:01.584] www/1: SSL handshake failure", What::NotARequest),
+            ("Nothing that it says", What::Misfit),
             (HEAD, What::Misfit),
             (&format!("{HEAD} 0/0/5 7456 -- 1/1/0/0/0 0/0"), What::NotARequest),
             (&format!("{HEAD} 0/0/0/1/1 ok 7 - - ---- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\""), What::Status),

@@ -11,7 +11,7 @@ use super::nginx_format::Format;
 use super::pattern::{Pattern, Place};
 use super::prefix::{self, Prefix, Prefixes, Rest};
 use super::w3c::{self, Columns};
-use super::{Entry, Fault, Fields, What, aws, clf, haproxy, logformat, nginx_format};
+use super::{Entry, Fault, Fields, What, aws, clf, haproxy, logformat, nginx_format, programs};
 
 /// How the lines of a file are laid out.
 #[derive(Debug, Clone)]
@@ -39,12 +39,23 @@ enum Kind {
     Alb,
     Elb,
     S3,
+    SslRequest,
+    Uwsgi,
+    Bunny,
+}
+
+/// What lines say of those behind them.
+#[derive(Debug, Default, Clone)]
+struct Directives {
+    columns: Option<Arc<Columns>>,
+    /// The day of lines that have a time alone.
+    day: Option<[u8; 10]>,
 }
 
 /// What goes from line to line of a file, and memory that lines use one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    columns: Option<Arc<Columns>>,
+    directives: Directives,
     made: Vec<u8>,
     rest: Vec<u8>,
     places: Vec<Place>,
@@ -90,6 +101,9 @@ enum Named {
     Alb,
     Elb,
     S3,
+    SslRequest,
+    Uwsgi,
+    Bunny,
 }
 
 const fn clf_of(tail: Tail) -> Named {
@@ -97,7 +111,7 @@ const fn clf_of(tail: Tail) -> Named {
 }
 
 /// The names of the layouts, each with its other names.
-const NAMES: [(&str, &[&str], Named); 22] = [
+const NAMES: [(&str, &[&str], Named); 26] = [
     ("hubzero", &["hub"], Named::Hub),
     (
         "combined",
@@ -128,11 +142,28 @@ const NAMES: [(&str, &[&str], Named); 22] = [
     ("iis", &["iis-w3c"], Named::W3c),
     ("netscaler", &[], Named::W3c),
     ("incapsula", &["incapsula-w3c", "imperva"], Named::W3c),
+    ("zeek", &["bro", "zeek-http"], Named::W3c),
+    ("ssl_request", &["ssl-request-log"], Named::SslRequest),
+    ("uwsgi", &[], Named::Uwsgi),
+    ("bunny", &["bunnycdn", "bunny.net"], Named::Bunny),
 ];
 
 /// The names that are recognised, the better ones first.
-const RECOGNISED: [&str; 10] =
-    ["combined", "caddy", "traefik-json", "nginx-json", "w3c", "haproxy", "nginx-proxy-manager", "alb", "elb", "s3"];
+const RECOGNISED: [&str; 13] = [
+    "combined",
+    "caddy",
+    "traefik-json",
+    "nginx-json",
+    "w3c",
+    "haproxy",
+    "nginx-proxy-manager",
+    "alb",
+    "elb",
+    "s3",
+    "ssl_request",
+    "uwsgi",
+    "bunny",
+];
 
 fn normal(name: &str) -> String {
     name.trim().to_ascii_lowercase().replace(['_', ' '], "-")
@@ -236,23 +267,23 @@ impl Layout {
     /// # Errors
     /// It has none: see [`Layout::why`] for the words.
     pub(crate) fn parse<'a>(&self, line: &'a [u8], state: &'a mut State) -> Result<Entry<'a>, Fault> {
-        let State { columns, made, rest, places, nuls } = state;
+        let State { directives, made, rest, places, nuls } = state;
         made.clear();
-        let (_, text) = self.unwrapped(line, rest, columns, nuls)?;
-        self.entry(text, columns, made, places)
+        let (_, text) = self.unwrapped(line, rest, directives, nuls)?;
+        self.entry(text, directives, made, places)
     }
 
     /// Why a line gives no request, in words; `None` when it does.
     pub(crate) fn why(&self, line: &[u8], state: &mut State) -> Option<String> {
-        let State { columns, made, rest, places, nuls } = state;
+        let State { directives, made, rest, places, nuls } = state;
         made.clear();
-        match self.unwrapped(line, rest, columns, nuls) {
+        match self.unwrapped(line, rest, directives, nuls) {
             Err(fault) => Some(fault.within(line).say(line)),
-            Ok((_, text)) => match self.entry(text, columns, made, places) {
+            Ok((_, text)) => match self.entry(text, directives, made, places) {
                 Ok(_) => None,
                 Err(fault) if fault.what == What::TooLate => {
                     made.clear();
-                    let moment = self.fields(text, columns.as_deref(), made, places).ok()?.moment?;
+                    let moment = self.fields(text, directives, made, places).ok()?.moment?;
                     Some(format!("time `{}` is in the future", String::from_utf8_lossy(&moment.date)))
                 }
                 Err(fault) => Some(fault.within(text).say(text)),
@@ -262,8 +293,8 @@ impl Layout {
 
     /// The prefix of a line.
     pub(crate) fn prefix(&self, line: &[u8], state: &mut State) -> Option<Prefix> {
-        let State { columns, rest, nuls, .. } = state;
-        self.unwrapped(line, rest, columns, nuls).ok()?.0
+        let State { directives, rest, nuls, .. } = state;
+        self.unwrapped(line, rest, directives, nuls).ok()?.0
     }
 
     /// Looks at a line without its end, its prefix and so on.
@@ -273,8 +304,8 @@ impl Layout {
         state: &mut State,
         look: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Option<T> {
-        let State { columns, rest, nuls, .. } = state;
-        look(self.unwrapped(line, rest, columns, nuls).ok()?.1)
+        let State { directives, rest, nuls, .. } = state;
+        look(self.unwrapped(line, rest, directives, nuls).ok()?.1)
     }
 
     /// The line without its end, a byte order mark, NUL bytes and a prefix. Directives change the
@@ -283,13 +314,16 @@ impl Layout {
         &self,
         line: &'a [u8],
         rest: &'a mut Vec<u8>,
-        columns: &mut Option<Arc<Columns>>,
+        directives: &mut Directives,
         nuls: &mut Nuls,
     ) -> Result<(Option<Prefix>, &'a [u8]), Fault> {
         let line = bare(line, nuls)?;
         if line.first() == Some(&b'#') {
-            if let (true, Some(names)) = (self.is_w3c(), w3c::names(line)) {
-                *columns = Some(Arc::new(Columns::new(names, &self.from)));
+            if self.is_w3c() {
+                match w3c::names(line) {
+                    Some(names) => directives.columns = Some(Arc::new(Columns::new(names, &self.from))),
+                    None => directives.day = w3c::day(line).or(directives.day),
+                }
             }
             return Err(Fault::bare(What::Comment));
         }
@@ -307,11 +341,11 @@ impl Layout {
     fn entry<'a>(
         &self,
         text: &'a [u8],
-        columns: &Option<Arc<Columns>>,
+        directives: &Directives,
         made: &'a mut Vec<u8>,
         places: &mut Vec<Place>,
     ) -> Result<Entry<'a>, Fault> {
-        let fields = self.fields(text, columns.as_deref(), made, places)?;
+        let fields = self.fields(text, directives, made, places)?;
         let entry = fields.entry(made, &self.from)?;
         if entry.date > self.latest {
             return Err(Fault::bare(What::TooLate));
@@ -322,7 +356,7 @@ impl Layout {
     fn fields<'a>(
         &self,
         text: &'a [u8],
-        columns: Option<&Columns>,
+        directives: &Directives,
         made: &mut Vec<u8>,
         places: &mut Vec<Place>,
     ) -> Result<Fields<'a>, Fault> {
@@ -340,11 +374,18 @@ impl Layout {
                 Err(first_fault.unwrap_or(Fault::bare(What::Misfit)))
             }
             Kind::Json(mapping) => mapping.parse(text, made),
-            Kind::W3c => columns.ok_or(Fault::bare(What::NoColumns))?.parse(text, made),
+            Kind::W3c => {
+                let columns = directives.columns.as_deref().ok_or(Fault::bare(What::NoColumns));
+                let named = columns.and_then(|columns| columns.parse(text, directives.day, made));
+                named.or_else(|fault| w3c::usual(text, made).ok_or(fault))
+            }
             Kind::Haproxy => haproxy::parse(text),
             Kind::Alb => aws::load_balancer(text, false),
             Kind::Elb => aws::load_balancer(text, true),
             Kind::S3 => aws::bucket(text),
+            Kind::SslRequest => programs::ssl_request(text),
+            Kind::Uwsgi => programs::uwsgi(text),
+            Kind::Bunny => programs::bunny(text),
         }
     }
 }
@@ -377,6 +418,9 @@ impl Kind {
             Named::Alb => Self::Alb,
             Named::Elb => Self::Elb,
             Named::S3 => Self::S3,
+            Named::SslRequest => Self::SslRequest,
+            Named::Uwsgi => Self::Uwsgi,
+            Named::Bunny => Self::Bunny,
         })
     }
 
@@ -392,9 +436,14 @@ impl State {
     /// The state behind a block of lines, without reading them: for blocks that are read side by
     /// side.
     pub(crate) fn after(&self, block: &[u8], layout: &Layout) -> Self {
-        let found = if layout.is_w3c() { w3c::last_names(block) } else { None };
-        let columns = found.map(|names| Arc::new(Columns::new(names, &layout.from)));
-        Self { columns: columns.or_else(|| self.columns.clone()), ..Self::default() }
+        let mut directives = self.directives.clone();
+        if layout.is_w3c() {
+            if let Some(names) = w3c::last_names(block) {
+                directives.columns = Some(Arc::new(Columns::new(names, &layout.from)));
+            }
+            directives.day = w3c::last_day(block).or(directives.day);
+        }
+        Self { directives, ..Self::default() }
     }
 }
 

@@ -13,6 +13,7 @@ use super::clf::{self, Host, Seen, Tail};
 use super::entry::ClientFrom;
 use super::named::{Layout, State};
 use super::prefix::Prefix;
+use super::url;
 
 /// How many lines are looked at.
 pub(crate) const LINES: usize = 1000;
@@ -45,14 +46,19 @@ pub(crate) struct Unknown {
     /// The layout that they look like.
     pub(crate) looks_like: Option<&'static str>,
     /// What stands before it.
-    pub(crate) front: Option<String>,
+    pub(crate) front: Option<Box<str>>,
     /// Why the first line does not fit.
     pub(crate) why: String,
     /// The number of the first line, from 1, and its text.
     pub(crate) first: Option<(usize, String)>,
     pub(crate) n_fit: usize,
     pub(crate) n_lines: usize,
+    /// The layout in which lines that are no requests are known as such.
+    pub(crate) says: Option<&'static str>,
 }
+
+/// What the log of an FTP server is called.
+const FTP: &str = "an FTP log, which is not the log of a web server";
 
 impl Unknown {
     /// The layout that they look like, with what stands before it.
@@ -114,7 +120,7 @@ pub(crate) fn recognise<'a>(
     }
     let candidates = Layout::recognised(from);
     let mut all: Vec<(Tally, State)> = candidates.iter().map(|_| (Tally::default(), State::default())).collect();
-    let mut n_lines = 0;
+    let (mut n_lines, mut says) = (0, None);
     for line in &lines {
         let (mut is_some, mut is_request) = (false, true);
         for (layout, (tally, state)) in candidates.iter().zip(&mut all) {
@@ -122,7 +128,11 @@ pub(crate) fn recognise<'a>(
                 Ok(_) => (tally.n_read, is_some) = (tally.n_read + 1, true),
                 Err(what) if has_layout(what) => (tally.n_spoiled, is_some) = (tally.n_spoiled + 1, true),
                 // what a server says besides requests counts neither way
-                Err(What::Comment | What::Blank | What::NotARequest) => is_request = false,
+                Err(What::Comment | What::Blank) => is_request = false,
+                Err(What::NotARequest) => {
+                    is_request = false;
+                    says = says.or(Some(layout.name()));
+                }
                 Err(_) => {}
             }
         }
@@ -130,12 +140,16 @@ pub(crate) fn recognise<'a>(
     }
     // the first of the best
     let best = (0..all.len()).rev().max_by_key(|&i| (all[i].0.n_fit(), all[i].0.n_read));
-    let unknown = || unknown(&lines, &candidates, n_lines);
+    let unknown = || Unknown { says, ..unknown(&lines, &candidates, n_lines) };
     let Some((layout, tally)) = best.and_then(|i| Some((candidates.get(i)?, all.get(i)?.0))) else {
         return Err(unknown());
     };
     if tally.n_read == 0 || tally.n_fit() * 2 < n_lines {
         return Err(unknown());
+    }
+    if is_ftp(&lines, layout, tally.n_read) {
+        let why = "its requests are commands of FTP".to_owned();
+        return Err(Unknown { looks_like: Some(FTP), n_fit: 0, why, ..unknown() });
     }
     let seen = seen(&lines, layout);
     let prefix = seen.prefix;
@@ -215,6 +229,62 @@ impl SeenAll {
     }
 }
 
+/// Whether more than half of the requests are commands of FTP.
+fn is_ftp(lines: &[&[u8]], layout: &Layout, n_read: usize) -> bool {
+    const COMMANDS: [&[u8]; 22] = [
+        b"USER",
+        b"PASS",
+        b"QUIT",
+        b"RETR",
+        b"STOR",
+        b"APPE",
+        b"STOU",
+        b"LIST",
+        b"NLST",
+        b"CWD",
+        b"CDUP",
+        b"PWD",
+        b"PASV",
+        b"EPSV",
+        b"PORT",
+        b"TYPE",
+        b"SIZE",
+        b"DELE",
+        b"SYST",
+        b"sent",
+        b"created",
+        b"ControlChannelOpened",
+    ];
+    let mut state = State::default();
+    let n = lines.iter().filter(|line| {
+        layout.parse(line, &mut state).is_ok_and(|entry| {
+            let method = entry.method_and_url.map_or_else(|| url::of_request(entry.request).0, |(method, _)| method);
+            let bare = entry.request.split(|&b| b == b' ').next().unwrap_or_default();
+            let method = if method.is_empty() { bare } else { method };
+            // IIS puts the number of the session before it
+            COMMANDS.contains(&&method[memchr::memchr(b']', method).map_or(0, |at| at + 1)..])
+        })
+    });
+    n.count() * 2 > n_read
+}
+
+/// Whether a line is one of `xferlog`, in which FTP servers list what they sent.
+fn is_xferlog(line: &[u8]) -> bool {
+    let words: Vec<&[u8]> = line.split(|b| b.is_ascii_whitespace()).filter(|word| !word.is_empty()).collect();
+    let Some((head, tail)) = words.split_at_checked(words.len().saturating_sub(9)).filter(|(head, _)| head.len() >= 9)
+    else {
+        return false;
+    };
+    let [kind, _, direction, mode, _, service, ..] = tail else { return false };
+    let is_number = |word: &[u8]| word.iter().all(u8::is_ascii_digit);
+    matches!(*kind, b"a" | b"b")
+        && matches!(*direction, b"i" | b"o" | b"d")
+        && matches!(*mode, b"a" | b"g" | b"r")
+        && matches!(*service, b"ftp" | b"sftp" | b"ssh")
+        && is_number(head[5])
+        && is_number(head[7])
+}
+
 /// What lines look like that no layout has.
 fn unknown(lines: &[&[u8]], candidates: &[Layout], n_lines: usize) -> Unknown {
     let mut found = Unknown { n_lines, ..Unknown::default() };
@@ -256,8 +326,12 @@ fn unknown(lines: &[&[u8]], candidates: &[Layout], n_lines: usize) -> Unknown {
     } else if lines.iter().any(|line| matches!(layout.parse(line, &mut state).map_err(|f| f.what), Err(What::Utf16))) {
         found.why = "the text is UTF-16, not UTF-8".to_owned();
     }
+    if lines.iter().filter(|line| is_xferlog(line)).count() * 2 > n_lines {
+        (found.looks_like, found.why) = (Some(FTP), String::new());
+        return found;
+    }
     if let Some((name, front)) = in_front(line, candidates) {
-        (found.looks_like, found.front) = (Some(name), Some(format!("`{front}`")));
+        (found.looks_like, found.front) = (Some(name), Some(format!("`{front}`").into()));
     }
     found
 }
@@ -338,6 +412,12 @@ mod tests {
             ("Jul 10 08:00:01 lb1 haproxy[99]: 192.0.2.1:55008 [10/Jul/2025:08:00:01.584] www~ app/s1 0/0/0/72/72 200 7456 - - ---- 5/4/0/1/0 0/0 \"GET /a HTTP/1.1\"\n".to_owned(), "haproxy"),
             ("http 2025-07-10T08:00:01.186641Z app/lb/50 192.0.2.39:2817 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 \"GET http://www.example.com:80/ HTTP/1.1\" \"curl/7.46.0\" - -\n".to_owned(), "alb"),
             ("2025-07-10T08:00:01.186641Z lb 192.0.2.39:2817 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 \"GET http://www.example.com:80/ HTTP/1.1\" \"curl/7.46.0\" - -\n".to_owned(), "elb"),
+            ("[10/Jul/2025:08:00:01 +0200] 192.0.2.1 TLSv1.3 TLS_AES_256_GCM_SHA384 \"GET /a HTTP/1.1\" 1375\n".to_owned(), "ssl_request"),
+            ("[pid: 7|app: 0|req: 1/1] 192.0.2.1 () {38 vars in 696 bytes} [Thu Jul 10 08:00:01 2025] GET /a => generated 47 bytes in 129 msecs (HTTP/1.1 200) 9 headers in 378 bytes (1 switches on core 3)\n".to_owned(), "uwsgi"),
+            ("HIT|200|1752134401321|128|77|192.0.2.1|-|https://www.example.org/a|DE|Mozilla/5.0|2897|DE\n".to_owned(), "bunny"),
+            ("#separator \\x09\n#fields\tts\tid.orig_h\tmethod\turi\tstatus_code\n1752134401.5\t192.0.2.1\tGET\t/a\t200\n".to_owned(), "w3c"),
+            ("2025-07-10 08:00:01 10.0.0.1 GET /a - 443 - 192.0.2.1 Mozilla/5.0 - 200 0 0 15\n".to_owned(), "w3c"),
+            (file("", "").replace("10/Jul/2025:08:00:01 +0000", "July - 10, 2025:08:00:01"), "common"),
             ("79a59 bucket [10/Jul/2025:08:00:01 +0000] 192.0.2.3 79a59 3E57 REST.GET.OBJECT a.html \"GET /a.html HTTP/1.1\" 200 - 113 - 7 - \"-\" \"S3Console/0.4\" -\n".to_owned(), "s3"),
             ("#Software: IIS\n#Fields: date time c-ip cs-method cs-uri-stem sc-status\n2025-07-10 08:00:01 192.0.2.1 GET /a 200\n".to_owned(), "w3c"),
             ("{\"level\":\"info\",\"ts\":1.5,\"msg\":\"started\"}\n{\"ts\":1752134401.5,\"request\":{\"remote_ip\":\"192.0.2.1\",\"method\":\"GET\",\"uri\":\"/a\"},\"size\":12,\"status\":200}\n".to_owned(), "caddy"),
@@ -389,6 +469,23 @@ mod tests {
         assert!(said(&utf16).ends_with("the text is UTF-16, not UTF-8"), "{}", said(&utf16));
         let tabs = file("", "").replace(' ', "\t");
         assert!(said(&tabs).ends_with("tabs between the fields"), "{}", said(&tabs));
+    }
+
+    #[test]
+    fn logs_of_ftp_servers() {
+        let said = |text: &str| of(text).map(|found| found.layout.name()).unwrap_err().to_string();
+        let w3c = "#Date: 2025-07-10 08:00:00\n#Fields: time c-ip cs-method cs-uri-stem sc-status\n\
+            08:00:01 192.0.2.1 [1]USER anonymous 331\n08:00:02 192.0.2.1 [1]PASS - 230\n08:00:03 192.0.2.1 [1]sent /a 226\n";
+        let clf = file("", "").replace("GET /a HTTP/1.1", "RETR /a.zip");
+        let xferlog = "Thu Jul 10 08:00:01 2025 1 192.0.2.1 1024 /pub/a b.zip b _ o a anon ftp 0 * c\n".repeat(3);
+        for (text, n) in [(w3c, 3), (&clf, 4), (&xferlog, 3)] {
+            let said = said(text);
+            let start = format!("looks like an FTP log, which is not the log of a web server; 0 of {n} lines fit");
+            assert!(said.starts_with(&start), "{said}");
+        }
+        // some of them in the log of a web server do not matter
+        let some = file("", "") + clf.lines().next().unwrap();
+        assert!(of(&some).is_ok());
     }
 
     #[test]

@@ -210,6 +210,40 @@ pub(crate) fn iso(text: &[u8]) -> Read {
     Ok((moment, len))
 }
 
+/// A moment whose month is a name, whatever the order and the marks between: `Thu Jul 10 08:00:01 2025`,
+/// `July - 10, 2025:08:00:01`, perhaps with a zone. Dates with slashes are not of this form.
+pub(crate) fn named(text: &[u8]) -> Result<Moment, What> {
+    let is_day = |word: &[u8]| {
+        const DAYS: [&[u8]; 7] = [b"mon", b"tue", b"wed", b"thu", b"fri", b"sat", b"sun"];
+        word.get(..3).is_some_and(|name| DAYS.iter().any(|day| day.eq_ignore_ascii_case(name)))
+    };
+    let is_clock = |window: &[u8]| clock(window).is_some();
+    let at = text.windows(8).rposition(is_clock).filter(|_| text.len() <= 64 && !text.contains(&b'/'));
+    let (before, rest) = text.split_at(at.ok_or(What::NotATime)?);
+    let (time, after) = rest.split_at(8);
+    let (mut year, mut name, mut day) = (None, None, None);
+    let behind = zone_behind(after);
+    let words = before.split(|b| !b.is_ascii_alphanumeric());
+    for word in words.chain(after[behind.1..].split(|b| !b.is_ascii_alphanumeric())).filter(|word| !word.is_empty()) {
+        let is_long = LONG_MONTHS.iter().any(|long| long.eq_ignore_ascii_case(word));
+        let place = match word.len() {
+            4 if word[0].is_ascii_digit() => &mut year,
+            1 | 2 if word[0].is_ascii_digit() => &mut day,
+            _ if is_day(word) => continue,
+            len if len == 3 || is_long => &mut name,
+            _ => return Err(What::NotATime),
+        };
+        let value = if word[0].is_ascii_digit() { number(word) } else { month(word) };
+        if place.replace(value.ok_or(What::NotATime)?).is_some() {
+            return Err(What::NotATime);
+        }
+    }
+    let (Some(year), Some(name), Some(day), Some(time)) = (year, name, day, clock(time)) else {
+        return Err(What::NotATime);
+    };
+    Moment::new((year, name, day), time, behind.0)
+}
+
 /// A date `YYYY-MM-DD` and a time of day, perhaps with a fraction.
 pub(crate) fn date_and_clock(date: &[u8], time: &[u8], offset: Option<i32>) -> Result<Moment, Fault> {
     let parts = || {

@@ -3,11 +3,13 @@
 //!
 //! The names are the state of a file; whoever cuts a file into blocks hands them on.
 
+use std::sync::LazyLock;
+
 use kit::steps;
 
 use super::cursor::is_end;
 use super::entry::{ClientFrom, is_same_header};
-use super::{Fault, Fields, Text, What, time, url};
+use super::{Fault, Fields, Text, What, client, time, url};
 
 /// What one field of a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +19,8 @@ enum Column {
     Clock,
     LocalDate,
     LocalClock,
+    /// Seconds since 1970.
+    Epoch,
     Client,
     Forwarded,
     Method,
@@ -38,21 +42,95 @@ pub(crate) struct Columns {
     columns: Vec<Column>,
     /// What a request needs and they lack.
     lacks: Option<&'static str>,
+    /// Whether lines have their date.
+    has_date: bool,
 }
 
 const FIELDS: &[u8] = b"#Fields:";
 
+/// What Zeek writes instead.
+const ZEEK: &[u8] = b"#fields\t";
+
+const DATE: &[u8] = b"#Date:";
+
+/// What follows a word at the beginning of a line, in letters of either case.
+fn behind<'a>(line: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
+    let head = line.get(..word.len())?;
+    head.eq_ignore_ascii_case(word).then(|| line[word.len()..].trim_ascii())
+}
+
 /// The names behind `#Fields:`, if that is what a line is.
 pub(crate) fn names(line: &[u8]) -> Option<&[u8]> {
-    let head = line.get(..FIELDS.len())?;
-    head.eq_ignore_ascii_case(FIELDS).then(|| line[FIELDS.len()..].trim_ascii())
+    behind(line, FIELDS).or_else(|| behind(line, ZEEK))
+}
+
+/// The day behind `#Date:`: that of lines behind it which have a time alone.
+pub(crate) fn day(line: &[u8]) -> Option<[u8; 10]> {
+    let day = behind(line, DATE)?.first_chunk::<10>()?;
+    time::date_and_clock(day, b"00:00:00", None).is_ok().then_some(*day)
+}
+
+/// What the last line of a block says that begins so.
+fn last<'a, T>(block: &'a [u8], word: &[u8], look: impl Fn(&'a [u8]) -> Option<T>) -> Option<T> {
+    let at = memchr::memmem::rfind_iter(block, word).find(|&at| at == 0 || block[at - 1] == b'\n')?;
+    let line = &block[at..];
+    look(&line[..memchr::memchr(b'\n', line).unwrap_or(line.len())])
 }
 
 /// The names of the last `#Fields:` line of a block, that is behind a line feed or at its start.
 pub(crate) fn last_names(block: &[u8]) -> Option<&[u8]> {
-    let at = memchr::memmem::rfind_iter(block, FIELDS).find(|&at| at == 0 || block[at - 1] == b'\n')?;
-    let line = &block[at..];
-    names(&line[..memchr::memchr(b'\n', line).unwrap_or(line.len())])
+    last(block, FIELDS, names).or_else(|| last(block, ZEEK, names))
+}
+
+/// The day of the last `#Date:` line of a block.
+pub(crate) fn last_day(block: &[u8]) -> Option<[u8; 10]> {
+    last(block, DATE, day)
+}
+
+/// The fields that IIS writes, in its order, as administrators choose them: where `#Fields:` is missing or
+/// does not fit, the line itself tells which these are.
+static USUAL: LazyLock<Vec<Columns>> = LazyLock::new(|| {
+    let agent = "s-port cs-username c-ip cs(User-Agent)";
+    let answer = "sc-status sc-substatus sc-win32-status";
+    let request = "cs-method cs-uri-stem cs-uri-query";
+    let all = format!(
+        "date time s-sitename s-computername s-ip {request} s-port cs-username c-ip cs-version cs(User-Agent) \
+         cs(Cookie) cs(Referer) cs-host {answer} sc-bytes cs-bytes time-taken"
+    );
+    let lists = [
+        format!("date time s-ip {request} {agent} {answer} time-taken"),
+        format!("date time s-ip {request} {agent} cs(Referer) {answer} time-taken"),
+        format!("date time s-ip {request} {agent} cs(Referer) {answer} time-taken X-Forwarded-For"),
+        format!("date time s-ip {request} {agent} cs(Referer) {answer} sc-bytes cs-bytes time-taken"),
+        format!(
+            "date time s-sitename {request} {agent} cs(Cookie) cs(Referer) cs-host {answer} sc-bytes cs-bytes time-taken"
+        ),
+        format!("{all} X-Forwarded-For"),
+        all,
+    ];
+    lists.iter().map(|names| Columns::new(names.as_bytes(), &ClientFrom::default())).collect()
+});
+
+/// The fields of a line of IIS that has one of its usual lists of fields.
+pub(crate) fn usual<'a>(line: &'a [u8], made: &mut Vec<u8>) -> Option<Fields<'a>> {
+    if !line.first().is_some_and(u8::is_ascii_digit) || line.contains(&b'\t') {
+        return None;
+    }
+    let n = line.split(|&b| b == b' ').filter(|word| !word.is_empty()).count();
+    steps::add(line.len());
+    USUAL.iter().filter(|columns| columns.columns.len() == n).find_map(|columns| {
+        made.clear();
+        let fields = columns.parse(line, None, made).ok()?;
+        let is_method = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_uppercase);
+        let is_client = client::address(fields.client.look(made)).is_some();
+        // numbers, and perhaps the addresses of proxies
+        let behind = columns.columns.iter().rev().take_while(|column| **column != Column::Status).count();
+        let is_number = |word: &[u8]| word.first().is_some_and(|b| b.is_ascii_hexdigit() || matches!(b, b'-' | b':'));
+        if !line.rsplit(|&b| b == b' ').filter(|word| !word.is_empty()).take(behind).all(is_number) {
+            return None;
+        }
+        (is_method(fields.method.look(made)) && fields.status.look(made).len() == 3 && is_client).then_some(fields)
+    })
 }
 
 impl Columns {
@@ -71,19 +149,24 @@ impl Columns {
         }
         let has = |some: &[Column]| columns.iter().any(|column| some.contains(column));
         let needs = [
-            (has(&[Column::Date, Column::LocalDate]), "date"),
-            (has(&[Column::Clock, Column::LocalClock]), "time"),
+            (has(&[Column::Clock, Column::LocalClock, Column::Epoch]), "time"),
             (has(&[Column::Client, Column::Forwarded]), "c-ip"),
             (has(&[Column::Stem, Column::Uri]), "cs-uri-stem"),
             (has(&[Column::Status]), "sc-status"),
         ];
         let lacks = needs.iter().find(|(there, _)| !there).map(|(_, name)| *name);
-        Self { columns, lacks }
+        let has_date = has(&[Column::Date, Column::LocalDate, Column::Epoch]);
+        Self { columns, lacks, has_date }
     }
 
-    /// The fields of a line that is not a directive.
-    pub(crate) fn parse<'a>(&self, line: &'a [u8], made: &mut Vec<u8>) -> Result<Fields<'a>, Fault> {
-        if let Some(name) = self.lacks {
+    /// The fields of a line that is not a directive; `day` is that of lines with a time alone.
+    pub(crate) fn parse<'a>(
+        &self,
+        line: &'a [u8],
+        day: Option<[u8; 10]>,
+        made: &mut Vec<u8>,
+    ) -> Result<Fields<'a>, Fault> {
+        if let Some(name) = self.lacks.or_else(|| (!self.has_date && day.is_none()).then_some("date")) {
             return Err(Fault::bare(What::NotNamed(name)));
         }
         let tabs = memchr::memchr(b'\t', line).is_some();
@@ -107,6 +190,7 @@ impl Columns {
                     offset = None;
                     *(if *column == Column::LocalDate { &mut date } else { &mut clock }) = field;
                 }
+                Column::Epoch => fields.moment = Some(time::epoch(field)?),
                 Column::Client => fields.client = text,
                 Column::Forwarded => fields.forwarded = text,
                 Column::Method => fields.method = text,
@@ -136,7 +220,10 @@ impl Columns {
                 return Err(Fault::of(what, text));
             }
         }
-        fields.moment = Some(time::date_and_clock(date, clock, offset)?);
+        if fields.moment.is_none() {
+            let date = if self.has_date { date } else { day.as_ref().map_or(&b""[..], |day| day) };
+            fields.moment = Some(time::date_and_clock(date, clock, offset).map_err(|fault| fault.within(line))?);
+        }
         Ok(fields)
     }
 }
@@ -154,14 +241,15 @@ fn column(name: &[u8], from: &ClientFrom) -> Column {
         b"time" => Column::Clock,
         b"date-local" => Column::LocalDate,
         b"time-local" => Column::LocalClock,
-        b"c-ip" => Column::Client,
-        b"cs-method" => Column::Method,
+        b"ts" => Column::Epoch,
+        b"c-ip" | b"id.orig_h" => Column::Client,
+        b"cs-method" | b"method" => Column::Method,
         b"cs-uri-stem" => Column::Stem,
         b"cs-uri-query" => Column::Query,
-        b"cs-uri" => Column::Uri,
-        b"sc-status" | b"c-status" | b"sc(status)" => Column::Status,
-        b"sc-bytes" | b"bytes" => Column::Bytes,
-        b"cs-host" | b"x-host-header" => Column::Host,
+        b"cs-uri" | b"uri" => Column::Uri,
+        b"sc-status" | b"c-status" | b"sc(status)" | b"status_code" => Column::Status,
+        b"sc-bytes" | b"bytes" | b"response_body_len" => Column::Bytes,
+        b"cs-host" | b"x-host-header" | b"host" => Column::Host,
         b"x-edge-request-id" => Column::RequestId,
         _ if is_same_header(header, b"referer") || is_same_header(header, b"referrer") => Column::Referrer,
         _ if is_same_header(header, b"user-agent") => Column::Agent,
@@ -255,7 +343,7 @@ mod tests {
     fn parse(names: &str, line: &str, from: &ClientFrom) -> Result<Vec<String>, What> {
         let columns = Columns::new(names.as_bytes(), from);
         let mut made = Vec::new();
-        let fields = columns.parse(line.as_bytes(), &mut made).map_err(|fault| fault.what)?;
+        let fields = columns.parse(line.as_bytes(), None, &mut made).map_err(|fault| fault.what)?;
         let entry = fields.entry(&mut made, from).map_err(|fault| fault.what)?;
         let (method, url) = entry.method_and_url.unwrap_or_default();
         let texts = [
@@ -334,6 +422,62 @@ mod tests {
         ] {
             assert_eq!(parse(names, line, &none).map(|_| ()), Err(what), "{line}");
         }
+    }
+
+    #[test]
+    fn lists_of_iis_that_nothing_names() {
+        let ua = "Mozilla/5.0+(X11)";
+        for line in [
+            format!("2025-07-10 08:00:01 10.0.0.1 GET /a - 80 - 192.0.2.1 {ua} 200 0 0 15"),
+            format!("2025-07-10 08:00:01 10.0.0.1 GET /a - 80 - 192.0.2.1 {ua} - 200 0 0 15"),
+            format!("2025-07-10 08:00:01 10.0.0.1 GET /a - 80 - 192.0.2.1 {ua} - 200 0 0 15 192.0.2.9"),
+            format!("2025-07-10 08:00:01 10.0.0.1 GET /a - 80 - 192.0.2.1 {ua} - 200 0 0 14 24 15"),
+            format!("2025-07-10 08:00:01 W3SVC1 GET /a - 80 - 192.0.2.1 {ua} - - h 200 0 0 14 24 15"),
+            format!(
+                "2025-07-10 08:00:01 W3SVC1 WEB 10.0.0.1 GET /a - 80 - 192.0.2.1 HTTP/1.1 {ua} - - h 200 0 0 1 2 3"
+            ),
+            format!(
+                "2025-07-10 08:00:01 W3SVC1 WEB 10.0.0.1 GET /a - 80 - 192.0.2.1 HTTP/1.1 {ua} - - h 200 0 0 1 2 3 192.0.2.9"
+            ),
+        ] {
+            let mut made = Vec::new();
+            let fields = usual(line.as_bytes(), &mut made).unwrap();
+            let texts = [fields.client, fields.method, fields.url, fields.status, fields.agent];
+            let texts = texts.map(|text| String::from_utf8_lossy(text.of(&made)).into_owned());
+            assert_eq!(texts, ["192.0.2.1", "GET", "/a", "200", "Mozilla/5.0 (X11)"], "{line}");
+            for odd in [
+                line.replace("GET", "get"),
+                line.replace("192.0.2.1", "x"),
+                format!("{line} x y"),
+                line.replace(" 200 ", " 2000 "),
+            ] {
+                assert!(usual(odd.as_bytes(), &mut made).is_none(), "{odd}");
+            }
+        }
+    }
+
+    #[test]
+    fn times_without_dates() {
+        let none = ClientFrom::default();
+        let columns = Columns::new(b"time c-ip cs-method cs-uri-stem sc-status", &none);
+        let mut made = Vec::new();
+        let line = b"08:00:01 192.0.2.1 GET /a 200";
+        let day_of = day(b"#Date: 2025-07-10 00:00:00").unwrap();
+        let fields = columns.parse(line, Some(day_of), &mut made).unwrap();
+        assert_eq!(&fields.entry(&mut made, &none).unwrap().date, b"2025-07-10");
+        assert_eq!(day(b"#Date: 10/Jul/2025"), None);
+        assert_eq!(last_day(b"#Date: 2025-07-10 x\nx\n#Date: 2025-07-11\r\ny\n"), Some(*b"2025-07-11"));
+    }
+
+    #[test]
+    fn what_zeek_writes() {
+        let names = names(
+            b"#fields\tts\tuid\tid.orig_h\tmethod\thost\turi\treferrer\tuser_agent\tresponse_body_len\tstatus_code",
+        );
+        let line = "1752134401.5\tC1\t192.0.2.1\tGET\twww.example.org\t/a b\t-\tMozilla/5.0 (X11)\t12\t200";
+        let found = parse(std::str::from_utf8(names.unwrap()).unwrap(), line, &ClientFrom::default()).unwrap();
+        let rest = ["192.0.2.1", "GET", "/a b", "200", "12", "-", "Mozilla/5.0 (X11)", "www.example.org"];
+        assert_eq!((&*found[0], &*found[1], &found[2..]), ("2025-07-10", "08:00:01", &rest.map(str::to_owned)[..]));
     }
 
     #[test]

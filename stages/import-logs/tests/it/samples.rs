@@ -1,0 +1,140 @@
+//! Lines of the kinds that the samples of other tools' test suites have, in a table: what they are
+//! without any option, and what becomes of them. They are of our own making.
+
+use crate::{import_logs, raw};
+
+const UA: &str = "Mozilla/5.0+(X11)";
+
+/// Lines, what is dropped as no request of its own, rejects.
+type Numbers = [u64; 3];
+
+fn check(name: &str, text: &str, layout: &str, [lines, rows, rejected]: Numbers, dropped: &str) {
+    let done = raw("access", text).finish().ok();
+    let said = format!("{lines} lines, {rows} rows, {rejected} not recognised");
+    assert!(done.stderr.contains(&said), "{name}: {said}: {}", done.stderr);
+    assert!(done.stderr.contains(&format!("; layout {layout}\n")), "{name}: {}", done.stderr);
+    let all = done.stderr.split_once("dropped: ").map_or("", |(_, rest)| rest.split(';').next().unwrap());
+    assert_eq!(all, dropped, "{name}: {}", done.stderr);
+}
+
+#[test]
+fn what_is_recognised() {
+    let clf = |stamp: &str| format!("192.0.2.1 - - [{stamp}] \"GET /a HTTP/1.1\" 200 12\n");
+    let iis = |rest: &str| format!("2025-07-10 08:00:01 10.0.0.1 GET /a - 443 - 192.0.2.1 {UA} {rest}\n");
+    let request = "192.0.2.1:55008 [10/Jul/2025:08:00:01.584] www~ app/s1 0/0/0/72/72 200 7456 - - ---- 5/4/0/1/0 0/0 \
+        \"GET /a HTTP/1.1\"";
+    let haproxy = |text: &str| format!("Jul 10 08:00:01 lb1 haproxy[99]: {text}\n");
+    for (name, text, layout, numbers, dropped) in [
+        ("a date by words", clf("July - 10, 2025:08:00:01"), "common", [1, 1, 0], ""),
+        ("a date of ctime", clf("Thu Jul 10 08:00:01 2025"), "common", [1, 1, 0], ""),
+        ("a date with dashes", clf("10-Jul-2025 08:00:01 +0200"), "common", [1, 1, 0], ""),
+        (
+            "ssl_request_log, which has no status",
+            "[10/Jul/2025:08:00:01 +0200] 192.0.2.1 TLSv1.3 TLS_AES_256_GCM_SHA384 \"GET /a HTTP/1.1\" 1375\n".to_owned(),
+            "ssl_request",
+            [1, 0, 0],
+            "status 1",
+        ),
+        (
+            "uWSGI",
+            "[pid: 7|app: 0|req: 1/1] 192.0.2.1 () {38 vars in 696 bytes} [Thu Jul 10 08:00:01 2025] POST /a => \
+             generated 47 bytes in 129 msecs (HTTP/1.1 200) 9 headers in 378 bytes (1 switches on core 3)\n"
+                .to_owned(),
+            "uwsgi",
+            [1, 1, 0],
+            "",
+        ),
+        (
+            "bunny.net",
+            "HIT|200|1752134401321|128|77|192.0.2.1|-|https://www.example.org/a|DE|Mozilla/5.0|2897|DE\n".to_owned(),
+            "bunny",
+            [1, 1, 0],
+            "",
+        ),
+        (
+            "Zeek",
+            "#separator \\x09\n#fields\tts\tid.orig_h\tmethod\turi\tresponse_body_len\tstatus_code\n\
+             1752134401.5\t192.0.2.1\tGET\t/a\t12\t200\n#close\t2025-07-10\n"
+                .to_owned(),
+            "w3c",
+            [4, 1, 0],
+            "comment 3",
+        ),
+        ("IIS without its fields", iis("- 200 0 0 15") + &iis("200 0 0 15"), "w3c", [2, 2, 0], ""),
+        ("IIS with a proxy's header", iis("- 200 0 0 15 198.51.100.1"), "w3c", [1, 1, 0], ""),
+        (
+            "IIS whose fields are cut",
+            "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query\n".to_owned() + &iis("- 200 0 0 5 6 7"),
+            "w3c",
+            [2, 1, 0],
+            "comment 1",
+        ),
+        (
+            "IIS that changes its fields and then does not keep them",
+            "#Fields: date time c-ip cs-method cs-uri-stem sc-status\n2025-07-10 08:00:01 192.0.2.1 GET /a 200\n\
+             #Fields: date time cs-method cs-uri-stem c-ip sc-status\n2025-07-10 08:00:02 GET /b 192.0.2.1 200\n"
+                .to_owned()
+                + &iis("- 200 0 0 15"),
+            "w3c",
+            [5, 3, 0],
+            "comment 2",
+        ),
+        (
+            "IIS with times and the day before them",
+            "#Date: 2025-07-10 00:00:00\n#Fields: time c-ip cs-method cs-uri-stem sc-status\n08:00:01 192.0.2.1 GET /a 200\n"
+                .to_owned(),
+            "w3c",
+            [3, 1, 0],
+            "comment 2",
+        ),
+        (
+            "HAProxy and what it says besides requests",
+            haproxy("Proxy www started.") + &haproxy(request) + &haproxy("192.0.2.1:5 [10/Jul/2025:08:00:01.1] www/1: SSL handshake failure"),
+            "haproxy",
+            [3, 1, 0],
+            "message 2",
+        ),
+        ("HAProxy without a request", haproxy("Connect from 192.0.2.1:5 to 192.0.2.9:80 (main/HTTP)"), "haproxy", [1, 0, 0], "message 1"),
+    ] {
+        check(name, &text, layout, numbers, dropped);
+    }
+}
+
+#[test]
+fn what_is_refused_with_its_name() {
+    let ftp = "looks like an FTP log, which is not the log of a web server; 0 of ";
+    for (text, said) in [
+        (
+            "#Date: 2025-07-10 08:00:00\n#Fields: time c-ip cs-method cs-uri-stem sc-status\n\
+             08:00:01 192.0.2.1 [1]USER anonymous 331\n08:00:02 192.0.2.1 [1]sent /a 226\n",
+            ftp,
+        ),
+        ("Thu Jul 10 08:00:01 2025 1 192.0.2.1 1024 /pub/a b _ o a anon ftp 0 * c\n", ftp),
+        ("192.0.2.1 UNKNOWN anon [10/Jul/2025:08:00:01 +0000] \"RETR /a.zip\" 226 12\n", ftp),
+        // a time without a date is none
+        (
+            "#Fields: time c-ip cs-method cs-uri-stem sc-status\n08:00:01 192.0.2.1 GET /a 200\n",
+            "`#Fields:` does not name date",
+        ),
+        (
+            "192.0.2.1 - - [10/Jul/2025 08:00:01] \"GET /a HTTP/1.1\" 200 12\n",
+            "is not day/month/year:hour:minute:second",
+        ),
+    ] {
+        let done = raw("access", text).finish().expect_code(1);
+        assert!(done.stderr.contains(said) && done.text().is_empty(), "{text}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn a_day_holds_for_the_blocks_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut text = "#Date: 2025-07-10 00:00:00\n#Fields: time c-ip cs-method cs-uri-stem sc-status\n".to_owned();
+    let line = "08:00:01 192.0.2.1 GET /a 200\n";
+    text += &line.repeat(20_000);
+    text += "#Date: 2025-07-11 00:00:00\n";
+    text += &line.repeat(20_000);
+    let done = import_logs().arg(crate::file(&dir, "ex.log", text)).finish().ok();
+    let hits: Vec<_> = crate::hits(&done);
+    assert_eq!(hits, [("2025-07-10".to_owned(), 20_000), ("2025-07-11".to_owned(), 20_000)]);
+}
