@@ -80,6 +80,7 @@ commands! {
     "Looking at the numbers" Numbers {
         Show(show::Args),
         Why(why::Args),
+        Trace(trace::Args),
     }
     "Looking after the numbers" Upkeep {
         RebuildSummaries(rebuild_summaries::Args),
@@ -190,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_words_of_the_port_are_all_there() {
-        let mut expected = vec!["sh", "chains", "run-chain", "explain", "convert", "show", "why"];
+        let mut expected = vec!["sh", "chains", "run-chain", "explain", "convert", "show", "why", "trace"];
         expected.extend(
             "tick run whoisonline status process import analyze summarize rebuild-summaries mark-dirty clear-dirty \
              rebuild-from unpublish forget-import repair-imported-sources reconstruct-imported-sources setup-db migrate init \

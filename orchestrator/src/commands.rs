@@ -31,6 +31,7 @@ pub(crate) mod stages;
 pub(crate) mod status;
 pub(crate) mod summarize;
 pub(crate) mod tick;
+pub(crate) mod trace;
 pub(crate) mod unpublish;
 mod values;
 pub(crate) mod whoisonline;

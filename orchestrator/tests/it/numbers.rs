@@ -102,3 +102,82 @@ fn why_lists_the_rows_of_a_cell_and_says_when_they_changed() {
         let _ = hzmetrics(&pair, "why 2025-07 users.nobody").expect_code(2);
     }
 }
+
+/// A line of a hub's log.
+fn log_line(time: &str, ip: &str, path: &str, agent: &str) -> String {
+    format!(
+        "2025-06-10 {time} EDT 4711 - \"GET {path} HTTP/1.1\" 200 48211 {ip} \"-\" \"{agent}\" TLSv1.3 0 12 0 - - - \
+         resources - - - -\n"
+    )
+}
+
+#[test]
+fn a_request_is_followed_from_its_line_to_its_cells() {
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        let home = pair.home().to_owned();
+        let log = home.join("var/log/httpd/daily/h-access.log-20250610");
+        std::fs::create_dir_all(log.parent().unwrap()).unwrap();
+        std::fs::create_dir_all(home.join("etc")).unwrap();
+        std::fs::write(home.join("etc/hubzero.conf"), "site = h\n").unwrap();
+        let lines = [
+            log_line("09:15:02", "192.0.2.17", "/resources/42/download/notes.pdf", "Mozilla/5.0 Firefox/128.0"),
+            log_line("09:15:03", "192.0.2.66", "/about", "Googlebot/2.1"),
+            "not a line of a log\n".to_owned(),
+            log_line("09:15:03", "192.0.2.17", "/about\u{7}x", "Mozilla/5.0 Firefox/128.0"),
+        ];
+        std::fs::write(&log, lines.concat()).unwrap();
+        let _ = hzmetrics(&pair, "import --month 2025-06").ok();
+        let ids = pair.lines("SELECT id FROM web ORDER BY id");
+        let [first, second] = ids.as_slice() else { panic!("{ids:?}") };
+        let shown = |args: &str| hzmetrics(&pair, args).ok().text();
+        let has = |text: &str, words: &[&str]| {
+            words.iter().for_each(|words| assert!(text.contains(words), "{words}\n{text}"));
+        };
+        // before the analysis
+        has(&shown(&format!("trace --request {first}")), &["line 1", "kept", "none yet", "not filled in yet"]);
+        pair.sql(
+            "UPDATE web SET sessionid = 7, host = 'pc.example.edu', domain = 'example.edu', ipcountry = '-';\n\
+             INSERT INTO websessions (id, datetime, ip, host, duration, jobs) VALUES \
+             (7, '2025-06-10 09:15:02', '192.0.2.17', 'pc.example.edu', 1000, 0);",
+        );
+        let imported = "var/log/httpd/imported/h-access.log-20250610";
+        let text = shown(&format!("trace --request {second}"));
+        has(
+            &text,
+            &[
+                &format!("{imported}, line 4"),
+                "import   kept",
+                "pc.example.edu",
+                "asked for, not known",
+                "session  7, from 2025-06-10 09:15:02, 1000 seconds",
+                "of 2025-06, period 1",
+                "users.unregistered-interactive",
+                "misc.visits",
+                "misc.hits",
+            ],
+        );
+        assert!(!text.contains('\u{7}') && !text.contains("users.registered"), "{text}");
+        // lines that became no row
+        let file = home.join(imported);
+        let of_line = |n: u32| shown(&format!("trace --line {}:{n}", file.display()));
+        has(&of_line(2), &["import   dropped: robot", "192.0.2.66"]);
+        has(&of_line(3), &["import   rejected: "]);
+        has(&of_line(1), &[&format!("row      {first} of web"), "notes.pdf", "users.interactive"]);
+        let _ = hzmetrics(&pair, &format!("trace --line {}:5", file.display())).expect_code(1);
+        // an address
+        let text = shown("trace --ip 192.0.2.17");
+        has(&text, &["Address 192.0.2.17, 2025-06", "2 rows of web", "sessions 1", "users.unregistered-interactive"]);
+        has(&shown("trace --ip 192.0.2.66 --day 2025-06-10"), &["1 dropped: robot", "0 rows of web", "none"]);
+        hzmetrics(&pair, "trace --ip 192.0.2.99").expect_code(1).said(&["hold nothing of 192.0.2.99"]);
+        hzmetrics(&pair, "trace --request abc").expect_code(2).said(&["--day"]);
+        hzmetrics(&pair, "trace --request abc --day 2025-06-10").expect_code(1).said(&["no line of the logs"]);
+        hzmetrics(&pair, "trace --request abc --day 2025-06-11").expect_code(1).said(&["no access log of 2025-06-11"]);
+        let _ = hzmetrics(&pair, "trace").expect_code(2);
+        let _ = hzmetrics(&pair, "trace --line x").expect_code(2);
+        // a log that is gone
+        std::fs::remove_file(&file).unwrap();
+        has(&shown(&format!("trace --request {first}")), &["h-access.log-20250610 is gone", "users.interactive"]);
+        has(&shown("trace --ip 192.0.2.17 --day 2025-06-10"), &["h-access.log-20250610 is gone", "2 rows of web"]);
+    }
+}

@@ -76,6 +76,11 @@ pub(crate) struct Args {
     #[arg(long, requires = "why")]
     pub requests: bool,
 
+    /// With --why: only these rows, and only cells that one of them counts in: `ip:ADDRESS`, or a kind and
+    /// an id like `session:42` or `web:4711`. May be repeated
+    #[arg(long, value_name = "ROW", requires = "why")]
+    pub of: Vec<Of>,
+
     /// With --db: print what would be written, and change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -121,6 +126,30 @@ impl FromStr for Cells {
 
     fn from_str(text: &str) -> Result<Self, NoCell> {
         if text == "all" { Ok(Self::All) } else { text.parse().map(Self::One) }
+    }
+}
+
+/// A value of `--of`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// Rows of an address.
+    Ip(String),
+    /// A row of a kind.
+    Row(String, i64),
+}
+
+impl FromStr for Of {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || format!("`{text}` is neither `ip:ADDRESS` nor a kind and an id like `session:42`");
+        match text.split_once(':').ok_or_else(bad)? {
+            ("ip", ip) if !ip.is_empty() => Ok(Self::Ip(ip.to_owned())),
+            (kind, id) => {
+                let kind = Kind::from_name(kind).ok_or_else(bad)?;
+                Ok(Self::Row(kind.name().to_owned(), id.parse().map_err(|_| bad())?))
+            }
+        }
     }
 }
 

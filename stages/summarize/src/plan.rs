@@ -111,7 +111,8 @@ impl Plan {
             None => kit::current_month()?.previous(),
         };
         let (periods, places) = (self.periods.clone(), args.places());
-        Ok(Some(Question { month, periods, places, requests: args.requests }))
+        let only = args.of.clone();
+        Ok(Some(Question { month, periods, places, requests: args.requests, only }))
     }
 
     /// The last month of all that is written.

@@ -12,8 +12,10 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use rustc_hash::FxHashMap;
 use schema::cells::Summary;
-use schema::{Month, Period, Place};
+use schema::collation::equal;
+use schema::{Month, Period, Place, json};
 
+use crate::args::Of;
 use crate::cells::{Section, cells};
 use crate::scan::{Ground, Scan};
 pub(crate) use kept::{KeepingEye, Record, Sight, record};
@@ -27,6 +29,8 @@ pub(crate) struct Question {
     pub places: Vec<Place>,
     /// Whether all requests of the sessions are listed.
     pub requests: bool,
+    /// The rows that are listed; empty for all.
+    pub only: Vec<Of>,
 }
 
 impl Question {
@@ -121,6 +125,12 @@ impl Keeper {
                     let sessions: BTreeSet<i64> = listing.entries.iter().filter_map(session_of).collect();
                     found = requests(&Vec::from_iter(sessions))?;
                 }
+                if !question.only.is_empty() {
+                    listing.entries.retain(|entry| question.only.iter().any(|of| is_of(entry, of)));
+                    if listing.entries.is_empty() {
+                        continue;
+                    }
+                }
                 let rule = rule::rule(place, question.month, period, ground.compat);
                 out.clear();
                 write::cell(&mut out, (place, question.month, period), &listing, &rule);
@@ -143,11 +153,23 @@ impl Keeper {
 }
 
 fn is(entry: &Entry<'_>, kind: &str) -> bool {
-    schema::json::kind_of(entry.record).is_ok_and(|known| known == kind)
+    json::kind_of(entry.record).is_ok_and(|known| known == kind)
+}
+
+/// Whether a row is one of those asked for.
+fn is_of(entry: &Entry<'_>, of: &Of) -> bool {
+    let field = |name| {
+        let at = json::find(entry.record, name).ok()??;
+        json::text_or_digits(entry.record.get(at)?).ok()?
+    };
+    match of {
+        Of::Ip(ip) => field("ip").is_some_and(|known| equal(&known, ip)),
+        Of::Row(kind, id) => is(entry, kind) && field("id").is_some_and(|known| known == id.to_string()),
+    }
 }
 
 /// The number of the session that an entry is.
 fn session_of(entry: &Entry<'_>) -> Option<i64> {
-    let id = schema::json::find(entry.record, "id").ok()?.filter(|_| is(entry, "session"))?;
+    let id = json::find(entry.record, "id").ok()?.filter(|_| is(entry, "session"))?;
     std::str::from_utf8(entry.record.get(id)?).ok()?.parse().ok()
 }

@@ -283,10 +283,22 @@ fn requests_of_the_sessions_are_listed_on_request() {
     assert!(of("web").iter().all(|row| row["content"].is_string() && row["id"].is_number() && row["adds"] == 0));
     let piped = listed(&piped(&records, &ask));
     assert_eq!(piped[0].1.iter().filter(|row| row["source"] == "web").count(), expected);
+    // one row, and the cells that it counts in
+    let one = format!("session:{}", ids[0]);
+    let of = ["--from", "db", "--why", "all", "--periods", "14", "--of", &one, MONTH];
+    let of = listed(&summarize(&pair, &of).ok().text());
+    assert!(of.len() > 3 && of.iter().any(|(why, _)| why["cell"] == "users.download"), "{of:?}");
+    assert!(of.iter().flat_map(|(_, rows)| rows).all(|row| row["source"] == "session" && row["id"] == *ids[0]));
     // CSV shows the rows
     let csv = summarize(&pair, &["--from", "db", "--why", "misc.hits", "--format", "csv", MONTH]).ok().text();
     assert!(csv.starts_with("kind,cell,period,part,adds,who,source,"), "{csv}");
-    for (words, code) in [("misc.hit", 2), ("misc.hits --db", 2), ("misc.hits --only misc", 2)] {
+    for (words, code) in [
+        ("misc.hits --of session", 2),
+        ("misc.hits --of ip:", 2),
+        ("misc.hit", 2),
+        ("misc.hits --db", 2),
+        ("misc.hits --only misc", 2),
+    ] {
         let args: Vec<&str> = ["--from", "db", MONTH, "--why"].into_iter().chain(words.split(' ')).collect();
         let done = summarize(&pair, &args).expect_code(code);
         assert!(words != "misc.hit" || done.stderr.contains("did you mean `misc.hits`?"), "{}", done.stderr);

@@ -635,7 +635,7 @@ fn answer(rows: &[Row<'static>], month: Month, compat: Compat) -> anyhow::Result
         compat,
     });
     let (periods, places) = (Period::WRITE_ORDER.to_vec(), Place::all().collect());
-    let mut keeper = Keeper::new(scan, Question { month, periods, places, requests: false });
+    let mut keeper = Keeper::new(scan, Question { month, periods, places, requests: false, only: Vec::new() });
     for row in rows {
         let eye = keeper.eye();
         if let Some(fact) = eye.lens.digest(*row) {
