@@ -112,6 +112,10 @@ pub enum Kind {
     Why,
     /// `evidence`: One row that a cell is made of.
     Evidence,
+    /// `session_part`: Requests that one part of the visitors made in succession.
+    SessionPart,
+    /// `part_end`: The end of what one part of the visitors made.
+    PartEnd,
 }
 
 impl Kind {
@@ -146,6 +150,8 @@ impl Kind {
         USAGE,
         WHY,
         EVIDENCE,
+        SESSIONPART,
+        PARTEND,
     ];
 
     /// The kind with this name.
@@ -767,6 +773,45 @@ const EVIDENCE: KindSpec = KindSpec {
         c("content", Type::Text, "What was asked for."),
         c("action", Type::Text, "Action of the auth log."),
         c("hits", Type::Int, "Hits of a day."),
+    ],
+};
+
+const SESSIONPART: KindSpec = KindSpec {
+    kind: Kind::SessionPart,
+    name: "session_part",
+    table: "",
+    made_by: "usage-metrics --part",
+    doc: "Consecutive requests of one visitor, a session or a piece of one, for `usage-metrics --join`. They name it in \
+          their field `session_part`: part, colon, number.",
+    columns: &[
+        c("part", Type::Int, "The part."),
+        c("number", Type::Int, "Number within the part, from 1."),
+        c("datetime", Type::Stamp, "Time of its first request."),
+        c("began", Type::Int, "The same in seconds since 1970, 0 where there is no such number."),
+        c("ended", Type::Int, "Time of its last request in seconds since 1970; absent where there is no such number."),
+        c("first_ip", Type::Text, "Address of the first request."),
+        c("first_host", Type::Text, "Host name of the first request."),
+        c("ip", Type::Text, "First address that is not empty."),
+        c("host", Type::Text, "First host name that is not empty."),
+        c("domain", Type::Text, "First domain that is not empty."),
+    ],
+};
+
+const PARTEND: KindSpec = KindSpec {
+    kind: Kind::PartEnd,
+    name: "part_end",
+    table: "",
+    made_by: "usage-metrics --part",
+    doc: "The end of what one part made, by which `usage-metrics --join` sees that all is there.",
+    columns: &[
+        c("part", Type::Int, "The part."),
+        c("parts", Type::Int, "How many parts there are."),
+        c("pieces", Type::Int, "Its `session_part` records."),
+        c("requests", Type::Int, "Its `web` records with a `session_part`."),
+        c("records", Type::Int, "All records before this one that are not `session_part`."),
+        c("months", Type::Text, "The months that were run, separated by commas."),
+        c("doubtful", Type::Text, "Months that must not have records in other parts, separated by commas."),
+        c("settings", Type::Text, "A hash of the options."),
     ],
 };
 

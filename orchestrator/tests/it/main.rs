@@ -19,6 +19,7 @@ mod mend;
 mod mixtures;
 mod numbers;
 mod outputs;
+mod parts;
 mod pipeline;
 mod planted;
 mod rebuild;

@@ -13,6 +13,7 @@ use crate::axis::{Axis, Moment, Seen, Window};
 use crate::count::{Counts, Tally};
 use crate::row::NO_ID;
 use crate::scan::{First, Ground, Numbers, Scan, Session, Shape, Starts, day_text, ip_key};
+use crate::twins;
 
 /// Columns 1 to 6 of rows 7 and 3.
 const LONG: usize = 0;
@@ -97,6 +98,7 @@ impl Scan {
         // what follows needs room, so what is done with goes
         self.visitors.close();
         self.sessions.shrink_to_fit();
+        twins::refuse(self.sessions.iter().map(|session| session.id))?;
         let seconds = self.seconds();
         (self.tool_sessions, self.jobs) = (Vec::new(), Vec::new());
         let starts = self.starts();

@@ -22,6 +22,7 @@ mod spill;
 mod stage;
 mod tables;
 mod tools;
+mod twins;
 mod why;
 
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 
 mod digest;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use hub::config;
 use kit::{Batch, Io, Outcome};
 use rayon::prelude::*;
@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::scan::{Fact, Ground, Scan};
 use crate::why::{Keeper, Question, Requests};
 use crate::{reference, tables, tools};
-use digest::digest;
+use digest::{UNJOINED, digest};
 
 /// Runs the stage on records.
 ///
@@ -113,6 +113,7 @@ fn read(mut scan: Scan, room: usize, io: &mut Io) -> Result<Scan> {
         let read = || input.read_batch(&mut next, &mut io.rejects);
         let (read, bad) = rayon::join(read, || take_in(&mut scan, &batch));
         for (i, reason) in bad {
+            ensure!(reason != UNJOINED, UNJOINED);
             let (path, number) = batch.place(i);
             io.rejects.reject(path, number, &reason, batch.line(i))?;
         }

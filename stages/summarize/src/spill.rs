@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 
 use crate::axis::Seen;
 use crate::row::NO_ID;
+use crate::twins;
 
 /// Parts of each kind; one is held in memory at a time.
 pub(crate) const PARTS: usize = 64;
@@ -158,9 +159,11 @@ impl Spill {
             })?;
             list.sort_unstable();
             list.dedup();
+            let mut ids = Vec::new();
             sessions.each(|record| {
                 let visitor: [u8; 16] = bytes(record, 0);
                 let id = i64::from_le_bytes(bytes(record, 16));
+                ids.push(id);
                 let mut out = [0; 32];
                 out[..16].copy_from_slice(&visitor);
                 // the number tells where the next session begins
@@ -183,6 +186,7 @@ impl Spill {
                 }
                 Ok(())
             })?;
+            twins::refuse(ids.into_iter())?;
         }
         for records in met.into_parts()? {
             let mut list: Vec<Met> = Vec::new();

@@ -7,6 +7,8 @@ use enrich::options::{DnsOptions, GeoOptions};
 use kit::{Common, Describe, MonthArgs, StageArgs};
 use schema::{Dates, Kind, Month};
 
+use crate::part::Part;
+
 /// What follows the options in the long help.
 const BACKGROUND: &str = "In a pipe every month that has a record is run, in ascending order, as if the monthly cron job had been \
     run month by month over everything that is read. Other kinds of records pass through unchanged. Nothing \
@@ -82,6 +84,20 @@ pub(crate) struct Args {
     /// [default: that of this machine; with --db that of the database server]
     #[arg(long, value_name = "ZONE", help_heading = "In a pipe")]
     pub(crate) timezone: Option<String>,
+
+    /// Do the work for part N of M of the visitors, on any machine. Every part reads the whole stream; part
+    /// 1 also passes on what is not a request. `--join` makes one result of all parts
+    #[arg(long, value_name = "N/M", help_heading = "In parts")]
+    pub(crate) part: Option<Part>,
+
+    /// With --part: the stream holds nothing but this part. Each visitor (address, or host name where the
+    /// address is empty) must be in one part, and every other record in one
+    #[arg(long, requires = "part", help_heading = "In parts")]
+    pub(crate) already_cut: bool,
+
+    /// Join what all parts wrote, in any order. Give the options of the parts again
+    #[arg(long, conflicts_with = "part", help_heading = "In parts")]
+    pub(crate) join: bool,
 
     #[command(flatten)]
     pub(crate) geo: GeoOptions,

@@ -5,6 +5,9 @@
 //! belongs to the cleaning of both) and to the numbers of sessions (the highest that is left
 //! counts) happens here as it happened there.
 
+use std::collections::BTreeSet;
+
+use anyhow::Result;
 use enrich::domain::{self, Length};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -13,7 +16,8 @@ use schema::{Compat, Month, Opt, Stamp};
 use crate::clock::Clock;
 use crate::exclude::Filters;
 use crate::names::{Name, Names, Weighed};
-use crate::sessions::{self, Builder, Row, Session, ToolIndex, ToolRow};
+use crate::pieces::{Cutter, Order, Piece};
+use crate::sessions::{self, Builder, Open, Row, Session, ToolIndex, ToolRow};
 
 /// What became of a row.
 pub(crate) mod mark {
@@ -64,8 +68,20 @@ pub(crate) struct Steps {
     pub(crate) bots: bool,
 }
 
+/// How much of the stream the run works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// All of it.
+    Whole,
+    /// The requests of some visitors; sessions are left to the join.
+    Part,
+    /// The results of all parts; what is done with requests alone was done there.
+    Joined,
+}
+
 /// What the run depends on besides the rows.
 pub(crate) struct Rules<'a> {
+    pub(crate) share: Share,
     pub(crate) steps: Steps,
     pub(crate) filters: &'a Filters,
     pub(crate) compat: Compat,
@@ -88,6 +104,14 @@ pub(crate) struct AllRows {
     pub(crate) made: Vec<Session>,
     /// Instants of requests whose time the clocks showed twice, in seconds since 1970, by row.
     pub(crate) instants: FxHashMap<u32, i64>,
+    /// Pieces of sessions that a part made, or that are joined.
+    pub(crate) pieces: Vec<Piece>,
+    /// The piece of each request by index plus one, 0 for none; empty where there are no pieces.
+    pub(crate) piece_of: Vec<u32>,
+    /// Months that have rows somewhere else.
+    pub(crate) other_months: BTreeSet<Month>,
+    /// Months without rows here at whose run requests of the next first midnight would be removed.
+    pub(crate) doubtful: Vec<Month>,
 }
 
 impl AllRows {
@@ -100,12 +124,21 @@ impl AllRows {
             old: Rows::default(),
             made: Vec::new(),
             instants: FxHashMap::default(),
+            pieces: Vec::new(),
+            piece_of: Vec::new(),
+            other_months: BTreeSet::new(),
+            doubtful: Vec::new(),
         }
     }
 
-    /// Runs every month that has a row, ascending.
-    pub(crate) fn run(&mut self, rules: &Rules<'_>, clock: &mut Clock) {
+    /// Runs every month that has a row, ascending; returns these months.
+    ///
+    /// # Errors
+    /// The pieces cannot be joined.
+    pub(crate) fn run(&mut self, rules: &Rules<'_>, clock: &mut Clock) -> Result<Vec<Month>> {
+        let (is_part, is_joined) = (rules.share == Share::Part, rules.share == Share::Joined);
         let weighed = self.names.weigh();
+        let order = Order::of(if is_joined { &self.pieces } else { &[] }, &self.names, &weighed)?;
         if rules.steps.domains {
             // Each row is filled when its own month is run. Nobody looks at the domain of a row
             // before that, but for the cleaning of the month before, which sees the old one.
@@ -115,33 +148,47 @@ impl AllRows {
         let mut months: Vec<Month> = by_month.months().collect();
         months
             .extend([&self.tools, &self.old].into_iter().flat_map(|rows| rows.stamp.iter().filter_map(|s| s.month())));
+        months.extend(&self.other_months);
         months.sort_unstable();
         months.dedup();
-        let old_domains = rules.steps.bots.then(|| self.web.domain.clone()).filter(|_| rules.steps.domains);
-        if rules.steps.domains {
+        let fills = rules.steps.domains && !is_joined;
+        let old_domains = rules.steps.bots.then(|| self.web.domain.clone()).filter(|_| fills);
+        if fills {
             self.web.fill_domains(&mut self.names, &weighed, rules, rules.compat.has(Opt::LpDomain));
         }
         let bots = (rules.steps.bots && !rules.filters.is_empty()).then(|| Bots {
             domain: self.names.test(|text| rules.filters.takes_domain(text)),
             host: self.names.test(|text| rules.filters.takes_host(text)),
         });
+        if let Some(bots) = bots.as_ref().filter(|_| is_part) {
+            self.doubtful = self.doubtful(&months, &by_month, bots, old_domains.as_deref());
+        }
         let mut tools = self.tool_index(&weighed, clock);
-        for month in months {
+        for &month in &months {
             let bots_first = rules.compat.has(Opt::BotsBeforeSessions);
-            if bots_first && let Some(bots) = &bots {
+            if bots_first
+                && !is_joined
+                && let Some(bots) = &bots
+            {
                 self.clean_web(month, &by_month, bots, old_domains.as_deref());
             }
             let from = self.made.len();
             if rules.steps.sessions && rules.open_month.is_none_or(|open| month < open) {
-                self.build_sessions(month, &by_month, &weighed, clock, &mut tools, rules.first_id);
+                match rules.share {
+                    Share::Whole => {
+                        self.build_sessions(month, &by_month, &weighed, clock, &mut tools, rules.first_id);
+                    }
+                    Share::Part => self.cut_pieces(month, &by_month, &weighed, clock),
+                    Share::Joined => self.join_pieces(month, &by_month, &order, &weighed, &mut tools, rules.first_id),
+                }
             }
             if let Some(bots) = &bots {
-                if !bots_first {
+                if !bots_first && !is_joined {
                     self.clean_web(month, &by_month, bots, old_domains.as_deref());
                 }
                 self.clean_sessions(month, from, bots);
             }
-            if rules.steps.sessions && rules.compat.has(Opt::ClearOrphanStamps) {
+            if rules.steps.sessions && !is_part && rules.compat.has(Opt::ClearOrphanStamps) {
                 self.clear_orphans(month, &by_month, &mut tools);
             }
         }
@@ -162,6 +209,7 @@ impl AllRows {
             }
             self.old.fill_domains(&mut self.names, &weighed, rules, false);
         }
+        Ok(months)
     }
 
     fn tool_index(&self, weighed: &Weighed, clock: &mut Clock) -> ToolIndex {
@@ -177,6 +225,13 @@ impl AllRows {
         ToolIndex::new(tools.collect(), weighed)
     }
 
+    /// The number of the next session: after the highest that is left.
+    fn next_id(&self, first_id: u32) -> u32 {
+        let old = self.old.session.iter().zip(&self.old.marks).filter(|(_, m)| *m & mark::GONE == 0).map(|(id, _)| *id);
+        let highest = old.chain(self.made.last().map(|s| s.id)).max().unwrap_or(0);
+        highest.saturating_add(1).max(first_id)
+    }
+
     fn build_sessions(
         &mut self,
         month: Month,
@@ -186,53 +241,85 @@ impl AllRows {
         tools: &mut ToolIndex,
         first_id: u32,
     ) {
-        let old = self.old.session.iter().zip(&self.old.marks).filter(|(_, m)| *m & mark::GONE == 0).map(|(id, _)| *id);
-        let highest = old.chain(self.made.last().map(|s| s.id)).max().unwrap_or(0);
-        let mut builder = Builder::new(highest.saturating_add(1).max(first_id));
+        let mut builder = Builder::new(self.next_id(first_id));
         let Self { web, made, instants, .. } = self;
-        let rows = by_month.rows(month);
-        for window in sessions::windows(month) {
-            let inside: Vec<_> = rows
-                .par_iter()
-                .filter_map(|&row| {
-                    let i = row as usize;
-                    let takes_part = web.stamp[i] >= window.0
-                        && web.stamp[i] < window.1
-                        && web.session[i] == 0
-                        && web.marks[i] & mark::GONE == 0
-                        && sessions::is_candidate(web.ip[i], web.host[i], weighed);
-                    takes_part.then(|| (row, web.stamp[i], web.ip[i], web.host[i]))
-                })
-                .collect();
-            // of times that the clocks showed twice the log says which is which
-            let has_instants = !instants.is_empty() && inside.iter().any(|(row, ..)| instants.contains_key(row));
-            let mut order = sessions::sort_window(window, inside.into_par_iter(), weighed);
-            if has_instants {
-                order.sort_by_cached_key(|row| {
-                    let i = *row as usize;
-                    let epoch = instants.get(row).copied().or_else(|| clock.epoch(web.stamp[i]));
-                    (weighed.rank(web.ip[i]), weighed.rank(web.host[i]), epoch)
-                });
+        in_order(month, web, by_month.rows(month), instants, weighed, clock, |web, _, row| {
+            builder.push(row, tools, weighed, &mut |session, rows| {
+                for &row in rows {
+                    web.session[row as usize] = session.id;
+                    web.marks[row as usize] |= mark::SESSION;
+                }
+                made.push(session);
+            });
+        });
+    }
+
+    /// The pieces of a month's sessions, as far as this part can tell.
+    fn cut_pieces(&mut self, month: Month, by_month: &ByMonth, weighed: &Weighed, clock: &mut Clock) {
+        let Self { web, pieces, piece_of, instants, .. } = self;
+        piece_of.resize(web.len(), 0);
+        let mut keep = |piece: Piece, rows: &[u32]| {
+            let number = u32::try_from(pieces.len() + 1).unwrap_or(u32::MAX);
+            pieces.push(Piece { number, ..piece });
+            for &row in rows {
+                piece_of[row as usize] = number;
             }
-            for row in order {
-                let i = row as usize;
-                let row = Row {
-                    row,
-                    stamp: web.stamp[i],
-                    epoch: instants.get(&row).copied().or_else(|| clock.epoch(web.stamp[i])),
-                    ip: web.ip[i],
-                    host: web.host[i],
-                    domain: web.domain[i],
-                };
-                builder.push(&row, tools, weighed, &mut |session, rows| {
-                    for &row in rows {
-                        web.session[row as usize] = session.id;
-                        web.marks[row as usize] |= mark::SESSION;
-                    }
-                    made.push(session);
-                });
+        };
+        let mut cutter = Cutter::default();
+        in_order(month, web, by_month.rows(month), instants, weighed, clock, |_, window, row| {
+            cutter.push(row, window, weighed, &mut keep);
+        });
+        cutter.flush(&mut keep);
+    }
+
+    /// The sessions of a month from the pieces of all parts; the last one stays open.
+    fn join_pieces(
+        &mut self,
+        month: Month,
+        by_month: &ByMonth,
+        order: &Order,
+        weighed: &Weighed,
+        tools: &mut ToolIndex,
+        first_id: u32,
+    ) {
+        let mut id = self.next_id(first_id);
+        let Self { web, made, pieces, piece_of, .. } = self;
+        let mut ids: FxHashMap<usize, u32> = FxHashMap::default();
+        let (mut open, mut members): (Option<Open>, Vec<usize>) = (None, Vec::new());
+        for at in order.of_month(month) {
+            let Some(piece) = pieces.get(at) else { continue };
+            let (ip, host, begin) = (piece.first_ip, piece.first_host, Some(piece.open.start_epoch));
+            if let Some(session) = open.take_if(|open| open.is_over(ip, host, begin)) {
+                made.push(session.close(id, tools, weighed));
+                ids.extend(members.drain(..).map(|piece| (piece, id)));
+                id = id.saturating_add(1);
+            }
+            match &mut open {
+                Some(open) => open.append(&piece.open),
+                none => *none = Some(piece.open),
+            }
+            members.push(at);
+        }
+        for &row in by_month.rows(month) {
+            let i = row as usize;
+            let piece = piece_of.get(i).and_then(|piece| (*piece as usize).checked_sub(1));
+            if let Some(&id) = piece.and_then(|piece| ids.get(&piece)) {
+                web.session[i] = id;
+                web.marks[i] |= mark::SESSION;
             }
         }
+    }
+
+    /// The months before a first midnight with requests to remove that have no rows here. If another
+    /// part has some, these requests go with that month, before sessions are built of them.
+    fn doubtful(&self, months: &[Month], by_month: &ByMonth, bots: &Bots, old: Option<&[Name]>) -> Vec<Month> {
+        let is_taken = |&row: &u32| {
+            let i = row as usize;
+            bots.takes(self.web.host[i], old.map_or(self.web.domain[i], |domains| domains[i]))
+        };
+        let taken = by_month.midnights.iter().filter(|(_, rows)| rows.iter().any(is_taken));
+        let before = taken.filter(|(month, _)| month.ordinal() > 0).map(|(month, _)| month.previous());
+        before.filter(|month| months.binary_search(month).is_err()).collect()
     }
 
     /// The cleaning of a month: after the midnight before its last day of the month before, up to
@@ -300,6 +387,55 @@ impl AllRows {
             if rows.stamp[i].month() == Some(month) {
                 clear(rows, i);
             }
+        }
+    }
+}
+
+/// Hands the requests of a month that take part in sessions to `each` in the order of the server,
+/// with the index of their window.
+fn in_order(
+    month: Month,
+    web: &mut Rows,
+    rows: &[u32],
+    instants: &FxHashMap<u32, i64>,
+    weighed: &Weighed,
+    clock: &mut Clock,
+    mut each: impl FnMut(&mut Rows, usize, &Row),
+) {
+    for (number, window) in sessions::windows(month).into_iter().enumerate() {
+        let inside: Vec<_> = rows
+            .par_iter()
+            .filter_map(|&row| {
+                let i = row as usize;
+                let takes_part = web.stamp[i] >= window.0
+                    && web.stamp[i] < window.1
+                    && web.session[i] == 0
+                    && web.marks[i] & mark::GONE == 0
+                    && sessions::is_candidate(web.ip[i], web.host[i], weighed);
+                takes_part.then(|| (row, web.stamp[i], web.ip[i], web.host[i]))
+            })
+            .collect();
+        // of times that the clocks showed twice the log says which is which
+        let has_instants = !instants.is_empty() && inside.iter().any(|(row, ..)| instants.contains_key(row));
+        let mut order = sessions::sort_window(window, inside.into_par_iter(), weighed);
+        if has_instants {
+            order.sort_by_cached_key(|row| {
+                let i = *row as usize;
+                let epoch = instants.get(row).copied().or_else(|| clock.epoch(web.stamp[i]));
+                (weighed.rank(web.ip[i]), weighed.rank(web.host[i]), epoch)
+            });
+        }
+        for row in order {
+            let i = row as usize;
+            let row = Row {
+                row,
+                stamp: web.stamp[i],
+                epoch: instants.get(&row).copied().or_else(|| clock.epoch(web.stamp[i])),
+                ip: web.ip[i],
+                host: web.host[i],
+                domain: web.domain[i],
+            };
+            each(web, number, &row);
         }
     }
 }

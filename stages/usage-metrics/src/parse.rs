@@ -16,6 +16,8 @@ pub(crate) struct Fields<'a> {
     /// Session of a request or tool start; the number of a session itself.
     pub(crate) session: u32,
     pub(crate) success: bool,
+    /// Part and piece, of a request whose session is left to the join.
+    pub(crate) piece: Option<(u32, u32)>,
     /// Seconds that the clock of `datetime` is ahead of UTC, where clocks show that time twice.
     pub(crate) utc_offset: Option<i32>,
 }
@@ -26,6 +28,10 @@ pub(crate) enum Parsed<'a> {
     Web(Fields<'a>),
     Tool(Fields<'a>),
     Session(Fields<'a>),
+    /// What one part made, for the join.
+    Piece,
+    /// The end of what one part made.
+    PartEnd,
     /// A record of another kind.
     Other,
 }
@@ -33,12 +39,18 @@ pub(crate) enum Parsed<'a> {
 /// The kinds that are looked into.
 pub(crate) fn kind_of(line: &[u8]) -> Result<Option<Kind>, &'static str> {
     let kind = json::kind_of(line).map_err(json::Bad::reason)?;
-    Ok(Kind::from_name(&kind).filter(|kind| matches!(kind, Kind::Web | Kind::Toolstart | Kind::Session)))
+    Ok(Kind::from_name(&kind)
+        .filter(|kind| matches!(kind, Kind::Web | Kind::Toolstart | Kind::Session | Kind::SessionPart | Kind::PartEnd)))
 }
 
 /// Reads a line.
 pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, &'static str> {
-    let Some(kind) = kind_of(line)? else { return Ok(Parsed::Other) };
+    let kind = match kind_of(line)? {
+        None => return Ok(Parsed::Other),
+        Some(Kind::SessionPart) => return Ok(Parsed::Piece),
+        Some(Kind::PartEnd) => return Ok(Parsed::PartEnd),
+        Some(kind) => kind,
+    };
     let session_field: &[u8] = if kind == Kind::Session { b"id" } else { b"sessionid" };
     let mut fields = Fields::default();
     for member in Members::new(line) {
@@ -51,6 +63,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, &'static str> {
             b"domain" => fields.domain = text(value, "field `domain` is not text")?,
             b"ipcountry" => fields.ipcountry = text(value, "field `ipcountry` is not text")?,
             b"utc_offset" => fields.utc_offset = number(value).and_then(|n| i32::try_from(n).ok()),
+            b"session_part" if kind == Kind::Web => fields.piece = piece(value)?,
             b"success" => fields.success = number(value) == Some(1),
             key if key == session_field => {
                 fields.session = number(value)
@@ -69,6 +82,14 @@ pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, &'static str> {
 
 fn text<'a>(raw: &'a [u8], why: &'static str) -> Result<Option<Cow<'a, str>>, &'static str> {
     json::text(raw).map_err(|_| why)
+}
+
+/// Part and number of a piece, written `2:17`.
+fn piece(raw: &[u8]) -> Result<Option<(u32, u32)>, &'static str> {
+    const WHY: &str = "field `session_part` is not a part and a number";
+    let Some(text) = text(raw, WHY)? else { return Ok(None) };
+    let numbers = text.split_once(':').and_then(|(part, number)| Some((part.parse().ok()?, number.parse().ok()?)));
+    numbers.map(Some).ok_or(WHY)
 }
 
 fn stamp(raw: &[u8]) -> Result<Option<Stamp>, &'static str> {

@@ -1,5 +1,7 @@
-//! The pipe's face: lines into rows and a spool, the months' run, lines out again.
+//! The pipe's face: lines into rows and a spool, the months' run, lines out again. One part of a
+//! stream, or the join of all, takes the same way.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use anyhow::{Context as _, Result, bail};
@@ -16,6 +18,7 @@ use crate::exclude::Filters;
 use crate::months::{AllRows, Rows, Rules, Steps, mark};
 use crate::names::Name;
 use crate::parse::{self, Fields, Parsed};
+use crate::parts::{self, Role};
 use crate::session_record::session_record;
 use crate::spool::{Counts, Spool};
 
@@ -31,7 +34,18 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     let compat = common.compat;
     let filters = filters(args)?;
     let countries = args.geoip.as_deref().filter(|_| args.makes(Step::Countries)).map(Countries::open).transpose()?;
-    let mut clock = Clock::new(zone(args, io)?);
+    let zone = zone(args, io)?;
+    let steps = Steps {
+        domains: args.makes(Step::Domains),
+        sessions: args.makes(Step::Sessions),
+        bots: args.makes(Step::CleanBots),
+    };
+    let open_month = compat.has(Opt::SessionsAtMonthClose).then(kit::current_month).transpose()?;
+    let mut role = Role::of(args);
+    let settings = match &role {
+        Role::Whole => String::new(),
+        _ => parts::settings(args, compat, &zone, steps, open_month)?,
+    };
     let mut input = io.input()?;
     let mut output = io.output()?;
 
@@ -43,27 +57,16 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
         let parsed: Vec<_> = lines.par_iter().map(|line| parse::parse(line)).collect();
         for (i, (line, parsed)) in lines.iter().zip(parsed).enumerate() {
             let before = counts;
-            match parsed {
-                Ok(Parsed::Other) => {}
-                Ok(Parsed::Web(fields)) => {
-                    world.push(Kind::Web, &fields);
-                    counts.web += 1;
-                }
-                Ok(Parsed::Tool(fields)) => {
-                    world.push(Kind::Toolstart, &fields);
-                    counts.tool += 1;
-                }
-                Ok(Parsed::Session(fields)) => {
-                    world.push(Kind::Session, &fields);
-                    counts.session += 1;
-                }
+            let taken = parsed.and_then(|parsed| world.take(&mut role, line, &parsed, &mut counts));
+            match taken {
+                Ok(Taken::Kept) => spool.push(line, before)?,
+                Ok(Taken::Dropped) => {}
+                Ok(Taken::Unjoined) => bail!(parts::UNJOINED),
                 Err(reason) => {
                     let (path, n) = batch.place(i);
                     io.rejects.reject(path, n, reason, line)?;
-                    continue;
                 }
             }
-            spool.push(line, before)?;
         }
         // rows are numbered with 32 bits; a batch has far fewer lines than are left here
         if [counts.web, counts.tool, counts.session].into_iter().any(|n| n > u32::MAX / 2) {
@@ -72,17 +75,85 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     }
     drop(input);
 
-    let steps = Steps {
-        domains: args.makes(Step::Domains),
-        sessions: args.makes(Step::Sessions),
-        bots: args.makes(Step::CleanBots),
-    };
-    let open_month = compat.has(Opt::SessionsAtMonthClose).then(kit::current_month).transpose()?;
-    world.run(&Rules { steps, filters: &filters, compat, first_id: args.first_id, open_month }, &mut clock);
+    if let Role::Joined(joined) = &mut role {
+        joined.settle(&mut world, &settings)?;
+    }
+    let share = role.share();
+    let mut clock = Clock::new(zone);
+    let first_id = args.first_id;
+    let months = world.run(&Rules { share, steps, filters: &filters, compat, first_id, open_month }, &mut clock)?;
+    if let Role::Joined(joined) = &role {
+        joined.check_months(&months)?;
+    }
     let countries = CountryOfName::of(&world, countries.as_ref(), compat)?;
-    write(&world, &countries, spool, &mut output)?;
+    let n_records = write(&world, &countries, &role, spool, &mut output)?;
+    if let Role::Part(worker) = role {
+        worker.write_pieces(&world, &months, &settings, n_records, &mut output)?;
+    }
     output.finish()?;
     Ok(Outcome::default())
+}
+
+/// What becomes of a line at first.
+enum Taken {
+    /// It is kept until it can be written.
+    Kept,
+    /// It belongs to another part, or is used up.
+    Dropped,
+    /// It comes from a part, and nobody asked for the join.
+    Unjoined,
+}
+
+impl AllRows {
+    fn take(
+        &mut self,
+        role: &mut Role,
+        line: &[u8],
+        parsed: &Parsed<'_>,
+        counts: &mut Counts,
+    ) -> Result<Taken, &'static str> {
+        match role {
+            Role::Whole => {}
+            Role::Part(worker) => {
+                let is_mine = worker.sees(parsed, &mut self.other_months);
+                return Ok(match parsed {
+                    Parsed::Piece | Parsed::PartEnd => Taken::Unjoined,
+                    Parsed::Web(fields) if is_mine => self.count(Kind::Web, fields, &mut counts.web),
+                    _ if is_mine => Taken::Kept,
+                    _ => Taken::Dropped,
+                });
+            }
+            Role::Joined(joined) => match parsed {
+                Parsed::Piece => return joined.piece(line, &mut self.names).map(|()| Taken::Dropped),
+                Parsed::PartEnd => return joined.end(line).map(|()| Taken::Dropped),
+                Parsed::Web(fields) => {
+                    joined.request(fields.piece);
+                    let stamp = fields.datetime.unwrap_or(Stamp::ZERO);
+                    // its names matter to nobody any more
+                    self.web.push(stamp, Name::NULL, Name::NULL, Name::NULL, fields.session, 0);
+                    counts.web += 1;
+                    return Ok(Taken::Kept);
+                }
+                _ => joined.record(),
+            },
+        }
+        Ok(match parsed {
+            Parsed::Other => Taken::Kept,
+            Parsed::Piece | Parsed::PartEnd => Taken::Unjoined,
+            Parsed::Web(fields) => self.count(Kind::Web, fields, &mut counts.web),
+            Parsed::Tool(fields) => self.count(Kind::Toolstart, fields, &mut counts.tool),
+            Parsed::Session(fields) => self.count(Kind::Session, fields, &mut counts.session),
+        })
+    }
+
+    fn count(&mut self, kind: Kind, fields: &Fields<'_>, count: &mut u32) -> Taken {
+        if fields.piece.is_some() {
+            return Taken::Unjoined;
+        }
+        self.push(kind, fields);
+        *count += 1;
+        Taken::Kept
+    }
 }
 
 fn filters(args: &Args) -> Result<Filters> {
@@ -173,7 +244,9 @@ impl CountryOfName {
     }
 }
 
-fn write(world: &AllRows, countries: &CountryOfName, spool: Spool, output: &mut Output) -> Result<()> {
+/// Writes all records; how many came from the spool.
+fn write(world: &AllRows, countries: &CountryOfName, role: &Role, spool: Spool, output: &mut Output) -> Result<u64> {
+    let mut n_records = 0;
     let mut lines = spool.read()?;
     let mut blocks: Vec<(Vec<u8>, Counts)> = Vec::new();
     let mut written: Vec<Vec<u8>> = vec![Vec::new(); BLOCKS];
@@ -191,9 +264,12 @@ fn write(world: &AllRows, countries: &CountryOfName, spool: Spool, output: &mut 
         }
         blocks.par_iter().zip(&mut written).try_for_each(|((bytes, before), out)| {
             out.clear();
-            block(world, countries, bytes, *before, out)
+            block(world, countries, role, bytes, *before, out)
         })?;
         for out in &written[..blocks.len()] {
+            if matches!(role, Role::Part(_)) {
+                n_records += memchr::memchr_iter(b'\n', out).count() as u64;
+            }
             output.block(out)?;
         }
     }
@@ -203,19 +279,27 @@ fn write(world: &AllRows, countries: &CountryOfName, spool: Spool, output: &mut 
         session_record(&world.names, countries.get(session.ip).unwrap_or_default(), session, &mut line);
         output.record(&line)?;
     }
-    Ok(())
+    Ok(n_records)
 }
 
 /// Writes the lines of a block with what was found.
-fn block(world: &AllRows, countries: &CountryOfName, bytes: &[u8], mut at: Counts, out: &mut Vec<u8>) -> Result<()> {
+fn block(
+    world: &AllRows,
+    countries: &CountryOfName,
+    role: &Role,
+    bytes: &[u8],
+    mut at: Counts,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let is_part = matches!(role, Role::Part(_));
     let mut rest = bytes;
     while let Some(end) = memchr::memchr(b'\n', rest) {
         let line = &rest[..end];
         rest = &rest[end + 1..];
         let (rows, count) = match parse::kind_of(line) {
             Ok(Some(Kind::Web)) => (&world.web, &mut at.web),
-            Ok(Some(Kind::Toolstart)) => (&world.tools, &mut at.tool),
-            Ok(Some(_)) => (&world.old, &mut at.session),
+            Ok(Some(Kind::Toolstart)) if !is_part => (&world.tools, &mut at.tool),
+            Ok(Some(Kind::Session)) if !is_part => (&world.old, &mut at.session),
             _ => {
                 out.extend_from_slice(line);
                 out.push(b'\n');
@@ -224,7 +308,15 @@ fn block(world: &AllRows, countries: &CountryOfName, bytes: &[u8], mut at: Count
         };
         let i = *count as usize;
         *count += 1;
-        record(world, countries, rows, i, line, out)?;
+        let piece = match role {
+            Role::Part(worker) => worker.piece_field(&world.piece_of, i),
+            _ => None,
+        };
+        let line = match role {
+            Role::Joined(_) => parts::without_piece(line),
+            _ => Cow::Borrowed(line),
+        };
+        record(world, countries, rows, i, &line, piece.as_deref(), out)?;
     }
     Ok(())
 }
@@ -235,13 +327,14 @@ fn record(
     rows: &Rows,
     i: usize,
     line: &[u8],
+    piece: Option<&[u8]>,
     out: &mut Vec<u8>,
 ) -> Result<()> {
     let marks = rows.marks[i];
     if marks & mark::GONE != 0 {
         return Ok(());
     }
-    let mut fields: [(&str, &[u8]); 3] = [("", b""); 3];
+    let mut fields: [(&str, &[u8]); 4] = [("", b""); 4];
     let mut n = 0;
     let mut set = |name, value| {
         fields[n] = (name, value);
@@ -263,6 +356,9 @@ fn record(
         set("sessionid", &session);
     } else if marks & mark::UNSTAMPED != 0 && matches!(json::find(line, "sessionid"), Ok(Some(_))) {
         set("sessionid", b"null");
+    }
+    if let Some(piece) = piece {
+        set("session_part", piece);
     }
     if n == 0 {
         out.extend_from_slice(line);

@@ -74,13 +74,81 @@ pub(crate) struct Session {
     pub(crate) jobs: u8,
 }
 
-struct Open {
-    start: Stamp,
-    start_epoch: i64,
-    ip: Name,
-    host: Name,
-    domain: Name,
-    previous_epoch: Option<i64>,
+/// A session as far as its requests are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Open {
+    pub(crate) start: Stamp,
+    pub(crate) start_epoch: i64,
+    pub(crate) ip: Name,
+    pub(crate) host: Name,
+    pub(crate) domain: Name,
+    pub(crate) previous_epoch: Option<i64>,
+}
+
+impl Open {
+    /// One that begins with a request, which it has not taken in yet.
+    pub(crate) fn at(row: &Row) -> Self {
+        Self {
+            start: row.stamp,
+            start_epoch: row.epoch.unwrap_or(0),
+            ip: Name::EMPTY,
+            host: Name::EMPTY,
+            domain: Name::EMPTY,
+            previous_epoch: None,
+        }
+    }
+
+    /// Takes in a request.
+    pub(crate) fn absorb(&mut self, row: &Row) {
+        self.learn([row.ip, row.host, row.domain]);
+        self.previous_epoch = row.epoch;
+    }
+
+    /// Takes in the requests of another one, which come after its own.
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.learn([other.ip, other.host, other.domain]);
+        self.previous_epoch = other.previous_epoch;
+    }
+
+    fn learn(&mut self, new: [Name; 3]) {
+        for (known, new) in [&mut self.ip, &mut self.host, &mut self.domain].into_iter().zip(new) {
+            if !known.is_value() && new.is_value() {
+                *known = new;
+            }
+        }
+    }
+
+    /// Whether a request shows that it is over.
+    pub(crate) fn is_over(&self, ip: Name, host: Name, epoch: Option<i64>) -> bool {
+        if self.ip.is_value() {
+            if self.ip != ip {
+                return true;
+            }
+        } else if self.host.is_value() {
+            if self.host != host {
+                return true;
+            }
+        } else {
+            return false; // neither is known: nothing ends it
+        }
+        let epoch = epoch.unwrap_or(0);
+        // the second test only matters in the first half hour of 1970
+        epoch - self.previous_epoch.unwrap_or(0) > IDLE_SECS && epoch > IDLE_SECS
+    }
+
+    /// The session, matched with its tool starts.
+    pub(crate) fn close(&self, id: u32, tools: &mut ToolIndex, weighed: &Weighed) -> Session {
+        let jobs = tools.take(self, id, weighed);
+        Session {
+            id,
+            start: self.start,
+            ip: self.ip.or_empty(),
+            host: self.host.or_empty(),
+            domain: self.domain.or_empty(),
+            duration: self.previous_epoch.unwrap_or(0) - self.start_epoch,
+            jobs: jobs.min(MAX_JOBS) as u8,
+        }
+    }
 }
 
 /// Builds sessions from rows in order; lives across the windows of one run.
@@ -105,57 +173,15 @@ impl Builder {
         weighed: &Weighed,
         emit: &mut impl FnMut(Session, &[u32]),
     ) {
-        if self.open.as_ref().is_some_and(|open| is_over(open, row))
-            && let Some(open) = self.open.take()
-        {
-            let id = self.next_id;
+        if let Some(open) = self.open.take_if(|open| open.is_over(row.ip, row.host, row.epoch)) {
+            let session = open.close(self.next_id, tools, weighed);
             self.next_id = self.next_id.saturating_add(1);
-            let jobs = tools.take(&open, id, weighed);
-            let session = Session {
-                id,
-                start: open.start,
-                ip: open.ip.or_empty(),
-                host: open.host.or_empty(),
-                domain: open.domain.or_empty(),
-                duration: open.previous_epoch.unwrap_or(0) - open.start_epoch,
-                jobs: jobs.min(MAX_JOBS) as u8,
-            };
             emit(session, &self.rows);
             self.rows.clear();
         }
-        let open = self.open.get_or_insert_with(|| Open {
-            start: row.stamp,
-            start_epoch: row.epoch.unwrap_or(0),
-            ip: Name::EMPTY,
-            host: Name::EMPTY,
-            domain: Name::EMPTY,
-            previous_epoch: None,
-        });
-        for (known, new) in [(&mut open.ip, row.ip), (&mut open.host, row.host), (&mut open.domain, row.domain)] {
-            if !known.is_value() && new.is_value() {
-                *known = new;
-            }
-        }
-        open.previous_epoch = row.epoch;
+        self.open.get_or_insert_with(|| Open::at(row)).absorb(row);
         self.rows.push(row.row);
     }
-}
-
-fn is_over(open: &Open, row: &Row) -> bool {
-    if open.ip.is_value() {
-        if open.ip != row.ip {
-            return true;
-        }
-    } else if open.host.is_value() {
-        if open.host != row.host {
-            return true;
-        }
-    } else {
-        return false; // neither is known: nothing ends it
-    }
-    let epoch = row.epoch.unwrap_or(0);
-    // the second test only matters in the first half hour of 1970
-    epoch - open.previous_epoch.unwrap_or(0) > IDLE_SECS && epoch > IDLE_SECS
 }
 
 /// A tool start as the sessions see it.

@@ -1,7 +1,7 @@
 //! Which work a run does: records in a pipe, or tables.
 
 use anyhow::Result;
-use kit::{Endpoint, Io, Outcome, Usage};
+use kit::{Endpoint, Format, Io, Outcome, Usage};
 
 use crate::args::Args;
 use crate::{records, tables};
@@ -12,6 +12,9 @@ use crate::{records, tables};
 /// The arguments contradict each other, or the work fails.
 pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     let (from_db, to_db) = (args.common.from_db(), args.common.to_db());
+    if (from_db || to_db) && (args.part.is_some() || args.join) {
+        return Err(Usage("--part and --join work on records, not on tables".to_owned()).into());
+    }
     if to_db && !from_db {
         return Err(Usage("records cannot be written to the databases; --db reads and writes tables".to_owned()).into());
     }
@@ -37,6 +40,9 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         if given {
             return Err(Usage(format!("{option} is for tables: add --db; in a pipe every month is run")).into());
         }
+    }
+    if args.part.is_some() && args.common.format != Format::Ndjson {
+        return Err(Usage("a part is written for --join: as NDJSON only".to_owned()).into());
     }
     records::run(args, io)
 }

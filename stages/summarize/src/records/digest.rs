@@ -21,6 +21,10 @@ struct Fields<'a, const N: usize> {
 
 type FieldResult<T> = Result<T, String>;
 
+/// Why records of parts are not taken.
+pub(crate) const UNJOINED: &str = "these records are parts of `usage-metrics --part` that were not joined; \
+    `usage-metrics --join` makes sessions of them";
+
 impl<'a, const N: usize> Fields<'a, N> {
     fn of(line: &'a [u8], names: [&'static str; N]) -> FieldResult<Self> {
         let mut found = [const { None }; N];
@@ -99,6 +103,7 @@ pub(crate) fn digest(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
         }
         Some(Kind::HubToolVersion) => tool_version(lens, line),
         Some(Kind::Hits) => hits(lens, line),
+        Some(Kind::SessionPart | Kind::PartEnd) => Err(UNJOINED.to_owned()),
         _ => Ok(None),
     }
 }

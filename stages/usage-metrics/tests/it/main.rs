@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod db;
+mod parts;
 
 use std::fmt::Write as _;
 use std::path::Path;
