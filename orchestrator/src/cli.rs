@@ -99,6 +99,9 @@ commands! {
         SetupDb(setup_db::Args),
         Migrate(migrate::Args),
         Init(init::Args),
+        Check(check::Args),
+        Metrics(metrics::Args),
+        Serve(serve::Args),
         Doctor(doctor::Args),
         Audit(audit::Args),
     }
@@ -195,7 +198,7 @@ mod tests {
         expected.extend(
             "tick run whoisonline status process import analyze summarize rebuild-summaries mark-dirty clear-dirty \
              rebuild-from unpublish forget-import repair-imported-sources reconstruct-imported-sources setup-db migrate init \
-             doctor audit fill-geo backfill-dnload rebuild-webhits \
+             check metrics serve doctor audit fill-geo backfill-dnload rebuild-webhits \
              fetch-logs archive-logs import-logs import-apache import-auth identify-bots import-hub-data \
              middleware-wall middleware-cpu resolve-dns fill-domain fill-user-info fill-ipcountry clean-bots \
              logfix-session gen-tool-stats gen-tool-tops gen-tool-toplists andmore-usage summarize-month"

@@ -4,6 +4,7 @@ pub(crate) mod analyze;
 pub(crate) mod audit;
 pub(crate) mod backfill_dnload;
 pub(crate) mod chains;
+pub(crate) mod check;
 pub(crate) mod clear_dirty;
 pub(crate) mod convert;
 pub(crate) mod doctor;
@@ -15,6 +16,7 @@ pub(crate) mod import_apache;
 pub(crate) mod import_hub_data;
 pub(crate) mod init;
 pub(crate) mod mark_dirty;
+pub(crate) mod metrics;
 pub(crate) mod migrate;
 pub(crate) mod process;
 pub(crate) mod rebuild_from;
@@ -24,6 +26,7 @@ pub(crate) mod reconstruct_imported_sources;
 pub(crate) mod repair_imported_sources;
 pub(crate) mod run;
 pub(crate) mod run_chain;
+pub(crate) mod serve;
 pub(crate) mod setup_db;
 pub(crate) mod sh;
 pub(crate) mod show;
@@ -44,6 +47,7 @@ use schema::Exit;
 
 use crate::hub::{Audience, Hub};
 use crate::overrides::Overrides;
+use crate::record::recorded;
 
 /// What a command is given besides its own arguments.
 pub(crate) struct Call {
@@ -77,6 +81,11 @@ pub(crate) trait HubCommand {
         Audience::Person
     }
 
+    /// The name under which its runs are remembered.
+    fn record(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether it goes on when the configuration cannot be read.
     fn goes_on_without_configuration(&self) -> bool {
         false
@@ -98,7 +107,11 @@ impl<C: HubCommand> Command for C {
         let audience = self.audience();
         let hub = Hub::open(&call.name, &call.overrides, audience, self.goes_on_without_configuration())?;
         let _phase = (audience == Audience::Cron).then(|| hub.log.phase(&call.name));
-        Ok(HubCommand::run(self, &hub).unwrap_or_else(|error| {
+        let done = match self.record() {
+            Some(program) => recorded(&hub, program, || HubCommand::run(self, &hub)),
+            None => HubCommand::run(self, &hub),
+        };
+        Ok(done.unwrap_or_else(|error| {
             let exit = exit_of(&error);
             if exit != Exit::ReaderLeft {
                 hub.log.error(format_args!("{error:#}"));

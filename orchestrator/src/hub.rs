@@ -2,7 +2,7 @@
 //!
 //! Commands that do not touch a hub's data (the shell, `convert`) do without it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,11 +12,13 @@ use database::{Db, Which};
 use hub::STAGE_LOG;
 use hub::config::{self, Config};
 use hub::lock::{HOLDER, Lock, LockResult};
-use hub::log::{LOG_FORMAT, Log, Sinks, Stderr};
-use kit::{Busy, Messages};
+use hub::log::{Log, Sinks, Stderr};
+use hub::statsd;
+use kit::{Busy, Messages, RUN_ID};
 use logs::discovery::Stream;
 use rustix::io::FdFlags;
 use schema::{Compat, Exit, Opt};
+use serde_json::Value;
 
 use crate::guard;
 use crate::overrides::{COMPAT, Overrides};
@@ -40,6 +42,10 @@ pub(crate) struct Hub {
     pub(crate) refused: Cell<bool>,
     /// How many logs were refused by this command, known ones too.
     pub(crate) n_refused: Cell<usize>,
+    /// What a dry run would do, in order.
+    pub(crate) plan: RefCell<Vec<Value>>,
+    /// Whether the work was left to another run that is in progress.
+    pub(crate) left_to_another: Cell<bool>,
     /// Why the configuration could not be read; then it is that of a hub without one.
     pub(crate) trouble: Option<String>,
     overrides: Overrides,
@@ -64,13 +70,9 @@ impl Hub {
             Audience::Person => Stderr::Talk,
             Audience::Cron => Stderr::Quiet,
         };
-        let sinks = Sinks {
-            // a report that root asks for leaves nothing among the files of others
-            file: Some(config.paths.log()).filter(|_| !hub::identity::is_root_among_others(&config)),
-            json: overrides.get(LOG_FORMAT).is_some_and(|format| format == "json"),
-            syslog: Some(config.paths.at("/dev/log")),
-            stderr,
-        };
+        // a report that root asks for leaves nothing among the files of others
+        let file = Some(config.paths.log()).filter(|_| !hub::identity::is_root_among_others(&config));
+        let sinks = Sinks::of(file, &env, stderr);
         let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
         let log = Log::open("hzmetrics", &sinks, &format!("hzmetrics {}", words.join(" ")));
         Ok(Self {
@@ -80,9 +82,36 @@ impl Hub {
             trouble,
             refused: Cell::new(false),
             n_refused: Cell::new(0),
+            left_to_another: Cell::new(false),
+            plan: RefCell::default(),
             overrides: overrides.clone(),
             name: name.to_owned(),
         })
+    }
+
+    /// The same hub for another thread, with a log of its own that only the file gets.
+    pub(crate) fn for_another_thread(&self) -> Self {
+        let env = |name: &str| self.overrides.get(name);
+        let file = Some(self.config.paths.log()).filter(|_| !hub::identity::is_root_among_others(&self.config));
+        Self {
+            config: self.config.clone(),
+            compat: self.compat,
+            log: Log::open("hzmetrics", &Sinks::of(file, &env, Stderr::Nothing), "hzmetrics serve: answers"),
+            trouble: self.trouble.clone(),
+            refused: Cell::new(false),
+            n_refused: Cell::new(0),
+            left_to_another: Cell::new(false),
+            plan: RefCell::default(),
+            overrides: self.overrides.clone(),
+            name: self.name.clone(),
+        }
+    }
+
+    /// Where figures go for statsd, whatever it is; nothing when it is switched off.
+    pub(crate) fn statsd_address(&self) -> Option<String> {
+        let given = self.overrides.get(statsd::VARIABLE).map(|text| text.to_string_lossy().into_owned());
+        let given = given.filter(|text| !text.is_empty()).or_else(|| self.config.metrics.statsd.clone());
+        given.filter(|address| address != statsd::OFF)
     }
 
     /// Says that the arguments are wrong; the exit code for it. The port found these faults while it
@@ -173,6 +202,10 @@ impl Hub {
         }
         // what stages say belongs to the record of the run
         variables.export(STAGE_LOG, self.config.paths.log().into());
+        variables.export(RUN_ID, kit::run_id().into());
+        // stages need not look for themselves, nor say again what is wrong with it
+        let statsd = self.statsd_address().filter(|address| statsd::check(address).is_ok());
+        variables.export(statsd::VARIABLE, statsd.unwrap_or_else(|| statsd::OFF.to_owned()).into());
         if let Some(lock) = lock {
             // if we are killed, the running stage continues and keeps the lock until it ends
             rustix::io::fcntl_setfd(lock, FdFlags::empty()).context("passing the lock on")?;

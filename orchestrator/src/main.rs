@@ -2,16 +2,22 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 mod accounts;
+mod audit;
 mod chains;
 mod cli;
 mod commands;
+mod doctor;
 mod guard;
+mod health;
 mod hub;
+mod json;
 mod overrides;
 mod pipeline;
 mod published;
+mod record;
 mod setup;
 mod shell;
+mod tell;
 
 use std::process::ExitCode;
 

@@ -255,7 +255,7 @@ if [ -n "$uninstall" ]; then
     fi
     [ -f "$old" ] || die "nothing is installed here: there is no $destdir$manifest"
     if systemd_runs && [ "$(choice systemd)" = yes ] && [ -z "$dry_run" ]; then
-        systemctl -q disable --now hzmetrics.timer hzmetrics-whoisonline.timer || :
+        systemctl -q disable --now hzmetrics.timer hzmetrics-whoisonline.timer hzmetrics-serve.socket hzmetrics-serve.service || :
     fi
     take_away <"$old"
     # if we are interrupted from here on, restored files are not ours
@@ -577,7 +577,7 @@ if [ -f "$old" ]; then
     awk 'NR == FNR { if ($1 != "choice" && $1 != "kept") now[$NF] = 1; next } $1 != "choice" && $1 != "dir" && !($NF in now)' \
         "$tmp/manifest" "$old" >"$tmp/gone"
     if [ -z "$systemd$dry_run" ] && [ "$(choice systemd)" = yes ] && systemd_runs; then
-        systemctl -q disable --now hzmetrics.timer hzmetrics-whoisonline.timer || :
+        systemctl -q disable --now hzmetrics.timer hzmetrics-whoisonline.timer hzmetrics-serve.socket hzmetrics-serve.service || :
     fi
     if [ -s "$tmp/gone" ]; then begin; fi
     take_away <"$tmp/gone"

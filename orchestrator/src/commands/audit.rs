@@ -1,41 +1,11 @@
-//! `hzmetrics audit`: looks for numbers that cannot be right, and says which command fixes them.
-//!
-//! Each table is read once ([`tables`]), whatever the number of months; the checks are pure
-//! functions over what was read ([`checks`]); [`report`] says what was found. Nothing is changed
-//! and no lock is taken.
+//! `hzmetrics audit`: prints what an audit found, as text or as JSON.
 
-mod checks;
-mod ledger;
-mod report;
-mod scope;
-mod shares;
-mod tables;
-
-use std::collections::{BTreeMap, BTreeSet};
-
-use anyhow::{Context as _, Result};
-use database::ledger::{self as imports, Entry, Target, files};
-use database::{Db, Which};
+use anyhow::Result;
 use kit::Uses;
-use logs::discovery::{self, Stream};
-use schema::{Month, Opt, Stamp};
 
-use super::HubCommand;
+use super::{HubCommand, print};
+use crate::audit::{self, Report, Wanted};
 use crate::hub::Hub;
-use crate::pipeline::decisions::day;
-use crate::pipeline::facts::{SUMMARIES, has_data, incomplete};
-use crate::pipeline::state::{self, State};
-use report::{Remedy, Report};
-use scope::Scope;
-use shares::Shares;
-use tables::{Cell, Ids};
-
-/// Where a scope begins when there is nothing to look at.
-const NO_DATA: Stamp = Stamp::from_parts(2014, 1, 1, 0, 0, 0);
-
-/// What is looked for in a table, with the step that fills it in, in the order of `MonthOfRows::missing`.
-const COLUMNS: [(&str, &str); 3] =
-    [("host", "resolve-dns"), ("domain", "fill-domain"), ("ipcountry", "fill-ipcountry")];
 
 /// Look for numbers that cannot be right
 ///
@@ -54,6 +24,10 @@ pub(crate) struct Args {
     /// Smallest share of missing names that is a finding
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true, default_value = "0.05", value_parser = share)]
     floor: f64,
+
+    /// Print one JSON object instead of lines
+    #[arg(long)]
+    json: bool,
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -66,188 +40,12 @@ impl HubCommand for Args {
     }
 
     fn run(&self, hub: &Hub) -> Result<u8> {
-        audit(hub, self)
-    }
-}
-
-fn audit(hub: &Hub, args: &Args) -> Result<u8> {
-    let floor = args.floor.max(0.0);
-    let months = u32::try_from(args.months.max(1)).unwrap_or(u32::MAX);
-    let today = kit::today()?;
-    let current = today.month().context("the clock is set to a year outside 0 to 9999")?;
-    let mut db = hub.db()?;
-    let start = if args.all {
-        tables::first_day(&mut db)?.unwrap_or(NO_DATA)
-    } else {
-        current.minus(months.min(current.ordinal())).start()
-    };
-    let scope = Scope { start, end: current.start(), today };
-    // the port asks for totals and cells that shrink, and its server never finds a row: a label less
-    // a month is NULL, and dates with day zero are not dates to it
-    let as_port = hub.compat.has(Opt::LpCli);
-    let mut report = Report::new(hub, as_port);
-    let report = &mut report;
-    report.info(format_args!(
-        "scope: {} .. {} (a share above 5 x the median and above {:.1}% is a finding)",
-        day(scope.start),
-        day(scope.end),
-        floor * 100.0
-    ))?;
-
-    // the port compares months with each other and with nothing else
-    let ceiling = if as_port { f64::INFINITY } else { shares::HALF };
-    let sessions = Ids::of_sessions(&mut db)?;
-    let web = tables::enriched(&mut db, "web", scope, Some(&sessions))?;
-    let websessions = tables::enriched(&mut db, "websessions", scope, None)?;
-    for (table, months) in [("web", &web), ("websessions", &websessions)] {
-        for (at, (column, step)) in COLUMNS.into_iter().enumerate() {
-            let shares = Shares::of(months, at, floor, ceiling);
-            report.shares(table, column, &shares)?;
-            for share in &shares.bad {
-                report.found(table, column, share.month, Remedy::Months(format!("{step} metrics {table}")));
-            }
+        let wanted = Wanted { months: self.months, all: self.all, floor: self.floor };
+        let mut report = if self.json { Report::silent() } else { Report::new(hub) };
+        audit::audit(hub, wanted, &mut report)?;
+        if self.json {
+            print(report.json().as_bytes())?;
         }
+        Ok(u8::from(report.n_findings() > 0))
     }
-
-    if !as_port {
-        checks::unnamed(&web, report)?;
-    }
-
-    let summaries: Vec<(&str, Vec<Cell>)> =
-        SUMMARIES.into_iter().map(|table| Ok((table, tables::cells(&mut db, table)?))).collect::<Result<_>>()?;
-    let cells = |name: &str| summaries.iter().find(|(table, _)| *table == name).map_or(&[][..], |(_, cells)| cells);
-    let users = cells("summary_user_vals");
-    let logins = tables::logins(&mut db, scope)?;
-    checks::drops(users, scope, report)?;
-    checks::one_sided(&web, &logins, report)?;
-    let withheld = State::read(&mut db)?.withheld;
-    if !withheld.is_empty() {
-        let months: Vec<String> = withheld.iter().map(Month::to_string).collect();
-        report
-            .info(format_args!("withheld: {} (`hzmetrics summarize MONTH` publishes it again)", months.join(", ")))?;
-    }
-    checks::without_summary(&web, users, &withheld, report)?;
-    checks::some_periods(&incomplete(&mut db, current)?, scope, report)?;
-
-    let toolstart = tables::stamps_without_session(&mut db, "toolstart", scope, &sessions)?;
-    let orphans = web.iter().map(|(month, seen)| (*month, seen.orphans)).collect();
-    checks::orphans("web", &orphans, report)?;
-    checks::orphans("toolstart", &toolstart, report)?;
-
-    let hits = tables::hits(&mut db)?;
-    // hits counted from the log are more than the requests that were kept, and rightly so
-    let derived = [Opt::DerivedWebhits, Opt::LpWebhitsDerived].into_iter().any(|opt| hub.compat.has(opt));
-    if derived {
-        checks::hits_of_web(&web, &hits, scope, report)?;
-    }
-    let mends_hits = if derived { "rebuild-webhits --month" } else { "summarize-month" };
-    let open = hub.compat.has(Opt::HitsStartExclusive);
-    checks::hits_cells(cells("summary_misc_vals"), &hits, scope, &withheld, open, mends_hits, report)?;
-
-    let mut entries = [Vec::new(), Vec::new()];
-    if imports::is_there(&mut db)? {
-        entries = [imports::of_target(&mut db, Target::Web)?, imports::of_target(&mut db, Target::Userlogin)?];
-    } else {
-        report.info("there is no ledger of imports (imported_sources) to compare with")?;
-    }
-    let [of_web, of_logins] = &entries;
-    let streams = [(Target::Web, "apache", of_web), (Target::Userlogin, "cmsauth", of_logins)];
-    for (target, label, entries) in streams {
-        let mut days = tables::days(&mut db, target.name())?;
-        days.extend(ledger::days(entries));
-        checks::gaps(target.name(), label, &days, scope, report)?;
-    }
-    let published = published(hub, &mut db)?;
-    let in_scope = published.keys().copied().filter(|month| month.start() >= scope.start && *month <= current);
-    let no_source = without_source(hub, &mut db, in_scope, &entries)?;
-    checks::impossible(&published, current, &no_source, report)?;
-    let since = day(scope.start).replace('-', "");
-    checks::day_shares(&files::shares_by_day(&mut db, &since)?, report)?;
-    for (target, _, entries) in streams {
-        ledger::check(&mut db, target, entries, report)?;
-    }
-    ledger::check_reconstructed(&mut db, of_logins, report)?;
-    checks::next_ids(&tables::next_ids(&mut db)?, report)?;
-
-    for text in checks::state(&state::pairs(&mut db)?) {
-        report.warning(format_args!("pipeline_state: {text}"))?;
-        let advice = "(correct the value: mark-dirty, clear-dirty and rebuild-from write it, or an UPDATE by hand)";
-        report.found_in("pipeline_state", "(shape)", Remedy::Advice(advice.into()));
-    }
-    for (table, cells) in &summaries {
-        let is_needless = *table == "summary_simusage_vals" && tables::is_empty(&mut db, "toolstart")?;
-        if !withheld.contains(&current.previous()) {
-            checks::freshness(table, cells, is_needless, current.previous(), report)?;
-        }
-    }
-    if !as_port {
-        checks::totals(users, scope, report)?;
-    }
-    if let Some((months, since)) = tables::long_dirty(&mut db)? {
-        report.warning(format_args!("dirty_months stuck: '{months}' unchanged since {since} (>48h)"))?;
-        let advice = format!("(look into the log why {months} was not caught up)");
-        report.found_in("pipeline_state", "(dirty_stuck)", Remedy::Advice(advice));
-    }
-    if !as_port {
-        for (table, cells) in &summaries {
-            checks::shrunk(table, cells, scope, report)?;
-        }
-    }
-    checks::without_logins(&web, &logins, report)?;
-
-    let scope = if args.all { "all months".to_owned() } else { format!("{months} month(s)") };
-    Ok(u8::from(report.end(&scope)?))
-}
-
-/// How many rows of each month readers see: cells, and statistics of months that have not begun.
-fn published(hub: &Hub, db: &mut Db) -> Result<BTreeMap<Month, u64>> {
-    let current = kit::current_month()?;
-    let mut months = BTreeMap::new();
-    let cells = SUMMARIES.into_iter().chain(["summary_andmore_vals"]).map(str::to_owned).collect::<Vec<_>>();
-    tables::published(db, &cells, &mut months)?;
-    let names = ["resource_stats", "resource_stats_tools", "stats_topvals"];
-    let statistics = names.map(|name| format!("{}{name}", hub.config.db_prefix));
-    let mut of_hub = BTreeMap::new();
-    tables::published(&mut Db::connect(&hub.config.target(), Which::Hub)?, &statistics, &mut of_hub)?;
-    for (month, n) in of_hub.into_iter().filter(|(month, _)| *month > current) {
-        *months.entry(month).or_default() += n;
-    }
-    Ok(months)
-}
-
-/// Those of the months of which there is neither a row nor a log, imported or in the ledger.
-fn without_source(
-    hub: &Hub,
-    db: &mut Db,
-    months: impl Iterator<Item = Month>,
-    entries: &[Vec<Entry>; 2],
-) -> Result<BTreeSet<Month>> {
-    let booked: BTreeSet<Month> =
-        entries.iter().flat_map(|entries| ledger::days(entries)).filter_map(month_of).collect();
-    let mut found = BTreeSet::new();
-    for month in months.filter(|month| !booked.contains(month)) {
-        if !has_data(db, month)? && !tables::has_tool_starts(db, month)? && !has_log(hub, month)? {
-            found.insert(month);
-        }
-    }
-    Ok(found)
-}
-
-/// The month of a day number.
-fn month_of(day: i64) -> Option<Month> {
-    let first = Stamp::from_parts(1, 1, 1, 0, 0, 0);
-    first.plus_days(day - first.day_number()?).month()
-}
-
-/// Whether a log of a month is in `imported/`.
-fn has_log(hub: &Hub, month: Month) -> Result<bool> {
-    let head = month.to_string().replace('-', "");
-    let site = Some(hub.config.site.name.as_str());
-    for stream in [Stream::Access, Stream::Auth] {
-        let logs = discovery::flat(&hub.imported(stream), stream, site)?;
-        if logs.iter().any(|log| log.date().is_some_and(|day| day.starts_with(&head))) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

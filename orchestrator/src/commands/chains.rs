@@ -8,10 +8,12 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use hub::config::{Paths, process_env};
 use kit::Uses;
 use schema::Month;
+use serde_json::json;
 
 use super::values::assignment;
 use super::{Call, Command, print};
-use crate::chains::{Chain, Chains};
+use crate::chains::{Chain, Chains, Parameter};
+use crate::json::VERSION;
 use crate::overrides::{Assignment, Overrides};
 
 /// Folder with an administrator's own chains.
@@ -23,6 +25,10 @@ pub(crate) struct Args {
     /// The chain to print
     #[arg(value_name = "NAME")]
     name: Option<String>,
+
+    /// Print one JSON object instead of lines
+    #[arg(long, conflicts_with = "name")]
+    json: bool,
 
     #[command(flatten)]
     folder: Folder,
@@ -89,6 +95,9 @@ impl Command for Args {
             return print(&chains.get(name)?.text);
         }
         let all = chains.all()?;
+        if self.json {
+            return print(as_json(&all).as_bytes());
+        }
         let width = |text: fn(&Chain) -> String| all.iter().map(|chain| text(chain).chars().count()).max().unwrap_or(0);
         let (names, origins) = (width(|chain| chain.name.clone()), width(Chain::origin));
         let mut text = String::new();
@@ -97,4 +106,18 @@ impl Command for Args {
         }
         print(text.as_bytes())
     }
+}
+
+/// The chains with their variables.
+fn as_json(chains: &[Chain]) -> String {
+    let variable = |one: Parameter| json!({"name": one.name, "about": one.about, "required": one.required});
+    let chain = |chain: &Chain| {
+        json!({
+            "name": chain.name,
+            "about": chain.about(),
+            "file": chain.file.as_ref().map(|file| file.to_string_lossy()),
+            "variables": chain.parameters().into_iter().map(variable).collect::<Vec<_>>(),
+        })
+    };
+    format!("{}\n", json!({"version": VERSION, "chains": chains.iter().map(chain).collect::<Vec<_>>()}))
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use schema::Month;
 
 use super::HubCommand;
-use super::values::{Day, DryRun, month_begun};
+use super::values::{Day, PlannedRun, month_begun};
 use crate::hub::{Audience, Hub};
 use crate::pipeline::importer::out_of_order;
 use crate::pipeline::pending::Pending;
@@ -35,23 +35,27 @@ pub(crate) struct Args {
     force: bool,
 
     #[command(flatten)]
-    mode: DryRun,
+    run: PlannedRun,
 }
 
 impl HubCommand for Args {
     fn audience(&self) -> Audience {
-        self.mode.audience()
+        self.run.mode.audience()
+    }
+
+    fn record(&self) -> Option<&'static str> {
+        (!self.run.mode.dry_run).then_some("hzmetrics process")
     }
 
     fn run(&self, hub: &Hub) -> Result<u8> {
-        let (force, effort) = (self.force, self.mode.effort());
+        let (force, effort) = (self.force, self.run.effort());
         if !self.next && self.month.is_none() && self.day.is_none() {
             return Ok(hub.wrong_arguments("say which logs: --next, --month or --day"));
         }
         hub.config.check()?;
         let lock = hub.lock(effort == Effort::Real)?;
         let pending = Pending::look(hub)?;
-        let end = || if effort == Effort::Real { refusals::end(hub, 0) } else { Ok(0) };
+        let end = || if effort == Effort::Real { refusals::end(hub, 0) } else { self.run.end(hub, 0) };
         let of_month = |month: Month| (month, facts::pending_days(&pending, month));
         let selected = match (self.month, self.day) {
             (Some(month), _) => Some(of_month(month)),

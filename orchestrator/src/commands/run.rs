@@ -6,9 +6,10 @@ use anyhow::Result;
 use kit::Uses;
 
 use super::HubCommand;
-use super::values::{DryRun, minutes};
+use super::values::{PlannedRun, minutes};
 use crate::hub::{Audience, Hub};
-use crate::pipeline::run::{self, Limits};
+use crate::pipeline::{self, run::Limits};
+use crate::record::recorded_run;
 use crate::setup::bootstrap;
 
 /// Do what is due: import, analyze, summarize, catch up
@@ -22,7 +23,7 @@ use crate::setup::bootstrap;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    mode: DryRun,
+    run: PlannedRun,
 
     /// Analyze the current month even if it was analyzed today
     #[arg(long)]
@@ -43,14 +44,16 @@ impl HubCommand for Args {
     }
 
     fn audience(&self) -> Audience {
-        self.mode.audience()
+        self.run.mode.audience()
     }
 
     fn run(&self, hub: &Hub) -> Result<u8> {
-        let Self { mode: DryRun { dry_run }, force, one_month, budget } = *self;
+        let Self { run, force, one_month, budget } = *self;
+        let dry_run = run.mode.dry_run;
         if !dry_run {
             bootstrap::bootstrap_as_service(hub)?;
         }
-        run::run(hub, Limits { dry_run, force, one_month, budget })
+        let work = || pipeline::run::run(hub, Limits { dry_run, force, one_month, budget });
+        if dry_run { run.end(hub, work()?) } else { recorded_run(hub, work) }
     }
 }

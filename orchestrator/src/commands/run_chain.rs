@@ -1,8 +1,12 @@
 //! `hzmetrics run-chain`: runs a named chain.
 
+use std::time::Instant;
+
 use anyhow::{Context as _, Result};
-use kit::Usage;
-use kit::Uses;
+use hub::config::{Paths, process_env};
+use hub::health::{self, Ended};
+use kit::measure::Measures;
+use kit::{Usage, Uses, exit_of};
 
 use super::chains::Named;
 use super::{Call, Command};
@@ -36,6 +40,22 @@ impl Command for Args {
         }
         let mut shell = Shell::new(&place, variables, call.messages)?;
         shell.hand_on_if_there()?;
-        shell.run(&chain.text).context(place)
+        let begun = Instant::now();
+        let done = shell.run(&chain.text).context(place);
+        note(&chain.name, begun, &done);
+        done
     }
+}
+
+/// Remembers how a chain ended that is one of the usual lines; what goes wrong with that is nobody's business.
+fn note(name: &str, begun: Instant, done: &Result<u8>) {
+    // compositions of filters are no part of the daily work, and what root writes there others cannot change
+    if ["pipe", "demo"].contains(&name) || hub::identity::is_root() {
+        return;
+    }
+    let exit = done.as_ref().map_or_else(|error| exit_of(error).code(), |code| *code);
+    let (elapsed, measures) = (begun.elapsed(), Measures::default());
+    let Ok(at) = kit::seconds_since_1970() else { return };
+    let ended = Ended { program: &format!("chain {name}"), exit, is_part: false, at, elapsed, measures: &measures };
+    let _ = health::note(&Paths::new(&process_env), &ended);
 }

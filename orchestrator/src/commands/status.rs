@@ -5,25 +5,28 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use database::Db;
-use database::ledger::files;
 use kit::Uses;
-use logs::discovery::{self, Stream};
-use logs::refused;
 use schema::Month;
+use serde_json::{Map, Value};
 
 use super::{HubCommand, print};
+use crate::health::Health;
+use crate::health::facts::{Facts, Known, Look, OfDatabase};
+use crate::health::json::{self, For};
 use crate::hub::Hub;
-use crate::pipeline::facts::ToCome;
-use crate::pipeline::pending::{self, Dated, Pending};
+use crate::pipeline::decisions;
+use crate::pipeline::pending::Dated;
 use crate::pipeline::state::{self, Mode, State};
-use crate::pipeline::{decisions, facts};
 
 /// Show the state, the pending logs and the settings
 ///
 /// Changes nothing. If the database cannot be reached, everything else is shown.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Print one JSON object with the health of the hub instead of lines
+    #[arg(long)]
+    json: bool,
+}
 
 impl HubCommand for Args {
     fn uses(&self) -> Option<Uses> {
@@ -31,36 +34,51 @@ impl HubCommand for Args {
     }
 
     fn run(&self, hub: &Hub) -> Result<u8> {
-        print(status(hub)?.as_bytes())
+        if self.json {
+            let health = Health::examine(hub, Look::Once)?;
+            return print(json::of_health(&health, For::Person, settings(hub)).as_bytes());
+        }
+        print(status(hub, &Facts::look(hub, Look::Once)?).as_bytes())
     }
 }
 
+/// The settings, for the JSON object.
+fn settings(hub: &Hub) -> Map<String, Value> {
+    let config = &hub.config;
+    let mut settings = Map::new();
+    settings.insert("site".to_owned(), config.site.name.clone().into());
+    settings
+        .insert("config_file".to_owned(), config.file.as_ref().map(|file| file.to_string_lossy().into_owned()).into());
+    settings.insert("nameserver".to_owned(), config.dns.nameserver_name().into());
+    settings
+}
+
 /// The text for standard output.
-fn status(hub: &Hub) -> Result<String> {
-    let current = kit::current_month()?;
+fn status(hub: &Hub, facts: &Facts) -> String {
     let mut text = String::from("=== orchestrator state ===\n");
-    let mut db = hub.db();
-    let state = db.as_mut().map_err(|e| format!("{e:#}")).and_then(|db| State::read(db).map_err(|e| format!("{e:#}")));
-    let state = state.unwrap_or_else(|error| {
-        let _ = writeln!(text, "  (could not read pipeline_state: {error})");
-        State::default()
-    });
-    let incomplete = || -> Result<(usize, Option<Month>)> {
-        let mut db: Db = hub.db()?;
-        let months = facts::incomplete(&mut db, current)?;
-        Ok((months.len(), months.first().copied()))
+    let unread;
+    let state = match &facts.metrics {
+        Ok(found) => &found.state,
+        Err(error) => {
+            let _ = writeln!(text, "  (could not read pipeline_state: {error})");
+            unread = State::default();
+            &unread
+        }
     };
-    for (label, value) in lines(&state, current, incomplete) {
+    let incomplete = || match &facts.metrics {
+        Ok(found) => found.incomplete.clone(),
+        Err(error) => Err(error.clone()),
+    };
+    for (label, value) in lines(state, facts.current, incomplete) {
         let _ = writeln!(text, "  {label:<17}: {value}");
     }
     text.push_str("=== pending import (all source dirs) ===\n");
-    let site = Some(hub.config.site.name.as_str());
-    for (label, stream) in [("httpd access", Stream::Access), ("cmsauth     ", Stream::Auth)] {
-        logs(&mut text, label, pending::logs(hub, stream));
+    for (label, found) in [("httpd access", &facts.access), ("cmsauth     ", &facts.auth)] {
+        logs(&mut text, label, &found.pending);
     }
     text.push_str("=== imported/ (already processed) ===\n");
-    for (label, stream) in [("httpd  ", Stream::Access), ("hubzero", Stream::Auth)] {
-        logs(&mut text, label, discovery::flat(&hub.imported(stream), stream, site).map(pending::dated));
+    for (label, found) in [("httpd  ", &facts.access), ("hubzero", &facts.auth)] {
+        logs(&mut text, label, &found.imported);
     }
     let config = &hub.config;
     let file = config.file.as_ref().map_or_else(|| "(none — required)".to_owned(), |file| file.display().to_string());
@@ -72,37 +90,32 @@ fn status(hub: &Hub) -> Result<String> {
         config.dns.timeout.as_secs_f64()
     );
     text.push_str("=== withheld, refused, left out ===\n");
-    for (label, value) in left_out(hub, &state, current) {
+    for (label, value) in left_out(facts, state) {
         let _ = writeln!(text, "  {label:<17}: {value}");
     }
-    Ok(text)
+    text
 }
 
 /// How many days of imports are shown.
 const DAYS: usize = 7;
 
 /// What is not in the numbers, or not published.
-fn left_out(hub: &Hub, state: &State, current: Month) -> Vec<(String, String)> {
+fn left_out(facts: &Facts, state: &State) -> Vec<(String, String)> {
     let mut lines = Vec::new();
     let mut line = |label: &str, value: String| lines.push((label.to_owned(), value));
     let months = state::list(&state.withheld).replace(',', ", ");
     line("withheld months", if months.is_empty() { "(none)".to_owned() } else { months });
-    match refused::list(&hub.config.paths.staging()) {
-        Err(error) => line("refused logs", format!("({error:#})")),
+    match &facts.refused {
+        Err(error) => line("refused logs", format!("({error})")),
         Ok(list) if list.is_empty() => line("refused logs", "(none)".to_owned()),
         Ok(list) => list.iter().for_each(|log| {
             line("refused log", format!("{} since {}: {}", log.path.display(), log.since, log.reason));
         }),
     }
-    let of_database = || -> Result<(Vec<String>, Vec<String>)> {
-        let mut db = hub.db()?;
-        let to_come = ToCome::look(&mut db, &Pending::look(hub)?, current)?;
-        Ok((to_come.lines(), days(&mut db)?))
-    };
-    match of_database() {
-        Err(error) => line("imported days", format!("({error:#})")),
-        Ok((to_come, days)) => {
-            to_come.into_iter().for_each(|words| line("dated in future", words));
+    match facts.metrics.as_ref().map(|found| found.to_come.as_ref().and_then(|to_come| Ok((to_come, days(found)?)))) {
+        Err(error) | Ok(Err(error)) => line("imported days", format!("({error})")),
+        Ok(Ok((to_come, days))) => {
+            to_come.lines().into_iter().for_each(|words| line("dated in future", words));
             days.into_iter().for_each(|words| line("imported day", words));
         }
     }
@@ -110,11 +123,10 @@ fn left_out(hub: &Hub, state: &State, current: Month) -> Vec<(String, String)> {
 }
 
 /// What became of the lines of the last days.
-fn days(db: &mut Db) -> Result<Vec<String>> {
-    if !files::is_there(db)? {
+fn days(found: &OfDatabase) -> Result<Vec<String>, &String> {
+    let Some(shares) = found.shares.as_ref()? else {
         return Ok(vec!["(no table import_files: `hzmetrics migrate --apply` makes it)".to_owned()]);
-    }
-    let shares = files::shares_by_day(db, "")?;
+    };
     let all: BTreeSet<&String> = shares.keys().map(|(day, _)| day).collect();
     let last: BTreeSet<&String> = all.into_iter().rev().take(DAYS).collect();
     let shown = shares.iter().filter(|((day, _), _)| last.contains(day));
@@ -122,11 +134,7 @@ fn days(db: &mut Db) -> Result<Vec<String>> {
 }
 
 /// The lines of the state, labels and values.
-fn lines(
-    state: &State,
-    current: Month,
-    incomplete: impl FnOnce() -> Result<(usize, Option<Month>)>,
-) -> Vec<(&'static str, String)> {
+fn lines(state: &State, current: Month, incomplete: impl FnOnce() -> Known<Vec<Month>>) -> Vec<(&'static str, String)> {
     let mut lines = vec![
         ("mode", state.mode.word().to_owned()),
         ("last analyzed", state.analyzed.clone().unwrap_or_else(|| "(never)".to_owned())),
@@ -148,9 +156,11 @@ fn lines(
             lines.push(("rebuild phase", "sweep".to_owned()));
             lines.push(("rebuild_cursor", format!("{cursor}  (past prev_month, walk done)")));
             let left = match incomplete() {
-                Ok((count, Some(oldest))) => format!("{count} month(s) (oldest: {oldest})"),
-                Ok(_) => "0  (next tick → normal)".to_owned(),
-                Err(error) => format!("(could not enumerate: {error:#})"),
+                Ok(months) => match months.first() {
+                    Some(oldest) => format!("{} month(s) (oldest: {oldest})", months.len()),
+                    None => "0  (next tick → normal)".to_owned(),
+                },
+                Err(error) => format!("(could not enumerate: {error})"),
             };
             lines.push(("sweep remaining", left));
         }
@@ -161,10 +171,10 @@ fn lines(
     lines
 }
 
-fn logs(text: &mut String, label: &str, logs: Result<Vec<Dated>>) {
+fn logs(text: &mut String, label: &str, logs: &Known<Vec<Dated>>) {
     let value = match logs {
-        Err(error) => format!("({error:#})"),
-        Ok(logs) => span(&logs),
+        Err(error) => format!("({error})"),
+        Ok(logs) => span(logs),
     };
     let _ = writeln!(text, "  {label}: {value}");
 }
@@ -183,10 +193,14 @@ fn span(logs: &[Dated]) -> String {
 mod tests {
     use super::*;
 
-    fn check(pairs: &[(&str, &str)], incomplete: Option<(usize, &str)>, expected: &[&str]) {
+    fn check(pairs: &[(&str, &str)], incomplete: Option<(u32, &str)>, expected: &[&str]) {
         let state = State::parse(pairs.iter().copied());
-        let incomplete = incomplete.map(|(n, month)| (n, month.parse().ok()));
-        let found = lines(&state, "2026-05".parse().unwrap(), || incomplete.ok_or_else(|| anyhow::anyhow!("lost")));
+        let months = |(n, oldest): (u32, &str)| -> Vec<Month> {
+            let oldest: Option<Month> = oldest.parse().ok();
+            oldest.into_iter().flat_map(|oldest| (0..n).map(move |i| oldest.plus(i))).collect()
+        };
+        let found =
+            lines(&state, "2026-05".parse().unwrap(), || incomplete.map(months).ok_or_else(|| "lost".to_owned()));
         let found: Vec<String> = found.iter().map(|(label, value)| format!("{label:<17}: {value}")).collect();
         assert_eq!(found, expected);
     }
@@ -239,13 +253,13 @@ mod tests {
             (&[("mode", "rebuild"), ("catchup_started", "2025-05")], "(unset)", 12),
         ] {
             let state = State::parse(pairs.iter().copied());
-            let found = lines(&state, "2026-05".parse().unwrap(), || anyhow::bail!("not asked"));
+            let found = lines(&state, "2026-05".parse().unwrap(), || Err("not asked".to_owned()));
             let expected = format!("{cursor}  ({left} month(s) remaining through 2026-04)");
             assert!(found.contains(&("rebuild phase", "walk".to_owned())), "{found:?}");
             assert!(found.contains(&("rebuild_cursor", expected)), "{found:?}");
         }
         let state = State::parse([("mode", "rebuild")]);
-        let found = lines(&state, "2026-05".parse().unwrap(), || Ok((0, None)));
+        let found = lines(&state, "2026-05".parse().unwrap(), || Ok(Vec::new()));
         assert!(found.contains(&("rebuild phase", "sweep".to_owned())), "{found:?}");
     }
 

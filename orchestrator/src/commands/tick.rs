@@ -8,11 +8,13 @@ use hub::lock::{Lock, LockResult};
 use kit::Uses;
 
 use super::HubCommand;
-use super::values::DryRun;
+use super::values::PlannedRun;
 use crate::guard;
 use crate::hub::{Audience, Hub};
-use crate::pipeline::run::{self, Limits};
+use crate::pipeline::{self, run::Limits};
+use crate::record::recorded_run;
 use crate::setup::bootstrap;
+use crate::tell::{self, After};
 
 /// For cron: who is online, and at minute 30 a run
 ///
@@ -21,7 +23,7 @@ use crate::setup::bootstrap;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    mode: DryRun,
+    run: PlannedRun,
 }
 
 impl HubCommand for Args {
@@ -30,19 +32,32 @@ impl HubCommand for Args {
     }
 
     fn audience(&self) -> Audience {
-        self.mode.audience()
+        self.run.mode.audience()
+    }
+
+    fn record(&self) -> Option<&'static str> {
+        (!self.run.mode.dry_run).then_some("hzmetrics tick")
     }
 
     fn run(&self, hub: &Hub) -> Result<u8> {
         // before anything takes time: a tick that begins a minute late leaves the run to the next hour
         let is_due = kit::minute()? == 30;
-        let dry_run = self.mode.dry_run;
+        let dry_run = self.run.mode.dry_run;
         hub.config.check_distinct()?;
         if !dry_run {
             bootstrap::bootstrap_as_service(hub)?;
         }
         who_is_online(hub, dry_run);
-        if is_due { run::run(hub, Limits { dry_run, ..Limits::OF_A_TICK }) } else { Ok(0) }
+        let work = || pipeline::run::run(hub, Limits { dry_run, ..Limits::OF_A_TICK });
+        match (is_due, dry_run) {
+            (false, true) => self.run.end(hub, 0),
+            (false, false) => {
+                tell::everybody(hub, After::Tick);
+                Ok(0)
+            }
+            (true, true) => self.run.end(hub, work()?),
+            (true, false) => recorded_run(hub, work),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use schema::dates::BadDates;
 use schema::{Dates, Month, Stamp};
 
 use crate::hub::{Audience, Hub};
+use crate::json::VERSION;
 use crate::overrides::Assignment;
 use crate::pipeline::worker::{Effort, Worker};
 use crate::pipeline::{decisions, one_month};
@@ -35,6 +36,36 @@ impl DryRun {
     /// What the worker of the pipeline does then.
     pub(crate) const fn effort(self) -> Effort {
         if self.dry_run { Effort::DryRun } else { Effort::Real }
+    }
+}
+
+/// A dry run whose plan may be printed as JSON.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct PlannedRun {
+    #[command(flatten)]
+    pub(crate) mode: DryRun,
+
+    /// With --dry-run: print what would be done as one JSON object
+    #[arg(long, requires = "dry_run")]
+    json: bool,
+}
+
+impl PlannedRun {
+    /// What the worker of the pipeline does: a plan starts no stage.
+    pub(crate) const fn effort(self) -> Effort {
+        if self.json { Effort::Plan } else { self.mode.effort() }
+    }
+
+    /// Prints the plan, if it is wanted, and passes the exit code on.
+    ///
+    /// # Errors
+    /// It cannot be printed.
+    pub(crate) fn end(self, hub: &Hub, code: u8) -> Result<u8> {
+        if self.json {
+            let plan = serde_json::json!({"version": VERSION, "plan": hub.plan.take()});
+            kit::print(format!("{plan}\n").as_bytes())?;
+        }
+        Ok(code)
     }
 }
 

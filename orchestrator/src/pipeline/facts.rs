@@ -168,6 +168,57 @@ impl ToCome {
     }
 }
 
+/// What readers see.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Published {
+    /// The newest month before the current one with all six periods in all three tables.
+    pub(crate) complete: Option<Month>,
+    /// The oldest month after it that is over and should be published; the first month with requests where
+    /// none is complete.
+    pub(crate) missing: Option<Month>,
+    /// Cells of months that have not begun.
+    pub(crate) to_come: u64,
+}
+
+impl Published {
+    /// # Errors
+    /// The server is lost.
+    pub(crate) fn look(db: &mut Db, withheld: &BTreeSet<Month>, current: Month) -> Result<Self> {
+        let (mut complete, mut to_come): (Option<BTreeSet<Month>>, u64) = (None, 0);
+        for table in SUMMARIES {
+            let (of_table, n) = months_with_all_periods(db, table, current)?;
+            complete =
+                Some(complete.map_or_else(|| of_table.clone(), |all| all.intersection(&of_table).copied().collect()));
+            to_come += n;
+        }
+        let complete = complete.into_iter().flatten().filter(|month| *month < current).max();
+        let first = match complete {
+            Some(month) => Some(month.next()),
+            None => months_of_web(db, current)?.first().copied(),
+        };
+        let missing = first.and_then(|first| first.through(current.previous()).find(|month| !withheld.contains(month)));
+        Ok(Self { complete, missing, to_come })
+    }
+}
+
+/// The months of a summary table with all six periods, and how many cells are of months after `current`.
+fn months_with_all_periods(db: &mut Db, table: &str, current: Month) -> Result<(BTreeSet<Month>, u64)> {
+    let sql = format!(
+        "SELECT YEAR(datetime), MONTH(datetime), COUNT(DISTINCT period), COUNT(*) FROM {table} WHERE period IN ({}) \
+         GROUP BY 1, 2",
+        Period::codes()
+    );
+    let (mut months, mut to_come) = (BTreeSet::new(), 0);
+    db.each(&sql, (), |cells| {
+        if let Some(month) = month(cells.int(0), cells.int(1)) {
+            to_come += if month > current { cells.uint(3).unwrap_or(0) } else { 0 };
+            months.extend((cells.int(2) == Some(6)).then_some(month));
+        }
+        Ok(())
+    })?;
+    Ok((months, to_come))
+}
+
 /// The months that have pending logs.
 pub(crate) fn pending_months(pending: &Pending) -> BTreeSet<Month> {
     let month = |day: String| {

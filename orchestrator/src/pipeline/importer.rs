@@ -114,6 +114,9 @@ impl Importer<'_> {
                 *seen = true;
             }
             if dry_run {
+                let (stream, path) = (stream.name(), log.path.to_string_lossy());
+                let step = serde_json::json!({"action": "import", "day": day, "stream": stream, "path": path});
+                self.hub.plan.borrow_mut().push(step);
                 self.hub.log.info(format_args!("    [dry-run] would import: {}", log.path.display()));
             } else {
                 rows += self.file(&log.path, stream)?;

@@ -36,6 +36,14 @@ pub(crate) fn logs(hub: &Hub, stream: Stream) -> Result<Vec<Dated>> {
     })
 }
 
+/// The same for who looks often: nothing is said.
+///
+/// # Errors
+/// A folder cannot be read.
+pub(crate) fn logs_in_silence(hub: &Hub, stream: Stream) -> Result<Vec<Dated>> {
+    in_folder(&hub.logs(stream), stream, &hub.config.site.name, &refusals::settled(hub)?, |_, _| {})
+}
+
 /// The logs of a stream below the folder that has `daily/` in it, by day; `twice` is told of a log
 /// that is kept, and of another one of its day that is not.
 fn in_folder(

@@ -39,6 +39,7 @@ pub(crate) fn run(hub: &Hub, limits: Limits) -> Result<u8> {
     }
     let Ok(lock) = hub.try_lock(!limits.dry_run)? else {
         hub.log.info("[run] still running — skipping.");
+        hub.left_to_another.set(true);
         return Ok(0);
     };
     let effort = if limits.dry_run { Effort::Plan } else { Effort::Real };

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use database::Db;
 use hub::lock::Lock;
 use schema::{Month, Opt, Period};
+use serde_json::json;
 
 use super::facts::{STAMPED, SUMMARIES, bounds};
 use super::importer::Importer;
@@ -64,6 +65,7 @@ impl<'h> Worker<'h> {
         }
         let line = format!("{exe} {}", args.join(" "));
         if self.effort == Effort::Plan {
+            self.hub.plan.borrow_mut().push(json!({"action": "run", "program": exe, "arguments": args}));
             self.hub.log.info(format_args!("  [dry-run] would run: {line}"));
             return Ok(());
         }
@@ -125,6 +127,7 @@ impl<'h> Worker<'h> {
     pub(crate) fn reset(&self, db: &mut Db, month: Month) -> Result<()> {
         self.hub.log.info(format_args!("{month}: dropping stamps, sessions and cells; they are rebuilt"));
         if self.effort != Effort::Real {
+            self.hub.plan.borrow_mut().push(json!({"action": "reset", "month": month.to_string()}));
             return Ok(());
         }
         let derives_hits = self.hub.compat.has(Opt::DerivedWebhits);

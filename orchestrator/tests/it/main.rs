@@ -17,6 +17,7 @@ mod import;
 mod ipv6;
 mod mend;
 mod mixtures;
+mod monitoring;
 mod numbers;
 mod outputs;
 mod parts;

@@ -138,6 +138,7 @@ impl Insert<'_> {
         conn.exec_drop(&statement, values).map_err(failed)?;
         let (first, step) = (conn.last_insert_id(), self.db.id_step);
         self.done.sent += rows as u64;
+        kit::measure::count("rows.inserted", rows as u64);
         self.done.changed += conn.affected_rows();
         if rows != self.max_rows {
             // an odd number of rows hardly comes twice: no place in the cache for it

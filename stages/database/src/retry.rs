@@ -26,6 +26,7 @@ pub fn retry<T, E>(
             done => return done,
         };
         let Some(pause) = pause(&error, n_failed) else { return Err(error) };
+        kit::measure::count("database.retries", 1);
         std::thread::sleep(pause);
         n_failed += 1;
     }
@@ -54,6 +55,7 @@ impl Db {
             self.in_transaction = false;
             attempt.map_err(|error| {
                 let kind = DbError::of(&error).map(DbError::kind);
+                kit::measure::count("database.errors", u64::from(kind.is_some()));
                 if kind == Some(ErrorKind::Gone) {
                     self.engines.clear();
                 } else {

@@ -43,6 +43,7 @@ pub struct Hosts {
     /// Slots by the address that was asked for; two texts may be one address.
     waiting: FxHashMap<IpAddr, Vec<Slot>>,
     n_failed: u64,
+    n_answered: u64,
 }
 
 impl Hosts {
@@ -59,6 +60,7 @@ impl Hosts {
             states: Vec::new(),
             waiting: FxHashMap::default(),
             n_failed: 0,
+            n_answered: 0,
         }
     }
 
@@ -165,6 +167,7 @@ impl Hosts {
 
     fn take(&mut self, ip: IpAddr, answer: Answer) {
         self.n_failed += u64::from(answer == Answer::Failed);
+        self.n_answered += u64::from(answer != Answer::Failed);
         for slot in self.waiting.remove(&ip).unwrap_or_default() {
             if let Some(place) = self.states.get_mut(slot.0 as usize) {
                 *place = state(answer.clone());
@@ -233,6 +236,15 @@ pub fn table(reader: impl Read) -> Result<FxHashMap<Box<str>, Box<str>>> {
         Ok(())
     })?;
     Ok(table)
+}
+
+impl Drop for Hosts {
+    /// Adds what became of the lookups to the figures of the run.
+    fn drop(&mut self) {
+        kit::measure::count("dns.answered", self.n_answered);
+        kit::measure::count("dns.failed", self.n_failed);
+        kit::measure::count("dns.pending", self.waiting.len() as u64);
+    }
 }
 
 #[cfg(test)]

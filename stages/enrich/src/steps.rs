@@ -28,6 +28,7 @@ pub fn walk<T>(
     name: impl Fn(&T) -> String,
     mut work: impl FnMut(&T) -> Result<()>,
 ) -> Result<Outcome> {
+    let mut work = |step: &T| kit::measure::step(&name(step), || work(step));
     if let [step] = steps {
         return work(step).map(|()| Outcome::default()).with_context(|| name(step));
     }

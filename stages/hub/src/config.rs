@@ -13,6 +13,7 @@ mod target;
 mod texts;
 mod tls;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -156,6 +157,38 @@ impl Logs {
     }
 }
 
+/// Where figures for monitoring systems go.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Metrics {
+    /// The file that Prometheus' node exporter collects.
+    pub textfile: Option<PathBuf>,
+    /// The statsd server, `HOST:PORT`.
+    pub statsd: Option<String>,
+}
+
+impl Metrics {
+    fn of(ini: &Ini) -> Self {
+        let text = |key| ini.get("metrics", key).filter(|text| !text.is_empty());
+        Self { textfile: text("textfile").map(PathBuf::from), statsd: text("statsd").map(str::to_owned) }
+    }
+}
+
+/// Who is told of troubles.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Notify {
+    /// An address that is fetched after each successful run, with `/fail` behind it after a failed one.
+    pub heartbeat_url: Option<String>,
+    /// A program that gets an event when a trouble begins and when it ends.
+    pub command: Option<String>,
+}
+
+impl Notify {
+    fn of(ini: &Ini) -> Self {
+        let text = |key| ini.get("notify", key).filter(|text| !text.is_empty()).map(str::to_owned);
+        Self { heartbeat_url: text("heartbeat_url"), command: text("command") }
+    }
+}
+
 /// What the site is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
@@ -206,6 +239,12 @@ pub struct Config {
     pub compat: Option<Compat>,
     /// How access logs are read.
     pub logs: Logs,
+    /// Where figures go.
+    pub metrics: Metrics,
+    /// Who is told of troubles.
+    pub notify: Notify,
+    /// `[check]`: limits of single checks, by name, as they are written.
+    pub checks: BTreeMap<String, String>,
     /// The site.
     pub site: Site,
     /// Where things are.
@@ -328,6 +367,9 @@ fn blank(paths: Paths) -> Config {
         run_user: None,
         compat: None,
         logs: Logs::default(),
+        metrics: Metrics::default(),
+        notify: Notify::default(),
+        checks: BTreeMap::new(),
         site: Site { name: DEFAULT_SITE.to_owned(), explicit: false },
         hints: Vec::new(),
         texts: Texts::default(),
@@ -429,6 +471,9 @@ impl Config {
         let dns = |key| ini.get("dns", key);
         self.dns = Dns::default().with(dns("nameserver"), dns("concurrency"), dns("timeout"));
         self.logs = Logs::default().with(|key| ini.get("logs", key));
+        self.metrics = Metrics::of(ini);
+        self.notify = Notify::of(ini);
+        self.checks = ini.section("check").map(|(name, limits)| (name.to_owned(), limits.to_owned())).collect();
         self.run_user = ini.get("run", "user").filter(|user| !user.is_empty()).map(str::to_owned);
         if let Some(options) = ini.get("compat", "options") {
             let set =

@@ -1,13 +1,15 @@
-//! The machine of a hub: configuration, identity, lock, log; and [`run()`], the one call of a stage's
-//! `main`.
+//! The machine of a hub: configuration, identity, lock, log, what is remembered of runs; and [`run()`], the
+//! one call of a stage's `main`.
 //!
 //! Reads where the databases are, but does not connect to them.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 pub mod config;
+pub mod health;
 pub mod identity;
 pub mod lock;
 pub mod log;
 mod run;
+pub mod statsd;
 
 pub use run::{STAGE_LOG, run};

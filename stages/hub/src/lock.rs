@@ -139,6 +139,38 @@ impl Drop for Lock {
     }
 }
 
+/// A process that holds the lock, as it wrote itself down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Its number.
+    pub pid: u32,
+    /// Since when, in seconds since 1970.
+    pub since: i64,
+}
+
+/// Who holds the lock, without asking for it: looking on must not be in anybody's way. A process that is
+/// gone holds nothing.
+#[must_use]
+pub fn holder(path: &Path) -> Option<Holder> {
+    let text = door::read_to_string(path, 256).ok()?;
+    let mut words = text.split_whitespace();
+    let pid = words.next()?.parse().ok()?;
+    let marker = words.next()?;
+    let since: jiff::Timestamp = words.next()?.parse().ok()?;
+    let here = boot_marker();
+    let is_here = marker == here || [marker, here.as_str()].contains(&"?");
+    let is_ours = |line: Vec<u8>| String::from_utf8_lossy(&line).contains("hzmetrics") || is_stage(&line);
+    let is_running = named::read(Path::new(&format!("/proc/{pid}/cmdline"))).is_ok_and(is_ours);
+    (is_here && is_running).then(|| Holder { pid, since: since.as_second() })
+}
+
+/// Whether a command line is that of a program with the rights to write: the lock of a stage that was
+/// started alone has its own number.
+fn is_stage(line: &[u8]) -> bool {
+    let words = String::from_utf8_lossy(line).into_owned();
+    words.split('\0').any(|word| matches!(word, "--db" | "--stage" | "--to"))
+}
+
 /// The pid of the holder that lets us through, if one does.
 fn inherited() -> Option<u32> {
     std::env::var(HOLDER).ok()?.parse().ok()
@@ -284,8 +316,16 @@ mod tests {
             std::thread::sleep(Duration::from_millis(1));
         }
         let stale = diagnose(&format!("{} {} x\n", child.id(), boot_marker()));
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hzmetrics.pid");
+        fs::write(&path, format!("{} {} 2026-01-01T00:00:00.000+00:00\n", child.id(), boot_marker())).unwrap();
+        assert_eq!(holder(&path), Some(Holder { pid: child.id(), since: 1_767_225_600 }));
+        fs::write(&path, format!("{} 7 2026-01-01T00:00:00.000+00:00\n", child.id())).unwrap();
+        assert_eq!(holder(&path), None, "of another boot");
+        fs::write(&path, format!("{} {} 2026-01-01T00:00:00.000+00:00\n", child.id(), boot_marker())).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+        assert_eq!((holder(&path), holder(&directory.path().join("none"))), (None, None));
         assert!(stale.as_deref().is_some_and(|text| text.contains("still there")), "{stale:?}");
     }
 

@@ -16,11 +16,16 @@ use std::time::Instant;
 
 use schema::json;
 
+use crate::config::{Env, Paths};
 use crate::lock::now;
 use kit::{Level, Messages, door, push_seen};
 
 /// Set to `json`, the file holds JSON objects.
 pub const LOG_FORMAT: &str = "HZMETRICS_LOG_FORMAT";
+/// Set to `yes`, systemd's journal gets the lines with their fields, instead of the system's log.
+pub const JOURNAL: &str = "HZMETRICS_JOURNAL";
+/// Where the journal takes them.
+const JOURNAL_SOCKET: &str = "/run/systemd/journal/socket";
 
 /// What standard error gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +49,21 @@ pub struct Sinks {
     pub json: bool,
     /// The socket of the system's log.
     pub syslog: Option<PathBuf>,
+    /// Whether that is the socket of systemd's journal.
+    pub is_journal: bool,
     /// Standard error.
     pub stderr: Stderr,
+}
+
+impl Sinks {
+    /// The sinks that the environment asks for, for a log in `file`.
+    #[must_use]
+    pub fn of(file: Option<PathBuf>, env: Env<'_>, stderr: Stderr) -> Self {
+        let is = |name: &str, value: &str| env(name).is_some_and(|given| given == value);
+        let is_journal = is(JOURNAL, "yes");
+        let socket = if is_journal { JOURNAL_SOCKET } else { "/dev/log" };
+        Self { file, json: is(LOG_FORMAT, "json"), syslog: Some(Paths::new(env).at(socket)), is_journal, stderr }
+    }
 }
 
 /// An open log.
@@ -53,6 +71,7 @@ pub struct Sinks {
 pub struct Log {
     name: &'static str,
     json: bool,
+    is_journal: bool,
     stderr: Stderr,
     terminal: bool,
     out: Mutex<Out>,
@@ -129,7 +148,8 @@ impl Log {
             }
         }
         let terminal = io::stderr().is_terminal();
-        let log = Self { name, json: sinks.json, stderr: sinks.stderr, terminal, out: Mutex::new(out) };
+        let (json, is_journal) = (sinks.json, sinks.is_journal);
+        let log = Self { name, json, is_journal, stderr: sinks.stderr, terminal, out: Mutex::new(out) };
         log.debug(format_args!("=== {command_line} ==="));
         for (level, text) in missing {
             log.write(level, &text);
@@ -185,7 +205,7 @@ impl Log {
             let text = seen;
             let line = format!("{time} {:5} {text}", level.word());
             if let Some(file) = &mut out.file {
-                let line = if self.json { json_line(&time, level, &text) } else { format!("{line}\n") };
+                let line = if self.json { json_line(&time, level, self.name, &text) } else { format!("{line}\n") };
                 // one write a line, so that lines of two processes do not mix
                 let _ = file.current().write_all(line.as_bytes());
             }
@@ -193,7 +213,11 @@ impl Log {
                 continue;
             }
             if let Some(syslog) = &out.syslog {
-                let packet = format!("<{}>{}: {line}", FACILITY * 8 + severity(level), self.name);
+                let packet = if self.is_journal {
+                    journal_entry(level, self.name, &text)
+                } else {
+                    format!("<{}>{}: {line}", FACILITY * 8 + severity(level), self.name)
+                };
                 let _ = syslog.send(packet.as_bytes());
             }
             match self.stderr {
@@ -231,8 +255,21 @@ fn append(path: &Path) -> io::Result<File> {
     door::append(path)
 }
 
-fn json_line(time: &str, level: Level, text: &str) -> String {
-    let mut line = format!("{{\"time\":\"{time}\",\"level\":\"{}\",\"message\":", level.word()).into_bytes();
+/// An entry of the journal: a field in each line, the text without line ends.
+fn journal_entry(level: Level, name: &str, text: &str) -> String {
+    format!(
+        "PRIORITY={}\nSYSLOG_FACILITY={FACILITY}\nSYSLOG_IDENTIFIER={name}\nHZMETRICS_RUN={}\nMESSAGE={text}\n",
+        severity(level),
+        kit::run_id()
+    )
+}
+
+fn json_line(time: &str, level: Level, name: &str, text: &str) -> String {
+    let (level, run, pid) = (level.word(), kit::run_id(), std::process::id());
+    let head = format!(
+        "{{\"time\":\"{time}\",\"level\":\"{level}\",\"program\":\"{name}\",\"run\":\"{run}\",\"pid\":{pid},\"message\":"
+    );
+    let mut line = head.into_bytes();
     json::push_str(&mut line, text);
     line.extend_from_slice(b"}\n");
     String::from_utf8_lossy(&line).into_owned()
@@ -246,7 +283,7 @@ mod tests {
     use super::*;
 
     fn sinks(file: &Path) -> Sinks {
-        Sinks { file: Some(file.to_owned()), json: false, syslog: None, stderr: Stderr::Quiet }
+        Sinks { file: Some(file.to_owned()), json: false, syslog: None, is_journal: false, stderr: Stderr::Quiet }
     }
 
     /// The lines of the file without their times, which must look like times.
@@ -386,6 +423,8 @@ mod tests {
         let text = fs::read_to_string(&file).unwrap();
         let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
         assert_eq!((&last["level"], &last["message"]), (&"INFO".into(), &"say \"no\"".into()));
+        assert_eq!((&last["program"], &last["run"]), (&"hzmetrics".into(), &kit::run_id().into()));
+        assert_eq!(last["pid"], std::process::id());
         assert_eq!(last["time"].as_str().unwrap().len(), 29);
     }
 
@@ -409,6 +448,25 @@ mod tests {
             log.info(i);
         }
         assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 2003);
+    }
+
+    #[test]
+    fn the_journal_gets_fields() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("journal");
+        let journal = UnixDatagram::bind(&socket).unwrap();
+        let sinks = Sinks { syslog: Some(socket), is_journal: true, ..sinks(&folder.path().join("x.log")) };
+        let log = Log::open("hzmetrics", &sinks, "x");
+        log.info("one\nPRIORITY=0");
+        let mut packet = [0; 400];
+        for text in ["one", "PRIORITY=0"] {
+            let n = journal.recv(&mut packet).unwrap();
+            let expected = format!(
+                "PRIORITY=6\nSYSLOG_FACILITY=16\nSYSLOG_IDENTIFIER=hzmetrics\nHZMETRICS_RUN={}\nMESSAGE={text}\n",
+                kit::run_id()
+            );
+            assert_eq!(String::from_utf8_lossy(&packet[..n]), expected, "a line never begins a field");
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! From `main` to the exit code: drops root's rights, opens the log, applies the options of the
-//! configuration, and runs the stage.
+//! configuration, runs the stage, and leaves its figures behind.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::Result;
 use clap::parser::ValueSource;
@@ -11,8 +12,10 @@ use kit::{Io, Messages, Outcome, StageArgs, exit_of, not_parsed, run_with};
 use schema::Exit;
 
 use crate::config::{self, Paths, process_env};
+use crate::health::{self, Ended};
 use crate::identity;
-use crate::log::{LOG_FORMAT, Log, Sinks, Stderr};
+use crate::log::{Log, Sinks, Stderr};
+use crate::statsd::{self, Statsd};
 
 /// The environment variable with which a program that has a log lets the stages that it starts
 /// write to it: the path of the file.
@@ -40,7 +43,59 @@ pub fn run<A: StageArgs>(stage: impl FnOnce(&A, &mut Io) -> Result<Outcome>) -> 
         }
         join_log(name);
     }
-    run_with(&args, |io| stage(&args, io)).into()
+    let figures = Figures::begin(name, &args);
+    let exit = run_with(&args, |io| stage(&args, io));
+    figures.end(exit);
+    exit.into()
+}
+
+/// What a run leaves behind for those who watch the hub: nothing, for a filter or a dry run.
+struct Figures {
+    begun: Instant,
+    name: &'static str,
+    paths: Option<Paths>,
+    statsd: Option<Statsd>,
+}
+
+impl Figures {
+    fn begin<A: StageArgs>(name: &'static str, args: &A) -> Self {
+        let is_real = !args.common().describe && !std::env::args_os().any(|word| word == "--dry-run");
+        let writes = is_real && args.uses().is_some();
+        let statsd = statsd_of(name, writes).filter(|_| is_real);
+        Self { begun: Instant::now(), name, paths: writes.then(|| Paths::new(&process_env)), statsd }
+    }
+
+    fn end(self, exit: Exit) {
+        let (elapsed, measures) = (self.begun.elapsed(), kit::measure::take());
+        let at = kit::seconds_since_1970().unwrap_or_default();
+        if let Some(paths) = &self.paths {
+            let (program, is_part) = (self.name, kit::handed_run_id().is_some());
+            let ended = Ended { program, exit: exit.code(), is_part, at, elapsed, measures: &measures };
+            // where nothing can be written there is nobody to tell either
+            let _ = health::note(paths, &ended);
+        }
+        if let Some(statsd) = self.statsd {
+            let is_failure = !matches!(exit, Exit::Done | Exit::Rejects | Exit::Busy | Exit::ReaderLeft);
+            statsd.ended(is_failure, elapsed, measures);
+        }
+    }
+}
+
+/// The server of figures; a filter knows only the environment.
+fn statsd_of(name: &'static str, reads_configuration: bool) -> Option<Statsd> {
+    let given = process_env(statsd::VARIABLE).map(|text| text.to_string_lossy().into_owned());
+    let configured = || config::if_any(&process_env).ok().flatten()?.metrics.statsd;
+    let address = given.filter(|text| !text.is_empty()).or_else(|| configured().filter(|_| reads_configuration))?;
+    if address == statsd::OFF {
+        return None;
+    }
+    match statsd::check(&address) {
+        Ok(()) => Some(Statsd::start(name, &address)),
+        Err(why) => {
+            Messages::new(name, false).note(why);
+            None
+        }
+    }
 }
 
 /// Gives root's rights away where the run changes something in folders of others.
@@ -75,9 +130,7 @@ fn parse<A: StageArgs>(mut words: Vec<OsString>) -> Result<A, Exit> {
 /// Opens the log that was named to us, notes the command line there, and copies every message to it.
 fn join_log(name: &'static str) {
     let Some(file) = std::env::var_os(STAGE_LOG).filter(|path| !path.is_empty()) else { return };
-    let json = std::env::var_os(LOG_FORMAT).is_some_and(|format| format == "json");
-    let syslog = Some(Paths::new(&process_env).at("/dev/log"));
-    let sinks = Sinks { file: Some(PathBuf::from(file)), json, syslog, stderr: Stderr::Nothing };
+    let sinks = Sinks::of(Some(PathBuf::from(file)), &process_env, Stderr::Nothing);
     let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let log = Log::open(name, &sinks, &format!("{name} {}", words.join(" ")));
     kit::copy_messages(move |level, text| log.write(level, &text));

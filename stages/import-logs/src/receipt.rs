@@ -49,6 +49,9 @@ impl Receipt {
         let (stream, table) = (self.stream.name(), Target::of(self.stream).name());
         line.extend_from_slice(format!(",\"stream\":\"{stream}\",\"target\":\"{table}\"").as_bytes());
         line.extend_from_slice(format!(",\"rows\":{},\"rejected\":{}", self.rows, report.n_rejected).as_bytes());
+        if let Some(run) = kit::handed_run_id() {
+            line.extend_from_slice(format!(",\"run\":\"{run}\"").as_bytes());
+        }
         if let Some((first, last)) = self.ids {
             line.extend_from_slice(format!(",\"pk_start\":{first},\"pk_end\":{last}").as_bytes());
         }

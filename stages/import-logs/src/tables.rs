@@ -83,6 +83,7 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     }
     settings::report_on_bots(args, &load.rules, &load.tally)?;
     messages.note(load.tally.totals.words());
+    load.tally.totals.count();
     let n_refused = load.tally.totals.n_refused;
     settings::outcome(n_refused, io)
 }

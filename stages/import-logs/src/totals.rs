@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kit::{Messages, Rejects, counted, grouped};
+use kit::{Messages, Rejects, counted, grouped, measure};
 
 use crate::bots::uses::Uses;
 use crate::report::Report;
@@ -57,6 +57,20 @@ impl Totals {
         }
         words.push_str(&self.layouts());
         words
+    }
+
+    /// Adds the figures to those that are kept of the program.
+    pub(crate) fn count(&self) {
+        let sum = |get: fn(&Report) -> u64| self.reports.iter().map(get).sum::<u64>();
+        measure::count("lines", sum(|r| r.n_lines));
+        measure::count("rows", sum(|r| r.n_rows));
+        measure::count("rejected", sum(|r| r.n_rejected));
+        measure::count("ipv6", sum(|r| r.n_ipv6));
+        measure::count("refused", self.n_refused);
+        for (rule, name) in Rule::ALL {
+            let n = self.reports.iter().map(|report| report.dropped[rule as usize]).sum();
+            measure::count(&format!("dropped.{name}"), n);
+        }
     }
 
     /// The layouts of the access logs that have one.

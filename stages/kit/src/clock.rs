@@ -63,3 +63,13 @@ pub fn today() -> Result<Stamp> {
 pub fn minute() -> Result<u8> {
     Ok(now()?.minute().unsigned_abs())
 }
+
+/// Now, in seconds since 1970.
+///
+/// # Errors
+/// `HZMETRICS_NOW` is not a time.
+pub fn seconds_since_1970() -> Result<i64> {
+    let now = now()?;
+    let zoned = now.to_zoned(jiff::tz::TimeZone::system()).context("the clock shows a time that does not exist")?;
+    Ok(zoned.timestamp().as_second())
+}

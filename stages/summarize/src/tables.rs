@@ -8,7 +8,7 @@ mod read;
 use anyhow::{Context as _, Result};
 use database::{Db, FailedSteps, Which, hub_data, withheld};
 use hub::config::{self, Config};
-use kit::{Endpoint, Io, Outcome, Output};
+use kit::{Endpoint, Io, Outcome, Output, measure};
 use schema::{Kind, Month, Opt, Period};
 
 use crate::andmore::{Catalogue, Use};
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     let mut failed = FailedSteps::new(io);
     let mut run = Run::new(args, config)?;
     if plan.import {
-        let done = hub_data::step(&run.config.target(), args.compat(), args.dry_run, io);
+        let done = measure::step(IMPORT, || hub_data::step(&run.config.target(), args.compat(), args.dry_run, io));
         failed.note(IMPORT, done)?;
     }
     let mut wanted = plan.clone();
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
             let as_port = args.compat().has(Opt::LpSummary);
             scope.spawn(move || *lite = Some(lite::rebuild(&target, as_port).context("making userlogin_lite")));
         }
-        run.scan(&wanted, &catalogue)
+        measure::step("scan", || run.scan(&wanted, &catalogue))
     });
     let has_cells = wanted.summary.is_some();
     if failed.note(SUMMARY, lite.transpose())?.is_none() {
@@ -91,11 +91,12 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     // the cells last: a month that has them counts as done, and a killed run is then not repeated
     if wanted.andmore.is_some() {
         let as_port = args.compat().has(Opt::LpSummary);
-        let done = publish::uses(&mut run.hub, &found.uses, as_port);
+        let done = measure::step(ANDMORE, || publish::uses(&mut run.hub, &found.uses, as_port));
         failed.note(ANDMORE, done)?;
     }
     if wanted.summary.is_some() {
-        let done = publish::cells(&mut run.metrics, &found.cells);
+        let done = measure::step(SUMMARY, || publish::cells(&mut run.metrics, &found.cells));
+        measure::count("rows", found.cells.len() as u64);
         failed.note(SUMMARY, done)?;
     }
     failed.finish()

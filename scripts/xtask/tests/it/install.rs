@@ -13,7 +13,7 @@ use tempfile::TempDir;
 pub(crate) const PROGRAM: &str = "#!/bin/sh\n[ \"$1\" != --generate ] || { echo \"$2 of ${0##*/}\"; exit 0; }\n\
     printf '[%s]' \"${0##*/}\" \"$@\"\nexit 7\n";
 /// The files of `scripts/deploy` but the installer.
-const DEPLOYED: [&str; 12] = [
+const DEPLOYED: [&str; 15] = [
     "access.cfg",
     "hzmetrics.conf",
     "hzmetrics.py",
@@ -26,6 +26,9 @@ const DEPLOYED: [&str; 12] = [
     "systemd/hzmetrics.timer",
     "systemd/hzmetrics-whoisonline.service",
     "systemd/hzmetrics-whoisonline.timer",
+    "systemd/hzmetrics-serve.service",
+    "systemd/hzmetrics-serve.socket",
+    "grafana-dashboard.json",
 ];
 /// What is documented to be where: path and mode.
 const LAYOUT: [(&str, u32); 9] = [

@@ -14,7 +14,7 @@ pub(super) struct Ini {
 }
 
 /// The sections that mean something; others are not looked at.
-const SECTIONS: &[&str] = &["hub", "db", "dns", "compat", "run", "logs"];
+const SECTIONS: &[&str] = &["hub", "db", "dns", "compat", "run", "logs", "metrics", "notify", "check"];
 
 /// Whether a text has a `[section]` line.
 pub(super) fn is_ini(text: &str) -> bool {
@@ -76,6 +76,12 @@ impl Ini {
     /// The value of a key.
     pub(super) fn get(&self, section: &str, key: &str) -> Option<&str> {
         self.values.get(&(section.to_owned(), key.to_owned())).map(String::as_str)
+    }
+
+    /// The keys of a section with their values.
+    pub(super) fn section(&self, section: &str) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.values.iter().filter(move |((name, _), _)| name == section);
+        all.map(|((_, key), value)| (key.as_str(), value.as_str()))
     }
 }
 

@@ -49,7 +49,10 @@ fn list(paths: &Paths) -> Vec<PathBuf> {
             .iter()
             .flat_map(|staged| [staged.clone(), paths.imported_staged(staged)]),
     );
-    list.extend(["_staged.ndjson", "_imported.ndjson", "_refused.ndjson"].map(|name| staging.join(name)));
+    list.extend(
+        ["_staged.ndjson", "_imported.ndjson", "_refused.ndjson", "_health.json", "_health.lock"]
+            .map(|name| staging.join(name)),
+    );
     list
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Scheduled {
     pub(super) user: String,
     /// The command.
     pub(super) command: String,
+    /// When, as cron has it; empty for a timer.
+    pub(super) times: String,
 }
 
 /// Who a line of a crontab runs as.
@@ -64,6 +66,13 @@ fn parse(line: &str, account: Account<'_>) -> Option<(String, String)> {
         Account::InLine => word()?.to_owned(),
     };
     Some((user, rest.to_owned()))
+}
+
+/// The times of a line that was understood.
+fn times(line: &str) -> String {
+    let line = line.trim().trim_start_matches('-');
+    let n = if line.starts_with('@') { 1 } else { 5 };
+    line.split_whitespace().take(n).collect::<Vec<_>>().join(" ")
 }
 
 impl Crontabs {
@@ -132,7 +141,8 @@ impl Crontabs {
         for (number, line) in (1..).zip(text.lines()) {
             if let Some((user, command)) = parse(line, account) {
                 let place = format!("{}, line {number}", path.display());
-                self.lines.push(Scheduled { place, file: path.to_owned(), user, command });
+                let (file, times) = (path.to_owned(), times(line));
+                self.lines.push(Scheduled { place, file, user, command, times });
             }
         }
     }
@@ -166,7 +176,8 @@ impl Crontabs {
             let command = line.split_once('=').map_or("", |(_, command)| command);
             // signs before the program say how it is started
             let command = command.trim_start_matches(['-', '@', ':', '+', '!', ' ']).to_owned();
-            self.lines.push(Scheduled { place, file: link.to_owned(), user: user.clone(), command });
+            let (file, user, times) = (link.to_owned(), user.clone(), String::new());
+            self.lines.push(Scheduled { place, file, user, command, times });
         }
     }
 

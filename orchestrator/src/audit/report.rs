@@ -5,16 +5,18 @@ use std::fmt::{Display, Write as _};
 
 use anyhow::Result;
 use kit::Level;
-use schema::Month;
+use schema::{Month, Opt};
+use serde_json::json;
 
 use super::shares::Shares;
 use crate::hub::Hub;
+use crate::json::VERSION;
 
 /// Takes a line.
 type LineSink<'h> = Box<dyn FnMut(Level, &str) -> Result<()> + 'h>;
 
 /// Lines out, findings kept.
-pub(super) struct Report<'h> {
+pub(crate) struct Report<'h> {
     say: LineSink<'h>,
     findings: Vec<Finding>,
 }
@@ -39,7 +41,8 @@ struct Finding {
 
 impl<'h> Report<'h> {
     /// To standard output and to the log file; as the port does, to the log alone.
-    pub(super) fn new(hub: &'h Hub, as_port: bool) -> Self {
+    pub(crate) fn new(hub: &'h Hub) -> Self {
+        let as_port = hub.compat.has(Opt::LpCli);
         Self::to(move |level, text| {
             let line = format!("[audit] {text}");
             if as_port {
@@ -53,6 +56,11 @@ impl<'h> Report<'h> {
             hub.log.debug(line);
             kit::print(format!("{text}\n").as_bytes())
         })
+    }
+
+    /// To nobody: the findings are what is wanted.
+    pub(crate) fn silent() -> Self {
+        Self::to(|_, _| Ok(()))
     }
 
     /// To whoever wants the lines.
@@ -111,18 +119,41 @@ impl<'h> Report<'h> {
         self.findings.push(Finding { table: table.to_owned(), what, month: None, remedy });
     }
 
-    /// Says how to fix the findings; whether there were any.
-    pub(super) fn end(&mut self, scope: &str) -> Result<bool> {
+    /// How much was found.
+    pub(crate) const fn n_findings(&self) -> usize {
+        self.findings.len()
+    }
+
+    /// The findings as one JSON object.
+    pub(crate) fn json(&self) -> String {
+        let finding = |finding: &Finding| {
+            let (kind, text) = match &finding.remedy {
+                Remedy::Months(command) => ("command", self::command(command, finding.month)),
+                Remedy::Command(command) => ("command", format!("hzmetrics {command}")),
+                Remedy::Advice(text) => ("advice", text.clone()),
+            };
+            json!({
+                "table": finding.table,
+                "what": finding.what,
+                "month": finding.month.map(|month| month.to_string()),
+                kind: text,
+            })
+        };
+        let findings: Vec<_> = self.findings.iter().map(finding).collect();
+        format!("{}\n", json!({"version": VERSION, "findings": findings}))
+    }
+
+    /// Says how to fix the findings.
+    pub(super) fn end(&mut self, scope: &str) -> Result<()> {
         if self.findings.is_empty() {
-            self.info(format_args!("all checks passed — {scope} clean"))?;
-            return Ok(false);
+            return self.info(format_args!("all checks passed — {scope} clean"));
         }
         let text = format!("{} finding(s).  Recommended:", self.findings.len());
         (self.say)(Level::Error, &text)?;
         for line in self.remedies() {
             (self.say)(Level::Error, &format!("    {line}"))?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Check by check in the order of the findings, each remedy once, neighbouring months as a range.
@@ -155,6 +186,11 @@ impl<'h> Report<'h> {
         }
         lines
     }
+}
+
+/// A command for a month.
+fn command(command: &str, month: Option<Month>) -> String {
+    format!("hzmetrics {command} {}", month.map_or_else(String::new, |month| month.to_string())).trim_end().to_owned()
 }
 
 /// Months as `A` and `A..B`.
@@ -214,7 +250,8 @@ mod tests {
         report.found_in("userlogin_ledger", "(span)", Remedy::Command("a".into()));
         report.found_in("userlogin_ledger", "(span)", Remedy::Command("b".into()));
         report.found_in("x", "y", Remedy::Advice("(look)".into()));
-        assert!(report.end("all months").unwrap());
+        report.end("all months").unwrap();
+        assert_eq!(report.n_findings(), 6);
         drop(report);
         let expected = [
             "ERROR 6 finding(s).  Recommended:",
@@ -233,7 +270,8 @@ mod tests {
             lines.push(text.to_owned());
             Ok(())
         });
-        assert!(!report.end("3 month(s)").unwrap());
+        report.end("3 month(s)").unwrap();
+        assert_eq!(report.n_findings(), 0);
         drop(report);
         assert_eq!(lines, ["all checks passed — 3 month(s) clean"]);
     }

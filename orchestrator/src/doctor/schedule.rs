@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hub::config::Paths;
 
 use super::checked_hub::CheckedHub;
+use super::cron_times::longest_pause;
 use super::crontabs::{Crontabs, Scheduled};
 use super::report::Report;
 use crate::accounts::Names;
@@ -82,6 +84,56 @@ fn of_hzmetrics(words: &[&str]) -> Vec<Duty> {
         }
     }
     Vec::new()
+}
+
+/// Programs one of which something starts, and the longest pause between two starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Expected {
+    /// As their runs are remembered.
+    pub(crate) programs: &'static [&'static str],
+    pub(crate) pause: Duration,
+}
+
+const NIGHTLY: &[&str] = &["hzmetrics run", "hzmetrics process"];
+const MAP: &[&str] = &[ONLINE];
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// A month, for a timer whose times nobody reads.
+const MONTH: Duration = Duration::from_secs(31 * 24 * 3600);
+
+/// What a part of the work is remembered as, and how often it is usually started.
+fn usual(duty: &Duty) -> (&'static [&'static str], Duration) {
+    const NAMES: [&[&str]; 6] =
+        [&["fetch-logs"], &["import-logs"], &["archive"], &["tool-metrics"], &["usage-metrics"], &["summarize"]];
+    match duty {
+        Duty::Nightly => (NIGHTLY, HOUR),
+        Duty::Online => (MAP, HOUR / 4),
+        Duty::Part(part) => {
+            let name = NAMES.into_iter().find(|name| name.contains(part)).unwrap_or(&[]);
+            (name, if *part == "summarize" { MONTH } else { DAY })
+        }
+    }
+}
+
+/// All that something starts on this machine, as far as this account may know.
+pub(crate) fn expected(paths: &Paths) -> Vec<Expected> {
+    let mut found: Vec<Expected> = Vec::new();
+    for line in Crontabs::read(paths).lines {
+        if guard::program(paths, &line.command).is_some() {
+            continue;
+        }
+        for duty in duties(paths, &line.command) {
+            let (programs, pause) = usual(&duty);
+            let pause = longest_pause(&line.times).unwrap_or(pause);
+            // a tick does the work of a run once an hour
+            let pause = if duty == Duty::Nightly { pause.max(HOUR) } else { pause };
+            match found.iter_mut().find(|known| known.programs == programs) {
+                Some(known) => known.pause = known.pause.min(pause),
+                None => found.push(Expected { programs, pause }),
+            }
+        }
+    }
+    found
 }
 
 /// A line of our own.

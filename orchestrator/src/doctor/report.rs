@@ -1,10 +1,12 @@
-//! The report: one line per check, beginning with `OK`, `WARN` or `FAIL`, and below a finding how to fix it.
+//! The report: one finding per check, `OK`, `WARN` or `FAIL`, and how to fix it; as lines or as JSON.
 
 use std::fmt::{Display, Write as _};
 
+use serde_json::json;
+
 /// How much a line matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Severity {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Severity {
     /// As it should be.
     Ok,
     /// Wants a look; the numbers come anyway.
@@ -14,7 +16,8 @@ enum Severity {
 }
 
 impl Severity {
-    const fn text(self) -> &'static str {
+    /// Its word in a line.
+    pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::Ok => "OK",
             Self::Warn => "WARN",
@@ -23,12 +26,21 @@ impl Severity {
     }
 }
 
-/// The lines so far.
-#[derive(Debug, Default)]
-pub(super) struct Report {
+/// One line, and what fixes it.
+#[derive(Debug)]
+struct Finding {
+    check: &'static str,
+    severity: Severity,
     text: String,
-    n_problems: usize,
-    n_warnings: usize,
+    mends: Vec<String>,
+}
+
+/// The findings so far.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    findings: Vec<Finding>,
+    /// The check that adds findings now.
+    check: &'static str,
     /// Whether findings of checks that the port does not know are only warnings.
     is_port: bool,
 }
@@ -38,59 +50,92 @@ impl Report {
         Self { is_port, ..Self::default() }
     }
 
-    fn line(&mut self, word: Severity, text: &dyn Display) {
-        match word {
-            Severity::Ok => {}
-            Severity::Warn => self.n_warnings += 1,
-            Severity::Fail => self.n_problems += 1,
-        }
-        let text = plain(&text.to_string());
-        let _ = writeln!(self.text, "{:<4}  {text}", word.text());
+    /// The check of this name adds findings from now on.
+    pub(super) const fn begin(&mut self, check: &'static str) {
+        self.check = check;
     }
 
-    fn mend(&mut self, mend: &dyn Display) {
-        for line in mend.to_string().lines() {
-            let _ = writeln!(self.text, "      mend: {}", plain(line));
-        }
+    fn add(&mut self, severity: Severity, text: &dyn Display, mend: &dyn Display) {
+        let mends = mend.to_string().lines().map(plain).collect();
+        self.findings.push(Finding { check: self.check, severity, text: plain(&text.to_string()), mends });
     }
 
     /// Something is as it should be.
     pub(super) fn ok(&mut self, text: impl Display) {
-        self.line(Severity::Ok, &text);
+        self.add(Severity::Ok, &text, &"");
     }
 
     /// Something wants a look; `mend` is a command or a line of a file.
     pub(super) fn warn(&mut self, text: impl Display, mend: impl Display) {
-        self.line(Severity::Warn, &text);
-        self.mend(&mend);
+        self.add(Severity::Warn, &text, &mend);
     }
 
     /// Something is wrong that the port's doctor looks at as well.
     pub(super) fn fail(&mut self, text: impl Display, mend: impl Display) {
-        self.line(Severity::Fail, &text);
-        self.mend(&mend);
+        self.add(Severity::Fail, &text, &mend);
     }
 
     /// Something is wrong that the port's doctor does not look at.
     pub(super) fn fail_ours(&mut self, text: impl Display, mend: impl Display) {
-        self.line(if self.is_port { Severity::Warn } else { Severity::Fail }, &text);
-        self.mend(&mend);
+        self.add(if self.is_port { Severity::Warn } else { Severity::Fail }, &text, &mend);
     }
 
-    /// The whole text with its last line, and the exit code.
-    pub(super) fn end(mut self, fix: bool) -> (String, u8) {
-        let warnings = match self.n_warnings {
+    /// How many findings are of this severity.
+    pub(crate) fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+
+    /// The texts of what is not as it should be.
+    pub(crate) fn troubles(&self) -> impl Iterator<Item = &str> {
+        self.findings.iter().filter(|finding| finding.severity > Severity::Ok).map(|finding| finding.text.as_str())
+    }
+
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
+        u8::from(self.count(Severity::Fail) > 0)
+    }
+
+    /// All lines with the last one.
+    pub(crate) fn text(&self, fix: bool) -> String {
+        let mut text = String::new();
+        for finding in &self.findings {
+            let _ = writeln!(text, "{:<4}  {}", finding.severity.text(), finding.text);
+            for mend in &finding.mends {
+                let _ = writeln!(text, "      mend: {mend}");
+            }
+        }
+        let (n_problems, n_warnings) = (self.count(Severity::Fail), self.count(Severity::Warn));
+        let warnings = match n_warnings {
             0 => String::new(),
             n => format!(", {n} warning(s)"),
         };
-        let last = match self.n_problems {
-            0 if self.n_warnings == 0 => "all is well".to_owned(),
+        let last = match n_problems {
+            0 if n_warnings == 0 => "all is well".to_owned(),
             0 => format!("no problem{warnings}"),
             n if fix => format!("{n} problem(s) left{warnings}"),
             n => format!("{n} problem(s){warnings}; --fix creates folders and tables"),
         };
-        let _ = writeln!(self.text, "{last}");
-        (self.text, u8::from(self.n_problems > 0))
+        let _ = writeln!(text, "{last}");
+        text
+    }
+
+    /// The same as one JSON object.
+    pub(crate) fn json(&self) -> String {
+        let finding = |finding: &Finding| {
+            json!({
+                "check": finding.check,
+                "state": finding.severity.text(),
+                "text": finding.text,
+                "mend": finding.mends,
+            })
+        };
+        let object = json!({
+            "version": crate::json::VERSION,
+            "problems": self.count(Severity::Fail),
+            "warnings": self.count(Severity::Warn),
+            "findings": self.findings.iter().map(finding).collect::<Vec<_>>(),
+        });
+        format!("{object}\n")
     }
 }
 
@@ -110,7 +155,7 @@ mod tests {
         for find in findings {
             find(&mut report);
         }
-        report.end(fix)
+        (report.text(fix), report.code())
     }
 
     #[test]
