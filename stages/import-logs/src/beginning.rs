@@ -77,6 +77,11 @@ impl Beginning {
         }
     }
 
+    /// Leaves out a last line that has no end: the rest of it may come.
+    pub(crate) const fn without_tail(&mut self) {
+        self.is_whole = false;
+    }
+
     fn text(&self) -> &[u8] {
         &self.bytes[..self.n_looked_at]
     }
@@ -228,6 +233,9 @@ mod tests {
         let mac = of("a\rb\rc");
         assert!(mac.has_bare_returns() && lines(&mac) == ["a\r", "b\r", "c"]);
         assert!(!of("a\r").has_bare_returns() && !of("").has_bare_returns());
+        let mut growing = of("a\nb");
+        growing.without_tail();
+        assert_eq!(lines(&growing), ["a\n"]);
         let many = "x\n".repeat(100_000);
         assert_eq!(of(&many).lines().count(), LINES);
         assert!(of(&many).bytes.len() < many.len(), "no more is read than is looked at");

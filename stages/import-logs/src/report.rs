@@ -150,6 +150,12 @@ impl Report {
         self.n_lines.saturating_sub(n_none)
     }
 
+    /// Leaves half a line to the next import, unless it shows that the file is no log at all.
+    pub(crate) fn leave_tail(&mut self) {
+        let is_other = |(text, is_first): &(Vec<u8>, bool)| *is_first && form(text).is_some();
+        self.is_tail_unfit &= self.first_unfit.as_ref().is_some_and(is_other);
+    }
+
     /// Why the file is not imported: it has lines and none of them fits, or, when `strict`, one of
     /// them is rejected. `like` looks which layout its lines have instead.
     pub(crate) fn refusal(
@@ -325,6 +331,13 @@ mod tests {
         assert!(report(3, 1, 0, b"x").refusal(&stream, true, || panic!("not asked")).is_some());
         let tail = Report { is_tail_unfit: true, ..report(0, 0, 0, b"x") };
         assert!(refusal(&tail, false).is_some());
+        let left = |mut report: Report| {
+            report.leave_tail();
+            refusal(&report, false)
+        };
+        assert_eq!(left(tail), None, "the rest may come");
+        let tail = Report { is_tail_unfit: true, ..report(0, 0, 0, b"PK\x03\x04") };
+        assert!(left(tail).unwrap().contains("zip archive"));
         assert!(report(9, 1, 0, b"x").warning(&stream).is_some());
         assert!(report(10, 1, 0, b"x").warning(&stream).is_none());
         assert!(report(19, 1, 10, b"x").warning(&stream).is_some(), "empty lines are none");

@@ -83,6 +83,8 @@ pub(crate) struct UnitReader {
     pub(crate) layout: Layout,
     /// What the lines before the first byte say of those behind.
     state: State,
+    /// Whether a last line without an end is left unread.
+    has_open_tail: bool,
     /// Whether the beginning was looked at for its layout, behind zeros that are skipped.
     is_looked_at: bool,
     /// Whether carriage returns alone end lines, where an earlier part of the log told it and its layout.
@@ -99,7 +101,8 @@ impl UnitReader {
     /// It cannot be opened.
     pub(crate) fn open(unit: &Unit, whole_lines: bool, spare: &Spare) -> Result<Self> {
         let path = unit.path.clone().unwrap_or_default();
-        let mut opened = Self { path, spare: spare.clone(), ..Self::default() };
+        let has_open_tail = unit.has_open_tail();
+        let mut opened = Self { path, spare: spare.clone(), has_open_tail, ..Self::default() };
         if let Stream::Access(layout) = &unit.stream {
             opened.layout = layout.clone();
         }
@@ -115,7 +118,7 @@ impl UnitReader {
             }
             (Some(path), None) => {
                 let mut reading = Reading::open(path)?;
-                if unit.has_open_tail() {
+                if has_open_tail {
                     reading.note_lines();
                 }
                 let first = opened.go_on(unit, &mut reading, whole_lines)?;
@@ -140,6 +143,9 @@ impl UnitReader {
             let (hole, first) = behind_hole(&mut Cursor::new(first).chain(&mut reading))?;
             self.hole = hole;
             beginning = Beginning::read(&mut Cursor::new(first).chain(&mut reading), is_file)?;
+            if self.has_open_tail {
+                beginning.without_tail();
+            }
             if self.before.is_none() {
                 self.layout = beginning.layout(&self.layout);
             }
@@ -230,7 +236,10 @@ impl UnitReader {
         let mut earlier = Reading::open(&self.path)?;
         earlier.look();
         let (_, first) = behind_hole(&mut earlier)?;
-        let beginning = Beginning::read(&mut Cursor::new(first).chain(&mut earlier), true)?;
+        let mut beginning = Beginning::read(&mut Cursor::new(first).chain(&mut earlier), true)?;
+        if self.has_open_tail {
+            beginning.without_tail();
+        }
         self.layout = beginning.layout(&self.layout);
         if !self.layout.is_hub() {
             self.before = Some(beginning.has_bare_returns());

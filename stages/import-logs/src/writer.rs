@@ -480,6 +480,9 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
 
     fn end(&mut self, unit: &Unit) -> Result<()> {
         // sources of a staging file were judged before
+        if !unit.is_ended {
+            self.report.leave_tail();
+        }
         let like = || {
             let mut reading = Reading::open(unit.path.as_deref()?).ok()?;
             reading.look();

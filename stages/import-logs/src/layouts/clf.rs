@@ -294,14 +294,41 @@ fn unquoted(word: &[u8]) -> &[u8] {
 /// Where a second line begins in one, if a crash has fused two: before the client of a time that is
 /// not the first in it.
 pub(crate) fn second_line(line: &[u8]) -> Option<usize> {
-    let is_stamp =
-        |at: usize| matches!(line.get(at..at + 13), Some([b'[', _, _, b'/', _, _, _, b'/', _, _, _, _, b':']));
-    // the first time may have been cut
     let mut brackets = memchr::memchr_iter(b'[', line);
-    let first = brackets.next()?;
-    let second = brackets.find(|&at| is_stamp(at) && time::clf(&line[at + 1..]).is_ok())?;
-    steps::add(line.len());
-    // identity and user, each a word, and the client before them
+    let mut first = brackets.next()?;
+    for second in brackets {
+        if !is_stamp(&line[second..]) || time::clf(&line[second + 1..]).is_err() {
+            continue;
+        }
+        steps::add(line.len());
+        match client_before(line, first, second) {
+            Some(at) if begins_stamp(&line[first..at]) => return Some(at),
+            _ if is_stamp(&line[first..]) => return None,
+            // the number of a process, or data of syslog, in front of the line
+            _ => first = second,
+        }
+    }
+    None
+}
+
+/// How a time begins: digits, letters, and what is between them.
+const STAMP: &[u8; 13] = b"[00/aaa/0000:";
+
+fn is_stamp(text: &[u8]) -> bool {
+    text.len() >= STAMP.len() && begins_stamp(text)
+}
+
+/// Whether a text begins as a time does, and may be cut.
+fn begins_stamp(text: &[u8]) -> bool {
+    text.iter().zip(STAMP).all(|(byte, like)| match like {
+        b'0' => byte.is_ascii_digit(),
+        b'a' => byte.is_ascii_alphabetic(),
+        like => byte == like,
+    })
+}
+
+/// Where the client of the time at `second` begins: before identity and user, each a word.
+fn client_before(line: &[u8], first: usize, second: usize) -> Option<usize> {
     let before = line[first..second].strip_suffix(b" ")?;
     let user = memchr::memrchr(b' ', before)?;
     let identity = memchr::memrchr(b' ', &before[..user])?;
@@ -489,5 +516,16 @@ mod tests {
         let quoted = line("192.0.2.1 - -", "GET /?q=[10/Jul/2025:08:00:01 HTTP/1.1", UA);
         assert_eq!(second_line(quoted.as_bytes()), None);
         assert_eq!(second_line(b""), None);
+        // brackets in front of a line are no time that was cut
+        for before in [
+            "Jul 10 08:00:01 web1 nginx[17]: ",
+            "<165>1 2025-07-10T08:00:01Z web1 nginx 17 - [a@1 b=\"c\"] ",
+            "[7] [1/",
+        ] {
+            assert_eq!(second_line(format!("{before}{first}").as_bytes()), None, "{before}");
+            let fused = format!("{before}{}{before}{second}", &first[..40]);
+            let at = second_line(fused.as_bytes()).unwrap();
+            assert_eq!(&fused[at..], second, "{fused}");
+        }
     }
 }

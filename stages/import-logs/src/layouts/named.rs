@@ -269,7 +269,7 @@ impl Layout {
     pub(crate) fn parse<'a>(&self, line: &'a [u8], state: &'a mut State) -> Result<Entry<'a>, Fault> {
         let State { directives, made, rest, places, nuls } = state;
         made.clear();
-        let (_, text) = self.unwrapped(line, rest, directives, nuls)?;
+        let (_, text) = self.unwrapped(line, rest, directives, nuls, (made, places))?;
         self.entry(text, directives, made, places)
     }
 
@@ -277,7 +277,7 @@ impl Layout {
     pub(crate) fn why(&self, line: &[u8], state: &mut State) -> Option<String> {
         let State { directives, made, rest, places, nuls } = state;
         made.clear();
-        match self.unwrapped(line, rest, directives, nuls) {
+        match self.unwrapped(line, rest, directives, nuls, (made, places)) {
             Err(fault) => Some(fault.within(line).say(line)),
             Ok((_, text)) => match self.entry(text, directives, made, places) {
                 Ok(_) => None,
@@ -293,8 +293,8 @@ impl Layout {
 
     /// The prefix of a line.
     pub(crate) fn prefix(&self, line: &[u8], state: &mut State) -> Option<Prefix> {
-        let State { directives, rest, nuls, .. } = state;
-        self.unwrapped(line, rest, directives, nuls).ok()?.0
+        let State { directives, made, rest, places, nuls } = state;
+        self.unwrapped(line, rest, directives, nuls, (made, places)).ok()?.0
     }
 
     /// Looks at a line without its end, its prefix and so on.
@@ -304,8 +304,8 @@ impl Layout {
         state: &mut State,
         look: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Option<T> {
-        let State { directives, rest, nuls, .. } = state;
-        look(self.unwrapped(line, rest, directives, nuls).ok()?.1)
+        let State { directives, made, rest, places, nuls } = state;
+        look(self.unwrapped(line, rest, directives, nuls, (made, places)).ok()?.1)
     }
 
     /// The line without its end, a byte order mark, NUL bytes and a prefix. Directives change the
@@ -316,6 +316,7 @@ impl Layout {
         rest: &'a mut Vec<u8>,
         directives: &mut Directives,
         nuls: &mut Nuls,
+        (made, places): (&mut Vec<u8>, &mut Vec<Place>),
     ) -> Result<(Option<Prefix>, &'a [u8]), Fault> {
         let line = bare(line, nuls)?;
         if line.first() == Some(&b'#') {
@@ -330,6 +331,12 @@ impl Layout {
         let (prefix, rest_of) = prefix::take_off(line, self.prefixes, rest)?;
         let text = match rest_of {
             Rest::Line(text) => text,
+            Rest::Timed(text, timed) => {
+                let mut fits = |text| self.fields(text, directives, made, places).is_ok();
+                let text = if fits(text) || !fits(timed) { text } else { timed };
+                made.clear();
+                text
+            }
             Rest::Made => rest,
         };
         if text.iter().all(u8::is_ascii_whitespace) {

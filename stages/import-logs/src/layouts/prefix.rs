@@ -72,6 +72,8 @@ impl std::str::FromStr for Prefixes {
 pub(crate) enum Rest<'a> {
     /// The rest of the line.
     Line(&'a [u8]),
+    /// The rest without a time that compose may have written, and with it: it may be the line's own.
+    Timed(&'a [u8], &'a [u8]),
     /// The line had to be made: it is now in the buffer.
     Made,
 }
@@ -118,7 +120,7 @@ fn of<'a>(prefix: Prefix, line: &'a [u8], made: &mut Vec<u8>) -> Option<Result<R
     let rest = match prefix {
         Prefix::Syslog => syslog(line)?,
         Prefix::Syslog5424 => syslog_5424(line)?,
-        Prefix::Compose => compose(line)?,
+        Prefix::Compose => return compose(line).map(Ok),
         Prefix::Cri => return cri(line).map(|rest| rest.map(Rest::Line)),
         Prefix::DockerJson => return docker(line, made).map(|done| done.map(|()| Rest::Made)),
     };
@@ -273,7 +275,7 @@ fn docker_entry(line: &[u8]) -> Option<Entry> {
     Some(Entry { is_error, is_last, text })
 }
 
-fn compose(line: &[u8]) -> Option<&[u8]> {
+fn compose(line: &[u8]) -> Option<Rest<'_>> {
     let line = line.strip_prefix(b"\x1b[2K").unwrap_or(line);
     // the name may be coloured
     let line = match line {
@@ -288,13 +290,9 @@ fn compose(line: &[u8]) -> Option<&[u8]> {
     let rest = rest.strip_prefix(b"\x1b[0m").unwrap_or(rest);
     let rest = rest.strip_prefix(b" ").unwrap_or(rest);
     // `--timestamps`
-    match rest {
-        [_, _, _, _, b'-', _, _, b'-', _, _, b'T', ..] => match time::iso(rest) {
-            Ok((_, len)) if rest.get(len) == Some(&b' ') => Some(&rest[len + 1..]),
-            _ => Some(rest),
-        },
-        _ => Some(rest),
-    }
+    let time = if let [_, _, _, _, b'-', _, _, b'-', _, _, b'T', ..] = rest { time::iso(rest).ok() } else { None };
+    let behind = time.and_then(|(_, len)| rest[len..].strip_prefix(b" "));
+    Some(behind.map_or(Rest::Line(rest), |behind| Rest::Timed(behind, rest)))
 }
 
 fn docker(line: &[u8], made: &mut Vec<u8>) -> Option<Result<(), Fault>> {
@@ -320,7 +318,7 @@ mod tests {
         match take_off(line.as_bytes(), Prefixes::Recognised, &mut made) {
             Ok((prefix, rest)) => {
                 let rest = match rest {
-                    Rest::Line(rest) => rest,
+                    Rest::Line(rest) | Rest::Timed(rest, _) => rest,
                     Rest::Made => &made,
                 };
                 (prefix, Ok(String::from_utf8_lossy(rest).into_owned()))

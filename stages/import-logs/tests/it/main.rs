@@ -10,6 +10,7 @@ mod field;
 mod field_lines;
 mod hub;
 mod identity;
+mod mixtures;
 mod samples;
 mod tables;
 mod verdicts;

@@ -1,0 +1,277 @@
+//! Whatever logs a server has, however they are carried, rotated and compressed, and however often they are
+//! imported while they grow, be it in runs that are killed: the tables hold the rows of one import of
+//! the same requests in one plain file for each log. None is lost, none is there twice.
+//!
+//! `cargo xtask campaign mixtures` tries more of them.
+
+mod lines;
+mod packing;
+mod world;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use fixtures::db::SqlMode;
+use fixtures::{Finished, property};
+use proptest::prelude::*;
+use proptest::sample::select;
+use schema::tables::Engine;
+use serde_json::json;
+
+use crate::hub::{Hub, WEB};
+use lines::{LAYOUTS, Layout, PREFIXES, Request, carried};
+use packing::Packing;
+use world::{End, Habit, Log, Plan, Round};
+
+/// What is imported after a round.
+#[derive(Debug, Clone, Copy)]
+enum Import {
+    Nothing,
+    All,
+    /// All, and once more at once.
+    Twice,
+    /// A run that is killed after so many thousandths of its time; what it has left is for the next one.
+    Killed(u32),
+}
+
+#[derive(Debug, Clone)]
+struct Mixture {
+    logs: Vec<Plan>,
+    imports: Vec<Import>,
+    /// The files are named in this order or the other one.
+    is_reversed: bool,
+}
+
+fn round() -> impl Strategy<Value = Round> {
+    (0..5_u32, select(&End::ALL[..])).prop_map(|(n_requests, end)| Round { n_requests, end })
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
+    let rounds = prop::collection::vec(round(), 1..5);
+    let packing = select(&Packing::ALL[..]);
+    (0..LAYOUTS.len(), 0..PREFIXES.len(), select(&Habit::ALL[..]), packing, rounds)
+        .prop_map(|(layout, prefix, habit, packing, rounds)| Plan { layout, prefix, habit, packing, rounds })
+}
+
+fn import() -> impl Strategy<Value = Import> {
+    prop_oneof![
+        1 => Just(Import::Nothing),
+        2 => Just(Import::All),
+        1 => Just(Import::Twice),
+        2 => (0..1000_u32).prop_map(Import::Killed),
+    ]
+}
+
+fn mixture() -> impl Strategy<Value = Mixture> {
+    let logs = prop::collection::vec(plan(), 2..6);
+    (logs, prop::collection::vec(import(), 4), any::<bool>()).prop_map(|(logs, imports, is_reversed)| Mixture {
+        logs,
+        imports,
+        is_reversed,
+    })
+}
+
+/// Every file below the folders of the logs.
+fn files(root: &Path) -> Vec<PathBuf> {
+    let within = |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let mut files: Vec<_> = within(root).iter().flat_map(|folder| within(folder)).collect();
+    files.sort();
+    files
+}
+
+fn source(path: &Path, layout: &Layout) -> String {
+    let mut record = json!({"kind": "source", "path": path});
+    if let Some(asked) = layout.asked {
+        record["log_format"] = asked.into();
+    }
+    format!("{record}\n")
+}
+
+struct Tables {
+    hub: Hub,
+    /// How long an import takes.
+    whole: Duration,
+    /// How many runs were to be killed, and how many of them the signal ended.
+    kills: [u32; 2],
+}
+
+impl Tables {
+    fn run(&self, root: &Path, sources: &str) -> fixtures::Run {
+        self.hub.import().args(["--to", "db", "--logs"]).arg(root).stdin(sources)
+    }
+
+    fn import(&self, root: &Path, sources: &str) -> Finished {
+        self.run(root, sources).finish().ok()
+    }
+
+    fn clear(&self) {
+        for table in ["web", "webhits", "userlogin", "bot_useragents", "imported_sources", "import_files"] {
+            self.hub.pair.sql(&format!("DELETE FROM {table}"));
+        }
+    }
+
+    /// What is in the tables, whatever the order of the files was, without ids.
+    fn state(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for query in [
+            &format!("SELECT {WEB} FROM web"),
+            "SELECT datetime, uidNumber, user, ip, action FROM userlogin",
+            "SELECT datetime, SUM(hits) FROM webhits GROUP BY datetime HAVING SUM(hits) > 0",
+            "SELECT useragent FROM bot_useragents",
+        ] {
+            let mut lines = self.hub.pair.lines(query);
+            lines.sort_unstable();
+            all.extend(lines);
+        }
+        all
+    }
+
+    /// One import of a plain file for each log.
+    fn straight(&mut self, logs: &[Log<'_>]) -> Vec<String> {
+        let root = tempfile::tempdir().unwrap();
+        let mut sources = String::new();
+        for (n, log) in logs.iter().enumerate() {
+            let folder = root.path().join(n.to_string());
+            fs::create_dir(&folder).unwrap();
+            let path = folder.join(log.name());
+            fs::write(&path, &log.straight).unwrap();
+            sources += &source(&path, log.layout());
+        }
+        let began = Instant::now();
+        self.import(root.path(), &sources);
+        self.whole = began.elapsed();
+        let n_kept: usize = logs.iter().map(|log| log.n_kept).sum();
+        assert_eq!(self.hub.count("web") + self.hub.count("userlogin"), n_kept, "a straight import");
+        let state = self.state();
+        self.clear();
+        state
+    }
+
+    /// Lives through a mixture, and says what is in the tables then, and what a straight import gives.
+    fn both(&mut self, mixture: &Mixture, may_kill: bool) -> [Vec<String>; 2] {
+        let root = tempfile::tempdir().unwrap();
+        let mut logs: Vec<_> =
+            mixture.logs.iter().enumerate().map(|(n, plan)| Log::new(plan, n, root.path())).collect();
+        for (at, import) in mixture.imports.iter().enumerate() {
+            for log in &mut logs {
+                log.live_through(at);
+            }
+            let sources = self.sources(root.path(), &logs, mixture.is_reversed);
+            match import {
+                Import::Nothing => {}
+                Import::Killed(moment) if may_kill => {
+                    let run = self.run(root.path(), &sources);
+                    let done = run.killed_after(self.whole.mul_f64(f64::from(*moment) / 1e3));
+                    let hit = done.was_killed;
+                    self.kills = [self.kills[0] + 1, self.kills[1] + u32::from(hit)];
+                    if !hit {
+                        let _ = done.ok();
+                    }
+                    self.hub.pair.wait_until_idle();
+                }
+                Import::All | Import::Killed(_) => _ = self.import(root.path(), &sources),
+                Import::Twice => {
+                    self.import(root.path(), &sources);
+                    let again = self.import(root.path(), &sources);
+                    assert!(again.records().iter().all(|receipt| receipt["already"] == 1), "{}", again.text());
+                }
+            }
+        }
+        self.import(root.path(), &self.sources(root.path(), &logs, mixture.is_reversed));
+        let found = self.state();
+        self.check_ledger();
+        self.clear();
+        [found, self.straight(&logs)]
+    }
+
+    fn sources(&self, root: &Path, logs: &[Log<'_>], is_reversed: bool) -> String {
+        let mut files = files(root);
+        if is_reversed {
+            files.reverse();
+        }
+        let of = |path: &PathBuf| {
+            let log = logs.iter().find(|log| path.starts_with(log.folder())).unwrap();
+            source(path, log.layout())
+        };
+        files.iter().map(of).collect()
+    }
+
+    /// Every row belongs to an entry of the ledger, and every line was understood.
+    fn check_ledger(&self) {
+        for table in ["web", "userlogin"] {
+            let booked =
+                format!("SELECT IFNULL(SUM(row_count), 0) FROM imported_sources WHERE target_table = '{table}'");
+            assert_eq!(self.hub.pair.value(&booked).unwrap(), self.hub.count(table).to_string(), "{table}");
+        }
+        let odd = self.hub.pair.lines("SELECT path, rejected FROM import_files WHERE rejected <> 0");
+        assert_eq!(odd, [""; 0]);
+    }
+}
+
+fn holds(engine: Engine, usual: u32) {
+    let Some(hub) = Hub::new(engine, SqlMode::Strict) else { return };
+    let tables = std::cell::RefCell::new(Tables { hub, whole: Duration::from_millis(200), kills: [0; 2] });
+    // without transactions a killed run may leave what a person has to look at
+    let may_kill = engine == Engine::InnoDb;
+    property::check(property::slow_cases(usual), &mixture(), |mixture| {
+        let mut tables = tables.borrow_mut();
+        tables.clear();
+        let [found, straight] = tables.both(&mixture, may_kill);
+        prop_assert_eq!(found, straight);
+        Ok(())
+    });
+    let [n_kills, n_hit] = tables.borrow().kills;
+    fixtures::say(&format!("{}: {n_hit} of {n_kills} kills hit a running import", engine.name()));
+}
+
+#[test]
+fn mixtures_give_the_rows_of_a_straight_import() {
+    holds(Engine::InnoDb, 6);
+}
+
+#[test]
+fn mixtures_without_transactions_give_them_too() {
+    holds(Engine::MyIsam, 3);
+}
+
+/// In the pipe, without a ledger: what is in front of the lines changes nothing.
+#[test]
+fn every_layout_behind_every_prefix() {
+    let folder = tempfile::tempdir().unwrap();
+    for layout in LAYOUTS.iter().filter(|layout| layout.may_have_prefix()) {
+        let requests = (0..12).map(|n| Request { log: 0, n, day: 10 });
+        let expected: Vec<_> = requests.clone().filter(|request| layout.is_kept(*request)).collect();
+        let mut rows: Option<Vec<serde_json::Value>> = None;
+        for prefix in PREFIXES {
+            let text: String = requests.clone().map(|request| carried(prefix, &layout.line(request)) + "\n").collect();
+            let log = crate::file(&folder, "access.log", text);
+            let asked = layout.asked.map_or_else(Vec::new, |asked| vec!["--log-format", asked]);
+            let done = crate::import_logs().args(asked).arg(log).finish().ok();
+            let found = done.of_kind("web");
+            assert_eq!(found.len(), expected.len(), "{} behind `{prefix}`: {}", layout.name, done.stderr);
+            done.said(&["12 lines", " 0 not recognised"]);
+            assert_eq!(&found, rows.get_or_insert_with(|| found.clone()), "{} behind `{prefix}`", layout.name);
+        }
+    }
+}
+
+/// Half a line of a log that is being written to is no line that nobody understands.
+#[test]
+fn half_a_line_alone_is_left_to_the_next_import() {
+    let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
+    let root = tempfile::tempdir().unwrap();
+    for (n, layout) in LAYOUTS.iter().enumerate().filter(|(_, layout)| layout.asked.is_none() && layout.name != "auth")
+    {
+        let line = layout.line(Request { log: n, n: 0, day: 10 }) + "\n";
+        let path = root.path().join(format!("{n}-live.log"));
+        let (first, second) = line.split_at(line.len() / 2);
+        fs::write(&path, layout.header.to_owned() + first).unwrap();
+        hub.load(&[&path]).finish().ok().said(&["1 last line without a line feed not read"]);
+        assert_eq!(hub.count("web"), 0, "{}", layout.name);
+        fs::write(&path, layout.header.to_owned() + first + second).unwrap();
+        hub.load(&[&path]).finish().ok();
+        assert_eq!(hub.count("web"), 1, "{}", layout.name);
+        hub.pair.sql("DELETE FROM web");
+    }
+}
