@@ -24,6 +24,7 @@ mod parts;
 mod pipeline;
 mod planted;
 mod rebuild;
+mod recorded;
 mod rights;
 mod same_as_sh;
 mod setup;

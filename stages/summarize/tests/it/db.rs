@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use fixtures::db::{MODES, Pair, SqlMode, pair, private_server};
 use fixtures::random::Random;
-use schema::Kind;
 use schema::tables::Engine;
 use serde_json::{Value, json};
 
@@ -13,28 +12,6 @@ use super::{EXE, lines};
 
 const TABLES: [&str; 3] = ["summary_user_vals", "summary_simusage_vals", "summary_misc_vals"];
 const MONTH: &str = "2025-07";
-
-/// Puts records into the tables of their kinds.
-fn insert(pair: &Pair, records: &[Value]) {
-    let mut sql = String::new();
-    for record in records {
-        let fields = record.as_object().unwrap();
-        let kind = Kind::from_name(fields["kind"].as_str().unwrap()).unwrap();
-        let table = Kind::ALL.iter().find(|spec| spec.kind == kind).unwrap().table;
-        let of_hub = table.starts_with("jos_") || matches!(table, "sessionlog" | "joblog");
-        let database = if of_hub { "{hub}" } else { "{metrics}" };
-        let names: Vec<_> = fields.keys().filter(|name| *name != "kind").collect();
-        let quoted = |value: &Value| match value {
-            Value::Null => "NULL".to_owned(),
-            Value::String(text) => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
-            other => other.to_string(),
-        };
-        let values: Vec<_> = names.iter().map(|name| quoted(&fields[*name])).collect();
-        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-        sql += &format!("INSERT INTO {database}.{table} ({}) VALUES ({});\n", names.join(","), values.join(","));
-    }
-    pair.sql(&sql);
-}
 
 /// The lists of the pipe, which are built in there.
 fn insert_lists(pair: &Pair) {
@@ -160,7 +137,7 @@ fn everything(pair: &Pair) -> Vec<Vec<String>> {
 
 fn ready(pair: &Pair, records: &[Value]) {
     insert_lists(pair);
-    insert(pair, records);
+    pair.insert(records);
 }
 
 fn summarize(pair: &Pair, args: &[&str]) -> fixtures::Finished {
@@ -384,10 +361,10 @@ fn a_month_filled_in_afterwards_reaches_the_long_periods() {
         );
         pair.lines(&sql)
     };
-    insert(&pair, &[json!({"kind": "hits", "datetime": "2024-06-15 00:00:00", "hits": 200})]);
+    pair.insert(&[json!({"kind": "hits", "datetime": "2024-06-15 00:00:00", "hits": 200})]);
     let _ = summarize(&pair, &["--db", "2024-06"]).ok();
     assert_eq!(hits("0,1,3,12,13,14"), ["0\t200", "1\t200", "3\t200", "12\t200", "13\t200", "14\t200"]);
-    insert(&pair, &[json!({"kind": "hits", "datetime": "2023-06-15 00:00:00", "hits": 100})]);
+    pair.insert(&[json!({"kind": "hits", "datetime": "2023-06-15 00:00:00", "hits": 100})]);
     // the months after it again, the windows that reach back alone
     let _ = summarize(&pair, &["--db", "--since", "2023-06", "--through", "2024-06", "--periods", "12,14"]).ok();
     assert_eq!(hits("12,14"), ["12\t200", "14\t300"]);
@@ -422,7 +399,7 @@ fn whose_the_instants_around_a_month_are() {
                 "host": "h"}));
         }
     }
-    insert(&pair, &records);
+    pair.insert(&records);
     let _ = summarize(&pair, &["--db", "--since", "2025-08", "--through", "2025-10"]).ok();
     let starts = "SELECT value FROM summary_simusage_vals WHERE rowid = 2 AND period = 1 ORDER BY `datetime`";
     // the very first instant of a month is in none
@@ -583,8 +560,7 @@ fn usage_of_resources() {
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
         let visit = |datetime: &str, content: &str, ip: &str| json!({"kind": "web", "datetime": datetime, "content": content, "ip": ip, "host": "h"});
-        insert(
-            &pair,
+        pair.insert(
             &[
                 visit("2025-07-01 00:00:00", "/site/resources/123ABC.pdf ", "1.1.1.1"),
                 visit("2025-07-31 23:59:59", "/resources//download/123abc.pdf", "1.1.1.1"),
@@ -608,19 +584,16 @@ fn usage_of_resources() {
             record["published"] = json!(0);
             record
         };
-        insert(
-            &pair,
-            &[
-                resource(1, 3, "123abc.pdf"),
-                resource(2, 4, "lm/course/chapter.html"),
-                resource(3, 5, "/topics/my intro"),
-                resource(4, 5, ""),
-                resource(5, 5, "never asked"),
-                resource(6, 7, "123abc.pdf"),
-                hidden(7, "123abc.pdf"),
-                resource(8, 6, "  "),
-            ],
-        );
+        pair.insert(&[
+            resource(1, 3, "123abc.pdf"),
+            resource(2, 4, "lm/course/chapter.html"),
+            resource(3, 5, "/topics/my intro"),
+            resource(4, 5, ""),
+            resource(5, 5, "never asked"),
+            resource(6, 7, "123abc.pdf"),
+            hidden(7, "123abc.pdf"),
+            resource(8, 6, "  "),
+        ]);
         // 4 has 7 below it, through 8, in a circle
         pair.sql(
             "USE hub;
