@@ -1,5 +1,7 @@
 //! The options of `cargo xtask bench`.
 
+use std::path::PathBuf;
+
 use clap::Parser;
 
 /// What can be measured alone.
@@ -31,12 +33,18 @@ pub(super) struct Args {
     /// Addresses of the month that gets host names, domains and countries
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..10_000_000))]
     pub(super) visitors: u32,
-    /// Runs of each figure; the best counts
+    /// Runs of each figure; the best counts, or the median where two programs are compared
     #[arg(long, default_value_t = 5)]
     pub(super) runs: u32,
-    /// Lines of the access log
+    /// Lines of each access log
     #[arg(long, default_value_t = 1_860_000)]
     pub(super) lines: u64,
+    /// Lines, each with an agent of its own, of the log on which lists of bots are measured
+    #[arg(long, value_name = "N", default_value_t = 3_000_000)]
+    pub(super) agents: u64,
+    /// A list of bots to be measured in place of made-up ones; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(super) bots_list: Vec<PathBuf>,
     /// Take the release executables as they are, without asking cargo whether they are up to date
     #[arg(long)]
     pub(super) no_build: bool,

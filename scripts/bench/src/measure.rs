@@ -1,23 +1,57 @@
-//! One command, run and measured: its time and the most memory that it held.
+//! One command, run and measured: its times and the most memory that it held.
 
+use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use fixtures::closed::close_off;
 
 /// How long one command took, and the most memory that it held.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Measured {
     pub(super) seconds: f64,
+    /// Seconds of all processors, its own and the system's for it.
+    pub(super) processor: f64,
     pub(super) peak_kb: u64,
+}
+
+impl Measured {
+    /// Any run is better.
+    pub(super) const WORST: Self = Self { seconds: f64::MAX, processor: f64::MAX, peak_kb: 0 };
+
+    /// The shortest times of both, and the most memory.
+    pub(super) fn best(self, other: Self) -> Self {
+        Self {
+            seconds: self.seconds.min(other.seconds),
+            processor: self.processor.min(other.processor),
+            peak_kb: self.peak_kb.max(other.peak_kb),
+        }
+    }
+}
+
+/// Runs a program on a closed-off machine.
+pub(super) fn measure(program: &Path, args: &[OsString]) -> Result<Measured> {
+    let nothing = tempfile::tempdir()?;
+    let mut command = Command::new(program);
+    close_off(&mut command, nothing.path()).args(args);
+    measured(command)
+}
+
+/// The value in the middle; of an even number of them the larger one.
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Runs a command to its end, which must be a good one.
 pub(super) fn measured(mut command: Command) -> Result<Measured> {
     let program = PathBuf::from(command.get_program());
+    let before = processor_time_of_children();
     let start = Instant::now();
     let mut child = command
         .stdin(Stdio::null())
@@ -44,7 +78,17 @@ pub(super) fn measured(mut command: Command) -> Result<Measured> {
     if !status.success() {
         bail!("{} failed ({status})", program.display());
     }
-    Ok(Measured { seconds, peak_kb })
+    let processor = processor_time_of_children() - before;
+    Ok(Measured { seconds, processor, peak_kb })
+}
+
+/// Seconds that all processes that this one started and waited for have used; 0 where the system does not
+/// tell. Linux counts them in hundredths.
+fn processor_time_of_children() -> f64 {
+    let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_name = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: f64 = behind_name.split_whitespace().skip(13).take(2).filter_map(|n| n.parse::<f64>().ok()).sum();
+    ticks / 100.0
 }
 
 /// The most memory a running process has held so far, in KB; 0 where the system does not tell.
