@@ -17,77 +17,76 @@ use crate::zone::Zone;
 /// Reads `source` records as fetch-logs makes them, or the log files named as arguments, or log
 /// lines from standard input (`--raw`). Files may be plain or compressed.
 ///
-/// Each file is a unit: its web records come in the order of its lines, a hits record stands
-/// where a run of lines of one day ends, and the bots that were new in it follow at its end.
-/// Bots found anywhere in a file are already left out of its web records. On standard input
-/// that holds for the first 16 MB; further on, the few agents that only another spelling later in
-/// the stream would make a bot are kept.
+/// Files are imported one at a time. For each file, its web records come in the order of its lines,
+/// a hits record follows each run of lines of one day, and the bots that were new in the file come
+/// at its end. Bots found anywhere in a file are left out of all its web records. On standard input
+/// that holds for the first 16 MB only; after that, an agent is kept if only another spelling of it
+/// later in the stream would make it a bot.
 ///
-/// Lines of other kinds on standard input pass through. Memory does not grow with the input,
-/// except by 16 bytes for each distinct login and the text of each distinct bot.
+/// Lines of other kinds on standard input pass through. Memory does not grow with the input, except
+/// for 16 bytes per distinct login and the text of each distinct bot.
 ///
 /// `--to db` loads the files into the tables `web`, `webhits`, `bot_useragents` and `userlogin`, each
-/// file in one transaction, and writes a `receipt` of each one to standard output once it is
-/// committed, for archive to read. What is excluded and which bots are known is read from the
-/// tables. A file that the ledger of imports (`imported_sources`) knows is not loaded again; its
-/// receipt says `already`. Of one that has grown only the rest is loaded. Log lines on standard input
-/// are loaded without ledger and receipt. After a deadlock or a lost server the file is tried again,
-/// for up to a minute.
+/// file in one transaction. Once a file is committed, a `receipt` for archive goes to standard
+/// output. The exclude list and the known bots are read from the tables. A file that is in the ledger
+/// of imports (`imported_sources`) is not loaded again; its receipt says `already`. If a file has
+/// grown, only the new part is loaded. Log lines on standard input are loaded without ledger and
+/// receipt. After a deadlock or a lost connection the file is tried again, for up to a minute.
 ///
-/// A file with lines of which none fits the layout is not imported: it is named with its first line,
-/// the other files are imported, and the run ends with code 1. With `--strict` the same holds for a
-/// file with any rejected line. A file of which more than a tenth of the lines do not fit is
-/// imported, with a warning.
+/// If no line of a file fits the layout, the file is not imported: a message names it and shows its
+/// first line, the other files are imported, and the run ends with code 1. With `--strict` the same
+/// holds for a file with any rejected line. If more than a tenth of the lines do not fit, the file
+/// is imported with a warning.
 ///
-/// `--db` is the cron line: it loads the staging files of `fetch-logs --stage` and renames them to
-/// `_prev…`, each in one transaction. A log in them that is not understood is left out. It says nothing
-/// unless it fails.
+/// `--db` is the cron line: it loads the staging files of `fetch-logs --stage`, each in one
+/// transaction, and renames them to `_prev…`. A log in them that is not understood is left out. It
+/// prints nothing unless it fails.
 #[derive(Debug, Parser)]
 #[command(name = "import-logs", version, about)]
 pub(crate) struct Args {
-    /// Log files. They are access logs, unless their name begins with `cmsauth` or `--raw auth`
-    /// says otherwise; standard input is then not read
+    /// Log files. They are access logs, unless their name begins with `cmsauth` or `--raw` says
+    /// `auth`. Standard input is then not read
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// Take the input (standard input, `--from`, or FILE) for log lines of this kind
+    /// Treat the input (standard input, `--from`, or FILE) as log lines of this kind
     #[arg(long, value_enum, value_name = "STREAM")]
     pub(crate) raw: Option<Raw>,
 
     /// Layout of access logs: a name such as `hubzero`, `combined` or `caddy`, a LogFormat of
-    /// Apache, a log_format of nginx, `json:MAPPING`, or `auto`; a `source` record may say
-    /// otherwise for its file [default: `auto`; `hubzero` with `--db` and for logs of the hub's
-    /// site]
+    /// Apache, a log_format of nginx, `json:MAPPING`, or `auto`. A `source` record may name another
+    /// layout for its file [default: `auto`; `hubzero` with `--db` and for logs of the hub's site]
     ///
-    /// With `auto` the first thousand lines of a file decide. One of them in a hub's layout makes
-    /// it a hub's log; otherwise the layout that most of them have, at least half. See
-    /// docs/log-formats.md for all names.
+    /// With `auto` the first thousand lines of a file decide. One line in a hub's layout makes the
+    /// file a hub's log; otherwise it is the layout that most lines have, if at least half have it.
+    /// docs/log-formats.md lists all names.
     #[arg(long, value_name = "NAME|FORMAT")]
     pub(crate) log_format: Option<String>,
 
-    /// Take the layout of access logs from the configuration of the web server, httpd.conf or
-    /// nginx.conf with what it includes: the format called NAME, or the one that a log of it has
+    /// Take the layout of access logs from the web server's configuration, httpd.conf or nginx.conf
+    /// with what it includes: the format called NAME, or the one that a log there uses
     #[arg(long, value_name = "FILE[:NAME]", visible_alias = "httpd-conf", conflicts_with = "log_format")]
     pub(crate) server_conf: Option<String>,
 
-    /// Take the client's address from this header, for servers behind a proxy. Of several
-    /// addresses it is the first public one; `:first` or `:last` says otherwise
+    /// Take the client's address from this header, for servers behind a proxy. If the header has
+    /// several addresses, the first public one is used, or with `:first` or `:last` the first or
+    /// last one
     #[arg(long, value_name = "HEADER[:first|:last]")]
     pub(crate) client_from: Option<HeaderChoice>,
 
-    /// Take the last address of the header that is not of these networks, as nginx's
+    /// Take the last address of the header that is not in these networks, as nginx's
     /// real_ip_recursive and Apache's mod_remoteip do. The header is X-Forwarded-For unless
     /// `--client-from` names another one
     #[arg(long, value_name = "CIDR,…")]
     pub(crate) trusted_proxies: Option<Proxies>,
 
-    /// What stands in front of each line: `none`, `syslog`, `rfc5424`, `docker`, `cri` or `compose`
+    /// What comes before each line: `none`, `syslog`, `rfc5424`, `docker`, `cri` or `compose`
     /// [default: recognised in each line]
     #[arg(long, value_name = "NAME")]
     pub(crate) prefix: Option<Prefixes>,
 
-    /// Say of each file which layout it has, how many of its lines fit, their span of time and the
-    /// number of clients, and import nothing
+    /// For each file print its layout, how many of its lines fit, their time span and the number of
+    /// clients; import nothing
     #[arg(long)]
     pub(crate) check: bool,
 
@@ -96,33 +95,34 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) exclude: Option<PathBuf>,
 
-    /// Bots that are known already: one agent a line, or records of kind `bot`
+    /// Bots that are already known: one agent per line, or records of kind `bot`
     #[arg(long, value_name = "FILE")]
     pub(crate) bots: Option<PathBuf>,
 
-    /// Bots of a published list, besides those that the words make: COUNTER-Robots,
-    /// crawler-user-agents or ai.robots.txt as JSON, or one pattern a line. May be repeated
+    /// Bots of a published list, in addition to those found by the built-in words: COUNTER-Robots,
+    /// crawler-user-agents or ai.robots.txt as JSON, or one pattern per line. May be repeated
     ///
-    /// A pattern with one of the characters `\^$.|?*+()[]{}` is a regular expression, any other text
-    /// may occur anywhere; letter case matters in crawler-user-agents only.
+    /// A pattern with one of the characters `\^$.|?*+()[]{}` is a regular expression; any other text
+    /// matches anywhere in the agent. Case matters in crawler-user-agents only.
     #[arg(long, value_name = "FILE")]
     pub(crate) bots_list: Vec<PathBuf>,
 
-    /// Agents that are people, whatever words and lists of bots say: a list as for `--bots-list`
+    /// Agents that are people, whatever the words and lists of bots say: a list as for
+    /// `--bots-list`
     #[arg(long, value_name = "FILE")]
     pub(crate) people: Vec<PathBuf>,
 
-    /// Write to FILE what each bot asked for, and which list and pattern decided: requests, hits,
-    /// visitors, bytes. CSV when the name ends in `.csv`, records otherwise
+    /// Write to FILE what each bot requested, and which list and pattern decided: requests, hits,
+    /// visitors, bytes. CSV if the name ends in `.csv`, records otherwise
     #[arg(long, value_name = "FILE")]
     pub(crate) bots_report: Option<PathBuf>,
 
-    /// Add to FILE what became of each line: one `verdict` record a line, written when the log is
-    /// committed
+    /// Append to FILE what became of each line: one `verdict` record per line, written when the log
+    /// is committed
     #[arg(long, value_name = "FILE")]
     pub(crate) verdicts: Option<PathBuf>,
 
-    /// Write times in this zone, where the log says of which zone its own are: `Europe/Berlin`,
+    /// Write times in this zone, if the log says which zone its own times are in: `Europe/Berlin`,
     /// `UTC`, or `as-written` [default: as-written]
     #[arg(long, value_name = "ZONE")]
     pub(crate) timezone: Option<Zone>,
@@ -144,8 +144,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum, value_name = "SET", default_value = "legacy")]
     pub(crate) assets: Assets,
 
-    /// Count several requests of one user for one URL within so many seconds as one, the last, as
-    /// COUNTER does [30 seconds if none are given]
+    /// Count several requests of one user for one URL within this many seconds as one, the last, as
+    /// COUNTER does [30 seconds if no number is given]
     #[arg(
         long,
         value_name = "SECONDS",
@@ -160,29 +160,29 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) vhost: Vec<String>,
 
-    /// Write a receipt of each file to FILE; `archive` can read it
+    /// Write a receipt for each file to FILE; `archive` can read it
     #[arg(long, value_name = "FILE")]
     pub(crate) receipts: Option<PathBuf>,
 
-    /// Make only these steps, comma-separated. A file is booked in the ledger, and gets a receipt,
-    /// only when all steps of its kind are made: the first three, or `auth`
+    /// Run only these steps, comma-separated. A file is entered in the ledger, and gets a receipt,
+    /// only if all steps for its kind run: the first three, or `auth`
     #[arg(long, value_enum, value_name = "STEP", value_delimiter = ',')]
     pub(crate) only: Vec<Step>,
 
-    /// Folders that the logs of `source` records lie below; may be repeated [default with `--to db`:
-    /// the log folders of the hub]
+    /// Folders that must contain the logs of `source` records; may be repeated [default with `--to
+    /// db`: the log folders of the hub]
     #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "files")]
     pub(crate) logs: Vec<PathBuf>,
 
-    /// Import files of which no line fits the layout, too, as they are: somebody has looked at them
+    /// Also import files in which no line fits the layout, as they are: somebody has looked at them
     #[arg(long)]
     pub(crate) accept: bool,
 
-    /// Load files whether the ledger of imports knows them or not, and do not note them there
+    /// Load files whether or not they are in the ledger of imports, and do not add them to it
     #[arg(long)]
     pub(crate) no_ledger: bool,
 
-    /// Read, judge and count everything, and write nothing
+    /// Read, judge and count everything, but write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 
@@ -190,7 +190,7 @@ pub(crate) struct Args {
     pub(crate) common: Common,
 }
 
-/// An inner step.
+/// A step of the import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
     /// Hits of each day.
@@ -203,7 +203,7 @@ pub(crate) enum Step {
     Auth,
 }
 
-/// Which log the lines are of.
+/// Which log the lines come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Raw {
     /// Web server access log.
@@ -229,7 +229,7 @@ impl StageArgs for Args {
     }
 }
 
-/// Where the client's address stands, as `--client-from` says it.
+/// Where to find the client's address, as given by `--client-from`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HeaderChoice(pub(crate) ClientFrom);
 
@@ -241,10 +241,10 @@ impl std::str::FromStr for HeaderChoice {
     }
 }
 
-/// A header and which of its addresses; `client` is the other end of the connection.
+/// A header and which of its addresses to use; `client` is the other end of the connection.
 ///
 /// # Errors
-/// The header is missing, or the choice is another word.
+/// The header is missing, or its suffix is neither `first` nor `last`.
 pub(crate) fn client_from(text: &str) -> Result<ClientFrom, String> {
     let (name, choice) = match text.split_once(':') {
         None => (text, Choice::FirstPublic),

@@ -1,4 +1,4 @@
-//! The CMS auth log: its layouts, and the login that a line makes.
+//! The CMS auth log: its layouts, and the login that a line describes.
 
 use logs::parse::{self, Login};
 use schema::{Compat, Opt, Stamp, address, collation, json, text};
@@ -9,10 +9,10 @@ use crate::stored;
 /// The columns of `userlogin`, in the order of a row's values.
 pub(crate) const LOGIN_COLUMNS: [&str; 5] = ["datetime", "uidNumber", "user", "ip", "action"];
 
-/// Why a login makes no row.
+/// Why a login gives no row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dropped {
-    /// One of the two accounts that watch the hub.
+    /// One of the two accounts that monitor the hub.
     Watcher,
     /// An action that the port does not import.
     Action,
@@ -26,8 +26,8 @@ pub(crate) fn dropped(login: &Login<'_>, compat: Compat) -> Option<Dropped> {
     matches!(login.user, b"hubstatus" | b"hubadmin").then_some(Dropped::Watcher)
 }
 
-/// Appends the row, its address whole or as legacy stores it, and returns the identity of the row: equal for two
-/// rows that the unique key of the table takes for one.
+/// Appends the row, with its address whole or cut as legacy stores it. Returns the identity of the row: equal
+/// for two rows that the table's unique key treats as one.
 pub(crate) fn push(login: &Login<'_>, rows: &mut Rows, whole: bool) -> u128 {
     let datetime: Stamp = parse::datetime(login.date, login.time);
     let uid = stored::integer(login.uid, i64::MIN, i64::MAX);
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_dropped() {
+    fn monitoring_accounts_and_some_actions_are_dropped() {
         let login = |user: &'static str, action: &'static str| Login {
             date: b"2025-05-01",
             time: b"08:00:01",
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_one() {
+    fn logins_that_differ_only_in_case_are_one_row() {
         let key = |user: &str, uid: &str| {
             let login = Login {
                 date: b"2025-05-01",

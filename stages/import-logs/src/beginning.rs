@@ -1,6 +1,6 @@
-//! The first lines of a file, and the layout that they have.
+//! The first lines of a file, and the layout they have.
 //!
-//! They are read once: what is looked at here is parsed afterwards without reading it again.
+//! They are read once: they are parsed later without being read again.
 
 use std::io::{self, Cursor, Read};
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::layouts::prefix::{self, Prefix, Prefixes};
 use crate::layouts::recognise::{self, LINES, Recognised, Unknown};
 use crate::unit::Stream;
 
-/// How much of a file is looked at, in bytes.
+/// How much of a file is examined, in bytes.
 const OF_FILE: usize = 16 << 20;
 
-/// How much of a stream is waited for.
+/// How much of a stream to wait for.
 const OF_STREAM: usize = 1 << 20;
 
-/// How long a stream is waited for after its first line.
+/// How long to wait for more of a stream after its first line.
 const WAIT: Duration = Duration::from_secs(2);
 
 /// How much is read at once.
@@ -30,13 +30,13 @@ const PART: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct Beginning {
     pub(crate) bytes: Vec<u8>,
-    /// How many of them are looked at: more may have come after the time was up.
+    /// How many of these bytes are examined: more may have arrived after the time was up.
     n_looked_at: usize,
     is_whole: bool,
 }
 
 impl Beginning {
-    /// Reads a thousand lines, or as much as there is or can be waited for.
+    /// Reads a thousand lines, or as many as there are or arrive in time.
     ///
     /// # Errors
     /// The stream cannot be read.
@@ -63,7 +63,7 @@ impl Beginning {
                 read.is_whole = true;
                 return Ok(read);
             }
-            // what came too late is not looked at, but parsed all the same
+            // what came too late is not examined, but is parsed all the same
             if !is_file && first_line.is_some_and(|first| first.elapsed() >= WAIT) {
                 return Ok(read);
             }
@@ -86,13 +86,13 @@ impl Beginning {
         &self.bytes[..self.n_looked_at]
     }
 
-    /// Whether lines end with carriage returns alone.
+    /// Whether only carriage returns end the lines.
     pub(crate) fn has_bare_returns(&self) -> bool {
         let text = self.text();
         memchr::memchr(b'\n', text).is_none() && memchr::memchr(b'\r', text).is_some_and(|at| at + 1 < text.len())
     }
 
-    /// The first lines; one that is not whole is left out.
+    /// The first lines, without one that is not complete.
     pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
         let end = if self.has_bare_returns() { b'\r' } else { b'\n' };
         let text = self.text();
@@ -101,7 +101,7 @@ impl Beginning {
         text.split_inclusive(move |&b| b == end).take(LINES)
     }
 
-    /// What is in front of the lines, in words.
+    /// What comes before the lines, in words.
     pub(crate) fn prefix(&self, stream: &Stream) -> String {
         let Stream::Access(Layout::Other(layout)) = stream else { return String::new() };
         let mut state = State::default();
@@ -193,7 +193,7 @@ pub(crate) fn looks_like(stream: &Stream, mut bytes: impl Read) -> Option<String
 mod tests {
     use super::*;
 
-    /// Gives its parts one by one, with a pause before each.
+    /// Yields its parts one by one, with a pause before each.
     struct Slow(Vec<(Duration, Vec<u8>)>);
 
     impl Read for Slow {
@@ -218,16 +218,16 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_is_not_waited_for() {
+    fn a_slow_stream_is_judged_by_what_has_arrived() {
         let read = slow(&[(0, "a\nb"), (0, "c\n"), (2100, "d\n"), (0, "e\n")]);
         assert_eq!(lines(&read), ["a\n", "bc\n"]);
-        assert_eq!(read.bytes, b"a\nbc\nd\n", "what came too late is parsed all the same");
+        assert_eq!(read.bytes, b"a\nbc\nd\n", "what came too late is still parsed");
         let read = slow(&[(0, "a"), (2100, "b\n"), (0, "c")]);
-        assert_eq!(lines(&read), ["ab\n", "c"], "the time runs from the first line");
+        assert_eq!(lines(&read), ["ab\n", "c"], "the time starts with the first line");
     }
 
     #[test]
-    fn how_lines_end() {
+    fn carriage_returns_alone_end_lines_if_there_are_no_line_feeds() {
         let of = |text: &str| Beginning::read(&mut text.as_bytes(), true).unwrap();
         assert_eq!(lines(&of("a\r\nb\rc\nd")), ["a\r\n", "b\rc\n", "d"]);
         let mac = of("a\rb\rc");
@@ -238,6 +238,6 @@ mod tests {
         assert_eq!(lines(&growing), ["a\n"]);
         let many = "x\n".repeat(100_000);
         assert_eq!(of(&many).lines().count(), LINES);
-        assert!(of(&many).bytes.len() < many.len(), "no more is read than is looked at");
+        assert!(of(&many).bytes.len() < many.len(), "no more is read than is examined");
     }
 }

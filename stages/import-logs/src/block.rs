@@ -1,5 +1,5 @@
 //! The work on one block of lines: parse, judge, write records. Blocks are independent of each
-//! other, so many run at once; what needs their order is left to the caller.
+//! other, so many are processed in parallel; the caller does what depends on their order.
 
 use std::borrow::Cow;
 
@@ -33,12 +33,12 @@ pub(crate) struct Segment {
     pub(crate) date: [u8; 10],
     pub(crate) n_hits: u64,
     pub(crate) n_kept: u64,
-    /// Where its last row ends in [`BlockResult::rows`].
+    /// End of its last row in [`BlockResult::rows`].
     pub(crate) end: usize,
 }
 
-/// A line that was not recognised: its number within the block, from 0, and where it lies there.
-/// A block of empty lines has a quarter of a million of them.
+/// A line that was not recognised: its number within the block, from 0, and its place there. It is
+/// small because a block of empty lines has a quarter of a million of them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rejected {
     n: u32,
@@ -51,7 +51,7 @@ impl Rejected {
         self.n.into()
     }
 
-    /// Where it begins in the block.
+    /// Start of the line in the block.
     pub(crate) const fn start(self) -> usize {
         self.start as usize
     }
@@ -62,7 +62,7 @@ impl Rejected {
     }
 }
 
-/// How much is kept of a line that is shown, in bytes.
+/// How many bytes of a line are kept to be shown.
 pub(crate) const KEPT: usize = 1024;
 
 fn beginning(line: &[u8]) -> Vec<u8> {
@@ -74,7 +74,7 @@ fn beginning(line: &[u8]) -> Vec<u8> {
 pub(crate) struct BlockResult {
     /// The rows.
     pub(crate) rows: Rows,
-    /// Access logs: runs of hits, in order; together they cover the rows.
+    /// Access logs: runs of hits, in order; together they cover all rows.
     pub(crate) segments: Vec<Segment>,
     /// Auth logs: identity and end of each row.
     pub(crate) logins: Vec<(u128, usize)>,
@@ -88,45 +88,45 @@ pub(crate) struct BlockResult {
     /// Lines of the block that were joined from parts.
     pub(crate) joined: Vec<u8>,
     pub(crate) state: State,
-    /// How many of these are blank, have another layout, have an IPv6 address for a client.
+    /// How many of these are blank, have another layout, or have an IPv6 client.
     pub(crate) n_blank: u64,
     pub(crate) n_unfit: u64,
     pub(crate) n_ipv6: u64,
-    /// The first of those with another layout: its number within the block, and its beginning.
+    /// The first line with another layout: its number within the block, and its beginning.
     pub(crate) first_unfit: Option<(u64, Vec<u8>)>,
-    /// Whether there is a last line without an end that is not used, and its beginning if it has
-    /// another layout.
+    /// Whether there is an unused last line without a line end, and its beginning if it has another
+    /// layout.
     pub(crate) has_tail: bool,
     pub(crate) unfit_tail: Option<Vec<u8>>,
     pub(crate) n_lines: u64,
-    /// How many of them stand behind another one in the same line of the file.
+    /// How many of them follow another request in the same line of the file.
     pub(crate) n_fused: u64,
     /// NUL bytes that were skipped.
     pub(crate) nuls: Nuls,
     /// Rows with a time that cannot be.
     pub(crate) n_odd_times: u64,
     pub(crate) dropped: Dropped,
-    /// Where double clicks matter: the rows, in order.
+    /// The rows in order, if double clicks matter.
     pub(crate) clicks: Vec<Click>,
     /// Requests with a virtual host.
     pub(crate) n_vhosts: u64,
-    /// What bots asked for, where that is asked.
+    /// What bots requested, if a report was requested.
     pub(crate) uses: Uses,
-    /// What became of each line, where that is asked.
+    /// What became of each line, if verdicts were requested.
     pub(crate) verdicts: Option<Verdicts>,
-    /// Distinct months of recognised lines, `YYYY-MM`; collected for one option only.
+    /// Distinct months of recognised lines, `YYYY-MM`; needed by one option only.
     pub(crate) months: Vec<[u8; 7]>,
 }
 
 /// A row that may be a double click.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Click {
-    /// What the user and the URL make.
+    /// Hash of user and URL.
     pub(crate) key: u128,
-    /// Its time in seconds, from where it does not matter.
+    /// Its time in seconds, counted from any fixed moment.
     pub(crate) at: Option<i64>,
     pub(crate) date: [u8; 10],
-    /// Where the row ends in [`BlockResult::rows`].
+    /// End of the row in [`BlockResult::rows`].
     pub(crate) end: usize,
 }
 
@@ -180,7 +180,7 @@ impl BlockResult {
     }
 }
 
-/// What a line looks like that was not recognised.
+/// What an unrecognised line looks like.
 fn looks(line: &[u8], layout: &Layout, misfit: Misfit) -> Looks {
     match misfit {
         Misfit::Plain if layout.is_hub() => parse::looks_like_access(line),
@@ -210,17 +210,17 @@ pub(crate) fn access_looks(line: &[u8], layout: &Layout, state: &mut State, rule
     }
 }
 
-/// The same of an auth log.
+/// The same for an auth log.
 pub(crate) fn auth_looks(line: &[u8], rules: &Rules) -> (Looks, bool) {
     let is_recognised = login(line, rules.compat).is_some();
     (if is_recognised { Looks::Fits } else { parse::looks_like_auth(line) }, is_recognised)
 }
 
-/// Calls `each` with every line of a block, its end included, and its number.
+/// Calls `each` with every line of a block, including its end, and its number.
 ///
-/// Blocks are cut after line feeds. The reference reads a line, then asks for the end of the file
-/// and only then uses the line, so a last line without a line feed is not used by its access log
-/// importers (`keep_last` is false for them).
+/// Blocks are cut after line feeds. Legacy reads a line, then asks for the end of the file, and
+/// only then uses the line, so its access log importers never use a last line without a line feed
+/// (`keep_last` is false for them).
 fn for_each_line<'a>(block: &'a [u8], bare_returns: bool, keep_last: bool, mut each: impl FnMut(&'a [u8], u64)) -> u64 {
     let mut n = 0;
     let mut start = 0;
@@ -278,9 +278,9 @@ fn without_end(line: &[u8]) -> &[u8] {
     &line[..end]
 }
 
-/// Looks ahead in one block: parses only lines whose agent may matter.
+/// The look-ahead in one block: parses only lines whose agent may matter.
 pub(crate) fn look_ahead(block: &[u8], layout: &Layout, mut state: State, rules: &Rules) -> LookAhead {
-    // an agent beyond the column needs a line that is longer still by its other fields
+    // an agent too long for the column needs a line that is even longer
     const LONG: usize = schema::text::TINYTEXT + 48;
     let mut ahead = LookAhead::default();
     let port = rules.compat.has(Opt::LpParse);
@@ -327,7 +327,7 @@ pub(crate) fn find_suspects(
     found
 }
 
-/// Parses a line the way that the options ask for.
+/// Parses a line according to the options.
 fn with_line<T>(
     line: &[u8],
     layout: &Layout,
@@ -351,8 +351,8 @@ fn with_line<T>(
     work(Ok(line))
 }
 
-/// Whether agents of a last line without an end are looked at ahead. They may be, even if the line
-/// is not used in the end.
+/// Whether the look-ahead includes the agents of a last line without a line end. It may, even if
+/// the line is not used in the end.
 const fn keeps_last(layout: &Layout, port: bool) -> bool {
     port || !layout.is_hub()
 }
@@ -361,19 +361,19 @@ const fn keeps_last(layout: &Layout, port: bool) -> bool {
 #[derive(Debug)]
 pub(crate) struct Lines<'a> {
     pub(crate) block: &'a [u8],
-    /// Its own number, above zero.
+    /// The block's own number, above zero.
     pub(crate) number: u64,
     pub(crate) layout: &'a Layout,
-    /// What lines before it say.
+    /// What earlier lines say about how to read these.
     pub(crate) state: State,
-    /// Whether a last line without an end is used.
+    /// Whether a last line without a line end is used.
     pub(crate) keep_last: bool,
 }
 
 /// The work on a block of an access log.
 pub(crate) fn access(lines: Lines<'_>, rules: &Rules, known: &BotList) -> BlockResult {
     let Lines { block, number, layout, mut state, keep_last } = lines;
-    // a line takes some 250 bytes, and a good third of the lines make a row
+    // a line takes about 250 bytes, and more than a third of the lines give a row
     let rows = Rows::new(rules.judge.format, block.len() + block.len() / 4, block.len() / 40);
     let mut done = BlockResult { rows, verdicts: rules.verdicts.then(Verdicts::default), ..BlockResult::default() };
     let port = rules.compat.has(Opt::LpParse);
@@ -448,7 +448,7 @@ fn note_month(months: &mut Vec<[u8; 7]>, month: [u8; 7]) {
 }
 
 /// A recognised line of a run in which more than its row matters: its zone, its instant, its verdict, or
-/// which bot it is of.
+/// which bot sent it.
 #[cold]
 fn by_choice(mut parsed: Line<'_>, rules: &Rules, agents: &mut Agents<'_>, place: Place, done: &mut BlockResult) {
     let instant = instant(&parsed, rules);
@@ -471,14 +471,14 @@ fn by_choice(mut parsed: Line<'_>, rules: &Rules, agents: &mut Agents<'_>, place
     done.judged(place, became.map_or_else(Outcome::Dropped, |()| Outcome::Kept));
 }
 
-/// The instant of a request, as far as it is known and matters.
+/// The instant of a request, if it is known and matters.
 fn instant(line: &Line<'_>, rules: &Rules) -> Option<i64> {
     let offset = line.offset.filter(|_| rules.choices.double_click.is_some())?;
     let time = *line.time.bytes().first_chunk()?;
     Some(zone::seconds(line.date, time)? - i64::from(offset))
 }
 
-/// Gives a line the time of the zone that was asked for, where it says of which zone its own is.
+/// Converts the time of a line to the requested zone, if the line gives its own zone.
 fn shift(line: &mut Line<'_>, zone: &Zone) {
     if let Some(offset) = line.offset
         && let Some(time) = line.time.bytes().first_chunk()
@@ -488,7 +488,7 @@ fn shift(line: &mut Line<'_>, zone: &Zone) {
     }
 }
 
-/// Counts what a bot asked for.
+/// Counts what a bot requested.
 fn count_bot(line: &Line<'_>, agents: &mut Agents<'_>, is_hit: bool, uses: &mut Uses) {
     if let (Agent { cause: Some(cause), .. }, _) = agents.get(line.agent) {
         let client = line.host.filter(|host| !host.is_empty()).unwrap_or(line.client);
@@ -583,7 +583,7 @@ fn one(
     Ok(())
 }
 
-/// What makes two requests the same, but for their time: user and URL.
+/// What makes two requests the same, apart from their time: user and URL.
 fn click_key(line: &Line<'_>, url: &[u8]) -> u128 {
     let mut hash = Xxh3::new();
     for text in [line.client, line.host.unwrap_or_default(), line.agent, url] {
@@ -593,12 +593,12 @@ fn click_key(line: &Line<'_>, url: &[u8]) -> u128 {
     hash.digest128()
 }
 
-/// Whether a status is the number 200, zeros in front allowed.
+/// Whether a status is the number 200, leading zeros allowed.
 fn is_number_200(status: &[u8]) -> bool {
     status == b"200" || (status.strip_suffix(b"200").is_some_and(|zeros| zeros.iter().all(|&b| b == b'0')))
 }
 
-/// The login of a line of an auth log; one of an IPv6 client where they count.
+/// The login in a line of an auth log; of an IPv6 client only if those count.
 fn login(line: &[u8], compat: Compat) -> Option<parse::Login<'_>> {
     parse::auth(line, compat).or_else(|| compat.has(Opt::Ipv6).then(|| parse::auth_ipv6(line, compat)).flatten())
 }
@@ -611,7 +611,7 @@ pub(crate) fn auth(block: &[u8], rules: &Rules) -> BlockResult {
     let n_lines = for_each_line(block, rules.compat.has(Opt::LpParse), true, |line, n| {
         let place = Place::new(n, line.as_ptr().addr() - block.as_ptr().addr());
         match login(line, rules.compat) {
-            // a last line `0` ends the reading, unseen
+            // a last line `0` ends the reading unnoticed, as in legacy
             None if line == b"0" => {}
             None => {
                 done.reject(line, place, parse::looks_like_auth(line));
@@ -648,7 +648,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_a_block() {
+    fn a_last_line_without_a_line_feed_counts_only_if_kept() {
         let lines = |block: &'static str, bare: bool, last: bool| {
             let mut all = Vec::new();
             let n = for_each_line(block.as_bytes(), bare, last, |line, n| {

@@ -1,9 +1,9 @@
 //! The bot decision: which user agents are bots, and which of them the list already knows.
 //!
-//! A line is dropped when its agent is in the list, and the bots of a file enter the list before
-//! the first line of that file is judged. For an agent of ASCII text that fits the column its own
-//! words decide at once; the few others (text beyond ASCII, or too long, so that its stored
-//! beginning may equal another agent) are collected by a look ahead, see [`LookAhead`].
+//! A line is dropped if its agent is in the list, and the bots of a file enter the list before the
+//! first line of that file is judged. For most agents (ASCII text that fits the column) their own
+//! words decide at once. The few others (text beyond ASCII, or so long that the stored part may
+//! equal another agent) are collected by a look-ahead, see [`LookAhead`].
 
 pub(crate) mod cache;
 mod cause;
@@ -28,13 +28,13 @@ use hashes::HashList;
 use list::{BotList, fits_the_column};
 use words::{Words, stored};
 
-/// What must be known of the agents of a file before its first line is judged: hashes of what the
-/// collation makes of them. Agents that the list never keeps are left out.
+/// What must be known about the agents of a file before its first line is judged: hashes of their
+/// text as the collation compares it. Agents that the list never keeps are left out.
 #[derive(Debug, Default)]
 pub(crate) struct LookAhead {
-    /// Stored texts of bots whose own words do not settle every comparison.
+    /// Stored texts of bots whose own words do not decide every comparison.
     pub(crate) special: HashList,
-    /// Agents without a bot word of their own that equal an ASCII bot, if it occurs.
+    /// Agents without a bot word that equal an ASCII bot, if that bot occurs.
     pub(crate) suspects: HashList,
 }
 
@@ -44,7 +44,7 @@ impl LookAhead {
         agent.len() > text::TINYTEXT || !agent.is_ascii()
     }
 
-    /// Notes an agent for which [`LookAhead::concerns`] holds.
+    /// Records an agent for which [`LookAhead::concerns`] holds.
     pub(crate) fn note(&mut self, agent: &[u8], words: &Words) {
         if words.is_bot(agent) {
             let stored = stored(agent);
@@ -67,20 +67,20 @@ impl LookAhead {
     }
 }
 
-/// What is asked of every agent.
+/// How agents are judged.
 #[derive(Debug)]
 pub(crate) struct Judge {
     pub(crate) words: Words,
     pub(crate) exclude: Arc<Exclude>,
     /// Compare byte by byte with the list as it was before the file.
     pub(crate) exact: bool,
-    /// Say of each bot what makes one of it.
+    /// Record for each bot why it is one.
     pub(crate) explain: bool,
-    /// What the rows of the run are made as.
+    /// The format of the rows of this run.
     pub(crate) format: RowFormat,
 }
 
-/// An agent as judged, with its stored text.
+/// A judged agent with its stored text.
 #[derive(Debug)]
 pub(crate) struct Agent {
     bytes: Box<[u8]>,
@@ -90,11 +90,11 @@ pub(crate) struct Agent {
     pub(crate) is_excluded: bool,
     /// In the list of bots.
     pub(crate) is_known: bool,
-    /// What makes a bot of it, where that is asked.
+    /// Why it is a bot, if a report was requested.
     pub(crate) cause: Option<Cause>,
     /// An Internet Explorer that only bots use.
     pub(crate) is_old_explorer: bool,
-    /// The stored text: a JSON string, or as it is for a table.
+    /// The stored text: as a JSON string, or plain for a table.
     pub(crate) text: Box<[u8]>,
     /// The block that saw it last.
     block: u64,
@@ -104,7 +104,7 @@ impl Judge {
     fn judge(&self, agent: &[u8], known: &BotList) -> Agent {
         let is_person = self.words.is_person(agent);
         let is_listed = !is_person && self.words.is_listed(agent);
-        // a list may have agents that are not names: they are left out, and the list of bots does not
+        // a list may hold agents that are not names: they are left out, and the list of bots does not
         // learn them
         let is_named = !matches!(agent, b"" | b"0" | b"-");
         let is_bot = is_named && (is_listed || (!is_person && self.words.has_word(agent)));
@@ -132,7 +132,7 @@ impl Judge {
     }
 
     fn is_known(&self, agent: &[u8], is_bot: bool, known: &BotList) -> bool {
-        // bytes that are not text equal nothing
+        // bytes that are not valid text equal nothing
         let Ok(agent) = std::str::from_utf8(agent) else { return false };
         if self.exact {
             return known.has_exactly(agent);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn own_words_decide() {
+    fn words_of_an_agent_decide_whether_it_is_a_bot() {
         assert!(is_known(b"MyBOT/1", &[]));
         assert!(!is_known(b"Mozilla/5.0", &[]));
         assert!(!is_known(b"My searchTool/1", &[]), "taken off the list");
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_to_look_ahead_for() {
+    fn only_agents_beyond_ascii_or_too_long_need_a_look_ahead() {
         let words = Words::new(false).unwrap();
         let mut ahead = LookAhead::default();
         for agent in ["Bötti", "Bot é", "plain bot", "spider ü", "ü searchtool", "ü"] {

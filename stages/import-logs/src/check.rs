@@ -1,5 +1,5 @@
-//! `--check`: what files are, without importing them: layout, share of lines, span of time, number
-//! of clients.
+//! `--check`: describes files without importing them: layout, share of lines that fit, time span,
+//! number of clients.
 
 use std::io::Read as _;
 
@@ -20,14 +20,14 @@ use crate::layouts::named::State;
 use crate::pieces::{Piece, Pieces, Spare};
 use crate::unit::{Stream, Unit};
 
-/// What a file holds.
+/// What was found in a file.
 #[derive(Debug, Default)]
 struct Found {
-    /// Lines that are neither empty nor comments nor messages of a server.
+    /// Lines that are not empty, comments or messages of a server.
     n_lines: u64,
     n_fit: u64,
     span: Option<(Stamp, Stamp)>,
-    /// Hashes of the clients, or of the names that stand for them.
+    /// Hashes of the clients: their addresses, or their names if there is no address.
     clients: HashSet<u64>,
 }
 
@@ -69,7 +69,7 @@ impl Found {
     }
 }
 
-/// Says of each file what it is.
+/// Describes each file.
 ///
 /// # Errors
 /// A file cannot be read, or no layout fits it.
@@ -87,12 +87,12 @@ pub(crate) fn run(args: &Args, units: &[Unit], io: &mut Io) -> Result<Outcome> {
     output.finish()?;
     match n_unknown {
         0 => Ok(Outcome::default()),
-        1 => bail!("a file has no layout that is known"),
-        n => bail!("{n} files have no layout that is known"),
+        1 => bail!("a file has no known layout"),
+        n => bail!("{n} files have no known layout"),
     }
 }
 
-/// What a file is; an error says what it looks like.
+/// The description of a file; an error says what it looks like.
 fn one(unit: &Unit, compat: Compat) -> Result<Result<String, String>> {
     let mut reading = match &unit.path {
         Some(path) => Reading::open(path)?,

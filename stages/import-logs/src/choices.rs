@@ -1,18 +1,18 @@
-//! What counts, by choice of whoever runs the stage: statuses, paths, static files, one site of several.
+//! What counts, as chosen by the user: statuses, paths, static files, virtual hosts.
 //!
-//! Without a choice legacy's rules alone decide, see [`crate::request`].
+//! Without options only legacy's rules decide, see [`crate::request`].
 
 use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use crate::request::starts_with;
 
-/// Which files belong to a page and are not pages themselves.
+/// Which files belong to a page rather than being a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum Assets {
     /// What legacy knew: style sheets, scripts, images and fonts of 2010.
     #[default]
     Legacy,
-    /// Those, and what web sites of 2020 are made of.
+    /// The same, and the files that web sites of 2020 consist of.
     Web2020,
 }
 
@@ -35,13 +35,13 @@ const SUFFIXES: [&[u8]; 15] = [
     b"wasm",
 ];
 
-/// The same of those that legacy knows, for URLs with a query that it does not take off.
+/// Suffixes that legacy knows, for URLs with a query, which it fails to remove.
 const LEGACY_SUFFIXES: [&[u8]; 12] =
     [b"css", b"js", b"gif", b"jpeg", b"jpg", b"png", b"ico", b"svg", b"otf", b"ttf", b"woff", b"eot"];
 
-/// Whether a URL is a static file of the rule set `web2020`, or asked for by programs alone.
+/// Whether a URL is a static file of the rule set `web2020`, or is requested by programs only.
 pub(crate) fn is_web2020(url: &[u8]) -> bool {
-    // what is below is never dropped by legacy's rules either
+    // legacy's rules never drop these either
     if starts_with(url, b"/resources/") {
         return false;
     }
@@ -55,24 +55,24 @@ pub(crate) fn is_web2020(url: &[u8]) -> bool {
     SUFFIXES.iter().chain(&LEGACY_SUFFIXES).any(|known| known.eq_ignore_ascii_case(suffix))
 }
 
-/// The choices of a run.
+/// The choices for a run.
 #[derive(Debug, Default)]
 pub(crate) struct Choices {
-    /// The statuses that count; legacy's when empty.
+    /// The statuses that count; if empty, legacy's.
     statuses: Vec<u16>,
-    /// Paths that no rule about paths drops.
+    /// Paths that no path rule drops.
     keep: Option<RegexSet>,
-    /// Paths that are dropped.
+    /// Paths to drop.
     drop: Option<RegexSet>,
     pub(crate) assets: Assets,
-    /// The virtual hosts that count, in lower case; all of them when empty.
+    /// The virtual hosts that count, in lower case; if empty, all.
     vhosts: Vec<Vec<u8>>,
-    /// The time between two requests that make the second a double click of the first, in seconds.
+    /// The longest time in seconds between two requests that makes the second a double click.
     pub(crate) double_click: Option<u32>,
 }
 
 impl Choices {
-    /// Makes choices of what the options say.
+    /// Builds the choices from the options.
     ///
     /// # Errors
     /// A status is not a number from 100 to 599, a path is not a regular expression, or a name is empty.
@@ -90,7 +90,7 @@ impl Choices {
         Ok(Self { statuses, keep, drop, assets, vhosts, double_click })
     }
 
-    /// Whether a status counts; `None` when legacy's rule decides.
+    /// Whether a status counts; `None` if legacy's rule decides.
     pub(crate) fn status(&self, status: &[u8]) -> Option<bool> {
         if self.statuses.is_empty() {
             return None;
@@ -99,17 +99,17 @@ impl Choices {
         Some(number.is_some_and(|number| self.statuses.contains(&number)))
     }
 
-    /// Whether an answer of this status has no bytes by nature, and was asked for.
+    /// Whether a response with this status never has a body, and the user wants it counted.
     pub(crate) fn is_without_bytes(&self, status: &[u8]) -> bool {
         !self.statuses.is_empty() && matches!(status, [b'1', ..] | b"204" | b"304")
     }
 
-    /// Whether a path is kept whatever the rules about paths say.
+    /// Whether a path is kept whatever the path rules say.
     pub(crate) fn keeps(&self, url: &[u8]) -> bool {
         self.keep.as_ref().is_some_and(|keep| keep.is_match(url))
     }
 
-    /// Whether a path is one that was named to be dropped.
+    /// Whether the user wants this path dropped.
     pub(crate) fn drops(&self, url: &[u8]) -> bool {
         self.drop.as_ref().is_some_and(|drop| drop.is_match(url))
     }
@@ -119,7 +119,7 @@ impl Choices {
         !self.vhosts.is_empty()
     }
 
-    /// Whether the virtual host of a line is one of another site.
+    /// Whether the line's virtual host is another site.
     pub(crate) fn is_other_site(&self, name: &[u8]) -> bool {
         let name = name.strip_suffix(b".").unwrap_or(name);
         self.has_vhosts() && !self.vhosts.iter().any(|known| known.eq_ignore_ascii_case(name))
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn statuses_by_choice() {
+    fn only_the_chosen_statuses_count() {
         let choices = of(&["200", " 206", "304"], &[], &[], &[]).unwrap();
         for (status, counts) in [("200", true), ("206", true), ("304", true), ("404", false), ("-", false), ("", false)]
         {
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_by_choice() {
+    fn chosen_paths_are_kept_or_dropped() {
         let choices = of(&[], &["^/docs/"], &["^/api/", "\\.pdf$"], &[]).unwrap();
         assert!(choices.drops(b"/api/x") && choices.drops(b"/a.pdf") && !choices.drops(b"/x/api/"));
         assert!(choices.keeps(b"/docs/a.pdf") && !choices.keeps(b"/a"));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn one_site_of_several() {
+    fn only_the_chosen_virtual_host_counts() {
         let choices = of(&[], &[], &[], &["WWW.example.org.", "b"]).unwrap();
         for (name, other) in [("www.Example.org", false), ("B.", false), ("c", true), ("", true), ("-", true)] {
             assert_eq!(choices.is_other_site(name.as_bytes()), other, "{name}");

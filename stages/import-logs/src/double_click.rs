@@ -1,9 +1,9 @@
-//! Double clicks as COUNTER counts them: requests of one user for one URL within a number of seconds
-//! are one request, and the last of them is the one that counts.
+//! Double clicks as COUNTER defines them: several requests of one user for one URL within a number
+//! of seconds count as one, the last.
 //!
-//! A request is held until the time is over in which another may take its place, and everything that
-//! came behind it with it, so that nothing changes its order. The time begins with the first of them:
-//! someone who asks for a page every 20 seconds is counted once a minute or so, not never.
+//! A request is held until no later request can replace it. Everything after it is held too, so that
+//! the order never changes. The time starts with the first click: somebody who requests a page every
+//! 20 seconds is counted about once a minute, not never.
 
 use std::collections::VecDeque;
 
@@ -11,48 +11,48 @@ use hashbrown::HashMap;
 
 use crate::bots::hashes::Unhashed;
 
-/// How many items are held at most, when the times of a log stand still.
+/// The maximum number of items held, if the times of a log do not advance.
 const HELD: usize = 1 << 16;
 
-/// Something that is held.
+/// An item that is held.
 #[derive(Debug)]
 struct Item<T> {
     what: T,
-    /// When it can be handed out, in seconds since 1970; the beginning of time for what waits for nothing
-    /// but what is before it.
+    /// When it can be released, in seconds since 1970; the minimum if it only waits for the items before
+    /// it.
     until: i64,
-    /// What makes a double click of it, and whether it was one.
+    /// The key that makes another request its double click, and whether it was one.
     click: Option<(u128, bool)>,
 }
 
-/// A click that another one may take the place of.
+/// A click that a later one may replace.
 #[derive(Debug)]
-struct Open {
+struct PendingClick {
     /// The number of the item.
     item: u64,
     /// The time of the first click.
     first: i64,
 }
 
-/// What is held, in its order.
+/// The items held, in order.
 #[derive(Debug)]
 pub(crate) struct DoubleClicks<T> {
-    /// The span of a double click, in seconds.
+    /// The time span of a double click, in seconds.
     span: i64,
     items: VecDeque<Item<T>>,
-    /// The number of the first item that is held.
+    /// The number of the first item held.
     n_out: u64,
-    open: HashMap<u128, Open, std::hash::BuildHasherDefault<Unhashed>>,
-    /// The latest time that was seen.
+    open: HashMap<u128, PendingClick, std::hash::BuildHasherDefault<Unhashed>>,
+    /// The latest time seen so far.
     now: i64,
 }
 
-/// What is handed out.
+/// What is released.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Out<T> {
     /// It counts.
     Kept(T),
-    /// Another request took its place.
+    /// Another request replaced it.
     DoubleClick(T),
 }
 
@@ -62,13 +62,13 @@ impl<T> DoubleClicks<T> {
         Self { span: span.into(), items: VecDeque::new(), n_out: 0, open, now: i64::MIN }
     }
 
-    /// Holds what is not a request until what is before it has been handed out.
+    /// Holds an item that is not a request until the items before it are released.
     pub(crate) fn push(&mut self, what: T) {
         self.items.push_back(Item { what, until: i64::MIN, click: None });
     }
 
-    /// Holds a request: `key` is of its user and its URL, `at` its time in seconds. One without a time
-    /// is not a double click.
+    /// Holds a request: `key` identifies its user and URL, `at` is its time in seconds. A request
+    /// without a time is never a double click.
     pub(crate) fn click(&mut self, key: u128, at: Option<i64>, what: T) {
         let Some(at) = at else { return self.push(what) };
         let number = self.n_out + self.items.len() as u64;
@@ -83,7 +83,7 @@ impl<T> DoubleClicks<T> {
                 first = open.first;
             }
         }
-        self.open.insert(key, Open { item: number, first });
+        self.open.insert(key, PendingClick { item: number, first });
         self.items.push_back(Item { what, until: first.saturating_add(self.span), click: Some((key, false)) });
     }
 
@@ -121,7 +121,7 @@ impl<T> DoubleClicks<T> {
 mod tests {
     use super::*;
 
-    /// Which of the clicks count, by their place.
+    /// The indices of the clicks that count.
     fn kept(clicks: &[(u128, i64)]) -> Vec<usize> {
         let mut held = DoubleClicks::new(30);
         let (mut kept, mut order) = (Vec::new(), Vec::new());
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_later_one_counts() {
+    fn of_a_double_click_the_later_request_counts() {
         assert_eq!(kept(&[(1, 0), (1, 29)]), [1]);
         assert_eq!(kept(&[(1, 0), (1, 30)]), [1]);
         assert_eq!(kept(&[(1, 0), (1, 35)]), [0, 1]);
@@ -159,14 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_come_late() {
-        assert_eq!(kept(&[(1, 100), (2, 101), (1, 95)]), [1, 2], "within the span the last line counts");
+    fn late_lines_are_compared_with_what_is_still_held() {
+        assert_eq!(kept(&[(1, 100), (2, 101), (1, 95)]), [1, 2], "the last line within the span counts");
         assert_eq!(kept(&[(1, 1000), (1, 100)]), [0, 1]);
-        assert_eq!(kept(&[(1, 100), (2, 1000), (1, 110)]), [0, 1, 2], "what was handed out is out");
+        assert_eq!(kept(&[(1, 100), (2, 1000), (1, 110)]), [0, 1, 2], "what was released stays released");
     }
 
     #[test]
-    fn what_is_held_is_bounded() {
+    fn no_more_than_the_maximum_is_held() {
         let mut held = DoubleClicks::new(30);
         let mut most = 0;
         for i in 0..3_000_000_u128 {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn other_things_keep_their_place() {
+    fn items_that_are_not_requests_keep_their_place() {
         let mut held = DoubleClicks::new(30);
         held.click(1, Some(0), "a");
         held.push("end of the day");

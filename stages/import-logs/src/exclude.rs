@@ -1,4 +1,4 @@
-//! The exclude list: texts that drop a line when they occur in its address, URL or agent.
+//! The exclude list: texts that drop a line if they occur in its address, URL or agent.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow};
 use kit::{list, steps};
 use schema::collation;
 
-/// A set of texts searched for at once, ASCII case ignored.
+/// A set of texts searched for at once; ASCII case is ignored.
 #[derive(Debug, Default)]
 struct Texts(Option<AhoCorasick>);
 
@@ -29,8 +29,8 @@ impl Texts {
     }
 }
 
-/// The kind of automaton that is built in linear time: a DFA of a long text that repeats itself takes
-/// time with the square of its length. Short texts keep the kind `usual`, which searches faster.
+/// The kind of automaton that is built in linear time: building a DFA from long, repetitive texts
+/// takes quadratic time. Short texts keep the kind `usual`, which searches faster.
 pub(crate) fn automaton_for<'a>(
     texts: impl Iterator<Item = &'a [u8]>,
     usual: Option<AhoCorasickKind>,
@@ -51,10 +51,10 @@ pub(crate) struct Exclude {
 pub(crate) type Row = (String, String);
 
 impl Exclude {
-    /// From rows of the list. An empty filter occurs in everything, unless `skip_empty`.
+    /// From rows of the list. An empty filter matches everything, unless `skip_empty`.
     ///
     /// # Errors
-    /// The texts are too many or too long.
+    /// There are too many texts, or they are too long.
     pub(crate) fn new(rows: &[Row], skip_empty: bool) -> Result<Self> {
         let of_type = |ty: &str| {
             let rows = rows.iter().filter(|(filter, t)| collation::equal(t, ty) && !(skip_empty && filter.is_empty()));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_are_substrings_without_wildcards() {
+    fn filters_are_substrings_and_know_no_wildcards() {
         let x = list(&[("1.2.3.4", "IP "), ("%.css", "url"), ("a_b*", "useragent"), ("host", "host")], false);
         assert!(x.ip(b"11.2.3.45") && !x.ip(b"1.2.3.5"));
         assert!(x.url(b"/x%.CSS?") && !x.url(b"/x.css"));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_not_put_into_a_dfa() {
+    fn long_texts_use_an_automaton_that_is_built_in_linear_time() {
         let kind = |filter: &str| {
             let exclude = list(&[(filter, "url")], false);
             exclude.url.0.map(|texts| texts.kind())

@@ -1,5 +1,5 @@
-//! Which layout each file has, by the options, the configuration and its name; or that it is to be
-//! recognised.
+//! Which layout each file has, according to the options, the configuration and its name, or whether
+//! it must be recognised.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,21 +17,21 @@ use crate::layouts::entry::ClientFrom;
 use crate::layouts::named;
 use crate::server_conf;
 
-/// The header that proxies name the client in, where nobody says otherwise.
+/// The header in which proxies give the client's address, unless the user names another.
 const FORWARDED: &str = "X-Forwarded-For";
 
 /// The layouts of the files of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct FileLayouts {
     hints: Arc<Hints>,
-    /// The layout of all files, where one was asked for.
+    /// The layout of all files, if one was given.
     asked: Option<Layout>,
     /// The site whose logs have a hub's layout.
     site: Option<String>,
 }
 
 impl FileLayouts {
-    /// From the options, and from the configuration where there is one.
+    /// From the options, and from the configuration if there is one.
     ///
     /// # Errors
     /// A name or a format cannot be used.
@@ -72,7 +72,7 @@ impl FileLayouts {
 
     /// The layout that a web server's configuration names.
     fn of_server(&self, conf: &str) -> Result<Layout> {
-        // a path may hold a colon itself
+        // a path may contain a colon itself
         let (path, name) = match conf.rsplit_once(':') {
             Some((path, name)) if !Path::new(conf).exists() => (path, Some(name)),
             _ => (conf, None),
@@ -81,7 +81,7 @@ impl FileLayouts {
         Ok(self.named(&text).map_err(Usage)?)
     }
 
-    /// The layout that a name or a text means.
+    /// The layout for a name or a format text.
     ///
     /// # Errors
     /// There is no such layout.
@@ -101,7 +101,7 @@ impl FileLayouts {
     /// The layout of a hub's own logs.
     ///
     /// # Errors
-    /// A header is asked for that they do not have.
+    /// A header is requested that these logs do not have.
     pub(crate) fn of_hub(&self) -> Result<Layout> {
         match &self.asked {
             Some(asked) => Ok(asked.clone()),

@@ -1,4 +1,4 @@
-//! The work on hostile lines: its steps against the length of the line.
+//! Hostile lines: the number of steps compared with the length of the line.
 
 use kit::steps;
 use schema::{Compat, Opt};
@@ -7,7 +7,7 @@ use crate::exclude::Exclude;
 use crate::layout::Layout;
 use crate::layouts::named::State;
 
-/// What hostile lines are made of, over and over.
+/// The parts that hostile lines repeat.
 pub(crate) const UNITS: [&str; 30] = [
     "\" ",
     "\"",
@@ -41,7 +41,7 @@ pub(crate) const UNITS: [&str; 30] = [
     "é",
 ];
 
-/// Beginnings after which a layout is lost in the hostile rest.
+/// Beginnings that lead a parser far into the hostile rest.
 const STARTS: [&str; 4] = [
     "",
     "2025-07-10 08:00:01 EDT 1 - \"",
@@ -51,7 +51,7 @@ const STARTS: [&str; 4] = [
 
 const ENDS: [&str; 4] = ["", "\n", "\"\n", " \"-\" \"UA\" T 0 1 - a b c d e f g h\n"];
 
-/// One hostile family: what its lines begin with, are made of, and end with.
+/// A hostile family: beginning, repeated part, end.
 type Family = (&'static str, &'static str, &'static str);
 
 /// A line of a family, of about this length.
@@ -64,7 +64,7 @@ fn families<'a>(starts: &'a [&'static str], ends: &'a [&'static str]) -> impl It
     all.flat_map(|(start, unit)| ends.iter().map(move |end| (start, unit, *end)))
 }
 
-/// Holds the work on hostile lines against their length.
+/// Compares the work on hostile lines with their length.
 fn check_work<T>(what: &str, families: impl Iterator<Item = Family>, work: impl Fn(&[u8]) -> T) {
     let steps_a_byte = |family: Family, len: usize| {
         let line = line(family, len);
@@ -73,7 +73,7 @@ fn check_work<T>(what: &str, families: impl Iterator<Item = Family>, work: impl 
     let mut all: Vec<_> = families.map(|family| (steps_a_byte(family, 2 << 10), family)).collect();
     all.sort_by(|a, b| b.0.total_cmp(&a.0));
     assert!(all[0].0 > 0.5, "{what}: nothing was counted");
-    // the longer lines for the worst families
+    // the longest lines only for the worst families
     for &(short, family) in &all[..2] {
         for len in [1 << 10, 8 << 10, 64 << 10, 512 << 10] {
             let steps = steps_a_byte(family, len);
@@ -106,7 +106,7 @@ fn the_work_on_a_login_grows_no_faster_than_its_line() {
 }
 
 #[test]
-fn the_work_of_the_exclude_list_does_not_grow_with_the_list() {
+fn the_work_on_a_line_does_not_grow_with_the_exclude_list() {
     let rows = |n: usize| -> Vec<_> {
         (0..n)
             .flat_map(|i| {

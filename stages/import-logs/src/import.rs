@@ -17,11 +17,11 @@ use crate::totals::Tally;
 use crate::unit::Unit;
 use crate::writer::Writer;
 
-/// Imports the files in order. `known` are the bots in the list before the first. After an error
-/// the same files may be tried again with the same `tally`, without those that ended.
+/// Imports the files in order. `known` are the bots in the list before the first file. After an
+/// error the remaining files may be tried again with the same `tally`.
 ///
 /// # Errors
-/// A file cannot be read, or what was made cannot be written.
+/// A file cannot be read, or the result cannot be written.
 pub(crate) fn run<S: Sink>(
     units: &[Unit],
     rules: &Arc<Rules>,

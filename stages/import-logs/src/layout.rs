@@ -1,4 +1,4 @@
-//! How access log lines are laid out, and what their fields are in each layout.
+//! The layouts of access log lines, and how each gives the fields of a line.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::layouts::recognise::Unknown;
 use crate::layouts::{What, clf, url};
 use crate::line::Line;
 
-/// How access log lines are laid out.
+/// The layout of access log lines.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Layout {
     /// The two layouts of HUBzero hubs, read as legacy reads them.
@@ -19,34 +19,34 @@ pub(crate) enum Layout {
     Hubzero,
     /// Any other layout.
     Other(Arc<named::Layout>),
-    /// Whichever the first lines of the file have.
+    /// To be recognised from the first lines of the file.
     Auto(Arc<Hints>),
-    /// The first lines have none that is known: no line of the file is used.
+    /// The first lines have no known layout: no line of the file is used.
     Unknown(Arc<Unknown>),
 }
 
-/// What is known of a layout before it is recognised.
+/// What is known about a layout before it is recognised.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hints {
     /// Where the client is taken from.
     pub(crate) from: ClientFrom,
-    /// What stands before the lines.
+    /// What comes before the lines.
     pub(crate) prefixes: Prefixes,
-    /// The last day that a log can be of, `YYYY-MM-DD`.
+    /// The last possible day of a log, `YYYY-MM-DD`.
     pub(crate) latest: [u8; 10],
 }
 
-/// Why a line has no fields.
+/// Why a line gives no fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Misfit {
-    /// The layout of hubs, or none, looks no further.
+    /// The layout of hubs gives no reason, nor does an unknown one.
     Plain,
-    /// Another layout says why.
+    /// The reason given by another layout.
     Other(What),
 }
 
 impl Layout {
-    /// The fields of a line. A line feed belongs to the line where it ended it.
+    /// The fields of a line. A line feed belongs to the line that it ends.
     pub(crate) fn parse<'a>(&self, line: &'a [u8], state: &'a mut State) -> Result<Line<'a>, Misfit> {
         match self {
             Self::Hubzero => parse::access(line).map(|fields| from_fields(line, &fields)).ok_or(Misfit::Plain),
@@ -58,8 +58,8 @@ impl Layout {
         }
     }
 
-    /// The same for a line that is text, with the port's idea of blanks, digits and words, which
-    /// are those of Unicode.
+    /// The same for a line of valid text, with the port's definition of blanks, digits and words:
+    /// Unicode's.
     pub(crate) fn parse_unicode<'a>(&self, line: &'a str, state: &'a mut State) -> Result<Line<'a>, Misfit> {
         if !self.is_hub() {
             return self.parse(line.as_bytes(), state);
@@ -72,7 +72,7 @@ impl Layout {
         matches!(self, Self::Hubzero)
     }
 
-    /// The state behind a block of lines.
+    /// The state after a block of lines.
     pub(crate) fn state_after(&self, state: &State, block: &[u8]) -> State {
         match self {
             Self::Other(layout) => state.after(block, layout),
@@ -80,7 +80,7 @@ impl Layout {
         }
     }
 
-    /// Whether lines change how those after them are read.
+    /// Whether lines affect how later lines are read.
     pub(crate) fn has_directives(&self) -> bool {
         matches!(self, Self::Other(layout) if layout.is_w3c())
     }
@@ -116,7 +116,7 @@ impl Layout {
 pub(crate) fn from_fields<'a>(line: &'a [u8], fields: &parse::Fields) -> Line<'a> {
     let text = |(start, end): parse::Span| &line[start..end];
     Line {
-        // digits of other scripts make no date that a table can hold
+        // digits of other scripts do not form a date that a table can hold
         date: text(fields.date).try_into().unwrap_or(*b"0000-00-00"),
         time: text(fields.time).into(),
         pid: text(fields.pid),

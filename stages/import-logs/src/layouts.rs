@@ -1,7 +1,7 @@
-//! Layouts of web logs other than a hub's own: recognising them, and taking the fields of a line
-//! from them.
+//! Layouts of web logs other than a hub's own: recognising them, and extracting the fields of a
+//! line.
 //!
-//! Pure code on bytes: no files, no options. The work on a line is linear in the line, and no
+//! Pure code on bytes: no files, no options. The work is linear in the length of the line, and no
 //! bytes make it panic.
 
 pub(crate) mod aws;

@@ -1,6 +1,6 @@
-//! One access log line in any layout, as the fields that the rules and the record need.
+//! One access log line in any layout, as fields for the rules and the record.
 
-/// The fields of one line; what a layout lacks is empty.
+/// The fields of one line; a field that the layout lacks is empty.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Line<'a> {
     /// `YYYY-MM-DD`.
@@ -12,20 +12,20 @@ pub(crate) struct Line<'a> {
     pub(crate) method_and_url: Option<(&'a [u8], &'a [u8])>,
     pub(crate) status: &'a [u8],
     pub(crate) bytes: &'a [u8],
-    /// The client's address; in the layouts of hubs whatever is in its place.
+    /// The client's address; in the layouts of hubs, whatever is in its place.
     pub(crate) client: &'a [u8],
-    /// The client's name where the log has it in place of the address. `None` in the layouts of
-    /// hubs, whose clients are stored as legacy does.
+    /// The client's name, if the log has it instead of the address. `None` in the layouts of hubs,
+    /// whose clients are stored as legacy stores them.
     pub(crate) host: Option<&'a [u8]>,
-    /// Whether the address is one of IPv6.
+    /// Whether it is an IPv6 address.
     pub(crate) is_ipv6: bool,
-    /// Seconds east of Greenwich, where the zone is known.
+    /// Seconds east of Greenwich, if the zone is known.
     pub(crate) offset: Option<i32>,
-    /// The same, when the clocks of the zone that was asked for show this time twice.
+    /// The same, if the clocks of the requested zone show this time twice.
     pub(crate) twice: Option<i32>,
-    /// The virtual host that was asked, without its port.
+    /// The virtual host that was requested, without its port.
     pub(crate) vhost: &'a [u8],
-    /// An id of the request that the web server gave.
+    /// An id that the web server gave the request.
     pub(crate) request_id: &'a [u8],
     pub(crate) referrer: &'a [u8],
     pub(crate) agent: &'a [u8],
@@ -34,8 +34,8 @@ pub(crate) struct Line<'a> {
     pub(crate) tail: [&'a [u8]; 8],
 }
 
-/// A time of day: as a line of a hub has it, hours of any length, or `HH:MM:SS` as another
-/// layout's line was read.
+/// A time of day: as a hub's line has it, with hours of any length, or `HH:MM:SS` from another
+/// layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clock<'a> {
     Written(&'a [u8]),

@@ -1,4 +1,4 @@
-//! Bytes in: a stream cut into blocks at line ends, and where wanted at the ends of its sources.
+//! Bytes in: a stream cut into blocks at line ends and, if requested, at the ends of its sources.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -12,20 +12,20 @@ use crate::layouts::prefix::Prefix;
 /// About how large a block is, in bytes.
 pub(crate) const BLOCK: usize = 256 << 10;
 
-/// Memory of blocks that are done with, for the next ones: fresh memory costs more time than the
-/// bytes that are read into it.
+/// Memory of finished blocks, for reuse: allocating fresh memory takes longer than reading the
+/// bytes into it.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Spare {
-    /// How many blocks are kept.
+    /// How many blocks to keep.
     const MOST: usize = 32;
 
     fn take(&self) -> Vec<u8> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    /// Takes back the memory of a block; what long lines needed is freed.
+    /// Takes back the memory of a block; the extra memory of long lines is freed.
     pub(crate) fn give_back(&self, block: Vec<u8>) {
         let mut blocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if blocks.len() < Self::MOST && block.capacity() <= 2 * BLOCK {
@@ -37,11 +37,11 @@ impl Spare {
 /// A part of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
-    /// Whole lines; the last block of a stream may end without a line feed.
+    /// Complete lines; the last block of a stream may end without a line feed.
     Block(Vec<u8>),
     /// The beginning of a line that is too long to be used.
     TooLong(Vec<u8>, u64),
-    /// A source of the stream ends here: with the end of the line that its last byte is in.
+    /// A source of the stream ends here: at the end of the line with its last byte.
     Cut,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Pieces<R> {
     spare: Spare,
     rest: Vec<u8>,
     ended: bool,
-    /// How many bytes went out.
+    /// How many bytes were passed on.
     position: u64,
     /// Where sources end, in bytes from the beginning, ascending.
     cuts: VecDeque<u64>,
@@ -64,7 +64,7 @@ impl<R: Read> Pieces<R> {
         Self::with_cuts(reader, spare, VecDeque::new())
     }
 
-    /// The same for a stream that was put together from sources, which end at `cuts`.
+    /// The same for a stream composed of sources, which end at `cuts`.
     pub(crate) fn with_cuts(reader: R, spare: &Spare, cuts: VecDeque<u64>) -> Self {
         Self { reader, spare: spare.clone(), rest: Vec::new(), ended: false, position: 0, cuts, joins: None }
     }
@@ -74,17 +74,17 @@ impl<R: Read> Pieces<R> {
         Self { joins, ..self }
     }
 
-    /// Where the bytes come from.
+    /// The input of the bytes.
     pub(crate) const fn reader(&self) -> &R {
         &self.reader
     }
 
-    /// The same, to change how they are read.
+    /// The input, to change how it is read.
     pub(crate) const fn reader_mut(&mut self) -> &mut R {
         &mut self.reader
     }
 
-    /// The same for good.
+    /// The input, giving up the rest.
     pub(crate) fn into_reader(self) -> R {
         self.reader
     }
@@ -121,7 +121,7 @@ impl<R: Read> Pieces<R> {
             if let Some(end) = memchr::memrchr(b'\n', &bytes) {
                 if let Some(cut) = self.cut_in(&bytes) {
                     self.rest = bytes.split_off(cut);
-                    // what was read already may hold lines still
+                    // what was read already may still contain lines
                     self.ended = false;
                 } else if !self.ended {
                     let end = match self.joins.map(|prefix| join::end_of_whole(&bytes[..=end], prefix)) {
@@ -154,7 +154,7 @@ impl<R: Read> Pieces<R> {
         Ok((!bytes.is_empty()).then_some(Piece::Block(bytes)))
     }
 
-    /// Where to cut bytes that begin at the current position: behind the first line end at or after
+    /// Where to cut bytes that begin at the current position: after the first line end at or after
     /// the end of the current source.
     fn cut_in(&self, bytes: &[u8]) -> Option<usize> {
         let last = usize::try_from(self.cuts.front()?.checked_sub(self.position + 1)?).ok()?;
@@ -162,7 +162,7 @@ impl<R: Read> Pieces<R> {
         (end < bytes.len()).then_some(end)
     }
 
-    /// Reads on behind the end of the current line.
+    /// Reads to the end of the current line.
     fn skip_line(&mut self) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(BLOCK);
         loop {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn used_memory_leaves_nothing_in_the_next_block() {
+    fn reused_memory_leaves_nothing_in_the_next_block() {
         let spare = Spare::default();
         for text in [&b"one\ntwo\nthr"[..], b"x", b"", b"four\n"] {
             for n in [10, BLOCK, 2 * BLOCK] {
@@ -225,11 +225,11 @@ mod tests {
             assert_eq!(bytes, text);
         }
         spare.give_back(Vec::with_capacity(3 * BLOCK));
-        assert!(spare.take().capacity() <= 2 * BLOCK, "what a long line needed is freed");
+        assert!(spare.take().capacity() <= 2 * BLOCK, "the extra memory of a long line is freed");
     }
 
     #[test]
-    fn long_lines() {
+    fn a_line_that_is_too_long_is_cut() {
         let mut text = vec![b'x'; 3 * BLOCK];
         text.extend(b"\ny\n");
         assert_eq!(all(&text).len(), 1);

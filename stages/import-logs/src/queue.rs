@@ -1,4 +1,4 @@
-//! Between the reading and the writing side of a run: what is on its way, and who waits for whom.
+//! Between the reading and the writing side of a run: what is in progress, and who waits for whom.
 
 use std::sync::mpsc::Receiver;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,32 +9,32 @@ use crate::block::BlockResult;
 use crate::bots::list::BotList;
 use crate::unit::Stream;
 
-/// Blocks of so many bytes are read ahead of what is written.
+/// How many bytes of blocks may be read ahead of the writer.
 const ON_THE_WAY: usize = 8 << 20;
 
-/// What the reading side tells the writing side.
+/// What the reading side sends to the writing side.
 pub(crate) enum Message {
     /// A file begins, with this layout and the first byte of it that is read; so many NUL bytes are
     /// skipped from there.
     Begin(Stream, u64, u64),
     /// What becomes of a block of so many bytes.
     Block(Receiver<BlockResult>, usize),
-    /// The beginning of a line that is too long, and how long it is.
+    /// The beginning of a line that is too long, and its length.
     TooLong(Vec<u8>, u64),
     /// The beginning of the rest of a line whose first part an earlier import has counted, and how long
     /// the rest is.
     Rest(Vec<u8>, u64),
     Cut,
-    /// What was read, from which byte on.
+    /// What was read, and from which byte on.
     End(Option<Fingerprint>, u64),
     Failed(anyhow::Error),
 }
 
-/// What the writing side knows and the reading side may wait for.
+/// The writer's progress, which the reading side may wait for.
 #[derive(Default)]
 pub(crate) struct Written {
     pub(crate) n_units: usize,
-    /// Bytes of blocks that were read and not yet written.
+    /// Bytes of blocks that were read but not yet written.
     pub(crate) n_bytes: usize,
     pub(crate) bots: BotList,
 }
@@ -64,8 +64,8 @@ impl Queue {
         state
     }
 
-    /// Waits until there is room for a block. Many small ones have room beside each other, a large
-    /// one alone.
+    /// Waits until there is room for a block. Several small ones fit at once; a large one must be
+    /// alone.
     pub(crate) fn take(&self, n_bytes: usize) {
         let mut state = self.lock();
         while state.n_bytes > 0 && state.n_bytes + n_bytes > ON_THE_WAY && state.n_units < usize::MAX {
@@ -84,7 +84,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Lets a waiting reader go on, whatever it waits for: nobody writes any more.
+    /// Lets a waiting reader continue, whatever it waits for: nobody writes any more.
     pub(crate) fn give_up(&self) {
         self.lock().n_units = usize::MAX;
         self.changed.notify_all();

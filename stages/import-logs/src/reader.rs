@@ -1,8 +1,8 @@
-//! The reading side of a run: looks ahead, cuts files into blocks, hands them to the pool.
+//! The reading side of a run: looks ahead, cuts files into blocks, passes them to the pool.
 //!
-//! The bots that a file holds are known before its first line is judged, so a look ahead precedes
-//! its main pass; files of some megabytes are read once and held meanwhile, larger ones are read
-//! twice.
+//! The bots of a file must be known before its first line is judged, so a look-ahead comes before
+//! the main pass. Files of a few megabytes are read once and kept in memory meanwhile; larger ones
+//! are read twice.
 
 use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -23,16 +23,16 @@ use crate::rules::Rules;
 use crate::unit::{Stream, Unit};
 use crate::unit_reader::UnitReader;
 
-/// Files up to this size are held in memory between look ahead and main pass.
+/// Files up to this size are kept in memory between the look-ahead and the main pass.
 const HELD: usize = 16 << 20;
 
-/// The channel's other end is gone: the writer has stopped.
+/// The other end of the channel is gone: the writer has stopped.
 struct Stopped;
 
-/// What holds for all lines of a file.
+/// What applies to all lines of a file.
 struct OfFile<'a> {
     stream: &'a Stream,
-    /// Whether a last line without an end is used.
+    /// Whether a last line without a line end is used.
     keep_last: bool,
 }
 
@@ -128,12 +128,12 @@ impl<'a> Reader<'a> {
         {
             bail!("it changed while it was read");
         }
-        // what was left unread is not booked: it is the rest of a log that has grown
+        // what was left unread is not entered in the ledger: it is the rest of a growing log
         let booked = if unit.has_open_tail() { pieces.of_whole_lines().or(read) } else { read };
         Ok(self.send(Message::End(booked, pieces.offset)))
     }
 
-    /// Looks ahead in pieces that are held; the state behind them.
+    /// Looks ahead in pieces that are kept; returns the state after them.
     fn look_ahead(&self, pieces: &[Piece], layout: &Layout, mut state: State, ahead: &mut LookAhead) -> State {
         let states: Vec<State> = pieces
             .iter()
@@ -153,7 +153,7 @@ impl<'a> Reader<'a> {
         state
     }
 
-    /// Looks ahead in the rest of a file, which is read once more afterwards.
+    /// Looks ahead in the rest of a file, which is read again afterwards.
     fn look_through(&self, pieces: &mut UnitReader, layout: &Layout, mut state: State) -> io::Result<LookAhead> {
         let found = Mutex::new(LookAhead::default());
         rayon::in_place_scope(|scope| {
@@ -175,8 +175,8 @@ impl<'a> Reader<'a> {
         .map(|()| found.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Agents beyond ASCII that equal a bot of plain ASCII, in this file or before it. They are
-    /// so rare that looking for the bot may take another pass.
+    /// Agents beyond ASCII that equal a bot of plain ASCII, in this file or before it. They are so
+    /// rare that looking for the bot may take another pass.
     fn suspects(
         &self,
         index: usize,
@@ -224,7 +224,7 @@ impl<'a> Reader<'a> {
         };
         self.n_blocks += 1;
         let (done, receive) = sync_channel(1);
-        // what keeps the reader from running away
+        // limits how far the reader may get ahead
         let n_bytes = bytes.len();
         self.queue.take(n_bytes);
         self.send(Message::Block(receive, n_bytes))?;

@@ -1,5 +1,5 @@
-//! Why a line was not recognised, in words. Looks again at lines that failed, so it may be slow
-//! and need not be exact: the grammar has decided already.
+//! Why a line was not recognised, in words. This examines lines that have already failed, so it may
+//! be slow and need not be exact: the parser has decided.
 
 use std::borrow::Cow;
 
@@ -11,13 +11,13 @@ use crate::layouts::entry::ClientFrom;
 use crate::layouts::named::{self, State};
 use crate::unit::Stream;
 
-/// Says why the lines of a block were not recognised, in their order.
+/// Explains why lines of a block were not recognised, in their order.
 pub(crate) struct Reasons<'a> {
     stream: &'a Stream,
-    /// What the lines of the block say before those behind `at`.
+    /// The state from the lines of the block before `at`.
     state: State,
     at: usize,
-    /// The layout that lines of none look most like.
+    /// The layout that unrecognised lines resemble most.
     like: Option<named::Layout>,
 }
 
@@ -33,7 +33,7 @@ impl<'a> Reasons<'a> {
         Self { stream, state, at: 0, like }
     }
 
-    /// The reason for a line without its line feed, which begins there in the block.
+    /// The reason for a line without its line feed, which begins at `at` in the block.
     pub(crate) fn of(&mut self, line: &[u8], start: usize, block: &[u8]) -> Cow<'static, str> {
         if line.iter().all(|&b| is_blank(b)) {
             return "empty line".into();
@@ -49,7 +49,7 @@ impl<'a> Reasons<'a> {
             }
             Stream::Access(Layout::Auto(_) | Layout::Unknown(_)) => {
                 let why = self.like.as_ref().and_then(|like| like.why(line, &mut self.state));
-                why.unwrap_or_else(|| "no log format that is known".to_owned()).into()
+                why.unwrap_or_else(|| "no known log format".to_owned()).into()
             }
         }
     }
@@ -83,7 +83,7 @@ fn auth(line: &[u8]) -> &'static str {
     }
 }
 
-/// A field as it is shown.
+/// A field, as shown in a message.
 fn shown(field: &[u8]) -> String {
     let text = String::from_utf8_lossy(field);
     let clean = text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c });
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons() {
+    fn every_unrecognised_line_has_a_reason() {
         let of = |line: &str, stream: &Stream| {
             Reasons::new(stream, State::default()).of(line.as_bytes(), 0, line.as_bytes()).into_owned()
         };
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(auth("2025-07-10 08:00:01 1 [a] ::1 login"), "no IPv4 address before the action");
         assert_eq!(auth("2025-07-10 08:00:01 1 [a] 1.2.3.4 log-in"), "the action is not a word");
         assert_eq!(auth("x"), "no date at the start");
-        // a line of a block knows what the lines before it say
+        // a line of a block knows what earlier lines say
         let iis = named::Layout::new("iis", &ClientFrom::default()).unwrap();
         let stream = Stream::Access(Layout::Other(Arc::new(iis)));
         let block = b"odd\n#Fields: date time c-ip cs-method cs-uri-stem sc-status\nodd\n";

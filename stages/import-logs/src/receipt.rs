@@ -20,7 +20,7 @@ pub(crate) struct Receipt {
     date: Option<String>,
     /// Rows that are stored.
     pub(crate) rows: u64,
-    /// First and last id of the rows.
+    /// First and last id of these rows.
     pub(crate) ids: Option<(u64, u64)>,
     /// An earlier run had committed it.
     pub(crate) already: bool,
@@ -35,7 +35,7 @@ impl Receipt {
         Self { path, stream, date, rows: report.n_rows, ids: None, already: false, report: report.clone() }
     }
 
-    /// Of a file that an earlier run has committed; `read` is its content now, as far as it is known.
+    /// For a file that an earlier run committed; `read` is its content now, if known.
     pub(crate) fn of_known(unit: &Unit, read: Option<Fingerprint>) -> Self {
         let report = Report { read, ..Report::default() };
         Self { already: true, ..Self::of(unit, &report) }
@@ -113,10 +113,10 @@ pub(crate) fn of_records(units: &[Unit], reports: &[Report]) -> Vec<Receipt> {
     files.map(|(unit, report)| Receipt::of(unit, report)).collect()
 }
 
-/// Writes receipts to a file of their own.
+/// Writes receipts to a separate file.
 ///
 /// # Errors
-/// It cannot be written.
+/// The file cannot be written.
 pub(crate) fn write(path: &Path, receipts: &[Receipt]) -> Result<()> {
     kit::named_file(path, |out| {
         for receipt in receipts {

@@ -1,4 +1,4 @@
-//! The face of the pipe: rows become records on a stream.
+//! The pipe's face: rows become records in a stream.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ use crate::sink::{Nowhere, Sink};
 use crate::totals::Tally;
 use crate::{check, import, receipt, settings};
 
-/// Imports the logs that the options or `source` records name.
+/// Imports the logs named by the options or by `source` records.
 ///
 /// # Errors
 /// A file cannot be read or is refused, or the output cannot be written.
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     settings::outcome(n_refused, io)
 }
 
-/// Records to a stream.
+/// Writes records to a stream.
 struct Records<'o>(&'o mut Output);
 
 impl Sink for Records<'_> {

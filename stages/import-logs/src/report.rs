@@ -1,4 +1,4 @@
-//! The figures of a file or of a source in a staging file, and whether it was understood.
+//! The figures of a file, or of a source in a staging file, and whether it was understood.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,10 +16,10 @@ use crate::layouts::named::Nuls;
 use crate::rules::{Dropped, Rule};
 use crate::unit::Stream;
 
-/// How much of a first line is shown, in characters.
+/// How much of the first line is shown, in characters.
 const SHOWN: usize = 200;
 
-/// What was made of one file.
+/// What became of one file.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Report {
     pub(crate) n_lines: u64,
@@ -33,27 +33,27 @@ pub(crate) struct Report {
     pub(crate) n_ipv6: u64,
     /// Lines that each rule dropped.
     pub(crate) dropped: Dropped,
-    /// It would have been refused, and somebody accepted it.
+    /// It would have been refused, but the user accepted it.
     pub(crate) is_accepted: bool,
     /// The first line that does not fit, and whether it is the first of the file.
     pub(crate) first_unfit: Option<(Vec<u8>, bool)>,
-    /// Lines that stand behind another one in the same line of the file.
+    /// Lines that follow another one in the same line of the file.
     pub(crate) n_fused: u64,
     /// NUL bytes that were skipped.
     pub(crate) nuls: Nuls,
     /// Rows with a time that cannot be.
     pub(crate) n_odd_times: u64,
-    /// Whether a last line without an end is not used.
+    /// Whether the last line has no line end and is not used.
     pub(crate) has_tail: bool,
-    /// The name of the layout, of a log that was read.
+    /// The name of the layout, if the log was read.
     pub(crate) layout: &'static str,
-    /// A last line without an end that is not used and does not fit.
+    /// Whether the last line has no line end, is not used, and does not fit.
     pub(crate) is_tail_unfit: bool,
     /// Whether the last line was not recognised.
     pub(crate) ends_with_reject: bool,
     /// What was read.
     pub(crate) read: Option<Fingerprint>,
-    /// Its first byte that is not of an earlier import.
+    /// Its first byte that was not imported earlier.
     pub(crate) offset: u64,
     /// Why it is not imported.
     pub(crate) refused: Option<String>,
@@ -62,7 +62,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Counts what became of a block; lines of it are counted elsewhere.
+    /// Adds the figures of a block, except those about its individual lines.
     pub(crate) fn add(&mut self, done: &BlockResult) {
         let is_first = self.n_lines == 0;
         self.n_blank += done.n_blank;
@@ -99,7 +99,7 @@ impl Report {
         self.ends_with_reject = true;
     }
 
-    /// Counts one line that was looked at for its layout alone.
+    /// Counts one line that was examined only for its layout.
     pub(crate) fn add_looks(&mut self, looks: Looks, is_recognised: bool, text: &[u8]) {
         match looks {
             Looks::Blank => self.n_blank += 1,
@@ -113,7 +113,7 @@ impl Report {
         self.n_lines += 1;
     }
 
-    /// What came since an earlier state of the same report.
+    /// The difference to an earlier state of the same report.
     pub(crate) fn since(&self, before: &Self) -> Self {
         let mut dropped = self.dropped;
         for (n, earlier) in dropped.iter_mut().zip(before.dropped) {
@@ -139,7 +139,7 @@ impl Report {
         }
     }
 
-    /// Lines with something in them that is meant to be a request or a login.
+    /// Lines that are meant to be requests or logins.
     const fn n_full(&self) -> u64 {
         const NONE: [Rule; 4] = [Rule::Blank, Rule::Part, Rule::Comment, Rule::Message];
         let (mut n_none, mut i) = (self.n_blank, 0);
@@ -192,7 +192,7 @@ impl Report {
         if text.is_empty() { Some(why) } else { Some(format!("{why}; its first such line: {}", shown(text))) }
     }
 
-    /// A warning about a file that is imported though more than a tenth of its lines do not fit.
+    /// A warning about a file that is imported although more than a tenth of its lines do not fit.
     pub(crate) fn warning(&self, stream: &Stream) -> Option<String> {
         let text = self.first_unfit.as_ref().map_or(&b""[..], |(text, _)| text);
         (self.n_unfit * 10 > self.n_full()).then(|| {
@@ -202,19 +202,19 @@ impl Report {
         })
     }
 
-    /// Notes how many of the rows were stored: the other logins were there already.
+    /// Records how many of the rows were stored: the other logins existed already.
     pub(crate) fn store(&mut self, n_rows: u64) {
         self.dropped[Rule::Duplicate as usize] += self.n_rows.saturating_sub(n_rows);
         self.n_rows = n_rows;
     }
 
-    /// Lines that rules dropped. With the rows and the rejected lines they are all lines.
+    /// Lines dropped by rules. Together with the rows and the rejected lines they are all lines.
     pub(crate) fn by_rule(&self) -> BTreeMap<String, u64> {
         let rules = Rule::ALL.iter().map(|(rule, name)| ((*name).to_owned(), self.dropped[*rule as usize]));
         rules.filter(|(_, n)| *n > 0).collect()
     }
 
-    /// Lines that were left out for another reason than that they do not fit.
+    /// Lines left out for a reason other than not fitting.
     fn left_out(&self) -> BTreeMap<String, u64> {
         let other = self.n_rejected.saturating_sub(self.n_blank + self.n_unfit + self.n_ipv6);
         let layout = [("empty line", self.n_blank), ("ipv6", self.n_ipv6), ("form", other)];
@@ -271,11 +271,11 @@ fn expected(stream: &Stream) -> Cow<'static, str> {
         )
         .into(),
         Stream::Access(Layout::Other(layout)) => format!("the layout {}", layout.name()).into(),
-        Stream::Access(Layout::Auto(_) | Layout::Unknown(_)) => "a layout that is known".into(),
+        Stream::Access(Layout::Auto(_) | Layout::Unknown(_)) => "a known layout".into(),
     }
 }
 
-/// What a file that is not a log is, from its first bytes.
+/// What a file is if it is not a log, judging by its first bytes.
 fn form(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [b'P', b'K', 3, 4, ..] => Some("a zip archive; unpack it first"),
@@ -297,7 +297,7 @@ fn has_every_second_zero(bytes: &[u8]) -> bool {
     half >= 4 && ((zeros(0) > half * 6 && zeros(1) < half) || (zeros(1) > half * 6 && zeros(0) < half))
 }
 
-/// A line for a message: cleaned and cut.
+/// A line for a message: cleaned and shortened.
 fn shown(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let clean = text.trim_end().chars().map(|c| if c.is_control() && c != '\t' { '\u{FFFD}' } else { c });
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn which_files_are_understood() {
+    fn a_file_is_refused_if_no_line_fits() {
         let stream = Stream::Access(Layout::Hubzero);
         let refusal = |report: &Report, strict| report.refusal(&stream, strict, || None);
         assert_eq!(refusal(&report(0, 0, 0, b""), false), None, "an empty file");
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_are_named_for_what_they_are() {
+    fn archives_and_other_encodings_are_named() {
         let stream = Stream::Auth;
         let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
         let big: Vec<u8> = "2025-07-10 08:00".encode_utf16().flat_map(u16::to_be_bytes).collect();

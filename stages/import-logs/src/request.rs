@@ -1,12 +1,12 @@
-//! The request line and the rules that look at its URL.
+//! The request line, and the rules about its URL.
 //!
-//! Pure functions on bytes. What a rule drops is counted by the caller; the exclude list and the
-//! bots are elsewhere.
+//! Pure functions on bytes. The caller counts what a rule drops; the exclude list and the bots are
+//! elsewhere.
 
 use kit::steps;
 use memchr::{memchr_iter, memmem, memrchr};
 
-/// Whether `text` begins with `start` (given in lower case), ASCII case ignored.
+/// Whether `text` begins with `start` (given in lower case); ASCII case is ignored.
 pub(crate) fn starts_with(text: &[u8], start: &[u8]) -> bool {
     text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
@@ -14,9 +14,9 @@ pub(crate) fn starts_with(text: &[u8], start: &[u8]) -> bool {
 const SUFFIXES: [&[u8]; 13] =
     [b"css", b"js", b"gif", b"jpeg", b"jpg", b"png", b"ps", b"ico", b"svg", b"otf", b"ttf", b"woff", b"eot"];
 
-/// Whether the text ends in one of the suffixes of style sheets, scripts, images and fonts.
+/// Whether the text ends in a suffix of style sheets, scripts, images or fonts.
 fn has_suffix(text: &[u8]) -> bool {
-    // the longest is five bytes with its dot
+    // the longest suffix has five bytes with its dot
     let tail = &text[text.len().saturating_sub(5)..];
     steps::add(tail.len());
     let Some(dot) = memrchr(b'.', tail) else { return false };
@@ -24,7 +24,7 @@ fn has_suffix(text: &[u8]) -> bool {
     suffix.len() > 1 && SUFFIXES.iter().any(|known| known.eq_ignore_ascii_case(suffix))
 }
 
-/// A suffix at the very end, or right before a `?` that has a `=` somewhere after it.
+/// A suffix at the very end, or right before a `?` that is followed by a `=` somewhere.
 fn is_asset(url: &[u8]) -> bool {
     if has_suffix(url) {
         return true;
@@ -33,7 +33,7 @@ fn is_asset(url: &[u8]) -> bool {
     memchr_iter(b'?', &url[..equals]).any(|at| has_suffix(&url[..at]))
 }
 
-/// Begins with any number of `/app`, then `/templates/`.
+/// Whether it begins with any number of `/app`, then `/templates/`.
 fn is_template(mut url: &[u8]) -> bool {
     loop {
         if starts_with(url, b"/templates/") {
@@ -46,7 +46,7 @@ fn is_template(mut url: &[u8]) -> bool {
     }
 }
 
-/// A call of the version control below a project.
+/// Whether it is a request of a version control client below a project.
 fn is_version_control(url: &[u8]) -> bool {
     if memmem::find(url, b"!").is_none() {
         return false;
@@ -57,7 +57,7 @@ fn is_version_control(url: &[u8]) -> bool {
     matches!((project, call), (Some(project), Some(call)) if call > project + b"/projects/".len())
 }
 
-/// What may follow a path for it to count as the same page.
+/// What may follow a path that still counts as the same page.
 fn ends_segment(rest: &[u8]) -> bool {
     matches!(rest.first(), None | Some(b'/' | b'?'))
 }
@@ -69,7 +69,7 @@ fn is_page(url: &[u8], page: &[u8]) -> bool {
 /// Which of the additional path rules apply.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PathRules {
-    /// `/cron/tick` without a slash too.
+    /// `/cron/tick` without a trailing slash too.
     pub(crate) cron_bare: bool,
     /// Mailing list archives.
     pub(crate) pipermail: bool,
@@ -77,7 +77,7 @@ pub(crate) struct PathRules {
     pub(crate) robots: bool,
 }
 
-/// Whether a path rule drops the URL; what lies below `/resources/` is never dropped.
+/// Whether a path rule drops the URL; anything below `/resources/` is never dropped.
 #[must_use]
 pub(crate) fn is_dropped(url: &[u8], rules: PathRules) -> bool {
     let by_start = match url.get(1).map(u8::to_ascii_lowercase) {
@@ -99,7 +99,7 @@ pub(crate) fn is_dropped(url: &[u8], rules: PathRules) -> bool {
     by_start || is_asset(url) || is_version_control(url)
 }
 
-/// Pages that only bots ask for without a referrer.
+/// Pages that only bots request without a referrer.
 #[must_use]
 pub(crate) fn is_referrer_spam(url: &[u8]) -> bool {
     let with_query = |page: &[u8], query: &[u8]| {
@@ -115,7 +115,7 @@ pub(crate) fn is_referrer_spam(url: &[u8]) -> bool {
         || is_page(url, b"/register")
 }
 
-/// An archive page of events three or more years before the line's own year.
+/// An archive page of events, three or more years older than the line.
 #[must_use]
 pub(crate) fn is_old_event(url: &[u8], date: &[u8]) -> bool {
     let number = |digits: &[u8]| std::str::from_utf8(digits).ok().and_then(|d| d.parse::<u32>().ok());
@@ -126,7 +126,7 @@ pub(crate) fn is_old_event(url: &[u8], date: &[u8]) -> bool {
     ends_segment(&rest[4..]) && line_year.is_some_and(|line_year| year + 3 <= line_year)
 }
 
-/// Whether an agent names an Internet Explorer of the families that only bots use.
+/// Whether an agent is an Internet Explorer of the versions that only bots use.
 #[must_use]
 pub(crate) fn is_old_explorer(agent: &[u8]) -> bool {
     let lower = agent.to_ascii_lowercase();
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths() {
+    fn path_rules_drop_what_legacy_drops() {
         let check = |url: &str, dropped: bool| {
             assert_eq!(is_dropped(url.as_bytes(), PathRules::default()), dropped, "{url}");
         };
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn additional_paths() {
+    fn additional_path_rules_apply_only_if_chosen() {
         let rules = PathRules { cron_bare: true, pipermail: true, robots: true };
         for (url, dropped) in [
             ("/cron/tick", true),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use database::Value;
 
-/// What rows are made as.
+/// The form of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RowFormat {
     /// Records, one JSON object a line.
@@ -27,7 +27,7 @@ impl Default for Rows {
 }
 
 impl Rows {
-    /// Takes a range out of them; what is left in its place is not used any more.
+    /// Takes a range of them; what is left in its place must not be used.
     pub(crate) fn take(&mut self, range: Range<usize>) -> Self {
         match self {
             Self::Records(bytes) => Self::Records(bytes.get(range).unwrap_or_default().to_vec()),
@@ -45,7 +45,7 @@ impl Rows {
         }
     }
 
-    /// Where the next row begins: a place for ranges of rows.
+    /// Where the next row begins, for ranges of rows.
     pub(crate) const fn end(&self) -> usize {
         match self {
             Self::Records(bytes) => bytes.len(),

@@ -1,4 +1,4 @@
-//! What stays the same during a run: options, steps, and the rules that drop lines.
+//! What stays constant during a run: options, steps, and the rules that drop lines.
 
 use schema::{Compat, Opt, Stamp};
 
@@ -8,7 +8,7 @@ use crate::request::PathRules;
 use crate::unit::Stream;
 use crate::zone::Zone;
 
-/// The first year that a log can be of.
+/// The earliest year of a log.
 const FIRST_YEAR: u16 = 1995;
 
 /// A rule that drops recognised lines.
@@ -66,10 +66,10 @@ impl Rule {
         (Self::Duplicate, Self::DUPLICATE),
     ];
 
-    /// The word for logins that are there already.
+    /// The name for logins that exist already.
     pub(crate) const DUPLICATE: &str = "duplicate login";
 
-    /// The word that it is counted under.
+    /// The name it is counted under.
     pub(crate) const fn word(self) -> &'static str {
         Self::ALL[self as usize].1
     }
@@ -78,7 +78,7 @@ impl Rule {
 /// How many lines each rule dropped, in the order of [`Rule::ALL`].
 pub(crate) type Dropped = [u64; Rule::ALL.len()];
 
-/// Everything that stays the same during a run.
+/// Everything that stays constant during a run.
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(crate) compat: Compat,
@@ -86,15 +86,15 @@ pub(crate) struct Rules {
     pub(crate) steps: Steps,
     pub(crate) paths: PathRules,
     pub(crate) choices: Choices,
-    /// The zone of the times that are written.
+    /// The zone of the times to write.
     pub(crate) zone: Zone,
     /// Whether every line gets a verdict.
     pub(crate) verdicts: bool,
-    /// The first moment that no log can be of yet.
+    /// The first moment that is in the future for every log.
     future: Stamp,
 }
 
-/// The inner steps that are made.
+/// The steps to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Steps {
     pub(crate) webhits: bool,
@@ -112,7 +112,8 @@ impl Steps {
         }
     }
 
-    /// Whether every step is made that reads such a log, so that it may be booked and moved.
+    /// Whether all steps run that read such a log, so that it may be entered in the ledger and
+    /// moved.
     pub(crate) const fn are_complete(self, stream: &Stream) -> bool {
         match stream {
             Stream::Access(_) => self.webhits && self.bots && self.web,
@@ -128,18 +129,18 @@ impl Rules {
             pipermail: compat.has(Opt::LpPipermail),
             robots: compat.has(Opt::LpRobots),
         };
-        // zones go a day ahead
+        // zones are up to a day ahead
         let future = today.plus_days(2);
         let (choices, zone) = (Choices::default(), Zone::default());
         Self { compat, judge, steps, paths, choices, zone, verdicts: false, future }
     }
 
-    /// Whether nothing matters of a line but its row, and which rule drops it.
+    /// Whether only the row of a line matters, and which rule drops it.
     pub(crate) fn is_plain(&self) -> bool {
         self.zone == Zone::AsWritten && self.choices.double_click.is_none() && !self.verdicts && !self.judge.explain
     }
 
-    /// Whether a request can have been made then.
+    /// Whether a request can have been made at that time.
     pub(crate) fn is_believed(&self, stamp: Stamp) -> bool {
         stamp.year() >= FIRST_YEAR && stamp.is_calendar_day() && stamp < self.future
     }

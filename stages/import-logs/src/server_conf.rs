@@ -1,5 +1,5 @@
-//! The log format that a web server's configuration names: httpd.conf of Apache or nginx.conf,
-//! with what they include.
+//! The log format in a web server's configuration: Apache's httpd.conf or nginx.conf, with the
+//! files they include.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use kit::door::named;
 
 use crate::layouts::nginx_format::Conf;
 
-/// How many files are read at most: a configuration that includes itself ends.
+/// The maximum number of files read, so that a configuration that includes itself ends.
 const MOST_FILES: usize = 1000;
 
 /// What the files say about logs.
@@ -17,25 +17,25 @@ const MOST_FILES: usize = 1000;
 struct Found {
     /// Texts of formats, with their names.
     formats: Vec<(String, Option<String>)>,
-    /// The formats of logs: names or texts.
+    /// The formats that logs use: names or texts.
     used: Vec<String>,
     /// What includes are relative to.
     root: PathBuf,
     seen: HashSet<PathBuf>,
 }
 
-/// The text of the format with this name; without one, of the format that a log has, or else of the
+/// The text of the format with this name; without a name, the format that a log uses, or else the
 /// only one.
 ///
 /// # Errors
-/// A file cannot be read, or the format is not in it.
+/// A file cannot be read, or does not contain the format.
 pub(crate) fn format(path: &Path, name: Option<&str>) -> Result<String> {
     let mut found = Found { root: path.parent().unwrap_or(Path::new("")).to_owned(), ..Found::default() };
     found.read(path)?;
     let shown = path.display();
     let by_name =
         |name: &str| found.formats.iter().rev().find(|(_, n)| n.as_deref() == Some(name)).map(|(f, _)| f.clone());
-    // both servers know these without being told
+    // both servers know these without a definition
     let usual = |name: &str| matches!(name, "combined" | "common").then(|| name.to_owned());
     let names = || {
         let names: Vec<_> = found.formats.iter().filter_map(|(_, name)| name.as_deref()).collect();
@@ -55,8 +55,8 @@ pub(crate) fn format(path: &Path, name: Option<&str>) -> Result<String> {
     }
     match (&*used, &*found.formats) {
         ([text], _) | ([], [(text, _)]) => Ok(text.clone()),
-        ([], []) => bail!("{shown}: there is no log format in it"),
-        // a file of one's own beside the usual one
+        ([], []) => bail!("{shown}: it contains no log format"),
+        // a file of the administrator's beside the default one
         ([first, ..], _) => Ok(first.clone()),
         _ => bail!("{shown}: there are several log formats; name one as FILE:NAME{}", names()),
     }
@@ -96,8 +96,8 @@ impl Found {
         Ok(())
     }
 
-    /// Reads what a pattern means: a file, the files of a folder, or those whose names fit. What is
-    /// not there is none of a log's.
+    /// Reads the files that a pattern names: a file, the files of a folder, or those whose names
+    /// match. A file that does not exist is skipped.
     fn include(&mut self, pattern: &str) -> Result<()> {
         let mut paths = vec![PathBuf::new()];
         for part in self.root.join(pattern).components() {
@@ -132,7 +132,7 @@ impl Found {
     }
 }
 
-/// Whether a name fits a pattern with `*` and `?`.
+/// Whether a name matches a pattern with `*` and `?`.
 fn is_like(name: &[u8], pattern: &[u8]) -> bool {
     let (mut n, mut p) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
@@ -153,7 +153,7 @@ fn is_like(name: &[u8], pattern: &[u8]) -> bool {
     pattern[p..].iter().all(|&b| b == b'*')
 }
 
-/// Whether a text is of nginx: its directives end with semicolons.
+/// Whether a text is an nginx configuration: its directives end with semicolons.
 fn is_of_nginx(text: &str) -> bool {
     let starts = |line: &str, names: &[&str]| {
         let word = line.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
@@ -165,7 +165,7 @@ fn is_of_nginx(text: &str) -> bool {
     !is_apache && lines().any(|line| line.ends_with(';') || line.ends_with('{'))
 }
 
-/// The words of a configuration line of Apache; within quotes `\"` is a quote, other backslashes stay.
+/// The words of an Apache configuration line; inside quotes `\"` is a quote, other backslashes stay.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = line.trim();
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn apache() {
+    fn formats_are_found_by_name_in_an_apache_configuration() {
         let conf = "# LogFormat \"%x\" no\nLogFormat \"%h %t \\\"%r\\\" %>s %b\" common\n  logformat \"%a \\\n%t \\\"%r\\\" %s %O\" mine\nCustomLog logs/access_log mine\n";
         let dir = folder(&[("httpd.conf", conf), ("two.conf", "LogFormat \"%h\" a\nLogFormat \"%a\" b\n")]);
         let path = dir.path().join("httpd.conf");
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn includes() {
+    fn included_files_are_read() {
         let dir = folder(&[
             ("httpd.conf", "Include conf.d/*.conf\nIncludeOptional none/*\nInclude sites\nInclude httpd.conf\n"),
             ("conf.d/logs.conf", "LogFormat \"%a %t \\\"%r\\\" %s %b\" mine\n"),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns() {
+    fn names_match_patterns() {
         for (name, pattern, is) in [
             ("a.conf", "*.conf", true),
             ("ab", "a?", true),

@@ -1,4 +1,4 @@
-//! What a run needs, made of its options: the rules and the files.
+//! What a run needs, built from its options: the rules and the files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ fn steps(args: &Args) -> Steps {
     Steps { webhits: has(Step::Webhits), bots: has(Step::IdentifyBots), web: has(Step::Web), auth: has(Step::Auth) }
 }
 
-/// The rules of the run, and the bots that were given.
+/// The rules of the run, and the bots from the options.
 pub(crate) fn rules(
     args: &Args,
     format: RowFormat,
@@ -60,18 +60,18 @@ pub(crate) fn rules(
     Ok((Arc::new(rules), bots))
 }
 
-/// What counts by choice.
+/// The user's choices of what counts.
 fn choices(args: &Args) -> Result<Choices, String> {
     Choices::new(&args.keep_status, &args.keep_path, &args.drop_path, args.assets, &args.vhost, args.double_click)
 }
 
-/// Opens what the run writes besides its records.
+/// Opens the files that the run writes besides its records.
 pub(crate) fn more_outputs(args: &Args, tally: &mut Tally<'_>) -> Result<()> {
     tally.verdicts = args.verdicts.as_deref().filter(|_| !args.dry_run).map(VerdictFile::open).transpose()?;
     Ok(())
 }
 
-/// Writes the report on bots, where one was asked for.
+/// Writes the report on bots, if requested.
 pub(crate) fn report_on_bots(args: &Args, rules: &Rules, tally: &Tally<'_>) -> Result<()> {
     let Some(path) = args.bots_report.as_deref() else { return Ok(()) };
     tally.uses.write(path, &rules.judge.words, tally.messages)
@@ -102,7 +102,7 @@ pub(crate) fn units(
             None => path.as_deref().is_some_and(unit::is_auth_log),
         };
         let stream = if auth { Stream::Auth } else { Stream::Access(layouts.of(path.as_deref())?) };
-        // the name may say the day, as in a `source` record
+        // the name may contain the day, as in a `source` record
         let name = path.as_deref().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
         let date = discovery::date_of(&name).filter(|_| to_db).map(str::to_owned);
         Ok(Unit::new(path, stream, date))
@@ -157,12 +157,12 @@ pub(crate) fn units(
         Ok(())
     })?;
     if !records && io.rejects.count() > 0 {
-        io.messages.note("no line is a record; say --raw access or --raw auth of log lines, or give the logs as files");
+        io.messages.note("no line is a record; for log lines use --raw access or --raw auth, or name the files");
     }
     Ok(units)
 }
 
-/// The end of a run: files that were refused fail it, once their lines are listed.
+/// The end of a run: it fails if files were refused, after all of them are listed.
 pub(crate) fn outcome(n_refused: u64, io: &mut Io) -> Result<Outcome> {
     if n_refused == 0 {
         return Ok(Outcome::default());

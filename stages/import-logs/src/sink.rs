@@ -10,13 +10,12 @@ use crate::report::Report;
 use crate::rows::Rows;
 use crate::unit::Unit;
 
-/// Takes what is made of the files, file after file, in order. Where nothing is said a step does
-/// nothing.
+/// Receives what the files give, file after file, in order. By default a method does nothing.
 pub(crate) trait Sink {
-    /// Whether a row that is there already is found here, so that nobody else has to look.
+    /// Whether this sink finds existing rows itself, so that the caller need not.
     const KEYS_ARE_CHECKED: bool = false;
 
-    /// A file begins; `false` when nothing of it is wanted.
+    /// A file begins; returns `false` if nothing of it is needed.
     fn begin(&mut self, _: &Unit) -> Result<bool> {
         Ok(true)
     }
@@ -31,28 +30,28 @@ pub(crate) trait Sink {
         Ok(())
     }
 
-    /// The bots that were new in the file; `any` when it had one at all.
+    /// The bots that were new in the file; `any` if it had any bot at all.
     fn bots(&mut self, _: &mut BotTexts, _any: bool) -> Result<()> {
         Ok(())
     }
 
-    /// A source within the file ends; these are its figures.
+    /// A source inside the file ends; these are its figures.
     fn cut(&mut self, _: &Unit, _: &Report) -> Result<()> {
         Ok(())
     }
 
-    /// The file ends. Corrects the number of rows where this side knows better.
+    /// The file ends. Corrects the number of rows if this side knows better.
     fn end(&mut self, _: &Unit, _: &mut Report) -> Result<()> {
         Ok(())
     }
 
-    /// The file ends, and nothing of it is wanted.
+    /// The file ends, and nothing of it is to be kept.
     fn refuse(&mut self, _: &Unit, _: &Report) -> Result<()> {
         Ok(())
     }
 }
 
-/// Nothing goes anywhere: a dry run.
+/// Discards everything: a dry run.
 pub(crate) struct Nowhere;
 
 impl Sink for Nowhere {}

@@ -1,4 +1,4 @@
-//! Which face a run has: records to a stream, or rows into the tables.
+//! Which face a run uses: records to a stream, or rows into the tables.
 
 use anyhow::Result;
 use kit::{Io, Outcome, Usage};
@@ -9,7 +9,7 @@ use crate::{records, tables};
 /// Imports logs.
 ///
 /// # Errors
-/// As the face that works.
+/// Those of the face.
 pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     if args.common.to_db() && !args.check {
         return tables::run(args, io);

@@ -1,11 +1,11 @@
-//! Values as the tables would hold them: cut to the column, dates and numbers as a server
-//! without strict mode reads them.
+//! Values as the tables store them: cut to the column, dates and numbers as a server without strict
+//! mode reads them.
 
 use database::Value;
 use schema::{Stamp, json, text};
 
-/// What an integer column between `min` and `max` stores for digits and dashes: the number at the
-/// start of the text, or 0, moved into the range.
+/// What an integer column from `min` to `max` stores for digits and dashes: the number at the start
+/// of the text, or 0, limited to the range.
 #[must_use]
 pub(crate) fn integer(digits: &[u8], min: i64, max: i64) -> i64 {
     let (negative, rest) = match digits {
@@ -60,8 +60,9 @@ pub(crate) const fn date(stamp: Stamp) -> Value {
     Value::Date(stamp.year(), stamp.month_of_year(), stamp.day(), hour, minute, second, 0)
 }
 
-/// Whether the bytes are printable ASCII that JSON writes as it is. Most texts are a few bytes,
-/// which a table settles fastest; for long ones a loop without an early end becomes vector code.
+/// Whether the bytes are printable ASCII that JSON needs no escapes for. Most texts are a few
+/// bytes, for which a table is fastest; for long ones a loop without an early exit becomes vector
+/// code.
 fn is_plain(bytes: &[u8]) -> bool {
     static PLAIN: [bool; 256] = {
         let mut table = [false; 256];
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_cut_after_they_were_made_storable() {
+    fn texts_are_made_storable_before_they_are_cut() {
         let tiny = |bytes: &[u8]| {
             let mut out = Vec::new();
             push_tinytext(&mut out, bytes);

@@ -1,5 +1,5 @@
-//! The face of the tables, `--to db` and `--db`: which files are loaded, what is read from the tables
-//! before, what happens after an error, and what becomes of a staging file that is loaded.
+//! The tables' face, `--to db` and `--db`: which files are loaded, what is read from the tables
+//! before, what happens after an error, and what becomes of a loaded staging file.
 
 mod holding;
 mod ledger;
@@ -43,7 +43,7 @@ use ledger::{Ledger, Verdict};
 use staging::{Sources, outcomes, stretches};
 use transaction::Tables;
 
-/// Loads the logs that the options or `source` records name, or the staging files.
+/// Loads the logs named by the options or by `source` records, or the staging files.
 ///
 /// # Errors
 /// A file or the server cannot be used, or a file is refused.
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     }
     let config = config::load(None, &config::process_env)?;
     let layouts = FileLayouts::new(args, Some(&config))?;
-    // a list of files that cannot be read must not wait for the lock
+    // a list of files that cannot be read must fail before the wait for the lock
     let mut output = Output::new(&Endpoint::Standard, common.format, Kind::Receipt.name(), io.messages)?;
     let roots = Roots::of_pipe(&args.logs, config.log_roots());
     let units = if staging { Vec::new() } else { settings::units(args, io, &layouts, &roots, &mut output)? };
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     settings::outcome(n_refused, io)
 }
 
-/// The pauses before a file is tried again after a deadlock, a lock wait or a lost server.
+/// The pauses before a file is tried again after a deadlock, a lock wait or a lost connection.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(200),
     Duration::from_secs(1),
@@ -97,7 +97,7 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(27),
 ];
 
-/// The metrics database, and what was in its lists.
+/// The metrics database, and the content of its lists.
 struct Server {
     db: Db,
     /// The exclude list.
@@ -119,7 +119,7 @@ impl Server {
     }
 }
 
-/// The bots that are known before a file: those of the table and those given.
+/// The bots that are known before a file: those in the table and those from the options.
 fn known(db: &mut Db, given: &BotList, words: &Words) -> Result<BotList> {
     let mut known = given.clone();
     let each = |cells: database::Cells<'_>| {
@@ -136,7 +136,7 @@ fn known(db: &mut Db, given: &BotList, words: &Words) -> Result<BotList> {
 struct Loader<'a> {
     server: Server,
     rules: Arc<Rules>,
-    /// Bots that were given besides those of the table.
+    /// Bots from the options, in addition to those in the table.
     bots: BotList,
     keeps_ledger: bool,
     dry_run: bool,
@@ -155,10 +155,10 @@ impl Loader<'_> {
         Ledger::read(&mut self.server.db, target, compat.has(Opt::LpAtomic), whole_lines)
     }
 
-    /// The direct way: each file a transaction, each with its receipt on `output`.
+    /// The direct way: one transaction per file, each with its receipt on `output`.
     ///
     /// # Errors
-    /// A file cannot be read or loaded; those before it are.
+    /// A file cannot be read or loaded; those before it are loaded.
     fn files(&mut self, mut units: Vec<Unit>, output: &mut Output) -> Result<Vec<Receipt>> {
         units.retain(|unit| self.rules.steps.want(&unit.stream));
         let ledger = self.has_ledger()?;
@@ -174,8 +174,8 @@ impl Loader<'_> {
         Ok(given)
     }
 
-    /// Judges files by the ledger: those to be loaded now, and those whose base name one of them has,
-    /// to be judged again when that one is loaded.
+    /// Judges files by the ledger. Returns those to load now, and those with the same base name as
+    /// one of them, to be judged again once that one is loaded.
     fn open_units(
         &mut self,
         units: Vec<Unit>,
@@ -204,7 +204,7 @@ impl Loader<'_> {
             unit.is_ended = unit::is_ended(&path, &meta);
             match ledger.judge(&base, &path, &meta, unit.has_open_tail())? {
                 Verdict::Known(read) => given.push(self.known(&unit, read, output)?),
-                // nothing in it that the one before has not
+                // it has nothing that the file before it does not have
                 _ if !is_first && meta.len() == 0 => given.push(self.known(&unit, None, output)?),
                 _ if !is_first => later.push(unit),
                 Verdict::New => open.push(unit),
@@ -253,8 +253,8 @@ impl Loader<'_> {
         let mut tables = Tables::new(&mut self.server.db, &self.rules, ledger, &targets, output)?;
         if warn && !tables.transactional && !units.is_empty() {
             self.messages.note(
-                "tables without transactions: a server that dies can leave part of a file in them; \
-                 `hzmetrics migrate --apply` makes them safe",
+                "the tables have no transactions, so a server crash can leave part of a file in them; \
+                 `hzmetrics migrate --apply` converts them",
             );
         }
         let mut bots = Some(bots);
@@ -280,11 +280,11 @@ impl Loader<'_> {
         Ok(tables.given)
     }
 
-    /// The cron form: the staging files, access first. One that is loaded gets its other name. What
-    /// became of each source that the list names is noted beside it before.
+    /// The cron form: the staging files, access first. A loaded file is renamed. What became of
+    /// each source in the list is recorded next to the file before that.
     ///
     /// # Errors
-    /// A staging file or the list cannot be used, or one cannot be loaded or renamed.
+    /// A staging file or the list cannot be used, or a file cannot be loaded or renamed.
     fn staging(&mut self, config: &Config, layout: &Layout) -> Result<()> {
         let paths = &config.paths;
         let ledger = self.has_ledger()?;
@@ -315,7 +315,7 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// One staging file with the logs that the list names for it.
+    /// One staging file with the logs that the list gives for it.
     fn staged(&mut self, whole: &Unit, path: &Path, logs: &[&StagedLog], ledger: bool, staging: &Path) -> Result<()> {
         let warn = io::stderr().is_terminal();
         let rules = Arc::clone(&self.rules);
@@ -360,7 +360,7 @@ impl Loader<'_> {
     }
 }
 
-/// Whether a staging file is there; a link or a device in its place is an error.
+/// Whether a staging file exists; a link or a device in its place is an error.
 fn is_there(path: &Path) -> Result<bool> {
     match door::open(path) {
         Ok(_) => Ok(true),
@@ -369,7 +369,7 @@ fn is_there(path: &Path) -> Result<bool> {
     }
 }
 
-/// The layout of a staging file, recognised where that was asked for.
+/// The layout of a staging file, recognised if requested.
 fn layout_of_staged(path: &Path, asked: Layout) -> Result<Layout> {
     if asked.is_hub() {
         return Ok(asked);
@@ -379,7 +379,7 @@ fn layout_of_staged(path: &Path, asked: Layout) -> Result<Layout> {
     Ok(Beginning::read(&mut file, true).with_context(reading)?.layout(&asked))
 }
 
-/// One try of the rest of the files.
+/// One try with the remaining files.
 fn attempt(
     units: &[Unit],
     rules: &Arc<Rules>,

@@ -1,4 +1,4 @@
-//! The figures of a run, and what outlives a try of a file.
+//! The figures of a run, and what survives a failed try of a file.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use crate::verdict::VerdictFile;
 /// The figures of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
-    /// One report a file, in order.
+    /// One report per file, in order.
     pub(crate) reports: Vec<Report>,
     /// Files and sources that were refused.
     pub(crate) n_refused: u64,
@@ -95,18 +95,18 @@ impl Totals {
     }
 }
 
-/// What outlives one try: the figures of the files that are done, and where rejects go.
+/// What survives a failed try: the figures of the finished files, and where rejects go.
 pub(crate) struct Tally<'a> {
     pub(crate) rejects: &'a mut Rejects,
     pub(crate) messages: Messages,
     pub(crate) totals: Totals,
     /// Refuse files with any reject.
     pub(crate) strict: bool,
-    /// Files are imported whether they are understood or not.
+    /// Import files even if they are not understood.
     pub(crate) accept: bool,
-    /// What earlier tries of the current file have reported.
+    /// How much earlier tries of the current file have already reported.
     pub(crate) tried: Report,
-    /// What bots asked for in the files that are done.
+    /// What bots requested in the finished files.
     pub(crate) uses: Uses,
     /// Where verdicts go.
     pub(crate) verdicts: Option<VerdictFile>,
@@ -118,7 +118,7 @@ impl<'a> Tally<'a> {
         Self { rejects, messages, totals, strict, accept, tried, uses, verdicts: None }
     }
 
-    /// Says that a file is not imported, and why.
+    /// Reports that a file is not imported, and why.
     pub(crate) fn refuse(&mut self, name: &str, why: &str) {
         self.totals.n_refused += 1;
         self.messages.error(format_args!("{name}: not imported: {why}"));

@@ -1,4 +1,4 @@
-//! A file to import: which log it is, and what of it is read.
+//! A file to import: what kind of log it is, and which part of it is read.
 
 use std::collections::VecDeque;
 use std::fs::Metadata;
@@ -12,7 +12,7 @@ use schema::{Compat, Opt};
 
 use crate::layout::Layout;
 
-/// Which log a file is.
+/// What kind of log a file is.
 #[derive(Debug, Clone)]
 pub(crate) enum Stream {
     /// Requests.
@@ -39,7 +39,7 @@ impl Stream {
     }
 }
 
-/// A stretch of a staging file that is read, and the sources in it.
+/// A stretch of a staging file to read, and the sources in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub(crate) start: u64,
@@ -51,23 +51,23 @@ pub(crate) struct Stretch {
 /// One log within a staging file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Source {
-    /// Where it lies.
+    /// The path of the log.
     pub(crate) path: PathBuf,
     /// Its name in the ledger.
     pub(crate) name: String,
     /// What was read of it when it was staged.
     pub(crate) read: Option<Fingerprint>,
-    /// Its first byte that is imported.
+    /// Its first byte to import.
     pub(crate) offset: u64,
 }
 
-/// The parts of a staging file that are imported, in order.
+/// The parts of a staging file to import, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Staged {
     pub(crate) stretches: Vec<Stretch>,
-    /// The sources, one for each cut.
+    /// The sources, one per cut.
     pub(crate) sources: Vec<Source>,
-    /// The file whose content was compared with the list, as it was then.
+    /// The file as it was when its content was compared with the list.
     pub(crate) checked: Option<Identity>,
 }
 
@@ -79,17 +79,17 @@ pub(crate) struct Unit {
     pub(crate) stream: Stream,
     /// Date in the name, from the `source` record.
     pub(crate) date: Option<String>,
-    /// What to read of a staging file whose sources are known; everything otherwise.
+    /// What to read of a staging file whose sources are known; otherwise everything.
     pub(crate) staged: Option<Staged>,
-    /// Take the bytes as they are, compressed or not.
+    /// Read the bytes as they are, compressed or not.
     pub(crate) plain: bool,
-    /// What was imported of it, when it has grown since.
+    /// What was imported of it earlier, if it has grown since.
     pub(crate) earlier: Option<Fingerprint>,
-    /// Its name in the ledger, when that is not its base name.
+    /// Its name in the ledger, if that is not its base name.
     pub(crate) booked_as: Option<String>,
     /// The content by which that was decided.
     pub(crate) expected: Option<Fingerprint>,
-    /// Whether a last line without an end counts, in other layouts than those of hubs.
+    /// Whether a last line without a line end counts, in layouts other than those of hubs.
     pub(crate) is_ended: bool,
 }
 
@@ -108,7 +108,7 @@ impl Unit {
         }
     }
 
-    /// What the file is called in messages.
+    /// The name of the file in messages.
     pub(crate) fn name(&self) -> String {
         self.path.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string())
     }
@@ -128,8 +128,8 @@ impl Unit {
         Self { staged: Some(staged), ..self.clone() }
     }
 
-    /// Whether a last line without an end is left unread, since more of it may come. In the layout of
-    /// hubs it is read and not used.
+    /// Whether a last line without a line end is left unread, because more of it may follow. In the
+    /// layout of hubs it is read but not used.
     pub(crate) const fn has_open_tail(&self) -> bool {
         match &self.stream {
             Stream::Access(layout) => !self.is_ended && !layout.is_hub(),
@@ -137,17 +137,17 @@ impl Unit {
         }
     }
 
-    /// Whether a last line without an end is left to the next import, when the log has grown by then.
+    /// Whether a last line without a line end is left to the next import, in case the log grows.
     pub(crate) fn has_whole_lines(&self, compat: Compat) -> bool {
         matches!(self.stream, Stream::Auth) || !compat.has(Opt::LpParse)
     }
 }
 
-/// How long a rotated log must have been left alone before its last line counts without an end.
+/// How long a rotated log must be unmodified before its last line counts without a line end.
 const LEFT_ALONE: Duration = Duration::from_secs(60);
 
-/// Whether nothing will be added to a log: it is compressed, or its name shows a rotation and nobody has
-/// written to it for a while.
+/// Whether nothing more will be added to a log: it is compressed, or its name shows a rotation and it
+/// has not been modified for a while.
 pub(crate) fn is_ended(path: &Path, meta: &Metadata) -> bool {
     let name = kit::path_text::base_name(path);
     let is_rotated = rotation::of(&name).turn != Turn::Unknown || discovery::date_of(&name).is_some();

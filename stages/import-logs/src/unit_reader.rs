@@ -1,4 +1,4 @@
-//! A file that is being read, in pieces: plain, compressed, or stretches of a staging file.
+//! A file being read, in pieces: plain, compressed, or stretches of a staging file.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -17,17 +17,17 @@ use crate::layouts::named::State;
 use crate::pieces::{BLOCK, Piece, Pieces, Spare};
 use crate::unit::{Stream, Stretch, Unit};
 
-/// Bytes of a file, all of which must be there, or of a log.
+/// The input: bytes of a file that must all be there, or a log.
 enum Input {
     Log(Box<Log>),
     Stretch { file: File, left: u64 },
 }
 
-/// A log, of which the beginning was read ahead.
+/// A log whose beginning was read ahead.
 struct Log {
     beginning: Cursor<Vec<u8>>,
     reading: Reading,
-    /// Whether carriage returns alone end lines: they are read as line feeds.
+    /// Whether only carriage returns end lines: they are then read as line feeds.
     bare_returns: bool,
 }
 
@@ -66,22 +66,22 @@ impl Read for Input {
     }
 }
 
-/// A file that is being read: the current stretch, and those that follow.
+/// A file being read: the current stretch, and those that follow.
 #[derive(Default)]
 pub(crate) struct UnitReader {
     path: PathBuf,
     spare: Spare,
-    /// The first byte that is read.
+    /// The first byte to read.
     pub(crate) offset: u64,
     /// How many NUL bytes are skipped from there.
     pub(crate) hole: u64,
     stretches: VecDeque<Stretch>,
-    /// The file that the stretches are of.
+    /// The file with the stretches.
     checked: Option<Identity>,
     pieces: Option<Pieces<Input>>,
-    /// Its layout, recognised where that was asked for.
+    /// Its layout, recognised if requested.
     pub(crate) layout: Layout,
-    /// What the lines before the first byte say of those behind.
+    /// The state from the lines before the first byte.
     state: State,
     /// Whether a last line without an end is left unread.
     has_open_tail: bool,
@@ -268,10 +268,10 @@ impl UnitReader {
         self.layout.state_after(&self.state, b"")
     }
 
-    /// The same file for another pass.
+    /// The same file, opened for another pass.
     ///
     /// # Errors
-    /// It cannot be opened, or is another by now.
+    /// It cannot be opened, or has been replaced.
     pub(crate) fn again(self, unit: &Unit, whole_lines: bool) -> Result<Self> {
         let mut again = self;
         match again.pieces.take().map(Pieces::into_reader) {
@@ -306,7 +306,7 @@ impl UnitReader {
         }
     }
 
-    /// Reads pieces until they have more than so many bytes; whether that was all.
+    /// Reads pieces until they exceed this many bytes; returns whether that was everything.
     pub(crate) fn hold(&mut self, most: usize, held: &mut Vec<Piece>) -> io::Result<bool> {
         let mut n_bytes = 0;
         while n_bytes <= most {
@@ -317,7 +317,7 @@ impl UnitReader {
         Ok(false)
     }
 
-    /// Takes no fingerprint of the rest of this pass.
+    /// Skips the fingerprint for the rest of this pass.
     pub(crate) fn look(&mut self) {
         if let Some(Input::Log(log)) = self.pieces.as_mut().map(Pieces::reader_mut) {
             log.reading.look();
@@ -341,7 +341,7 @@ impl UnitReader {
         }
     }
 
-    /// The same without a last line that is left unread.
+    /// The same, without a last line that is left unread.
     pub(crate) fn of_whole_lines(&self) -> Option<Fingerprint> {
         match self.pieces.as_ref().map(Pieces::reader) {
             Some(Input::Log(log)) => log.reading.of_whole_lines(),
@@ -349,7 +349,7 @@ impl UnitReader {
         }
     }
 
-    /// Whether a staging file still is the one whose content was compared with the list.
+    /// Whether a staging file is still the one whose content was compared with the list.
     fn check(&self, file: &File) -> io::Result<()> {
         let Some(checked) = self.checked else { return Ok(()) };
         if Identity::of(&file.metadata()?) == checked {

@@ -1,8 +1,7 @@
 //! Verdicts: what became of each line of a log, for `--verdicts`.
 //!
-//! A block notes what its lines are and what it decided; the writing side adds the place, the reason
-//! and what is decided later. The verdicts of a file are kept in a temporary file until it is
-//! committed.
+//! A block records its lines and its decisions; the writing side adds the place, the reason and what
+//! is decided later. The verdicts of a file stay in a temporary file until it is committed.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Seek as _, Write as _};
@@ -24,18 +23,18 @@ use crate::rules::Rule;
 pub(crate) enum Outcome {
     Kept,
     Dropped(Rule),
-    /// Why is found out later.
+    /// The reason is found later.
     Rejected,
 }
 
 /// A line of a block.
 #[derive(Debug, Clone)]
 struct Judged {
-    /// Where it begins in the block.
+    /// Start of the line in the block.
     start: u32,
-    /// Whether it stands behind another one in the same line of the file.
+    /// Whether it follows another one in the same line of the file.
     is_fused: bool,
-    /// Where its fields end in the text of all.
+    /// End of its fields in the joined text.
     end: usize,
     outcome: Outcome,
 }
@@ -43,7 +42,7 @@ struct Judged {
 /// The lines of a block, in their order.
 #[derive(Debug, Default)]
 pub(crate) struct Verdicts {
-    /// The fields of all lines, as the record has them.
+    /// The fields of all lines, in the form of the record.
     text: Vec<u8>,
     lines: Vec<Judged>,
 }
@@ -58,7 +57,7 @@ fn push_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
 }
 
 impl Verdicts {
-    /// Notes the fields of the line that comes next.
+    /// Records the fields of the next line.
     pub(crate) fn fields(&mut self, line: &Line<'_>) {
         push_field(&mut self.text, "client", line.client);
         push_field(&mut self.text, "host", line.host.unwrap_or_default());
@@ -69,19 +68,19 @@ impl Verdicts {
         }
     }
 
-    /// The same of a login.
+    /// The same for a login.
     pub(crate) fn login(&mut self, date: &[u8], time: &[u8], client: &[u8]) {
         push_field(&mut self.text, "client", client);
         push_field(&mut self.text, "datetime", &[date, b" ", time].concat());
     }
 
-    /// Notes what became of it. `start` is where it begins in the block.
+    /// Records what became of it. `start` is its start in the block.
     pub(crate) fn push(&mut self, start: usize, is_fused: bool, outcome: Outcome) {
         let start = u32::try_from(start).unwrap_or(u32::MAX);
         self.lines.push(Judged { start, is_fused, end: self.text.len(), outcome });
     }
 
-    /// Where a line begins in the block, whether it is fused with the one before, its fields, and what
+    /// Start of a line in the block, whether it was joined to the one before, its fields, and what
     /// became of it.
     pub(crate) fn get(&self, at: usize) -> Option<(usize, bool, &[u8], &Outcome)> {
         let line = self.lines.get(at)?;
@@ -102,7 +101,7 @@ pub(crate) fn begin(path: &Path, line: u64, offset: u64, layout: &str, fields: &
     out
 }
 
-/// Ends the record of a line that is kept, or that a rule dropped.
+/// Ends the record of a line that is kept, or dropped by a rule.
 pub(crate) fn end(record: &mut Vec<u8>, dropped: Option<Rule>) {
     match dropped {
         None => record.extend_from_slice(b",\"verdict\":\"kept\"}\n"),
@@ -114,17 +113,17 @@ pub(crate) fn end(record: &mut Vec<u8>, dropped: Option<Rule>) {
     }
 }
 
-/// The same of a line that is rejected.
+/// The same for a rejected line.
 pub(crate) fn end_rejected(record: &mut Vec<u8>, reason: &str) {
     record.extend_from_slice(b",\"verdict\":\"rejected\",\"reason\":");
     json::push_str(record, reason);
     record.extend_from_slice(b"}\n");
 }
 
-/// How many bytes of verdicts are held in memory.
+/// How many bytes of verdicts are kept in memory.
 const HELD: usize = 4 << 20;
 
-/// The file of verdicts, and those of the log that is being read.
+/// The file of verdicts, and the verdicts of the log being read.
 pub(crate) struct VerdictFile {
     file: File,
     name: String,
@@ -132,10 +131,10 @@ pub(crate) struct VerdictFile {
 }
 
 impl VerdictFile {
-    /// Opens the file; what is written comes behind what is there.
+    /// Opens the file; new verdicts are appended.
     ///
     /// # Errors
-    /// It cannot be opened, or it is where the records go.
+    /// It cannot be opened, or the records go there.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let file = named::append_with_mode(path, 0o640).with_context(|| format!("opening {name} for writing"))?;
@@ -154,7 +153,7 @@ impl VerdictFile {
         BufWriter::with_capacity(64 << 10, tempfile::spooled_tempfile(HELD))
     }
 
-    /// Adds a record, or several, each with its end.
+    /// Adds one or more complete records.
     ///
     /// # Errors
     /// The disk is full.
@@ -162,7 +161,7 @@ impl VerdictFile {
         self.current.write_all(records).context("keeping verdicts in a temporary file")
     }
 
-    /// Forgets the verdicts of a log that is not imported, or is read again.
+    /// Discards the verdicts of a log that is not imported, or is read again.
     pub(crate) fn forget(&mut self) {
         self.current = Self::spool();
     }

@@ -1,4 +1,4 @@
-//! The row of `web` that a request makes.
+//! The row of `web` for a request.
 
 use database::Value;
 use logs::parse;
@@ -8,14 +8,14 @@ use crate::line::Line;
 use crate::rows::Rows;
 use crate::stored;
 
-/// The width of the column of addresses that legacy stores, in characters.
+/// The width of legacy's column for addresses, in characters.
 pub(crate) const ADDRESS: usize = 15;
 
 /// The longest text of an address.
 const LONGEST: usize = 45;
 
-/// How wide the address of a line is stored: hubs' as legacy did, others whole, and all of them whole
-/// where IPv6 counts.
+/// How much of an address is stored: those of hubs are cut as in legacy, others are stored whole, and
+/// all of them if IPv6 counts.
 const fn width(line: &Line<'_>, compat: Compat) -> usize {
     if line.host.is_some() || compat.has(Opt::Ipv6) { LONGEST } else { ADDRESS }
 }
@@ -31,7 +31,7 @@ struct Row<'a> {
     download: Option<bool>,
 }
 
-/// Appends the row of a line. Returns its time as it is stored.
+/// Appends the row of a line. Returns its time as stored.
 pub(crate) fn push(rows: &mut Rows, line: &Line<'_>, url: &[u8], agent: &[u8], compat: Compat) -> Stamp {
     let uid = if compat.has(Opt::LpParse) { port_uid(line.uid) } else { uid(line.uid) };
     let download = compat.has(Opt::LpDnloadInline).then(|| parse::is_download(url));
@@ -48,7 +48,7 @@ fn uid(digits: &[u8]) -> i64 {
     stored::integer(digits, i32::MIN.into(), i32::MAX.into())
 }
 
-/// The port reads 0 from what is not a whole number.
+/// The port reads anything but an integer as 0.
 fn port_uid(digits: &[u8]) -> i64 {
     let number = digits.strip_prefix(b"-").unwrap_or(digits);
     if number.is_empty() || !number.iter().all(u8::is_ascii_digit) { 0 } else { uid(digits) }
@@ -57,10 +57,10 @@ fn port_uid(digits: &[u8]) -> i64 {
 /// The width of the columns that the CMS fills.
 const NARROW: usize = 120;
 
-/// The column of rows whose downloads are told at import, behind the others.
+/// The additional column if downloads are recognised during the import.
 pub(crate) const DOWNLOAD_COLUMN: &str = "dnload";
 
-/// The column of rows of other layouts than those of hubs, behind the others.
+/// The additional column for layouts other than those of hubs.
 pub(crate) const HOST_COLUMN: &str = "host";
 
 /// Appends the values of a row of `web`.
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_users() {
+    fn user_ids_are_read_as_legacy_and_the_port_read_them() {
         assert_eq!((uid(b"5-"), port_uid(b"5-"), port_uid(b"-5"), port_uid(b"--"), uid(b"-5")), (5, 0, -5, 0, -5));
     }
 }

@@ -1,5 +1,5 @@
-//! The writing side of a run: counts, and gives rows, hits and bots to the sink in the order of the
-//! input.
+//! The writing side of a run: counts, and passes rows, hits and bots to the sink in the order of
+//! the input.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +37,7 @@ pub(crate) struct Writer<'a, 'b, S> {
     logins: Hashes,
     // of the current file
     report: Report,
-    /// The same when the current source of a staging file began.
+    /// The same at the start of the current source of a staging file.
     before: Report,
     date: Option<[u8; 10]>,
     n_hits: u64,
@@ -47,16 +47,16 @@ pub(crate) struct Writer<'a, 'b, S> {
     bots_before: BotList,
     any_bot: bool,
     months: BTreeSet<[u8; 7]>,
-    /// What bots asked for.
+    /// What bots requested.
     uses: Uses,
     /// Requests with a virtual host.
     n_vhosts: u64,
-    /// What waits until no double click of it can come.
+    /// Rows that wait until no double click of them can follow.
     clicks: Option<DoubleClicks<Held>>,
     place: Place,
 }
 
-/// What is held back while double clicks of what is before it may come.
+/// What is held back while earlier rows may still get double clicks.
 #[derive(Debug)]
 enum Held {
     /// A row, with its day and the beginning of its verdict.
@@ -65,7 +65,7 @@ enum Held {
     Verdict(Vec<u8>),
 }
 
-/// Where in a log the next line is.
+/// Position of the next line in a log.
 #[derive(Debug, Default)]
 struct Place {
     path: PathBuf,
@@ -106,10 +106,10 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         }
     }
 
-    /// Writes what the reading side sends, to its end.
+    /// Writes everything that the reading side sends.
     ///
     /// # Errors
-    /// A file cannot be read, or what was made of it cannot be written.
+    /// A file cannot be read, or its result cannot be written.
     pub(crate) fn run(&mut self, units: &[Unit], messages: Receiver<Message>, progress: &Progress) -> Result<()> {
         let done = self.write(units, messages, progress);
         if done.is_err() {
@@ -173,7 +173,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         Ok(())
     }
 
-    /// Counts lines, once even when a file is tried again.
+    /// Counts lines, only once even if a file is tried again.
     fn looked_at(&mut self, n: u64) {
         self.report.n_lines += n;
         let new = self.report.n_lines.saturating_sub(self.tally.tried.n_lines).min(n);
@@ -237,8 +237,8 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         Ok(())
     }
 
-    /// The record of the next line of a block, and whether the line is kept, so that its end is not yet
-    /// known.
+    /// The record of the next line of a block, and whether the line is kept, so that the end of the
+    /// record is not known yet.
     fn next_verdict(&mut self, of: &mut OfBlock<'_, '_>) -> Option<(Vec<u8>, bool)> {
         let (start, is_fused, fields, outcome) = of.verdicts.get(of.next)?;
         of.next += 1;
@@ -256,7 +256,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         Some((record, false))
     }
 
-    /// Writes a record of a verdict; `is_kept` when it has no end yet.
+    /// Writes the record of a verdict; `is_kept` if its end is still missing.
     fn say(&mut self, mut record: Vec<u8>, is_kept: bool) -> Result<()> {
         if is_kept {
             verdict::end(&mut record, None);
@@ -285,14 +285,14 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         record.map_or(Ok(()), |record| self.say(record, false))
     }
 
-    /// The next source of a staging file begins: places are those in the log itself.
+    /// The next source of a staging file begins: positions are those in the log itself.
     fn begin_source(&mut self, unit: &Unit) {
         if let Some(source) = unit.staged.as_ref().and_then(|staged| staged.sources.get(self.report.parts.len())) {
             self.place = Place { path: source.path.clone(), n_lines: 0, offset: source.offset };
         }
     }
 
-    /// Hands on what waits no longer; everything when `all`.
+    /// Passes on what need not wait any longer; everything if `all`.
     fn settle(&mut self, all: bool) -> Result<()> {
         while let Some(clicks) = &mut self.clicks {
             let out = if all { clicks.pop() } else { clicks.next() };
@@ -427,7 +427,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
             self.report.n_rows += done.logins.len() as u64;
             return self.sink.rows(&mut done.rows, 0..end);
         }
-        // unique records lie beside each other most of the time: write them together
+        // new records are usually adjacent: write them together
         let mut start = 0;
         let mut end = 0;
         for &(key, next) in &done.logins {
@@ -471,7 +471,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         Ok(())
     }
 
-    /// Names a file of which many lines do not fit.
+    /// Warns about a file in which many lines do not fit.
     fn warn(&self, name: &str, report: &Report, unit: &Unit) {
         if let Some(warning) = report.warning(&unit.stream) {
             self.tally.messages.warn(format_args!("{name}: {warning}"));
@@ -538,7 +538,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
             }
         } else {
             let (date, n) = (self.date.take(), std::mem::take(&mut self.n_hits));
-            // a file without a hit makes a row of the zero date all the same
+            // even a file without a hit gives a row with the zero date
             self.hits(date.as_ref().map_or(b"", |d| d), n)?;
         }
         self.settle(true)?;
@@ -553,7 +553,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         Ok(())
     }
 
-    /// Leaves out a file that was not understood, with all that was made of it.
+    /// Discards everything of a file that was not understood.
     fn refuse(&mut self, unit: &Unit, why: String) -> Result<()> {
         (self.date, self.n_hits, self.any_bot) = (None, 0, false);
         self.kept_days.clear();
@@ -573,7 +573,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         Ok(())
     }
 
-    /// Forgets what is known of a file that is not imported.
+    /// Forgets what is known about a file that is not imported.
     fn forget(&mut self) {
         (self.uses, self.n_vhosts) = (Uses::default(), 0);
         if let Some(clicks) = &mut self.clicks {

@@ -1,11 +1,11 @@
-//! The time zone that times are written in: as the log has them, or another one, where the log says
-//! which zone its own times are of.
+//! The time zone of the written times: as in the log, or another zone if the log says which zone
+//! its own times are in.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
-/// The zone of the times that are written.
+/// The zone of the times to write.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum Zone {
     /// Whatever the log has.
@@ -33,20 +33,20 @@ impl std::str::FromStr for Zone {
     }
 }
 
-/// A time in the zone that was asked for.
+/// A time in the requested zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shifted {
     /// `YYYY-MM-DD`.
     pub(crate) date: [u8; 10],
     /// `HH:MM:SS`.
     pub(crate) time: [u8; 8],
-    /// Seconds east of Greenwich, when the clocks show this time twice.
+    /// Seconds east of Greenwich, if the clocks show this time twice.
     pub(crate) twice: Option<i32>,
 }
 
 impl Zone {
-    /// A time of a log whose clock is `offset` seconds ahead of Greenwich. `None` when it stays as it
-    /// is: the zone is not asked for, or the time is none, such as the 31st of April.
+    /// A time from a log whose clock is `offset` seconds ahead of Greenwich. `None` if it stays as it
+    /// is: no zone was requested, or the time does not exist, such as 31 April.
     pub(crate) fn shift(&self, date: [u8; 10], time: [u8; 8], offset: i32) -> Option<Shifted> {
         let Self::Of(zone) = self else { return None };
         let instant = seconds(date, time)?.checked_sub(offset.into())?;
@@ -78,12 +78,12 @@ fn put(text: &mut [u8], mut number: u16) {
     }
 }
 
-/// Seconds from 1970 to what a clock shows.
+/// Seconds from 1970 to the time that a clock shows.
 fn wall(at: DateTime) -> i64 {
     at.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0)).as_secs()
 }
 
-/// Seconds from 1970 to what a text shows, leap seconds included. `None` when it is not a time.
+/// Seconds from 1970 to the time in a text, which may be a leap second. `None` if it is not a time.
 pub(crate) fn seconds(date: [u8; 10], time: [u8; 8]) -> Option<i64> {
     let number = |text: &[u8]| {
         text.iter().try_fold(0, |n: i64, digit| digit.is_ascii_digit().then(|| n * 10 + i64::from(digit - b'0')))
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn times_of_another_zone() {
+    fn times_are_converted_to_another_zone() {
         assert_eq!(shift("UTC", "2025-07-10", "23:30:00", -4 * 3600), "2025-07-11 03:30:00");
         assert_eq!(shift("Europe/Berlin", "2025-07-10", "23:30:00", 0), "2025-07-11 01:30:00");
         assert_eq!(shift("Europe/Berlin", "2025-01-10", "23:30:00", 0), "2025-01-11 00:30:00");
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn clocks_that_are_changed() {
+    fn changes_of_the_clocks_are_respected() {
         let there = |time: &str, offset: i32| shift("America/New_York", "2025-11-02", time, offset * 3600);
         assert_eq!(there("01:20:00", -4), "2025-11-02 01:20:00 -14400");
         assert_eq!(there("01:20:00", -5), "2025-11-02 01:20:00 -18000");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zone_that_nobody_knows() {
+    fn an_unknown_zone_is_an_error() {
         let why = "Mars/Olympus".parse::<Zone>().unwrap_err();
         assert!(why.starts_with("`Mars/Olympus` is not a known time zone; give a name such as"), "{why}");
         assert!("".parse::<Zone>().is_err());

@@ -1,4 +1,4 @@
-//! The agents that a thread has judged: most lines have one that was seen before.
+//! The agents that a thread has judged: most lines repeat an agent seen before.
 
 use std::cell::RefCell;
 
@@ -23,7 +23,7 @@ thread_local! {
     static CACHE: RefCell<Cache> = RefCell::default();
 }
 
-/// Judges agents for one block, remembering them for the next one of the same thread.
+/// Judges agents for one block, and remembers them for the next block of the same thread.
 pub(crate) struct Agents<'a> {
     judge: &'a Judge,
     known: &'a BotList,
@@ -31,7 +31,7 @@ pub(crate) struct Agents<'a> {
     cache: std::cell::RefMut<'a, Cache>,
 }
 
-/// Gives `work` the thread's judged agents. `block` is a number of its own above zero.
+/// Gives `work` the thread's judged agents. `block` is the block's own number, above zero.
 pub(crate) fn with_agents<T>(judge: &Judge, known: &BotList, block: u64, work: impl FnOnce(&mut Agents<'_>) -> T) -> T {
     CACHE.with(|cache| {
         let mut cache = cache.borrow_mut();
@@ -43,7 +43,7 @@ pub(crate) fn with_agents<T>(judge: &Judge, known: &BotList, block: u64, work: i
 }
 
 impl Agents<'_> {
-    /// The agent as judged, and whether this block sees it for the first time.
+    /// The judged agent, and whether this block sees it for the first time.
     pub(crate) fn get(&mut self, agent: &[u8]) -> (&Agent, bool) {
         let hash = xxh3_64(agent);
         let Cache { agents, bytes, .. } = &mut *self.cache;

@@ -1,6 +1,6 @@
 //! Why an agent is a bot: a word in its name, a pattern of a list, or an earlier file.
 
-/// What makes a bot of an agent.
+/// Why an agent is a bot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// A word, by its number.
@@ -12,7 +12,7 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// A number of its own, far from what agents are counted under.
+    /// A hash key for the cause, far from the keys of agents.
     pub(super) fn key(self) -> u64 {
         let number = match self {
             Self::Known => 0,

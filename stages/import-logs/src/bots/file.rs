@@ -9,11 +9,11 @@ use kit::{Lines, list};
 
 use super::words::stored;
 
-/// Hands the stored texts of a list of bots to `each`: one agent a line, or CSV or NDJSON records
-/// of kind `bot`.
+/// Passes the stored texts of a list of bots to `each`: one agent per line, or CSV or NDJSON
+/// records of kind `bot`.
 ///
 /// # Errors
-/// The file cannot be read, or a record in it is none.
+/// The file cannot be read, or contains an invalid record.
 pub(crate) fn read_bots(path: &Path, mut each: impl FnMut(&str)) -> Result<()> {
     let reading = || format!("reading the list of bots {}", path.display());
     let mut rest = BufReader::new(kit::open(path)?);
@@ -40,7 +40,7 @@ pub(crate) fn read_bots(path: &Path, mut each: impl FnMut(&str)) -> Result<()> {
     Ok(())
 }
 
-/// Where the header of a list is looked for, in bytes.
+/// How many bytes are searched for the header of a list.
 const MAX_HEAD: u64 = 64 << 10;
 
 #[derive(serde::Deserialize)]

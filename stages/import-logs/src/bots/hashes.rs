@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-/// Hashes what is a hash already.
+/// A hasher for values that are hashes already.
 #[derive(Default)]
 pub(crate) struct Unhashed(u64);
 
@@ -28,13 +28,14 @@ impl Hasher for Unhashed {
     }
 }
 
-/// A set of hashes without a hasher of its own.
+/// A set of hashes that does not hash them again.
 pub(crate) type Hashes = HashSet<u128, BuildHasherDefault<Unhashed>>;
 
-/// How many hashes are held in a table before they are sorted into the others, which lie closer.
+/// How many hashes a table holds before they are merged into the sorted list, which takes less
+/// memory.
 const RECENT: usize = 1 << 18;
 
-/// A set of hashes: mostly a sorted list, 16 bytes each. Copies share it.
+/// A set of hashes: mostly a sorted list, 16 bytes each. Clones share it.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct HashList {
     sorted: Arc<Vec<u128>>,
@@ -50,7 +51,7 @@ impl HashList {
         self.recent.contains(&key) || self.sorted.binary_search(&key).is_ok()
     }
 
-    /// Adds a hash; `false` when it was there.
+    /// Adds a hash; `false` if it was there already.
     pub(crate) fn insert(&mut self, key: u128) -> bool {
         if self.contains(key) {
             return false;
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_survive_being_sorted_together() {
+    fn no_hash_is_lost_when_the_table_is_merged() {
         let mut list = HashList::default();
         let key = |i: u32| xxh3_128(&i.to_le_bytes());
         let n = u32::try_from(2 * RECENT + 10).unwrap();

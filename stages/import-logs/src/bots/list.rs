@@ -1,7 +1,7 @@
 //! The list of bots as hashes, and the texts of new ones.
 //!
-//! A text is known by the 128-bit hash of what the column's collation makes of it. Who needs the
-//! texts themselves keeps them elsewhere, see [`BotTexts`].
+//! A text is represented by the 128-bit hash of its form under the column's collation. The texts
+//! themselves are kept elsewhere where they are needed, see [`BotTexts`].
 
 use std::io::{self, BufReader, BufWriter, Read as _, Seek as _, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,33 +13,33 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::hashes::{HashList, Hashes};
 use super::words::Words;
 
-/// The agents that the list holds before a file, with all that is known ahead of the file's own.
+/// The agents in the list before a file, with what the look-ahead found in the file itself.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct BotList {
-    /// Never the same for two states, so that what was derived from another one is not used.
+    /// Differs between any two states, so that results derived from another state are not used.
     pub(crate) version: u64,
-    /// By what the collation makes of them.
+    /// By their form under the collation.
     folded: HashList,
-    /// By their bytes, where they are compared so.
+    /// By their bytes, if they are compared byte by byte.
     exact: Option<HashList>,
-    /// Those that the list does not keep but holds still: by collation and by bytes.
+    /// Those that the list will not keep but still holds: by collation and by bytes.
     spared: [Hashes; 2],
 }
 
 impl BotList {
-    /// An empty list; `exact` when agents are compared byte by byte.
+    /// An empty list; `exact` if agents are compared byte by byte.
     pub(crate) fn new(exact: bool) -> Self {
         Self { exact: exact.then(HashList::default), ..Self::default() }
     }
 
-    /// Parts this list from whatever threads remember, of an earlier try with the same list too.
+    /// Invalidates what threads remember, even from an earlier try with the same list.
     pub(crate) fn renew(&mut self) {
         static LAST: AtomicU64 = AtomicU64::new(0);
         self.version = LAST.fetch_add(1, Ordering::Relaxed) + 1;
     }
 
-    /// Adds an agent that the list holds, by its stored text. What it never keeps is left out, but
-    /// for lists that are compared byte by byte: see [`BotList::remove_spared`].
+    /// Adds an agent that the list holds, by its stored text. Agents that the list never keeps are
+    /// left out, except in lists that are compared byte by byte: see [`BotList::remove_spared`].
     pub(crate) fn insert(&mut self, stored: &str, words: &Words) {
         if !words.is_spared(stored) {
             self.add(stored);
@@ -49,8 +49,8 @@ impl BotList {
         }
     }
 
-    /// Adds a new agent by its stored text; `false` when the list has it or its like, or never
-    /// keeps it.
+    /// Adds a new agent by its stored text; `false` if the list has an equal one, or never keeps
+    /// it.
     pub(crate) fn insert_new(&mut self, stored: &str, words: &Words) -> bool {
         !self.has_hash(collation::hash(stored)) && !words.is_spared(stored) && self.add(stored)
     }
@@ -63,7 +63,7 @@ impl BotList {
         new
     }
 
-    /// Adds an agent by the hash of what the collation makes of it.
+    /// Adds an agent by the hash of its form under the collation.
     pub(crate) fn insert_hash(&mut self, key: u128) -> bool {
         let new = self.folded.insert(key);
         if new {
@@ -72,7 +72,7 @@ impl BotList {
         new
     }
 
-    /// Takes those off that the list never keeps.
+    /// Removes the agents that the list never keeps.
     pub(crate) fn remove_spared(&mut self) {
         let [folded, bytes] = std::mem::take(&mut self.spared);
         if folded.is_empty() {
@@ -85,12 +85,12 @@ impl BotList {
         self.renew();
     }
 
-    /// Whether the list has an agent of these bytes.
+    /// Whether the list has an agent with these bytes.
     pub(crate) fn has_exactly(&self, agent: &str) -> bool {
         self.exact.as_ref().is_some_and(|exact| exact.contains(xxh3_128(agent.as_bytes())))
     }
 
-    /// Whether the list has the like of an agent.
+    /// Whether the list has an agent equal under the collation.
     pub(crate) fn has_like(&self, agent: &str) -> bool {
         !self.folded.is_empty() && fits_the_column(agent) && self.folded.contains(collation::hash(agent))
     }
@@ -100,16 +100,16 @@ impl BotList {
     }
 }
 
-/// Whether an agent is short enough to equal a stored one; blanks at its end do not count.
+/// Whether an agent is short enough to equal a stored one; trailing blanks do not count.
 pub(crate) fn fits_the_column(agent: &str) -> bool {
     let agent = agent.trim_end_matches(' ');
     agent.len() <= text::TINYTEXT || agent.chars().nth(text::TINYTEXT).is_none()
 }
 
-/// How many bytes of texts are held in memory.
+/// How many bytes of texts are kept in memory.
 const HELD: usize = 4 << 20;
 
-/// Texts in their order, on disk when they are many.
+/// Texts in their order; on disk if there are many.
 pub(crate) struct BotTexts(BufWriter<tempfile::SpooledTempFile>);
 
 fn doing() -> &'static str {
@@ -132,7 +132,7 @@ impl BotTexts {
         self.0.write_all(&[len]).and_then(|()| self.0.write_all(stored.as_bytes())).with_context(doing)
     }
 
-    /// Hands out the texts and forgets them.
+    /// Passes on the texts and forgets them.
     ///
     /// # Errors
     /// The disk is full, or what `each` returned.
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_come_back_in_their_order_from_disk_too() {
+    fn texts_come_back_in_order_even_from_disk() {
         let mut texts = BotTexts::default();
         let long = "é".repeat(127);
         let n = HELD / long.len() + 100;

@@ -1,7 +1,7 @@
 //! Thousands of patterns of agents, matched all at once.
 //!
-//! Nearly all patterns that are published are plain texts, some of them bound to the beginning or
-//! the end: one automaton finds these. The few others become one set of regular expressions.
+//! Nearly all published patterns are plain texts, some anchored at the beginning or the end: one
+//! automaton finds these. The few others form one set of regular expressions.
 
 use std::path::{Path, PathBuf};
 
@@ -13,12 +13,12 @@ use crate::exclude::automaton_for;
 
 use super::published::{self, Entry, Meaning, is_meta};
 
-/// What the automata of a set of patterns may take while they are made, and while they are used, in
-/// bytes. The second is taken once a thread.
+/// How many bytes the automata of a set of patterns may take, while they are built and while they
+/// are used. The second amount is taken once per thread.
 const MADE: usize = 64 << 20;
 const USED: usize = 8 << 20;
 
-/// A text that is looked for.
+/// A text to search for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Literal {
     text: Vec<u8>,
@@ -27,13 +27,13 @@ struct Literal {
     exact: bool,
 }
 
-/// Patterns of one or more lists. They are numbered in the order of the lists.
+/// Patterns of one or more lists, numbered in the order of the lists.
 #[derive(Debug)]
 pub(crate) struct Patterns {
     lists: Vec<PathBuf>,
     /// List and text of each pattern.
     patterns: Vec<(u32, Box<str>)>,
-    /// The plain ones, with their numbers.
+    /// The plain texts, with their numbers.
     literals: Vec<(u32, Literal)>,
     automaton: AhoCorasick,
     /// The others, with their numbers.
@@ -45,7 +45,7 @@ impl Patterns {
     /// Reads lists.
     ///
     /// # Errors
-    /// One cannot be read, or has a pattern that is not understood; the message names file and place.
+    /// A list cannot be read, or contains an invalid pattern; the message names file and place.
     pub(crate) fn read(paths: &[PathBuf]) -> Result<Self> {
         let mut all = Vec::new();
         for path in paths {
@@ -80,8 +80,8 @@ impl Patterns {
                 Some(AhoCorasickKind::DFA),
             ))
             .build(literals.iter().map(|(_, literal)| &literal.text))
-            .map_err(|e| anyhow!("making an automaton of the lists of bots: {e}"))?;
-        // one by one they say which of them is at fault
+            .map_err(|e| anyhow!("building the automaton for the lists of bots: {e}"))?;
+        // compiled one by one, they show which of them is wrong
         for (_, text, path, entry) in &mut expressions {
             if compile([&text]).is_err() {
                 // classes of characters beyond ASCII need Unicode
@@ -94,7 +94,7 @@ impl Patterns {
             }
         }
         let set = compile(expressions.iter().map(|(_, text, ..)| text));
-        let set = set.map_err(|e| anyhow!("making an automaton of the lists of bots: {e}"))?;
+        let set = set.map_err(|e| anyhow!("building the automaton for the lists of bots: {e}"))?;
         let set_numbers = expressions.iter().map(|(number, ..)| *number).collect();
         Ok(Self { lists: paths.to_vec(), patterns, literals, automaton, set, set_numbers })
     }
@@ -132,13 +132,13 @@ fn compile(texts: impl IntoIterator<Item = impl AsRef<str>>) -> Result<RegexSet,
     RegexSetBuilder::new(texts).size_limit(MADE).dfa_size_limit(USED).build()
 }
 
-/// The expression with its flags: bytes, and letters of either case unless it says otherwise.
+/// The expression with its flags: bytes, and case-insensitive unless `exact`.
 fn expression(entry: &Entry) -> String {
     let exact = matches!(entry.meaning, Meaning::Expression { exact: true });
     format!("(?{}-u){}", if exact { "" } else { "i" }, entry.text)
 }
 
-/// The entry as a plain text, when that is what it is.
+/// The entry as a plain text, if it is one.
 fn literal(entry: &Entry) -> Option<Literal> {
     let exact = match entry.meaning {
         Meaning::Text => {
@@ -191,7 +191,7 @@ mod tests {
         let patterns = of(&[("list", &[(pattern, meaning)])]).unwrap();
         assert_eq!(patterns.is_match(agent.as_bytes()), expected, "{pattern} {agent}");
         assert_eq!(patterns.first(agent.as_bytes()).is_some(), expected, "{pattern} {agent}");
-        // what is treated as plain text means the same as an expression
+        // what is treated as plain text must mean the same as the expression
         if matches!(meaning, Meaning::Expression { .. }) && pattern.is_ascii() {
             let entry = Entry { text: pattern.to_owned(), meaning, place: String::new() };
             assert_eq!(
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_as_they_are_published() {
+    fn patterns_of_published_lists_match_as_their_authors_meant() {
         for (pattern, agent, expected) in [
             ("^ruby$", "Ruby", true),
             ("^ruby$", "Ruby/3", false),
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_beyond_ascii() {
+    fn agents_are_matched_as_bytes() {
         check("^脝脝陆$", ANY_CASE, "脝脝陆", true);
         check("^[脝陆]+$", ANY_CASE, "脝脝陆", true);
         let patterns = of(&[("list", &[("^.\\W$", ANY_CASE)])]).unwrap();
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_is_none_is_named() {
+    fn an_invalid_pattern_is_named_with_its_place() {
         let why = |pattern: &str| {
             let lists: &[(&str, &[(&str, Meaning)])] =
                 &[("fine", &[("bot", ANY_CASE)]), ("odd", &[("a", EXACT), (pattern, EXACT)])];

@@ -1,7 +1,7 @@
-//! Lists of agents that others publish, or that the administrator writes: which entries a file has.
+//! Lists of agents that others publish or the administrator writes: what entries a file has.
 //!
-//! COUNTER-Robots, crawler-user-agents and ai.robots.txt are taken as they are; a file of another
-//! kind has one pattern a line. What the entries match is decided elsewhere, see [`Patterns`].
+//! COUNTER-Robots, crawler-user-agents and ai.robots.txt are read as they are; any other file has
+//! one pattern per line. What the entries match is decided elsewhere, see [`Patterns`].
 //!
 //! [`Patterns`]: super::patterns::Patterns
 
@@ -11,10 +11,10 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use kit::door::named;
 use serde_json::Value;
 
-/// How an entry is meant.
+/// How to read an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// A regular expression; `exact` when upper and lower case differ.
+    /// A regular expression; `exact` if case matters.
     Expression { exact: bool },
     /// A text that may occur anywhere.
     Text,
@@ -25,26 +25,26 @@ pub(crate) enum Meaning {
 pub(crate) struct Entry {
     pub(crate) text: String,
     pub(crate) meaning: Meaning,
-    /// Where it stands: `line 3`, or `entry 3`.
+    /// Its place: `line 3`, or `entry 3`.
     pub(crate) place: String,
 }
 
 /// Reads a list that the user named.
 ///
 /// # Errors
-/// The file cannot be read, is not UTF-8, or looks like JSON and is not.
+/// The file cannot be read, is not UTF-8, or looks like JSON but is not valid.
 pub(crate) fn read(path: &Path) -> Result<Vec<Entry>> {
     let reading = || format!("reading the list {}", path.display());
     let text = named::read_to_string(path).with_context(reading)?;
     entries(&text).with_context(reading)
 }
 
-/// The entries of a list, by what its text looks like.
+/// The entries of a list, whose format is recognised from its text.
 fn entries(text: &str) -> Result<Vec<Entry>> {
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let mut inside = text.trim_start().chars();
     let first = inside.next();
-    // a pattern may begin with a bracket, too: `[wW]get`
+    // a pattern may also begin with a bracket: `[wW]get`
     let second = inside.as_str().trim_start().chars().next();
     match (first, second) {
         (Some('{'), Some('"' | '}')) => of_object(text),
@@ -53,7 +53,7 @@ fn entries(text: &str) -> Result<Vec<Entry>> {
     }
 }
 
-/// An object keyed by the names of bots, as in ai.robots.txt.
+/// An object whose keys are names of bots, as in ai.robots.txt.
 fn of_object(text: &str) -> Result<Vec<Entry>> {
     let object: serde_json::Map<String, Value> = serde_json::from_str(text)?;
     let entries = object.into_iter().enumerate().map(|(i, (name, value))| {
@@ -66,8 +66,8 @@ fn of_object(text: &str) -> Result<Vec<Entry>> {
     entries.collect()
 }
 
-/// An array of objects with a `pattern` each, or of patterns. A list that quotes instances beside its
-/// patterns, as crawler-user-agents does, tells upper from lower case; COUNTER says to ignore it.
+/// An array of patterns, or of objects with a `pattern` each. Case matters in a list with `instances`
+/// beside its patterns, as in crawler-user-agents; COUNTER says to ignore case.
 fn of_array(text: &str) -> Result<Vec<Entry>> {
     let array: Vec<Value> = serde_json::from_str(text)?;
     let entries = array.into_iter().enumerate().map(|(i, value)| {
@@ -87,7 +87,7 @@ fn of_array(text: &str) -> Result<Vec<Entry>> {
     entries.collect()
 }
 
-/// One pattern a line: a regular expression when it has a character that means something there.
+/// One pattern per line: a regular expression if it has a character with a meaning there.
 fn of_lines(text: &str) -> Vec<Entry> {
     let lines = text.lines().enumerate().map(|(i, line)| (i, line.trim()));
     let entries = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')).map(|(i, line)| {
@@ -97,7 +97,7 @@ fn of_lines(text: &str) -> Vec<Entry> {
     entries.collect()
 }
 
-/// Whether a byte means something in a regular expression.
+/// Whether a byte has a meaning in a regular expression.
 pub(crate) const fn is_meta(byte: u8) -> bool {
     matches!(byte, b'\\' | b'^' | b'$' | b'.' | b'|' | b'?' | b'*' | b'+' | b'(' | b')' | b'[' | b']' | b'{' | b'}')
 }
@@ -113,7 +113,7 @@ mod tests {
     const ANY_CASE: Meaning = Meaning::Expression { exact: false };
 
     #[test]
-    fn forms_are_told_by_their_content() {
+    fn the_format_of_a_list_is_recognised_by_its_content() {
         let counter = r#"[ {"pattern": "^ruby$", "last_changed": "2017-08-08"}, {"pattern": "bot"} ]"#;
         assert_eq!(of(counter), [("^ruby$".to_owned(), ANY_CASE), ("bot".to_owned(), ANY_CASE)]);
         let crawlers = r#"[{"pattern": "[wW]get", "url": "", "instances": ["wget/1"]}]"#;
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list() {
+    fn a_file_that_is_not_a_list_of_bots_is_an_error() {
         for (text, why) in [
             (r#"[{"pattern": "a"}, {"url": ""}]"#, "entry 2 has no `pattern`"),
             (r#"[{"pattern": 5}]"#, "entry 1 has no `pattern`"),

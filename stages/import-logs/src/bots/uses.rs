@@ -1,8 +1,8 @@
-//! What bots asked for: requests, hits, visitors and bytes by agent, for `--bots-report`.
+//! What bots requested: requests, hits, visitors and bytes by agent, for `--bots-report`.
 //!
-//! Each block counts its own, a file adds its blocks, and the run adds the files that were imported.
-//! Memory grows by 16 bytes with each address of an agent; agents beyond a number of them are counted
-//! together, by what decided.
+//! Each block counts its own requests, a file adds up its blocks, and the run adds up the imported
+//! files. Memory grows by 16 bytes for each address of an agent. If there are too many agents, the
+//! rest is counted together, by what decided.
 
 use std::hash::BuildHasherDefault;
 use std::path::Path;
@@ -17,10 +17,10 @@ use super::Cause;
 use super::hashes::{HashList, Unhashed};
 use super::words::{Words, stored};
 
-/// How many agents have figures of their own.
+/// How many agents get figures of their own.
 const AGENTS: usize = 100_000;
 
-/// What one agent asked for.
+/// What one agent requested.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Figures {
     requests: u64,
@@ -29,25 +29,25 @@ struct Figures {
     bytes: u64,
 }
 
-/// An agent, or all those beyond the number that decided the same way.
+/// One agent, or all those beyond the limit with the same cause.
 #[derive(Debug, Clone)]
 struct Use {
-    /// Absent for all those.
+    /// Absent for those beyond the limit.
     agent: Option<Box<[u8]>>,
     cause: Cause,
     figures: Figures,
 }
 
-/// What bots asked for.
+/// What bots requested.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Uses {
-    /// By the hash of the agent, or of what decided.
+    /// By the hash of the agent, or of the cause.
     agents: HashMap<u64, Use, BuildHasherDefault<Unhashed>>,
     /// Agents with their clients, as hashes.
     pairs: HashList,
 }
 
-/// Agent and client as one hash: its lower half, by which sets find it, is of both.
+/// Agent and client as one hash: its lower half, which hash sets use, depends on both.
 fn pair(agent: u64, client: u64) -> u128 {
     u128::from(agent) << 64 | u128::from(agent ^ client)
 }
@@ -57,7 +57,7 @@ impl Uses {
         self.agents.is_empty()
     }
 
-    /// Counts a request of a bot. A hit is a request that nothing else than the bot rule left out.
+    /// Counts a request of a bot. It is a hit if only the bot rule dropped it.
     pub(crate) fn add(&mut self, agent: &[u8], cause: Cause, client: &[u8], is_hit: bool, bytes: &[u8]) {
         let bytes = std::str::from_utf8(bytes).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0);
         let figures = Figures { requests: 1, hits: is_hit.into(), visitors: 0, bytes };
@@ -65,7 +65,7 @@ impl Uses {
         self.see(pair(key, xxh3_64(client)));
     }
 
-    /// Adds figures, but for the visitors; the key that they are counted under.
+    /// Adds figures, except visitors; returns the key they are counted under.
     fn count(&mut self, key: u64, agent: Option<&[u8]>, cause: Cause, more: Figures) -> u64 {
         let is_full = self.agents.len() >= AGENTS && !self.agents.contains_key(&key);
         let (key, agent) = if is_full { (cause.key(), None) } else { (key, agent) };
@@ -85,7 +85,7 @@ impl Uses {
         }
     }
 
-    /// Adds those of another part.
+    /// Adds the figures of another part.
     pub(crate) fn merge(&mut self, other: &Self) {
         let mut moved = HashMap::<u64, u64, BuildHasherDefault<Unhashed>>::default();
         for (&key, of) in &other.agents {
@@ -101,8 +101,8 @@ impl Uses {
         }
     }
 
-    /// Writes the report, the agents with most requests first: CSV when the name of the file ends in
-    /// `.csv`, otherwise one record a line.
+    /// Writes the report, agents with most requests first: CSV if the name of the file ends in
+    /// `.csv`, otherwise one record per line.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn visitors_are_counted_once_over_all_parts() {
+    fn a_visitor_in_several_parts_counts_once() {
         let part = |clients: &[&str]| {
             let mut uses = Uses::default();
             for client in clients {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn agents_beyond_the_number_are_counted_together() {
+    fn agents_beyond_the_limit_are_counted_together() {
         let mut uses = Uses::default();
         for i in 0..AGENTS + 10 {
             uses.add(format!("bot {i}").as_bytes(), Cause::Word(11), b"1.1.1.1", true, b"1");

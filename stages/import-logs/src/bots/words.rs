@@ -1,4 +1,4 @@
-//! The words that make a bot.
+//! The words that identify a bot.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use schema::text;
 use super::cause::Cause;
 use super::patterns::Patterns;
 
-/// An agent that contains one of these, ASCII case ignored, is a bot.
+/// An agent that contains one of these is a bot; ASCII case is ignored.
 const TERMS: [&str; 22] = [
     "owler",
     "serpstatbot",
@@ -52,12 +52,12 @@ const MORE_TERMS: [&str; 11] = [
     "libwww",
 ];
 
-/// The words that make a bot, and those that take it off the list again.
+/// The words that identify a bot, and those that take an agent off the list again.
 #[derive(Debug)]
 pub(crate) struct Words {
     terms: AhoCorasick,
     spared: [Like; 2],
-    /// Lists of bots that add to the words.
+    /// Lists of bots, in addition to the words.
     listed: Option<Patterns>,
     /// Agents that are people, whatever the words and the lists say.
     people: Option<Patterns>,
@@ -75,7 +75,7 @@ impl Words {
     /// With lists of bots, and of people.
     ///
     /// # Errors
-    /// A list cannot be read, or has a pattern that is not understood.
+    /// A list cannot be read, or contains an invalid pattern.
     pub(crate) fn with_lists(mut self, bots: &[PathBuf], people: &[PathBuf]) -> Result<Self> {
         let read = |paths: &[PathBuf]| (!paths.is_empty()).then(|| Patterns::read(paths)).transpose();
         (self.listed, self.people) = (read(bots)?, read(people)?);
@@ -87,7 +87,7 @@ impl Words {
         !self.is_person(agent) && (self.has_word(agent) || self.is_listed(agent))
     }
 
-    /// Whether an agent has a word that makes a bot.
+    /// Whether an agent contains a bot word.
     pub(crate) fn has_word(&self, agent: &[u8]) -> bool {
         self.terms.is_match(agent)
     }
@@ -102,7 +102,7 @@ impl Words {
         self.listed.as_ref().is_some_and(|listed| listed.is_match(agent))
     }
 
-    /// What makes a bot of an agent that is known as one.
+    /// Why an agent that is in the list is a bot.
     pub(crate) fn cause(&self, agent: &[u8]) -> Cause {
         if let Some(found) = self.terms.find(agent) {
             return Cause::Word(found.pattern().as_u32() as u8);

@@ -66,7 +66,7 @@ pub(crate) fn bucket(line: &[u8]) -> Result<Fields<'_>, Fault> {
     }
     cursor.blanks();
     if !cursor.is_at_quote() {
-        // what the service does by itself
+        // the service's own operations
         return Err(Fault::bare(What::NotARequest));
     }
     let request = cursor.quoted().ok_or(Fault::bare(What::Open("request")))?;
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn load_balancers() {
+    fn lines_of_load_balancers() {
         let rest = r#"2025-07-10T08:00:01.186641Z app/lb/50 192.0.2.39:2817 10.0.0.1:80 0.000 0.001 -1 200 200 34 366 "GET https://www.example.com:443/a?b HTTP/1.1" "curl/7.46.0" - -"#;
         let found = ["192.0.2.39", "", "GET", "/a?b", "200", "366", "-", "curl/7.46.0", "www.example.com"];
         assert_eq!(shown(load_balancer(rest.as_bytes(), true)).unwrap()[..9], found);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets() {
+    fn lines_of_buckets() {
         let line = r#"79a59 bucket.example [10/Jul/2025:08:00:01 +0000] 192.0.2.3 79a59 3E57427F3 WEBSITE.GET.OBJECT a.html "GET /a.html HTTP/1.1" 200 - 113 200 7 6 "https://x/" "S3Console/0.4" - s9 SigV2"#;
         let found = [
             "192.0.2.3",

@@ -1,8 +1,8 @@
-//! The family of common and combined logs: client, identity, user, time, request, status and
-//! bytes; then referrer and agent if they are there, and what servers add behind them.
+//! The family of common and combined logs: client, identity, user, time, request, status and bytes;
+//! then perhaps referrer and agent, and what servers add after them.
 //!
-//! A virtual host before the client, or in the place of the identity, is told by what stands
-//! there. Quotes that nobody escaped and users with blanks in their names cost no other field.
+//! A virtual host may come before the client or replace the identity; its text shows which it is.
+//! Unescaped quotes and users with blanks in their names affect no other field.
 
 use kit::steps;
 
@@ -10,26 +10,26 @@ use super::client::{self, Client, NotAClient};
 use super::cursor::{Cursor, closing_quote, is_end};
 use super::{Fault, Fields, Text, What, time};
 
-/// Where the virtual host is.
+/// Where to find the virtual host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Host {
-    /// Where the line has it, if at all.
+    /// Wherever the line has it, if at all.
     #[default]
     Anywhere,
     /// Before the client; lines without it are rejected.
     First,
 }
 
-/// What stands behind referrer and agent.
+/// What follows referrer and agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Tail {
     #[default]
     Nothing,
     /// `X-Forwarded-For` in quotes, as nginx's packages write it.
     Forwarded,
-    /// That, and then the id of the request, times of the upstream servers and more.
+    /// The same, then the request id, times of the upstream servers and more.
     Trace,
-    /// What nginx adds as ingress of Kubernetes.
+    /// What nginx adds as a Kubernetes ingress.
     Ingress,
     /// What Traefik adds.
     Traefik,
@@ -37,9 +37,9 @@ pub(crate) enum Tail {
     Other,
 }
 
-/// What a line of the family has.
+/// Which optional parts a line of the family has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Seen {
+pub(crate) struct OptionalParts {
     /// A virtual host.
     pub(crate) host: bool,
     /// Referrer and agent.
@@ -47,16 +47,16 @@ pub(crate) struct Seen {
     pub(crate) tail: Tail,
 }
 
-/// The fields of a line, and what it has.
-pub(crate) fn parse(line: &[u8], host: Host) -> Result<(Fields<'_>, Seen), Fault> {
+/// The fields of a line, and which optional parts it has.
+pub(crate) fn parse(line: &[u8], host: Host) -> Result<(Fields<'_>, OptionalParts), Fault> {
     let mut fields = Fields::default();
-    let mut seen = Seen::default();
+    let mut seen = OptionalParts::default();
     let (stamp, before) = stamp(line)?;
     fields.moment = Some(stamp.moment);
     seen.host = who(before, host, &mut fields)?;
     let mut cursor = Cursor::new(&line[stamp.end..]);
     cursor.blanks();
-    // Gandi puts the time that the answer took here
+    // Gandi writes the response time here
     if let [b'(', rest @ ..] = cursor.rest
         && let Some(close) = rest.iter().take(24).position(|&b| b == b')')
     {
@@ -83,11 +83,11 @@ pub(crate) fn parse(line: &[u8], host: Host) -> Result<(Fields<'_>, Seen), Fault
 
 struct Stamp {
     moment: time::Moment,
-    /// Where what follows it begins.
+    /// Start of what follows it.
     end: usize,
 }
 
-/// The time, and what stands before it.
+/// The time, and what comes before it.
 fn stamp(line: &[u8]) -> Result<(Stamp, &[u8]), Fault> {
     let mut first_fault = None;
     let mut from = 0;
@@ -95,7 +95,7 @@ fn stamp(line: &[u8]) -> Result<(Stamp, &[u8]), Fault> {
         steps::add(step + 1);
         let at = from + step;
         from = at + 1;
-        // a user's name may hold brackets too
+        // a user's name may contain brackets too
         if at == 0 || !matches!(line[at - 1], b' ' | b'\t') {
             continue;
         }
@@ -107,7 +107,7 @@ fn stamp(line: &[u8]) -> Result<(Stamp, &[u8]), Fault> {
         };
         match found {
             Ok((moment, len)) => {
-                // a zone by name may follow
+                // a zone name may follow
                 let Some(close) = inner[len..].iter().take(16).position(|&b| b == b']') else { continue };
                 return Ok((Stamp { moment, end: at + 1 + len + close + 1 }, &line[..at]));
             }
@@ -145,7 +145,8 @@ fn without_brackets(line: &[u8]) -> Result<(Stamp, &[u8]), Fault> {
     Ok((Stamp { moment, end: quote }, &line[..start]))
 }
 
-/// Who asked, and whom: the words before the time. Whether there is a virtual host.
+/// Who made the request, and to which host: the words before the time. Returns whether there is a
+/// virtual host.
 fn who<'a>(before: &'a [u8], host: Host, fields: &mut Fields<'a>) -> Result<bool, Fault> {
     let mut cursor = Cursor::new(before);
     let (first, second) = (cursor.word(), cursor.word());
@@ -165,11 +166,11 @@ fn who<'a>(before: &'a [u8], host: Host, fields: &mut Fields<'a>) -> Result<bool
     let third = cursor.word();
     let names_a_host =
         client::host_and_port(first).is_some() || client::is_host_name(first) || client::address(first).is_some();
-    // the identity is hardly ever given, and never with a dot in it
+    // the identity is hardly ever given, and never contains a dot
     let has_client = match client::client(second) {
         Ok(Client::Address(_)) => true,
         Ok(Client::Host(_)) => host == Host::First || (third == b"-" && !cursor.word().is_empty()),
-        // a list or a socket in its place is the client's, and rejected as that
+        // a list or a socket in its place is the client's, and is rejected as a client
         Err(NotAClient::List | NotAClient::UnixSocket) => true,
         Err(_) => client::host_and_port(first).is_some() && second != b"-" && !third.is_empty(),
     };
@@ -180,7 +181,7 @@ fn who<'a>(before: &'a [u8], host: Host, fields: &mut Fields<'a>) -> Result<bool
     if host == Host::First {
         return Err(Fault::of(What::NoHostInFront, first));
     }
-    // OVH puts it in the place of the identity
+    // OVH writes it in place of the identity
     let is_second = second.contains(&b'.') && client::is_host_name(second) && client::address(first).is_some();
     if is_second {
         fields.vhost = Text::Line(second);
@@ -188,8 +189,8 @@ fn who<'a>(before: &'a [u8], host: Host, fields: &mut Fields<'a>) -> Result<bool
     Ok(is_second)
 }
 
-/// Request, status and bytes. A request may hold quotes that nobody escaped: it ends at the first
-/// that status and bytes follow.
+/// Request, status and bytes. A request may contain unescaped quotes: it ends at the first quote
+/// that is followed by status and bytes.
 fn request<'a>(cursor: &mut Cursor<'a>, fields: &mut Fields<'a>) -> Result<(), Fault> {
     let inner = cursor.rest.strip_prefix(b"\"").ok_or(Fault::bare(What::NoRequest))?;
     let mut from = 0;
@@ -212,7 +213,7 @@ fn request<'a>(cursor: &mut Cursor<'a>, fields: &mut Fields<'a>) -> Result<(), F
     }
 }
 
-/// Status and bytes behind a request, and what follows them. Looks no further than they go: a
+/// Status and bytes after a request, and what follows them. Reads no further than that, because a
 /// hostile request makes it look after each of its quotes.
 fn status_and_bytes(text: &[u8]) -> Result<[&[u8]; 3], Fault> {
     let (status, rest) = number(text, What::Status, "status")?;
@@ -220,7 +221,7 @@ fn status_and_bytes(text: &[u8]) -> Result<[&[u8]; 3], Fault> {
     Ok([status, bytes, rest])
 }
 
-/// A number or a dash behind blanks, and what follows it.
+/// A number or a dash after blanks, and what follows it.
 fn number<'a>(text: &'a [u8], what: What, name: &'static str) -> Result<(&'a [u8], &'a [u8]), Fault> {
     let blanks = text.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
     let field = &text[blanks..];
@@ -239,7 +240,7 @@ fn number<'a>(text: &'a [u8], what: What, name: &'static str) -> Result<(&'a [u8
     Err(Fault::of(what, &field[..word]))
 }
 
-/// What stands behind the agent. The header and the id of the request are taken from there.
+/// What follows the agent. The header and the request id are taken from here.
 fn tail<'a>(mut cursor: Cursor<'a>, fields: &mut Fields<'a>) -> Tail {
     let is_id = |word: &[u8]| {
         let digits = word.iter().filter(|b| b.is_ascii_hexdigit()).count();
@@ -254,7 +255,7 @@ fn tail<'a>(mut cursor: Cursor<'a>, fields: &mut Fields<'a>) -> Tail {
         if cursor.rest.is_empty() {
             return Tail::Forwarded;
         }
-        // the id is the word of 32 digits, wherever it stands
+        // the id is the word of 32 digits, wherever it is
         let value = |word: &'a [u8]| &word[memchr::memchr(b'=', word).map_or(0, |at| at + 1)..];
         let mut words = cursor.rest.split(|&b| b == b' ').map(|word| unquoted(value(word)));
         if let Some(id) = words.find(|word| is_id(word)) {
@@ -291,8 +292,8 @@ fn unquoted(word: &[u8]) -> &[u8] {
     word.strip_prefix(b"\"").and_then(|word| word.strip_suffix(b"\"")).unwrap_or(word)
 }
 
-/// Where a second line begins in one, if a crash has fused two: before the client of a time that is
-/// not the first in it.
+/// Where a second line begins, if a crash has joined two: before the client of the second time in
+/// the line.
 pub(crate) fn second_line(line: &[u8]) -> Option<usize> {
     let mut brackets = memchr::memchr_iter(b'[', line);
     let mut first = brackets.next()?;
@@ -335,7 +336,7 @@ fn client_before(line: &[u8], first: usize, second: usize) -> Option<usize> {
     let is_client = |b: &u8| b.is_ascii_hexdigit() || matches!(b, b'.' | b':');
     let client = &before[..identity];
     let len = client.iter().rev().take(45).take_while(|b| is_client(b)).count();
-    // the first of these bytes may belong to the line before
+    // the first of these bytes may belong to the previous line
     (0..len)
         .map(|skip| identity - len + skip)
         .find(|&at| client::address(&before[at..identity]).is_some())
@@ -353,7 +354,7 @@ mod tests {
         format!("{before} [10/Jul/2025:08:00:01 +0000] \"{request}\" 200 12 {after}")
     }
 
-    fn check<T>(line: &str, look: impl FnOnce(super::super::Entry<'_>, Seen) -> T) -> Result<T, String> {
+    fn check<T>(line: &str, look: impl FnOnce(super::super::Entry<'_>, OptionalParts) -> T) -> Result<T, String> {
         let mut made = Vec::new();
         let (fields, seen) = parse(line.as_bytes(), Host::Anywhere)
             .map_err(|fault| fault.within(line.as_bytes()).say(line.as_bytes()))?;
@@ -368,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asked_and_whom() {
+    fn client_and_virtual_host_are_found_in_the_words_before_the_time() {
         for (before, client, host, vhost) in [
             ("192.0.2.1 - -", "192.0.2.1", "", ""),
             ("2001:db8:85a3:8d4:0:0:0:1 - -", "2001:db8:85a3:8d4::1", "", ""),
@@ -392,7 +393,11 @@ mod tests {
             ("192.0.2.1 www.example.com theuser", "192.0.2.1", "", "www.example.com"),
         ] {
             let found = check(&line(before, "GET /a HTTP/1.1", UA), |entry, seen| {
-                assert_eq!(seen, Seen { host: !vhost.is_empty(), combined: true, tail: Tail::Nothing }, "{before}");
+                assert_eq!(
+                    seen,
+                    OptionalParts { host: !vhost.is_empty(), combined: true, tail: Tail::Nothing },
+                    "{before}"
+                );
                 assert_eq!((&entry.date, &entry.time, entry.offset), (b"2025-07-10", b"08:00:01", Some(0)));
                 [text(entry.client), text(entry.host), text(entry.vhost)]
             });
@@ -401,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_of_all_sorts() {
+    fn unescaped_quotes_affect_no_other_field() {
         for (request, after, found) in [
             ("GET /a HTTP/1.1", r#""-" "Tab 10\" Build""#, ["GET /a HTTP/1.1", "-", r#"Tab 10\" Build"#]),
             ("GET /a HTTP/1.1", r#""a" "b" "agent"x"y""#, ["GET /a HTTP/1.1", "a", "b"]),
@@ -421,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn what_servers_add() {
+    fn fields_that_servers_add_are_recognised() {
         let id = "529a007902362a5f51385a5fa7049884";
         for (after, tail, forwarded, request_id) in [
             ("", Tail::Nothing, "", ""),
@@ -448,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn other_times() {
+    fn times_without_brackets_or_with_a_zone_name() {
         for (stamp, date) in [
             ("[2025-07-10T08:00:01+00:00]", "2025-07-10"),
             ("2025-07-10T08:00:01.147454Z", "2025-07-10"),
@@ -504,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn two_lines_in_one() {
+    fn two_lines_that_a_crash_has_joined_are_separated() {
         let (first, second) =
             (line("192.0.2.1 - -", "GET /a HTTP/1.1", UA), line("192.0.2.2 - -", "GET /b HTTP/1.1", UA));
         for cut in [first.len(), first.len() - 10, first.len() - 1, 20] {

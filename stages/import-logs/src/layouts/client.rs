@@ -1,8 +1,8 @@
-//! Who asked: the address or the host name of a client, from what a server wrote.
+//! The client of a request: its address or host name, from what a server wrote.
 //!
-//! Addresses come without ports, zones and brackets, IPv6 in its canonical text (RFC 5952), an
-//! IPv4 address that was mapped into IPv6 as IPv4. Which address of a forwarding header is the
-//! client is decided here too. What is neither an address nor a host name has a typed reason.
+//! Addresses come without ports, zones and brackets; IPv6 in its canonical text (RFC 5952), an IPv4
+//! address mapped into IPv6 as IPv4. This file also decides which address of a forwarding header is
+//! the client. A text that is neither an address nor a host name has a typed reason.
 
 use std::fmt;
 use std::io::Write as _;
@@ -14,19 +14,19 @@ use std::str::FromStr;
 pub(crate) enum Client<'a> {
     /// An address.
     Address(Address<'a>),
-    /// A host name, where the server looked names up.
+    /// A host name, if the server looked it up.
     Host(&'a [u8]),
 }
 
-/// An address and its text as it was written, without port, zone and brackets.
+/// An address and its text as written, without port, zone and brackets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Address<'a> {
-    /// The address itself; IPv4 where it was mapped into IPv6.
+    /// The address itself; IPv4 if it was mapped into IPv6.
     pub(crate) ip: IpAddr,
     text: &'a [u8],
 }
 
-/// Why a text names no client.
+/// Why a text is not a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotAClient {
     /// Empty or a dash.
@@ -35,17 +35,17 @@ pub(crate) enum NotAClient {
     UnixSocket,
     /// Several addresses.
     List,
-    /// A network: an address with the length of its prefix.
+    /// A network: an address with a prefix length.
     Network,
-    /// A host name with a port, which is how servers name a virtual host.
+    /// A host name with a port, which is how servers write a virtual host.
     HostAndPort,
-    /// It has NUL bytes in it, as files have that a crash left behind.
+    /// It contains NUL bytes, such as a crash leaves in files.
     Nul,
-    /// A byte order mark stands before it.
+    /// A byte order mark comes before it.
     ByteOrderMark,
-    /// A proxy's word for an address that it does not know or does not tell.
+    /// A proxy's word for an address that it does not know or does not reveal.
     Unknown,
-    /// Nothing of this.
+    /// None of these.
     Other,
 }
 
@@ -65,11 +65,10 @@ impl fmt::Display for NotAClient {
     }
 }
 
-/// The longest text of an address: IPv6 that ends in IPv4, and a zone of the length of an
-/// interface's name.
+/// The longest text of an address: IPv6 that ends in IPv4, and a zone as long as an interface name.
 const LONGEST_ADDRESS: usize = 45 + 1 + 64;
 
-/// The client that a field names.
+/// The client that a field contains.
 pub(crate) fn client(text: &[u8]) -> Result<Client<'_>, NotAClient> {
     if let Some(address) = address(text) {
         return Ok(Client::Address(address));
@@ -106,10 +105,10 @@ pub(crate) fn host_and_port(text: &[u8]) -> Option<&[u8]> {
     (is_port(port) && is_host_name(host)).then_some(host)
 }
 
-/// An address in any of the usual forms: `a.b.c.d`, `a.b.c.d:port`, IPv6, `[IPv6]`,
-/// `[IPv6]:port`, each IPv6 perhaps with a zone.
+/// An address in any of the usual forms: `a.b.c.d`, `a.b.c.d:port`, IPv6, `[IPv6]`, `[IPv6]:port`;
+/// IPv6 may have a zone.
 pub(crate) fn address(text: &[u8]) -> Option<Address<'_>> {
-    // most are this
+    // the most common form
     if let Some((ip, len)) = ipv4(text) {
         return match &text[len..] {
             [] => Some(Address { ip: ip.into(), text }),
@@ -178,8 +177,8 @@ fn is_port(text: &[u8]) -> bool {
     (1..=5).contains(&text.len()) && text.iter().all(u8::is_ascii_digit)
 }
 
-/// Whether a text is a host name: labels of letters, digits, dashes and underscores, the last of
-/// which does not begin with a digit, so that no spoiled address becomes a name.
+/// Whether a text is a host name: labels of letters, digits, dashes and underscores. The last label
+/// does not begin with a digit, so that a damaged address never becomes a name.
 pub(crate) fn is_host_name(text: &[u8]) -> bool {
     let text = text.strip_suffix(b".").unwrap_or(text);
     if text.is_empty() || text.len() > 253 {
@@ -196,7 +195,7 @@ pub(crate) fn is_host_name(text: &[u8]) -> bool {
     last_is_name
 }
 
-/// A buffer that holds the text of any address.
+/// A buffer for the text of any address.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AddressText {
     bytes: [u8; 48],
@@ -211,7 +210,7 @@ impl AddressText {
 }
 
 impl<'a> Address<'a> {
-    /// The canonical text where it is the one that was written.
+    /// The canonical text, if it is what was written.
     pub(crate) fn as_written(&self) -> Option<&'a [u8]> {
         match self.ip {
             // a mapped address ends in the text of the IPv4 address, or is written in hexadecimal
@@ -235,8 +234,8 @@ impl<'a> Address<'a> {
     }
 }
 
-/// Whether an address belongs to the public internet, as far as one can tell from it. Addresses
-/// for documentation count: examples are to work.
+/// Whether an address belongs to the public internet, as far as the address shows. Documentation
+/// addresses count as public, so that examples work.
 pub(crate) fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => match ip.octets() {
@@ -257,14 +256,14 @@ pub(crate) fn is_public(ip: IpAddr) -> bool {
     }
 }
 
-/// A network: an address and the number of bits that its members share with it.
+/// A network: an address and the number of bits that its members share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cidr {
     base: IpAddr,
     bits: u8,
 }
 
-/// The bits of an address on the left of 128, and how many it has.
+/// The bits of an address, left-aligned in 128, and how many it has.
 fn bits_of(ip: IpAddr) -> (u128, u8) {
     match ip {
         IpAddr::V4(ip) => (u128::from(u32::from(ip)) << 96, 32),
@@ -284,7 +283,7 @@ impl Cidr {
 impl FromStr for Cidr {
     type Err = String;
 
-    /// `ADDRESS/BITS`, or an address alone.
+    /// `ADDRESS/BITS`, or just an address.
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
@@ -298,7 +297,7 @@ impl FromStr for Cidr {
                 .filter(|&n| n <= width)
                 .ok_or_else(|| format!("`{bits}` is not a number of bits from 0 to {width}"))?,
         };
-        // a network of mapped addresses is one of IPv4 addresses
+        // a network of mapped addresses is a network of IPv4 addresses
         match written {
             IpAddr::V6(ip) if bits >= 96 => match ip.to_ipv4_mapped() {
                 Some(ip) => Ok(Self { base: ip.into(), bits: bits - 96 }),
@@ -314,23 +313,23 @@ pub(crate) fn networks(text: &str) -> Result<Vec<Cidr>, String> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::parse).collect()
 }
 
-/// Which of the addresses in a forwarding header is the client.
+/// Which address in a forwarding header is the client.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) enum Choice {
-    /// The first that is public; the first of all where none is.
+    /// The first public one; the very first if none is public.
     #[default]
     FirstPublic,
     /// The first.
     First,
     /// The last.
     Last,
-    /// The last that is not one of these proxies, as nginx's `real_ip_recursive` and Apache's
-    /// `mod_remoteip` do it.
+    /// The last that is not one of these proxies, as with nginx's `real_ip_recursive` and Apache's
+    /// `mod_remoteip`.
     Behind(Vec<Cidr>),
 }
 
-/// The client of a request that came through proxies: from the text of the header, and the other
-/// end of the connection, which is the client where the header names none.
+/// The client of a request that came through proxies: from the header, or the other end of the
+/// connection if the header names none.
 pub(crate) fn forwarded<'a>(header: &'a [u8], peer: Option<Client<'a>>, choice: &Choice) -> Option<Client<'a>> {
     let found = match choice {
         Choice::FirstPublic => {
@@ -347,7 +346,7 @@ pub(crate) fn forwarded<'a>(header: &'a [u8], peer: Option<Client<'a>>, choice: 
 
 fn behind<'a>(header: &'a [u8], peer: Option<Client<'a>>, proxies: &[Cidr]) -> Option<Client<'a>> {
     let is_proxy = |ip: IpAddr| proxies.iter().any(|network| network.contains(ip));
-    // whoever is not one of the proxies may write into the header what he likes
+    // a client that is not one of the proxies could write anything into the header
     match peer {
         Some(Client::Address(address)) if !is_proxy(address.ip) => return peer,
         Some(Client::Host(_)) => return peer,
@@ -364,13 +363,13 @@ fn behind<'a>(header: &'a [u8], peer: Option<Client<'a>>, proxies: &[Cidr]) -> O
     found
 }
 
-/// The elements of `X-Forwarded-For` or `Forwarded`, left to right; `None` for one that names no
-/// address.
+/// The elements of `X-Forwarded-For` or `Forwarded`, left to right; `None` for an element without
+/// an address.
 fn elements(header: &[u8]) -> impl DoubleEndedIterator<Item = Option<Address<'_>>> {
     header.split(|&b| b == b',').map(|part| address(element(part)))
 }
 
-/// An element without blanks and quotes around it, and without `for=`.
+/// An element without surrounding blanks and quotes, and without `for=`.
 fn element(part: &[u8]) -> &[u8] {
     let mut part = part.trim_ascii();
     if part.contains(&b'=') {
@@ -434,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_client() {
+    fn texts_that_are_not_clients_have_a_reason() {
         let long = "a".repeat(300);
         for (text, reason) in [
             ("", NotAClient::Missing),
@@ -513,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn public_addresses() {
+    fn private_and_reserved_addresses_are_not_public() {
         for (ip, is) in [
             ("192.0.2.1", true),
             ("8.8.8.8", true),
@@ -542,7 +541,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_behind_proxies() {
+    fn the_first_public_address_of_a_header_is_the_client() {
         let first = |header: &str| chosen(header, "10.0.0.9", &Choice::FirstPublic);
         for (header, client) in [
             ("192.0.2.1", "192.0.2.1"),
@@ -574,10 +573,10 @@ mod tests {
     }
 
     #[test]
-    fn the_last_that_is_no_proxy_of_ours() {
+    fn the_last_address_that_is_not_a_proxy_is_the_client() {
         let ours = Choice::Behind(networks("10.0.0.0/8,2001:db8:1::/48").unwrap());
         for (header, peer, client) in [
-            // whoever comes past the proxies is believed nothing
+            // a client that bypasses the proxies is not believed
             ("192.0.2.66", "203.0.113.1", "203.0.113.1"),
             ("192.0.2.1", "10.0.0.9", "192.0.2.1"),
             ("192.0.2.66, 192.0.2.1", "10.0.0.9", "192.0.2.1"),
@@ -586,7 +585,7 @@ mod tests {
             ("unknown, 10.0.0.4", "10.0.0.9", "10.0.0.4"),
             ("-", "10.0.0.9", "10.0.0.9"),
             ("192.0.2.1, 2001:db8:1::5", "10.0.0.9", "192.0.2.1"),
-            // a format without the other end
+            // a format without the other end of the connection
             ("192.0.2.66, 192.0.2.1", "-", "192.0.2.1"),
             ("192.0.2.1", "proxy.example.org", "host proxy.example.org"),
         ] {

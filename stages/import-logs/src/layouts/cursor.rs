@@ -1,16 +1,17 @@
-//! A place in a line that goes from field to field: words, quoted and bracketed texts.
+//! A position in a line that moves from field to field: words, quoted and bracketed texts.
 //!
-//! Shared by the layouts whose fields blanks part. Each step is linear in what it takes.
+//! Shared by the layouts whose fields are separated by blanks. Each step is linear in the bytes it
+//! consumes.
 
 use kit::steps;
 
-/// What is left of a line.
+/// The rest of a line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a> {
     pub(super) rest: &'a [u8],
 }
 
-/// The first quote at or after `from` that no backslash takes literally.
+/// The first quote at or after `from` that is not escaped by a backslash.
 pub(super) fn closing_quote(text: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     loop {
@@ -24,7 +25,7 @@ pub(super) fn closing_quote(text: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// Whether a field may end where this follows.
+/// Whether a field may end before this.
 pub(super) fn is_end(rest: &[u8]) -> bool {
     matches!(rest.first(), None | Some(b' ' | b'\t'))
 }
@@ -34,7 +35,7 @@ impl<'a> Cursor<'a> {
         Self { rest: line }
     }
 
-    /// Goes behind blanks and tabs.
+    /// Skips blanks and tabs.
     pub(super) fn blanks(&mut self) {
         let n = self.rest.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
         steps::add(n + 1);
@@ -56,9 +57,9 @@ impl<'a> Cursor<'a> {
         self.rest.first() == Some(&b'"')
     }
 
-    /// The quoted text that comes next, ending at the first quote that no backslash takes
-    /// literally and that a blank or the end of the line follows: quotes that nobody escaped cost
-    /// no other field. `None` without a quote at its start or its end.
+    /// The next quoted text. It ends at the first unescaped quote that is followed by a blank or
+    /// the end of the line, so an unescaped quote inside affects no other field. `None` if the
+    /// opening or closing quote is missing.
     pub(super) fn quoted(&mut self) -> Option<&'a [u8]> {
         self.blanks();
         let inner = self.rest.strip_prefix(b"\"")?;
@@ -73,7 +74,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The text between brackets that comes next.
+    /// The next text in brackets.
     pub(super) fn bracketed(&mut self) -> Option<&'a [u8]> {
         self.blanks();
         let inner = self.rest.strip_prefix(b"[")?;
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn from_field_to_field() {
+    fn fields_are_read_one_after_the_other() {
         let mut cursor = Cursor::new(br#"a  "b\" "c" d" [e] "" "f"#);
         assert_eq!(cursor.word(), b"a");
         assert_eq!(cursor.quoted(), Some(&br#"b\" "c"#[..]));

@@ -1,13 +1,13 @@
-//! What a line of any layout says, as the rules and the records need it.
+//! The content of a line in any layout, as the rules and the records need it.
 //!
-//! A layout gives [`Fields`]: texts as they stand in the line, or as they were made from it. They
-//! become an [`Entry`] when the client has been found among them.
+//! A layout gives [`Fields`]: texts taken from the line, or built from it. They become an [`Entry`]
+//! once the client has been chosen.
 
 use super::client::{self, Choice, Client, NotAClient};
 use super::time::Moment;
 use super::{Fault, What};
 
-/// A text of a field: a part of the line, or a range of what was made from it.
+/// The text of a field: a part of the line, or a range of the text built from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Text<'a> {
     Line(&'a [u8]),
@@ -29,7 +29,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The bytes, while more may be made.
+    /// The bytes, while more may be built.
     pub(super) fn look<'b>(&'b self, made: &'b [u8]) -> &'b [u8] {
         match *self {
             Self::Line(text) => text,
@@ -37,7 +37,8 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The part of it that `part`, got from [`look`](Self::look), is; `None` when it is another's.
+    /// This part of the text, where `part` came from [`look`](Self::look); `None` if it came from
+    /// another text.
     fn part(self, part: &[u8], made: &[u8]) -> Option<Self> {
         let whole = self.look(made);
         let at = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
@@ -48,14 +49,14 @@ impl<'a> Text<'a> {
         })
     }
 
-    /// Adds a text to what was made.
+    /// Adds a text to what was built.
     pub(crate) fn make(made: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Self {
         let start = made.len();
         write(made);
         Self::Made(start, made.len())
     }
 
-    /// Adds the text to the end of what was made.
+    /// Appends the text to what was built.
     pub(super) fn append_to(self, made: &mut Vec<u8>) {
         match self {
             Self::Line(text) => made.extend_from_slice(text),
@@ -64,7 +65,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Whether nothing is there.
+    /// Whether it is empty.
     pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::Line(text) => text.is_empty(),
@@ -73,13 +74,13 @@ impl<'a> Text<'a> {
     }
 }
 
-/// The fields of a line before the client has been chosen. What a layout lacks is empty.
+/// The fields of a line before the client has been chosen. A field that the layout lacks is empty.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Fields<'a> {
     pub(crate) moment: Option<Moment>,
-    /// The other end of the connection, or whom the server took for the client.
+    /// The other end of the connection, or whom the server regards as the client.
     pub(crate) client: Text<'a>,
-    /// What the header says that was asked for.
+    /// The content of the requested header.
     pub(crate) forwarded: Text<'a>,
     pub(crate) request: Text<'a>,
     pub(crate) method: Text<'a>,
@@ -102,23 +103,23 @@ pub(crate) struct Entry<'a> {
     pub(crate) date: [u8; 10],
     /// `HH:MM:SS`.
     pub(crate) time: [u8; 8],
-    /// Seconds east of Greenwich, where the zone is known.
+    /// Seconds east of Greenwich, if the zone is known.
     pub(crate) offset: Option<i32>,
-    /// The address of the client; empty where the server wrote its name.
+    /// The address of the client; empty if the server wrote a name.
     pub(crate) client: &'a [u8],
-    /// The name of the client in place of its address.
+    /// The client's name, if there is no address.
     pub(crate) host: &'a [u8],
-    /// Whether the address is one of IPv6.
+    /// Whether it is an IPv6 address.
     pub(crate) is_ipv6: bool,
     pub(crate) request: &'a [u8],
-    /// Method and URL, from layouts that have them apart instead of a request.
+    /// Method and URL, for layouts that log them separately instead of a request.
     pub(crate) method_and_url: Option<(&'a [u8], &'a [u8])>,
     pub(crate) status: &'a [u8],
-    /// A number, or a dash where the layout has none.
+    /// A number, or a dash if the layout has none.
     pub(crate) bytes: &'a [u8],
     pub(crate) referrer: &'a [u8],
     pub(crate) agent: &'a [u8],
-    /// The virtual host that was asked, without its port.
+    /// The virtual host that was requested, without its port.
     pub(crate) vhost: &'a [u8],
     pub(crate) request_id: &'a [u8],
     pub(crate) pid: &'a [u8],
@@ -132,18 +133,18 @@ pub(crate) struct Entry<'a> {
 pub(crate) struct ClientFrom {
     /// The name of a header; `None` for the other end of the connection.
     pub(crate) header: Option<String>,
-    /// Which of the header's addresses.
+    /// Which address of the header.
     pub(crate) choice: Choice,
 }
 
 impl ClientFrom {
-    /// Whether this is the header that names the client.
+    /// Whether this is the header with the client.
     pub(crate) fn is(&self, header: &[u8]) -> bool {
         self.header.as_deref().is_some_and(|name| is_same_header(name.as_bytes(), header))
     }
 }
 
-/// Whether two names are one header: letters of either case, dashes and underscores alike.
+/// Whether two names are the same header: ignores case, and treats dashes and underscores alike.
 pub(crate) fn is_same_header(a: &[u8], b: &[u8]) -> bool {
     let plain = |b: &u8| if *b == b'_' { b'-' } else { b.to_ascii_lowercase() };
     a.len() == b.len() && a.iter().map(plain).eq(b.iter().map(plain))
@@ -154,7 +155,7 @@ fn or_dash(text: &[u8]) -> &[u8] {
     if text.is_empty() { b"-" } else { text }
 }
 
-/// A number of bytes sent: nothing is a dash, a dash is zero.
+/// A number of bytes sent: empty becomes a dash, a dash becomes zero.
 fn bytes_of(text: &[u8]) -> &[u8] {
     match text {
         b"" => b"-",
@@ -164,8 +165,8 @@ fn bytes_of(text: &[u8]) -> &[u8] {
 }
 
 impl<'a> Fields<'a> {
-    /// The client: its name or the canonical text of its address, whether it is a name, whether
-    /// an address of IPv6.
+    /// The client: its name or the canonical text of its address, whether it is a name, and whether
+    /// it is an IPv6 address.
     fn client(&self, made: &mut Vec<u8>, from: &ClientFrom) -> Result<(Text<'a>, bool, bool), Fault> {
         let text = self.client.look(made);
         let peer = client::client(text);
@@ -193,8 +194,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The request that the fields tell of. `made` is what was made from the line; the address
-    /// is added to it where its text is not the canonical one.
+    /// The request in these fields. `made` is the text built from the line; the address is added to
+    /// it unless its text is canonical already.
     pub(crate) fn entry(self, made: &'a mut Vec<u8>, from: &ClientFrom) -> Result<Entry<'a>, Fault> {
         let moment = self.moment.ok_or(Fault::bare(What::NoTime))?;
         let (client, is_name, is_ipv6) = self.client(made, from)?;

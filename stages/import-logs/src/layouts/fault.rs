@@ -1,39 +1,39 @@
-//! Why a line gives no request, in words that name the field and show it.
+//! Why a line gives no request, in words that name the field and show its text.
 //!
-//! A fault is small and made without allocating, since whole files may have nothing else; the
-//! words are made for those that someone reads.
+//! A fault is small and created without allocation, because whole files may have nothing else; the
+//! words are built only for the faults that are shown.
 
 use super::client::NotAClient;
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
-    /// Nothing but blanks.
+    /// Only blanks.
     Blank,
-    /// A comment, or a line with which a server describes the ones that follow.
+    /// A comment, or a line in which a server describes the following lines.
     Comment,
     /// UTF-16.
     Utf16,
-    /// No time where the layout has one.
+    /// No time although the layout has one.
     NoTime,
     NotATime,
     NotADate,
     NotAMonth,
     NotIso,
     NotAClock,
-    /// A time that no calendar has.
+    /// A time that does not exist in the calendar.
     NoSuchTime,
     TooEarly,
     TooLate,
-    /// What is in the client's place.
+    /// What is in place of the client.
     Client(NotAClient),
-    /// No virtual host stands before the client where the layout has one.
+    /// No virtual host before the client although the layout has one.
     NoHostInFront,
-    /// Tabs part the fields where blanks should.
+    /// Tabs separate the fields instead of blanks.
     Tabs,
     /// No quoted request.
     NoRequest,
-    /// A quoted field without its end.
+    /// A quoted field without a closing quote.
     Open(&'static str),
     Status,
     Bytes,
@@ -41,24 +41,24 @@ pub(crate) enum What {
     Ends(&'static str),
     /// There is no such field.
     Lacks(&'static str),
-    /// The line is not a request but another message of the server.
+    /// The line is another message of the server, not a request.
     NotARequest,
     /// More fields than the layout has.
     More,
     NotJson,
-    /// JSON that ends too early, as of a line that was cut.
+    /// JSON that ends too early, as in a line that was cut off.
     CutJson,
     /// No `#Fields:` before the line.
     NoColumns,
-    /// `#Fields:` does not name a field that a request needs.
+    /// `#Fields:` lacks a field that a request needs.
     NotNamed(&'static str),
     /// Fewer fields than `#Fields:` names.
     FewColumns,
     /// A part of a longer line.
     Part,
-    /// This field does not fit a format that was given.
+    /// This field does not fit the given format.
     Field(&'static str),
-    /// The line does not begin as the format does.
+    /// The line does not begin like the format.
     Begins,
     /// The fields do not fit the layout.
     Misfit,
@@ -68,7 +68,8 @@ pub(crate) enum What {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) what: What,
-    /// Where the part that is shown begins in memory, until the line is known; then within it.
+    /// Start of the shown part: an address in memory until the line is known, then an index into
+    /// it.
     start: usize,
     len: usize,
 }
@@ -77,17 +78,17 @@ pub(crate) struct Fault {
 const SHOWN: usize = 60;
 
 impl Fault {
-    /// A fault that one part of a line shows.
+    /// A fault shown by a part of the line.
     pub(crate) fn of(what: What, part: &[u8]) -> Self {
         Self { what, start: part.as_ptr().addr(), len: part.len() }
     }
 
-    /// A fault that nothing shows.
+    /// A fault without a part to show.
     pub(crate) const fn bare(what: What) -> Self {
         Self { what, start: 0, len: usize::MAX }
     }
 
-    /// The fault as a part of this line; what lies elsewhere is not shown.
+    /// The fault with its part as an index into this line; a part of another text is dropped.
     pub(crate) fn within(self, line: &[u8]) -> Self {
         let base = line.as_ptr().addr();
         match self.start.checked_sub(base) {
@@ -166,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown() {
+    fn the_part_of_the_line_is_shown_without_control_characters() {
         let line = b"client \x1b[31m x";
         let fault = |what, part: std::ops::Range<usize>| Fault::of(what, &line[part]).within(line).say(line);
         assert_eq!(fault(What::Status, 7..12), "status `\u{FFFD}[31m` is not a number");

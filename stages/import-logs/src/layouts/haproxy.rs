@@ -3,14 +3,14 @@
 use super::cursor::Cursor;
 use super::{Fault, Fields, Text, What, time, url};
 
-/// How many fields of an administrator's own may stand before the timers.
+/// How many fields the administrator may have added before the timers.
 const OWN_FIELDS: usize = 4;
 
 /// The fields of a line.
 pub(crate) fn parse(line: &[u8]) -> Result<Fields<'_>, Fault> {
     let mut cursor = Cursor::new(line);
     let mut fields = Fields { client: Text::Line(cursor.word()), ..Fields::default() };
-    // a port without an address stands for a client that is not shown
+    // a port without an address stands for a hidden client
     if let Text::Line([b'-', b':', ..]) = fields.client {
         fields.client = Text::Line(b"-");
     }
@@ -44,7 +44,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Fields<'_>, Fault> {
         return Err(Fault::of(What::Bytes, bytes));
     }
     (fields.status, fields.bytes) = (Text::Line(status), Text::Line(digits));
-    // cookies, how it ended, connections, queues
+    // cookies, termination state, connections, queues
     for _ in 0..5 {
         cursor.word();
     }
@@ -59,7 +59,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Fields<'_>, Fault> {
         cursor.blanks();
     }
     let Some(inner) = cursor.rest.strip_prefix(b"\"") else { return Err(Fault::bare(What::NoRequest)) };
-    // syslog may have cut the line within the request
+    // syslog may have cut the line inside the request
     fields.request = Text::Line(cursor.quoted().unwrap_or(inner));
     url::absolute(&mut fields);
     Ok(fields)
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn lines() {
+    fn lines_of_the_http_log() {
         for (rest, found) in [
             (
                 r#"0/0/0/72/72 200 7456 - - ---- 5/4/0/1/0 0/0 "GET /a HTTP/1.1""#,
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines() {
+    fn lines_that_are_not_requests_have_a_reason() {
         for (line, what) in [
             ("", What::Misfit),
             ("Proxy www started.", What::NotARequest),

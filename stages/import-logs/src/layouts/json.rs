@@ -1,24 +1,24 @@
-//! Lines that are JSON objects: which of their fields are what is said by a mapping of paths.
+//! Lines that are JSON objects; a mapping of paths says which of their values is which field.
 //!
-//! The text is walked once; only values that a mapping wants are looked at. Strings are unescaped
-//! where they have escapes at all.
+//! The text is walked once, and only values in the mapping are examined. Strings are unescaped only
+//! if they contain escapes.
 
 use kit::steps;
 
 use super::entry::ClientFrom;
 use super::{Fault, Fields, Text, What, time, url};
 
-/// How deep objects may lie in each other; what lies deeper is skipped.
+/// Maximum nesting depth of objects; anything deeper is skipped.
 const DEEPEST: usize = 12;
 
-/// A scalar: what stands between its quotes, or as it stands.
+/// A scalar: the text between its quotes, or the text itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Scalar<'a> {
     text: &'a [u8],
     has_escapes: bool,
 }
 
-/// A place in a line of JSON.
+/// A position in a line of JSON.
 struct Walk<'a> {
     text: &'a [u8],
     at: usize,
@@ -52,7 +52,7 @@ impl<'a> Walk<'a> {
         None
     }
 
-    /// Takes a byte that must be there.
+    /// Consumes a byte that must be there.
     fn take(&mut self, byte: u8) -> Option<()> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
@@ -75,7 +75,7 @@ impl<'a> Walk<'a> {
 
     /// How many bytes come before a quote or a backslash.
     fn plain(&self) -> Option<usize> {
-        // most strings are so short that they are over before a faster search has begun
+        // most strings are so short that a faster search would not pay off
         const SHORT: usize = 24;
         let rest = self.text.get(self.at..)?;
         let is_mark = |b: &u8| matches!(b, b'"' | b'\\');
@@ -96,7 +96,7 @@ impl<'a> Walk<'a> {
         Scalar { text: if text == b"null" { b"" } else { text }, has_escapes: false }
     }
 
-    /// Behind the value that comes next.
+    /// The end of the next value.
     fn skip(&mut self) -> Option<()> {
         match self.peek()? {
             b'"' => self.string().map(|_| ()),
@@ -128,7 +128,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The scalar that comes next, the first one of an array; other values are skipped.
+    /// The next scalar, or the first one of an array; other values are skipped.
     fn scalar(&mut self) -> Option<Option<Scalar<'a>>> {
         match self.peek()? {
             b'"' => self.string().map(Some),
@@ -153,8 +153,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Calls `each` at every value of the object that comes next, with its key; `each` goes
-    /// behind the value.
+    /// Calls `each` for every value of the next object, with its key; `each` consumes the value.
     fn object(&mut self, mut each: impl FnMut(&mut Self, &'a [u8]) -> Option<()>) -> Option<()> {
         self.take(b'{')?;
         if self.peek()? == b'}' {
@@ -196,8 +195,8 @@ pub(super) fn has_string(line: &[u8], name: &[u8]) -> bool {
     string_of(line, name).is_some()
 }
 
-/// Adds the text that an escaped string stands for. What is not an escape of JSON stays as it is:
-/// nginx writes `\x22` unless it was told `escape=json`.
+/// Appends the text of an escaped string. Anything that is not a JSON escape stays as it is: nginx
+/// writes `\x22` unless `escape=json` is set.
 pub(super) fn unescape(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'\\', rest) {
@@ -225,7 +224,7 @@ pub(super) fn unescape(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// The character of `\uXXXX` or of two of them, and their length.
+/// The character of `\uXXXX`, or of two of them, and their length.
 fn unicode(text: &[u8]) -> Option<(char, usize)> {
     let unit = |at: usize| {
         let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
@@ -243,7 +242,7 @@ fn unicode(text: &[u8]) -> Option<(char, usize)> {
     }
 }
 
-/// What a field of an object is.
+/// What a field of an object is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 pub(super) enum Slot {
@@ -267,7 +266,7 @@ pub(super) enum Slot {
 
 const N_SLOTS: usize = Slot::User as usize + 1;
 
-/// The names of what a mapping says, and their slots.
+/// The field names in a mapping, and their slots.
 const SLOTS: [(&str, Slot); 22] = [
     ("time", Slot::Time),
     ("date", Slot::Date),
@@ -293,7 +292,7 @@ const SLOTS: [(&str, Slot); 22] = [
     ("uid", Slot::User),
 ];
 
-/// A path that is wanted, as `a.b.c`, and how good it is: the first that was named is the best.
+/// A path in the mapping, such as `a.b.c`, and its rank: paths named earlier are better.
 #[derive(Debug, Clone)]
 struct Want {
     path: Vec<u8>,
@@ -305,11 +304,11 @@ struct Want {
 #[derive(Debug, Clone)]
 pub(crate) struct Mapping {
     wants: Vec<Want>,
-    /// The wants whose path or its first name have a length and a first letter.
+    /// The paths, by the length and first letter of the path or its first component.
     by_key: Vec<u128>,
 }
 
-/// The most paths of a mapping.
+/// The maximum number of paths in a mapping.
 const MOST: usize = 128;
 
 fn bucket(key: &[u8]) -> usize {
@@ -328,7 +327,7 @@ pub(crate) const TRAEFIK: &str = "time=StartUTC|StartLocal|time,client=ClientHos
     url=RequestPath,status=DownstreamStatus|OriginStatus,bytes=DownstreamContentSize|OriginContentSize,\
     agent=request_User-Agent,referrer=request_Referer,host=RequestHost|RequestAddr,id=request_X-Request-Id";
 
-/// The names that people give to fields when a server writes JSON, nginx's variables first.
+/// The field names that people use when a server writes JSON, nginx's variables first.
 pub(crate) const USUAL: &str = "time=time_iso8601|time_local|time|timestamp|@timestamp|ts|msec|date|datetime|\
     start_time|EdgeStartTimestamp,\
     client=remote_addr|client_ip|clientip|remote_ip|client|ip|remoteAddr|remoteIp|c_ip|remote_host|source.address|\
@@ -368,8 +367,8 @@ impl Mapping {
         Self::of_wants(wants, from)
     }
 
-    /// The mapping that a line follows whose values a template gives: `slot` says what a value is,
-    /// and how good.
+    /// The mapping for lines whose values follow a template: `slot` gives the use and rank of a
+    /// value.
     pub(super) fn of_template(
         template: &str,
         slot: impl Fn(&str) -> Option<(Slot, u8)>,
@@ -414,7 +413,7 @@ impl Mapping {
             wants.extend(named);
         }
         if wants.len() > MOST {
-            return Err(format!("the mapping has {} paths; at most {MOST} are possible", wants.len()));
+            return Err(format!("the mapping has {} paths; at most {MOST} are allowed", wants.len()));
         }
         let mut by_key = vec![0; 256];
         for (i, want) in wants.iter().enumerate() {
@@ -442,7 +441,7 @@ impl Mapping {
         self.fields(&found, made)
     }
 
-    /// One value, at a key of an object to which the paths of some wants have led, each so far.
+    /// One value, at a key that is part of the paths of some wants.
     fn value<'a>(
         &self,
         walk: &mut Walk<'a>,
@@ -471,7 +470,7 @@ impl Mapping {
         let Some(scalar) = walk.scalar()? else { return Some(()) };
         for want in ones(here).filter_map(|i| self.wants.get(i)) {
             let place = &mut found[want.slot as usize];
-            // a better name that says nothing does not count
+            // a better path with an empty value does not count
             let is_better = place.is_none_or(|(rank, old)| want.rank < rank || old.is_nothing());
             if is_better && !(scalar.is_nothing() && place.is_some()) {
                 *place = Some((want.rank, scalar));
@@ -556,10 +555,10 @@ fn template_values(
     })
 }
 
-/// The best value of each slot so far, and how good it is.
+/// The best value of each slot so far, and its rank.
 type Found<'a> = [Option<(u8, Scalar<'a>)>; N_SLOTS];
 
-/// The places of the ones in a number.
+/// The positions of the one bits in a number.
 fn ones(mut number: u128) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let at = number.trailing_zeros() as usize;
@@ -571,7 +570,7 @@ fn ones(mut number: u128) -> impl Iterator<Item = usize> {
 }
 
 impl<'a> Scalar<'a> {
-    /// Whether it says nothing.
+    /// Whether it is empty or a dash.
     fn is_nothing(&self) -> bool {
         matches!(self.text, b"" | b"-" | b"--")
     }
@@ -609,7 +608,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_that_write_json() {
+    fn lines_of_servers_that_write_json() {
         let caddy = r#"{"level":"info","ts":1752134401.5,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"192.0.2.1","client_ip":"192.0.2.9","proto":"HTTP/3.0","method":"GET","host":"www.example.org","uri":"/a","headers":{"Te":["a","b"],"User-Agent":["Mo\"z"],"Referer":["https://x/"]}},"duration":0.001,"size":12,"status":200,"resp_headers":{"Server":["Caddy"],"x":[{"status":1}]}}"#;
         let day = ["2025-07-10", "08:00:01"];
         let rest = ["192.0.2.9", "", "GET", "/a", "200", "12", "https://x/", "Mo\"z", "www.example.org"];
@@ -627,7 +626,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_none() {
+    fn lines_that_are_not_requests_have_a_reason() {
         for (line, what) in [
             ("", What::NotJson),
             ("x", What::NotJson),
@@ -650,7 +649,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_names_the_client() {
+    fn the_client_is_taken_from_a_header() {
         let from = ClientFrom { header: Some("X-Forwarded-For".to_owned()), ..ClientFrom::default() };
         let mapping = Mapping::new(CADDY, &from).unwrap();
         let line = br#"{"ts":1752134401,"request":{"remote_ip":"10.0.0.1","method":"GET","uri":"/a","headers":{"X-Forwarded-For":["192.0.2.7, 10.0.0.2"]}},"size":1,"status":200}"#;
@@ -660,7 +659,7 @@ mod tests {
     }
 
     #[test]
-    fn mappings_that_cannot_work_say_why() {
+    fn a_mapping_that_cannot_work_is_an_error() {
         let error = |text: &str| Mapping::new(text, &ClientFrom::default()).map(|_| ()).unwrap_err();
         assert!(error("time").contains("field=path"));
         assert!(error("tome=a").contains("known: time"));
@@ -675,7 +674,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes() {
+    fn escapes_of_json_and_of_nginx_are_read() {
         let plain = |text: &str| {
             let mut out = Vec::new();
             unescape(text.as_bytes(), &mut out);

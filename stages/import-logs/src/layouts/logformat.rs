@@ -1,14 +1,14 @@
-//! LogFormats of Apache, whole: every directive, its modifiers, every form of `%{…}t`.
+//! Apache's LogFormat in full: every directive, its modifiers, every form of `%{…}t`.
 
 use super::entry::ClientFrom;
 use super::pattern::{self, Pattern, Piece, Shape, Use};
-use super::time::Part;
+use super::time::TimePart;
 
-/// Compiles a LogFormat as it is written in the configuration, quotes around it removed; quotes in it
-/// may have their backslashes or not.
+/// Compiles a LogFormat as written in the configuration, without the surrounding quotes; quotes
+/// inside may be escaped or not.
 ///
 /// # Errors
-/// A directive is malformed, or a request cannot be made from the fields.
+/// A directive is malformed, or the fields do not give a request.
 pub(crate) fn compile(format: &str, from: &ClientFrom) -> Result<Pattern, String> {
     let mut found: Vec<(Piece, Rank)> = Vec::new();
     let mut rest = format;
@@ -40,14 +40,14 @@ pub(crate) fn compile(format: &str, from: &ClientFrom) -> Result<Pattern, String
     Pattern::new(best(found), from)
 }
 
-/// How good a field is where the format has several for one use.
+/// How good a field is, if the format has several for one use.
 type Rank = u8;
 
 /// The rank of the time at which a request ended.
 const AT_END: Rank = 2;
 
-/// The pieces, with the best field alone for each use: the final status rather than the first one,
-/// the bytes of the answer rather than those with its headers, the beginning rather than the end.
+/// The pieces, with only the best field for each use: the final status rather than the first, the
+/// bytes of the body rather than those with headers, the start time rather than the end.
 fn best(found: Vec<(Piece, Rank)>) -> Vec<Piece> {
     let has_beginning =
         found.iter().any(|(piece, rank)| matches!(piece, Piece::Field(Use::Time(_), _)) && *rank != AT_END);
@@ -70,7 +70,7 @@ fn best(found: Vec<(Piece, Rank)>) -> Vec<Piece> {
     out
 }
 
-/// One directive after its percent sign; what follows it.
+/// One directive after its percent sign; returns what follows it.
 fn directive<'a>(text: &'a str, from: &ClientFrom, found: &mut Vec<(Piece, Rank)>) -> Result<&'a str, String> {
     let is_modifier = |c: char| c.is_ascii_digit() || matches!(c, ',' | '!' | '<' | '>');
     let mut rest = text.trim_start_matches(is_modifier);
@@ -91,7 +91,7 @@ fn directive<'a>(text: &'a str, from: &ClientFrom, found: &mut Vec<(Piece, Rank)
         ('h', _) => (Use::Client, 1),
         ('a', Some(_)) => plain(Use::Peer),
         ('t', None) => {
-            found.push((Piece::Field(Use::Time(Part::Clf), Shape::Bracketed), 0));
+            found.push((Piece::Field(Use::Time(TimePart::Clf), Shape::Bracketed), 0));
             return Ok(after);
         }
         ('t', Some(pattern)) => {
@@ -115,7 +115,7 @@ fn directive<'a>(text: &'a str, from: &ClientFrom, found: &mut Vec<(Piece, Rank)
         ('v', _) => plain(Use::Vhost),
         ('V', _) => (Use::Vhost, 1),
         ('P', None | Some("pid")) => plain(Use::Pid),
-        // the id of the line in the error log
+        // the line's id in the error log
         ('L', _) => plain(Use::Nothing),
         ('^', _) => {
             // %^ti, %^to, %^FB: two more letters
@@ -142,13 +142,13 @@ fn directive<'a>(text: &'a str, from: &ClientFrom, found: &mut Vec<(Piece, Rank)
     Ok(after)
 }
 
-/// The pieces of what stands between the braces of `%{…}t`.
+/// The pieces for the text between the braces of `%{…}t`.
 fn moment(pattern: &str) -> Result<Vec<Piece>, String> {
     let digits: fn(u8) -> bool = |b| b.is_ascii_digit();
     let all_digits: fn(&[u8]) -> bool = |text| text.iter().all(u8::is_ascii_digit);
     Ok(match pattern {
-        "" => vec![Piece::Field(Use::Time(Part::Clf), Shape::Bracketed)],
-        "sec" | "msec" | "usec" => vec![Piece::Field(Use::Time(Part::Epoch), Shape::Run(digits))],
+        "" => vec![Piece::Field(Use::Time(TimePart::Clf), Shape::Bracketed)],
+        "sec" | "msec" | "usec" => vec![Piece::Field(Use::Time(TimePart::Epoch), Shape::Run(digits))],
         "msec_frac" => vec![Piece::Field(Use::Nothing, Shape::Exactly(3, all_digits))],
         "usec_frac" => vec![Piece::Field(Use::Nothing, Shape::Exactly(6, all_digits))],
         pattern => pattern::strftime(pattern)?,
@@ -182,7 +182,7 @@ mod tests {
     const COMBINED: &str = r#"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""#;
 
     #[test]
-    fn usual_formats() {
+    fn common_formats_are_read() {
         let line =
             r#"192.0.2.1 - a b [10/Jul/2025:08:00:01 +0000] "GET /a\"b HTTP/1.1" 200 5 "http://x/?q="y"" "Mo zilla""#;
         for format in [COMBINED.to_owned(), COMBINED.replace('\\', "")] {
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn times_of_all_sorts() {
+    fn every_form_of_a_time_is_read() {
         for (format, written, found) in [
             ("%t", "[10/Jul/2025:08:00:01 +0000]", "2025-07-10 08:00:01 0"),
             ("[%{%d/%b/%Y %T}t.%{msec_frac}t %{%z}t]", "[10/Jul/2025 08:00:01.123 +0200]", "2025-07-10 08:00:01 7200"),
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_without_text_between() {
+    fn adjacent_fields_are_separated_by_their_form() {
         let line = r#"192.0.2.1[10/Jul/2025:08:00:01 +0000]"GET / HTTP/1.1" 200 5"#;
         assert_eq!(stamp(r#"%h%t"%r" %>s %b"#, line), Ok("2025-07-10 08:00:01 0".to_owned()));
         let line = r#"192.0.2.1 20250710080001+0000"GET / HTTP/1.1" 200 5"#;
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn modifiers() {
+    fn modifiers_of_directives_are_ignored() {
         let format = r#"%h %t "%r" %>s %b "%!200,304,302{Referer}i" "%400,501{User-agent}i""#;
         let line = r#"192.0.2.1 [10/Jul/2025:08:00:01 +0000] "GET / HTTP/1.1" 200 5 "-" "x""#;
         let found = with(format, &ClientFrom::default(), line, |e| [e.referrer, e.agent].map(text));
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_behind_a_proxy() {
+    fn the_client_is_taken_from_a_header() {
         let from = ClientFrom { header: Some("x-forwarded-for".to_owned()), ..ClientFrom::default() };
         let format = r#"%h "%{X-Forwarded-For}i" %t "%r" %>s %b"#;
         let client = |header: &str| {
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_that_cannot_work_say_why() {
+    fn a_format_that_cannot_work_is_an_error() {
         for (format, word) in [
             ("%h %t", "the request, the status"),
             ("%h%l%t \"%r\" %s %b", "stand together"),

@@ -1,6 +1,6 @@
-//! Layouts by name, by text and by mapping; and reading a line of one.
+//! Layouts by name, by format text and by mapping; and reading a line with one.
 //!
-//! Names ignore case, and dashes, underscores and blanks are alike.
+//! Names ignore case; dashes, underscores and blanks are alike.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::prefix::{self, Prefix, Prefixes, Rest};
 use super::w3c::{self, Columns};
 use super::{Entry, Fault, Fields, What, aws, clf, haproxy, logformat, nginx_format, programs};
 
-/// How the lines of a file are laid out.
+/// The layout of the lines of a file.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
     name: &'static str,
@@ -31,7 +31,7 @@ enum Kind {
     /// The two layouts of hubs, which have their own parser.
     Hub,
     Clf(Host),
-    /// Formats of which a line fits one.
+    /// Formats; a line fits if it fits one of them.
     Patterns(Vec<Pattern>),
     Json(Mapping),
     W3c,
@@ -52,7 +52,7 @@ struct Directives {
     day: Option<[u8; 10]>,
 }
 
-/// What goes from line to line of a file, and memory that lines use one after the other.
+/// What is carried from line to line of a file, and memory that lines reuse.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     directives: Directives,
@@ -80,7 +80,7 @@ impl Nuls {
     }
 }
 
-/// nginx proxy manager, behind which a proxy stands, and without.
+/// nginx proxy manager: the formats for proxied hosts and for others.
 const PROXY_MANAGER: [&str; 2] = [
     "[$time_local] $upstream_cache_status $upstream_status $status - $request_method $scheme $host \"$request_uri\" \
      [Client $remote_addr] [Length $body_bytes_sent] [Gzip $gzip_ratio] [Sent-to $server] \"$http_user_agent\" \
@@ -179,12 +179,10 @@ fn lookup(name: &str) -> Option<(&'static str, Named)> {
 }
 
 impl Layout {
-    /// The layout that a name, a LogFormat with `%`, a log_format with `$` or a mapping `json:…`
-    /// means.
+    /// The layout for a name, a LogFormat with `%`, a log_format with `$` or a mapping `json:…`.
     ///
     /// # Errors
-    /// The name is unknown, the format cannot work, or the header that names the client is not in
-    /// it.
+    /// The name is unknown, the format cannot work, or it lacks the header with the client.
     pub(crate) fn new(text: &str, from: &ClientFrom) -> Result<Self, String> {
         let with = |name, kind| {
             let (prefixes, from) = (Prefixes::default(), from.clone());
@@ -211,9 +209,9 @@ impl Layout {
         ))
     }
 
-    /// The layouts that are held against lines, the better ones first.
+    /// The layouts to try on lines, better ones first.
     pub(super) fn recognised(from: &ClientFrom) -> Vec<Self> {
-        // the header is asked for when the layout is known
+        // the header is checked once the layout is known
         let plain = |name: &&str| {
             let mut layout = Self::new(name, &ClientFrom::default()).ok()?;
             if let Ok(with_header) = Self::new(name, from) {
@@ -231,18 +229,18 @@ impl Layout {
         Self { name: "hubzero", kind, prefixes: Prefixes::None, joins: None, from, latest: *b"9999-12-31" }
     }
 
-    /// The name; `format` and `json` where a text was given.
+    /// The name; `format` or `json` if a text was given.
     pub(crate) const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Another name of the same family, found out by recognition.
+    /// Another name of the same family, found by recognition.
     pub(super) fn renamed(mut self, name: &'static str) -> Self {
         self.name = name;
         self
     }
 
-    /// Whether this is the layout of hubs, whose lines are read by their own parser.
+    /// Whether this is the layout of hubs, whose lines have a parser of their own.
     pub(crate) const fn is_hub(&self) -> bool {
         matches!(self.kind, Kind::Hub)
     }
@@ -252,20 +250,20 @@ impl Layout {
         matches!(self.kind, Kind::W3c)
     }
 
-    /// Whether this is one of the family of common and combined logs.
+    /// Whether this belongs to the family of common and combined logs.
     pub(crate) const fn is_clf(&self) -> bool {
         matches!(self.kind, Kind::Clf(_))
     }
 
-    /// Rejects lines of later days, `YYYY-MM-DD`.
+    /// Rejects lines of later days than this, `YYYY-MM-DD`.
     pub(crate) fn until(&mut self, latest: [u8; 10]) {
         self.latest = latest;
     }
 
-    /// The request of a line, with or without its end.
+    /// The request in a line, with or without its line end.
     ///
     /// # Errors
-    /// It has none: see [`Layout::why`] for the words.
+    /// It gives none: [`Layout::why`] has the words.
     pub(crate) fn parse<'a>(&self, line: &'a [u8], state: &'a mut State) -> Result<Entry<'a>, Fault> {
         let State { directives, made, rest, places, nuls } = state;
         made.clear();
@@ -273,7 +271,7 @@ impl Layout {
         self.entry(text, directives, made, places)
     }
 
-    /// Why a line gives no request, in words; `None` when it does.
+    /// Why a line gives no request, in words; `None` if it gives one.
     pub(crate) fn why(&self, line: &[u8], state: &mut State) -> Option<String> {
         let State { directives, made, rest, places, nuls } = state;
         made.clear();
@@ -297,7 +295,7 @@ impl Layout {
         self.unwrapped(line, rest, directives, nuls, (made, places)).ok()?.0
     }
 
-    /// Looks at a line without its end, its prefix and so on.
+    /// Parses a line without its end, prefix and so on.
     pub(super) fn unwrapped_text<T>(
         &self,
         line: &[u8],
@@ -308,7 +306,7 @@ impl Layout {
         look(self.unwrapped(line, rest, directives, nuls, (made, places)).ok()?.1)
     }
 
-    /// The line without its end, a byte order mark, NUL bytes and a prefix. Directives change the
+    /// The line without its end, byte order mark, NUL bytes and prefix. Directives change the
     /// state.
     fn unwrapped<'a>(
         &self,
@@ -440,8 +438,8 @@ impl Kind {
 }
 
 impl State {
-    /// The state behind a block of lines, without reading them: for blocks that are read side by
-    /// side.
+    /// The state after a block of lines, without parsing them: for blocks that are read in
+    /// parallel.
     pub(crate) fn after(&self, block: &[u8], layout: &Layout) -> Self {
         let mut directives = self.directives.clone();
         if layout.is_w3c() {
@@ -495,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_their_aliases() {
+    fn every_name_and_alias_gives_its_layout() {
         for (text, name) in [
             ("combined", "combined"),
             ("COMBINED", "combined"),
@@ -532,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn what_crashes_and_editors_leave() {
+    fn remains_of_crashes_and_editors_are_skipped() {
         let line = r#"192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] "GET /a HTTP/1.1" 200 12"#;
         let found = clients(
             &layout("combined"),
@@ -555,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_names_its_fields_more_than_once() {
+    fn a_file_may_have_several_lines_of_field_names() {
         let lines = [
             "2025-07-10 08:00:01 GET /a 192.0.2.1 200",
             "#Software: Microsoft Internet Information Services 10.0",
@@ -567,7 +565,7 @@ mod tests {
         let iis = layout("IIS");
         let found = clients(&iis, &lines);
         assert_eq!([&*found[0], &found[3], &found[5]], ["no `#Fields:` line before it", "192.0.2.1", "192.0.2.2"]);
-        // two halves that are read side by side
+        // two halves that are read in parallel
         let mut state = State::default().after(lines[..5].join("\n").as_bytes(), &iis);
         assert_eq!(iis.parse(lines[5].as_bytes(), &mut state).unwrap().client, b"192.0.2.2");
         let mut state = state.after(b"x\n", &iis);
@@ -575,7 +573,7 @@ mod tests {
     }
 
     #[test]
-    fn nginx_proxy_manager() {
+    fn both_formats_of_nginx_proxy_manager_are_read() {
         let found = clients(
             &layout("npm"),
             &[
@@ -587,7 +585,7 @@ mod tests {
     }
 
     #[test]
-    fn days_to_come() {
+    fn times_in_the_future_are_rejected() {
         let mut combined = layout("combined");
         combined.until(*b"2025-07-11");
         let line = |day: &str| format!(r#"192.0.2.1 - - [{day}/Jul/2025:08:00:01 +0000] "GET /a HTTP/1.1" 200 12"#);

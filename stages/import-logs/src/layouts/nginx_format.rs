@@ -1,16 +1,16 @@
-//! The text of nginx's `log_format`, variables and all; bodies in JSON too.
+//! The text of nginx's `log_format` with its variables, including bodies in JSON.
 //!
-//! Also finds the formats in the text of a configuration. Including files is for the caller.
+//! Also finds the formats in a configuration text. The caller handles included files.
 
 use super::entry::{ClientFrom, is_same_header};
 use super::json::{Mapping, Slot};
 use super::pattern::{self, Pattern, Piece, Shape, Use};
-use super::time::Part;
+use super::time::TimePart;
 
 /// A compiled log_format.
 #[derive(Debug, Clone)]
 pub(crate) enum Format {
-    /// Fields with text between.
+    /// Fields with text between them.
     Text(Pattern),
     /// A JSON object for each line.
     Json(Mapping),
@@ -19,7 +19,7 @@ pub(crate) enum Format {
 /// Compiles the text of a log_format.
 ///
 /// # Errors
-/// Two variables stand together, or a request cannot be made from the fields.
+/// Two variables are adjacent, or the fields do not give a request.
 pub(crate) fn compile(format: &str, from: &ClientFrom) -> Result<Format, String> {
     if format.trim_start().starts_with('{') {
         return Mapping::of_template(format, |value| slot(value, from), from).map(Format::Json);
@@ -37,7 +37,7 @@ pub(crate) fn compile(format: &str, from: &ClientFrom) -> Result<Format, String>
     Pattern::new(best(found), from).map(Format::Text)
 }
 
-/// The name of the variable behind a dollar sign, and what follows it.
+/// The name of the variable after a dollar sign, and what follows it.
 fn variable(text: &str) -> Option<(&str, &str)> {
     if let Some(inner) = text.strip_prefix('{') {
         return inner.split_once('}');
@@ -46,7 +46,7 @@ fn variable(text: &str) -> Option<(&str, &str)> {
     (len > 0).then(|| text.split_at(len))
 }
 
-/// What a variable is used for, and what its text looks like.
+/// What a variable is used for, and the form of its text.
 fn meaning(name: &str, from: &ClientFrom) -> (Use, Shape) {
     let plain = |usage| (usage, pattern::shape(usage));
     let name = name.to_ascii_lowercase();
@@ -54,14 +54,14 @@ fn meaning(name: &str, from: &ClientFrom) -> (Use, Shape) {
         "remote_addr" | "the_real_ip" => plain(Use::Client),
         "realip_remote_addr" | "proxy_protocol_addr" | "connection_remote_addr" => plain(Use::Peer),
         "proxy_add_x_forwarded_for" if from.is(b"X-Forwarded-For") => plain(Use::Forwarded),
-        "time_local" => (Use::Time(Part::Clf), Shape::Any(1)),
-        "time_iso8601" => (Use::Time(Part::Iso), Shape::Any(1)),
-        "msec" => (Use::Time(Part::Epoch), Shape::Run(|b| b.is_ascii_digit() || b == b'.')),
+        "time_local" => (Use::Time(TimePart::Clf), Shape::Any(1)),
+        "time_iso8601" => (Use::Time(TimePart::Iso), Shape::Any(1)),
+        "msec" => (Use::Time(TimePart::Epoch), Shape::Run(|b| b.is_ascii_digit() || b == b'.')),
         "request" => plain(Use::Request),
         "request_method" => plain(Use::Method),
         "request_uri" | "uri" | "document_uri" => plain(Use::Url),
         "args" | "query_string" => plain(Use::Query),
-        // a question mark or nothing: the pattern makes it one with the path
+        // a question mark or nothing: the pattern joins it with the path
         "is_args" => plain(Use::Query),
         "status" => plain(Use::Status),
         "body_bytes_sent" | "bytes_sent" => plain(Use::Bytes),
@@ -76,8 +76,8 @@ fn meaning(name: &str, from: &ClientFrom) -> (Use, Shape) {
     }
 }
 
-/// The body's bytes rather than those with the headers; the URL as it was asked for rather than
-/// what it was rewritten to; one client.
+/// Prefers the body's bytes to those with headers, and the URL as requested to the rewritten one;
+/// keeps one client.
 fn best(found: Vec<Piece>) -> Vec<Piece> {
     let mut seen = Vec::new();
     let once = [Use::Bytes, Use::Url, Use::Client, Use::Status, Use::Request];
@@ -92,7 +92,7 @@ fn best(found: Vec<Piece>) -> Vec<Piece> {
     pieces.collect()
 }
 
-/// The field that the value of a JSON template is: one variable, with nothing around it.
+/// The field for a value of a JSON template: one variable, with nothing around it.
 fn slot(value: &str, from: &ClientFrom) -> Option<(Slot, u8)> {
     let value = value.trim();
     let value = value.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(value);
@@ -136,12 +136,12 @@ fn slot(value: &str, from: &ClientFrom) -> Option<(Slot, u8)> {
     })
 }
 
-/// What the text of a configuration says about logs.
+/// What a configuration text says about logs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Conf {
-    /// Names and texts of formats, in their order.
+    /// Names and texts of formats, in order.
     pub(crate) formats: Vec<(String, String)>,
-    /// Path and format of each access log; `combined` where none is named.
+    /// Path and format of each access log; `combined` if none is named.
     pub(crate) logs: Vec<(String, String)>,
     /// What it includes: names and patterns of files.
     pub(crate) includes: Vec<String>,
@@ -170,14 +170,14 @@ impl Conf {
         conf
     }
 
-    /// The text of a format; the last of several of one name.
+    /// The text of a format; the last one if several have this name.
     #[cfg(test)]
     fn format(&self, name: &str) -> Option<&str> {
         self.formats.iter().rev().find(|(known, _)| known == name).map(|(_, text)| &**text)
     }
 }
 
-/// The words of each directive; what a block is for counts as a directive before it.
+/// The words of each directive; the head of a block counts as a directive before it.
 fn statements(text: &str) -> Vec<Vec<String>> {
     let mut all = Vec::new();
     let mut words: Vec<String> = Vec::new();
@@ -250,7 +250,7 @@ mod tests {
     const MAIN: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" "$http_x_forwarded_for""#;
 
     #[test]
-    fn formats_as_text() {
+    fn formats_of_plain_text_are_read() {
         let line = r#"192.0.2.1 - a b [10/Jul/2025:08:00:01 +0000] "GET /a HTTP/1.1" 200 12 "-" "Mo zilla" "192.0.2.7, 10.0.0.1""#;
         let from = ClientFrom { header: Some("X-Forwarded-For".to_owned()), ..ClientFrom::default() };
         for (from, client) in [(ClientFrom::default(), "192.0.2.1"), (from, "192.0.2.7")] {
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_as_json() {
+    fn formats_of_json_are_read() {
         let format = r#"{"t":"$time_iso8601","who":{"ip":"$remote_addr","xff":"$http_x_forwarded_for"},"r":"$request_method","u":"$uri$is_args$args","s": $status,"n":$body_bytes_sent,"ua":"$http_user_agent"}"#;
         let line = r#"{"t":"2025-07-10T08:00:01+00:00","who":{"ip":"10.0.0.1","xff":"192.0.2.7"},"r":"GET","u":"\/a?b","s": 200,"n":12,"ua":"M\"z"}"#;
         let from = ClientFrom { header: Some("X-Forwarded-For".to_owned()), ..ClientFrom::default() };
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn configurations() {
+    fn formats_logs_and_includes_are_found_in_a_configuration() {
         let conf = Conf::new(concat!(
             "http { # log_format no 'x';\n",
             "  log_format main '$remote_addr - $remote_user [$time_local] '\n    '\"$request\" $status';\n",
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_that_cannot_work_say_why() {
+    fn a_format_that_cannot_work_is_an_error() {
         for (format, word) in [
             ("$remote_addr", "the time, the request, the status"),
             ("$remote_addr$remote_user", "stand together"),

@@ -1,28 +1,28 @@
-//! Layouts that a server's configuration spells out: a row of fields with fixed text between
-//! them, from a LogFormat of Apache or a log_format of nginx, held against a line.
+//! Layouts defined by a server's configuration: a sequence of fields with fixed text between them,
+//! from an Apache LogFormat or an nginx log_format, and matching a line against it.
 //!
-//! Each field is taken as short as the text after it allows, longer only when the rest does not
-//! fit; between quotes a backslash takes the next byte literally. Looking back is rare and
-//! bounded, which keeps the work linear in the line: see [`Shape::Any`].
+//! Each field is as short as the text after it allows, and longer only if the rest does not fit;
+//! between quotes a backslash escapes the next byte. Backtracking is rare and bounded, which keeps
+//! the work linear in the length of the line: see [`Shape::Any`].
 
 use kit::steps;
 use schema::IMPORTED_WEB_COLUMNS;
 
 use super::cursor::closing_quote;
 use super::entry::ClientFrom;
-use super::time::{Part, Parts};
+use super::time::{TimePart, TimeParts};
 use super::{Fault, Fields, Text, What, time, url};
 
-/// What the text of a field looks like.
+/// The form of a field's text.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
-    /// Any text of at least so many bytes. Where such a field was reached and can be made no
-    /// longer, the line does not fit: whatever fields before it are made longer, this one would
-    /// begin later and have a part of the same ends.
+    /// Any text of at least this many bytes. If such a field was reached and cannot be made longer,
+    /// the line does not fit: making an earlier field longer would only let this one begin later,
+    /// with a subset of the same ends.
     Any(usize),
-    /// A time, brackets around it. As above once it begins like one.
+    /// A time in brackets. The same holds once it begins like a time.
     Bracketed,
-    /// Exactly so many bytes that pass a test.
+    /// Exactly this many bytes that pass a test.
     Exactly(usize, fn(&[u8]) -> bool),
     /// At least one of these bytes, or a single dash.
     Run(fn(u8) -> bool),
@@ -43,16 +43,16 @@ fn is_bracketed(text: &[u8]) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
     Nothing,
-    /// What the server takes for the client.
+    /// What the server regards as the client.
     Client,
-    /// The other end of the connection, where the server tells it apart.
+    /// The other end of the connection, if the server logs it separately.
     Peer,
-    /// The header that names the client.
+    /// The header with the client's address.
     Forwarded,
-    Time(Part),
+    Time(TimePart),
     Request,
     Method,
-    /// The path; the query may be in it or come apart.
+    /// The path; the query may be part of it or be logged separately.
     Url,
     Query,
     Status,
@@ -99,23 +99,23 @@ pub(super) enum Piece {
 struct Slot {
     usage: Use,
     shape: Shape,
-    /// The text behind it; empty at the end of the line and where the next field follows at once.
+    /// The text after it; empty at the end of the line and if the next field follows immediately.
     after: Vec<u8>,
-    /// The shape of a field that follows without text between.
+    /// The shape of a field that follows without text between them.
     next: Option<Shape>,
     /// Between quotes.
     quoted: bool,
     is_last: bool,
 }
 
-/// A field's place in a line, and what is known of the run of bytes around it.
+/// A field's place in a line, and what is known about the run of bytes around it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Place {
     start: usize,
     end: usize,
-    /// Of a [`Shape::Run`]: where a run that was looked at begins and ends.
+    /// For a [`Shape::Run`]: start and end of a run that was examined.
     run: (usize, usize),
-    /// The same run, when nothing behind it fits.
+    /// The same run, if nothing after it fits.
     dead: bool,
 }
 
@@ -128,11 +128,11 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    /// A format of these pieces.
+    /// A format with these pieces.
     ///
     /// # Errors
-    /// Two fields stand together and nothing says where the first ends, or a request, its time,
-    /// its status or its client is not in the format.
+    /// Two adjacent fields without a way to tell where the first one ends, or a format that lacks
+    /// the request, its time, its status or its client.
     pub(super) fn new(pieces: Vec<Piece>, from: &ClientFrom) -> Result<Self, String> {
         let pieces = joined(pieces);
         let mut made = Self { before: Vec::new(), slots: Vec::new() };
@@ -184,7 +184,7 @@ impl Pattern {
             return Err(format!("the log format has no field of the header {header}"));
         }
         let needs = [
-            (Parts::suffice(&parts), "the time"),
+            (TimeParts::suffice(&parts), "the time"),
             (self.has(&[Use::Request, Use::Url]), "the request"),
             (self.has(&[Use::Status]), "the status"),
             (self.has(&[Use::Client, Use::Peer, Use::Forwarded]), "the client"),
@@ -202,7 +202,7 @@ impl Pattern {
     ) -> Result<Fields<'a>, Fault> {
         self.fit(line, places)?;
         let mut fields = Fields::default();
-        let mut parts = Parts::default();
+        let mut parts = TimeParts::default();
         let mut query = Text::default();
         let mut peer = Text::default();
         for (slot, place) in self.slots.iter().zip(places.iter()) {
@@ -222,7 +222,7 @@ impl Pattern {
                 Use::Bytes => fields.bytes = part,
                 Use::Referrer => fields.referrer = part,
                 Use::Agent => fields.agent = part,
-                // `www.example.org` `:443`, where a format has two of them
+                // `www.example.org` and `:443`, if a format has both
                 Use::Vhost if fields.vhost.is_empty() => fields.vhost = part,
                 Use::Vhost => {}
                 Use::RequestId => fields.request_id = part,
@@ -235,7 +235,7 @@ impl Pattern {
             fields.client = peer;
         }
         fields.url = url::with_query(fields.url, query, made);
-        // a request whose URL was logged apart: the request says all
+        // a request whose URL was also logged separately: the request has everything
         if !fields.request.is_empty() {
             fields.url = Text::default();
         }
@@ -267,7 +267,7 @@ impl Pattern {
             } else {
                 fits = false;
             }
-            // the next end of this field, or of the last one before it that has another
+            // the next end of this field, or of the last one before it that has another end
             loop {
                 if !fits {
                     let Some(before) = i.checked_sub(1) else { return Err(self.misfit(line, furthest, furthest_at)) };
@@ -300,7 +300,7 @@ impl Pattern {
     }
 }
 
-/// Texts that follow each other as one; a query behind its path as a part of it.
+/// Joins texts that follow each other, and a query with the path before it.
 fn joined(pieces: Vec<Piece>) -> Vec<Piece> {
     let mut out: Vec<Piece> = Vec::new();
     for piece in pieces {
@@ -315,7 +315,7 @@ fn joined(pieces: Vec<Piece>) -> Vec<Piece> {
 }
 
 impl Slot {
-    /// The first place at or after `from` where what is behind the field stands.
+    /// The first place at or after `from` where the text after the field is found.
     fn next_end(&self, line: &[u8], from: usize) -> Option<usize> {
         if self.is_last {
             return (from <= line.len()).then_some(line.len());
@@ -339,7 +339,7 @@ impl Slot {
         }
     }
 
-    /// Whether what is behind the field stands here.
+    /// Whether the text after the field is here.
     fn ends_at(&self, line: &[u8], at: usize) -> bool {
         match (&*self.after, self.next) {
             ([], None) => at == line.len(),
@@ -357,7 +357,7 @@ impl Slot {
         }
     }
 
-    /// The next end of the field that begins at `place.start`, not before `from`.
+    /// The next end of the field that begins at `place.start`, at or after `from`.
     fn end(&self, line: &[u8], place: &mut Place, from: usize) -> Option<usize> {
         let start = place.start;
         match self.shape {
@@ -412,7 +412,7 @@ impl Slot {
         None
     }
 
-    /// Whether the line does not fit when the field, beginning at `start`, has no further end.
+    /// Whether the line cannot fit if the field that begins at `start` has no further end.
     fn decides(&self, line: &[u8], start: usize) -> bool {
         match self.shape {
             Shape::Any(_) => true,
@@ -442,12 +442,12 @@ fn tail(name: &str) -> Use {
     if name.eq_ignore_ascii_case("uidNumber") {
         return Use::Uid;
     }
-    // notes, cookies and variables of a format are columns of `web` under the names of these
+    // notes, cookies and variables with the names of these become columns of `web`
     let tail = &IMPORTED_WEB_COLUMNS[7..];
     tail.iter().position(|known| known.eq_ignore_ascii_case(name)).map_or(Use::Nothing, Use::Tail)
 }
 
-/// What the text of a field of this use looks like.
+/// The form of the text of a field with this use.
 pub(super) fn shape(usage: Use) -> Shape {
     match usage {
         Use::Client | Use::Peer => Shape::Any(1),
@@ -475,32 +475,34 @@ pub(super) fn strftime(pattern: &str) -> Result<Vec<Piece>, String> {
         out.push(match letter {
             '%' => Piece::Text(b"%".to_vec()),
             't' => Piece::Text(b"\t".to_vec()),
-            'd' => field(Part::Day, Shape::Exactly(2, digits)),
-            'e' => field(Part::Day, Shape::Exactly(2, padded)),
-            'm' => field(Part::Month, Shape::Exactly(2, digits)),
-            'y' => field(Part::ShortYear, Shape::Exactly(2, digits)),
-            'Y' => field(Part::Year, Shape::Exactly(4, digits)),
-            'H' => field(Part::Hour, Shape::Exactly(2, digits)),
-            'k' => field(Part::Hour, Shape::Exactly(2, padded)),
-            'I' => field(Part::Hour12, Shape::Exactly(2, digits)),
-            'l' => field(Part::Hour12, Shape::Exactly(2, padded)),
-            'p' | 'P' => field(Part::Half, Shape::Exactly(2, letters)),
-            'M' => field(Part::Minute, Shape::Exactly(2, digits)),
-            'S' => field(Part::Second, Shape::Exactly(2, digits)),
-            // another language has names of other lengths: then the reason shows the name
-            'b' | 'h' | 'B' => field(Part::MonthName, Shape::Any(1)),
+            'd' => field(TimePart::Day, Shape::Exactly(2, digits)),
+            'e' => field(TimePart::Day, Shape::Exactly(2, padded)),
+            'm' => field(TimePart::Month, Shape::Exactly(2, digits)),
+            'y' => field(TimePart::ShortYear, Shape::Exactly(2, digits)),
+            'Y' => field(TimePart::Year, Shape::Exactly(4, digits)),
+            'H' => field(TimePart::Hour, Shape::Exactly(2, digits)),
+            'k' => field(TimePart::Hour, Shape::Exactly(2, padded)),
+            'I' => field(TimePart::Hour12, Shape::Exactly(2, digits)),
+            'l' => field(TimePart::Hour12, Shape::Exactly(2, padded)),
+            'p' | 'P' => field(TimePart::Half, Shape::Exactly(2, letters)),
+            'M' => field(TimePart::Minute, Shape::Exactly(2, digits)),
+            'S' => field(TimePart::Second, Shape::Exactly(2, digits)),
+            // names in other languages have other lengths: matching any text lets the reason show
+            // the name
+            'b' | 'h' | 'B' => field(TimePart::MonthName, Shape::Any(1)),
             'a' | 'A' | 'Z' => nothing(Shape::Any(0)),
-            's' => field(Part::Epoch, Shape::Run(|b| b.is_ascii_digit())),
-            'z' => field(Part::Zone, Shape::Exactly(5, |text| time::zone(text).is_some())),
+            's' => field(TimePart::Epoch, Shape::Run(|b| b.is_ascii_digit())),
+            'z' => field(TimePart::Zone, Shape::Exactly(5, |text| time::zone(text).is_some())),
             'F' => field(
-                Part::IsoDate,
+                TimePart::IsoDate,
                 Shape::Exactly(10, |text| text.get(4) == Some(&b'-') && text.get(7) == Some(&b'-')),
             ),
-            'T' => {
-                field(Part::Clock, Shape::Exactly(8, |text| text.get(2) == Some(&b':') && text.get(5) == Some(&b':')))
-            }
-            'R' => field(Part::ShortClock, Shape::Exactly(5, |text| text.get(2) == Some(&b':'))),
-            'D' => field(Part::AmericanDate, Shape::Exactly(8, |text| text.get(2) == Some(&b'/'))),
+            'T' => field(
+                TimePart::Clock,
+                Shape::Exactly(8, |text| text.get(2) == Some(&b':') && text.get(5) == Some(&b':')),
+            ),
+            'R' => field(TimePart::ShortClock, Shape::Exactly(5, |text| text.get(2) == Some(&b':'))),
+            'D' => field(TimePart::AmericanDate, Shape::Exactly(8, |text| text.get(2) == Some(&b'/'))),
             'C' | 'g' | 'U' | 'V' | 'W' => nothing(Shape::Exactly(2, digits)),
             'G' => nothing(Shape::Exactly(4, digits)),
             'j' => nothing(Shape::Exactly(3, digits)),

@@ -1,19 +1,19 @@
-//! What programs that carry logs put in front of a line: syslog, Docker, Kubernetes, compose, the
-//! journal. Recognised line by line and taken off.
+//! What log forwarders put before a line: syslog, Docker, Kubernetes, compose, the journal. It is
+//! recognised and removed line by line.
 
 use std::ops::Range;
 
 use super::{Fault, What, json, time};
 
-/// What stood in front of a line.
+/// What came before a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Prefix {
-    /// `Jul 10 08:00:01 host program[pid]: `, as syslog (RFC 3164) and `journalctl` write it;
-    /// with a date `2025-07-10T08:00:01+00:00` as rsyslog does.
+    /// `Jul 10 08:00:01 host program[pid]: `, as written by syslog (RFC 3164) and `journalctl`;
+    /// rsyslog writes the date as `2025-07-10T08:00:01+00:00`.
     Syslog,
     /// `<190>1 2025-07-10T08:00:01Z host program pid id - ` (RFC 5424).
     Syslog5424,
-    /// A file of Docker's: `{"log":"…\n","stream":"stdout","time":"…"}`.
+    /// A Docker file: `{"log":"…\n","stream":"stdout","time":"…"}`.
     DockerJson,
     /// A file of a container runtime: `2025-07-10T08:00:01.1Z stdout F `.
     Cri,
@@ -22,7 +22,7 @@ pub(crate) enum Prefix {
 }
 
 impl Prefix {
-    /// The name under which users know it.
+    /// The name that users know.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Syslog => "syslog",
@@ -34,15 +34,15 @@ impl Prefix {
     }
 }
 
-/// Which prefixes are taken off.
+/// Which prefixes to remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Prefixes {
-    /// Whichever stands there.
+    /// Whichever is there.
     #[default]
     Recognised,
     /// None: the line is taken as it is.
     None,
-    /// This one; lines without it are not read.
+    /// This one; lines without it are rejected.
     Only(Prefix),
 }
 
@@ -78,10 +78,10 @@ pub(crate) enum Rest<'a> {
     Made,
 }
 
-/// The longest name of a host, program or container that is looked for.
+/// The longest name of a host, program or container to look for.
 const LONGEST: usize = 255;
 
-/// Takes the prefix off. The buffer is overwritten where the line has to be made.
+/// Removes the prefix. If the line must be built, it overwrites the buffer.
 pub(crate) fn take_off<'a>(
     line: &'a [u8],
     prefixes: Prefixes,
@@ -104,7 +104,7 @@ pub(crate) fn take_off<'a>(
     }
 }
 
-/// The prefixes that may begin as the line does.
+/// The prefixes that may begin like the line.
 fn candidates(line: &[u8]) -> &'static [Prefix] {
     match line {
         [b'{', b'"', b'l' | b's' | b't', ..] => &[Prefix::DockerJson],
@@ -127,13 +127,13 @@ fn of<'a>(prefix: Prefix, line: &'a [u8], made: &mut Vec<u8>) -> Option<Result<R
     Some(Ok(Rest::Line(rest)))
 }
 
-/// A word of at most [`LONGEST`] bytes, and what follows the blank behind it.
+/// A word of at most [`LONGEST`] bytes, and what follows the blank after it.
 fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().take(LONGEST + 1).position(|&b| b == b' ')?;
     (end > 0).then(|| (&text[..end], &text[end + 1..]))
 }
 
-/// `<190>` at the start, taken off.
+/// The line without `<190>` at its start.
 fn without_priority(line: &[u8]) -> Option<&[u8]> {
     let rest = line.strip_prefix(b"<")?;
     let digits = rest.iter().take(4).take_while(|b| b.is_ascii_digit()).count();
@@ -147,7 +147,7 @@ fn syslog(line: &[u8]) -> Option<&[u8]> {
             time::month(line)?;
             rest
         }
-        // with the year, as some routers do it, or a precise date, as rsyslog
+        // with the year, as some routers write it, or a precise date, as rsyslog does
         [_, _, _, _, b'-', ..] => {
             let (_, len) = time::iso(line).ok()?;
             line[len..].strip_prefix(b" ")?
@@ -277,7 +277,7 @@ fn docker_entry(line: &[u8]) -> Option<Entry> {
 
 fn compose(line: &[u8]) -> Option<Rest<'_>> {
     let line = line.strip_prefix(b"\x1b[2K").unwrap_or(line);
-    // the name may be coloured
+    // the name may be in colour
     let line = match line {
         [b'\x1b', b'[', rest @ ..] => &rest[rest.iter().take(12).position(|&b| b == b'm')? + 1..],
         line => line,
@@ -298,14 +298,14 @@ fn compose(line: &[u8]) -> Option<Rest<'_>> {
 fn docker(line: &[u8], made: &mut Vec<u8>) -> Option<Result<(), Fault>> {
     made.clear();
     let log = json::string_of(line, b"log")?;
-    // a line of the program's own that has such a field has others too
+    // a program's own line with such a field has other fields too
     json::has_string(line, b"stream").then_some(())?;
     json::unescape(log, made);
     let whole = made.last() == Some(&b'\n');
     while matches!(made.last(), Some(b'\n' | b'\r')) {
         made.pop();
     }
-    // Docker cuts lines of 16 KiB: only the last part has the line feed
+    // Docker splits lines at 16 KiB: only the last part has the line feed
     Some(if whole { Ok(()) } else { Err(Fault::bare(What::Part)) })
 }
 
@@ -330,7 +330,7 @@ mod tests {
     const LINE: &str = r#"192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] "GET /a HTTP/1.1" 200 12"#;
 
     #[test]
-    fn prefixes() {
+    fn every_prefix_is_recognised_and_removed() {
         for (before, prefix) in [
             ("Jul 10 08:00:01 web1 nginx: ", Prefix::Syslog),
             ("Jul  1 08:00:01 web1 httpd[4711]: ", Prefix::Syslog),
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_begins_like_a_prefix() {
+    fn lines_that_only_begin_like_a_prefix_stay_whole() {
         for line in [
             LINE,
             "Jul 10 08:00:01",
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn by_name() {
+    fn a_prefix_can_be_chosen_by_name() {
         assert_eq!("Docker".parse(), Ok(Prefixes::Only(Prefix::DockerJson)));
         assert_eq!("auto".parse(), Ok(Prefixes::Recognised));
         assert!("x".parse::<Prefixes>().is_err());

@@ -1,7 +1,7 @@
-//! Which layout a file has: its first lines are held against all that are known.
+//! Recognises the layout of a file: its first lines are tried with all known layouts.
 //!
-//! Hub layouts come first: one line of them makes a hub's file, so that a hub's numbers never
-//! change. Otherwise the layout with most lines decides, if it has half of them.
+//! Hub layouts come first: one such line makes the file a hub's, so that a hub's numbers never
+//! change. Otherwise the layout with most lines wins, if at least half of them have it.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use kit::grouped;
 use logs::parse::{self, Looks};
 
 use super::What;
-use super::clf::{self, Host, Seen, Tail};
+use super::clf::{self, Host, OptionalParts, Tail};
 use super::entry::ClientFrom;
 use super::named::{Layout, State};
 use super::prefix::Prefix;
 use super::url;
 
-/// How many lines are looked at.
+/// How many lines are examined.
 pub(crate) const LINES: usize = 1000;
 
 impl Recognised {
@@ -30,7 +30,7 @@ impl Recognised {
 #[derive(Debug, Clone)]
 pub(crate) struct Recognised {
     pub(crate) layout: Layout,
-    /// Lines that have the layout, whether they can be counted or not.
+    /// Lines that have the layout, whether or not they can be counted.
     #[cfg_attr(not(test), allow(dead_code, reason = "tests ask for it"))]
     pub(crate) n_fit: usize,
     /// Lines that are neither empty nor comments.
@@ -40,10 +40,10 @@ pub(crate) struct Recognised {
     pub(crate) prefix: Option<Prefix>,
 }
 
-/// Lines that no layout has.
+/// Lines without a known layout.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Unknown {
-    /// The layout that they look like.
+    /// The layout they resemble.
     pub(crate) looks_like: Option<&'static str>,
     /// What stands before it.
     pub(crate) front: Option<Box<str>>,
@@ -82,12 +82,12 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// What one layout made of the lines.
+/// How many of the lines one layout fits.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     /// Lines that give a request.
     n_read: usize,
-    /// Lines that have the layout but a client or a time that cannot be.
+    /// Lines that have the layout, but an impossible client or time.
     n_spoiled: usize,
 }
 
@@ -97,16 +97,15 @@ impl Tally {
     }
 }
 
-/// Whether a line with this fault has the layout all the same.
+/// Whether a line with this fault still has the layout.
 const fn has_layout(what: What) -> bool {
     matches!(what, What::Client(_) | What::NoSuchTime | What::TooEarly | What::TooLate)
 }
 
-/// Recognises the layout of lines, with or without their ends; more than [`LINES`] are not looked
-/// at.
+/// Recognises the layout of lines, with or without their ends; examines at most [`LINES`] of them.
 ///
 /// # Errors
-/// No layout has half of them, or none of them gives a request.
+/// No layout has half of them, or no line gives a request.
 pub(crate) fn recognise<'a>(
     lines: impl IntoIterator<Item = &'a [u8]>,
     from: &ClientFrom,
@@ -164,9 +163,9 @@ pub(crate) fn recognise<'a>(
     Ok(Recognised { layout, n_fit: tally.n_fit(), n_lines, prefix })
 }
 
-/// What the lines of a file have.
+/// How many lines of a file have each optional part.
 #[derive(Debug, Default)]
-struct SeenAll {
+struct OptionalPartCounts {
     n: usize,
     n_hosts: usize,
     n_combined: usize,
@@ -174,8 +173,8 @@ struct SeenAll {
     prefix: Option<Prefix>,
 }
 
-fn seen(lines: &[&[u8]], layout: &Layout) -> SeenAll {
-    let mut all = SeenAll::default();
+fn seen(lines: &[&[u8]], layout: &Layout) -> OptionalPartCounts {
+    let mut all = OptionalPartCounts::default();
     let mut state = State::default();
     let mut prefixes: Vec<(Prefix, usize)> = Vec::new();
     for line in lines {
@@ -196,15 +195,15 @@ fn seen(lines: &[&[u8]], layout: &Layout) -> SeenAll {
     all
 }
 
-impl SeenAll {
-    fn add(&mut self, seen: Seen) {
+impl OptionalPartCounts {
+    fn add(&mut self, seen: OptionalParts) {
         self.n += 1;
         self.n_hosts += usize::from(seen.host);
         self.n_combined += usize::from(seen.combined);
         self.tails[seen.tail as usize] += 1;
     }
 
-    /// What stands behind the agent of more than half of the lines that have one.
+    /// What follows the agent in more than half of the lines that have something there.
     fn tail(&self) -> Tail {
         let all = [Tail::Nothing, Tail::Forwarded, Tail::Trace, Tail::Ingress, Tail::Traefik, Tail::Other];
         let most = all.into_iter().zip(self.tails).find(|(_, n)| n * 2 > self.n);
@@ -316,7 +315,7 @@ fn unknown(lines: &[&[u8]], candidates: &[Layout], n_lines: usize) -> Unknown {
     found.first = Some((i + 1, String::from_utf8_lossy(line.trim_ascii_end()).chars().take(200).collect()));
     let mut state = State::default();
     for before in &lines[..i] {
-        // the names of fields, where lines before say them
+        // the names of fields, if earlier lines give them
         let _ = layout.parse(before, &mut state);
     }
     let why = layout.why(line, &mut state).unwrap_or_default();
@@ -336,7 +335,7 @@ fn unknown(lines: &[&[u8]], candidates: &[Layout], n_lines: usize) -> Unknown {
     found
 }
 
-/// Whether a line with this fault is a line of the layout with one field that is odd.
+/// Whether this fault means that the line has the layout, apart from one odd field.
 const fn is_close(what: What) -> bool {
     !matches!(
         what,
@@ -355,7 +354,7 @@ const fn is_close(what: What) -> bool {
     )
 }
 
-/// The layout that a line has without its first words, and these words.
+/// The layout of a line without its first words, and these words.
 fn in_front(line: &[u8], candidates: &[Layout]) -> Option<(&'static str, String)> {
     let mut state = State::default();
     let mut at = 0;
@@ -373,7 +372,7 @@ fn in_front(line: &[u8], candidates: &[Layout]) -> Option<(&'static str, String)
     None
 }
 
-/// Whether a line has one of the layouts of hubs, be its client an IPv6 address.
+/// Whether a line has a hub layout, even if its client is an IPv6 address.
 fn is_of_hub(line: &[u8]) -> bool {
     parse::access(line).is_some() || matches!(parse::looks_like_access(line), Looks::Fits | Looks::Ipv6)
 }
@@ -394,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn every_layout_by_itself() {
+    fn every_layout_is_recognised() {
         let id = "529a007902362a5f51385a5fa7049884";
         let ua = |more: &str| format!(" {UA}{more}");
         for (text, name) in [
@@ -430,13 +429,13 @@ mod tests {
     }
 
     #[test]
-    fn mixtures_and_prefixes() {
+    fn mixed_and_prefixed_lines_are_recognised() {
         let both = file("", "") + &file("", &format!(" {UA}"));
         let found = of(&both).unwrap();
         assert_eq!((found.layout.name(), found.n_fit, found.n_lines), ("combined", 8, 8));
         let found = of(&file("web-1  | ", "")).unwrap();
         assert_eq!((found.layout.name(), found.prefix), ("common", Some(Prefix::Compose)));
-        // one line in a hub's layout makes it a hub's
+        // one line in a hub's layout makes the file a hub's
         let hub = "2025-07-10 08:00:01 EDT 4711 - \"GET /a HTTP/1.1\" 200 12 2001:db8::1 \"-\" \"UA/1\" TLSv1.3 0 12 - J C A com view task act item\n";
         let found = of(&(file("", "") + hub)).unwrap();
         assert_eq!((found.layout.name(), found.n_fit, found.n_lines), ("hubzero", 1, 5));
@@ -444,7 +443,7 @@ mod tests {
         let half = file("", "") + "\n# x\n\ny\ny\ny\ny\n";
         assert_eq!(of(&half).unwrap().n_lines, 8);
         assert!(of(&(half + "y\n")).is_err());
-        // a client or a time that cannot be does not make it another layout
+        // an impossible client or time does not make it another layout
         let odd = format!(
             "192.0.2.1 {AT}\nunix: {AT}\n- {AT}\n192.0.2.1 {}\n",
             AT.replace("10/", "31/").replace("Jul", "Jun")
@@ -454,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_looks_like() {
+    fn the_message_says_what_unknown_lines_look_like() {
         let said = |text: &str| of(text).map(|found| found.layout.name()).unwrap_err().to_string();
         let ua = format!(" {UA}");
         assert_eq!(
@@ -463,8 +462,8 @@ mod tests {
         );
         let months = file("", &ua).replace("Jul", "Mär");
         assert_eq!(said(&months), "looks like combined; 0 of 4 lines fit: month `Mär` is not an English name");
-        assert_eq!(said("x\ny\n"), "not a log format that is known; 0 of 2 lines fit");
-        assert_eq!(said(""), "not a log format that is known; 0 of 0 lines fit");
+        assert_eq!(said("x\ny\n"), "not a known log format; 0 of 2 lines fit");
+        assert_eq!(said(""), "not a known log format; 0 of 0 lines fit");
         let utf16: String = file("", "").chars().flat_map(|c| [c, '\0']).collect();
         assert!(said(&utf16).ends_with("the text is UTF-16, not UTF-8"), "{}", said(&utf16));
         let tabs = file("", "").replace(' ', "\t");

@@ -1,5 +1,5 @@
-//! All layouts on hostile lines: no bytes make them panic, and the work on a line grows no faster
-//! than the line.
+//! All layouts on hostile lines: no bytes make them panic, and the work is linear in the length of
+//! the line.
 
 use kit::steps;
 
@@ -11,8 +11,8 @@ use crate::hostile_lines::UNITS;
 
 const COMBINED: &str = r#"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""#;
 
-/// Layouts of all sorts: each kind by name, and formats whose fields stand together, are parted
-/// by blanks, by text that numbers can hold.
+/// Layouts of all sorts: each kind by name, and formats whose fields are adjacent, separated by
+/// blanks, or separated by text that numbers can contain.
 const LAYOUTS: [&str; 22] = [
     "combined",
     "vhost_combined",
@@ -38,7 +38,7 @@ const LAYOUTS: [&str; 22] = [
     "json:time=a.b,client=c,url=u,query=q,status=s,agent=h.User-Agent",
 ];
 
-/// What hostile lines are made of besides the units of all layouts.
+/// The parts of hostile lines, in addition to those for all layouts.
 const MORE_UNITS: [&str; 13] = [
     "%25",
     " [",
@@ -59,7 +59,7 @@ fn units() -> impl Iterator<Item = &'static str> {
     UNITS.into_iter().chain(MORE_UNITS)
 }
 
-/// Beginnings after which a layout is lost in the hostile rest.
+/// Beginnings that lead a parser far into the hostile rest.
 const STARTS: [&str; 16] = [
     "",
     "192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] \"",
@@ -95,7 +95,7 @@ fn layouts() -> Vec<(Layout, State)> {
     made
 }
 
-/// One hostile family: what its lines begin with, are made of, and end with.
+/// A hostile family: beginning, repeated part, end.
 type Family = (&'static str, &'static str, &'static str);
 
 fn line((start, unit, end): Family, len: usize) -> Vec<u8> {
@@ -120,7 +120,7 @@ fn the_work_on_a_line_grows_no_faster_than_the_line() {
             families().map(|family| (steps_a_byte(&layout, &mut state, family, 2 << 10), family)).collect();
         all.sort_by(|a, b| b.0.total_cmp(&a.0));
         assert!(all[0].0 > 0.5, "{layout:?}: nothing was counted");
-        // the longer lines for the worst families
+        // the longest lines only for the worst families
         for &(short, family) in &all[..2] {
             for len in [1 << 10, 8 << 10, 64 << 10, 512 << 10] {
                 let steps = steps_a_byte(&layout, &mut state, family, len);
@@ -130,7 +130,7 @@ fn the_work_on_a_line_grows_no_faster_than_the_line() {
     }
 }
 
-/// Numbers without end from a seed.
+/// Endless numbers from a seed.
 fn numbers(seed: u64) -> impl FnMut() -> usize {
     let mut state = seed | 1;
     move || {
@@ -185,7 +185,7 @@ fn no_bytes_make_it_panic() {
     for line in &lines {
         for (layout, state) in &mut layouts {
             n_read += usize::from(layout.parse(line, state).is_ok());
-            // whoever has no request says why, and says it in one line
+            // a line without a request has a reason, on one line
             if let Some(why) = layout.why(line, state) {
                 assert!(!why.is_empty() && !why.contains('\n'), "{why:?}");
             }
@@ -202,7 +202,7 @@ fn no_bytes_make_it_panic() {
 }
 
 #[test]
-fn the_good_lines_are_good() {
+fn good_lines_give_requests() {
     let mut layouts = layouts();
     for line in GOOD {
         let n = layouts.iter_mut().filter_map(|(layout, state)| layout.parse(line.as_bytes(), state).ok()).count();

@@ -1,7 +1,7 @@
-//! When a request came: the forms in which servers write times, as date, time of day and zone.
+//! The time of a request: the forms in which servers write it, as date, time of day and zone.
 //!
-//! Only times that a calendar has: no 29 February of a common year, no 24:00:00, nothing before
-//! 1995. Zones are read and handed on, not applied.
+//! Accepts only times that exist: no 29 February in a common year, no 24:00:00, nothing before
+//! 1995. Zones are read and passed on, not applied.
 
 use super::{Fault, What};
 
@@ -23,21 +23,21 @@ const LONG_MONTHS: [&[u8]; 12] = [
     b"December",
 ];
 
-/// The first year of times that are believed: no web server is older.
+/// Times before this year are not believed: no web server is older.
 const FIRST_YEAR: u32 = 1995;
 
-/// A moment as a log has it.
+/// A moment as written in a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment {
     /// `YYYY-MM-DD`.
     pub(crate) date: [u8; 10],
     /// `HH:MM:SS`.
     pub(crate) time: [u8; 8],
-    /// Seconds east of Greenwich, where the zone is written as a number.
+    /// Seconds east of Greenwich, if the zone is written as a number.
     pub(crate) offset: Option<i32>,
 }
 
-/// A moment or why there is none, and how much of the text it takes.
+/// A moment, or why there is none, and the length of its text.
 type Read = Result<(Moment, usize), Fault>;
 
 const fn digit(byte: u8) -> u32 {
@@ -73,7 +73,7 @@ const fn days_in(year: u32, month: u32) -> u32 {
 }
 
 impl Moment {
-    /// A moment that the calendar has.
+    /// A moment that exists in the calendar.
     fn new(date: (u32, u32, u32), clock: (u32, u32, u32), offset: Option<i32>) -> Result<Self, What> {
         let ((year, month, day), (hour, minute, second)) = (date, clock);
         if day == 0 || day > days_in(year, month) || hour > 23 || minute > 59 || second > 59 || year > 9999 {
@@ -90,13 +90,13 @@ impl Moment {
         Ok(Self { date, time, offset })
     }
 
-    /// The moment that lies so many seconds behind the beginning of 1970 in Greenwich.
+    /// The moment this many seconds after the beginning of 1970 in Greenwich.
     fn of_epoch(seconds: u64) -> Result<Self, What> {
         let (days, rest) = (seconds / 86_400, u32::try_from(seconds % 86_400).unwrap_or(0));
         let Some(days) = u32::try_from(days).ok().filter(|&days| days < 2_932_897) else {
             return Err(What::NoSuchTime);
         };
-        // days since the first of March of the year 0, cut into eras of 400 years
+        // days since 1 March of the year 0, divided into eras of 400 years
         let z = days + 719_468;
         let (era, of_era) = (z / 146_097, z % 146_097);
         let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -145,7 +145,7 @@ pub(crate) fn zone(text: &[u8]) -> Option<(i32, usize)> {
     (hours < 24 && minutes < 60).then_some((sign * seconds, len))
 }
 
-/// A zone behind a time, a blank before it or none; its length with the blank.
+/// A zone after a time, with or without a blank before it; its length includes the blank.
 fn zone_behind(text: &[u8]) -> (Option<i32>, usize) {
     let blank = usize::from(text.first() == Some(&b' '));
     match zone(&text[blank..]) {
@@ -154,7 +154,7 @@ fn zone_behind(text: &[u8]) -> (Option<i32>, usize) {
     }
 }
 
-/// `dd/Mon/yyyy:HH:MM:SS`, perhaps with a fraction and a zone behind it.
+/// `dd/Mon/yyyy:HH:MM:SS`, perhaps followed by a fraction and a zone.
 pub(crate) fn clf(text: &[u8]) -> Read {
     let usual = || {
         let head = text.first_chunk::<20>()?;
@@ -170,7 +170,7 @@ pub(crate) fn clf(text: &[u8]) -> Read {
     Ok((moment, len))
 }
 
-/// What is wrong with a time that ought to be `dd/Mon/yyyy:HH:MM:SS`.
+/// What is wrong with a time that should be `dd/Mon/yyyy:HH:MM:SS`.
 fn not_clf(text: &[u8]) -> Fault {
     let whole = &text[..text.iter().take(40).take_while(|b| !matches!(b, b']' | b'"')).count()];
     let date = &whole[..whole.iter().take_while(|b| !matches!(b, b':' | b' ')).count()];
@@ -188,7 +188,7 @@ fn not_clf(text: &[u8]) -> Fault {
     }
 }
 
-/// `YYYY-MM-DDTHH:MM:SS`, a blank for the `T` allowed, perhaps with a fraction and a zone.
+/// `YYYY-MM-DDTHH:MM:SS`, or with a blank for the `T`, perhaps followed by a fraction and a zone.
 pub(crate) fn iso(text: &[u8]) -> Read {
     let usual = || {
         let head = text.first_chunk::<19>()?;
@@ -256,15 +256,15 @@ pub(crate) fn date_and_clock(date: &[u8], time: &[u8], offset: Option<i32>) -> R
     Moment::new(ymd, hms, offset).map_err(|what| Fault::of(what, date))
 }
 
-/// Seconds since 1970 with or without a fraction; thousandths, millionths and so on where the
-/// number is as long as that.
+/// Seconds since 1970 with or without a fraction; thousandths, millionths and so on if the number
+/// is that long.
 pub(crate) fn epoch(text: &[u8]) -> Result<Moment, Fault> {
     let fault = || Fault::of(What::NotATime, text);
     let digits = text.iter().take(21).take_while(|b| b.is_ascii_digit()).count();
     let rest = &text[digits..];
     if matches!(rest, [b'.', exponent @ ..] if exponent.iter().any(|b| matches!(b, b'e' | b'E'))) {
         let number: f64 = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or_else(fault)?;
-        // a number of seconds that no calendar has stays one
+        // a number too large for any calendar stays a number of seconds
         return Moment::of_epoch(number as u64).map_err(|what| Fault::of(what, text));
     }
     let is_fraction = rest.is_empty() || fraction(rest) == rest.len();
@@ -279,7 +279,7 @@ pub(crate) fn epoch(text: &[u8]) -> Result<Moment, Fault> {
     Moment::of_epoch(seconds).map_err(|what| Fault::of(what, text))
 }
 
-/// A time in whatever form, filling the whole text; brackets around it do not matter.
+/// A time in any form that fills the whole text; brackets around it are ignored.
 pub(crate) fn any(text: &[u8]) -> Result<Moment, Fault> {
     let text = text.strip_prefix(b"[").and_then(|text| text.strip_suffix(b"]")).unwrap_or(text);
     let (moment, len) = match text {
@@ -287,14 +287,14 @@ pub(crate) fn any(text: &[u8]) -> Result<Moment, Fault> {
         [_, _, _, _, b'-' | b'/', ..] => iso(text)?,
         _ => return epoch(text),
     };
-    // a zone by name, or what else a server adds
+    // a zone name, or whatever else a server adds
     let is_done = len == text.len() || text[len] == b' ';
     if is_done { Ok(moment) } else { Err(Fault::of(What::NotATime, text)) }
 }
 
-/// What one conversion of a `strftime` pattern stands for.
+/// What one conversion of a `strftime` pattern means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum TimePart {
     Year,
     /// The last two digits of the year.
     ShortYear,
@@ -312,7 +312,7 @@ pub(crate) enum Part {
     /// Seconds, thousandths or millionths since 1970.
     Epoch,
     Zone,
-    /// `dd/Mon/yyyy:HH:MM:SS zone`, brackets around it or not.
+    /// `dd/Mon/yyyy:HH:MM:SS zone`, with or without brackets.
     Clf,
     /// `YYYY-MM-DD`.
     IsoDate,
@@ -326,9 +326,9 @@ pub(crate) enum Part {
     Clock,
 }
 
-/// A time that comes in parts.
+/// A time given in parts.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Parts {
+pub(crate) struct TimeParts {
     whole: Option<Moment>,
     date: [Option<u32>; 3],
     clock: [Option<u32>; 3],
@@ -338,55 +338,55 @@ pub(crate) struct Parts {
 }
 
 fn number(text: &[u8]) -> Option<u32> {
-    // `%e`, `%k` and `%l` put a blank where there is no tens' digit
+    // `%e`, `%k` and `%l` write a blank instead of a leading zero
     let text = text.trim_ascii_start();
     let is_short = (1..=9).contains(&text.len());
     (is_short && text.iter().all(u8::is_ascii_digit))
         .then(|| text.iter().fold(0, |n: u32, d| n.wrapping_mul(10).wrapping_add(digit(*d))))
 }
 
-impl Parts {
-    /// Adds what a conversion wrote.
-    pub(crate) fn add(&mut self, part: Part, text: &[u8]) -> Result<(), Fault> {
+impl TimeParts {
+    /// Adds the text of a conversion.
+    pub(crate) fn add(&mut self, part: TimePart, text: &[u8]) -> Result<(), Fault> {
         let fault = Fault::of(What::NotATime, text);
         let a_number = || number(text).ok_or(fault);
         match part {
-            Part::Year => self.date[0] = Some(a_number()?),
-            Part::ShortYear => {
+            TimePart::Year => self.date[0] = Some(a_number()?),
+            TimePart::ShortYear => {
                 let year = a_number()?;
                 self.date[0] = Some(if year < 69 { 2000 + year } else { 1900 + year });
             }
-            Part::Month => self.date[1] = Some(a_number()?),
-            Part::MonthName => {
+            TimePart::Month => self.date[1] = Some(a_number()?),
+            TimePart::MonthName => {
                 let is_long = LONG_MONTHS.iter().any(|name| name.eq_ignore_ascii_case(text));
                 let found = month(text).filter(|_| text.len() == 3 || is_long);
                 self.date[1] = Some(found.ok_or(Fault::of(What::NotAMonth, text))?);
             }
-            Part::Day => self.date[2] = Some(a_number()?),
-            Part::Hour => self.clock[0] = Some(a_number()?),
-            Part::Hour12 => self.hour12 = Some(a_number()?),
-            Part::Half => self.is_afternoon = text.eq_ignore_ascii_case(b"pm"),
-            Part::Minute => self.clock[1] = Some(a_number()?),
-            Part::Second => self.clock[2] = Some(a_number()?),
-            Part::Epoch => self.whole = Some(epoch(text)?),
-            Part::Zone => self.offset = zone(text).map(|(offset, _)| offset),
-            Part::Clf | Part::Iso => self.whole = Some(any(text)?),
-            Part::IsoDate => {
+            TimePart::Day => self.date[2] = Some(a_number()?),
+            TimePart::Hour => self.clock[0] = Some(a_number()?),
+            TimePart::Hour12 => self.hour12 = Some(a_number()?),
+            TimePart::Half => self.is_afternoon = text.eq_ignore_ascii_case(b"pm"),
+            TimePart::Minute => self.clock[1] = Some(a_number()?),
+            TimePart::Second => self.clock[2] = Some(a_number()?),
+            TimePart::Epoch => self.whole = Some(epoch(text)?),
+            TimePart::Zone => self.offset = zone(text).map(|(offset, _)| offset),
+            TimePart::Clf | TimePart::Iso => self.whole = Some(any(text)?),
+            TimePart::IsoDate => {
                 let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else {
                     return Err(Fault::of(What::NotIso, text));
                 };
                 self.date = [four(&[y1, y2, y3, y4]), two(&[m1, m2]), two(&[d1, d2])];
             }
-            Part::AmericanDate => {
+            TimePart::AmericanDate => {
                 let &[m1, m2, b'/', d1, d2, b'/', y1, y2] = text else { return Err(fault) };
-                self.add(Part::ShortYear, &[y1, y2]).map_err(|_| fault)?;
+                self.add(TimePart::ShortYear, &[y1, y2]).map_err(|_| fault)?;
                 (self.date[1], self.date[2]) = (two(&[m1, m2]), two(&[d1, d2]));
             }
-            Part::ShortClock => {
+            TimePart::ShortClock => {
                 let &[h1, h2, b':', m1, m2] = text else { return Err(fault) };
                 (self.clock[0], self.clock[1]) = (two(&[h1, h2]), two(&[m1, m2]));
             }
-            Part::Clock => {
+            TimePart::Clock => {
                 let (h, m, s) = clock(text).ok_or(Fault::of(What::NotAClock, text))?;
                 self.clock = [Some(h), Some(m), Some(s)];
             }
@@ -394,16 +394,19 @@ impl Parts {
         Ok(())
     }
 
-    /// Whether these parts make a moment: a date and at least the hour.
-    pub(crate) fn suffice(parts: &[Part]) -> bool {
-        let has = |some: &[Part]| parts.iter().any(|part| some.contains(part));
-        let day = has(&[Part::IsoDate, Part::AmericanDate])
-            || (has(&[Part::Year, Part::ShortYear]) && has(&[Part::Month, Part::MonthName]) && has(&[Part::Day]));
-        let hour = has(&[Part::Hour, Part::Clock, Part::ShortClock]) || (has(&[Part::Hour12]) && has(&[Part::Half]));
-        has(&[Part::Epoch, Part::Clf, Part::Iso]) || (day && hour)
+    /// Whether these parts are enough for a moment: a date and at least the hour.
+    pub(crate) fn suffice(parts: &[TimePart]) -> bool {
+        let has = |some: &[TimePart]| parts.iter().any(|part| some.contains(part));
+        let day = has(&[TimePart::IsoDate, TimePart::AmericanDate])
+            || (has(&[TimePart::Year, TimePart::ShortYear])
+                && has(&[TimePart::Month, TimePart::MonthName])
+                && has(&[TimePart::Day]));
+        let hour = has(&[TimePart::Hour, TimePart::Clock, TimePart::ShortClock])
+            || (has(&[TimePart::Hour12]) && has(&[TimePart::Half]));
+        has(&[TimePart::Epoch, TimePart::Clf, TimePart::Iso]) || (day && hour)
     }
 
-    /// The moment that they make.
+    /// The moment they describe.
     pub(crate) fn moment(&self) -> Result<Moment, Fault> {
         if let Some(mut whole) = self.whole {
             whole.offset = self.offset.or(whole.offset);
@@ -429,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_of_times() {
+    fn every_form_of_a_time_is_read() {
         for (text, found) in [
             ("10/Jul/2025:08:00:01 +0000", "2025-07-10 08:00:01 0"),
             ("10/jul/2025:08:00:01 -0430", "2025-07-10 08:00:01 -16200"),
@@ -456,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_and_why() {
+    fn an_invalid_time_says_what_is_wrong() {
         for (text, why) in [
             ("10/07/2025:08:00:01 +0000", "time `10/07/2025` is not day/month/year"),
             ("10/Mär/2025:08:00:01 +0000", "month `Mär` is not an English name"),
@@ -481,28 +484,30 @@ mod tests {
     }
 
     #[test]
-    fn times_in_parts() {
-        let of = |parts: &[(Part, &str)]| {
-            let mut all = Parts::default();
+    fn times_are_assembled_from_their_parts() {
+        let of = |parts: &[(TimePart, &str)]| {
+            let mut all = TimeParts::default();
             for (part, text) in parts {
                 all.add(*part, text.as_bytes())?;
             }
             all.moment().map(shown)
         };
-        let date = [(Part::Day, " 9"), (Part::MonthName, "July"), (Part::ShortYear, "25")];
-        let made = of(&[&date[..], &[(Part::Hour12, "12"), (Part::Half, "PM"), (Part::Minute, "05")]].concat());
+        let date = [(TimePart::Day, " 9"), (TimePart::MonthName, "July"), (TimePart::ShortYear, "25")];
+        let made =
+            of(&[&date[..], &[(TimePart::Hour12, "12"), (TimePart::Half, "PM"), (TimePart::Minute, "05")]].concat());
         assert_eq!(made, Ok("2025-07-09 12:05:00".to_owned()));
-        let made = of(&[(Part::AmericanDate, "07/09/25"), (Part::ShortClock, "08:30"), (Part::Zone, "+0200")]);
+        let made =
+            of(&[(TimePart::AmericanDate, "07/09/25"), (TimePart::ShortClock, "08:30"), (TimePart::Zone, "+0200")]);
         assert_eq!(made, Ok("2025-07-09 08:30:00 7200".to_owned()));
-        let made = of(&[(Part::Epoch, "1752134401"), (Part::Zone, "-0100")]);
+        let made = of(&[(TimePart::Epoch, "1752134401"), (TimePart::Zone, "-0100")]);
         assert_eq!(made, Ok("2025-07-10 08:00:01 -3600".to_owned()));
-        assert!(of(&[(Part::MonthName, "Maerz")]).is_err());
-        assert!(of(&[(Part::Hour, "8")]).is_err());
-        assert!(Parts::suffice(&[Part::IsoDate, Part::Clock]) && !Parts::suffice(&[Part::IsoDate]));
+        assert!(of(&[(TimePart::MonthName, "Maerz")]).is_err());
+        assert!(of(&[(TimePart::Hour, "8")]).is_err());
+        assert!(TimeParts::suffice(&[TimePart::IsoDate, TimePart::Clock]) && !TimeParts::suffice(&[TimePart::IsoDate]));
     }
 
     #[test]
-    fn every_day_of_the_epoch_is_the_next_one() {
+    fn every_epoch_day_is_the_day_after_the_one_before() {
         let mut last = *b"1994-12-31";
         for day in 9131..40_000_u64 {
             let date = Moment::of_epoch(day * 86_400 + 86_399).unwrap().date;

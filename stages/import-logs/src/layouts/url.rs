@@ -3,7 +3,7 @@
 
 use super::{Fields, Text};
 
-/// A URL with its query, from a layout that has them apart. A dash is not a query.
+/// A URL with its query, from a layout that logs them separately. A dash is not a query.
 pub(super) fn with_query<'a>(url: Text<'a>, query: Text<'a>, made: &mut Vec<u8>) -> Text<'a> {
     let has_query = url.look(made).contains(&b'?');
     if has_query || matches!(query.look(made), b"" | b"-") {
@@ -18,8 +18,8 @@ pub(super) fn with_query<'a>(url: Text<'a>, query: Text<'a>, made: &mut Vec<u8>)
     Text::Made(start, made.len())
 }
 
-/// Host and path of a URL with its host, `http://host:port/path` or `host/path`; a URL that is a
-/// path already stays one.
+/// Host and path of `http://host:port/path` or `host/path`; a URL that is a path already stays as
+/// it is.
 pub(super) fn path_of(url: &[u8]) -> (&[u8], &[u8]) {
     if url.starts_with(b"/") {
         return (b"", url);

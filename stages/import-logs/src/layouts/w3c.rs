@@ -1,7 +1,7 @@
-//! W3C extended logs, as IIS, CloudFront, NetScaler, Incapsula and others write them: `#Fields:`
-//! lines say what the fields of the lines behind them are.
+//! W3C extended logs, as written by IIS, CloudFront, NetScaler, Incapsula and others: `#Fields:`
+//! lines define the fields of the lines after them.
 //!
-//! The names are the state of a file; whoever cuts a file into blocks hands them on.
+//! The field names are the state of a file; code that cuts a file into blocks passes them on.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use super::cursor::is_end;
 use super::entry::{ClientFrom, is_same_header};
 use super::{Fault, Fields, Text, What, client, time, url};
 
-/// What one field of a line is.
+/// The meaning of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
     Nothing,
@@ -40,7 +40,7 @@ enum Column {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Columns {
     columns: Vec<Column>,
-    /// What a request needs and they lack.
+    /// The field that a request needs and they lack.
     lacks: Option<&'static str>,
     /// Whether lines have their date.
     has_date: bool,
@@ -77,7 +77,7 @@ fn last<'a, T>(block: &'a [u8], word: &[u8], look: impl Fn(&'a [u8]) -> Option<T
     look(&line[..memchr::memchr(b'\n', line).unwrap_or(line.len())])
 }
 
-/// The names of the last `#Fields:` line of a block, that is behind a line feed or at its start.
+/// The names of the last `#Fields:` line in a block; it begins after a line feed or at the start.
 pub(crate) fn last_names(block: &[u8]) -> Option<&[u8]> {
     last(block, FIELDS, names).or_else(|| last(block, ZEEK, names))
 }
@@ -134,12 +134,12 @@ pub(crate) fn usual<'a>(line: &'a [u8], made: &mut Vec<u8>) -> Option<Fields<'a>
 }
 
 impl Columns {
-    /// From the names behind `#Fields:`.
+    /// From the names after `#Fields:`.
     pub(crate) fn new(names: &[u8], from: &ClientFrom) -> Self {
         let words = names.split(|b| b.is_ascii_whitespace()).filter(|word| !word.is_empty());
         let mut columns: Vec<_> = words.map(|name| column(name, from)).collect();
         let has = |column: Column| columns.contains(&column);
-        // a URL in two pieces is better than one that may hold the host
+        // a URL in two pieces is better than one that may include the host
         if has(Column::Uri) && has(Column::Stem) {
             for column in &mut columns {
                 if *column == Column::Uri {
@@ -228,7 +228,7 @@ impl Columns {
     }
 }
 
-/// What a name stands for.
+/// The meaning of a name.
 fn column(name: &[u8], from: &ClientFrom) -> Column {
     let lower = name.to_ascii_lowercase();
     let header = lower.strip_prefix(b"cs(").and_then(|rest| rest.strip_suffix(b")")).unwrap_or(&lower);
@@ -258,20 +258,20 @@ fn column(name: &[u8], from: &ClientFrom) -> Column {
     }
 }
 
-/// A field that a tab ends.
+/// A field that ends at a tab.
 fn tabbed(text: &[u8]) -> (&[u8], &[u8]) {
     let end = memchr::memchr(b'\t', text).unwrap_or(text.len());
     steps::add(end + 1);
     (&text[..end], text.get(end + 1..).unwrap_or_default())
 }
 
-/// A field that blanks end, quotes around it or not; what follows the blanks. Where a quoted field
-/// has no end, none behind it has one: they are not looked for again.
+/// A field that ends at blanks, with or without quotes; returns what follows the blanks. If a
+/// quoted field has no end, no later field has one either, so none is searched for again.
 fn blank_parted<'a>(text: &'a [u8], may_be_quoted: &mut bool) -> (&'a [u8], &'a [u8]) {
     let after = |rest: &[u8]| rest.iter().take_while(|&&b| b == b' ').count();
     if let Some(inner) = text.strip_prefix(b"\"").filter(|_| *may_be_quoted) {
         let mut at = 0;
-        // a quote within is written twice
+        // a quote inside is written twice
         while let Some(step) = memchr::memchr(b'"', &inner[at..]) {
             steps::add(step + 1);
             at += step;
@@ -294,8 +294,8 @@ fn blank_parted<'a>(text: &'a [u8], may_be_quoted: &mut bool) -> (&'a [u8], &'a 
     (&text[..end], &rest[n..])
 }
 
-/// The text of a header: IIS writes a plus for each blank, CloudFront escapes what is not a letter,
-/// once or twice.
+/// The text of a header: IIS writes a plus for each blank; CloudFront escapes everything but
+/// letters, once or twice.
 fn decoded<'a>(field: &'a [u8], made: &mut Vec<u8>) -> Text<'a> {
     steps::add(field.len());
     let has = |byte| memchr::memchr(byte, field).is_some();
@@ -311,7 +311,7 @@ fn decoded<'a>(field: &'a [u8], made: &mut Vec<u8>) -> Text<'a> {
     Text::make(made, |made| {
         let mut before = 0;
         for &byte in field {
-            // a plus that follows one is itself
+            // a plus that follows a plus is a real one
             let is_blank = byte == b'+' && before != b'+';
             made.push(if is_blank { b' ' } else { byte });
             before = if is_blank { b'+' } else { 0 };
@@ -319,7 +319,7 @@ fn decoded<'a>(field: &'a [u8], made: &mut Vec<u8>) -> Text<'a> {
     })
 }
 
-/// Takes `%XX` for the byte, and `%25XX` for it too.
+/// Decodes `%XX`, and `%25XX` too.
 fn unescape(field: &[u8], made: &mut Vec<u8>) {
     let hex = |digits: &[u8]| {
         let &[a, b] = digits else { return None };
@@ -364,7 +364,7 @@ mod tests {
     const IIS: &str = "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status time-taken";
 
     #[test]
-    fn servers_that_write_it() {
+    fn logs_of_several_servers_are_read() {
         let none = ClientFrom::default();
         let line = "2025-07-10 08:00:01 10.0.0.1 GET /a - 443 - 192.0.2.1 Mozilla/5.0+(X11;++http://x) - 200 0 0 15";
         let found = parse(IIS, line, &none).unwrap();
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_names_the_client() {
+    fn the_client_is_taken_from_a_header() {
         let from = ClientFrom { header: Some("X-Forwarded-For".to_owned()), ..ClientFrom::default() };
         for name in ["X-Forwarded-For", "cs(X-Forwarded-For)", "s-xff"] {
             let found = parse(
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_do_not_fit() {
+    fn lines_that_do_not_fit_have_a_reason() {
         let none = ClientFrom::default();
         let line = "2025-07-10 08:00:01 10.0.0.1 GET /a - 443 - 192.0.2.1 M - 200 0 0 15";
         for (names, line, what) in [

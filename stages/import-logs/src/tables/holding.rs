@@ -1,9 +1,9 @@
-//! Tables without transactions: a file is collected in temporary tables, and one statement of the
-//! server moves it over with all that belongs to it.
+//! Tables without transactions: a file is collected in temporary tables, and one statement moves
+//! it, with everything that belongs to it, into the real ones.
 //!
-//! The server finishes a statement that it has begun, whatever becomes of the client: a run that is
-//! killed at any moment leaves all of the file or nothing. Only a server that dies meanwhile leaves
-//! part of it, under an entry of the ledger that says so.
+//! The server finishes a statement that it has begun, whatever happens to the client: a run killed
+//! at any moment leaves all of the file or nothing. Only a server crash can leave part of it, with
+//! a ledger entry that says so.
 
 use anyhow::{Context as _, Result};
 use database::ledger::files::{self, FileRow};
@@ -16,11 +16,11 @@ use crate::rules::Rule;
 /// The list of bots.
 pub(crate) const BOTS: &str = "bot_useragents";
 
-/// Takes out what only looks like one.
+/// Removes agents that only look like bots.
 pub(crate) const CLEAN_BOTS: &str =
     "DELETE FROM bot_useragents WHERE useragent LIKE '%searchtool%' OR useragent LIKE '% feed/%'";
 
-/// Rows that went in since the last cut.
+/// Rows inserted since the last cut.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct InsertedRows {
     pub(crate) first: Option<u64>,
@@ -35,21 +35,21 @@ pub(crate) const HITS: &str = "hzmetrics_load_hits";
 /// Bots.
 pub(crate) const AGENTS: &str = "hzmetrics_load_agents";
 
-/// What was collected of the current file.
+/// What was collected from the current file.
 #[derive(Debug)]
 pub(crate) struct HoldingTables {
-    /// The highest `n` of each part that is closed.
+    /// The highest `n` of each closed part.
     ends: Vec<u64>,
-    /// What each of them was read from, where that is kept.
+    /// What each part was read from, if recorded.
     files: Vec<FileRow>,
     /// The highest `n`.
     pub(crate) last: u64,
-    /// Whether the list of bots is cleaned afterwards.
+    /// Whether to clean the list of bots afterwards.
     pub(crate) clean_bots: bool,
 }
 
 impl HoldingTables {
-    /// Makes the temporary tables, empty.
+    /// Creates the temporary tables, empty.
     ///
     /// # Errors
     /// The server refuses it.
@@ -62,7 +62,7 @@ impl HoldingTables {
                  SELECT {} FROM {table} LIMIT 0",
                 columns.join(", ")
             );
-            db.run(&sql, ()).with_context(|| format!("making a temporary table like {table}"))
+            db.run(&sql, ()).with_context(|| format!("creating a temporary table like {table}"))
         };
         like(ROWS, target.name(), columns)?;
         if target == Target::Web {
@@ -72,13 +72,13 @@ impl HoldingTables {
         Ok(Self { ends: Vec::new(), files: Vec::new(), last: 0, clean_bots: false })
     }
 
-    /// A source within the file ends.
+    /// A source inside the file ends.
     pub(crate) fn close_part(&mut self, file: Option<FileRow>) {
         self.ends.push(self.last);
         self.files.extend(file);
     }
 
-    /// Moves everything over, and books the parts under their names where there are any.
+    /// Moves everything into the real tables, and enters the named parts in the ledger.
     ///
     /// # Errors
     /// The server refuses it, or dies.
@@ -90,7 +90,7 @@ impl HoldingTables {
         names: &[String],
     ) -> Result<InsertedRows> {
         let script = self.script(target, columns, names);
-        // readers wait, and so does the next run when this one is killed: until all is there
+        // readers wait, and so does the next run if this one is killed, until everything is there
         let mut tables = vec![target.name()];
         if target == Target::Web {
             tables.extend(["webhits", BOTS]);
@@ -102,7 +102,7 @@ impl HoldingTables {
         let locks: Vec<String> = tables.iter().map(|table| format!("{table} WRITE")).collect();
         match db.run(&format!("LOCK TABLES {}", locks.join(", ")), ()) {
             Ok(_) => {}
-            // an account without this right can still move everything over in one go
+            // an account without this right can still move everything in one statement
             Err(error) if error.kind() == ErrorKind::Denied => {}
             Err(error) => return Err(error).context("locking the tables of an import"),
         }
@@ -117,8 +117,8 @@ impl HoldingTables {
         Ok(found.first().copied().unwrap_or_default())
     }
 
-    /// The statement. Entries of the ledger are marked first and finished with their rows, so that
-    /// one that a dead server leaves is known as unfinished.
+    /// The statement. Ledger entries are marked before the rows and completed after them, so that
+    /// an entry left by a dead server is known to be unfinished.
     fn script(&self, target: Target, columns: &[&str], names: &[String]) -> String {
         let table = target.name();
         let text = |name: &String| Value::from(name).as_sql(false);
@@ -169,7 +169,7 @@ impl HoldingTables {
     }
 }
 
-/// The statement that notes how many rows of a source were there already, which only the server knows.
+/// The statement that records how many rows of a source existed already, which only the server knows.
 fn duplicates(name: &str, target: Target, file: &FileRow) -> String {
     let dropped = serde_json::to_string(&file.dropped).unwrap_or_default();
     let others = if file.dropped.is_empty() { "}".to_owned() } else { format!(",{}", dropped.get(1..).unwrap_or("}")) };

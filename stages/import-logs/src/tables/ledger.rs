@@ -1,5 +1,5 @@
-//! What the ledger of imports knows of a log: by its content where it can, by its name where the
-//! entry says nothing else.
+//! What the ledger of imports knows about a log: by its content if possible, by its name if an
+//! entry has nothing else.
 
 use std::collections::HashMap;
 use std::fs::Metadata;
@@ -16,16 +16,16 @@ use logs::rotation;
 /// The width of the ledger's column for names, in characters.
 const WIDTH: usize = 255;
 
-/// What is to be done with a log.
+/// What to do with a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Import it under its base name.
     New,
     /// An earlier run has imported it.
     Known(Option<Fingerprint>),
-    /// Import it under another name, since its base name stands for another content.
+    /// Import it under another name, because its base name belongs to another content.
     Another { name: String, read: Fingerprint },
-    /// Import what it has grown by.
+    /// Import what was added to it.
     Rest {
         name: String,
         earlier: Fingerprint,
@@ -33,18 +33,18 @@ pub(crate) enum Verdict {
         /// The first byte of the rest.
         offset: u64,
     },
-    /// Its base name stands for another content, and nothing else may.
+    /// Its base name belongs to another content, and other names are not allowed.
     Refused(String),
 }
 
-/// One entry with what is known of its content.
+/// One entry with what is known about its content.
 #[derive(Debug, Clone)]
 struct KnownLog {
     entry: Entry,
     read: Option<Fingerprint>,
 }
 
-/// The content of an entry, and the base name that it is booked under.
+/// The content of an entry, and the base name it was entered under.
 #[derive(Debug)]
 struct Rotated {
     base: String,
@@ -52,16 +52,16 @@ struct Rotated {
     read: Fingerprint,
 }
 
-/// The entries of a table, by base name without the suffix of a compression.
+/// The entries for a table, by base name without a compression suffix.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     entries: HashMap<String, Vec<KnownLog>>,
-    /// Base names and contents of entries, by the name before any rotation: a log is known under the
-    /// names that it is rotated to, too.
+    /// Base names and contents of entries, by the name before any rotation: a log is also known
+    /// under the names it is rotated to.
     rotated: HashMap<String, Vec<Rotated>>,
-    /// The base name alone decides.
+    /// Only the base name decides.
     by_name: bool,
-    /// A last line without an end is left to the next part.
+    /// A last line without a line end is left to the next part.
     whole_lines: bool,
 }
 
@@ -69,7 +69,7 @@ impl Ledger {
     /// Reads the ledger.
     ///
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub(crate) fn read(db: &mut Db, target: Target, by_name: bool, whole_lines: bool) -> Result<Self> {
         let mut entries: HashMap<String, Vec<KnownLog>> = HashMap::new();
         let mut rotated: HashMap<String, Vec<Rotated>> = HashMap::new();
@@ -90,11 +90,11 @@ impl Ledger {
         self.entries.get(without_suffix(base)).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The contents that entries have under other names which the log may have had before it was rotated.
+    /// The contents of entries under other names that the log may have had before it was rotated.
     fn under_other_names(&self, base: &str) -> Vec<&Fingerprint> {
         let name = rotation::of(base);
         let known = self.rotated.get(name.stem).map(Vec::as_slice).unwrap_or_default();
-        // a hub has thousands of dated logs: most are settled without a look at their names
+        // a hub has thousands of dated logs: most are decided without examining their names
         let may_be_it = |other: &&Rotated| {
             !(other.is_dated && name.is_dated())
                 && without_suffix(&other.base) != without_suffix(base)
@@ -103,27 +103,28 @@ impl Ledger {
         known.iter().filter(may_be_it).map(|other| &other.read).collect()
     }
 
-    /// What an entry of exactly this name decides alone, if it does. One that a run without
-    /// transactions left unfinished can be taken neither for loaded nor for missing.
+    /// What an entry with exactly this name decides by itself, if anything. An entry left
+    /// unfinished by a run without transactions counts neither as loaded nor as missing.
     fn by_name(&self, base: &str) -> Result<Option<&KnownLog>> {
         let exact = self.family(base).iter().find(|known| known.entry.filename == base);
         if let Some(known) = self.family(base).iter().find(|known| known.entry.is_unfinished()) {
             let name = &known.entry.filename;
             bail!(
-                "{name}: the server died or failed while this file was moved into tables without transactions, so part \
-                 of its rows and its hits may be there; delete them, say `hzmetrics forget-import {name}`, and import it \
-                 again (`hzmetrics migrate --apply` makes imports whole or nothing)"
+                "{name}: the server died or failed while this file was moved into tables without transactions, so \
+                 part of its rows and its hits may be there; delete them, run `hzmetrics forget-import {name}`, \
+                 and import it again (`hzmetrics migrate --apply` makes imports whole or nothing)"
             );
         }
         Ok(exact)
     }
 
-    /// Judges a file. Its content is read only when its name, or one that it may have had before it was
-    /// rotated, is known and the file is not the very one that was imported. Of logs under other names
-    /// the beginning is compared first. With `has_open_tail` a last line without an end is not there yet.
+    /// Judges a file. Its content is read only if its name, or a name it may have had before it was
+    /// rotated, is known and the file is not the very one that was imported. For logs with other names
+    /// the beginning is compared first. With `has_open_tail` a last line without a line end does not
+    /// count yet.
     ///
     /// # Errors
-    /// The file cannot be read, or an import of it was left unfinished.
+    /// The file cannot be read, or an earlier import of it was left unfinished.
     pub(crate) fn judge(&self, base: &str, path: &Path, meta: &Metadata, has_open_tail: bool) -> Result<Verdict> {
         let exact = self.by_name(base)?;
         let verdict = without_content(exact, self.family(base), self.by_name);
@@ -160,11 +161,11 @@ impl Ledger {
         }
     }
 
-    /// Judges a source of a staging file, of which the list says what was read; `prefixes` gives the
-    /// beginnings of some lengths of what was staged.
+    /// Judges a source of a staging file; the list says what was read of it. `prefixes` computes the
+    /// fingerprints of the first bytes of what was staged.
     ///
     /// # Errors
-    /// The staging file cannot be read, or an import of the source was left unfinished.
+    /// The staging file cannot be read, or an earlier import of the source was left unfinished.
     pub(crate) fn judge_staged(
         &self,
         base: &str,
@@ -186,7 +187,7 @@ impl Ledger {
     fn by_content(&self, base: &str, known: &[&Fingerprint], read: Fingerprint, prefixes: &[Prefix]) -> Verdict {
         let family = || known.iter().copied();
         let is_name_taken = self.family(base).iter().any(|known| known.entry.filename == base);
-        // what is empty holds nothing that is not there
+        // an empty file has nothing that is not stored already
         if family().any(|known| known.is_same_content(&read)) || (read.bytes == 0 && is_name_taken) {
             return Verdict::Known(Some(read));
         }
@@ -208,7 +209,7 @@ impl Ledger {
     }
 }
 
-/// What can be said without a look at the content.
+/// What can be decided without reading the content.
 fn without_content(exact: Option<&KnownLog>, family: &[KnownLog], by_name: bool) -> Option<Verdict> {
     match exact {
         Some(KnownLog { read: None, .. }) => Some(Verdict::Known(None)),
@@ -219,15 +220,15 @@ fn without_content(exact: Option<&KnownLog>, family: &[KnownLog], by_name: bool)
 }
 
 fn other_content(base: &str) -> String {
-    format!("{base} is in the ledger of imports with another content, and with `lp_atomic` a name stands for one alone")
+    format!("{base} is in the ledger of imports with another content, and with `lp_atomic` a name can have only one")
 }
 
-/// The name of another content of a base name.
+/// The ledger name for another content with the same base name.
 pub(crate) fn other_name(base: &str, hash: Hash) -> String {
     with_suffix(base, &format!("#{}", hash.short()))
 }
 
-/// The name of a part of a log that has grown.
+/// The ledger name for a part of a growing log.
 pub(crate) fn rest_name(base: &str, hash: Hash, offset: u64) -> String {
     with_suffix(base, &format!("#{}@{offset}", hash.short()))
 }

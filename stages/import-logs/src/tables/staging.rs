@@ -1,4 +1,4 @@
-//! The sources of a staging file: which are imported, which are known, which are not understood.
+//! The sources of a staging file: which to import, which are known, which are not understood.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::Metadata;
@@ -21,15 +21,15 @@ use crate::{beginning, block};
 /// What becomes of the sources.
 #[derive(Debug, Default)]
 pub(crate) struct Plan<'l> {
-    /// Those that are imported, with the first byte of the staging file that is read.
+    /// Sources to import, each with the first byte of the staging file to read.
     pub(crate) wanted: Vec<(&'l StagedLog, u64, Source)>,
-    /// Those that are in the tables already.
+    /// Sources that are in the tables already.
     pub(crate) known: Vec<&'l StagedLog>,
-    /// Those that are not imported, and why.
+    /// Sources that are not imported, and why.
     pub(crate) refused: Vec<(&'l StagedLog, String)>,
 }
 
-/// One staging file and what is asked of its sources.
+/// One staging file, and what is needed to judge its sources.
 pub(crate) struct Sources<'a> {
     pub(crate) path: &'a Path,
     pub(crate) stream: &'a Stream,
@@ -38,10 +38,11 @@ pub(crate) struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// Whether the list is of this staging file; what is none of ours is loaded as the original does.
+    /// Whether the list belongs to this staging file; a file that is not ours is loaded as legacy
+    /// loads it.
     ///
     /// # Errors
-    /// It is, and the file has another size by now.
+    /// It belongs to it, but the size of the file has changed.
     pub(crate) fn are_listed(&self, logs: &[&StagedLog], meta: &Metadata) -> Result<bool> {
         let end = logs.last().map_or(0, |log| log.offset.saturating_add(log.bytes));
         match logs.first().and_then(|log| log.is_in(meta)) {
@@ -58,7 +59,7 @@ impl Sources<'_> {
         }
     }
 
-    /// Judges the sources, by the ledger where there is one, else by what the last import noted.
+    /// Judges the sources by the ledger, or if there is none, by what the last import recorded.
     ///
     /// # Errors
     /// The staging file cannot be read.
@@ -100,7 +101,7 @@ impl Sources<'_> {
             }
             let content = log.read.as_ref().map(|read| (read.bytes, read.hash));
             let family = logs::discovery::without_suffix(&base).to_owned();
-            // a log that is there twice follows the first
+            // a log that occurs twice follows the first
             match content.and_then(|content| contents.get(&(family.clone(), content))) {
                 Some(None) => {
                     plan.known.push(log);
@@ -136,8 +137,8 @@ impl Sources<'_> {
         Ok(plan)
     }
 
-    /// Whether the staging file still holds what was staged of a log. Of the rest of a log that has
-    /// grown the list has no hash: then nobody may have written to the file since.
+    /// Whether the staging file still contains what was staged of a log. For the rest of a growing
+    /// log the list has no hash: then the file must not have been modified since.
     fn check(&self, log: &StagedLog) -> Result<()> {
         let is_same = match log.read.as_ref().filter(|read| log.begin == 0 && log.bytes == read.bytes) {
             Some(read) => self.prefixes(log, &[log.bytes])?.iter().all(|found| found.hash == read.hash),
@@ -159,7 +160,7 @@ impl Sources<'_> {
         Ok(file.take(log.bytes))
     }
 
-    /// The beginnings of a log, as far as they were staged.
+    /// The fingerprints of the first bytes of a log, as far as they were staged.
     fn prefixes(&self, log: &StagedLog, lengths: &[u64]) -> Result<Vec<Prefix>> {
         let is_short = |length: &&u64| **length <= log.bytes;
         let lengths: Vec<u64> = lengths.iter().filter(is_short).copied().collect();
@@ -170,7 +171,7 @@ impl Sources<'_> {
             .with_context(|| format!("reading {}", self.path.display()))
     }
 
-    /// Why a source is not imported: read until a line of it fits, to its end when every line must.
+    /// Why a source is not imported. Reads until a line fits, or to the end if every line must fit.
     fn refusal(&self, log: &StagedLog) -> Result<Option<String>> {
         let mut lines = Lines::new(self.open(log)?);
         let mut report = Report::default();
@@ -200,7 +201,7 @@ impl Sources<'_> {
     }
 }
 
-/// The stretches that hold these sources; neighbours share one.
+/// The stretches with these sources; adjacent sources share one.
 pub(crate) fn stretches(logs: &[(&StagedLog, u64, Source)], checked: Option<Identity>) -> Staged {
     let mut staged = Staged { checked, ..Staged::default() };
     for (log, begin, source) in logs {
@@ -220,8 +221,8 @@ pub(crate) fn stretches(logs: &[(&StagedLog, u64, Source)], checked: Option<Iden
     staged
 }
 
-/// What became of the sources of a staging file that is loaded. `parts` are the figures of those that
-/// were read; with `whole_lines` a last line without an end is left to the next import.
+/// What became of the sources of a loaded staging file. `parts` are the figures of those that were
+/// read; with `whole_lines` a last line without a line end is left to the next import.
 pub(crate) fn outcomes(plan: &Plan<'_>, parts: &[(PathBuf, Report)], whole_lines: bool) -> Vec<Outcome> {
     let mut made: Vec<Outcome> = Vec::new();
     let mut wanted = plan.wanted.iter().peekable();
@@ -262,13 +263,13 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_share_a_stretch() {
+    fn adjacent_sources_share_a_stretch() {
         let logs = [log(0, 5), log(5, 0), log(20, 7), log(27, 1), log(28, 9)];
         let wanted: Vec<_> = logs
             .iter()
             .map(|log| {
                 let name = base_name(&log.path);
-                // the last one has grown by its last four bytes
+                // the last one has grown by four bytes
                 let begin = if log.offset == 28 { 33 } else { log.offset };
                 (log, begin, Source { name, ..Source::default() })
             })

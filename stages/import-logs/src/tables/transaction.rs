@@ -1,8 +1,8 @@
-//! Rows into the tables: a transaction a file, and a note of it in the ledger of imports. Where the
-//! engine knows no transactions, `holding` stands in for them.
+//! Rows into the tables: one transaction per file, with an entry in the ledger of imports. If the
+//! engine has no transactions, `holding` replaces them.
 //!
-//! The transaction begins with the ledger's row and ends with its range, so a file is in the tables
-//! with all that belongs to it, or not at all. Only the calling thread talks to the server.
+//! The transaction begins with the ledger entry and ends with its range of ids, so everything of a
+//! file is in the tables, or nothing. Only the calling thread talks to the server.
 
 use std::ops::Range;
 use std::path::Path;
@@ -27,7 +27,7 @@ use crate::stored;
 use crate::unit::{Stream, Unit};
 use crate::web::{ADDRESS, DOWNLOAD_COLUMN, HOST_COLUMN};
 
-/// Rows of a statement: as many as the database session takes at once.
+/// Rows per statement: as many as the database session accepts at once.
 const ROWS: usize = 1000;
 
 /// The tables, and the transaction of the current file.
@@ -36,25 +36,25 @@ pub(crate) struct Tables<'d> {
     /// Where receipts go.
     pub(crate) receipts: Option<&'d mut Output>,
     pub(crate) ledger: bool,
-    /// Whether there is a table for what its entries were read from.
+    /// Whether there is a table that records what entries were read from.
     files: bool,
-    /// Whether a transaction protects all that is written.
+    /// Whether a transaction protects everything that is written.
     pub(crate) transactional: bool,
-    /// How many files are committed or were.
+    /// How many files are committed, now or earlier.
     pub(crate) n_done: usize,
     /// The receipts so far.
     pub(crate) given: Vec<Receipt>,
-    /// The server was lost during a COMMIT: nobody knows whether it was done.
+    /// The connection was lost during COMMIT: nobody knows whether it succeeded.
     pub(crate) unknown_commit: bool,
     steps: Steps,
-    /// Bots are cleaned after a file with bots only.
+    /// Clean the bots only after a file with bots.
     clean_after_bots: bool,
     /// How many characters of an address the table holds.
     address_width: usize,
-    /// Whether rows say what is a download.
+    /// Whether rows say if they are downloads.
     tells_downloads: bool,
     // of the current file
-    /// Where it is collected when no transaction can be had.
+    /// Where the file is collected if there are no transactions.
     holding: Option<HoldingTables>,
     target: Target,
     /// The columns of its rows.
@@ -69,10 +69,10 @@ pub(crate) struct Tables<'d> {
 }
 
 impl<'d> Tables<'d> {
-    /// For a run by these rules; `ledger` where there is one to be kept.
+    /// For a run by these rules; `ledger` if there is one to keep.
     ///
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub(crate) fn new(
         db: &'d mut Db,
         rules: &Rules,
@@ -125,13 +125,13 @@ impl<'d> Tables<'d> {
         })
     }
 
-    /// Undoes what the current file has written so far.
+    /// Undoes what was written of the current file.
     pub(crate) fn abandon(&mut self, error: &anyhow::Error) {
         self.values.clear();
         self.hits.clear();
         self.holding = None;
         if DbError::of(error).is_none_or(|e| e.kind() != ErrorKind::Gone) {
-            // the first error is the one to report
+            // report the first error only
             let _ = self.db.run("ROLLBACK", ());
         }
     }
@@ -172,7 +172,8 @@ impl<'d> Tables<'d> {
         IMPORTED_WEB_COLUMNS.into_iter().chain(more.into_iter().filter(|(has, _)| *has).map(|(_, name)| name)).collect()
     }
 
-    /// Refuses rows whose addresses the table would cut: those of hubs are cut before, as legacy does.
+    /// Refuses rows whose addresses the table would cut. A hub's own addresses are cut before, as in
+    /// legacy.
     fn check_addresses(&self, values: &[Value]) -> Result<()> {
         let Some(at) = self.columns.iter().position(|column| *column == "ip") else { return Ok(()) };
         if self.address_width > ADDRESS || !self.columns.contains(&HOST_COLUMN) {
@@ -183,7 +184,7 @@ impl<'d> Tables<'d> {
                 && address.len() > self.address_width
             {
                 bail!(
-                    "the column `ip` of `web` holds {} characters, and `{}` has more; `hzmetrics migrate --apply` widens it",
+                    "`web.ip` holds {} characters, and `{}` is longer; `hzmetrics migrate --apply` widens it",
                     self.address_width,
                     String::from_utf8_lossy(address)
                 );
@@ -227,7 +228,7 @@ impl<'d> Tables<'d> {
         Ok(())
     }
 
-    /// Closes the current part, and books it where there is a name for it.
+    /// Closes the current part, and enters it in the ledger if it has a name.
     fn close_part(&mut self, path: &Path, unit: &Unit, report: &Report) -> Result<()> {
         self.send(self.values.len())?;
         if let Some(holding) = &mut self.holding {
@@ -236,7 +237,7 @@ impl<'d> Tables<'d> {
         }
         let mut part = std::mem::take(&mut self.part);
         if self.target == Target::Userlogin && part.rows > 0 {
-            // rows that were there already left holes
+            // rows that existed already left gaps
             let sql = "SELECT MIN(id), MAX(id) FROM userlogin WHERE id > ?";
             let ends = self.db.all(sql, (self.last_before,), |cells| Ok((cells.int(0), cells.int(1))))?;
             let (first, last) = ends.first().copied().unwrap_or_default();
@@ -261,7 +262,7 @@ impl<'d> Tables<'d> {
         Ok(())
     }
 
-    /// Gives the receipt of a file whose rows are committed.
+    /// Writes the receipt of a file whose rows are committed.
     pub(crate) fn give(&mut self, receipt: Receipt) -> Result<()> {
         if let Some(output) = &mut self.receipts {
             output.record(&receipt.to_json())?;
@@ -271,7 +272,7 @@ impl<'d> Tables<'d> {
         Ok(())
     }
 
-    /// A file begins, and no transaction can be had.
+    /// A file begins, and there are no transactions.
     fn begin_holding(&mut self, unit: &Unit) -> Result<bool> {
         if self.ledger && self.steps.are_complete(&unit.stream) {
             let mut n_known = 0;
@@ -283,7 +284,7 @@ impl<'d> Tables<'d> {
                 return self.already(unit);
             }
             if n_known > 0 {
-                bail!("the ledger of imports has some sources of {} already", unit.name());
+                bail!("the ledger of imports already has some sources of {}", unit.name());
             }
         } else {
             self.names.clear();
@@ -292,7 +293,7 @@ impl<'d> Tables<'d> {
         Ok(true)
     }
 
-    /// A file that an earlier run, or an earlier try of this one, has committed.
+    /// A file that an earlier run, or an earlier try of this run, committed.
     fn already(&mut self, unit: &Unit) -> Result<bool> {
         self.db.run("ROLLBACK", ())?;
         let read = unit.expected.clone();
@@ -348,7 +349,7 @@ impl Sink for Tables<'_> {
                 return self.already(unit);
             }
             if n_new < self.names.len() {
-                bail!("the ledger of imports has some sources of {} already", unit.name());
+                bail!("the ledger of imports already has some sources of {}", unit.name());
             }
         } else {
             self.names.clear();

@@ -1,4 +1,4 @@
-//! Long lines and lists whose quotes stay open need no more memory than others.
+//! Long lines, and lists with a quote left open, need no more memory than others.
 
 use std::io::{self, BufReader, Read};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::*;
 
 const BOUNDS: Bounds = Bounds { processor: Duration::from_secs(600), wall: Duration::from_secs(1800), megabytes: 200 };
 
-/// A file of these bytes, compressed.
+/// A compressed file with these bytes.
 fn gzip(dir: &TempDir, name: &str, text: impl Read) -> PathBuf {
     let path = dir.path().join(name);
     let mut gz = flate2::write::GzEncoder::new(fs::File::create(&path).unwrap(), flate2::Compression::fast());
@@ -18,7 +18,7 @@ fn gzip(dir: &TempDir, name: &str, text: impl Read) -> PathBuf {
     path
 }
 
-/// So many lines that are just short enough to be read.
+/// Lines that are only just short enough to be read.
 fn long_lines(n: u64, unit: &str) -> impl Read {
     let line = [unit.repeat(kit::MAX_LINE / unit.len() - 10).as_bytes(), b"\n"].concat();
     let len = line.len() as u64;

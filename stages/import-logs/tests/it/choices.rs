@@ -1,5 +1,5 @@
-//! What counts by choice: bots of lists, statuses, paths, static files, double clicks, virtual hosts,
-//! time zones. The number in a name is that of a field case.
+//! What counts, as chosen by options: lists of bots, statuses, paths, static files, double clicks,
+//! virtual hosts, time zones. The number in a name is that of a field case.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{file, hits, import_logs, line, raw, texts};
 
-/// A request of a combined log.
+/// A request in combined format.
 fn request(client: &str, time: &str, what: &str, agent: &str) -> String {
     format!("{client} - - [10/Jul/2025:{time} +0000] \"GET {what} 200 12 \"-\" \"{agent}\"\n")
 }
@@ -30,7 +30,7 @@ fn urls(done: &Finished) -> Vec<String> {
     texts(done, "web", "content")
 }
 
-/// Lists of the three published kinds and one of our own, with patterns for the agents of case 50.
+/// Three published kinds of lists and one of our own, with patterns for the agents of case 50.
 fn lists(dir: &tempfile::TempDir) -> Vec<String> {
     let counter = r#"[
         {"pattern": "^.?$", "last_changed": "2017-08-08"},
@@ -70,7 +70,7 @@ fn field_50a_people_whose_agents_look_like_bots_are_kept() {
     let first = |urls: Vec<String>| urls.into_iter().filter(|url| url.starts_with("/H")).collect::<Vec<_>>();
     assert_eq!(first(kept(&[])), ["/H4", "/H5"], "legacy's words alone");
     assert_eq!(first(kept(&["--people", &people])), ["/H1", "/H2", "/H3", "/H4", "/H5"]);
-    // not even a list of known bots is against it
+    // it counts for more than a list of known bots
     let known = file(&dir, "known.txt", "Mozilla/5.0 (CUBOT_X)\n").display().to_string();
     let log = request("192.0.2.1", "08:00:01", "/a HTTP/1.1\"", "Mozilla/5.0 (CUBOT_X)");
     assert_eq!(urls(&with(&["--bots", &known, "--people", &people], log.clone())), ["/a"]);
@@ -86,7 +86,7 @@ fn field_50b_agents_of_programs_are_left_out_by_published_lists() {
     let done = of_field("50-agents.log", &args);
     assert_eq!(urls(&done), ["/H1", "/H2", "/H3", "/H4", "/H5"]);
     assert!(done.stderr.contains("56 lines, 5 rows") && done.stderr.contains("robot 51"), "{}", done.stderr);
-    // hits are counted before that, and the bots of the lists are new bots
+    // hits are counted first, and the bots of the lists are new bots
     assert_eq!(hits(&done), [("2025-07-10".to_owned(), 56)]);
     let bots = texts(&done, "bot", "useragent");
     assert!(bots.contains(&"Zotero/6.0".to_owned()) && !bots.contains(&"-".to_owned()), "{bots:?}");
@@ -160,7 +160,7 @@ fn a_report_says_what_each_bot_asked_for_and_what_decided() {
         let run = import_logs().arg("--bots-list").arg(&list).arg("--bots").arg(&known);
         run.arg("--bots-report").arg(report)
     };
-    // two files: a visitor of both is one
+    // a visitor in both files counts once
     let (one, two) = (file(&dir, "one.log", &log), file(&dir, "two.log", &log));
     let done = args(&report).arg(&one).arg(&two).finish().ok();
     assert_eq!(urls(&done), ["/e", "/e"]);
@@ -192,7 +192,7 @@ fn a_report_says_what_each_bot_asked_for_and_what_decided() {
 }
 
 #[test]
-fn statuses_by_choice() {
+fn only_the_chosen_statuses_count() {
     let log = ["200", "206", "304", "404", "301"]
         .map(|status| get(&format!("/{status}")).replace(" 200 12 ", &format!(" {status} 12 ")));
     let not_modified = get("/none").replace(" 200 12 ", " 304 - ");
@@ -206,7 +206,7 @@ fn statuses_by_choice() {
 }
 
 #[test]
-fn paths_by_choice() {
+fn chosen_paths_are_kept_or_dropped() {
     let log = ["/api/x", "/private/a", "/docs/a.css", "/docs/b", "/c"].map(get).concat();
     let kept = |args: &[&str]| urls(&with(args, log.as_str()));
     assert_eq!(kept(&[]), ["/private/a", "/docs/b", "/c"]);
@@ -219,26 +219,26 @@ fn paths_by_choice() {
 }
 
 #[test]
-fn field_51_static_files_of_today() {
+fn field_51_static_files_of_today_can_be_left_out() {
     let done = of_field("51-static.log", &["--assets", "web2020"]);
     assert_eq!(urls(&done), ["/f1.html", "/f10.mp4", "/f11.json"]);
     assert!(done.stderr.contains("path 2, static file 11"), "{}", done.stderr);
-    assert_eq!(urls(&of_field("51-static.log", &[])).len(), 14, "legacy's set is the usual one");
+    assert_eq!(urls(&of_field("51-static.log", &[])).len(), 14, "legacy's set is the default");
 }
 
 #[test]
-fn field_53_double_clicks() {
+fn field_53_double_clicks_count_once() {
     let done = of_field("53-doubleclick.log", &["--double-click"]);
     assert_eq!(texts(&done, "web", "datetime"), ["2025-07-10 08:00:31", "2025-07-10 08:00:40"]);
     assert!(done.stderr.contains("4 lines, 2 rows, 0 not recognised; dropped: double click 2"), "{}", done.stderr);
-    assert_eq!(hits(&done), [("2025-07-10".to_owned(), 4)], "hits are counted before");
+    assert_eq!(hits(&done), [("2025-07-10".to_owned(), 4)], "hits are counted first");
     let done = of_field("53-doubleclick.log", &["--double-click=9"]);
     assert_eq!(texts(&done, "web", "datetime"), ["2025-07-10 08:00:02", "2025-07-10 08:00:40"]);
     assert_eq!(urls(&of_field("53-doubleclick.log", &[])).len(), 4);
 }
 
 #[test]
-fn double_clicks_change_no_order() {
+fn double_clicks_do_not_change_the_order() {
     let of = |client: &str, time: &str, url: &str| request(client, time, &format!("{url} HTTP/1.1\""), "Firefox");
     let next_day = |line: String| line.replace("10/Jul", "11/Jul");
     let log = [
@@ -256,10 +256,10 @@ fn double_clicks_change_no_order() {
         kept,
         ["web 192.0.2.2/a", "web 192.0.2.1/b", "hits nullnull", "web 192.0.2.1/a", "web 192.0.2.1/c", "hits nullnull"]
     );
-    // other agents and other URLs are other clicks; a hub's own layout has them too
+    // other agents and other URLs are other clicks; hub layouts have double clicks too
     let hub = line("2025-07-10", "/a", "A") + &line("2025-07-10", "/a", "B") + &line("2025-07-10", "/a", "A");
     assert_eq!(texts(&with(&["--double-click"], hub), "web", "useragent"), ["B", "A"]);
-    // blocks do not matter
+    // the boundaries of blocks do not matter
     let many = get("/a").repeat(20_000) + &get("/b");
     let done = with(&["--double-click"], many);
     assert_eq!(urls(&done), ["/a", "/b"]);
@@ -267,7 +267,7 @@ fn double_clicks_change_no_order() {
 }
 
 #[test]
-fn field_47_one_site_of_two() {
+fn field_47_only_the_chosen_virtual_host_counts() {
     let one = fs::read_to_string(field("06-vhost.log")).unwrap();
     let both = one.clone() + &one.replace("www.example.org:443", "Other.example.org:80").replace("/a", "/b");
     let kept = |args: &[&str]| with(args, both.as_str());
@@ -285,23 +285,23 @@ fn field_47_one_site_of_two() {
 }
 
 #[test]
-fn times_in_another_zone() {
+fn times_are_written_in_the_chosen_zone() {
     let log = get("/a").replace("10/Jul/2025:08:00:01 +0000", "10/Jul/2025:23:30:00 -0400") + &get("/b");
     let times = |args: &[&str], log: &str| texts(&with(args, log), "web", "datetime");
     assert_eq!(times(&[], &log), ["2025-07-10 23:30:00", "2025-07-10 08:00:01"]);
     assert_eq!(times(&["--timezone", "as-written"], &log), ["2025-07-10 23:30:00", "2025-07-10 08:00:01"]);
     let done = with(&["--timezone", "UTC"], log.as_str());
     assert_eq!(texts(&done, "web", "datetime"), ["2025-07-11 03:30:00", "2025-07-10 08:00:01"]);
-    assert_eq!(hits(&done), [("2025-07-11".to_owned(), 1), ("2025-07-10".to_owned(), 1)], "days follow");
+    assert_eq!(hits(&done), [("2025-07-11".to_owned(), 1), ("2025-07-10".to_owned(), 1)], "days change too");
     assert_eq!(times(&["--timezone", "Europe/Berlin"], &log), ["2025-07-11 05:30:00", "2025-07-10 10:00:01"]);
-    // a hub's log names its zone by letters that mean nothing certain
+    // a hub's log gives its zone as letters, which are ambiguous
     assert_eq!(times(&["--timezone", "UTC"], &line("2025-07-10", "/a", "A")), ["2025-07-10 08:00:01"]);
     let done = raw("access", "").args(["--timezone", "Mars/Olympus"]).finish().expect_code(2);
     assert!(done.stderr.contains("`Mars/Olympus` is not a known time zone"), "{}", done.stderr);
 }
 
 #[test]
-fn field_24b_times_that_the_clocks_show_twice() {
+fn field_24b_times_that_clocks_show_twice_are_told_apart() {
     let done = of_field("24-fall-back.log", &["--timezone", "America/New_York"]);
     assert_eq!(texts(&done, "web", "utc_offset"), ["-14400", "-14400", "-18000", "-18000", "null"]);
     let utc = of_field("24-fall-back.log", &["--timezone", "UTC"]);
@@ -314,7 +314,7 @@ fn field_24b_times_that_the_clocks_show_twice() {
 }
 
 #[test]
-fn the_zone_may_stand_in_the_configuration() {
+fn the_zone_may_come_from_the_configuration() {
     let dir = tempfile::tempdir().unwrap();
     let run = |text: &str, args: &[&str]| {
         fs::create_dir_all(dir.path().join("etc")).unwrap();

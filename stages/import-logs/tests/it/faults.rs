@@ -1,4 +1,4 @@
-//! Kills, restarts and slow servers: nothing is lost, nothing is there twice.
+//! Kills, restarts and slow servers: nothing is lost, and nothing is stored twice.
 #![expect(clippy::disallowed_methods, reason = "processes that are killed are started by hand")]
 
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use schema::tables::Engine;
 use crate::hub::{Hub, stage};
 use crate::{gzip, line};
 
-/// A hub with some days of logs.
+/// A hub with logs of several days.
 fn filled(pair: fixtures::db::Pair, engine: Engine) -> Hub {
     let hub = Hub::on(pair, engine);
     for day in 1..=4 {
@@ -39,7 +39,7 @@ fn filled(pair: fixtures::db::Pair, engine: Engine) -> Hub {
 struct Processes(Vec<Child>);
 
 impl Processes {
-    /// Waits for the end, or kills them at `until`; whether that ended one of them.
+    /// Waits for them to end, or kills them at `until`; returns whether that killed one of them.
     fn until(mut self, until: Option<Instant>) -> bool {
         while self.0.iter_mut().any(|child| child.try_wait().unwrap().is_none())
             && until.is_none_or(|until| Instant::now() < until)
@@ -60,7 +60,7 @@ fn command(hub: &Hub, name: &str) -> Command {
     command
 }
 
-/// Runs the direct chain; whether it was killed at `until`.
+/// Runs the direct chain; returns whether it was killed at `until`.
 fn chain(hub: &Hub, until: Option<Instant>) -> bool {
     let mut fetch = command(hub, "fetch-logs");
     let mut fetch = fetch.arg("--logs").arg(hub.at("")).stdout(Stdio::piped()).spawn().unwrap();
@@ -71,7 +71,7 @@ fn chain(hub: &Hub, until: Option<Instant>) -> bool {
     Processes(vec![fetch, import, archive]).until(until)
 }
 
-/// Runs the three cron lines one after the other; whether one was killed at `until`.
+/// Runs the three cron lines one after the other; returns whether one was killed at `until`.
 fn cron(hub: &Hub, until: Option<Instant>) -> bool {
     [("fetch-logs", "--stage"), ("import-logs", "--db"), ("archive", "--db")]
         .iter()
@@ -115,27 +115,27 @@ fn kill(of: &str, engine: Engine, run: fn(&Hub, Option<Instant>) -> bool) {
 }
 
 #[test]
-fn the_chain_is_killed_and_run_again() {
+fn a_killed_chain_can_be_run_again() {
     kill("the chain of an import", Engine::InnoDb, chain);
 }
 
 #[test]
-fn the_cron_lines_are_killed_and_run_again() {
+fn killed_cron_lines_can_be_run_again() {
     kill("the cron lines of an import", Engine::InnoDb, cron);
 }
 
-/// A file goes over in one statement, which the server finishes without us.
+/// One statement moves the file, and the server finishes it without us.
 #[test]
-fn without_transactions_the_chain_is_killed_and_run_again() {
+fn without_transactions_a_killed_chain_can_be_run_again() {
     kill("the chain of an import on MyISAM", Engine::MyIsam, chain);
 }
 
 #[test]
-fn without_transactions_the_cron_lines_are_killed_and_run_again() {
+fn without_transactions_killed_cron_lines_can_be_run_again() {
     kill("the cron lines of an import on MyISAM", Engine::MyIsam, cron);
 }
 
-/// A file that takes a slow server about two seconds.
+/// A file that takes about two seconds on a slow server.
 fn slow_file(hub: &Hub) -> std::path::PathBuf {
     hub.pair.sql("CREATE TRIGGER slow BEFORE INSERT ON web FOR EACH ROW SET @slow = SLEEP(0.0004)");
     let text: String = (0..4000).map(|n| line("2025-07-10", &format!("/{n}"), "UA")).collect();
@@ -156,7 +156,7 @@ fn the_server_is_stopped_in_the_middle_of_a_file() {
         while hub.pair.value(modified).unwrap().parse::<u64>().unwrap() < 1500 {
             assert!(!run.is_finished(), "it ended: {:?}", run.join());
             assert!(begin.elapsed() < Duration::from_secs(60), "no such moment");
-            // the server keeps its answer for 100 ms after the last question
+            // the server repeats its answer for 100 ms after the last query
             std::thread::sleep(Duration::from_millis(150));
         }
         server.kill();
@@ -168,7 +168,7 @@ fn the_server_is_stopped_in_the_middle_of_a_file() {
     assert_eq!(hub.pair.lines("SELECT hits FROM webhits"), ["1", "4000"]);
     assert_eq!(hub.ledger(), ["first\tweb\t1\t1", "slow\tweb\t4000\t4000"]);
     assert_eq!(std::fs::read_to_string(&rejects).unwrap().lines().count(), 1);
-    // a server that stays away
+    // a server that does not come back
     server.kill();
     let gone = hub.load(&[&slow]).finish().expect_code(1);
     assert!(gone.text().is_empty() && gone.stderr.lines().count() == 1, "{}", gone.stderr);

@@ -1,5 +1,5 @@
-//! Field cases: what administrators reported to other tools about files, compression and importing again.
-//! The number in a name is the case's in the list that the inputs in `fixtures/field/in` belong to.
+//! Field cases that administrators reported to other tools: files, compression and repeated imports. The
+//! number in a name is the case's number in the list for `fixtures/field/in`.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -15,7 +15,7 @@ use crate::{file, import_logs, texts};
 
 const ENGINES: [Engine; 2] = [Engine::InnoDb, Engine::MyIsam];
 
-/// Requests of a combined log, one for each URL.
+/// Requests in combined format, one for each URL.
 fn log(day: u32, urls: &[&str]) -> String {
     let line = |url: &&str| {
         format!(
@@ -25,7 +25,7 @@ fn log(day: u32, urls: &[&str]) -> String {
     urls.iter().map(line).collect()
 }
 
-/// As many URLs as make a log longer than the beginning that tells logs apart.
+/// Enough URLs for a log that is longer than the first bytes by which logs are compared.
 fn many(prefix: &str) -> Vec<String> {
     (0..60).map(|i| format!("/{prefix}{i}")).collect()
 }
@@ -46,7 +46,7 @@ fn are_known(done: &Finished) -> Vec<bool> {
     done.records().iter().map(|receipt| receipt["already"] == 1).collect()
 }
 
-/// As if the file had been written to some minutes ago.
+/// Makes the file look as if it had been modified some minutes ago.
 fn make_old(path: &Path) {
     let then = SystemTime::now() - Duration::from_secs(300);
     File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
@@ -108,13 +108,13 @@ fn text_behind_a_member_and_double_compression_are_named() {
 }
 
 #[test]
-fn field_71_numbered_rotation_day_by_day() {
+fn field_71_with_numbered_rotation_each_line_is_imported_once() {
     for engine in ENGINES {
         let Some(hub) = Hub::new(engine, SqlMode::Strict) else { return };
         let days: Vec<String> = (1..=6).map(|day| log(day, &[&*format!("/{day}a"), &*format!("/{day}b")])).collect();
         let mut expected: Vec<String> = Vec::new();
         for n in 0..days.len() {
-            // logrotate's work of this night: plain, then compressed from the second on
+            // what logrotate does this night: plain first, compressed from the second on
             let files: Vec<PathBuf> = (0..=n)
                 .rev()
                 .map(|ago| {
@@ -137,7 +137,7 @@ fn field_71_numbered_rotation_day_by_day() {
 }
 
 #[test]
-fn field_73_plain_today_and_compressed_tomorrow_are_one() {
+fn field_73_a_log_is_known_after_it_is_compressed() {
     let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
     let text = log(11, &["/a", "/b"]);
     let plain = hub.put("httpd/daily/access.log-20250711", &text);
@@ -148,7 +148,7 @@ fn field_73_plain_today_and_compressed_tomorrow_are_one() {
         assert_eq!(are_known(&load(&hub, &[&packed])), [true], "{ending}");
     }
     assert_eq!(contents(&hub), ["/a", "/b"]);
-    // two sites whose logs have one name are two
+    // two sites whose logs have the same name are two logs
     fs::create_dir_all(hub.at("httpd/daily/web1")).unwrap();
     fs::create_dir_all(hub.at("httpd/daily/web2")).unwrap();
     let sites = ["web1", "web2"]
@@ -163,7 +163,7 @@ fn field_73_plain_today_and_compressed_tomorrow_are_one() {
 fn field_74_a_live_log_gives_its_new_lines_through_every_rotation() {
     for engine in ENGINES {
         let Some(hub) = Hub::new(engine, SqlMode::Strict) else { return };
-        // short logs, and logs that are longer than the beginning which tells them apart
+        // short logs, and logs longer than the first bytes by which they are compared
         for n in [1, 60] {
             let urls = |day: &str| -> Vec<String> { (0..n).map(|i| format!("/{n}{day}{i}")).collect() };
             let text = |day: u32, urls: &[String]| log(day, &urls.iter().map(String::as_str).collect::<Vec<_>>());
@@ -182,7 +182,7 @@ fn field_74_a_live_log_gives_its_new_lines_through_every_rotation() {
             load(&hub, &[&live]);
             load(&hub, &[&live]);
             expect(&[&a, &b], "grown");
-            // rotated by renaming, with lines that came after the last import
+            // rotated by renaming, with lines added after the last import
             append(&live, &text(10, &c));
             let first = hub.at(&name(".1"));
             fs::rename(&live, &first).unwrap();
@@ -200,7 +200,7 @@ fn field_74_a_live_log_gives_its_new_lines_through_every_rotation() {
             expect(&[&a, &b, &c, &d, &e], "copied and truncated");
             let done = load(&hub, &[&second, &first, &live]);
             assert_eq!(are_known(&done), [true, true, true]);
-            // by date, at last
+            // finally, rotated by date
             let dated = hub.at(&name("-20250711"));
             fs::rename(&first, &dated).unwrap();
             assert_eq!(are_known(&load(&hub, &[&dated])), [true]);
@@ -229,7 +229,7 @@ fn a_part_that_was_imported_under_another_name_is_forgotten_with_its_beginning()
 #[test]
 fn field_70_nothing_is_booked_or_moved_of_what_was_not_understood() {
     let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
-    // the layout of hubs is expected, and the log is a combined one
+    // the hubs' layout is expected, but the log is a combined one
     let log = hub.put("httpd/daily/hub-access.log-20250710", log(10, &["/a", "/b"]));
     let listed = hub.run(stage("fetch-logs")).arg("--logs").arg(hub.at("httpd")).finish().ok();
     let done =
@@ -256,13 +256,13 @@ fn a_folder_of_rotated_logs_is_imported_any_number_of_times() {
     }
 }
 
-/// The lines that a run of `hzmetrics` says.
+/// Runs `hzmetrics` with this command line.
 fn hzmetrics(hub: &Hub, line: &str) -> Finished {
     hub.run(stage("hzmetrics")).args(line.split(' ')).finish()
 }
 
 #[test]
-fn a_server_that_leaves_ids_out_is_no_fault() {
+fn a_server_that_leaves_ids_out_is_not_a_fault() {
     for engine in ENGINES {
         let Some(server) = private_server() else { return };
         let pair = server.names(SqlMode::Strict);
@@ -277,7 +277,7 @@ fn a_server_that_leaves_ids_out_is_no_fault() {
             })
             .collect();
         load(&hub, &days.iter().map(PathBuf::as_path).collect::<Vec<_>>());
-        // and a log that grows: each part has its own ids
+        // a log that grows, too: each part has ids of its own
         append(&days[2], &log(3, &["/3x", "/3y"]));
         load(&hub, &[&days[2]]);
         assert_eq!(hub.count("web"), 14, "{engine:?}");
@@ -290,13 +290,13 @@ fn a_server_that_leaves_ids_out_is_no_fault() {
         let repaired = hzmetrics(&hub, "repair-imported-sources --apply").ok();
         assert!(repaired.stderr.contains("no corrections needed"), "{engine:?}: {}", repaired.stderr);
         assert_eq!(hub.pair.lines(ranges), before);
-        // what is wrong is found, by the rows
+        // wrong ranges are found by looking at the rows
         hub.pair.sql("UPDATE imported_sources SET pk_end = pk_start + 2 WHERE filename LIKE '%20250702'");
         let audit = hzmetrics(&hub, "audit");
         assert!((audit.text() + &audit.stderr).contains("repair-imported-sources"), "{engine:?}: {}", audit.text());
         hzmetrics(&hub, "repair-imported-sources --apply").ok();
         assert_eq!(hub.pair.lines(ranges), before, "{engine:?}");
-        // rows of something else among those of a day stay, unless somebody says otherwise
+        // other rows between those of a day are kept unless `--force` is given
         hub.pair.sql("UPDATE imported_sources SET pk_start = pk_start - 3 WHERE filename LIKE '%20250702'");
         let refused = hzmetrics(&hub, "forget-import access.log-20250702").expect_code(1);
         assert!(refused.stderr.contains("has 5 rows, and 4 were imported"), "{engine:?}: {}", refused.stderr);
@@ -309,7 +309,7 @@ fn a_server_that_leaves_ids_out_is_no_fault() {
         hzmetrics(&hub, "forget-import access.log-20250701").expect_code(1);
         hzmetrics(&hub, "forget-import --force access.log-20250701").ok();
         assert_eq!(hub.count("web"), 6, "{engine:?}");
-        // the growing log goes whole
+        // all parts of a growing log go together
         hzmetrics(&hub, "forget-import access.log-20250703").ok();
         assert_eq!(hub.count("web") + hub.count("imported_sources"), 0, "{engine:?}");
     }
@@ -338,7 +338,7 @@ fn field_27_in_tables_a_last_line_without_an_end_waits_for_its_rest() {
         load(&hub, &[&live]);
         assert_eq!(contents(&hub), ["/a", "/b", "/c"], "{engine:?}");
         assert_eq!(are_known(&load(&hub, &[&live])), [true]);
-        // what a rename leaves unread is read from the rotated log
+        // after a rename, the unread rest is read from the rotated log
         append(&live, log(10, &["/d"]).trim_end());
         assert_eq!(are_known(&load(&hub, &[&live])), [true]);
         let rotated = hub.at("httpd/daily/access.log.1");
@@ -349,7 +349,7 @@ fn field_27_in_tables_a_last_line_without_an_end_waits_for_its_rest() {
             load(&hub, &[&rotated]);
             assert_eq!(contents(&hub), ["/a", "/b", "/c", "/d"], "{engine:?}");
         }
-        // at once: a log that is rotated and left alone, a compressed one
+        // read at once: a rotated log that is no longer written to, and a compressed one
         let old = hub.put("httpd/daily/access.log-20250709", log(9, &["/e"]).trim_end());
         make_old(&old);
         let packed = hub.put("httpd/daily/access.log-20250708.gz", gzip(log(8, &["/f"]).trim_end().as_bytes()));
@@ -363,7 +363,7 @@ fn field_27_in_the_pipe_a_last_line_without_an_end_counts_at_once() {
     assert_eq!(combined(&[field("27-no-newline.log")]).of_kind("web").len(), 2);
 }
 
-/// The URLs of the requests in a log that is recognised without any option.
+/// The URLs of the requests in a log that is recognised without options.
 fn urls(name: &str) -> Vec<String> {
     texts(&import_logs().arg(field(name)).finish().ok(), "web", "content")
 }
@@ -380,7 +380,7 @@ fn field_19_utf_16_is_named() {
 }
 
 #[test]
-fn field_20_every_end_of_a_line_counts() {
+fn field_20_every_kind_of_line_end_is_recognised() {
     for (name, n) in [("20-crlf.log", 2), ("20-mac.log", 2), ("20-crlf-common.log", 2)] {
         assert_eq!(urls(name).len(), n, "{name}");
     }
@@ -390,13 +390,13 @@ fn field_20_every_end_of_a_line_counts() {
 fn holes_of_zeros_that_a_crash_leaves_are_skipped() {
     let dir = tempfile::tempdir().unwrap();
     let text = |url: &str| log(10, &[url]).into_bytes();
-    // the hole takes the beginning of a line, or stands before a whole one
+    // the hole replaces the beginning of a line, or comes before a complete one
     for n in [1, 4096, 300_000] {
         let bytes = [text("/a"), vec![0; n], text("/b"), text("/c")].concat();
         let done = import_logs().arg(file(&dir, "holes", bytes)).finish().ok();
         assert_eq!(texts(&done, "web", "content"), ["/a", "/b", "/c"], "{n}: {}", done.stderr);
     }
-    // a program that did not notice that its log was truncated leaves one of any size at the beginning
+    // a program that does not notice that its log was truncated leaves a hole of any size at the start
     let path = dir.path().join("sparse");
     let sparse = File::create(&path).unwrap();
     sparse.set_len(40 << 20).unwrap();
@@ -449,7 +449,7 @@ fn field_80_a_zone_that_the_original_does_not_read_is_named() {
     let rejected = rejected("70-hub.log");
     let (_, reason) = rejected.iter().find(|(n, _)| *n == 4).unwrap();
     assert_eq!(reason, "zone `+0400` is not a name");
-    // `-0400` is one that it reads
+    // `-0400` is a zone that it reads
     assert!(!rejected.iter().any(|(n, _)| *n == 5));
 }
 

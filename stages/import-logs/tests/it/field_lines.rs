@@ -1,6 +1,6 @@
-//! Field cases: what administrators reported to other tools about clients, lines and layouts. The
-//! number in a name is the case's in the list that the inputs in `fixtures/field/in` belong to. No case
-//! has an option unless it says so. Behind them: every line is accounted for.
+//! Field cases that administrators reported to other tools: clients, lines and layouts. The number in a
+//! name is the case's number in the list for `fixtures/field/in`. A case has no options unless it says
+//! so. Further tests check that every line is accounted for.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -29,8 +29,8 @@ fn with(name: &str, args: &[&str]) -> Finished {
     of(name).args(args).finish().ok()
 }
 
-/// Lines, rows and rejects of a run without options, and its layout. Lines are rows, dropped, or
-/// rejected, whatever the case is.
+/// Checks lines, rows, rejects and layout of a run without options. In every case each line is a
+/// row, dropped, or rejected.
 fn check(name: &str, [lines, rows, rejected]: [u64; 3], layout: &str) -> Finished {
     let done = of(name).finish().ok();
     account(&done, [lines, rows, rejected], layout);
@@ -48,7 +48,7 @@ fn account(done: &Finished, [lines, rows, rejected]: [u64; 3], layout: &str) {
     assert_eq!(lines, rows + dropped + rejected, "{last}");
 }
 
-/// The clients in the order of the rows, a host name where there is no address.
+/// The clients in the order of the rows; the host name if there is no address.
 fn clients(done: &Finished) -> Vec<String> {
     let text = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
     let client = |row: Value| Some(text(&row, "ip")).filter(|ip| !ip.is_empty()).unwrap_or_else(|| text(&row, "host"));
@@ -64,7 +64,7 @@ fn is_refused(name: &str, words: &[&str]) {
     assert!(done.stderr.contains("not imported"), "{}", done.stderr);
 }
 
-/// The sessions that a log makes.
+/// The sessions in a log.
 fn n_sessions(name: &str) -> usize {
     let records = of(name).finish().ok().stdout;
     let done = fixtures::run(stage("usage-metrics")).stdin(records).finish().ok();
@@ -72,20 +72,20 @@ fn n_sessions(name: &str) -> usize {
 }
 
 #[test]
-fn field_01_zone_id() {
+fn field_01_an_address_may_have_a_zone_id() {
     let done = check("01-zone-id.log", [2, 2, 0], "combined");
     assert_eq!(clients(&done), ["fe80::a00:27ff:fe4e:66a1", "fe80::a00:27ff:fe4e:77b2"]);
 }
 
 #[test]
-fn field_02_ipv6() {
+fn field_02_ipv6_clients_are_written_in_canonical_form() {
     let done = check("02-ipv6.log", [3, 3, 0], "combined");
     assert_eq!(clients(&done).into_iter().collect::<HashSet<_>>().len(), 3);
     assert_eq!((n_sessions("col-v6.log"), n_sessions("col-v4.log")), (50, 50));
 }
 
 #[test]
-fn field_03_mapped() {
+fn field_03_mapped_ipv4_addresses_become_ipv4() {
     let done = check("03-mapped.log", [3, 3, 0], "combined");
     assert!(clients(&done).contains(&"192.0.2.17".to_owned()), "{:?}", clients(&done));
     assert!(clients(&done).iter().all(|client| !client.contains(':')));
@@ -93,7 +93,7 @@ fn field_03_mapped() {
 }
 
 #[test]
-fn field_04_ipv6_of_hubs() {
+fn field_04_ipv6_clients_of_hubs_are_counted_and_named() {
     let done = of("70-hub.log").finish().ok();
     account(&done, [9, 4, 5], "hubzero");
     assert!(done.stderr.contains("2 of the lines not recognised are requests of IPv6 clients"), "{}", done.stderr);
@@ -101,7 +101,7 @@ fn field_04_ipv6_of_hubs() {
 }
 
 #[test]
-fn field_05_host_names() {
+fn field_05_a_client_may_be_a_host_name() {
     let done = check("05-hostnames.log", [3, 3, 0], "combined");
     let names = ["crawl-203-0-113-49.example.net", "crawl-203-0-113-50.example.net", "pc1.library.example.edu"];
     assert_eq!(texts(&done, "web", "host"), names);
@@ -110,7 +110,7 @@ fn field_05_host_names() {
 }
 
 #[test]
-fn field_06_virtual_host() {
+fn field_06_a_virtual_host_may_come_first() {
     let done = check("06-vhost.log", [3, 3, 0], "vhost_combined");
     assert_eq!(clients(&done), clients(&with("06-vhost.log", &["--log-format", "vcombined"])));
     assert_eq!(clients(&done), ["192.0.2.1", "192.0.2.2", "198.51.100.3"]);
@@ -118,7 +118,7 @@ fn field_06_virtual_host() {
 }
 
 #[test]
-fn field_08_prefixes() {
+fn field_08_prefixes_of_forwarders_are_removed() {
     let done = check("08-prefixes.log", [4, 4, 0], "combined");
     assert_eq!(clients(&done), ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"]);
     let syslog = with("08-prefixes.log", &["--log-format", "combined", "--prefix", "syslog"]);
@@ -126,7 +126,7 @@ fn field_08_prefixes() {
 }
 
 #[test]
-fn field_09_client_is_a_dash() {
+fn field_09_a_dash_is_not_a_client() {
     let done = check("09-client-dash.log", [3, 1, 2], "combined");
     for reason in ["the client is missing", "client `unix:` is a Unix socket"] {
         assert!(done.stderr.contains(reason), "{}", done.stderr);
@@ -134,13 +134,13 @@ fn field_09_client_is_a_dash() {
 }
 
 #[test]
-fn field_10a_forwarded_for_unknown() {
+fn field_10a_unknown_in_the_header_is_not_a_client() {
     let found = clients(&with("10-xff.log", &["--client-from", "X-Forwarded-For"]));
     assert_eq!([&found[3], &found[7], &found[10]], ["192.0.2.4", "10.0.0.9", "192.0.2.9"]);
 }
 
 #[test]
-fn field_10b_forwarded_for_lists() {
+fn field_10b_a_header_may_list_several_addresses() {
     let found = clients(&with("10-xff.log", &["--client-from", "X-Forwarded-For"]));
     let expected = [
         "192.0.2.1",
@@ -168,49 +168,49 @@ fn field_10b_forwarded_for_lists() {
 }
 
 #[test]
-fn field_11_quotes() {
+fn field_11_unescaped_quotes_are_read() {
     check("11-quotes.log", [8, 8, 0], "combined");
 }
 
 #[test]
-fn field_12_protocols() {
+fn field_12_requests_of_other_protocols_are_read() {
     check("12-protocols.log", [6, 6, 0], "combined");
 }
 
 #[test]
-fn field_13_garbage() {
+fn field_13_garbage_in_requests_is_accounted_for() {
     let done = check("13-garbage.log", [11, 3, 0], "combined");
     assert_eq!(texts(&done, "web", "ip"), ["192.0.2.8", "192.0.2.9", "192.0.2.11"]);
 }
 
 #[test]
-fn field_14_timeouts_first() {
+fn field_14_timeouts_at_the_start_do_not_hide_the_layout() {
     check("14-408-first.log", [61, 1, 0], "combined");
 }
 
 #[test]
-fn field_15_long_lines() {
+fn field_15_long_lines_are_read() {
     check("15-long.log", [3, 3, 0], "combined");
 }
 
 #[test]
-fn field_16_bytes_of_all_sorts() {
+fn field_16_any_bytes_are_read() {
     check("16-bytes.log", [7, 7, 0], "combined");
 }
 
 #[test]
-fn field_18_byte_order_mark() {
+fn field_18_a_byte_order_mark_is_skipped() {
     let done = check("18-bom.log", [2, 2, 0], "combined");
     assert_eq!(clients(&done), ["192.0.2.1", "192.0.2.2"]);
 }
 
 #[test]
-fn field_19_utf16() {
+fn field_19_utf16_is_refused_by_name() {
     is_refused("19-utf16.log", &["it is UTF-16 text"]);
 }
 
 #[test]
-fn field_20_line_ends() {
+fn field_20_every_kind_of_line_end_is_recognised() {
     for (name, layout) in [("20-crlf.log", "combined"), ("20-crlf-common.log", "common"), ("20-mac.log", "combined")] {
         let done = check(name, [2, 2, 0], layout);
         assert_eq!(clients(&done), ["192.0.2.1", "192.0.2.2"], "{name}");
@@ -220,7 +220,7 @@ fn field_20_line_ends() {
 }
 
 #[test]
-fn field_22_odd_dates() {
+fn field_22_impossible_dates_are_rejected() {
     let done = check("22-dates.log", [10, 3, 7], "combined");
     assert_eq!(texts(&done, "web", "datetime"), ["2024-02-29 10:00:00", "2025-12-31 23:59:59", "2026-01-01 00:00:00"]);
     for reason in ["there is no time `29/Feb/2025:10:00:00`", "time `2099-07-10` is in the future"] {
@@ -229,7 +229,7 @@ fn field_22_odd_dates() {
 }
 
 #[test]
-fn field_23_names_of_months() {
+fn field_23_foreign_names_of_months_are_named() {
     is_refused(
         "23-month-names.log",
         &[
@@ -243,7 +243,7 @@ fn field_23_names_of_months() {
 }
 
 #[test]
-fn field_25_late_lines() {
+fn field_25_late_lines_keep_their_dates() {
     let done = check("25-late.log", [4, 4, 0], "combined");
     let days = texts(&done, "web", "datetime");
     let of_day = |day: &str| days.iter().filter(|datetime| datetime.starts_with(day)).count();
@@ -251,24 +251,24 @@ fn field_25_late_lines() {
 }
 
 #[test]
-fn field_26_a_line_that_is_cut() {
+fn field_26_a_line_cut_by_rotation_counts_once() {
     let done = import_logs().args([input("26-cut-a.log"), input("26-cut-b.log")]).finish().ok();
     assert!(done.stderr.contains("4 lines, 3 rows, 1 not recognised"), "{}", done.stderr);
     assert_eq!(clients(&done), ["192.0.2.1", "192.0.2.2", "192.0.2.3"], "counted once");
 }
 
 #[test]
-fn field_27_no_line_feed_at_the_end() {
+fn field_27_a_last_line_without_a_line_feed_counts() {
     check("27-no-newline.log", [2, 2, 0], "combined");
 }
 
 #[test]
-fn field_29_users() {
+fn field_29_user_names_with_blanks_are_read() {
     check("29-user.log", [5, 5, 0], "combined");
 }
 
 #[test]
-fn field_42_an_empty_request() {
+fn field_42_an_empty_request_is_dropped_by_its_status() {
     let format = r#"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""#;
     let done = with("42-empty-request.log", &["--log-format", format]);
     account(&done, [2, 1, 0], "format");
@@ -277,12 +277,12 @@ fn field_42_an_empty_request() {
 }
 
 #[test]
-fn field_30_times_and_ids_at_the_end() {
+fn field_30_times_and_ids_at_the_end_are_read() {
     check("30-request-time.log", [5, 5, 0], "combined");
 }
 
 #[test]
-fn field_31b_formats_of_nginx() {
+fn field_31b_formats_come_from_nginx_conf_or_an_option() {
     let conf = input("46-nginx.conf");
     let line = r#"192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] "GET /a HTTP/1.1" 200 12 "-" "UA/1" "203.0.113.9""#;
     let conf_done = raw("access", line).arg("--server-conf").arg(&conf).finish().ok();
@@ -296,44 +296,44 @@ fn field_31b_formats_of_nginx() {
 }
 
 #[test]
-fn field_32_nginx_json() {
+fn field_32_nginx_json_is_recognised() {
     check("32-nginx-json.log", [1, 1, 0], "nginx-json");
 }
 
 #[test]
-fn field_33_caddy() {
+fn field_33_caddy_is_recognised() {
     check("33-caddy.log", [1, 1, 0], "caddy");
 }
 
 #[test]
-fn field_34_haproxy() {
+fn field_34_haproxy_is_recognised() {
     check("34-haproxy.log", [1, 1, 0], "haproxy");
 }
 
 #[test]
-fn field_35_traefik() {
+fn field_35_traefik_is_recognised() {
     check("35-traefik.log", [1, 1, 0], "traefik");
 }
 
 #[test]
-fn field_36_w3c() {
+fn field_36_w3c_is_recognised() {
     let done = check("36-w3c.log", [3, 1, 0], "w3c");
     assert!(done.stderr.contains("dropped: comment 2"), "{}", done.stderr);
 }
 
 #[test]
-fn field_38_nginx_proxy_manager() {
+fn field_38_nginx_proxy_manager_is_recognised() {
     check("38-npm.log", [1, 1, 0], "nginx-proxy-manager");
 }
 
 #[test]
-fn field_39_iso_8601() {
+fn field_39_iso_8601_times_are_read() {
     let done = check("39-iso8601.log", [1, 1, 0], "combined");
     assert_eq!(texts(&done, "web", "datetime"), ["2025-07-10 08:00:01"]);
 }
 
 #[test]
-fn field_43_milliseconds_of_apache() {
+fn field_43_apache_times_with_milliseconds_are_read() {
     let format = r#"%h %l %u [%{%d/%b/%Y %T}t.%{msec_frac}t %{%z}t] \"%r\" %>s %b"#;
     let done = with("43-apache-ms.log", &["--log-format", format]);
     account(&done, [1, 1, 0], "format");
@@ -341,7 +341,7 @@ fn field_43_milliseconds_of_apache() {
 }
 
 #[test]
-fn field_48_names_of_layouts() {
+fn field_48_names_of_layouts_ignore_case() {
     let line = "192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] \"GET /a HTTP/1.1\" 200 12 \"-\" \"UA/1\"\n";
     for name in ["COMBINED", "Combined", "ncsa", "auto", "AUTO"] {
         assert_eq!(clients(&raw("access", line).args(["--log-format", name]).finish().ok()), ["192.0.2.1"], "{name}");
@@ -358,14 +358,14 @@ fn field_48_names_of_layouts() {
 }
 
 #[test]
-fn field_49_a_forgotten_layout() {
+fn field_49_an_unknown_layout_is_described() {
     let front = "app: 192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] \"GET /a HTTP/1.1\" 200 12 \"-\" \"UA/1\"\n";
     let done = raw("access", front.repeat(1200)).finish().expect_code(1);
     assert_eq!(done.text(), "");
     let said = "looks like combined with `app:` in front; 0 of 1,000 lines fit";
     assert!(done.stderr.contains(said), "{}", done.stderr);
     assert!(done.stderr.contains("1200 lines, 0 rows, 1200 not recognised"), "read to its end: {}", done.stderr);
-    // a layout that was asked for is not replaced
+    // a layout given by the user is not replaced
     let asked = of("02-ipv6.log").args(["--log-format", "hubzero"]).finish().expect_code(1);
     let said = "looks like combined; 0 of 3 lines fit hubzero; its first such line: `2001:db8:85a3:8d3:1319:8a2e:";
     assert!(asked.stderr.contains(said), "{}", asked.stderr);
@@ -377,7 +377,7 @@ fn combined(n: u32) -> String {
 }
 
 #[test]
-fn two_lines_that_a_crash_has_fused() {
+fn two_lines_joined_by_a_crash_are_separated() {
     let (one, two, three) = (combined(1), combined(2), combined(3));
     for (cut, kept) in [(one.len() - 1, 3), (one.len() - 5, 2), (60, 2), (20, 2)] {
         let text = format!("{}{two}{three}odd\n", &one[..cut]);
@@ -386,7 +386,7 @@ fn two_lines_that_a_crash_has_fused() {
         assert!(clients(&done).ends_with(&["192.0.2.2".to_owned(), "192.0.2.3".to_owned()]), "{:?}", clients(&done));
         assert!(done.stderr.contains("-:3: no time in brackets: odd"), "lines keep their numbers: {}", done.stderr);
     }
-    // an agent that is made up to look like a line makes none
+    // an agent crafted to look like a line does not make one
     let agent = r#"192.0.2.9 - - [10/Jul/2025:08:00:01 +0000] \"GET /x HTTP/1.1\" 200 12 \"-\" \"x"#;
     let done = raw("access", one.replace("Mozilla/5.0", agent)).finish().ok();
     account(&done, [1, 1, 0], "combined");
@@ -424,7 +424,7 @@ fn every_line_is_accounted_for() {
 }
 
 #[test]
-fn what_legacy_does_with_odd_lines_of_hubs_is_said() {
+fn lines_that_legacy_loses_are_reported() {
     let line = |date: &str, url: &str| crate::line(date, url, "UA");
     let text = line("2025-07-10", "/a")
         + &line("2025-02-30", "/b")
@@ -441,7 +441,7 @@ fn what_legacy_does_with_odd_lines_of_hubs_is_said() {
 }
 
 #[test]
-fn a_stream_is_judged_by_what_has_come() {
+fn a_stream_is_judged_by_what_has_arrived() {
     // the buffer is parsed, not read again
     let text: String = (0..3000).map(|n| combined(n % 200)).collect();
     let done = raw("access", text.clone()).finish().ok();
@@ -452,7 +452,7 @@ fn a_stream_is_judged_by_what_has_come() {
 }
 
 #[test]
-fn what_files_are_without_importing_them() {
+fn check_describes_files_without_importing_them() {
     let files = ["01-zone-id.log", "08-prefixes.log", "70-hub.log", "cmsauth.log-20250710"].map(input);
     let done = import_logs().arg("--check").args(&files).finish().ok();
     let lines: Vec<String> = done.text().lines().map(|line| line.rsplit('/').next().unwrap().to_owned()).collect();
@@ -469,9 +469,9 @@ fn what_files_are_without_importing_them() {
     assert!(odd.text().contains("looks like combined; 0 of 4 lines fit: month `Mär`"), "{}", odd.text());
 }
 
-/// A W3C log says once what its fields are; a block of lines further on knows it all the same.
+/// A W3C log defines its fields once; later blocks of lines know them too.
 #[test]
-fn a_long_w3c_log() {
+fn later_blocks_of_a_w3c_log_know_its_fields() {
     let mut text = "#Software: IIS\r\n#Fields: date time cs-method cs-uri-stem c-ip sc-status\r\n".to_owned();
     for n in 0..20_000 {
         text += &format!("2025-07-10 08:00:01 GET /{n} 192.0.2.{} 200\r\n", n % 250);
@@ -494,7 +494,7 @@ fn the_configuration_names_the_layout() {
     let hub = run("HZMETRICS_LOG_FORMAT", "hubzero").finish().expect_code(1);
     // standard input cannot be looked at again
     assert!(hub.stderr.contains("none of its 15 lines fits the layouts of hubs"), "{}", hub.stderr);
-    // an option is above it
+    // an option overrides it
     let asked = run("HZMETRICS_LOG_FORMAT", "hubzero").args(["--log-format", "auto"]).finish().ok();
     assert_eq!(asked.of_kind("web").len(), 15);
     let wrong = run("HZMETRICS_LOG_FORMAT", "combind").finish().expect_code(2);

@@ -1,4 +1,4 @@
-//! A made-up hub: log directories below a root of their own, and a pair of databases.
+//! A made-up hub: log directories below a root folder of its own, and a pair of databases.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,14 +20,14 @@ pub(crate) const WEB: &str = "datetime, ip, content, referrer, useragent, uidNum
      ipcountry, host, domain, dnload";
 
 impl Hub {
-    /// On the server that all tests share; `None` where there is none.
+    /// On the server that all tests share; `None` if there is no server.
     pub(crate) fn new(engine: Engine, mode: SqlMode) -> Option<Self> {
         fixtures::db::names(mode).map(|pair| Self::on(pair, engine))
     }
 
     pub(crate) fn on(pair: Pair, engine: Engine) -> Self {
         pair.create_metrics(engine, true);
-        // written once: processes that start together read it
+        // written once, because processes that start at the same time read it
         let config = pair.config();
         let hub = Self { pair, root: tempfile::tempdir().unwrap(), config };
         fs::create_dir_all(hub.root.path().join("etc/httpd")).unwrap();
@@ -72,7 +72,7 @@ impl Hub {
         self.import().args(["--to", "db"]).args(files)
     }
 
-    /// What is in the tables, ids left out, in the order of the ids.
+    /// The content of the tables without ids, in the order of the ids.
     pub(crate) fn rows(&self) -> Vec<String> {
         let mut rows = Vec::new();
         for query in [
@@ -87,7 +87,7 @@ impl Hub {
         rows
     }
 
-    /// The ledger: file, table, rows, and how many ids its range has.
+    /// The ledger: file, table, rows, and the number of ids in its range.
     pub(crate) fn ledger(&self) -> Vec<String> {
         self.pair.lines(
             "SELECT filename, target_table, row_count, pk_end - pk_start + 1 FROM imported_sources \
@@ -99,7 +99,7 @@ impl Hub {
         self.pair.value(&format!("SELECT COUNT(*) FROM {table}")).unwrap().parse().unwrap()
     }
 
-    /// The files of the hub below `/var/log`, staging left out, with their content, decompressed.
+    /// The hub's files below `/var/log` without staging, with their decompressed content.
     pub(crate) fn files(&self) -> Vec<(String, Vec<u8>)> {
         let mut files = Vec::new();
         for directory in ["httpd/daily", "httpd/imported", "hubzero/daily", "hubzero/imported"] {

@@ -1,5 +1,5 @@
-//! What a log is, what is understood of it, and what becomes of one that changes: in the pipe, in the
-//! tables with a ledger, and in the cron lines on tables without one.
+//! How a log is identified, whether it is understood, and what becomes of one that changes: in the
+//! pipe, in tables with a ledger, and in the cron lines on tables without one.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -74,7 +74,7 @@ fn names_that_are_not_utf8_go_through_the_pipe() {
         fs::read_to_string(&receipts).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let encoded: Vec<_> = logs.iter().map(|(name, _)| kit::path_text::encoded(&of(name)).unwrap()).collect();
     assert_eq!([&given[0]["path_bytes"], &given[1]["path_bytes"]], [&encoded[0], &encoded[1]]);
-    // a path that is not allowed is none with another spelling either
+    // a forbidden path stays forbidden in another spelling
     let climbing = "{\"kind\":\"source\",\"path\":\"x\",\"path_bytes\":\"/x/%2E%2E/etc/passwd\"}\n";
     let done = import_logs().stdin(climbing).finish().expect_code(1);
     assert!(done.stderr.contains("goes up"), "{}", done.stderr);
@@ -87,7 +87,7 @@ fn names_that_are_not_utf8_go_through_the_pipe() {
 }
 
 #[test]
-fn in_the_pipe_what_nobody_understood_fails_the_run_after_all_files() {
+fn in_the_pipe_a_refused_file_fails_the_run_after_all_files() {
     let dir = tempfile::tempdir().unwrap();
     let receipts = dir.path().join("receipts");
     let odd = file(&dir, "odd", "one \u{1b}[31mred\n\ntwo\n");
@@ -104,7 +104,7 @@ fn in_the_pipe_what_nobody_understood_fails_the_run_after_all_files() {
     ];
     let done = import_logs().args(&files).arg("--receipts").arg(&receipts).finish().expect_code(1);
     let told = |word: &str| assert!(done.stderr.contains(word), "{word}: {}", done.stderr);
-    told("odd: not imported: not a log format that is known; 0 of 2 lines fit");
+    told("odd: not imported: not a known log format; 0 of 2 lines fit");
     told("`one \u{FFFD}[31mred`");
     told("packed.zip: not imported: it is a zip archive; unpack it first");
     told("wide: not imported: it is UTF-16 text");
@@ -114,13 +114,13 @@ fn in_the_pipe_what_nobody_understood_fails_the_run_after_all_files() {
     let receipts = fs::read_to_string(&receipts).unwrap();
     let refused: Vec<bool> = receipts.lines().map(|line| line.contains("\"refused\"")).collect();
     assert_eq!(refused, [true, true, true, true, false, false, false, false, false]);
-    // a hit of the zero date is a row nobody wants
+    // nobody wants a row of hits with the zero date
     assert_eq!(import_logs().arg(&odd).finish().expect_code(1).text(), "");
-    assert!(import_logs().arg(&files[7]).finish().ok().text().contains("\"hits\":0"), "as the original");
+    assert!(import_logs().arg(&files[7]).finish().ok().text().contains("\"hits\":0"), "as in legacy");
 }
 
 #[test]
-fn many_odd_lines_are_a_warning_and_none_is_allowed_with_strict() {
+fn many_odd_lines_are_a_warning_and_strict_allows_none() {
     let dir = tempfile::tempdir().unwrap();
     let some = file(&dir, "some", day(10, &["/a"; 8]) + "odd\n");
     let few = file(&dir, "few", day(10, &["/a"; 9]) + "odd\n");
@@ -154,7 +154,7 @@ fn in_the_tables_what_nobody_understood_is_not_booked() {
         assert_eq!(hub.pair.lines("SELECT * FROM webhits"), ["2025-07-02 00:00:00\t1"]);
         let kept = "SELECT lines_read, rows_kept, rejected, ipv6, layout, `offset`, status FROM import_files";
         assert_eq!(hub.pair.lines(kept), ["2\t1\t1\t0\thubzero\t0\tloaded"], "{engine:?}");
-        // archive leaves them where they are
+        // archive leaves them in place
         let archived = hub.run(stage("archive")).stdin(done.stdout).finish().ok();
         assert!(archived.stderr.contains("was not imported: it stays"), "{}", archived.stderr);
         assert!(odd.exists() && auth.exists() && !good.exists());
@@ -168,13 +168,13 @@ fn the_ledger_knows_a_log_by_its_content() {
         let name = "httpd/daily/hub-access.log-20250701";
         let log = hub.put(name, day(1, &["/a", "/b"]));
         hub.load(&[&log]).finish().ok();
-        // the same, copied and compressed
+        // the same content, copied and compressed
         fs::create_dir_all(hub.at("httpd/daily/copies")).unwrap();
         let copy = hub.put("httpd/daily/copies/hub-access.log-20250701", day(1, &["/a", "/b"]));
         let packed = hub.put(&format!("{name}.gz"), gzip(day(1, &["/a", "/b"]).as_bytes()));
         let again = hub.load(&[&log, &copy, &packed]).finish().ok();
         assert!(again.records().iter().all(|receipt| receipt["already"] == 1), "{}", again.text());
-        // another content under the same name
+        // other content under the same name
         let other = hub.put("httpd/daily/copies/hub-access.log-20250701", day(1, &["/c"]));
         let read = logs::fingerprint::of(&other).unwrap();
         let refused = hub.load(&[&other]).args(["--compat", "port"]).finish().expect_code(1);
@@ -193,7 +193,7 @@ fn the_ledger_knows_a_log_by_its_content() {
 }
 
 #[test]
-fn two_logs_of_one_name_in_one_run() {
+fn two_logs_of_one_name_in_one_run_are_both_imported() {
     let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
     fs::create_dir_all(hub.at("httpd/daily/2024")).unwrap();
     let one = hub.put("httpd/daily/log", day(1, &["/a"]));
@@ -213,14 +213,14 @@ fn the_rest_of_a_grown_log_is_imported_line_by_line() {
         let first = hub.load(&[&log]).finish().ok();
         assert_eq!(contents(&hub), ["/a", "/b"]);
         append(&log, &(rest.to_owned() + &day(1, &["/d"])));
-        // archive sees it, whatever the time says
+        // archive notices, even if the modification time is unchanged
         let archived = hub.run(stage("archive")).stdin(first.stdout.clone()).finish().ok();
         assert!(archived.stderr.contains("hub-access.log-20250701 has grown"), "{}", archived.stderr);
         assert!(log.exists());
         let second = hub.load(&[&log]).finish().ok();
         let offset = day(1, &["/a", "/b"]).len();
         assert_eq!(second.records()[0]["offset"].as_u64(), Some(offset as u64), "{}", second.text());
-        assert_eq!(contents(&hub), ["/a", "/b", "/c", "/d"], "{engine:?}: no line in two, none twice");
+        assert_eq!(contents(&hub), ["/a", "/b", "/c", "/d"], "{engine:?}: no line is split or stored twice");
         let name = format!("%@{offset}");
         assert_eq!(
             hub.pair.value(&format!("SELECT COUNT(*) FROM imported_sources WHERE filename LIKE '{name}'")).unwrap(),
@@ -237,7 +237,7 @@ fn a_log_that_shrinks_under_the_reader_is_undone() {
     let Some(server) = private_server() else { return };
     let hub = Hub::on(server.names(SqlMode::Strict), Engine::InnoDb);
     hub.pair.sql("CREATE TRIGGER slow BEFORE INSERT ON web FOR EACH ROW SET @slow = SLEEP(0.002)");
-    // one line in ten makes a row
+    // one line in ten gives a row
     let url = |n: u32| if n.is_multiple_of(10) { format!("/{n}") } else { format!("/{n}.css") };
     let text = (0..120_000).map(|n| line("2025-07-10", &url(n), "UA")).collect::<String>();
     let log = hub.put("httpd/daily/log", &text);
@@ -248,7 +248,7 @@ fn a_log_that_shrinks_under_the_reader_is_undone() {
         while hub.pair.value(modified).unwrap().parse::<u64>().unwrap() < 1500 {
             assert!(!run.is_finished(), "it ended: {:?}", run.join());
             assert!(begin.elapsed() < Duration::from_secs(120), "no such moment");
-            // the server keeps its answer for 100 ms after the last question
+            // the server repeats its answer for 100 ms after the last query
             std::thread::sleep(Duration::from_millis(150));
         }
         File::options().write(true).open(&log).unwrap().set_len(100).unwrap();
@@ -338,7 +338,7 @@ fn the_staged_rest_of_a_grown_log_that_was_written_to_is_not_loaded() {
 }
 
 #[test]
-fn what_became_of_the_lines_of_an_auth_log_adds_up() {
+fn counts_of_the_lines_of_an_auth_log_add_up() {
     let login = |second: u32, user: &str| format!("2025-07-01 08:00:0{second} 1 [{user}] 1.1.1.1 login\n");
     let first = [login(1, "a"), login(1, "A"), login(2, "hubadmin"), "odd\n\n".to_owned(), login(3, "b")].concat();
     let second = [login(3, "b"), login(4, "c")].concat();
@@ -368,7 +368,7 @@ fn what_became_of_the_lines_of_an_auth_log_adds_up() {
     }
 }
 
-/// The cron lines of the logs; what each wrote to standard error and its code.
+/// Runs the cron lines for logs; returns the standard error and exit code of each.
 fn night(hub: &Hub, between: impl FnOnce()) -> [(i32, String); 3] {
     let run = |name: &str, option: &str| {
         let done = hub.run(stage(name)).arg(option).finish();
@@ -382,7 +382,7 @@ fn night(hub: &Hub, between: impl FnOnce()) -> [(i32, String); 3] {
 }
 
 #[test]
-fn two_nights_on_tables_without_a_ledger() {
+fn on_tables_without_a_ledger_nothing_is_imported_twice_in_two_nights() {
     for engine in ENGINES {
         let Some(hub) = Hub::new(engine, SqlMode::Lax) else { return };
         hub.pair.sql("DROP TABLE import_files;\nDROP TABLE imported_sources");
@@ -421,13 +421,17 @@ fn two_nights_on_tables_without_a_ledger() {
         let [fetched, imported, archived] = night(&hub, || {});
         assert_eq!(fetched, (0, String::new()));
         assert!(imported.0 == 1 && imported.1.contains("20250702: not imported"), "{imported:?}");
-        assert_eq!(contents(&hub)[6..], ["/3/b", "/3/c", "/9/c", "/9/d"], "{engine:?}: the rest alone, whole lines");
+        assert_eq!(
+            contents(&hub)[6..],
+            ["/3/b", "/3/c", "/9/c", "/9/d"],
+            "{engine:?}: only the rest, in complete lines"
+        );
         assert!(archived.0 == 1 && archived.1.lines().count() == 2, "{archived:?}");
         assert_eq!(hub.count("userlogin"), 1);
         let hits = hub.pair.value("SELECT SUM(hits) FROM webhits").unwrap();
         assert_eq!(hits, "10");
         assert!(odd.exists() && !replaced.exists() && !grown.exists());
-        // what is understood at last is imported, and a sound night is silent
+        // a log that is finally understood is imported, and a good night is silent
         fs::write(&odd, day(2, &["/2/a"])).unwrap();
         assert_eq!(night(&hub, || {}), [const { (0, String::new()) }; 3]);
         assert_eq!((contents(&hub).len(), files(&hub).iter().any(|name| name.contains("/daily/"))), (11, false));
@@ -435,7 +439,7 @@ fn two_nights_on_tables_without_a_ledger() {
 }
 
 #[test]
-fn killed_at_the_seams_of_the_cron_lines_nothing_is_lost_or_doubled() {
+fn cron_lines_killed_between_two_steps_lose_and_repeat_nothing() {
     for has_ledger in [true, false] {
         let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
         if !has_ledger {
@@ -449,7 +453,7 @@ fn killed_at_the_seams_of_the_cron_lines_nothing_is_lost_or_doubled() {
         // after the list of outcomes, before the renaming
         fs::rename(metrics("_prev_hub_apache.log"), metrics("_hub_apache.log")).unwrap();
         hub.import().arg("--db").finish().ok();
-        // the same, and the next night begins before the archive line ran
+        // the same, and the next night begins before the archive line runs
         hub.run(stage("fetch-logs")).arg("--stage").finish().ok();
         hub.import().arg("--db").finish().ok();
         if has_ledger {
@@ -461,7 +465,7 @@ fn killed_at_the_seams_of_the_cron_lines_nothing_is_lost_or_doubled() {
             hub.import().arg("--db").finish().ok();
         }
         assert_eq!(contents(&hub), ["/a", "/b"], "ledger: {has_ledger}");
-        // an archive line that was killed halfway
+        // an archive line killed halfway
         fs::rename(
             hub.at("httpd/daily/hub-access.log-20250701"),
             hub.at("httpd/daily/.hub-access.log-20250701.archiving"),

@@ -1,4 +1,4 @@
-//! `import-logs` as a real executable.
+//! `import-logs` as an executable.
 #![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -27,7 +27,7 @@ fn import_logs() -> Run {
     fixtures::run(env!("CARGO_BIN_EXE_import-logs"))
 }
 
-/// A line of the new layout.
+/// A line in the new layout.
 fn line(date: &str, url: &str, agent: &str) -> String {
     format!(
         "{date} 08:00:01 EDT 4711 - \"GET {url} HTTP/1.1\" 200 12 1.2.3.4 \"-\" \"{agent}\" TLSv1.3 0 12 1002 J C A com view task act item\n"
@@ -48,11 +48,11 @@ fn texts(done: &Finished, kind: &str, field: &str) -> Vec<String> {
 }
 
 #[test]
-fn log_lines_that_are_read_as_records() {
+fn log_lines_read_as_records_give_a_hint() {
     let log = line("2025-07-10", "/a", "Mozilla");
     let said = |text: String| import_logs().stdin(text).finish().ok().stderr;
-    assert!(said(log.clone()).contains("no line is a record; say --raw access"));
-    // one bad line among records is another matter
+    assert!(said(log.clone()).contains("no line is a record; for log lines use --raw access"));
+    // one bad line among records gets no such hint
     assert!(!said(format!("{log}{{\"kind\":\"session\"}}\n")).contains("--raw"));
     assert!(!said(String::new()).contains("--raw"));
 }
@@ -95,7 +95,7 @@ fn contract_of_import_logs() -> Contract {
 fixtures::contract!(contract_of_import_logs);
 
 #[test]
-fn one_good_line() {
+fn a_good_line_gives_a_web_record_and_a_hit() {
     let done = access(line("2025-07-10", "//a//b?x=1", "Mozilla/5.0"));
     let expected = concat!(
         r#"{"kind":"web","datetime":"2025-07-10 08:00:01","ip":"1.2.3.4","content":"/a/b?x=1","referrer":"-","#,
@@ -123,14 +123,14 @@ fn the_old_layout_has_a_cookie_and_no_process() {
 }
 
 #[test]
-fn empty_input_of_other_forms() {
+fn empty_input_gives_no_records() {
     assert_eq!(raw("auth", "").finish().ok().text(), "");
     assert_eq!(import_logs().finish().ok().text(), "", "no source records, no files");
     assert_eq!(raw("access", "").args(["--compat", "port"]).finish().ok().text(), "");
 }
 
 #[test]
-fn a_last_line_without_line_feed() {
+fn a_last_line_without_a_line_feed_is_dropped_as_in_legacy() {
     let two = line("2025-07-10", "/a", "UA") + line("2025-07-10", "/b", "UA").trim_end();
     let done = raw("access", two.as_str()).arg("--strict").finish().ok();
     assert_eq!(texts(&done, "web", "content"), ["/a"], "dropped, and not reported");
@@ -158,11 +158,11 @@ fn a_bad_line_is_rejected_and_the_run_goes_on() {
     assert_eq!(quiet.stderr, "");
     let good = raw("access", line("2025-07-10", "/a", "UA")).arg("--rejects").arg(&rejects).finish().ok();
     assert_eq!(good.of_kind("web").len(), 1);
-    assert_eq!(fs::read(&rejects).unwrap(), b"", "the file exists though it is empty");
+    assert_eq!(fs::read(&rejects).unwrap(), b"", "the file exists although it is empty");
 }
 
 #[test]
-fn hits_come_by_runs_of_equal_dates() {
+fn each_run_of_equal_dates_gives_a_hits_record() {
     let dates = ["10", "11", "10", "11", "11"].map(|day| format!("2025-07-{day}"));
     let text: String = dates.iter().map(|date| line(date, "/x.css", "Googlebot/2.1")).collect();
     let done = access(text);
@@ -175,9 +175,9 @@ fn hits_come_by_runs_of_equal_dates() {
     assert_eq!(hits(&impossible), [("0000-00-00".to_owned(), 1), ("0000-00-00".to_owned(), 1)]);
 }
 
-/// Shapes of the reference's own sample: which requests make a hit, which a row.
+/// Forms from the port's own sample: which requests give a hit, which a row.
 #[test]
-fn the_filters_of_rows_and_hits() {
+fn filters_decide_which_requests_are_rows_and_hits() {
     let base = line("2025-07-10", "/a", "UA");
     let check = |from: &str, to: &str, n_hits: u64, n_rows: usize| {
         assert!(base.contains(from), "{from}");
@@ -212,7 +212,7 @@ fn the_filters_of_rows_and_hits() {
 }
 
 #[test]
-fn values_as_the_table_stores_them() {
+fn values_are_those_that_the_table_stores() {
     let base = line("2025-07-10", "/a", "UA");
     let field = |from: &str, to: &str, name: &str| {
         let done = access(base.replacen(from, to, 1));
@@ -238,20 +238,20 @@ fn values_as_the_table_stores_them() {
 }
 
 #[test]
-fn bots() {
+fn bots_are_left_out_and_listed_once() {
     let agents = ["NewBot/1", "curl/8.0", "newbot/1", "My searchtool/1.0", "RSS feed/2.0", "Crawl é", "CRAWL E", "Ua"];
     let text: String = agents.iter().map(|agent| line("2025-07-10", "/a", agent)).collect();
     let done = access(text.as_str());
     assert_eq!(texts(&done, "web", "useragent"), ["curl/8.0", "My searchtool/1.0", "RSS feed/2.0", "Ua"]);
     assert_eq!(texts(&done, "bot", "useragent"), ["NewBot/1", "Crawl é"], "the first spelling, in order");
     let port = raw("access", text).args(["--compat", "port"]).finish().ok();
-    assert_eq!(texts(&port, "web", "useragent"), agents, "the port looks at bots after the file");
+    assert_eq!(texts(&port, "web", "useragent"), agents, "the port searches for bots after the file");
     assert_eq!(texts(&port, "bot", "useragent"), ["NewBot/1", "curl/8.0", "Crawl é"]);
 }
 
 #[test]
 fn a_bot_further_down_counts_from_the_first_line() {
-    // none of these is a bot by its own words; another agent below makes them one
+    // none of these is a bot by its own words; an agent further down makes them bots
     let long = format!("{}bot", "y".repeat(255));
     let agents = ["Bòt/1", &"y".repeat(255), &"Y".repeat(255), "é 1", "bot/1", &long, "É 1"];
     let text: String = agents.iter().map(|agent| line("2025-07-10", "/a", agent)).collect();
@@ -268,7 +268,7 @@ fn a_bot_further_down_counts_from_the_first_line() {
 }
 
 #[test]
-fn known_bots_from_a_file() {
+fn known_bots_come_from_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let text =
         line("2025-07-10", "/a", "Evil/1") + &line("2025-07-10", "/b", "EVIL/1 ") + &line("2025-07-10", "/c", "x");
@@ -286,13 +286,13 @@ fn known_bots_from_a_file() {
     let bots = file(&dir, "bots", "Evil/1\nxsearchtool\n");
     let spared = line("2025-07-10", "/s", "xsearchtool");
     let done = raw("access", text.clone() + &spared).arg("--bots").arg(&bots).finish().ok();
-    assert_eq!(texts(&done, "web", "content"), ["/c", "/s"], "what is taken off the list counts for nothing");
+    assert_eq!(texts(&done, "web", "content"), ["/c", "/s"], "an agent taken off the list has no effect");
     let exact = raw("access", text).arg("--bots").arg(&bots).args(["--compat", "lp_bot_exact"]).finish().ok();
     assert_eq!(texts(&exact, "web", "content"), ["/b", "/c"]);
 }
 
 #[test]
-fn the_exclude_list() {
+fn the_exclude_list_drops_lines() {
     let dir = tempfile::tempdir().unwrap();
     let list = "id,filter,type\n1,1.2.3.4,ip\n2,%.css,url\n3,gsa,useragent\n4,task=diskusage,URL\n5,a,host\n";
     let exclude = file(&dir, "exclude.csv", list);
@@ -315,7 +315,7 @@ fn the_exclude_list() {
 }
 
 #[test]
-fn source_records_name_files_of_all_sorts() {
+fn source_records_name_files_of_every_kind() {
     let dir = tempfile::tempdir().unwrap();
     let combined = "9.9.9.9 - - [10/Jul/2025:08:00:01 -0400] \"GET /c HTTP/1.1\" 200 5 \"-\" \"UA\"\n";
     let paths = [
@@ -335,7 +335,7 @@ fn source_records_name_files_of_all_sorts() {
     }
     let receipts = dir.path().join("receipts");
     let done = import_logs().stdin(sources.as_str()).arg("--receipts").arg(&receipts).finish().ok();
-    assert!(done.text().starts_with("{\"kind\":\"note\", \"x\":1}\n"), "other kinds pass through as they are");
+    assert!(done.text().starts_with("{\"kind\":\"note\", \"x\":1}\n"), "other kinds pass through unchanged");
     assert_eq!(texts(&done, "web", "content"), ["/gz", "/zst", "/c"]);
     assert_eq!(texts(&done, "login", "user"), ["alice"]);
     let receipts = fs::read_to_string(&receipts).unwrap();
@@ -350,7 +350,7 @@ fn source_records_name_files_of_all_sorts() {
 }
 
 #[test]
-fn files_named_as_arguments() {
+fn files_can_be_named_as_arguments() {
     let dir = tempfile::tempdir().unwrap();
     let auth = "2025-07-10 08:00:01 1 [alice] 1.1.1.1 login\n";
     let paths = [file(&dir, "cmsauth.log-1", auth), file(&dir, "anything", line("2025-07-10", "/a", "UA"))];
@@ -375,7 +375,7 @@ fn a_damaged_file_fails_the_run_and_leaves_no_output() {
 }
 
 #[test]
-fn logins() {
+fn logins_are_unique_and_filtered() {
     let text = "2025-07-10 08:00:01 1011 [user[sub]] 9.9.1.2 simulation\n\
                 2025-07-10 08:00:02 1009 [] 7.7.7.1 login\n\
                 2025-07-10 08:00:03 Bob 1.1.1.1 login\n\
@@ -401,7 +401,7 @@ fn logins() {
 }
 
 #[test]
-fn other_layouts() {
+fn other_layouts_are_read() {
     let combined = "9.9.9.9 - frank [10/Jul/2025:08:00:01 -0400] \"GET /a HTTP/1.1\" 200 5 \"http://r/\" \"U\\\"A\" more\n\
                     ::1 - - [10/Jul/2025:08:00:02 -0400] \"GET /b HTTP/1.1\" 200 7\n\
                     9.9.9.9 - - [10/Jul/2025:08:00:03 -0400] \"GET /c HTTP/1.1\" 200 -\n\
@@ -436,7 +436,7 @@ fn other_layouts() {
 }
 
 #[test]
-fn options_of_the_port() {
+fn compat_port_gives_the_ports_results() {
     let base = line("2025-07-10", "/a", "UA");
     let dropped = |option: &str, from: &str, to: &str| {
         let text = base.replacen(from, to, 1);
@@ -470,7 +470,7 @@ fn options_of_the_port() {
 }
 
 #[test]
-fn ipv6_clients_count_where_the_option_says_so() {
+fn with_compat_ipv6_ipv6_clients_count() {
     let of = |client: &str| line("2025-07-10", "/a", "UA").replace("1.2.3.4", client);
     let clients = [
         "2001:db8::1",
@@ -484,7 +484,7 @@ fn ipv6_clients_count_where_the_option_says_so() {
     let ips = |kind: &str, log: &str, compat: &str| {
         texts(&raw(kind, log).args(["--compat", compat]).finish().ok(), "web", "ip")
     };
-    // hubs leave them out, and cut what is long, unless they are asked not to
+    // a hub leaves them out, and cuts long addresses, unless told otherwise
     assert_eq!(ips("access", &text, "default"), ["192.0.2.1", "a.long.name.exa"]);
     let whole =
         ["2001:db8::1", "2001:db8::aaaa:bbbb:cccc:1", "192.0.2.7", "fe80::1", "192.0.2.1", "a.long.name.example"];
@@ -496,7 +496,7 @@ fn ipv6_clients_count_where_the_option_says_so() {
         |compat: &str| texts(&raw("auth", logins.as_str()).args(["--compat", compat]).finish().ok(), "login", "ip");
     assert_eq!(of_logins("default"), ["192.0.2.1"]);
     assert_eq!(of_logins("ipv6"), whole[..5]);
-    // an exclude list knows the canonical text
+    // the exclude list matches the canonical text
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("exclude.csv");
     std::fs::write(&list, "filter,type\n2001:db8::aaaa:bbbb:cccc:1,ip\n").unwrap();
@@ -539,9 +539,9 @@ fn by_path_by_pipe_and_compressed_are_the_same() {
     }
 }
 
-/// Files that are too large to be held are read twice; the result is that of holding them.
+/// Files too large to be kept in memory are read twice, with the same result.
 #[test]
-fn a_file_that_is_read_twice() {
+fn a_file_too_large_for_memory_gives_the_same_records() {
     let dir = tempfile::tempdir().unwrap();
     let css: String = (0..150_000).map(|_| line("2025-07-10", "/x.css", "UA")).collect();
     assert!(css.len() > 17 << 20);
@@ -558,7 +558,7 @@ fn a_file_that_is_read_twice() {
 }
 
 #[test]
-fn random_bytes() {
+fn random_bytes_are_rejected() {
     let bytes = fixtures::random::ten_megabytes(1);
     for args in [
         vec!["--raw", "access"],
@@ -570,7 +570,7 @@ fn random_bytes() {
         assert!(done.stdout.is_empty(), "{args:?}: not even a hit");
         assert!(done.stderr.contains("lines rejected"), "{}", done.stderr);
     }
-    // as records they are nothing, and that is said
+    // read as records they give nothing, and a message says so
     let done = import_logs().stdin(bytes).finish().ok();
     assert!(done.stdout.is_empty());
 }
@@ -589,7 +589,7 @@ fn csv_holds_one_kind() {
 }
 
 #[test]
-fn the_databases_are_not_reached_yet() {
+fn databases_that_cannot_be_reached_are_an_error() {
     for args in [["--to", "db"], ["--from", "db"]] {
         let done = import_logs().args(args).finish().expect_code(2);
         assert!(done.stderr.starts_with("import-logs: "), "{}", done.stderr);

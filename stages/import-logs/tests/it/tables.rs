@@ -15,7 +15,7 @@ fn hub() -> Option<Hub> {
     Hub::new(Engine::InnoDb, SqlMode::Strict)
 }
 
-/// Lines that a table cannot hold as they are.
+/// Lines that a table cannot store as they are.
 fn odd_lines() -> Vec<u8> {
     let mut text = Vec::new();
     for (date, url) in
@@ -36,7 +36,7 @@ fn odd_lines() -> Vec<u8> {
 const LOGINS: &str = "2025-07-10 08:00:01 1 [Bob] 1.1.1.1 login\n2025-07-10 08:00:01 1 [bob] 1.1.1.1 login\n\
      2025-07-10 08:00:02 99999999999999999999 [\u{1F600}] 1.1.1.1.1.1.1.1.1 logout\n2025-02-30 08:00:03 2 [c] 1.1.1.1 x";
 
-/// The records of the filter as the tables' rows would print them.
+/// The records of the pipe in the form in which the tables' rows are printed.
 fn as_rows(records: &[serde_json::Value], columns: &str) -> Vec<String> {
     let cell = |record: &serde_json::Value, column: &str| match &record[column] {
         serde_json::Value::Null => "NULL".to_owned(),
@@ -48,7 +48,7 @@ fn as_rows(records: &[serde_json::Value], columns: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_tables_hold_what_the_filter_writes_in_every_mode() {
+fn tables_and_pipe_agree_in_every_mode() {
     for (engine, mode) in MODES {
         let at = format!("{engine:?} {mode:?}");
         let Some(hub) = Hub::new(engine, mode) else { return };
@@ -69,7 +69,7 @@ fn the_tables_hold_what_the_filter_writes_in_every_mode() {
         );
         let columns = "datetime, uidNumber, user, ip, action";
         let logins = as_rows(&streamed.of_kind("login"), columns);
-        assert_eq!(logins.len(), 3, "{at}: one of the four is there already");
+        assert_eq!(logins.len(), 3, "{at}: one of the four exists already");
         assert_eq!(hub.pair.lines(&format!("SELECT {columns} FROM userlogin ORDER BY id")), logins, "{at}");
         assert_eq!(hub.pair.lines("SELECT * FROM bot_useragents ORDER BY 1"), ["MyBot/1", "old"], "{at}");
         let receipts = done.records();
@@ -96,13 +96,13 @@ fn the_tables_hold_what_the_filter_writes_in_every_mode() {
             "{at}"
         );
         assert_eq!(done.stderr.contains("migrate --apply"), engine == Engine::MyIsam, "{at}: {}", done.stderr);
-        // again: nothing new, and receipts all the same
+        // again: nothing new, but receipts as before
         let rows = hub.rows();
         let again = hub.load(&[&access, &auth]).finish().ok();
         assert!(again.stderr.contains("already committed by prior run"), "{}", again.stderr);
         assert!(again.records().iter().all(|r| r["rows"] == 0 && r["already"] == 1), "{}", again.text());
         assert_eq!((again.records().len(), hub.rows()), (2, rows.clone()), "{at}");
-        // the cron form makes the same rows of the same lines
+        // the cron form gives the same rows from the same lines
         let Some(other) = Hub::new(engine, mode) else { return };
         other.pair.sql("INSERT INTO bot_useragents VALUES ('old'), ('a SearchTool/1')");
         other.pair.sql("INSERT INTO exclude_list (filter, type) VALUES ('/none', 'url')");
@@ -117,7 +117,7 @@ fn the_tables_hold_what_the_filter_writes_in_every_mode() {
     }
 }
 
-/// What a hub stores does not depend on the width of its columns; IPv6 clients need the wide ones.
+/// What a hub stores does not depend on the width of its columns; IPv6 clients need wide ones.
 #[test]
 fn ipv6_clients_need_room_and_are_never_cut() {
     let of = |client: &str| line("2025-07-10", "/a", "UA").replace("1.2.3.4", client);
@@ -158,7 +158,7 @@ fn ipv6_clients_need_room_and_are_never_cut() {
 }
 
 #[test]
-fn empty_files_are_booked_too() {
+fn empty_files_are_entered_in_the_ledger_too() {
     let Some(hub) = hub() else { return };
     let files = [hub.put("httpd/daily/empty", ""), hub.put("hubzero/daily/cmsauth.log-1", "")];
     let done = hub.load(&[&files[0], &files[1]]).finish().ok();
@@ -166,7 +166,7 @@ fn empty_files_are_booked_too() {
     assert!(done.records()[0].get("pk_start").is_none());
     assert_eq!(hub.pair.lines("SELECT * FROM webhits"), ["0000-00-00 00:00:00\t0"]);
     assert_eq!(hub.ledger(), ["empty\tweb\t0\tNULL", "cmsauth.log-1\tuserlogin\t0\tNULL"]);
-    // the port makes no row of the zero date
+    // the port writes no row with the zero date
     let third = hub.put("httpd/daily/third", "");
     hub.load(&[&third]).args(["--compat", "port"]).finish().ok();
     assert_eq!(hub.count("webhits"), 1);
@@ -212,7 +212,7 @@ fn a_forgotten_file_is_imported_again() {
 }
 
 #[test]
-fn single_steps_are_not_booked() {
+fn single_steps_make_no_ledger_entry() {
     let Some(hub) = hub() else { return };
     let access = hub.put("httpd/daily/a", odd_lines());
     let auth = hub.put("hubzero/daily/cmsauth.log-1", LOGINS);
@@ -229,7 +229,7 @@ fn single_steps_are_not_booked() {
     assert_eq!((counts(), hub.ledger().len()), ([9, hits, 3], 1));
     hub.put("hubzero/metrics/_hub_apache.log", odd_lines());
     hub.import().args(["--db", "--only", "webhits"]).finish().ok();
-    assert!(hub.at("hubzero/metrics/_hub_apache.log").exists(), "not all of it was imported");
+    assert!(hub.at("hubzero/metrics/_hub_apache.log").exists(), "only a part of it was imported");
     assert_eq!(hub.count("webhits"), 2 * hits);
     hub.import().args(["--db"]).arg(&access).finish().expect_code(2);
 }
@@ -242,7 +242,7 @@ fn the_port_finds_bots_after_the_requests() {
     hub.pair.sql("INSERT INTO bot_useragents VALUES ('x searchtool')");
     let empty = hub.put("httpd/daily/0", "");
     hub.load(&[&empty]).args(["--compat", "port"]).finish().ok();
-    assert_eq!(hub.count("bot_useragents"), 1, "cleaned only after a file with bots");
+    assert_eq!(hub.count("bot_useragents"), 1, "only cleaned after a file with bots");
     hub.load(&[&files[0], &files[1]]).args(["--compat", "port"]).finish().ok();
     assert_eq!(hub.pair.lines("SELECT content, dnload FROM web"), ["/resources/1/download/a\t1", "/b\t0"]);
     assert_eq!(hub.pair.lines("SELECT * FROM webhits"), ["2025-07-10 00:00:00\t2"]);
@@ -250,9 +250,9 @@ fn the_port_finds_bots_after_the_requests() {
 }
 
 #[test]
-fn the_port_takes_staged_logs_one_by_one() {
-    // a bot is known from the log after the one that showed it, and a last line without an end
-    // is a line: the same tables and ledger, whether the logs are staged first or read in place
+fn with_compat_port_staged_logs_are_imported_one_by_one() {
+    // a bot is known from the log after the one that showed it, and a last line without a line end
+    // is a line. Tables and ledger are the same whether logs are staged or read in place
     let text = |n: u32| {
         let day = format!("2025-07-{n:02}");
         (line(&day, "/a", "NewBot/1") + &line(&day, &format!("/b/{n}"), "UA")).trim_end().to_owned()
@@ -282,7 +282,7 @@ fn the_port_takes_staged_logs_one_by_one() {
     for sql in [sql, "SELECT id, content FROM web", "SELECT * FROM webhits", "SELECT user, action FROM userlogin"] {
         assert_eq!(staged.pair.lines(sql), direct.pair.lines(sql), "{sql}");
     }
-    // what the ledger knows is left out, a forgotten log comes back alone
+    // known logs are left out, and only a forgotten log comes back
     staged.pair.sql("DELETE FROM imported_sources WHERE filename LIKE '%20250702'");
     run();
     assert_eq!(staged.pair.lines("SELECT content FROM web WHERE id > 4"), ["/b/2"]);
@@ -290,10 +290,10 @@ fn the_port_takes_staged_logs_one_by_one() {
 }
 
 #[test]
-fn the_list_of_the_staging_books_its_sources() {
+fn each_staged_source_gets_a_ledger_entry() {
     let Some(hub) = hub() else { return };
     let day = |n: u32| (0..3).map(|i| line(&format!("2025-07-{n:02}"), &format!("/{n}/{i}"), "UA")).collect::<String>();
-    // the second has no line end at its end: its last line and the first of the third become one
+    // the second log lacks a final line end: its last line and the first of the third become one
     let second = day(2).trim_end().to_owned();
     for (n, text) in [(1, day(1)), (2, second.clone()), (3, day(3)), (4, String::new()), (5, day(5))] {
         hub.put(&format!("httpd/daily/hub-access.log-2025070{n}"), text);
@@ -318,7 +318,7 @@ fn the_list_of_the_staging_books_its_sources() {
     let range = "SELECT (SELECT GROUP_CONCAT(content) FROM web WHERE id BETWEEN pk_start AND pk_end) FROM imported_sources \
                  WHERE filename = 'hub-access.log-20250702'";
     assert_eq!(hub.pair.value(range).unwrap(), "/2/0,/2/1,/2/2", "a line belongs to where it begins");
-    // a run that was killed before the renaming finds everything done
+    // a run killed before the renaming finds everything done
     let rows = hub.rows();
     fs::rename(hub.at("hubzero/metrics/_prev_hub_apache.log"), hub.at("hubzero/metrics/_hub_apache.log")).unwrap();
     import();
@@ -340,7 +340,7 @@ fn the_list_of_the_staging_books_its_sources() {
             "2025-07-02 08:00:01\t/2/1",
             "2025-07-02 08:00:01\t/2/0"
         ],
-        "each is read by itself now, so that a last line without an end does not count"
+        "each is now read separately, so a last line without a line end does not count"
     );
     assert_eq!(hub.pair.lines("SELECT hits FROM webhits"), ["2", "2"]);
     assert_eq!(hub.count("imported_sources"), 7);
@@ -364,7 +364,7 @@ fn files_that_cannot_be_read_stop_the_run_and_leave_nothing_behind() {
     let directory = hub.at("httpd/daily");
     for bad in [cut.as_path(), &missing, &directory] {
         let done = hub.load(&[&good, bad, &after]).finish().expect_code(1);
-        assert_eq!(done.records().len(), 1, "the one before is committed");
+        assert_eq!(done.records().len(), 1, "the file before it is committed");
         assert!(done.stderr.contains(bad.to_str().unwrap()), "{}", done.stderr);
         assert_eq!((hub.count("web"), hub.ledger().len(), hub.count("webhits")), (1, 1, 1));
     }
@@ -374,7 +374,7 @@ fn files_that_cannot_be_read_stop_the_run_and_leave_nothing_behind() {
 }
 
 #[test]
-fn one_importer_at_a_time() {
+fn only_one_import_runs_at_a_time() {
     let Some(hub) = hub() else { return };
     let text: String = (0..5000).map(|n| line("2025-07-10", &format!("/{n}"), "UA")).collect();
     let file = hub.put("httpd/daily/1", text);
@@ -420,14 +420,14 @@ fn a_reader_that_leaves_stops_the_run_after_a_commit() {
     assert_eq!(hub.count("web"), 40);
 }
 
-/// The book in InnoDB, the rows in MyISAM: what a migration leaves that stopped halfway.
+/// The ledger in InnoDB, the rows in MyISAM: the result of an incomplete migration.
 #[test]
-fn engines_may_be_mixed() {
+fn tables_may_have_different_engines() {
     let Some(hub) = Hub::new(Engine::MyIsam, SqlMode::Strict) else { return };
     hub.pair.sql("ALTER TABLE imported_sources ENGINE=InnoDB");
     let log = hub.put("httpd/daily/it's", line("2025-07-11", "/a", "UA") + &line("2025-07-11", "/b", "Bot/1"));
     let auth = hub.put("hubzero/daily/cmsauth.log-1", LOGINS);
-    // the rows cannot be written: nothing is booked but the name
+    // the rows cannot be written: only the name is in the ledger
     hub.pair.sql("CREATE TRIGGER no BEFORE INSERT ON web FOR EACH ROW SIGNAL SQLSTATE '45000'");
     hub.load(&[&log]).finish().expect_code(1);
     assert_eq!(hub.pair.lines("SELECT row_count, pk_start FROM imported_sources"), ["-1\tNULL"]);
@@ -439,17 +439,17 @@ fn engines_may_be_mixed() {
     assert_eq!(hub.pair.lines("SELECT content FROM web"), ["/a"]);
     assert_eq!(hub.pair.lines("SELECT hits FROM webhits"), ["2"]);
     assert_eq!(hub.pair.lines("SELECT useragent FROM bot_useragents"), ["Bot/1"]);
-    // the tables are free again
+    // the tables are not locked any more
     hub.pair.sql("INSERT INTO web (datetime) VALUES ('2025-07-12')");
 }
 
 #[test]
-fn what_a_dead_server_left_half_on_myisam_is_neither_lost_nor_doubled() {
+fn a_half_loaded_myisam_file_is_neither_lost_nor_repeated() {
     let Some(hub) = Hub::new(Engine::MyIsam, SqlMode::Lax) else { return };
     let log = hub.put("httpd/daily/hub-access.log-20250711", line("2025-07-11", "/a", "UA"));
     hub.load(&[&log]).finish().ok();
     assert_eq!(hub.pair.lines("SELECT row_count, pk_start, pk_end FROM imported_sources"), ["1\t1\t1"]);
-    // as a server that dies between its first and its last row leaves it
+    // as left by a server that dies between its first and its last row
     hub.pair.sql("UPDATE imported_sources SET row_count = -1, pk_start = NULL, pk_end = NULL");
     for _ in 0..2 {
         let refused = hub.load(&[&log]).finish().expect_code(1);

@@ -26,7 +26,7 @@ fn judged(run: Run) -> (Finished, Vec<Value>) {
     (done, read(&path))
 }
 
-/// The words of a verdict.
+/// A verdict in words.
 fn words(verdict: &Value) -> String {
     let more = verdict["rule"].as_str().or(verdict["reason"].as_str()).unwrap_or("-");
     format!("{} {} {} {more}", verdict["line"], verdict["offset"], verdict["verdict"].as_str().unwrap())
@@ -39,7 +39,7 @@ const LOG: &str = "192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] \"GET /a HTTP/1.1\
     client.example.org - - [10/Jul/2025:08:00:03 +0000] \"GET /c HTTP/1.1\" 200 12 \"-\" \"Googlebot\"\n";
 
 #[test]
-fn each_line_has_one() {
+fn each_line_gets_a_verdict() {
     let dir = tempfile::tempdir().unwrap();
     let log = file(&dir, "access.log.gz", gzip(LOG));
     let (done, verdicts) = judged(import_logs().args(["--log-format", "combined"]).arg(&log));
@@ -67,7 +67,7 @@ fn each_line_has_one() {
 }
 
 #[test]
-fn they_are_added_to_a_file_of_their_own() {
+fn verdicts_are_appended_to_a_separate_file() {
     let dir = tempfile::tempdir().unwrap();
     let log = file(&dir, "access.log", LOG);
     let path = dir.path().join("verdicts");
@@ -78,9 +78,9 @@ fn they_are_added_to_a_file_of_their_own() {
     run(&[]).ok();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     run(&[]).ok();
-    assert_eq!(read(&path).len(), 10, "behind what is there");
+    assert_eq!(read(&path).len(), 10, "after the existing ones");
     run(&["--dry-run"]).ok();
-    // a file that is not imported is not judged
+    // a file that is not imported gets no verdicts
     run(&["--strict"]).expect_code(1);
     assert_eq!(read(&path).len(), 10);
     let out = dir.path().join("records");
@@ -120,7 +120,7 @@ fn field_53_a_double_click_says_so() {
 }
 
 #[test]
-fn a_log_that_has_grown_goes_on_where_it_ended() {
+fn verdicts_of_a_grown_log_continue_where_they_ended() {
     for engine in [Engine::InnoDb, Engine::MyIsam] {
         let Some(hub) = Hub::new(engine, SqlMode::Strict) else { return };
         let lines = |urls: &[&str]| urls.iter().map(|url| line("2025-07-10", url, "UA")).collect::<String>();
@@ -135,7 +135,7 @@ fn a_log_that_has_grown_goes_on_where_it_ended() {
         load();
         let all: Vec<_> = read(&verdicts).iter().map(words).collect();
         let n = first.len();
-        // lines are counted from where this import begins
+        // lines are counted from the start of this import
         assert_eq!(all[2], format!("1 {n} kept -"));
         let second = lines(&["/a"]).len();
         assert_eq!(all[..2], ["1 0 kept -".to_owned(), format!("2 {second} dropped path")]);

@@ -1,4 +1,4 @@
-//! The matcher against a plain one that tries everything.
+//! Compares the matcher with a simple one that tries everything.
 
 use proptest::prelude::*;
 
@@ -7,8 +7,8 @@ use crate::layouts::logformat;
 
 const COMBINED: &str = r#"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""#;
 
-/// LogFormats of all sorts: usual ones, ones whose fields blanks part, ones with text that numbers
-/// can hold, ones that end in text, in a field, in a quote.
+/// LogFormats of all sorts: common ones, ones with fields separated by blanks, ones with separators
+/// that numbers can contain, ones that end in text, in a field, in a quote.
 const FORMATS: [&str; 13] = [
     COMBINED,
     r#"%h %l %u %t \"%r\" %>s %b"#,
@@ -38,7 +38,7 @@ fn fits(shape: Shape, text: &[u8]) -> bool {
     }
 }
 
-/// Every end of every field in turn, the shortest first.
+/// Tries every end of every field, the shortest first.
 fn plainly(slots: &[Slot], line: &[u8], at: usize) -> Option<Vec<(usize, usize)>> {
     let Some((slot, rest)) = slots.split_first() else { return (at == line.len()).then(Vec::new) };
     let mut from = at;
@@ -113,7 +113,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A line of the format whose fields hold what the strategy gives, most of the time what fits.
+/// A line of the format; its fields are random, and most of them fit.
 fn line_of(format: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     let Pattern { before, slots } = compiled(format);
     let n = slots.len();
@@ -138,7 +138,7 @@ fn line_of(format: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
 }
 
 #[test]
-fn a_plain_matcher_agrees() {
+fn a_simple_matcher_gives_the_same_result() {
     let mut n_fitting = 0;
     for format in FORMATS {
         let pattern = compiled(format);
