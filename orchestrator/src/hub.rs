@@ -139,7 +139,7 @@ impl Hub {
         let mut db = self.db()?;
         anyhow::ensure!(
             database::ledger::is_there(&mut db)?,
-            "there is no table imported_sources: `hzmetrics setup-db` or `hzmetrics migrate --apply` makes it"
+            "there is no table imported_sources: `hzmetrics setup-db` or `hzmetrics migrate --apply` creates it"
         );
         Ok(db)
     }

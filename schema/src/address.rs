@@ -1,7 +1,7 @@
-//! The text of an address, as tables and records hold it.
+//! The text of an address, as stored in tables and records.
 //!
-//! Addresses of IPv6 have one text (RFC 5952), an IPv4 address that was mapped into IPv6 is that
-//! IPv4 address. What is not an address stays as it is: tables of hubs hold such text too.
+//! An IPv6 address has one canonical text (RFC 5952), and an IPv4 address mapped into IPv6 becomes that
+//! IPv4 address. Text that is not an address stays as it is: the tables of hubs contain such text too.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use crate::tables::{NARROW_IP, WIDE_IP};
 use crate::text;
 
-/// The address that a text is; a zone (`%eth0`) comes off, and so does the mapping of IPv4.
+/// The address in a text; removes a zone (`%eth0`) and the IPv6 mapping of an IPv4 address.
 ///
 /// ```
 /// assert_eq!(schema::address::parse("::ffff:192.0.2.1"), "192.0.2.1".parse().ok());
@@ -25,7 +25,7 @@ pub fn parse(text: &str) -> Option<IpAddr> {
     address.parse::<Ipv6Addr>().ok().map(|ip| IpAddr::V6(ip).to_canonical())
 }
 
-/// The canonical text of an IPv6 address; any other text as it is.
+/// The canonical text of an IPv6 address; any other text unchanged.
 #[must_use]
 pub fn canonical(text: &str) -> Cow<'_, str> {
     if !text.contains(':') {
@@ -36,8 +36,8 @@ pub fn canonical(text: &str) -> Cow<'_, str> {
     if canonical == text { Cow::Borrowed(text) } else { Cow::Owned(canonical) }
 }
 
-/// What a table stores of an address: its canonical text, or with `whole` off the first fifteen
-/// characters of the text as it is, which is what the original stored.
+/// The part of an address that a table stores: its canonical text, or without `whole` the first
+/// fifteen characters of the text, as legacy stored it.
 #[must_use]
 pub fn stored(text: &str, whole: bool) -> Cow<'_, str> {
     if !whole {
@@ -49,8 +49,8 @@ pub fn stored(text: &str, whole: bool) -> Cow<'_, str> {
     }
 }
 
-/// Whether an IPv6 address is one that means something only inside a network: unique local
-/// (`fc00::/7`), link-local (`fe80::/10`), or the machine itself.
+/// Whether an IPv6 address has a meaning only inside a network: unique local (`fc00::/7`),
+/// link-local (`fe80::/10`), or the machine itself.
 #[must_use]
 pub const fn is_private(ip: Ipv6Addr) -> bool {
     ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_loopback()
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ipv6_has_one_text_and_other_texts_stay() {
+    fn ipv6_addresses_become_canonical_and_other_texts_stay() {
         for (text, expected) in [
             ("2001:DB8:0:0:0:0:0:1", "2001:db8::1"),
             ("2001:db8::1", "2001:db8::1"),
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn private_addresses_of_ipv6() {
+    fn private_ipv6_addresses_are_recognised() {
         for (text, expected) in [
             ("fc00::1", true),
             ("fdff::1", true),

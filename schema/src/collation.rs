@@ -1,8 +1,9 @@
-//! The column collation, `utf8mb3_general_ci`: what the server takes for equal, smaller, alike.
+//! The column collation, `utf8mb3_general_ci`: which texts the server considers equal, smaller,
+//! alike.
 //!
-//! Each character has one weight; comparing compares weights, trailing blanks do not count
-//! (they do in patterns). Text is expected as stored: characters outside the Basic Multilingual
-//! Plane weigh like the replacement character.
+//! Each character has one weight, and comparison compares weights. Trailing blanks are ignored (but
+//! not in patterns). The text must be as stored: characters outside the Basic Multilingual Plane
+//! have the weight of the replacement character.
 
 mod weights;
 
@@ -43,7 +44,7 @@ pub fn equal(a: &str, b: &str) -> bool {
     compare(a, b) == Ordering::Equal
 }
 
-/// The order of `ORDER BY`: by weights, the shorter text padded with blanks.
+/// The order of `ORDER BY`: by weights, with the shorter text padded with blanks.
 #[must_use]
 pub fn compare(a: &str, b: &str) -> Ordering {
     let (a, b) = (trimmed(a), trimmed(b));
@@ -61,8 +62,8 @@ pub fn compare(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Appends the sort key of `text` to `out`: two texts are equal for the server iff their keys
-/// are equal bytes, whatever their spelling. ASCII text stays readable (upper case).
+/// Appends the sort key of `text` to `out`: the server considers two texts equal if and only if
+/// their keys have the same bytes. ASCII text stays readable (upper case).
 pub fn fold_into(text: &str, out: &mut Vec<u8>) {
     let text = trimmed(text);
     if text.is_ascii() {
@@ -84,7 +85,7 @@ pub fn fold(text: &str) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// A 128-bit hash of the sort key: the identity of a text among millions.
+/// A 128-bit hash of the sort key, which identifies a text among millions.
 #[must_use]
 pub fn hash(text: &str) -> u128 {
     hash_parts(&[text])
@@ -103,14 +104,14 @@ pub fn hash_parts(parts: &[&str]) -> u128 {
     xxh3_128(&key)
 }
 
-/// The weights of a text for pattern tests, where trailing blanks count.
+/// The weights of a text for pattern matching, where trailing blanks count.
 #[must_use]
 pub fn pattern_weights(text: &str) -> Vec<u16> {
     text.chars().map(weight).collect()
 }
 
-/// A compiled LIKE pattern: `%` any run, `_` any one character, backslash takes the next
-/// character literally.
+/// A compiled LIKE pattern: `%` matches any run, `_` any character, and a backslash escapes the
+/// next character.
 #[derive(Debug, Clone)]
 pub struct Like {
     parts: Vec<PatternPart>,
@@ -147,13 +148,13 @@ impl Like {
         self.matches_weights(&pattern_weights(text))
     }
 
-    /// The same on weights that the caller computed once with [`pattern_weights`].
+    /// The same for weights that the caller computed once with [`pattern_weights`].
     #[must_use]
     pub fn matches_weights(&self, text: &[u16]) -> bool {
         self.search(text, || {})
     }
 
-    /// The same; `step` is called for each weight that is looked at.
+    /// The same; calls `step` for each weight that is examined.
     fn search(&self, text: &[u16], mut step: impl FnMut()) -> bool {
         let (mut t, mut p) = (0, 0);
         let mut retry: Option<(usize, usize)> = None;
@@ -182,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equality_as_the_server_has_it() {
+    fn texts_are_equal_if_the_server_says_so() {
         for (a, b) in [("Alice", "ALICE  "), ("é", "E"), ("ß", "s"), ("", "   "), ("Ünï", "uni")] {
             assert!(equal(a, b), "{a} {b}");
             assert_eq!(hash(a), hash(b));
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn order_of_the_specification() {
+    fn order_is_that_of_the_specification() {
         let mut sorted = ["_", "a", "Z", "?", "9", "0", ".", "-", "", "10.1.1.2", "10.1.1.10", "10.1.1.1"];
         sorted.sort_by(|a, b| compare(a, b));
         assert_eq!(sorted, ["", "-", ".", "0", "10.1.1.1", "10.1.1.10", "10.1.1.2", "9", "?", "a", "Z", "_"]);
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns() {
+    fn patterns_match_as_on_the_server() {
         let check = |pattern: &str, text: &str, expected: bool| {
             assert_eq!(Like::new(pattern).matches(text), expected, "{text} LIKE {pattern}");
         };
@@ -237,13 +238,13 @@ mod tests {
         let units = ["searchtoo", " feed", " ", "a", "ab", "%", "_", "searchtool", "é"];
         for unit in units {
             let texts = [1 << 10, 8 << 10, 64 << 10].map(|len: usize| unit.repeat(len / unit.len()));
-            // what the list of bots is held against: the longer text takes no more a character
+            // the patterns for the list of bots: a longer text needs no more steps per character
             for pattern in ["%searchtool%", "% feed/%"] {
                 for text in &texts {
                     assert!(steps_a_char(pattern, text) <= 12, "{pattern} {unit}");
                 }
             }
-            // patterns of others: whatever they hold, the longest part without `%` and no more
+            // any other pattern: at most the longest part without `%` per character
             for pattern in ["%a%a%a%a%b", "%a_a_a%b", "%aaaaaaaaab", "%%%%_%_%_x", "%ab%ba%"] {
                 for text in &texts {
                     assert!(steps_a_char(pattern, text) <= 2 * pattern.len(), "{pattern} {unit}");

@@ -1,8 +1,8 @@
-//! Compatibility: which of the reference's behaviours a run reproduces.
+//! Compatibility: which program's results a run reproduces.
 //!
 //! The default is the numbers of legacy, the original scripts, with every option off. `port`
-//! switches on what the later single-file port does differently; each difference has a name of its
-//! own. `legacy` given explicitly wants its bytes too, where the default has cleaner ones.
+//! switches on what the later port in a single file does differently; each difference has its own
+//! name. `legacy` given explicitly also reproduces legacy's bytes where the default is cleaner.
 
 use std::fmt;
 
@@ -12,73 +12,73 @@ use std::fmt;
 pub enum Opt {
     /// Parse lines as the port does (line ends stripped, unterminated last line used, …).
     LpParse,
-    /// `/cron/tick` is dropped without a trailing slash too.
+    /// Also drop `/cron/tick` without a trailing slash.
     LpCronBare,
-    /// `/pipermail/` is dropped.
+    /// Drop `/pipermail/`.
     LpPipermail,
-    /// `/robots.txt` is dropped.
+    /// Drop `/robots.txt`.
     LpRobots,
-    /// Internet Explorer 7 to 11 is dropped from 2022 on.
+    /// Drop Internet Explorer 7 to 11 from 2022 on.
     LpMsie,
-    /// Requests of login, browse and register pages without a referrer are dropped.
+    /// Drop requests for login, browse and register pages without a referrer.
     LpRefererSpam,
-    /// Old event archive pages without a referrer are dropped.
+    /// Drop old event archive pages without a referrer.
     LpEventsArchive,
-    /// Bots are compared byte by byte with the list as it was at the start of the file.
+    /// Compare bots byte by byte with the list as it was at the start of the file.
     LpBotExact,
-    /// Eleven more words make an agent a bot.
+    /// Eleven more words identify a bot.
     LpBotTerms,
-    /// `dnload` is computed at import.
+    /// Compute `dnload` during the import.
     LpDnloadInline,
     /// `webhits` counts kept rows per day instead of hits per run of equal dates.
     LpWebhitsDerived,
-    /// Warn when a file holds more than two months.
+    /// Warn if a file contains more than two months.
     LpSpilloverWarning,
-    /// Only `login` and `simulation` are imported from auth logs.
+    /// Import only `login` and `simulation` from auth logs.
     LpAuthActions,
     /// Auth lines may end in blanks.
     LpAuthTrailing,
-    /// The bracketed auth layout is understood.
+    /// Recognise the auth layout with brackets.
     LpAuthBracket,
-    /// Per-file atomic import with a ledger.
+    /// Import each file atomically, with a ledger.
     LpAtomic,
     /// Check the free space before staging.
     LpSpaceCheck,
-    /// The first midnight of a period is not counted in the hits cell (the original script).
+    /// Exclude the first midnight of a period from the hits cell (the original script).
     HitsStartExclusive,
-    /// Only `dnload` = 1 makes a download.
+    /// Only `dnload` = 1 is a download.
     DownloadsFlag,
-    /// Bots are cleaned before sessions are built.
+    /// Clean bots before sessions are built.
     BotsBeforeSessions,
-    /// Sessions are built only when a month is over.
+    /// Build sessions only once a month is over.
     SessionsAtMonthClose,
-    /// Host and domain of `websessions` are filled directly too.
+    /// Also fill host and domain of `websessions` directly.
     RefillWebsessions,
-    /// Session stamps without a session are cleared.
+    /// Clear session numbers without a session.
     ClearOrphanStamps,
-    /// `webhits` is rebuilt from `web` after bots were cleaned.
+    /// Rebuild `webhits` from `web` after bots were cleaned.
     DerivedWebhits,
-    /// Host names are stored in lower case, spans of dates include their start.
+    /// Store host names in lower case; date ranges include their start.
     LpDns,
-    /// `web.host` with an upper-case letter gets no domain; the default end is tomorrow.
+    /// A `web.host` with an upper-case letter gets no domain; the default end is tomorrow.
     LpDomain,
-    /// Private and unknown addresses get the country `-`; batched lookups.
+    /// Private and unknown addresses get the country `-`; lookups are batched.
     LpIpcountry,
-    /// Profiles are applied without the gate; `0` is a value.
+    /// Apply profiles without the gate; `0` is a value.
     LpUserInfo,
-    /// Middleware values are merged by key, compared under the collation.
+    /// Merge middleware values by key, compared under the collation.
     LpMiddleware,
     /// Summary arithmetic of the port: raw doubles, empty totals as 0.
     LpSummary,
     /// Who-is-online output of the port.
     LpWhoisonline,
-    /// The map of who is online is written without escaping, as both references do.
+    /// Write the who-is-online map without escaping, as legacy and the port do.
     XmlRaw,
-    /// Configuration, setup and exit codes of the port where ours differ.
+    /// Configuration, setup and exit codes of the port where they differ from ours.
     LpCli,
     /// The tick of the original port, without modes.
     SingleMode,
-    /// Requests and logins of IPv6 clients count in the layouts of hubs, addresses are stored whole.
+    /// Count requests and logins of IPv6 clients in hub layouts, and store addresses whole.
     Ipv6,
 }
 
@@ -122,10 +122,10 @@ impl Opt {
         (Self::Ipv6, "ipv6"),
     ];
 
-    /// Options that `port` leaves off: they belong to other versions of the reference, or to none.
+    /// Options that `port` leaves off: they belong to other versions, or to none.
     const NOT_IN_PORT: &[Self] = &[Self::HitsStartExclusive, Self::SingleMode, Self::Ipv6];
 
-    /// The name on the command line.
+    /// The name of the option on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(opt, _)| *opt == self).map_or("", |(_, name)| name)
@@ -157,7 +157,7 @@ impl fmt::Display for UnknownOption {
 impl std::error::Error for UnknownOption {}
 
 impl Compat {
-    /// The original scripts to the last byte: what is off by default although it was theirs.
+    /// The original scripts to the last byte: legacy behaviour that is off by default.
     pub const LEGACY: Self = Self(0).with(Opt::XmlRaw);
 
     /// The later port.
@@ -188,8 +188,8 @@ impl Compat {
         Self(self.0 & !(1 << opt as u8))
     }
 
-    /// Reads a list like `port,no-lp_msie` or `lp_robots,hits-start=exclusive`, left to right;
-    /// `-` and `_` are the same. It begins with the default; `xml=escaped` is `no-xml=raw`.
+    /// Parses a list such as `port,no-lp_msie` or `lp_robots,hits-start=exclusive`, left to right,
+    /// starting from the default; `-` and `_` are equivalent, and `xml=escaped` means `no-xml=raw`.
     ///
     /// # Errors
     /// A word that is neither `default`, `legacy`, `port` nor an option.
@@ -214,7 +214,7 @@ impl Compat {
     }
 }
 
-/// A list that [`Compat::parse`] reads back.
+/// A list that [`Compat::parse`] parses back to the same set.
 impl fmt::Display for Compat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("default")?;
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_read_back() {
+    fn a_printed_list_parses_to_the_same_set() {
         assert_eq!(Compat::default().to_string(), "default");
         for set in [Compat::default(), Compat::LEGACY, Compat::port(), Compat::port().without(Opt::LpDns)] {
             assert_eq!(Compat::parse(&set.to_string()), Ok(set));
@@ -252,14 +252,14 @@ mod tests {
     }
 
     #[test]
-    fn lists_read_from_left_to_right() {
+    fn lists_apply_from_left_to_right() {
         let set = Compat::parse("port,no-lp_msie,hits-start=exclusive").unwrap();
         assert!(set.has(Opt::LpParse) && !set.has(Opt::LpMsie) && set.has(Opt::HitsStartExclusive));
         assert_eq!(Compat::parse("port,legacy"), Ok(Compat::LEGACY));
         assert_eq!(Compat::parse(""), Ok(Compat::default()));
         assert_eq!(Compat::parse("legacy,default"), Ok(Compat::default()));
         assert!(Compat::parse("nonsense").is_err());
-        // what was theirs comes back with their names, and goes with its own
+        // legacy-only behaviour is switched on by their names, and off by ours
         let raw = |text| Compat::parse(text).unwrap().has(Opt::XmlRaw);
         assert_eq!(
             ["", "default", "lp_robots", "legacy", "port", "xml=raw"].map(raw),

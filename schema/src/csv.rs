@@ -1,9 +1,9 @@
-//! Records as CSV rows: one kind a stream, the first column is `kind`.
+//! Records as CSV rows: one kind per stream; the first column is `kind`.
 //!
-//! A cell holds the plain text of a text field or the digits of a number. `\N` is an absent
-//! field; a text that begins with a backslash gets one more; `\=` is followed by raw JSON where
-//! a value is not of its column's type. With these three every record survives the way there and
-//! back byte for byte, as long as its fields stand in canonical order.
+//! A cell contains the plain text of a text field or the digits of a number. `\N` is an absent
+//! field; a text that begins with a backslash gets another one; `\=` is followed by raw JSON if a
+//! value does not have the type of its column. With these three rules every record survives the
+//! conversion to CSV and back byte for byte, provided that its fields are in canonical order.
 
 use std::borrow::Cow;
 
@@ -28,8 +28,8 @@ impl Header {
         Self { kind: spec.name.to_owned(), columns }
     }
 
-    /// The columns for a stream that begins with `line`: those of its kind, then any other
-    /// fields that the line has.
+    /// The columns for a stream that begins with `line`: those of its kind, then any other fields
+    /// of the line.
     ///
     /// # Errors
     /// The line is not a record.
@@ -49,7 +49,7 @@ impl Header {
     /// Reads a header row. Without a `kind` column, `default` is the kind.
     ///
     /// # Errors
-    /// The row names no columns, or the kind is not known from it.
+    /// The row names no columns, or its kind cannot be determined.
     pub fn from_row<'a>(names: impl Iterator<Item = &'a str>, default: Option<Kind>) -> Result<Self, String> {
         let names: Vec<_> = names.map(|n| n.trim_start_matches('\u{FEFF}').to_owned()).collect();
         let has_kind = names.iter().any(|n| n == "kind");
@@ -58,25 +58,25 @@ impl Header {
         } else {
             let known = |spec: &&KindSpec| names.iter().all(|n| spec.columns.iter().any(|c| c.name == n));
             let kind = default.or_else(|| Kind::ALL.iter().find(known).map(|spec| spec.kind));
-            Some(kind.ok_or("no column `kind`, and the columns are those of no known kind")?)
+            Some(kind.ok_or("there is no column `kind`, and the columns match no known kind")?)
         };
         let columns = names.into_iter().map(|name| (name, None)).collect();
         Ok(Self { kind: guessed.map_or_else(String::new, |k| k.name().to_owned()), columns })
     }
 
-    /// The kind of every record of the stream; empty when each row says its own.
+    /// The kind of every record of the stream; empty if each row has its own.
     #[must_use]
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// The header row of a stream that is written.
+    /// The header row of a stream to write.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once("kind").chain(self.columns.iter().map(|(name, _)| name.as_str()))
     }
 
-    /// The cells of one record of this kind, `kind` first; also how many of its fields have no
-    /// column and are left out.
+    /// The cells of one record of this kind, `kind` first; also how many of its fields are left out
+    /// because they have no column.
     ///
     /// # Errors
     /// The line is not a record.
@@ -98,8 +98,8 @@ impl Header {
         Ok((cells, n_left_out))
     }
 
-    /// Writes the record of one row that was read under this header to `out` as a JSON line
-    /// without its end.
+    /// Writes the record of one row under this header to `out`, as a JSON line without its line
+    /// feed.
     ///
     /// # Errors
     /// The row has no kind.

@@ -1,7 +1,7 @@
-//! Dates on command lines: DATE, a year, a month, a day, or two of them with `..` between; and the
-//! day in the name of a log.
+//! Dates on command lines: DATE, which is a year, a month, a day, or two of them with `..` between;
+//! and the day in the name of a log.
 //!
-//! One grammar for all programs: numbers have all their digits, and there is no blank anywhere.
+//! All programs share this grammar: numbers have all their digits, and blanks are not allowed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,12 +9,12 @@ use std::str::FromStr;
 use crate::month::Month;
 use crate::stamp::Stamp;
 
-/// The days that a DATE names: from the first midnight to before the second; an open end is `None`.
+/// The days of a DATE: from the first midnight to before the second; an open end is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dates {
     /// The first instant.
     pub from: Option<Stamp>,
-    /// The first instant behind them.
+    /// The first instant after them.
     pub to: Option<Stamp>,
 }
 
@@ -35,7 +35,7 @@ impl fmt::Display for BadDates {
 impl std::error::Error for BadDates {}
 
 impl Dates {
-    /// The month, if they are the days of one.
+    /// The month, if they are exactly the days of one.
     #[must_use]
     pub fn month(self) -> Option<Month> {
         self.from?.month().filter(|month| Self::from(*month) == self)
@@ -51,7 +51,7 @@ impl From<Month> for Dates {
 impl FromStr for Dates {
     type Err = BadDates;
 
-    /// `..2025` ends where 2025 begins.
+    /// `..2025` ends at the start of 2025.
     fn from_str(text: &str) -> Result<Self, BadDates> {
         let bad = || BadDates(text.to_owned());
         let side = |text: &str| if text.is_empty() { Ok(None) } else { period(text).map(Some).ok_or_else(bad) };
@@ -84,10 +84,10 @@ fn period(text: &str) -> Option<(Stamp, Stamp)> {
     }
 }
 
-/// The day in the name of a log, `YYYYMMDD`, as an option takes it.
+/// The day in the name of a log, `YYYYMMDD`, as an option accepts it.
 ///
 /// # Errors
-/// It is anything but eight digits.
+/// The text is not eight digits.
 pub fn day_of_log(text: &str) -> Result<String, String> {
     let eight_digits = text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit());
     if eight_digits { Ok(text.to_owned()) } else { Err("a day is written YYYYMMDD".to_owned()) }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_of_the_specification() {
+    fn dates_are_those_of_the_specification() {
         for (text, from, to) in [
             ("2024-10..2024-12", "2024-10-01", "2025-01-01"),
             ("..2025", "", "2025-01-01"),

@@ -4,25 +4,25 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// Everything asked for was done.
+    /// Everything requested was done.
     Done = 0,
-    /// It could not be done; the message on standard error names the thing.
+    /// It could not be done; the message on standard error names the cause.
     Failed = 1,
     /// The command line or the configuration is unusable.
     Usage = 2,
     /// Done, but records were rejected; only with `--strict`.
     Rejects = 3,
-    /// Somebody else holds the lock; try again later.
+    /// Another run holds the lock; try again later.
     Busy = 75,
-    /// The reader of standard output went away before the end.
+    /// The reader of standard output left before the end.
     ReaderLeft = 141,
 }
 
 impl Exit {
-    /// All, in the order of their numbers.
+    /// All codes, in numeric order.
     pub const ALL: [Self; 6] = [Self::Done, Self::Failed, Self::Usage, Self::Rejects, Self::Busy, Self::ReaderLeft];
 
-    /// What it means, for help texts and manuals.
+    /// The meaning of the code, for help texts and manuals.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Exit {
         }
     }
 
-    /// The number that the process ends with.
+    /// The exit code of the process.
     #[must_use]
     pub const fn code(self) -> u8 {
         self as u8

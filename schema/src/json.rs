@@ -26,8 +26,8 @@ impl Bad {
     }
 }
 
-/// The kind of a record line. Looks only as far as it must when `kind` stands first, as in every
-/// record made here; the rest of the line is then not checked.
+/// The kind of a record line. If `kind` comes first, as in every record written here, the rest of
+/// the line is not checked.
 ///
 /// # Errors
 /// What is wrong with the line.
@@ -46,16 +46,16 @@ pub fn kind_of(line: &[u8]) -> Result<Cow<'_, str>, Bad> {
         .map_err(|_| Bad::NoKind)
 }
 
-/// One member of a top-level object: the raw key without quotes, and where the raw value is.
+/// One member of a top-level object: the raw key without quotes, and the position of the raw value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member<'a> {
-    /// The key as written, escapes untouched.
+    /// The key as written, escapes included.
     pub key: &'a [u8],
-    /// The bytes of the value within the line.
+    /// The bytes of the value in the line.
     pub value: Range<usize>,
 }
 
-/// The top-level members of an object, in order. Stops with an error at the first malformed byte.
+/// The top-level members of an object, in order. Ends with an error at the first malformed byte.
 pub struct Members<'a> {
     line: &'a [u8],
     at: usize,
@@ -173,7 +173,7 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
-/// Where the value of the top-level field `name` is, if there is one.
+/// The position of the value of the top-level field `name`, if there is one.
 ///
 /// # Errors
 /// The line is not one object (checked only as far as the field).
@@ -187,7 +187,7 @@ pub fn find(line: &[u8], name: &str) -> Result<Option<Range<usize>>, Bad> {
     Ok(None)
 }
 
-/// A raw JSON value is not text, or not the number that was wanted.
+/// A raw JSON value is not text, or not the expected number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OtherType;
 
@@ -207,7 +207,7 @@ pub fn text(raw: &[u8]) -> Result<Option<Cow<'_, str>>, OtherType> {
     serde_json::from_slice::<String>(raw).map(|text| Some(text.into())).map_err(|_| OtherType)
 }
 
-/// The same of a value that may also be a number, which is then its digits.
+/// The same for a value that may also be a number, which becomes its digits.
 ///
 /// # Errors
 /// It is neither text, a number, nor null.
@@ -218,8 +218,8 @@ pub fn text_or_digits(raw: &[u8]) -> Result<Option<Cow<'_, str>>, OtherType> {
     }
 }
 
-/// Writes `line` to `out` with the given fields set to raw JSON values: replaced where they
-/// stand, appended in the given order where they are missing; every other byte is kept.
+/// Writes `line` to `out` with the given fields set to raw JSON values: existing fields are
+/// replaced in place, missing ones appended in the given order; every other byte is kept.
 ///
 /// ```
 /// let mut out = Vec::new();
@@ -229,7 +229,7 @@ pub fn text_or_digits(raw: &[u8]) -> Result<Option<Cow<'_, str>>, OtherType> {
 /// ```
 ///
 /// # Errors
-/// The line is not one object; `out` is then as before.
+/// The line is not one object; `out` is then unchanged.
 pub fn set_fields(line: &[u8], fields: &[(&str, &[u8])], out: &mut Vec<u8>) -> Result<(), Bad> {
     let before = out.len();
     let mut copied = 0;
@@ -272,7 +272,7 @@ pub fn push_str(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Appends a part of what stands between the quotes of a JSON string.
+/// Appends a part of the text between the quotes of a JSON string.
 pub fn push_inside(out: &mut Vec<u8>, text: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let bytes = text.as_bytes();
@@ -328,7 +328,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn kinds() {
+    fn the_kind_of_a_line_is_found() {
         assert_eq!(kind_of(b"{\"kind\":\"web\",\"a\":1}").unwrap(), "web");
         assert_eq!(kind_of(b"{ \"a\" : [1,{\"kind\":2}], \"kind\" : \"x\\u0041\" }").unwrap(), "xA");
         assert_eq!(kind_of(b"{\"a\":1}"), Err(Bad::NoKind));
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn values_as_text() {
+    fn raw_values_become_text() {
         for (raw, expected) in [
             ("null", Ok(None)),
             (r#""a b""#, Ok(Some("a b"))),

@@ -1,8 +1,8 @@
 //! The record kinds: their names, their fields in canonical order, and what each field means.
 //!
-//! One JSON object a line with a `kind` field; field names are the column names of the tables.
-//! Absence of a field means NULL (or "not known yet"). The list is the single source of the
-//! CSV headers, of `--describe` and of the page on records.
+//! Each record is one line with a JSON object that has a field `kind`; field names are the column
+//! names of the tables. An absent field means NULL (or "not known yet"). This list is the single
+//! source of the CSV headers, of `--describe` and of the page on records.
 
 /// How a field is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,24 +28,24 @@ pub struct Column {
     pub doc: &'static str,
 }
 
-/// What is known of a kind.
+/// What is known about a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KindSpec {
     /// The kind.
     pub kind: Kind,
     /// The text of the `kind` field.
     pub name: &'static str,
-    /// Table whose rows these are; empty when there is none. Hub tables are named with the usual prefix.
+    /// The table with these rows; empty if there is none. Hub tables have the usual prefix.
     pub table: &'static str,
-    /// Who makes such records.
+    /// Which programs write such records.
     pub made_by: &'static str,
-    /// What one record is.
+    /// What one record represents.
     pub doc: &'static str,
     /// The fields, in the order in which they are written.
     pub columns: &'static [Column],
 }
 
-/// A record kind that the stages know; others pass through them untouched.
+/// A record kind that the stages know; others pass through unchanged.
 ///
 /// ```
 /// let spec = schema::Kind::from_name("hits").unwrap().spec();
@@ -62,17 +62,18 @@ pub enum Kind {
     Login,
     /// `hits`: Hits of one run of equal dates; the columns of `webhits`.
     Hits,
-    /// `bot`: A user agent that marks itself as a bot.
+    /// `bot`: A user agent that is a bot.
     Bot,
     /// `reject`: A line that could not be used.
     Reject,
-    /// `receipt`: What was really loaded from one file.
+    /// `receipt`: What was actually loaded from one file.
     Receipt,
     /// `session`: A visit; the columns of `websessions`.
     Session,
     /// `toolstart`: A tool that was started; the columns of `toolstart`.
     Toolstart,
-    /// `tool_session`: A tool session with what is known of its user; the columns of `sessionlog_metrics`.
+    /// `tool_session`: A tool session with what is known about its user; the columns of
+    /// `sessionlog_metrics`.
     ToolSession,
     /// `hub_session`: A tool session as the middleware logged it; the columns of the hub table `sessionlog`.
     HubSession,
@@ -80,7 +81,7 @@ pub enum Kind {
     HubJob,
     /// `hub_user`: A registered user.
     HubUser,
-    /// `hub_profile`: A profile; the columns that are used of the hub table `xprofiles`.
+    /// `hub_profile`: A profile; the columns of the hub table `xprofiles` that are used.
     HubProfile,
     /// `hub_user_profile`: One value of a user profile.
     HubUserProfile,
@@ -104,7 +105,7 @@ pub enum Kind {
     Cell,
     /// `verdict`: What became of one line of a log.
     Verdict,
-    /// `bot_report`: What one bot asked for.
+    /// `bot_report`: What one bot requested.
     BotReport,
     /// `usage`: One line of the usage table.
     Usage,
@@ -177,11 +178,11 @@ const fn c(name: &'static str, ty: Type, doc: &'static str) -> Column {
     Column { name, ty, doc }
 }
 
-/// What counts where a path is not UTF-8, as `kit::path_text` writes it.
+/// The exact path if it is not UTF-8, as `kit::path_text` writes it.
 const PATH_BYTES: Column = c(
     "path_bytes",
     Type::Text,
-    "The path with `%` and each byte that is not UTF-8 as `%XX`, which counts then; absent when the path is UTF-8.",
+    "A path that is not UTF-8, with `%` and each such byte as `%XX`; takes precedence over `path`.",
 );
 
 const SOURCE: KindSpec = KindSpec {
@@ -193,16 +194,16 @@ const SOURCE: KindSpec = KindSpec {
     columns: &[
         c("path", Type::Text, "Path of the file, as given or found."),
         c("stream", Type::Text, "`access` or `auth`."),
-        c("date", Type::Text, "Date in the file name, YYYYMMDD; absent when there is none."),
-        c("bytes", Type::Int, "Size of the file as it is stored, in bytes."),
+        c("date", Type::Text, "Date in the file name, YYYYMMDD; absent if there is none."),
+        c("bytes", Type::Int, "Size of the stored file, in bytes."),
         c("compression", Type::Text, "`none`, `gzip`, `zstd`, `bzip2`, `xz` or `lz4`, by content."),
-        c("log_format", Type::Text, "Layout of an access log: a name, or a format as `--log-format` takes it."),
+        c("log_format", Type::Text, "Layout of an access log: a name or format that `--log-format` accepts."),
         PATH_BYTES,
     ],
 };
 
 /// The columns of `web` that every import fills, in the order of the record: from the time to the eight
-/// that the CMS fills.
+/// columns for the CMS.
 pub const IMPORTED_WEB_COLUMNS: [&str; 15] = {
     let mut names = [""; 15];
     let mut i = 0;
@@ -224,7 +225,7 @@ const WEB: KindSpec = KindSpec {
         c(
             "ip",
             Type::Text,
-            "Client address: as logged and at most 15 characters in the layouts of hubs, canonical in others and with `--compat ipv6`.",
+            "Client address: as logged and at most 15 characters in hub layouts, else and with `--compat ipv6` canonical.",
         ),
         c("content", Type::Text, "Requested URL, runs of slashes collapsed, at most 255 bytes."),
         c("referrer", Type::Text, "Referrer as logged, at most 255 bytes."),
@@ -239,18 +240,18 @@ const WEB: KindSpec = KindSpec {
         c("task_name", Type::Text, "CMS task."),
         c("action_name", Type::Text, "CMS action."),
         c("item_name", Type::Text, "CMS item."),
-        c("dnload", Type::Int, "1 for a download, 0 for none; absent when not decided at import."),
-        c("host", Type::Text, "Name of the client, `?` when it has none; absent when neither logged nor looked up."),
-        c("domain", Type::Text, "Domain of the client, `?` when none can be derived."),
+        c("dnload", Type::Int, "1 for a download, 0 otherwise; absent if not decided during the import."),
+        c("host", Type::Text, "Name of the client, `?` if it has none; absent if neither logged nor looked up."),
+        c("domain", Type::Text, "Domain of the client, `?` if it cannot be derived."),
         c("ipcountry", Type::Text, "Country of the address, ISO 3166 alpha-2."),
-        c("sessionid", Type::Int, "Session that the request belongs to."),
+        c("sessionid", Type::Int, "Session of the request."),
         c("id", Type::Int, "Row id, in records from the database."),
         c("elementid", Type::Int, "Unused."),
         c(
             "utc_offset",
             Type::Int,
-            "Seconds that the clock is ahead of UTC; only where `import-logs --timezone` made the time and the clocks \
-             show it twice.",
+            "Offset of the clock from UTC in seconds; only if `import-logs --timezone` converted the time and \
+             the clocks show it twice.",
         ),
     ],
 };
@@ -263,7 +264,7 @@ const LOGIN: KindSpec = KindSpec {
     doc: "One line of the CMS auth log; the columns of `userlogin`.",
     columns: &[
         c("datetime", Type::Stamp, "Time of the event."),
-        c("uidNumber", Type::Int, "Number of the user, 0 when not logged."),
+        c("uidNumber", Type::Int, "Number of the user, 0 if not logged."),
         c("user", Type::Text, "Login name, `-` for none."),
         c("ip", Type::Text, "Client address."),
         c("action", Type::Text, "What happened: login, logout, simulation, …"),
@@ -278,7 +279,7 @@ const HITS: KindSpec = KindSpec {
     made_by: "import-logs",
     doc: "Hits of one run of equal dates; the columns of `webhits`.",
     columns: &[
-        c("datetime", Type::Stamp, "The day, at midnight; the zero datetime when a file has no hit."),
+        c("datetime", Type::Stamp, "The day, at midnight; the zero datetime if a file has no hit."),
         c("hits", Type::Int, "Requests that pass the hit filter."),
     ],
 };
@@ -288,7 +289,7 @@ const BOT: KindSpec = KindSpec {
     name: "bot",
     table: "bot_useragents",
     made_by: "import-logs",
-    doc: "A user agent that marks itself as a bot.",
+    doc: "A user agent that is a bot.",
     columns: &[c("useragent", Type::Text, "The agent, at most 255 bytes.")],
 };
 
@@ -302,8 +303,8 @@ const REJECT: KindSpec = KindSpec {
         c("path", Type::Text, "File, or `-` for standard input."),
         c("line", Type::Int, "Line number, from 1."),
         c("reason", Type::Text, "Why."),
-        c("text", Type::Text, "The line, bytes that are not UTF-8 as U+FFFD."),
-        c("hex", Type::Text, "The bytes in hexadecimal, when they are not UTF-8."),
+        c("text", Type::Text, "The line; bytes that are not UTF-8 are U+FFFD."),
+        c("hex", Type::Text, "The bytes in hexadecimal, if they are not UTF-8."),
     ],
 };
 
@@ -312,17 +313,17 @@ const RECEIPT: KindSpec = KindSpec {
     name: "receipt",
     table: "imported_sources",
     made_by: "import-logs",
-    doc: "What was really loaded from one file.",
+    doc: "What was actually loaded from one file.",
     columns: &[
         c("path", Type::Text, "Path of the file."),
         c("stream", Type::Text, "`access` or `auth`."),
         c("target", Type::Text, "Table that the rows went to."),
         c("rows", Type::Int, "Rows inserted."),
-        c("rejected", Type::Int, "Lines not recognised. Rows, rejected and dropped lines are all lines."),
-        c("pk_start", Type::Int, "First id; absent when no row was inserted."),
-        c("pk_end", Type::Int, "Last id; absent when no row was inserted."),
+        c("rejected", Type::Int, "Lines not recognised. Rows, rejected and dropped lines add up to all lines."),
+        c("pk_start", Type::Int, "First id; absent if no row was inserted."),
+        c("pk_end", Type::Int, "Last id; absent if no row was inserted."),
         c("date", Type::Text, "Date in the file name, YYYYMMDD."),
-        c("already", Type::Int, "1 when an earlier run had loaded the file, and this one nothing; absent otherwise."),
+        c("already", Type::Int, "1 if an earlier run loaded the file and this run nothing; absent otherwise."),
         c("refused", Type::Text, "Why the file was not loaded and must not be moved; absent otherwise."),
         c(
             "layout",
@@ -330,25 +331,25 @@ const RECEIPT: KindSpec = KindSpec {
             "Layout of the lines, `unknown` when none was recognised; absent when `already` is there.",
         ),
         c("lines", Type::Int, "Lines read."),
-        c("unfit", Type::Int, "Lines that do not fit the layout, empty ones left out."),
+        c("unfit", Type::Int, "Lines that do not fit the layout, without empty ones."),
         c("ipv6", Type::Int, "Lines left out because their client is an IPv6 address."),
         c("dropped", Type::Text, "Lines that each rule dropped: an object of rule and count."),
         c("nul", Type::Int, "NUL bytes that were skipped before lines; absent when there are none."),
         c(
             "offset",
             Type::Int,
-            "First byte of this part of a log that has grown since an earlier import, decompressed.",
+            "First byte of this part of a log that grew after an earlier import, in the decompressed log.",
         ),
         c("device", Type::Int, "Device of the file."),
         c("inode", Type::Int, "Inode of the file."),
-        c("size", Type::Int, "Bytes of the file as it was stored when it was opened."),
-        c("mtime", Type::Int, "Its last change before, in nanoseconds since 1970."),
+        c("size", Type::Int, "Size of the stored file when it was opened, in bytes."),
+        c("mtime", Type::Int, "Its modification time then, in nanoseconds since 1970."),
         c("bytes", Type::Int, "Decompressed bytes from the beginning to the end of what was read."),
         c("hash", Type::Text, "128-bit xxh3 of these bytes, 32 hexadecimal digits."),
-        c("head", Type::Text, "The same of the first 4,096 of them."),
-        c("archived", Type::Text, "Where the file was moved to; absent while it is where it was."),
+        c("head", Type::Text, "The same for the first 4,096 bytes."),
+        c("archived", Type::Text, "Where the file was moved to; absent until it is moved."),
         PATH_BYTES,
-        c("archived_bytes", Type::Text, "That path percent-encoded, where it is not UTF-8; absent otherwise."),
+        c("archived_bytes", Type::Text, "That path percent-encoded, if it is not UTF-8; absent otherwise."),
     ],
 };
 
@@ -366,7 +367,7 @@ const SESSION: KindSpec = KindSpec {
         c("host", Type::Text, "Client name."),
         c("domain", Type::Text, "Client domain."),
         c("duration", Type::Int, "Seconds from the first to the last request; may be negative."),
-        c("jobs", Type::Int, "Tool starts that belong to it, at most 127."),
+        c("jobs", Type::Int, "Number of its tool starts, at most 127."),
         c("webevents", Type::Int, "Always 0."),
     ],
 };
@@ -379,13 +380,13 @@ const TOOLSTART: KindSpec = KindSpec {
     doc: "A tool that was started; the columns of `toolstart`.",
     columns: &[
         c("id", Type::Int, "Row id."),
-        c("sessionid", Type::Int, "Session that it belongs to."),
+        c("sessionid", Type::Int, "Session of the tool start."),
         c("datetime", Type::Stamp, "Start."),
         c("orgtype", Type::Text, "Organisation of the user."),
         c("countryresident", Type::Text, "Country of residence."),
         c("countrycitizen", Type::Text, "Country of citizenship."),
         c("ipcountry", Type::Text, "Country of the address."),
-        c("success", Type::Int, "1 when the tool started."),
+        c("success", Type::Int, "1 if the tool started."),
         c("ip", Type::Text, "Client address."),
         c("host", Type::Text, "Client name."),
         c("domain", Type::Text, "Client domain."),
@@ -405,7 +406,7 @@ const TOOLSESSION: KindSpec = KindSpec {
     name: "tool_session",
     table: "sessionlog_metrics",
     made_by: "tool-metrics",
-    doc: "A tool session with what is known of its user; the columns of `sessionlog_metrics`.",
+    doc: "A tool session with what is known about its user; the columns of `sessionlog_metrics`.",
     columns: &[
         c("id", Type::Int, "Row id."),
         c("sessnum", Type::Int, "Number of the tool session."),
@@ -481,7 +482,7 @@ const HUBPROFILE: KindSpec = KindSpec {
     name: "hub_profile",
     table: "jos_xprofiles",
     made_by: "the hub",
-    doc: "A profile; the columns that are used of the hub table `xprofiles`.",
+    doc: "A profile; the columns of the hub table `xprofiles` that are used.",
     columns: &[
         c("uidNumber", Type::Int, "Number of the user."),
         c("username", Type::Text, "Login name."),
@@ -489,7 +490,7 @@ const HUBPROFILE: KindSpec = KindSpec {
         c("countryresident", Type::Text, "Country of residence."),
         c("countryorigin", Type::Text, "Country of citizenship."),
         c("registerDate", Type::Stamp, "Registration."),
-        c("emailConfirmed", Type::Int, "Counts when greater than 0, or absent."),
+        c("emailConfirmed", Type::Int, "The profile counts if this is greater than 0 or absent."),
     ],
 };
 
@@ -500,7 +501,7 @@ const HUBUSERPROFILE: KindSpec = KindSpec {
     made_by: "the hub",
     doc: "One value of a user profile.",
     columns: &[
-        c("id", Type::Int, "Row id; decides which of several values counts."),
+        c("id", Type::Int, "Row id; decides which of several values is used."),
         c("user_id", Type::Int, "Number of the user."),
         c("profile_key", Type::Text, "countryorigin, countryresident or orgtype."),
         c("profile_value", Type::Text, "The value."),
@@ -518,10 +519,10 @@ const HUBRESOURCE: KindSpec = KindSpec {
         c("title", Type::Text, "Title."),
         c("type", Type::Int, "Type; 7 is a tool."),
         c("path", Type::Text, "Path of its file."),
-        c("published", Type::Int, "1 when published."),
-        c("standalone", Type::Int, "1 when not part of another."),
-        c("alias", Type::Text, "Short name; of a tool, its name."),
-        c("publish_up", Type::Stamp, "Published since."),
+        c("published", Type::Int, "1 if published."),
+        c("standalone", Type::Int, "1 if not part of another resource."),
+        c("alias", Type::Text, "Short name; for a tool, its name."),
+        c("publish_up", Type::Stamp, "Time of publication."),
     ],
 };
 
@@ -557,15 +558,15 @@ const TOOLSTAT: KindSpec = KindSpec {
         c("sessions", Type::Int, "Sessions."),
         c("simulations", Type::Int, "Simulations."),
         c("jobs", Type::Int, "Jobs."),
-        c("avg_wall", Type::Float, "Seconds a simulation."),
+        c("avg_wall", Type::Float, "Seconds per simulation."),
         c("tot_wall", Type::Float, "Seconds."),
-        c("avg_cpu", Type::Float, "Seconds a simulation."),
+        c("avg_cpu", Type::Float, "Seconds per simulation."),
         c("tot_cpu", Type::Float, "Seconds."),
-        c("avg_view", Type::Float, "Seconds a simulation."),
+        c("avg_view", Type::Float, "Seconds per simulation."),
         c("tot_view", Type::Float, "Seconds."),
-        c("avg_wait", Type::Float, "Seconds a simulation."),
+        c("avg_wait", Type::Float, "Seconds per simulation."),
         c("tot_wait", Type::Float, "Seconds."),
-        c("avg_cpus", Type::Int, "Processors a simulation."),
+        c("avg_cpus", Type::Int, "Processors per simulation."),
         c("tot_cpus", Type::Int, "Processors."),
         c("datetime", Type::Stamp, "Day zero of the month."),
         c("period", Type::Int, "Window."),
@@ -631,21 +632,21 @@ const ONLINE: KindSpec = KindSpec {
     doc: "A live session and where it comes from; the columns of the hub table `session_geo`.",
     columns: &[
         c("session_id", Type::Text, "Session of the CMS."),
-        c("username", Type::Text, "Who; empty for visitors."),
-        c("time", Type::Text, "Last request when the session was first seen, seconds since 1970."),
+        c("username", Type::Text, "Login name; empty for visitors."),
+        c("time", Type::Text, "Time of the last request when the session was first seen, in seconds since 1970."),
         c("guest", Type::Int, "1 for visitors, 0 for users."),
         c("userid", Type::Int, "Number of the user."),
         c("ip", Type::Text, "Address."),
-        c("host", Type::Text, "Its name; the address itself when it has none."),
-        c("domain", Type::Text, "Domain of the host, `(unknown)` when there is none."),
+        c("host", Type::Text, "Its name; the address itself if it has none."),
+        c("domain", Type::Text, "Domain of the host, `(unknown)` if there is none."),
         c("signed", Type::Int, "Not used."),
-        c("countrySHORT", Type::Text, "Country code, `-` when not known."),
+        c("countrySHORT", Type::Text, "Country code, `-` if not known."),
         c("countryLONG", Type::Text, "Country."),
         c("ipREGION", Type::Text, "Region."),
         c("ipCITY", Type::Text, "City."),
-        c("ipLATITUDE", Type::Float, "Degrees north; 0 when not known."),
-        c("ipLONGITUDE", Type::Float, "Degrees east; 0 when not known."),
-        c("bot", Type::Int, "1 when the domain is that of a bot."),
+        c("ipLATITUDE", Type::Float, "Degrees north; 0 if not known."),
+        c("ipLONGITUDE", Type::Float, "Degrees east; 0 if not known."),
+        c("bot", Type::Int, "1 if the domain belongs to a bot."),
     ],
 };
 
@@ -662,7 +663,7 @@ const CELL: KindSpec = KindSpec {
         c("datetime", Type::Stamp, "Day zero of the month."),
         c("period", Type::Int, "Window."),
         c("value", Type::Text, "The value as the column stores it."),
-        c("valfmt", Type::Int, "How the pages show it."),
+        c("valfmt", Type::Int, "How the CMS pages display it."),
     ],
 };
 
@@ -676,13 +677,13 @@ const VERDICT: KindSpec = KindSpec {
         c("path", Type::Text, "Path of the log, or `-` for standard input."),
         c("line", Type::Int, "Line number, from 1."),
         c("offset", Type::Int, "First byte of the line in the decompressed log."),
-        c("layout", Type::Text, "Name of the layout that the line was read with."),
-        c("client", Type::Text, "Address of the client; absent where the line has none or was rejected."),
-        c("host", Type::Text, "Name of the client, where the server wrote it instead of the address."),
-        c("datetime", Type::Text, "Time of the request as the record has it, possible or not."),
-        c("request_id", Type::Text, "Id of the request, where the layout has one."),
+        c("layout", Type::Text, "Name of the layout used to read the line."),
+        c("client", Type::Text, "Address of the client; absent if the line has none or was rejected."),
+        c("host", Type::Text, "Name of the client, if the server wrote it instead of the address."),
+        c("datetime", Type::Text, "Time of the request as in the record, even if impossible."),
+        c("request_id", Type::Text, "Id of the request, if the layout has one."),
         c("verdict", Type::Text, "`kept`, `dropped` or `rejected`."),
-        c("rule", Type::Text, "Rule that dropped the line, in the words of the last line of the run."),
+        c("rule", Type::Text, "Rule that dropped the line, as named in the summary line of the run."),
         c("reason", Type::Text, "Why the line was rejected."),
         PATH_BYTES,
     ],
@@ -693,13 +694,13 @@ const BOTREPORT: KindSpec = KindSpec {
     name: "bot_report",
     table: "",
     made_by: "import-logs --bots-report",
-    doc: "What one bot asked for.",
+    doc: "What one bot requested.",
     columns: &[
-        c("useragent", Type::Text, "The agent, at most 255 bytes; absent for all agents beyond 100,000 together."),
-        c("requests", Type::Int, "Its lines in the logs that were imported."),
-        c("hits", Type::Int, "Those of them that were dropped because it is a bot, and for no reason before."),
+        c("useragent", Type::Text, "The agent, at most 255 bytes; absent in totals for the agents beyond 100,000."),
+        c("requests", Type::Int, "Its lines in the imported logs."),
+        c("hits", Type::Int, "Those that only the bot rule dropped."),
         c("visitors", Type::Int, "Different clients."),
-        c("bytes", Type::Int, "Bytes that it was sent."),
+        c("bytes", Type::Int, "Bytes sent to it."),
         c("list", Type::Text, "What decided: `words`, `known bots`, or the file of a `--bots-list`."),
         c("pattern", Type::Text, "The word, or the pattern of the list; absent for known bots."),
     ],

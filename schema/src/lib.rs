@@ -1,5 +1,5 @@
-//! What crosses a process border: record kinds and their codecs, table and column names,
-//! months, dates and periods, the column collation, compatibility options and exit codes.
+//! What crosses a process boundary: record kinds and their codecs, table and column names, months,
+//! dates and periods, the column collation, compatibility options and exit codes.
 //!
 //! Every other crate depends on this one; it depends on no other and does no input or output.
 

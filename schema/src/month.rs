@@ -31,7 +31,7 @@ impl fmt::Display for BadMonth {
 impl std::error::Error for BadMonth {}
 
 impl Month {
-    /// `month` counts from 1; `None` outside 1 to 12 or after the year 9999.
+    /// `month` counts from 1; `None` if it is outside 1 to 12, or after the year 9999.
     #[must_use]
     pub const fn new(year: u16, month: u8) -> Option<Self> {
         if month >= 1 && month <= 12 && year <= 9999 { Some(Self(year as u32 * 12 + month as u32 - 1)) } else { None }
@@ -61,7 +61,7 @@ impl Month {
         Self(self.0 + n)
     }
 
-    /// The month `n` earlier, at the earliest January of the year 0.
+    /// The month `n` earlier, but not before January of the year 0.
     #[must_use]
     pub const fn minus(self, n: u32) -> Self {
         Self(self.0.saturating_sub(n))
@@ -97,7 +97,7 @@ impl Month {
         crate::stamp::days_of_month(self.year(), self.month())
     }
 
-    /// From this month up to and including `last`; empty when `last` is earlier.
+    /// From this month up to and including `last`; empty if `last` is earlier.
     pub fn through(self, last: Self) -> impl DoubleEndedIterator<Item = Self> + Clone {
         (self.0..last.0.saturating_add(1)).map(Self)
     }
@@ -153,7 +153,7 @@ impl std::error::Error for BadPeriod {}
 impl FromStr for Period {
     type Err = BadPeriod;
 
-    /// Its code, blanks around it or not.
+    /// Its code, with or without surrounding blanks.
     fn from_str(text: &str) -> Result<Self, BadPeriod> {
         text.trim().parse().ok().and_then(Self::from_code).ok_or_else(|| BadPeriod(text.to_owned()))
     }
@@ -165,7 +165,7 @@ impl fmt::Display for Period {
     }
 }
 
-/// A period of the summaries: the span of dates of a cell, named by the code that the tables store.
+/// A period of the summaries: the date range of a cell, named by the code in the tables.
 ///
 /// ```
 /// use schema::{Month, Period};
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_of_the_specification() {
+    fn periods_begin_as_in_the_specification() {
         let table = [
             ("2025-07", ["2025-01", "2025-07", "2025-07", "2024-08", "2024-10"]),
             ("2025-01", ["2025-01", "2025-01", "2025-01", "2024-02", "2024-10"]),
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges() {
+    fn ranges_of_months_include_both_ends() {
         let months: Vec<_> = m("2024-11").through(m("2025-02")).map(|m| m.to_string()).collect();
         assert_eq!(months, ["2024-11", "2024-12", "2025-01", "2025-02"]);
         assert_eq!(m("2025-02").through(m("2025-01")).count(), 0);

@@ -1,4 +1,5 @@
-//! Numbers as text: how legacy's numbers became the text of a statement, and how a column reads it.
+//! Numbers as text: how legacy turned numbers into statement text, and how a column reads that
+//! text.
 //!
 //! Legacy computes in double precision, prints 14 significant digits, and lets an integer column
 //! round the text half away from zero; the last digit depends on all three steps.
@@ -33,8 +34,8 @@ pub fn text14(value: f64) -> String {
     format!("{sign}{whole}.{fraction}")
 }
 
-/// What a BIGINT column stores of a decimal text: rounded half away from zero on the digits of
-/// the text, cut off at the limits of the type; a text that does not begin with a number is 0.
+/// What a BIGINT column stores for a decimal text: its digits rounded half away from zero, limited
+/// to the range of the type; 0 for a text that does not begin with a number.
 #[must_use]
 pub fn integer_of(text: &str) -> i64 {
     let text = text.trim_start();
@@ -79,7 +80,7 @@ pub fn integer_of(text: &str) -> i64 {
     i64::try_from(value).unwrap_or(if negative { i64::MIN } else { i64::MAX })
 }
 
-/// A sum of doubles that stays a number: cut off at the limits of the type, as a column does.
+/// A sum of doubles that stays finite: limited to the range of the type, as in a column.
 #[must_use]
 pub fn sum(a: f64, b: f64) -> f64 {
     (a + b).clamp(f64::MIN, f64::MAX)
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fourteen_digits() {
+    fn doubles_are_printed_with_fourteen_digits() {
         let table = [
             (17.0 / 5.0, "3.4"),
             (10.0 / 5.0, "2"),
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_stay_numbers() {
+    fn sums_stay_finite() {
         assert_eq!((sum(1e308, 1e308), sum(-1e308, -1e308), sum(1.0, 2.0)), (f64::MAX, f64::MIN, 3.0));
         assert_eq!(integer_of(&format!("{}7", "0".repeat(500))), 7);
     }

@@ -1,8 +1,8 @@
 //! The reference rows that a metrics database starts with, and the built-in lists of `summarize`:
 //! continents, countries, domain classes and the row labels of the summaries.
 //!
-//! The rows are files under `data/`, compiled in. They are read by position, never by meaning:
-//! the country code of Namibia is `NA`. The names of bots are not here, they belong to import-logs.
+//! The rows are files under `data/`, compiled in. They are read by position and never interpreted:
+//! the country code of Namibia is `NA`. Names of bots are in import-logs.
 
 /// A continent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Continent {
     pub name: &'static str,
 }
 
-/// A country with the name that top lists show.
+/// A country with its name in top lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Country {
     /// ISO 3166 alpha-2, but `UK` for the United Kingdom.
@@ -22,8 +22,8 @@ pub struct Country {
     pub name: &'static str,
 }
 
-/// The continent that a country is counted under. `GB` is in no row: such visitors have a
-/// country, yet no continent.
+/// The continent under which a country is counted. `GB` has no row: such visitors have a country,
+/// but no continent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CountryContinent {
     /// Country code.
@@ -41,21 +41,21 @@ pub struct DomainClassName {
     pub name: &'static str,
 }
 
-/// The class of one domain; joined exactly, never as a suffix.
+/// The class of one domain; must match exactly, not as a suffix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DomainClass {
     /// The domain in lower case.
     pub domain: &'static str,
     /// A class of [`domainclasses`].
     pub class: u8,
-    /// Country in lower case, `xx` when unknown.
+    /// Country in lower case, `xx` if unknown.
     pub country: &'static str,
 }
 
 /// The label of one row of a summary table, shown by the CMS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Label {
-    /// Table of the labels; the cells are in the table of this name with `_vals` added.
+    /// Table of the labels; the table of the cells has the same name with `_vals` appended.
     pub table: &'static str,
     /// `rowid` of the cells.
     pub rowid: u8,
@@ -65,8 +65,8 @@ pub struct Label {
     pub plot: bool,
 }
 
-/// The cells of each row after the header; the last cell takes the rest of the line, where quotes
-/// around it are taken off.
+/// The cells of each row after the header; the last cell is the rest of the line, without
+/// surrounding quotes.
 fn rows<const N: usize>(text: &'static str) -> impl Iterator<Item = [&'static str; N]> + Clone {
     text.lines().skip(1).map(|line| {
         let mut cells = [""; N];
@@ -77,7 +77,7 @@ fn rows<const N: usize>(text: &'static str) -> impl Iterator<Item = [&'static st
     })
 }
 
-/// A number of one of our own files; a test reads them all.
+/// A number in one of our own files; a test reads them all.
 fn number(text: &str) -> u8 {
     text.parse().unwrap_or_default()
 }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_has_all_its_cells_and_every_number_is_one() {
+    fn every_row_is_complete_and_has_valid_numbers() {
         for (text, n_cells, numbers) in [
             (include_str!("../data/continents.csv"), 2, &[][..]),
             (include_str!("../data/countries.csv"), 2, &[]),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn country_continent_has_the_traps() {
+    fn known_exceptions_have_their_continents() {
         let rows: Vec<_> = country_continent().collect();
         assert_eq!(rows.len(), 245);
         assert!(rows.is_sorted_by(|a, b| a.country < b.country));
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn countries_have_the_names_of_the_top_lists() {
+    fn countries_have_the_names_in_top_lists() {
         let name = |code: &str| countries().find(|country| country.code == code).map(|country| country.name);
         assert_eq!(countries().count(), 244);
         assert_eq!(name("NA"), Some("NAMIBIA"));
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn continents_are_those_that_countries_have() {
+    fn every_continent_has_countries() {
         let codes: BTreeSet<_> = continents().map(|continent| continent.code).collect();
         assert_eq!(codes, country_continent().map(|row| row.continent).collect());
         assert_eq!(codes.len(), 7);
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(domainclasses().nth(3).map(|row| row.name), Some("Governmental"));
     }
 
-    /// What a name alone says of its class.
+    /// What a name reveals about its class.
     fn class_by_rule(domain: &str) -> Option<u8> {
         let mut labels = domain.rsplit('.');
         let (last, second) = (labels.next()?, labels.next()?);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn domainclass_agrees_with_what_the_names_say() {
+    fn classes_of_domains_agree_with_their_names() {
         let rows: Vec<_> = domainclass().collect();
         assert!(rows.len() >= 1500, "{}", rows.len());
         let mut domains: Vec<_> = rows.iter().map(|row| row.domain).collect();
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_name_every_row_that_is_written() {
+    fn every_written_row_has_a_label() {
         for (table, rowids) in [
             ("summary_user", vec![1, 2, 3, 4, 6, 7, 8]),
             ("summary_simusage", (1..=10).collect()),

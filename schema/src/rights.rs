@@ -1,13 +1,13 @@
-//! What the account that we work with may do in the databases: no more than it needs, no less.
+//! The rights that our account needs in the databases: no more, no less.
 //!
-//! `hzmetrics setup-db --grants` prints it, `docs/database.md` shows it, messages about a missing
-//! right name it, and the tests work with it.
+//! `hzmetrics setup-db --grants` prints them, `docs/database.md` shows them, messages about a
+//! missing right name it, and the tests use them.
 
 use std::str::FromStr;
 
 use crate::tables::quote;
 
-/// Where a right holds.
+/// The scope of a right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// The whole metrics database.
@@ -18,17 +18,17 @@ pub enum Scope {
     HubTable(&'static str),
 }
 
-/// Rights in one place.
+/// Rights with one scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rights {
-    /// The place.
+    /// The scope.
     pub scope: Scope,
-    /// The rights, as GRANT calls them.
+    /// The rights, as named in GRANT.
     pub names: &'static [&'static str],
 }
 
-/// All of them. The two that are granted for a whole database of the hub's beside SELECT, temporary
-/// tables and locks, can be granted in no other way and change nothing in its tables.
+/// All rights. Temporary tables and locks on the hub's database can only be granted for the whole
+/// database; they change nothing in its tables.
 pub const RIGHTS: &[Rights] = &[
     Rights {
         scope: Scope::Metrics,
@@ -65,18 +65,18 @@ pub struct Names<'a> {
 }
 
 impl Names<'_> {
-    /// The place in a GRANT statement, quoted.
+    /// The scope in a GRANT statement, quoted.
     #[must_use]
     pub fn place(&self, scope: Scope) -> String {
         match scope {
             Scope::Metrics => whole(self.metrics),
             Scope::Hub => whole(self.hub),
-            // with a table behind it a database is named, without one it is a pattern
+            // with a table after it, a database is a name; without one, it is a pattern
             Scope::HubTable(table) => format!("{}.{}", quote(self.hub), quote(&format!("{}{table}", self.prefix))),
         }
     }
 
-    /// The statements that give an account what it needs, without the `;` at their ends.
+    /// The statements that give an account these rights, without the final `;`.
     #[must_use]
     pub fn grants(&self, account: &Account) -> Vec<String> {
         RIGHTS.iter().map(|rights| self.grant(rights.scope, rights.names, account)).collect()
@@ -89,7 +89,7 @@ impl Names<'_> {
     }
 }
 
-/// A database as GRANT reads it: `_` and `%` would stand for other characters.
+/// A database name for GRANT, where `_` and `%` would otherwise match other characters.
 fn whole(database: &str) -> String {
     let mut pattern = String::with_capacity(database.len());
     for c in database.chars() {
@@ -106,13 +106,13 @@ fn whole(database: &str) -> String {
 pub struct Account {
     /// The user.
     pub user: String,
-    /// From where: a host name, an address, or a pattern of them.
+    /// The host: a host name, an address, or a pattern of them.
     pub host: String,
 }
 
 impl std::fmt::Display for Account {
-    /// Quoted with back quotes, in which nothing but a back quote is special, whatever the
-    /// server's `sql_mode`.
+    /// Quoted with back quotes, inside which only a back quote is special, whatever the server's
+    /// `sql_mode`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}@{}", quote(&self.user), quote(&self.host))
     }
@@ -121,23 +121,23 @@ impl std::fmt::Display for Account {
 impl FromStr for Account {
     type Err = String;
 
-    /// `USER@HOST`; each may be quoted as in SQL. An address of IPv6 may stand in brackets.
+    /// `USER@HOST`; each may be quoted as in SQL. An IPv6 address may be in brackets.
     fn from_str(text: &str) -> Result<Self, String> {
         let (user, host) =
-            text.rsplit_once('@').ok_or_else(|| format!("`{text}` is not USER@HOST, as hub@localhost"))?;
+            text.rsplit_once('@').ok_or_else(|| format!("`{text}` is not USER@HOST, such as hub@localhost"))?;
         let (user, host) = (unquoted(user), unquoted(host));
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host).to_owned();
         if user.is_empty() || host.is_empty() {
-            return Err(format!("`{text}` has no user or no host: USER@HOST, as hub@localhost"));
+            return Err(format!("`{text}` lacks the user or the host: USER@HOST, such as hub@localhost"));
         }
         if user.chars().chain(host.chars()).any(char::is_control) {
-            return Err("the name of an account has no control characters".to_owned());
+            return Err("the name of an account must not contain control characters".to_owned());
         }
         Ok(Self { user, host })
     }
 }
 
-/// Without the quotes around it, those inside undoubled.
+/// Without the surrounding quotes, and with doubled quotes inside undoubled.
 fn unquoted(text: &str) -> String {
     for mark in ['\'', '"', '`'] {
         if let Some(inner) = text.strip_prefix(mark).and_then(|rest| rest.strip_suffix(mark)) {
@@ -155,7 +155,7 @@ mod tests {
     const NAMES: Names<'_> = Names { hub: "hub", metrics: "hub_metrics", prefix: "jos_" };
 
     #[test]
-    fn accounts() {
+    fn accounts_are_read_with_and_without_quotes() {
         for (text, user, host) in [
             ("hub@localhost", "hub", "localhost"),
             ("'hub'@'%'", "hub", "%"),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_quoted_for_the_place_where_they_stand() {
+    fn names_are_quoted_for_their_scope() {
         let account: Account = "h`x@localhost".parse().unwrap();
         let names = Names { hub: "a`b_c%d\\e", metrics: "hub_metrics", prefix: "x_" };
         let grant = |scope| names.grant(scope, &["SELECT"], &account);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_exist_and_are_named_once() {
+    fn tables_exist_and_are_listed_once() {
         let account: Account = "u@h".parse().unwrap();
         let statements = NAMES.grants(&account);
         assert_eq!(statements.len(), RIGHTS.len());

@@ -1,7 +1,7 @@
-//! DATETIME values as the tables hold them: wall-clock time without a zone, day zero included.
+//! DATETIME values as stored in the tables: wall-clock time without a zone, day zero included.
 //!
-//! A stamp is one integer whose order is the order of the text, so comparing is cheap and
-//! `2025-07-00` sorts before `2025-07-01`.
+//! A stamp is one integer that sorts like its text, so comparing is cheap and `2025-07-00` sorts
+//! before `2025-07-01`.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ impl Stamp {
     /// The zero datetime, `0000-00-00 00:00:00`.
     pub const ZERO: Self = Self(0);
 
-    /// From parts that are known to be in range (month 0–12, day 0–31, time of day valid).
+    /// From parts known to be in range (month 0–12, day 0–31, valid time of day).
     #[must_use]
     pub const fn from_parts(year: u16, month: u8, day: u8, hour: u8, minute: u8, second: u8) -> Self {
         Self(
@@ -26,8 +26,8 @@ impl Stamp {
         )
     }
 
-    /// Reads `YYYY-MM-DD HH:MM:SS` as a database prints it (a fraction of zeros or a bare date
-    /// are accepted too); `None` when the text is anything else or no storable date.
+    /// Parses `YYYY-MM-DD HH:MM:SS` as printed by a database (a fraction of zeros or a bare date is
+    /// accepted too); `None` for any other text and for dates that cannot be stored.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let b = text.as_bytes();
@@ -52,7 +52,7 @@ impl Stamp {
         Self::new(year, month as u8, day as u8, hour as u8, minute as u8, second as u8)
     }
 
-    /// From parts; `None` for what a DATETIME column of the hub cannot hold (`2025-02-30`,
+    /// From parts; `None` for values that a DATETIME column of the hub cannot store (`2025-02-30`,
     /// month 13, hour 24). Zero months and days are allowed.
     #[must_use]
     pub const fn new(year: u16, month: u8, day: u8, hour: u8, minute: u8, second: u8) -> Option<Self> {
@@ -129,8 +129,8 @@ impl Stamp {
         Some(days_from_civil(self.year() as i64, self.month_of_year() as i64, self.day() as i64))
     }
 
-    /// Seconds of the wall clock since the year 0, without any time zone; dates with a zero month
-    /// or day count as the last real day before them.
+    /// Seconds of the wall clock since the year 0, ignoring time zones; a date with a zero month or
+    /// day counts as the last real day before it.
     #[must_use]
     pub const fn wall_seconds(self) -> i64 {
         let month = if self.month_of_year() == 0 { 1 } else { self.month_of_year() };
@@ -138,8 +138,8 @@ impl Stamp {
         days * 86_400 + self.hour() as i64 * 3600 + self.minute() as i64 * 60 + self.second() as i64
     }
 
-    /// The stamp `days` calendar days later (earlier when negative), same time of day; a date
-    /// with a zero part is taken as is.
+    /// The stamp `days` calendar days later (earlier if negative), at the same time of day; a date
+    /// with a zero part stays unchanged.
     #[must_use]
     pub const fn plus_days(self, days: i64) -> Self {
         let Some(number) = self.day_number() else { return self };
@@ -147,7 +147,7 @@ impl Stamp {
         Self::from_parts(year as u16, month as u8, day as u8, self.hour(), self.minute(), self.second())
     }
 
-    /// One integer whose order is the order of stamps; the inverse of [`Stamp::from_bits`].
+    /// An integer that sorts like the stamp; the inverse of [`Stamp::from_bits`].
     #[must_use]
     pub const fn to_bits(self) -> u64 {
         self.0
@@ -223,7 +223,7 @@ fn two(b: &[u8], at: usize) -> Option<u16> {
 pub const fn days_of_month(year: u16, month: u8) -> u8 {
     match month {
         4 | 6 | 9 | 11 => 30,
-        // the server knows no leap day in the year 0
+        // for the server, the year 0 has no leap day
         2 if year > 0 && year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         _ => 31,
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_round_trip() {
+    fn text_is_printed_as_it_was_read() {
         for text in ["0000-00-00 00:00:00", "2025-07-00 00:00:00", "2024-02-29 23:59:59", "9999-12-31 23:59:59"] {
             assert_eq!(Stamp::parse(text).unwrap().to_string(), text);
         }
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn day_numbers_of_the_server() {
+    fn day_numbers_are_those_of_the_server() {
         let number = |t: &str| Stamp::parse(t).unwrap().day_number();
         assert_eq!(number("2025-07-10"), Some(739_807));
         assert_eq!(number("1995-01-01"), Some(728_659));

@@ -1,16 +1,18 @@
-//! The tables of both databases as data: columns, defaults, keys, and the statement that makes them.
+//! The tables of both databases as data: columns, defaults, keys, and the statement that creates
+//! them.
 //!
-//! `hzmetrics setup-db` creates the metrics tables, `doctor` and the tests know the hub's. What is
-//! stored in them is described with the records, in [`crate::kind`]. Nothing here talks to a server.
+//! `hzmetrics setup-db` creates the metrics tables; `doctor` and the tests know the hub's. The
+//! content of the tables is described with the records, in [`crate::kind`]. Nothing here talks to a
+//! server.
 
 use std::fmt::Write as _;
 
 /// A storage engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
-    /// Transactions and row locks; what `setup-db` makes.
+    /// Transactions and row locks; `setup-db` uses it.
     InnoDb,
-    /// No transactions; what the CMS and old hubs have.
+    /// No transactions; the CMS and old hubs use it.
     MyIsam,
 }
 
@@ -32,11 +34,11 @@ impl std::str::FromStr for Engine {
         [Self::InnoDb, Self::MyIsam]
             .into_iter()
             .find(|engine| engine.name().eq_ignore_ascii_case(text))
-            .ok_or_else(|| format!("`{text}` is not an engine that we know (InnoDB, MyISAM)"))
+            .ok_or_else(|| format!("`{text}` is not a supported engine (InnoDB, MyISAM)"))
     }
 }
 
-/// How a server calls the three-byte UTF-8 that every table uses.
+/// The server's name for the three-byte UTF-8 that every table uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Charset {
     /// `utf8mb3`, MariaDB 10.6 and later.
@@ -66,10 +68,10 @@ impl Charset {
     }
 }
 
-/// The type of every column of ours that holds an address: the longest text of one of IPv6 fits.
-/// Tables that are older than migration 1002 hold [`NARROW_IP`] characters.
+/// The type of our address columns, wide enough for the longest IPv6 address. In tables older than
+/// migration 1002 they hold [`NARROW_IP`] characters.
 pub const IP: &str = "varchar(45)";
-/// How many characters the original tables hold of an address, and how many it stored.
+/// How many characters of an address the original tables hold, and legacy stored.
 pub const NARROW_IP: usize = 15;
 /// How many characters [`IP`] holds.
 pub const WIDE_IP: usize = 45;
@@ -94,9 +96,9 @@ pub struct Col {
     pub nullable: bool,
     /// The default as SQL text; NULL for a nullable column without one.
     pub default: Option<&'static str>,
-    /// Whether the server counts it up.
+    /// Whether the server numbers the rows with it.
     pub auto_increment: bool,
-    /// Whether the server writes the current time into it with every update.
+    /// Whether the server sets it to the current time with every update.
     pub on_update: bool,
 }
 
@@ -125,7 +127,7 @@ impl Col {
         self
     }
 
-    /// The column as it is written in a CREATE or ALTER statement.
+    /// The column in a CREATE or ALTER statement.
     #[must_use]
     pub fn definition(&self) -> String {
         let mut sql = format!("{} {}", quote(self.name), self.ty);
@@ -151,25 +153,25 @@ impl Col {
     }
 }
 
-/// What a key promises.
+/// The purpose of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyKind {
     /// The primary key.
     Primary,
-    /// No two rows alike.
+    /// No two rows are equal.
     Unique,
-    /// Only faster.
+    /// Only speed.
     Index,
 }
 
 /// One key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
-    /// What it promises.
+    /// Its purpose.
     pub kind: KeyKind,
     /// The name, `PRIMARY` for the primary key.
     pub name: &'static str,
-    /// Its columns in order, with the prefix length in parentheses where only a prefix counts.
+    /// Its columns in order, with the prefix length in parentheses if only a prefix counts.
     pub columns: &'static [&'static str],
 }
 
@@ -186,7 +188,7 @@ const fn index(name: &'static str, columns: &'static [&'static str]) -> Key {
 }
 
 impl Key {
-    /// The key as it is written in a CREATE statement, or after ADD.
+    /// The key in a CREATE statement, or after ADD.
     #[must_use]
     pub fn definition(&self) -> String {
         let columns: Vec<String> = self
@@ -211,7 +213,7 @@ impl Key {
 pub struct Table {
     /// The name, without the hub's prefix.
     pub name: &'static str,
-    /// Whether the hub's prefix (`jos_`) stands before the name.
+    /// Whether the hub's prefix (`jos_`) comes before the name.
     pub prefixed: bool,
     /// Its columns in order.
     pub columns: &'static [Col],
@@ -228,7 +230,7 @@ impl Table {
         Self { name, prefixed: true, columns, keys }
     }
 
-    /// The name on the server, where `prefix` is the hub's.
+    /// The name on the server; `prefix` is the hub's.
     #[must_use]
     pub fn full_name(&self, prefix: &str) -> String {
         if self.prefixed { format!("{prefix}{}", self.name) } else { self.name.to_owned() }
@@ -240,8 +242,8 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// The statement that makes the table when it is missing. `at` is its full name, quoted, with
-    /// the database before it where that is wanted.
+    /// The statement that creates the table if it is missing. `at` is its full name, quoted, with
+    /// the database if needed.
     #[must_use]
     pub fn create(&self, at: &str, engine: Engine, charset: Charset) -> String {
         let mut lines: Vec<String> = self.columns.iter().map(Col::definition).collect();
@@ -256,7 +258,7 @@ impl Table {
     }
 }
 
-/// A name between back quotes, safe to put into a statement.
+/// A name in back quotes, safe in a statement.
 #[must_use]
 pub fn quote(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
@@ -274,7 +276,7 @@ pub fn hub(name: &str) -> Option<&'static Table> {
     HUB.iter().find(|table| table.name == name)
 }
 
-/// What the rows of a summary table are called.
+/// The labels of the rows of a summary table.
 const SUMMARY_LABELS: &[Col] =
     &[col("id", "tinyint(4)").or(NIL), col("label", "varchar(255)").or(EMPTY), col("plot", "int(1)").null().or(NIL)];
 
@@ -288,7 +290,7 @@ const SUMMARY_CELLS: &[Col] = &[
     col("valfmt", "tinyint(4)").or(NIL),
 ];
 
-/// What the hub's table of profiles and the copy of it begin with.
+/// The first columns of the hub's profile table and of its copy.
 const PROFILE_HEAD: [Col; 37] = [
     col("uidNumber", "int(11)").or(NIL),
     col("name", "varchar(255)").or(EMPTY),
@@ -337,7 +339,7 @@ const PROFILE: [Col; 39] =
 const PROFILE_COPY: [Col; 39] =
     join(&PROFILE_HEAD, &[col("location", "varchar(50)").null(), col("orcid", "varchar(255)").or(EMPTY)]);
 
-/// Two runs of columns as one; `N` is their length together.
+/// Joins two lists of columns; `N` is their total length.
 const fn join<const N: usize>(head: &[Col], tail: &[Col]) -> [Col; N] {
     assert!(head.len() + tail.len() == N, "the length is wrong");
     let mut all = [head[0]; N];
@@ -349,9 +351,9 @@ const fn join<const N: usize>(head: &[Col], tail: &[Col]) -> [Col; N] {
     all
 }
 
-/// The tables of the metrics database, in the order in which they are made. Four of them
-/// (`classes`, `regions`, `tops`, `exclude_list2`) and the `*vals` tables without `summary_` are
-/// there only so that old CMS plugins find them.
+/// The tables of the metrics database, in the order of their creation. Four of them (`classes`,
+/// `regions`, `tops`, `exclude_list2`) and the `*vals` tables without `summary_` exist only for old
+/// CMS plugins.
 pub const METRICS: &[Table] = &[
     Table::new("bot_useragents", &[col("useragent", "tinytext").or(EMPTY)], &[primary(&["useragent(255)"])]),
     Table::new(
@@ -687,7 +689,7 @@ pub const METRICS: &[Table] = &[
         ],
         &[primary(&["id"]), unique("uniq_filename_target", &["filename", "target_table"])],
     ),
-    // ours alone, migration 1001: what the entry of the same id in `imported_sources` was read from
+    // ours alone, migration 1001: what the `imported_sources` entry with the same id was read from
     Table::new(
         "import_files",
         &[
@@ -713,8 +715,8 @@ pub const METRICS: &[Table] = &[
     ),
 ];
 
-/// The tables of the hub's database that the stages read or write; the CMS makes them. Full-text
-/// keys are left out: nothing here searches with them.
+/// The tables of the hub's database that the stages read or write; the CMS creates them. Full-text
+/// keys are left out, because nothing here uses them.
 pub const HUB: &[Table] = &[
     Table::new(
         "joblog",
@@ -1041,7 +1043,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statements() {
+    fn tables_are_created_by_these_statements() {
         let webhits = metrics("webhits").unwrap().create("`m`.`webhits`", Engine::InnoDb, Charset::Utf8mb3);
         assert_eq!(
             webhits,
@@ -1065,7 +1067,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_name_columns_that_exist_and_nothing_is_there_twice() {
+    fn keys_name_existing_columns_and_nothing_is_defined_twice() {
         for list in [METRICS, HUB] {
             for (i, table) in list.iter().enumerate() {
                 assert!(!list[..i].iter().any(|other| other.name == table.name), "{}", table.name);
@@ -1087,8 +1089,8 @@ mod tests {
     #[test]
     fn record_fields_are_columns_of_their_tables() {
         let mut seen = 0;
-        // a receipt says more than the ledger row it becomes; of a time that clocks show twice the table
-        // has no more than the time
+        // a receipt has more fields than its ledger row; for a time that clocks show twice the table has
+        // only the time
         let is_ours = |name: &str| name == "utc_offset";
         for spec in crate::Kind::ALL.iter().filter(|spec| spec.kind != crate::Kind::Receipt) {
             let bare = spec.table.strip_prefix("jos_").unwrap_or(spec.table);

@@ -1,7 +1,8 @@
-//! Text as the tables store it: valid UTF-8 of at most three bytes a character, cut to the column.
+//! Text as the tables store it: valid UTF-8 of at most three bytes per character, cut to the
+//! column.
 //!
-//! Log text is bytes. Before a value becomes a record it is made storable the way legacy's
-//! connection does it, so that the pipe and the database hold the same value.
+//! Log text is bytes. Before it becomes a record it is made storable in the same way as legacy's
+//! connection does it, so that the pipe and the database have the same value.
 
 use std::borrow::Cow;
 
@@ -9,7 +10,7 @@ use std::borrow::Cow;
 pub const TINYTEXT: usize = 255;
 
 /// Log bytes as stored text: each byte that is not part of valid UTF-8 becomes `?`, and so does
-/// each character of four bytes. Borrows when nothing changes.
+/// each four-byte character. Borrows if nothing changes.
 #[must_use]
 pub fn storable(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes)
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_that_are_not_text_become_question_marks() {
+    fn invalid_bytes_become_question_marks() {
         assert!(matches!(storable(b"plain"), Cow::Borrowed("plain")));
         assert!(matches!(storable("Ünï".as_bytes()), Cow::Borrowed("Ünï")));
         assert_eq!(storable(b"a\xff\xfeb"), "a??b");

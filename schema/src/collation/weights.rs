@@ -1,7 +1,7 @@
-//! Sort weights of `utf8mb3_general_ci`: the characters whose weight is not their own code.
+//! Sort weights of `utf8mb3_general_ci`: the characters whose weight differs from their code point.
 //!
-//! Recorded from a MariaDB 10.11 server with `WEIGHT_STRING` over the whole Basic
-//! Multilingual Plane; every character that is not listed weighs its own code point.
+//! Recorded from a MariaDB 10.11 server with `WEIGHT_STRING` over the whole Basic Multilingual
+//! Plane; the weight of every other character is its code point.
 
 /// (code point, weight), ascending by code point.
 #[rustfmt::skip]

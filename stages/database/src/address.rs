@@ -9,7 +9,7 @@ use mysql::{Conn, OptsBuilder};
 use crate::error::{DbError, ErrorKind};
 use crate::tls;
 
-/// Where servers put their socket, Debian first, then Rocky.
+/// Where servers put their socket: Debian first, then Rocky.
 const SOCKETS: [&str; 4] =
     ["/run/mysqld/mysqld.sock", "/var/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"];
 
@@ -29,7 +29,7 @@ fn address(host: &str, forced: Option<PathBuf>, exists: impl Fn(&Path) -> bool) 
     }
     if host.is_empty() || host == "localhost" {
         let usual = || SOCKETS.iter().map(PathBuf::from).find(|path| exists(path));
-        // a server in a container may have no socket here
+        // if the server runs in a container, there may be no socket here
         return forced.or_else(usual).map_or_else(|| Address::Tcp("127.0.0.1".to_owned(), 3306), Address::Socket);
     }
     match host.rsplit_once(':').map(|(name, port)| (name, port.parse())) {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn localhost_is_a_socket_when_there_is_one() {
+    fn localhost_means_the_socket_if_there_is_one() {
         let socket = |path: &str| Address::Socket(PathBuf::from(path));
         let tcp = |host: &str, port| Address::Tcp(host.to_owned(), port);
         assert_eq!(address("localhost", None, "/var/lib/mysql/mysql.sock"), socket("/var/lib/mysql/mysql.sock"));

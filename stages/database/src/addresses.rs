@@ -7,11 +7,11 @@ use schema::tables::{NARROW_IP, WIDE_IP};
 use super::Db;
 
 impl Db {
-    /// How many characters the column `ip` of `table` holds; `None` where there is no such column
-    /// of limited text.
+    /// How many characters the column `ip` of `table` holds; `None` if there is no such column of
+    /// limited text.
     ///
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub fn address_width(&mut self, table: &str) -> Result<Option<usize>> {
         let sql = "SELECT character_maximum_length FROM information_schema.columns WHERE table_schema = DATABASE() \
                    AND table_name = ? AND column_name = 'ip'";
@@ -19,10 +19,10 @@ impl Db {
         Ok(width.and_then(|width| usize::try_from(width).ok()))
     }
 
-    /// Makes sure that addresses of IPv6 fit into the columns `ip` of these tables.
+    /// Checks that IPv6 addresses fit into the columns `ip` of these tables.
     ///
     /// # Errors
-    /// They do not: the error says what to do. Or the server is lost.
+    /// They do not fit: the error says what to do. Or the connection is lost.
     pub fn require_whole_addresses(&mut self, tables: &[&str]) -> Result<()> {
         for table in tables {
             if let Some(width) = self.address_width(table)?.filter(|width| *width < WIDE_IP) {

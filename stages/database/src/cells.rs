@@ -1,4 +1,4 @@
-//! The values of one row of a result, in the text or the binary protocol.
+//! The values of one row of a result, from the text or the binary protocol.
 
 use std::borrow::Cow;
 
@@ -16,19 +16,19 @@ impl<'r> Cells<'r> {
         Self { row }
     }
 
-    /// How many there are.
+    /// How many values there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.row.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no values.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.row.is_empty()
     }
 
-    /// The value as the driver has it; NULL outside the row.
+    /// The value as the driver returns it; NULL outside the row.
     #[must_use]
     pub fn value(&self, at: usize) -> &'r Value {
         self.row.as_ref(at).unwrap_or(&Value::NULL)
@@ -64,7 +64,7 @@ impl<'r> Cells<'r> {
         })
     }
 
-    /// A whole number; `None` for NULL and for what is not one or too large.
+    /// An integer; `None` for NULL and for any value that is not an integer or too large.
     #[must_use]
     pub fn int(&self, at: usize) -> Option<i64> {
         match self.value(at) {
@@ -75,7 +75,7 @@ impl<'r> Cells<'r> {
         }
     }
 
-    /// A whole number from zero; `None` for NULL and for what is not one.
+    /// A non-negative integer; `None` for NULL and for any other value.
     #[must_use]
     pub fn uint(&self, at: usize) -> Option<u64> {
         match self.value(at) {
@@ -86,7 +86,7 @@ impl<'r> Cells<'r> {
         }
     }
 
-    /// A number; `None` for NULL and for what is not one.
+    /// A number; `None` for NULL and for any other value.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "as the server converts whole numbers")]
     pub fn float(&self, at: usize) -> Option<f64> {
@@ -100,7 +100,7 @@ impl<'r> Cells<'r> {
         }
     }
 
-    /// A date and time, day zero included; `None` for NULL and for what is not one.
+    /// A date and time, day zero included; `None` for NULL and for any other value.
     #[must_use]
     pub fn stamp(&self, at: usize) -> Option<Stamp> {
         match self.value(at) {

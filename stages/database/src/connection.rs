@@ -1,4 +1,4 @@
-//! The session in a database: what every other file here uses.
+//! The session in a database, used by every other file here.
 
 use std::collections::HashMap;
 
@@ -13,11 +13,11 @@ use crate::address;
 use crate::cells::Cells;
 use crate::error::{DbError, ErrorKind};
 
-/// The session's `sql_mode`: day zero and out-of-range values are stored as the old hubs store
-/// them, whatever the server's default says.
+/// The session's `sql_mode`: day zero and out-of-range values are stored as on old hubs, whatever
+/// the server's default is.
 const SQL_MODE: &str = "NO_ENGINE_SUBSTITUTION";
 
-/// How long the server may let us wait and be silent: a day.
+/// How long the server may keep us waiting or wait for us: a day.
 const TIMEOUT_SECS: u32 = 86_400;
 
 /// A session in one of the databases.
@@ -42,15 +42,15 @@ impl Db {
     /// Opens a session in the database `which`.
     ///
     /// # Errors
-    /// The server cannot be reached, refuses the account, has no such database, or changes day
-    /// zero when it is stored ([`DbError`]); or both names are of one database ([`Usage`]).
+    /// The server cannot be reached, refuses the account, has no such database, or changes day zero
+    /// when it stores it ([`DbError`]); or both names refer to one database ([`Usage`]).
     pub fn connect(target: &Target, which: Which) -> Result<Self> {
         let mut conn = address::open(target, which)?;
         check_distinct(&mut conn, target)?;
         Ok(Self::settled(conn, target, which)?)
     }
 
-    /// A session of a new connection.
+    /// A session on a new connection.
     fn settled(mut conn: mysql::Conn, target: &Target, which: Which) -> Result<Self, DbError> {
         let charset = settle(&mut conn)?;
         let (id_step, max_packet) = conn
@@ -64,10 +64,10 @@ impl Db {
         Ok(Self { conn, target: target.clone(), which, charset, id_step, max_packet, in_transaction: false, engines })
     }
 
-    /// Opens a new session in place of a lost one. Temporary tables and a running transaction are gone.
+    /// Opens a new session to replace a lost one. Temporary tables and a running transaction are gone.
     ///
     /// # Errors
-    /// As [`Db::connect`].
+    /// Those of [`Db::connect`].
     pub fn reconnect(&mut self) -> Result<(), DbError> {
         *self = self.another()?;
         Ok(())
@@ -76,30 +76,30 @@ impl Db {
     /// A second session in the same database.
     ///
     /// # Errors
-    /// As [`Db::connect`].
+    /// Those of [`Db::connect`].
     pub fn another(&self) -> Result<Self, DbError> {
         Self::settled(address::open(&self.target, self.which)?, &self.target, self.which)
     }
 
-    /// What was connected to.
+    /// The target of the connection.
     #[must_use]
     pub const fn target(&self) -> &Target {
         &self.target
     }
 
-    /// How the server calls three-byte UTF-8.
+    /// The server's name for three-byte UTF-8.
     #[must_use]
     pub const fn charset(&self) -> Charset {
         self.charset
     }
 
-    /// The full name of a hub table, quoted: the prefix before it.
+    /// The full name of a hub table, with prefix, quoted.
     #[must_use]
     pub fn prefixed(&self, table: &str) -> String {
         quote(&format!("{}{table}", self.target.prefix))
     }
 
-    /// Runs a statement that yields no rows, and says how many rows it changed.
+    /// Runs a statement that yields no rows; returns how many rows it changed.
     ///
     /// # Errors
     /// The server refuses it.
@@ -115,13 +115,14 @@ impl Db {
         Ok(self.conn.affected_rows())
     }
 
-    /// Hands the rows of a query to `row` one by one, as they arrive; memory holds one row. Without
-    /// parameters values arrive as text (FLOAT with six digits), with parameters in binary form.
+    /// Passes the rows of a query to `row` one by one as they arrive; only one row is in memory.
+    /// Without parameters values arrive as text (FLOAT with six digits), with parameters in binary
+    /// form.
     ///
-    /// The server holds a MyISAM table locked until the last row is read: see [`Db::released`].
+    /// The server keeps a MyISAM table locked until the last row is read: see [`Db::released`].
     ///
     /// # Errors
-    /// The server refuses the query, is lost on the way, or `row` fails.
+    /// The server refuses the query, the connection is lost, or `row` fails.
     pub fn each(
         &mut self,
         sql: &str,
@@ -148,10 +149,10 @@ impl Db {
         Ok(count)
     }
 
-    /// The rows of a query, each turned into something by `row`.
+    /// The rows of a query, each converted by `row`.
     ///
     /// # Errors
-    /// As [`Db::each`].
+    /// Those of [`Db::each`].
     pub fn all<T>(
         &mut self,
         sql: &str,
@@ -169,16 +170,16 @@ impl Db {
     /// The first column of the rows of a query as text, NULL left out.
     ///
     /// # Errors
-    /// As [`Db::each`].
+    /// Those of [`Db::each`].
     pub fn texts(&mut self, sql: &str, params: impl Into<Params>) -> Result<Vec<String>> {
         let all = self.all(sql, params, |cells| Ok(cells.text(0).map(std::borrow::Cow::into_owned)))?;
         Ok(all.into_iter().flatten().collect())
     }
 
-    /// The single whole number of a query; `None` for no row or NULL.
+    /// The single integer result of a query; `None` for no row or NULL.
     ///
     /// # Errors
-    /// As [`Db::each`].
+    /// Those of [`Db::each`].
     pub fn number(&mut self, sql: &str, params: impl Into<Params>) -> Result<Option<i64>> {
         Ok(self.all(sql, params, |cells| Ok(cells.int(0)))?.into_iter().next().flatten())
     }
@@ -186,21 +187,21 @@ impl Db {
     /// Whether the session's database has the table `name` (prefix included).
     ///
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub fn has_table(&mut self, name: &str) -> Result<bool> {
         Ok(self.engine(name)?.is_some())
     }
 
-    /// Fails when a table is missing (names with their prefix), with words on where it comes from.
+    /// Fails if a table is missing (names with their prefix), and says what creates it.
     ///
     /// # Errors
-    /// One is missing, or the server is lost.
+    /// A table is missing, or the connection is lost.
     pub fn require(&mut self, tables: &[impl AsRef<str>]) -> Result<()> {
         for table in tables.iter().map(AsRef::as_ref) {
             let remedy = match self.which {
                 Which::Hub => "it comes with the CMS",
-                _ if table.ends_with("_metrics") => "`hzmetrics setup-db` or the step import-hub-data makes it",
-                _ => "`hzmetrics setup-db` makes it",
+                _ if table.ends_with("_metrics") => "`hzmetrics setup-db` or the step import-hub-data creates it",
+                _ => "`hzmetrics setup-db` creates it",
             };
             let is_there = self.has_table(table)?;
             let database = self.target.database(self.which);
@@ -209,11 +210,11 @@ impl Db {
         Ok(())
     }
 
-    /// The engine of a table of the session's database, as the server calls it; `None` when there
-    /// is no such table. Asked once and remembered.
+    /// The engine of a table of the session's database, as named by the server; `None` if there is
+    /// no such table. Looked up once and remembered.
     ///
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub fn engine(&mut self, table: &str) -> Result<Option<String>> {
         if let Some(known) = self.engines.get(table).filter(|known| known.is_some()) {
             return Ok(known.clone());
@@ -228,7 +229,7 @@ impl Db {
     /// Whether a transaction protects what is written to all these tables.
     ///
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub fn is_transactional(&mut self, tables: &[&str]) -> Result<bool> {
         for table in tables {
             let engine = self.engine(table)?.unwrap_or_default();
@@ -240,16 +241,16 @@ impl Db {
         Ok(true)
     }
 
-    /// The word to put behind SELECT for a long read of `table`: makes the server copy the result
-    /// and free a table that readers would otherwise lock; empty where readers lock nothing.
+    /// The word to put after SELECT for a long read of `table`: it makes the server copy the result
+    /// and unlock a table that readers would otherwise keep locked. Empty if readers lock nothing.
     ///
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub fn released(&mut self, table: &str) -> Result<&'static str> {
         Ok(if self.is_transactional(&[table])? { "" } else { "SQL_BUFFER_RESULT" })
     }
 
-    /// Leaves the current session in the database `which`, for statements that name tables of the
+    /// Switches the current session to the database `which`, for statements that name tables of the
     /// other one.
     ///
     /// # Errors
@@ -263,8 +264,8 @@ impl Db {
     }
 }
 
-/// Refuses two names of one database. Some servers take no notice of case, and only
-/// names that differ in nothing else cost a question.
+/// Refuses two names of one database. Some servers ignore case, so only names that differ in case
+/// need a query.
 fn check_distinct(conn: &mut mysql::Conn, target: &Target) -> Result<()> {
     let (hub, metrics) = (&target.hub_db, &target.metrics_db);
     if hub.is_empty() || hub.to_lowercase() != metrics.to_lowercase() {
@@ -274,7 +275,8 @@ fn check_distinct(conn: &mut mysql::Conn, target: &Target) -> Result<()> {
     let mut folds = || conn.query_first::<u8, _>(sql).map_err(|e| DbError::from_driver(&e, sql));
     if hub == metrics || folds()? != Some(0) {
         let text = format!(
-            "hub_db ({hub}) and metrics_db ({metrics}) are one database to this server; the metrics need one of their own"
+            "hub_db ({hub}) and metrics_db ({metrics}) are the same database on this server; the metrics need \
+             a database of their own"
         );
         return Err(Usage(text).into());
     }
@@ -289,7 +291,7 @@ fn settle(conn: &mut mysql::Conn) -> Result<Charset, DbError> {
     };
     let charset = match names(Charset::Utf8mb3) {
         Ok(()) => Charset::Utf8mb3,
-        // servers before MariaDB 10.6 know one of the two names only
+        // servers before MariaDB 10.6 know only one of the two names
         Err(error) if error.is_unknown_charset() => {
             names(Charset::Utf8)?;
             Charset::Utf8
@@ -304,7 +306,7 @@ fn settle(conn: &mut mysql::Conn) -> Result<Charset, DbError> {
     Ok(charset)
 }
 
-/// Writes a date with day zero and the zero date and reads them back.
+/// Writes a date with day zero and the zero date, and reads them back.
 fn probe_day_zero(conn: &mut mysql::Conn) -> Result<(), DbError> {
     const WANTED: [&str; 2] = ["0000-00-00 00:00:00", "2025-07-00 00:00:00"];
     let probe = |conn: &mut mysql::Conn| -> mysql::Result<Vec<String>> {
@@ -321,7 +323,7 @@ fn probe_day_zero(conn: &mut mysql::Conn) -> Result<(), DbError> {
         Err(error) => {
             let error = DbError::from_driver(&error, "storing a date with day zero");
             match error.kind() {
-                // an account that may not make temporary tables cannot write results either
+                // an account that may not create temporary tables cannot write results either
                 ErrorKind::Denied => Ok(()),
                 ErrorKind::BadValue => Err(DbError::day_zero(&error.to_string())),
                 _ => Err(error),

@@ -7,18 +7,18 @@ use mysql::{DriverError, Error};
 
 use crate::missing_grant;
 
-/// The kinds that callers tell apart.
+/// The kinds that callers distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// Two transactions were in each other's way and this one was undone (1213; 1020, 1412).
+    /// Two transactions blocked each other, and this one was undone (1213; 1020, 1412).
     Deadlock,
-    /// Somebody else held a row or table for too long (1205).
+    /// Another session held a row or table for too long (1205).
     LockWait,
-    /// The server went away while we were talking to it.
+    /// The connection was lost while it was in use.
     Gone,
     /// The server cannot be reached at all.
     Unreachable,
-    /// The server is there, and not as the configuration wants it: encrypted, and the right one.
+    /// The server is not as configured: not encrypted, or not the right one.
     Tls,
     /// The account may not do this.
     Denied,
@@ -26,7 +26,7 @@ pub enum ErrorKind {
     NoDatabase,
     /// There is no such table (1146).
     NoTable,
-    /// The row is there already (1062).
+    /// The row exists already (1062).
     Duplicate,
     /// The value does not fit the column.
     BadValue,
@@ -35,7 +35,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Whether the same transaction may well succeed a moment later.
+    /// Whether the same transaction may succeed a moment later.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
         matches!(self, Self::Deadlock | Self::LockWait | Self::Gone)
@@ -44,7 +44,7 @@ impl ErrorKind {
     const fn from_code(code: u16) -> Self {
         match code {
             // 1047: a cluster node that has not joined yet
-            // 1020 and 1412: the snapshot is out of date, the server asks for another try
+            // 1020 and 1412: the snapshot is out of date, and the server asks for a retry
             1213 | 1020 | 1412 => Self::Deadlock,
             1205 => Self::LockWait,
             1047 | 1053 | 1152..=1161 | 1184 | 1927 | 2006 | 2013 => Self::Gone,
@@ -81,19 +81,19 @@ impl DbError {
         self.kind
     }
 
-    /// The server's error number, 0 when it did not come from the server.
+    /// The server's error number, 0 if the error did not come from the server.
     #[must_use]
     pub const fn code(&self) -> u16 {
         self.code
     }
 
-    /// The database error at the bottom of `error`.
+    /// The database error that caused `error`.
     #[must_use]
     pub fn of(error: &anyhow::Error) -> Option<&Self> {
         error.chain().find_map(|cause| cause.downcast_ref())
     }
 
-    /// From the driver's error; `statement` is what was being done.
+    /// From the driver's error; `statement` is what was executed.
     pub(super) fn from_driver(error: &Error, statement: &str) -> Self {
         let (kind, code, text) = match error {
             Error::MySqlError(e) => (ErrorKind::from_code(e.code), e.code, format!("{} (error {})", e.message, e.code)),
@@ -108,7 +108,7 @@ impl DbError {
         Self { kind, code, text: if shown.is_empty() { text } else { format!("{text}, at: {shown}") } }
     }
 
-    /// The same with the GRANT that is missing, where that is the reason.
+    /// The same with the missing GRANT, if that is the cause.
     pub(super) fn at(target: &Target, error: &Error, statement: &str) -> Self {
         let found = Self::from_driver(error, statement);
         let Error::MySqlError(e) = error else { return found };
@@ -122,7 +122,7 @@ impl DbError {
         Self { kind: ErrorKind::Unreachable, code: 0, text }
     }
 
-    /// What went wrong while a connection was opened: one that is lost by then never was one.
+    /// What went wrong while connecting: a connection lost at that point was never established.
     pub(super) fn not_connected(target: &Target, error: &Error) -> Self {
         match error {
             Error::MySqlError(_) => Self::at(target, error, ""),
@@ -155,7 +155,7 @@ impl DbError {
         Self { kind: ErrorKind::BadValue, code: 0, text }
     }
 
-    /// While a server restarts it is unreachable for a moment; worth another attempt.
+    /// While a server restarts it is unreachable for a moment; worth a retry.
     pub(super) fn into_gone(mut self) -> Self {
         if self.kind == ErrorKind::Unreachable {
             self.kind = ErrorKind::Gone;
@@ -176,7 +176,7 @@ impl DbError {
     }
 }
 
-/// The beginning of a statement on one line.
+/// The beginning of a statement, on one line.
 fn shorten(statement: &str) -> String {
     let words: Vec<&str> = statement.split_ascii_whitespace().collect();
     let line = words.join(" ");

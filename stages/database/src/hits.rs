@@ -1,7 +1,7 @@
-//! The summary cell that adds up the hits of each day: it is computed again when hits were counted again.
+//! The summary cell that adds up the hits of each day: computed again after hits were counted again.
 //!
-//! `hzmetrics rebuild-webhits` and the step of usage-metrics that keeps hits in step with requests
-//! call it; everything else of a summary is written by summarize alone.
+//! Called by `hzmetrics rebuild-webhits` and by the step of usage-metrics that keeps hits
+//! consistent with requests; everything else of a summary is written only by summarize.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,12 +13,12 @@ use crate::{Db, KeyTable, Verb};
 /// Row and column of the hits in `summary_misc_vals`.
 const CELL: (i64, i64) = (8, 1);
 
-/// What becomes of a cell that is not there.
+/// What to do with a missing cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// It is made.
+    /// Create it.
     Add,
-    /// It stays away: a month without its other cells would be no summary.
+    /// Leave it out: a month without its other cells would not be a summary.
     Leave,
 }
 
@@ -50,7 +50,7 @@ struct Cell {
     value: String,
 }
 
-/// Hits by date, each with the sum of all up to it.
+/// Hits by date, each with the running total.
 struct Hits(Vec<(Stamp, i128)>);
 
 impl Hits {
@@ -72,7 +72,7 @@ impl Hits {
         Self(rows)
     }
 
-    /// The hits of a period; `None` when there is no row in it.
+    /// The hits of a period; `None` if it has no rows.
     fn sum(&self, start: Stamp, stop: Stamp, with_start: bool) -> Option<i128> {
         let before = |stamp: Stamp, with: bool| self.0.partition_point(|(at, _)| *at < stamp || (with && *at == stamp));
         let (from, to) = (before(start, !with_start), before(stop, false));
@@ -81,8 +81,8 @@ impl Hits {
     }
 }
 
-/// Writes cells, in the caller's transaction. A cell that is there once gets its new value in
-/// place, so that no reader misses it even where nothing protects a transaction.
+/// Writes cells, in the caller's transaction. A cell that exists once is updated in place, so that
+/// readers never miss it even without transactions.
 fn write(db: &mut Db, cells: &[Cell], missing: Missing) -> Result<()> {
     let (row, column) = CELL;
     let first = cells.iter().map(|cell| cell.month).min();
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_of_periods() {
+    fn hits_are_added_up_by_period() {
         let at = |text: &str| Stamp::parse(text).unwrap();
         let hits = Hits::new(vec![(at("2025-07-02 00:00:00"), 5), (at("2025-07-01 00:00:00"), 3)]);
         let sum = |start: &str, stop: &str, with| hits.sum(at(start), at(stop), with);

@@ -1,7 +1,7 @@
-//! What the hub knows of tool sessions and registered users, copied to the metrics database.
+//! The hub's data about tool sessions and registered users, copied to the metrics database.
 //!
-//! The first step of the tool, usage and summary stages. Sessions are only ever added; the table
-//! of users is made again beside the old one and takes its place in one moment.
+//! The first step of the tool, usage and summary stages. Sessions are only ever added; the table of
+//! users is rebuilt next to the old one and replaces it atomically.
 
 use anyhow::{Context as _, Result};
 use kit::Io;
@@ -10,7 +10,7 @@ use schema::{Compat, Opt, address, text};
 
 use crate::{Db, Target, Value, Verb, Which};
 
-/// Tool sessions of the hub (without prefix, as the middleware makes it).
+/// Tool sessions of the hub (without prefix, as the middleware creates the table).
 const SESSIONLOG: &str = "sessionlog";
 /// Their copy.
 const COPY: &str = "sessionlog_metrics";
@@ -19,31 +19,31 @@ const PROFILES: &str = "xprofiles";
 /// Their copy, without prefix.
 const PROFILES_COPY: &str = "xprofiles_metrics";
 
-/// What was copied, or in a dry run would be.
+/// What was copied, or would be in a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HubData {
-    /// Tool sessions that were new.
+    /// New tool sessions.
     pub sessions: u64,
     /// Users with a confirmed address.
     pub profiles: u64,
 }
 
-/// How the copy of the users is structured.
+/// The structure of the copy of the users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Structure {
-    /// Like the hub's `jos_xprofiles`, whatever the prefix (the original); like the prefixed table
-    /// where there is none.
+    /// Like the hub's `jos_xprofiles`, whatever the prefix (legacy); like the prefixed table if
+    /// there is none.
     Jos,
-    /// Like the prefixed table (the later port).
+    /// Like the prefixed table (the port).
     Prefixed,
 }
 
-/// Copies both. With `whole` the addresses of IPv6 clients are copied whole, in their canonical text;
-/// without it addresses are cut at 15 characters, as in the original. `dry_run` only counts.
+/// Copies both. With `whole`, addresses of IPv6 clients are copied whole, in canonical form; without
+/// it, addresses are cut at 15 characters, as in legacy. `dry_run` only counts.
 ///
 /// # Errors
 /// A table is missing or too narrow for whole addresses, or the server fails; the old table of users is
-/// then still there.
+/// then unchanged.
 fn import(target: &Target, structure: Structure, whole: bool, dry_run: bool) -> Result<HubData> {
     let mut metrics = Db::connect(target, Which::Metrics)?;
     let mut hub = Db::connect(target, Which::Hub)?;
@@ -61,7 +61,7 @@ pub fn import_as(target: &Target, compat: Compat, dry_run: bool) -> Result<HubDa
     import(target, structure, compat.has(Opt::Ipv6), dry_run)
 }
 
-/// The same as a step of a stage: a dry run says what it would copy.
+/// The same as a step of a stage; a dry run prints what it would copy.
 ///
 /// # Errors
 /// A table is missing or too narrow for whole addresses, or the server fails.
@@ -74,8 +74,8 @@ pub fn step(target: &Target, compat: Compat, dry_run: bool, io: &Io) -> Result<(
     Ok(())
 }
 
-/// Adds sessions whose number is not there yet, in the order of their numbers; the others stay as
-/// they are, whatever the hub says now.
+/// Adds sessions whose number is new, in the order of their numbers; the others stay as they are,
+/// whatever the hub says now.
 fn sessions(metrics: &mut Db, hub: &mut Db, whole: bool, dry_run: bool) -> Result<u64> {
     hub.require(&[SESSIONLOG])?;
     metrics.require(&[COPY])?;
@@ -118,7 +118,8 @@ fn numbers(db: &mut Db, table: &str) -> Result<Vec<u64>> {
     Ok(list)
 }
 
-/// Creates the table of users beside the old one and swaps their names: readers see one or the other.
+/// Creates the table of users next to the old one and swaps their names: readers see one or the
+/// other.
 fn profiles(metrics: &mut Db, hub: &mut Db, structure: Structure, dry_run: bool) -> Result<u64> {
     let (hub_db, prefix) = (hub.target().hub_db.clone(), hub.target().prefix.clone());
     let source = format!("{prefix}{PROFILES}");
@@ -132,7 +133,7 @@ fn profiles(metrics: &mut Db, hub: &mut Db, structure: Structure, dry_run: bool)
     let like = if structure == Structure::Jos && hub.has_table(&literal)? { literal } else { source.clone() };
     let name = format!("{prefix}{PROFILES_COPY}");
     metrics.restore(&name)?;
-    // left behind when an earlier run was killed
+    // left by an earlier run that was killed
     let (new, old) = (quote(&format!("{name}__new")), quote(&format!("{name}__old")));
     metrics.run(&format!("DROP TABLE IF EXISTS {new}, {old}"), ())?;
     let (hub_db, final_name) = (quote(&hub_db), quote(&name));
@@ -190,7 +191,8 @@ mod tests {
                 assert_eq!(done, HubData { sessions: if again { 0 } else { 2 }, profiles: 2 }, "{at}");
                 let sessions = pair
                     .lines("SELECT id, sessnum, user, ip, start, appname, host FROM sessionlog_metrics ORDER BY id");
-                // a row that is there stays, whatever the hub says; new ones come in the order of their numbers
+                // an existing row is unchanged, whatever the hub says; new ones come in the order of their
+                // numbers
                 let expected = [
                     "1\t5\told\t1.1.1.1\t2020-01-01 00:00:00\told\tNULL",
                     "2\t3\tb\t8.0.0.1\t0000-00-00 00:00:00\t\tNULL",
@@ -202,11 +204,11 @@ mod tests {
                     ["a\tx", "d\tü"]
                 );
             }
-            // a later session takes the next number: nothing was counted up in vain
+            // a later session gets the next number: no number was wasted
             pair.sql("INSERT INTO {hub}.sessionlog (sessnum, username) VALUES (4, 'late')");
             import(&target, Structure::Jos, false, false).unwrap();
             assert_eq!(pair.lines("SELECT id FROM sessionlog_metrics WHERE sessnum = 4"), ["4"], "{at}");
-            // the table of users has the hub's columns, engine and rows of today
+            // the table of users has the hub's current columns, engine and rows
             pair.sql("ALTER TABLE {hub}.jos_xprofiles ADD COLUMN shoe int;\nUPDATE {hub}.jos_xprofiles SET emailConfirmed = 0, shoe = 44 WHERE uidNumber = 1");
             pair.sql(
                 "CREATE TABLE jos_xprofiles_metrics__new (x int);\nCREATE TABLE jos_xprofiles_metrics__old (x int)",
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_structure_the_copy_has() {
+    fn the_copy_has_the_structure_of_the_hubs_table() {
         let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
         pair.sql(
             "CREATE TABLE {hub}.abc_xprofiles LIKE {hub}.jos_xprofiles;
@@ -265,7 +267,7 @@ mod tests {
         pair.sql("DROP TABLE {hub}.jos_xprofiles");
         import(&target, Structure::Jos, false, false).unwrap();
         assert_eq!(engine(), ["InnoDB"]);
-        // another structure than the rows have: the old table stays, nothing is left behind
+        // the structure does not match the rows: the old table is kept, and nothing is left behind
         pair.sql("CREATE TABLE {hub}.jos_xprofiles (x int)");
         let error = format!("{:#}", import(&target, Structure::Jos, false, false).unwrap_err());
         assert!(error.starts_with("copying registered users: "), "{error}");
@@ -280,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exchange_that_died_half_way_is_undone() {
+    fn a_half_done_exchange_is_undone() {
         let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
         pair.sql(HUB);
         let target = target(&pair, "jos_");
@@ -290,7 +292,7 @@ mod tests {
              ALTER TABLE {hub}.jos_xprofiles ADD COLUMN shoe int;
              CREATE TABLE {hub}.abc_xprofiles LIKE {hub}.jos_xprofiles",
         );
-        // this run cannot make the table again, but it does not throw the last one away either
+        // this run cannot create the table again, but it does not discard the last one either
         pair.sql(
             "DROP TABLE {hub}.jos_xprofiles;\nCREATE VIEW {hub}.jos_xprofiles AS SELECT * FROM {hub}.abc_xprofiles",
         );
@@ -300,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_who_holds_the_users_for_long_is_waited_for() {
+    fn an_exchange_waits_for_long_reads() {
         use mysql::prelude::Queryable as _;
         for engine in [Engine::InnoDb, Engine::MyIsam] {
             let Some(pair) = pair(engine, SqlMode::Strict) else { return };
@@ -318,7 +320,7 @@ mod tests {
             assert_eq!(holder.query_first::<u64, _>(&users).unwrap(), Some(2));
             std::thread::scope(|scope| {
                 let run = scope.spawn(|| import(&target, Structure::Jos, false, false).unwrap());
-                // longer than one try; those who come later get their turn nevertheless
+                // longer than one try; later readers still get their turn
                 let begun = std::time::Instant::now();
                 let mut looks = 0;
                 while begun.elapsed() < std::time::Duration::from_millis(3500) {
@@ -337,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn readers_always_find_the_users() {
+    fn readers_always_find_the_table_of_users() {
         let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
         pair.sql(HUB);
         let target = target(&pair, "jos_");

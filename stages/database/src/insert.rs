@@ -6,42 +6,42 @@ use schema::tables::quote;
 
 use super::{Db, DbError};
 
-/// Rows a statement carries; larger statements are not faster.
+/// Rows per statement; larger statements are not faster.
 const ROWS: usize = 1000;
 
-/// Placeholders a prepared statement may have.
+/// The maximum number of placeholders in a prepared statement.
 const MARKS: usize = 65_535;
 
-/// What happens with a row whose key is there already.
+/// What happens to a row whose key exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb<'a> {
     /// The statement fails.
     Insert,
     /// The new row is dropped.
     Ignore,
-    /// The old row goes.
+    /// The old row is replaced.
     Replace,
-    /// These columns of the old row take the new values.
+    /// These columns of the old row are set to the new values.
     Update(&'a [&'a str]),
 }
 
 /// How a bulk insert ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Inserted {
-    /// Rows handed over.
+    /// Rows passed on.
     pub sent: u64,
-    /// Rows changed, as the server counts them.
+    /// Rows changed, according to the server.
     pub changed: u64,
-    /// Id of the first row, where the server counts ids up and no row was dropped.
+    /// Id of the first row, if the server numbers the rows and none was dropped.
     pub first_id: Option<u64>,
     /// Id of the last row.
     pub last_id: Option<u64>,
-    /// Whether the ids between them are without gaps.
+    /// Whether there are no gaps between these ids.
     pub consecutive: bool,
 }
 
-/// A bulk insert in progress. Rows reach the server in statements of about a thousand; the rest goes
-/// with [`Insert::finish`], without which it is lost.
+/// A bulk insert in progress. Rows are sent in statements of about a thousand; [`Insert::finish`]
+/// sends the rest, which is lost without it.
 #[must_use = "the last rows are sent by finish()"]
 pub struct Insert<'d> {
     db: &'d mut Db,
@@ -93,10 +93,10 @@ impl Db {
 }
 
 impl Insert<'_> {
-    /// Adds a row; the values in the order of the columns.
+    /// Adds a row, with its values in the order of the columns.
     ///
     /// # Errors
-    /// The server refuses the rows so far; or the number of values is wrong.
+    /// The server refuses the rows so far, or the number of values is wrong.
     pub fn push(&mut self, row: impl IntoIterator<Item = Value>) -> anyhow::Result<()> {
         let before = self.values.len();
         self.values.extend(row);
@@ -141,7 +141,7 @@ impl Insert<'_> {
         kit::measure::count("rows.inserted", rows as u64);
         self.done.changed += conn.affected_rows();
         if rows != self.max_rows {
-            // an odd number of rows hardly comes twice: no place in the cache for it
+            // a partial batch is hardly ever repeated: it gets no place in the statement cache
             let _ = conn.close(statement);
         }
         if self.plain && first > 0 {

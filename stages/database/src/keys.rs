@@ -1,5 +1,5 @@
-//! Bulk write-back: what was computed for distinct keys goes into a temporary table, and one joined
-//! UPDATE carries it to the rows.
+//! Bulk write-back: values computed for distinct keys go into a temporary table, and one joined
+//! UPDATE writes them to the rows.
 
 use anyhow::Result;
 use mysql::Value;
@@ -12,40 +12,40 @@ use super::{Db, Verb};
 pub struct KeyTable<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Columns with their types, the key first. Texts compare as in every other table.
+    /// Columns with their types, the key first. Texts compare as in all other tables.
     pub columns: &'a [(&'a str, &'a str)],
-    /// How many of the columns, from the first, are the primary key.
+    /// How many columns, from the first, form the primary key.
     pub keys: usize,
 }
 
-/// What follows the name of a key table in a join that begins with the other table: every
-/// row is to be looked up by its key, whatever the statistics say.
+/// What follows the name of a key table in a join that begins with the other table: every row is
+/// looked up by its key, whatever the statistics say.
 pub const BY_KEY: &str = "FORCE INDEX (PRIMARY)";
 
-/// Where a key table stands.
+/// Where to store a key table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Store {
     /// In a temporary InnoDB table.
     Disk,
-    /// In the server's memory, where a key is found a little faster. Every row takes its full width,
-    /// so this is for short columns, none of them TEXT, and no more than [`MEMORY_ROWS`] rows.
+    /// In the server's memory, where a lookup is slightly faster. Every row takes its full width, so
+    /// this is for short columns, none of them TEXT, and for at most [`MEMORY_ROWS`] rows.
     Memory,
 }
 
-/// The most rows for a key table in memory.
+/// The maximum number of rows of a key table in memory.
 pub const MEMORY_ROWS: usize = 200_000;
 
-/// What they may take, with the server's own index.
+/// How many bytes they may take, including the server's index.
 const MEMORY_BYTES: u32 = 256 << 20;
 
 impl Db {
     /// What follows the name of `table` in a join that begins with a key table of its `id`s.
-    /// The statistics of a table that has just been filled call it empty, and the server would
-    /// read all of it for each key: minutes in place of a tenth of a second. Empty where `id` is
+    /// According to its statistics, a table that was just filled is empty, so the server would read
+    /// all of it for each key, which takes minutes instead of a tenth of a second. Empty if `id` is
     /// not the primary key.
     ///
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub fn by_id(&mut self, table: &str) -> Result<&'static str> {
         Ok(if self.has_ids(table)? { BY_KEY } else { "" })
     }
@@ -53,7 +53,7 @@ impl Db {
     /// Whether `id` is the primary key of `table`.
     ///
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub fn has_ids(&mut self, table: &str) -> Result<bool> {
         let sql = "SELECT COUNT(*), MAX(column_name = 'id') FROM information_schema.statistics \
                    WHERE table_schema = DATABASE() AND table_name = ? AND index_name = 'PRIMARY'";
@@ -61,8 +61,8 @@ impl Db {
         Ok(found == [(Some(1), Some(1))])
     }
 
-    /// Creates the table, fills it, does `work` (an UPDATE that joins it), and drops it. Of two rows
-    /// whose keys the collation takes for equal the first stays.
+    /// Creates the table, fills it, does `work` (an UPDATE that joins it), and drops it. If two keys
+    /// are equal under the collation, the first row is kept.
     ///
     /// # Errors
     /// The server refuses a statement, or `work` fails.
@@ -78,10 +78,10 @@ impl Db {
         self.with_key_table_in(Store::Disk, table, rows, work)
     }
 
-    /// The same in a store of the caller's choice.
+    /// The same with a given store.
     ///
     /// # Errors
-    /// As [`Db::with_key_table`].
+    /// Those of [`Db::with_key_table`].
     pub fn with_key_table_in<R, T>(
         &mut self,
         store: Store,
@@ -95,7 +95,7 @@ impl Db {
         let engine = match store {
             Store::Disk => "InnoDB",
             Store::Memory => {
-                // the server's usual limit is 16 MB
+                // the server's default limit is 16 MB
                 self.run(&format!("SET SESSION max_heap_table_size = {MEMORY_BYTES}"), ())?;
                 "MEMORY"
             }

@@ -1,8 +1,8 @@
 //! The ledger of imports, `imported_sources`: one row for each log file and table, with the ids of
 //! the rows that came from it.
 //!
-//! The importer writes this row in the transaction of the file's data, so that both are stored or neither.
-//! The commands that check and repair the ledger read it here, too.
+//! The importer writes this row in the transaction with the file's data, so that both are stored or
+//! neither. The commands that check and repair the ledger read it here too.
 
 mod entry;
 pub mod files;
@@ -20,19 +20,19 @@ pub use reconstruct::{Derived, Keys, Rebuilt, Reconstruct, Verdict};
 pub use repair::{Correction, Repair, Stopped, apply_repair, plan_repair};
 pub use rows::{can_be_right, drift};
 
-/// Deletes an entry and the rows that it names, in the caller's transaction, and says how many
-/// rows went. Without a range only the entry goes.
+/// Deletes an entry and its rows, in the caller's transaction; returns how many rows were deleted.
+/// Without a range only the entry is deleted.
 ///
 /// # Errors
-/// The server refuses it, or the range does not have as many rows as came from the file, unless
-/// `force` says that they go nevertheless.
+/// The server refuses it, or the number of rows in the range differs from the number imported and
+/// `force` is not set.
 pub fn forget(db: &mut Db, entry: &Entry, force: bool) -> Result<u64> {
     let doing = || format!("deleting what was imported from {}", entry.filename);
     let table = entry.target.name();
     let mut deleted = 0;
     if let Some(Range { start, end }) = entry.range {
         // webhits has no ids: its entries never have a range
-        anyhow::ensure!(entry.target != Target::Webhits, "the entry {} names ids of webhits, which has none", entry.id);
+        anyhow::ensure!(entry.target != Target::Webhits, "entry {} has ids of webhits, which has none", entry.id);
         if !force && let Some(n) = drift(db, entry)? {
             anyhow::bail!("{n} rows are in the range of {}, and {} came from it", entry.filename, entry.rows);
         }
@@ -44,10 +44,10 @@ pub fn forget(db: &mut Db, entry: &Entry, force: bool) -> Result<u64> {
     Ok(deleted)
 }
 
-/// Adds entries found by looking at the rows that are left, in the caller's transaction.
+/// Adds entries reconstructed from the remaining rows, in the caller's transaction.
 ///
 /// # Errors
-/// The server refuses one, among others because the file has an entry.
+/// The server refuses one, for example because the file has an entry already.
 pub fn add_reconstructed(db: &mut Db, target: Target, files: &[Rebuilt]) -> Result<()> {
     let now = db.texts("SELECT NOW()", ())?.into_iter().next().unwrap_or_default();
     let columns = ["filename", "target_table", "pk_start", "pk_end", "row_count", "imported_at", "origin"];

@@ -1,9 +1,9 @@
 //! The databases: a session that behaves the same whatever the server's defaults are, and the tables
-//! that several programs share.
+//! shared by several programs.
 //!
-//! Connecting sets every session variable that results depend on and checks that day zero can be stored.
-//! Reads stream row by row, writes go in prepared statements of about a thousand rows, and transactions
-//! are tried again after a deadlock or a lost server. There are no named locks and no joins over two
+//! Connecting sets every session variable that affects results, and checks that day zero can be stored.
+//! Reads stream row by row, writes use prepared statements of about a thousand rows, and transactions
+//! are retried after a deadlock or a lost connection. There are no named locks and no joins over two
 //! databases.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 

@@ -1,14 +1,14 @@
-//! The GRANT that an account lacks, derived from the error message of the server.
+//! The GRANT that an account lacks, derived from the server's error message.
 
 use schema::rights::{Account, Names, RIGHTS, Scope};
 use schema::tables::{self, quote};
 
 use hub::config::Target;
 
-/// What is at the end of each such message.
+/// The end of each such message.
 const ALL: &str = "`hzmetrics setup-db --grants USER@HOST` prints all that are needed";
 
-/// In words, for an error of one of these numbers; `statement` is what was being done.
+/// In words, for an error with one of these numbers; `statement` is what was executed.
 pub(super) fn words(target: &Target, code: u16, message: &str, statement: &str) -> Option<String> {
     match code {
         1044 => Some(of_database(target, message, statement)),
@@ -56,7 +56,7 @@ fn of_table(target: &Target, message: &str) -> String {
     lacking(target, &verb, &place, message)
 }
 
-/// Whether a table that is named alone is the hub's.
+/// Whether a table named without its database belongs to the hub.
 fn is_of_hub(target: &Target, table: &str) -> bool {
     let name = table.strip_prefix(&target.prefix).unwrap_or(table);
     tables::hub(name).is_some() && tables::metrics(table).is_none()
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_in_which_a_server_says_it() {
+    fn every_message_of_the_server_gives_the_grant() {
         let denied = "Access denied for user 'me'@'10.0.0.7' to database 'hub'";
         let temporary = "missing: GRANT CREATE TEMPORARY TABLES ON `hub`.* TO `me`@`10.0.0.7`; ";
         check(1044, denied, "CREATE TEMPORARY TABLE x (a int)", temporary);

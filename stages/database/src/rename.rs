@@ -1,4 +1,4 @@
-//! Replacing a table by one that was built beside it, in one atomic step.
+//! Replaces a table by one that was built next to it, in one atomic step.
 
 use std::time::Duration;
 
@@ -8,24 +8,23 @@ use crate::connection::Db;
 use crate::error::{DbError, ErrorKind};
 use crate::retry::retry;
 
-/// How long an exchange waits for those who read, in seconds. Everybody who comes later waits
-/// after it, so it does not insist: it steps back and tries again.
+/// How long an exchange waits for readers, in seconds. Everyone who comes later has to wait behind
+/// it, so it does not insist: it backs off and tries again.
 const WAIT_SECS: u32 = 2;
 
 /// How often it is tried.
 const TRIES: usize = 100;
 
 impl Db {
-    /// Renames tables, all in one moment: `a TO b, c TO a`. A reader who holds one of them may be
-    /// in the way of that; then nothing has happened, and it is tried again for about a quarter of
-    /// an hour.
+    /// Renames tables atomically: `a TO b, c TO a`. A reader that uses one of them may prevent it;
+    /// then nothing has changed, and it is tried again for about a quarter of an hour.
     ///
     /// # Errors
-    /// A table is missing or there already, or somebody never lets go of one.
+    /// A table is missing or exists already, or another session keeps using one.
     pub fn rename(&mut self, renames: &str) -> Result<()> {
         self.run(&format!("SET SESSION lock_wait_timeout = {WAIT_SECS}"), ())?;
         let done = self.try_rename(&format!("RENAME TABLE {renames}"));
-        // a lost session has lost its settings too
+        // a lost session has also lost its settings
         let _ = self.run("SET SESSION lock_wait_timeout = DEFAULT", ());
         done
     }
@@ -41,16 +40,16 @@ impl Db {
         };
         let is_busy = |error: &DbError| matches!(error.kind(), ErrorKind::Deadlock | ErrorKind::LockWait);
         retry(|| self.run(sql, ()).map(drop), pause).map_err(|error| match is_busy(&error) {
-            true => anyhow::Error::from(error).context("another program keeps using a table that is to be exchanged"),
+            true => anyhow::Error::from(error).context("another program keeps using a table that must be replaced"),
             false => error.into(),
         })
     }
 
-    /// Gives a table its name back when a server that knows no atomic RENAME died in the middle of
-    /// an exchange: then there is `TABLE__old` and no `TABLE`.
+    /// Restores the name of a table if a server without atomic RENAME died in the middle of an
+    /// exchange: then `TABLE__old` exists, but not `TABLE`.
     ///
     /// # Errors
-    /// As [`Db::rename`].
+    /// Those of [`Db::rename`].
     pub fn restore(&mut self, table: &str) -> Result<()> {
         let old = format!("{table}__old");
         if !self.has_table(table)? && self.has_table(&old)? {

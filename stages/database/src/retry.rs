@@ -1,4 +1,4 @@
-//! What happens after a deadlock, a lock wait timeout or a lost server: the work is tried again after a
+//! What happens after a deadlock, a lock wait timeout or a lost connection: the work is retried after a
 //! pause.
 
 use std::time::Duration;
@@ -9,12 +9,12 @@ use mysql::prelude::Queryable as _;
 use crate::connection::Db;
 use crate::error::{DbError, ErrorKind};
 
-/// The pauses before a transaction is tried again.
+/// The pauses before a transaction is retried.
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
 
-/// Tries until it succeeds, or until `pause` names no pause any more. `pause` gets the error and how many
-/// attempts have failed before it.
+/// Tries until it succeeds, or until `pause` returns none. `pause` gets the error and the number of
+/// failed attempts before it.
 pub fn retry<T, E>(
     mut attempt: impl FnMut() -> Result<T, E>,
     mut pause: impl FnMut(&E, usize) -> Option<Duration>,
@@ -33,11 +33,11 @@ pub fn retry<T, E>(
 }
 
 impl Db {
-    /// Runs `work` in a transaction over `tables`. When the server reports a deadlock or a lock wait
-    /// timeout, or goes away, it runs again, up to four times, with growing pauses.
+    /// Runs `work` in a transaction over `tables`. After a deadlock, a lock wait timeout or a lost
+    /// connection it runs again, up to four times, with increasing pauses.
     ///
     /// If one of the tables does not support transactions, `work` runs once: a second run would repeat
-    /// what the first has written. A connection that is lost during COMMIT is not tried again either,
+    /// what the first one wrote. If the connection is lost during COMMIT, there is no retry either,
     /// because nobody knows whether the commit took effect.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Db {
                 if kind == Some(ErrorKind::Gone) {
                     self.engines.clear();
                 } else {
-                    // the first error is the one to report
+                    // report the first error only
                     let _ = self.conn.query_drop("ROLLBACK");
                 }
                 let again = kind.is_some_and(ErrorKind::is_retryable) && transactional == Some(true);

@@ -1,5 +1,5 @@
-//! The steps of a stage on tables. One that fails does not keep the others from their work, as in legacy;
-//! the run then ends with an error that names it. A lost server ends the run at once.
+//! The steps of a stage on tables. If one fails, the others still run, as in legacy; the run then ends
+//! with an error that names it. A lost connection ends the run at once.
 
 use anyhow::{Result, anyhow};
 use kit::{Io, Outcome};
@@ -13,16 +13,16 @@ pub struct FailedSteps<'a> {
 }
 
 impl<'a> FailedSteps<'a> {
-    /// None yet.
+    /// No failed steps yet.
     #[must_use]
     pub const fn new(io: &'a Io) -> Self {
         Self { io, steps: Vec::new() }
     }
 
-    /// The result of a step, or a message and `None`.
+    /// The result of a step, or `None` after printing its error.
     ///
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub fn note<T>(&mut self, step: &str, done: Result<T>) -> Result<Option<T>> {
         let error = match done {
             Ok(value) => return Ok(Some(value)),
@@ -38,7 +38,7 @@ impl<'a> FailedSteps<'a> {
         Ok(None)
     }
 
-    /// The end of the run.
+    /// The result of the run.
     ///
     /// # Errors
     /// A step failed.

@@ -1,7 +1,7 @@
-//! Encrypted connections: the settings of the configuration, translated for the driver.
+//! Encrypted connections: translates the settings of the configuration for the driver.
 //!
-//! The names are those of the mysql clients. A server that is asked over its socket is on this
-//! machine, and nothing here applies to it.
+//! The names are those of the mysql clients. A server reached over its socket is on this machine,
+//! and nothing here applies to it.
 
 mod failure;
 mod roots;
@@ -20,8 +20,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::error::{DbError, ErrorKind};
 
-/// Opens a connection to `host` over the network. `other` explains what has nothing to do with
-/// encryption.
+/// Opens a connection to `host` over the network. `other` explains errors that have nothing to do
+/// with encryption.
 pub(super) fn connect(
     tls: &Tls,
     opts: OptsBuilder,
@@ -57,7 +57,7 @@ fn explain(tls: &Tls, error: &mysql::Error, host: &str, other: &dyn Fn(&mysql::E
     }
     let error = other(error);
     if tls.mode == SslMode::Disabled && error.kind() == ErrorKind::Denied {
-        // MariaDB says no more than that, whatever the reason
+        // MariaDB says no more than that, whatever the cause
         return error.followed_by("; ssl_mode is disabled, and the server may take encrypted connections only");
     }
     error
@@ -70,7 +70,7 @@ fn options(tls: &Tls) -> Result<SslOpts, DbError> {
         .with_danger_skip_domain_validation(tls.mode != SslMode::VerifyFull);
     if let (Some(cert), Some(key)) = (&tls.cert, &tls.key) {
         if certificates("ssl_cert", cert)?.is_empty() {
-            return Err(useless("ssl_cert", cert, "there is no certificate in it"));
+            return Err(useless("ssl_cert", cert, "it contains no certificate"));
         }
         private_key(key)?;
         opts = opts.with_client_identity(Some(ClientIdentity::new(cert.clone(), key.clone())));
@@ -78,7 +78,7 @@ fn options(tls: &Tls) -> Result<SslOpts, DbError> {
     Ok(opts)
 }
 
-/// Those who may have signed the server's certificate.
+/// The CAs that may have signed the server's certificate.
 fn roots(tls: &Tls) -> Result<RootCertStore, DbError> {
     let mut roots = RootCertStore::empty();
     let Some(path) = &tls.ca else { return Ok(roots) };
@@ -86,7 +86,7 @@ fn roots(tls: &Tls) -> Result<RootCertStore, DbError> {
         roots.add(certificate).map_err(|e| useless("ssl_ca", path, e))?;
     }
     if roots.is_empty() {
-        return Err(useless("ssl_ca", path, "there is no certificate in it"));
+        return Err(useless("ssl_ca", path, "it contains no certificate"));
     }
     Ok(roots)
 }
@@ -99,7 +99,7 @@ fn read(key: &str, path: &Path) -> Result<Vec<u8>, DbError> {
     named::read(path).map_err(|e| useless(key, path, e))
 }
 
-/// The certificates of a file; one that is not PEM is treated as DER.
+/// The certificates in a file; a file that is not PEM is read as DER.
 fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, DbError> {
     let bytes = read(key, path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
@@ -113,9 +113,9 @@ fn private_key(path: &Path) -> Result<(), DbError> {
     match PrivateKeyDer::from_pem_slice(&bytes) {
         Ok(_) => Ok(()),
         Err(pem::Error::NoItemsFound) if is_locked(&bytes) => {
-            Err(useless("ssl_key", path, "it is protected by a passphrase, which nobody can type under cron"))
+            Err(useless("ssl_key", path, "it is protected by a passphrase, which cannot be entered under cron"))
         }
-        Err(pem::Error::NoItemsFound) => Err(useless("ssl_key", path, "there is no private key in it")),
+        Err(pem::Error::NoItemsFound) => Err(useless("ssl_key", path, "it contains no private key")),
         Err(e) => Err(useless("ssl_key", path, e)),
     }
 }

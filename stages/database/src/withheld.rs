@@ -1,4 +1,4 @@
-//! Months that `hzmetrics unpublish` withheld: a stage publishes them only when it is told their names.
+//! Months withheld by `hzmetrics unpublish`: a stage publishes them only if they are named.
 
 use std::io::IsTerminal as _;
 
@@ -8,8 +8,8 @@ use schema::Month;
 
 use crate::Db;
 
-/// Whether `month`, which nobody named, is withheld and to be left alone; `metrics` is a session in the
-/// metrics database. Somebody who watches is told, a cron line is not.
+/// Whether `month`, which the user did not name, is withheld and must be left alone; `metrics` is a
+/// session in the metrics database. A person is told, a cron line is not.
 ///
 /// # Errors
 /// The server fails.

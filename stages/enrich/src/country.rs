@@ -1,6 +1,6 @@
 //! The country of an address, from a country database in MaxMind's file format.
 //!
-//! The file is read into memory once; nothing here asks a server.
+//! The file is read into memory once; nothing here contacts a server.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use maxminddb::{MaxMindDbError, PathElement, Reader};
 
-/// "This address has no country", written by the later port so that it is not asked again.
+/// "This address has no country"; the port writes it so that the address is not looked up again.
 pub const NONE: &str = "-";
 
 /// A country database in memory.
@@ -21,7 +21,7 @@ impl Countries {
     /// Reads a database file.
     ///
     /// # Errors
-    /// The file cannot be read or is not such a database.
+    /// The file cannot be read or is not a country database.
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = kit::door::named::read(path).with_context(|| format!("reading {}", path.display()))?;
         Self::from_bytes(bytes).with_context(|| format!("reading {}", path.display()))
@@ -30,18 +30,18 @@ impl Countries {
     /// From the bytes of a database file.
     ///
     /// # Errors
-    /// The bytes are not such a database.
+    /// The bytes are not a country database.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
-        let countries = Self { reader: Reader::from_source(bytes).context("no country database")? };
+        let countries = Self { reader: Reader::from_source(bytes).context("not a country database")? };
         if let Some(holds) = countries.other_contents() {
-            bail!("it holds no countries: {holds}");
+            bail!("it contains no countries: {holds}");
         }
         Ok(countries)
     }
 
-    /// What the database holds, if it is clearly something else than countries. It is asked for
-    /// addresses from all over the world; one that knows none of them has the benefit of the doubt,
-    /// unless its name says what it is.
+    /// What the database contains, if it is clearly something other than countries. Addresses from
+    /// all over the world are looked up; a database that knows none of them is accepted unless its
+    /// name shows what it is.
     fn other_contents(&self) -> Option<String> {
         let mut fields = None;
         for at in 1..=223 {
@@ -63,14 +63,14 @@ impl Countries {
         }
     }
 
-    /// The names of the fields of an address's record.
+    /// The field names in an address's record.
     fn fields(&self, ip: Ipv4Addr) -> Option<Vec<String>> {
         let found = self.reader.lookup(ip.into()).ok()?;
         let record: BTreeMap<String, serde::de::IgnoredAny> = found.decode().ok().flatten()?;
         Some(record.into_keys().collect())
     }
 
-    /// The two-letter country code of an address, `None` when the database has none.
+    /// The two-letter country code of an address; `None` if the database has none.
     ///
     /// # Errors
     /// The database is damaged.
@@ -96,14 +96,14 @@ impl Countries {
     }
 }
 
-/// An address as the country lookup takes it: four decimal numbers up to 255, no leading zeros,
-/// no blanks; anything else has no country.
+/// An address in the form that the country lookup accepts: four decimal numbers up to 255, without
+/// leading zeros and blanks; any other text has no country.
 #[must_use]
 pub fn dotted_quad(ip: &str) -> Option<Ipv4Addr> {
     ip.parse().ok()
 }
 
-/// The same with leading zeros and blanks around, as the later port reads addresses.
+/// The same, but allowing leading zeros and surrounding blanks, as the port does.
 #[must_use]
 pub fn lenient_dotted_quad(ip: &str) -> Option<Ipv4Addr> {
     let mut parts = ip.trim().split('.').map(|part| {
@@ -123,14 +123,14 @@ pub fn lenient_dotted_quad(ip: &str) -> Option<Ipv4Addr> {
     parts.next().is_none().then(|| quad.into())
 }
 
-/// An IPv6 address as text, without zone; IPv4 that was mapped into IPv6 is IPv4.
+/// An IPv6 address from text, without zone; an IPv4 address mapped into IPv6 becomes IPv4.
 #[must_use]
 pub fn ipv6(ip: &str) -> Option<IpAddr> {
     ip.contains(':').then(|| schema::address::parse(ip)).flatten()
 }
 
-/// Whether the later port writes `-` for the address text without asking: private, loopback and
-/// link-local ranges, by their first digits.
+/// Whether the port writes `-` for the address without looking it up: private, loopback and
+/// link-local ranges, recognised by their first digits.
 #[must_use]
 pub fn is_private_text(ip: &str) -> bool {
     if ["10.", "127.", "192.168.", "169.254."].iter().any(|prefix| ip.starts_with(prefix)) {
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_strict() {
+    fn addresses_must_be_in_strict_form() {
         assert_eq!(dotted_quad("8.8.8.8").map(u32::from), Some(134_744_072));
         assert_eq!(dotted_quad("192.168.1.5").map(u32::from), Some(3_232_235_781));
         for bad in
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_the_port_are_lenient() {
+    fn addresses_for_the_port_may_be_in_lenient_form() {
         for (text, number) in [("08.8.8.8", 134_744_072), (" 8.8.8.8 ", 134_744_072), ("000.0.0.1", 1)] {
             assert_eq!(lenient_dotted_quad(text).map(u32::from), Some(number), "{text}");
         }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn private_ranges() {
+    fn private_ranges_are_recognised() {
         for ip in ["10.0.0.1", "127.0.0.1", "192.168.1.5", "169.254.0.1", "172.16.0.1", "172.31.255.255"] {
             assert!(is_private_text(ip), "{ip}");
         }
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn ipv6_in_databases_of_one_kind_and_of_both() {
+    fn databases_may_have_one_or_both_kinds_of_addresses() {
         let of = |address: &str, prefix, code: &str| (address.parse::<IpAddr>().unwrap(), prefix, code.to_owned());
         let both = [of("2001:db8::", 32, "DE"), of("8.0.0.0", 8, "US")];
         let both = Countries::from_bytes(fixtures::mmdb::country_database_of_both(&both)).unwrap();
@@ -215,15 +215,15 @@ mod tests {
         };
         assert_eq!(
             refused(&[of("8.0.0.0", 8)]),
-            "it holds no countries: it is `Made-Up-ASN`, whose records have the fields autonomous_system_number, \
+            "it contains no countries: it is `Made-Up-ASN`, whose records have the fields autonomous_system_number, \
              autonomous_system_organization"
         );
-        // none of its addresses is one that is asked for
-        assert_eq!(refused(&[of("8.1.2.0", 24)]), "it holds no countries: it is `Made-Up-ASN`");
+        // none of its addresses is one that is looked up
+        assert_eq!(refused(&[of("8.1.2.0", 24)]), "it contains no countries: it is `Made-Up-ASN`");
     }
 
     #[test]
-    fn garbage_is_no_database() {
+    fn garbage_is_not_a_database() {
         assert!(Countries::from_bytes(b"not a database".to_vec()).is_err());
         assert!(Countries::from_bytes(Vec::new()).is_err());
     }

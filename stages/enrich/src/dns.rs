@@ -1,9 +1,9 @@
 //! Reverse lookups: addresses in, host names out, many at a time.
 //!
-//! The only place that knows the resolver library and its runtime, which runs on one thread of
-//! its own. Queries go straight to the library's protocol layer: its caching client would answer
-//! 127.0.0.0/8 by itself, and the usage reports want what the name server says. No hosts file, no
-//! search domains, no cache in memory, no EDNS, a new port for every query.
+//! Only this file knows the resolver library and its runtime, which runs on a thread of its own.
+//! Queries go directly to the library's protocol layer, because its caching client would answer
+//! 127.0.0.0/8 itself, and the reports need the name server's answer. No hosts file, no search
+//! domains, no cache in memory, no EDNS, a new port for every query.
 
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
@@ -29,41 +29,42 @@ use trust_dns_resolver::proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, 
 use trust_dns_resolver::proto::rr::{Name, RData, RecordType};
 use trust_dns_resolver::system_conf::read_system_conf;
 
-/// The host name of an address, as it is stored when there is none.
+/// The stored host name of an address that has none.
 pub use crate::domain::UNKNOWN;
 
-/// Port of name servers.
+/// The port of name servers.
 const PORT: u16 = 53;
-/// After this long without an answer a query is sent again, the first one still being waited for.
+/// After this time without an answer a query is sent again; an answer to the first one is still
+/// accepted.
 const RESEND_MILLIS: u64 = 200;
 /// How often a query is sent at most.
 const MAX_SENDS: u8 = 5;
-/// Open files that are left to the rest of the process.
+/// How many open files to leave to the rest of the process.
 const SPARE_FILES: usize = 64;
 
-/// How a name is taken from an answer.
+/// How to extract a name from an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameRule {
-    /// What the original scripts see in the output of a lookup tool: ASCII letters, digits, dots
-    /// and hyphens up to the last dot before anything else; case kept.
+    /// What the original scripts extract from the output of a lookup tool: ASCII letters, digits,
+    /// dots and hyphens, up to the last dot before any other character; case is kept.
     Legacy,
-    /// What the later port stores: the last name of the answer (the others are aliases to its
-    /// resolver), in lower case.
+    /// What the port stores: the last name of the answer (its resolver treats the others as
+    /// aliases), in lower case.
     Port,
-    /// The same for its map of who is online, where the case is kept.
+    /// The same for the port's who-is-online map, which keeps the case.
     PortAsIs,
 }
 
 /// How to look up.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Name servers, asked one after the other when one does not answer.
+    /// Name servers; the next one is asked if one does not answer.
     pub servers: Vec<SocketAddr>,
-    /// How many lookups are in progress at a time, at least one.
+    /// Maximum number of lookups in progress, at least one.
     pub concurrency: usize,
-    /// How long a lookup may take in all.
+    /// The total time for a lookup.
     pub timeout: Duration,
-    /// How names are taken from answers.
+    /// How names are extracted from answers.
     pub rule: NameRule,
 }
 
@@ -72,16 +73,16 @@ pub struct Settings {
 pub enum Answer {
     /// The name of the address.
     Name(Box<str>),
-    /// The server says that there is none, or none that can be used.
+    /// The server says that there is none, or gives none that can be used.
     NoName,
-    /// No server answered in time, or none could or would.
+    /// No server answered in time, or none could or would answer.
     Failed,
 }
 
-/// Reads `system`, `ADDRESS` or `ADDRESS:PORT` (`[ADDRESS]:PORT` for IPv6).
+/// Parses `system`, `ADDRESS` or `ADDRESS:PORT` (`[ADDRESS]:PORT` for IPv6).
 ///
 /// # Errors
-/// No such thing, or the system has no name server configured.
+/// The text has another form, or the system has no name server configured.
 pub fn servers(text: &str) -> Result<Vec<SocketAddr>> {
     if text.is_empty() || text.eq_ignore_ascii_case("system") {
         let (config, _) = read_system_conf().map_err(|e| anyhow!("reading the system's name servers: {e}"))?;
@@ -102,14 +103,14 @@ pub fn servers(text: &str) -> Result<Vec<SocketAddr>> {
     Ok(vec![server.with_context(|| format!("`{text}` is neither `system` nor ADDRESS[:PORT]"))?])
 }
 
-/// How many lookups this process can have in progress: each has a socket of its own.
+/// How many lookups this process can have in progress: each needs a socket of its own.
 #[must_use]
 pub fn max_concurrency() -> usize {
     let soft = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
     soft.map_or(usize::MAX, |limit| limit.saturating_sub(SPARE_FILES)).max(1)
 }
 
-/// A running resolver. Ask, then take answers; they come in any order, one for each question.
+/// A running resolver. Ask, then take answers; they come in any order, one per question.
 pub struct Resolver {
     ask: Option<mpsc::UnboundedSender<IpAddr>>,
     answers: Receiver<(IpAddr, Answer)>,
@@ -121,7 +122,7 @@ impl Resolver {
     /// Starts the resolver's thread.
     ///
     /// # Errors
-    /// The system does not give a thread or what the runtime needs.
+    /// The system cannot provide a thread or the runtime's resources.
     pub fn start(settings: &Settings) -> Result<Self> {
         let (ask, asked) = mpsc::unbounded_channel();
         let (answer, answers) = channel();
@@ -138,7 +139,7 @@ impl Resolver {
     /// Looks up an address.
     ///
     /// # Errors
-    /// The resolver has died.
+    /// The resolver has stopped.
     pub fn ask(&mut self, ip: IpAddr) -> Result<()> {
         let sent = self.ask.as_ref().is_some_and(|ask| ask.send(ip).is_ok());
         if !sent {
@@ -148,23 +149,23 @@ impl Resolver {
         Ok(())
     }
 
-    /// How many answers are still to come.
+    /// How many answers are still pending.
     #[must_use]
     pub const fn n_open(&self) -> usize {
         self.n_open
     }
 
-    /// An answer that is already there.
+    /// An answer that has already arrived.
     pub fn try_answer(&mut self) -> Option<(IpAddr, Answer)> {
         let answer = self.answers.try_recv().ok()?;
         self.n_open -= 1;
         Some(answer)
     }
 
-    /// Waits for an answer; `None` when none is to come.
+    /// Waits for an answer; `None` if none is pending.
     ///
     /// # Errors
-    /// The resolver has died.
+    /// The resolver has stopped.
     pub fn wait(&mut self) -> Result<Option<(IpAddr, Answer)>> {
         if self.n_open == 0 {
             return Ok(None);
@@ -186,7 +187,7 @@ impl Drop for Resolver {
     }
 }
 
-/// Takes questions while there are free places, each lookup a task of its own.
+/// Accepts questions while there is room; each lookup is a task of its own.
 async fn serve(settings: Settings, mut asked: mpsc::UnboundedReceiver<IpAddr>, answer: Sender<(IpAddr, Answer)>) {
     let n_places = settings.concurrency.clamp(1, Semaphore::MAX_PERMITS);
     let free = Arc::new(Semaphore::new(n_places));
@@ -195,24 +196,24 @@ async fn serve(settings: Settings, mut asked: mpsc::UnboundedReceiver<IpAddr>, a
         let Ok(place) = Arc::clone(&free).acquire_owned().await else { break };
         let (servers, answer) = (Rc::clone(&servers), answer.clone());
         tokio::task::spawn_local(async move {
-            // a vanished reader is noticed by itself
+            // a reader that left is noticed elsewhere
             let _ = answer.send((ip, servers.look_up(ip).await));
             drop(place);
         });
     }
-    // wait for those in progress
+    // wait for the lookups in progress
     if let Ok(all) = u32::try_from(n_places) {
         let _ = free.acquire_many(all).await;
     }
 }
 
-/// What a server's answer means.
+/// The meaning of a server's answer.
 enum Reply {
-    /// That is it.
+    /// A final answer.
     Final(Answer),
-    /// It cannot or will not; another one may.
+    /// The server cannot or will not answer; another one may.
     Refused,
-    /// Nothing that can be understood.
+    /// Something that cannot be understood.
     Nonsense,
 }
 
@@ -223,7 +224,7 @@ struct Servers {
 }
 
 impl Servers {
-    /// One lookup, within the time for it.
+    /// One lookup, within its time limit.
     async fn look_up(&self, ip: IpAddr) -> Answer {
         let deadline = Instant::now() + self.settings.timeout;
         let n_servers = self.settings.servers.len();
@@ -232,7 +233,7 @@ impl Servers {
             let mut refused = false;
             for i in 0..n_servers {
                 let at = (first + i) % n_servers;
-                // the last one may use all the time that is left
+                // the last server may use all the remaining time
                 let n_left = u32::try_from(n_servers - i).unwrap_or(1);
                 let left = deadline.saturating_duration_since(Instant::now());
                 let patience = Instant::now() + left / n_left;
@@ -251,7 +252,7 @@ impl Servers {
             if refused || pause >= deadline || n_servers == 0 {
                 return Answer::Failed;
             }
-            // a broken answer or a socket that could not be had: both may pass
+            // a broken answer or a missing socket: both may be temporary
             sleep(pause - Instant::now()).await;
         }
     }
@@ -300,15 +301,15 @@ impl Servers {
             }
             NameRule::PortAsIs => names.filter_map(|name| port_name(name.iter())).next_back(),
         };
-        // a name that is the address itself is none
+        // a name that equals the address is not a name
         let name = name.filter(|name| *name != ip.to_string());
         Reply::Final(name.map_or(Answer::NoName, |name| Answer::Name(name.into())))
     }
 }
 
-/// What the original scripts take of a name: its labels up to the first with a byte other than
-/// ASCII letters, digits and hyphens (such bytes are printed as they are or escaped, both end the
-/// match, and only what stands before a dot counts). `None` when nothing is left.
+/// What the original scripts extract from a name: its labels up to the first one with a byte other
+/// than ASCII letters, digits and hyphens (the lookup tool prints such bytes as they are or
+/// escaped; both end the match, and only text before a dot counts). `None` if nothing remains.
 fn legacy_name<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<String> {
     let mut name = String::new();
     for label in labels {
@@ -323,8 +324,8 @@ fn legacy_name<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// What the later port takes of a name: all of it; bytes that are not printable ASCII are escaped as
-/// usual, as are dots within a label.
+/// What the port extracts from a name: all of it; bytes that are not printable ASCII are escaped as
+/// usual, and so are dots inside a label.
 fn port_name<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<String> {
     let mut name = String::new();
     for (i, label) in labels.enumerate() {
@@ -352,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_the_specification() {
+    fn names_are_those_of_the_specification() {
         for (name, expected) in [
             ("one.one.one.one.", Some("one.one.one.one")),
             ("Dns.Google.", Some("Dns.Google")),
@@ -368,8 +369,8 @@ mod tests {
         assert_eq!(port_name(labels(".")), None);
     }
 
-    /// The lookup tool prints a blank as `\032` and a dot within a label as `\.`: the backslash
-    /// ends the match, so the digits behind it never count.
+    /// The lookup tool prints a blank as `\032` and a dot inside a label as `\.`: the backslash
+    /// ends the match, so the digits after it never count.
     #[test]
     fn escaped_bytes_end_the_name() {
         for (labels, expected) in [
@@ -389,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn name_servers_are_addresses() {
+    fn name_servers_must_be_addresses() {
         let one = |text: &str| servers(text).ok().map(|s| s[0].to_string());
         assert_eq!(one("127.0.0.1").as_deref(), Some("127.0.0.1:53"));
         assert_eq!(one("127.0.0.1:5353").as_deref(), Some("127.0.0.1:5353"));

@@ -1,8 +1,8 @@
 //! The answers of name servers, kept in a file between runs.
 //!
-//! One line an address: what was answered and when. Names live long, "no name" shorter, and a
-//! server that did not answer is asked again soon. A damaged line is ignored; the file is
-//! written whole or not at all. Knows no clock: the caller says what time it is.
+//! One line per address: what was answered, and when. Names are kept for a long time, "no name" for
+//! a shorter one, and a server that did not answer is soon asked again. A damaged line is ignored;
+//! the file is written as a whole or not at all. The caller provides the current time.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::IpAddr;
@@ -15,14 +15,14 @@ use schema::text;
 
 use crate::dns::{Answer, NameRule};
 
-/// How long a name counts, in seconds.
+/// How long a name is valid, in seconds.
 pub const NAME_SECS: u64 = 30 * 86_400;
-/// How long "there is no name" counts, in seconds.
+/// How long "there is no name" is valid, in seconds.
 pub const NO_NAME_SECS: u64 = 7 * 86_400;
-/// How long it counts that no server answered, in seconds.
+/// How long "no server answered" is valid, in seconds.
 pub const FAILED_SECS: u64 = 3600;
 
-/// Clocks of machines that share a file may differ by this much.
+/// How much the clocks of machines that share a file may differ.
 const SKEW_SECS: u64 = 3600;
 
 const fn lifetime(answer: &Answer) -> u64 {
@@ -41,7 +41,7 @@ fn header(rule: NameRule) -> &'static str {
     }
 }
 
-/// Answers by address, each with the second in which it was given.
+/// Answers by address, each with the second of its arrival.
 pub struct Cache {
     rule: NameRule,
     answers: FxHashMap<IpAddr, (Answer, u64)>,
@@ -50,19 +50,20 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Nothing known.
+    /// An empty cache.
     #[must_use]
     pub fn new(rule: NameRule) -> Self {
         Self { rule, answers: FxHashMap::default(), changed: false, n_bad: 0 }
     }
 
-    /// Reads a file; none is an empty cache, and so is one whose names were taken by another rule.
+    /// Reads a file; a missing file is an empty cache, and so is a file whose names were extracted
+    /// by another rule.
     ///
     /// # Errors
-    /// The file is there and cannot be read.
+    /// The file exists but cannot be read.
     pub fn load(path: &Path, rule: NameRule, now: u64) -> Result<Self> {
         let mut cache = Self::new(rule);
-        // a device or a FIFO keeps nothing, and opening it might wait for who writes it
+        // a device or a FIFO stores nothing, and opening it might wait for a writer
         if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
             cache.changed = true;
             return Ok(cache);
@@ -112,22 +113,22 @@ impl Cache {
         self.n_bad
     }
 
-    /// What is known of an address.
+    /// What is known about an address.
     #[must_use]
     pub fn get(&self, ip: IpAddr) -> Option<&Answer> {
         self.answers.get(&ip).map(|(answer, _)| answer)
     }
 
-    /// Keeps an answer that was given at `now`.
+    /// Stores an answer that was given at `now`.
     pub fn put(&mut self, ip: IpAddr, answer: Answer, now: u64) {
         self.answers.insert(ip, (answer, now));
         self.changed = true;
     }
 
-    /// Writes the file, if there is anything new.
+    /// Writes the file, if anything is new.
     ///
     /// # Errors
-    /// The file cannot be written; the old one is then still there.
+    /// The file cannot be written; the old one is then unchanged.
     pub fn save(&mut self, path: &Path) -> Result<()> {
         if !self.changed {
             return Ok(());
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_survive_with_lifetimes_of_their_own() {
+    fn each_kind_of_answer_has_its_own_lifetime() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("names");
         let mut cache = Cache::load(&path, NameRule::Legacy, NOW).unwrap();
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_lines_are_passed_over() {
+    fn damaged_lines_are_ignored() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("names");
         let good = format!("1.1.1.1 {NOW} name a.b\n");
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn another_file_is_no_cache() {
+    fn another_file_is_not_a_cache() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("names");
         std::fs::write(&path, b"\x00\x01garbage").unwrap();

@@ -1,12 +1,12 @@
 //! The domain of a host name, by the rule of the usage reports.
 //!
-//! Usually the last two labels; three or four under some country codes and military names. The
-//! rule looks odd in places (`1.2.3.4` gives `3.4`): its results are counted in published
-//! reports, so they are kept as they are. Pure; called by every stage that fills `domain`.
+//! Usually the last two labels; three or four under some country codes and military names. The rule
+//! has odd results (`1.2.3.4` gives `3.4`), but they are counted in published reports, so they are
+//! kept. Pure; called by every stage that fills `domain`.
 
 use std::borrow::Cow;
 
-/// What stands for "no domain can be derived", and for "no name" in `host`.
+/// Stands for "no domain can be derived", and for "no name" in `host`.
 pub const UNKNOWN: &str = "?";
 
 /// How the length of a label is measured.
@@ -14,7 +14,7 @@ pub const UNKNOWN: &str = "?";
 pub enum Length {
     /// In bytes of UTF-8.
     Bytes,
-    /// In characters, as the later port does.
+    /// In characters, as the port does.
     Chars,
 }
 
@@ -27,15 +27,15 @@ impl Length {
     }
 }
 
-/// Second-level labels below which registrations are made, under a two-letter top level.
+/// Second-level labels under which domains are registered, below a two-letter top level.
 const SECOND_LEVEL: [&str; 11] = ["com", "net", "org", "edu", "gov", "mil", "ac", "co", "ne", "or", "ed"];
-/// Labels below `mil` that have domains of their own.
+/// Labels below `mil` with domains of their own.
 const MILITARY: [&str; 3] = ["af", "army", "navy"];
-/// Labels of a state below `us` that have domains of their own.
+/// Labels of a state below `us` with domains of their own.
 const US_THIRD_LEVEL: [&str; 4] = ["k12", "lib", "cc", "tec"];
 
-/// The host name as the rule wants it: each character in lower case, as the server's `LOWER`
-/// does (one character stays one character).
+/// The host name in the form that the rule needs: each character in lower case, as by the server's
+/// `LOWER` (one character stays one character).
 #[must_use]
 pub fn lower(host: &str) -> Cow<'_, str> {
     if !host.bytes().any(|b| b.is_ascii_uppercase() || b >= 0x80) {
@@ -51,7 +51,7 @@ pub fn lower(host: &str) -> Cow<'_, str> {
     Cow::Owned(host.chars().map(one).collect())
 }
 
-/// The domain of a host name in lower case, `?` when there is none.
+/// The domain of a host name in lower case, `?` if there is none.
 ///
 /// ```
 /// use enrich::domain::{Length, domain_of};
@@ -61,7 +61,7 @@ pub fn lower(host: &str) -> Cow<'_, str> {
 /// ```
 #[must_use]
 pub fn domain_of(host: &str, length: Length) -> &str {
-    // where the last labels begin: L0, L1, L2, L3
+    // start of the last labels: L0, L1, L2, L3
     let mut starts = [0; 4];
     let mut n_labels = 0;
     let mut end = host.len();
@@ -101,11 +101,11 @@ pub fn domain_of(host: &str, length: Length) -> &str {
     }
 }
 
-/// What is left of a label like `host-10-1-2-3-example` when the numbers in front go: the part
-/// behind the last joiner, if four pieces stand before it. `None` when it is not such a label.
+/// The rest of a label like `host-10-1-2-3-example` without the numbers in front: the part after
+/// the last joiner, if four pieces come before it. `None` if it is not such a label.
 fn tail_of_dialup_name(label: &str) -> Option<&str> {
     [(b'-', b'-'), (b'_', b'-'), (b'_', b'_'), (b'-', b'_')].into_iter().find_map(|(inner, joiner)| {
-        // the joiner must leave a tail, so the last byte is none
+        // something must follow the joiner, so it is not the last byte
         let before_last = label.as_bytes().split_last()?.1;
         let at = memchr::memrchr(joiner, before_last)?;
         is_four_pieces(&label.as_bytes()[..at], inner).then(|| &label[at + 1..])
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn table_of_the_specification() {
+    fn domains_are_those_of_the_specification() {
         for (host, expected) in [
             ("cs.purdue.edu", "purdue.edu"),
             ("host.co.jp", "host.co.jp"),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_corners() {
+    fn odd_names_have_the_domains_of_the_original() {
         check("a-b-c-d-foo.com", "foo.com");
         check("ub.cc.ub.cc", "ub.cc");
         check("a.af.mil", "a.af.mil");
@@ -194,20 +194,20 @@ mod tests {
     }
 
     #[test]
-    fn lengths_in_bytes_or_characters() {
+    fn lengths_are_in_bytes_or_characters() {
         assert_eq!(domain_of("x.éé.de", Length::Bytes), "éé.de");
         assert_eq!(domain_of("x.éé.de", Length::Chars), "x.éé.de");
         assert_eq!(domain_of("x.é.de", Length::Bytes), "x.é.de");
     }
 
     #[test]
-    fn lower_case_is_character_by_character() {
+    fn each_character_becomes_lower_case_on_its_own() {
         assert!(matches!(lower("plain-1.com"), Cow::Borrowed(_)));
         assert_eq!(lower("DNS.Google"), "dns.google");
         assert_eq!(lower("ÄX.İ"), "äx.İ");
     }
 
-    /// The rule once more, with lists of labels and an exhaustive search for the split.
+    /// The same rule, with lists of labels and an exhaustive search for the split.
     fn slow(host: &str) -> String {
         let labels: Vec<&str> = host.split('.').rev().collect();
         if labels.len() == 1 {

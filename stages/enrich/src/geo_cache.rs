@@ -1,8 +1,8 @@
-//! The hub's table of where addresses are: what the geo service said, for ninety days.
+//! The hub's table of places: the answers of the geo service, kept for ninety days.
 //!
-//! Its key column is a signed number, so addresses from 128.0.0.0 on have no row of their own:
-//! they are never written here and are asked for in every run. IPv6 addresses are never written here
-//! either; see [`crate::place_cache`].
+//! Its key column is a signed number, so addresses from 128.0.0.0 on have no row of their own: they
+//! are never written here and are looked up in every run. Nor are IPv6 addresses; see
+//! [`crate::place_cache`].
 
 use std::collections::HashMap;
 
@@ -15,18 +15,18 @@ use crate::geo_service::Place;
 /// The table, without the hub's prefix.
 pub const TABLE: &str = "metrics_ipgeo_cache";
 
-/// Days that an answer is good for.
+/// How many days an answer is valid.
 const DAYS: u32 = 90;
 /// Addresses in one query.
 const CHUNK: usize = 1000;
 /// The columns of a [`Place`], in its order.
 const COLUMNS: [&str; 6] = ["countrySHORT", "countryLONG", "ipREGION", "ipCITY", "ipLATITUDE", "ipLONGITUDE"];
 
-/// What the table knows of these addresses (as numbers). `hub` is a session in the hub's database.
-/// Coordinates come as the server prints them; a missing one is empty.
+/// What the table knows about these addresses (as numbers). `hub` is a session in the hub's
+/// database. Coordinates are as printed by the server; a missing one is empty.
 ///
 /// # Errors
-/// The server is lost, or there is no such table.
+/// The connection is lost, or there is no such table.
 pub fn read(hub: &mut Db, numbers: &[u32]) -> Result<HashMap<u32, Place>> {
     let table = hub.prefixed(TABLE);
     let mut found = HashMap::new();
@@ -57,11 +57,11 @@ pub fn read(hub: &mut Db, numbers: &[u32]) -> Result<HashMap<u32, Place>> {
     Ok(found)
 }
 
-/// Remembers places; those of addresses without a row of their own are left out. Answers with "no
-/// country" are the caller's to leave out.
+/// Stores places, except those of addresses without a row of their own. The caller leaves out
+/// answers with "no country".
 ///
 /// # Errors
-/// The server refuses a row or is lost.
+/// The server refuses a row, or the connection is lost.
 pub fn write<'p>(hub: &mut Db, places: impl IntoIterator<Item = (u32, &'p Place)>) -> Result<()> {
     let table = format!("{}{TABLE}", hub.target().prefix);
     let mut columns = vec!["ip"];
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn places_come_back_as_they_were_for_ninety_days() {
+    fn places_are_kept_unchanged_for_ninety_days() {
         for (engine, mode) in MODES {
             let Some(pair) = pair(engine, mode) else { return };
             let target =

@@ -1,8 +1,8 @@
 //! The geo service: addresses in, places out, by HTTP.
 //!
-//! Two forms of question are known: one address a request, as the original scripts ask, and a
-//! hundred at once, as the later port asks for countries. IPv6 addresses are asked for one at a
-//! time, by their text (`ip=`), and found in the element `ip` of the answer. Nothing is kept here; see [`crate::geo_cache`].
+//! Two forms of request are used: one address per request, like the original scripts, and a hundred at once,
+//! like the port for countries. IPv6 addresses are sent one at a time, as text (`ip=`), and found in the
+//! element `ip` of the answer. Nothing is stored here; see [`crate::geo_cache`].
 
 use std::collections::HashMap;
 use std::io::Read as _;
@@ -18,30 +18,30 @@ use quick_xml::events::Event;
 use ureq::http::{Response, Uri, header::LOCATION};
 use ureq::{Agent, Body};
 
-/// The doors of the service, in the order in which they are tried. The original scripts and the
-/// later port knew them without encryption too: who listens on the way could answer.
+/// The URLs of the service, in the order in which they are tried. The original scripts and the port
+/// also used URLs without encryption; anyone on the way could have answered.
 const URLS: [&str; 2] = ["https://help.hubzero.org/ipinfo/v1", "https://hubzero.org/ipinfo/v1"];
 
-/// Addresses in one request of the batch form, at most.
+/// Maximum number of addresses in one batch request.
 pub const BATCH: usize = 100;
-/// Requests in progress at a time.
+/// Number of requests in progress at a time.
 const REQUESTS: usize = 10;
-/// After so many requests in a row without an answer the service counts as down for this run.
+/// After this many requests in a row without an answer the service counts as down for this run.
 const PATIENCE: u32 = 20;
 /// How long the original scripts wait for an answer.
 const LEGACY_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long the later port waits for each door.
+/// How long the port waits for each URL.
 pub const PORT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A longer answer is none of this service: a hundred addresses take some 50 KB.
+/// A longer answer is not from this service: a hundred addresses take about 50 KB.
 const MAX_ANSWER: u64 = 1 << 20;
-/// Elements in each other; the service has three.
+/// Maximum nesting depth of elements; the service uses three.
 const MAX_DEPTH: usize = 16;
-/// Redirects of one question.
+/// Maximum number of redirects per request.
 const MAX_REDIRECTS: usize = 3;
-/// Names of places are cut here, in characters: the widths of the cache.
+/// The widths of the cache's columns, in characters; names of places are cut to them.
 const MAX_NAME: usize = 128;
 
-/// Where an address is, as the service says it. `-` is its word for "not known".
+/// The place of an address, as given by the service. `-` is its word for "not known".
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Place {
     /// Two-letter country code; may be empty.
@@ -59,7 +59,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place of an address that nobody knows: every field `-`.
+    /// The place of an unknown address: every field is `-`.
     #[must_use]
     pub fn unknown() -> Self {
         let dash = || "-".to_owned();
@@ -80,25 +80,26 @@ impl Place {
     }
 }
 
-/// What the service said of one address.
+/// What the service said about one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// This place.
     Found(Place),
-    /// It knows nothing of the address.
+    /// It knows nothing about the address.
     Unknown,
-    /// It does not take our key.
+    /// It does not accept our key.
     BadKey,
-    /// No answer that can be understood, and why.
+    /// The answer could not be understood; says why.
     Failed(String),
 }
 
-/// Whose manners are used.
+/// Whose behaviour to reproduce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
-    /// One door, a minute's patience, values as they are.
+    /// One URL, one minute per answer, values unchanged.
     Legacy,
-    /// The other doors when one is closed, a few seconds for each; values trimmed, empty ones `-`.
+    /// The other URLs if one does not answer, a few seconds for each; values trimmed, empty ones
+    /// `-`.
     Port,
 }
 
@@ -113,7 +114,7 @@ pub struct GeoService {
 }
 
 impl GeoService {
-    /// The service at `url`, asked with `key`; `timeout` instead of what the manner waits.
+    /// The service at `url`, asked with `key`; `timeout` replaces the manner's own.
     #[must_use]
     pub fn new(url: &str, key: &str, manner: Manner, timeout: Option<Duration>) -> Self {
         let first = url.trim_end_matches('/');
@@ -131,7 +132,7 @@ impl GeoService {
         Self { agent: config.into(), urls, key, manner, n_failed_in_a_row: AtomicU32::new(0) }
     }
 
-    /// Asks for each address (as a number) on its own. The answers are in the order of the numbers.
+    /// Asks for each address (as a number) separately. The answers are in the order of the numbers.
     #[must_use]
     pub fn one_by_one(&self, numbers: &[u32]) -> Vec<Answer> {
         at_a_time(numbers, |&n| self.one(n))
@@ -144,7 +145,7 @@ impl GeoService {
         at_a_time(&batches, |batch| self.batch(batch)).into_iter().flatten().collect()
     }
 
-    /// Asks for each IPv6 address on its own. The answers are in the order of the addresses.
+    /// Asks for each IPv6 address separately. The answers are in the order of the addresses.
     #[must_use]
     pub fn each_ipv6(&self, addresses: &[Ipv6Addr]) -> Vec<Answer> {
         at_a_time(addresses, |ip| self.found(&format!("ip={ip}"), |set| set.get("ip").trim().parse() == Ok(*ip)))
@@ -154,7 +155,7 @@ impl GeoService {
         self.found(&format!("n_ip={number}"), |set| set.number() == Some(number))
     }
 
-    /// The answer to a question about one address, in whose first set `is_it` must see that address.
+    /// The answer for one address; `is_it` checks that its first set is for that address.
     fn found(&self, question: &str, is_it: impl Fn(&IpSet) -> bool) -> Answer {
         let reply = match self.ask(question) {
             Ok(reply) => reply,
@@ -177,7 +178,7 @@ impl GeoService {
         if self.trimmed(reply.status()) == BAD_KEY {
             return vec![Answer::BadKey; numbers.len()];
         }
-        // of two sets for one address the last counts
+        // if an address has two sets, the last one counts
         let found: HashMap<u32, &IpSet> = reply
             .sets
             .iter()
@@ -209,7 +210,7 @@ impl GeoService {
         }
     }
 
-    /// One question, at each door until one answers.
+    /// One request, to each URL until one answers.
     fn ask(&self, question: &str) -> Result<Reply> {
         if self.n_failed_in_a_row.load(Ordering::Relaxed) >= PATIENCE {
             bail!("the geo service at {} does not answer", self.urls[0]);
@@ -228,7 +229,7 @@ impl GeoService {
         Err(first_error.unwrap_or_else(|| anyhow!("no geo service")))
     }
 
-    /// The answer to a request. A redirect is followed to the same host only.
+    /// The answer to a request. Only redirects to the same host are followed.
     fn get(&self, url: &str) -> Result<Response<Body>> {
         let mut at: Uri = url.parse().context("no address of a service")?;
         for _ in 0..=MAX_REDIRECTS {
@@ -237,13 +238,14 @@ impl GeoService {
                 return Ok(response);
             }
             let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-            let next = location.context("a redirect that leads nowhere").and_then(|location| beside(&at, location))?;
+            let next =
+                location.context("a redirect without a destination").and_then(|location| beside(&at, location))?;
             if !is_same_host(&at, &next) {
-                bail!("it leads to another host, {}", next.host().unwrap_or("which has no name"));
+                bail!("it redirects to another host, {}", next.host().unwrap_or("which has no name"));
             }
             at = next;
         }
-        bail!("it leads on and on")
+        bail!("it redirects too often")
     }
 
     fn ask_at(&self, url: &str, question: &str) -> Result<Reply> {
@@ -266,7 +268,7 @@ impl GeoService {
     }
 }
 
-/// The address that a redirect from `at` names: a whole one, or a path on the same host.
+/// The address that a redirect from `at` names: a complete one, or a path on the same host.
 fn beside(at: &Uri, location: &str) -> Result<Uri> {
     let authority = at.authority().map_or("", |authority| authority.as_str());
     let scheme = at.scheme_str().unwrap_or("https");
@@ -278,7 +280,7 @@ fn beside(at: &Uri, location: &str) -> Result<Uri> {
     whole.parse().with_context(|| format!("a redirect to `{whole}`"))
 }
 
-/// Whether a redirect stays with the host that was asked, and behind its encryption.
+/// Whether a redirect stays on the host that was asked, and keeps its encryption.
 fn is_same_host(from: &Uri, to: &Uri) -> bool {
     let default_port = |uri: &Uri| if uri.scheme_str() == Some("https") { 443 } else { 80 };
     let port = |uri: &Uri| uri.port_u16().unwrap_or_else(|| default_port(uri));
@@ -292,20 +294,20 @@ pub(crate) fn is_country(code: &str) -> bool {
     code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase())
 }
 
-/// A number of degrees, at most so many either way.
+/// A number of degrees within a limit.
 fn is_degrees(text: &str, most: f64) -> bool {
     let is_plain = text.trim().bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+'));
     is_plain && text.trim().parse::<f64>().is_ok_and(|degrees| degrees.abs() <= most)
 }
 
-/// A name without what could steer a terminal or a page, cut to its column.
+/// A name without characters that could control a terminal or a page, cut to its column.
 fn cleaned(text: &str) -> String {
     text.chars().filter(|&c| !kit::is_unseen(c)).take(MAX_NAME).collect()
 }
 
 const BAD_KEY: &str = "_INVALID_KEY_OR_KEY-HUB_HOSTNAME_MISMATCH_";
 
-/// Does `work` for each item, some at a time; results in the order of the items.
+/// Does `work` for each item, several at a time; the results are in the order of the items.
 fn at_a_time<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(items.len()));
@@ -326,7 +328,7 @@ fn at_a_time<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Ve
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Escapes what cannot stand in the query of a URL.
+/// Escapes what is not allowed in the query of a URL.
 fn in_a_query(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for b in text.bytes() {
@@ -365,7 +367,8 @@ impl Reply {
         self.status.as_deref().unwrap_or_default()
     }
 
-    /// Reads an answer. Of elements of one name the first counts; text inside deeper elements does not.
+    /// Parses an answer. If elements have the same name, the first counts; text in deeper elements does
+    /// not count.
     fn parse(text: &str) -> Result<Self> {
         let mut reader = Reader::from_str(text);
         let mut reply = Self::default();
@@ -380,7 +383,7 @@ impl Reply {
                 }
                 path.push(tag.name().as_ref().to_owned());
                 if path.len() > MAX_DEPTH {
-                    bail!("the answer is not XML of this service: elements in each other without end");
+                    bail!("the answer is not XML of this service: elements are nested too deeply");
                 }
                 if reply.is_field(&path) {
                     value.clear();
@@ -419,7 +422,7 @@ impl Reply {
         }
     }
 
-    /// Whether the element at `path` holds a value that is wanted.
+    /// Whether the element at `path` contains a value that is needed.
     fn is_field(&self, path: &[String]) -> bool {
         match path {
             [_, name] => name == "status" && self.status.is_none(),
@@ -451,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_read_as_they_are() {
+    fn answers_are_read_unchanged() {
         let reply = parse(
             "<?xml version='1.0'?>\n<ipinfo><!-- x --><status>_SUCCESS_</status><status>no</status><ipset>\n\
              <n_ip> 16843009 </n_ip><city>A &amp; B<x>not</x>&#233;<![CDATA[<c>]]></city><city>no</city><region/>\n\
@@ -466,14 +469,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_xml_is_no_answer() {
+    fn invalid_xml_is_not_an_answer() {
         for text in ["", "words", "<a>", "<a></b>", "<a/><b/>", "<a/>tail", "<a>&nbsp;</a>", "<a>&#xD800;</a>", "\0"] {
             assert!(Reply::parse(text).is_err(), "{text:?}");
         }
     }
 
     #[test]
-    fn an_answer_has_bounds() {
+    fn answers_are_limited_in_size_and_values() {
         let deep = format!("{}{}", "<a>".repeat(1000), "</a>".repeat(1000));
         assert!(Reply::parse(&deep).is_err());
         let place = |country: &str, city: &str, latitude: &str| {
@@ -525,7 +528,7 @@ mod tests {
     }
 
     #[test]
-    fn one_address_a_request() {
+    fn addresses_are_asked_for_one_at_a_time() {
         let server = GeoServer::start(|n| match n {
             1 => Says::place(["US", "United States", " Indiana", "West Lafayette", "40.4", "-86.9"]),
             2 => Says::Unknown,
@@ -551,7 +554,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_addresses_a_request() {
+    fn addresses_are_asked_for_a_hundred_at_a_time() {
         let server = GeoServer::start(|n| match n {
             7 => Says::NotFound,
             n => Says::place(["US", "", " x ", "", "1", &(n % 180).to_string()]),
@@ -574,7 +577,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_is_down_is_not_asked_for_ever() {
+    fn a_service_that_is_down_is_soon_left_alone() {
         let server = GeoServer::start(|_| Says::NotFound);
         let service = GeoService::new(&server.url(), "key", Manner::Legacy, None);
         let answers = service.one_by_one(&vec![1; 500]);

@@ -1,8 +1,8 @@
-//! Host names by address text: from a table, from the cache of earlier runs, from name servers,
+//! Host names by address text: from a table, from the cache of earlier runs, or from name servers,
 //! each distinct address once.
 //!
-//! The caller asks for a slot per address and looks later whether its name has come. Holds every
-//! distinct address of the run with its name, about 100 bytes each.
+//! The caller gets a slot for each address and checks later whether its name has arrived. Keeps
+//! every distinct address of the run with its name, about 100 bytes each.
 
 use std::collections::hash_map::Entry;
 use std::io::Read;
@@ -18,10 +18,10 @@ use schema::{address, text};
 use crate::dns::{Answer, Resolver, Settings, UNKNOWN};
 use crate::dnscache::Cache;
 
-/// How often the cache is written while a run lasts.
+/// How often the cache is written during a run.
 const SAVE_EVERY: Duration = Duration::from_secs(300);
 
-/// A place where the name of one address is, or will be.
+/// The current or future name of one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot(u32);
 
@@ -31,7 +31,7 @@ enum State {
     Known(Box<str>),
 }
 
-/// Where names come from, and those known by now.
+/// Where names come from, and the names known so far.
 pub struct Hosts {
     table: Option<FxHashMap<Box<str>, Box<str>>>,
     servers: Option<Settings>,
@@ -40,7 +40,7 @@ pub struct Hosts {
     saved: Instant,
     slots: FxHashMap<Box<str>, Slot>,
     states: Vec<State>,
-    /// Slots by the address that was asked for; two texts may be one address.
+    /// Slots by address text; two texts may be the same address.
     waiting: FxHashMap<IpAddr, Vec<Slot>>,
     n_failed: u64,
     n_answered: u64,
@@ -64,24 +64,24 @@ impl Hosts {
         }
     }
 
-    /// Addresses in this table have the name that it says, `?` when it says none.
+    /// Addresses in this table have the name it gives, `?` if it gives none.
     #[must_use]
     pub fn with_table(mut self, table: FxHashMap<Box<str>, Box<str>>) -> Self {
         self.table = Some(table);
         self
     }
 
-    /// Addresses that are not in a table are asked of name servers.
+    /// Addresses that are not in a table are looked up at name servers.
     #[must_use]
     pub fn with_servers(mut self, settings: Settings) -> Self {
         self.servers = Some(settings);
         self
     }
 
-    /// Answers are kept in this file; says how many damaged lines it has.
+    /// Keeps answers in this file; returns how many damaged lines it has.
     ///
     /// # Errors
-    /// The file is there and cannot be read.
+    /// The file exists but cannot be read.
     pub fn with_cache(mut self, path: &Path) -> Result<(Self, usize)> {
         let Some(settings) = &self.servers else { return Ok((self, 0)) };
         let cache = Cache::load(path, settings.rule, now())?;
@@ -90,7 +90,7 @@ impl Hosts {
         Ok((self, n_bad))
     }
 
-    /// The slot of an address; its lookup begins, if it needs one.
+    /// The slot of an address; starts its lookup if needed.
     ///
     /// # Errors
     /// The resolver cannot be started.
@@ -128,7 +128,7 @@ impl Hosts {
         Ok(State::Waiting)
     }
 
-    /// The name in a slot, `?` for none; `None` as long as it is being looked up.
+    /// The name in a slot, `?` for none; `None` while the lookup is in progress.
     #[must_use]
     pub fn name(&self, slot: Slot) -> Option<&str> {
         match self.states.get(slot.0 as usize) {
@@ -138,7 +138,7 @@ impl Hosts {
         }
     }
 
-    /// Takes in the answers that have come.
+    /// Stores the answers that have arrived.
     ///
     /// # Errors
     /// The cache cannot be written.
@@ -152,10 +152,10 @@ impl Hosts {
         Ok(())
     }
 
-    /// Waits for an answer and takes in all that have come.
+    /// Waits for an answer, and stores all that have arrived.
     ///
     /// # Errors
-    /// The resolver has died, or the cache cannot be written.
+    /// The resolver has stopped, or the cache cannot be written.
     pub fn wait(&mut self) -> Result<()> {
         let Some(resolver) = &mut self.resolver else { bail!("no lookup is in progress") };
         match resolver.wait()? {
@@ -178,13 +178,14 @@ impl Hosts {
         }
     }
 
-    /// How many lookups got no answer from any server; they are `?` like those that have no name.
+    /// How many lookups got no answer from any server; they become `?`, like addresses without a
+    /// name.
     #[must_use]
     pub const fn n_failed(&self) -> u64 {
         self.n_failed
     }
 
-    /// How many distinct addresses were looked for.
+    /// How many distinct addresses were requested.
     #[must_use]
     pub const fn n_addresses(&self) -> usize {
         self.states.len()
@@ -193,7 +194,7 @@ impl Hosts {
     /// Writes the cache.
     ///
     /// # Errors
-    /// It cannot be written; the old one is then still there.
+    /// It cannot be written; the old one is then unchanged.
     pub fn save(&mut self) -> Result<()> {
         self.saved = Instant::now();
         match &mut self.cache {
@@ -220,16 +221,16 @@ fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// Reads a table of names: CSV with the columns `ip` and `host`, in any order, among others. The
-/// first row of an address counts.
+/// Reads a table of names: CSV with at least the columns `ip` and `host`, in any order. The first
+/// row for an address counts.
 ///
 /// # Errors
-/// No such columns, or the file cannot be read.
+/// The columns are missing, or the file cannot be read.
 pub fn table(reader: impl Read) -> Result<FxHashMap<Box<str>, Box<str>>> {
     let mut table = FxHashMap::default();
     list::read(reader, &["ip", "host"], &[], |row| {
         let (Some(ip), Some(host)) = (row.get(0), row.get(1)) else {
-            bail!("line {} has no `ip` or no `host`", row.line);
+            bail!("line {} lacks `ip` or `host`", row.line);
         };
         let host = text::storable(host.as_bytes());
         table.entry((*address::canonical(ip)).into()).or_insert_with(|| text::cut_bytes(&host, text::TINYTEXT).into());

@@ -1,7 +1,7 @@
 //! The options of every stage that fills tables: where names and countries come from.
 //!
-//! The settings behind them are, from the lowest: built in, the configuration, the environment,
-//! the command line.
+//! Settings are taken from, in increasing priority: built-in values, the configuration, the
+//! environment, the command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::hosts::Hosts;
 use crate::place_cache::PlaceCache;
 use crate::table::{countries, domains, user_info};
 
-/// The name servers of reverse DNS: the same options in a pipe and with tables.
+/// The name servers for reverse DNS: the same options in a pipe and with tables.
 #[derive(Debug, Clone, Default, Args)]
 pub struct NameServerOptions {
     /// Name server to ask: `system` (as configured on this machine), ADDRESS or ADDRESS:PORT
@@ -27,19 +27,19 @@ pub struct NameServerOptions {
     #[arg(long, short, value_name = "SERVER")]
     pub nameserver: Option<String>,
 
-    /// Lookups in progress at a time, at least 1 [default: HZMETRICS_DNS_CONCURRENCY, else with --db
-    /// the configuration, else 100]
+    /// Maximum number of lookups in progress, at least 1 [default: HZMETRICS_DNS_CONCURRENCY, else
+    /// with --db the configuration, else 100]
     #[arg(long, short, value_name = "N", allow_negative_numbers = true)]
     pub concurrency: Option<i64>,
 
-    /// Seconds that one lookup may take in all, resending included [default: HZMETRICS_DNS_TIMEOUT,
+    /// Total time for one lookup in seconds, including retries [default: HZMETRICS_DNS_TIMEOUT,
     /// else with --db the configuration, else 2]
     #[arg(long, short, value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<f64>,
 }
 
 impl NameServerOptions {
-    /// How name servers are asked; what no option says is as in `dns`.
+    /// How to ask name servers; settings without an option are taken from `dns`.
     ///
     /// # Errors
     /// The name server is not an address, or the system has none.
@@ -59,7 +59,7 @@ impl NameServerOptions {
     }
 }
 
-/// Reverse DNS as a step among others.
+/// Reverse DNS as one of several steps.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Host names (with --db)")]
 pub struct DnsOptions {
@@ -73,10 +73,10 @@ pub struct DnsOptions {
 }
 
 impl DnsOptions {
-    /// Names from those servers, and from the cache when there is one.
+    /// Names from those servers, and from the cache if there is one.
     ///
     /// # Errors
-    /// As [`NameServerOptions::settings`]; or the cache is there and cannot be read.
+    /// Those of [`NameServerOptions::settings`]; or the cache exists but cannot be read.
     pub fn hosts(&self, config: &Config, compat: Compat) -> Result<Hosts> {
         let hosts = Hosts::new().with_servers(self.servers.settings(&config.dns, compat)?);
         Ok(match &self.dns_cache {
@@ -90,7 +90,7 @@ impl DnsOptions {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Countries (with --db)")]
 pub struct GeoOptions {
-    /// URL of the geo service, or `none` to ask nobody [default: that of the configuration, else
+    /// URL of the geo service, or `none` for no lookups [default: that of the configuration, else
     /// HUBzero's]
     #[arg(long, value_name = "URL|none")]
     pub geo_url: Option<String>,
@@ -99,16 +99,16 @@ pub struct GeoOptions {
     #[arg(long, value_name = "KEY")]
     pub geo_key: Option<String>,
 
-    /// Seconds to wait for an answer of the geo service
+    /// Seconds to wait for an answer from the geo service
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value_t = PORT_TIMEOUT.as_secs_f64())]
     pub geo_timeout: f64,
 }
 
 impl GeoOptions {
-    /// The sources of countries, `file` (MaxMind's format) before all others.
+    /// The sources of countries; `file` (MaxMind's format) comes first.
     ///
     /// # Errors
-    /// The file cannot be read or is not such a database.
+    /// The file cannot be read or is not a country database.
     pub fn geo(&self, file: Option<&std::path::Path>, config: &Config, compat: Compat) -> Result<countries::Geo> {
         let file = file.map(Countries::open).transpose().context("the country database")?;
         let rule = country_rule(compat);
@@ -128,25 +128,25 @@ impl GeoOptions {
     }
 }
 
-/// Whether hosts are written to the span only.
+/// Whether hosts are written only to rows in the span.
 #[must_use]
 pub const fn hosts_in_span_only(compat: Compat) -> bool {
     compat.has(Opt::LpDns)
 }
 
-/// Whose domains.
+/// Whose rule for domains.
 #[must_use]
 pub const fn domain_rule(compat: Compat) -> domains::Rule {
     if compat.has(Opt::LpDomain) { domains::Rule::Port } else { domains::Rule::Legacy }
 }
 
-/// Whose countries.
+/// Whose rule for countries.
 #[must_use]
 pub const fn country_rule(compat: Compat) -> countries::Rule {
     if compat.has(Opt::LpIpcountry) { countries::Rule::Port } else { countries::Rule::Legacy }
 }
 
-/// Whose way with profiles.
+/// Whose rule for profiles.
 #[must_use]
 pub const fn user_rule(compat: Compat) -> user_info::Rule {
     if compat.has(Opt::LpUserInfo) { user_info::Rule::Port } else { user_info::Rule::Legacy }

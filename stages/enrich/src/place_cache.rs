@@ -1,8 +1,8 @@
-//! Places of IPv6 addresses, kept in a file between runs: the hub's table of places has a number
-//! for its key, which is too small for them.
+//! Places of IPv6 addresses, kept in a file between runs: the hub's table of places has a number as
+//! its key, which is too small for them.
 //!
-//! One line an address, its values between tabs. The file is written whole or not at all; a
-//! damaged line is ignored. Answers count as long as those in the table.
+//! One line per address, with its values separated by tabs. The file is written as a whole or not
+//! at all; a damaged line is ignored. Answers are valid as long as those in the table.
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
@@ -14,14 +14,14 @@ use kit::door;
 
 use crate::geo_service::Place;
 
-/// The file, in the folder of locks and state.
+/// The file, in the folder for locks and state.
 pub const FILE: &str = "places-ipv6.tsv";
-/// How long an answer counts, in seconds.
+/// How long an answer is valid, in seconds.
 const LIFETIME_SECS: u64 = 90 * 86_400;
-/// More is not read: some half a million addresses.
+/// No more bytes than this are read: about half a million addresses.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// Places by address, each with the second in which it was learned.
+/// Places by address, each with the second of its arrival.
 #[derive(Debug)]
 pub struct PlaceCache {
     path: PathBuf,
@@ -31,10 +31,10 @@ pub struct PlaceCache {
 }
 
 impl PlaceCache {
-    /// Reads the file in `folder`; none is an empty cache.
+    /// Reads the file in `folder`; a missing file is an empty cache.
     ///
     /// # Errors
-    /// The file is there and cannot be read.
+    /// The file exists but cannot be read.
     pub fn load(folder: &Path) -> Result<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         Self::load_at(folder.join(FILE), now)
@@ -51,22 +51,22 @@ impl PlaceCache {
         Ok(Self { path, now, places, changed: false })
     }
 
-    /// What is known of an address.
+    /// What is known about an address.
     #[must_use]
     pub fn get(&self, ip: Ipv6Addr) -> Option<&Place> {
         self.places.get(&ip).map(|(place, _)| place)
     }
 
-    /// Keeps what was learned now.
+    /// Stores an answer that arrived now.
     pub fn put(&mut self, ip: Ipv6Addr, place: &Place) {
         self.places.insert(ip, (place.clone(), self.now));
         self.changed = true;
     }
 
-    /// Writes the file, if there is anything new.
+    /// Writes the file, if anything is new.
     ///
     /// # Errors
-    /// It cannot be written; the old one is then still there.
+    /// It cannot be written; the old one is then unchanged.
     pub fn save(&mut self) -> Result<()> {
         if !self.changed {
             return Ok(());
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_come_back_for_ninety_days() {
+    fn places_are_kept_for_ninety_days() {
         let folder = tempfile::tempdir().unwrap();
         let path = || folder.path().join("state").join(FILE);
         let ip: Ipv6Addr = "2001:db8::1".parse().unwrap();

@@ -1,5 +1,5 @@
-//! The steps that fill columns of tables, as `tool-metrics` and `usage-metrics` make them among
-//! others: the stretch of time, the settings, what a dry run says. Also the walk through the steps.
+//! The steps that fill columns of tables, as part of `tool-metrics` and `usage-metrics`: the date
+//! range, the settings, the output of a dry run. Also runs a stage's steps one after the other.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -17,8 +17,8 @@ use crate::table::{Span, Table, When, countries, domains, hosts, user_info};
 /// How many hosts with their domains a dry run shows.
 const SHOWN: usize = 5;
 
-/// Makes the steps one after the other. One that fails does not keep the others from their work,
-/// as in the original; the run then ends with an error that names it. A lost server ends it at once.
+/// Runs the steps one after the other. If one fails, the others still run, as in the original; the
+/// run then ends with an error that names it. A lost connection ends the run at once.
 ///
 /// # Errors
 /// A step failed.
@@ -44,7 +44,8 @@ fn say(io: &Io, text: std::fmt::Arguments<'_>) {
     io.messages.note(format_args!("[dry-run] {text}"));
 }
 
-/// Says how many addresses of a table would be looked up, at which server (in words), how many at a time.
+/// Prints how many addresses of a table would be looked up, at which server (in words), and how many at a
+/// time.
 ///
 /// # Errors
 /// The table is missing, or the server fails.
@@ -68,7 +69,7 @@ pub fn unresolved(
     Ok(())
 }
 
-/// The filling steps of one run: what was learned for one table is known for the next.
+/// The filling steps of one run: what was found for one table is known for the next.
 pub struct Filler {
     config: Config,
     compat: Compat,
@@ -83,7 +84,7 @@ pub struct Filler {
 
 impl Filler {
     /// Names and countries come from where the options say, `geoip` (MaxMind's format) first. Nothing is
-    /// asked or opened before a step needs it.
+    /// asked or opened until a step needs it.
     #[must_use]
     pub fn new(
         config: &Config,
@@ -153,7 +154,7 @@ impl Filler {
         Ok(())
     }
 
-    /// What profiles say of users.
+    /// What profiles say about users.
     ///
     /// # Errors
     /// A table is missing, or a server fails.
@@ -169,10 +170,10 @@ impl Filler {
         Ok(())
     }
 
-    /// Countries of addresses. `hub` gives the connection to the hub when there is something to look up.
+    /// Countries of addresses. `hub` opens the connection to the hub if anything must be looked up.
     ///
     /// # Errors
-    /// A table is missing, a server fails, or the dates have an open end.
+    /// A table is missing, a server fails, or the date range has an open end.
     pub fn countries<'h>(
         &mut self,
         db: &mut Db,
@@ -180,7 +181,8 @@ impl Filler {
         table: &Table,
         io: &Io,
     ) -> Result<()> {
-        // a file is ours alone, and fills what was asked for; the others walk in weeks, as the original does
+        // a file exists only in our version, and fills the given dates; the other sources go by weeks, as in
+        // the original
         let span = if self.geoip.is_some() { Span::days } else { Span::closed_weeks };
         let span = span(self.when, kit::today()?, self.port_days())?;
         if self.dry_run {
@@ -201,12 +203,12 @@ impl Filler {
         Ok(())
     }
 
-    /// Says at the end what was wrong with the geo service.
+    /// Finally reports what was wrong with the geo service.
     pub fn finish(&mut self, io: &Io) {
         let Some(geo) = &mut self.geo else { return };
         let n = geo.n_failed();
         if let Some(trouble) = geo.trouble() {
-            io.messages.note(format_args!("{n} addresses stay without a country until the next run: {trouble}"));
+            io.messages.note(format_args!("{n} addresses remain without a country until the next run: {trouble}"));
         }
     }
 }

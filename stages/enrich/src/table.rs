@@ -1,9 +1,9 @@
-//! Filling columns of tables: what is missing is selected once as distinct keys, looked up here,
-//! and written back through one temporary table of keys and one joined UPDATE.
+//! Filling columns of tables: the distinct keys with missing values are selected once, looked up
+//! here, and written back through one temporary table of keys and one joined UPDATE.
 //!
-//! The number of statements does not depend on the number of rows. Every step fills only what is
-//! empty, so that each can be run twice, and runs in one transaction where the engine has any; in
-//! two, at the same time, when there is much to write (see `write`).
+//! The number of statements does not depend on the number of rows. Every step fills only empty
+//! columns, so it can be run again, and runs in one transaction if the engine has any; in two
+//! parallel ones if there is much to write (see `write`).
 
 pub mod countries;
 pub mod domains;
@@ -29,7 +29,7 @@ pub struct Table {
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Filled {
-    /// Distinct keys that were missing something.
+    /// Distinct keys with a missing value.
     pub keys: u64,
     /// Rows that got a value; none in a dry run.
     pub rows: u64,
@@ -39,7 +39,7 @@ impl Table {
     /// The table `name` of the database that a session is in.
     ///
     /// # Errors
-    /// The name is not made of letters, digits and `_` ([`Usage`]).
+    /// The name contains anything but letters, digits and `_` ([`Usage`]).
     pub fn new(name: &str) -> Result<Self> {
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             return Err(Usage(format!("`{name}` is not the name of a table")).into());
@@ -62,7 +62,7 @@ impl Table {
         if self.name == "sessionlog_metrics" { "`start`" } else { "`datetime`" }
     }
 
-    /// The same with the alias `t`.
+    /// The same column, with the alias `t`.
     fn t_date(&self) -> String {
         format!("t.{}", self.date())
     }
@@ -73,16 +73,16 @@ fn empty(column: &str) -> String {
     format!("({column} IS NULL OR {column} = '')")
 }
 
-/// What lacks a value: the distinct keys in order of their bytes, and where their rows are.
+/// What lacks a value: the distinct keys in byte order, and where their rows are.
 #[derive(Debug, Default)]
 struct Missing {
     keys: Vec<String>,
     rows: write::Rows,
 }
 
-/// The distinct values of `column`, and the rows, where `condition` holds; the table is called `t`.
-/// The server is not asked for DISTINCT: it would walk through an index on the column and fetch
-/// each row from somewhere else, which takes several times as long as reading the rows in the order of the table.
+/// The distinct values of `column`, and the rows, where `condition` holds; the table is called `t`. The query
+/// does not use DISTINCT: the server would follow an index on the column and fetch each row from somewhere
+/// else, which takes several times as long as reading the rows in table order.
 fn missing(db: &mut Db, table: &Table, column: &str, condition: &str) -> Result<Missing> {
     db.require(&[table.name()])?;
     let id = if db.has_ids(table.name())? { "t.id" } else { "NULL" };
@@ -100,7 +100,7 @@ fn missing(db: &mut Db, table: &Table, column: &str, condition: &str) -> Result<
         Ok(())
     })?;
     let mut keys: Vec<String> = seen.into_iter().map(String::from).collect();
-    // keys arrive in the order of the index that they go into
+    // keys are in the order of the index that they are inserted into
     keys.sort_unstable();
     Ok(Missing { keys, rows })
 }

@@ -1,8 +1,8 @@
-//! The configuration: which file is read, its settings, and where things are on a hub.
+//! The configuration: which file is read, its settings, and the paths on a hub.
 //!
-//! Two layouts are read: `access.cfg` of the legacy scripts with an optional `hzmetrics.conf`
-//! beside it, and the one `hzmetrics.conf` of the later port. Neither is ever written. A password
-//! is shown nowhere.
+//! Two layouts are read: `access.cfg` of the legacy scripts with an optional `hzmetrics.conf` next
+//! to it, and the port's single `hzmetrics.conf`. Neither is ever written. A password is never
+//! shown.
 
 mod access;
 mod env;
@@ -38,21 +38,21 @@ pub use texts::{HANDED, Handed};
 use texts::{Text, Texts};
 pub use tls::{SslMode, Tls};
 
-/// Geo service when none is named.
+/// The default geo service.
 pub const DEFAULT_GEO_URL: &str = "https://help.hubzero.org/ipinfo/v1";
-/// Key of the geo service when none is named.
+/// The default key for the geo service.
 pub const DEFAULT_GEO_KEY: &str = "_HUBZERO_OPNSRC_V1_";
-/// Prefix of the hub's tables when none is named.
+/// The default prefix of the hub's tables.
 pub const DEFAULT_PREFIX: &str = "jos_";
-/// The site's name when none is found.
+/// The default name of the site.
 pub const DEFAULT_SITE: &str = "hub";
 
-/// A text that is not shown.
+/// A text that is never shown.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself, for whom it is meant.
+    /// The text itself, for the code that needs it.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -68,11 +68,11 @@ impl fmt::Debug for Secret {
 /// Settings of reverse DNS.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dns {
-    /// The name server; `None` is that of the system.
+    /// The name server; `None` means the system's.
     pub nameserver: Option<String>,
-    /// Lookups at a time.
+    /// Maximum number of lookups in progress.
     pub concurrency: u32,
-    /// How long a lookup may take in all.
+    /// Total time for a lookup.
     pub timeout: Duration,
 }
 
@@ -83,7 +83,7 @@ impl Default for Dns {
 }
 
 impl Dns {
-    /// Sets what the environment says.
+    /// Applies the environment.
     #[must_use]
     pub fn with_environment(self, env: Env<'_>) -> Self {
         let variable = |name: &str| env(name).map(|value| value.to_string_lossy().into_owned());
@@ -94,7 +94,7 @@ impl Dns {
         )
     }
 
-    /// Sets what is given and can be used; the rest stays.
+    /// Applies the given values that are valid; the others stay unchanged.
     #[must_use]
     pub fn with(mut self, nameserver: Option<&str>, concurrency: Option<&str>, timeout: Option<&str>) -> Self {
         if let Some(name) = nameserver.map(str::trim) {
@@ -117,26 +117,26 @@ impl Dns {
     }
 }
 
-/// How access logs are found and read, and where countries come from, where nothing else is said. The
-/// texts are not understood here.
+/// Defaults for finding and reading access logs, and for the source of countries. The texts are not
+/// interpreted here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Logs {
     /// The layout: a name, a format, or `auto`.
     pub log_format: Option<String>,
-    /// The header that names the client.
+    /// The header with the client's address.
     pub client_from: Option<String>,
-    /// Networks of proxies whose word on the client is believed.
+    /// Networks of trusted proxies.
     pub trusted_proxies: Option<String>,
-    /// The zone that times are written in.
+    /// The zone of the written times.
     pub timezone: Option<String>,
     /// A database of countries.
     pub geoip: Option<String>,
-    /// The site in the names of access logs, when that is not the hub's name.
+    /// The site in the names of access logs, if it differs from the hub's name.
     pub site_filter: Option<String>,
 }
 
 impl Logs {
-    /// Sets what the environment says.
+    /// Applies the environment.
     fn with_environment(self, env: Env<'_>) -> Self {
         let variable = |key: &str| env(&format!("HZMETRICS_{}", key.to_ascii_uppercase()));
         let texts = ["log_format", "client_from", "trusted_proxies", "timezone", "geoip", "site_filter"]
@@ -144,7 +144,7 @@ impl Logs {
         self.with(|key| texts.iter().find(|(known, _)| *known == key).and_then(|(_, text)| text.as_deref()))
     }
 
-    /// Sets what is given and not empty.
+    /// Applies the values that are given and not empty.
     fn with<'t>(mut self, get: impl Fn(&str) -> Option<&'t str>) -> Self {
         let text = |key| get(key).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
         self.log_format = text("log_format").or(self.log_format);
@@ -194,11 +194,11 @@ impl Notify {
 pub struct Site {
     /// The name in the names of log files.
     pub name: String,
-    /// Whether it was really named somewhere.
+    /// Whether it was explicitly named somewhere.
     pub explicit: bool,
 }
 
-/// What the files and the environment say.
+/// The content of the files and the environment.
 ///
 /// ```
 /// // without a file: the usual places, below a root that the environment names
@@ -207,7 +207,7 @@ pub struct Site {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The file that the credentials came from; `None` when there is none.
+    /// The file with the credentials; `None` if there is none.
     pub file: Option<PathBuf>,
     /// Whether that file is an INI file.
     is_ini: bool,
@@ -227,15 +227,15 @@ pub struct Config {
     pub db_tls: Tls,
     /// Prefix of the hub's tables.
     pub db_prefix: String,
-    /// The geo service.
+    /// The URL of the geo service.
     pub geo_url: String,
-    /// The key that it asks for.
+    /// The key for it.
     pub geo_key: Secret,
     /// Reverse DNS.
     pub dns: Dns,
-    /// `[run] user`: whose rights a program takes that root starts.
+    /// `[run] user`: the user whose rights a program takes when root starts it.
     pub run_user: Option<String>,
-    /// `[compat] options`, when given.
+    /// `[compat] options`, if given.
     pub compat: Option<Compat>,
     /// How access logs are read.
     pub logs: Logs,
@@ -247,21 +247,21 @@ pub struct Config {
     pub checks: BTreeMap<String, String>,
     /// The site.
     pub site: Site,
-    /// Where things are.
+    /// The paths.
     pub paths: Paths,
-    /// Why a mandatory key is missing although it seems to be there.
+    /// Why a mandatory key is missing although the file seems to contain it.
     hints: Vec<(&'static str, String)>,
     /// What it was read from.
     texts: Texts,
     misquoted: Vec<Misquoted>,
 }
 
-/// A file that more people may read, or write, than its secret is meant for.
+/// A file that more people may read or write than its secret allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exposed {
     /// The file.
     pub path: PathBuf,
-    /// What is in it, in words.
+    /// Its secret, in words.
     pub secret: &'static str,
     /// Its permissions, as `chmod` takes them.
     pub mode: u32,
@@ -275,7 +275,7 @@ impl Exposed {
     }
 }
 
-/// A value of `access.cfg` that is written in a way that does not count.
+/// A value in `access.cfg` that is ignored because of the way it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misquoted {
     /// Its name, without the dollar sign.
@@ -286,25 +286,25 @@ pub struct Misquoted {
     pub quotes: Quotes,
 }
 
-/// What `access.cfg` may say.
+/// The keys of `access.cfg`.
 const ACCESS_KEYS: [&str; 9] =
     ["hub_dir", "hub_db", "metrics_db", "db_host", "db_user", "db_pass", "db_prefix", "hubzero_ipgeo_url", "hub_key"];
 
 /// Reads the configuration for a run that needs the databases.
 ///
 /// # Errors
-/// A file that was named cannot be read (exit code 1); there is no configuration, a file is
-/// malformed, or a mandatory key is missing or empty ([`Usage`], exit code 2).
+/// A named file cannot be read (exit code 1); there is no configuration, a file is malformed, or a
+/// mandatory key is missing or empty ([`Usage`], exit code 2).
 pub fn load(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
     let config = read(explicit, env)?;
     config.check()?;
     Ok(config)
 }
 
-/// Reads the configuration as far as there is one: for runs that can do without databases.
+/// Reads whatever configuration there is: for runs that work without databases.
 ///
 /// # Errors
-/// A file that was named cannot be read, or a file is malformed.
+/// A named file cannot be read, or a file is malformed.
 pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
     let mut config = blank(Paths::new(env));
     let texts = Texts::read(explicit, env, &config.paths)?;
@@ -339,7 +339,7 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
     Ok(config)
 }
 
-/// What is known where no file can be read: the environment, the site, the fixed places.
+/// What is known without any file: the environment, the site, the fixed paths.
 #[must_use]
 pub fn without_file(env: Env<'_>) -> Config {
     let mut config = blank(Paths::new(env));
@@ -348,7 +348,7 @@ pub fn without_file(env: Env<'_>) -> Config {
     config
 }
 
-/// What holds when nobody says otherwise.
+/// The defaults.
 fn blank(paths: Paths) -> Config {
     Config {
         file: None,
@@ -378,20 +378,20 @@ fn blank(paths: Paths) -> Config {
     }
 }
 
-/// The compatibility options of the configuration, for whoever may do without one: a file in its
-/// usual place that is not ours to read settles nothing.
+/// The compatibility options in the configuration, for programs that work without one: a file in
+/// the default place that we may not read is ignored.
 ///
 /// # Errors
-/// A file that was named cannot be read, or a file is malformed.
+/// A named file cannot be read, or a file is malformed.
 pub fn settled_compat(env: Env<'_>) -> Result<Option<Compat>> {
     Ok(if_any(env)?.and_then(|config| config.compat))
 }
 
-/// The configuration, for whoever may do without one: a file in its usual place that is not ours to
-/// read settles nothing.
+/// The configuration, for programs that work without one: a file in the default place that we may
+/// not read is ignored.
 ///
 /// # Errors
-/// As [`settled_compat`].
+/// Those of [`settled_compat`].
 pub fn if_any(env: Env<'_>) -> Result<Option<Config>> {
     match read(None, env) {
         Ok(config) => Ok(Some(config)),
@@ -409,7 +409,7 @@ fn is_named(env: Env<'_>) -> bool {
     ["HZMETRICS_ACCESS_CFG", "HZMETRICS_CONFIG"].iter().any(|name| env(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// The first line that begins with `site =` and a word.
+/// The first line with `site =` followed by a word.
 fn site_of(text: &str) -> Option<&str> {
     text.lines().find_map(|line| {
         let value = line.trim_start().strip_prefix("site")?.trim_start().strip_prefix('=')?;
@@ -418,7 +418,7 @@ fn site_of(text: &str) -> Option<&str> {
 }
 
 impl Config {
-    /// Adds what the environment and `/etc/hubzero.conf` say.
+    /// Applies the environment and `/etc/hubzero.conf`.
     fn settle(&mut self, site: Option<String>, hubzero: &str, env: Env<'_>) {
         self.dns = std::mem::take(&mut self.dns).with_environment(env);
         self.logs = std::mem::take(&mut self.logs).with_environment(env);
@@ -483,19 +483,19 @@ impl Config {
         Ok(())
     }
 
-    /// Whether everything is there that the databases need.
+    /// Checks that everything needed for the databases is there.
     ///
     /// # Errors
-    /// What is missing, or cannot be ([`Usage`]).
+    /// A value is missing or invalid ([`Usage`]).
     pub fn check(&self) -> Result<()> {
         self.check_given(MANDATORY)?;
         self.check_usable()
     }
 
-    /// The same for who only needs the names of the databases.
+    /// The same if only the names of the databases are needed.
     ///
     /// # Errors
-    /// As [`Config::check`].
+    /// Those of [`Config::check`].
     pub fn check_names(&self) -> Result<()> {
         let (names, _) = MANDATORY.split_at(DATABASES);
         self.check_given(names)?;
@@ -525,8 +525,8 @@ impl Config {
         self.check_distinct()
     }
 
-    /// Whether the metrics have a database of their own. A configuration without databases is no
-    /// concern of this.
+    /// Checks that the metrics have a database of their own. A configuration without databases
+    /// passes.
     ///
     /// # Errors
     /// They share the hub's ([`Usage`]).
@@ -540,7 +540,7 @@ impl Config {
         Err(Usage(text).into())
     }
 
-    /// Files that hold a secret and that every account of this machine may read or write.
+    /// Files with a secret that every account of this machine may read or write.
     #[must_use]
     pub fn exposed(&self) -> Vec<Exposed> {
         let password = self.file.as_ref().filter(|_| !self.db_pass.reveal().is_empty());
@@ -549,7 +549,7 @@ impl Config {
         holders.filter_map(|(path, secret)| Exposed::look(path, secret)).collect()
     }
 
-    /// The file that the credentials came from.
+    /// The file with the credentials.
     fn found(&self) -> Result<&Path> {
         self.file.as_deref().ok_or_else(|| {
             Usage(format!(
@@ -561,7 +561,7 @@ impl Config {
         })
     }
 
-    /// Values of `access.cfg` that do not count, in the order of its keys.
+    /// Values of `access.cfg` that are ignored, in the order of its keys.
     #[must_use]
     pub fn misquoted(&self) -> &[Misquoted] {
         &self.misquoted
@@ -579,16 +579,16 @@ impl Config {
         Ok(&self.hub_dir)
     }
 
-    /// The log folders of the hub, where this is the configuration of one.
+    /// The log folders of the hub, if this is a hub's configuration.
     #[must_use]
     pub fn log_roots(&self) -> Option<Roots> {
         self.site.explicit.then(|| self.paths.log_roots())
     }
 
-    /// Where the map of who is online belongs.
+    /// Where to write the map of who is online.
     ///
     /// # Errors
-    /// The hub's folder is not given, or has no folder of maps ([`Usage`]).
+    /// The hub's folder is not given, or has no folder for maps ([`Usage`]).
     pub fn map_folder(&self, compat: Compat) -> Result<PathBuf> {
         let hub_dir = self.hub_dir()?;
         let (new, old) = (hub_dir.join("app/site/stats/maps"), hub_dir.join("site/stats/maps"));
@@ -600,7 +600,7 @@ impl Config {
         Ok(folder)
     }
 
-    /// The files that the configuration consists of, those excepted that it can do without.
+    /// The files of the configuration, except optional ones.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         let tls = [&self.db_tls.ca, &self.db_tls.cert, &self.db_tls.key];
@@ -609,10 +609,10 @@ impl Config {
         files
     }
 
-    /// Hands the configuration on to the programs that we start, for as long as the result lives.
+    /// Passes the configuration to the programs we start, as long as the result is alive.
     ///
     /// # Errors
-    /// No file without a name can be made.
+    /// No anonymous file can be created.
     pub fn hand_on(&self) -> Result<Handed> {
         self.texts.hand_on()
     }
@@ -622,15 +622,15 @@ impl Config {
     pub fn variables(&self) -> Vec<(&'static str, OsString)> {
         let file = self.file.clone().unwrap_or_default().into_os_string();
         if self.is_ini {
-            // the other one would win
+            // otherwise the other variable would win
             vec![("HZMETRICS_ACCESS_CFG", OsString::new()), ("HZMETRICS_CONFIG", file)]
         } else {
             vec![("HZMETRICS_ACCESS_CFG", file)]
         }
     }
 
-    /// The server, the account and the databases. There `localhost` is the socket of this machine,
-    /// as for the legacy scripts.
+    /// The server, the account and the databases. As in the legacy scripts, `localhost` means the
+    /// socket of this machine.
     #[must_use]
     pub fn target(&self) -> Target {
         Target {
@@ -648,7 +648,7 @@ impl Config {
 /// A mandatory key: its name in `access.cfg`, in the INI file, and its value.
 type Mandatory = (&'static str, &'static str, fn(&Config) -> &str);
 
-/// How many of [`MANDATORY`], from the first, name databases.
+/// How many of [`MANDATORY`], from the first, are names of databases.
 const DATABASES: usize = 2;
 
 const MANDATORY: &[Mandatory] = &[
@@ -694,7 +694,7 @@ mod tests {
             self.path(name).display().to_string()
         }
 
-        /// With variables; a value that begins with `@` is a path below the root.
+        /// Sets variables; a value that begins with `@` is a path below the root.
         fn env(&self, variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> + use<> {
             let mut all = vec![("HZMETRICS_ROOT".to_owned(), self.text(""))];
             for (name, value) in variables {
@@ -729,7 +729,7 @@ mod tests {
     const HOME_CONF: &str = "opt/hubzero/metrics/conf/hzmetrics.conf";
 
     #[test]
-    fn which_file_wins() {
+    fn files_are_used_in_a_fixed_order() {
         let root = Root::new(&[
             ("one.cfg", &access("explicit_access")),
             ("one.conf", &ini("explicit_ini", "")),
@@ -760,7 +760,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_file_that_cannot_be_read() {
+    fn a_named_file_that_cannot_be_read_is_an_error() {
         let root = Root::new(&[(ETC_ACCESS, &access("a"))]);
         for (explicit, variables) in [
             (Some("none"), &[][..]),
@@ -774,7 +774,7 @@ mod tests {
     }
 
     #[test]
-    fn no_configuration_at_all() {
+    fn no_configuration_at_all_is_an_error() {
         let root = Root::new(&[]);
         let config = root.read(None, &[]).unwrap();
         assert_eq!((config.file.clone(), config.dns.concurrency), (None, 100));
@@ -783,7 +783,7 @@ mod tests {
     }
 
     #[test]
-    fn mandatory_keys() {
+    fn missing_mandatory_keys_are_named() {
         for (key, ini_key) in
             [("hub_db", "hub_db"), ("metrics_db", "metrics_db"), ("db_user", "user"), ("db_pass", "password")]
         {
@@ -808,7 +808,7 @@ mod tests {
         let root = Root::new(&[("x.cfg", &access("h").replace("$db_host = 'h'", "$db_host = \"h\""))]);
         let (code, message) = exit(root.load(Some("x.cfg"), &[]));
         assert!(
-            code == 2 && message.ends_with("line 3 has it in double quotes, only single quotes (') count"),
+            code == 2 && message.ends_with("line 3 has it in double quotes, but only single quotes (') count"),
             "{message}"
         );
         let root = Root::new(&[("x.conf", &ini("h", ""))]);
@@ -818,7 +818,7 @@ mod tests {
     }
 
     #[test]
-    fn the_metrics_have_a_database_of_their_own() {
+    fn the_metrics_need_a_database_of_their_own() {
         let root = Root::new(&[("x.cfg", &access("m")), ("x.conf", &ini("m", "")), ("y.cfg", &access("`m`"))]);
         for name in ["x.cfg", "x.conf", "y.cfg"] {
             let (code, text) = exit(root.load(Some(name), &[]));
@@ -827,7 +827,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_that_everybody_can_read() {
+    fn secrets_that_everybody_can_read_are_reported() {
         let root = Root::new(&[("x.conf", ""), ("key", "k"), ("none.cfg", "")]);
         let set = |name: &str, mode| fs::set_permissions(root.path(name), fs::Permissions::from_mode(mode)).unwrap();
         let text = ini("h", &format!("ssl_cert = c\nssl_key = {}\n", root.text("key")));
@@ -863,7 +863,7 @@ mod tests {
     }
 
     #[test]
-    fn options_that_a_configuration_settles() {
+    fn compat_options_come_from_the_configuration() {
         let root = Root::new(&[
             ("c.conf", &ini("h", "[compat]\noptions = port\n")),
             ("none.conf", &ini("h", "")),
@@ -882,7 +882,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_of_both_layouts() {
+    fn every_key_of_both_layouts_is_read() {
         let root = Root::new(&[
             (
                 "x.cfg",
@@ -913,7 +913,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_given_has_its_default() {
+    fn missing_keys_have_a_default() {
         let root = Root::new(&[("x.cfg", &access("h")), ("x.conf", &ini("h", ""))]);
         for name in ["x.cfg", "x.conf"] {
             let config = root.load(Some(name), &[]).unwrap();
@@ -928,7 +928,7 @@ mod tests {
     }
 
     #[test]
-    fn where_dns_settings_come_from() {
+    fn dns_settings_come_from_file_environment_and_options() {
         let dns = |n: &str| format!("[dns]\nnameserver = {n} # x\nconcurrency = 500 # unbound\ntimeout = 1.5\n");
         let root = Root::new(&[
             ("x.cfg", &access("h")),
@@ -944,7 +944,7 @@ mod tests {
         assert_eq!(name(of(None, &[("HZMETRICS_ACCESS_CFG", "@x.cfg")])), "etc");
         let dns = of(Some("x.conf"), &[]);
         assert_eq!((dns.concurrency, dns.timeout), (500, Duration::from_millis(1500)));
-        // the environment is above the file, flags are above the environment
+        // the environment overrides the file, options override the environment
         let dns = of(
             Some("x.conf"),
             &[
@@ -956,7 +956,7 @@ mod tests {
         assert_eq!((dns.nameserver_name(), dns.concurrency, dns.timeout.as_secs()), ("9.9.9.9", 7, 3));
         let dns = dns.with(Some("1.1.1.1"), Some("8"), None);
         assert_eq!((dns.nameserver_name(), dns.concurrency, dns.timeout.as_secs()), ("1.1.1.1", 8, 3));
-        // what is not a number leaves the level below
+        // a value that is not a number is ignored
         let odd = [("HZMETRICS_DNS_CONCURRENCY", "many"), ("HZMETRICS_DNS_TIMEOUT", "nan")];
         let dns = of(Some("x.conf"), &odd);
         assert_eq!((dns.concurrency, dns.timeout), (500, Duration::from_millis(1500)));
@@ -969,7 +969,7 @@ mod tests {
     }
 
     #[test]
-    fn the_site() {
+    fn the_site_is_found_in_hubzero_conf() {
         for (text, site) in [
             ("site=foo\n", Some("foo")),
             ("\t site = foo bar\n", Some("foo")),
@@ -985,7 +985,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_logs() {
+    fn log_settings_are_read() {
         let text = "[logs]\nlog_format = combined\ntimezone=UTC\ngeoip = /a b.mmdb ; here\nsite_filter = www\n";
         let root = Root::new(&[("x.conf", &ini("h", &format!("[hub]\nsite = hub\n{text}"))), ("a.cfg", &access("h"))]);
         let config = root.load(Some("x.conf"), &[]).unwrap();
@@ -1008,7 +1008,7 @@ mod tests {
     }
 
     #[test]
-    fn another_process_finds_the_same_file() {
+    fn another_process_uses_the_same_file() {
         let root = Root::new(&[("x.cfg", &access("h")), ("x.conf", &ini("h", "")), ("other.cfg", &access("other"))]);
         for name in ["x.cfg", "x.conf"] {
             let config = root.load(Some(name), &[("HZMETRICS_ACCESS_CFG", "@other.cfg")]).unwrap();
@@ -1021,7 +1021,7 @@ mod tests {
     }
 
     #[test]
-    fn the_target_of_a_connection() {
+    fn the_target_of_a_connection_comes_from_the_file() {
         let root = Root::new(&[("x.conf", &ini("h", "hub_db_prefix = abc_\nhost = localhost # the socket\n"))]);
         let target = root.load(Some("x.conf"), &[]).unwrap().target();
         let expected = Target {

@@ -1,7 +1,7 @@
 //! Dropping root's rights: a program that writes and was started by root becomes the web server's user
 //! before it opens anything in a folder that other users may write to.
 //!
-//! If only root may write to every folder, it stays root. Called once, right after the command line is
+//! If only root may write to the folders, it stays root. Called once, right after the command line is
 //! parsed; filters without a database never call it.
 
 mod needs;
@@ -25,24 +25,25 @@ pub fn is_root() -> bool {
     Uid::effective().is_root()
 }
 
-/// Whether this process is root in folders that are not root's alone: it must not open files there.
+/// Whether this process is root while others may write to the folders: it must not open files
+/// there.
 #[must_use]
 pub fn is_root_among_others(config: &Config) -> bool {
     is_root() && Places::of(config, Uses::default(), Compat::default()).iter().any(places::Place::is_shared)
 }
 
-/// The first owner other than root among the folders of the hub: whose rights the work takes when
-/// root starts it and the configuration names no user.
+/// The first owner other than root among the folders of the hub: the user to run as if root starts
+/// the work and the configuration names no user.
 #[must_use]
 pub fn first_owner(config: &Config) -> Option<u32> {
     Places::of(config, Uses::default(), Compat::default()).first_owner().map(|(_, uid)| uid)
 }
 
-/// Gives root's rights away where others may write to the folders that the program uses.
+/// Drops root's rights if others may write to the folders that the program uses.
 ///
 /// # Errors
-/// Nobody says whose rights to take, or that user lacks what the work needs ([`Usage`], with the
-/// line that fixes it); or the system does not let us.
+/// No user to run as is known, or that user lacks a permission ([`Usage`], with the command that
+/// fixes it); or the system refuses the change.
 pub fn take(config: &Config, uses: Uses, compat: Compat) -> Result<()> {
     if !is_root() {
         return Ok(());
@@ -58,7 +59,7 @@ pub fn take(config: &Config, uses: Uses, compat: Compat) -> Result<()> {
     needs::check(&needs, &user, config)
 }
 
-/// The user whose rights are taken.
+/// The user to run as.
 fn whose(config: &Config, places: &Places) -> Result<User> {
     if let Some(name) = &config.run_user {
         let user = User::named(name)?.ok_or_else(|| Usage(format!("[run] user: there is no user {name}")))?;
@@ -78,7 +79,7 @@ fn whose(config: &Config, places: &Places) -> Result<User> {
     User::of_uid(uid)?.ok_or_else(|| nameless().into())
 }
 
-/// Groups, group and user, for good.
+/// Sets groups, group and user permanently.
 fn become_user(user: &User) -> Result<()> {
     let name = CString::new(user.name.as_str()).context("the name of the user")?;
     unistd::initgroups(&name, user.gid).context("setting the groups")?;

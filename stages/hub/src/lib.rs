@@ -1,7 +1,7 @@
 //! The machine of a hub: configuration, identity, lock, log, what is remembered of runs; and [`run()`], the
 //! one call of a stage's `main`.
 //!
-//! Reads where the databases are, but does not connect to them.
+//! Finds out where the databases are, but does not connect to them.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 pub mod config;

@@ -1,8 +1,8 @@
-//! The pid lock: one writer of the databases at a time.
+//! The pid lock: only one writer to the databases at a time.
 //!
-//! An advisory `flock` on a file in the runtime directory; the lock decides, not the file. What
-//! an earlier holder left in the file is only used to say what happened to it. A process that
-//! the holder started is let through: the holder names itself in the environment.
+//! An advisory `flock` on a file in the runtime directory; the lock decides, not the file. The text
+//! that an earlier holder left in the file only serves to say what happened to it. A process
+//! started by the holder is let through: the holder identifies itself in the environment.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -17,20 +17,20 @@ use kit::{Busy, Io, Messages, door};
 
 use crate::config::Paths;
 
-/// The environment variable by which a holder lets its children through: its own pid.
+/// The environment variable with the holder's pid, by which it lets its children through.
 pub const HOLDER: &str = "HZMETRICS_LOCK_HOLDER";
 
-/// How often a waiting process tries again.
+/// How often a waiting process retries.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The result of asking for the lock.
+/// The result of requesting the lock.
 #[derive(Debug)]
 pub enum LockResult {
-    /// It is ours until dropped.
+    /// We hold it until this is dropped.
     Held(Lock),
     /// The process that started us holds it.
     Inherited,
-    /// Somebody else holds it; their pid when the file says it.
+    /// Another process holds it; its pid, if the file contains it.
     Busy(Option<u32>),
 }
 
@@ -41,11 +41,11 @@ pub fn busy(holder: Option<u32>) -> Busy {
     Busy(format!("another run is in progress{holder}; try again later"))
 }
 
-/// Takes the pid lock for a run that writes to the databases, waiting as long as `--lock-wait` says; hold
-/// on to it until the end.
+/// Takes the pid lock for a run that writes to the databases, waiting as long as `--lock-wait` says. Keep
+/// the result until the end.
 ///
 /// # Errors
-/// Somebody else holds it, or the lock cannot be created.
+/// Another process holds the lock, or it cannot be created.
 pub fn for_run(io: &Io, paths: &Paths) -> Result<Option<Lock>> {
     Lock::for_stage(&paths.pid_lock(), Duration::from_secs(io.common().lock_wait), io.messages)
 }
@@ -55,12 +55,12 @@ pub fn for_run(io: &Io, paths: &Paths) -> Result<Option<Lock>> {
 pub struct Lock {
     file: File,
     path: PathBuf,
-    /// What an earlier holder left behind, in words, when it did not release the lock itself.
+    /// What an earlier holder left, in words, if it did not release the lock itself.
     pub stale: Option<String>,
 }
 
 impl Lock {
-    /// Tries to take the lock, for at most `wait`. The directory is created when it is missing.
+    /// Tries to take the lock for at most `wait`. The directory is created if it is missing.
     ///
     /// # Errors
     /// The file cannot be opened or written.
@@ -79,11 +79,11 @@ impl Lock {
         }
     }
 
-    /// The lock for a stage that writes: waits up to `wait`, then gives up as [`Busy`]. `None`
-    /// when the process that started us holds it.
+    /// The lock for a stage that writes: waits up to `wait`, then fails with [`Busy`]. `None` if
+    /// the process that started us holds it.
     ///
     /// # Errors
-    /// Somebody else holds it, or the file cannot be opened or written.
+    /// Another process holds it, or the file cannot be opened or written.
     pub fn for_stage(path: &Path, wait: Duration, messages: Messages) -> Result<Option<Self>> {
         match Self::ask(path, wait)? {
             LockResult::Held(lock) => {
@@ -109,7 +109,7 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => return Ok(LockResult::Busy(pid_in(&read(&mut file)))),
                 Err(TryLockError::Error(e)) => return Err(e).with_context(|| format!("locking {shown}")),
             }
-            // the holder before us may have removed this very file between our open and our lock
+            // the previous holder may have removed this very file between our open and our lock
             if !door::is_at(&file, path) {
                 continue;
             }
@@ -125,7 +125,7 @@ impl Lock {
     }
 }
 
-/// The open file: whoever passes it to a child keeps the lock held until that child ends too.
+/// The open file: passed to a child, it keeps the lock held until that child ends too.
 impl AsFd for Lock {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
@@ -197,7 +197,7 @@ fn diagnose(text: &str) -> Option<String> {
     }
     let since = words.next().unwrap_or("?");
     let here = boot_marker();
-    // where either is unknown, the pid has to do
+    // if either is unknown, the pid has to decide
     if marker != here && ![marker, here.as_str()].contains(&"?") {
         return Some(format!("an earlier run (pid {pid}, {since}) ended with the system or container it ran in"));
     }
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn one_holder_at_a_time() {
+    fn only_one_process_holds_the_lock() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run/hzmetrics.pid");
         let lock = held(Lock::ask(&path, Duration::ZERO).unwrap());
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_ends_when_the_holder_is_done() {
+    fn waiting_ends_when_the_lock_is_released() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("hzmetrics.pid");
         let lock = held(Lock::ask(&path, Duration::ZERO).unwrap());
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_holder_left_is_reported_not_obeyed() {
+    fn a_lock_left_by_a_killed_holder_is_reported_and_taken() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("hzmetrics.pid");
         for (left, words) in [
@@ -284,9 +284,9 @@ mod tests {
             ("77 1 2026-01-01T00:00:00.000+00:00\n".to_owned(), "ended with the system"),
             (format!("1 {} x\n", boot_marker()), "another process"),
             (format!("{} {} x\n", std::process::id(), boot_marker()), "another process"),
-            // it is not known where that was: the pid has to do
+            // if the place is unknown, the pid has to decide
             ("1 ? x\n".to_owned(), "another process"),
-            // nobody has this pid
+            // no process has this pid
             (format!("0 {} x\n", boot_marker()), "was killed"),
             (format!("{} {} x\n", i32::MAX, boot_marker()), "was killed"),
         ] {
@@ -306,11 +306,11 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_that_lost_its_lock_and_is_still_there() {
+    fn a_running_holder_that_lost_its_lock_is_reported() {
         use std::os::unix::process::CommandExt as _;
         #[expect(clippy::disallowed_methods, reason = "a process with our name")]
         let mut child = std::process::Command::new("sleep").arg0("hzmetrics run").arg("60").spawn().unwrap();
-        // a moment after its start it has no command line yet
+        // right after its start it has no command line yet
         let words = format!("/proc/{}/cmdline", child.id());
         while fs::read(&words).unwrap().is_empty() {
             std::thread::sleep(Duration::from_millis(1));
@@ -330,13 +330,13 @@ mod tests {
     }
 
     #[test]
-    fn the_start_of_the_system_or_container() {
+    fn the_start_of_the_system_or_container_is_plausible() {
         let marker = boot_marker();
         let started: u64 = marker.parse().unwrap();
         let stat = fs::read_to_string("/proc/stat").unwrap();
         let boot: u64 = stat.lines().find_map(|line| line.strip_prefix("btime ")).unwrap().trim().parse().unwrap();
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-        // process 1 starts when the system does, or later; clocks that are set again do not matter much
+        // process 1 starts with the system or later; allow for clock adjustments
         assert!(started >= boot && started <= now + 60, "{boot} {started} {now}");
         assert_eq!(boot_marker(), marker);
     }

@@ -1,9 +1,9 @@
 //! The log of the orchestrator: one line per event, to a file, to syslog and to standard error.
 //!
 //! The file is the record: everything goes there, time-stamped, the command line first. Standard
-//! error is for people and for cron's mail, so how much it says is chosen by the caller. A log
-//! that cannot be written is one warning and never a failure. A run that outlives a rotation goes on
-//! in the new file.
+//! error is for people and for cron's mail, so the caller chooses how much it gets. A log that
+//! cannot be written causes one warning and never a failure. A run that continues after a rotation
+//! uses the new file.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -20,30 +20,30 @@ use crate::config::{Env, Paths};
 use crate::lock::now;
 use kit::{Level, Messages, door, push_seen};
 
-/// Set to `json`, the file holds JSON objects.
+/// If set to `json`, the file contains JSON objects.
 pub const LOG_FORMAT: &str = "HZMETRICS_LOG_FORMAT";
 /// Set to `yes`, systemd's journal gets the lines with their fields, instead of the system's log.
 pub const JOURNAL: &str = "HZMETRICS_JOURNAL";
 /// Where the journal takes them.
 const JOURNAL_SOCKET: &str = "/run/systemd/journal/socket";
 
-/// What standard error gets.
+/// What goes to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stderr {
-    /// Everything from INFO on, as whole log lines with time and level, as the port does.
+    /// Everything from INFO up, as complete log lines with time and level, as in the port.
     Lines,
-    /// Everything from INFO on, as messages after the program's name.
+    /// Everything from INFO up, as messages after the program's name.
     Talk,
-    /// Warnings and errors; on a terminal also the rest. A run under cron that did well is silent.
+    /// Warnings and errors; on a terminal also the rest. A successful run under cron is silent.
     Quiet,
-    /// Nothing: somebody else says it there.
+    /// Nothing: another program reports it.
     Nothing,
 }
 
-/// Where the log goes.
+/// The destinations of the log.
 #[derive(Debug, Clone)]
 pub struct Sinks {
-    /// The file, appended to; its folder is created when it is missing.
+    /// The file, appended to; its folder is created if it is missing.
     pub file: Option<PathBuf>,
     /// Lines of the file as JSON objects.
     pub json: bool,
@@ -83,7 +83,7 @@ struct Out {
     syslog: Option<UnixDatagram>,
 }
 
-/// A file and the name that it was opened by.
+/// A file, and the name it was opened by.
 #[derive(Debug)]
 struct Named {
     path: PathBuf,
@@ -91,7 +91,7 @@ struct Named {
 }
 
 impl Named {
-    /// The file that has the name now. While nothing has it, as in the middle of a rotation, it is
+    /// The file that has the name now. While no file has it, as in the middle of a rotation, it is
     /// still the old one, unless that was removed.
     fn current(&mut self) -> &mut File {
         let is_other = match door::look(&self.path) {
@@ -109,7 +109,7 @@ impl Named {
 /// The facility LOCAL0.
 const FACILITY: u8 = 16;
 
-/// The severity of syslog.
+/// The syslog severity.
 const fn severity(level: Level) -> u8 {
     match level {
         Level::Debug => 7,
@@ -120,8 +120,8 @@ const fn severity(level: Level) -> u8 {
 }
 
 impl Log {
-    /// Opens the log of the program `name` and notes the command line in it. What cannot be opened
-    /// is left out, with one warning.
+    /// Opens the log of the program `name` and writes the command line to it. A destination that
+    /// cannot be opened is left out, with one warning.
     #[must_use]
     pub fn open(name: &'static str, sinks: &Sinks, command_line: &str) -> Self {
         let mut out = Out::default();
@@ -134,13 +134,13 @@ impl Log {
         }
         if let Some(path) = &sinks.syslog {
             let connected = UnixDatagram::unbound().and_then(|socket| {
-                // a system's log that is stuck must not hold us up
+                // a stuck syslog must not block us
                 socket.set_nonblocking(true)?;
                 socket.connect(path).map(|()| socket)
             });
             match connected {
                 Ok(socket) => out.syslog = Some(socket),
-                // containers have none: the file's business, and nobody's mail
+                // containers have none: recorded in the file, but not worth a mail
                 Err(e) => {
                     let level = if sinks.stderr == Stderr::Lines { Level::Warning } else { Level::Debug };
                     missing.push((level, format!("no syslog at {}: {e}", path.display())));
@@ -167,7 +167,7 @@ impl Log {
         self.write(Level::Info, &text);
     }
 
-    /// Something to look at.
+    /// Something that needs attention.
     pub fn warning(&self, text: impl Display) {
         self.write(Level::Warning, &text);
     }
@@ -177,14 +177,16 @@ impl Log {
         self.write(Level::Error, &text);
     }
 
-    /// A part of the work: `[name] start` now, `[name] done in S.SSs` when the result is dropped.
+    /// A phase of the work: logs `[name] start` now, and `[name] done in S.SSs` when the result is
+    /// dropped.
     pub fn phase(&self, name: impl Into<String>) -> Timed<'_> {
         let name = format!("[{}]", name.into());
         self.info(format_args!("{name} start"));
         Timed { log: self, done: format!("{name} done in "), end: "", since: Instant::now() }
     }
 
-    /// A step within a part: `=== name ===` now, `=== name done in S.SSs ===` when the result is dropped.
+    /// A step within a phase: logs `=== name ===` now, and `=== name done in S.SSs ===` when the result
+    /// is dropped.
     pub fn step(&self, name: impl Into<String>) -> Timed<'_> {
         let name = name.into();
         self.info(format_args!("=== {name} ==="));
@@ -232,7 +234,7 @@ impl Log {
     }
 }
 
-/// Something in progress; dropping it notes how long it took.
+/// Something in progress; dropping it logs how long it took.
 #[derive(Debug)]
 pub struct Timed<'l> {
     log: &'l Log,
@@ -286,7 +288,7 @@ mod tests {
         Sinks { file: Some(file.to_owned()), json: false, syslog: None, is_journal: false, stderr: Stderr::Quiet }
     }
 
-    /// The lines of the file without their times, which must look like times.
+    /// The lines of the file without their times, whose form is checked.
     fn lines(file: &Path) -> Vec<String> {
         let text = fs::read_to_string(file).unwrap();
         let without_time = |line: &str| {
@@ -299,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_has_everything_and_is_appended_to() {
+    fn everything_is_appended_to_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("a/b/x.log");
         let log = Log::open("hzmetrics", &sinks(&file), "hzmetrics import --next");
@@ -320,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn phases_and_steps_say_when_they_end() {
+    fn ends_of_phases_and_steps_are_logged() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.log");
         let log = Log::open("hzmetrics", &sinks(&file), "x");
@@ -340,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rotated_file_is_left_for_the_new_one() {
+    fn after_a_rotation_the_new_file_is_used() {
         let folder = tempfile::tempdir().unwrap();
         let (file, old) = (folder.path().join("x.log"), folder.path().join("x.log.1"));
         let log = Log::open("hzmetrics", &sinks(&file), "x");
@@ -352,13 +354,13 @@ mod tests {
         log.info("after");
         assert_eq!(lines(&old)[1..], [" INFO  before", " INFO  between"]);
         assert_eq!(lines(&file), [" INFO  after"]);
-        // one that is gone is made again
+        // a file that is gone is created again
         fs::remove_file(&file).unwrap();
         log.info("new");
         assert_eq!(lines(&file), [" INFO  new"]);
     }
 
-    /// The shipped stanza, for this folder and user.
+    /// The installed stanza, for this folder and user.
     fn stanza(folder: &Path, user: &str) -> String {
         let shipped = include_str!("../../../scripts/deploy/logrotate.conf");
         let text = shipped.replace("/var/log/hubzero/metrics", &folder.display().to_string());
@@ -368,7 +370,7 @@ mod tests {
             .collect()
     }
 
-    /// Nothing is lost, nothing is there twice, and what is compressed was closed.
+    /// Nothing is lost or repeated, and compressed files were closed.
     #[test]
     fn logrotate_rotates_under_a_run_that_writes() {
         let (root, logrotate) = (fs::metadata("/proc/self").unwrap().uid() == 0, "/usr/sbin/logrotate");
@@ -393,7 +395,7 @@ mod tests {
         let written = std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 let mut n = 0;
-                // the writer has begun before the first rotation and goes on behind the last
+                // the writer starts before the first rotation and continues after the last
                 while n < 400 || !folder.join("hzmetrics.log.4.gz").exists() {
                     log.info(format_args!("line {n}"));
                     n += 1;
@@ -415,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_json() {
+    fn lines_can_be_json() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.log");
         let log = Log::open("hzmetrics", &Sinks { json: true, ..sinks(&file) }, "x");
@@ -429,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn syslog_gets_what_matters_and_is_not_waited_for() {
+    fn syslog_gets_important_lines_and_never_blocks() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x.log");
         let socket = folder.path().join("log");
@@ -443,7 +445,7 @@ mod tests {
             let text = String::from_utf8_lossy(&packet[..n]).into_owned();
             assert!(text.starts_with(expected), "{text}");
         }
-        // nobody reads any more: the queue runs full, the log goes on
+        // nobody reads any more: the queue fills up, and the log continues
         for i in 0..2000 {
             log.info(i);
         }

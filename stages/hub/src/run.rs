@@ -17,11 +17,11 @@ use crate::identity;
 use crate::log::{Log, Sinks, Stderr};
 use crate::statsd::{self, Statsd};
 
-/// The environment variable with which a program that has a log lets the stages that it starts
-/// write to it: the path of the file.
+/// The environment variable with the path of a program's log; the stages it starts write to that
+/// file too.
 pub const STAGE_LOG: &str = "HZMETRICS_STAGE_LOG";
 
-/// Runs a stage: parses its arguments, does the work, turns the result into an exit code. With
+/// Runs a stage: parses its arguments, does the work, converts the result into an exit code. With
 /// `--generate` as the first word it prints its manual or completions instead.
 pub fn run<A: StageArgs>(stage: impl FnOnce(&A, &mut Io) -> Result<Outcome>) -> ExitCode {
     if let Some(exit) = kit::generate(A::command) {
@@ -98,15 +98,15 @@ fn statsd_of(name: &'static str, reads_configuration: bool) -> Option<Statsd> {
     }
 }
 
-/// Gives root's rights away where the run changes something in folders of others.
+/// Drops root's rights if the run changes something in folders of others.
 fn settle_identity<A: StageArgs>(args: &A) -> Result<()> {
     let Some(uses) = args.uses().filter(|_| !args.common().describe) else { return Ok(()) };
     let config = config::read(None, &process_env)?;
     identity::take(&config, uses, args.common().compat)
 }
 
-/// The arguments, with `--compat` from the configuration where neither they nor the environment
-/// have one: a hub's numbers are the same in a pipe, in a cron line and in a chain.
+/// The arguments, with `--compat` from the configuration if neither they nor the environment have
+/// one: a hub's numbers are the same in a pipe, in a cron line and in a chain.
 fn parse<A: StageArgs>(mut words: Vec<OsString>) -> Result<A, Exit> {
     let name = A::DESCRIBE.name;
     let mut command = A::command().version(kit::VERSION);
@@ -127,7 +127,8 @@ fn parse<A: StageArgs>(mut words: Vec<OsString>) -> Result<A, Exit> {
     A::from_arg_matches(&matches).map_err(|error| not_parsed(name, &error))
 }
 
-/// Opens the log that was named to us, notes the command line there, and copies every message to it.
+/// Opens the log that our parent named, writes the command line to it, and copies every message to
+/// it.
 fn join_log(name: &'static str) {
     let Some(file) = std::env::var_os(STAGE_LOG).filter(|path| !path.is_empty()) else { return };
     let sinks = Sinks::of(Some(PathBuf::from(file)), &process_env, Stderr::Nothing);

@@ -1,6 +1,7 @@
 //! The local calendar: what "now" means for stages that run without a month.
 //!
-//! `HZMETRICS_NOW` (`2026-06-01T00:30`) sets it, for tests and for asking what a run would do then.
+//! `HZMETRICS_NOW` (`2026-06-01T00:30`) sets it, for tests and to see what a run would do at that
+//! time.
 
 use anyhow::{Context as _, Result};
 use jiff::civil::DateTime;
@@ -8,7 +9,7 @@ use schema::{Month, Stamp};
 
 use crate::Usage;
 
-/// Sets what time it is.
+/// The variable that sets the time.
 const NOW: &str = "HZMETRICS_NOW";
 
 fn now() -> Result<DateTime> {
@@ -31,11 +32,11 @@ pub fn current_month() -> Result<Month> {
     today()?.month().context("the clock is set to a year outside 0 to 9999")
 }
 
-/// Refuses a month that has not begun: whatever carries its date is a mistake or an attack, and must
+/// Refuses a month that has not begun: any data with such a date is a mistake or an attack, and must
 /// not be published.
 ///
 /// # Errors
-/// It is later than the current month ([`Usage`]), or as [`current_month`].
+/// It is later than the current month ([`Usage`]), or one of the errors of [`current_month`].
 pub fn refuse_month_to_come(month: Month) -> Result<()> {
     let current = current_month()?;
     if month > current {
@@ -48,7 +49,7 @@ pub fn refuse_month_to_come(month: Month) -> Result<()> {
 /// The current day in the system's time zone, at midnight.
 ///
 /// # Errors
-/// As [`current_month`].
+/// Those of [`current_month`].
 pub fn today() -> Result<Stamp> {
     let today = now()?;
     let year = u16::try_from(today.year()).context("the clock is set before the year 0")?;

@@ -1,7 +1,7 @@
 //! CSV rows of bounded length, from a stream.
 //!
-//! A row that is longer than a line may be is read to its end and marked as too long. A stream that ends
-//! within quotes is an error, because the open quote may have swallowed any number of rows.
+//! A row longer than the maximum for lines is read to its end and marked as too long. A stream that ends
+//! inside quotes is an error, because the open quote may have swallowed any number of rows.
 
 use std::io::{self, BufRead, ErrorKind};
 
@@ -9,7 +9,7 @@ use csv_core::{ReadRecordResult, Reader};
 
 use crate::MAX_LINE;
 
-/// The most cells of a row that are kept.
+/// The maximum number of cells kept of a row.
 const MAX_CELLS: usize = 1 << 16;
 
 /// One row of a stream.
@@ -26,7 +26,7 @@ pub(crate) enum Row<'a> {
 /// The cells of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cells<'a> {
-    /// All of them, one behind the other.
+    /// All cells, concatenated.
     pub(crate) text: &'a str,
     ends: &'a [usize],
 }
@@ -51,7 +51,7 @@ impl<R: BufRead> Rows<R> {
         Self { core: Reader::new(), reader, text: vec![0; 4 << 10], ends: vec![0; 64] }
     }
 
-    /// The number of the line that is read next, from 1.
+    /// The number of the next line, from 1.
     pub(crate) fn line(&self) -> u64 {
         self.core.line()
     }
@@ -59,7 +59,7 @@ impl<R: BufRead> Rows<R> {
     /// The next row; `None` at the end.
     ///
     /// # Errors
-    /// The stream cannot be read, or ends within quotes.
+    /// The stream cannot be read, or ends inside quotes.
     pub(crate) fn next_row(&mut self) -> io::Result<Option<Row<'_>>> {
         let (mut n_text, mut n_ends) = (0, 0);
         let mut too_long = false;
@@ -69,7 +69,7 @@ impl<R: BufRead> Rows<R> {
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 Err(e) => return Err(e),
             };
-            // a line feed behind the last row tells whether it is within quotes
+            // a line feed after the last row shows whether it ends inside quotes
             let at_end = input.is_empty();
             let input = if at_end { b"\n" } else { input };
             let (result, n_in, n_out, n_end) =
@@ -90,7 +90,7 @@ impl<R: BufRead> Rows<R> {
                 ReadRecordResult::OutputEndsFull if self.ends.len() < MAX_CELLS => {
                     self.ends.resize(2 * self.ends.len(), 0);
                 }
-                // the rest of the row is read over its beginning
+                // the rest of the row overwrites its beginning
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
                     too_long = true;
                     (n_text, n_ends) = (0, 0);
@@ -111,7 +111,7 @@ mod tests {
     use std::io::{BufReader, Read as _};
 
     fn all(text: &str) -> Vec<Vec<String>> {
-        // a reader that hands out a few bytes at a time
+        // a reader that returns a few bytes at a time
         let mut rows = Rows::new(BufReader::with_capacity(3, text.as_bytes()));
         let mut out = Vec::new();
         while let Some(row) = rows.next_row().unwrap() {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_as_long_as_a_line_at_most() {
+    fn a_row_may_be_as_long_as_a_line() {
         let long = io::repeat(b'x').take(MAX_LINE as u64 + 5);
         let text = (&b"a,\""[..]).chain(long).chain(&b"\",b\nnext,1\n"[..]);
         let mut rows = Rows::new(BufReader::new(text));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_quote_is_an_error_whatever_it_swallows() {
+    fn an_open_quote_is_an_error() {
         for text in ["a,b\n\"c", "a\n\"c,d\ne,f\n", "\"", "\"a\"\"", "x,\""] {
             let mut rows = Rows::new(text.as_bytes());
             let error = loop {
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text() {
+    fn rows_that_are_not_utf8_are_marked() {
         let mut rows = Rows::new(&b"a,\xff\nb\n"[..]);
         assert_eq!(rows.next_row().unwrap(), Some(Row::NotText));
         assert!(matches!(rows.next_row().unwrap(), Some(Row::Cells(_))));

@@ -1,8 +1,8 @@
 //! Decompression. The format is recognised by the first bytes of a stream, never by a file name.
 //!
-//! A stream may have any number of parts (members, frames, streams), one after the other. What
-//! is after them and is not one is an error that says so: lines must not be lost silently.
-//! The decoders are told where a part ends by their own format; the rest of a stream is looked at here.
+//! A stream may have any number of parts (members, frames, streams), one after the other. Anything else
+//! after them is an error that says so: lines must not be lost silently. Each decoder finds the end of
+//! its part; this file examines the rest of the stream.
 
 use std::io::{self, BufRead, Read};
 
@@ -12,14 +12,14 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-/// Most memory for the dictionary of an xz stream, in KiB. `xz -9` needs 64 MiB; a header can ask for
-/// 4 GiB in a file of some hundred bytes.
+/// The maximum memory for the dictionary of an xz stream, in KiB. `xz -9` needs 64 MiB; a file of a
+/// few hundred bytes can request 4 GiB.
 const XZ_MEMORY: u32 = 80 << 10;
 
-/// How a stream of bytes is compressed, seen from its first bytes.
+/// How a stream is compressed, recognised from its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// As is.
+    /// Not compressed.
     None,
     /// gzip, any number of members.
     Gzip,
@@ -34,13 +34,13 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// How many bytes of a stream tell how it is compressed.
+    /// How many bytes of a stream show how it is compressed.
     pub const MAGIC: usize = 10;
 
-    /// The endings of names, one for each compression.
+    /// The suffixes of file names, one for each compression.
     pub const ENDINGS: [&str; 5] = [".gz", ".zst", ".bz2", ".xz", ".lz4"];
 
-    /// From the first [`Compression::MAGIC`] bytes of a stream (fewer when it is shorter).
+    /// From the first [`Compression::MAGIC`] bytes of a stream (fewer if it is shorter).
     #[must_use]
     pub const fn of(magic: &[u8]) -> Self {
         match magic {
@@ -69,7 +69,7 @@ impl Compression {
     }
 }
 
-/// Decompresses a stream on the fly if need be.
+/// Decompresses a stream on the fly if needed.
 ///
 /// # Errors
 /// The first bytes cannot be read.
@@ -86,13 +86,13 @@ pub fn open_reader(reader: impl Read + Send + 'static) -> io::Result<Box<dyn Rea
 struct Parts<R: Read> {
     compression: Compression,
     state: State<R>,
-    /// The first bytes that came out.
+    /// The first bytes of the output.
     first: Vec<u8>,
 }
 
 enum State<R: Read> {
     Within(Box<Decoder<R>>),
-    /// Before the first part, or behind one.
+    /// Before the first part, or after a part.
     Between(Source<R>),
     /// At the end, or after a failure.
     Done,
@@ -107,7 +107,7 @@ enum Decoder<R: Read> {
 }
 
 impl<R: Read> Decoder<R> {
-    /// Decodes one part, at whose first byte the source is.
+    /// Decodes one part, which begins at the source's current byte.
     fn new(compression: Compression, source: Source<R>) -> io::Result<Option<Self>> {
         Ok(Some(match compression {
             Compression::None => return Ok(None),
@@ -126,7 +126,7 @@ impl<R: Read> Decoder<R> {
             Self::Bzip2(decoder) => decoder.read(buffer),
             Self::Xz(decoder) => decoder.read(buffer),
             Self::Lz4(decoder) => match decoder.read(buffer) {
-                // it takes a frame that is cut between two blocks for a whole one
+                // it treats a frame that is cut between two blocks as complete
                 Ok(0) if decoder.get_ref().is_at_end() => Err(io::ErrorKind::UnexpectedEof.into()),
                 done => done,
             },
@@ -160,7 +160,7 @@ impl<R: Read> Read for Parts<R> {
             return Ok(0);
         }
         loop {
-            // a decoder that failed is not asked again
+            // a decoder that failed must not be used again
             match std::mem::replace(&mut self.state, State::Done) {
                 State::Within(mut decoder) => match decoder.read(buffer) {
                     Ok(0) => self.state = State::Between(decoder.into_source()),
@@ -169,7 +169,7 @@ impl<R: Read> Read for Parts<R> {
                         self.state = State::Within(decoder);
                         return Ok(n);
                     }
-                    // what the file or the pipe says is said as it is
+                    // errors of the file or pipe are reported unchanged
                     Err(error) if decoder.source().has_failed() => return Err(error),
                     Err(error) => return Err(damaged(self.compression, &error)),
                 },
@@ -186,7 +186,7 @@ impl<R: Read> Read for Parts<R> {
 }
 
 impl<R: Read> Parts<R> {
-    /// Finds what is compressed a second time from the first bytes that come out.
+    /// Recognises from the first bytes of the output whether it is compressed again.
     fn look_at(&mut self, bytes: &[u8]) -> io::Result<()> {
         let missing = Compression::MAGIC.saturating_sub(self.first.len());
         if missing == 0 {
@@ -202,9 +202,9 @@ impl<R: Read> Parts<R> {
     }
 }
 
-/// How the part is compressed that begins here; `None` at the end of the stream. Frames that hold
-/// nothing of our own are skipped, and so are zeros, with which tapes and block devices fill their
-/// last block.
+/// The compression of the part that begins here; `None` at the end of the stream. Frames for other
+/// programs are skipped, and so are zeros, with which tapes and block devices fill their last
+/// block.
 fn next_part(source: &mut Source<impl Read>, before: Compression) -> io::Result<Option<Compression>> {
     let mut zeros = 0;
     loop {
@@ -218,7 +218,7 @@ fn next_part(source: &mut Source<impl Read>, before: Compression) -> io::Result<
             continue;
         }
         let next = Compression::of(magic);
-        // xz has zeros between two streams; elsewhere nobody knows what they stand for
+        // in xz, zeros may separate two streams; elsewhere their meaning is unknown
         if next != Compression::None && (zeros == 0 || (before, next) == (Compression::Xz, Compression::Xz)) {
             return Ok(Some(next));
         }
@@ -230,7 +230,7 @@ fn next_part(source: &mut Source<impl Read>, before: Compression) -> io::Result<
             "something else"
         };
         let n = source.skip_all()?;
-        return Err(invalid(format!("{n} bytes of {what} behind the compressed data")));
+        return Err(invalid(format!("{n} bytes of {what} after the compressed data")));
     }
 }
 
@@ -258,7 +258,7 @@ fn cut_short(error: io::Error, compression: Compression) -> io::Error {
     if error.kind() == io::ErrorKind::UnexpectedEof { damaged(compression, &error) } else { error }
 }
 
-/// What a decoder reports, in words that name the format.
+/// A decoder's error, in words that name the format.
 fn damaged(compression: Compression, error: &io::Error) -> io::Error {
     let name = compression.name();
     match error.kind() {

@@ -1,4 +1,4 @@
-//! What a stage reads and writes, as data: printed by `--describe`, shown in the documentation,
+//! What a stage reads and writes, as data: printed by `--describe`, shown in the documentation, and
 //! used by the orchestrator to check that a chain fits together.
 
 use schema::Kind;
@@ -8,7 +8,7 @@ use schema::Kind;
 pub struct Describe {
     /// Name of the executable.
     pub name: &'static str,
-    /// One line of what it does.
+    /// One line that says what it does.
     pub about: &'static str,
     /// Kinds of records that it uses.
     pub reads: &'static [Kind],
@@ -18,9 +18,9 @@ pub struct Describe {
     pub reads_tables: &'static [&'static str],
     /// Tables that `--db` writes.
     pub writes_tables: &'static [&'static str],
-    /// The kind that `--format csv` writes when none is named.
+    /// The kind that `--format csv` writes by default.
     pub main_kind: Kind,
-    /// Inner steps for `--only`, in order.
+    /// Steps for `--only`, in order.
     pub steps: &'static [&'static str],
 }
 

@@ -2,8 +2,8 @@
 //!
 //! We chose the names of these files or found them in a folder, and others may be able to write to that
 //! folder. So a link in the last component is never followed, only regular files are opened, and nothing
-//! waits for the other end of a FIFO. For names that the user gave use [`named`], for logs that may be
-//! links into a log folder use [`Logs`].
+//! waits for the other end of a FIFO. For names given by the user, use [`named`]; for logs that may be
+//! links into a log folder, use [`Logs`].
 
 mod folder;
 mod in_the_way;
@@ -38,7 +38,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// Reads a whole file of at most `limit` bytes.
 ///
 /// # Errors
-/// As [`open`]; or the file is longer.
+/// Those of [`open`]; or the file is longer.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -52,34 +52,34 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 /// The same as text.
 ///
 /// # Errors
-/// As [`read`]; or the bytes are not UTF-8.
+/// Those of [`read`]; or the bytes are not UTF-8.
 pub fn read_to_string(path: &Path, limit: u64) -> io::Result<String> {
     String::from_utf8(read(path, limit)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// Opens a file to add to its end, and creates it if it is missing.
+/// Opens a file for appending, and creates it if it is missing.
 ///
 /// # Errors
-/// Something else is there, or the file has further names.
+/// Something else is there, or the file has hard links.
 pub fn append(path: &Path) -> io::Result<File> {
     let (folder, name) = split(path)?;
     folder.file(name, Access::Append)
 }
 
-/// Opens a file for reading and writing, its content untouched, and creates it if it is missing: for
-/// locks and for state that is changed in place.
+/// Opens a file for reading and writing with its content unchanged, and creates it if it is missing:
+/// for locks and for state that is changed in place.
 ///
 /// # Errors
-/// As [`append`].
+/// Those of [`append`].
 pub fn open_or_create(path: &Path) -> io::Result<File> {
     let (folder, name) = split(path)?;
     folder.file(name, Access::Update)
 }
 
-/// Creates a new file; `mode` counts whatever the umask.
+/// Creates a new file with `mode`, whatever the umask.
 ///
 /// # Errors
-/// Something of that name is there already.
+/// The name is already in use.
 pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     let (folder, name) = split(path)?;
     folder.create_new(name, mode)
@@ -94,8 +94,8 @@ pub fn remove(path: &Path) -> io::Result<()> {
     folder.remove(name)
 }
 
-/// Gives a file another name, in the same folder or in another of the same file system. What has the
-/// new name is replaced.
+/// Renames a file, in the same folder or to another one on the same file system. A file with the new
+/// name is replaced.
 ///
 /// # Errors
 /// Something other than a file has the old or the new name, or the file systems differ
@@ -106,7 +106,7 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     old.rename(from, &new, to)
 }
 
-/// The same, but a link is moved as it is, and one that has the new name is replaced.
+/// The same, but a link is renamed itself, and a link with the new name is replaced.
 ///
 /// # Errors
 /// A folder has the new name, or the file systems differ ([`io::ErrorKind::CrossesDevices`]).
@@ -116,17 +116,17 @@ pub fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
     Ok(rustix::fs::renameat(&old, from, &new, to)?)
 }
 
-/// The same, but nothing is ever replaced, and a link is moved as it is.
+/// The same, but nothing is ever replaced, and a link is renamed itself.
 ///
 /// # Errors
-/// As [`rename`]; or something has the new name ([`io::ErrorKind::AlreadyExists`]).
+/// Those of [`rename`]; or the new name is in use ([`io::ErrorKind::AlreadyExists`]).
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     let (old, from) = split(from)?;
     let (new, to) = split(to)?;
     old.rename_new(from, &new, to)
 }
 
-/// What is there, without following links; `None` when there is nothing.
+/// What has this name, without following links; `None` if nothing has it.
 ///
 /// # Errors
 /// The folder cannot be searched.
@@ -146,7 +146,7 @@ pub fn is_at(file: &File, path: &Path) -> bool {
     ours.zip(there).is_some_and(|(ours, there)| (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino))
 }
 
-/// The names in a folder, in no order.
+/// The names in a folder, in no particular order.
 ///
 /// # Errors
 /// It cannot be read.
@@ -154,7 +154,7 @@ pub fn list(folder: &Path) -> io::Result<Vec<OsString>> {
     Folder::open(folder)?.names()
 }
 
-/// Creates a folder and those above it if they are missing.
+/// Creates a folder and missing folders above it.
 ///
 /// # Errors
 /// One cannot be created, or something else is there.
@@ -163,11 +163,10 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
 }
 
-/// Creates a folder that logs are moved to if it is missing. One that is a link counts when root owns
-/// the link.
+/// Creates a folder for archived logs if it is missing. A link is accepted if root owns it.
 ///
 /// # Errors
-/// As [`make_folder`]; or it is somebody else's link.
+/// Those of [`make_folder`]; or it is somebody else's link.
 pub fn make_log_folder(path: &Path) -> io::Result<()> {
     make_folder(path)?;
     Folder::open_log_folder(path).map(drop)

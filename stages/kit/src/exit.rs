@@ -1,11 +1,12 @@
-//! Errors that end a program with a code of their own, and the one rule from an error to its code.
+//! Errors that end a program with an exit code of their own, and the one rule from an error to its
+//! code.
 
 use std::fmt;
 
 use schema::Exit;
 
-/// The reader of standard output went away. Raised at our own writer and nowhere else, so that a
-/// lost database connection (also a broken pipe) is never mistaken for it.
+/// The reader of standard output left. Only our own writer raises this, so a lost database
+/// connection (also a broken pipe) is never mistaken for it.
 #[derive(Debug)]
 pub struct ReaderLeft;
 
@@ -17,7 +18,7 @@ impl fmt::Display for ReaderLeft {
 
 impl std::error::Error for ReaderLeft {}
 
-/// The command line or the configuration is unusable, beyond what the option parser sees.
+/// The command line or the configuration is unusable, beyond what the option parser detects.
 #[derive(Debug)]
 pub struct Usage(pub String);
 
@@ -29,7 +30,7 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// Somebody else does the work, or holds a lock that it needs; in words.
+/// Another process does the work, or holds a lock that it needs; in words.
 #[derive(Debug)]
 pub struct Busy(pub String);
 
@@ -41,7 +42,7 @@ impl fmt::Display for Busy {
 
 impl std::error::Error for Busy {}
 
-/// The code with which a program ends after this error, whatever words stand around it.
+/// The exit code for this error, whatever context was added to it.
 #[must_use]
 pub fn exit_of(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_has_its_code_under_any_words() {
+    fn an_error_keeps_its_code_with_any_context() {
         for (error, exit) in [
             (anyhow!("x"), Exit::Failed),
             (io::Error::from(io::ErrorKind::BrokenPipe).into(), Exit::Failed),

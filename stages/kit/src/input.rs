@@ -1,7 +1,7 @@
-//! Records in: NDJSON or CSV from standard input or files, told apart by the first byte.
+//! Records in: NDJSON or CSV from standard input or files, recognised by the first byte.
 //!
-//! Every record arrives as one JSON line, whatever it was read from. A line that is not a record is
-//! rejected and reading goes on.
+//! Every record is passed on as one JSON line, whatever it was read from. A line that is not a
+//! record is rejected and reading continues.
 
 use std::borrow::Cow;
 use std::io::{BufRead as _, BufReader, Read};
@@ -15,23 +15,23 @@ use crate::decompress;
 use crate::lines::{self, Lines};
 use crate::{Endpoint, Rejects};
 
-/// About how many bytes of records a batch holds.
+/// The approximate number of bytes in a batch.
 const BATCH_BYTES: usize = 4 << 20;
 
-/// One record: its kind, and the line it is written as, without the line end.
+/// One record: its kind, and its JSON line without the line end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record<'a> {
     /// The text of the `kind` field.
     pub kind: Cow<'a, str>,
     /// The whole line.
     pub line: &'a [u8],
-    /// Where it was read: the path, `-` for standard input.
+    /// Its file: the path, `-` for standard input.
     pub path: &'a str,
-    /// Where it was read: the line number, from 1.
+    /// Its line number in the file, from 1.
     pub number: u64,
 }
 
-/// Some records in their order, held in one buffer.
+/// Several records in order, in one buffer.
 #[derive(Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
@@ -47,7 +47,7 @@ impl Batch {
         self.ends.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no lines.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.ends.is_empty()
@@ -65,7 +65,7 @@ impl Batch {
         (0..self.len()).map(|i| self.line(i))
     }
 
-    /// Where line `i` was read: path and line number.
+    /// Path and line number of line `i`.
     #[must_use]
     pub fn place(&self, i: usize) -> (&str, u64) {
         (&self.path, self.places[i])
@@ -90,7 +90,7 @@ enum Source {
         rows: Box<Rows<BufReader<Box<dyn Read + Send>>>>,
         header: Header,
         line: Vec<u8>,
-        /// Lines before the first that the reader counts.
+        /// How many lines come before those that the reader counts.
         before: u64,
     },
 }
@@ -109,7 +109,7 @@ impl Input {
         Self { sources: sources.into_iter(), current: None, batch: Batch::default() }
     }
 
-    /// Records of any readable stream, named `path` in messages.
+    /// Records from any stream, called `path` in messages.
     ///
     /// # Errors
     /// The stream cannot be read.
@@ -123,7 +123,7 @@ impl Input {
     /// Calls `each` for every record in order.
     ///
     /// # Errors
-    /// A source cannot be read, or what `each` returned.
+    /// A source cannot be read, or the error returned by `each`.
     pub fn for_each(
         &mut self,
         rejects: &mut Rejects,
@@ -142,8 +142,8 @@ impl Input {
         Ok(())
     }
 
-    /// The next lines of the stream, a few MB of them, not yet checked to be records; `None` at
-    /// the end. Empty lines are skipped.
+    /// The next lines of the stream, a few MB of them, not yet checked to be records; `None` at the
+    /// end. Empty lines are skipped.
     ///
     /// # Errors
     /// A source cannot be read.
@@ -154,8 +154,8 @@ impl Input {
         Ok(read?.then_some(&self.batch))
     }
 
-    /// As [`Input::next_batch`], into a batch of the caller's, so that one can be read while
-    /// another is worked on; `false` at the end.
+    /// Like [`Input::next_batch`], into the caller's batch, so that one can be read while another
+    /// is processed; `false` at the end.
     ///
     /// # Errors
     /// A source cannot be read.
@@ -188,11 +188,11 @@ impl Input {
     }
 }
 
-/// The longest header row that is looked for, in bytes.
+/// The maximum length of a header row, in bytes.
 const MAX_HEADER: u64 = 64 << 10;
 
-/// Looks at the first byte that is not a blank: `{` is NDJSON, anything else CSV with a header. When
-/// the first line is not such a header it is rejected, and what follows is read as NDJSON.
+/// Examines the first byte that is not blank: `{` is NDJSON, anything else CSV with a header. If the
+/// first line is not a valid header it is rejected, and the rest is read as NDJSON.
 fn source(reader: Box<dyn Read + Send>, path: &str, rejects: &mut Rejects) -> Result<Option<Source>> {
     let reading = || format!("reading {path}");
     let mut reader = BufReader::with_capacity(256 << 10, reader);
@@ -292,14 +292,14 @@ mod tests {
     }
 
     #[test]
-    fn ndjson_with_blank_lines_and_nonsense() {
+    fn ndjson_may_have_blank_lines_and_invalid_ones() {
         let (seen, n_rejected) = read("\n \n{\"kind\":\"a\"}\n\nnonsense\n {\"kind\":\"b\"} \n{}");
         assert_eq!(seen, ["3 {\"kind\":\"a\"}", "6 {\"kind\":\"b\"}"]);
         assert_eq!(n_rejected, 2);
     }
 
     #[test]
-    fn records_behind_an_unreadable_beginning_are_read() {
+    fn records_after_an_unreadable_first_line_are_read() {
         let (seen, n_rejected) = read("nonsense\n{\"kind\":\"a\"}\n{\"kind\":\"b\"}\n");
         assert_eq!(seen, ["2 {\"kind\":\"a\"}", "3 {\"kind\":\"b\"}"]);
         assert_eq!(n_rejected, 1);
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn csv_counts_its_lines_too() {
+    fn csv_records_have_line_numbers_too() {
         let (seen, n_rejected) = read("\ndatetime,hits\n2025-07-01 00:00:00,3\n2025-07-02 00:00:00,4\n");
         let line =
             |n, day, hits| format!("{n} {{\"kind\":\"hits\",\"datetime\":\"2025-07-{day} 00:00:00\",\"hits\":{hits}}}");

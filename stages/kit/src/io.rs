@@ -1,14 +1,14 @@
-//! The streams of one run, handed to the stage.
+//! The streams of one run, passed to the stage.
 
 use anyhow::Result;
 use schema::Kind;
 
 use crate::{Common, Describe, Endpoint, Input, Messages, Output, Rejects, Usage};
 
-/// What a stage reports when it is done.
+/// The result that a stage reports.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Outcome {
-    /// Records that the stage counted as rejected on its own, besides those in [`Io::rejects`].
+    /// Records that the stage itself counted as rejected, in addition to those in [`Io::rejects`].
     pub rejected: u64,
 }
 
@@ -16,7 +16,7 @@ pub struct Outcome {
 pub struct Io {
     describe: &'static Describe,
     common: Common,
-    /// Words for people.
+    /// Messages for people.
     pub messages: Messages,
     /// Lines that cannot be used.
     pub rejects: Rejects,
@@ -37,7 +37,7 @@ impl Io {
     /// The record stream that the stage reads.
     ///
     /// # Errors
-    /// `--from db`: reading tables is another path, see the stage.
+    /// `--from db`: the stage reads tables in another way.
     pub fn input(&self) -> Result<Input> {
         let sources = self.common.sources();
         if sources.contains(&Endpoint::Database) {
@@ -51,7 +51,7 @@ impl Io {
     /// The record stream that the stage writes.
     ///
     /// # Errors
-    /// The file cannot be created, or the kind named by `--kind` is not one that the stage writes.
+    /// The file cannot be created, or the stage does not write the kind given by `--kind`.
     pub fn output(&self) -> Result<Output> {
         let kind = match &self.common.kind {
             None => self.describe.main_kind.name().to_owned(),

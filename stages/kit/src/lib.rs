@@ -1,7 +1,7 @@
 //! What every stage shares: the common options, record streams in and out, messages on standard
 //! error, progress on a terminal, exit codes, and the door to files.
 //!
-//! A stage's work takes a [`Io`] and never touches standard input or output itself. Nothing here knows
+//! A stage's work uses an [`Io`] and never touches standard input or output itself. Nothing here knows
 //! hubs, logs or databases.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 

@@ -1,4 +1,4 @@
-//! Bytes in: opening files plain or compressed, and reading lines of bounded length.
+//! Bytes in: opens plain or compressed files, and reads lines of bounded length.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -8,13 +8,13 @@ use anyhow::{Context as _, Result};
 use crate::decompress::open_reader;
 use crate::door::named;
 
-/// The longest line that is read, in bytes; what is longer is cut there and marked.
+/// The maximum length of a line in bytes; a longer line is cut there and marked.
 pub const MAX_LINE: usize = 16 << 20;
 
 const BUFFER: usize = 256 << 10;
 
-/// Opens a file and decompresses it on the fly if need be. Reading fails when a compressed
-/// stream is cut short or damaged.
+/// Opens a file and decompresses it on the fly if needed. Reading fails if a compressed stream is
+/// cut short or damaged.
 ///
 /// # Errors
 /// The file cannot be opened or its first bytes cannot be read.
@@ -23,7 +23,7 @@ pub fn open(path: &Path) -> Result<Box<dyn Read + Send>> {
     open_reader(file).with_context(|| format!("reading {}", path.display()))
 }
 
-/// Reads until the buffer is full or the stream ends; says how many bytes there are.
+/// Reads until the buffer is full or the stream ends; returns the number of bytes.
 ///
 /// # Errors
 /// The stream cannot be read.
@@ -45,9 +45,9 @@ pub fn fill(reader: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Result<
 pub struct Line<'a> {
     /// The bytes without the line feed.
     pub text: &'a [u8],
-    /// Whether a line feed ended it; only a last line may lack it.
+    /// Whether it ended with a line feed; only a last line may lack it.
     pub terminated: bool,
-    /// Whether it was longer than [`MAX_LINE`]; the text is then its beginning.
+    /// Whether it was longer than [`MAX_LINE`]; the text is then only its beginning.
     pub cut: bool,
     /// The number of the line, from 1.
     pub number: u64,
@@ -66,7 +66,7 @@ impl<R: Read> Lines<BufReader<R>> {
         Self { reader: BufReader::with_capacity(BUFFER, reader), line: Vec::new(), n: 0 }
     }
 
-    /// The lines of what is left of a stream of which `n` lines were read otherwise.
+    /// The lines of the rest of a stream, of which `n` lines were read elsewhere.
     pub fn after(n: u64, reader: R) -> Self {
         Self { n, ..Self::new(reader) }
     }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_with_and_without_an_end() {
+    fn the_last_line_may_lack_a_line_feed() {
         assert_eq!(all(b""), []);
         assert_eq!(all(b"\n"), [(String::new(), true)]);
         assert_eq!(all(b"a\nb"), [("a".to_owned(), true), ("b".to_owned(), false)]);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_cut_not_swallowed() {
+    fn an_endless_line_is_cut() {
         let mut lines = Lines::new(io::repeat(b'x').take(MAX_LINE as u64 + 10).chain(&b"\nnext\n"[..]));
         let line = lines.next_line().unwrap().unwrap();
         assert!(line.cut && line.terminated && line.text.len() == MAX_LINE);

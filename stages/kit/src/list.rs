@@ -1,5 +1,5 @@
 //! Lists: CSV files with a header, whose columns are found by name. Rows have the same maximum length as
-//! records. A row that is too long or not UTF-8 is an error, because a list is used as a whole or not at all.
+//! records. A row that is too long or not UTF-8 is an error, because a list is used completely or not at all.
 
 use std::io::{BufReader, Read};
 
@@ -10,27 +10,27 @@ use crate::csv_rows::{Cells, Row, Rows};
 /// One row of a list.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
-    /// The number of the line where it begins, from 1.
+    /// The number of its first line, from 1.
     pub line: u64,
     cells: Cells<'a>,
     places: &'a [Option<usize>],
 }
 
 impl<'a> Entry<'a> {
-    /// The cell of the `i`th of the columns that were asked for; `None` when the row is too short or
-    /// the list has no such column.
+    /// The cell in the `i`th requested column; `None` if the row is too short or the list has no
+    /// such column.
     #[must_use]
     pub fn get(&self, i: usize) -> Option<&'a str> {
         self.cells.iter().nth((*self.places.get(i)?)?)
     }
 }
 
-/// Calls `each` with every row of a list. Its columns are those that must be there, then those that
-/// may be; the header may name them in any order, among others.
+/// Calls `each` with every row of a list. `columns` are the required columns, followed by the
+/// optional ones; the header may contain them in any order, among others.
 ///
 /// # Errors
 /// A column is missing, a row is too long or not UTF-8, a quote is not closed, the list cannot be
-/// read, or what `each` returned.
+/// read, or `each` returned an error.
 pub fn read(
     list: impl Read,
     required: &[&str],
@@ -44,7 +44,7 @@ pub fn read(
         places.extend(required.iter().chain(optional).map(place));
     }
     for (i, name) in required.iter().enumerate() {
-        places.get(i).copied().flatten().with_context(|| format!("no column `{name}` in the first line"))?;
+        places.get(i).copied().flatten().with_context(|| format!("there is no column `{name}` in the first line"))?;
     }
     loop {
         let line = rows.line();
@@ -84,12 +84,12 @@ mod tests {
         let expected = [r#"2: Some("3") Some("2") None"#, r#"3: None Some("r") None"#, r#"6: Some("") Some("") None"#];
         assert_eq!(rows, expected);
         assert_eq!(all(b"a,b,c\n1,2,3").unwrap(), [r#"2: Some("1") Some("2") Some("3")"#]);
-        assert_eq!(all(b"a,c\n").unwrap_err().to_string(), "no column `b` in the first line");
-        assert_eq!(all(b"").unwrap_err().to_string(), "no column `a` in the first line");
+        assert_eq!(all(b"a,c\n").unwrap_err().to_string(), "there is no column `b` in the first line");
+        assert_eq!(all(b"").unwrap_err().to_string(), "there is no column `a` in the first line");
     }
 
     #[test]
-    fn a_list_counts_whole() {
+    fn a_list_with_an_invalid_row_is_an_error() {
         let error = |list: &[u8]| format!("{:#}", all(list).unwrap_err());
         assert_eq!(error(b"a,b\n1,\xFF\n"), "line 2: not UTF-8");
         assert_eq!(error(b"a,b\n1,2\n\"x,\n1,2\n"), "line 3: a quote that is not closed");

@@ -1,8 +1,8 @@
 //! Man page and shell completions, generated from the command line definition: `PROGRAM --generate man`,
-//! `bash`, `zsh` or `fish`, as the first and only words.
+//! `bash`, `zsh` or `fish`, without further arguments.
 //!
-//! For those who package or install the executables. It is not an option of the parser, so that it works
-//! without mandatory arguments and does not appear in help texts.
+//! For packaging and installing. It is not an option of the parser, so that it works without mandatory
+//! arguments and does not appear in help texts.
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -12,7 +12,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use schema::Exit;
 
-/// Answers `--generate`; `None` when that was not asked for.
+/// Handles `--generate`; `None` if it was not given.
 #[must_use]
 pub fn generate(command: impl FnOnce() -> Command) -> Option<Exit> {
     let mut words = std::env::args_os().skip(1);
@@ -22,7 +22,7 @@ pub fn generate(command: impl FnOnce() -> Command) -> Option<Exit> {
     let mut command = command();
     let name = command.get_name().to_owned();
     let Some(text) = text(&mut command, &name, words.next()) else {
-        let _ = writeln!(io::stderr(), "{name}: --generate makes man, bash, zsh or fish");
+        let _ = writeln!(io::stderr(), "{name}: --generate takes man, bash, zsh or fish");
         return Some(Exit::Usage);
     };
     Some(crate::run::printed(&name, &text))
@@ -41,7 +41,7 @@ fn text(command: &mut Command, name: &str, what: Option<OsString>) -> Option<Vec
     Some(text)
 }
 
-/// One page for a program with all its commands, so that a word is found by searching once.
+/// One page for a program with all its commands, so that a single search finds any word.
 fn page(command: &mut Command) -> io::Result<Vec<u8>> {
     command.build();
     let source = format!("{} {}", command.get_name(), command.get_version().unwrap_or_default());
@@ -79,14 +79,14 @@ fn page(command: &mut Command) -> io::Result<Vec<u8>> {
     Ok(tidy(&page))
 }
 
-/// The text of a part of a page whose own headings would be those of the whole page.
+/// The text of a part of a page, without headings that would belong to the whole page.
 fn without_headings(part: &[u8]) -> Vec<u8> {
     let lines = part.split_inclusive(|byte| *byte == b'\n');
     lines.filter(|line| !line.starts_with(b".SH")).flatten().copied().collect()
 }
 
-/// What formatters complain about: empty lines, breaks without text between them, characters beyond
-/// ASCII (which `man` converts, and others do not).
+/// Removes what formatters complain about: empty lines, breaks without text between them, and
+/// characters beyond ASCII (which only some formatters convert).
 fn tidy(page: &[u8]) -> Vec<u8> {
     let page = String::from_utf8_lossy(page);
     let mut tidy = String::with_capacity(page.len());
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn each_shell_has_a_text_and_nothing_else_has() {
+    fn each_shell_has_completions_and_other_words_are_errors() {
         for (what, says) in [("bash", "complete -F"), ("zsh", "#compdef demo"), ("fish", "complete -c demo")] {
             let text = String::from_utf8(text(&mut command(), "demo", Some(what.into())).unwrap()).unwrap();
             assert!(text.contains(says) && text.contains("dry-run"), "{what}: {text}");

@@ -1,7 +1,7 @@
 //! Messages for people: one line each on standard error, beginning with the stage's name.
 //!
-//! A program that has a log copies its messages there as well. Standard error is a terminal, or goes into
-//! the mail of cron.
+//! A program with a log also copies its messages there. Standard error is a terminal, or becomes a mail
+//! from cron.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -10,11 +10,11 @@ use std::sync::OnceLock;
 /// How much an event matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// For whoever reads the file.
+    /// For readers of the file only.
     Debug,
     /// What was done.
     Info,
-    /// Something to look at; the run goes on.
+    /// Something that needs attention; the run continues.
     Warning,
     /// Something failed.
     Error,
@@ -33,19 +33,19 @@ impl Level {
     }
 }
 
-/// Who else gets the messages of this process.
+/// Where messages of this process are copied.
 type Copier = Box<dyn Fn(Level, &str) + Send + Sync>;
 
 static COPY: OnceLock<Copier> = OnceLock::new();
 
-/// Also hands every message of this process, with the program's name before it, to `copier`. Only the
-/// first call counts.
+/// Also passes every message of this process, with the program's name in front, to `copier`. Only the
+/// first call has an effect.
 pub fn copy_messages(copier: impl Fn(Level, &str) + Send + Sync + 'static) {
     let _ = COPY.set(Box::new(copier));
 }
 
-/// Whether a character is not text to be seen but steers what shows it: control characters, marks
-/// that turn the direction of text, characters without width, other ends of lines.
+/// Whether a character controls the display instead of being visible: control characters, marks for
+/// text direction, characters without width, other line ends.
 #[must_use]
 pub fn is_unseen(c: char) -> bool {
     c.is_control()
@@ -54,8 +54,8 @@ pub fn is_unseen(c: char) -> bool {
             | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// Appends a line of text that may come from a log, a table or a file name, so that it cannot
-/// steer the terminal or change places with the words around it.
+/// Appends text that may come from a log, a table or a file name, so that it can neither control
+/// the terminal nor rearrange the words around it.
 pub fn push_seen(out: &mut String, line: &str) {
     out.extend(line.chars().map(|c| if is_unseen(c) && c != '\t' { '\u{FFFD}' } else { c }));
 }
@@ -88,7 +88,7 @@ impl Messages {
         }
     }
 
-    /// Something that needs a look, though the run goes on; said with `--quiet` too.
+    /// Something that needs attention although the run continues; printed with `--quiet` too.
     pub fn warn(&self, text: impl Display) {
         self.copy(Level::Warning, &text);
         self.line(&text);
@@ -115,7 +115,7 @@ impl Messages {
             push_seen(&mut out, line);
             out.push('\n');
         }
-        // nobody is left to tell when standard error is gone
+        // if standard error is gone, nobody can be told
         let _ = io::stderr().lock().write_all(out.as_bytes());
     }
 }
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_steer_the_reader_is_shown_as_a_mark() {
+    fn control_characters_are_replaced() {
         let seen = |text: &str| {
             let mut out = String::new();
             push_seen(&mut out, text);

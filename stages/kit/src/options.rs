@@ -10,7 +10,7 @@ use crate::Describe;
 /// How records are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Ndjson,
     /// Comma-separated, one kind of record, with a header.
     Csv,
@@ -30,7 +30,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Reads the value of `--from` or `--to`.
+    /// Parses the value of `--from` or `--to`.
     #[must_use]
     pub fn from_arg(arg: &str) -> Self {
         match arg {
@@ -58,7 +58,7 @@ pub struct Common {
     #[arg(long)]
     pub db: bool,
 
-    /// Format of the output; that of the input is recognised by its first byte
+    /// Format of the output; the input format is recognised by its first byte
     #[arg(long, value_enum, default_value = "ndjson")]
     pub format: Format,
 
@@ -97,7 +97,7 @@ fn parse_compat(text: &str) -> Result<Compat, String> {
 }
 
 impl Common {
-    /// Where records come from, `--db` considered.
+    /// Where records come from, taking `--db` into account.
     #[must_use]
     pub fn sources(&self) -> Vec<Endpoint> {
         if self.db { vec![Endpoint::Database] } else { self.from.iter().map(|arg| Endpoint::from_arg(arg)).collect() }
@@ -116,7 +116,8 @@ impl Common {
     }
 }
 
-/// What a program does in the folders of a hub, besides its lock, its log and the staging folder.
+/// What a program does in the folders of a hub, apart from its lock, its log and the staging
+/// folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Uses {
     /// It reads the logs in `daily/`.
@@ -125,16 +126,16 @@ pub struct Uses {
     pub archive: bool,
     /// It writes the map of who is online.
     pub map: bool,
-    /// It makes the folders that a hub needs.
+    /// It creates the folders that a hub needs.
     pub setup: bool,
 }
 
 impl Uses {
-    /// All that there is in the daily work.
+    /// Everything that the daily work needs.
     pub const LOGS: Self = Self { logs: true, archive: true, map: false, setup: false };
 }
 
-/// A month, by its place or as an option.
+/// A month, as an argument or as an option.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct MonthArgs {
     /// Month to work on [default: the current one]
@@ -147,7 +148,7 @@ pub struct MonthArgs {
 }
 
 impl MonthArgs {
-    /// The month that was asked for.
+    /// The month given by the user.
     #[must_use]
     pub fn get(self) -> Option<Month> {
         self.month.or(self.month_option)

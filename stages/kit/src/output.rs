@@ -1,4 +1,5 @@
-//! Records out: NDJSON, CSV or a table, to standard output or a file that appears whole.
+//! Records out: NDJSON, CSV or a table, to standard output or to a file that appears only when it
+//! is complete.
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -47,7 +48,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Opens the destination. `kind` is what CSV and tables show.
+    /// Opens the destination. `kind` is the kind that CSV and tables contain.
     ///
     /// # Errors
     /// The file cannot be created, or the destination is a database.
@@ -69,7 +70,7 @@ impl Output {
         Ok(Self { sink, shape, line_buffered, messages, n_other_kinds: 0, n_fields_left_out: 0 })
     }
 
-    /// Whether records are written as they are, so that whole blocks of lines may be handed over.
+    /// Whether records are written unchanged, so that whole blocks of lines may be passed.
     #[must_use]
     pub const fn is_ndjson(&self) -> bool {
         matches!(self.shape, Shape::Ndjson)
@@ -119,10 +120,10 @@ impl Output {
         Ok(())
     }
 
-    /// Writes many records at once, given as JSON lines each with its end.
+    /// Writes many records at once, given as JSON lines with their ends.
     ///
     /// # Errors
-    /// As [`Output::record`].
+    /// Those of [`Output::record`].
     pub fn block(&mut self, lines: &[u8]) -> Result<()> {
         if self.is_ndjson() {
             self.sink.writer().write_all(lines).context("writing records")?;
@@ -139,10 +140,10 @@ impl Output {
         self.sink.writer()
     }
 
-    /// Sends what is buffered on its way.
+    /// Flushes the buffers.
     ///
     /// # Errors
-    /// As [`Output::record`].
+    /// Those of [`Output::record`].
     pub fn flush(&mut self) -> Result<()> {
         if let Shape::Csv { writer, .. } = &mut self.shape {
             Self::flush_csv(writer, &mut self.sink)?;
@@ -158,10 +159,10 @@ impl Output {
         Ok(())
     }
 
-    /// Writes what is left and makes a file appear under its name.
+    /// Writes the rest and gives a file its final name.
     ///
     /// # Errors
-    /// As [`Output::record`].
+    /// Those of [`Output::record`].
     pub fn finish(mut self) -> Result<()> {
         match &mut self.shape {
             Shape::Ndjson => {}
@@ -192,21 +193,21 @@ impl Output {
     }
 }
 
-/// A file that the user named. A regular one appears whole, with [`NamedFile::finish`], or not at
-/// all; a device, a FIFO or an open descriptor is written as it is.
+/// A file named by the user. A regular file appears complete, with [`NamedFile::finish`], or not at
+/// all; a device, a FIFO or an open descriptor is written directly.
 pub(crate) struct NamedFile {
     output: BufWriter<named::Output>,
     path: PathBuf,
 }
 
 impl NamedFile {
-    /// Begins the file.
+    /// Starts the file.
     pub(crate) fn create(path: &Path) -> Result<Self> {
         let output = named::output(path).with_context(|| format!("opening {} for writing", path.display()))?;
         Ok(Self { output: BufWriter::with_capacity(BUFFER, output), path: path.to_owned() })
     }
 
-    /// Writes what is buffered and gives the file its name.
+    /// Writes the rest and gives the file its final name.
     pub(crate) fn finish(self) -> Result<()> {
         let output = self.output.into_inner().map_err(io::IntoInnerError::into_error);
         output.and_then(named::Output::finish).with_context(|| format!("writing {}", self.path.display()))
@@ -223,8 +224,8 @@ impl Write for NamedFile {
     }
 }
 
-/// A file of our own that appears under its name whole, with [`WholeFile::publish`], or not at all. Until
-/// then it is a temporary file in the same directory.
+/// A file of our own that appears complete, with [`WholeFile::publish`], or not at all. Until then it is
+/// a temporary file in the same directory.
 pub struct WholeFile {
     file: BufWriter<Temporary>,
     path: PathBuf,
@@ -232,13 +233,13 @@ pub struct WholeFile {
 }
 
 impl WholeFile {
-    /// Begins the file, with the permissions of any new file.
+    /// Starts the file, with the permissions of any new file.
     ///
     /// # Errors
     /// No file can be created in the directory.
     pub fn create(path: &Path) -> Result<Self> {
         let name = path.file_name().with_context(|| format!("{} is not a file name", path.display()))?;
-        let file = Temporary::beside(path).with_context(|| format!("making a file beside {}", path.display()))?;
+        let file = Temporary::beside(path).with_context(|| format!("creating a file next to {}", path.display()))?;
         Ok(Self { file: BufWriter::with_capacity(BUFFER, file), path: path.to_owned(), name: name.to_owned() })
     }
 
@@ -250,7 +251,7 @@ impl WholeFile {
         self.file.get_ref().set_mode(mode).with_context(|| format!("setting the mode of {}", self.path.display()))
     }
 
-    /// Device and inode of the file, which it keeps when it gets its name.
+    /// Device and inode of the file, which it keeps when it is renamed.
     ///
     /// # Errors
     /// The file cannot be examined.
@@ -260,10 +261,10 @@ impl WholeFile {
         Ok((meta.dev(), meta.ino()))
     }
 
-    /// Gives the file its name, replacing an older one.
+    /// Gives the file its final name, replacing an older one.
     ///
     /// # Errors
-    /// What is buffered cannot be written, or something other than a file has the name.
+    /// The buffer cannot be written, or something other than a file has the name.
     pub fn publish(self) -> Result<()> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error);
         file.and_then(|file| file.publish(&self.name)).with_context(|| format!("writing {}", self.path.display()))
@@ -280,7 +281,7 @@ impl Write for WholeFile {
     }
 }
 
-/// Writes a file of our own whole or not at all: `write` fills a temporary file beside it.
+/// Writes a file of our own completely or not at all: `write` fills a temporary file next to it.
 ///
 /// # Errors
 /// The file cannot be created or written.
@@ -290,10 +291,10 @@ pub fn atomic_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>
     file.publish()
 }
 
-/// The same for a file that the user named.
+/// The same for a file named by the user.
 ///
 /// # Errors
-/// As [`atomic_file`].
+/// Those of [`atomic_file`].
 pub fn named_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let mut file = NamedFile::create(path)?;
     write(&mut file)?;

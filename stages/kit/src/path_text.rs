@@ -1,9 +1,10 @@
-//! Paths and file names as text, without loss: to Unix they are bytes, records and tables hold text.
+//! Paths and file names as text, without loss: Unix paths are bytes, but records and tables contain
+//! text.
 //!
-//! A path that is UTF-8 is written as it is. Any other path is in a record twice: as `path`, with U+FFFD
-//! for each byte that is not text, for people, and percent-encoded as `path_bytes`, for programs. A file
-//! name in the ledger has `/XX` for a byte that the column cannot hold: no file name has a slash of its
-//! own, so that two names never become one.
+//! A path that is UTF-8 is written as it is. Any other path appears in a record twice: as `path`, with
+//! U+FFFD for each invalid byte, for people; and percent-encoded as `path_bytes`, for programs. A file
+//! name in the ledger has `/XX` for a byte that the column cannot hold: since file names contain no
+//! slashes, two names never become equal.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -14,12 +15,12 @@ use std::path::{Path, PathBuf};
 use schema::{json, text};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// How long a name with `/XX` may become, in characters: the column has 255, and what tells contents
-/// and parts of one name apart needs some of them.
+/// The maximum length of a name with `/XX`, in characters: the column has 255, and the suffixes for
+/// contents and parts need some of them.
 const LONGEST: usize = 220;
 
-/// The value of `path_bytes`: `%` and each byte that is not a part of valid UTF-8 as `%XX`. `None` for a
-/// path that is UTF-8, which needs no such field.
+/// The value of `path_bytes`: `%` and each byte that is not part of valid UTF-8 as `%XX`. `None` for a
+/// path that is UTF-8 and needs no such field.
 ///
 /// ```
 /// use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
@@ -42,7 +43,7 @@ pub fn encoded(path: &Path) -> Option<String> {
     Some(out)
 }
 
-/// The path that [`encoded`] gave this text; `None` when a `%` has no two hexadecimal digits after it.
+/// The inverse of [`encoded`]; `None` if a `%` is not followed by two hexadecimal digits.
 #[must_use]
 pub fn decoded(text: &str) -> Option<PathBuf> {
     let mut pieces = text.split('%');
@@ -62,7 +63,7 @@ fn push_escaped(out: &mut String, mark: char, bytes: &[u8]) {
     }
 }
 
-/// Appends the fields `path` and, where it is needed, `path_bytes`, without a comma before or after.
+/// Appends the fields `path` and, if needed, `path_bytes`, without a comma before or after them.
 pub fn push_fields(line: &mut Vec<u8>, path: &Path) {
     line.extend_from_slice(b"\"path\":");
     json::push_str(line, &path.to_string_lossy());
@@ -72,8 +73,8 @@ pub fn push_fields(line: &mut Vec<u8>, path: &Path) {
     }
 }
 
-/// A file name as the ledger and messages have it. It is unchanged when the column can hold it; otherwise
-/// each byte of what it cannot hold is `/XX`, and where that becomes too long, the end is `//` and a hash.
+/// A file name for the ledger and messages. It is unchanged if the column can hold it; otherwise each byte
+/// that it cannot hold becomes `/XX`, and a name that is then too long ends with `//` and a hash.
 #[must_use]
 pub fn name(name: &OsStr) -> Cow<'_, str> {
     let bytes = name.as_bytes();
@@ -98,7 +99,7 @@ pub fn name(name: &OsStr) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The [`name`] of the file at the end of a path.
+/// The [`name`] of the last component of a path.
 #[must_use]
 pub fn base_name(path: &Path) -> String {
     name(path.file_name().unwrap_or_default()).into_owned()
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_comes_back_as_it_was() {
+    fn a_path_is_unchanged_after_writing_and_reading() {
         for bytes in [b"/a/b%FF" as &[u8], "/é/\u{1F600}".as_bytes(), b"", b"/a\xff/b%25", b"\xc3(\xe2\x82", b"\xff\0%"]
         {
             let record = Record { kind: "x".to_owned(), path: PathBuf::from(os(bytes)), n: 7 };
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_percent_encoded_is_refused() {
+    fn invalid_percent_encoding_is_refused() {
         for text in ["%", "a%F", "%+1", "%é", "%GG", "%%41"] {
             assert_eq!(decoded(text), None, "{text}");
             let record = format!(r#"{{"kind":"x","path":"a","path_bytes":"{text}","n":7}}"#);
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_the_ledger_tell_all_files_apart() {
+    fn different_files_have_different_ledger_names() {
         for same in ["hub-access.log-20250710.gz", "é%FF", "a?b", ""] {
             assert_eq!(name(same.as_ref()), same);
         }

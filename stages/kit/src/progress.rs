@@ -1,4 +1,4 @@
-//! A progress bar on a terminal, nothing elsewhere.
+//! A progress bar on a terminal; nothing elsewhere.
 
 use std::io::IsTerminal as _;
 
@@ -31,7 +31,7 @@ impl Progress {
         Self(bar)
     }
 
-    /// `n` more are done.
+    /// Advances the bar by `n`.
     pub fn advance(&self, n: u64) {
         self.0.inc(n);
     }

@@ -24,11 +24,11 @@ pub struct Rejects {
     line: Vec<u8>,
 }
 
-/// How much of a line is made into text at once, in bytes.
+/// How many bytes of a line are converted to text at once.
 const PART: usize = 64 << 10;
 
-/// Writes the text of a rejected line after what its record begins with, part by part: the record
-/// of a line is many times as long as the line.
+/// Writes the text of a rejected line after the beginning of its record, in parts: the record of a
+/// line may be many times as long as the line.
 fn write_text(file: &mut impl Write, part: &mut Vec<u8>, text: &[u8]) -> io::Result<()> {
     part.push(b'"');
     for chunk in text.utf8_chunks() {
@@ -61,7 +61,7 @@ fn write_text(file: &mut impl Write, part: &mut Vec<u8>, text: &[u8]) -> io::Res
     file.write_all(part)
 }
 
-/// Writes a part that has become long.
+/// Writes a part once it is long enough.
 fn write_full(file: &mut impl Write, part: &mut Vec<u8>) -> io::Result<()> {
     if part.len() >= PART {
         file.write_all(part)?;
@@ -75,7 +75,7 @@ impl Rejects {
         Self { path, file: None, messages, count: 0, read: 0, line: Vec::new() }
     }
 
-    /// Shows no lines from now on: for the cron forms, which are silent when they succeed.
+    /// Shows no lines from now on: for the cron forms, which are silent if they succeed.
     pub const fn hush(&mut self) {
         self.messages = Messages::new(self.messages.name(), true);
     }
@@ -86,7 +86,7 @@ impl Rejects {
         self.count
     }
 
-    /// Adds to the number of lines that were looked at, for the closing message.
+    /// Adds to the number of lines read, for the final message.
     pub const fn looked_at(&mut self, n_lines: u64) {
         self.read += n_lines;
     }
@@ -126,8 +126,8 @@ impl Rejects {
         Ok(())
     }
 
-    /// Closes the file (it exists even when nothing was rejected) and says the count. Called at the end
-    /// of a run that succeeds; one that fails and leaves a list behind calls it itself.
+    /// Closes the file (it exists even if nothing was rejected) and prints the count. Called at the end
+    /// of a successful run; a failing run that keeps the list calls it itself.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -146,7 +146,7 @@ impl Rejects {
 mod tests {
     use super::*;
 
-    /// The longest piece that was written at once, and all of it.
+    /// The longest piece written at once, and everything written.
     #[derive(Default)]
     struct Pieces(usize, Vec<u8>);
 

@@ -1,4 +1,4 @@
-//! From parsed arguments to the exit code: does the work and reports what went wrong.
+//! From parsed arguments to the exit code: does the work and reports errors.
 
 use std::io::Write as _;
 
@@ -7,8 +7,8 @@ use schema::Exit;
 
 use crate::{Io, Messages, Outcome, StageArgs, exit_of};
 
-/// Prints what the option parser has to say: the help that was asked for, or what is wrong with the
-/// command line, with the name of the program in front like every other message.
+/// Prints the output of the option parser: the requested help, or what is wrong with the command
+/// line, with the program's name in front as in every other message.
 pub fn not_parsed(name: &'static str, error: &clap::Error) -> Exit {
     if !error.use_stderr() {
         return printed(name, error.render().to_string().as_bytes());
@@ -20,18 +20,18 @@ pub fn not_parsed(name: &'static str, error: &clap::Error) -> Exit {
     Exit::Usage
 }
 
-/// Prints a text that was asked for, or says why not, for the program `name`.
+/// Prints a requested text for the program `name`, or says why it cannot.
 pub(crate) fn printed(name: &str, text: &[u8]) -> Exit {
     let Err(error) = crate::print(text) else { return Exit::Done };
     let exit = exit_of(&error);
     if exit != Exit::ReaderLeft {
-        // as a message, but the name of a generated page is not known before it is made
+        // like a message, but the program's name is not known before the page is generated
         let _ = writeln!(std::io::stderr(), "{name}: {error:#}");
     }
     exit
 }
 
-/// Does the work of a stage whose arguments are parsed, and turns the result into an exit code.
+/// Does the work of a stage with parsed arguments, and converts the result into an exit code.
 pub fn run_with<A: StageArgs>(args: &A, stage: impl FnOnce(&mut Io) -> Result<Outcome>) -> Exit {
     let common = args.common();
     let messages = Messages::new(A::DESCRIBE.name, common.quiet);

@@ -7,7 +7,7 @@ thread_local! {
     static STEPS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Adds `n` steps: about so many bytes were looked at.
+/// Adds `n` steps: about that many bytes were examined.
 #[inline]
 pub fn add(n: usize) {
     if cfg!(debug_assertions) {
@@ -15,7 +15,7 @@ pub fn add(n: usize) {
     }
 }
 
-/// How many steps this thread makes during `work`.
+/// How many steps this thread counts during `work`.
 pub fn of<T>(work: impl FnOnce() -> T) -> usize {
     let before = STEPS.get();
     work();

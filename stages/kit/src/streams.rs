@@ -1,4 +1,4 @@
-//! Standard input and output as the caller passed them.
+//! Standard input and output as passed by the caller.
 //!
 //! If the caller closed a stream, the Rust runtime opens `/dev/null` in its place before `main` begins, and
 //! output would be lost silently. So this is checked earlier.
@@ -15,7 +15,7 @@ static NO_INPUT: AtomicBool = AtomicBool::new(false);
 static NO_OUTPUT: AtomicBool = AtomicBool::new(false);
 
 ctor::declarative::ctor! {
-    /// Two calls of the system, before anything else of this process runs.
+    /// Two system calls, before anything else in this process runs.
     #[ctor(unsafe)]
     fn look() {
         let is_closed = |fd| rustix::io::fcntl_getfd(fd).is_err();
@@ -30,7 +30,7 @@ pub fn is_output_closed() -> bool {
     NO_OUTPUT.load(Ordering::Relaxed)
 }
 
-/// A standard stream that the caller closed was needed.
+/// A standard stream is needed, but the caller closed it.
 #[derive(Debug)]
 struct Closed(&'static str);
 
@@ -50,13 +50,13 @@ pub fn stdin() -> io::Result<io::Stdin> {
     if NO_INPUT.load(Ordering::Relaxed) { Err(io::Error::other(Closed("input"))) } else { Ok(io::stdin()) }
 }
 
-/// Standard output that tells "the reader left" from every other broken pipe, and knows when it is
-/// closed.
+/// Standard output that distinguishes "the reader left" from all other broken pipes, and knows when
+/// it is closed.
 #[derive(Debug)]
 pub struct Stdout(io::Stdout);
 
 impl Stdout {
-    /// The one of this process.
+    /// The standard output of this process.
     #[must_use]
     pub fn new() -> Self {
         Self(io::stdout())
@@ -86,7 +86,7 @@ impl Write for Stdout {
     }
 }
 
-/// Writes words that are data to standard output, and sees to it that they arrive.
+/// Writes text that is data to standard output, and checks that it is written.
 ///
 /// # Errors
 /// It cannot be written, or its reader left ([`ReaderLeft`]).
@@ -95,7 +95,7 @@ pub fn print(bytes: &[u8]) -> Result<()> {
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(not_written)
 }
 
-/// What a failed write to standard output means.
+/// The meaning of a failed write to standard output.
 #[must_use]
 pub fn not_written(error: io::Error) -> anyhow::Error {
     if error.get_ref().is_some_and(|inner| inner.is::<ReaderLeft>()) {

@@ -1,6 +1,6 @@
 //! `--format table`: human-readable, aligned columns.
 //!
-//! The widths come from the first rows; later rows that need more room simply take it, so memory
+//! The widths are determined by the first rows; later rows that need more room are wider, so memory
 //! stays bounded.
 
 use std::io::Write;
@@ -9,7 +9,7 @@ use crate::is_unseen;
 use anyhow::{Result, anyhow};
 use schema::csv::{ABSENT, Header};
 
-/// How many rows decide the widths.
+/// How many rows determine the widths.
 const SAMPLE: usize = 1000;
 
 #[derive(Default)]

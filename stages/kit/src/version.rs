@@ -1,8 +1,8 @@
-//! What `--version` says: the number, and in a build for others the commit and its day.
+//! The version, and in a build for others the commit and its day.
 
-/// `0.2.0`, or `0.2.0 (236b617f1 2026-11-26)` when the build names a commit in `HZMETRICS_VERSION`.
+/// `0.2.0`, or `0.2.0 (236b617f1 2026-11-26)` if the build sets `HZMETRICS_VERSION` to a commit.
 /// `cargo xtask install`, `package` and `dist` do; a plain `cargo build` does not, so that a new
-/// commit alone rebuilds nothing.
+/// commit alone causes no rebuild.
 pub const VERSION: &str = match option_env!("HZMETRICS_VERSION") {
     Some(version) if !version.is_empty() => version,
     _ => env!("CARGO_PKG_VERSION"),

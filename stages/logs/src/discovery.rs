@@ -1,6 +1,6 @@
-//! Finding rotated logs: which names count, which day they are of, in which directories they lie.
+//! Finding rotated logs: which names count, their days, and the directories they are in.
 //!
-//! Used by the stages that list, stage and archive logs and by the orchestrator's view of what is
+//! Used by the stages that list, stage and archive logs, and by the orchestrator to see what is
 //! pending. Nothing is opened here.
 
 use std::ffi::{OsStr, OsString};
@@ -17,7 +17,7 @@ use crate::rotation;
 
 pub use crate::rotation::without_suffix;
 
-/// What a log is about.
+/// The kind of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stream {
     /// The web server's access log.
@@ -49,8 +49,8 @@ pub fn is_log(name: &str, head: &str) -> bool {
     name.strip_prefix(head).is_some_and(|rest| rest.contains("log"))
 }
 
-/// Whether a file of this base name belongs to the stream. Without a site any site's access logs
-/// do, but never the `new-` ones that were not rotated in yet.
+/// Whether a file with this base name belongs to the stream. Without a site, access logs of all
+/// sites do, except `new-` ones that are not rotated yet.
 ///
 /// ```
 /// use logs::discovery::{Stream, date_of, is_of};
@@ -72,22 +72,22 @@ pub fn is_of(stream: Stream, site: Option<&str>, name: &str) -> bool {
     }
 }
 
-/// The day in a base name: the first piece of exactly eight digits between `.`, `-` and `_`. Bytes that
-/// are not text end a piece too, as U+FFFD or as the `/XX` of [`path_text::name`].
+/// The day in a base name: the first piece of exactly eight digits between `.`, `-` and `_`. Invalid
+/// bytes also end a piece, as U+FFFD or as `/XX` from [`path_text::name`].
 #[must_use]
 pub fn date_of(name: &str) -> Option<&str> {
     let ends = ['.', '-', '_', '/', char::REPLACEMENT_CHARACTER];
     name.split(ends).find(|piece| piece.len() == 8 && piece.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Whether a name ends as those of compressed files do.
+/// Whether a name has the suffix of a compressed file.
 #[must_use]
 pub fn is_called_compressed(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().as_bytes();
     Compression::ENDINGS.iter().any(|ending| name.len() > ending.len() && name.ends_with(ending.as_bytes()))
 }
 
-/// A path without the suffix of a compression.
+/// A path without a compression suffix.
 #[must_use]
 pub fn plain(path: &Path) -> PathBuf {
     if is_called_compressed(path) { path.with_extension("") } else { path.to_owned() }
@@ -96,13 +96,13 @@ pub fn plain(path: &Path) -> PathBuf {
 /// A log that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
-    /// What it is about.
+    /// Its kind.
     pub stream: Stream,
     /// Base name, as [`path_text::name`] writes it.
     pub name: String,
-    /// Size as it lies there.
+    /// Its size on disk.
     pub bytes: u64,
     /// The day in its name, `YYYYMMDD`.
     pub day: Option<String>,
@@ -115,11 +115,11 @@ impl Found {
         self.day.as_deref()
     }
 
-    /// One given file of any name; its stream is seen from it, and its day as any habit of rotating
-    /// writes it.
+    /// A given file with any name; its stream is determined from the name, and its day by any
+    /// convention for rotated names.
     ///
     /// # Errors
-    /// It is not there, or is a folder.
+    /// It does not exist, or is a folder.
     pub fn given(path: &Path) -> Result<Self> {
         let shown = path.display();
         let meta = fs::metadata(path).with_context(|| format!("looking at {shown}"))?;
@@ -133,8 +133,8 @@ impl Found {
     }
 }
 
-/// Where a log is while it is being archived: beside its place, under a hidden name. A killed
-/// `archive` leaves it there, and finishes when it is given the log again.
+/// The path of a log while it is being archived: next to its place, with a hidden name. A killed
+/// `archive` leaves it there, and the next one finishes it when given the log.
 #[must_use]
 pub fn working_name(path: &Path) -> Option<PathBuf> {
     let mut name = OsString::from(".");
@@ -143,7 +143,7 @@ pub fn working_name(path: &Path) -> Option<PathBuf> {
     Some(path.with_file_name(name))
 }
 
-/// The name of a log whose file has this base name, be it the hidden one.
+/// The name of the log whose file has this base name, which may be the hidden one.
 #[must_use]
 pub fn without_working_mark(name: &OsStr) -> &OsStr {
     let bytes = name.as_bytes();
@@ -151,14 +151,14 @@ pub fn without_working_mark(name: &OsStr) -> &OsStr {
     OsStr::from_bytes(log.unwrap_or(bytes))
 }
 
-/// Where the bytes of a log are: at its place, or under its hidden name.
+/// Where the log's file is: at its place, or under its hidden name.
 #[must_use]
 pub fn lying_at(path: &Path) -> PathBuf {
     let hidden = || working_name(path).filter(|hidden| hidden.exists());
     if path.exists() { path.to_owned() } else { hidden().unwrap_or_else(|| path.to_owned()) }
 }
 
-/// The logs of a stream that lie directly in `directory`, by name; none when it is not there.
+/// The logs of a stream directly in `directory`, by name; none if it does not exist.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -169,10 +169,10 @@ pub fn flat(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<
     Ok(found)
 }
 
-/// As [`flat`], and with the logs whose archiving is not finished, under their own names.
+/// Like [`flat`], but including logs whose archiving is not finished, under their own names.
 ///
 /// # Errors
-/// As [`flat`].
+/// Those of [`flat`].
 pub fn flat_unfinished(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     collect(directory, stream, site, 0, true, &mut found)?;
@@ -181,10 +181,10 @@ pub fn flat_unfinished(directory: &Path, stream: Stream, site: Option<&str>) -> 
     Ok(found)
 }
 
-/// As [`tree`], and with the logs whose archiving is not finished, under their own names.
+/// Like [`tree`], but including logs whose archiving is not finished, under their own names.
 ///
 /// # Errors
-/// As [`tree`].
+/// Those of [`tree`].
 pub fn tree_unfinished(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     collect(directory, stream, site, 8, true, &mut found)?;
@@ -204,19 +204,19 @@ pub fn tree(directory: &Path, stream: Stream, site: Option<&str>) -> Result<Vec<
     Ok(found)
 }
 
-/// Something that the functions above pass over.
+/// Something that the functions above ignore.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LeftOut {
-    /// Where it lies.
+    /// Its path.
     pub path: PathBuf,
-    /// What it is, as in "is not a regular file".
+    /// What it is, such as "is not a regular file".
     pub what: String,
-    /// Whether it has the name of a log of the stream.
+    /// Whether its name is that of a log of the stream.
     pub is_called_log: bool,
 }
 
-/// What below `directory` has the name of a log and is none, and links to folders, which are not followed
-/// and may be loops; by path. A folder that cannot be read is left to the functions above.
+/// What has the name of a log below `directory` but is not one, and links to folders, which are not
+/// followed because they may be loops; by path. The functions above report a folder that cannot be read.
 #[must_use]
 pub fn left_out(directory: &Path, stream: Stream, site: Option<&str>) -> Vec<LeftOut> {
     let mut left = Vec::new();
@@ -265,7 +265,7 @@ fn collect(
         let name = if unfinished { without_working_mark(&name) } else { &name };
         if is_of(stream, site, &name.to_string_lossy()) {
             let path = lies_at.with_file_name(name);
-            // follows links; a file that was moved away meanwhile is not an error
+            // follows links; a file that was moved away in the meantime is not an error
             match fs::metadata(&lies_at) {
                 Ok(meta) if meta.is_file() => {
                     let name = path_text::base_name(&path);
@@ -273,7 +273,7 @@ fn collect(
                     found.push(Found { name, path, stream, bytes: meta.len(), day });
                 }
                 Ok(_) => {}
-                // a loop of links is not a log either, nor is a link to where we may not look
+                // neither a loop of links nor a link to where we may not look is a log
                 Err(e) if e.kind() == io::ErrorKind::NotFound || is_loop(&e) || is_link(&lies_at) => {}
                 Err(e) => return Err(e).with_context(|| format!("looking at {}", path.display())),
             }
@@ -290,7 +290,7 @@ fn is_loop(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
-/// Why a path cannot be a log; `None` when it can, or has gone meanwhile.
+/// Why a path cannot be a log; `None` if it can, or no longer exists.
 #[must_use]
 pub fn why_no_log(path: &Path) -> Option<String> {
     let is_link = fs::symlink_metadata(path).ok()?.is_symlink();
@@ -310,7 +310,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_count() {
+    fn names_of_logs_are_recognised() {
         let access = |site: Option<&str>, name: &str| is_of(Stream::Access, site, name);
         for name in
             ["hub-access.log", "hub-access_log-20260518", "hub-access.log-20260518.gz", "hub-access-ssl.log-20260101"]
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_named() {
+    fn ignored_files_are_named() {
         let root = tempfile::tempdir().unwrap();
         let daily = root.path().join("daily");
         fs::create_dir_all(daily.join("2025/h-access.log-20250705")).unwrap();
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_no_text_are_found_and_told_apart() {
+    fn names_that_are_not_utf8_are_found_and_distinguished() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join(OsStr::from_bytes(b"2\xff"));
         fs::create_dir(&folder).unwrap();
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn days_in_names() {
+    fn days_are_found_in_names() {
         for (name, date) in [
             ("hub-access.log-20260518.gz", Some("20260518")),
             ("hub-access_log-20260518", Some("20260518")),
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn directories() {
+    fn logs_are_found_in_directories() {
         let root = tempfile::tempdir().unwrap();
         let write = |path: &str| {
             let path = root.path().join(path);

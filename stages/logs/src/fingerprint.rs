@@ -23,22 +23,22 @@ use reading::read_some;
 
 const BUFFER: usize = 256 << 10;
 
-/// What a path holds now, compared with a [`Fingerprint`].
+/// What a path contains now, compared with a [`Fingerprint`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Now {
     /// The same content.
     Same,
     /// The same content, and more after it.
     Grown,
-    /// Another content, or no regular file.
+    /// Other content, or not a regular file.
     Other,
-    /// Nothing.
+    /// Nothing exists there.
     Gone,
 }
 
 impl Fingerprint {
-    /// Looks at what is at `path` now; a log whose archiving is not finished is found under its
-    /// hidden name. Content is read only where the short cut fails.
+    /// Examines what is at `path` now; a log whose archiving is not finished is found under its
+    /// hidden name. The content is read only if device, inode, size or time differ.
     ///
     /// # Errors
     /// It cannot be read.
@@ -55,7 +55,7 @@ impl Fingerprint {
             .with_context(|| format!("reading {}", path.display()))
     }
 
-    /// The same for a file that is open.
+    /// The same for an open file.
     ///
     /// # Errors
     /// It cannot be read.
@@ -91,7 +91,7 @@ impl Fingerprint {
     }
 }
 
-/// Reads a log to its end for its fingerprint alone.
+/// Reads a log to its end only for its fingerprint.
 ///
 /// # Errors
 /// It cannot be read, or changed in the meantime.
@@ -116,22 +116,22 @@ pub fn beginning(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The beginning of a log up to some byte.
+/// The first bytes of a log, up to some position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefix {
     /// How many bytes, decompressed.
     pub bytes: u64,
     /// Their hash.
     pub hash: Hash,
-    /// Where the line begins that is not ended by then.
+    /// Start of the line that is not complete by then.
     pub line: u64,
 }
 
-/// As [`of`], with the beginnings of these lengths; those longer than the log are left out, and the last
+/// Like [`of`], with the prefixes of these lengths; those longer than the log are left out, and the last
 /// one is the whole log.
 ///
 /// # Errors
-/// As [`of`].
+/// Those of [`of`].
 pub fn with_prefixes(path: &Path, lengths: &[u64]) -> Result<(Fingerprint, Vec<Prefix>)> {
     let mut reading = Reading::open(path)?;
     let prefixes = prefixes(&mut reading, lengths).with_context(|| format!("reading {}", path.display()))?;
@@ -139,7 +139,7 @@ pub fn with_prefixes(path: &Path, lengths: &[u64]) -> Result<(Fingerprint, Vec<P
     Ok((read.with_context(|| format!("{} is not a regular file", path.display()))?, prefixes))
 }
 
-/// The beginnings of these lengths of a stream, which is read to its end, and the whole stream.
+/// The prefixes of a stream with these lengths, and the whole stream, which is read to its end.
 ///
 /// # Errors
 /// It cannot be read.

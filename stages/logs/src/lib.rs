@@ -1,7 +1,7 @@
-//! Logs: finding them, recognising them again, parsing their lines.
+//! Logs: finding them, identifying them, parsing their lines.
 //!
-//! This crate knows nothing of hubs and databases. The lists beside the staging files, which three stages
-//! share, are here too.
+//! This crate knows nothing about hubs and databases. It also has the lists next to the staging files,
+//! which three stages share.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 pub mod discovery;

@@ -1,8 +1,8 @@
 //! Parsing log lines: the grammar of access and auth logs, requests, and the datetime that a table
 //! stores.
 //!
-//! Pure functions on bytes. The importer uses them, and so do the commands that look for the rows of a log
-//! afterwards. Which lines are kept is decided elsewhere.
+//! Pure functions on bytes. Used by the importer, and by the commands that later look for the rows of a
+//! log. Which lines are kept is decided elsewhere.
 
 mod access;
 mod auth;
@@ -18,15 +18,15 @@ pub use fits::{Looks, looks_like_access, looks_like_auth};
 pub use ipv6::{access_ipv6, access_ipv6_unicode, auth_ipv6};
 pub use request::{collapse_slashes, is_download, split, split_at_whitespace};
 
-/// A number made of ASCII digits, wrapping at 32 bits as the server's date reader does.
+/// A number of ASCII digits, wrapping at 32 bits as in the server's date parser.
 fn wrapping(digits: &[u8]) -> Option<u32> {
     digits
         .iter()
         .try_fold(0_u32, |n, d| d.is_ascii_digit().then(|| n.wrapping_mul(10).wrapping_add(u32::from(d - b'0'))))
 }
 
-/// The stored datetime of a logged `YYYY-MM-DD` and time of day (hours of any length); what is no
-/// date becomes the zero datetime.
+/// The stored datetime for a logged `YYYY-MM-DD` and time of day (hours of any length); anything
+/// that is not a date becomes the zero datetime.
 #[must_use]
 pub fn datetime(date: &[u8], time: &[u8]) -> Stamp {
     let inner = || {
@@ -37,7 +37,7 @@ pub fn datetime(date: &[u8], time: &[u8]) -> Stamp {
         let (month, day) = (small(wrapping(&[*m1, *m2])?)?, small(wrapping(&[*d1, *d2])?)?);
         let (minute, second) = (small(wrapping(&[*i1, *i2])?)?, small(wrapping(&[*s1, *s2])?)?);
         if year == 0 && month == 2 && day == 29 {
-            return None; // the server knows no leap day in the year 0
+            return None; // for the server, the year 0 has no leap day
         }
         Stamp::new(year, month, day, small(wrapping(hours)?)?, minute, second)
     };

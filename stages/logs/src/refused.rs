@@ -1,8 +1,8 @@
-//! `_refused.ndjson`: logs that the importer did not understand. They are listed beside the staging files
-//! until they are accepted, set aside, changed or removed.
+//! `_refused.ndjson`: logs that the importer did not understand. They are listed next to the staging
+//! files until they are accepted, set aside, changed or removed.
 //!
-//! The orchestrator writes the list, `status` and `doctor` read it. The importer knows nothing of it:
-//! it only says in its receipt why it refused a file.
+//! The orchestrator writes the list; `status` and `doctor` read it. The importer does not know it: it
+//! only gives the reason for a refusal in its receipt.
 
 use std::fs;
 use std::io;
@@ -16,28 +16,28 @@ use kit::{door, path_text};
 
 use crate::staged;
 
-/// How large a list may be, in bytes.
+/// The maximum size of a list, in bytes.
 const MAX_LIST: u64 = 64 << 20;
 
-/// A log that was refused. What the file was stands here as in receipts.
+/// A refused log. The identity of the file is recorded as in receipts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Refused {
-    /// Where it lies.
+    /// Its path.
     #[serde(flatten, with = "path_text::fields")]
     pub path: PathBuf,
     /// `access` or `auth`.
     pub stream: String,
-    /// Why, in words, with its first line.
+    /// The reason, in words, with its first line.
     pub reason: String,
     /// The day it was first refused, `YYYY-MM-DD`.
     pub since: String,
-    /// The day it was last named on standard error, `YYYY-MM-DD`.
+    /// The day it was last mentioned on standard error, `YYYY-MM-DD`.
     pub last_named: String,
-    /// Lines that were read.
+    /// Lines read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lines: Option<u64>,
-    /// The device that holds it.
+    /// The device of the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<u64>,
     /// Its inode.
@@ -46,13 +46,13 @@ pub struct Refused {
     /// Its size on disk in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// When it was last written to, in nanoseconds since 1970.
+    /// Its modification time, in nanoseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtime: Option<i64>,
-    /// Decompressed bytes.
+    /// Number of decompressed bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    /// Hash of all of them, 32 hex digits.
+    /// Hash of all these bytes, 32 hex digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
     /// Hash of the first 4 KiB.
@@ -61,8 +61,8 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// Whether the file that is there is still the one that was refused, by its inode, size and
-    /// time. One that was touched is looked at again, and its content decides.
+    /// Whether the file is still the one that was refused, by its inode, size and time. A file that
+    /// was touched is examined again, and its content decides.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         let Ok(now) = fs::symlink_metadata(&self.path) else { return false };
@@ -71,7 +71,7 @@ impl Refused {
             == (Some(now.dev()), Some(now.ino()), Some(now.len()), Some(mtime))
     }
 
-    /// Whether both are the same content under the same name.
+    /// Whether both have the same content and name.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.path == other.path && self.hash == other.hash && self.bytes == other.bytes
@@ -84,17 +84,17 @@ impl Refused {
     }
 }
 
-/// The list beside the staging files in `staging`.
+/// The list next to the staging files in `staging`.
 #[must_use]
 pub fn list_path(staging: &Path) -> PathBuf {
     staging.join("_refused.ndjson")
 }
 
-/// The logs that were refused, in the order of their names: those that are remembered, and those that
-/// the last `import-logs --db` left out. Logs that are gone in the meantime are left out.
+/// The refused logs, in the order of their names: those in the list, and those that the last
+/// `import-logs --db` left out. Logs that no longer exist are left out.
 ///
 /// # Errors
-/// A list cannot be read, or a line of it is not such a record.
+/// A list cannot be read, or contains an invalid line.
 pub fn list(staging: &Path) -> Result<Vec<Refused>> {
     let mut list = remembered(staging)?;
     let since =
@@ -124,11 +124,11 @@ fn day(moment: std::time::SystemTime) -> String {
         .unwrap_or_default()
 }
 
-/// The logs that are remembered in `_refused.ndjson`; none when there is no such list. Logs that are
-/// gone in the meantime are left out.
+/// The logs in `_refused.ndjson`; none if there is no such list. Logs that no longer exist are left
+/// out.
 ///
 /// # Errors
-/// The list cannot be read, or a line of it is not such a record.
+/// The list cannot be read, or contains an invalid line.
 pub fn remembered(staging: &Path) -> Result<Vec<Refused>> {
     let path = list_path(staging);
     let text = match door::read_to_string(&path, MAX_LIST) {
@@ -147,7 +147,7 @@ pub fn remembered(staging: &Path) -> Result<Vec<Refused>> {
     Ok(list)
 }
 
-/// Writes the list, whole; an empty one is removed.
+/// Writes the complete list; an empty one is removed.
 ///
 /// # Errors
 /// It cannot be written.
@@ -200,12 +200,12 @@ mod tests {
         };
         let gone = Refused { path: staging.path().join("gone"), ..Refused::default() };
         store(staging.path(), &[refused.clone(), gone.clone()]).unwrap();
-        assert_eq!(list(staging.path()).unwrap(), std::slice::from_ref(&refused), "what is gone is not listed");
+        assert_eq!(list(staging.path()).unwrap(), std::slice::from_ref(&refused), "a missing log is not listed");
         assert!(refused.is_unchanged() && refused.is_same(&refused.clone()));
         assert!(!gone.is_unchanged() && !refused.is_same(&gone));
         fs::write(&log, "xy\n").unwrap();
         assert!(!refused.is_unchanged());
-        // what the cron line left out is listed too, but not remembered
+        // logs that the cron line left out are listed too, but not stored
         let other = staging.path().join("h-access.log-20250702");
         fs::write(&other, "x\n").unwrap();
         let zeros = "0".repeat(32);

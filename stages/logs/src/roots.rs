@@ -1,4 +1,4 @@
-//! Where the paths of lists and receipts may lead. Such a path comes from a file that others may have
+//! Where paths in lists and receipts may lead. Such a path comes from a file that others may have
 //! written, so it is used only if it is below a log folder, without `..` and without links.
 
 use std::fs::{self, Metadata};
@@ -12,20 +12,20 @@ use kit::door::LOG_PLACES;
 /// The folders that paths may be below.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Roots {
-    /// These.
+    /// Only below these.
     Named(Vec<PathBuf>),
-    /// Nobody named any: any place, but no way up.
+    /// No folders are named: any path without `..`.
     Any,
 }
 
 impl Roots {
-    /// For a pipe: the folders named on the command line, else those of the hub.
+    /// For a pipe: the folders named on the command line, or else those of the hub.
     #[must_use]
     pub fn of_pipe(named: &[PathBuf], of_hub: Option<Self>) -> Self {
         if named.is_empty() { of_hub.unwrap_or(Self::Any) } else { Self::Named(named.to_vec()) }
     }
 
-    /// Whether the path may be used. Nothing needs to be there.
+    /// Whether the path may be used. It need not exist.
     ///
     /// # Errors
     /// Why it may not, in words.
@@ -52,7 +52,7 @@ fn strip(path: &Path, root: &Path) -> Option<PathBuf> {
     path.strip_prefix(root).ok().map(Path::to_owned)
 }
 
-/// A relative path may begin with `..`: so the caller's folder was named.
+/// A relative path may begin with `..`, because the caller's folder was named.
 fn no_way_up(path: &Path) -> Result<(), String> {
     let mut rest = path.components().skip_while(|part| matches!(part, Component::ParentDir | Component::CurDir));
     if rest.any(|part| part == Component::ParentDir) {
@@ -61,8 +61,8 @@ fn no_way_up(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks a path of normal names below `root`: no folder on the way is a link, and what is at its
-/// end, if anything does, is a regular file or a link to one below `root`.
+/// Checks a path of normal components below `root`: no folder on the way is a link, and its end, if
+/// it exists, is a regular file or a link to one below `root`.
 ///
 /// # Errors
 /// Why it may not be used, in words.
@@ -93,7 +93,7 @@ pub fn check_below(root: &Path, rest: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether root has put `daily/` or one of its like elsewhere.
+/// Whether root has moved `daily/` or a similar folder elsewhere.
 fn is_moved_by_root(link: &Path, root: &Path, meta: &Metadata) -> bool {
     let is_place = link.strip_prefix(root).is_ok_and(|name| LOG_PLACES.iter().any(|place| name == Path::new(place)));
     is_place && meta.uid() == 0
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn below_the_folders_without_links_or_ways_up() {
+    fn paths_must_be_below_the_folders_without_links() {
         let place = tempfile::tempdir().unwrap();
         let root = place.path().join("logs");
         fs::create_dir_all(root.join("daily/2024")).unwrap();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn relative_folders() {
+    fn folders_may_be_relative() {
         let roots = Roots::Named(vec!["../logs".into(), "./more".into()]);
         for good in ["../logs/x", "more/x", "./more/x"] {
             assert_eq!(roots.check(Path::new(good)), Ok(()), "{good}");

@@ -1,33 +1,33 @@
-//! The names that programs give to rotated logs: logrotate with numbers, `dateext` and its
-//! formats, rotatelogs with seconds, cronolog and IIS.
+//! Names of rotated logs: logrotate with numbers, `dateext` and its formats, rotatelogs with
+//! seconds, cronolog and IIS.
 //!
-//! For the logs of any web server. The logs of a hub have names of their own, see [`crate::discovery`].
+//! For logs of any web server. The logs of a hub have names of their own, see [`crate::discovery`].
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use kit::Compression;
 
-/// When a log was rotated, as far as its name says so.
+/// When a log was rotated, as far as its name shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// At this day; several of one day by a second number.
+    /// On this day; several on one day are ordered by the second number.
     At {
         /// `YYYYMMDD` as a number.
         day: u32,
-        /// `HHMMSS`, or the seconds of a clock.
+        /// `HHMMSS`, or clock seconds.
         within: u64,
     },
-    /// So many rotations ago, 0 or 1 for the last one.
+    /// This many rotations ago; 0 or 1 is the last one.
     Ago(u32),
-    /// Not yet, or nothing in its name tells.
+    /// Not yet, or the name does not show it.
     Unknown,
 }
 
-/// A name taken apart.
+/// The parts of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rotated<'a> {
-    /// What the log is called before it is rotated, as far as it comes before the rest.
+    /// The log's name before its rotation, as far as it comes before the other parts.
     pub stem: &'a str,
     /// When it was rotated.
     pub turn: Turn,
@@ -47,7 +47,7 @@ impl Rotated<'_> {
     }
 }
 
-/// Takes a base name apart; the ending of a compression is not looked at.
+/// Splits a base name into its parts; a compression suffix is ignored.
 #[must_use]
 pub fn of(name: &str) -> Rotated<'_> {
     let name = without_suffix(name);
@@ -55,8 +55,8 @@ pub fn of(name: &str) -> Rotated<'_> {
     dated.or_else(|| numbered(name)).unwrap_or(Rotated { stem: name, turn: Turn::Unknown })
 }
 
-/// Whether two base names may be those of one log: the same, compressed or not; or that of a log which
-/// was rotated in the meantime. Logs of two dates are two.
+/// Whether two base names may belong to one log: equal names, compressed or not, or the name of a log
+/// that was rotated in the meantime. Logs with two dates are two logs.
 #[must_use]
 pub fn may_be_one(a: &str, b: &str) -> bool {
     if without_suffix(a) == without_suffix(b) {
@@ -66,7 +66,7 @@ pub fn may_be_one(a: &str, b: &str) -> bool {
     a.stem == b.stem && !a.stem.is_empty() && !(a.is_dated() && b.is_dated())
 }
 
-/// A base name without the suffix of its compression.
+/// A base name without its compression suffix.
 #[must_use]
 pub fn without_suffix(name: &str) -> &str {
     Compression::ENDINGS.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
@@ -85,8 +85,8 @@ fn digits_at(name: &str, at: usize) -> &str {
     &rest[..end]
 }
 
-/// A date at `start`: `YYYYMMDD`, with hours, minutes and seconds after it or not; the same with
-/// separators; seconds since 1970; `YYMMDD` as IIS has it.
+/// A date at `start`: `YYYYMMDD`, perhaps followed by hours, minutes and seconds; the same with
+/// separators; seconds since 1970; `YYMMDD` as in IIS.
 fn dated(name: &str, start: usize) -> Option<Rotated<'_>> {
     let stem = name[..start].trim_end_matches(['.', '-', '_']);
     let at = |day, within| Some(Rotated { stem, turn: Turn::At { day, within } });
@@ -123,12 +123,12 @@ fn is_iis(name: &str, start: usize) -> bool {
     matches!(&name[..start], "u_ex" | "ex" | "u_nc" | "nc" | "u_in" | "in") && (len == 6 || len == 8)
 }
 
-/// The time after a date, as logrotate's `-%H` and `-%s` write it.
+/// The time after a date, as written by logrotate's `-%H` and `-%s`.
 fn time_behind(rest: &str) -> u64 {
     rest.strip_prefix(['-', '_', 'T']).map_or(0, |rest| time_of(digits_at(rest, 0)))
 }
 
-/// Hours, hours and minutes, or all three as `HHMMSS`; other digits as they are.
+/// Hours, hours and minutes, or all three as `HHMMSS`; other digits unchanged.
 fn time_of(digits: &str) -> u64 {
     let number = digits.parse().unwrap_or(0);
     match digits.len() {
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_every_habit() {
+    fn names_of_rotated_logs_are_understood() {
         let at = |day, within| Turn::At { day, within };
         for (name, stem, turn) in [
             ("access.log", "access.log", Turn::Unknown),
@@ -180,7 +180,7 @@ mod tests {
             ("u_ex250711.log", "u_ex", at(20250711, 0)),
             ("u_ex25071108.log", "u_ex", at(20250711, 80_000)),
             ("2025-07-11.log", "", at(20250711, 0)),
-            // no days: a site, a port, a size
+            // not days: a site, a port, a size
             ("site-8080-access.log", "site-8080-access.log", Turn::Unknown),
             ("access.log-99999999", "access.log-99999999", Turn::Unknown),
             ("access.log-2025-13-01", "access.log-2025-13-01", Turn::Unknown),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn which_names_may_be_those_of_one_log() {
+    fn names_of_one_log_are_recognised() {
         for (a, b, may) in [
             ("access.log", "access.log", true),
             ("access.log", "access.log.1", true),

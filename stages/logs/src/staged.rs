@@ -1,10 +1,11 @@
-//! `_staged.ndjson`: which logs were put together into the staging files, and where in them; and
-//! `_imported.ndjson`: what became of each of them.
+//! `_staged.ndjson`: which logs were combined into the staging files, and where in them; and
+//! `_imported.ndjson`: what became of each.
 //!
-//! `fetch-logs --stage` writes the first list last, `import-logs --db` books its files in the ledger
-//! and writes the second, `archive --db` moves what was loaded and removes the first. Without the
-//! first list all three behave as the legacy lines do, so any of them may be replaced alone.
-//! Neither list is trusted: paths must be below the log folders, and positions within the staging file.
+//! `fetch-logs --stage` writes the first list as its last action. `import-logs --db` records its files
+//! in the ledger and writes the second, and `archive --db` moves what was loaded and removes the first.
+//! Without the first list all three behave like the legacy lines, so any one of them may be replaced
+//! alone. Neither list is trusted: paths must be below the log folders, and positions inside the
+//! staging file.
 
 mod lines;
 mod log;
@@ -40,17 +41,17 @@ struct StagedRecord {
     staged_inode: Option<u64>,
 }
 
-/// The list beside the staging files in `staging`.
+/// The list next to the staging files in `staging`.
 #[must_use]
 pub fn list_path(staging: &Path) -> PathBuf {
     staging.join("_staged.ndjson")
 }
 
-/// Reads the list; `None` when there is none. Every path in it may be used.
+/// Reads the list; `None` if there is none. Every path in it may be used.
 ///
 /// # Errors
-/// It cannot be read, or a line of it is not such a record, names a path that is elsewhere, or one
-/// that was named before; the error says which line.
+/// The list cannot be read, or has a line that is invalid, names a path outside the log folders, or
+/// a path a second time; the error gives the line.
 pub fn read(staging: &Path, roots: &Roots) -> Result<Option<Vec<StagedLog>>> {
     let path = list_path(staging);
     let mut logs = Vec::new();
@@ -79,10 +80,10 @@ pub fn read(staging: &Path, roots: &Roots) -> Result<Option<Vec<StagedLog>>> {
     Ok(found.then_some(logs))
 }
 
-/// Checks that the logs of each stream are one after the other.
+/// Checks that the logs of each stream follow each other without gaps.
 ///
 /// # Errors
-/// They do not; the error says in which line of the list.
+/// They do not; the error gives the line of the list.
 pub fn check_places(staging: &Path, logs: &[StagedLog]) -> Result<()> {
     for stream in [Stream::Access, Stream::Auth] {
         let mut end = 0;
@@ -98,7 +99,7 @@ pub fn check_places(staging: &Path, logs: &[StagedLog]) -> Result<()> {
 }
 
 /// Whether the list was written before `file`, a staging file under either of its names: then it
-/// is of an earlier night, and somebody who knows no list has staged this one.
+/// belongs to an earlier night, and a program that does not write lists has staged this one.
 #[must_use]
 pub fn is_older_than(staging: &Path, file: &Path) -> bool {
     let written = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();

@@ -48,7 +48,7 @@ fn the_same_values_are_stored_in_every_mode() {
 }
 
 #[test]
-fn rows_are_looked_up_by_their_number() {
+fn rows_are_looked_up_by_their_id() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     let mut db = connect(&pair);
     assert_eq!(db.by_id("web").unwrap(), BY_KEY);
@@ -62,7 +62,7 @@ fn a_server_that_changes_day_zero_is_refused() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     let mut db = connect(&pair);
     assert_eq!(probe_day_zero(&mut db.conn), Ok(()));
-    // turned into the zero date in silence, then refused outright
+    // silently turned into the zero date, then refused
     for mode in ["NO_ZERO_IN_DATE", "NO_ZERO_IN_DATE,NO_ZERO_DATE,STRICT_TRANS_TABLES"] {
         db.run(&format!("SET SESSION sql_mode = '{mode}'"), ()).unwrap();
         let error = probe_day_zero(&mut db.conn).unwrap_err();
@@ -72,7 +72,7 @@ fn a_server_that_changes_day_zero_is_refused() {
 }
 
 #[test]
-fn values_arrive_alike_as_text_and_in_binary_form() {
+fn text_and_binary_form_give_the_same_values() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     let mut db = connect(&pair);
     pair.sql(
@@ -103,7 +103,7 @@ fn values_arrive_alike_as_text_and_in_binary_form() {
 }
 
 #[test]
-fn bulk_inserts_count_up_without_gaps() {
+fn bulk_inserts_leave_no_gaps_in_ids() {
     for (engine, mode) in [(Engine::InnoDb, SqlMode::Strict), (Engine::MyIsam, SqlMode::Lax)] {
         let Some(pair) = pair(engine, mode) else { return };
         let mut db = connect(&pair);
@@ -120,7 +120,7 @@ fn bulk_inserts_count_up_without_gaps() {
         let found = pair.lines(&check.replace("{}", &first.to_string()));
         assert_eq!(found, [format!("2500\t{first}\t{}\t0", first + 2499)]);
 
-        // wide rows go in smaller statements
+        // wide rows are sent in smaller statements
         let mut insert = db.insert(Verb::Insert, "pipeline_state", &["k", "v"]);
         for n in 0..300 {
             insert.push([text(&n.to_string()), text(&"x".repeat(60_000))]).unwrap();
@@ -151,7 +151,7 @@ fn bulk_inserts_count_up_without_gaps() {
 }
 
 #[test]
-fn a_key_table_carries_values_back() {
+fn a_key_table_writes_values_back() {
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
         let mut db = connect(&pair);
@@ -172,7 +172,7 @@ fn a_key_table_carries_values_back() {
         }
         assert_eq!(pair.lines("SELECT host FROM web ORDER BY id"), ["a.example", "b.example", "x"]);
         assert!(!db.has_table("k").unwrap());
-        // undone with the transaction, where there is one
+        // undone with the transaction, if there is one
         let failed = db.transaction_with_retry("writing hosts", &["web"], |db| {
             db.run("UPDATE web SET host = 'lost'", ())?;
             anyhow::bail!("no") as Result<()>
@@ -193,7 +193,7 @@ fn a_key_table_in_memory_holds_what_it_promises() {
         keys: 1,
     };
     let rows = (0..MEMORY_ROWS).map(|n| [text(&format!("{n:040}")), text("US"), Value::from(0)]);
-    // of two equal ones the first stays, as in the other kind
+    // of two equal keys the first is kept, as in the other kind
     let again = [[text(&"0".repeat(40)), text("DE"), Value::from(1)]];
     let found = db.with_key_table_in(Store::Memory, &keys, rows.take(MEMORY_ROWS - 1).chain(again), |db| {
         db.texts("SELECT CONCAT_WS(' ', COUNT(*), MAX(ip), SUM(inside)) FROM k", ())
@@ -260,7 +260,7 @@ fn a_lost_server_is_found_again_and_nothing_is_stored_twice() {
 }
 
 #[test]
-fn errors_say_what_and_never_the_password() {
+fn errors_name_the_cause_and_never_the_password() {
     let Some(pair) = names(SqlMode::Strict) else { return };
     let refused = |change: &dyn Fn(&mut Target), which| {
         let mut target = target(&pair);
@@ -287,7 +287,7 @@ fn errors_say_what_and_never_the_password() {
 }
 
 #[test]
-fn one_database_is_not_two() {
+fn two_names_of_one_database_are_refused() {
     let Some(server) = fixtures::db::networked_server(&["--lower-case-table-names=1".to_owned()]) else { return };
     let folding = server.names(SqlMode::Lax);
     folding.create_metrics(Engine::InnoDb, false);
@@ -299,9 +299,9 @@ fn one_database_is_not_two() {
     for hub in [folding.metrics.clone(), folding.metrics.to_uppercase()] {
         let error = as_hub(&hub, &folding).unwrap_err();
         assert!(error.is::<Usage>(), "{error:?}");
-        assert!(error.to_string().contains("are one database to this server"), "{error}");
+        assert!(error.to_string().contains("are the same database on this server"), "{error}");
     }
-    // where case counts they are two
+    // if case counts, they are two
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     as_hub(&pair.metrics.to_uppercase(), &pair).unwrap();
 }

@@ -1,4 +1,4 @@
-//! An entry of the ledger: written in the transaction of the data, and read by later runs.
+//! An entry of the ledger: written in the transaction with the data, and read by later runs.
 
 use anyhow::{Context as _, Result};
 use logs::discovery::Stream;
@@ -15,15 +15,15 @@ pub enum Target {
     Web,
     /// Logins, from auth logs.
     Userlogin,
-    /// Hits a day; only old ledgers have such rows.
+    /// Hits per day; only old ledgers have such rows.
     Webhits,
 }
 
 impl Target {
-    /// Every one.
+    /// All targets.
     pub const ALL: [Self; 3] = [Self::Web, Self::Userlogin, Self::Webhits];
 
-    /// The table's name, which is also its word in the ledger.
+    /// The table's name, as in the ledger.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -33,13 +33,13 @@ impl Target {
         }
     }
 
-    /// The one with this name.
+    /// The target with this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|target| target.name() == name)
     }
 
-    /// The table that a stream is imported into.
+    /// The table for a stream.
     #[must_use]
     pub const fn of(stream: Stream) -> Self {
         match stream {
@@ -49,8 +49,8 @@ impl Target {
     }
 }
 
-/// The base name of the file that a name in the ledger refers to: `NAME` for `NAME`, for another
-/// content of that name (`NAME#` and 12 hex digits) and for a further part (that and `@OFFSET`).
+/// The base name of the file for a name in the ledger: `NAME` for `NAME`, for other content with
+/// that name (`NAME#` and 12 hex digits) and for a further part (either one and `@OFFSET`).
 ///
 /// ```
 /// use database::ledger::{base_name, is_part};
@@ -68,16 +68,16 @@ pub fn base_name(filename: &str) -> &str {
     if is_hash && is_offset { base } else { filename }
 }
 
-/// Whether a name in the ledger is that of a further part of a log that has grown.
+/// Whether a name in the ledger is a further part of a log that has grown.
 #[must_use]
 pub fn is_part(filename: &str) -> bool {
     base_name(filename) != filename && filename.rsplit_once('@').is_some_and(|(_, offset)| !offset.contains('#'))
 }
 
-/// What [`begin`] found.
+/// The result of [`begin`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begun {
-    /// A file not seen before; its row is there now, still without a range.
+    /// A new file; it now has a row, still without a range.
     New,
     /// An earlier run committed this file.
     Committed,
@@ -86,26 +86,27 @@ pub enum Begun {
 /// Whether there is a ledger: databases of the legacy scripts have none.
 ///
 /// # Errors
-/// The server is lost.
+/// The connection is lost.
 pub fn is_there(db: &mut Db) -> Result<bool> {
     db.has_table(TABLE)
 }
 
-/// Notes the file `filename` (its base name as found) as imported into `target`, in the caller's
-/// transaction. For a [`Begun::New`] one the caller inserts the data and ends with [`finish`]; a
-/// [`Begun::Committed`] one has been imported, nothing is left to do.
+/// Records the file `filename` (its base name as found) as imported into `target`, in the caller's
+/// transaction. After [`Begun::New`] the caller inserts the data and ends with [`finish`]; after
+/// [`Begun::Committed`] there is nothing left to do.
 ///
 /// # Errors
 /// The server refuses it.
 pub fn begin(db: &mut Db, filename: &str, target: Target) -> Result<Begun> {
     let sql =
         "INSERT IGNORE INTO imported_sources (filename, target_table, imported_at, row_count) VALUES (?, ?, NOW(), 0)";
-    let added = db.run(sql, (filename, target.name())).with_context(|| format!("noting the import of {filename}"))?;
+    let added =
+        db.run(sql, (filename, target.name())).with_context(|| format!("recording the import of {filename}"))?;
     Ok(if added == 0 { Begun::Committed } else { Begun::New })
 }
 
-/// Notes which rows came from the file: the first and last id of the new rows, and how many rows
-/// there are. A file without rows keeps its empty range.
+/// Records which rows came from the file: the first and last id of the new rows, and their number.
+/// A file without rows keeps its empty range.
 ///
 /// # Errors
 /// The server refuses it, or there is no such entry.
@@ -117,7 +118,7 @@ pub fn finish(
     last: Option<u64>,
     rows: u64,
 ) -> Result<()> {
-    let doing = || format!("noting the rows of {filename}");
+    let doing = || format!("recording the rows of {filename}");
     let known = db
         .number(
             "SELECT COUNT(*) FROM imported_sources WHERE filename = ? AND target_table = ?",
@@ -147,30 +148,31 @@ pub struct Entry {
     pub id: i64,
     /// Base name of the file.
     pub filename: String,
-    /// Where its rows are.
+    /// The table of its rows.
     pub target: Target,
-    /// Which rows; `None` when none came from it or nobody knows.
+    /// Its rows; `None` if there are none or they are unknown.
     pub range: Option<Range>,
     /// How many rows.
     pub rows: i64,
-    /// Whether it was made up afterwards from the rows that were left.
+    /// Whether it was reconstructed later from the remaining rows.
     pub is_reconstructed: bool,
 }
 
 impl Entry {
-    /// Whether the server died while it loaded the file into tables without transactions: part of
-    /// the rows may be there. The importer writes -1 rows until all are in.
+    /// Whether the server died while it loaded the file into tables without transactions: then a
+    /// part of the rows may be there. Until all rows are stored, the importer sets the row count to
+    /// -1.
     #[must_use]
     pub const fn is_unfinished(&self) -> bool {
         self.rows < 0
     }
 }
 
-/// The columns of an entry; the ledger is called `s`.
+/// The columns of an entry; the ledger has the alias `s`.
 pub(super) const COLUMNS: &str =
     "s.id, s.filename, s.target_table, s.pk_start, s.pk_end, s.row_count, CAST(s.origin AS char)";
 
-/// How many columns these are.
+/// The number of these columns.
 pub(super) const N_COLUMNS: usize = 7;
 
 pub(super) fn entry(cells: Cells<'_>) -> Result<Entry> {
@@ -189,7 +191,7 @@ pub(super) fn entry(cells: Cells<'_>) -> Result<Entry> {
 /// The entries of a file, `web` first.
 ///
 /// # Errors
-/// The server is lost, or there is no ledger.
+/// The connection is lost, or there is no ledger.
 pub fn of_file(db: &mut Db, filename: &str) -> Result<Vec<Entry>> {
     let sql = format!("SELECT {COLUMNS} FROM imported_sources s WHERE filename = ? ORDER BY target_table");
     db.all(&sql, (filename,), entry)
@@ -198,7 +200,7 @@ pub fn of_file(db: &mut Db, filename: &str) -> Result<Vec<Entry>> {
 /// The entries of a table, newest first.
 ///
 /// # Errors
-/// The server is lost, or there is no ledger.
+/// The connection is lost, or there is no ledger.
 pub fn of_target(db: &mut Db, target: Target) -> Result<Vec<Entry>> {
     let sql = format!("SELECT {COLUMNS} FROM imported_sources s WHERE target_table = ? ORDER BY id DESC");
     db.all(&sql, (target.name(),), entry)

@@ -1,8 +1,9 @@
-//! What the entries of the ledger were read from: the table `import_files`, one row for each entry
-//! of the same id.
+//! What the entries of the ledger were read from: the table `import_files`, one row for each entry,
+//! with the same id.
 //!
-//! The importer writes a row in the transaction of the file's data. The table is ours alone: older
-//! hubs have none before `hzmetrics migrate --apply`, and entries of the port have no row in it.
+//! The importer writes a row in the transaction with the file's data. The table is ours alone:
+//! older hubs lack it before `hzmetrics migrate --apply`, and entries of the port have no row in
+//! it.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,7 @@ pub enum Status {
     /// It was understood.
     #[default]
     Loaded,
-    /// It was not, and somebody accepted it as it is.
+    /// It was not understood, but somebody accepted it as it is.
     Accepted,
 }
 
@@ -38,34 +39,35 @@ impl Status {
     }
 }
 
-/// What was read for an entry of the ledger. `None` is what nobody noted.
+/// What was read for an entry of the ledger. `None` means that it was not recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FileRow {
-    /// Where the file was.
+    /// The path of the file.
     pub path: Option<String>,
-    /// The device that held it.
+    /// The device of the file.
     pub device: Option<u64>,
     /// Its inode.
     pub inode: Option<u64>,
     /// Its size on disk in bytes.
     pub size: Option<u64>,
-    /// When it was last written to, in nanoseconds since 1970.
+    /// When it was last modified, in nanoseconds since 1970.
     pub mtime: Option<i64>,
     /// The first byte of this part, decompressed; 0 for a whole file.
     pub offset: Option<u64>,
-    /// Where the next part of a grown file begins: decompressed bytes up to the end of this part.
+    /// Where the next part of a growing file begins: the number of decompressed bytes up to the end
+    /// of this part.
     pub bytes: Option<u64>,
     /// Hash of all decompressed bytes up to there, 32 hex digits.
     pub hash: Option<String>,
-    /// Hash of the first 4 KiB, or of all where there are fewer.
+    /// Hash of the first 4 KiB, or of everything if it is shorter.
     pub head: Option<String>,
-    /// Lines that were read.
+    /// Lines read.
     pub lines: Option<u64>,
     /// Rows that came from them.
     pub rows: Option<u64>,
     /// Lines that did not fit the layout.
     pub rejected: Option<u64>,
-    /// Lines that a rule left out, by rule.
+    /// Lines dropped by a rule, by rule.
     pub dropped: BTreeMap<String, u64>,
     /// Lines of IPv6 clients among those.
     pub ipv6: Option<u64>,
@@ -75,18 +77,18 @@ pub struct FileRow {
     pub status: Status,
 }
 
-/// Whether the table is there.
+/// Whether the table exists.
 ///
 /// # Errors
-/// The server is lost.
+/// The connection is lost.
 pub fn is_there(db: &mut Db) -> Result<bool> {
     db.has_table(TABLE)
 }
 
-/// The id of the entry of `filename` (as it is in the ledger) for a table.
+/// The id of the entry for `filename` (as in the ledger) and a table.
 ///
 /// # Errors
-/// The server is lost, or there is no ledger.
+/// The connection is lost, or there is no ledger.
 pub fn entry_id(db: &mut Db, filename: &str, target: Target) -> Result<Option<i64>> {
     db.number("SELECT id FROM imported_sources WHERE filename = ? AND target_table = ?", (filename, target.name()))
 }
@@ -111,19 +113,19 @@ const FIELDS: [&str; 17] = [
     "status",
 ];
 
-/// Characters that the columns `path` and `layout` hold.
+/// How many characters the columns `path` and `layout` hold.
 const PATH_WIDTH: usize = 1024;
 const LAYOUT_WIDTH: usize = 64;
 
-/// Notes what the entry `entry_id` was read from, in the caller's transaction; an older row of that
-/// id is replaced.
+/// Records what the entry `entry_id` was read from, in the caller's transaction; replaces an older
+/// row with that id.
 ///
 /// # Errors
 /// The server refuses it.
 pub fn record(db: &mut Db, entry_id: i64, file: &FileRow) -> Result<()> {
     let mut insert = db.insert(Verb::Replace, TABLE, &FIELDS);
     insert.push(std::iter::once(Value::from(entry_id)).chain(values(file)))?;
-    insert.finish().with_context(|| format!("noting what entry {entry_id} of the ledger was read from"))?;
+    insert.finish().with_context(|| format!("recording what entry {entry_id} of the ledger was read from"))?;
     Ok(())
 }
 
@@ -152,8 +154,8 @@ fn values(file: &FileRow) -> [Value; FIELDS.len() - 1] {
     ]
 }
 
-/// The same as a statement with its end, for a script that the server runs: the entry is known by its
-/// name, and the number of rows is an expression.
+/// The same as a complete statement, for a script that runs on the server: the entry is identified by
+/// its name, and the number of rows is an expression.
 #[must_use]
 pub fn statement(filename: &str, target: Target, file: &FileRow, rows: &str) -> String {
     let name = Value::from(filename).as_sql(false);
@@ -170,7 +172,7 @@ pub fn statement(filename: &str, target: Target, file: &FileRow, rows: &str) -> 
     )
 }
 
-/// The row in the columns from `at` on; `None` when the entry has none.
+/// The row in the columns from `at` on; `None` if the entry has none.
 fn row(cells: Cells<'_>, at: usize) -> Option<FileRow> {
     let text = |n| cells.text(at + n).map(std::borrow::Cow::into_owned);
     let uint = |n| cells.uint(at + n);
@@ -188,7 +190,7 @@ fn row(cells: Cells<'_>, at: usize) -> Option<FileRow> {
         lines: uint(10),
         rows: uint(11),
         rejected: uint(12),
-        // a text that is not such an object says nothing
+        // a text that is not such an object is ignored
         dropped: text(13).and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default(),
         ipv6: uint(14),
         layout: text(15),
@@ -214,29 +216,29 @@ fn both(cells: Cells<'_>) -> Result<(Entry, Option<FileRow>)> {
 /// What an entry was read from.
 ///
 /// # Errors
-/// The server is lost, or the table is missing.
+/// The connection is lost, or the table is missing.
 pub fn of_entry(db: &mut Db, entry_id: i64) -> Result<Option<FileRow>> {
     let found = db.all(&select("s.id = ?"), (entry_id,), both)?;
     Ok(found.into_iter().next().and_then(|(_, row)| row))
 }
 
-/// The entries of a table whose content has this hash, oldest first.
+/// The entries for a table whose content has this hash, oldest first.
 ///
 /// # Errors
-/// The server is lost, or the table is missing.
+/// The connection is lost, or the table is missing.
 pub fn of_hash(db: &mut Db, target: Target, hash: &str) -> Result<Vec<(Entry, FileRow)>> {
     let sql = select("f.hash = ? AND s.target_table = ? ORDER BY s.id");
     let found = db.all(&sql, (hash, target.name()), both)?;
     Ok(found.into_iter().filter_map(|(entry, row)| Some((entry, row?))).collect())
 }
 
-/// Every entry of a table under a base name: the first content, other contents (`NAME#HASH`), further
-/// parts of grown logs (`NAME#HASH@OFFSET`), oldest first. Entries of the port have no row.
+/// All entries for a table with a base name: the first content, other contents (`NAME#HASH`), further
+/// parts of growing logs (`NAME#HASH@OFFSET`), oldest first. Entries of the port have no row.
 ///
 /// # Errors
-/// The server is lost, or the table is missing.
+/// The connection is lost, or the table is missing.
 pub fn parts_of(db: &mut Db, base: &str, target: Target) -> Result<Vec<(Entry, Option<FileRow>)>> {
-    // a comparison with LIKE would have to escape what a name may hold
+    // LIKE would require escaping characters in the name
     let sql = select(
         "(s.filename = ? OR LEFT(s.filename, CHAR_LENGTH(?) + 1) = CONCAT(?, '#')) AND s.target_table = ? ORDER BY s.id",
     );
@@ -245,11 +247,12 @@ pub fn parts_of(db: &mut Db, base: &str, target: Target) -> Result<Vec<(Entry, O
     Ok(found)
 }
 
-/// The further parts of the log of an entry that were imported after it. Without what came before they
-/// would be mistaken for the whole log. Of two grown logs of one name the beginnings tell them apart.
+/// The further parts of an entry's log that were imported later. Without the entry they would be
+/// mistaken for a whole log. If two growing logs have the same name, their first bytes distinguish
+/// them.
 ///
 /// # Errors
-/// The server is lost.
+/// The connection is lost.
 pub fn parts_after(db: &mut Db, entry: &Entry) -> Result<Vec<Entry>> {
     if !is_there(db)? {
         return Ok(Vec::new());
@@ -265,7 +268,8 @@ pub fn parts_after(db: &mut Db, entry: &Entry) -> Result<Vec<Entry>> {
         let has_its_name = without_suffix(base_name(&part.filename)) == without_suffix(base);
         let begins_alike = match &head {
             Some(head) => row.and_then(|row| row.head.as_ref()) == Some(head),
-            // too short for a beginning: rotated since, a part that continues it begins at its end or before
+            // it is too short to compare: if it was rotated since, a part that continues it begins at its
+            // end or earlier
             None => has_its_name || row.and_then(|row| row.offset).is_some_and(|offset| offset <= n_bytes),
         };
         is_later && begins_alike
@@ -273,10 +277,10 @@ pub fn parts_after(db: &mut Db, entry: &Entry) -> Result<Vec<Entry>> {
     Ok(family.into_iter().filter(|(part, row)| continues(part, row.as_ref())).map(|(part, _)| part).collect())
 }
 
-/// Every entry of a table, oldest first, with its row where there is one and the table for it.
+/// All entries for a table, oldest first, each with its row if there is one.
 ///
 /// # Errors
-/// The server is lost, or there is no ledger.
+/// The connection is lost, or there is no ledger.
 pub fn all(db: &mut Db, target: Target) -> Result<Vec<(Entry, Option<FileRow>)>> {
     if is_there(db)? {
         return db.all(&select("s.target_table = ? ORDER BY s.id"), (target.name(),), both);
@@ -285,7 +289,7 @@ pub fn all(db: &mut Db, target: Target) -> Result<Vec<(Entry, Option<FileRow>)>>
     Ok(entries.into_iter().rev().map(|entry| (entry, None)).collect())
 }
 
-/// Deletes the row of an entry that goes, where there is such a table.
+/// Deletes the row of a deleted entry, if the table exists.
 pub(super) fn forget(db: &mut Db, entry_id: i64) -> Result<()> {
     if is_there(db)? {
         db.run("DELETE FROM import_files WHERE id = ?", (entry_id,))?;
@@ -293,24 +297,24 @@ pub(super) fn forget(db: &mut Db, entry_id: i64) -> Result<()> {
     Ok(())
 }
 
-/// What became of the lines of a day's logs.
+/// What became of the lines in a day's logs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Share {
-    /// Lines that were read.
+    /// Lines read.
     pub lines: u64,
     /// Rows that came from them.
     pub rows: u64,
     /// Lines that did not fit the layout.
     pub rejected: u64,
-    /// Lines that a rule left out, by rule.
+    /// Lines dropped by a rule, by rule.
     pub dropped: BTreeMap<String, u64>,
     /// Lines of IPv6 clients among those.
     pub ipv6: u64,
 }
 
-/// Percent of rejects above which a file or a day is worth a word.
+/// A file or day with more than this percentage of rejects is reported.
 pub const MANY_REJECTS: u64 = 10;
-/// Percent of IPv6 clients above which a day is worth a word.
+/// A day with more than this percentage of IPv6 clients is reported.
 pub const MANY_IPV6: u64 = 10;
 
 impl Share {
@@ -326,7 +330,7 @@ impl Share {
         self.ipv6 * 100 > self.lines * MANY_IPV6
     }
 
-    /// `part` of the lines in percent, 0 of none.
+    /// `part` of the lines in percent; 0 if there are none.
     #[must_use]
     pub fn percent(&self, part: u64) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
@@ -334,7 +338,7 @@ impl Share {
         share
     }
 
-    /// In words: what became of the lines.
+    /// What became of the lines, in words.
     #[must_use]
     pub fn words(&self) -> String {
         let rules: Vec<String> =
@@ -362,12 +366,12 @@ impl Share {
     }
 }
 
-/// What became of the lines of each day and table, from the day `since` on (`YYYYMMDD`), the oldest
-/// first. The day is the one in the log's name, else that of its import. Entries without a row say
-/// nothing, and a database without the table has none.
+/// What became of the lines of each day and table, from the day `since` on (`YYYYMMDD`), oldest
+/// first. The day is the one in the log's name, or else the day of its import. Entries without a
+/// row are left out, and a database without the table has none.
 ///
 /// # Errors
-/// The server is lost.
+/// The connection is lost.
 pub fn shares_by_day(db: &mut Db, since: &str) -> Result<BTreeMap<(String, Target), Share>> {
     let mut days: BTreeMap<(String, Target), Share> = BTreeMap::new();
     if !is_there(db)? || !entry::is_there(db)? {

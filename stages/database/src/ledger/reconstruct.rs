@@ -1,8 +1,10 @@
-//! Which rows came from an archived log: its lines are read again and looked up in the table.
+//! Finds the rows that came from an archived log: its lines are read again and looked up in the
+//! table.
 //!
-//! For hubs whose rows are older than the ledger. A line is known by what a row keeps of it; lines
-//! that were filtered at import find no row, so the filters of that day need not be known. The
-//! result describes the rows that are left: what was deleted since shows as a gap or not at all.
+//! This is for hubs with rows older than the ledger. A line is identified by what a row keeps of
+//! it; lines that were filtered during the import find no row, so the old filters need not be
+//! known. The result describes the rows that remain: rows deleted since then appear as a gap or not
+//! at all.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -16,7 +18,7 @@ use super::entry::{Entry, Range, Target, base_name, is_part, of_target};
 use crate::{Cells, Db};
 use logs::parse;
 
-/// What the lines of a log would be as rows: a hash of 16 bytes for each distinct one.
+/// The rows that the lines of a log would give: a 16-byte hash for each distinct one.
 #[derive(Debug, Default)]
 pub struct Keys {
     target: Option<Target>,
@@ -38,7 +40,7 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Takes in one line, its line feed left out.
+    /// Adds one line, without its line feed.
     fn add(&mut self, line: &[u8]) {
         let found = match self.target {
             Some(Target::Userlogin) => login(line),
@@ -56,10 +58,10 @@ impl Keys {
         self.keys.is_empty()
     }
 
-    /// The rows of the table that these lines are.
+    /// The rows of the table that match these lines.
     ///
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub fn find(&self, db: &mut Db) -> Result<Option<Derived>> {
         let target = self.target.unwrap_or(Target::Web);
         let columns = if target == Target::Userlogin { "ip, user, action" } else { "ip, content, ''" };
@@ -109,18 +111,17 @@ fn key(stamp: &Stamp, parts: &[&[u8]]) -> u128 {
     hasher.digest128()
 }
 
-/// An address as a row has it; IPv6 clients have rows only where they are stored whole.
+/// An address in the form stored in a row; IPv6 clients only have rows if they are stored whole.
 fn stored(ip: &str) -> Cow<'_, str> {
     address::stored(ip, ip.contains(':'))
 }
 
-/// When and what a line of an access log is as a row of `web`.
+/// Time and content of a line of an access log, in the form of a row of `web`.
 fn request(line: &[u8]) -> Option<(Stamp, u128)> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let as_text = String::from_utf8_lossy(line);
     let with_end = [line, b"\n"].concat();
-    // the port takes the line end off first, the legacy scripts leave it on; either may have
-    // loaded this line
+    // the port removes the line end first, legacy keeps it; either may have loaded this line
     let found = parse::access_unicode(&as_text).map(|fields| (as_text.as_bytes(), fields));
     let found = found.or_else(|| parse::access(&with_end).map(|fields| (&with_end[..], fields)));
     let (line, fields) = found.or_else(|| parse::access_ipv6(&with_end).map(|fields| (&with_end[..], fields)))?;
@@ -135,7 +136,7 @@ fn request(line: &[u8]) -> Option<(Stamp, u128)> {
     Some((stamp, key(&stamp, &parts)))
 }
 
-/// When and what a line of an auth log is as a row of `userlogin`.
+/// Time and content of a line of an auth log, in the form of a row of `userlogin`.
 fn login(line: &[u8]) -> Option<(Stamp, u128)> {
     let port = Compat::LEGACY.with(Opt::LpAuthTrailing).with(Opt::LpAuthBracket);
     let login = parse::auth(line, port).or_else(|| parse::auth_ipv6(line, port))?;
@@ -146,12 +147,12 @@ fn login(line: &[u8]) -> Option<(Stamp, u128)> {
     Some((stamp, key(&stamp, &parts.map(str::as_bytes))))
 }
 
-/// The rows of a file that are left.
+/// The remaining rows of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Derived {
     /// From the lowest to the highest id.
     pub range: Range,
-    /// How many there are.
+    /// How many rows there are.
     pub rows: i64,
 }
 
@@ -163,21 +164,21 @@ impl Derived {
     }
 }
 
-/// A file that the ledger does not have, with its rows.
+/// A file that is not in the ledger, with its rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rebuilt {
     /// Base name.
     pub filename: String,
-    /// Its rows; `None` when there are none.
+    /// Its rows; `None` if there are none.
     pub derived: Option<Derived>,
 }
 
 /// What became of one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is of no concern: in the ledger, or (to validate) not in it.
+    /// Nothing to do: it is in the ledger, or, when validating, not in it.
     Skipped,
-    /// Not in the ledger, and this is what belongs there.
+    /// It is not in the ledger, and this is its entry.
     New(Rebuilt),
     /// The ledger is right.
     Agrees,
@@ -185,7 +186,7 @@ pub enum Verdict {
     Wrong,
 }
 
-/// Goes through the archived logs of a table, oldest first.
+/// Goes through the archived logs for a table, oldest first.
 #[derive(Debug)]
 pub struct Reconstruct {
     target: Target,
@@ -193,19 +194,19 @@ pub struct Reconstruct {
     any_suffix: bool,
     known: HashMap<String, Entry>,
     highest: Option<i64>,
-    /// Files that were read.
+    /// Files read.
     pub considered: usize,
-    /// What does not fit, in words.
+    /// What does not match, in words.
     pub anomalies: Vec<String>,
 }
 
 impl Reconstruct {
-    /// Begins with the entries of the ledger; `validate` looks at the files that have one, without
-    /// it at those that have none. With `any_suffix` a file counts as known when it was imported
-    /// before it was compressed.
+    /// Starts from the entries of the ledger. `validate` examines the files that have one;
+    /// otherwise those that have none. With `any_suffix` a file also counts as known if it was
+    /// imported before it was compressed.
     ///
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub fn begin(db: &mut Db, target: Target, validate: bool, any_suffix: bool) -> Result<Self> {
         let mut known: HashMap<String, Entry> = HashMap::new();
         let (parts, entries): (Vec<_>, Vec<_>) =
@@ -216,7 +217,7 @@ impl Reconstruct {
             }
             known.insert(entry.filename.clone(), entry);
         }
-        // a log that has grown has all its rows, those of its further parts too
+        // a growing log has all its rows, including those of its further parts
         for part in parts {
             let base = base_name(&part.filename);
             let plain = logs::discovery::without_suffix(base);
@@ -230,7 +231,7 @@ impl Reconstruct {
         Ok(Self { target, validate, any_suffix, known, highest: None, considered: 0, anomalies: Vec::new() })
     }
 
-    /// How many files the ledger knows.
+    /// How many files are in the ledger.
     #[must_use]
     pub fn known(&self) -> usize {
         self.known.values().map(|entry| entry.id).collect::<HashSet<_>>().len()
@@ -241,10 +242,10 @@ impl Reconstruct {
         self.known.get(name).or_else(plain)
     }
 
-    /// Looks at one file.
+    /// Examines one file.
     ///
     /// # Errors
-    /// It cannot be read, or the server is lost.
+    /// It cannot be read, or the connection is lost.
     pub fn file(&mut self, db: &mut Db, path: &Path, name: &str) -> Result<Verdict> {
         let entry = self.entry(name).cloned();
         if entry.is_some() != self.validate {

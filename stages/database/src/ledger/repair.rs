@@ -1,4 +1,4 @@
-//! Repairing the ranges of entries: they follow from the number of rows of each import.
+//! Repairs the ranges of entries: they follow from the number of rows of each import.
 
 use std::collections::HashSet;
 
@@ -8,23 +8,23 @@ use super::entry::{Entry, Range, Target, of_target};
 use super::rows::{can_be_right, count};
 use crate::Db;
 
-/// A range that should be another one.
+/// A range that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Correction {
-    /// The entry as it is.
+    /// The current entry.
     pub entry: Entry,
-    /// What its range should be.
+    /// Its correct range.
     pub range: Range,
 }
 
-/// What a look at the entries of a table found.
+/// The result of checking the entries for a table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Repair {
-    /// How many entries were considered.
+    /// How many entries were checked.
     pub considered: usize,
-    /// What should be corrected, newest first.
+    /// The corrections, newest first.
     pub corrections: Vec<Correction>,
-    /// Why it stopped before the oldest.
+    /// Why the check stopped before the oldest entry.
     pub stopped: Option<Stopped>,
 }
 
@@ -33,31 +33,31 @@ pub struct Repair {
 pub enum Stopped {
     /// The table has no rows.
     Empty,
-    /// Older entries lie among reconstructed ones, up to this id; so many were left alone.
+    /// Older entries overlap reconstructed ones, up to this id; so many were not changed.
     Reconstructed {
         /// Highest id of a reconstructed entry.
         up_to: i64,
-        /// Entries left alone.
+        /// Entries not changed.
         left: usize,
     },
-    /// The counts of the entries add up to more than there are ids: other rows were inserted too.
+    /// The counts of the entries add up to more than there are ids: there are other rows too.
     BeforeFirst {
         /// The entry that would begin before id 1.
         filename: String,
     },
-    /// Ids have gaps, and there are other rows than were counted: nobody knows whose they are.
+    /// Ids have gaps, and there are rows that no entry counts: their origin is unknown.
     Unclear {
-        /// The newest entry of those.
+        /// The newest entry affected.
         filename: String,
     },
 }
 
-/// Plans the ranges again of those entries that cannot be right: every import took the ids below those
-/// of the import after it, the newest one ends at the highest id of the table. Where ids have gaps,
+/// Computes the ranges again for entries that cannot be right: every import has the ids just below
+/// those of the next import, and the newest one ends at the highest id of the table. If ids have gaps,
 /// rows are counted instead of ids.
 ///
 /// # Errors
-/// The server is lost.
+/// The connection is lost.
 pub fn plan_repair(db: &mut Db, target: Target) -> Result<Repair> {
     let entries = of_target(db, target)?;
     let last = db.number(&format!("SELECT MAX(id) FROM {}", target.name()), ())?;
@@ -74,7 +74,7 @@ pub fn plan_repair(db: &mut Db, target: Target) -> Result<Repair> {
     if has_gaps { plan_by_rows(db, target, entries, last, &right) } else { Ok(plan(entries, last, &right)) }
 }
 
-/// The highest id of a reconstructed entry, and the entries that are considered.
+/// The highest id of a reconstructed entry, and the entries to check.
 fn considered(entries: Vec<Entry>) -> (i64, Vec<Entry>) {
     let reconstructed = entries.iter().filter(|entry| entry.is_reconstructed);
     let up_to = reconstructed.filter_map(|entry| entry.range).map(|range| range.end).max().unwrap_or(0);
@@ -82,8 +82,8 @@ fn considered(entries: Vec<Entry>) -> (i64, Vec<Entry>) {
     (up_to, entries.into_iter().filter(counts).collect())
 }
 
-/// The plan where ids have gaps. Entries that are wrong share the rows between two that are right, if
-/// they are as many as came from their files.
+/// The plan if ids have gaps. Wrong entries share the rows between two right ones, if their number
+/// matches.
 fn plan_by_rows(
     db: &mut Db,
     target: Target,

@@ -1,16 +1,16 @@
-//! How many rows are in the ranges of entries: that decides whether a range is right, since ids may have
-//! gaps, and what may be deleted.
+//! Counts the rows in the ranges of entries: since ids may have gaps, this decides whether a range is
+//! right and what may be deleted.
 
 use anyhow::Result;
 
 use super::entry::{Entry, Range, Target};
 use crate::Db;
 
-/// How many rows there are in the range of an entry, when it has one and they are not as many as came
-/// from the file: some were deleted since, or others are among them.
+/// How many rows are in the range of an entry, if it has one and their number differs from the number
+/// imported: some were deleted, or others are among them.
 ///
 /// # Errors
-/// The server is lost.
+/// The connection is lost.
 pub fn drift(db: &mut Db, entry: &Entry) -> Result<Option<i64>> {
     let Some(range) = entry.range.filter(|_| entry.target != Target::Webhits) else { return Ok(None) };
     Ok(Some(count(db, entry.target, range)?).filter(|&n| n != entry.rows))
@@ -22,11 +22,11 @@ pub(super) fn count(db: &mut Db, target: Target, Range { start, end }: Range) ->
     Ok(db.number(&sql, (start, end))?.unwrap_or(0))
 }
 
-/// Whether the range of an entry can be right, by the number of rows in it. A server may leave ids out
-/// (`auto_increment_increment`, rows that were there already), and rows of bots are deleted later.
+/// Whether the range of an entry can be right, judging by its number of rows. A server may skip ids
+/// (`auto_increment_increment`, duplicate rows), and rows of bots are deleted later.
 ///
 /// # Errors
-/// The server is lost.
+/// The connection is lost.
 pub fn can_be_right(db: &mut Db, entry: &Entry) -> Result<bool> {
     let Some(range) = entry.range else { return Ok(true) };
     let n = count(db, entry.target, range)?;

@@ -18,7 +18,7 @@ const ROWS: &str = "SELECT filename, target_table, pk_start, pk_end, row_count, 
                     FROM imported_sources ORDER BY filename, target_table";
 
 #[test]
-fn a_file_is_noted_once() {
+fn a_file_is_recorded_once() {
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
         let mut db = connect(&pair);
@@ -58,11 +58,11 @@ fn made(id: i64, range: Option<(i64, i64)>, rows: i64, is_reconstructed: bool) -
 }
 
 #[test]
-fn ranges_are_counted_back_from_the_highest_id() {
+fn ranges_are_computed_back_from_the_highest_id() {
     let ranges = |repair: &Repair| -> Vec<(i64, i64, i64)> {
         repair.corrections.iter().map(|c| (c.entry.id, c.range.start, c.range.end)).collect()
     };
-    // newest first; an empty file and one that is right need nothing
+    // newest first; an empty file and a correct one need nothing
     let entries = vec![
         made(5, Some((1, 300)), 300, false),
         made(4, None, 0, false),
@@ -115,7 +115,7 @@ fn request(time: &str, url: &str) -> String {
 }
 
 #[test]
-fn rows_of_a_log_are_found_by_what_they_keep() {
+fn rows_of_a_log_are_found_by_their_content() {
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
         let mut db = connect(&pair);
@@ -135,7 +135,7 @@ fn rows_of_a_log_are_found_by_what_they_keep() {
             request("23:59:59", "/é"),
             request("10:00:00", "/filtered.css"),
             "garbage\n".to_owned(),
-            // one field short: only the legacy scripts take the line end for the last one
+            // one field short: only legacy uses the line end as the last field
             request("08:00:02", "/other").replace("a i\n", "a \n"),
         ];
         std::fs::write(&path, lines.concat()).unwrap();
@@ -165,7 +165,7 @@ fn rows_of_a_log_are_found_by_what_they_keep() {
 }
 
 #[test]
-fn names_of_contents_and_parts_lead_to_the_file() {
+fn ledger_names_of_contents_and_parts_have_a_base_name() {
     for (name, base) in [
         ("a.log", "a.log"),
         ("a.log#0123456789ab", "a.log"),
@@ -233,7 +233,7 @@ fn an_entry_knows_what_it_was_read_from() {
         let entry = of_file(&mut db, "a_1.log").unwrap().into_iter().find(|e| e.target == Target::Web).unwrap();
         forget(&mut db, &entry, false).unwrap();
         assert_eq!(pair.lines("SELECT COUNT(*) FROM import_files"), ["0"]);
-        // a hub before migration 1001 has no such table
+        // a hub before migration 1001 lacks the table
         pair.sql("DROP TABLE import_files");
         let mut db = connect(&pair);
         let entry = of_file(&mut db, "a_1.log").unwrap().remove(0);

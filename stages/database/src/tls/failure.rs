@@ -1,4 +1,4 @@
-//! Why a connection could not be encrypted, in messages that say what to check.
+//! Explains why a connection could not be encrypted, in messages that say what to check.
 
 use std::io;
 
@@ -9,17 +9,17 @@ use mysql::{DriverError, Error};
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError};
 
-/// What the server answers when it wants encrypted connections only.
+/// The server's answer if it only accepts encrypted connections.
 const SECURE_TRANSPORT_REQUIRED: u16 = 3159;
 
-/// In words, if it has to do with encryption.
+/// In words, if it is about encryption.
 pub(super) fn words(error: &Error, tls: &Tls, host: &str) -> Option<String> {
     let text = match error {
         Error::DriverError(DriverError::TlsNotSupported) => {
             format!("the server offers no encrypted connections, and ssl_mode = {} asks for one", tls.mode)
         }
         Error::MySqlError(e) if e.code == SECURE_TRANSPORT_REQUIRED => {
-            format!("the server takes encrypted connections only, and ssl_mode is {}: set it to required", tls.mode)
+            format!("the server accepts encrypted connections only, and ssl_mode is {}: set it to required", tls.mode)
         }
         Error::TlsError(TlsError::Tls(e)) => prepared(e, tls),
         Error::TlsError(e) => other(e, tls),
@@ -28,7 +28,7 @@ pub(super) fn words(error: &Error, tls: &Tls, host: &str) -> Option<String> {
     Some(text)
 }
 
-/// The error of the handshake, which the driver meets while it writes its first packet.
+/// The error of the handshake, which the driver gets while it writes its first packet.
 fn beneath(error: &Error) -> Option<&rustls::Error> {
     match error {
         Error::IoError(e) => e.get_ref()?.downcast_ref(),
@@ -37,7 +37,7 @@ fn beneath(error: &Error) -> Option<&rustls::Error> {
     }
 }
 
-/// Before the handshake the driver looks at our own certificate.
+/// The driver checks our own certificate before the handshake.
 fn prepared(error: &rustls::Error, tls: &Tls) -> String {
     let (Some(cert), Some(key)) = (&tls.cert, &tls.key) else { return other(error, tls) };
     format!("ssl_cert {} with ssl_key {} cannot be used: {error}", cert.display(), key.display())

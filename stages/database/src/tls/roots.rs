@@ -1,8 +1,8 @@
 //! Only the certificate authorities that the administrator names are trusted.
 //!
-//! The driver trusts the public CAs of the web as well as the file that it is given, and cannot be
-//! told otherwise. So while it verifies a database server, signatures made with the keys of those
-//! CAs do not count, unless the file names them too. Elsewhere (the geo service) they count.
+//! The driver trusts the public CAs of the web as well as the given file, and this cannot be
+//! configured. So while it verifies a database server, signatures made with the keys of those CAs
+//! are rejected, unless the file contains them. Elsewhere (the geo service) they are accepted.
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
@@ -15,11 +15,11 @@ use webpki_roots::TLS_SERVER_ROOTS;
 use crate::error::DbError;
 
 thread_local! {
-    /// Public keys of those who are believed; `None` while no server is verified.
+    /// Public keys of the trusted CAs; `None` while no server is being verified.
     static BELIEVED: RefCell<Option<Vec<Vec<u8>>>> = const { RefCell::new(None) };
 }
 
-/// Runs `work`, which verifies a certificate on this thread, so that only `roots` are believed.
+/// Runs `work`, which verifies a certificate on this thread, with only `roots` trusted.
 pub(super) fn trusting_only<T>(roots: &RootCertStore, work: impl FnOnce() -> T) -> Result<T, DbError> {
     if !install() {
         return Err(DbError::tls(
@@ -33,8 +33,8 @@ pub(super) fn trusting_only<T>(roots: &RootCertStore, work: impl FnOnce() -> T) 
     Ok(done)
 }
 
-/// Makes the process use our way to verify signatures; must come before the driver settles on its
-/// own. Whether it does.
+/// Makes the process use our signature verification; must be called before the driver chooses its
+/// own. Returns whether that worked.
 pub(super) fn install() -> bool {
     static INSTALLED: OnceLock<bool> = OnceLock::new();
     *INSTALLED.get_or_init(|| {
@@ -46,7 +46,8 @@ pub(super) fn install() -> bool {
 
 type Algorithm = &'static dyn SignatureVerificationAlgorithm;
 
-/// The same algorithms, each asking first whose key it is. Called once, so what leaks is little.
+/// The same algorithms, each checking first whose key it is. Called once, so little memory is
+/// leaked.
 fn narrowed(of: &WebPkiSupportedAlgorithms) -> WebPkiSupportedAlgorithms {
     let all = |list: &[Algorithm]| -> &'static [Algorithm] {
         list.iter()
@@ -94,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn public_authorities_count_only_when_named_and_elsewhere() {
+    fn public_authorities_count_only_if_named_or_elsewhere() {
         let [first, second] = [&TLS_SERVER_ROOTS[0], &TLS_SERVER_ROOTS[1]];
         let key = |root: &rustls::pki_types::TrustAnchor<'_>| {
             let info = &root.subject_public_key_info;

@@ -11,7 +11,7 @@ use fixtures::tls::Authority;
 use super::*;
 use crate::{Db, ErrorKind, Target, Which};
 
-/// A folder with a CA, the certificate of a server, and what else a test puts there.
+/// A folder with a CA, a server certificate, and whatever else a test puts there.
 struct Place {
     folder: tempfile::TempDir,
     ca: Authority,
@@ -20,7 +20,7 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // the server may run as somebody else
+        // the server may run as another user
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let ca = Authority::new("our CA");
         ca.write(&folder.path().join("ca.pem"));
@@ -34,7 +34,7 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    /// The certificate that the server shows from now on.
+    /// The certificate that the server presents from now on.
     fn serve(&self, names: &[&str], last_year: i32) {
         let _ = self.ca.sign(names, last_year).write(self.folder.path(), "server");
     }
@@ -69,7 +69,7 @@ fn target(port: u16, user: &str, tls: &Tls) -> Target {
     }
 }
 
-/// The cipher of a new connection; empty when it is plain.
+/// The cipher of a new connection; empty if it is not encrypted.
 fn cipher_of(target: &Target) -> Result<String, DbError> {
     let connected = Db::connect(target, Which::Neither);
     let mut db = connected.map_err(|error| error.downcast::<DbError>().unwrap())?;
@@ -92,7 +92,7 @@ fn refused(target: &Target, words: &[&str]) {
 }
 
 #[test]
-fn who_is_believed_depends_on_the_mode() {
+fn the_mode_decides_which_server_is_trusted() {
     let place = Place::new();
     let Some(server) = place.server(&["--require-secure-transport=ON"]) else { return };
     let on_this = |mode, ca| target(server.port(), "u", &place.tls(mode, ca));
@@ -114,7 +114,7 @@ fn who_is_believed_depends_on_the_mode() {
     }
     refused(&on_this(SslMode::VerifyCa, None), &["needs ssl_ca"]);
 
-    // a good certificate of somebody else
+    // somebody else's good certificate
     place.serve(&["db.example.org"], 2100);
     server.sql(&["FLUSH SSL".to_owned()]);
     assert!(is_encrypted(&server, &place.tls(SslMode::VerifyCa, Some("ca.pem"))));
@@ -127,7 +127,7 @@ fn who_is_believed_depends_on_the_mode() {
         refused(&on_this(mode, Some("ca.pem")), &["has expired on 2021-12-31"]);
     }
 
-    // over the socket nothing is encrypted, whatever is asked for
+    // over the socket nothing is encrypted, whatever the settings are
     let mut socket = on_this(SslMode::VerifyFull, Some("no such file"));
     socket.host = server.socket().display().to_string();
     "root".clone_into(&mut socket.user);
@@ -136,7 +136,7 @@ fn who_is_believed_depends_on_the_mode() {
 }
 
 #[test]
-fn certificates_of_our_own() {
+fn our_own_certificate_is_presented() {
     let place = Place::new();
     let Some(server) = place.server(&[]) else { return };
     let folder = place.folder.path();
@@ -156,7 +156,7 @@ fn certificates_of_our_own() {
     refused(&with(&strange, &strange_key), &["strange.pem"]);
     refused(&with(&cert, &strange_key), &["client.pem", "strange.key", "cannot be used"]);
 
-    // files that are of no use are named
+    // useless files are named
     fs::write(place.at("empty.pem"), "").unwrap();
     fs::write(place.at("words.pem"), "no certificate").unwrap();
     fs::write(place.at("torn.pem"), "-----BEGIN CERTIFICATE-----\nMIIB\n").unwrap();
@@ -177,7 +177,7 @@ fn certificates_of_our_own() {
 }
 
 #[test]
-fn a_server_without_encryption() {
+fn a_server_without_encryption_is_refused_if_required() {
     let Some(server) = networked_server(&["--skip-ssl".to_owned()]) else { return };
     server.sql(&["CREATE USER u@127.0.0.1 IDENTIFIED BY 'p'".to_owned()]);
     for mode in [SslMode::Disabled, SslMode::Preferred] {
@@ -190,9 +190,10 @@ fn a_server_without_encryption() {
     }
 }
 
-/// Whoever sits on the line can spoil a handshake; that must not make the connection plain.
+/// An attacker on the network can disturb a handshake; this must not make the connection
+/// unencrypted.
 #[test]
-fn a_spoilt_handshake_never_falls_back() {
+fn a_disturbed_handshake_never_falls_back_to_plain() {
     use std::io::{Read as _, Write as _};
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -212,7 +213,7 @@ fn a_spoilt_handshake_never_falls_back() {
     assert!(n >= 36 && is_alone, "{n}");
 }
 
-/// What a server that offers encryption says first.
+/// The first message of a server that offers encryption.
 fn greeting() -> Vec<u8> {
     let mut body = b"\x0a10.11.0-MariaDB\0\x01\0\0\0abcdefgh\0".to_vec();
     // capabilities: 4.1, SSL, secure connection, plugin names; latin1; autocommit

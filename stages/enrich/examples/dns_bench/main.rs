@@ -1,9 +1,10 @@
 //! Measures reverse lookups against a name server in the same process: one that answers at once,
-//! one that takes 50 ms, one that loses 2 % of the queries. Prints one line each, the first beside
-//! what one bare socket reaches that sends the same questions and reads nothing of the answers.
+//! one that takes 50 ms, one that loses 2 % of the queries. Prints one line for each; before the
+//! first one, the rate of a bare socket that sends the same queries and ignores the content of the
+//! answers.
 //!
-//! `cargo run --release -p enrich --example dns_bench`, and `cargo xtask bench` calls it. With
-//! `serve [MILLISECONDS]` it is only the server, for an executable to be measured with: it prints
+//! Run it with `cargo run --release -p enrich --example dns_bench`; `cargo xtask bench` calls it
+//! too. With `serve [MILLISECONDS]` it is only the server, for measuring an executable: it prints
 //! its address and serves until its standard input ends.
 #![expect(clippy::print_stdout, clippy::expect_used, clippy::panic, reason = "a measurement, not a stage")]
 
@@ -40,12 +41,12 @@ fn main() {
     measure("50 ms, 2 % lost", &server, 50_000, 500, 7_000.0);
 }
 
-/// The limit of the machine: questions and answers through one socket, without a resolver.
+/// The limit of the machine: queries and answers through one socket, without a resolver.
 fn bare(server: &NameServer, n: u32, in_flight: u32) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
     socket.connect(server.address()).expect("an address");
     let ask = |i: u32| {
-        // id, recursion wanted, one question: PTR IN
+        // id, recursion desired, one question: PTR IN
         let mut packet = vec![(i >> 8) as u8, i as u8, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         for byte in (0x0800_0000 + i).to_le_bytes() {
             let label = byte.to_string();

@@ -1,8 +1,8 @@
-//! Fills one column of one table from the command line, and says how long it took: for measuring
-//! and for comparing with other implementations. Not shipped.
+//! Fills one column of one table and prints how long it took: for measurements and for comparison
+//! with other implementations. Not installed.
 //!
-//! `fill STEP TABLE [DATE]` with the configuration of the stages; STEP is hosts, domains,
-//! countries or user-info.
+//! `fill STEP TABLE [DATE]` with the configuration of the stages; STEP is hosts, domains, countries
+//! or user-info.
 
 use std::time::Instant;
 

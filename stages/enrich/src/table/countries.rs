@@ -14,7 +14,7 @@ use crate::geo_cache;
 use crate::geo_service::{self, Answer, GeoService, Place};
 use crate::place_cache::PlaceCache;
 
-/// The key of a key table of addresses.
+/// The key of a table of addresses.
 pub(super) const ADDRESS: &str = "varchar(45) NOT NULL";
 
 const KEYS: KeyTable<'_> = KeyTable {
@@ -23,8 +23,8 @@ const KEYS: KeyTable<'_> = KeyTable {
     keys: 1,
 };
 
-/// How many addresses are asked for before their answers are kept: what a run that is killed
-/// asks again.
+/// How many addresses are looked up before their answers are stored: after a kill, at most so many
+/// are looked up again.
 const KEEP_EVERY: usize = 1000;
 
 /// What is written for addresses without a country.
@@ -32,26 +32,26 @@ const KEEP_EVERY: usize = 1000;
 pub enum Rule {
     /// Nothing: they are looked up again in the next run.
     Legacy,
-    /// `-`, for private ranges without asking. An address that the service gave no answer for
+    /// `-`, for private ranges without a lookup. An address for which the service gave no answer
     /// stays empty here too, so that an outage loses nothing.
     Port,
 }
 
-/// What is known of an address.
+/// What is known about an address.
 enum Known {
     Country(Box<str>),
-    /// It was looked up and has none.
+    /// It was looked up and has no country.
     None,
     /// Nobody answered.
     Nothing,
 }
 
-/// Where countries come from, and what was learned in this run.
+/// Where countries come from, and what was found in this run.
 pub struct Geo {
     file: Option<Countries>,
     service: Option<GeoService>,
     rule: Rule,
-    /// Where the service's answers for IPv6 addresses are kept, when it is asked for them.
+    /// Where the service's answers for IPv6 addresses are stored, if they are looked up.
     ipv6: Option<PlaceCache>,
     known: FxHashMap<IpAddr, Known>,
     n_asked: u64,
@@ -60,32 +60,32 @@ pub struct Geo {
 }
 
 impl Geo {
-    /// `file` is asked first, then the hub's cache, then `service`; each may be missing.
+    /// `file` is used first, then the hub's cache, then `service`; each may be missing.
     #[must_use]
     pub fn new(file: Option<Countries>, service: Option<GeoService>, rule: Rule) -> Self {
         Self { file, service, rule, ipv6: None, known: FxHashMap::default(), n_asked: 0, trouble: None, bad_key: false }
     }
 
-    /// The service is asked for IPv6 addresses too; its answers are kept in `cache`.
+    /// Also looks up IPv6 addresses at the service; its answers are stored in `cache`.
     #[must_use]
     pub fn with_ipv6(mut self, cache: PlaceCache) -> Self {
         self.ipv6 = Some(cache);
         self
     }
 
-    /// How many addresses the service was asked for.
+    /// How many addresses were looked up at the service.
     #[must_use]
     pub const fn n_asked(&self) -> u64 {
         self.n_asked
     }
 
-    /// How many addresses nobody answered for.
+    /// How many addresses got no answer.
     #[must_use]
     pub fn n_failed(&self) -> usize {
         self.known.values().filter(|known| matches!(known, Known::Nothing)).count()
     }
 
-    /// What was wrong with the service, in words; once.
+    /// What was wrong with the service, in words; given only once.
     #[must_use]
     pub fn trouble(&mut self) -> Option<String> {
         self.trouble.take()
@@ -96,12 +96,12 @@ impl Geo {
             Rule::Legacy => country::dotted_quad(ip),
             Rule::Port => country::lenient_dotted_quad(ip),
         };
-        // legacy knows no IPv6 address, and asks nobody
+        // legacy does not know IPv6 addresses, and does not look them up
         let may_be_ipv6 = self.file.is_some() || self.ipv6.is_some();
         quad.map(IpAddr::V4).or_else(|| country::ipv6(ip).filter(|_| may_be_ipv6))
     }
 
-    /// Whether the later port writes `-` without asking.
+    /// Whether the port writes `-` without a lookup.
     fn is_private(&self, ip: &str) -> bool {
         let ipv6 = || match country::ipv6(ip) {
             Some(IpAddr::V6(ip)) => schema::address::is_private(ip),
@@ -111,7 +111,8 @@ impl Geo {
         self.rule == Rule::Port && (country::is_private_text(ip) || self.ipv6.is_some() && ipv6())
     }
 
-    /// Looks up what is not known yet. Answers of the service go into the cache as they come.
+    /// Looks up what is not known yet. Answers of the service are stored in the cache as they
+    /// arrive.
     fn learn(&mut self, hub: &mut Db, addresses: impl Iterator<Item = IpAddr>) -> Result<()> {
         let mut open: FxHashSet<IpAddr> = FxHashSet::default();
         for ip in addresses {
@@ -160,7 +161,7 @@ impl Geo {
     fn learn_ipv6(&mut self, mut open: Vec<Ipv6Addr>) -> Result<()> {
         open.sort_unstable();
         let Some(mut cache) = self.ipv6.take() else {
-            // the file has been asked, and nobody else is
+            // the file has been tried, and there is no other source
             self.known.extend(open.into_iter().map(|ip| (IpAddr::V6(ip), Known::None)));
             return Ok(());
         };
@@ -179,7 +180,7 @@ impl Geo {
         Ok(())
     }
 
-    /// Asks the service, and returns which answers are worth keeping, by their place in the list.
+    /// Asks the service, and returns which answers are worth keeping, by their index in the list.
     fn ask(&mut self, addresses: &[IpAddr], ask: impl Fn(&GeoService, Rule) -> Vec<Answer>) -> Vec<(usize, Place)> {
         let Some(service) = self.service.as_ref().filter(|_| !self.bad_key) else {
             self.known.extend(addresses.iter().map(|&ip| (ip, Known::Nothing)));
@@ -199,7 +200,7 @@ impl Geo {
                 Answer::BadKey => {
                     self.bad_key = true;
                     self.trouble =
-                        Some("the geo service does not take our key; see hub_key in the configuration".to_owned());
+                        Some("the geo service does not accept our key; see hub_key in the configuration".to_owned());
                     self.known.insert(ip, Known::Nothing);
                 }
                 Answer::Failed(why) => {
@@ -212,7 +213,7 @@ impl Geo {
     }
 
     fn set(&mut self, ip: IpAddr, code: &str) {
-        // a cache may hold what a service once made up
+        // a cache may contain what a service once made up
         let known = if geo_service::is_country(code) { Known::Country(code.into()) } else { Known::None };
         self.known.insert(ip, known);
     }
@@ -222,7 +223,7 @@ fn v4(number: u32) -> IpAddr {
     IpAddr::V4(Ipv4Addr::from(number))
 }
 
-/// The addresses in the span that have no country yet.
+/// The addresses in the span without a country.
 ///
 /// # Errors
 /// The table is missing, or the server fails.
@@ -234,9 +235,9 @@ fn rows_without(db: &mut Db, table: &Table, span: &Span) -> Result<Missing> {
     super::missing(db, table, "ip", &format!("{}{}", empty("t.ipcountry"), span.and(&table.t_date())))
 }
 
-/// Looks up the addresses in the span that have no country yet, and writes what was found to
-/// every row of the address without a country, whatever its date; what a database file says only to rows in
-/// the span, for nobody has ever filled other months from one.
+/// Looks up the addresses in the span that have no country yet, and writes the results to every row of the
+/// address without a country, whatever its date. Results from a database file are written only to rows in
+/// the span, because other months were never filled from a file.
 ///
 /// # Errors
 /// A table is missing, a server fails, or the database file is damaged.

@@ -7,19 +7,20 @@ use super::write::Write;
 use super::{Filled, Span, Table, empty};
 use crate::domain::{self, Length};
 
-/// Host names are told apart byte by byte: what the collation takes for equal may have two domains.
+/// Host names are compared byte by byte: two that are equal under the collation may have different
+/// domains.
 const KEYS: KeyTable<'_> = KeyTable {
     name: "hzmetrics_domains",
     columns: &[("host", "varbinary(255) NOT NULL"), ("domain", "tinytext NOT NULL")],
     keys: 1,
 };
 
-/// What the step does differently for the later port.
+/// What the port does differently in this step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// Every host, label lengths in bytes.
     Legacy,
-    /// In `web`, hosts with a capital letter are ignored; lengths in characters.
+    /// In `web`, hosts with a capital letter are ignored; lengths are in characters.
     Port,
 }
 
@@ -46,7 +47,7 @@ fn pairs(hosts: Vec<String>, table: &Table, rule: Rule) -> impl Iterator<Item = 
     })
 }
 
-/// Writes the domain of its host to every row in the span that has none, or `?`.
+/// Writes the domain of its host to every row in the span without one, or with `?`.
 ///
 /// # Errors
 /// The table is missing, or the server fails.
@@ -68,7 +69,7 @@ pub fn fill(db: &mut Db, table: &Table, span: &Span, rule: Rule) -> Result<Fille
     Ok(Filled { keys, rows: write.run(db, table, &rows, missing.rows)? })
 }
 
-/// Which rows: in the span, with a host, without a real domain.
+/// The rows in the span with a host but without a real domain.
 fn condition(table: &Table, span: &Span) -> String {
     let domain = format!("({} OR t.domain = '{}')", empty("t.domain"), domain::UNKNOWN);
     format!("t.host <> '' AND {domain}{}", span.and(&table.t_date()))

@@ -11,7 +11,7 @@ use crate::hosts::Hosts;
 const KEYS: KeyTable<'_> =
     KeyTable { name: "hzmetrics_hosts", columns: &[("ip", ADDRESS), ("host", "tinytext NOT NULL")], keys: 1 };
 
-/// The addresses in the span that have no host yet.
+/// The addresses in the span without a host.
 ///
 /// # Errors
 /// The table is missing, or the server fails.
@@ -23,9 +23,9 @@ fn rows_without(db: &mut Db, table: &Table, span: &Span) -> Result<Missing> {
     super::missing(db, table, "ip", &format!("t.ip <> '' AND {}{}", empty("t.host"), span.and(&table.t_date())))
 }
 
-/// Looks up the addresses in the span that have no host yet and writes what was found, `?` for
-/// nothing. It is written to every row of the address without a host, whatever its date; with
-/// `only_span` only to those in the span, as the later port does.
+/// Looks up the addresses in the span that have no host yet and writes the results, `?` for none.
+/// They are written to every row of the address without a host, whatever its date; with `only_span`
+/// only to rows in the span, as the port does.
 ///
 /// # Errors
 /// The table is missing, the server fails, or the resolver cannot be started.
@@ -33,7 +33,7 @@ pub fn fill(db: &mut Db, table: &Table, span: &Span, hosts: &mut Hosts, only_spa
     let Missing { keys: addresses, rows: missing } = rows_without(db, table, span)?;
     let mut slots = Vec::with_capacity(addresses.len());
     for ip in &addresses {
-        // text that is not exactly an address has no name
+        // only text that is exactly an address can have a name
         slots.push(hosts.slot(ip)?);
     }
     for slot in &slots {

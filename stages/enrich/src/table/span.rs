@@ -1,5 +1,5 @@
-//! Which rows of a table a step looks at: dates given by an administrator, and the stretch of
-//! time that each step makes of them. Nothing depends on the day of the run but the defaults.
+//! Which rows of a table a step examines: the dates given by an administrator, and the range that
+//! each step derives from them. Only the defaults depend on the day of the run.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use kit::Usage;
 use schema::{Dates, Month, Stamp};
 
-/// The dates that were asked for.
+/// The dates given by the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// None: every step has its own default.
@@ -32,7 +32,7 @@ impl From<Dates> for When {
     }
 }
 
-/// A stretch of time, as a condition on a date column.
+/// A range of time, as a condition on a date column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
     from: Option<Stamp>,
@@ -55,8 +55,8 @@ impl Span {
         Self { from, to, includes_from: true, includes_to: false, except: Vec::new(), all: false }
     }
 
-    /// For host names: every instant of the days but their midnights, by default of the last seven
-    /// days without today. The later port (`port`) and half-open ranges include midnights.
+    /// For host names: every instant of the days except midnights; by default the last seven days
+    /// before today. The port (`port`) and half-open ranges include midnights.
     #[must_use]
     pub fn hosts(when: When, today: Stamp, port: bool) -> Self {
         let (from, to) = match when {
@@ -72,8 +72,8 @@ impl Span {
         span
     }
 
-    /// For domains: from a day before the first day to the end, by default of the current month
-    /// up to today (`port`: up to tomorrow).
+    /// For domains: from the day before the first day to the end; by default the current month up
+    /// to today (`port`: up to tomorrow).
     #[must_use]
     pub fn domains(when: When, today: Stamp, port: bool) -> Self {
         match when {
@@ -83,8 +83,9 @@ impl Span {
         }
     }
 
-    /// For countries, users and bots: as for domains, but without the first instant and with the
-    /// last. It is the union of the weeks in which the original walks, which share their bounds.
+    /// For countries, users and bots: as for domains, but excluding the first instant and including
+    /// the last. It is the union of the weeks that the original processes one by one, which overlap
+    /// at their ends.
     #[must_use]
     pub fn weeks(when: When, today: Stamp, port: bool) -> Self {
         let mut span = Self::domains(when, today, port);
@@ -92,7 +93,7 @@ impl Span {
         span
     }
 
-    /// The same for steps that want both ends.
+    /// The same for steps that need both ends.
     ///
     /// # Errors
     /// An end is open ([`Usage`]).
@@ -104,8 +105,8 @@ impl Span {
         Ok(span)
     }
 
-    /// Exactly the days that were asked for, by default those of the current month up to today
-    /// (`port`: up to tomorrow).
+    /// Exactly the given days, by default those of the current month up to today (`port`: up to
+    /// tomorrow).
     ///
     /// # Errors
     /// An end is open ([`Usage`]).
@@ -118,14 +119,14 @@ impl Span {
         })
     }
 
-    /// How many weeks the original would walk in: for messages. 0 without both ends.
+    /// How many weeks the original would process: for messages. 0 without both ends.
     #[must_use]
     pub fn n_weeks(&self) -> i64 {
         let days = |stamp: Option<Stamp>| stamp.and_then(Stamp::day_number);
         days(self.from).zip(days(self.to)).map_or(0, |(from, to)| (to - from + 6) / 7)
     }
 
-    /// ` AND …` on the quoted column, empty for everything.
+    /// ` AND …` on the quoted column; empty for everything.
     #[must_use]
     pub fn and(&self, column: &str) -> String {
         let mut sql = String::new();
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_windows_of_each_step() {
+    fn each_step_has_its_own_range() {
         let today = at("2025-07-08 00:00:00");
         let july = When::month("2025-07".parse().unwrap());
         assert_eq!(shown(&Span::domains(july, today, false)), " AND d >= 2025-06-30 AND d < 2025-08-01");
@@ -228,8 +229,8 @@ mod tests {
     }
 
     #[test]
-    fn a_month_is_that_month_on_every_day() {
-        // where the original took a short month for the next one
+    fn a_month_means_the_same_on_every_day() {
+        // the original treated some dates of a short month as the next month
         for today in ["2026-03-29 00:00:00", "2026-03-30 00:00:00", "2026-03-31 00:00:00"] {
             let february = when("2026-02");
             assert_eq!(shown(&Span::weeks(february, at(today), false)), " AND d > 2026-01-31 AND d <= 2026-03-01");

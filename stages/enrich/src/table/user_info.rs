@@ -7,7 +7,7 @@ use schema::{collation, text};
 
 use super::{Filled, Span, Table, empty};
 
-/// Column, key of the profile, width of the column in characters (`None`: a TINYTEXT).
+/// Column, profile key, width of the column in characters (`None`: a TINYTEXT).
 const PARAMETERS: [(&str, &str, Option<usize>); 3] = [
     ("countrycitizen", "countryorigin", Some(2)),
     ("countryresident", "countryresident", Some(2)),
@@ -25,17 +25,17 @@ const KEYS: KeyTable<'_> = KeyTable {
     keys: 1,
 };
 
-/// When profiles are applied, and how their values are read.
+/// When profiles are applied, and how their values are interpreted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// A column is filled (in every row, whatever its date) when a known user has a row in the
-    /// span without it; `0` is not a value, ASCII letters become capitals.
+    /// A column is filled (in every row, whatever its date) if any known user has a row in the span
+    /// without it; `0` is not a value, ASCII letters become capitals.
     Legacy,
     /// Always; `0` is a value, all letters become capitals.
     Port,
 }
 
-/// What is missing of one user.
+/// What one user lacks.
 #[derive(Default)]
 struct Wanted {
     /// Somewhere in the table.
@@ -44,10 +44,10 @@ struct Wanted {
     in_span: [bool; 3],
 }
 
-/// A value of a profile, with the number of its row.
+/// A value of a profile, with its row number.
 type UserValue = (u64, String);
 
-/// Users who miss something, with what their profiles say.
+/// Users who lack something, with what their profiles say.
 #[derive(Debug, Default)]
 pub struct Users {
     rows: Vec<[Value; 4]>,
@@ -69,7 +69,7 @@ impl Users {
     }
 }
 
-/// Finds users who miss something, and what their profiles say.
+/// Finds users who lack something, and what their profiles say.
 ///
 /// # Errors
 /// A table is missing, or the server fails.
@@ -81,7 +81,7 @@ pub fn missing(db: &mut Db, hub: &mut Db, table: &Table, span: &Span, rule: Rule
     if wanted.is_empty() {
         return Ok(Users::default());
     }
-    // users of the hub who miss something
+    // users of the hub who lack something
     let mut names: FxHashMap<u64, String> = FxHashMap::default();
     let mut open = [rule == Rule::Port; 3];
     let sql = format!("SELECT {} id, username FROM {}", released(hub, "users")?, hub.prefixed("users"));
@@ -138,10 +138,10 @@ pub fn missing(db: &mut Db, hub: &mut Db, table: &Table, span: &Span, rule: Rule
     Ok(Users { rows, open })
 }
 
-/// Writes what profiles say to every row of their users where it is missing.
+/// Writes what profiles say to every row of their users that lacks it.
 ///
 /// # Errors
-/// As [`missing`].
+/// Those of [`missing`].
 pub fn fill(db: &mut Db, hub: &mut Db, table: &Table, span: &Span, rule: Rule) -> Result<Filled> {
     let users = missing(db, hub, table, span, rule)?;
     if users.is_empty() {
@@ -167,7 +167,7 @@ pub fn fill(db: &mut Db, hub: &mut Db, table: &Table, span: &Span, rule: Rule) -
     Ok(Filled { keys: users.len() as u64, rows })
 }
 
-/// Users with a row that misses something, by their collation key.
+/// Users with a row that lacks something, by their collation key.
 fn wanted(db: &mut Db, table: &Table, span: &Span) -> Result<FxHashMap<String, Wanted>> {
     let within = format!("(1{})", span.and(table.date()));
     let lacks: Vec<String> = PARAMETERS.iter().map(|(column, ..)| empty(column)).collect();
@@ -201,7 +201,7 @@ fn released(hub: &mut Db, table: &str) -> Result<&'static str> {
     hub.released(&name)
 }
 
-/// A value as it is stored; `None` when it is none.
+/// A value as it is stored; `None` if it is not a value.
 fn stored(value: &str, width: Option<usize>, rule: Rule) -> Option<String> {
     if value.is_empty() || rule == Rule::Legacy && value == "0" {
         return None;
@@ -216,8 +216,8 @@ fn stored(value: &str, width: Option<usize>, rule: Rule) -> Option<String> {
     })
 }
 
-/// Whether the new one of two profile values is stored in the end. The first one is, unless it is
-/// blank: the column is then still empty for the next, so that of blank values the last stays.
+/// Whether the newer of two profile values is finally stored. The first one is, unless it is blank:
+/// the column is then still empty, so of several blank values the last one stays.
 fn wins(new: (u64, &str), old: (u64, &str)) -> bool {
     let blank = |value: &str| value.trim_end_matches(' ').is_empty();
     match (blank(new.1), blank(old.1)) {

@@ -1,9 +1,9 @@
 //! Writing values back: a temporary table of the keys, and one UPDATE that joins it.
 //!
-//! A long UPDATE keeps one core of the server busy. When a step has many rows to write that lie
-//! close together, two sessions each write one half of them at the same time, found by `id`, each
-//! in a transaction of its own. One that fails leaves the other's rows written; the next run finds
-//! the rest, because every step asks only for what is empty.
+//! A long UPDATE keeps only one core of the server busy. If a step has many adjacent rows to write,
+//! two sessions each write one half of them in parallel, split by `id`, each in its own
+//! transaction. If one fails, the other's rows stay written; the next run finds the rest, because
+//! every step examines only empty columns.
 
 use std::thread;
 
@@ -12,13 +12,13 @@ use database::{BY_KEY, Db, KeyTable, MEMORY_ROWS, Store, Value};
 
 use super::Table;
 
-/// From how many rows on two sessions pay: below, the second one costs more than it saves.
+/// From how many rows on two sessions pay off: with fewer, the second one costs more than it saves.
 const MANY: u64 = 50_000;
 
-/// Of how many rows one `id` is kept to find the middle.
+/// One `id` out of this many rows is kept to find the middle.
 const SAMPLE: u64 = 512;
 
-/// Where rows are: how many they are, between which `id`s, and where their middle is.
+/// Where rows are: how many there are, between which `id`s, and where their middle is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Rows {
     n: u64,
@@ -27,7 +27,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// One row more; `id` is `None` in a table without such a key.
+    /// Adds a row; `id` is `None` in a table without such a key.
     pub(super) fn add(&mut self, id: Option<u64>) {
         self.n += 1;
         let Some(id) = id else { return };
@@ -37,10 +37,10 @@ impl Rows {
         }
     }
 
-    /// The ranges of `id`, both ends included, that two sessions write: with about as many rows
-    /// each, so that neither waits long for the other at the border. `None` when one session is as
-    /// good: few rows, or so scattered that walking from the first to the last would read mostly
-    /// others.
+    /// The ranges of `id`, both ends included, that two sessions write, with about as many rows
+    /// each, so that neither waits long for the other at the border. `None` if one session is as
+    /// good: for few rows, or rows so scattered that scanning from the first to the last would
+    /// mostly read others.
     fn halves(mut self) -> Option<[(u64, u64); 2]> {
         let (first, last) = self.ends?;
         if self.n < MANY || (last - first) / 2 >= self.n {
@@ -52,27 +52,27 @@ impl Rows {
     }
 }
 
-/// What is written, where.
+/// What to write, and where.
 pub(super) struct Write<'a> {
-    /// The values, for messages.
+    /// The name of the values, for messages.
     pub what: &'a str,
-    /// What the keys are written to; `k` below.
+    /// The table of keys; `k` below.
     pub keys: &'a KeyTable<'a>,
     /// Whether all its columns are short, and none is a TEXT.
     pub short: bool,
-    /// How the table `t` joins the keys.
+    /// The condition that joins the table `t` with the keys.
     pub on: &'a str,
     /// The assignment.
     pub set: &'a str,
     /// Which rows of `t`.
     pub condition: &'a str,
-    /// Whether rows may be meant that the search for missing values did not see.
+    /// Whether there may be matching rows that the search for missing values did not see.
     pub elsewhere: bool,
 }
 
 impl Write<'_> {
-    /// Writes `rows` of keys and values to the table whose `missing` rows were found, and says how
-    /// many rows have changed.
+    /// Writes `rows` of keys and values to the table whose `missing` rows were found, and returns
+    /// how many rows have changed.
     ///
     /// # Errors
     /// The server fails.
@@ -87,7 +87,7 @@ impl Write<'_> {
             return Ok(0);
         }
         let halves = missing.halves().filter(|_| db.is_transactional(&[table.name()]).unwrap_or(false));
-        // a server that has no second session to give gets the work in one
+        // if the server allows no second session, one does all the work
         let Some((halves, mut second)) = halves.and_then(|halves| Some((halves, db.another().ok()?))) else {
             return self.session(db, table, rows, &[self.update(table, "", "")]);
         };
@@ -108,7 +108,7 @@ impl Write<'_> {
         })
     }
 
-    /// One transaction with these statements; how many rows have changed.
+    /// One transaction with these statements; returns how many rows have changed.
     fn session<const N: usize>(
         &self,
         db: &mut Db,
@@ -129,8 +129,8 @@ impl Write<'_> {
         })
     }
 
-    /// The table comes first: its rows change in the order in which they are stored, which is three times
-    /// as fast for a month as going from key to key; for a few rows the server takes an index.
+    /// The table comes first: its rows are then updated in the order in which they are stored, which for
+    /// a month is three times as fast as going by keys; for a few rows the server uses an index.
     fn update(&self, table: &Table, index: &str, within: &str) -> String {
         format!(
             "UPDATE {} t {index} STRAIGHT_JOIN {} k {BY_KEY} ON {} SET {} WHERE {}{within}",
@@ -154,12 +154,12 @@ mod tests {
     }
 
     #[test]
-    fn two_ranges_with_as_many_rows_each() {
+    fn both_halves_have_about_the_same_number_of_rows() {
         assert_eq!(halves(1..=MANY - 1), None, "few");
         let [(first, middle), (next, last)] = halves(1..=MANY).unwrap();
         assert_eq!((first, next, last), (1, middle + 1, MANY));
         assert!(middle.abs_diff(MANY / 2) <= SAMPLE, "{middle}");
-        // dense below 100,000, every fourth id above: the middle goes by rows
+        // dense below 100,000, every fourth id above: the middle is by rows
         let ids = || (1..=100_000).chain((100_004..=300_000).step_by(4));
         let [(_, middle), _] = halves(ids()).unwrap();
         assert!(middle.abs_diff(75_000) <= 2 * SAMPLE, "{middle}");
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn scattered_rows_and_rows_without_ids_are_left_to_one_session() {
+    fn one_session_writes_scattered_rows_and_rows_without_ids() {
         assert_eq!(halves((1..=100_000).map(|n| n * 3)), None);
         assert!(halves((1..=100_000).map(|n| n * 2)).is_some());
         let mut rows = Rows::default();

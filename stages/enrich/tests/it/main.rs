@@ -63,7 +63,7 @@ fn zone(ip: Ipv4Addr) -> Reply {
 }
 
 #[test]
-fn every_kind_of_answer() {
+fn every_kind_of_answer_is_understood() {
     let server = NameServer::start(zone);
     let answers = look_up(&settings(&[&server], 50, 900, NameRule::Legacy), 0..17);
     let expected = [
@@ -99,7 +99,7 @@ fn the_port_takes_the_last_name_in_lower_case() {
 }
 
 #[test]
-fn loopback_addresses_are_asked_of_the_server() {
+fn loopback_addresses_are_looked_up_too() {
     let server = NameServer::start(|ip| Reply::name(format!("n{ip}").replace('.', "-")));
     let mut resolver = Resolver::start(&settings(&[&server], 1, 1000, NameRule::Legacy)).unwrap();
     resolver.ask("127.0.0.1".parse().unwrap()).unwrap();
@@ -107,19 +107,19 @@ fn loopback_addresses_are_asked_of_the_server() {
 }
 
 #[test]
-fn a_lookup_ends_with_its_time() {
+fn a_lookup_ends_at_its_time_limit() {
     let server = NameServer::start(|_| Reply::Silence);
     let start = Instant::now();
     let answers = look_up(&settings(&[&server], 100, 700, NameRule::Legacy), 0..100);
     assert!(answers.values().all(|answer| *answer == Answer::Failed));
     let took = start.elapsed();
     assert!(took >= Duration::from_millis(690) && took < Duration::from_millis(5000), "{took:?}");
-    // sent again while waiting
+    // the query is sent again while waiting
     assert!(server.n_asked() >= 300, "{}", server.n_asked());
 }
 
 #[test]
-fn an_answer_that_takes_longer_than_the_resending_counts() {
+fn an_answer_after_the_retry_counts() {
     let server = NameServer::start_slow(Duration::from_millis(500), zone);
     let answers = look_up(&settings(&[&server], 10, 5000, NameRule::Legacy), [0]);
     assert_eq!(answers[&0], name("one.example.com"));
@@ -141,13 +141,13 @@ fn lost_queries_are_sent_again() {
 }
 
 #[test]
-fn a_dead_server_hands_over_to_the_next() {
+fn if_a_server_is_dead_the_next_one_is_asked() {
     let (dead, failing) = (NameServer::start(|_| Reply::Silence), NameServer::start(|_| Reply::ServFail));
     let good = NameServer::start(|_| Reply::name("good.example.com"));
     let answers = look_up(&settings(&[&failing, &good], 10, 2000, NameRule::Legacy), [0]);
     assert_eq!(answers[&0], name("good.example.com"));
     let start = Instant::now();
-    // one at a time: only the first pays for the dead server, with half of its time
+    // one at a time: only the first lookup waits for the dead server, with half of its time
     let answers = look_up(&settings(&[&dead, &good], 1, 2000, NameRule::Legacy), 0..20);
     assert!(answers.values().all(|answer| *answer == name("good.example.com")));
     let took = start.elapsed();
@@ -155,7 +155,7 @@ fn a_dead_server_hands_over_to_the_next() {
 }
 
 #[test]
-fn a_number_of_lookups_is_never_exceeded() {
+fn the_maximum_number_of_lookups_is_never_exceeded() {
     let server = NameServer::start_slow(Duration::from_millis(100), zone);
     let start = Instant::now();
     let answers = look_up(&settings(&[&server], 2, 3000, NameRule::Legacy), [0, 1, 2, 3, 4, 5, 8, 9]);
@@ -164,7 +164,7 @@ fn a_number_of_lookups_is_never_exceeded() {
 }
 
 #[test]
-fn each_address_is_asked_once_and_kept() {
+fn each_address_is_looked_up_once_and_kept() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("names");
     let server = NameServer::start(zone);

@@ -1,4 +1,4 @@
-//! Filling tables of a real server, in all four modes.
+//! Filling tables on a real server, in all four modes.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn hub(pair: &Pair) -> Db {
     Db::connect(&target(pair), Which::Hub).unwrap()
 }
 
-/// A run on a day that no window may depend on.
+/// The day of the run; it must not affect any range given explicitly.
 fn today() -> Stamp {
     Stamp::parse("2026-03-31 00:00:00").unwrap()
 }
@@ -79,7 +79,7 @@ const HOSTS: &str = "INSERT INTO web (id, datetime, ip, host) VALUES
     (13, '2025-07-10 10:00:00', '8.0.0.9', '?'), (14, '2025-07-10 10:00:00', '8.0.0.6', NULL)";
 
 #[test]
-fn host_names_of_a_month() {
+fn host_names_of_a_month_are_filled() {
     let server = NameServer::start(zone);
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
@@ -91,7 +91,7 @@ fn host_names_of_a_month() {
         assert_eq!(filled, Filled { keys: 6, rows: 9 });
         let long = format!("{}.example.com", ["x".repeat(60), "y".repeat(60), "z".repeat(60)].join("."));
         let expected = [
-            // an instant at midnight selects nothing itself, but is filled when the address is seen elsewhere
+            // a row at midnight does not select an address, but is filled if another row does
             "1\tone.Example.com",
             "2\tone.Example.com",
             "3\tone.Example.com",
@@ -99,7 +99,7 @@ fn host_names_of_a_month() {
             "5\tNULL",
             "6\t?",
             "7\tNULL",
-            // the name is cut where a letter comes that no host name has
+            // the name is cut at a letter that host names do not have
             "8\t?",
             "9\thost",
             "10\thost",
@@ -112,7 +112,7 @@ fn host_names_of_a_month() {
         let n_asked = server.n_asked();
         let again = hosts::fill(&mut db, &table("web"), &span, &mut names(&server, NameRule::Legacy), false).unwrap();
         assert_eq!((again, server.n_asked()), (Filled::default(), n_asked), "nothing is looked up twice");
-        // all dates, and a span that has seen the second name of an address
+        // all dates, and a span that includes the second name of an address
         let filled = hosts::fill(&mut db, &table("web"), &Span::all(), &mut names(&server, NameRule::Legacy), false);
         assert_eq!(filled.unwrap(), Filled { keys: 2, rows: 2 });
         assert_eq!(pair.lines("SELECT host FROM web WHERE id IN (5, 11) ORDER BY id"), ["second.example.com", "?"]);
@@ -120,7 +120,7 @@ fn host_names_of_a_month() {
 }
 
 #[test]
-fn host_names_of_the_port() {
+fn host_names_are_filled_as_by_the_port() {
     let server = NameServer::start(zone);
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     pair.sql(HOSTS);
@@ -142,7 +142,7 @@ fn host_names_of_the_port() {
 }
 
 #[test]
-fn domains_of_a_month() {
+fn domains_of_a_month_are_filled() {
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
         pair.sql(
@@ -176,19 +176,19 @@ fn domains_of_a_month() {
             "12\ta-b-c-d-foo.com",
             "13\tcom.",
             "14\t20.30.40",
-            // hosts are told apart by their bytes, not by the collation
+            // hosts are compared by their bytes, not under the collation
             "15\té.com",
             "16\te.com",
             "17\te.com ",
         ];
         assert_eq!(pair.lines("SELECT id, domain FROM web ORDER BY id"), expected, "{engine:?} {mode:?}");
         let again = domains::fill(&mut db, &table("web"), &span, domains::Rule::Legacy).unwrap();
-        assert_eq!(again.rows, 0, "rows with `?` are looked at again and stay");
+        assert_eq!(again.rows, 0, "rows with `?` are examined again and stay");
     }
 }
 
 #[test]
-fn domains_of_the_port() {
+fn domains_are_filled_as_by_the_port() {
     let Some(pair) = pair(Engine::MyIsam, SqlMode::Lax) else { return };
     pair.sql(
         "INSERT INTO web (id, datetime, host) VALUES (1, '2025-07-10 10:00:00', 'www.A.com'), (2, '2025-07-10 10:00:00', 'x.éé.de');
@@ -202,8 +202,8 @@ fn domains_of_the_port() {
     assert_eq!(pair.lines("SELECT domain FROM websessions"), ["a.com"]);
 }
 
-/// So many rows of July that two sessions write them, then rows of other months with their
-/// addresses, before and behind them.
+/// Enough rows of July for two sessions, then rows of other months with the same addresses, before
+/// and after them.
 const MANY: &str = "INSERT INTO web (id, datetime, ip, host, domain, ipcountry)
     SELECT seq, '2025-07-01' + INTERVAL seq MOD 43200 MINUTE, CONCAT('8.', seq MOD 3, '.0.', seq MOD 7),
         IF(seq MOD 4 = 0, 'kept', NULL), IF(seq MOD 4 = 0, 'kept', NULL), IF(seq MOD 4 = 0, 'XX', NULL)
@@ -212,7 +212,7 @@ const MANY: &str = "INSERT INTO web (id, datetime, ip, host, domain, ipcountry)
     UNION ALL SELECT 1000000 + seq, '2026-02-02', '8.2.0.2', NULL, NULL, NULL FROM seq_1_to_10";
 
 #[test]
-fn what_two_sessions_write_is_what_one_would() {
+fn two_sessions_write_the_same_as_one() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     let names = NameServer::start(|ip| Reply::name(format!("h{}.d{}.com", ip.octets()[3], ip.octets()[1])));
     let places = GeoServer::start(|number| Says::country(["US", "DE", "FR"][(number >> 16 & 255) as usize]));
@@ -220,7 +220,7 @@ fn what_two_sessions_write_is_what_one_would() {
     let (mut db, mut hub) = (metrics(&pair), hub(&pair));
     let mut hosts_of = crate::table::names(&names, NameRule::Legacy);
     let (web, july) = (table("web"), when("2025-07"));
-    // hosts and countries of other months come with the addresses of July, domains do not
+    // hosts and countries of other months are filled with the addresses of July, domains are not
     let filled = hosts::fill(&mut db, &web, &Span::hosts(july, today(), true), &mut hosts_of, false).unwrap();
     assert_eq!(filled, Filled { keys: 21, rows: 60_020 });
     let domains = Span::domains(july, today(), false);
@@ -242,7 +242,7 @@ fn what_two_sessions_write_is_what_one_would() {
 }
 
 #[test]
-fn a_row_held_by_another_delays_both_sessions_and_no_more() {
+fn a_row_held_by_another_only_delays_both_sessions() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     pair.sql("INSERT INTO web (id, datetime, host) SELECT seq, '2025-07-10', CONCAT('a.d', seq MOD 9, '.com') FROM seq_1_to_60000");
     let mut holder = metrics(&pair);
@@ -254,7 +254,7 @@ fn a_row_held_by_another_delays_both_sessions_and_no_more() {
         std::thread::sleep(Duration::from_secs(2));
         assert!(!ours.is_finished());
         holder.run("COMMIT", ()).unwrap();
-        // the host that came meanwhile was not asked for
+        // the host that was changed meanwhile was not looked up
         assert_eq!(ours.join().unwrap().unwrap(), Filled { keys: 9, rows: 59_999 });
     });
 }
@@ -296,7 +296,7 @@ fn number(ip: &str) -> u32 {
 }
 
 #[test]
-fn countries_of_a_month() {
+fn countries_of_a_month_are_filled() {
     let server = GeoServer::start(countries_of);
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
@@ -314,11 +314,12 @@ fn countries_of_a_month() {
             "16\tNULL",
         ];
         assert_eq!(pair.lines("SELECT id, ipcountry FROM web ORDER BY id"), expected, "{engine:?} {mode:?}");
-        // private addresses are asked for; one that is in the table for ninety days is not, an older one is
+        // private addresses are looked up; one that is at most ninety days old in the table is not, an
+        // older one is
         let asked = ["1.0.0.1", "8.8.2.2", "8.8.8.8", "9.9.9.9", "10.0.0.1", "11.1.1.1", "12.1.1.1", "208.67.222.222"];
         assert_eq!(server.take_addresses(), asked.map(number));
         assert_eq!((first.n_asked(), first.n_failed(), first.trouble()), (8, 0, None));
-        // `-` is not kept, nor what the signed column would distort; an empty code is
+        // neither `-` nor addresses beyond the signed column are kept; an empty code is
         let cache = "SELECT ip, countrySHORT, countryLONG, ipLATITUDE, ipLONGITUDE FROM {hub}.jos_metrics_ipgeo_cache ORDER BY ip";
         let kept = [
             "16777217\tAU\tLAND & AU\t37\t0",
@@ -330,7 +331,7 @@ fn countries_of_a_month() {
         ];
         let numbers = pair.lines(cache);
         assert_eq!(numbers, kept, "{engine:?} {mode:?}");
-        // the same run knows already; another one asks again for what has no row of its own
+        // the same run knows them already; another run looks up again what has no row of its own
         let filled = countries::fill(&mut db, &mut hub, &table("websessions"), &span, &mut first).unwrap();
         assert_eq!((filled, server.take_addresses()), (Filled { keys: 1, rows: 1 }, vec![]));
         assert_eq!(pair.lines("SELECT ipcountry FROM websessions"), ["US"]);
@@ -343,7 +344,7 @@ fn countries_of_a_month() {
 }
 
 #[test]
-fn countries_of_the_port() {
+fn countries_are_filled_as_by_the_port() {
     let server = GeoServer::start(countries_of);
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     pair.sql(COUNTRIES);
@@ -378,7 +379,8 @@ fn a_service_in_trouble_is_asked_a_few_times_and_loses_nothing() {
             move |_| says.clone()
         });
         for rule in [countries::Rule::Legacy, countries::Rule::Port] {
-            // the other doors of the port's service are on the internet: not in a test
+            // the other URLs of the port's service are on the internet, so this test does not use
+            // them
             let service = GeoService::new(&server.url(), "key", Manner::Legacy, Some(Duration::from_secs(1)));
             let mut geo = Geo::new(None, Some(service), rule);
             let before = server.asked().len();
@@ -393,7 +395,7 @@ fn a_service_in_trouble_is_asked_a_few_times_and_loses_nothing() {
             assert!(trouble.contains(word), "{says:?}: {trouble}");
             assert!(geo.n_failed() >= 3000, "{says:?}: {}", geo.n_failed());
             let marked = pair.lines("SELECT DISTINCT ipcountry FROM web WHERE ip <> '10.0.0.1'");
-            assert_eq!(marked, ["NULL"], "{says:?} {rule:?}: an address nobody answered for stays empty");
+            assert_eq!(marked, ["NULL"], "{says:?} {rule:?}: an address without an answer stays empty");
             assert_eq!(pair.value("SELECT COUNT(*) FROM {hub}.jos_metrics_ipgeo_cache").as_deref(), Some("0"));
             pair.sql("UPDATE web SET ipcountry = NULL");
         }
@@ -401,7 +403,7 @@ fn a_service_in_trouble_is_asked_a_few_times_and_loses_nothing() {
     let mut geo = Geo::new(None, Some(nowhere()), countries::Rule::Legacy);
     countries::fill(&mut metrics(&pair), &mut hub(&pair), &table("web"), &span, &mut geo).unwrap();
     assert!(geo.trouble().is_some());
-    // the next run, when it is well again, fills everything
+    // once it works again, the next run fills everything
     let server = GeoServer::start(countries_of);
     let service = GeoService::new(&server.url(), "key", Manner::Legacy, Some(Duration::from_secs(5)));
     let mut geo = Geo::new(None, Some(service), countries::Rule::Legacy);
@@ -409,10 +411,10 @@ fn a_service_in_trouble_is_asked_a_few_times_and_loses_nothing() {
     assert_eq!(filled.rows, 3000);
 }
 
-/// Addresses of IPv6: from the file, from the cache in a file, from the service; never in the table of
-/// places, whose key is a number.
+/// IPv6 addresses: from the file, from the cache file, from the service; never in the table of places,
+/// whose key is a number.
 #[test]
-fn countries_of_ipv6_addresses() {
+fn countries_of_ipv6_addresses_are_filled() {
     let of = |address: &str, prefix, code: &str| (address.parse().unwrap(), prefix, code.to_owned());
     let file = || {
         let file = fixtures::mmdb::country_database_of_both(&[of("2001:db8:1::", 48, "CH")]);
@@ -434,7 +436,7 @@ fn countries_of_ipv6_addresses() {
             countries::fill(&mut metrics(&pair), &mut hub(&pair), &table("web"), &span, geo).unwrap();
             pair.lines("SELECT IFNULL(ipcountry, '') FROM web ORDER BY id")
         };
-        // legacy knows none of them and asks nobody
+        // legacy knows none of them and does not look them up
         assert_eq!(fill(&mut Geo::new(None, Some(service()), countries::Rule::Legacy)), [""; 6], "{engine:?} {mode:?}");
         assert!(server.asked().is_empty());
         assert_eq!(fill(&mut Geo::new(Some(file()), None, countries::Rule::Legacy)), ["CH", "", "", "", "", ""]);
@@ -443,12 +445,12 @@ fn countries_of_ipv6_addresses() {
             let cache = PlaceCache::load(folder.path()).unwrap();
             let mut geo = Geo::new(None, Some(service()), countries::Rule::Legacy).with_ipv6(cache);
             assert_eq!(fill(&mut geo), ["CH", "US", "", "AU", "US", ""], "{engine:?} {mode:?}");
-            // what has no country is asked for again, as in the table of places
+            // addresses without a country are looked up again, as with the table of places
             assert_eq!(geo.n_asked(), [1, 4][times - 1]);
         }
         assert_eq!(server.asked().iter().filter(|path| path.contains("&ip=2001:db8::801:1")).count(), 1);
         assert_eq!(pair.lines("SELECT ip FROM {hub}.jos_metrics_ipgeo_cache"), [number("1.0.0.1").to_string()]);
-        // the port writes `-` for private addresses and what is none
+        // the port writes `-` for private addresses and for text that is not an address
         pair.sql("UPDATE web SET ipcountry = NULL WHERE id > 4");
         let cache = PlaceCache::load(folder.path()).unwrap();
         let mut geo = Geo::new(None, Some(service()), countries::Rule::Port).with_ipv6(cache);
@@ -457,7 +459,7 @@ fn countries_of_ipv6_addresses() {
 }
 
 #[test]
-fn a_database_file_fills_the_dates_that_were_asked_for() {
+fn a_database_file_fills_only_the_given_dates() {
     for engine in [Engine::InnoDb, Engine::MyIsam] {
         let Some(pair) = pair(engine, SqlMode::Strict) else { return };
         pair.sql(
@@ -476,7 +478,7 @@ fn a_database_file_fills_the_dates_that_were_asked_for() {
 }
 
 #[test]
-fn a_database_file_is_asked_first() {
+fn a_database_file_takes_precedence() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     let file = fixtures::mmdb::country_database(&[(Ipv4Addr::new(8, 0, 0, 0), 8, "CH".to_owned())]);
     let file = enrich::country::Countries::from_bytes(file).unwrap();
@@ -502,7 +504,7 @@ const USERS: &str = "INSERT INTO {hub}.jos_users (id, username) VALUES (1, 'Ann'
 const INFO: &str = "SELECT id, countrycitizen, countryresident, orgtype FROM toolstart ORDER BY id";
 
 #[test]
-fn what_profiles_say_behind_the_gate() {
+fn profiles_are_applied_once_the_gate_is_open() {
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
         pair.sql(USERS);
@@ -512,14 +514,15 @@ fn what_profiles_say_behind_the_gate() {
             || user_info::fill(&mut db, &mut hub, &table("toolstart"), &span, user_info::Rule::Legacy).unwrap();
         // rows of June only: the gate for July stays shut
         assert_eq!(fill(), Filled::default());
-        // a July row of somebody whom the hub does not know does not open it, nor one with all columns filled
+        // neither a July row of an unknown user nor one with all columns filled opens it
         pair.sql(
             "INSERT INTO toolstart (id, datetime, user) VALUES (6, '2025-07-02 10:00:00', 'unknown');
              INSERT INTO toolstart (id, datetime, user, countrycitizen, countryresident, orgtype)
              VALUES (7, '2025-07-02 10:00:00', 'bob', 'US', 'US', 'X')",
         );
         assert_eq!(fill(), Filled::default());
-        // a row of a known user without a profile opens it, for all users and dates; its first instant is outside
+        // a row of a known user without a profile opens it, for all users and dates; its first instant is
+        // outside
         pair.sql("INSERT INTO toolstart (id, datetime, user) VALUES (8, '2025-06-30 00:00:00', 'dora')");
         assert_eq!(fill(), Filled::default());
         pair.sql(
@@ -537,10 +540,10 @@ fn what_profiles_say_behind_the_gate() {
             "8\tNULL\tNULL\tNULL",
             "9\tNULL\tNULL\tkept",
         ];
-        assert_eq!(pair.lines(INFO), expected, "the gate of each column is its own; {engine:?} {mode:?}");
+        assert_eq!(pair.lines(INFO), expected, "each column has its own gate; {engine:?} {mode:?}");
         pair.sql("UPDATE toolstart SET orgtype = '' WHERE id = 9");
         assert_eq!(fill(), Filled { keys: 2, rows: 2 });
-        // the first value by number wins, only ASCII letters become capitals, `0` is none
+        // the first value by number wins, only ASCII letters become capitals, `0` is not a value
         let orgtypes = pair.lines("SELECT id, orgtype FROM toolstart WHERE id < 4 ORDER BY id");
         assert_eq!(orgtypes, ["1\tINDUSTRY", "2\tNULL", "3\tGRößE"], "{engine:?} {mode:?}");
         assert_eq!(fill().rows, 0);
@@ -548,7 +551,7 @@ fn what_profiles_say_behind_the_gate() {
 }
 
 #[test]
-fn what_profiles_say_for_the_port() {
+fn profiles_are_applied_as_by_the_port() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     pair.sql(USERS);
     let span = Span::weeks(when("2025-07"), today(), true);

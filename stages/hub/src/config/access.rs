@@ -11,21 +11,21 @@ use super::malformed::Malformed;
 #[derive(Debug, Default)]
 pub(super) struct Access {
     values: BTreeMap<String, String>,
-    /// Names that are given in a way that does not count, with their lines.
+    /// Names whose value is ignored because of the way it is written, with their lines.
     misquoted: BTreeMap<String, (usize, Quotes)>,
 }
 
-/// How a value is written that does not count.
+/// How an ignored value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quotes {
     /// In double quotes.
     Double,
-    /// In none.
+    /// Without quotes.
     None,
 }
 
 impl Quotes {
-    /// Of what stands after the equals sign; nothing when it is not meant as a value.
+    /// Determines it from the text after the equals sign; nothing if it is not meant as a value.
     fn of(after: &str) -> Option<Self> {
         match after.chars().next()? {
             '"' => Some(Self::Double),
@@ -36,7 +36,7 @@ impl Quotes {
 }
 
 impl Access {
-    /// Reads the text of a file.
+    /// Parses the text of a file.
     pub(super) fn parse(text: &str) -> Result<Self, Malformed> {
         let mut access = Self::default();
         let mut rest = text;
@@ -62,7 +62,7 @@ impl Access {
                 };
                 access.misquoted.remove(name);
                 access.values.insert(name.to_owned(), value.to_owned());
-                // what follows a statement on its line may be a comment
+                // text after a statement on its line may be a comment
                 let tail = next.trim_start_matches([' ', '\t', ';']);
                 at_line_start = tail.starts_with('#');
                 rest = if at_line_start { tail } else { next };
@@ -82,17 +82,17 @@ impl Access {
         self.values.get(name).map(String::as_str)
     }
 
-    /// Where a name is given in a way that does not count.
+    /// Where a name has a value that is ignored.
     pub(super) fn hint(&self, name: &str) -> Option<String> {
         let (line, quotes) = self.misquoted(name)?;
         let how = match quotes {
             Quotes::Double => "in double quotes",
             Quotes::None => "without quotes",
         };
-        Some(format!("line {line} has it {how}, only single quotes (') count"))
+        Some(format!("line {line} has it {how}, but only single quotes (') count"))
     }
 
-    /// The line where a name is given in a way that does not count, and in which.
+    /// The line where a name has a value that is ignored, and how it is written.
     pub(super) fn misquoted(&self, name: &str) -> Option<(usize, Quotes)> {
         self.misquoted.get(name).copied()
     }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn assignments() {
+    fn assignments_in_single_quotes_are_read() {
         check("$hub_db = 'hub';", "hub_db", Some("hub"));
         check("$hub_db='hub'", "hub_db", Some("hub"));
         check("  $hub_db\t=\t'hub' ;\r\n", "hub_db", Some("hub"));
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn comments() {
+    fn comments_are_ignored() {
         check("# $a = 'x';\n", "a", None);
         check("$a = 'x';\n  # $a = 'y';\n", "a", Some("x"));
         check("$a = 'x'; # $a = 'y';\n$b = 'z';", "a", Some("x"));
@@ -149,18 +149,18 @@ mod tests {
     }
 
     #[test]
-    fn double_quotes_make_no_value() {
+    fn a_value_in_double_quotes_is_ignored() {
         let access = Access::parse("\n$a = \"x\";\n$b = \"y\";\n$b = 'z';\n").unwrap();
         assert_eq!((access.get("a"), access.get("b")), (None, Some("z")));
-        assert_eq!(access.hint("a").unwrap(), "line 2 has it in double quotes, only single quotes (') count");
+        assert_eq!(access.hint("a").unwrap(), "line 2 has it in double quotes, but only single quotes (') count");
         assert_eq!(access.hint("b"), None);
         let access = Access::parse("$a = x;\n$b == 'y';\n$c =\n'z';\n$d = ;\n").unwrap();
-        assert_eq!(access.hint("a").unwrap(), "line 1 has it without quotes, only single quotes (') count");
+        assert_eq!(access.hint("a").unwrap(), "line 1 has it without quotes, but only single quotes (') count");
         assert_eq!(["b", "c", "d"].map(|name| access.hint(name)), [None, None, None]);
     }
 
     #[test]
-    fn a_quote_that_stays_open_has_a_line() {
+    fn an_open_quote_is_reported_with_its_line() {
         let error = Access::parse("$a = 'x';\n\n$b = 'y;\n$c\n").unwrap_err();
         assert_eq!((error.line, error.what.as_str()), (3, "the value of $b has no closing quote (')"));
     }

@@ -1,8 +1,8 @@
-//! The environment, which tests replace by one of their own.
+//! The environment, which tests replace by their own.
 
 use std::ffi::OsString;
 
-/// The environment: the value of a variable.
+/// The environment: looks up a variable.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The environment of this process.

@@ -1,7 +1,7 @@
 //! `hzmetrics.conf`: sections with `key = value` or `key: value`.
 //!
 //! Comments may follow a value, except a password. `%` is an ordinary character. A line that the
-//! reference would silently join to the one before it is refused.
+//! port would silently join to the one before it is refused.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ fn section(line: &str) -> Option<&str> {
 }
 
 impl Ini {
-    /// Reads the text of a file.
+    /// Parses the text of a file.
     pub(super) fn parse(text: &str) -> Result<Self, Malformed> {
         let mut ini = Self::default();
         let mut current: Option<String> = None;
@@ -66,7 +66,7 @@ impl Ini {
             after_key = true;
             let place = (name.clone(), key);
             if ini.values.contains_key(&place) {
-                return Err(malformed(format!("[{}] {} is given a second time", place.0, place.1)));
+                return Err(malformed(format!("[{}] {} is given twice", place.0, place.1)));
             }
             ini.values.insert(place, value.trim().to_owned());
         }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_values() {
+    fn keys_and_values_are_read() {
         check("[dns]\nnameserver = 127.0.0.1\n", "dns", "nameserver", Some("127.0.0.1"));
         check("[dns]\nNameServer: ::1\n", "dns", "nameserver", Some("::1"));
         check("\u{FEFF}[dns]\r\nconcurrency=7\r\n", "dns", "concurrency", Some("7"));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn comments() {
+    fn comments_are_ignored() {
         check("# x\n; y\n[dns]\n# timeout = 1\n  ; timeout = 2\n", "dns", "timeout", None);
         check("[dns]\nconcurrency = 500 # unbound\n", "dns", "concurrency", Some("500"));
         check("[dns]\nnameserver = system\t; or 127.0.0.1 # x\n", "dns", "nameserver", Some("system"));
@@ -125,12 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_has_a_line() {
+    fn a_malformed_line_is_reported_with_its_number() {
         for (text, line, what) in [
             ("x = 1\n", 1, "before the first"),
             ("[dns]\n\nwords\n", 3, "neither a [section]"),
             ("[dns]\n= 3\n", 2, "neither a [section]"),
-            ("[dns]\ntimeout = 1\nTimeout: 2\n", 3, "[dns] timeout is given a second time"),
+            ("[dns]\ntimeout = 1\nTimeout: 2\n", 3, "[dns] timeout is given twice"),
             ("[db]\nhost = a\n  user = b\n", 3, "begins with a blank"),
         ] {
             let error = Ini::parse(text).unwrap_err();
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn told_apart_by_a_section() {
+    fn a_section_line_makes_it_an_ini_file() {
         assert!(is_ini("# x\n [db]\n") && is_ini("[db]"));
         assert!(!is_ini("$a = '[db]';\n") && !is_ini("") && !is_ini("[]\n[x\n"));
     }

@@ -12,7 +12,7 @@ pub(super) struct Malformed {
 }
 
 impl Malformed {
-    /// The error: which file and line, and what is wrong there.
+    /// The error: file, line, and what is wrong there.
     pub(super) fn at(&self, path: &Path) -> anyhow::Error {
         Usage(format!("{}, line {}: {}", path.display(), self.line, self.what)).into()
     }

@@ -1,5 +1,5 @@
-//! Where things are on a hub. `HZMETRICS_ROOT` moves all of it below another folder; what is named
-//! by a variable of its own stays where it is.
+//! The paths on a hub. `HZMETRICS_ROOT` moves all of them below another folder, except those set by
+//! a variable of their own.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -52,14 +52,14 @@ impl Paths {
         self.etc().join("chains")
     }
 
-    /// The home of the later port: `HZMETRICS_HOME`, else `/opt/hubzero/metrics`.
+    /// The home of the port: `HZMETRICS_HOME`, else `/opt/hubzero/metrics`.
     #[must_use]
     pub fn home(&self) -> PathBuf {
         self.home.clone().unwrap_or_else(|| self.at("/opt/hubzero/metrics"))
     }
 
     /// Locks and the readable copy of the state: `/var/run/hzmetrics`, or `state` in
-    /// `HZMETRICS_HOME` when that is set.
+    /// `HZMETRICS_HOME` if that is set.
     #[must_use]
     pub fn runtime(&self) -> PathBuf {
         self.home.as_ref().map_or_else(|| self.at("/var/run/hzmetrics"), |home| home.join("state"))
@@ -77,7 +77,7 @@ impl Paths {
         self.runtime().join("hzmetrics.whoisonline.lock")
     }
 
-    /// The lock of whoever applies migrations.
+    /// The lock for applying migrations.
     #[must_use]
     pub fn migrate_lock(&self) -> PathBuf {
         self.runtime().join("hzmetrics-migrate.lock")
@@ -95,7 +95,7 @@ impl Paths {
         self.log.clone().unwrap_or_else(|| self.staging().join("hzmetrics.log"))
     }
 
-    /// Logs of the web server: `/var/log/apache2` where `/etc/apache2` is a folder, else
+    /// Logs of the web server: `/var/log/apache2` if `/etc/apache2` is a folder, else
     /// `/var/log/httpd`.
     #[must_use]
     pub fn web_logs(&self) -> PathBuf {
@@ -109,7 +109,7 @@ impl Paths {
         self.at("/var/log/hubzero")
     }
 
-    /// Where the paths of lists and receipts may lie: below the log folders.
+    /// The folders that paths in lists and receipts must be below: the log folders.
     #[must_use]
     pub fn log_roots(&self) -> Roots {
         Roots::Named(vec![self.web_logs(), self.cms_logs()])
@@ -127,7 +127,7 @@ impl Paths {
         self.at("/var/log/hubzero/metrics")
     }
 
-    /// The staged access log; once imported it is [`Paths::imported_staged`] of it.
+    /// The staged access log; after its import it has the name [`Paths::imported_staged`].
     #[must_use]
     pub fn staged_access(&self) -> PathBuf {
         self.staging().join("_hub_apache.log")
@@ -154,7 +154,7 @@ mod tests {
     use crate::config::tests::env;
 
     #[test]
-    fn fixed_places() {
+    fn paths_are_those_of_a_hub() {
         let paths = Paths::new(&env(&[]));
         let shown = |path: PathBuf| path.display().to_string();
         assert_eq!(shown(paths.hubzero_conf()), "/etc/hubzero.conf");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_moves_them_all() {
+    fn the_root_moves_all_paths() {
         let root = tempfile::tempdir().unwrap();
         let root_text = root.path().to_str().unwrap();
         let paths = Paths::new(&env(&[("HZMETRICS_ROOT", root_text)]));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_stays_where_it_is() {
+    fn paths_set_by_a_variable_are_not_moved() {
         let paths =
             Paths::new(&env(&[("HZMETRICS_ROOT", "/r"), ("HZMETRICS_HOME", "/h"), ("HZMETRICS_LOG", "/l/x.log")]));
         assert_eq!(paths.pid_lock(), Path::new("/h/state/hzmetrics.pid"));

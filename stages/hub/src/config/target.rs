@@ -1,4 +1,4 @@
-//! Where the database server is, and which account and databases are used there.
+//! The database server, and the account and databases to use there.
 
 use std::fmt;
 use std::path::Path;
@@ -12,7 +12,7 @@ pub enum Which {
     Metrics,
     /// The hub's database.
     Hub,
-    /// None yet: for the setup, which makes the metrics database.
+    /// Neither: for the setup, which creates the metrics database.
     Neither,
 }
 
@@ -32,7 +32,7 @@ pub struct Target {
     pub metrics_db: String,
     /// Prefix of the hub's tables, normally `jos_`.
     pub prefix: String,
-    /// How a connection over the network is encrypted.
+    /// How to encrypt a connection over the network.
     pub tls: Tls,
 }
 
@@ -50,7 +50,7 @@ impl fmt::Display for Target {
 
 impl Target {
     /// An account of a server on this machine, reached through its socket. No databases are named
-    /// yet; the hub's tables begin with `jos_`.
+    /// yet; the hub's tables have the prefix `jos_`.
     #[must_use]
     pub fn at_socket(socket: &Path, user: &str, password: &str) -> Self {
         Self {
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_socket_and_two_names_are_enough() {
+    fn a_target_needs_only_a_socket_and_two_names() {
         let target = Target::at_socket(Path::new("/x/s"), "u", "p").with_databases("hub", "hub_metrics");
         let names = [Which::Hub, Which::Metrics, Which::Neither].map(|which| target.database(which));
         assert_eq!((names, target.prefix.as_str()), (["hub", "hub_metrics", ""], "jos_"));

@@ -1,5 +1,5 @@
-//! The texts of the configuration files. They are read here, or inherited from the program that started
-//! us, through a file descriptor.
+//! The texts of the configuration files. They are read here, or inherited through a file descriptor
+//! from the program that started us.
 //!
 //! So a stage does not need permission to read the files, and the password appears neither in the
 //! arguments nor in the environment.
@@ -22,13 +22,14 @@ use super::ini;
 use super::paths::Paths;
 use kit::door::named;
 
-/// The environment variable that says which descriptor holds the configuration.
+/// The environment variable with the descriptor of the configuration.
 pub const HANDED: &str = "HZMETRICS_CONFIG_FD";
 
-/// A configuration has no more bytes than this.
+/// The maximum size of a configuration in bytes.
 const LIMIT: u64 = 4 << 20;
 
-/// The variables that decide which files are read: what was handed on counts where they are the same.
+/// The variables that decide which files are read: an inherited configuration is used only if they
+/// are unchanged.
 const DECIDE: [&str; 4] = ["HZMETRICS_ACCESS_CFG", "HZMETRICS_CONFIG", "HZMETRICS_ROOT", "HZMETRICS_HOME"];
 
 /// One file.
@@ -44,15 +45,15 @@ pub(super) struct Text {
 pub(super) struct Texts {
     /// The file with the credentials.
     pub(super) main: Option<Text>,
-    /// The `hzmetrics.conf` beside an `access.cfg`.
+    /// The `hzmetrics.conf` next to an `access.cfg`.
     pub(super) beside: Option<Text>,
-    /// `/etc/hubzero.conf`, empty where it cannot be read.
+    /// `/etc/hubzero.conf`, empty if it cannot be read.
     pub(super) hubzero: String,
     /// The values of [`DECIDE`], as bytes.
     decided_by: Vec<Vec<u8>>,
 }
 
-// passwords are shown nowhere
+// passwords are never shown
 impl fmt::Debug for Texts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.files()).finish()
@@ -60,7 +61,7 @@ impl fmt::Debug for Texts {
 }
 
 impl Texts {
-    /// What was handed on to us, else what is in the files.
+    /// The inherited texts, or else those in the files.
     pub(super) fn read(explicit: Option<&Path>, env: Env<'_>, paths: &Paths) -> Result<Self> {
         if explicit.is_none()
             && let Some(texts) = handed(env)
@@ -72,17 +73,17 @@ impl Texts {
             Some(Text { is_ini: false, .. }) => beside(env, paths)?,
             _ => None,
         };
-        // who may not read it has no site, as who does not have the file
+        // a file that we may not read counts as missing
         let hubzero = read_file(&paths.hubzero_conf()).unwrap_or_default();
         Ok(Self { main, beside, hubzero, decided_by: decided_by(env) })
     }
 
-    /// The files that were read, the site's excepted.
+    /// The files that were read, except the site's.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
         self.main.iter().chain(&self.beside).map(|text| text.path.as_path())
     }
 
-    /// Writes the texts to a file without a name that programs started from now on inherit.
+    /// Writes the texts to an anonymous file that programs started from now on inherit.
     pub(super) fn hand_on(&self) -> Result<Handed> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let mut file = match memfd_create("hzmetrics configuration", flags) {
@@ -92,7 +93,8 @@ impl Texts {
         };
         let bytes = serde_json::to_vec(self).context("handing the configuration on")?;
         file.write_all(&bytes).and_then(|()| file.rewind()).context("handing the configuration on")?;
-        // those who inherit it may be others by then: they read it, and change nothing for the next
+        // they may be inherited by another user: read-only, so that nobody changes them for the
+        // next program
         let _ = fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL);
         fchmod(&file, Mode::from_raw_mode(0o444)).context("handing the configuration on")?;
         rustix::io::fcntl_setfd(&file, FdFlags::empty()).context("handing the configuration on")?;
@@ -100,7 +102,7 @@ impl Texts {
     }
 }
 
-/// The configuration as programs that we start inherit it, for as long as this lives.
+/// The configuration that programs we start inherit, as long as this is alive.
 #[derive(Debug)]
 pub struct Handed(File);
 
@@ -112,10 +114,10 @@ impl Handed {
     }
 }
 
-/// What our parent handed on, when it is about the files that we would read.
+/// The configuration inherited from our parent, if it comes from the files that we would read.
 fn handed(env: Env<'_>) -> Option<Texts> {
     let number: u32 = env(HANDED)?.to_str()?.parse().ok()?;
-    // opened once more, so that each program reads from the beginning
+    // opened again, so that each program reads from the beginning
     let file = named::open(Path::new(&format!("/proc/self/fd/{number}"))).ok()?;
     let mut bytes = Vec::new();
     file.take(LIMIT).read_to_end(&mut bytes).ok()?;
@@ -147,7 +149,7 @@ fn find(explicit: Option<&Path>, env: Env<'_>, paths: &Paths) -> Result<Option<T
         match read_if_there(&path) {
             Ok(Some(text)) => return Ok(Some(Text { path, text, is_ini })),
             Ok(None) => {}
-            // the next one may be meant for this user
+            // the next file may be meant for this user
             Err(error) => refused = refused.or(Some(error)),
         }
     }
@@ -167,7 +169,7 @@ pub(super) fn read_file(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     named::open(path)?.take(LIMIT).read_to_end(&mut bytes)?;
     Ok(String::from_utf8(bytes).unwrap_or_else(|e| {
-        // old files are latin1: what is not ASCII there is in a password or a comment
+        // old files are latin1, with non-ASCII characters only in passwords and comments
         e.into_bytes().iter().map(|b| char::from(*b)).collect()
     }))
 }
@@ -189,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_handed_on_counts_where_it_is_about_the_same_files() {
+    fn an_inherited_configuration_is_used_for_the_same_files_only() {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("a.conf");
         std::fs::write(&file, "[db]\npassword = secret\n").unwrap();

@@ -1,8 +1,8 @@
 //! How connections to the server are encrypted. The settings may be in either file; their names are
 //! those of the mysql clients.
 //!
-//! If two files or two keys contradict each other, that is an error: a connection that somebody believes
-//! to be encrypted must not be plain.
+//! Contradictory files or keys are an error: a connection that somebody believes to be encrypted must
+//! not be plain.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,26 +14,26 @@ use super::access::Access;
 use super::ini::Ini;
 use kit::Usage;
 
-/// What a connection over the network must be.
+/// The requirement for a connection over the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SslMode {
-    /// Plain.
+    /// Not encrypted.
     Disabled,
-    /// Encrypted where the server offers it, else plain. The server proves nothing.
+    /// Encrypted if the server offers it. The server is not verified.
     #[default]
     Preferred,
-    /// Encrypted. The server's certificate is looked at only where a CA is named.
+    /// Encrypted. The server's certificate is verified only if a CA is named.
     Required,
-    /// Encrypted, and the server's certificate is signed by the CA.
+    /// Encrypted, and the server's certificate must be signed by the CA.
     VerifyCa,
-    /// The same, and the certificate is for the host that was asked for.
+    /// The same, and the certificate must be for the host in the configuration.
     VerifyFull,
 }
 
 impl SslMode {
     const ALL: [Self; 5] = [Self::Disabled, Self::Preferred, Self::Required, Self::VerifyCa, Self::VerifyFull];
 
-    /// The word for it.
+    /// Its name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl fmt::Display for SslMode {
 impl FromStr for SslMode {
     type Err = String;
 
-    /// In any case, with `_` or `-`, and also as MySQL calls the last one: `VERIFY_IDENTITY`.
+    /// In any case, with `_` or `-`; also MySQL's name for the last one, `VERIFY_IDENTITY`.
     fn from_str(text: &str) -> Result<Self, String> {
         let word = text.trim().to_ascii_lowercase().replace('_', "-");
         if word == "verify-identity" {
@@ -72,24 +72,25 @@ impl FromStr for SslMode {
 /// How connections over the network are encrypted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tls {
-    /// What they must be.
+    /// The requirement.
     pub mode: SslMode,
-    /// The certificates, PEM or DER, of those who may have signed the server's.
+    /// The certificates, PEM or DER, of the CAs that may have signed the server's.
     pub ca: Option<PathBuf>,
-    /// Our own certificate with its chain, for accounts that ask for one.
+    /// Our own certificate with its chain, for accounts that require one.
     pub cert: Option<PathBuf>,
     /// The private key of that certificate.
     pub key: Option<PathBuf>,
 }
 
 impl Tls {
-    /// What is missing beside what is there.
+    /// Checks that no key is missing.
     ///
     /// # Errors
-    /// In words, with the names of the keys.
+    /// The names of the keys, in words.
     pub fn check(&self) -> Result<(), String> {
         if matches!(self.mode, SslMode::VerifyCa | SslMode::VerifyFull) && self.ca.is_none() {
-            return Err(format!("ssl_mode = {} needs ssl_ca, the file of the CA that signed the server's", self.mode));
+            let mode = self.mode;
+            return Err(format!("ssl_mode = {mode} needs ssl_ca, the file with the CA of the server's certificate"));
         }
         match (&self.cert, &self.key) {
             (Some(_), None) => Err("ssl_cert needs ssl_key, the file of its private key".to_owned()),
@@ -98,7 +99,7 @@ impl Tls {
         }
     }
 
-    /// Whether the server has to prove who it is.
+    /// Whether the server must prove its identity.
     #[must_use]
     pub const fn verifies(&self) -> bool {
         match self.mode {
@@ -109,14 +110,14 @@ impl Tls {
     }
 }
 
-/// A value and where it stands.
+/// A value and its place.
 #[derive(Debug)]
 struct Given<T> {
     value: T,
     place: String,
 }
 
-/// What has been found so far.
+/// What was found so far.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     mode: Option<Given<SslMode>>,
@@ -140,7 +141,7 @@ impl Keys {
         Ok(())
     }
 
-    /// The same names in `access.cfg`, with `db_` before them or not.
+    /// The same names in `access.cfg`, with or without `db_` in front.
     pub(super) fn take_access(&mut self, access: &Access, path: &Path) -> Result<()> {
         for name in ["ssl_mode"].iter().chain(&FILES) {
             for spelled in [(*name).to_owned(), format!("db_{name}")] {
@@ -176,7 +177,7 @@ impl Keys {
         }
     }
 
-    /// All of it together.
+    /// All settings combined.
     pub(super) fn settle(self) -> Result<Tls> {
         if let (Some(mode), Some(encrypted)) = (&self.mode, &self.encrypted)
             && !agree(mode.value, encrypted.value)
@@ -190,7 +191,7 @@ impl Keys {
             (Some(mode), _) => mode,
             (None, Some(true)) => SslMode::Required,
             (None, Some(false)) => SslMode::Disabled,
-            // who names a CA wants to be sure, as with the mysql clients
+            // naming a CA implies verification, as with the mysql clients
             (None, None) if ca.is_some() => SslMode::VerifyCa,
             (None, None) => SslMode::default(),
         };
@@ -200,7 +201,7 @@ impl Keys {
     }
 }
 
-/// Whether `ssl_mode` and `tls` can both be meant.
+/// Whether `ssl_mode` and `tls` agree.
 const fn agree(mode: SslMode, encrypted: bool) -> bool {
     match mode {
         SslMode::Disabled => !encrypted,
@@ -221,7 +222,7 @@ fn put<T: PartialEq>(slot: &mut Option<Given<T>>, value: T, place: String) -> Re
 }
 
 fn disagree(one: &str, other: &str) -> Result<()> {
-    Err(Usage(format!("{one} and {other} say different things: remove one of them")).into())
+    Err(Usage(format!("{one} and {other} contradict each other: remove one of them")).into())
 }
 
 fn yes_or_no(word: &str) -> Result<bool, String> {
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out() {
+    fn missing_keys_have_a_default() {
         assert_eq!(ini("").unwrap(), Tls::default());
         assert_eq!(ini("ssl_mode =\ntls =\nssl_ca =\n").unwrap().mode, SslMode::Preferred);
         assert_eq!(ini("ssl_ca = /ca\n").unwrap().mode, SslMode::VerifyCa);
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn the_old_key_goes_on() {
+    fn the_old_key_tls_still_works() {
         for (text, mode) in [
             ("tls = yes", SslMode::Required),
             ("tls = TRUE", SslMode::Required),
@@ -302,15 +303,15 @@ mod tests {
         }
         check_refused(ini("tls = maybe\n"), &["[db] tls: `maybe` is neither yes nor no"]);
         for text in ["tls = yes\nssl_mode = disabled", "tls = no\nssl_mode = required"] {
-            check_refused(ini(text), &["[db] ssl_mode and x.conf, [db] tls say different things"]);
+            check_refused(ini(text), &["[db] ssl_mode and x.conf, [db] tls contradict each other"]);
         }
         for word in ["yes", "no"] {
-            check_refused(ini(&format!("tls = {word}\nssl_mode = preferred")), &["different things"]);
+            check_refused(ini(&format!("tls = {word}\nssl_mode = preferred")), &["contradict each other"]);
         }
     }
 
     #[test]
-    fn every_spelling_of_a_key() {
+    fn every_spelling_of_a_key_is_read() {
         let expected = Tls {
             mode: SslMode::VerifyFull,
             ca: Some("/ca".into()),
@@ -325,12 +326,12 @@ mod tests {
         let text = "ssl_mode = verify-full\nssl_ca = /ca\nssl_cert = /cert\nssl_key = /key\n";
         assert_eq!(ini(text).unwrap(), expected);
         assert_eq!(ini(&text.replace("ssl_", "ssl-")).unwrap(), expected);
-        check_refused(access("$ssl_ca = '/a'; $db_ssl_ca = '/b';"), &["$ssl_ca and x.cfg, $db_ssl_ca say different"]);
+        check_refused(access("$ssl_ca = '/a'; $db_ssl_ca = '/b';"), &["$ssl_ca and x.cfg, $db_ssl_ca contradict"]);
         check_refused(access("$ssl_mode = \"required\";"), &["$ssl_mode: line 1 has it in double quotes"]);
     }
 
     #[test]
-    fn two_files_that_disagree() {
+    fn files_that_contradict_each_other_are_an_error() {
         let mut keys = Keys::default();
         keys.take_access(&Access::parse("$ssl_mode = 'required';").unwrap(), Path::new("x.cfg")).unwrap();
         let beside = Ini::parse("[db]\nssl_mode = disabled\n").unwrap();

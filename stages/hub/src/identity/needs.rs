@@ -17,7 +17,7 @@ pub(super) struct Need {
     /// The bits as in a mode: read 4, write 2, search 1.
     bits: u32,
     verb: &'static str,
-    /// Files that the web server makes again each day: their mode has to be right when they are made.
+    /// Files that the web server creates anew each day: their mode must be right from the start.
     is_log: bool,
 }
 
@@ -42,14 +42,14 @@ impl Need {
         Self { path, bits: 7, verb: "write to", is_log: false }
     }
 
-    /// Whether it is there for who we are now.
+    /// Whether we have the permission now.
     fn is_met(&self) -> bool {
         allowed(&self.path, self.bits)
     }
 
-    /// The command that gives the user what is missing.
+    /// The command that gives the user the missing permission.
     fn remedy(&self, user: &User) -> String {
-        // what is above comes first: without it nothing below matters
+        // folders above come first: without them nothing below matters
         let above = self.path.ancestors().skip(1).collect::<Vec<_>>();
         if let Some(link) = link_of_others(&self.path) {
             return format!("remove {}, a symbolic link that root did not create", link.display());
@@ -61,7 +61,7 @@ impl Need {
     }
 }
 
-/// A link on the way that leads wherever its owner wants: rights must not be given through it.
+/// A link on the way that leads wherever its owner wants: no rights must be given through it.
 fn link_of_others(path: &Path) -> Option<&Path> {
     let is_link_of_others =
         |path: &&Path| std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink() && meta.uid() != 0);
@@ -86,7 +86,7 @@ fn remedy(path: &Path, bits: u32, user: &User, keeps_group: bool) -> String {
     }
 }
 
-/// Checks, as the user, that everything is there.
+/// Checks as the user that all permissions are there.
 pub(super) fn check(needs: &[Need], user: &User, config: &Config) -> Result<()> {
     let Some(missing) = needs.iter().find(|need| !need.is_met()) else { return Ok(()) };
     let what = if config.files().contains(&missing.path) { "the configuration " } else { "" };

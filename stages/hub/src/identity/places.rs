@@ -16,10 +16,10 @@ use kit::Uses;
 use kit::door::Folder;
 use logs::discovery::{self, Stream};
 
-/// What is done in a folder.
+/// What a folder is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// Our own files are in it.
+    /// It contains our own files.
     Ours,
     Daily,
     Imported,
@@ -34,7 +34,7 @@ pub(super) struct Place {
     found: Found,
 }
 
-/// What is known of a folder, judged by itself.
+/// What is known about a folder, judged by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     Missing,
@@ -57,8 +57,8 @@ impl Place {
     }
 }
 
-/// Group root counts as root. With an access control list the bits of the group are those of anybody
-/// in the list.
+/// The group root counts as root. With an access control list, the group bits apply to anybody in
+/// the list.
 fn look(path: &Path) -> Found {
     let Ok(meta) = fs::metadata(path) else { return Found::Missing };
     if !meta.is_dir() {
@@ -79,12 +79,12 @@ fn has_list(path: &Path) -> bool {
 pub(super) struct Places {
     list: Vec<Place>,
     uses: Uses,
-    /// Folders that a set-up makes besides, the parents first.
+    /// Folders that a set-up also creates, parents first.
     more: Vec<PathBuf>,
 }
 
 impl Places {
-    /// In the order in which their owners are asked for.
+    /// In the order in which their owners are considered.
     pub(super) fn of(config: &Config, uses: Uses, compat: Compat) -> Self {
         let paths = &config.paths;
         let logs = [paths.web_logs(), paths.cms_logs()];
@@ -113,14 +113,14 @@ impl Places {
         self.list.iter()
     }
 
-    /// Whether root goes on as root: nobody else may write to any of the folders. Where none is there
-    /// yet, a user who is named is the one they are made for.
+    /// Whether root continues as root: nobody else may write to any of the folders. If none exists
+    /// yet, they are created for the named user.
     pub(super) fn stay_roots(&self, user_is_named: bool) -> bool {
         let none = !self.iter().any(Place::is_there);
         !(self.iter().any(Place::is_shared) || none && user_is_named)
     }
 
-    /// The first owner other than root, and of what.
+    /// The first owner other than root, and the folder.
     pub(super) fn first_owner(&self) -> Option<(&Path, u32)> {
         self.iter().filter(|place| place.role != Role::Map).find_map(|place| match place.found {
             Found::There { owner, .. } if owner != 0 => Some((place.path.as_path(), owner)),
@@ -128,7 +128,7 @@ impl Places {
         })
     }
 
-    /// Creates missing folders where only root may make them, and hands them to the user.
+    /// Creates missing folders if only root may create them, and gives them to the user.
     pub(super) fn make_missing(&self, user: &User) -> Result<()> {
         if self.uses.setup {
             self.more.iter().try_for_each(|folder| hand_over(folder, user))?;
@@ -147,7 +147,7 @@ impl Places {
         Ok(())
     }
 
-    /// What the user must be able to do; seen with root's eyes, before they are given away.
+    /// The permissions that the user needs, determined before root's rights are dropped.
     pub(super) fn needs(&self, config: &Config) -> Vec<Need> {
         let files = config.files().into_iter().chain([config.paths.hubzero_conf()]);
         let mut needs: Vec<Need> = files.filter(|path| path.exists()).map(Need::read).collect();
@@ -174,16 +174,16 @@ impl Places {
     }
 }
 
-/// The logs of the site and the CMS in a folder. One that cannot be listed shows up later; so does a
-/// link, and a file with further names: nobody is asked to open up what they may lead to.
+/// The logs of the site and the CMS in a folder. A folder that cannot be listed fails later. Links
+/// and files with hard links are left out: nobody is asked to open up what they may lead to.
 fn logs_in(folder: &Path, site: &str) -> Vec<PathBuf> {
     let of = |stream| discovery::tree(folder, stream, Some(site)).unwrap_or_default();
     let is_plain = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.nlink() == 1);
     of(Stream::Access).into_iter().chain(of(Stream::Auth)).map(|log| log.path).filter(is_plain).collect()
 }
 
-/// Creates a folder in one that is root's alone, and gives it to the user. In a folder of others the
-/// user makes it without us.
+/// Creates a folder in one that only root may write to, and gives it to the user. In a folder of
+/// others, the user creates it.
 fn hand_over(path: &Path, user: &User) -> Result<()> {
     let making = || format!("making {}", path.display());
     let Some((parent, name)) = path.parent().zip(path.file_name()) else { return Ok(()) };
@@ -195,7 +195,7 @@ fn hand_over(path: &Path, user: &User) -> Result<()> {
     Ok(())
 }
 
-/// Creates the folders above one, root's; whether the last is root's alone.
+/// Creates the folders above a path as root's; returns whether only root may write to the last one.
 fn make_above(path: &Path) -> Result<bool> {
     if let Found::There { shared, .. } = look(path) {
         return Ok(!shared);

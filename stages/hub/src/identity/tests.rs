@@ -1,4 +1,4 @@
-//! Which folders are root's alone. For what follows from it see the tests of `fetch-logs`.
+//! Which folders belong to root alone. The tests of `fetch-logs` cover the consequences.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, lchown, symlink};
@@ -36,7 +36,7 @@ fn folders_are_judged_by_themselves() {
         assert_eq!(shared(), expected, "{uid}:{gid} {mode:o}");
     }
     set(0, 0, 0o755);
-    // whoever owns a link decides what it leads to
+    // the owner of a link decides where it leads
     fs::rename(&staging, root.path().join("elsewhere")).unwrap();
     symlink(root.path().join("elsewhere"), &staging).unwrap();
     assert!(!shared());

@@ -1,4 +1,4 @@
-//! Users and groups as the system knows them.
+//! Users and groups known to the system.
 
 use anyhow::{Context as _, Result};
 use nix::errno::Errno;
@@ -27,13 +27,13 @@ impl User {
     }
 }
 
-/// The name of a group, or its number where it has none.
+/// The name of a group, or its number if it has none.
 pub(super) fn group_name(gid: u32) -> String {
     let group = unistd::Group::from_gid(Gid::from_raw(gid)).ok().flatten();
     group.map_or_else(|| gid.to_string(), |group| group.name)
 }
 
-/// Systems say in several ways that there is no such entry; see getpwnam(3).
+/// Systems report in several ways that there is no such entry; see getpwnam(3).
 fn found(answer: nix::Result<Option<unistd::User>>) -> Result<Option<User>> {
     match answer {
         Ok(user) => Ok(user.map(|user| User { name: user.name, uid: user.uid, gid: user.gid })),

@@ -99,7 +99,7 @@ fn text_behind_a_member_and_double_compression_are_named() {
     let text = log(10, &["/a"]);
     let behind = file(&dir, "behind.gz", [&gzip(text.as_bytes())[..], text.as_bytes()].concat());
     let twice = file(&dir, "twice.gz", gzip(gzip(text.as_bytes())));
-    for (path, what) in [(behind, "bytes of text behind the compressed data"), (twice, "it is compressed twice")] {
+    for (path, what) in [(behind, "bytes of text after the compressed data"), (twice, "it is compressed twice")] {
         let done = import_logs().args(["--log-format", "combined"]).arg(&path).finish().expect_code(1);
         assert!(done.stderr.contains(what) && done.stderr.contains(".gz"), "{}", done.stderr);
     }

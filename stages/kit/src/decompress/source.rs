@@ -1,14 +1,14 @@
-//! The input of a decoder. It can be looked at without consuming it, and it remembers whether a failure
-//! came from here or from the decoder.
+//! The input of a decoder. Its next bytes can be examined without consuming them, and it remembers
+//! whether a failure came from the input or from the decoder.
 
 use std::io::{self, BufRead, BufReader, Read};
 
-/// Who asks for more at once gets it without another copy.
+/// Larger reads bypass the buffer, which saves a copy.
 const BUFFER: usize = 64 << 10;
 
 /// A buffered stream of bytes.
 pub(super) struct Source<R> {
-    /// Bytes that were looked at, and how many of them are taken.
+    /// Buffered bytes, and how many of them are consumed.
     ahead: Vec<u8>,
     taken: usize,
     reader: BufReader<R>,
@@ -31,7 +31,7 @@ impl<R: Read> Source<R> {
         Ok(&self.ahead[..n.min(self.ahead.len())])
     }
 
-    /// Whether somebody tried to read behind the last byte.
+    /// Whether the reader has tried to read past the last byte.
     pub(super) const fn is_at_end(&self) -> bool {
         self.is_at_end
     }
@@ -41,17 +41,17 @@ impl<R: Read> Source<R> {
         self.has_failed
     }
 
-    /// Skips zeros; how many.
+    /// Skips zeros; returns how many.
     pub(super) fn skip_zeros(&mut self) -> io::Result<u64> {
         self.skip_while(u64::MAX, |bytes| bytes.iter().position(|byte| *byte != 0))
     }
 
-    /// Skips up to so many bytes; how many there were.
+    /// Skips up to this many bytes; returns how many there were.
     pub(super) fn skip(&mut self, n: u64) -> io::Result<u64> {
         self.skip_while(n, |_| None)
     }
 
-    /// Skips all that is left; how many bytes.
+    /// Skips everything that is left; returns how many bytes.
     pub(super) fn skip_all(&mut self) -> io::Result<u64> {
         self.skip_while(u64::MAX, |_| None)
     }
@@ -73,7 +73,7 @@ impl<R: Read> Source<R> {
         Ok(skipped)
     }
 
-    /// Notes how a read went; an interrupted one is tried again by the caller.
+    /// Records the result of a read; the caller retries an interrupted one.
     fn note<T>(&mut self, done: &io::Result<T>, is_end: bool) -> bool {
         let is_interrupted = done.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted);
         self.has_failed = done.is_err() && !is_interrupted;

@@ -31,7 +31,7 @@ fn all_parts_of_every_format_are_read() {
         assert!(read(many.clone()).unwrap() == lines, "{kind}");
         let expected = [b"one\n", &lines[..], b"one\n"].concat();
         assert!(read([one.clone(), many, one.clone()].concat()).unwrap() == expected, "{kind}");
-        // all parts are alike, whatever packed them
+        // all parts are treated alike, whatever program wrote them
         assert_eq!(read([one, made("one.zst")].concat()).unwrap(), b"one\none\n", "{kind}");
     }
     assert_eq!(read(b"pl".to_vec()).unwrap(), b"pl");
@@ -52,7 +52,7 @@ fn frames_for_other_programs_are_skipped() {
 }
 
 #[test]
-fn what_is_cut_or_changed_is_an_error_at_every_byte() {
+fn cut_or_changed_data_is_an_error_at_every_byte() {
     for (kind, name, text, step) in KINDS
         .iter()
         .flat_map(|kind| [(kind, "one", b"one\n".to_vec(), 1), (kind, "many", b"a line of a log\n".repeat(20_000), 7)])
@@ -76,17 +76,17 @@ fn what_is_cut_or_changed_is_an_error_at_every_byte() {
 }
 
 #[test]
-fn what_stands_behind_the_data_is_named() {
+fn anything_after_the_data_is_named() {
     for kind in KINDS {
         let one = made(&format!("one.{kind}"));
         let with = |more: &[u8]| [&one[..], more].concat();
-        fails(with(b"a line\n"), "7 bytes of text behind the compressed data");
-        fails(with(b"x"), "1 bytes of text behind");
-        fails(with(&[1, 2, 3]), "3 bytes of something else behind");
+        fails(with(b"a line\n"), "7 bytes of text after the compressed data");
+        fails(with(b"x"), "1 bytes of text after");
+        fails(with(&[1, 2, 3]), "3 bytes of something else after");
         for zeros in [1, 511, 600_000] {
             let padding = vec![0; zeros];
             assert_eq!(read(with(&padding)).unwrap(), b"one\n", "{kind}, {zeros} zeros");
-            fails(with(&[&padding[..], b"a line\n"].concat()), "7 bytes of text behind");
+            fails(with(&[&padding[..], b"a line\n"].concat()), "7 bytes of text after");
             let again = read(with(&[&padding[..], &one].concat()));
             if kind == "xz" {
                 assert_eq!(again.unwrap(), b"one\none\n");
@@ -98,7 +98,7 @@ fn what_stands_behind_the_data_is_named() {
 }
 
 #[test]
-fn what_is_compressed_twice_is_named() {
+fn double_compression_is_named() {
     fails(made("twice.gz"), "it is compressed twice, with zstd and then with gzip; decompress it once");
     for kind in KINDS {
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -108,12 +108,12 @@ fn what_is_compressed_twice_is_named() {
 }
 
 #[test]
-fn a_header_does_not_decide_how_much_memory_is_needed() {
+fn a_header_cannot_demand_unlimited_memory() {
     fails(made("hostile.xz"), "needs more than 80 MiB of memory");
 }
 
 #[test]
-fn what_the_file_says_is_said_as_it_is() {
+fn errors_of_the_file_are_reported_unchanged() {
     struct Shrinks(io::Cursor<Vec<u8>>);
     impl io::Read for Shrinks {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -156,7 +156,7 @@ fn a_pipe_may_deliver_bytes_one_by_one() {
 }
 
 #[test]
-fn endings_stand_for_the_formats() {
+fn suffixes_belong_to_the_formats() {
     for (ending, kind) in Compression::ENDINGS.iter().zip(["gzip", "zstd", "bzip2", "xz", "lz4"]) {
         assert_eq!(Compression::of(&made(&format!("one{ending}"))).name(), kind);
     }

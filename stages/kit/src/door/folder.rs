@@ -1,5 +1,5 @@
-//! A folder that is held open. Its files are opened, created, renamed and removed by their names in it,
-//! even if its path changes in the meantime.
+//! A folder kept open. Its files are opened, created, renamed and removed by their names in it, even if
+//! its path changes in the meantime.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -14,21 +14,21 @@ use rustix::process::{Gid, Uid};
 
 use super::in_the_way::{NotAFile, not_a_folder, other_than_file};
 
-/// What a file is opened for.
+/// How to open a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Reading; it must be there.
+    /// For reading; it must exist.
     Read,
-    /// Adding to its end; created when it is missing.
+    /// For appending; created if it is missing.
     Append,
-    /// Reading and writing; created when it is missing.
+    /// For reading and writing; created if it is missing.
     Update,
 }
 
 /// Permissions of files that we keep and others may read.
 const OURS: Mode = Mode::from_raw_mode(0o644);
 
-/// A folder that is held open.
+/// A folder kept open.
 #[derive(Debug)]
 pub struct Folder {
     fd: OwnedFd,
@@ -42,7 +42,7 @@ impl AsFd for Folder {
 }
 
 impl Folder {
-    /// Opens a folder of our own; the path may lead through links.
+    /// Opens a folder of our own; its path may contain links.
     ///
     /// # Errors
     /// It does not exist, or we are not allowed to search it.
@@ -51,10 +51,10 @@ impl Folder {
         Ok(Self { fd: rustix::fs::openat(CWD, path, flags, Mode::empty())?, path: path.to_owned() })
     }
 
-    /// Opens a log folder: one that is itself a link is followed only when root owns the link.
+    /// Opens a log folder: if it is a link itself, it is followed only if root owns the link.
     ///
     /// # Errors
-    /// As [`Folder::open`]; or it is somebody else's link.
+    /// Those of [`Folder::open`]; or it is somebody else's link.
     pub fn open_log_folder(path: &Path) -> io::Result<Self> {
         let Some(name) = path.file_name() else { return Self::open(path) };
         let (above, _) = split(path)?;
@@ -66,7 +66,7 @@ impl Folder {
         }
     }
 
-    /// A folder in this one, which must not be a link.
+    /// A subfolder, which must not be a link.
     ///
     /// # Errors
     /// It does not exist, is something else, or we are not allowed to search it.
@@ -80,13 +80,13 @@ impl Folder {
         }
     }
 
-    /// Where it was opened.
+    /// The path it was opened by.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the folder itself is.
+    /// The metadata of the folder itself.
     ///
     /// # Errors
     /// It cannot be examined.
@@ -94,7 +94,8 @@ impl Folder {
         Ok(rustix::fs::fstat(&self.fd)?)
     }
 
-    /// What has a name in the folder, links not followed; `None` when nothing has.
+    /// The metadata of a name in the folder, without following links; `None` if nothing has the
+    /// name.
     ///
     /// # Errors
     /// We may not search the folder.
@@ -106,26 +107,26 @@ impl Folder {
         }
     }
 
-    /// Where the link of this name points to.
+    /// The target of the link with this name.
     ///
     /// # Errors
-    /// There is no link of this name.
+    /// There is no link with this name.
     pub fn link(&self, name: &OsStr) -> io::Result<PathBuf> {
         let target = rustix::fs::readlinkat(&self.fd, name, Vec::new())?;
         Ok(OsString::from_vec(target.into_bytes()).into())
     }
 
-    /// Fails when `mode` is that of something other than a file.
+    /// Fails if `mode` is not that of a file.
     pub(super) fn refuse_other(&self, name: &OsStr, mode: u32) -> io::Result<()> {
         other_than_file(mode).map_or(Ok(()), |what| Err(NotAFile::error(&self.path.join(name), what)))
     }
 
-    /// Opens a file. One that is written must have no further name.
+    /// Opens a file. A file to be written must not have hard links.
     ///
     /// # Errors
     /// It is missing and was to be read, or something other than a regular file has the name.
     pub fn file(&self, name: &OsStr, access: Access) -> io::Result<File> {
-        // a device or a FIFO may mind being opened at all
+        // opening a device or a FIFO may have side effects
         if let Some(stat) = self.look(name)? {
             self.refuse_other(name, stat.st_mode)?;
         }
@@ -145,23 +146,23 @@ impl Folder {
         Ok(file.into())
     }
 
-    /// The reason why a name could not be opened: what is there when that is it.
+    /// The reason why a name could not be opened: what has the name, if that is the reason.
     fn why(&self, name: &OsStr, error: Errno) -> io::Error {
         let there = self.look(name).ok().flatten();
         there.and_then(|stat| self.refuse_other(name, stat.st_mode).err()).unwrap_or_else(|| error.into())
     }
 
-    /// Creates a new file; `mode` counts whatever the umask.
+    /// Creates a new file with `mode`, whatever the umask.
     ///
     /// # Errors
-    /// Something of that name is there already.
+    /// The name is already in use.
     pub fn create_new(&self, name: &OsStr, mode: u32) -> io::Result<File> {
         let file = self.create_masked(name, 0o600)?;
         rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?;
         Ok(file)
     }
 
-    /// Creates a new file; the umask is taken from `mode`, as usual.
+    /// Creates a new file; the umask is subtracted from `mode`, as usual.
     pub(super) fn create_masked(&self, name: &OsStr, mode: u32) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(&self.fd, name, flags, Mode::from_raw_mode(mode))?.into())
@@ -178,24 +179,24 @@ impl Folder {
         })
     }
 
-    /// Creates a folder in this one, which others may search and read but not write.
+    /// Creates a subfolder that others may search and read, but not write.
     ///
     /// # Errors
-    /// Something of that name is there already, or we are not allowed to.
+    /// The name is already in use, or we are not allowed to.
     pub fn make_folder(&self, name: &OsStr) -> io::Result<()> {
         Ok(rustix::fs::mkdirat(&self.fd, name, Mode::from_raw_mode(0o755))?)
     }
 
-    /// Gives what has this name to another user; a link is not followed.
+    /// Changes the owner; a link is not followed.
     ///
     /// # Errors
-    /// There is nothing, or we are not allowed to.
+    /// Nothing has the name, or we are not allowed to.
     pub fn give(&self, name: &OsStr, uid: u32, gid: u32) -> io::Result<()> {
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
         Ok(rustix::fs::chownat(&self.fd, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
-    /// Removes an empty folder in this one.
+    /// Removes an empty subfolder.
     ///
     /// # Errors
     /// It does not exist, is not empty, or we are not allowed to.
@@ -203,7 +204,7 @@ impl Folder {
         Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// Gives a file another name, here or in `other`. A file that has the new name is replaced.
+    /// Renames a file, within this folder or to `other`. A file with the new name is replaced.
     ///
     /// # Errors
     /// Something other than a file has the old or the new name, or the file systems differ.
@@ -216,10 +217,10 @@ impl Folder {
         Ok(rustix::fs::renameat(&self.fd, from, &other.fd, to)?)
     }
 
-    /// The same, but nothing is ever replaced, and a link is moved as it is.
+    /// The same, but nothing is ever replaced, and a link is renamed itself.
     ///
     /// # Errors
-    /// As [`Folder::rename`]; or something has the new name.
+    /// Those of [`Folder::rename`]; or the new name is in use.
     pub fn rename_new(&self, from: &OsStr, other: &Self, to: &OsStr) -> io::Result<()> {
         if let Some(stat) = self.look(from)?
             && FileType::from_raw_mode(stat.st_mode) != FileType::Symlink
@@ -227,7 +228,7 @@ impl Folder {
             self.refuse_other(from, stat.st_mode)?;
         }
         match rustix::fs::renameat_with(&self.fd, from, &other.fd, to, RenameFlags::NOREPLACE) {
-            // file systems and kernels that do not know this
+            // for file systems and kernels without this operation
             Err(Errno::INVAL | Errno::NOSYS) => {
                 if other.look(to)?.is_some() {
                     return Err(Errno::EXIST.into());
@@ -238,7 +239,7 @@ impl Folder {
         }
     }
 
-    /// The names in the folder, in no order.
+    /// The names in the folder, in no particular order.
     ///
     /// # Errors
     /// It cannot be read.
@@ -257,7 +258,7 @@ impl Folder {
     }
 }
 
-/// The folder of a path, held open, and the last component.
+/// The folder of a path, kept open, and the last component.
 pub(super) fn split(path: &Path) -> io::Result<(Folder, &OsStr)> {
     let name = path.file_name().ok_or_else(|| NotAFile::error(path, "a folder"))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

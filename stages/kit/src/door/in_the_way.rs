@@ -1,4 +1,4 @@
-//! Errors of the door: something that is not a regular file, or not a folder, has the name of one.
+//! Errors of the door: a name belongs to something that is not a regular file, or not a folder.
 
 use std::fmt;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 
-/// Something is where a file belongs.
+/// Something other than a file has the name.
 #[derive(Debug)]
 pub struct NotAFile {
     path: PathBuf,
@@ -27,7 +27,7 @@ impl NotAFile {
     }
 }
 
-/// Whether an error is about something that is where a file belongs.
+/// Whether an error is [`NotAFile`].
 #[must_use]
 pub fn is_in_the_way(error: &anyhow::Error) -> bool {
     let inner = |cause: &(dyn std::error::Error + 'static)| {
@@ -36,13 +36,13 @@ pub fn is_in_the_way(error: &anyhow::Error) -> bool {
     error.chain().any(inner)
 }
 
-/// Something other than a folder is where one belongs.
+/// Something other than a folder has the name.
 pub(super) fn not_a_folder(path: &Path) -> io::Error {
     let text = format!("{} is a link or a file, where a folder is expected", path.display());
     io::Error::new(io::ErrorKind::NotADirectory, text)
 }
 
-/// What is there, in words; `None` for a regular file.
+/// What it is, in words; `None` for a regular file.
 pub(super) const fn other_than_file(mode: u32) -> Option<&'static str> {
     match FileType::from_raw_mode(mode) {
         FileType::RegularFile => None,

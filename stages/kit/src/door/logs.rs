@@ -1,6 +1,6 @@
-//! Logs in the folders of the web server and the CMS. The owners of these folders are not trusted.
+//! Logs in the folders of the web server and the CMS, whose owners are not trusted.
 //!
-//! A log is opened component by component from the log folder down. A link is followed only where it
+//! A log is opened component by component from the log folder down. A link is followed only if it
 //! leads to a regular file below a log folder that the owner of the link may read.
 
 use std::collections::VecDeque;
@@ -15,29 +15,29 @@ use rustix::fs::{FileType, Stat};
 use super::folder::{Access, Folder};
 use super::in_the_way::{NotAFile, other_than_file};
 
-/// How many links may lead to a log, one to the next.
+/// The maximum number of links that lead from one to the next.
 const MAX_LINKS: u32 = 8;
 
-/// Folders in a log folder that root may put elsewhere, each with a link.
+/// Folders in a log folder that root may replace by a link.
 pub const LOG_PLACES: [&str; 3] = ["daily", "daily.holding", "imported"];
 
 /// The log folders of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Logs {
-    /// Each under its own name, and under the one that the links of its path lead to.
+    /// Each with its own path and the path that links in it lead to.
     folders: Vec<PathBuf>,
-    /// Links that someone other than root made.
+    /// Links created by users other than root.
     refused: Vec<PathBuf>,
 }
 
-/// A user who may look at some files and not at others.
+/// A user who may read some files and not others.
 struct Reader {
     uid: u32,
 }
 
 impl Reader {
-    /// Whether the permission `bit` (4 read, 1 search) is given to this user. What we may ourselves
-    /// is seen when it is opened; groups of others are not asked.
+    /// Whether this user has the permission `bit` (4 read, 1 search). Our own permission shows when
+    /// the file is opened; supplementary groups of others are not considered.
     fn may(&self, stat: &Stat, bit: u32) -> bool {
         let shift = if stat.st_uid == self.uid { 6 } else { 0 };
         self.uid == 0 || self.uid == rustix::process::geteuid().as_raw() || (stat.st_mode >> shift) & bit != 0
@@ -45,7 +45,7 @@ impl Reader {
 }
 
 impl Logs {
-    /// The given log folders. A folder that is itself a link counts when root owns the link.
+    /// The given log folders. A folder that is a link itself is accepted if root owns the link.
     #[must_use]
     pub fn new(folders: impl IntoIterator<Item = PathBuf>) -> Self {
         let (refused, folders): (Vec<_>, Vec<_>) = folders.into_iter().partition(|folder| is_link_of_others(folder));
@@ -53,7 +53,7 @@ impl Logs {
         Self { folders: folders.into_iter().chain(real).collect(), refused }
     }
 
-    /// The given log folders, and those in them that may be elsewhere.
+    /// The given log folders, and the folders in them that may be elsewhere.
     #[must_use]
     pub fn within(folders: impl IntoIterator<Item = PathBuf>) -> Self {
         let places = |folder: PathBuf| LOG_PLACES.map(|name| folder.join(name)).into_iter().chain([folder]);
@@ -63,7 +63,7 @@ impl Logs {
     /// Opens a log for reading.
     ///
     /// # Errors
-    /// It is not below a log folder, is missing, or is something that may not be read ([`NotAFile`]).
+    /// It is not below a log folder, is missing, or must not be read ([`NotAFile`]).
     pub fn open(&self, path: &Path) -> io::Result<File> {
         let mut owner = None;
         let mut at = path.to_owned();
@@ -84,13 +84,13 @@ impl Logs {
         Err(NotAFile::error(path, "one of too many symbolic links"))
     }
 
-    /// Whether a path is below a log folder, by its words alone: without `..`.
+    /// Whether a path is below a log folder, judging by its text: without `..`.
     #[must_use]
     pub fn holds(&self, path: &Path) -> bool {
         self.below(path).is_some()
     }
 
-    /// The log folder that a path is below, and the way from there.
+    /// The log folder that a path is below, and the remaining components.
     fn below<'p>(&self, path: &'p Path) -> Option<(&Path, VecDeque<&'p OsStr>)> {
         let folders = self.folders.iter().filter_map(|folder| Some((folder, path.strip_prefix(folder).ok()?)));
         let (folder, rest) = folders.max_by_key(|(folder, _)| folder.as_os_str().len())?;
@@ -102,7 +102,7 @@ impl Logs {
         (!names.is_empty()).then_some((folder, names))
     }
 
-    /// The folder that a path is in, opened component by component without links.
+    /// The folder of a path, opened component by component without following links.
     fn walk(&self, path: &Path, reader: Option<&Reader>) -> io::Result<(Folder, OsString)> {
         if let Some(refused) = self.refused.iter().find(|folder| path.starts_with(folder)) {
             return Err(NotAFile::error(refused, "a symbolic link that root does not own"));
@@ -120,7 +120,7 @@ impl Logs {
     }
 }
 
-/// Opens the file at the end of a way, if whoever made its names there may read it.
+/// Opens the file at the end of the path, if the owner of its name there may read it.
 fn regular(path: &Path, folder: &Folder, name: &OsStr, seen: &Stat, link: Option<&Reader>) -> io::Result<File> {
     if let Some(what) = other_than_file(seen.st_mode) {
         return Err(NotAFile::error(path, what));
@@ -130,7 +130,7 @@ fn regular(path: &Path, folder: &Folder, name: &OsStr, seen: &Stat, link: Option
     if link.is_some_and(|owner| !owner.may(&stat, 4)) {
         return Err(NotAFile::error(path, "a symbolic link to something that its owner may not read"));
     }
-    // where the kernel does not guard hard links, anybody may give a file another name here
+    // if the kernel does not protect hard links, anybody may give a file another name here
     let maker = Reader { uid: folder.stat()?.st_uid };
     if stat.st_nlink > 1 && rustix::process::geteuid().is_root() && !maker.may(&stat, 4) {
         return Err(NotAFile::error(path, "a hard link to something that the owner of its folder may not read"));
@@ -138,12 +138,12 @@ fn regular(path: &Path, folder: &Folder, name: &OsStr, seen: &Stat, link: Option
     Ok(file)
 }
 
-/// Whether a path is a link that someone other than root made.
+/// Whether a path is a link created by a user other than root.
 fn is_link_of_others(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink() && meta.uid() != 0)
 }
 
-/// A path without `.` and `..`, by its words alone: a link that needs more is not followed.
+/// A path without `.` and `..`, resolved as text: a link that needs more is not followed.
 fn lexical(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for part in path.components() {

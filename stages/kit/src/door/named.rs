@@ -1,5 +1,5 @@
-//! Files that the user named on the command line: links are followed, devices and FIFOs are written
-//! and read as by any Unix tool. Only a socket is refused.
+//! Files named by the user on the command line: links are followed, and devices and FIFOs are read
+//! and written as by any Unix tool. Only a socket is refused.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Read as _, Write};
@@ -12,13 +12,13 @@ use super::folder::split;
 use super::in_the_way::NotAFile;
 use super::temporary::Temporary;
 
-/// As many links as the system follows.
+/// The same limit for links as the system's.
 const MAX_LINKS: usize = 40;
 
-/// Reads the whole of what the user named.
+/// Reads the whole file.
 ///
 /// # Errors
-/// As [`open`].
+/// Those of [`open`].
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.read_to_end(&mut bytes)?;
@@ -28,15 +28,15 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// The same as text.
 ///
 /// # Errors
-/// As [`open`]; or the bytes are not UTF-8.
+/// Those of [`open`]; or the bytes are not UTF-8.
 pub fn read_to_string(path: &Path) -> io::Result<String> {
     io::read_to_string(open(path)?)
 }
 
-/// Opens what the user named, for reading.
+/// Opens a file for reading.
 ///
 /// # Errors
-/// It is not there, is a folder or a socket, or we are not allowed to.
+/// It does not exist, is a folder or a socket, or we are not allowed to.
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn open(path: &Path) -> io::Result<File> {
     refuse_socket(path)?;
@@ -47,7 +47,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens what the user named for writing, as `>` of a shell does: a file is created or emptied.
+/// Opens a file for writing, like `>` in a shell: it is created or emptied.
 ///
 /// # Errors
 /// It cannot be created, is a folder or a socket, or we are not allowed to.
@@ -57,21 +57,21 @@ pub fn truncate(path: &Path) -> io::Result<File> {
     File::create(path)
 }
 
-/// The same as `>>` of a shell: what is written comes after what is there.
+/// The same like `>>` in a shell: output is appended.
 ///
 /// # Errors
-/// As [`truncate`].
+/// Those of [`truncate`].
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn append(path: &Path) -> io::Result<File> {
     refuse_socket(path)?;
     File::options().append(true).create(true).open(path)
 }
 
-/// The same for what is not everyone's business: a file that is made has these permissions, whatever
-/// the umask. What is there keeps its own.
+/// The same for private content: a new file has these permissions, whatever the umask. An existing
+/// file keeps its own.
 ///
 /// # Errors
-/// As [`truncate`].
+/// Those of [`truncate`].
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn append_with_mode(path: &Path, mode: u32) -> io::Result<File> {
     refuse_socket(path)?;
@@ -85,20 +85,20 @@ pub fn append_with_mode(path: &Path, mode: u32) -> io::Result<File> {
     }
 }
 
-/// What an output that the user named is written to.
+/// The destination of an output named by the user.
 #[derive(Debug)]
 pub enum Output {
-    /// A regular file, or none yet: it appears whole, under the name that the links lead to.
+    /// A regular file, or none yet: it appears complete, under the name that links lead to.
     Whole(Temporary, PathBuf),
-    /// A device, a FIFO, an open descriptor: written as it is.
+    /// A device, a FIFO, an open descriptor: written directly.
     Direct(File),
 }
 
 impl Output {
-    /// Gives a whole file its name; what is written as it is stays as it is.
+    /// Renames a complete file to its final name; does nothing for direct output.
     ///
     /// # Errors
-    /// Something other than a file has the name by now, or it cannot be renamed.
+    /// Something other than a file now has the name, or it cannot be renamed.
     pub fn finish(self) -> io::Result<()> {
         match self {
             Self::Whole(file, path) => file.publish(path.file_name().unwrap_or_default()),
@@ -123,10 +123,10 @@ impl Write for Output {
     }
 }
 
-/// Begins an output that the user named.
+/// Starts an output named by the user.
 ///
 /// # Errors
-/// No file can be created there, or a folder or a socket has the name.
+/// The file cannot be created, or the name belongs to a folder or a socket.
 pub fn output(path: &Path) -> io::Result<Output> {
     refuse_socket(path)?;
     let real = destination(path)?;
@@ -144,7 +144,7 @@ fn refuse_socket(path: &Path) -> io::Result<()> {
     if is_socket { Err(NotAFile::error(path, "a socket")) } else { Ok(()) }
 }
 
-/// Where the links of a path lead to; `None` when what is there has to be written as it is.
+/// The target of the links in a path; `None` if it must be written directly.
 fn destination(path: &Path) -> io::Result<Option<PathBuf>> {
     if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
         return Ok(None);
@@ -153,7 +153,7 @@ fn destination(path: &Path) -> io::Result<Option<PathBuf>> {
     for _ in 0..MAX_LINKS {
         let Ok((folder, name)) = split(&path) else { return Ok(Some(path)) };
         let Ok(target) = folder.link(name) else { return Ok(Some(path)) };
-        // a descriptor of a process looks like a link, and is not one
+        // a descriptor of a process looks like a link, but is not one
         if rustix::fs::fstatfs(&folder)?.f_type == PROC_SUPER_MAGIC {
             return Ok(None);
         }
@@ -162,7 +162,7 @@ fn destination(path: &Path) -> io::Result<Option<PathBuf>> {
     Err(io::Error::from(rustix::io::Errno::LOOP))
 }
 
-/// Opens what is there, to be written from where others have come to.
+/// Opens what is there, to continue writing at its current position.
 fn direct(path: &Path) -> io::Result<File> {
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOCTTY | OFlags::CLOEXEC;
     Ok(rustix::fs::openat(rustix::fs::CWD, path, flags, rustix::fs::Mode::empty())?.into())

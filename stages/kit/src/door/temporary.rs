@@ -1,5 +1,5 @@
-//! A file that nobody sees until it is complete. It is created under a name that cannot be guessed, in
-//! the folder of its final name, and renamed there.
+//! A file that nobody sees until it is complete. It is created under a random name in its final
+//! folder, and then renamed.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -11,17 +11,18 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::folder::{Folder, split};
 
-/// A file on its way. Dropping it removes it.
+/// An incomplete file. Dropping it removes it.
 #[derive(Debug)]
 pub struct Temporary {
     folder: Folder,
     file: File,
-    /// Its name for now; `None` once it has the other one.
+    /// Its temporary name; `None` once it has the final one.
     name: Option<OsString>,
 }
 
 impl Temporary {
-    /// A file in the folder of `path`, with the permissions of any new file (the umask counts).
+    /// A file in the folder of `path`, with the permissions of any new file (according to the
+    /// umask).
     ///
     /// # Errors
     /// No file can be created there.
@@ -30,7 +31,7 @@ impl Temporary {
         Self::within(folder)
     }
 
-    /// The same in a folder that is held open.
+    /// The same in a folder that is kept open.
     ///
     /// # Errors
     /// No file can be created there.
@@ -59,7 +60,7 @@ impl Temporary {
         Ok(rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode))?)
     }
 
-    /// Gives the file its name in its folder; a file that has it is replaced.
+    /// Renames the file to its final name in the folder; replaces a file with that name.
     ///
     /// # Errors
     /// Something other than a file has the name, or it cannot be renamed.

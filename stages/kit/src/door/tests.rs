@@ -12,7 +12,7 @@ use super::*;
 
 type Do<'a> = (&'a str, &'a dyn Fn(&Path) -> io::Result<()>);
 
-/// Everything but files, under names that say what it is.
+/// Everything but files, each with the words that describe it.
 fn menagerie() -> (tempfile::TempDir, Vec<(PathBuf, &'static str)>) {
     let place = tempfile::tempdir().unwrap();
     let at = |name: &str| place.path().join(name);
@@ -31,7 +31,7 @@ fn menagerie() -> (tempfile::TempDir, Vec<(PathBuf, &'static str)>) {
         (at("fifo"), "a FIFO"),
         (at("socket"), "a socket"),
     ];
-    // devices are root's to make, and not everywhere his either
+    // only root can create devices, and not even root everywhere
     let device = rustix::fs::makedev(1, 3);
     if rustix::fs::mknodat(CWD, at("device"), rustix::fs::FileType::CharacterDevice, 0o666.into(), device).is_ok() {
         all.push((at("device"), "a device"));
@@ -40,7 +40,7 @@ fn menagerie() -> (tempfile::TempDir, Vec<(PathBuf, &'static str)>) {
 }
 
 #[test]
-fn what_is_no_file_is_named_and_left_alone() {
+fn anything_but_a_file_is_named_and_left_alone() {
     let (place, all) = menagerie();
     let old = place.path().join("old");
     let doing: [Do<'_>; 6] = [
@@ -67,7 +67,7 @@ fn what_is_no_file_is_named_and_left_alone() {
 }
 
 #[test]
-fn nothing_is_made_where_something_is() {
+fn nothing_is_created_over_an_existing_name() {
     let (place, all) = menagerie();
     for (path, _) in &all {
         assert_eq!(create_new(path, 0o600).unwrap_err().kind(), io::ErrorKind::AlreadyExists, "{}", path.display());
@@ -78,7 +78,7 @@ fn nothing_is_made_where_something_is() {
 }
 
 #[test]
-fn further_names_of_a_file_are_not_written_through() {
+fn files_with_hard_links_are_not_written() {
     let place = tempfile::tempdir().unwrap();
     let (precious, planted) = (place.path().join("precious"), place.path().join("planted"));
     fs::write(&precious, "kept").unwrap();
@@ -89,7 +89,7 @@ fn further_names_of_a_file_are_not_written_through() {
 }
 
 #[test]
-fn files_are_opened_made_read_and_removed() {
+fn files_are_created_read_and_removed() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("file");
     assert_eq!(open(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
@@ -113,7 +113,7 @@ fn temporary_names_cannot_be_guessed() {
 }
 
 #[test]
-fn a_mode_counts_whatever_the_umask() {
+fn a_mode_applies_whatever_the_umask() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("file");
     let file = Temporary::beside(&path).unwrap();
@@ -126,7 +126,7 @@ fn a_mode_counts_whatever_the_umask() {
 }
 
 #[test]
-fn names_of_the_user_follow_links_and_write_to_what_is_no_file() {
+fn names_given_by_the_user_follow_links_and_may_be_devices() {
     let (place, all) = menagerie();
     let at = |name: &str| place.path().join(name);
     let write = |path: &Path| -> io::Result<()> {
@@ -161,7 +161,7 @@ fn names_of_the_user_follow_links_and_write_to_what_is_no_file() {
 }
 
 #[test]
-fn a_descriptor_is_written_behind_what_is_there() {
+fn a_descriptor_is_written_at_its_position() {
     use std::os::fd::AsRawFd as _;
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(b"head ").unwrap();
@@ -218,7 +218,7 @@ fn links_in_log_folders_stay_in_log_folders() {
 }
 
 #[test]
-fn a_log_folder_may_be_a_link_of_root() {
+fn a_log_folder_may_be_a_link_owned_by_root() {
     let (place, _) = log_folder();
     let link = place.path().join("link");
     symlink("daily", &link).unwrap();
@@ -233,7 +233,7 @@ fn a_log_folder_may_be_a_link_of_root() {
 }
 
 #[test]
-fn a_link_gives_its_owner_nothing_to_read() {
+fn a_link_does_not_let_its_owner_read_more() {
     if !rustix::process::geteuid().is_root() {
         return fixtures::say("SKIPPED: only root can give files to others");
     }

@@ -1,4 +1,4 @@
-//! Hashes of the bytes of a log, taken while they are read.
+//! Hashes of the bytes of a log, computed while they are read.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3Default;
 
-/// How many bytes the hash of a beginning covers.
+/// How many bytes the hash of the beginning covers.
 pub const HEAD: u64 = 4096;
 
 /// A 128-bit hash, written as 32 hexadecimal digits.
@@ -15,7 +15,7 @@ pub const HEAD: u64 = 4096;
 pub struct Hash(pub u128);
 
 impl Hash {
-    /// The first twelve digits: what names in the ledger of imports carry.
+    /// The first twelve digits, as used in names in the ledger of imports.
     #[must_use]
     pub fn short(self) -> String {
         format!("{:012x}", self.0 >> 80)
@@ -52,7 +52,7 @@ impl From<Hash> for String {
     }
 }
 
-/// The hashes of bytes that come one after the other.
+/// The hash state for consecutive bytes.
 #[derive(Clone, Default)]
 pub struct Digest {
     hasher: Xxh3Default,
@@ -61,7 +61,7 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// Takes in the next bytes.
+    /// Adds the next bytes.
     pub fn update(&mut self, mut bytes: &[u8]) {
         if self.bytes < HEAD {
             let room = usize::try_from(HEAD - self.bytes).unwrap_or(0).min(bytes.len());

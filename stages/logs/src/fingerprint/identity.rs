@@ -1,4 +1,4 @@
-//! Which file a log was when it was read, and which content it had.
+//! Which file a log was when it was read, and its content.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hash::{Digest, HEAD, Hash};
 
-/// A file as the file system knows it.
+/// The identity of a file in the file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// Number of the device.
@@ -16,12 +16,12 @@ pub struct Identity {
     pub inode: u64,
     /// Bytes on disk.
     pub size: u64,
-    /// Nanoseconds since 1970 of its last change.
+    /// Its modification time in nanoseconds since 1970.
     pub mtime: i64,
 }
 
 impl Identity {
-    /// Of a file whose metadata these are.
+    /// From the metadata of a file.
     #[must_use]
     pub fn of(meta: &Metadata) -> Self {
         let mtime = meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec());
@@ -29,22 +29,22 @@ impl Identity {
     }
 }
 
-/// What was read of a log, and of which file.
+/// What was read of a log, and from which file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// Number of the device.
     pub device: u64,
     /// Number of the inode.
     pub inode: u64,
-    /// Bytes as the file was when it was opened.
+    /// Size of the file in bytes when it was opened.
     pub size: u64,
-    /// Nanoseconds since 1970 of its last change before it was opened.
+    /// Its modification time then, in nanoseconds since 1970.
     pub mtime: i64,
-    /// Decompressed bytes that were read, from the first one on.
+    /// Number of decompressed bytes read, from the first one on.
     pub bytes: u64,
-    /// Hash of all of them.
+    /// Hash of all these bytes.
     pub hash: Hash,
-    /// Hash of the first [`HEAD`] of them, or of all when they are fewer.
+    /// Hash of the first [`HEAD`] of them, or of all if there are fewer.
     pub head: Hash,
 }
 
@@ -54,7 +54,7 @@ impl Fingerprint {
         Self { device, inode, size, mtime, bytes: digest.bytes(), hash: digest.hash(), head: digest.head() }
     }
 
-    /// The file it was.
+    /// The identity of the file.
     #[must_use]
     pub const fn identity(&self) -> Identity {
         Identity { device: self.device, inode: self.inode, size: self.size, mtime: self.mtime }
@@ -66,8 +66,8 @@ impl Fingerprint {
         (self.bytes, self.hash) == (other.bytes, other.hash)
     }
 
-    /// Whether a log that begins with these bytes, [`HEAD`] of them or all that it has, may have the same
-    /// content or begin with it.
+    /// Whether a log that begins with these bytes ([`HEAD`] of them, or all that it has) may have the
+    /// same content or begin with it.
     #[must_use]
     pub fn begins(&self, beginning: &[u8]) -> bool {
         let length = usize::try_from(self.bytes.min(HEAD)).unwrap_or(usize::MAX);

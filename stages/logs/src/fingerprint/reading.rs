@@ -1,4 +1,4 @@
-//! Reading a log once: it is decompressed, and its fingerprint is computed on the way.
+//! Reading a log once: it is decompressed, and its fingerprint is computed at the same time.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek as _, SeekFrom};
@@ -11,27 +11,27 @@ use super::hash::{Digest, HEAD};
 use super::identity::{Fingerprint, Identity};
 use kit::door::named;
 
-/// Reads a log, plain or compressed, as long as it was when it was opened: what is appended
-/// in the meantime is left to the next run, and one that shrinks is an error.
+/// Reads a log, plain or compressed, up to its length when it was opened: what is appended in the
+/// meantime is left to the next run, and a log that shrinks is an error.
 ///
 /// Streams that are not regular files are read to their end and have no fingerprint.
 pub struct Reading {
-    /// The file behind the stream, for another pass and for the look at its end.
+    /// The file, for another pass and for the check at the end.
     file: Option<(File, Identity)>,
-    /// Its first bytes as they are there.
+    /// Its first bytes on disk.
     beginning: Vec<u8>,
     stream: Box<dyn Read + Send>,
     digest: Digest,
-    /// The same behind the last line that is ended, where that is noted.
+    /// The hash state after the last complete line, if that is recorded.
     whole_lines: Option<Digest>,
-    /// Whether this pass takes no fingerprint, as that of a stream.
+    /// Whether this pass computes no fingerprint, as for a stream.
     is_look: bool,
-    /// Bytes that count as read already and are given first.
+    /// Bytes that were read already and are returned first.
     again: Cursor<Vec<u8>>,
 }
 
 impl Reading {
-    /// Opens a log; one whose archiving is not finished is found under its hidden name.
+    /// Opens a log; a log whose archiving is not finished is found under its hidden name.
     ///
     /// # Errors
     /// It cannot be opened, or its first bytes cannot be read.
@@ -41,7 +41,7 @@ impl Reading {
         Self::of_file(file).with_context(|| format!("reading {}", path.display()))
     }
 
-    /// The same for a file that is open already.
+    /// The same for an open file.
     ///
     /// # Errors
     /// Its first bytes cannot be read.
@@ -69,17 +69,17 @@ impl Reading {
         Ok(Self { file: None, beginning, stream, digest, whole_lines, is_look: true, again })
     }
 
-    /// Whether it can be read once more.
+    /// Whether it can be read again.
     #[must_use]
     pub const fn is_file(&self) -> bool {
         self.file.is_some()
     }
 
-    /// Begins from the first byte again: the same file with the same length, whatever the path
-    /// leads to by now. Both passes must see the same.
+    /// Starts again from the first byte: the same file with the same length, whatever the path
+    /// refers to now. Both passes must see the same bytes.
     ///
     /// # Errors
-    /// It is not a regular file, or its first bytes are others by now.
+    /// It is not a regular file, or its first bytes have changed.
     pub fn rewind(&mut self) -> io::Result<()> {
         self.check()?;
         let Some((file, identity)) = &self.file else { return Err(io::Error::other("a stream is read once")) };
@@ -91,28 +91,30 @@ impl Reading {
         Ok(())
     }
 
-    /// Takes no fingerprint of the rest of this pass; [`Reading::rewind`] begins one that does.
+    /// Skips the fingerprint for the rest of this pass; [`Reading::rewind`] starts one that
+    /// computes it.
     pub const fn look(&mut self) {
         self.is_look = true;
     }
 
-    /// Notes where the last whole line ends, for [`Reading::of_whole_lines`].
+    /// Records where the last complete line ends, for [`Reading::of_whole_lines`].
     pub fn note_lines(&mut self) {
         self.whole_lines.get_or_insert_default();
     }
 
-    /// What was read without a last line that has no end, where lines are noted and some are ended.
+    /// What was read without an incomplete last line, if lines are recorded and there are complete
+    /// ones.
     #[must_use]
     pub fn of_whole_lines(&self) -> Option<Fingerprint> {
         let digest = self.whole_lines.as_ref()?;
-        // carriage returns alone may end lines: nobody knows which
+        // carriage returns alone may end lines, which is unknown here
         let has_no_feed = digest.bytes() == 0 && self.beginning.contains(&b'\r');
         let file = self.file.as_ref().filter(|_| !self.is_look && !has_no_feed);
         file.map(|(_, identity)| Fingerprint::of(*identity, digest))
     }
 
-    /// Reads past what an earlier run has read, and goes back to the beginning of its last line if
-    /// that had no end and `whole_lines` are wanted. Returns the place of the next byte.
+    /// Skips what an earlier run has read; with `whole_lines` goes back to the start of its last
+    /// line if that was incomplete. Returns the position of the next byte.
     ///
     /// # Errors
     /// The log does not begin with what the earlier run read.
@@ -144,7 +146,7 @@ impl Reading {
             ensure!(n > 0, "it is shorter than what was imported of it");
             match memchr::memrchr(b'\n', &buffer[..n]) {
                 Some(end) => line = buffer[end + 1..n].to_vec(),
-                // a line that is too long is not used, neither half of it
+                // a line that is too long is not used, and neither is half of it
                 None if line.len() < kit::MAX_LINE => line.extend_from_slice(&buffer[..n]),
                 None => {}
             }
@@ -153,7 +155,7 @@ impl Reading {
         Ok(line)
     }
 
-    /// The place of the next byte, decompressed.
+    /// The position of the next byte, in decompressed bytes.
     #[must_use]
     pub fn position(&self) -> u64 {
         let given = self.again.position();
@@ -161,18 +163,18 @@ impl Reading {
         self.digest.bytes().saturating_sub(again)
     }
 
-    /// What was read so far, of which file; `None` for a stream that is not a regular file, and in a pass
-    /// that takes none.
+    /// What was read so far, and from which file; `None` for a stream that is not a regular file, and in
+    /// a pass without fingerprint.
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         let file = self.file.as_ref().filter(|_| !self.is_look);
         file.map(|(_, identity)| Fingerprint::of(*identity, &self.digest))
     }
 
-    /// The same at the end, after a look whether the file still is what was read.
+    /// The same at the end, after checking that the file is still what was read.
     ///
     /// # Errors
-    /// It shrank or was written over in the meantime.
+    /// It shrank or was overwritten in the meantime.
     pub fn finish(&self) -> io::Result<Option<Fingerprint>> {
         self.check()?;
         Ok(self.fingerprint())
@@ -244,7 +246,7 @@ impl Read for Bounded {
     }
 }
 
-/// Reads what comes next, also when a signal came in between.
+/// Reads the next bytes, even if interrupted by a signal.
 pub(super) fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match reader.read(buffer) {

@@ -36,7 +36,7 @@ fn rest(reading: &mut Reading) -> String {
 }
 
 #[test]
-fn a_hash_survives_its_text() {
+fn a_hash_is_unchanged_after_writing_and_parsing() {
     let hash = Hash(0x00AB_CDEF << 90);
     assert_eq!(hash.to_string().parse(), Ok(hash));
     assert_eq!((hash.to_string().len(), hash.short()), (32, hash.to_string()[..12].to_owned()));
@@ -44,7 +44,7 @@ fn a_hash_survives_its_text() {
 }
 
 #[test]
-fn the_same_bytes_in_any_pieces_and_form() {
+fn the_same_bytes_have_the_same_hash_in_any_form() {
     let place = Place::new();
     let text = "0123456789\n".repeat(2000);
     let plain = of(&place.put("a", &text)).unwrap();
@@ -62,7 +62,7 @@ fn the_same_bytes_in_any_pieces_and_form() {
 }
 
 #[test]
-fn what_a_path_holds_now() {
+fn changes_of_a_file_are_recognised() {
     let place = Place::new();
     let text = "line\n".repeat(3000);
     let path = place.put("log", &text);
@@ -78,7 +78,7 @@ fn what_a_path_holds_now() {
     append(&path, "more\n");
     assert_eq!(now(&path), Now::Grown);
     assert_eq!(now(&place.put("log.gz", gzip((text + "more\n").as_bytes()))), Now::Grown);
-    // under its hidden name while it is archived
+    // under its hidden name while it is being archived
     let hidden = crate::discovery::working_name(&path).unwrap();
     fs::rename(&path, hidden).unwrap();
     assert_eq!(now(&path), Now::Grown);
@@ -105,7 +105,7 @@ fn what_is_appended_is_left_and_what_shrinks_is_an_error() {
         assert!(failed.to_string().contains("shrank"), "{failed}");
         assert!(reading.finish().is_err() && reading.rewind().is_err());
     }
-    // emptied and filled again behind the reader
+    // truncated and filled again while it is being read
     let mut reading = Reading::open(&path).unwrap();
     rest(&mut reading);
     fs::write(&path, "another text that is longer than before\n").unwrap();
@@ -137,7 +137,7 @@ fn a_grown_log_is_read_from_where_its_last_line_began() {
 }
 
 #[test]
-fn beginnings_of_a_log() {
+fn hashes_of_prefixes_are_those_of_shorter_files() {
     let place = Place::new();
     let text = "one\ntwo\nthree".repeat(60_000);
     let path = place.put("log", &text);
@@ -153,7 +153,7 @@ fn beginnings_of_a_log() {
 }
 
 #[test]
-fn a_look_takes_no_fingerprint_and_leaves_the_next_pass_whole() {
+fn a_pass_without_fingerprint_does_not_affect_the_next() {
     let place = Place::new();
     let path = place.put("a", "line\n".repeat(5000));
     let mut reading = Reading::open(&path).unwrap();

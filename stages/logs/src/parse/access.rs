@@ -1,11 +1,11 @@
-//! The HUBzero access log grammar: one line in, its fields out, exactly as the reference's
-//! backtracking expressions choose them.
+//! The grammar of the HUBzero access log: from one line to its fields, exactly as legacy's
+//! backtracking regular expressions choose them.
 //!
-//! No backtracking happens here. Every greedy choice of the grammar turns out to be "the
-//! right-most quote (or blank) from which the rest still fits", and "the rest" never depends on
-//! choices made further left; so one walk over the quotes from the right, and one over the blanks
-//! of the tail from the right, find the same fields in linear time. The tests hold a plain
-//! backtracking matcher against it.
+//! This code does not backtrack. Every greedy choice of the grammar turns out to be "the right-most
+//! quote (or blank) after which the rest still fits", and "the rest" never depends on choices
+//! further left. So one pass over the quotes from the right, and one over the blanks of the tail
+//! from the right, find the same fields in linear time. The tests compare it with a simple
+//! backtracking matcher.
 
 use kit::steps;
 
@@ -49,7 +49,7 @@ pub const fn is_blank(byte: u8) -> bool {
 /// A range of bytes within a line.
 pub type Span = (usize, usize);
 
-/// The fields of one recognised line, as places in it.
+/// The fields of one recognised line, as positions in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fields {
     /// `YYYY-MM-DD`, digits not checked further. Always the first ten bytes.
@@ -58,7 +58,7 @@ pub struct Fields {
     pub time: Span,
     /// Process id; empty in the old layout.
     pub pid: Span,
-    /// What is between the quotes of the request.
+    /// The text between the quotes of the request.
     pub request: Span,
     /// Status.
     pub status: Span,
@@ -73,22 +73,22 @@ pub struct Fields {
     /// User number; empty in the old layout.
     pub uid: Span,
     /// CMS session, site cookie, login, component, view, task, action, item; the old layout has
-    /// the cookie alone.
+    /// only the cookie.
     pub tail: [Span; 8],
 }
 
-/// Which of the two layouts a rest of line is tried for.
+/// Which of the two layouts is tried for the rest of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
     New,
     Old,
 }
 
-/// The fields of a line. A line feed that ended the line belongs to `line`: it is a blank like
-/// others and may even become a field.
+/// The fields of a line. A line feed at its end belongs to `line`: it is a blank like any other and
+/// may even become a field.
 #[must_use]
 pub fn access(line: &[u8]) -> Option<Fields> {
-    // filled in place: the fields are too large to be handed from function to function
+    // filled in place: the fields are too large to be returned by every function
     let mut fields = Fields::default();
     head(line, &mut fields)?;
     Some(fields)
@@ -116,19 +116,19 @@ fn head(line: &[u8], fields: &mut Fields) -> Option<()> {
     })
 }
 
-/// The fields of a line that is text, with the port's idea of blanks, digits and words, which are
-/// those of Unicode.
+/// The fields of a line of valid text, with the port's definition of blanks, digits and words:
+/// Unicode's.
 #[must_use]
 pub fn access_unicode(line: &str) -> Option<Fields> {
     let odd = |b: u8| b >= 0x80 || (0x1C..=0x1F).contains(&b);
     if !line.bytes().any(odd) {
         return access(line.as_bytes());
     }
-    // the grammar looks at classes of characters only: let one byte stand for each
+    // the grammar only considers classes of characters: one byte represents each
     let stand_in = |c: char| match c {
         '\x1C'..='\x1F' => b' ',
         c if c.is_ascii() => c as u8,
-        // what bytes that are not text have become: there may be millions of them
+        // replaced invalid bytes: there may be millions of them
         char::REPLACEMENT_CHARACTER => 0x80,
         c if c.is_whitespace() => b' ',
         c if c.is_numeric() && c.is_alphanumeric() && c.to_digit(36).is_none() && is_decimal(c) => b'0',
@@ -141,7 +141,7 @@ pub fn access_unicode(line: &str) -> Option<Fields> {
     Some(fields)
 }
 
-/// Turns places counted in characters into places counted in bytes.
+/// Converts positions counted in characters into positions in bytes.
 fn to_bytes(line: &str, fields: &mut Fields) {
     let Fields { date, time, pid, request, status, bytes, client, referrer, agent, uid, tail } = fields;
     let spans = [date, time, pid, request, status, bytes, client, referrer, agent, uid].into_iter().chain(tail);
@@ -183,7 +183,7 @@ fn is_date(line: &[u8]) -> bool {
     [a, b, c, d, e, f, g, h].iter().all(u8::is_ascii_digit)
 }
 
-/// The end of the run of bytes of the given classes at `from`; `None` when it is empty.
+/// The end of the run of bytes of the given classes at `from`; `None` if it is empty.
 fn run(line: &[u8], from: usize, classes: u8) -> Option<usize> {
     let mut at = from;
     while at < line.len() && CLASS[usize::from(line[at])] & classes != 0 {
@@ -193,7 +193,7 @@ fn run(line: &[u8], from: usize, classes: u8) -> Option<usize> {
     (at > from).then_some(at)
 }
 
-/// The end of the blanks at `from`, of which there must be one.
+/// The end of the blanks at `from`, of which there must be at least one.
 fn blanks(line: &[u8], from: usize) -> Option<usize> {
     run(line, from, WS)
 }
@@ -203,7 +203,7 @@ fn rest(line: &[u8], open: usize, layout: Layout, fields: &mut Fields) -> Option
     if line.get(open) != Some(&b'"') {
         return None;
     }
-    // six quotes are the usual number, and then each has one possible part
+    // six quotes are usual, and then each part has one possible place
     let mut six = [0; 6];
     let mut n = 0;
     steps::add(line.len() - open);
@@ -251,7 +251,8 @@ fn many_quotes(line: &[u8], open: usize, layout: Layout, fields: &mut Fields) ->
     Some(())
 }
 
-/// Status, bytes and client after the quote at `quote`; returns where the referrer's quote is.
+/// Status, bytes and client after the quote at `quote`; returns the position of the referrer's
+/// quote.
 fn middle(line: &[u8], quote: usize, fields: &mut Fields) -> Option<usize> {
     let status = blanks(line, quote + 1)?;
     let end = run(line, status, DIGIT | DASH)?;
@@ -293,8 +294,8 @@ fn suffix(line: &[u8], quote: usize, layout: Layout, fields: &mut Fields) -> Opt
     Some(())
 }
 
-/// The eight tail fields after `from`, packed to the right. A field starts after a blank with
-/// anything but an underscore, be it a blank itself.
+/// The eight tail fields after `from`, right-aligned. A field starts after a blank with anything
+/// but an underscore, even with another blank.
 fn tail(line: &[u8], from: usize, content_end: usize, fields: &mut Fields) -> Option<()> {
     let blanks_end = blanks(line, from)?;
     let mut end = content_end;
@@ -320,7 +321,7 @@ fn tail(line: &[u8], from: usize, content_end: usize, fields: &mut Fields) -> Op
         end = start - 1;
         at = end;
     }
-    // the first takes what is left, beginning as late in its blanks as possible
+    // the first one takes what is left, beginning as late in its blanks as possible
     let mut start = blanks_end.min(end.checked_sub(1)?);
     while start > from {
         if line[start] != b'_' {
@@ -338,11 +339,11 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashSet;
 
-    /// A piece of a pattern for the plain matcher.
+    /// A piece of a pattern for the simple matcher.
     #[derive(Clone, Copy)]
     enum Piece {
         One(fn(u8) -> bool),
-        /// As many as possible, at least so many.
+        /// As many as possible, but at least this many.
         Many(fn(u8) -> bool, usize),
         Open,
         Close,
@@ -352,7 +353,7 @@ mod tests {
     struct Plain<'a> {
         pieces: &'a [Piece],
         text: &'a [u8],
-        /// Places that cannot match: what was captured before never matters.
+        /// Positions known not to match: earlier captures never matter.
         dead: HashSet<(usize, usize)>,
         marks: Vec<usize>,
     }
@@ -436,7 +437,7 @@ mod tests {
         p
     }
 
-    /// The fields as the plain matcher finds them.
+    /// The fields as found by the simple matcher.
     fn plainly(line: &[u8]) -> Option<Fields> {
         let run = |new: bool| {
             let pieces = pattern(new);
@@ -456,7 +457,7 @@ mod tests {
         Some(Fields { date, time, pid, request, status, bytes, client, referrer, agent, uid, tail })
     }
 
-    /// The same texts, whatever empty places they were found at.
+    /// The same texts, wherever empty ones were found.
     fn texts<'a>(line: &'a [u8], f: &Fields) -> Vec<&'a [u8]> {
         let mut all = vec![f.date, f.time, f.pid, f.request, f.status, f.bytes, f.client, f.referrer, f.agent, f.uid];
         all.extend(f.tail);
@@ -492,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn tails() {
+    fn the_eight_tail_fields_are_found() {
         tail_is("J C A com view task act item", ["J", "C", "A", "com", "view", "task", "act", "item"]);
         tail_is("J1 J2 C A com view task act item", ["J1 J2", "C", "A", "com", "view", "task", "act", "item"]);
         tail_is("J C A com view task act item ", ["J C", "A", "com", "view", "task", "act", "item", "\n"]);
@@ -500,18 +501,18 @@ mod tests {
         tail_is("J  C A com view task act item", ["J ", "C", "A", "com", "view", "task", "act", "item"]);
         tail_is("J C A com view task   act item", ["J C", "A", "com", "view", "task", " ", "act", "item"]);
         tail_is("   J C A com view task act item", ["J", "C", "A", "com", "view", "task", "act", "item"]);
-        // an underscore cannot begin a field, a blank before it can
+        // a field cannot begin with an underscore, but with a blank before it
         assert_eq!(tail_of("J C A com view task _act item"), None);
         tail_is("J C A com view task  _act item", ["J", "C", "A", "com", "view", "task", " _act", "item"]);
         tail_is("J C _A x com view task act item", ["J", "C _A", "x", "com", "view", "task", "act", "item"]);
-        // seven words: a blank before the line feed supplies the eighth, three blanks do too
+        // seven words: a blank before the line feed supplies the eighth, and so do three blanks
         assert_eq!(tail_of("C A com view task act item"), None);
         tail_is("C A com view task act item ", ["C", "A", "com", "view", "task", "act", "item", "\n"]);
         tail_is("C A com view   task act item", ["C", "A", "com", "view", " ", "task", "act", "item"]);
     }
 
     #[test]
-    fn heads_and_quotes() {
+    fn head_fields_and_quoted_fields_are_found() {
         let new = |from: &str, to: &str| {
             let line = format!("{HEAD}- J C A com view task act item\n").replace(from, to);
             check_against_plain(line.as_bytes());
@@ -564,7 +565,7 @@ mod tests {
         }
     }
 
-    /// How many generated cases: more with `HZMETRICS_FUZZ_CASES=N`.
+    /// The number of generated cases: more with `HZMETRICS_FUZZ_CASES=N`.
     fn cases() -> u32 {
         fixtures::asked("HZMETRICS_FUZZ_CASES", 3000)
     }
@@ -657,7 +658,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plain_matcher_agrees() {
+    fn a_simple_matcher_gives_the_same_result() {
         fixtures::property::check(cases(), &nasty_line(), |line| {
             check_against_plain(line.as_bytes());
             Ok(())
@@ -665,7 +666,7 @@ mod tests {
     }
 
     #[test]
-    fn on_any_bytes_too() {
+    fn a_simple_matcher_gives_the_same_result_on_any_bytes() {
         let byte = prop::sample::select(&b"2025-07-10 08:00:01 E 1 \"\"\" _\t."[..]);
         fixtures::property::check(cases(), &prop::collection::vec(byte, 0..90), |line| {
             check_against_plain(&line);
@@ -674,7 +675,7 @@ mod tests {
     }
 
     #[test]
-    fn the_generator_reaches_both_answers() {
+    fn generated_lines_are_recognised_and_refused() {
         use proptest::strategy::ValueTree as _;
         use proptest::test_runner::TestRunner;
         let mut runner = TestRunner::deterministic();
@@ -690,7 +691,7 @@ mod tests {
     }
 
     #[test]
-    fn places_of_characters_become_places_of_bytes() {
+    fn positions_of_characters_become_positions_of_bytes() {
         let line = "é2 ü\u{1f600}x";
         let places: Vec<usize> = line.char_indices().map(|(at, _)| at).chain([line.len()]).collect();
         for start in 0..places.len() {

@@ -1,20 +1,20 @@
-//! The CMS auth log: its layouts, and what a line of it says.
+//! The CMS auth log: its layouts, and the content of a line.
 
 use schema::{Compat, Opt};
 
 use super::access::is_blank;
 use kit::steps;
 
-/// What one line says.
+/// The content of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login<'a> {
     /// `YYYY-MM-DD`, not checked further.
     pub date: &'a [u8],
     /// `HH:MM:SS`.
     pub time: &'a [u8],
-    /// Digits; `0` where the layout has none.
+    /// Digits; `0` if the layout has none.
     pub uid: &'a [u8],
-    /// Without its brackets; `-` for nobody.
+    /// Without its brackets; `-` for no user.
     pub user: &'a [u8],
     /// Digits and dots.
     pub ip: &'a [u8],
@@ -22,7 +22,7 @@ pub struct Login<'a> {
     pub action: &'a [u8],
 }
 
-/// The login of a line, if it has one of the layouts. A line feed belongs to the line.
+/// The login in a line, if it has one of the layouts. A line feed belongs to the line.
 pub fn auth(line: &[u8], compat: Compat) -> Option<Login<'_>> {
     let line = if compat.has(Opt::LpAuthTrailing) { trim_end(line) } else { line.strip_suffix(b"\n").unwrap_or(line) };
     plain(line).filter(|login| login.user.is_some()).map(finish).or_else(|| {
@@ -37,7 +37,7 @@ fn trim_end(line: &[u8]) -> &[u8] {
     &line[..end]
 }
 
-/// The parts of both plain layouts: date and time, what is between, address and action.
+/// The parts of both plain layouts: date and time, the text between, address and action.
 struct Parts<'a> {
     date: &'a [u8],
     time: &'a [u8],
@@ -61,7 +61,7 @@ fn plain(line: &[u8]) -> Option<Parts<'_>> {
     let at = 10 + blanks;
     let time = line.get(at..at + 8).filter(|t| blanks > 0 && shape(t, b"00:00:00"))?;
     let rest = &line[at + 8..];
-    // from the right: the action, the address, each after blanks
+    // from the right: the action, then the address, each after blanks
     let action_at = rest.iter().rposition(|&b| !(b.is_ascii_alphanumeric() || b == b'_')).map_or(0, |at| at + 1);
     let action = &rest[action_at..];
     let left = trim_end(&rest[..action_at]);
@@ -112,8 +112,8 @@ const fn or_dash(user: &[u8]) -> &[u8] {
     if user.is_empty() { b"-" } else { user }
 }
 
-/// Blanks, and zero bytes, but no form feeds: what the reference trims. The port trims every
-/// blank and no zero bytes.
+/// What legacy trims: blanks and zero bytes, but no form feeds. The port trims all whitespace and
+/// no zero bytes.
 fn trim(text: &[u8], compat: Compat) -> &[u8] {
     let port = compat.has(Opt::LpParse);
     let trimmed = |b: &u8| match b {
@@ -127,11 +127,11 @@ fn trim(text: &[u8], compat: Compat) -> &[u8] {
     &text[start..end]
 }
 
-/// Any text where the user stands, number 0.
+/// Any text in place of the user, with user number 0.
 fn plain_without_uid(line: &[u8], compat: Compat) -> Option<Login<'_>> {
     let Parts { date, time, between, ip, action, .. } = plain(line)?;
-    // one blank on the right belongs to the address; on the left all of them to the time, except
-    // that the user needs at least one byte, be it a blank
+    // one blank on the right belongs to the address, and all on the left to the time, except that
+    // the user needs at least one byte, even a blank
     let inner = &between[..between.len() - 1];
     let user = match inner.iter().position(|&b| !is_blank(b)) {
         Some(start) => &inner[start..],
@@ -141,7 +141,7 @@ fn plain_without_uid(line: &[u8], compat: Compat) -> Option<Login<'_>> {
     Some(Login { date, time, uid: b"0", user: or_dash(trim(user, compat)), ip, action })
 }
 
-/// The layout of a framework logger: `[date time] production.INFO: uid [user] ip action [] []`.
+/// The layout of a framework's logger: `[date time] production.INFO: uid [user] ip action [] []`.
 fn bracket(line: &[u8]) -> Option<Login<'_>> {
     let words = |text: &'_ [u8]| {
         steps::add(text.len());
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn layouts() {
+    fn every_layout_is_read() {
         check("1002 [alice] 1.2.3.4 login", "1002", "alice", "1.2.3.4", "login");
         check("1011 [user[sub]] 9.9.1.2 simulation", "1011", "user[sub", "9.9.1.2", "simulation");
         check("1 [[a]] 1.2.3.4 login\n", "1", "a", "1.2.3.4", "login");
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn unrecognised() {
+    fn other_lines_are_refused() {
         for line in [
             "2025-05-01 8:00:01 1 [a] 1.2.3.4 login",
             "2025-05-01 08:00:01 1 [a] ::1 login",
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_port_adds() {
+    fn the_port_reads_more_layouts() {
         let trailing = Compat::LEGACY.with(Opt::LpAuthTrailing);
         assert!(of("2025-05-01 08:00:01 1 [a] 1.2.3.4 login \r\n", trailing).is_some());
         let bracket = Compat::LEGACY.with(Opt::LpAuthBracket);

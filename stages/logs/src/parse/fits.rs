@@ -1,6 +1,6 @@
-//! Whether a line that the grammar did not take has its layout nevertheless: a client with an IPv6
-//! address, no bytes, an empty request. Only such lines are looked at, and only their number
-//! matters, so this need not be exact.
+//! Whether a line that the grammar refused still has its layout: with an IPv6 client, without
+//! bytes, with an empty request. Only refused lines are examined, and only their number matters, so
+//! this need not be exact.
 
 use std::net::Ipv6Addr;
 
@@ -9,13 +9,13 @@ use super::is_blank;
 /// What a line looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Looks {
-    /// Nothing but blanks.
+    /// Only blanks.
     Blank,
     /// It has the layout, and its client is an IPv6 address.
     Ipv6,
     /// It has the layout.
     Fits,
-    /// It has not.
+    /// It does not have the layout.
     Odd,
 }
 
@@ -32,7 +32,7 @@ fn is_ipv6(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }
 
-/// `YYYY-MM-DD HH:MM:SS`, hours of any length: what follows it.
+/// `YYYY-MM-DD HH:MM:SS` with hours of any length; returns what follows it.
 fn after_stamp(line: &[u8]) -> Option<&[u8]> {
     let shape = |text: &[u8], shape: &[u8]| {
         let fits = |(b, s): (&u8, &u8)| if *s == b'0' { b.is_ascii_digit() } else { b == s };
@@ -46,18 +46,18 @@ fn after_stamp(line: &[u8]) -> Option<&[u8]> {
     (hours > 0 && shape(minutes, b":00:00") && rest.first().is_some_and(|&b| is_blank(b))).then_some(rest)
 }
 
-/// The client of a line of an access log in one of the layouts of hubs, if it is an IPv6 address.
+/// The client in a line of an access log in a hub layout, if it is an IPv6 address.
 pub(super) fn ipv6_client(line: &[u8]) -> Option<&[u8]> {
     let mut parts = after_stamp(line)?.split(|&b| b == b'"').skip(2);
     parts.find_map(middle).filter(|client| is_ipv6(client))
 }
 
-/// The client of a line of an auth log, if it is an IPv6 address.
+/// The client in a line of an auth log, if it is an IPv6 address.
 pub(super) fn ipv6_login(line: &[u8]) -> Option<&[u8]> {
     words(line).rev().find(|word| is_ipv6(word))
 }
 
-/// A line of an access log in one of the layouts of hubs.
+/// Judges a line of an access log in a hub layout.
 #[must_use]
 pub fn looks_like_access(line: &[u8]) -> Looks {
     if is_empty(line) {
@@ -65,7 +65,7 @@ pub fn looks_like_access(line: &[u8]) -> Looks {
     }
     let Some(rest) = after_stamp(line) else { return Looks::Odd };
     let parts: Vec<&[u8]> = rest.split(|&b| b == b'"').collect();
-    // zone, process, user; then the request, whatever quotes it has
+    // zone, process, user; then the request, with any quotes
     if words(parts.first().copied().unwrap_or_default()).count() < 2 || parts.len() < 7 {
         return Looks::Odd;
     }
@@ -76,7 +76,7 @@ pub fn looks_like_access(line: &[u8]) -> Looks {
     if is_ipv6(client) { Looks::Ipv6 } else { Looks::Fits }
 }
 
-/// Status, bytes and client between two quotes: the client.
+/// Status, bytes and client between two quotes: returns the client.
 fn middle(part: &[u8]) -> Option<&[u8]> {
     if part.len() > 256 {
         return None;
@@ -87,7 +87,7 @@ fn middle(part: &[u8]) -> Option<&[u8]> {
     (is_number(status) && is_number(bytes) && words.next().is_none()).then_some(client)
 }
 
-/// A line of an auth log.
+/// Judges a line of an auth log.
 #[must_use]
 pub fn looks_like_auth(line: &[u8]) -> Looks {
     if is_empty(line) {
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_that_have_the_layout_all_the_same() {
+    fn refused_lines_may_have_the_layout() {
         let line = |middle: &str| format!("2025-07-10 08:00:01 EDT 1 - {middle} \"-\" \"UA\" T 0 1 - a b c\n");
         for (middle, looks) in [
             ("\"GET / HTTP/1.1\" 200 1 2001:db8::1", Looks::Ipv6),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn logins_that_have_the_layout_all_the_same() {
+    fn refused_logins_may_have_the_layout() {
         for (line, looks) in [
             ("2025-07-10 08:00:01 1 [a] ::1 login", Looks::Ipv6),
             ("2025-07-10 08:00:01 1 [a] 1.2.3.4 log-in", Looks::Fits),

@@ -1,8 +1,8 @@
-//! Lines of hubs whose client is an IPv6 address, for `--compat ipv6`: the grammar of legacy knows no
-//! colon in the client's place.
+//! Lines of hubs with an IPv6 client, for `--compat ipv6`: legacy's grammar does not allow colons in
+//! the client.
 //!
-//! The address is covered by as many letters or digits that the grammar takes, so that every other
-//! field is found as in any line. Only lines that the grammar refused come here.
+//! The address is replaced by the same number of letters or digits that the grammar allows, so that
+//! every other field is found as usual. Only lines that the grammar refused come here.
 
 use schema::Compat;
 
@@ -10,7 +10,7 @@ use super::access::{Fields, access, access_unicode};
 use super::auth::{Login, auth};
 use super::fits;
 
-/// The fields of a line of an access log whose client is an IPv6 address.
+/// The fields in a line of an access log with an IPv6 client.
 #[must_use]
 pub fn access_ipv6(line: &[u8]) -> Option<Fields> {
     let (start, end) = place(line, fits::ipv6_client(line)?)?;
@@ -18,7 +18,7 @@ pub fn access_ipv6(line: &[u8]) -> Option<Fields> {
     (fields.client == (start, end)).then_some(fields)
 }
 
-/// The same of a line that is text, with the port's idea of blanks, digits and words.
+/// The same for a line of valid text, with the port's definition of blanks, digits and words.
 #[must_use]
 pub fn access_ipv6_unicode(line: &str) -> Option<Fields> {
     let bytes = line.as_bytes();
@@ -28,13 +28,13 @@ pub fn access_ipv6_unicode(line: &str) -> Option<Fields> {
     (fields.client == (start, end)).then_some(fields)
 }
 
-/// The login of a line of an auth log whose client is an IPv6 address.
+/// The login in a line of an auth log with an IPv6 client.
 #[must_use]
 pub fn auth_ipv6(line: &[u8], compat: Compat) -> Option<Login<'_>> {
     let (start, end) = place(line, fits::ipv6_login(line)?)?;
     let covered = covered(line, start, end, b'1');
     let login = auth(&covered, compat)?;
-    // the same bytes of the line itself; what is not of the line is a constant
+    // the same bytes in the original line; any other text is a constant
     let of_line = |part: &[u8]| place(&covered, part).and_then(|(from, to)| line.get(from..to));
     let ip = of_line(login.ip).filter(|ip| place(line, ip) == Some((start, end)))?;
     Some(Login {
@@ -56,7 +56,7 @@ fn covered(line: &[u8], start: usize, end: usize, by: u8) -> Vec<u8> {
     covered
 }
 
-/// Where a part of a text is in it; `None` when it is not a part of it.
+/// The position of a part in a text; `None` if it is not a part of it.
 fn place(text: &[u8], part: &[u8]) -> Option<(usize, usize)> {
     let start = part.as_ptr().addr().checked_sub(text.as_ptr().addr())?;
     let end = start.checked_add(part.len())?;
@@ -72,7 +72,7 @@ mod tests {
                         T 0 1 2 J C A c v t é i\n";
 
     #[test]
-    fn every_other_field_is_as_in_any_line() {
+    fn all_other_fields_are_found_as_usual() {
         for client in ["2001:db8::1", "::1", "fe80::1%eth0", "::ffff:192.0.2.1", "2001:db8:1:2:3:4:5:6"] {
             let line = LINE.replace("CLIENT", client);
             let usual = LINE.replace("CLIENT", &"a".repeat(client.len()));
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn logins() {
+    fn logins_of_ipv6_clients_are_read() {
         let compat = Compat::default();
         for (line, uid, user) in [
             ("2025-07-10 08:00:01 17 [bob] 2001:db8::1 login\n", "17", "bob"),

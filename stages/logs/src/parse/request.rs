@@ -6,7 +6,7 @@ use memchr::{memchr, memchr_iter, memmem};
 
 use kit::steps;
 
-/// Method and URL of a request line, split at blanks; a request of one piece is a URL.
+/// Method and URL of a request line, split at blanks; a request with only one piece is a URL.
 #[must_use]
 pub fn split(request: &[u8]) -> (&[u8], &[u8]) {
     let end = memchr(b' ', request).unwrap_or(request.len());
@@ -18,7 +18,7 @@ pub fn split(request: &[u8]) -> (&[u8], &[u8]) {
     if url.is_empty() || url == b"0" { (b"GET", method) } else { (method, url) }
 }
 
-/// The port's way: trimmed, split at any ASCII whitespace, a URL `0` is one.
+/// The same for the port: trimmed, split at any ASCII whitespace, and a URL `0` is valid.
 #[must_use]
 pub fn split_at_whitespace(request: &[u8]) -> (&[u8], &[u8]) {
     let blank = |b: u8| b == b' ' || (9..=13).contains(&b) || (0x1C..=0x1F).contains(&b);
@@ -27,7 +27,7 @@ pub fn split_at_whitespace(request: &[u8]) -> (&[u8], &[u8]) {
     pieces.next().map_or((&b"GET"[..], method), |url| (method, url))
 }
 
-/// Every run of slashes as one slash.
+/// Reduces every run of slashes to one slash.
 #[must_use]
 pub fn collapse_slashes(url: &[u8]) -> Cow<'_, [u8]> {
     if !memchr_iter(b'/', url).any(|at| url.get(at + 1) == Some(&b'/')) {
@@ -42,7 +42,7 @@ pub fn collapse_slashes(url: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// Whether `text` begins with `start` (given in lower case), ASCII case ignored.
+/// Whether `text` begins with `start` (given in lower case); ASCII case is ignored.
 fn starts_with(text: &[u8], start: &[u8]) -> bool {
     text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
@@ -80,11 +80,11 @@ const DOWNLOADS: [&[u8]; 30] = [
     b"har",
 ];
 
-/// The length of the longest of them.
+/// The length of the longest one.
 const LONGEST_DOWNLOAD: usize = 8;
 
-/// The port's decision at import: below `/resources/`, either through `/download/` or a file of a
-/// known kind.
+/// The port's decision during the import: below `/resources/`, and either through `/download/` or a
+/// file of a known type.
 #[must_use]
 pub fn is_download(url: &[u8]) -> bool {
     let Some(rest) = url.get(b"/resources/".len()..).filter(|_| starts_with(url, b"/resources/")) else {
@@ -93,7 +93,7 @@ pub fn is_download(url: &[u8]) -> bool {
     let lower = rest.to_ascii_lowercase();
     memmem::find(&lower, b"/download/").is_some()
         || memchr_iter(b'.', &lower).any(|dot| {
-            // no suffix is longer, and a dot may follow every dot
+            // no suffix is longer, and a dot may follow any dot
             let rest = &lower[dot + 1..lower.len().min(dot + 2 + LONGEST_DOWNLOAD)];
             steps::add(rest.len());
             let end = rest.iter().position(|b| matches!(b, b'?' | b'#')).unwrap_or(rest.len());
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests() {
+    fn requests_are_split_into_method_and_url() {
         let check = |request: &str, method: &str, url: &str| {
             let (m, u) = split(request.as_bytes());
             let u = collapse_slashes(u);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dot_after_every_dot_is_looked_at_once() {
+    fn the_work_on_many_dots_is_linear() {
         assert!(DOWNLOADS.iter().all(|suffix| suffix.len() <= LONGEST_DOWNLOAD));
         let url = format!("/resources/{}", ".".repeat(64 << 10));
         let steps = steps::of(|| is_download(url.as_bytes()));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn downloads() {
+    fn downloads_are_recognised() {
         for (url, download) in [
             ("/resources/1/download/x", true),
             ("/resources/download/x", false),

@@ -1,4 +1,4 @@
-//! The lines of a list that another program has written, with bounds.
+//! Reads the lines of a list that another program has written, within limits.
 
 use std::io;
 use std::path::Path;
@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result, bail};
 use kit::Lines;
 use kit::door;
 
-/// The longest line of a list, and the most lines of one.
+/// The maximum length of a line, and the maximum number of lines.
 pub(super) const LONGEST: usize = 64 << 10;
 const MOST: u64 = 1_000_000;
 
-/// Calls `each` with the lines of a list; `false` when there is no such file.
+/// Calls `each` with the lines of a list; returns `false` if there is no such file.
 pub(super) fn each_line(path: &Path, mut each: impl FnMut(u64, &[u8]) -> Result<()>) -> Result<bool> {
     let file = match door::open(path) {
         Ok(file) => file,

@@ -1,4 +1,4 @@
-//! A log as the list of staged logs describes it.
+//! A log as described in the list of staged logs.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -7,22 +7,22 @@ use std::path::PathBuf;
 use crate::discovery::Stream;
 use crate::fingerprint::Fingerprint;
 
-/// One log within a staging file.
+/// One log inside a staging file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StagedLog {
-    /// Where the log lies.
+    /// The path of the log.
     pub path: PathBuf,
-    /// Which staging file it went to.
+    /// The staging file that it went to.
     pub stream: Stream,
-    /// Where it begins in the staging file, in bytes.
+    /// Its start in the staging file, in bytes.
     pub offset: u64,
-    /// How many bytes of the staging file are its.
+    /// Its length in the staging file, in bytes.
     pub bytes: u64,
-    /// Its first byte that was staged: not 0 when the bytes before were imported earlier.
+    /// The first byte of the log that was staged: not 0 if the bytes before were imported earlier.
     pub begin: u64,
-    /// How many bytes at its end are a line without an end.
+    /// The length of the incomplete line at its end, in bytes.
     pub open: u64,
-    /// What was read of it; lists of earlier versions do not say.
+    /// What was read of it; lists of earlier versions lack it.
     pub read: Option<Fingerprint>,
     /// Device and inode of the staging file.
     pub staged_in: Option<(u64, u64)>,
@@ -31,8 +31,8 @@ pub struct StagedLog {
 }
 
 impl StagedLog {
-    /// Whether this is the staging file that the log went to, by its inode; `None` when the list
-    /// does not say.
+    /// Whether this is the staging file that the log went to, by its inode; `None` if the list does
+    /// not say.
     #[must_use]
     pub fn is_in(&self, file: &Metadata) -> Option<bool> {
         self.staged_in.map(|place| place == (file.dev(), file.ino()))

@@ -1,8 +1,8 @@
-//! `_imported.ndjson`: what the import made of each log. Written whole, by rename, after the commit
-//! and before the staging file gets its other name.
+//! `_imported.ndjson`: the result of the import for each log. The file is written completely, by
+//! rename, after the commit and before the staging file is renamed.
 //!
-//! It is kept as long as a log is where it was, so that the next staging of one that has grown
-//! begins where the import ended.
+//! An outcome is kept as long as its log is at its place, so that staging a log that has grown
+//! starts where the import ended.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -20,21 +20,21 @@ use crate::fingerprint::{Fingerprint, Now};
 pub struct Outcome {
     /// Always `imported`.
     pub kind: String,
-    /// Where the log lies.
+    /// The path of the log.
     #[serde(flatten, with = "kit::path_text::fields")]
     pub path: PathBuf,
     /// `access` or `auth`.
     pub stream: String,
-    /// Why nothing of it was loaded; absent for one that was.
+    /// Why nothing of it was loaded; absent if it was loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-    /// Its first line, where it was refused.
+    /// Its first line, if it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_line: Option<String>,
     /// Lines read.
     #[serde(default)]
     pub lines: u64,
-    /// Where the next part begins, decompressed.
+    /// Where the next part begins, in decompressed bytes.
     #[serde(default)]
     pub resume: u64,
     /// What was read of it.
@@ -42,7 +42,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Of a log whose fingerprint the list has; `refused` as in the record.
+    /// For a log whose fingerprint is in the list; `refused` as in the record.
     #[must_use]
     pub fn of(log: &StagedLog, refused: Option<String>) -> Option<Self> {
         let read = log.read.clone()?;
@@ -66,23 +66,23 @@ impl Outcome {
             && log.read.as_ref().is_some_and(|read| read.is_same_content(&self.read))
     }
 
-    /// Whether it refers to the log at this place, compressed or not.
+    /// Whether it refers to the log with this path, compressed or not.
     #[must_use]
     pub fn is_of(&self, stream: Stream, path: &Path) -> bool {
         self.stream == stream.name() && discovery::plain(&self.path) == discovery::plain(path)
     }
 }
 
-/// The list of outcomes beside the staging files in `staging`.
+/// The list of outcomes next to the staging files in `staging`.
 #[must_use]
 pub fn imported_path(staging: &Path) -> PathBuf {
     staging.join("_imported.ndjson")
 }
 
-/// Reads the list of outcomes; none when there is no list.
+/// Reads the list of outcomes; none if there is no list.
 ///
 /// # Errors
-/// It cannot be read, or a line of it is not such a record.
+/// The list cannot be read, or contains an invalid line.
 pub fn read_imported(staging: &Path) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     each_line(&imported_path(staging), |_, text| {
@@ -92,8 +92,8 @@ pub fn read_imported(staging: &Path) -> Result<Vec<Outcome>> {
     Ok(outcomes)
 }
 
-/// Writes the list of outcomes: the new ones, and of the older ones those whose logs still are where
-/// they were and that no new one refers to.
+/// Writes the list of outcomes: the new ones, and those older ones whose logs are still at their
+/// place and have no new outcome.
 ///
 /// # Errors
 /// It cannot be written.
@@ -113,8 +113,8 @@ pub fn write_imported(staging: &Path, new: &[Outcome], older: &[Outcome]) -> Res
     .with_context(|| format!("writing {}", path.display()))
 }
 
-/// The outcomes that refer to what a log holds now or of its beginning, the longest last. `open` opens
-/// the log.
+/// The outcomes for the current content of a log or a prefix of it, the longest last. `open` opens the
+/// log.
 ///
 /// # Errors
 /// The log cannot be read.

@@ -1,4 +1,4 @@
-//! Lists of staged and imported logs: what is read back, what is refused.
+//! Lists of staged and imported logs: which are read back, and which are refused.
 
 use super::lines::LONGEST;
 use super::*;
@@ -8,7 +8,7 @@ fn any() -> Roots {
 }
 
 #[test]
-fn a_list_is_of_the_files_that_were_there_before_it() {
+fn a_list_belongs_to_files_older_than_itself() {
     let directory = tempfile::tempdir().unwrap();
     let (list, file) = (list_path(directory.path()), directory.path().join("_hub_apache.log"));
     let set = |path: &Path, seconds| {
@@ -25,7 +25,7 @@ fn a_list_is_of_the_files_that_were_there_before_it() {
 }
 
 #[test]
-fn the_list_is_read_or_missing_or_named() {
+fn a_list_is_read_or_missing_or_an_error_with_its_name() {
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(read(directory.path(), &any()).unwrap(), None);
     let line = r#"{"kind":"source","path":"/d/a.log","stream":"auth","bytes":9,"compression":"gzip","staged_offset":5,"staged_bytes":70}"#;
@@ -75,7 +75,7 @@ fn a_hostile_list_is_refused_with_its_line() {
 }
 
 #[test]
-fn outcomes_are_kept_as_long_as_their_logs_lie_there() {
+fn outcomes_are_kept_while_their_logs_exist() {
     let directory = tempfile::tempdir().unwrap();
     let staging = directory.path();
     let at = |name: &str| staging.join(name);

@@ -354,7 +354,7 @@ fn field_84_files_that_hold_no_database_are_named() {
         ("cut.mmdb", &whole[..whole.len() / 2], "cut.mmdb"),
         ("list.csv", b"network,geoname_id\n8.0.0.0/8,1\n", "list.csv"),
         ("GeoIP.dat", &[1, 0, 0, 2, 0, 0, 255, 255, 255, 1][..], "GeoIP.dat"),
-        ("asn.mmdb", &asn, "it holds no countries: it is `Made-Up-ASN`, whose records have the fields"),
+        ("asn.mmdb", &asn, "it contains no countries: it is `Made-Up-ASN`, whose records have the fields"),
     ] {
         let path = directory.path().join(name);
         std::fs::write(&path, bytes).unwrap();
