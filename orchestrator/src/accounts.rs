@@ -36,23 +36,23 @@ impl Names {
         name_of(&self.groups, gid).map_or_else(|| gid.to_string(), str::to_owned)
     }
 
-    /// Who we are.
+    /// Our own account.
     pub(crate) fn me(&self) -> String {
         self.user(rustix::process::geteuid().as_raw())
     }
 
-    /// Who does the work when root starts it.
+    /// The account that does the work if root starts it.
     pub(crate) fn account(&self, config: &Config) -> Option<String> {
         let owner = || hub::identity::first_owner(config).map(|uid| self.user(uid));
         config.run_user.clone().or_else(owner)
     }
 
-    /// Mode and owner of a file, as `ls -l` has them: `640 root:adm`.
+    /// Mode and owner of a file, as in `ls -l`: `640 root:adm`.
     pub(crate) fn owned(&self, meta: &fs::Metadata) -> String {
         format!("{:o} {}:{}", meta.mode() & 0o7777, self.user(meta.uid()), self.group(meta.gid()))
     }
 
-    /// The command that lets us read a file that belongs to somebody else.
+    /// The command that lets us read somebody else's file.
     pub(crate) fn let_read(&self, path: &Path, meta: &fs::Metadata) -> String {
         let me = self.me();
         if meta.mode() & 0o040 != 0 && meta.gid() != 0 {
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_numbers() {
+    fn numbers_have_names_in_passwd() {
         let passwd = "root:x:0:0::/root:/bin/sh\n# a comment\nbroken\napache:x:48:48:Apache:/:/sbin/nologin\n";
         assert_eq!(name_of(passwd, 48), Some("apache"));
         assert_eq!(name_of(passwd, 0), Some("root"));

@@ -1,7 +1,8 @@
 //! Named chains: texts for the shell, kept as files that an administrator can read and replace.
 //!
-//! A chain is looked for in the folder of `--chains`, then in `/etc/hubzero-metrics/chains`, then
-//! among the built-in ones. The comments at its beginning say what it is and what it wants.
+//! A chain is searched for in the folder given by `--chains`, then in
+//! `/etc/hubzero-metrics/chains`, then among the built-in ones. The comments at its beginning
+//! describe it and its variables.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,7 +29,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("demo", include_str!("../chains/demo.sh")),
 ];
 
-/// How the file of a chain ends.
+/// The suffix of a chain's file.
 const SUFFIX: &str = "sh";
 
 /// A named chain.
@@ -40,28 +41,28 @@ pub(crate) struct Chain {
     pub(crate) file: Option<PathBuf>,
 }
 
-/// A variable that a chain asks for in a comment.
+/// A variable that a chain declares in a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Parameter {
     pub(crate) name: String,
     pub(crate) about: String,
-    /// Without it the chain does not run.
+    /// Whether the chain cannot run without it.
     pub(crate) required: bool,
 }
 
 impl Chain {
-    /// The comment lines at the beginning, without their signs.
+    /// The comment lines at the beginning, without their `#`.
     fn header(&self) -> impl Iterator<Item = String> {
         let lines = self.text.split(|b| *b == b'\n').map_while(|line| line.trim_ascii().strip_prefix(b"#"));
         lines.filter(|line| !line.starts_with(b"!")).map(|line| String::from_utf8_lossy(line).trim().to_owned())
     }
 
-    /// The first line of its words.
+    /// Its description: the first comment line.
     pub(crate) fn about(&self) -> String {
         self.header().find(|line| !line.is_empty()).unwrap_or_default()
     }
 
-    /// The variables that it asks for: comment lines `needs NAME: …` and `takes NAME: …`.
+    /// The variables that it declares: comment lines `needs NAME: …` and `takes NAME: …`.
     pub(crate) fn parameters(&self) -> Vec<Parameter> {
         let parameter = |line: String| {
             let (verb, rest) = line.split_once(' ')?;
@@ -77,27 +78,27 @@ impl Chain {
         self.header().filter_map(parameter).collect()
     }
 
-    /// How it is called in messages.
+    /// Its name in messages.
     pub(crate) fn place(&self) -> String {
         self.file.as_ref().map_or_else(|| format!("chain {}", self.name), |file| file.display().to_string())
     }
 
-    /// Where it comes from, for the list.
+    /// Its origin, for the list.
     pub(crate) fn origin(&self) -> String {
         self.file.as_ref().map_or_else(|| "built in".to_owned(), |file| file.display().to_string())
     }
 }
 
-/// All chains, those of earlier folders first.
+/// All chains; those in earlier folders take precedence.
 pub(crate) struct Chains {
     folders: Vec<PathBuf>,
 }
 
 impl Chains {
-    /// Chains of the folder that was named, if one was, and of the system's folder.
+    /// Chains of the given folder, if any, and of the system's folder.
     ///
     /// # Errors
-    /// The folder that was named cannot be read.
+    /// The given folder cannot be read.
     pub(crate) fn new(named: Option<PathBuf>, system: PathBuf) -> Result<Self> {
         if let Some(folder) = &named {
             fs::read_dir(folder).with_context(|| format!("reading the chains in {}", folder.display()))?;
@@ -113,7 +114,7 @@ impl Chains {
         let built_in = BUILT_IN.iter().map(|(name, text)| {
             ((*name).to_owned(), Chain { name: (*name).to_owned(), text: text.as_bytes().to_vec(), file: None })
         });
-        // the usual ones keep their order: it is that of the day's work
+        // the built-in ones keep their order: it is that of the day's work
         let mut order: Vec<_> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
         let mut chains: BTreeMap<_, _> = built_in.collect();
         for folder in self.folders.iter().rev() {
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn built_in_chains_are_understood_and_explain_themselves() {
+    fn built_in_chains_are_understood_and_described() {
         for chain in built_in() {
             let script = parse(&chain.text).unwrap_or_else(|bad| panic!("{}: {bad}", chain.name));
             assert!(!script.lists.is_empty(), "{} is empty", chain.name);
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn files_replace_and_add() {
+    fn files_replace_built_in_chains_and_add_others() {
         let (named, system) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::write(named.path().join("pipe.sh"), "# mine\na").unwrap();
         fs::write(system.path().join("pipe.sh"), "# system\na").unwrap();

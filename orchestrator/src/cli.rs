@@ -1,4 +1,4 @@
-//! The command line: every command with its name, and how the one that was given is started.
+//! The command line: every command with its name, and how the given one is started.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,7 +21,7 @@ use crate::overrides::Overrides;
     after_help = overview()
 )]
 struct Cli {
-    /// Read this configuration file instead of the usual ones
+    /// Read this configuration file instead of the default ones
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -130,7 +130,7 @@ fn overview() -> String {
     text
 }
 
-/// A list of compatibility options, kept as it was written: it goes to the stages.
+/// A list of compatibility options, kept as written: it is passed to the stages.
 fn compat(text: &str) -> Result<String, String> {
     Compat::parse(text).map(|_| text.to_owned()).map_err(|e| e.to_string())
 }
@@ -164,7 +164,7 @@ fn run(cli: &Cli, name: &str, messages: Messages) -> Result<u8> {
         return kit::print(Cli::command().render_help().to_string().as_bytes()).map(|()| Exit::Done.code());
     };
     let overrides = Overrides::new(cli.config.as_deref(), cli.compat.as_deref())?;
-    // root's rights are given away before anything is opened in folders of others
+    // root's rights are dropped before anything is opened in folders of others
     if let Some(uses) = command.uses().filter(|_| hub::identity::is_root()) {
         let config = hub::config::read(None, &|name: &str| overrides.get(name))?;
         hub::identity::take(&config, uses, overrides.compat(&config)?)?;
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn every_command_stands_under_a_heading_and_has_one_line() {
+    fn every_command_has_a_heading_and_one_line() {
         let command = Cli::command();
         let text = overview();
         for sub in command.get_subcommands() {

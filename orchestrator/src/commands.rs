@@ -49,9 +49,9 @@ use crate::hub::{Audience, Hub};
 use crate::overrides::Overrides;
 use crate::record::recorded;
 
-/// What a command is given besides its own arguments.
+/// What a command gets besides its own arguments.
 pub(crate) struct Call {
-    /// The word by which it was called.
+    /// The name by which it was called.
     pub(crate) name: String,
     pub(crate) overrides: Overrides,
     pub(crate) messages: Messages,
@@ -59,24 +59,24 @@ pub(crate) struct Call {
 
 /// A command.
 pub(crate) trait Command {
-    /// What it does in the folders of a hub; `None` for one that changes nothing there.
+    /// What it does in the folders of a hub; `None` for a command that changes nothing there.
     fn uses(&self) -> Option<Uses>;
 
-    /// Does it; the exit code.
+    /// Runs it; returns the exit code.
     ///
     /// # Errors
-    /// Those that nobody has told yet.
+    /// Errors that have not been reported yet.
     fn run(&self, call: &Call) -> Result<u8>;
 }
 
-/// A command that works with the configuration and the log of a hub.
+/// A command that uses the configuration and the log of a hub.
 pub(crate) trait HubCommand {
     /// See [`Command::uses`].
     fn uses(&self) -> Option<Uses> {
         Some(Uses::default())
     }
 
-    /// Who reads what it says.
+    /// Who reads its messages.
     fn audience(&self) -> Audience {
         Audience::Person
     }
@@ -91,10 +91,10 @@ pub(crate) trait HubCommand {
         false
     }
 
-    /// Does it; the exit code.
+    /// Runs it; returns the exit code.
     ///
     /// # Errors
-    /// They go to the log.
+    /// They are written to the log.
     fn run(&self, hub: &Hub) -> Result<u8>;
 }
 
@@ -121,7 +121,7 @@ impl<C: HubCommand> Command for C {
     }
 }
 
-/// Prints what was asked for: to standard output.
+/// Prints requested output to standard output.
 fn print(bytes: &[u8]) -> Result<u8> {
     kit::print(bytes).map(|()| Exit::Done.code())
 }

@@ -1,7 +1,8 @@
-//! Other programs that write the same tables: the legacy scripts and the port. How a line looks that
-//! starts them (for `doctor`), and which of them are running now (we wait, with code 75).
+//! Other programs that write the same tables: the legacy scripts and the port. Recognises lines that
+//! start them (for `doctor`), and finds out which of them are running now (we then end with code
+//! 75).
 //!
-//! Looks at files and at `/proc`; starts and stops nothing.
+//! Reads files and `/proc`; starts and stops nothing.
 
 use std::fs::{self, TryLockError};
 use std::io::Read as _;
@@ -12,7 +13,7 @@ use hub::config::Paths;
 use kit::Busy;
 use kit::door::{self, named};
 
-/// How the names of the legacy scripts begin.
+/// The beginnings of the legacy scripts' names.
 const SCRIPTS: [&str; 9] = [
     "__fetch_apache_and_auth_log",
     "__import_apache_and_auth_log",
@@ -25,10 +26,10 @@ const SCRIPTS: [&str; 9] = [
     "xlogimport_",
 ];
 
-/// The original script of who is online: it writes a table of its own.
+/// The original who-is-online script: it writes a table of its own.
 const ONLINE: &str = "xlogfix_whoisonline.php";
 
-/// The name of the port. Our own file of that name is a few lines that start us.
+/// The name of the port. Our own file with that name is a few lines that start us.
 const PORT: &str = "hzmetrics.py";
 const SHIM_BYTES: u64 = 4096;
 
@@ -38,10 +39,10 @@ const INTERPRETERS: [&str; 9] = ["sh", "bash", "dash", "ksh", "env", "nice", "ti
 /// The staging files of the legacy scripts.
 const STAGING: [&str; 2] = ["_hub_apache.log", "_hub_auth.log"];
 
-/// Between fetching and importing, the original crontab leaves five minutes.
+/// The original crontab leaves five minutes between fetching and importing.
 const STAGED_FOR: Duration = Duration::from_secs(3600);
 
-/// Somebody else's program works on the same tables or logs.
+/// Another program is working on the same tables or logs.
 fn occupied(text: &str) -> Busy {
     Busy(format!("{text}; nothing was done, try again later"))
 }
@@ -56,7 +57,7 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| c.is_whitespace() || "'\"`;&|()<>=".contains(c)).filter(|word| !word.is_empty())
 }
 
-/// The program of the originals or the port that a line starts.
+/// The original program or port that a line starts.
 pub(crate) fn program(paths: &Paths, line: &str) -> Option<String> {
     if line.trim_start().starts_with('#') {
         return None;
@@ -67,7 +68,7 @@ pub(crate) fn program(paths: &Paths, line: &str) -> Option<String> {
     words(line).find_map(|word| script(word).map(str::to_owned).or_else(|| is_port(word).then(|| word.to_owned())))
 }
 
-/// The processes of the legacy scripts, those excepted that started us.
+/// The processes of the legacy scripts, except those that started us.
 fn processes(paths: &Paths) -> Vec<(u32, String)> {
     let proc = paths.at("/proc");
     let ours = std::process::id();
@@ -103,7 +104,7 @@ fn processes(paths: &Paths) -> Vec<(u32, String)> {
     found
 }
 
-/// The script that a process runs, from its words with NUL bytes between them.
+/// The script that a process runs, from its command line with NUL bytes between the words.
 fn script_of(line: &str) -> Option<&str> {
     let mut words = line.split('\0');
     let first = words.next()?;
@@ -115,14 +116,15 @@ fn script_of(line: &str) -> Option<&str> {
     if !INTERPRETERS.contains(&base) {
         return None;
     }
-    // `sh -c 'LINE'` has more than one word in a word
+    // `sh -c 'LINE'` has several words in one argument
     words.take(4).flat_map(self::words).find_map(script)
 }
 
-/// Who is working on the tables of the statistics: an original script, or the port by its lock.
+/// Checks whether another program is working on the statistics tables: an original script, or the
+/// port by its lock.
 ///
 /// # Errors
-/// Somebody is ([`Busy`]).
+/// There is one ([`Busy`]).
 pub(crate) fn nobody_at_work(paths: &Paths) -> Result<(), Busy> {
     if let Some((pid, name)) = processes(paths).into_iter().find(|(_, name)| name != ONLINE) {
         return Err(occupied(&format!("the original script {name} is running (pid {pid})")));
@@ -141,7 +143,7 @@ pub(crate) fn nobody_at_work(paths: &Paths) -> Result<(), Busy> {
     Ok(())
 }
 
-/// Whether the original script of who is online is running.
+/// Whether the original who-is-online script is running.
 pub(crate) fn is_online_at_work(paths: &Paths) -> bool {
     processes(paths).iter().any(|(_, name)| name == ONLINE)
 }
@@ -159,7 +161,7 @@ pub(crate) fn staged(paths: &Paths) -> Vec<(PathBuf, Duration)> {
     STAGING.iter().map(|name| staging.join(name)).filter_map(|path| Some((path.clone(), age(&path)?))).collect()
 }
 
-/// Whether the legacy scripts are between fetching and importing.
+/// Checks whether the legacy scripts are between fetching and importing.
 ///
 /// # Errors
 /// They are ([`Busy`]).
@@ -178,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scripts_in_command_lines() {
+    fn scripts_are_found_in_command_lines() {
         let check = |words: &[&str], expected: Option<&str>| {
             assert_eq!(script_of(&words.join("\0")), expected, "{words:?}");
         };
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_crontabs() {
+    fn lines_of_crontabs_are_recognised() {
         let root = tempfile::tempdir().unwrap();
         let env = |name: &str| (name == "HZMETRICS_ROOT").then(|| root.path().into());
         let paths = Paths::new(&env);

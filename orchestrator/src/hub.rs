@@ -1,6 +1,6 @@
-//! What a command needs that works on a hub: configuration, log, lock, databases.
+//! What a command on a hub needs: configuration, log, lock, databases.
 //!
-//! Commands that do not touch a hub's data (the shell, `convert`) do without it.
+//! Commands that do not touch a hub's data (the shell, `convert`) work without it.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
@@ -24,23 +24,23 @@ use crate::guard;
 use crate::overrides::{COMPAT, Overrides};
 use crate::shell::Shell;
 
-/// Who reads what a command says on standard error when all goes well.
+/// Who reads a command's messages on standard error if all goes well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// The person who typed it: what it says is what it is for.
+    /// The user who typed it: its messages are its purpose.
     Person,
     /// Nobody, unless standard error is a terminal: the command may be in a crontab.
     Cron,
 }
 
-/// A hub, as one command sees it.
+/// A hub, as seen by one command.
 pub(crate) struct Hub {
     pub(crate) config: Config,
     pub(crate) compat: Compat,
     pub(crate) log: Log,
-    /// Whether a log was named that cannot be imported: the command ends with 1.
+    /// Whether a log was named that cannot be imported: the command then ends with code 1.
     pub(crate) refused: Cell<bool>,
-    /// How many logs were refused by this command, known ones too.
+    /// How many logs this command refused, including known ones.
     pub(crate) n_refused: Cell<usize>,
     /// What a dry run would do, in order.
     pub(crate) plan: RefCell<Vec<Value>>,
@@ -53,10 +53,11 @@ pub(crate) struct Hub {
 }
 
 impl Hub {
-    /// For the command `name`; one that `goes_on` does so when the configuration cannot be read.
+    /// For the command `name`; if it `goes_on`, a configuration that cannot be read is not an
+    /// error.
     ///
     /// # Errors
-    /// The configuration cannot be read or is malformed, or the compatibility options are not known.
+    /// The configuration cannot be read or is malformed, or a compatibility option is unknown.
     pub(crate) fn open(name: &str, overrides: &Overrides, audience: Audience, goes_on: bool) -> Result<Self> {
         let env = |name: &str| overrides.get(name);
         let (config, trouble) = match config::read(None, &env) {
@@ -131,10 +132,10 @@ impl Hub {
         Db::connect(&self.config.target(), Which::Metrics)
     }
 
-    /// The same for a command that works on the ledger of imports.
+    /// The same for a command that uses the ledger of imports.
     ///
     /// # Errors
-    /// Also when there is no such table.
+    /// Also if the table does not exist.
     pub(crate) fn db_with_ledger(&self) -> Result<Db> {
         let mut db = self.db()?;
         anyhow::ensure!(
@@ -144,10 +145,10 @@ impl Hub {
         Ok(db)
     }
 
-    /// Says so when the tables protect nothing against a crash in the middle.
+    /// Warns if the tables have no protection against a crash in the middle.
     ///
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub(crate) fn warn_without_transactions(&self, db: &mut Db, tables: &[&str]) -> Result<()> {
         if !db.is_transactional(tables)? {
             self.log.warning(format_args!(
@@ -158,20 +159,20 @@ impl Hub {
         Ok(())
     }
 
-    /// The lock of all writers, for as long as the result lives; `None` for a run that writes
-    /// nothing, and when the process that started us holds it.
+    /// The lock of all writers, held as long as the result lives; `None` for a run that writes
+    /// nothing, and if the process that started us holds it.
     ///
     /// # Errors
-    /// Somebody else holds it ([`Busy`]), or works on the same tables without it
-    /// ([`kit::Busy`]), or it cannot be created.
+    /// Another process holds it ([`Busy`]), or works on the same tables without it ([`kit::Busy`]),
+    /// or it cannot be created.
     pub(crate) fn lock(&self, writes: bool) -> Result<Option<Lock>> {
         Ok(self.try_lock(writes)??)
     }
 
-    /// The same for a caller who does without when another run of our own is in progress.
+    /// The same for a caller that continues without it if another run of ours is in progress.
     ///
     /// # Errors
-    /// All others.
+    /// All other errors.
     pub(crate) fn try_lock(&self, writes: bool) -> Result<Result<Option<Lock>, Busy>> {
         if !writes {
             return Ok(Ok(None));
@@ -190,17 +191,17 @@ impl Hub {
         }
     }
 
-    /// A shell whose stages are let through the lock that we hold.
+    /// A shell whose stages may use the lock that we hold.
     ///
     /// # Errors
     /// Signals cannot be watched.
     pub(crate) fn shell(&self, lock: Option<&Lock>) -> Result<Shell> {
         let mut variables = self.overrides.variables();
         if let Some(compat) = self.config.compat.filter(|_| variables.get(COMPAT).is_empty()) {
-            // stages know the variable, not the section of the file
+            // stages read the variable, not the section of the file
             variables.export(COMPAT, compat.to_string().into());
         }
-        // what stages say belongs to the record of the run
+        // the stages' messages belong in the log of the run
         variables.export(STAGE_LOG, self.config.paths.log().into());
         variables.export(RUN_ID, kit::run_id().into());
         // stages need not look for themselves, nor say again what is wrong with it
@@ -224,7 +225,7 @@ impl Hub {
         }
     }
 
-    /// Where imported logs go.
+    /// Where imported logs are moved to.
     pub(crate) fn imported(&self, stream: Stream) -> PathBuf {
         self.logs(stream).join("imported")
     }

@@ -1,4 +1,5 @@
-//! `hzmetrics`: the orchestrator. It starts the stages, joins their pipes and says what failed.
+//! `hzmetrics`: the orchestrator. It starts the stages, connects their pipes and reports what
+//! failed.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 mod accounts;

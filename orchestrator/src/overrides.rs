@@ -1,5 +1,5 @@
-//! The options `-c` and `--compat` before a command. They become variables that this run and every process
-//! that it starts see in place of those of the environment.
+//! The options `-c` and `--compat` before a command. They become variables that override the environment,
+//! for this run and for every process that it starts.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -12,18 +12,18 @@ use schema::Compat;
 
 use crate::shell::Variables;
 
-/// The compatibility options, as the stages read them.
+/// The variable with the compatibility options for the stages.
 pub(crate) const COMPAT: &str = "HZMETRICS_COMPAT";
 
 /// A name and its value.
 pub(crate) type Assignment = (String, Vec<u8>);
 
-/// Variables that come before those of the environment.
+/// Variables that override the environment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Overrides(Vec<Assignment>);
 
 impl Overrides {
-    /// Those of a configuration file and a list of compatibility options, where they were given.
+    /// For a configuration file and a list of compatibility options, if given.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -37,7 +37,7 @@ impl Overrides {
         Ok(Self(list))
     }
 
-    /// The same with more variables, which come first.
+    /// The same with more variables, which take precedence.
     pub(crate) fn with(&self, more: impl IntoIterator<Item = Assignment>) -> Self {
         Self(self.0.iter().cloned().chain(more).collect())
     }
@@ -47,13 +47,13 @@ impl Overrides {
         &self.0
     }
 
-    /// A variable as the processes that we start see it.
+    /// A variable as seen by the processes we start.
     pub(crate) fn get(&self, name: &str) -> Option<OsString> {
         let ours = self.0.iter().rev().find(|(known, _)| known == name);
         ours.map(|(_, value)| OsString::from_vec(value.clone())).or_else(|| process_env(name))
     }
 
-    /// The variables that a chain starts with: the environment, then these.
+    /// The initial variables of a chain: the environment, then these.
     pub(crate) fn variables(&self) -> Variables {
         let mut variables = Variables::from_environment();
         for (name, value) in &self.0 {
@@ -62,10 +62,11 @@ impl Overrides {
         variables
     }
 
-    /// The compatibility options: of the command line or the environment, else of the configuration.
+    /// The compatibility options: from the command line or the environment, or else from the
+    /// configuration.
     ///
     /// # Errors
-    /// There is no option of that name.
+    /// An option is unknown.
     pub(crate) fn compat(&self, config: &Config) -> Result<Compat> {
         match self.get(COMPAT) {
             Some(list) => Compat::parse(&list.to_string_lossy()).map_err(|e| Usage(e.to_string()).into()),

@@ -1,8 +1,8 @@
 //! The daily work: deciding what is due, doing it, and remembering the state.
 //!
 //! Decisions are pure functions ([`decisions`]) of the stored state ([`state`]) and of facts about the
-//! database and the log folders ([`facts`]). [`worker`] carries them out by starting stages, [`importer`]
-//! loads the logs. Nothing here knows the command line.
+//! database and the log folders ([`facts`]). [`worker`] carries them out by starting stages, and
+//! [`importer`] loads the logs. Nothing here knows the command line.
 
 pub(crate) mod decisions;
 pub(crate) mod facts;

@@ -1,4 +1,4 @@
-//! The cells that are published: what the summary tables hold now.
+//! The published cells: what the summary tables contain now.
 
 use anyhow::Result;
 use database::Db;
@@ -6,10 +6,11 @@ use schema::cells::Summary;
 use schema::usage::Cells;
 use schema::{Month, Period, Place, Stamp};
 
-/// The cells of a month and a period. Of several in one place the last counts, as on the pages of the hub.
+/// The cells of a month and a period. If a cell exists several times, the last one counts, as on the hub's
+/// pages.
 ///
 /// # Errors
-/// A table is missing, or the server is lost.
+/// A table is missing, or the connection is lost.
 pub(crate) fn cells(db: &mut Db, month: Month, period: Period) -> Result<Cells> {
     let mut cells = Cells::default();
     for summary in Summary::ALL {
@@ -28,10 +29,10 @@ pub(crate) fn cells(db: &mut Db, month: Month, period: Period) -> Result<Cells> 
     Ok(cells)
 }
 
-/// The last month that is published.
+/// The last published month.
 ///
 /// # Errors
-/// The table is missing, or the server is lost.
+/// The table is missing, or the connection is lost.
 pub(crate) fn last_month(db: &mut Db) -> Result<Option<Month>> {
     db.require(&[Summary::Users.table()])?;
     let sql = "SELECT MAX(`datetime`) FROM summary_user_vals WHERE period = ?";

@@ -1,7 +1,7 @@
-//! The databases of a hub: make what is missing, bring what is old up to date.
+//! The databases of a hub: creates what is missing, and updates what is old.
 //!
-//! `hzmetrics setup-db` and `hzmetrics migrate` come here. The tables are data in `schema::tables`,
-//! the rows they start with in `schema::reference`, the changes of old databases in [`changes`].
+//! `hzmetrics setup-db` and `hzmetrics migrate` use it. The tables are data in `schema::tables`,
+//! their initial rows in `schema::reference`, the migrations of old databases in [`changes`].
 
 mod addresses;
 pub(crate) mod bootstrap;
@@ -36,19 +36,19 @@ pub(crate) fn make(target: &Target, seed: bool, messages: Messages) -> Result<()
     create::setup_db(target, &setup, messages, &mut std::io::sink())
 }
 
-/// Changes that are not recorded as done.
+/// Migrations that are not recorded as done.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct PendingChanges {
     /// Their number.
     pub(crate) count: usize,
-    /// Those of them that the stages need and that are not done either.
+    /// Those that the stages need and that are not done either.
     pub(crate) required: Vec<u16>,
 }
 
-/// Looks which changes are left; writes nothing.
+/// Finds out which migrations are pending; writes nothing.
 ///
 /// # Errors
-/// The server is lost.
+/// The connection is lost.
 pub(crate) fn unrecorded(db: &mut Db) -> Result<PendingChanges> {
     let recorded = ledger::recorded(db)?;
     let mut left = PendingChanges::default();
@@ -61,20 +61,20 @@ pub(crate) fn unrecorded(db: &mut Db) -> Result<PendingChanges> {
     Ok(left)
 }
 
-/// Applies the required changes, for a caller who holds the lock of all writers.
+/// Applies the required migrations, for a caller that holds the lock of all writers.
 ///
 /// # Errors
-/// A change fails.
+/// A migration fails.
 pub(crate) fn bring_up_to_date(target: &Target, lock: PathBuf, messages: Messages, run: Runner<'_>) -> Result<()> {
     let plan = Migrate { apply: true, required_only: true, dry_run: false, lock: Some(lock) };
     migrate(target, &plan, messages, &mut std::io::sink(), &|| Ok(None), run)
 }
 
-/// Takes the lock that every writer takes; `None` where there can be none, and when the process that
-/// started us holds it.
+/// Takes the lock of all writers; `None` if there cannot be one, and if the process that started us
+/// holds it.
 ///
 /// # Errors
-/// Somebody else writes ([`Busy`]), or something other than a file is in the lock's place.
+/// Another process writes ([`Busy`]), or something other than a file is in the lock's place.
 pub(crate) fn hold(config: &Config, messages: Messages) -> Result<Option<Lock>> {
     let path = config.paths.pid_lock();
     match Lock::ask(&path, Duration::ZERO) {
@@ -86,7 +86,7 @@ pub(crate) fn hold(config: &Config, messages: Messages) -> Result<Option<Lock>> 
             Err(Busy(text).into())
         }
         Err(error) if door::is_in_the_way(&error) => Err(error),
-        // the folder of the lock is often made later than the database
+        // the folder of the lock is often created later than the database
         Err(error) => {
             messages.note(format_args!("going on without a lock: {error:#}"));
             Ok(None)

@@ -1,8 +1,8 @@
-//! The shell that runs chains: it starts the programs of a text, waits for all of them, and reports which
+//! The shell that runs chains: it starts the programs in a text, waits for all of them, and reports which
 //! one failed.
 //!
-//! `hzmetrics sh`, the named chains and the commands that start stages all come here.
-//! It starts programs itself and never asks `/bin/sh`.
+//! Used by `hzmetrics sh`, the named chains and the commands that start stages. It starts programs
+//! itself and never uses `/bin/sh`.
 
 mod expand;
 mod glob;
@@ -26,9 +26,9 @@ use parse::{AndList, Command, Pipeline, Redirect, Script, Stream, Target};
 pub(crate) use program::Programs;
 use signals::Running;
 
-/// Exit code when a program is not found, as `sh` has it.
+/// Exit code if a program is not found, as in `sh`.
 const NOT_FOUND: u8 = 127;
-/// Exit code when a program is found and cannot be started, as `sh` has it.
+/// Exit code if a program is found but cannot be started, as in `sh`.
 const NOT_STARTED: u8 = 126;
 
 /// Runs texts.
@@ -36,12 +36,13 @@ pub(crate) struct Shell {
     pub(crate) variables: Variables,
     programs: Programs,
     messages: Messages,
-    /// What the first process of a pipe reads nothing from when the text itself came that way.
+    /// Whether the first process of a pipe gets empty input, because the text itself came from
+    /// standard input.
     stdin_is_used: bool,
-    /// How the text is called in messages.
+    /// The name of the text in messages.
     name: String,
     running: Running,
-    /// The configuration that programs inherit, where there is one.
+    /// The configuration that programs inherit, if there is one.
     handed: Option<Handed>,
 }
 
@@ -77,7 +78,7 @@ impl StreamEnd {
     fn into_stdio(self) -> Stdio {
         match self {
             Self::Own(Stream::In) => Stdio::inherit(),
-            // what the program writes must not get lost silently
+            // the program's output must not be lost silently
             Self::Own(Stream::Out) if kit::is_output_closed() => {
                 named::append(Path::new("/dev/full")).map_or_else(|_| Stdio::null(), Stdio::from)
             }
@@ -105,7 +106,7 @@ impl Shell {
         })
     }
 
-    /// Hands the configuration on to the programs.
+    /// Passes the configuration to the programs.
     pub(crate) fn hand_on(&mut self, config: &Config) -> Result<()> {
         let handed = config.hand_on()?;
         let (name, value) = handed.variable();
@@ -114,7 +115,7 @@ impl Shell {
         Ok(())
     }
 
-    /// The same where there is a configuration: filters can do without.
+    /// The same if there is a configuration: filters work without one.
     pub(crate) fn hand_on_if_there(&mut self) -> Result<()> {
         match hub::config::read(None, &|name| Some(self.variables.get(name).to_owned())) {
             Ok(config) if !config.files().is_empty() => self.hand_on(&config),
@@ -122,16 +123,16 @@ impl Shell {
         }
     }
 
-    /// The text came on standard input, so programs find nothing there.
+    /// The text came from standard input, so programs find nothing there.
     pub(crate) const fn stdin_is_used(&mut self) {
         self.stdin_is_used = true;
     }
 
-    /// Runs a whole text. A failure ends its and-list only, as in `sh`; the code is that of the
-    /// first failure.
+    /// Runs a complete text. A failure only ends its and-list, as in `sh`; the exit code is that of
+    /// the first failure.
     ///
     /// # Errors
-    /// The text cannot be understood ([`Usage`]); nothing has been started then.
+    /// The text cannot be parsed ([`Usage`]); then nothing has been started.
     pub(crate) fn run(&mut self, text: &[u8]) -> Result<u8> {
         let script = parse::parse(text).map_err(|error| Usage(error.to_string()))?;
         self.run_script(&script, text)
@@ -167,7 +168,7 @@ impl Shell {
         self.run_one(name, args, Vec::new())
     }
 
-    /// The same for a program whose standard output nobody asked for.
+    /// The same, discarding the program's standard output.
     pub(crate) fn run_without_output(&mut self, name: &str, args: Vec<OsString>) -> Result<u8> {
         self.run_one(name, args, vec![(Stream::Out, StreamEnd::Nothing)])
     }
@@ -196,7 +197,7 @@ impl Shell {
         for command in &pipeline.commands {
             match self.prepare(command) {
                 Ok(Some(prepared)) => all.push(prepared),
-                // a word that expands to nothing leaves nothing to run
+                // words that expand to nothing leave nothing to run
                 Ok(None) if pipeline.commands.len() == 1 => return Ok(0),
                 Ok(None) => {
                     let place = self.place(pipeline.line);
@@ -286,7 +287,7 @@ impl Shell {
                 Ok(Some(child)) => started.push(child),
                 Ok(None) => break,
                 Err(error) => {
-                    // what runs already ends by itself: its pipe is closed
+                    // processes that run already end by themselves: their pipe is closed
                     failure = Some((i, NOT_STARTED, format!("cannot be started: {error:#}")));
                     break;
                 }
@@ -313,7 +314,7 @@ impl Shell {
             }
         }
         let Some((i, code, words)) = failure else {
-            // the last process had no reader of our own: whoever read this process's output left
+            // the last process wrote to our standard output: its reader left
             let last = statuses.last().filter(|status| reader_left(**status));
             return Ok(last.map_or(0, |_| Exit::ReaderLeft.code()));
         };
@@ -376,7 +377,7 @@ fn reader_left(status: ExitStatus) -> bool {
     status.code() == Some(Exit::ReaderLeft.code().into()) || status.signal() == Some(signals::SIGPIPE)
 }
 
-/// Exit code and words of a real failure; a reader that left is not one.
+/// Exit code and words for a real failure; a reader that left is not one.
 fn failed(status: ExitStatus) -> Option<(u8, String)> {
     use std::os::unix::process::ExitStatusExt as _;
     if status.success() || reader_left(status) {

@@ -14,16 +14,18 @@ use super::shares::{MissingShare, ROWS_MIN};
 use super::tables::{Cell, MonthOfRows};
 use crate::pipeline::decisions::day;
 
-/// Half of the addresses of the world have no name; where this share of requests has none, nobody was asked.
+/// About half of all addresses have no name; if this share of requests has none, the name server did not
+/// answer.
 const NEARLY_ALL: f64 = 0.95;
-/// Logins are rare: so few of them, and their month should have requests.
+/// Logins are rare; only a month with at least this many should also have requests.
 const LOGINS_MIN: u64 = 10;
-/// Shorter gaps between imported days happen.
+/// Shorter gaps between imported days are normal.
 const GAP_MIN: i64 = 7;
-/// Cells of the hits are compared in these periods: both begin with a calendar month.
+/// Hits cells are compared in these periods, which begin with a calendar month.
 const HITS_PERIODS: [Period; 2] = [Period::Month, Period::Quarter];
 
-/// Months whose visitors nearly all have no name: `?` is not a gap, so the shares do not see it.
+/// Months in which nearly all visitors lack a name: `?` does not count as missing, so the shares do
+/// not show it.
 pub(super) fn unnamed(web: &BTreeMap<Month, MonthOfRows>, report: &mut Report<'_>) -> Result<()> {
     for (&month, seen) in web {
         let share = MissingShare { month, total: seen.rows, missing: seen.unnamed };
@@ -47,7 +49,7 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// A plain number from zero: digits, perhaps a point and digits.
+/// A non-negative decimal number: digits, perhaps a point and digits.
 fn number(text: &str) -> Option<f64> {
     let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
     (is_digits(whole) && is_digits(rest)).then(|| text.parse().ok()).flatten()
@@ -57,7 +59,7 @@ fn key(cell: &Cell) -> (i64, i64, i64) {
     (cell.row, cell.col, cell.format)
 }
 
-/// The users of all time may not become fewer from month to month.
+/// The all-time number of users must not decrease from month to month.
 pub(super) fn drops(users: &[Cell], scope: Scope, report: &mut Report<'_>) -> Result<()> {
     let all_time = |cell: &&Cell| cell.period == Period::AllTime.code() && (cell.row, cell.col) == (1, 1);
     let counts: BTreeMap<Month, u64> = users
@@ -82,7 +84,7 @@ pub(super) fn drops(users: &[Cell], scope: Scope, report: &mut Report<'_>) -> Re
     Ok(())
 }
 
-/// Requests and logins come from two logs: a month that has only one of them lost the other.
+/// Requests and logins come from two logs: a month with only one of them has lost the other.
 pub(super) fn one_sided(
     web: &BTreeMap<Month, MonthOfRows>,
     logins: &BTreeMap<Month, u64>,
@@ -114,7 +116,7 @@ pub(super) fn one_sided(
     Ok(())
 }
 
-/// Months with requests and no summary of their own, but for those that are withheld.
+/// Months with requests but without a summary of their own, except withheld ones.
 pub(super) fn without_summary(
     web: &BTreeMap<Month, MonthOfRows>,
     users: &[Cell],
@@ -132,7 +134,7 @@ pub(super) fn without_summary(
     Ok(())
 }
 
-/// Months in scope with some periods only.
+/// Months in scope with only some of the periods.
 pub(super) fn some_periods(months: &BTreeSet<Month>, scope: Scope, report: &mut Report<'_>) -> Result<()> {
     for &month in months.iter().filter(|month| scope.start.month().is_none_or(|first| **month >= first)) {
         report.warning(format_args!("{month}: summary exists but missing periods"))?;
@@ -141,8 +143,8 @@ pub(super) fn some_periods(months: &BTreeSet<Month>, scope: Scope, report: &mut 
     Ok(())
 }
 
-/// Cells of months that have not begun, and of months without any source. `no_source` are the months
-/// with cells but without a row, a log or an entry of the ledger.
+/// Cells of future months, and of months without any source. `no_source` are the months with cells
+/// but without a row, a log or a ledger entry.
 pub(super) fn impossible(
     published: &BTreeMap<Month, u64>,
     current: Month,
@@ -163,7 +165,7 @@ pub(super) fn impossible(
     Ok(())
 }
 
-/// Days of which more than a tenth was not understood, or came from IPv6 clients.
+/// Days on which more than a tenth was not understood or came from IPv6 clients.
 pub(super) fn day_shares(days: &BTreeMap<(String, Target), Share>, report: &mut Report<'_>) -> Result<()> {
     for ((day, target), share) in days {
         let place = format!("{}_lines", target.name());
@@ -195,7 +197,7 @@ pub(super) fn day_shares(days: &BTreeMap<(String, Target), Share>, report: &mut 
     Ok(())
 }
 
-/// Stamps of sessions that do not exist, by month.
+/// Session numbers of sessions that do not exist, by month.
 pub(super) fn orphans(table: &str, months: &BTreeMap<Month, u64>, report: &mut Report<'_>) -> Result<()> {
     for (&month, n) in months.iter().filter(|(_, n)| **n > 0) {
         report
@@ -206,7 +208,7 @@ pub(super) fn orphans(table: &str, months: &BTreeMap<Month, u64>, report: &mut R
     Ok(())
 }
 
-/// Where hits are counted from the requests that were kept, a month has as many of both.
+/// If hits are counted from kept requests, a month has equally many of both.
 pub(super) fn hits_of_web(
     web: &BTreeMap<Month, MonthOfRows>,
     hits: &[(Stamp, i64)],
@@ -230,8 +232,8 @@ pub(super) fn hits_of_web(
     Ok(())
 }
 
-/// The cell of the hits says what the hits of its period add up to. `open`: without the period's
-/// first instant. `command` takes a month and fixes it. Months that are `withheld` have no cell.
+/// The hits cell must equal the sum of the hits in its period. `open`: without the period's first
+/// instant. `command` takes a month and fixes it. Months in `withheld` have no cell.
 pub(super) fn hits_cells(
     misc: &[Cell],
     hits: &[(Stamp, i64)],
@@ -263,14 +265,14 @@ pub(super) fn hits_cells(
                 or_empty(&expected)
             ))?;
             report.found("summary_misc_vals", "(hits_parity)", month, Remedy::Command(format!("{command} {month}")));
-            // one finding a month: the command makes all periods
+            // one finding per month: the command writes all periods
             break;
         }
     }
     Ok(())
 }
 
-/// A number without its fraction; anything else as it is.
+/// A number without its fraction; any other text unchanged.
 fn whole(text: &str) -> String {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() => format!("{:.0}", number.trunc()),
@@ -278,7 +280,7 @@ fn whole(text: &str) -> String {
     }
 }
 
-/// A week and more without rows and without an imported log.
+/// A week or more without rows and without an imported log.
 pub(super) fn gaps(
     table: &str,
     label: &str,
@@ -287,7 +289,7 @@ pub(super) fn gaps(
     report: &mut Report<'_>,
 ) -> Result<()> {
     let Some(today) = scope.today.day_number() else { return Ok(()) };
-    // a log of today does not prove that yesterday's is late
+    // today's log does not prove that yesterday's is late
     let ends = days.range(..today).copied().chain(days.range(today..).next().map(|_| today));
     let ends: Vec<i64> = ends.collect();
     for (before, after) in ends.iter().zip(ends.iter().skip(1)) {
@@ -312,7 +314,8 @@ fn nth_day(number: i64) -> Stamp {
     first.plus_days(number - first.day_number().unwrap_or(0))
 }
 
-/// The next id of a table is behind all that it has: otherwise the next row collides and is dropped.
+/// The next id of a table must be above all existing ones: otherwise the next row collides and is
+/// dropped.
 pub(super) fn next_ids(tables: &[(&'static str, i64, i64)], report: &mut Report<'_>) -> Result<()> {
     for (table, next, highest) in tables.iter().filter(|(_, next, highest)| next <= highest) {
         report.warning(format_args!(
@@ -325,7 +328,7 @@ pub(super) fn next_ids(tables: &[(&'static str, i64, i64)], report: &mut Report<
     Ok(())
 }
 
-/// What means nothing in what the pipeline remembers.
+/// Invalid values in the stored state.
 pub(super) fn state(pairs: &BTreeMap<String, String>) -> Vec<String> {
     let value = |key: &str| pairs.get(key).map(String::as_str).filter(|text| !text.is_empty());
     let month = |text: &str| text.parse::<Month>().ok();
@@ -362,8 +365,8 @@ pub(super) fn state(pairs: &BTreeMap<String, String>) -> Vec<String> {
     bad
 }
 
-/// The newest cell of a summary belongs to the previous month. `is_needless`: the hub has nothing to
-/// count there.
+/// The newest cell of a summary must belong to the previous month. `is_needless`: the hub has
+/// nothing to count there.
 pub(super) fn freshness(
     table: &str,
     cells: &[Cell],
@@ -371,7 +374,7 @@ pub(super) fn freshness(
     previous: Month,
     report: &mut Report<'_>,
 ) -> Result<()> {
-    // what is dated in the future would hide that the last months are missing
+    // future dates would hide that the last months are missing
     let is_past = |cell: &&Cell| cell.label <= previous.next().label();
     let newest = cells.iter().filter(|cell| cell.has_value).filter(is_past).map(|cell| cell.label).max();
     match newest {
@@ -390,7 +393,7 @@ pub(super) fn freshness(
     Ok(())
 }
 
-/// All users are the registered, the interactive and the downloading ones.
+/// All users are the sum of the registered, the interactive and the downloading ones.
 pub(super) fn totals(users: &[Cell], scope: Scope, report: &mut Report<'_>) -> Result<()> {
     let mut parts: BTreeMap<(Stamp, u8, i64, i64), f64> = BTreeMap::new();
     for cell in users.iter().filter(|cell| (6..=8).contains(&cell.row)) {
@@ -413,8 +416,8 @@ pub(super) fn totals(users: &[Cell], scope: Scope, report: &mut Report<'_>) -> R
     Ok(())
 }
 
-/// Whether a cell of all time only ever grows: a plain count or sum of what has been imported. Rows
-/// about visitors without a login shrink when an address logs in, averages as they please.
+/// Whether an all-time cell can only grow: a plain count or sum of what was imported. Rows about
+/// visitors without a login shrink if an address logs in; averages may do anything.
 const fn only_grows(table: &str, row: i64, col: i64) -> bool {
     match table.as_bytes() {
         b"summary_user_vals" => row == 2 || (row == 6 && col == 1),
@@ -423,7 +426,7 @@ const fn only_grows(table: &str, row: i64, col: i64) -> bool {
     }
 }
 
-/// What was counted over all time is not less than a month earlier.
+/// An all-time count must not be lower than a month earlier.
 pub(super) fn shrunk(table: &str, cells: &[Cell], scope: Scope, report: &mut Report<'_>) -> Result<()> {
     let all_time = || cells.iter().filter(|cell| cell.period == Period::AllTime.code());
     let of_month = |cell: &Cell| cell.label.month().filter(|month| month.label() == cell.label);
@@ -448,7 +451,7 @@ pub(super) fn shrunk(table: &str, cells: &[Cell], scope: Scope, report: &mut Rep
     Ok(())
 }
 
-/// Months with requests and nobody who logged in.
+/// Months with requests but without logins.
 pub(super) fn without_logins(
     web: &BTreeMap<Month, MonthOfRows>,
     logins: &BTreeMap<Month, u64>,
@@ -499,13 +502,13 @@ mod tests {
         check(&[], 0.05, &[]);
         check(&[(1000, 0), (1000, 0), (1000, 500)], 0.05, &[2]);
         check(&[(1000, 80); 24], 0.05, &[]);
-        // exactly at the threshold is not above it
+        // a value exactly at the threshold is not above it
         check(&[(1000, 0), (1000, 0), (1000, 0), (1000, 50), (1000, 51)], 0.05, &[4]);
         // the upper of the two medians counts
         check(&[(1000, 0), (1000, 150)], 0.05, &[]);
         check(&[(99, 99), (100, 0), (100, 0), (100, 6)], 0.05, &[3]);
         check(&[(100, 0), (100, 0), (100, 1)], 0.0, &[2]);
-        // what is missing everywhere is missing nevertheless
+        // a value that is missing everywhere is still missing
         check(&[(1000, 1000), (1000, 1000), (1000, 500), (1000, 501)], 0.05, &[0, 1, 3]);
         check(&[(1000, 700), (1000, 900)], 0.8, &[1]);
     }
@@ -523,16 +526,16 @@ mod tests {
     }
 
     #[test]
-    fn cells_of_hits_and_the_hits_of_their_periods() {
+    fn hits_cells_are_compared_with_the_hits_of_their_periods() {
         let at = |text: &str| Stamp::parse(&format!("{text} 00:00:00")).unwrap();
-        // the first day is a part of both periods, the first of the next month of none
+        // the first day belongs to both periods, the first of the next month to none
         let hits = [("2025-07-01", 40), ("2025-07-02", 2), ("2025-08-01", 1000)].map(|(day, hits)| (at(day), hits));
         let scope = Scope { start: at("2025-01-01"), end: at("2025-08-01"), today: at("2025-09-10") };
         let check = |own: &str, quarter: &str, open: bool, expected: &[&str]| {
             let cells = [
                 cell(8, "2025-07", Period::Month, own),
                 cell(8, "2025-07", Period::Quarter, quarter),
-                // nobody looks at other rows, periods and months
+                // other rows, periods and months are not checked
                 cell(7, "2025-07", Period::Month, "5"),
                 cell(8, "2025-07", Period::AllTime, "5"),
                 cell(8, "2025-08", Period::Month, "5"),
@@ -543,19 +546,19 @@ mod tests {
         check("42", "42", false, &[]);
         check("42.0", "42", false, &[]);
         let command = "    hzmetrics mend 2025-07";
-        // a period that leaves out its first instant loses the first day
+        // a period that excludes its first instant loses the first day
         let lost = "WARN  2025-07: hits cell drift (period=1 stored=2 expected=42)";
         check("2", "42", false, &[lost, command]);
         check("2", "2", true, &[]);
         check("42", "2", true, &["WARN  2025-07: hits cell drift (period=1 stored=42 expected=2)", command]);
         check("42", "41", false, &["WARN  2025-07: hits cell drift (period=3 stored=41 expected=42)", command]);
         check("", "", false, &["WARN  2025-07: hits cell drift (period=1 stored=(empty) expected=42)", command]);
-        // one finding a month
+        // one finding per month
         check("2", "3", false, &[lost, command]);
     }
 
     #[test]
-    fn the_newest_cells_of_a_summary() {
+    fn a_summary_without_last_months_cells_is_stale() {
         let check = |table: &str, cells: &[Cell], is_needless: bool, expected: &[&str]| {
             let found = said(|report| freshness(table, cells, is_needless, month("2026-04"), report));
             assert_eq!(found, expected, "{table} {is_needless}");
@@ -563,13 +566,13 @@ mod tests {
         let command = "    hzmetrics summarize-month 2026-04";
         let users = "WARN  summary_user_vals: no non-empty cells at all (expected at least 2026-04)";
         check("summary_user_vals", &[], false, &[users, command]);
-        // cells without a value are none
+        // cells without a value do not count
         check("summary_user_vals", &[cell(1, "2026-04", Period::Month, "")], false, &[users, command]);
         check("summary_user_vals", &[cell(1, "2026-04", Period::Month, "0")], false, &[]);
         check("summary_user_vals", &[cell(1, "2026-05", Period::Month, "0")], false, &[]);
         let old = "WARN  summary_user_vals: most-recent datetime 2026-03 trails prev_month 2026-04";
         check("summary_user_vals", &[cell(1, "2026-03", Period::Month, "0")], false, &[old, command]);
-        // a hub without tools has no use of tools
+        // a hub without tools has no simulations
         let tools = "WARN  summary_simusage_vals: no non-empty cells at all (expected at least 2026-04)";
         check("summary_simusage_vals", &[], false, &[tools, command]);
         let without = "OK    summary_simusage_vals: empty — no simulation-tool data on this hub (toolstart is empty)";
@@ -579,7 +582,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_behind_what_is_there() {
+    fn a_next_id_below_the_highest_is_found() {
         let check = |next: i64, highest: i64, n_lines: usize| {
             assert_eq!(said(|report| next_ids(&[("web", next, highest)], report)).len(), n_lines, "{next} {highest}");
         };
@@ -597,7 +600,7 @@ mod tests {
     }
 
     #[test]
-    fn weeks_without_anything() {
+    fn weeks_without_imports_are_found() {
         let today = Stamp::from_parts(2026, 5, 19, 0, 0, 0);
         let scope = Scope { start: today, end: today, today };
         let check = |days: &[(u8, u8)], expected: &[&str]| {
@@ -611,7 +614,7 @@ mod tests {
         check(&[(1, 1)], &[]);
         check(&[(1, 1), (1, 2), (1, 9)], &[]);
         check(&[(1, 1), (1, 2), (1, 10)], &["2026-01-03..2026-01-09 (7 day(s), no source file)"]);
-        // until yesterday at most
+        // only until yesterday
         check(&[(5, 11), (5, 19)], &["2026-05-12..2026-05-18 (7 day(s), no source file)"]);
         check(&[(5, 11), (6, 19), (7, 1)], &["2026-05-12..2026-05-18 (7 day(s), no source file)"]);
         check(&[(5, 12), (6, 19)], &[]);
@@ -619,7 +622,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_the_state_that_mean_nothing() {
+    fn invalid_values_of_the_state_are_found() {
         let check = |pairs: &[(&str, &str)], expected: &[&str]| {
             let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
             assert_eq!(state(&pairs), expected);
@@ -643,7 +646,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_as_cells_have_them() {
+    fn numbers_in_cells_are_read() {
         for (text, expected) in [("7", Some(7.0)), ("7.25", Some(7.25)), ("", None), (" 7", None), ("-1", None)] {
             assert_eq!(number(text), expected, "{text}");
         }

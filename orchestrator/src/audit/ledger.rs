@@ -9,12 +9,12 @@ use schema::Stamp;
 
 use super::report::{Remedy, Report};
 
-/// The days that the names of imported logs say, as day numbers.
+/// The days in the names of imported logs, as day numbers.
 pub(super) fn days(entries: &[Entry]) -> impl Iterator<Item = i64> {
     entries.iter().filter_map(|entry| day_of(database::ledger::base_name(&entry.filename)))
 }
 
-/// The last eight digits in a row of a name, when they are a day.
+/// The last eight consecutive digits of a name, if they are a day.
 fn day_of(name: &str) -> Option<i64> {
     let run = name.split(|c: char| !c.is_ascii_digit()).rfind(|run| run.len() >= 8)?;
     let digits = run.as_bytes().chunks_exact(8).next_back()?;
@@ -25,15 +25,15 @@ fn day_of(name: &str) -> Option<i64> {
     is_day.then(|| Stamp::from_parts(year, month, day, 0, 0, 0).day_number()).flatten()
 }
 
-/// What the ranges of a table's entries say about each other.
+/// How the ranges of a table's entries relate to each other.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Ranges {
-    /// Importer's entries whose range has another number of ids than rows were imported: servers leave
-    /// ids out, so the rows in it decide.
+    /// Entries of the importer whose range has another number of ids than rows were imported. Servers
+    /// may skip ids, so the rows in the range decide.
     span: Vec<i64>,
-    /// Importer's entries that begin inside an earlier one.
+    /// Entries of the importer that begin inside an earlier one.
     overlapping: usize,
-    /// Ids that no range covers, between `first` and `last`.
+    /// Ids between `first` and `last` that no range covers.
     uncovered: Vec<Range>,
 }
 
@@ -69,7 +69,7 @@ impl Ranges {
     }
 }
 
-/// Reads the rows that matter and says what does not fit.
+/// Reads the rows that matter and reports what does not match.
 pub(super) fn check(db: &mut Db, target: Target, entries: &[Entry], report: &mut Report<'_>) -> Result<()> {
     let table = target.name();
     let place = format!("{table}_ledger");
@@ -101,7 +101,7 @@ pub(super) fn check(db: &mut Db, target: Target, entries: &[Entry], report: &mut
         let advice = "(look at the overlapping ranges in imported_sources)";
         report.found_in(&place, "(overlap)", Remedy::Advice(advice.into()));
     }
-    // the stretches do not overlap, and each is one look at the primary key
+    // the stretches do not overlap, and each is one lookup in the primary key
     let mut untracked = 0;
     for range in &ranges.uncovered {
         let sql = format!("SELECT COUNT(*) FROM {table} WHERE id BETWEEN ? AND ?");
@@ -118,7 +118,7 @@ pub(super) fn check(db: &mut Db, target: Target, entries: &[Entry], report: &mut
 }
 
 /// Whether reconstructed entries still have as many rows as were counted. Only for logins: requests
-/// of bots are deleted later, and old imports mixed the rows of several files.
+/// of bots are deleted later, and old imports mixed rows of several files.
 pub(super) fn check_reconstructed(db: &mut Db, entries: &[Entry], report: &mut Report<'_>) -> Result<()> {
     let table = Target::Userlogin.name();
     let list: Vec<(Range, i64)> = entries
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_in_names() {
+    fn days_are_found_in_names() {
         let day = |month, day| Stamp::from_parts(2025, month, day, 0, 0, 0).day_number();
         for (name, expected) in [
             ("h-access-20250710.log.gz", day(7, 10)),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_and_what_they_leave_out() {
+    fn gaps_and_overlaps_of_ranges_are_counted() {
         check(&[entry(1, 100, 100, false), entry(101, 200, 100, false)], (1, 200), 0, 0, &[]);
         check(&[entry(101, 250, 100, false), entry(1, 100, 100, false)], (1, 250), 1, 0, &[]);
         check(&[entry(1, 100, 100, false), entry(50, 150, 101, false)], (1, 150), 0, 1, &[]);
@@ -205,7 +205,7 @@ mod tests {
             0,
             &[(1, 4), (101, 102), (111, 150)],
         );
-        // a wide range covers what is between narrow ones
+        // a wide range covers the gaps between narrow ones
         check(
             &[entry(1, 100, 100, false), entry(10, 20, 9, true), entry(103, 110, 8, false)],
             (1, 110),
@@ -213,7 +213,7 @@ mod tests {
             0,
             &[(101, 102)],
         );
-        // reconstructed ranges may hold fewer rows, and lie over each other
+        // reconstructed ranges may contain fewer rows and may overlap
         check(&[entry(1, 100, 7, true), entry(50, 150, 8, true), entry(60, 70, 11, false)], (1, 150), 0, 0, &[]);
         let nothing = Entry { range: None, ..entry(1, 1, 0, false) };
         check(&[nothing], (1, 9), 0, 0, &[]);

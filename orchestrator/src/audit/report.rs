@@ -1,4 +1,4 @@
-//! The report of an audit: one line per check, and at the end the commands that fix what was found.
+//! The report of an audit: one line per check, and at the end the commands that fix the findings.
 
 use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
@@ -12,7 +12,7 @@ use super::shares::Shares;
 use crate::hub::Hub;
 use crate::json::VERSION;
 
-/// Takes a line.
+/// Receives a line.
 type LineSink<'h> = Box<dyn FnMut(Level, &str) -> Result<()> + 'h>;
 
 /// Lines out, findings kept.
@@ -21,14 +21,14 @@ pub(crate) struct Report<'h> {
     findings: Vec<Finding>,
 }
 
-/// What fixes something.
+/// How to fix a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Remedy {
-    /// A command that takes a month or a range of months after it.
+    /// A command followed by a month or a range of months.
     Months(String),
-    /// A whole command.
+    /// A complete command.
     Command(String),
-    /// Words for a person.
+    /// Advice in words.
     Advice(String),
 }
 
@@ -83,12 +83,12 @@ impl<'h> Report<'h> {
         (self.say)(Level::Warning, &format!("WARN  {text}"))
     }
 
-    /// More about the line before.
+    /// More about the previous line.
     pub(super) fn detail(&mut self, text: impl Display) -> Result<()> {
         (self.say)(Level::Warning, &format!("            {text}"))
     }
 
-    /// The shares of what is missing in a column.
+    /// The shares of missing values in a column.
     pub(super) fn shares(&mut self, table: &str, column: &str, shares: &Shares) -> Result<()> {
         let name = format!("{table}.{column:<10}");
         let median = shares.median * 100.0;
@@ -114,7 +114,7 @@ impl<'h> Report<'h> {
         self.findings.push(Finding { table: table.to_owned(), what, month: Some(month), remedy });
     }
 
-    /// Keeps a finding that belongs to no month.
+    /// Keeps a finding without a month.
     pub(super) fn found_in(&mut self, table: &str, what: &'static str, remedy: Remedy) {
         self.findings.push(Finding { table: table.to_owned(), what, month: None, remedy });
     }
@@ -156,7 +156,7 @@ impl<'h> Report<'h> {
         Ok(())
     }
 
-    /// Check by check in the order of the findings, each remedy once, neighbouring months as a range.
+    /// Check by check in the order of the findings; each remedy once, adjacent months as a range.
     fn remedies(&self) -> Vec<String> {
         let mut checks: Vec<(&str, &str)> = Vec::new();
         for finding in &self.findings {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbouring_months_are_one_range() {
+    fn adjacent_months_are_one_range() {
         let check = |months: &[&str], expected: &[&str]| {
             let months = months.iter().map(|text| month(text)).collect();
             assert_eq!(ranges(&months), expected);
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn remedies_by_check_each_once() {
+    fn each_remedy_is_printed_once() {
         let mut lines = Vec::new();
         let mut report = Report::to(|level, text| {
             lines.push(format!("{} {text}", level.word()));
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_found() {
+    fn without_findings_the_report_says_so() {
         let mut lines = Vec::new();
         let mut report = Report::to(|_, text| {
             lines.push(text.to_owned());

@@ -1,8 +1,8 @@
-//! Which months an audit looks at.
+//! The months that an audit examines.
 
 use schema::Stamp;
 
-/// Which months are looked at.
+/// The months to examine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scope {
     pub(super) start: Stamp,

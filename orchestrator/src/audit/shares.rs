@@ -8,10 +8,10 @@ use super::tables::MonthOfRows;
 
 /// Months with fewer rows prove nothing.
 pub(super) const ROWS_MIN: u64 = 100;
-/// A share above this is a finding even where all months are alike.
+/// A share above this is a finding even if all months are alike.
 pub(super) const HALF: f64 = 0.5;
 
-/// A month in which much is missing.
+/// A month with many missing values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct MissingShare {
     pub(super) month: Month,
@@ -26,7 +26,7 @@ impl MissingShare {
     }
 }
 
-/// How much of a column is missing in its months.
+/// How much of a column is missing in each month.
 #[derive(Debug)]
 pub(super) struct Shares {
     pub(super) n_months: usize,
@@ -37,8 +37,8 @@ pub(super) struct Shares {
 }
 
 impl Shares {
-    /// Of the column at `column` of [`MonthOfRows::missing`]. The upper median counts, five times, but no
-    /// more than `ceiling`; or `floor`.
+    /// For the column at index `column` of [`MonthOfRows::missing`]. The threshold is five times the
+    /// upper median, but at least `floor` and at most `ceiling`.
     pub(super) fn of(months: &BTreeMap<Month, MonthOfRows>, column: usize, floor: f64, ceiling: f64) -> Self {
         let large = months.iter().filter(|(_, seen)| seen.rows >= ROWS_MIN);
         let missing = |seen: &MonthOfRows| seen.missing.get(column).copied().unwrap_or(0);

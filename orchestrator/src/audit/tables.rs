@@ -1,4 +1,4 @@
-//! What an audit reads: each table once, in the columns and months that the checks ask about.
+//! What an audit reads: each table once, with the columns and months that the checks need.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,8 @@ use schema::{Month, Stamp};
 use super::scope::Scope;
 use crate::pipeline::facts::month;
 
-/// The ids of all sessions, as stretches of consecutive ones: memory for each gap, not for each id.
+/// The ids of all sessions, as ranges of consecutive ids: memory grows with the gaps, not with the
+/// ids.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Ids(Vec<(i64, i64)>);
 
@@ -38,15 +39,15 @@ impl Ids {
     }
 }
 
-/// What is true of the rows of a month.
+/// Facts about the rows of a month.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct MonthOfRows {
     pub(super) rows: u64,
     /// Rows without host, domain, country.
     pub(super) missing: [u64; 3],
-    /// Rows of addresses that have no name.
+    /// Rows of addresses without a name.
     pub(super) unnamed: u64,
-    /// Rows stamped with a session that does not exist.
+    /// Rows with the number of a session that does not exist.
     pub(super) orphans: u64,
 }
 
@@ -62,8 +63,8 @@ pub(super) fn first_day(db: &mut Db) -> Result<Option<Stamp>> {
     Ok(first)
 }
 
-/// The rows of each month of a table that names hosts, domains and countries; with `sessions`, their
-/// stamps too.
+/// The rows of each month of a table with hosts, domains and countries; with `sessions`, also their
+/// session numbers.
 pub(super) fn enriched(
     db: &mut Db,
     table: &str,
@@ -77,7 +78,7 @@ pub(super) fn enriched(
          + 4 * (ipcountry IS NULL OR ipcountry = '') + 8 * (host IS NOT NULL AND host = '?'), {stamp} FROM {table} WHERE datetime >= ? AND datetime < ?"
     );
     let mut months: BTreeMap<Month, MonthOfRows> = BTreeMap::new();
-    // rows mostly come month by month
+    // rows usually come month by month
     let mut now = (MonthOfRows::default(), None);
     db.each(&sql, (scope.start.to_string(), scope.end.to_string()), |cells| {
         let month = month(cells.int(0), cells.int(1));
@@ -110,7 +111,7 @@ fn add(months: &mut BTreeMap<Month, MonthOfRows>, month: Option<Month>, seen: Mo
     }
 }
 
-/// Rows of each month stamped with a session that does not exist.
+/// Rows of each month with the number of a session that does not exist.
 pub(super) fn stamps_without_session(
     db: &mut Db,
     table: &str,
@@ -156,9 +157,9 @@ pub(super) struct Cell {
     /// The month, with day zero.
     pub(super) label: Stamp,
     pub(super) period: u8,
-    /// Without blanks at its end; empty for NULL.
+    /// Without trailing blanks; empty for NULL.
     pub(super) value: String,
-    /// Whether the server tells it from an empty text: a number 0 it does not.
+    /// Whether the server distinguishes it from an empty text: it does not for the number 0.
     pub(super) has_value: bool,
     pub(super) format: i64,
 }
@@ -181,7 +182,7 @@ pub(super) fn cells(db: &mut Db, table: &str) -> Result<Vec<Cell>> {
     })
 }
 
-/// How many rows of each month are published in these tables; those with a date outside any month do
+/// How many rows of each month are published in these tables; rows with a date outside any month do
 /// not count.
 pub(super) fn published(db: &mut Db, tables: &[String], months: &mut BTreeMap<Month, u64>) -> Result<()> {
     for table in tables {
@@ -225,7 +226,7 @@ pub(super) fn days(db: &mut Db, table: &str) -> Result<BTreeSet<i64>> {
         days.extend(texts.iter().filter_map(|text| Stamp::parse(text)?.day_number()));
         return Ok(days);
     }
-    // from day to day along the index, whatever the number of rows
+    // jumps from day to day along the index, whatever the number of rows
     let mut from = Stamp::from_parts(1, 1, 1, 0, 0, 0);
     loop {
         let sql = format!("SELECT CAST(MIN(datetime) AS char) FROM {table} WHERE datetime >= ?");
@@ -246,7 +247,7 @@ pub(super) fn days(db: &mut Db, table: &str) -> Result<BTreeSet<i64>> {
     }
 }
 
-/// Tables with the id of their next row and the highest id that they have.
+/// Tables with their next id and their highest existing id.
 pub(super) fn next_ids(db: &mut Db) -> Result<Vec<(&'static str, i64, i64)>> {
     let mut list = Vec::new();
     for table in ["web", "userlogin", "websessions", "imported_sources"] {
@@ -264,7 +265,7 @@ pub(super) fn is_empty(db: &mut Db, table: &str) -> Result<bool> {
     Ok(db.number(&format!("SELECT 1 FROM {table} LIMIT 1"), ())?.is_none())
 }
 
-/// Dirty months that nobody has touched for two days, and since when.
+/// Dirty months that have not changed for two days, and since when.
 pub(super) fn long_dirty(db: &mut Db) -> Result<Option<(String, String)>> {
     if !db.has_table("pipeline_state")? {
         return Ok(None);
@@ -283,7 +284,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_that_exist() {
+    fn existing_ids_are_found() {
         let mut ids = Ids::default();
         assert!(!ids.has(1));
         for id in [1, 2, 3, 7, 9, 10] {

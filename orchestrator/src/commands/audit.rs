@@ -13,7 +13,7 @@ use crate::hub::Hub;
 /// commands that fix what was found. Exit code 1 if there are findings.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How many months back
+    /// How many months to look back
     #[arg(long, value_name = "N", group = "which", allow_negative_numbers = true, default_value = "24")]
     months: i64,
 

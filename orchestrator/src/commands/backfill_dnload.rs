@@ -24,7 +24,7 @@ const STRETCH: i64 = 250_000;
 #[derive(Default)]
 struct Undecided {
     months: BTreeMap<Month, i64>,
-    /// Requests whose date is in no month.
+    /// Requests with a date outside any month.
     odd: i64,
     ids: Option<(i64, i64)>,
 }
@@ -79,7 +79,7 @@ fn work(hub: &Hub, db: &mut Db, start: Option<Month>, dry_run: bool) -> Result<(
     if dry_run {
         return Ok(());
     }
-    // first, so that a killed run leaves no month with new verdicts and old summaries
+    // done first, so that a killed run leaves no month with new verdicts and old summaries
     add_dirty_months(db, open.months.keys().copied())?;
     hub.log.info(format_args!("  marked {} month(s) to be summarized again", open.months.len()));
     let (mut judged, mut downloads) = (0, 0);
@@ -117,7 +117,7 @@ impl Undecided {
     }
 }
 
-/// The requests of a stretch of ids: how many were judged, and how many are downloads.
+/// The requests in a range of ids: how many were judged, and how many are downloads.
 fn stretch(db: &mut Db, from: i64, to: i64, start: Option<Month>) -> Result<(u64, usize)> {
     let since = start.map_or_else(String::new, |month| format!(" AND w.datetime >= '{}'", month.start()));
     let open = format!("w.dnload IS NULL AND w.id BETWEEN ? AND ?{since}");

@@ -34,10 +34,10 @@ pub(crate) struct Args {
     folder: Folder,
 }
 
-/// Where chains are looked for.
+/// Where to search for chains.
 #[derive(Debug, clap::Args)]
 struct Folder {
-    /// Folder with chains of your own, looked at first (also HZMETRICS_CHAINS)
+    /// Folder with chains of your own, searched first (also HZMETRICS_CHAINS)
     #[arg(long, value_name = "DIR")]
     chains: Option<PathBuf>,
 }
@@ -65,10 +65,10 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// The chain, and what is set before it starts.
+    /// The chain, and the variables that are set before it starts.
     ///
     /// # Errors
-    /// There is no chain of that name, or it cannot be read.
+    /// There is no chain with that name, or it cannot be read.
     pub(super) fn chain(&self, call: &Call) -> Result<(Chain, Overrides)> {
         let chain = self.folder.open()?.get(&self.name)?;
         Ok((chain, call.overrides.with(self.variables.iter().cloned())))

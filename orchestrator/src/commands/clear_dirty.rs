@@ -1,4 +1,4 @@
-//! `hzmetrics clear-dirty`: takes months off the list of those that the next run computes again.
+//! `hzmetrics clear-dirty`: removes months from the list of dirty months.
 
 use std::collections::BTreeSet;
 
@@ -10,14 +10,14 @@ use super::values::DryRun;
 use crate::hub::Hub;
 use crate::pipeline::state::{self, Key, State};
 
-/// Take months off the list of dirty months
+/// Remove months from the list of dirty months
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The months
     #[arg(value_name = "YYYY-MM")]
     months: Vec<Month>,
 
-    /// All months of the list
+    /// All months in the list
     #[arg(long)]
     all: bool,
 
@@ -37,7 +37,7 @@ impl HubCommand for Args {
             hub.log.info(format_args!("[clear-dirty] [dry-run] would leave: {}", state::shown(&left)));
             return Ok(0);
         }
-        // what means nothing in the list goes with --all too
+        // with --all, invalid entries of the list are removed too
         if self.all || left != known {
             state::store(hub, &mut db, &[(Key::Dirty, state::list(&left))])?;
         }

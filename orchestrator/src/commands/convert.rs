@@ -14,9 +14,9 @@ use super::{Call, Command};
 
 /// Write records (NDJSON or CSV) in another format
 ///
-/// CSV and tables hold one kind of record: the one named by --kind, else that of the first record.
-/// Every record comes back from CSV as it was, but for fields that neither its kind nor the first
-/// record has: these are left out, and counted. Memory does not grow with the input.
+/// CSV and tables contain one kind of record: the one given by --kind, or else that of the first
+/// record. Records converted to CSV and back are unchanged, except that fields which neither the
+/// kind nor the first record has are left out, and counted. Memory does not grow with the input.
 #[derive(Debug, Parser)]
 #[command(name = "convert")]
 pub(crate) struct Args {
@@ -82,7 +82,7 @@ fn convert(args: &Args, io: &mut Io) -> Result<Outcome> {
     };
     let to = Endpoint::from_arg(&common.to);
     let mut input = Input::new(sources);
-    // the first record decides the kind, so a file is only begun when there is one
+    // the first record decides the kind, so a file is only created once there is one
     let mut output: Option<Output> = None;
     let open = |kind: &str| {
         let kind = common.kind.as_deref().unwrap_or(kind);
@@ -115,7 +115,8 @@ fn convert(args: &Args, io: &mut Io) -> Result<Outcome> {
     Ok(Outcome::default())
 }
 
-/// The kind of a line that is a record as a whole; stages look no further than they need.
+/// The kind of a line, after checking that the whole line is a record; stages check no more than
+/// they need.
 fn check(line: &[u8], format: Format) -> Result<Cow<'_, str>, Bad> {
     if std::str::from_utf8(line).is_err() {
         return Err(Bad::NotAnObject);

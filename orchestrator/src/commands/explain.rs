@@ -1,7 +1,7 @@
-//! `hzmetrics explain`: a chain as plain lines for `/bin/sh`, which do the same.
+//! `hzmetrics explain`: prints a chain as plain lines for `/bin/sh` that do the same.
 //!
-//! The text stays as it is, comments included; only the programs found beside this executable get
-//! their whole path, and the exit code is kept as the shell of chains keeps it.
+//! The text is kept, comments included; only programs found next to this executable get their full
+//! path, and the exit code is determined as in the shell of chains.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ use crate::shell::parse::{self, Word, WordPart};
 
 /// Print a named chain as lines for sh that do the same
 ///
-/// Takes the same arguments as `run-chain`. Programs found beside hzmetrics get their full path.
+/// Takes the same arguments as `run-chain`. Programs found next to hzmetrics get their full path.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes() {
+    fn texts_are_quoted_for_sh() {
         assert_eq!(quoted(b"it's"), b"'it'\\''s'");
         assert_eq!(quoted(b""), b"''");
     }

@@ -1,4 +1,4 @@
-//! `hzmetrics fill-geo`: countries that are missing, month by month, in every table that has them.
+//! `hzmetrics fill-geo`: fills in missing countries, month by month, in every table that has them.
 
 use std::ffi::OsString;
 
@@ -14,7 +14,7 @@ use crate::pipeline::facts::month;
 /// The tables with countries, in the order in which they are filled.
 const TABLES: [&str; 4] = ["web", "websessions", "toolstart", "sessionlog_metrics"];
 
-/// Fill in countries that are missing
+/// Fill in missing countries
 #[derive(Debug, clap::Args)]
 #[command(group = ArgGroup::new("which").required(true))]
 pub(crate) struct Args {

@@ -13,8 +13,8 @@ use crate::hub::Hub;
 
 /// Delete what was imported from a log file
 ///
-/// Deletes the rows and the entry in the ledger of imports, so that the file can be imported again.
-/// Exit code 1 if the ledger does not know the file.
+/// Deletes the rows and the ledger entry, so that the file can be imported again. Exit code 1 if
+/// the file is not in the ledger.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Name of the log file
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TABLE", value_parser = ["web", "userlogin", "webhits", "all"])]
     table: Option<String>,
 
-    /// Delete what is in the range also if it is not as many rows as were imported
+    /// Delete the rows in the range even if their number differs from the number imported
     #[arg(long)]
     force: bool,
 
@@ -61,7 +61,7 @@ impl HubCommand for Args {
             }
             entries.extend(parts);
         }
-        // the newest first: a run that is killed leaves no part without what came before it
+        // newest first: a killed run leaves no part without those before it
         entries.sort_by_key(|entry| (entry.target, std::cmp::Reverse(entry.id)));
         entries.dedup_by_key(|entry| entry.id);
         if !self.force && !dry_run {
@@ -118,7 +118,7 @@ impl HubCommand for Args {
     }
 }
 
-/// Why the range of an entry may not be deleted as it is.
+/// Why the range of an entry must not be deleted without --force.
 fn drifted(entry: &Entry, n: i64) -> String {
     let (table, rows) = (entry.target.name(), entry.rows);
     let why =

@@ -1,4 +1,4 @@
-//! `hzmetrics import`: imports pending logs, and accepts or sets aside logs that were refused.
+//! `hzmetrics import`: imports pending logs, and accepts or sets aside refused logs.
 
 use std::path::{Path, PathBuf};
 
@@ -18,11 +18,11 @@ use crate::pipeline::{facts, refusals};
 
 /// Import pending days only
 ///
-/// Each log is one transaction; after that it moves to imported/. Days are imported in their order,
+/// Each log is one transaction; afterwards it is moved to imported/. Days are imported in order,
 /// unless --force is given.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The oldest month that has pending logs
+    /// The oldest month with pending logs
     #[arg(long, group = "which")]
     next: bool,
 
@@ -34,15 +34,15 @@ pub(crate) struct Args {
     #[arg(long, group = "which", value_name = "YYYY-MM-DD")]
     day: Option<Day>,
 
-    /// A log that was refused: import it as it is
+    /// A refused log: import it as it is
     #[arg(long, group = "which", value_name = "FILE")]
     accept: Option<PathBuf>,
 
-    /// A log that was refused: move it to refused/ beside daily/
+    /// A refused log: move it to refused/ next to daily/
     #[arg(long, group = "which", value_name = "FILE")]
     set_aside: Option<PathBuf>,
 
-    /// Do it even out of order
+    /// Import even if out of order
     #[arg(long)]
     force: bool,
 
@@ -103,7 +103,7 @@ impl HubCommand for Args {
     }
 }
 
-/// Imports a log that was refused as it is.
+/// Imports a refused log as it is.
 fn accept(hub: &Hub, given: &Path, dry_run: bool) -> Result<u8> {
     let lock = hub.lock(!dry_run)?;
     let (path, stream) = find(hub, given)?;
@@ -120,7 +120,7 @@ fn accept(hub: &Hub, given: &Path, dry_run: bool) -> Result<u8> {
     Ok(0)
 }
 
-/// Moves a log that was refused out of the way.
+/// Moves a refused log out of the way.
 fn set_aside(hub: &Hub, given: &Path, dry_run: bool) -> Result<u8> {
     let _lock = hub.lock(!dry_run)?;
     let (path, _) = find(hub, given)?;
@@ -132,11 +132,10 @@ fn set_aside(hub: &Hub, given: &Path, dry_run: bool) -> Result<u8> {
     Ok(0)
 }
 
-/// The log that `--accept` or `--set-aside` means: a path, or the name of one that was refused or is
-/// pending.
+/// The log given by `--accept` or `--set-aside`: a path, or the name of a refused or pending log.
 ///
 /// # Errors
-/// There is none, or there are several of that name.
+/// There is none, or several have that name.
 fn find(hub: &Hub, given: &Path) -> Result<(PathBuf, Stream)> {
     let mut known: Vec<(PathBuf, Stream)> = Vec::new();
     for log in refused::list(&hub.config.paths.staging())? {

@@ -1,4 +1,4 @@
-//! `hzmetrics import-apache`: one access log into the tables, and to `imported/`.
+//! `hzmetrics import-apache`: loads one access log into the tables and moves it to `imported/`.
 
 use std::path::PathBuf;
 
@@ -32,13 +32,13 @@ impl HubCommand for Args {
             return Ok(0);
         }
         let lock = hub.lock(true)?;
-        // `-` is the name of a file here
+        // here, `-` is the name of a file
         let file = if self.file.as_os_str() == "-" { PathBuf::from("./-") } else { self.file.clone() };
         let importer = Importer { hub, lock: lock.as_ref() };
         let outcome = importer.load(&file, Stream::Access, Take::Understood);
         match outcome.with_context(|| format!("importing {}", file.display()))? {
             Outcome::Loaded(receipt) => importer.put_away(&file, Stream::Access, &receipt),
-            // the importer has said why; a file from anywhere is none that waits in daily/
+            // the importer has given the reason; a file from elsewhere is not pending in daily/
             Outcome::Refused(_) => return Ok(1),
         }
         Ok(0)

@@ -1,4 +1,4 @@
-//! `hzmetrics import-hub-data`: copies what the hub's own database knows of users and tool sessions.
+//! `hzmetrics import-hub-data`: copies the hub's data about users and tool sessions.
 
 use anyhow::Result;
 use database::hub_data;

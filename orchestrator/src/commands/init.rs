@@ -9,7 +9,7 @@ use crate::setup::bootstrap;
 
 /// Create folders, database and tables of a new hub
 ///
-/// What exists already stays as it is. `tick` and `run` do the same if the web server's user runs them.
+/// What exists already is unchanged. `tick` and `run` do the same if the web server's user runs them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 

@@ -1,4 +1,4 @@
-//! `hzmetrics mark-dirty`: notes months for the next run to compute again.
+//! `hzmetrics mark-dirty`: marks months that the next run must compute again.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::pipeline::state::{self, Key, State};
 /// Mark months as dirty: the next run computes them again
 ///
 /// The run drops the sessions and cells of a dirty month, builds them again from its requests, and then
-/// refreshes all later months. A month that was withheld is published again.
+/// refreshes all later months. A withheld month is published again.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The months

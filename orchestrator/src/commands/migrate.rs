@@ -1,4 +1,4 @@
-//! `hzmetrics migrate`: shows the changes of an old database, or makes them.
+//! `hzmetrics migrate`: lists or applies the migrations of an old database.
 
 use std::ffi::OsString;
 
@@ -17,7 +17,7 @@ use crate::shell::Shell;
 /// Migrations that are already done are recorded as done.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Do it; without this only say what would be done
+    /// Apply them; without this only list them
     #[arg(long)]
     apply: bool,
 

@@ -18,7 +18,7 @@ use crate::pipeline::{facts, one_month, refusals};
 /// summaries. The current month is only imported, unless --force is given.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The oldest month that has pending logs
+    /// The oldest month with pending logs
     #[arg(long, group = "which")]
     next: bool,
 
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, group = "which", value_name = "YYYY-MM-DD")]
     day: Option<Day>,
 
-    /// Do it even out of order, or in the current month
+    /// Process even if out of order, or in the current month
     #[arg(long)]
     force: bool,
 

@@ -1,4 +1,4 @@
-//! `hzmetrics rebuild-from`: has the next runs rebuild all months from one on.
+//! `hzmetrics rebuild-from`: makes the next runs rebuild all months from a given one on.
 
 use anyhow::Result;
 use schema::Month;
@@ -10,8 +10,8 @@ use crate::pipeline::state::{self, Key, Mode, State};
 
 /// Have the next runs compute all months from this one on
 ///
-/// Each month is analyzed and summarized again, up to the previous one. `hzmetrics status` shows how
-/// far this has come.
+/// Each month is analyzed and summarized again, up to the previous one. `hzmetrics status` shows the
+/// progress.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// First month
@@ -34,7 +34,7 @@ impl HubCommand for Args {
                 state.catchup_started.map_or_else(String::new, |started| started.to_string())
             ));
         }
-        // months after new data are due anyway, and the end of the rebuild forgets them
+        // months after new data are due anyway, and the end of the rebuild clears them
         let from = state.cascade_from.map_or(month, |due| due.min(month));
         if from < month {
             hub.log.warning(format_args!("[rebuild-from] {from} has new data, so the rebuild begins there"));

@@ -1,4 +1,5 @@
-//! `hzmetrics rebuild-summaries`: the cells of a range of months again. The state is left alone.
+//! `hzmetrics rebuild-summaries`: computes the cells of a range of months again. The state is
+//! unchanged.
 
 use anyhow::Result;
 use schema::month::BadPeriod;

@@ -1,5 +1,5 @@
 //! `hzmetrics rebuild-webhits`: counts the hits of each day again from the requests in `web`, then
-//! the one summary cell that reads them.
+//! updates the one summary cell that uses them.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::HubCommand;
 use super::values::{DryRun, month_begun};
 use crate::hub::Hub;
 
-/// Requests of each day of a month.
+/// The number of requests on each day of a month.
 type Days = BTreeMap<Stamp, i64>;
 
 /// Count the hits of each day again from web
@@ -77,8 +77,8 @@ impl HubCommand for Args {
     }
 }
 
-/// The requests of each day, of one month or of all that have any. A month that was asked for is
-/// there even without requests.
+/// The requests of each day, of one month or of all months that have any. A given month is included
+/// even without requests.
 fn count(hub: &Hub, db: &mut Db, only: Option<Month>) -> Result<BTreeMap<Month, Days>> {
     let mut months: BTreeMap<Month, Days> = only.map(|month| (month, Days::new())).into_iter().collect();
     let mut odd = 0;

@@ -20,11 +20,11 @@ const SHOWN: usize = 40;
 /// that still exist. Exit code 1 if something does not match.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Compare with what the ledger says
+    /// Compare with the ledger instead
     #[arg(long)]
     validate: bool,
 
-    /// Do it; without this only say what would be done
+    /// Write the entries; without this only print them
     #[arg(long)]
     apply: bool,
 
@@ -53,7 +53,7 @@ impl HubCommand for Args {
     }
 }
 
-/// One stream; how many anomalies there were.
+/// Processes one stream; returns the number of anomalies.
 fn one_stream(hub: &Hub, db: &mut Db, stream: Stream, args: &Args) -> Result<usize> {
     let target = Target::of(stream);
     let name = format!("[reconstruct/{}]", target.name());

@@ -1,4 +1,4 @@
-//! `hzmetrics repair-imported-sources`: computes ranges of the ledger again that cannot be right.
+//! `hzmetrics repair-imported-sources`: computes invalid ranges of the ledger again.
 
 use anyhow::Result;
 use database::ledger::{self, Correction, Stopped, Target};
@@ -13,11 +13,11 @@ const NAME: &str = "[repair-imported-sources]";
 
 /// Correct row ranges in the ledger of imports
 ///
-/// Compares the rows between the ids in the ledger with the number of rows of each import, from the
-/// newest to the oldest. A range with as many rows as were imported is right, however many ids it has.
+/// Compares the number of rows in each range of ids with the number of imported rows, from the newest
+/// import to the oldest. A range with the right number of rows is correct, however many ids it has.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Do it; without this only say what would be done
+    /// Write the corrections; without this only print them
     #[arg(long)]
     apply: bool,
 }
@@ -63,7 +63,8 @@ impl HubCommand for Args {
             return Ok(0);
         }
         let done = db.transaction_with_retry("correcting the ledger of imports", &[ledger::TABLE], |db| {
-            // planned again: the attempt before may have been undone, and others may have imported
+            // planned again: the previous attempt may have been undone, and other runs may have
+            // imported
             let all = plan(db, false)?;
             ledger::apply_repair(db, &all).map(|()| all.len())
         })?;

@@ -15,8 +15,8 @@ use crate::setup::bootstrap;
 /// Do what is due: import, analyze, summarize, catch up
 ///
 /// Imports pending logs, analyzes the current month once a day, closes the previous month once its logs
-/// are complete, and catches up with older months that have new logs or are dirty. A month that changed
-/// makes the months after it due, too.
+/// are complete, and catches up with older months that are dirty or have new logs. If a month changes,
+/// all later months become due too.
 ///
 /// A run may be killed at any time: the next one continues. If another run is in progress, it ends at
 /// once with code 0.
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long)]
     one_month: bool,
 
-    /// Minutes after which no further month is begun
+    /// Minutes after which no further month is started
     #[arg(long, value_name = "MINUTES", value_parser = minutes, default_value = "60")]
     budget: Duration,
 }

@@ -23,7 +23,7 @@ pub(crate) struct Args {
 }
 
 impl Command for Args {
-    /// A chain leaves that to its stages.
+    /// A chain leaves this to its stages.
     fn uses(&self) -> Option<Uses> {
         None
     }

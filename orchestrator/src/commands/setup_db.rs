@@ -1,4 +1,4 @@
-//! `hzmetrics setup-db`: the metrics database, its tables and the rows they start with.
+//! `hzmetrics setup-db`: creates the metrics database, its tables and their initial rows.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use crate::setup::{Setup, hold, setup_db};
 
 /// Create the metrics database and its tables, fill the static ones
 ///
-/// What exists already stays as it is.
+/// What exists already is unchanged.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -30,11 +30,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ENGINE", default_value = "InnoDB", value_parser = engine())]
     engine: Engine,
 
-    /// CSV file (domain,class,country,…) in place of the built-in domain list
+    /// CSV file (domain,class,country,…) instead of the built-in domain list
     #[arg(long, value_name = "FILE")]
     domainclass: Option<PathBuf>,
 
-    /// Print the GRANTs that the account needs, and do nothing else
+    /// Print the GRANT statements that the account needs, and do nothing else
     #[arg(long, value_name = "USER@HOST")]
     grants: Option<Account>,
 }
@@ -55,7 +55,7 @@ impl Command for Args {
         let config = hub::config::load(None, &|name| call.overrides.get(name))?;
         let setup = Setup {
             dry_run: self.mode.dry_run,
-            // the port creates empty tables, and what is loaded into them after it must not collide
+            // the port creates empty tables, and rows loaded into them later must not collide
             seed: !self.no_seed && !call.overrides.compat(&config)?.has(Opt::LpCli),
             engine: self.engine,
             domainclass: self.domainclass.clone(),
@@ -66,7 +66,7 @@ impl Command for Args {
     }
 }
 
-/// `hzmetrics setup-db --grants`: works before there is an account, and connects to nothing.
+/// `hzmetrics setup-db --grants`: connects to nothing, so it works before the account exists.
 fn print_grants(account: &Account, overrides: &Overrides) -> Result<u8> {
     let config = hub::config::read(None, &|name| overrides.get(name))?;
     config.check_names()?;

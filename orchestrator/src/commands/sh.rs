@@ -1,4 +1,4 @@
-//! `hzmetrics sh`: runs a text of the chain language.
+//! `hzmetrics sh`: runs a text in the chain language.
 
 use std::ffi::OsString;
 use std::io::Read as _;
@@ -14,7 +14,7 @@ use crate::shell::Shell;
 
 /// Run a chain of programs: a file, -c LINE, or standard input
 ///
-/// The language is a part of that of sh: pipes, `&&`, `;`, quotes, variables, file name patterns and
+/// The language is a subset of that of sh: pipes, `&&`, `;`, quotes, variables, file name patterns and
 /// redirections. Anything else is refused before a program starts. A failure anywhere in a pipe counts,
 /// and its exit code is that of the chain.
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub(crate) struct Args {
 }
 
 impl Command for Args {
-    /// A chain leaves that to its stages.
+    /// A chain leaves this to its stages.
     fn uses(&self) -> Option<Uses> {
         None
     }

@@ -9,13 +9,13 @@ use super::{HubCommand, print};
 use crate::hub::Hub;
 use crate::published;
 
-/// Show the usage table of a month, beside the month and the year before
+/// Show the usage table of a month, compared with the previous month and the previous year
 ///
-/// The numbers are those that are published, with their change in per cent. What was not published is shown
-/// as `-`. `hzmetrics why` lists what one of them is made of.
+/// The numbers are the published ones, with their change in per cent. A number that was not published is
+/// shown as `-`. `hzmetrics why` lists what a number is computed from.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The month [default: the last one that is published]
+    /// The month [default: the last published one]
     #[arg(value_name = "YYYY-MM")]
     month: Option<Month>,
 
@@ -23,7 +23,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CODE", default_value = "1")]
     period: Period,
 
-    /// A table for people, or records of the kind `usage`
+    /// A table for people, or records of kind `usage`
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
 }
@@ -82,7 +82,7 @@ fn record(compared: &Compared<'_>, line: &Line) -> Vec<u8> {
     out
 }
 
-/// With two digits behind the point at most.
+/// With at most two decimal places.
 fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }

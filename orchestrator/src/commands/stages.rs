@@ -20,7 +20,8 @@ pub(super) struct Start {
     words: Vec<OsString>,
     /// Words that come last, whatever they begin with.
     rest: Vec<OsString>,
-    /// A stage that prints receipts for whoever joins stages by pipes; a crontab would mail them.
+    /// Whether to discard its standard output: receipts are for the next stage of a pipe, and a
+    /// crontab would mail them.
     is_silent: bool,
     writes: bool,
 }
@@ -60,10 +61,10 @@ impl Start {
         self.words.into_iter().chain(end).chain(self.rest).collect()
     }
 
-    /// Starts it, under the lock of all writers unless it `has_own_lock`; its exit code.
+    /// Starts it, under the lock of all writers unless it `has_own_lock`; returns its exit code.
     ///
     /// # Errors
-    /// Somebody else holds the lock, or the stage cannot be started.
+    /// Another process holds the lock, or the stage cannot be started.
     pub(super) fn run(self, hub: &Hub, has_own_lock: bool) -> Result<u8> {
         let lock = hub.lock(self.writes && !has_own_lock)?;
         let mut shell = hub.shell(lock.as_ref())?;
@@ -85,7 +86,7 @@ pub(crate) enum Step {
     ImportAuth(LogFile),
     /// Record the bots in one access log
     IdentifyBots(LogFile),
-    /// Make tool starts of the hub's jobs, with their wall time
+    /// Create tool starts from the hub's jobs, with their wall time
     MiddlewareWall(DryRun),
     /// Fill in the CPU time of tool starts
     MiddlewareCpu(DryRun),
@@ -95,7 +96,7 @@ pub(crate) enum Step {
     FillDomain(FillTable),
     /// Fill in what the profiles of users say
     FillUserInfo(FillTable),
-    /// Fill in countries of addresses
+    /// Fill in the countries of addresses
     FillIpcountry(FillCountries),
     /// Remove bots
     CleanBots(CleanBots),
@@ -114,7 +115,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// The stage behind the name, and how it is called.
+    /// The stage for the name, and its arguments.
     fn start(&self) -> Start {
         match self {
             Self::FetchLogs(given) => given.start("fetch-logs", "--stage"),
@@ -126,7 +127,7 @@ impl Step {
             Self::MiddlewareCpu(mode) => Start::new("usage-metrics", "--db --only middleware-cpu").dry_run(*mode),
             Self::ResolveDns(given) => given.start(),
             Self::FillDomain(given) => given.start(),
-            // of all dates in any case
+            // for all dates in any case
             Self::FillUserInfo(given) => {
                 given.table.start("usage-metrics", "--db --all --only user-info").dry_run(given.mode)
             }
@@ -320,7 +321,7 @@ impl ResolveDns {
     fn start(&self) -> Start {
         let start = Start::new("resolve-dns", "--db").option("--database", Some(&self.database));
         let start = start.option("--table", Some(&self.table));
-        // everything is everything, whatever date is given beside it
+        // --all overrides a date given beside it
         let start = start.option("--date", self.date.as_ref().filter(|_| !self.all)).all(self.all);
         let start = start.option("--nameserver", self.nameserver.as_ref());
         let start = start.option("--concurrency", self.concurrency.map(|n| n.to_string()));
@@ -383,7 +384,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_reach_the_stage() {
+    fn arguments_are_passed_to_the_stage() {
         let check = |line: &str, expected: &str| {
             let command = Step::augment_subcommands(clap::Command::new("hzmetrics").no_binary_name(true));
             let step = Step::from_arg_matches(&command.get_matches_from(line.split(' '))).unwrap();

@@ -206,10 +206,10 @@ mod tests {
     }
 
     #[test]
-    fn every_line_of_the_state() {
+    fn the_state_is_shown_line_by_line() {
         check(&[], None, &["mode             : normal", "last analyzed    : (never)"]);
         check(
-            // a cursor of an earlier rebuild says nothing now
+            // a cursor from an earlier rebuild has no meaning now
             &[
                 ("mode", "catchup"),
                 ("catchup_started", "2022-01"),
@@ -247,7 +247,7 @@ mod tests {
         check(state, Some((3, "2020-10")), &sweep("sweep remaining  : 3 month(s) (oldest: 2020-10)"));
         check(state, Some((0, "")), &sweep("sweep remaining  : 0  (next tick → normal)"));
         check(state, None, &sweep("sweep remaining  : (could not enumerate: lost)"));
-        // the month before this one is still walked, and where catching up began when there is no cursor
+        // the previous month is still walked; without a cursor, the walk begins where catching up began
         for (pairs, cursor, left) in [
             (&[("mode", "rebuild"), ("rebuild_cursor", "2026-04")][..], "2026-04", 1),
             (&[("mode", "rebuild"), ("catchup_started", "2025-05")], "(unset)", 12),
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_of_logs() {
+    fn spans_of_logs_are_shown_with_their_days() {
         let log = |day: &str| Dated { day: day.to_owned(), path: "x".into() };
         assert_eq!(span(&[]), "0");
         assert_eq!(span(&[log("20260501")]), "1  (20260501)");

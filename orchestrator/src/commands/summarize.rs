@@ -1,4 +1,4 @@
-//! `hzmetrics summarize`: the summaries of a month and nothing else.
+//! `hzmetrics summarize`: computes only the summaries of a month.
 
 use anyhow::Result;
 
@@ -9,7 +9,7 @@ use crate::pipeline::worker::Periods;
 
 /// Compute only the summaries of a month
 ///
-/// Publishes the summaries of all periods from the requests and sessions that are in the tables.
+/// Publishes the summaries of all periods from the requests and sessions in the tables.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

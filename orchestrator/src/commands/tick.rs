@@ -1,5 +1,6 @@
-//! `hzmetrics tick`: what cron starts every five minutes. Who is online each time, and at minute 30 all
-//! that `hzmetrics run` does. What a run does with a dirty month is decided in `pipeline/decisions.rs` (`catch_up`).
+//! `hzmetrics tick`: what cron starts every five minutes. It records who is online, and at minute 30 does
+//! everything that `hzmetrics run` does. What a run does with a dirty month is decided in
+//! `pipeline/decisions.rs` (`catch_up`).
 
 use std::time::Duration;
 
@@ -18,8 +19,8 @@ use crate::tell::{self, After};
 
 /// For cron: who is online, and at minute 30 a run
 ///
-/// Cron starts it every five minutes. Each time it notes where live sessions come from (whoisonline);
-/// at minute 30 it then does what `hzmetrics run` does.
+/// Cron starts it every five minutes. Each time it records where live sessions come from
+/// (whoisonline); at minute 30 it then does what `hzmetrics run` does.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -40,7 +41,7 @@ impl HubCommand for Args {
     }
 
     fn run(&self, hub: &Hub) -> Result<u8> {
-        // before anything takes time: a tick that begins a minute late leaves the run to the next hour
+        // checked first: a tick that starts a minute late leaves the run to the next hour
         let is_due = kit::minute()? == 30;
         let dry_run = self.run.mode.dry_run;
         hub.config.check_distinct()?;
@@ -61,7 +62,7 @@ impl HubCommand for Args {
     }
 }
 
-/// Starts the stage; whatever becomes of it, the run is not its business.
+/// Starts the stage; its result does not affect the run.
 fn who_is_online(hub: &Hub, dry_run: bool) {
     let mut args = vec!["--db".into()];
     if dry_run {

@@ -1,8 +1,9 @@
-//! `hzmetrics unpublish`: removes what was published of a month, and keeps it from coming back.
+//! `hzmetrics unpublish`: removes the published numbers of a month, and prevents them from being
+//! published again.
 //!
-//! Requests, logins and sessions stay: only what readers see goes, the cells of the summary pages and
-//! the statistics of tools and resources. Cells of later months whose periods reach back over this
-//! one stay as they are.
+//! Requests, logins and sessions are kept: only what readers see is removed, which is the cells of
+//! the summary pages and the statistics of tools and resources. Cells of later months whose periods
+//! include this month are unchanged.
 
 use std::collections::BTreeSet;
 
@@ -20,11 +21,11 @@ use crate::pipeline::state::{self, Key, State};
 /// Remove the published numbers of a month and withhold it
 ///
 /// Deletes the cells of the month and its statistics in the hub's database. Requests, logins and
-/// sessions stay. Runs leave the month alone until `summarize`, `analyze`, `process --month` or `mark-
-/// dirty` names it.
+/// sessions are kept. Runs leave the month alone until `summarize`, `analyze`, `process --month` or
+/// `mark-dirty` names it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The month; it may be a future one
+    /// The month; may be in the future
     #[arg(value_name = "YYYY-MM")]
     month: Month,
 
@@ -32,7 +33,7 @@ pub(crate) struct Args {
     mode: DryRun,
 }
 
-/// A table with rows of a month, and which of them are meant.
+/// A table with rows of a month, and the condition that selects them.
 struct Published {
     table: String,
     condition: String,
@@ -55,7 +56,7 @@ impl Published {
     }
 }
 
-/// Labels of a month end in day zero, those of the usage of resources in the first.
+/// Rows of a month are dated day zero, or its first day for the usage of resources.
 fn in_month(month: Month) -> String {
     format!("datetime >= '{}' AND datetime < '{}'", month.label(), month.next().label())
 }
@@ -66,7 +67,8 @@ fn cells(month: Month) -> Vec<Published> {
     SUMMARIES.into_iter().chain(["summary_andmore_vals"]).map(of).collect()
 }
 
-/// The statistics of the hub's database. Top values point at rows of statistics, so they go first.
+/// The statistics in the hub's database. Top values refer to rows of statistics, so they are
+/// deleted first.
 fn statistics(prefix: &str, month: Month) -> Vec<Published> {
     let month = in_month(month);
     let tools = format!("{prefix}resource_stats_tools");
@@ -79,7 +81,7 @@ fn statistics(prefix: &str, month: Month) -> Vec<Published> {
     list
 }
 
-/// Deletes the rows of one database, all or none where the tables know transactions.
+/// Deletes the rows in one database, all or none if the tables support transactions.
 fn delete(db: &mut Db, month: Month, list: &[Published]) -> Result<u64> {
     let tables: Vec<&str> = list.iter().map(|published| published.table.as_str()).collect();
     db.transaction_with_retry(&format!("unpublishing {month}"), &tables, |db| {
@@ -104,7 +106,7 @@ impl HubCommand for Args {
             hub.log.info(format_args!("[unpublish] [dry-run] would withhold {month}"));
             return Ok(0);
         }
-        // first: a run that is killed from here on leaves rows, but nobody publishes the month in the meantime
+        // done first: a run killed from here on leaves rows, but nobody publishes the month in the meantime
         withhold(hub, &mut db, month)?;
         let n_cells = delete(&mut db, month, &cells)?;
         let n_statistics = delete(&mut of_hub, month, &statistics)?;

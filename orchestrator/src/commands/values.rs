@@ -1,4 +1,4 @@
-//! The values that arguments take: months, days, dates, numbers. Each is parsed once, here.
+//! The types of argument values: months, days, dates, numbers. Each is parsed only here.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -28,12 +28,12 @@ pub(crate) struct DryRun {
 }
 
 impl DryRun {
-    /// A dry run is for the person who typed it, work for nobody.
+    /// A dry run is for the user at the terminal; real work may run unattended.
     pub(crate) const fn audience(self) -> Audience {
         if self.dry_run { Audience::Person } else { Audience::Cron }
     }
 
-    /// What the worker of the pipeline does then.
+    /// How the worker of the pipeline behaves then.
     pub(crate) const fn effort(self) -> Effort {
         if self.dry_run { Effort::DryRun } else { Effort::Real }
     }
@@ -87,10 +87,10 @@ pub(crate) struct OneMonth {
 }
 
 impl OneMonth {
-    /// The month that was named.
+    /// The given month.
     ///
     /// # Errors
-    /// None was.
+    /// No month was given.
     pub(crate) fn get(&self) -> Result<Month> {
         self.first.or(self.month).ok_or_else(|| Usage("name a month: YYYY-MM".to_owned()).into())
     }
@@ -107,7 +107,7 @@ pub(crate) struct MonthWork {
 }
 
 impl MonthWork {
-    /// Does it; the exit code.
+    /// Does it; returns the exit code.
     ///
     /// # Errors
     /// The work fails.
@@ -117,7 +117,7 @@ impl MonthWork {
     }
 }
 
-/// A month that is not in the future: what can be published.
+/// A month that is not in the future, so that it can be published.
 pub(crate) fn month_begun(text: &str) -> Result<Month, String> {
     let month = text.parse::<Month>().map_err(|e| e.to_string())?;
     kit::refuse_month_to_come(month).map(|()| month).map_err(|e| format!("{e:#}"))
@@ -131,7 +131,7 @@ pub(crate) struct Day {
 }
 
 impl Day {
-    /// As file names have it: `YYYYMMDD`.
+    /// In the form of file names: `YYYYMMDD`.
     pub(crate) fn digits(self) -> String {
         self.to_string().replace('-', "")
     }
@@ -153,7 +153,7 @@ impl FromStr for Day {
     }
 }
 
-/// Minutes, more than none.
+/// A positive number of minutes.
 pub(crate) fn minutes(text: &str) -> Result<Duration, String> {
     let number = text.parse::<f64>().ok().filter(|n| n.is_finite() && *n > 0.0);
     let number = number.ok_or_else(|| format!("`{text}` is not a number of minutes"))?;
@@ -169,12 +169,12 @@ pub(crate) fn section(text: &str) -> Result<String, String> {
     section.ok_or_else(|| format!("`{}` is not a section: {}", text.trim(), SECTIONS.join(", ")))
 }
 
-/// `NAME=VALUE`; `None` for anything else.
+/// `NAME=VALUE`; `None` for any other text.
 pub(crate) fn assignment(word: &OsString) -> Option<Assignment> {
     parse::split_assignment(word.as_bytes()).map(|(name, value)| (name.to_owned(), value.to_vec()))
 }
 
-/// A year, a month, a day, or a range of them; stages read it themselves, so it is kept as it was written.
+/// A year, a month, a day, or a range; kept as written, because stages parse it themselves.
 #[derive(Debug, Clone)]
 pub(crate) struct Date(String);
 
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_and_numbers() {
+    fn days_and_numbers_are_checked() {
         let day: Day = "2025-02-28".parse().unwrap();
         assert_eq!((day.to_string().as_str(), day.digits().as_str()), ("2025-02-28", "20250228"));
         for text in ["2025-02-30", "2025-2-3", "2025-02", "20250203"] {

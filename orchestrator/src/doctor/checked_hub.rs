@@ -5,10 +5,10 @@ use schema::Opt;
 
 use crate::hub::Hub;
 
-/// What a check looks at.
+/// The subject of a check.
 pub(super) struct CheckedHub<'h> {
     pub(super) hub: &'h Hub,
-    /// Whether folders and tables may be made.
+    /// Whether folders and tables may be created.
     pub(super) repairs: bool,
     /// A session in the metrics database, or why there is none.
     pub(super) metrics: Result<Db, String>,
@@ -19,12 +19,12 @@ pub(super) struct CheckedHub<'h> {
 impl<'h> CheckedHub<'h> {
     pub(super) fn new(hub: &'h Hub, fix: bool) -> Self {
         let unseen = || Err("not looked at yet".to_owned());
-        // tables of our own have no business among those of the CMS
+        // our own tables must not be in the CMS's database
         let is_mixed = hub.config.hub_db.eq_ignore_ascii_case(&hub.config.metrics_db);
         Self { hub, repairs: fix && hub.config.site.explicit && !is_mixed, metrics: unseen(), cms: unseen() }
     }
 
-    /// Opens the sessions that later checks need.
+    /// Opens the sessions for later checks.
     pub(super) fn connect(&mut self) {
         let open = |which| {
             self.hub.config.check().map_err(|error| format!("{error:#}"))?;
@@ -33,7 +33,7 @@ impl<'h> CheckedHub<'h> {
         (self.metrics, self.cms) = (open(Which::Metrics), open(Which::Hub));
     }
 
-    /// Whether the port's rules hold: what its doctor does not look at breaks nothing there.
+    /// Whether the port's rules apply: there, only what its doctor checks counts as a fault.
     pub(super) fn is_port(&self) -> bool {
         self.hub.compat.has(Opt::LpCli)
     }

@@ -1,4 +1,4 @@
-//! The site's name, the configuration file, what is in it and who may read it.
+//! The site's name, the configuration file, its content, and who may read it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,10 +10,10 @@ use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::accounts::Names;
 
-/// The values without which there is no database: what they are called here, and whether they are missing.
+/// The values without which there is no database: their names here, and whether they are missing.
 const MANDATORY: [&str; 4] = ["host", "user", "password", "metrics_db"];
 
-/// `site = NAME`, which the names of logs begin with.
+/// `site = NAME`, the start of log file names.
 pub(super) fn site(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let config = &checked.hub.config;
     if config.site.explicit {
@@ -26,7 +26,7 @@ pub(super) fn site(checked: &mut CheckedHub<'_>, report: &mut Report) {
     );
 }
 
-/// There is a file, it can be read, and the mandatory values are in it.
+/// There is a file, it can be read, and it has the mandatory values.
 pub(super) fn readable(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let config = &checked.hub.config;
     if let Some(trouble) = &checked.hub.trouble {
@@ -59,7 +59,7 @@ pub(super) fn readable(checked: &mut CheckedHub<'_>, report: &mut Report) {
     );
 }
 
-/// Values in `access.cfg` that are written in a way that does not count.
+/// Values in `access.cfg` that are ignored because of the way they are written.
 pub(super) fn values(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let Some(file) = &checked.hub.config.file else { return };
     for odd in checked.hub.config.misquoted() {
@@ -92,7 +92,7 @@ pub(super) fn two_databases(checked: &mut CheckedHub<'_>, report: &mut Report) {
     );
 }
 
-/// Nobody but its owner and its group reads a file with a secret, or writes a configuration.
+/// Only its owner and its group can read a file with a secret, or write a configuration.
 pub(super) fn secrecy(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let config = &checked.hub.config;
     let names = Names::read(&config.paths);
@@ -113,7 +113,7 @@ pub(super) fn secrecy(checked: &mut CheckedHub<'_>, report: &mut Report) {
     }
 }
 
-/// The key of the geo service travels with each question.
+/// The key of the geo service is sent with each request.
 pub(super) fn geo_url(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let config = &checked.hub.config;
     let url = &config.geo_url;

@@ -1,6 +1,6 @@
 //! What cron and systemd start on this machine: every line with its place and its account.
 //!
-//! Looks at files only, all of them below `HZMETRICS_ROOT`.
+//! Only reads files, all of them below `HZMETRICS_ROOT`.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,18 +9,18 @@ use std::path::{Path, PathBuf};
 use hub::config::Paths;
 use kit::door::named;
 
-/// Where unit files lie, those of the administrator first.
+/// The folders of unit files, the administrator's first.
 const UNITS: [&str; 4] =
     ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
-/// A command that is started at set times.
+/// A command that is started at certain times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Scheduled {
     /// File and line, or timer and service.
     pub(super) place: String,
-    /// The file alone.
+    /// Just the file.
     pub(super) file: PathBuf,
-    /// Whose rights it has.
+    /// The user it runs as.
     pub(super) user: String,
     /// The command.
     pub(super) command: String,
@@ -28,16 +28,16 @@ pub(super) struct Scheduled {
     pub(super) times: String,
 }
 
-/// Who a line of a crontab runs as.
+/// The user that a line of a crontab runs as.
 #[derive(Debug, Clone, Copy)]
 enum Account<'a> {
-    /// The sixth word says it.
+    /// The sixth word names it.
     InLine,
-    /// The file is that user's.
+    /// The file belongs to that user.
     Of(&'a str),
 }
 
-/// All of them, and what could not be read.
+/// All crontabs and timers, and the files that could not be read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Crontabs {
     pub(super) lines: Vec<Scheduled>,
@@ -80,7 +80,7 @@ impl Crontabs {
     pub(super) fn read(paths: &Paths) -> Self {
         let mut found = Self::default();
         found.file(&paths.at("/etc/crontab"), Account::InLine);
-        // there, cron ignores names with a dot
+        // on Debian, cron ignores names with a dot
         let dots = !paths.at("/etc/debian_version").exists();
         for (file, _) in found.files(&paths.at("/etc/cron.d"), dots) {
             found.file(&file, Account::InLine);
@@ -94,7 +94,7 @@ impl Crontabs {
         found
     }
 
-    /// The files of a folder that cron looks at, with their names.
+    /// The files of a folder that cron reads, with their names.
     fn files(&mut self, folder: &Path, dots: bool) -> Vec<(PathBuf, String)> {
         let named = |path: PathBuf| {
             let name = path.file_name()?.to_string_lossy().into_owned();
@@ -104,7 +104,7 @@ impl Crontabs {
         self.folder(folder).into_iter().filter_map(named).collect()
     }
 
-    /// The entries of a folder, sorted; none when there is no such folder.
+    /// The entries of a folder, sorted; none if there is no such folder.
     fn folder(&mut self, folder: &Path) -> Vec<PathBuf> {
         let mut list: Vec<PathBuf> = match fs::read_dir(folder) {
             Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
@@ -147,7 +147,7 @@ impl Crontabs {
         }
     }
 
-    /// Timers that are switched on, and the services that they start.
+    /// Enabled timers, and the services they start.
     fn timers(&mut self, paths: &Paths) {
         let folders = UNITS.map(|folder| paths.at(folder));
         let mut on: Vec<PathBuf> = Vec::new();
@@ -168,20 +168,20 @@ impl Crontabs {
         let named = text.lines().find_map(|line| line.trim().strip_prefix("Unit="));
         let service = named.map_or_else(|| timer.replace(".timer", ".service"), |name| name.trim().to_owned());
         let text = self.unit(&service, folders);
-        // the last one counts, and a service without it is root's
+        // the last one counts, and a service without one runs as root
         let user = text.lines().filter_map(|line| line.trim().strip_prefix("User=")).next_back();
         let user = user.map(str::trim).filter(|user| !user.is_empty()).unwrap_or("root").to_owned();
         for line in text.lines().filter(|line| line.trim_start().starts_with("ExecStart")) {
             let place = format!("{} ({service})", link.display());
             let command = line.split_once('=').map_or("", |(_, command)| command);
-            // signs before the program say how it is started
+            // characters before the program say how it is started
             let command = command.trim_start_matches(['-', '@', ':', '+', '!', ' ']).to_owned();
             let (file, user, times) = (link.to_owned(), user.clone(), String::new());
             self.lines.push(Scheduled { place, file, user, command, times });
         }
     }
 
-    /// The text of a unit with that of its drop-ins.
+    /// The text of a unit with its drop-ins.
     fn unit(&mut self, name: &str, folders: &[PathBuf]) -> String {
         let file = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
         let mut text = file.and_then(|path| self.text(&path)).unwrap_or_default();
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_crontabs() {
+    fn lines_of_crontabs_are_understood() {
         let check = |line: &str, account, expected: Option<(&str, &str)>| {
             let found = parse(line, account);
             assert_eq!(found.as_ref().map(|(user, command)| (user.as_str(), command.as_str())), expected, "{line}");

@@ -1,4 +1,4 @@
-//! The databases: whether they answer, and whether tables and changes are there.
+//! The databases: whether they answer, and whether tables and migrations are complete.
 
 use std::time::SystemTime;
 
@@ -6,7 +6,7 @@ use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::setup::bootstrap::{self, MissingParts};
 
-/// Makes what is missing with `--fix`, then looks at the metrics database and its tables.
+/// Creates what is missing with `--fix`, then checks the metrics database and its tables.
 pub(super) fn tables(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let config = &checked.hub.config;
     if config.file.is_none() {
@@ -44,7 +44,7 @@ pub(super) fn tables(checked: &mut CheckedHub<'_>, report: &mut Report) {
     }
 }
 
-/// Tables of the CMS that are written to.
+/// Tables of the CMS that we write to.
 pub(super) fn tables_of_cms(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let config = &checked.hub.config;
     if checked.is_port() || checked.metrics.is_err() {
@@ -68,7 +68,7 @@ pub(super) fn tables_of_cms(checked: &mut CheckedHub<'_>, report: &mut Report) {
     }
 }
 
-/// Changes that the stages need.
+/// Migrations that the stages need.
 pub(super) fn migrations(checked: &mut CheckedHub<'_>, report: &mut Report) {
     if checked.metrics.is_err() {
         return;
@@ -84,10 +84,10 @@ pub(super) fn migrations(checked: &mut CheckedHub<'_>, report: &mut Report) {
     }
 }
 
-/// Clocks further apart than that put requests and runs on different days.
+/// If clocks differ by more than this, requests and runs fall on different days.
 const SECONDS_APART: u64 = 300;
 
-/// The server's clock shows what ours does.
+/// The server's clock must agree with ours.
 pub(super) fn clock(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let Ok(db) = &mut checked.metrics else { return };
     let Ok(Some(theirs)) = db.number("SELECT UNIX_TIMESTAMP()", ()) else { return };

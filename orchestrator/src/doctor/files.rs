@@ -1,4 +1,4 @@
-//! Files of our own in folders that others may write to: the log, locks, the copy of the state, staging files.
+//! Our own files in folders that others may write to: the log, locks, the copy of the state, staging files.
 
 use std::fs;
 use std::io;
@@ -12,12 +12,12 @@ use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::accounts::Names;
 
-/// What is wrong with a file, and what fixes it; nothing when it is not there.
+/// What is wrong with a file, and how to fix it; nothing if the file does not exist.
 fn trouble(path: &Path, names: &Names) -> Option<(String, String)> {
     let shown = path.display();
     let meta = match fs::symlink_metadata(path) {
         Ok(meta) => meta,
-        // what cannot be examined is a matter of its folder
+        // a file that cannot be examined is a problem of its folder
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => return None,
         Err(error) => return Some((format!("{shown}: {error}"), format!("ls -ld {shown}"))),
     };
@@ -40,7 +40,7 @@ fn trouble(path: &Path, names: &Names) -> Option<(String, String)> {
     Some((format!("{shown} cannot be written by {me} (mode {})", names.owned(&meta)), format!("chown {me} {shown}")))
 }
 
-/// All of them.
+/// All of these files.
 fn list(paths: &Paths) -> Vec<PathBuf> {
     let staging = paths.staging();
     let mut list = vec![paths.log(), paths.pid_lock(), paths.whoisonline_lock(), paths.migrate_lock(), paths.state()];
@@ -56,7 +56,7 @@ fn list(paths: &Paths) -> Vec<PathBuf> {
     list
 }
 
-/// Root sees no closed door, so what root is told says nothing about the account of the hub.
+/// Root may access everything, so its result says nothing about the hub's account.
 pub(super) fn asked_as_root(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let config = &checked.hub.config;
     if !hub::identity::is_root_among_others(config) {
@@ -69,7 +69,7 @@ pub(super) fn asked_as_root(checked: &mut CheckedHub<'_>, report: &mut Report) {
     );
 }
 
-/// Looks at those that are there.
+/// Checks those that exist.
 pub(super) fn ours(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let paths = &checked.hub.config.paths;
     let names = Names::read(paths);

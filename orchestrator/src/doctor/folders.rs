@@ -1,4 +1,4 @@
-//! Folders that must be there and that we must be able to write to.
+//! Folders that must exist and that we must be able to write to.
 
 use std::fs;
 use std::io;
@@ -24,7 +24,7 @@ fn state(folder: &Path) -> Option<&'static str> {
     }
 }
 
-/// What fixes it.
+/// How to fix it.
 fn mend(folder: &Path, state: &str, me: &str) -> String {
     let shown = folder.display();
     match state {
@@ -35,7 +35,7 @@ fn mend(folder: &Path, state: &str, me: &str) -> String {
     }
 }
 
-/// Those of our own, made first with `--fix`.
+/// Our own folders, created first with `--fix`.
 pub(super) fn ours(checked: &mut CheckedHub<'_>, report: &mut Report) {
     if checked.repairs
         && let Err(error) = bootstrap::make_folders(checked.hub)
@@ -54,14 +54,14 @@ pub(super) fn ours(checked: &mut CheckedHub<'_>, report: &mut Report) {
     }
 }
 
-/// Where `whoisonline` puts its map.
+/// The folder where `whoisonline` writes its map.
 fn map_folder(hub_dir: &Path, is_port: bool) -> PathBuf {
     let (new, old) = (hub_dir.join("app/site/stats/maps"), hub_dir.join("site/stats/maps"));
     let is_new = if is_port { new.is_dir() } else { hub_dir.join("app").is_dir() };
     if is_new { new } else { old }
 }
 
-/// The folder of maps in the CMS.
+/// The CMS's folder for maps.
 pub(super) fn maps(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let config = &checked.hub.config;
     let Some(file) = &config.file else { return };

@@ -1,5 +1,4 @@
-//! The results of imports: logs that were refused, days with many lines left out, months that are
-//! withheld.
+//! The results of imports: refused logs, days with many lines left out, withheld months.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,9 +12,9 @@ use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::pipeline::{refusals, state};
 
-/// The newest days that are looked at.
+/// How many of the newest days are checked.
 const DAYS: usize = 31;
-/// Files and days that are named one by one.
+/// How many files and days are named individually.
 const NAMED: usize = 5;
 
 /// Logs that were not understood and wait for a decision.
@@ -23,7 +22,7 @@ pub(super) fn refused_logs(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let staging = checked.hub.config.paths.staging();
     let is_odd = refused::list_path(&staging).symlink_metadata().is_ok_and(|meta| !meta.is_file());
     if is_odd {
-        // a finding among the files
+        // a finding about the files
         return;
     }
     let list = match refusals::all(checked.hub) {
@@ -45,11 +44,13 @@ pub(super) fn refused_logs(checked: &mut CheckedHub<'_>, report: &mut Report) {
             );
             continue;
         }
-        // a path that is not text is named by what finds it
+        // a path that is not valid text is shown by the command that finds it
         let path = file.path.to_str().map_or_else(|| file.name(), str::to_owned);
         report.fail_ours(
             format_args!("refused: {path} was not imported: {} (since {})", file.reason, file.since),
-            format_args!("hzmetrics import --accept {path}   # books it as it is\nhzmetrics import --set-aside {path}"),
+            format_args!(
+                "hzmetrics import --accept {path}   # imports it as it is\nhzmetrics import --set-aside {path}"
+            ),
         );
     }
     if list.len() > NAMED {
@@ -57,7 +58,7 @@ pub(super) fn refused_logs(checked: &mut CheckedHub<'_>, report: &mut Report) {
     }
 }
 
-/// The newest days of which more than a tenth was left out.
+/// The newest days with more than a tenth left out.
 pub(super) fn left_out(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let Ok(db) = &mut checked.metrics else { return };
     let shares = match newest(db) {
@@ -107,7 +108,7 @@ fn newest(db: &mut Db) -> Result<BTreeMap<(String, Target), Share>> {
 /// Months that somebody unpublished.
 pub(super) fn withheld(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let Ok(db) = &mut checked.metrics else { return };
-    // without its table nothing is remembered, and that is a finding of its own
+    // without its table nothing is remembered, which is a separate finding
     let Ok(mut remembered) = state::pairs(db) else { return };
     let months = remembered.remove("withheld_months").filter(|months| !months.is_empty());
     if let Some(months) = months {

@@ -1,4 +1,4 @@
-//! Pending logs: whether they have the names that we look for, and whether we can read them.
+//! Pending logs: whether they have the expected names, and whether we can read them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,10 +13,10 @@ use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::accounts::Names;
 
-/// A day without any request leaves no log.
+/// A day without requests leaves no log.
 const QUIET_DAYS: i64 = 1;
 
-/// Days from one `YYYYMMDD` to another; many when one of them is not a day.
+/// Days from one `YYYYMMDD` to another; a large number if one of them is not a day.
 fn days_between(from: &str, to: &str) -> i64 {
     let number = |day: &str| {
         let part = |from: usize, to: usize| day.get(from..to)?.parse::<u16>().ok();
@@ -27,14 +27,14 @@ fn days_between(from: &str, to: &str) -> i64 {
     number(from).zip(number(to)).map_or(i64::MAX, |(from, to)| to - from)
 }
 
-/// A log of a site in the folder `daily/`, or anything dated that calls itself an access log.
+/// A log of a site in the folder `daily/`, or any dated file that is named as an access log.
 fn site_of(name: &str) -> Option<&str> {
     let (site, _) = name.split_once("-access").or_else(|| name.split_once("access"))?;
     let is_hidden = name.starts_with('.') || name.starts_with("new-");
     (!is_hidden && discovery::date_of(name).is_some()).then_some(site)
 }
 
-/// Names of files below a folder, two folders deep at most.
+/// Names of files below a folder, at most two folders deep.
 fn names_below(folder: &Path, depth: u32, list: &mut Vec<String>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
@@ -46,7 +46,7 @@ fn names_below(folder: &Path, depth: u32, list: &mut Vec<String>) {
     }
 }
 
-/// The logs of other sites: for each site how many logs, and the newest by its day.
+/// The logs of other sites: for each site their number, and the newest by its day.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct LogsOfOtherSite {
     n: usize,
@@ -67,7 +67,7 @@ fn others(names: &[String], site: &str) -> BTreeMap<String, LogsOfOtherSite> {
     found
 }
 
-/// The newest day of the site's own logs, pending or imported.
+/// The newest day among the site's own logs, pending or imported.
 fn newest_of_ours(checked: &CheckedHub<'_>) -> Option<String> {
     let (config, site) = (&checked.hub.config, Some(checked.hub.config.site.name.as_str()));
     let pending = discovery::tree(&config.paths.web_logs().join("daily"), Stream::Access, site).unwrap_or_default();
@@ -75,7 +75,7 @@ fn newest_of_ours(checked: &CheckedHub<'_>) -> Option<String> {
     pending.iter().chain(&imported).filter_map(Found::date).max().map(str::to_owned)
 }
 
-/// Whether logs arrive under the name of the site.
+/// Whether logs arrive under the site's name.
 pub(super) fn names(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let config = &checked.hub.config;
     let daily = config.paths.web_logs().join("daily");
@@ -83,7 +83,8 @@ pub(super) fn names(checked: &mut CheckedHub<'_>, report: &mut Report) {
     names_below(&daily, 2, &mut list);
     let newest = newest_of_ours(checked);
     let others = others(&list, &config.site.name);
-    // a server has logs of other sites too; those that come while ours do not are ours under another name
+    // a server may also have logs of other sites; those that arrive while ours do not are ours under
+    // another name
     let is_newer =
         |other: &&LogsOfOtherSite| newest.as_ref().is_none_or(|day| days_between(day, &other.day) > QUIET_DAYS);
     let Some((site, last)) = others.iter().filter(|(_, other)| is_newer(other)).max_by_key(|(_, other)| &other.day)
@@ -111,7 +112,7 @@ pub(super) fn names(checked: &mut CheckedHub<'_>, report: &mut Report) {
     );
 }
 
-/// Whether this user can read what is pending.
+/// Whether this user can read the pending logs.
 pub(super) fn readable(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let config = &checked.hub.config;
     let names = Names::read(&config.paths);
@@ -155,14 +156,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_apart() {
+    fn days_between_two_dates_are_counted() {
         assert_eq!(days_between("20250630", "20250702"), 2);
         assert_eq!(days_between("20250702", "20250630"), -2);
         assert_eq!(days_between("20250702", "99999999"), i64::MAX);
     }
 
     #[test]
-    fn whose_logs_lie_there() {
+    fn logs_of_other_sites_are_counted() {
         let names = [
             "h-access.log-20250701",
             "hub-access.log-20250701",

@@ -1,6 +1,7 @@
 //! Whether the name servers answer: one short UDP query to each.
 //!
-//! Knows just enough DNS to ask for the name of an address and to read the beginning of the answer.
+//! Implements just enough DNS to ask for the name of an address and to read the beginning of the
+//! answer.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -13,26 +14,26 @@ use super::report::Report;
 
 /// An address that has had a name for decades: a.root-servers.net.
 const QUESTION: &str = "4.0.41.198.in-addr.arpa";
-/// However checked the configuration is.
+/// The longest wait, whatever the configuration says.
 const LONGEST: Duration = Duration::from_secs(2);
-/// Another answer than ours has another number.
+/// Answers to other queries have other ids.
 const ID: u16 = 0x687a;
 const PORT: u16 = 53;
 
 /// How a server replied.
 #[derive(Debug, PartialEq, Eq)]
 enum Reply {
-    /// With a name, or by saying that there is none.
+    /// A name, or the answer that there is none.
     Answer,
-    /// That it could not, or would not.
+    /// A refusal.
     Refusal(&'static str),
 }
 
-/// The packet of a question for a PTR record.
+/// The packet of a query for a PTR record.
 fn question() -> Vec<u8> {
     let mut packet = Vec::new();
     packet.extend(ID.to_be_bytes());
-    // recursion is wanted; one question, nothing else
+    // recursion desired; one question, nothing else
     packet.extend([0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 0]);
     for label in QUESTION.split('.') {
         packet.extend(u8::try_from(label.len()));
@@ -42,7 +43,7 @@ fn question() -> Vec<u8> {
     packet
 }
 
-/// What a packet says; nothing when it is not a reply to our question.
+/// The meaning of a packet; nothing if it is not a reply to our query.
 fn reply(packet: &[u8]) -> Option<Reply> {
     let [id_high, id_low, flags, code, ..] = *packet else { return None };
     if u16::from_be_bytes([id_high, id_low]) != ID || flags & 0x80 == 0 {
@@ -65,7 +66,7 @@ fn ask(server: SocketAddr, patience: Duration) -> io::Result<Reply> {
     socket.send(&question())?;
     let begun = Instant::now();
     let mut packet = [0; 512];
-    // strangers may send something too, but not for ever
+    // strangers may send packets too, so the wait is limited
     while begun.elapsed() < patience {
         let n = socket.recv(&mut packet)?;
         if let Some(reply) = packet.get(..n).and_then(reply) {
@@ -90,7 +91,7 @@ fn server(text: &str) -> Option<SocketAddr> {
     text.parse().ok().or_else(|| Some(SocketAddr::new(text.parse().ok()?, PORT)))
 }
 
-/// The servers that lookups ask, and where that is settled.
+/// The servers used for lookups, and where they are configured.
 fn servers(checked: &CheckedHub<'_>) -> Result<(Vec<SocketAddr>, String), Option<String>> {
     let config = &checked.hub.config;
     if let Some(name) = &config.dns.nameserver {
@@ -99,7 +100,7 @@ fn servers(checked: &CheckedHub<'_>) -> Result<(Vec<SocketAddr>, String), Option
         return list.ok_or_else(bad).map(|list| (list, "nameserver of the configuration".to_owned()));
     }
     let file = config.paths.at("/etc/resolv.conf");
-    // below another root there need not be one
+    // below another root the file may be missing
     let text = named::read_to_string(&file).map_err(|error| {
         let is_here = file.as_os_str() == "/etc/resolv.conf";
         is_here.then(|| format!("{}: {error}", file.display()))
@@ -115,7 +116,7 @@ fn servers(checked: &CheckedHub<'_>) -> Result<(Vec<SocketAddr>, String), Option
 const MEND: &str =
     "set nameserver = ADDRESS under [dns] in hzmetrics.conf, or start the name server; try: dig -x 198.41.0.4";
 
-/// Asks those that lookups ask.
+/// Asks the servers used for lookups.
 pub(super) fn answers(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let (list, place) = match servers(checked) {
         Ok(found) => found,
@@ -144,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packets() {
+    fn a_query_is_answered_only_by_its_reply() {
         let question = question();
         assert_eq!(question.len(), 12 + QUESTION.len() + 2 + 4);
         let mut packet = question;
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_by_name() {
+    fn servers_are_read_from_resolv_conf() {
         let text = "# x\nsearch a\nnameserver 10.0.0.1\nnameserver\t::1\nnameserver x\noptions nameserver 1.1.1.1\n";
         assert_eq!(of_system(text).iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.1:53", "[::1]:53"]);
         assert_eq!(server("127.0.0.1:5353").unwrap().port(), 5353);

@@ -1,10 +1,10 @@
-//! The original scripts and the port, while they run and by what they left.
+//! The original scripts and the port: whether they are running, and files that they left.
 
 use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::guard;
 
-/// Somebody else writes the same tables now.
+/// Another program writes the same tables now.
 pub(super) fn at_work(checked: &mut CheckedHub<'_>, report: &mut Report) {
     if let Err(others) = guard::nobody_at_work(&checked.hub.config.paths) {
         report.fail(
@@ -14,7 +14,7 @@ pub(super) fn at_work(checked: &mut CheckedHub<'_>, report: &mut Report) {
     }
 }
 
-/// Staging files that nobody imported.
+/// Staging files that were never imported.
 pub(super) fn left_behind(checked: &mut CheckedHub<'_>, report: &mut Report) {
     for (path, age) in guard::staged(&checked.hub.config.paths) {
         report.fail(

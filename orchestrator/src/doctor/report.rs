@@ -9,9 +9,9 @@ use serde_json::json;
 pub(crate) enum Severity {
     /// As it should be.
     Ok,
-    /// Wants a look; the numbers come anyway.
+    /// Needs attention, but the numbers are computed.
     Warn,
-    /// Numbers are missing or wrong, will be, or a secret is open.
+    /// Numbers are or will be missing or wrong, or a secret is readable by others.
     Fail,
 }
 
@@ -60,22 +60,22 @@ impl Report {
         self.findings.push(Finding { check: self.check, severity, text: plain(&text.to_string()), mends });
     }
 
-    /// Something is as it should be.
+    /// Reports that something is all right.
     pub(super) fn ok(&mut self, text: impl Display) {
         self.add(Severity::Ok, &text, &"");
     }
 
-    /// Something wants a look; `mend` is a command or a line of a file.
+    /// Reports something that needs attention; `mend` is a command or a line of a file.
     pub(super) fn warn(&mut self, text: impl Display, mend: impl Display) {
         self.add(Severity::Warn, &text, &mend);
     }
 
-    /// Something is wrong that the port's doctor looks at as well.
+    /// Reports a fault that the port's doctor checks too.
     pub(super) fn fail(&mut self, text: impl Display, mend: impl Display) {
         self.add(Severity::Fail, &text, &mend);
     }
 
-    /// Something is wrong that the port's doctor does not look at.
+    /// Reports a fault that the port's doctor does not check.
     pub(super) fn fail_ours(&mut self, text: impl Display, mend: impl Display) {
         self.add(if self.is_port { Severity::Warn } else { Severity::Fail }, &text, &mend);
     }
@@ -139,7 +139,7 @@ impl Report {
     }
 }
 
-/// Names of files and answers of servers are not ours: nothing in them may steer a terminal.
+/// Names of files and answers of servers are not ours: nothing in them may control a terminal.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_and_the_code() {
+    fn the_last_line_and_the_exit_code_summarize_the_findings() {
         let (ok, warn): (Finding, Finding) = (|r| r.ok("a"), |r| r.warn("b", "c"));
         let (fail, ours): (Finding, Finding) = (|r| r.fail("d", "e"), |r| r.fail_ours("f", "g"));
         let last = |findings: &[Finding], is_port, fix| {
@@ -174,8 +174,8 @@ mod tests {
     }
 
     #[test]
-    fn what_mends_it_stands_below() {
+    fn the_remedy_is_printed_below_a_finding() {
         let (text, _) = end(&[|r| r.fail("a\u{1b}[2J", "chown x\nchmod y")], false, false);
-        assert!(text.starts_with("FAIL  a\u{FFFD}[2J\n      mend: chown x\n      mend: chmod y\n1 problem"), "{text}");
+        assert!(text.starts_with("FAIL  a\u{FFFD}[2J\n      fix: chown x\n      fix: chmod y\n1 problem"), "{text}");
     }
 }

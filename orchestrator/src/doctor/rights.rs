@@ -1,4 +1,4 @@
-//! What the account may do in both databases, compared with what the stages need.
+//! The account's rights in both databases, compared with what the stages need.
 
 use anyhow::Result;
 use database::Db;
@@ -11,13 +11,13 @@ use super::report::Report;
 #[derive(Debug, PartialEq, Eq)]
 struct Grant {
     rights: Vec<String>,
-    /// A pattern, as LIKE has them.
+    /// A pattern, as for LIKE.
     database: String,
-    /// `*` for all.
+    /// `*` for all tables.
     table: String,
 }
 
-/// A name in back quotes or plain, and what follows it.
+/// A name, in back quotes or plain, and what follows it.
 fn name(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('`') else {
         let end = text.find(['.', ' ']).unwrap_or(text.len());
@@ -28,7 +28,7 @@ fn name(text: &str) -> Option<(String, &str)> {
 }
 
 impl Grant {
-    /// Nothing for a role, or rights of single columns.
+    /// Nothing for a role, or for rights on single columns.
     fn parse(line: &str) -> Option<Self> {
         let (rights, scope) = line.strip_prefix("GRANT ")?.split_once(" ON ")?;
         let (database, rest) = name(scope)?;
@@ -42,12 +42,12 @@ impl Grant {
         self.rights.iter().any(|given| given == right || given == "ALL PRIVILEGES")
     }
 
-    /// Whether it is one for a whole database that is called like this.
+    /// Whether it applies to the whole database with this name.
     fn is_of_database(&self, database: &str) -> bool {
         self.table == "*" && self.database != "*" && is_like(database.as_bytes(), self.database.as_bytes())
     }
 
-    /// How exactly it names its database: characters before the first that stands for others.
+    /// How specifically it names its database: characters before the first wildcard.
     fn exactness(&self) -> usize {
         let mut is_escaped = false;
         let wild = self.database.bytes().position(|b| {
@@ -59,8 +59,8 @@ impl Grant {
     }
 }
 
-/// Whether the grants give a right in a database, or in a table of it. Of those for whole databases
-/// the server takes the one that names the database most exactly, and no other.
+/// Whether the grants give a right in a database, or in one of its tables. Of the grants for whole
+/// databases the server only uses the one with the most specific name.
 fn gives(grants: &[Grant], right: &str, database: &str, table: Option<&str>) -> bool {
     let of_database =
         grants.iter().filter(|grant| grant.is_of_database(database)).max_by_key(|grant| grant.exactness());
@@ -72,7 +72,7 @@ fn gives(grants: &[Grant], right: &str, database: &str, table: Option<&str>) -> 
     everywhere.chain(of_database).chain(of_table).any(|grant| grant.names(right))
 }
 
-/// Whether a name fits a pattern with `%`, `_` and a backslash before either.
+/// Whether a name matches a pattern with `%`, `_` and a backslash before either.
 fn is_like(name: &[u8], pattern: &[u8]) -> bool {
     match (pattern, name) {
         ([], []) => true,
@@ -84,7 +84,7 @@ fn is_like(name: &[u8], pattern: &[u8]) -> bool {
     }
 }
 
-/// Which of the rights nobody gives.
+/// The rights that no grant gives.
 fn missing<'r>(grants: &[Grant], rights: &'r Rights, names: &Names<'_>) -> Vec<&'r str> {
     let (database, table) = match rights.scope {
         Scope::Metrics => (names.metrics, None),
@@ -94,7 +94,7 @@ fn missing<'r>(grants: &[Grant], rights: &'r Rights, names: &Names<'_>) -> Vec<&
     rights.names.iter().copied().filter(|right| !gives(grants, right, database, table.as_deref())).collect()
 }
 
-/// The account as the server sees it, and its grants.
+/// The account as the server knows it, and its grants.
 fn grants(db: &mut Db) -> Result<(Account, Vec<Grant>)> {
     let name = db.texts("SELECT CURRENT_USER()", ())?.into_iter().next().unwrap_or_default();
     let (user, host) = name.rsplit_once('@').unwrap_or((&name, "localhost"));
@@ -103,7 +103,7 @@ fn grants(db: &mut Db) -> Result<(Account, Vec<Grant>)> {
     Ok((account, lines.iter().filter_map(|line| Grant::parse(line)).collect()))
 }
 
-/// All that are needed.
+/// All rights that are needed.
 pub(super) fn all(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let config = &checked.hub.config;
     let names = Names { hub: &config.hub_db, metrics: &config.metrics_db, prefix: &config.db_prefix };
@@ -124,7 +124,8 @@ pub(super) fn all(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let listed =
         lacking.iter().map(|(rights, missing)| format!("{} on {}", missing.join(", "), names.place(rights.scope)));
     let text = format!("rights: {shown} lacks {}", listed.collect::<Vec<_>>().join("; "));
-    // all of a place: what another pattern gave there counts no more once this one is granted
+    // all rights for a scope: once this one is granted, rights from a less specific pattern no
+    // longer apply
     let mend = lacking.iter().map(|(rights, _)| names.grant(rights.scope, rights.names, &account) + ";\n");
     report.fail_ours(text, mend.collect::<String>());
 }
@@ -134,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_of_grants() {
+    fn lines_of_grants_are_parsed() {
         let parsed = |line: &str| Grant::parse(line).map(|g| (g.rights.join("|"), g.database, g.table));
         let expected = |rights: &str, database: &str, table: &str| {
             Some((rights.to_owned(), database.to_owned(), table.to_owned()))
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_grant_gives() {
+    fn the_most_specific_grant_decides() {
         let grants: Vec<Grant> = [
             "GRANT USAGE ON *.* TO `u`@`%`",
             "GRANT ALL PRIVILEGES ON `hub\\_metrics`.* TO `u`@`%`",

@@ -15,12 +15,12 @@ use super::report::Report;
 use crate::accounts::Names;
 use crate::guard;
 
-/// A part of the work that something at set times does.
+/// A part of the work that is started at certain times.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Duty {
     /// All of the daily work: `tick`, `run`, `process`.
     Nightly,
-    /// One line of the original seven.
+    /// One of the seven original lines.
     Part(&'static str),
     /// The map of who is online: `tick`, `whoisonline`.
     Online,
@@ -29,9 +29,9 @@ enum Duty {
 /// The stages of the seven lines; those of the night in their order.
 const PARTS: [&str; 6] = ["fetch-logs", "import-logs", "archive", "tool-metrics", "usage-metrics", "summarize"];
 const ONLINE: &str = "whoisonline";
-/// Named chains of the same lines that are not called like their stage.
+/// Named chains of these lines whose name differs from their stage.
 const CHAINS: [(&str, &str); 2] = [("fetch", "fetch-logs"), ("import", "import-logs")];
-/// Where our own file with the port's name ends.
+/// Our own file with the port's name is at most this large.
 const SHIM_BYTES: u64 = 4096;
 
 fn stage(name: &str) -> Option<Duty> {
@@ -41,7 +41,7 @@ fn stage(name: &str) -> Option<Duty> {
     PARTS.into_iter().find(|part| *part == name).map(Duty::Part)
 }
 
-/// What a command of our own does; nothing when it is none of our own.
+/// What a command of ours does; nothing if it is not ours.
 fn duties(paths: &Paths, command: &str) -> Vec<Duty> {
     let words: Vec<&str> = command
         .split(|c: char| c.is_whitespace() || "'\"`;&|()<>".contains(c))
@@ -142,7 +142,7 @@ struct OurLine {
     duties: Vec<Duty>,
 }
 
-/// All that starts ours or others.
+/// All lines that start our programs or others.
 pub(super) fn all(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let paths = &checked.hub.config.paths;
     let crontabs = Crontabs::read(paths);
@@ -166,7 +166,7 @@ fn listed(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Programs that would write what we write.
+/// Programs that write the same tables as ours.
 fn of_others(others: &[(Scheduled, String)], unread: &[PathBuf], report: &mut Report) {
     for (line, program) in others {
         report.fail(
@@ -186,7 +186,7 @@ fn of_others(others: &[(Scheduled, String)], unread: &[PathBuf], report: &mut Re
     }
 }
 
-/// How a line is taken out.
+/// How to remove a line.
 fn remove(line: &Scheduled) -> String {
     let name = line.file.file_name().unwrap_or_default().to_string_lossy();
     if line.file.extension().is_some_and(|e| e == "timer") {
@@ -224,7 +224,7 @@ fn of_ours(
     }
 }
 
-/// Nothing of our own is started.
+/// None of our programs is started.
 fn nobody(checked: &CheckedHub<'_>, others: &[(Scheduled, String)], unread: &[PathBuf], report: &mut Report) {
     let config = &checked.hub.config;
     let names = Names::read(&config.paths);
@@ -244,7 +244,7 @@ fn nobody(checked: &CheckedHub<'_>, others: &[(Scheduled, String)], unread: &[Pa
                 format!("cron: no line that can be read starts hzmetrics; ask again as root about {}", listed(unread));
             report.warn(text, mend);
         }
-        // the lines of the others are findings already
+        // the other programs' lines are findings already
         (_, _) => report.ok("cron: no program of hzmetrics is started yet"),
     }
 }
@@ -253,8 +253,8 @@ fn nobody(checked: &CheckedHub<'_>, others: &[(Scheduled, String)], unread: &[Pa
 fn clash<'o>(duty: &Duty, lines: &[&'o OurLine], nightly: &[&'o OurLine]) -> Option<(&'o OurLine, &'o OurLine)> {
     let (first, rest) = lines.split_first()?;
     match duty {
-        // the line of the whole night and one of the seven; or one of them in two places: in one
-        // crontab it may stand twice, for two months
+        // a line for all the work and one of the seven, or one of the seven in two places; within
+        // one crontab it may occur twice, for two months
         Duty::Part(_) => {
             let elsewhere = || rest.iter().find(|our| our.line.file != first.line.file).map(|our| (*first, *our));
             nightly.first().map(|whole| (*whole, *first)).or_else(elsewhere)
@@ -263,7 +263,7 @@ fn clash<'o>(duty: &Duty, lines: &[&'o OurLine], nightly: &[&'o OurLine]) -> Opt
     }
 }
 
-/// The same work started twice; how often.
+/// The same work started twice; returns how often.
 fn doubled(ours: &[OurLine], report: &mut Report) -> usize {
     let mut by_duty: BTreeMap<&Duty, Vec<&OurLine>> = BTreeMap::new();
     for our in ours {
@@ -285,7 +285,7 @@ fn doubled(ours: &[OurLine], report: &mut Report) -> usize {
     found.len()
 }
 
-/// Parts of the work that nothing starts; how many findings.
+/// Parts of the work that nothing starts; returns the number of findings.
 fn missing(ours: &[OurLine], report: &mut Report) -> usize {
     let has = |duty: &Duty| ours.iter().any(|our| our.duties.contains(duty));
     let mut missing: Vec<&str> = Vec::new();
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_our_lines_do() {
+    fn commands_of_our_own_are_recognised() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("hzmetrics.py"), "exec hzmetrics").unwrap();
         let check = |command: &str, expected: &[Duty]| {

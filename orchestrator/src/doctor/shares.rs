@@ -1,5 +1,5 @@
-//! How many of the newest visitors got a name and a country. A service that answers nothing leaves
-//! no error behind, only `?` and empty columns.
+//! How many of the newest visitors have a name and a country. A service that does not answer causes
+//! no error, only `?` and empty columns.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -10,16 +10,17 @@ use database::Db;
 use super::checked_hub::CheckedHub;
 use super::report::Report;
 
-/// The newest rows that are looked at.
+/// How many of the newest rows are examined.
 const ROWS: u32 = 20_000;
 /// Fewer addresses prove nothing.
 const ADDRESSES_MIN: usize = 50;
-/// Half of the addresses of the world have no name; where this share has none, nobody was asked.
+/// About half of all addresses have no name; if this share has none, the name server did not
+/// answer.
 const MANY: f64 = 0.80;
-/// A service that answers nothing leaves all of them; one that died lately leaves nearly all.
+/// If a service never answers, all are missing; if it stopped recently, nearly all.
 const NEARLY_ALL: f64 = 0.95;
 
-/// What is known of an address on the Internet.
+/// What is known about an address on the Internet.
 #[derive(Debug, Clone, Copy, Default)]
 struct LookedUp {
     was_looked_up: bool,
@@ -27,7 +28,7 @@ struct LookedUp {
     has_country: bool,
 }
 
-/// A count of all, and of those that lack something.
+/// A number of addresses, and how many of them lack something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct LackingShare {
     n: usize,
@@ -41,7 +42,7 @@ impl LackingShare {
     }
 }
 
-/// The newest addresses before a day; all of them when there are few.
+/// The newest addresses before a day; all of them if there are few.
 fn newest(db: &mut Db, before: &str) -> Result<HashMap<Ipv4Addr, LookedUp>> {
     let mut known: HashMap<Ipv4Addr, LookedUp> = HashMap::new();
     for condition in ["WHERE datetime < ?", "WHERE datetime >= ?"] {
@@ -62,7 +63,7 @@ fn newest(db: &mut Db, before: &str) -> Result<HashMap<Ipv4Addr, LookedUp>> {
     Ok(known)
 }
 
-/// Whether somebody outside could know the address.
+/// Whether an address can be known outside its network.
 fn is_public(ip: &Ipv4Addr) -> bool {
     !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || ip.is_documentation())
 }
@@ -78,7 +79,7 @@ fn lacks(known: &HashMap<Ipv4Addr, LookedUp>, has: fn(&LookedUp) -> bool) -> Lac
 /// Names and countries of the newest visitors.
 pub(super) fn names_and_countries(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let Ok(db) = &mut checked.metrics else { return };
-    // those of the last night may be in work
+    // last night's may still be in progress
     let known = kit::today().and_then(|today| newest(db, &today.plus_days(-1).to_string()));
     let known = match known {
         Ok(known) => known,
@@ -116,14 +117,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_of_enough_addresses() {
+    fn a_share_needs_enough_addresses() {
         for (n, n_lacking, expected) in [(49, 49, 0.0), (50, 50, 1.0), (200, 100, 0.5), (0, 0, 0.0)] {
             assert!((LackingShare { n, n_lacking }.share() - expected).abs() < 1e-9, "{n} {n_lacking}");
         }
     }
 
     #[test]
-    fn who_could_be_known() {
+    fn private_addresses_do_not_count() {
         for (ip, expected) in [("8.8.8.8", true), ("10.1.1.1", false), ("127.0.0.1", false), ("192.168.1.1", false)] {
             assert_eq!(is_public(&ip.parse().unwrap()), expected, "{ip}");
         }

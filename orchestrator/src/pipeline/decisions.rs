@@ -1,4 +1,4 @@
-//! The decisions: pure functions of the state and the facts, without database, folders or clock.
+//! The decisions: pure functions of the state and the facts; no database, folders or clock.
 
 use std::collections::BTreeSet;
 
@@ -6,26 +6,26 @@ use schema::{Month, Stamp};
 
 use super::state::{Mode, State};
 
-/// What is known of a month.
+/// Facts about a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Facts {
-    /// Logs of it are pending.
+    /// It has pending logs.
     pub(crate) source: bool,
-    /// A base table has rows of it.
+    /// A base table has rows for it.
     pub(crate) data: bool,
     /// All six periods are in all three summary tables.
     pub(crate) full: bool,
-    /// It is noted to be computed again.
+    /// It is marked dirty.
     pub(crate) dirty: bool,
-    /// Requests or tool starts of it point to sessions that do not exist.
+    /// Requests or tool starts in it refer to sessions that do not exist.
     pub(crate) orphans: bool,
 }
 
-/// Whether later months are stale after the work on a month.
+/// Whether the work on a month makes later months stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cascade {
     No,
-    /// If the import brought new rows.
+    /// If the import added rows.
     IfNewRows,
     Always,
 }
@@ -33,21 +33,21 @@ pub(crate) enum Cascade {
 /// What catching up does with a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CatchUp {
-    /// It is done already.
+    /// Nothing: it is complete.
     Skip,
-    /// Nothing is known of it and nothing is pending.
+    /// It has no data and no pending logs.
     Gap,
-    /// Import what is pending, drop what was derived, analyze, summarize the month's own period.
+    /// Import pending logs, drop derived data, analyze, summarize the month's own period.
     Work { import: bool, reset: bool, cascade: Cascade },
 }
 
 /// The decision for the oldest month of the backlog.
 pub(crate) const fn catch_up(facts: Facts) -> CatchUp {
-    // stamps point somewhere only where there are rows
+    // session numbers can only be wrong if there are rows
     let stale = facts.dirty || (facts.data && facts.orphans);
     match (facts.source, facts.data) {
         (true, data) => {
-            // rows that were there may have been changed by hand: then new ones are not the only reason
+            // existing rows may have been changed by hand, so new rows may not be the only reason
             let cascade = if data && stale { Cascade::Always } else { Cascade::IfNewRows };
             CatchUp::Work { import: true, reset: data, cascade }
         }
@@ -58,7 +58,7 @@ pub(crate) const fn catch_up(facts: Facts) -> CatchUp {
     }
 }
 
-/// The mode of a run: a normal one catches up when there is a backlog.
+/// The mode of a run: a normal run catches up if there is a backlog.
 pub(crate) const fn mode(stored: Mode, has_backlog: bool) -> Mode {
     match stored {
         Mode::Normal if has_backlog => Mode::CatchUp,
@@ -66,33 +66,33 @@ pub(crate) const fn mode(stored: Mode, has_backlog: bool) -> Mode {
     }
 }
 
-/// Where the rebuild begins once everything is caught up: at the oldest month with new requests,
-/// else after the current month, where nothing is left to walk.
+/// Where the rebuild begins once everything is caught up: at the oldest month with new requests, or
+/// else after the current month, so that nothing is walked.
 pub(crate) fn first_cursor(state: &State, current: Month) -> Month {
     state.cascade_from.unwrap_or_else(|| current.next())
 }
 
-/// The earlier of a month and a noted one.
+/// The earlier one of a month and a stored one.
 pub(crate) fn lowered(noted: Option<Month>, month: Month) -> Month {
     noted.map_or(month, |noted| noted.min(month))
 }
 
-/// What rebuilding does next.
+/// The next action of a rebuild.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rebuild {
-    /// All periods of the months from here up to the previous one.
+    /// All periods of the months from this one to the previous one.
     Walk(Month),
-    /// All periods of this month, which has only some.
+    /// All periods of this month, which has only some of them.
     Sweep(Month),
     Finished,
 }
 
-/// The month at which the walk stands, if it has not passed the previous one.
+/// The next month of the walk, unless it has passed the previous month.
 pub(crate) fn walk(state: &State, previous: Month) -> Option<Month> {
     state.cursor.or(state.catchup_started).filter(|cursor| *cursor <= previous)
 }
 
-/// The decision of a rebuild. `oldest_incomplete` is asked for only when the walk is over.
+/// The decision of a rebuild. `oldest_incomplete` is called only after the walk.
 ///
 /// # Errors
 /// Those of `oldest_incomplete`.
@@ -107,12 +107,12 @@ pub(crate) fn rebuild<E>(
     })
 }
 
-/// Whether the current month is to be analyzed: once a day, or when forced.
+/// Whether to analyze the current month: once a day, or if forced.
 pub(crate) fn analyzes_today(state: &State, today: Stamp, force: bool) -> bool {
     force || state.analyzed.as_deref() != Some(day(today).as_str())
 }
 
-/// A day as the state has it.
+/// A day in the form of the state.
 pub(crate) fn day(stamp: Stamp) -> String {
     stamp.to_string().get(..10).unwrap_or_default().to_owned()
 }
@@ -123,9 +123,10 @@ pub(crate) enum PreviousMonth {
     Nothing,
     /// Analyze and summarize it.
     Close,
-    /// Its logs have not all arrived.
+    /// Some of its logs have not arrived.
     Defer,
-    /// They have not, but it is high time: close it with a warning (without modes only).
+    /// Some have not arrived, but it cannot wait longer: close it with a warning (only without
+    /// modes).
     CloseLate,
 }
 
@@ -138,15 +139,15 @@ pub(crate) const fn previous(is_summarized: bool, is_complete: bool) -> Previous
     }
 }
 
-/// The day of a month after which the port waits no longer for logs of the one before.
+/// After this day of a month the port no longer waits for logs of the previous month.
 const LATE: u8 = 5;
 
-/// What a run without modes does.
+/// The action of a run without modes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SingleRun {
     /// Import, analyze and summarize this old month, and nothing else.
     Old(Month),
-    /// Analyze the current month or not, and look after the previous one.
+    /// Whether to analyze the current month, and what to do with the previous one.
     Current {
         analyze: bool,
         previous: PreviousMonth,
@@ -176,7 +177,7 @@ pub(crate) fn single(
     SingleRun::Current { analyze, previous }
 }
 
-/// The months from `first` to `last` in unbroken stretches, without those that are withheld.
+/// The months from `first` to `last` as consecutive ranges, without withheld months.
 pub(crate) fn stretches(first: Month, last: Month, withheld: &BTreeSet<Month>) -> Vec<(Month, Month)> {
     let mut list: Vec<(Month, Month)> = Vec::new();
     for month in first.through(last).filter(|month| !withheld.contains(month)) {
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_matrix_of_catching_up() {
+    fn catching_up_decides_by_all_facts() {
         use CatchUp::{Gap, Skip, Work};
         let work = |import, reset, cascade| Work { import, reset, cascade };
         let fresh = work(true, false, Cascade::IfNewRows);
@@ -221,7 +222,7 @@ mod tests {
             let letters: String =
                 all.chars().enumerate().filter(|(i, _)| bits >> i & 1 == 1).map(|(_, letter)| letter).collect();
             let expected = match letters.as_str() {
-                // logs, no rows: whatever else is said of the month
+                // logs but no rows: the other facts do not matter
                 "s" | "sf" | "sm" | "so" | "sfm" | "sfo" | "smo" | "sfmo" => fresh,
                 "sd" | "sdf" => more,
                 "sdm" | "sdo" | "sdfm" | "sdfo" | "sdmo" | "sdfmo" => more_stale,
@@ -238,13 +239,13 @@ mod tests {
     }
 
     #[test]
-    fn modes() {
+    fn the_mode_depends_on_state_and_backlog() {
         for (stored, has_backlog, expected) in [
             (Mode::Normal, false, Mode::Normal),
             (Mode::Normal, true, Mode::CatchUp),
             (Mode::CatchUp, false, Mode::CatchUp),
             (Mode::CatchUp, true, Mode::CatchUp),
-            // a rebuild ends first
+            // a rebuild is finished first
             (Mode::Rebuild, true, Mode::Rebuild),
             (Mode::Rebuild, false, Mode::Rebuild),
         ] {
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cursor_after_catching_up() {
+    fn after_catching_up_the_cursor_is_at_the_oldest_new_data() {
         let started = ("catchup_started", "2022-01");
         assert_eq!(first_cursor(&state(&[started]), month("2026-05")), month("2026-06"));
         assert_eq!(first_cursor(&state(&[started]), month("2026-12")), month("2027-01"));
@@ -278,15 +279,15 @@ mod tests {
         check(&[], None, Rebuild::Finished);
         check(&[], Some("2020-10"), Rebuild::Sweep(month("2020-10")));
         check(&[("catchup_started", "2023-01")], None, Rebuild::Walk(month("2023-01")));
-        // a cursor that passed the end is not replaced by an older beginning
+        // a cursor past the end is not replaced by an older start
         check(&[("catchup_started", "2023-01"), ("rebuild_cursor", "2026-06")], None, Rebuild::Finished);
-        // while it walks nobody looks for incomplete months
+        // during the walk, incomplete months are not looked up
         let asked = rebuild(&state(&[("rebuild_cursor", "2022-12")]), previous, || Err("asked"));
         assert_eq!(asked, Ok(Rebuild::Walk(month("2022-12"))));
     }
 
     #[test]
-    fn what_is_withheld_cuts_a_range_into_stretches() {
+    fn withheld_months_split_a_range() {
         let check = |withheld: &[&str], expected: &[(&str, &str)]| {
             let withheld = withheld.iter().map(|text| month(text)).collect();
             let found = stretches(month("2025-11"), month("2026-03"), &withheld);
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn once_a_day() {
+    fn the_current_month_is_analyzed_once_a_day() {
         let today = Stamp::parse("2026-05-19 00:00:00").unwrap();
         assert!(analyzes_today(&state(&[]), today, false));
         assert!(analyzes_today(&state(&[("analyzed", "2026-05-18")]), today, false));
@@ -309,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn the_previous_month() {
+    fn the_previous_month_is_closed_once_complete() {
         for (is_summarized, is_complete, expected) in [
             (true, true, PreviousMonth::Nothing),
             (true, false, PreviousMonth::Nothing),
@@ -321,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn without_modes() {
+    fn without_modes_one_old_month_comes_first() {
         let at = |day| Stamp::new(2026, 5, day, 0, 0, 0).unwrap();
         let old = Some(month("2025-03"));
         assert_eq!(single(old, true, true, true, false, at(19)), SingleRun::Old(month("2025-03")));

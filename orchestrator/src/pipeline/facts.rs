@@ -1,4 +1,4 @@
-//! Facts about a month, looked up in the database and in the log folders.
+//! Facts about a month, from the database and the log folders.
 
 use std::collections::BTreeSet;
 
@@ -12,11 +12,11 @@ use super::pending::{self, Pending};
 use super::state::State;
 use crate::hub::Hub;
 
-/// Tables whose rows make a month one that has data.
+/// A month with rows in one of these tables has data.
 const BASE: [&str; 4] = ["web", "userlogin", "webhits", "websessions"];
-/// Tables that the summary of a month fills.
+/// Tables filled by the summary of a month.
 pub(crate) const SUMMARIES: [&str; 3] = ["summary_user_vals", "summary_misc_vals", "summary_simusage_vals"];
-/// Tables whose rows are stamped with a session.
+/// Tables whose rows have session numbers.
 pub(crate) const STAMPED: [&str; 2] = ["web", "toolstart"];
 
 /// First instants of a month and of the next one, for a condition on a date column.
@@ -65,7 +65,7 @@ pub(crate) fn is_fully_summarized(db: &mut Db, month: Month) -> Result<bool> {
     Ok(true)
 }
 
-/// The month of two cells; a date like `2025-00-00` is in none.
+/// The month in two cells; a date like `2025-00-00` is in no month.
 pub(crate) fn month(year: Option<i64>, month: Option<i64>) -> Option<Month> {
     Month::new(u16::try_from(year?).ok()?, u8::try_from(month?).ok()?)
 }
@@ -87,7 +87,7 @@ pub(crate) fn incomplete(db: &mut Db, current: Month) -> Result<BTreeSet<Month>>
     Ok(months)
 }
 
-/// Whether a stamped row of a month points to a session that does not exist.
+/// Whether a row of a month has the number of a session that does not exist.
 pub(crate) fn has_orphans(db: &mut Db, month: Month) -> Result<bool> {
     for table in STAMPED {
         let sql = format!(
@@ -101,13 +101,13 @@ pub(crate) fn has_orphans(db: &mut Db, month: Month) -> Result<bool> {
     Ok(false)
 }
 
-/// Whether the logs of a month have arrived: its last day was imported, or the next month has
-/// data. The calendar proves nothing.
+/// Whether the logs of a month are complete: its last day was imported, or the next month has data.
+/// The calendar does not matter.
 pub(crate) fn is_complete(hub: &Hub, db: &mut Db, month: Month) -> Result<bool> {
     Ok(last_day_is_imported(hub, month)? || has_data(db, month.next())?)
 }
 
-/// Whether the access log of a month's last day is among the imported ones.
+/// Whether the access log of a month's last day was imported.
 pub(crate) fn last_day_is_imported(hub: &Hub, month: Month) -> Result<bool> {
     let site = Some(hub.config.site.name.as_str());
     let imported = pending::dated(discovery::flat(&hub.imported(Stream::Access), Stream::Access, site)?);
@@ -115,7 +115,7 @@ pub(crate) fn last_day_is_imported(hub: &Hub, month: Month) -> Result<bool> {
     Ok(imported.iter().any(|log| log.day == last))
 }
 
-/// Months before `current` with requests. A jump from month to month along the index, whatever the
+/// Months before `current` with requests. Jumps from month to month along the index, whatever the
 /// number of requests.
 fn months_of_web(db: &mut Db, current: Month) -> Result<Vec<Month>> {
     let mut months = Vec::new();
@@ -131,7 +131,7 @@ fn months_of_web(db: &mut Db, current: Month) -> Result<Vec<Month>> {
     }
 }
 
-/// Requests and pending logs with a date after the current month, which are in nobody's numbers.
+/// Requests and pending logs dated after the current month, which are in no numbers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct ToCome {
     /// How many requests, with the first and the last day.
@@ -142,7 +142,7 @@ pub(crate) struct ToCome {
 
 impl ToCome {
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub(crate) fn look(db: &mut Db, pending: &Pending, current: Month) -> Result<Self> {
         let next = current.next();
         let sql = "SELECT COUNT(*), CAST(DATE(MIN(datetime)) AS char), CAST(DATE(MAX(datetime)) AS char) FROM web \
@@ -156,7 +156,7 @@ impl ToCome {
         Ok(Self { requests: found.into_iter().flatten().next(), logs: logs.collect() })
     }
 
-    /// In words, a line each.
+    /// In words, one line each.
     pub(crate) fn lines(&self) -> Vec<String> {
         let requests = self.requests.iter().map(|(n, first, last)| {
             format!("{n} request(s) dated {first} .. {last}: no month in the future is published")
@@ -228,7 +228,7 @@ pub(crate) fn pending_months(pending: &Pending) -> BTreeSet<Month> {
     pending.days("").into_iter().filter_map(month).collect()
 }
 
-/// What is known of a month.
+/// Facts about a month.
 pub(crate) fn facts(db: &mut Db, pending: &Pending, state: &State, month: Month) -> Result<Facts> {
     let (source, data) = (has_source(pending, month), has_data(db, month)?);
     Ok(Facts {
@@ -240,8 +240,8 @@ pub(crate) fn facts(db: &mut Db, pending: &Pending, state: &State, month: Month)
     })
 }
 
-/// The months before `current` that need work, the oldest first. Of months that are withheld only
-/// their logs are due.
+/// The months before `current` that need work, oldest first. For withheld months only their logs
+/// are due.
 pub(crate) fn backlog(db: &mut Db, pending: &Pending, state: &State, current: Month) -> Result<Vec<Month>> {
     let mut candidates = pending_months(pending);
     candidates.extend(&state.dirty);
@@ -297,7 +297,7 @@ pub(super) mod tests {
     const ALL: [u8; 6] = [0, 1, 3, 12, 13, 14];
 
     #[test]
-    fn data_in_any_base_table_and_in_the_month_alone() {
+    fn a_month_has_data_if_any_base_table_has_rows_in_it() {
         for (engine, mode) in MODES {
             let Some(pair) = pair(engine, mode) else { return };
             let mut db = connect(&pair);
@@ -310,7 +310,7 @@ pub(super) mod tests {
                 {
                     assert_eq!(has_data(&mut db, month(text)).unwrap(), expected, "{i} {text}");
                 }
-                // the first instant of a month is its own
+                // the first instant of a month belongs to it
                 pair.sql(&format!("UPDATE {table} SET datetime = '2025-01-01 00:00:00'"));
                 let found = ["2024-12", "2025-01"].map(|text| has_data(&mut db, month(text)).unwrap());
                 assert_eq!(found, [false, true], "{table}");
@@ -320,7 +320,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn summarized_means_its_own_period_and_fully_all_six_in_three_tables() {
+    fn a_month_is_fully_summarized_with_six_periods_in_three_tables() {
         for (engine, mode) in MODES {
             let Some(pair) = pair(engine, mode) else { return };
             let mut db = connect(&pair);
@@ -334,7 +334,7 @@ pub(super) mod tests {
             cells(&pair, "user", "2024-07", &[1]);
             assert!(is_summarized(&mut db, july).unwrap());
             assert!(!is_fully_summarized(&mut db, july).unwrap(), "a table lacks it");
-            // what a month has that was caught up and not yet rebuilt
+            // the state of a month that was caught up and not yet rebuilt
             for table in ["user", "misc", "simusage"] {
                 cells(&pair, table, "2024-05", &[1]);
             }
@@ -345,7 +345,7 @@ pub(super) mod tests {
                 pair.sql(&format!("DELETE FROM {table} WHERE datetime = '2024-05-00'"));
             }
             assert!(!is_summarized(&mut db, may).unwrap() && !is_fully_summarized(&mut db, may).unwrap());
-            // a table without any cell of a month is not half done
+            // a table without any cell of a month is not incomplete
             assert!(incomplete(&mut db, current).unwrap().is_empty());
             cells(&pair, "simusage", "2024-07", &[0, 1, 3, 12, 13, 99]);
             assert!(!is_fully_summarized(&mut db, july).unwrap(), "a period is missing");
@@ -359,7 +359,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn stamps_of_the_month_without_a_session() {
+    fn missing_sessions_are_found_in_their_month() {
         let Some(pair) = pair(MODES[0].0, MODES[0].1) else { return };
         let mut db = connect(&pair);
         pair.sql(
@@ -376,7 +376,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_backlog() {
+    fn the_backlog_has_months_that_need_work() {
         for (engine, mode) in MODES {
             let Some(pair) = pair(engine, mode) else { return };
             let mut db = connect(&pair);
@@ -386,7 +386,7 @@ pub(super) mod tests {
                  INSERT INTO userlogin (datetime, user) VALUES ('2022-01-01', 'a')",
             );
             for table in ["user", "misc", "simusage"] {
-                // 2024-03 is done; 2024-04 has its own period, so only a sweep completes it
+                // 2024-03 is complete; 2024-04 has only its own period, so a sweep completes it
                 cells(&pair, table, "2024-03", &ALL);
                 cells(&pair, table, "2024-04", &[1]);
                 cells(&pair, table, "2024-05", &ALL);
@@ -398,14 +398,14 @@ pub(super) mod tests {
                 assert_eq!(found.iter().map(Month::to_string).collect::<Vec<_>>(), expected);
             };
             check(&[], "", &["2023-12", "2024-02"]);
-            // logs and marks bring months back that are done, and such as nobody knows
+            // logs and marks bring back complete months, and months without data
             check(&["20240301", "20240715"], "2024-05,2024-08", &["2023-12", "2024-02", "2024-03", "2024-05"]);
             check(&["20100131", "20241301"], "", &["2010-01", "2023-12", "2024-02"]);
         }
     }
 
     #[test]
-    fn all_that_is_known_of_a_month() {
+    fn all_facts_about_a_month_are_found() {
         let Some(pair) = pair(MODES[0].0, MODES[0].1) else { return };
         let mut db = connect(&pair);
         let state = State::parse([("dirty_months", "2024-07")]);
@@ -423,9 +423,9 @@ pub(super) mod tests {
         check("2024-07", &[], Facts { data: true, orphans: true, full: true, ..dirty });
     }
 
-    /// What is known of a month and its logs, whatever of the three there is.
+    /// The facts about a month and its logs, for every combination of data.
     #[test]
-    fn logs_rows_and_summaries_of_a_month() {
+    fn logs_rows_and_summaries_are_separate_facts() {
         let Some(pair) = pair(MODES[0].0, MODES[0].1) else { return };
         let mut db = connect(&pair);
         pair.sql(
@@ -455,16 +455,16 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn months_of_logs() {
+    fn logs_belong_to_the_month_in_their_name() {
         let check = |days: &[&str], expected: &[&str]| {
             let found: Vec<_> = pending_months(&pending(days)).iter().map(Month::to_string).collect();
             assert_eq!(found, expected);
         };
         check(&[], &[]);
         check(&["20240518"], &["2024-05"]);
-        // the oldest first, in whatever order they are there; eight digits that are not a date belong to no month
+        // oldest first, whatever their order; eight digits that are not a date belong to no month
         check(&["20240518", "20220301", "20211201", "20211231", "99999999"], &["2021-12", "2022-03", "2024-05"]);
-        // an access log of a day beside an auth log of an older one
+        // an access log of one day and an auth log of an older one
         let mut both = pending(&["20211201"]);
         both.access.push(pending::Dated { day: "20240518".to_owned(), path: "x".into() });
         assert_eq!(pending_months(&both).first().copied(), Some(month("2021-12")));

@@ -24,7 +24,7 @@ use super::{refusals, state};
 use crate::hub::Hub;
 use crate::shell::Shell;
 
-/// Whether a day is not the next one to be imported; says why.
+/// Reports whether, and why, a day is not the next one to import.
 pub(crate) fn out_of_order(hub: &Hub, pending: &Pending, day: &str) -> Result<bool> {
     if let Some(oldest) = pending.access.first().map(|log| log.day.as_str()).filter(|oldest| day > *oldest) {
         hub.log.error(format_args!("{day} is not the oldest pending day"));
@@ -39,16 +39,16 @@ pub(crate) fn out_of_order(hub: &Hub, pending: &Pending, day: &str) -> Result<bo
     Ok(false)
 }
 
-/// What the importer says of a file.
+/// The importer's result for a file.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// It is in the tables.
     Loaded(Box<Receipt>),
-    /// It is not, and this is what the list of refused logs keeps.
+    /// It is not; this is its record for the list of refused logs.
     Refused(Box<Refused>),
 }
 
-/// A receipt of a file that is in the tables.
+/// The receipt of a file that is in the tables.
 #[derive(Debug)]
 pub(crate) struct Receipt {
     /// An earlier run committed it.
@@ -57,7 +57,7 @@ pub(crate) struct Receipt {
     rejected: u64,
     lines: u64,
     ipv6: u64,
-    /// What was read; older stages do not say.
+    /// What was read; older stages do not report it.
     read: Option<Fingerprint>,
 }
 
@@ -87,11 +87,11 @@ impl Receipt {
     }
 }
 
-/// Which files are taken.
+/// Which files to accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Take {
     Understood,
-    /// Whatever is in it: somebody has looked at it.
+    /// Any content: somebody has looked at it.
     AsItIs,
 }
 
@@ -102,10 +102,10 @@ pub(crate) struct Importer<'h> {
 }
 
 impl Importer<'_> {
-    /// The logs of a day; how many rows are new.
+    /// Imports the logs of a day; returns the number of new rows.
     ///
     /// # Errors
-    /// A log cannot be imported; those after it are not tried.
+    /// A log cannot be imported; later ones are not tried.
     pub(crate) fn day(&mut self, pending: &Pending, day: &str, dry_run: bool) -> Result<u64> {
         let mut rows = 0;
         let mut streams = [(Stream::Access, false), (Stream::Auth, false)];
@@ -128,8 +128,9 @@ impl Importer<'_> {
         Ok(rows)
     }
 
-    /// One file, then its move to `imported/`; how many rows are new. One that is refused stays and
-    /// is remembered. A move that fails is a warning: the rows are committed, and the next run knows.
+    /// Imports one file, then moves it to `imported/`; returns the number of new rows. A refused file
+    /// stays and is recorded. If the move fails, that is only a warning: the rows are committed, and
+    /// the next run knows it.
     ///
     /// # Errors
     /// It cannot be imported.
@@ -155,7 +156,7 @@ impl Importer<'_> {
         }
     }
 
-    /// Moves a file that is in the tables to `imported/`, if it still is what was read.
+    /// Moves a loaded file to `imported/`, if it is still what was read.
     pub(crate) fn put_away(&self, path: &Path, stream: Stream, receipt: &Receipt) {
         let (log, name) = (&self.hub.log, path_text::base_name(path));
         log.info(format_args!("    {name}: {}", receipt.words()));
@@ -193,7 +194,8 @@ impl Importer<'_> {
         }
     }
 
-    /// Says once a month that many lines were left out because they are of IPv6 clients.
+    /// Reports once a month that many lines were left out because their clients have IPv6
+    /// addresses.
     fn tell_of_ipv6(&self, path: &Path, receipt: &Receipt) -> Result<()> {
         if receipt.already || !receipt.has_much_ipv6() || !state::is_news_of_ipv6(self.hub)? {
             return Ok(());
@@ -207,12 +209,12 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Starts the importer on one file.
+    /// Starts the importer for one file.
     ///
     /// # Errors
-    /// It ends with a failure, or the file is none of the log folders.
+    /// The importer fails, or the file is not in the log folders.
     pub(crate) fn load(&self, path: &Path, stream: Stream, take: Take) -> Result<Outcome> {
-        // what is not a log, or a link out of the log folders, is not read
+        // anything but a log, or a link out of the log folders, is not read
         let logs = self.hub.config.paths.open_logs();
         if logs.holds(path) {
             logs.open(path)?;
@@ -242,14 +244,14 @@ impl Importer<'_> {
     }
 }
 
-/// Moves a file into a folder under its own name. Another content that has this name there is kept as
-/// `NAME.~N~`, unless `keeps` is false: then it is replaced, as by the port.
+/// Moves a file into a folder, keeping its name. Other content with that name is kept as `NAME.~N~`,
+/// unless `keeps` is false: then it is replaced, as in the port.
 fn move_into(path: &Path, folder: &Path, keeps: bool) -> io::Result<PathBuf> {
     door::make_log_folder(folder)?;
     let to = folder.join(path.file_name().unwrap_or_default());
     let source = fs::metadata(path)?;
     if fs::metadata(&to).is_ok_and(|there| (there.dev(), there.ino()) == (source.dev(), source.ino())) {
-        // a rename of two names of one file leaves both
+        // renaming one name of a file to another of its names leaves both
         if fs::canonicalize(path)? != fs::canonicalize(&to)? {
             door::remove(path)?;
         }
@@ -294,14 +296,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_moves_under_its_own_name() {
+    fn a_file_keeps_its_name_when_moved() {
         let place = tempfile::tempdir().unwrap();
         let at = |name: &str| place.path().join(name);
         fs::write(at("x.gz"), "new").unwrap();
         let into = |name: &str, keeps| move_into(&at(name), &at("imported"), keeps);
         assert_eq!(into("x.gz", true).unwrap(), at("imported/x.gz"));
         assert!(!at("x.gz").exists());
-        // another content of that name gets a number, the port replaces it
+        // other content with that name gets a number; the port replaces it
         for (text, keeps) in [("newer", true), ("newer", true), ("newest", true), ("newest of all", false)] {
             fs::write(at("x.gz"), text).unwrap();
             into("x.gz", keeps).unwrap();
@@ -310,11 +312,11 @@ mod tests {
         assert_eq!(fs::read_to_string(at("imported/x.gz.~1~")).unwrap(), "new");
         assert_eq!(fs::read_to_string(at("imported/x.gz.~2~")).unwrap(), "newer");
         assert!(!at("imported/x.gz.~3~").exists());
-        // a second name of the same file goes
+        // a second name of the same file is removed
         fs::hard_link(at("imported/x.gz"), at("x.gz")).unwrap();
         into("x.gz", true).unwrap();
         assert!(!at("x.gz").exists() && at("imported/x.gz").exists());
-        // where it is already it stays
+        // a file that is there already stays
         into("imported/x.gz", true).unwrap();
         assert_eq!(fs::read_to_string(at("imported/x.gz")).unwrap(), "newest of all");
         assert!(into("none", true).is_err());

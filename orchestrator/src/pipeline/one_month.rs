@@ -1,5 +1,5 @@
-//! Work on one month that was named on the command line. The state is not changed, except that a month
-//! that was withheld no longer is; the next run sees from the tables what was done.
+//! Work on one month named on the command line. The state is unchanged, except that a withheld month
+//! is released; the next run sees from the tables what was done.
 
 use anyhow::Result;
 use schema::Month;
@@ -8,10 +8,10 @@ use super::state;
 use super::worker::{Effort, Worker};
 use crate::hub::Hub;
 
-/// Lets a month be published again: somebody asked for it by its name.
+/// Lets a month be published again, because the user named it.
 ///
 /// # Errors
-/// The server refuses.
+/// The server refuses the statement.
 pub(crate) fn release(hub: &Hub, month: Month, effort: Effort) -> Result<()> {
     if effort == Effort::Real && !state::release(hub, &mut hub.db()?, &[month].into())?.is_empty() {
         hub.log.info(format_args!("{month} is no longer withheld"));
@@ -19,7 +19,7 @@ pub(crate) fn release(hub: &Hub, month: Month, effort: Effort) -> Result<()> {
     Ok(())
 }
 
-/// Works on a month that is over, or on the current one when forced; the exit code.
+/// Works on a month that is over, or on the current one if forced; returns the exit code.
 ///
 /// # Errors
 /// The work fails.

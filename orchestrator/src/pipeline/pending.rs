@@ -1,7 +1,7 @@
-//! Logs that are waiting to be imported, and logs that were imported: one per day and stream.
+//! Logs that wait to be imported, and logs that were imported: one per day and stream.
 //!
 //! If a day has several logs, those in `daily/` come before those in `daily.holding/`, then the smallest
-//! path comes first. The others stay where they are until the first has been moved away.
+//! path comes first. The others stay until the first one is moved away.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub(crate) struct Dated {
     pub(crate) path: PathBuf,
 }
 
-/// The pending logs of a stream, by day, without those that were refused and have not changed since.
+/// The pending logs of a stream by day, without refused ones that are unchanged.
 ///
 /// # Errors
 /// A folder cannot be read.
@@ -69,7 +69,7 @@ fn in_folder(
     Ok(kept)
 }
 
-/// Those that have a day in their name, by day and path.
+/// Those with a day in their name, by day and path.
 pub(crate) fn dated(found: Vec<Found>) -> Vec<Dated> {
     let with_day = |log: Found| Some(Dated { day: log.date()?.to_owned(), path: log.path });
     let mut list: Vec<_> = found.into_iter().filter_map(with_day).collect();
@@ -77,7 +77,7 @@ pub(crate) fn dated(found: Vec<Found>) -> Vec<Dated> {
     list
 }
 
-/// What is pending of both streams.
+/// The pending logs of both streams.
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) access: Vec<Dated>,
@@ -85,7 +85,7 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// Looks at the folders.
+    /// Reads the folders.
     ///
     /// # Errors
     /// One cannot be read.
@@ -140,7 +140,7 @@ mod tests {
             Pending { access: of("httpd", Stream::Access), auth: of("hubzero", Stream::Auth) }
         }
 
-        /// Day and place of what is pending, and what is left for its sake.
+        /// Day and path of pending logs, and the logs left out in favour of others.
         #[track_caller]
         fn check(&self, stream: Stream, expected: &[(&str, &str)], left: &[&str]) {
             let root = self.0.path().join(if stream == Stream::Access { "httpd" } else { "hubzero" });
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn each_stream_by_day_from_all_its_places() {
+    fn logs_of_each_stream_are_found_by_day_in_all_folders() {
         let logs = Logs::new(&[
             "httpd/daily/h-access.log-20240703.gz",
             "httpd/daily/h-access_log-20240702",
@@ -171,7 +171,7 @@ mod tests {
             "httpd/daily.holding/h-access.log-20240701",
             "hubzero/daily/cmsauth.log-20240703",
             "hubzero/daily.holding/cmsauth.log-20231230.gz",
-            // another site, another kind, no day, a folder too deep
+            // another site, another kind, no day, a folder that is too deep
             "httpd/daily/other-access.log-20240704",
             "httpd/daily/new-h-access.log-20240704",
             "httpd/daily/h-error.log-20240704",
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_where_nothing_is() {
+    fn empty_folders_have_no_pending_logs() {
         let logs = Logs::new(&[]);
         logs.check(Stream::Access, &[], &[]);
         logs.check(Stream::Auth, &[], &[]);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn one_log_a_day() {
+    fn a_day_has_one_pending_log_per_stream() {
         let logs = Logs::new(&[
             "httpd/daily/h-access.log-20240702",
             "httpd/daily.holding/h-access.log-20240702",
@@ -213,7 +213,7 @@ mod tests {
             "httpd/daily/2024/h-access.log-20240101.gz",
             "httpd/daily/h-access-ssl.log-20240103",
             "httpd/daily/h-access.log-20240103",
-            // the other stream has its own
+            // the other stream is independent
             "hubzero/daily/cmsauth.log-20240702",
         ]);
         // daily/ before daily.holding/, then by path
@@ -229,7 +229,7 @@ mod tests {
             "daily.holding/h-access.log-20240702.gz",
         ];
         logs.check(Stream::Access, &kept, &left);
-        // once the winner has been moved away it is their turn
+        // once the first has been moved away it is their turn
         std::fs::remove_file(logs.0.path().join("httpd").join(kept[2].1)).unwrap();
         logs.check(Stream::Access, &[kept[0], kept[1], ("20240702", left[2])], &[left[0], left[1], left[3]]);
     }
@@ -247,9 +247,9 @@ mod tests {
         let pending = logs.pending();
         for (month, days) in [
             ("202312", &["20231201", "20231202", "20231203"][..]),
-            // logins alone
+            // only logins
             ("202112", &["20211215"]),
-            // only held back
+            // only in daily.holding/
             ("202401", &["20240115"]),
             ("202402", &[]),
             ("", &["20211215", "20231201", "20231202", "20231203", "20240115"]),

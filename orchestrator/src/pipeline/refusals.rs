@@ -1,8 +1,8 @@
-//! Logs that the importer refused. They are listed beside the staging files, reported once a day, and
-//! accepted or set aside with `hzmetrics import`.
+//! Logs that the importer refused. They are listed next to the staging files, reported once a day,
+//! and accepted or set aside with `hzmetrics import`.
 //!
 //! A log on this list is no longer pending: other logs are imported and the month is closed without it.
-//! When its content changes, it is tried again.
+//! If its content changes, it is tried again.
 
 use std::collections::HashSet;
 use std::fs;
@@ -23,7 +23,8 @@ fn today() -> Result<String> {
     Ok(decisions::day(kit::today()?))
 }
 
-/// The logs that need not be tried again. What was refused without being read is tried once a day.
+/// The logs that need not be tried again. A log that was refused without being read is tried once a
+/// day.
 ///
 /// # Errors
 /// The list cannot be read.
@@ -34,7 +35,7 @@ pub(crate) fn settled(hub: &Hub) -> Result<HashSet<PathBuf>> {
     Ok(list.into_iter().filter(is_settled).map(|log| log.path).collect())
 }
 
-/// What a receipt says of a log that was refused.
+/// The receipt's information about a refused log.
 pub(crate) fn of_receipt(path: &Path, stream: Stream, reason: &str, receipt: &serde_json::Value) -> Refused {
     let number = |name: &str| receipt.get(name).and_then(serde_json::Value::as_u64);
     let text = |name: &str| receipt.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
@@ -60,13 +61,13 @@ pub(crate) fn of_receipt(path: &Path, stream: Stream, reason: &str, receipt: &se
     refused
 }
 
-/// What is kept of something that was not read at all.
+/// The record for something that was not read at all.
 pub(crate) fn unread(path: &Path, stream: Stream, reason: &str) -> Refused {
     of_receipt(path, stream, reason, &serde_json::Value::Null)
 }
 
-/// Why a log is none of the log folders' own, but leads out of them or is something other than a file:
-/// it keeps no other from being imported.
+/// Why a log does not belong to the log folders: it is a link out of them, or not a file. It does not
+/// prevent others from being imported.
 pub(crate) fn planted(hub: &Hub, path: &Path) -> Option<anyhow::Error> {
     let logs = hub.config.paths.open_logs();
     let error = anyhow::Error::from(logs.open(path).err().filter(|_| logs.holds(path))?);
@@ -74,7 +75,7 @@ pub(crate) fn planted(hub: &Hub, path: &Path) -> Option<anyhow::Error> {
     (is_link || door::is_in_the_way(&error)).then_some(error)
 }
 
-/// What is in the place of a log, under the name of one or as a link to a folder, and cannot be a log.
+/// What has the name of a log, or is a link to a folder, but cannot be a log.
 fn no_logs(hub: &Hub) -> Vec<Refused> {
     let site = Some(hub.config.site.name.as_str());
     let mut found = Vec::new();
@@ -90,7 +91,7 @@ fn no_logs(hub: &Hub) -> Vec<Refused> {
     found
 }
 
-/// The logs that were refused, and what cannot be a log, remembered or not.
+/// The refused logs, and everything that cannot be a log, recorded or not.
 ///
 /// # Errors
 /// A list cannot be read.
@@ -101,7 +102,7 @@ pub(crate) fn all(hub: &Hub) -> Result<Vec<Refused>> {
     Ok(list)
 }
 
-/// Remembers a log that was refused now, and says so when it is news.
+/// Records a log that was refused now, and reports it if it is new.
 ///
 /// # Errors
 /// The list cannot be read or written.
@@ -129,7 +130,7 @@ fn name(hub: &Hub, log: &Refused) {
         return;
     }
     hub.log.error(format_args!(
-        "{path} was not imported: {reason}; `hzmetrics import --accept {name}` books it as it is, \
+        "{path} was not imported: {reason}; `hzmetrics import --accept {name}` imports it as it is, \
          `hzmetrics import --set-aside {name}` moves it to refused/"
     ));
 }
@@ -147,7 +148,7 @@ fn store(hub: &Hub, list: &[Refused]) -> Result<()> {
     refused::store(&staging, list)
 }
 
-/// Takes a log off the list, and those that are gone.
+/// Removes a log from the list, and those that no longer exist.
 ///
 /// # Errors
 /// The list cannot be read or written.
@@ -161,8 +162,8 @@ pub(crate) fn forget(hub: &Hub, path: &Path) -> Result<()> {
     store(hub, &list)
 }
 
-/// The end of a command that imports: names what was last named on an earlier day, and what is not a log. Its
-/// exit code is 1 once a day, and whenever a log was refused for the first time.
+/// The end of a command that imports: reports logs last reported on an earlier day, and what is not a log.
+/// Its exit code is 1 once a day, and whenever a log is refused for the first time.
 ///
 /// # Errors
 /// The list cannot be read or written.
@@ -182,8 +183,8 @@ pub(crate) fn end(hub: &Hub, code: u8) -> Result<u8> {
     Ok(if hub.refused.get() { code.max(1) } else { code })
 }
 
-/// Moves a log to `refused/` beside its `daily/`, under its name or, where that is taken, a numbered
-/// one.
+/// Moves a log to `refused/` next to its `daily/`, with its own name or, if that is in use, a
+/// numbered one.
 ///
 /// # Errors
 /// It cannot be moved.
@@ -199,7 +200,7 @@ pub(crate) fn set_aside(hub: &Hub, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Renames a file to `to`, or to `to.~N~` with the first number that is free from `first` on; 0 is no
+/// Renames a file to `to`, or to `to.~N~` with the first free number from `first` on; 0 means no
 /// number.
 pub(super) fn move_to_free_name(path: &Path, to: &Path, first: u32) -> io::Result<PathBuf> {
     for n in first.. {

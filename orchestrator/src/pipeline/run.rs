@@ -1,5 +1,5 @@
-//! What is due, step by step, until nothing is left or the time is up: the work of `hzmetrics run` and of
-//! every tick at minute 30.
+//! Does what is due, step by step, until nothing is left or the time is up: the work of `hzmetrics run`
+//! and of every tick at minute 30.
 //!
 //! Each step is decided from what is true now, not from what an earlier step planned. It stores its
 //! progress before it changes anything that depends on it. So a run may be killed at any point, and the
@@ -32,7 +32,7 @@ pub(crate) use progress::Limits;
 /// Does what is due, unless another run is in progress.
 ///
 /// # Errors
-/// A step fails; what was done before it is kept.
+/// A step fails; earlier steps are kept.
 pub(crate) fn run(hub: &Hub, limits: Limits) -> Result<u8> {
     if !limits.dry_run {
         guard::nobody_between(&hub.config.paths)?;

@@ -1,7 +1,7 @@
-//! The state that is kept between runs, in the table `pipeline_state`, with a copy in a file for people.
+//! The state kept between runs, in the table `pipeline_state`, with a copy in a file for people.
 //!
-//! Values that belong together are stored in one statement, so that a killed run cannot store half of
-//! them. The file is never read for decisions, and a failure to write it is ignored.
+//! Values that belong together are stored in one statement, so that a killed run cannot store only
+//! half of them. The file is never used for decisions, and a failure to write it is ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
@@ -17,15 +17,15 @@ use crate::hub::Hub;
 
 const TABLE: &str = "pipeline_state";
 
-/// What a run is about.
+/// The task of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Mode {
     /// The current month, and closing the previous one.
     #[default]
     Normal,
-    /// Old months that have pending logs or stale numbers, each for itself.
+    /// Old months with pending logs or stale numbers, each on its own.
     CatchUp,
-    /// The long periods of all months after those.
+    /// The long periods of all later months.
     Rebuild,
 }
 
@@ -79,20 +79,20 @@ pub(crate) struct State {
     pub(crate) analyzed: Option<String>,
     /// The oldest month that was ever caught up.
     pub(crate) catchup_started: Option<Month>,
-    /// The oldest month whose requests changed since the last rebuild.
+    /// The oldest month whose requests have changed since the last rebuild.
     pub(crate) cascade_from: Option<Month>,
-    /// The next month to be rebuilt.
+    /// The next month to rebuild.
     pub(crate) cursor: Option<Month>,
     /// Months that must be computed again.
     pub(crate) dirty: BTreeSet<Month>,
-    /// Months that somebody unpublished: they are left alone until somebody asks for them.
+    /// Months that somebody unpublished: they are left alone until somebody names them.
     pub(crate) withheld: BTreeSet<Month>,
-    /// Values that mean nothing, in words.
+    /// Invalid values, in words.
     pub(crate) malformed: Vec<String>,
 }
 
 impl State {
-    /// From keys and values. What means nothing counts as missing.
+    /// From keys and values. Invalid values count as missing.
     pub(crate) fn parse<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut state = Self::default();
         let mut malformed = Vec::new();
@@ -122,20 +122,20 @@ impl State {
         state
     }
 
-    /// Reads it; a database without the table remembers nothing.
+    /// Reads it; without the table the state is empty.
     ///
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub(crate) fn read(db: &mut Db) -> Result<Self> {
         let pairs = pairs(db)?;
         Ok(Self::parse(pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()))))
     }
 }
 
-/// All keys with their values, as they are stored.
+/// All keys with their stored values.
 ///
 /// # Errors
-/// The server is lost.
+/// The connection is lost.
 pub(crate) fn pairs(db: &mut Db) -> Result<BTreeMap<String, String>> {
     if !db.has_table(TABLE)? {
         return Ok(BTreeMap::new());
@@ -145,23 +145,23 @@ pub(crate) fn pairs(db: &mut Db) -> Result<BTreeMap<String, String>> {
     Ok(list.into_iter().collect())
 }
 
-/// Months as the value of `dirty_months`.
+/// Months in the form of `dirty_months`.
 pub(crate) fn list(months: &BTreeSet<Month>) -> String {
     months.iter().map(Month::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// Months for a person.
+/// Months for messages.
 pub(crate) fn shown(months: &BTreeSet<Month>) -> String {
     if months.is_empty() { "(empty)".to_owned() } else { list(months).replace(',', ", ") }
 }
 
-/// Creates the table when it is missing: databases of the legacy scripts have none.
+/// Creates the table if it is missing: databases of the legacy scripts lack it.
 fn ensure_table(db: &mut Db) -> Result<()> {
     if !db.has_table(TABLE)?
         && let Some(table) = tables::metrics(TABLE)
     {
         let sql = table.create(&quote(TABLE), Engine::InnoDb, db.charset());
-        db.run(&sql, ()).context("making pipeline_state")?;
+        db.run(&sql, ()).context("creating pipeline_state")?;
     }
     Ok(())
 }
@@ -169,7 +169,7 @@ fn ensure_table(db: &mut Db) -> Result<()> {
 /// Stores values, all or none, and copies the state to its file.
 ///
 /// # Errors
-/// The server refuses, or a value does not fit its column.
+/// The server refuses them, or a value does not fit its column.
 pub(crate) fn store(hub: &Hub, db: &mut Db, values: &[(Key, String)]) -> Result<()> {
     if values.is_empty() {
         return Ok(());
@@ -185,10 +185,10 @@ fn put(db: &mut Db, values: &[(Key, String)]) -> Result<()> {
     db.transaction_with_retry("storing the state", &[TABLE], |db| write(db, values))
 }
 
-/// Lets months be published again that were withheld; says which of them were.
+/// Releases withheld months, so that they are published again; returns which were withheld.
 ///
 /// # Errors
-/// The server refuses.
+/// The server refuses the statement.
 pub(crate) fn release(hub: &Hub, db: &mut Db, months: &BTreeSet<Month>) -> Result<BTreeSet<Month>> {
     let withheld = State::read(db)?.withheld;
     let released: BTreeSet<Month> = withheld.intersection(months).copied().collect();
@@ -199,10 +199,11 @@ pub(crate) fn release(hub: &Hub, db: &mut Db, months: &BTreeSet<Month>) -> Resul
     Ok(released)
 }
 
-/// Whether nobody was told yet this month that many clients are IPv6 ones; remembers that it is told.
+/// Whether the high share of IPv6 clients has not been reported this month; records that it is
+/// reported.
 ///
 /// # Errors
-/// The server is lost.
+/// The connection is lost.
 pub(crate) fn is_news_of_ipv6(hub: &Hub) -> Result<bool> {
     let (mut db, current) = (hub.db()?, kit::current_month()?.to_string());
     let is_known = pairs(&mut db)?.get(Key::Ipv6Named.name()) == Some(&current);
@@ -212,16 +213,16 @@ pub(crate) fn is_news_of_ipv6(hub: &Hub) -> Result<bool> {
     Ok(!is_known)
 }
 
-/// Adds to the months that must be computed again. Rows with a date to come mark nothing: their
+/// Adds to the months that must be computed again. Rows with a future date mark nothing: their
 /// months are not published.
 ///
 /// # Errors
-/// The server refuses, or the column is too narrow for all of them.
+/// The server refuses it, or the column is too narrow for all of them.
 pub(crate) fn add_dirty_months(db: &mut Db, months: impl IntoIterator<Item = Month>) -> Result<()> {
     ensure_table(db)?;
     let current = kit::current_month()?;
     let new: BTreeSet<Month> = months.into_iter().filter(|month| *month <= current).collect();
-    db.transaction_with_retry("noting months to be computed again", &[TABLE], |db| {
+    db.transaction_with_retry("marking months to be computed again", &[TABLE], |db| {
         let known = State::read(db)?.dirty;
         if new.is_subset(&known) {
             return Ok(());
@@ -237,32 +238,33 @@ fn write(db: &mut Db, values: &[(Key, String)]) -> Result<()> {
     }
     insert.finish()?;
     for (key, value) in values.iter().filter(|(_, value)| value.len() > 100) {
-        // an old table cuts what does not fit
+        // an old table cuts values that do not fit
         let stored = db.texts("SELECT v FROM pipeline_state WHERE k = ?", (key.name(),))?;
         ensure!(
             stored == [value.as_str()],
-            "pipeline_state cannot hold all of {}: `hzmetrics migrate --apply` makes it wide enough",
+            "pipeline_state cannot hold all of {}: `hzmetrics migrate --apply` widens it",
             key.name()
         );
     }
     Ok(())
 }
 
-/// Copies the state to its file, where there is a place for it.
+/// Copies the state to its file, if there is a folder for it.
 pub(crate) fn mirror(hub: &Hub, db: &mut Db) {
     let path = hub.config.paths.state();
     let copied = pairs(db).and_then(|pairs| Ok(copy(&path, &pairs)?));
     if let Err(error) = copied {
         let text = format!("no copy of the state in {}: {error:#}", path.display());
-        // where nothing can be written is not worth a message, but something other than a file was put there
+        // a folder that cannot be written needs no message, but something other than a file in its place
+        // does
         if door::is_in_the_way(&error) { hub.log.warning(text) } else { hub.log.debug(text) }
     }
 }
 
-/// More than a copy of the state ever has.
+/// More bytes than a copy of the state ever has.
 const STATE_BYTES: u64 = 1 << 20;
 
-/// Writes the file; keys that are not ours stay in it.
+/// Writes the file; keys that are not ours are kept.
 fn copy(path: &Path, pairs: &BTreeMap<String, String>) -> io::Result<()> {
     let old = match door::read(path, STATE_BYTES) {
         Ok(old) => old,
@@ -294,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_the_values() {
+    fn values_are_read_and_invalid_ones_reported() {
         assert_eq!(State::parse([]), State::default());
         let state = State::parse([
             ("mode", "rebuild"),
@@ -312,7 +314,7 @@ mod tests {
         assert_eq!(list(&state.dirty), "2023-01,2024-07");
         assert_eq!(state.malformed, [""; 0]);
 
-        // what others wrote by hand
+        // values that others wrote by hand
         let state = State::parse([("dirty_months", ",2025-06,, 2025-05 ,2025-06,"), ("mode", "normal")]);
         assert_eq!((list(&state.dirty).as_str(), state.malformed.len()), ("2025-05,2025-06", 0));
         assert_eq!(State::parse([("dirty_months", "")]), State::default());
@@ -322,7 +324,7 @@ mod tests {
         assert_eq!(state.malformed.len(), 3, "{:?}", state.malformed);
     }
 
-    /// How many statements that write this session has sent.
+    /// How many write statements this session has sent.
     fn n_writes(db: &mut Db) -> i64 {
         let sql = "SELECT SUM(variable_value) FROM information_schema.session_status \
                    WHERE variable_name IN ('Com_insert', 'Com_replace', 'Com_update')";
@@ -334,18 +336,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_comes_back() {
+    fn stored_values_are_read_back() {
         for (engine, mode) in [MODES[0], MODES[3]] {
             let Some(pair) = pair(engine, mode) else { return };
             let mut db = connect(&pair);
-            // an empty table, and none
+            // an empty table, and no table
             assert_eq!(State::read(&mut db).unwrap(), State::default());
             pair.sql("DROP TABLE pipeline_state");
             let mut db = connect(&pair);
             assert_eq!(State::read(&mut db).unwrap(), State::default());
             put(&mut db, &[(Key::Analyzed, "2026-05-18".to_owned())]).unwrap();
             assert_eq!(shown(&mut db), "analyzed=2026-05-18");
-            // several at once, in one statement; what is not named stays
+            // several at once, in one statement; other keys are unchanged
             let before = n_writes(&mut db);
             let values = [
                 (Key::Mode, "rebuild"),
@@ -363,7 +365,7 @@ mod tests {
                 ..State::default()
             };
             assert_eq!(State::read(&mut db).unwrap(), expected);
-            // a new value takes the place of the old one
+            // a new value replaces the old one
             put(&mut db, &[(Key::Analyzed, "2026-05-19".to_owned()), (Key::Mode, "normal".to_owned())]).unwrap();
             let expected = State { mode: Mode::Normal, analyzed: Some("2026-05-19".to_owned()), ..expected };
             assert_eq!(State::read(&mut db).unwrap(), expected);
@@ -388,14 +390,14 @@ mod tests {
             check(&[], "", 0);
             check(&["2025-05", "2024-09", "2025-05"], "dirty_months=2024-09,2025-05", 1);
             check(&["2025-06", "2025-05"], "dirty_months=2024-09,2025-05,2025-06", 1);
-            // nothing new is not written: the audit asks how long the list has not changed
+            // an unchanged list is not written: the audit checks how long it has been unchanged
             check(&["2025-05"], "dirty_months=2024-09,2025-05,2025-06", 0);
             check(&["2025-06", "2024-09"], "dirty_months=2024-09,2025-05,2025-06", 0);
         }
     }
 
     #[test]
-    fn the_copy_keeps_what_others_wrote() {
+    fn the_copy_keeps_keys_of_others() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hzmetrics.state");
         let pairs = |analyzed: &str| [("analyzed", analyzed), ("mode", "normal")].map(|(k, v)| (k.into(), v.into()));

@@ -14,7 +14,7 @@ use super::pending::Pending;
 use crate::hub::Hub;
 use crate::shell::Shell;
 
-/// How far the work goes.
+/// How much is actually done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effort {
     Real,
@@ -24,12 +24,12 @@ pub(crate) enum Effort {
     Plan,
 }
 
-/// Whose sessions are built.
+/// When sessions are built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sessions {
-    /// The month is over, or somebody asks for them anyway.
+    /// The month is over, or the user forces it.
     Build,
-    /// The month is not over: what `--compat` says.
+    /// The month is not over: `--compat` decides.
     AsSettled,
 }
 
@@ -37,9 +37,9 @@ pub(crate) enum Sessions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Periods {
     All,
-    /// The month's own: for months whose neighbours are still being caught up.
+    /// The month's own: for months whose neighbours still have to be caught up.
     Own,
-    /// These.
+    /// Only these.
     Some(Vec<Period>),
 }
 
@@ -78,7 +78,7 @@ impl<'h> Worker<'h> {
         Ok(())
     }
 
-    /// Tool statistics, then names, sessions and countries of a month.
+    /// Computes tool statistics, then fills in names, sessions and countries of a month.
     ///
     /// # Errors
     /// A stage fails.
@@ -93,7 +93,7 @@ impl<'h> Worker<'h> {
         self.stage("usage-metrics", args)
     }
 
-    /// The cells of a range of months, in one scan.
+    /// Computes the cells of a range of months, in one scan.
     ///
     /// # Errors
     /// The stage fails.
@@ -104,7 +104,7 @@ impl<'h> Worker<'h> {
         self.stage("summarize", args)
     }
 
-    /// Imports the logs of these days; how many rows are new.
+    /// Imports the logs of these days; returns the number of new rows.
     ///
     /// # Errors
     /// A log cannot be imported.
@@ -118,12 +118,12 @@ impl<'h> Worker<'h> {
         Ok(rows)
     }
 
-    /// Drops what was derived from the requests of a month: session stamps, sessions, cells; hits
-    /// only where they are derived (`derived-webhits`): legacy's cannot be counted again. Requests
-    /// and logins stay.
+    /// Drops what was derived from the requests of a month: session numbers, sessions, cells. Hits
+    /// are dropped only if they are derived (`derived-webhits`), because legacy's cannot be counted
+    /// again. Requests and logins are kept.
     ///
     /// # Errors
-    /// The server refuses.
+    /// The server refuses a statement.
     pub(crate) fn reset(&self, db: &mut Db, month: Month) -> Result<()> {
         self.hub.log.info(format_args!("{month}: dropping stamps, sessions and cells; they are rebuilt"));
         if self.effort != Effort::Real {
@@ -172,7 +172,7 @@ fn summarize_args(first: Month, last: Month, periods: &Periods) -> Vec<String> {
             let codes: Vec<_> = list.iter().map(Period::to_string).collect();
             option("--periods", codes.join(","));
         }
-        // the usage of resources has long periods too, and comes with them
+        // the usage of resources has long periods too, and is computed with them
         Periods::Own | Periods::Some(_) => {
             option("--periods", "1".to_owned());
             option("--only", "import-hub-data,summary".to_owned());
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn how_the_summaries_are_asked_for() {
+    fn summarize_is_started_with_these_arguments() {
         let check = |first: &str, last: &str, periods: &Periods, expected: &str| {
             let args = summarize_args(first.parse().unwrap(), last.parse().unwrap(), periods);
             assert_eq!(args.join(" "), expected);

@@ -1,16 +1,17 @@
-//! Migration 1002: every column `ip` of our own holds an IPv6 address. Tables of the CMS stay as they
-//! are.
+//! Migration 1002: makes every column `ip` of our own wide enough for an IPv6 address. Tables of the
+//! CMS are unchanged.
 //!
-//! InnoDB only notes the new width. MyISAM copies the table, so what that takes is said before.
+//! InnoDB only records the new width. MyISAM copies the table, so the effort is reported
+//! beforehand.
 
 use anyhow::{Context as _, Result};
 use database::{Db, DbError};
 use schema::tables::{self, WIDE_IP, quote};
 
-/// The server's number for a key that is too long.
+/// The server's error number for a key that is too long.
 const TOO_LONG_KEY: u16 = 1071;
-/// How much of `user` is in the unique key of `userlogin` where the whole key is too long, which in
-/// MyISAM it is above 1,000 bytes: the CMS gives a user 150 characters.
+/// How many characters of `user` are in the unique key of `userlogin` if the whole key is too long,
+/// which for MyISAM is above 1,000 bytes: the CMS allows user names of 150 characters.
 const USER_IN_KEY: usize = 240;
 /// How fast MyISAM copies a table with its indexes, roughly.
 const MB_PER_MINUTE: u64 = 600;
@@ -26,7 +27,7 @@ pub(super) struct Narrow {
 /// The columns that are too narrow, in the order of the tables.
 ///
 /// # Errors
-/// `web` is missing, or the server is lost.
+/// `web` is missing, or the connection is lost.
 pub(super) fn narrow(db: &mut Db) -> Result<Vec<Narrow>> {
     db.number("SELECT 1 FROM web LIMIT 0", ())?;
     let sql = "SELECT table_name, character_set_name, collation_name FROM information_schema.columns \
@@ -40,7 +41,7 @@ pub(super) fn narrow(db: &mut Db) -> Result<Vec<Narrow>> {
     Ok(ours.filter_map(|table| found.iter().find(|narrow| narrow.table == table.name).cloned()).collect())
 }
 
-/// Widens them. Each table is one statement, so that a run that is ended can be run again.
+/// Widens them. Each table takes one statement, so that an interrupted run can be repeated.
 ///
 /// # Errors
 /// The server refuses a statement.
@@ -54,7 +55,8 @@ pub(super) fn widen(db: &mut Db) -> Result<()> {
             }
             other => drop(other?),
         }
-        // servers from 10.4 on make a hash of a key that is too long: it keeps rows apart and finds none
+        // servers since 10.4 create a hash for a key that is too long: it keeps rows unique, but does
+        // not speed up lookups
         let sql = "SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() AND \
                    table_name = 'userlogin' AND index_name = 'userlogin' AND index_type = 'HASH'";
         if narrow.table == "userlogin" && db.number(sql, ())?.is_some_and(|n| n > 0) {
@@ -67,27 +69,27 @@ pub(super) fn widen(db: &mut Db) -> Result<()> {
 fn modify(narrow: &Narrow) -> String {
     let definition =
         tables::metrics(&narrow.table).and_then(|table| table.column("ip")).map(|column| column.definition());
-    // the column keeps the character set that it has, whatever the table's is
+    // the column keeps its character set, whatever the table's is
     let set = format!("{} CHARACTER SET {} COLLATE {}", tables::IP, narrow.charset, narrow.collation);
     format!("MODIFY COLUMN {}", definition.unwrap_or_default().replacen(tables::IP, &set, 1))
 }
 
-/// The unique key of `userlogin` with the beginning of the user's name alone.
+/// The unique key of `userlogin` with only a prefix of the user's name.
 fn shorter_key() -> Result<String> {
     let key = tables::metrics("userlogin").and_then(|table| table.keys.iter().find(|key| key.name == "userlogin"));
-    let definition = key.context("no key of that name")?.definition();
+    let definition = key.context("there is no key with that name")?.definition();
     let shorter = definition.replacen("`user`", &format!("`user`({USER_IN_KEY})"), 1);
     Ok(format!("DROP KEY `userlogin`, ADD {shorter}, "))
 }
 
-/// What widening takes, a line for each table that is copied.
+/// What widening takes, one line for each table that is copied.
 ///
 /// # Errors
-/// The server is lost.
+/// The connection is lost.
 pub(super) fn costs(db: &mut Db) -> Result<Vec<String>> {
     let narrow = match narrow(db) {
         Ok(narrow) => narrow,
-        // a table that is missing is the matter of another migration
+        // a missing table is the subject of another migration
         Err(error) if DbError::of(&error).is_some_and(|e| e.kind() == database::ErrorKind::NoTable) => {
             return Ok(Vec::new());
         }

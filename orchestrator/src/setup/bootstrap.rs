@@ -1,4 +1,4 @@
-//! Folders and databases of a hub, created when they are missing: by `init`, by every run of the web
+//! Folders and databases of a hub, created if they are missing: by `init`, by every run as the web
 //! server's user, and by `doctor --fix`.
 
 use std::io;
@@ -14,10 +14,10 @@ use crate::accounts::name_of;
 use crate::hub::Hub;
 use crate::setup;
 
-/// Who may set things up by itself: the users that web servers run as.
+/// The users that web servers run as: only they set up a hub automatically.
 const SERVICE_USERS: [&str; 2] = ["apache", "www-data"];
 
-/// Makes what is missing, when the web server's user runs us; anybody else changes nothing.
+/// Creates what is missing, if the web server's user runs us; otherwise changes nothing.
 ///
 /// # Errors
 /// The site has no name, a folder or the database cannot be created ([`Usage`]), a migration fails.
@@ -27,10 +27,10 @@ pub(crate) fn bootstrap_as_service(hub: &Hub) -> Result<()> {
     if user.is_some_and(|user| SERVICE_USERS.contains(&user)) { bootstrap(hub) } else { Ok(()) }
 }
 
-/// Makes what is missing.
+/// Creates what is missing.
 ///
 /// # Errors
-/// As above.
+/// Those of the function above.
 pub(crate) fn bootstrap(hub: &Hub) -> Result<()> {
     if !hub.config.site.explicit {
         let conf = hub.config.paths.hubzero_conf();
@@ -44,7 +44,7 @@ pub(crate) fn bootstrap(hub: &Hub) -> Result<()> {
     make_database(hub)
 }
 
-/// Where files of our own are, the parents first.
+/// The folders of our own files, parents first.
 pub(crate) fn folders(hub: &Hub) -> Vec<PathBuf> {
     let paths = &hub.config.paths;
     let (home, runtime) = (paths.home(), paths.runtime());
@@ -66,17 +66,17 @@ pub(crate) fn make_folders(hub: &Hub) -> Result<()> {
         }
         door::make_folder(&folder).map_err(|error| {
             let hint = match error.kind() {
-                io::ErrorKind::PermissionDenied => "; once as root: make it, owned by the web server's user",
+                io::ErrorKind::PermissionDenied => "; create it once as root, owned by the web server's user",
                 _ => "",
             };
-            Usage(format!("cannot make {}: {error}{hint}", folder.display()))
+            Usage(format!("cannot create {}: {error}{hint}", folder.display()))
         })?;
         hub.log.info(format_args!("[bootstrap] created {}", folder.display()));
     }
     Ok(())
 }
 
-/// What a database missing.
+/// What a database lacks.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct MissingParts {
     pub(crate) database: bool,
@@ -111,7 +111,7 @@ impl MissingParts {
 const OF_CMS: [&str; 5] =
     ["session_geo", "resource_stats", "resource_stats_tools", "resource_stats_tools_topvals", "stats_topvals"];
 
-/// Which of these the hub's database does not have; with their prefix.
+/// Which of these the hub's database lacks; with their prefix.
 ///
 /// # Errors
 /// The server or the database cannot be reached.
@@ -127,19 +127,19 @@ pub(crate) fn missing_of_cms(hub: &Hub) -> Result<Vec<String>> {
     Ok(missing)
 }
 
-/// Creates the database, its tables and the required changes; nothing when all is there.
+/// Creates the database, its tables and applies the required migrations; nothing if all are there.
 pub(crate) fn make_database(hub: &Hub) -> Result<()> {
     let missing = MissingParts::look(hub).map_err(|error| Usage(format!("{error:#}")))?;
     if missing == MissingParts::default() {
         return Ok(());
     }
-    // another run is in progress: then there is something to work with
+    // if another run is in progress, the database exists
     let Ok(lock) = hub.try_lock(true)? else { return Ok(()) };
     let target = hub.config.target();
     let messages = Messages::new("hzmetrics", true);
     let seed = !hub.compat.has(Opt::LpCli);
     if missing.database || !missing.tables.is_empty() {
-        hub.log.info(format_args!("[bootstrap] making the tables of {}", target.metrics_db));
+        hub.log.info(format_args!("[bootstrap] creating the tables of {}", target.metrics_db));
         setup::make(&target, seed, messages).map_err(|error| Usage(format!("{error:#}")))?;
     }
     let mut shell = hub.shell(lock.as_ref())?;

@@ -1,9 +1,9 @@
-//! The changes that bring an old metrics database up to date: what each does, and how to see that
-//! it is done.
+//! The migrations that update an old metrics database: what each does, and how to recognise that it
+//! is done.
 //!
 //! Numbers up to 58 are those of the port, so that either program understands the other's ledger;
-//! those of our own begin at 1001, which the port ignores. The order of the list is the order of
-//! execution: 57 comes before 56.
+//! ours begin at 1001, which the port ignores. The order of the list is the order of execution: 57
+//! comes before 56.
 
 use anyhow::{Context as _, Result};
 use database::{Db, DbError, ErrorKind, Params};
@@ -20,18 +20,18 @@ pub(crate) struct Migration {
     change: Change,
 }
 
-/// What is changed.
+/// What a migration changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
-    /// An index of the final schema is there.
+    /// An index of the final schema exists.
     Index(&'static str, &'static str),
-    /// The column `dnload`, and the single index on it, for which its later replacement counts too.
+    /// The column `dnload` and its single index exist; the index that later replaces it counts too.
     OldDownloadIndex,
-    /// An index is gone.
+    /// An index is removed.
     NoIndex(&'static str, &'static str),
     /// Only logins and simulations are in `userlogin`.
     Logins,
-    /// A table is there, as its first version had it.
+    /// A table exists, in its first version.
     Table(&'static str),
     /// A table is stored in InnoDB.
     InnoDb(&'static str),
@@ -41,23 +41,23 @@ enum Change {
     LowerHost(&'static str),
     /// A table has the collation of all others.
     Collation(&'static str),
-    /// New tables of the database get this collation too.
+    /// New tables of the database also get this collation.
     DatabaseCollation,
     /// Every row of `web` says whether it is a download.
     Downloads,
     /// A column of past months is filled.
     Fill(Fill),
-    /// The ledger of imports knows who wrote an entry.
+    /// The ledger of imports records who wrote an entry.
     Origin,
-    /// No row is stamped with a session that is gone.
+    /// No row has the number of a session that no longer exists.
     Stamps,
-    /// A state value may be long.
+    /// Values of the state may be long.
     LongState,
-    /// Addresses of IPv6 fit into every column `ip` of our own.
+    /// Every column `ip` of our own is wide enough for IPv6 addresses.
     Addresses,
 }
 
-/// A column that needs the network or a stage's rules.
+/// A column whose values need the network or a stage's rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fill {
     Host,
@@ -66,7 +66,7 @@ pub(crate) enum Fill {
 }
 
 impl Fill {
-    /// The command of `hzmetrics` that does it.
+    /// The command of `hzmetrics` that fills it.
     const fn command(self) -> &'static str {
         match self {
             Self::Host => "resolve-dns",
@@ -75,7 +75,7 @@ impl Fill {
         }
     }
 
-    /// Which rows it would fill.
+    /// The rows it would fill.
     const fn gap(self) -> &'static str {
         match self {
             Self::Host => "(host IS NULL OR host = '')",
@@ -85,16 +85,16 @@ impl Fill {
     }
 }
 
-/// The first number that no migration of the port has.
+/// Lower numbers are reserved for migrations of the port.
 const OURS: u16 = 1001;
 
-/// Rows an UPDATE may touch at a time, counted in ids, so that no transaction grows without bound.
+/// How many ids an UPDATE may cover at a time, so that transactions stay small.
 const WINDOW: i64 = 20_000;
 
 /// Months before the current one, by the server's clock.
 const PAST: &str = "datetime < DATE_FORMAT(CURDATE(), '%Y-%m-01')";
 
-/// The endings that make a file below `/resources/` a download.
+/// The suffixes that make a file below `/resources/` a download.
 const ENDINGS: &str = "txt|png|pdf|ppt|pptx|swf|docx|jpg|doc|zip|mp3|mbtiles|xml|xlsx|webm|mp4|xls|r|csv|nc4|\
                        template|tgz|mov|ipynb|py|rar|grd|tif|nc|har";
 
@@ -175,7 +175,7 @@ pub(crate) fn all() -> Vec<Migration> {
 }
 
 impl Migration {
-    /// What it is good for, in a line.
+    /// Its purpose, in one line.
     pub(crate) fn about(&self) -> String {
         match self.change {
             Change::Index(table, name) => format!("index {name} on {table}"),
@@ -206,7 +206,7 @@ impl Migration {
         !matches!(self.change, Change::Addresses)
     }
 
-    /// The word for it in the list of migrations.
+    /// Its kind in the list of migrations.
     pub(crate) const fn kind(&self) -> &'static str {
         match (self.id >= OURS, self.is_required()) {
             (true, _) => "ours",
@@ -215,8 +215,8 @@ impl Migration {
         }
     }
 
-    /// Whether the database is as it would be afterwards; `None` when that cannot be seen because a
-    /// table is missing.
+    /// Whether the database is in the state after the migration; `None` if a missing table makes it
+    /// impossible to tell.
     pub(crate) fn is_done(&self, db: &mut Db) -> Result<Option<bool>> {
         match self.look(db) {
             Ok(done) => Ok(Some(done)),
@@ -269,12 +269,12 @@ impl Migration {
         })
     }
 
-    /// What it costs, where that is worth knowing before: time, and room on the disk.
+    /// What it costs, if that should be known beforehand: time, and space on disk.
     pub(crate) fn costs(&self, db: &mut Db) -> Result<Vec<String>> {
         if self.change == Change::Addresses { addresses::costs(db) } else { Ok(Vec::new()) }
     }
 
-    /// Does it. Every change can be done again after an interruption.
+    /// Applies it. Every migration can be repeated after an interruption.
     pub(crate) fn apply(&self, db: &mut Db, messages: Messages, run: Runner<'_>) -> Result<()> {
         match self.change {
             Change::Fill(fill) => return fill_months(db, fill, messages, run),
@@ -363,7 +363,7 @@ impl Migration {
 
 const OTHER_ACTIONS: &str = "action NOT IN ('login', 'simulation')";
 
-/// Only rows that differ byte by byte; the collation itself knows no case.
+/// Only rows that differ byte by byte; the collation itself ignores case.
 const MIXED_CASE: &str = "host > '' AND BINARY host <> BINARY LOWER(host)";
 
 fn orphans(table: &str) -> String {
@@ -373,7 +373,7 @@ fn orphans(table: &str) -> String {
     )
 }
 
-/// A statement whose client was killed runs on in the server, and may be done before ours begins.
+/// If a client is killed, its statement continues on the server, and may finish before ours begins.
 fn if_missing(key: &Key) -> String {
     key.definition().replacen("KEY ", "KEY IF NOT EXISTS ", 1)
 }
@@ -391,7 +391,7 @@ fn missing_web_keys(db: &mut Db) -> Result<Vec<&'static Key>> {
     Ok(keys.iter().filter(|key| !there.iter().any(|name| name == key.name)).collect())
 }
 
-/// Runs an UPDATE over all rows that meet `condition`, a range of ids at a time.
+/// Runs an UPDATE over all rows that match `condition`, a range of ids at a time.
 fn in_id_ranges(db: &mut Db, table: &str, condition: &str, update: &str) -> Result<u64> {
     let bounds = db.all(&format!("SELECT MIN(id), MAX(id) FROM {table} WHERE {condition}"), (), |cells| {
         Ok(cells.int(0).zip(cells.int(1)))
@@ -408,14 +408,14 @@ fn in_id_ranges(db: &mut Db, table: &str, condition: &str, update: &str) -> Resu
     Ok(changed)
 }
 
-/// The months of the rows that meet `condition`; rows without a calendar month are left out.
+/// The months of the rows that match `condition`; rows without a calendar month are left out.
 fn months(db: &mut Db, table: &str, condition: &str) -> Result<Vec<Month>> {
     let sql = format!("SELECT DISTINCT DATE_FORMAT(datetime, '%Y-%m') FROM {table} WHERE {condition} ORDER BY 1");
     let texts = db.texts(&sql, ())?;
     Ok(texts.iter().filter_map(|text| text.parse().ok()).collect())
 }
 
-/// Adds months to those whose summaries are to be written again.
+/// Adds months to those whose summaries must be written again.
 fn mark_dirty(db: &mut Db, months: &[Month]) -> Result<()> {
     if months.is_empty() {
         return Ok(());
@@ -436,7 +436,8 @@ fn mark_dirty(db: &mut Db, months: &[Month]) -> Result<()> {
 fn downloads(db: &mut Db, messages: Messages) -> Result<()> {
     const GAP: &str = "dnload IS NULL";
     let dirty = months(db, "web", GAP)?;
-    // marked before: after an interruption the rows done already would not tell their months
+    // marked first: after an interruption, rows that are already done would no longer show their
+    // months
     mark_dirty(db, &dirty)?;
     let update = format!(
         "UPDATE web SET dnload = content LIKE '/resources/%/download/%' OR \

@@ -1,6 +1,6 @@
-//! `hzmetrics setup-db`: the metrics database, its tables and the rows they start with.
+//! `hzmetrics setup-db`: creates the metrics database, its tables and their initial rows.
 //!
-//! Whatever is there already stays as it is, so that running it twice does nothing.
+//! Whatever exists already is unchanged, so running it twice does nothing.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -15,20 +15,20 @@ use super::seed;
 /// How much of a statement is shown.
 const SHOWN: usize = 72;
 
-/// How the database is made.
+/// How to create the database.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
-    /// Show the statements and connect to nothing.
+    /// Only print the statements; connect to nothing.
     pub(crate) dry_run: bool,
     /// Fill the static tables.
     pub(crate) seed: bool,
-    /// Engine of tables that are made.
+    /// Engine of new tables.
     pub(crate) engine: Engine,
-    /// A file of domain classes in place of the built-in list.
+    /// A file of domain classes instead of the built-in list.
     pub(crate) domainclass: Option<PathBuf>,
 }
 
-/// The statements, the database first, then every table.
+/// The statements: the database first, then every table.
 pub(crate) fn statements(target: &Target, engine: Engine, charset: Charset) -> Vec<String> {
     let database = quote(&target.metrics_db);
     let mut list = vec![format!(
@@ -41,7 +41,7 @@ pub(crate) fn statements(target: &Target, engine: Engine, charset: Charset) -> V
     list
 }
 
-/// Does it.
+/// Runs the statements.
 pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: &mut dyn Write) -> Result<()> {
     if target.metrics_db.is_empty() {
         return Err(Usage("the configuration names no metrics database".to_owned()).into());
@@ -63,7 +63,7 @@ pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: 
     for statement in &list {
         match db.run(statement, ()) {
             Ok(_) => {}
-            // an account that owns the database need not be allowed to make one
+            // an account that owns the database may lack the right to create one
             Err(error)
                 if error.kind() == ErrorKind::Denied
                     && statement.starts_with("CREATE DATABASE")
@@ -75,11 +75,11 @@ pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: 
         }
     }
     anyhow::ensure!(failed == 0, "{failed} of {} statements failed, the database is not complete", list.len());
-    // from here on in the database itself: this also checks that day zero can be stored
+    // from here on in the database itself, which also checks that day zero can be stored
     let mut db = Db::connect(target, Which::Metrics)?;
     for (table, added, there) in seed::plant(&mut db, &seeds).context("filling the static tables")? {
         if added > 0 {
-            messages.note(format_args!("{table}: {added} rows added, {there} were there"));
+            messages.note(format_args!("{table}: {added} rows added, {there} existed already"));
         }
     }
     messages.note(format_args!("{} statements done, {} is ready", list.len(), target.metrics_db));

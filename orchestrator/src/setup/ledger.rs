@@ -10,7 +10,7 @@ use super::changes::Migration;
 
 const TABLE: &str = "migrations";
 
-/// Creates the ledger when it is missing.
+/// Creates the ledger if it is missing.
 pub(crate) fn ensure(db: &mut Db) -> Result<()> {
     if let Some(table) = tables::metrics(TABLE) {
         let sql = table.create(&quote(TABLE), Engine::InnoDb, db.charset());
@@ -19,7 +19,7 @@ pub(crate) fn ensure(db: &mut Db) -> Result<()> {
     Ok(())
 }
 
-/// The numbers that are recorded; none when there is no ledger yet.
+/// The recorded numbers; none if there is no ledger yet.
 pub(crate) fn recorded(db: &mut Db) -> Result<BTreeSet<u16>> {
     if !db.has_table(TABLE)? {
         return Ok(BTreeSet::new());
@@ -28,7 +28,7 @@ pub(crate) fn recorded(db: &mut Db) -> Result<BTreeSet<u16>> {
     Ok(numbers.iter().filter_map(|number| number.parse().ok()).collect())
 }
 
-/// Records one as done.
+/// Records a migration as done.
 pub(crate) fn record(db: &mut Db, migration: &Migration) -> Result<()> {
     let mut insert = db.insert(Verb::Ignore, TABLE, &["id", "description"]);
     let about = migration.about();

@@ -1,4 +1,5 @@
-//! `hzmetrics migrate`: lists the changes, records those that are done already, applies the rest.
+//! `hzmetrics migrate`: lists the migrations, records those that are already done, and applies the
+//! rest.
 
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
@@ -13,20 +14,20 @@ use kit::{Messages, door};
 use super::changes::{self, Migration, Runner};
 use super::ledger;
 
-/// What to do.
+/// The options.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Migrate {
-    /// Apply what is pending.
+    /// Apply pending migrations.
     pub(crate) apply: bool,
-    /// Only what the stages need.
+    /// Only those that the stages need.
     pub(crate) required_only: bool,
     /// Change nothing, not even the ledger.
     pub(crate) dry_run: bool,
-    /// The file that keeps a second applier out.
+    /// The lock file that prevents two processes from applying migrations.
     pub(crate) lock: Option<PathBuf>,
 }
 
-/// Takes the lock of all writers, where there can be one.
+/// Takes the lock of all writers, if there can be one.
 pub(crate) type Guard<'a> = &'a dyn Fn() -> Result<Option<Lock>>;
 
 /// Does it.
@@ -78,14 +79,15 @@ pub(crate) fn migrate(
 fn open(target: &Target) -> Result<Db> {
     Db::connect(target, Which::Metrics).map_err(|error| {
         let missing = DbError::of(&error).is_some_and(|error| error.kind() == ErrorKind::NoDatabase);
-        if missing { error.context("`hzmetrics setup-db` makes the database first") } else { error }
+        if missing { error.context("run `hzmetrics setup-db` first: it creates the database") } else { error }
     })
 }
 
-/// What is done: recorded in the ledger, or seen in the database and recorded now.
+/// The numbers of those that are done: recorded in the ledger, or recognised in the database and
+/// recorded now.
 fn take_stock(db: &mut Db, dry_run: bool) -> Result<BTreeSet<u16>> {
     if !dry_run {
-        ledger::ensure(db).context("making the ledger of migrations")?;
+        ledger::ensure(db).context("creating the ledger of migrations")?;
     }
     let mut done = ledger::recorded(db)?;
     for migration in changes::all() {
@@ -113,13 +115,13 @@ fn apply(db: &mut Db, plan: &Migrate, messages: Messages, guard: Guard<'_>, run:
         None => None,
     };
     let _writer = if plan.dry_run { None } else { guard()? };
-    // whoever held the lock before may have done some
+    // the previous holder of the lock may have applied some
     let done = ledger::recorded(db)?;
     for migration in changes::all() {
         if done.contains(&migration.id) || (plan.required_only && !migration.is_required()) {
             continue;
         }
-        // an earlier one of this run may have done it on the way
+        // an earlier migration of this run may have done it too
         let seen = migration.is_done(db)? == Some(true);
         if plan.dry_run {
             if !seen {
@@ -131,7 +133,7 @@ fn apply(db: &mut Db, plan: &Migrate, messages: Messages, guard: Guard<'_>, run:
             messages.note(format_args!("[{}] {}", migration.id, migration.about()));
             migration.apply(db, messages, run).map_err(|error| {
                 let missing = DbError::of(&error).is_some_and(|e| e.kind() == ErrorKind::NoTable);
-                let hint = if missing { " (`hzmetrics setup-db` makes missing tables)" } else { "" };
+                let hint = if missing { " (`hzmetrics setup-db` creates missing tables)" } else { "" };
                 error.context(format!("migration {} failed{hint}", migration.id))
             })?;
         }
@@ -140,14 +142,14 @@ fn apply(db: &mut Db, plan: &Migrate, messages: Messages, guard: Guard<'_>, run:
     Ok(())
 }
 
-/// Only one migrates at a time.
+/// Ensures that only one process migrates at a time.
 enum OneApplier {
     Held(File),
     Busy,
     Unguarded(String),
 }
 
-/// Takes the lock without waiting. The file stays behind, empty.
+/// Takes the lock without waiting. The empty file is left behind.
 fn lock(path: &Path) -> Result<OneApplier> {
     let made = path.parent().map_or(Ok(()), door::make_folder);
     let opened = made.and_then(|()| door::open_or_create(path));

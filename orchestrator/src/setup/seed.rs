@@ -1,7 +1,7 @@
-//! The rows that the static tables start with.
+//! The initial rows of the static tables.
 //!
-//! Rows are only added, and only where nothing has their key yet: a label, a country or a domain
-//! that the hub's own people changed keeps their version.
+//! Rows are only added, and only if their key does not exist: a label, a country or a domain that
+//! the hub's staff changed keeps their version.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -12,14 +12,14 @@ use kit::{Usage, list};
 use schema::reference;
 use schema::tables::quote;
 
-/// The rows of one table; the first column is the key by which a row counts as present.
+/// The rows of one table; the first column is the key that decides whether a row exists.
 pub(crate) struct Seed {
     pub(crate) table: &'static str,
     columns: &'static [&'static str],
     pub(crate) rows: Vec<Vec<Value>>,
 }
 
-/// What every new metrics database gets.
+/// The rows of every new metrics database.
 pub(crate) fn seeds(domainclass: Option<&Path>) -> Result<Vec<Seed>> {
     let mut list = vec![
         Seed {
@@ -69,8 +69,8 @@ pub(crate) fn seeds(domainclass: Option<&Path>) -> Result<Vec<Seed>> {
     Ok(list)
 }
 
-/// A file of domain classes: CSV with a header that names at least `domain` and `class`, and may
-/// name `country`, `state` and `name`.
+/// A file of domain classes: CSV with a header that names at least `domain` and `class`, and
+/// perhaps `country`, `state` and `name`.
 fn read(path: &Path) -> Result<Vec<Vec<Value>>> {
     let mut rows = Vec::new();
     let each = |row: list::Entry<'_>| {
@@ -80,7 +80,7 @@ fn read(path: &Path) -> Result<Vec<Vec<Value>>> {
         let number = class.parse::<u8>().ok().filter(|class| *class < 128);
         let number = number.with_context(|| format!("line {line}: `{class}` is not a class"))?;
         if domain.is_empty() {
-            bail!("line {line}: no domain");
+            bail!("line {line}: the domain is missing");
         }
         let mut values = vec![domain.into(), number.into()];
         values.extend((2..5).map(|i| Value::from(cell(i))));
@@ -92,7 +92,8 @@ fn read(path: &Path) -> Result<Vec<Vec<Value>>> {
     Ok(rows)
 }
 
-/// Adds the rows whose key is missing; table, rows added and rows that were there, for each seed.
+/// Adds the rows whose key is missing; returns table, rows added and rows that existed, for each
+/// seed.
 pub(crate) fn plant(db: &mut Db, seeds: &[Seed]) -> Result<Vec<(&'static str, u64, usize)>> {
     let tables: Vec<&str> = seeds.iter().map(|seed| seed.table).collect();
     db.transaction_with_retry("adding rows", &tables, |db| {
@@ -115,7 +116,7 @@ pub(crate) fn plant(db: &mut Db, seeds: &[Seed]) -> Result<Vec<(&'static str, u6
     })
 }
 
-/// Keys as the tables compare them; they are ASCII.
+/// Compares keys as the tables do; they are ASCII.
 fn fold(key: &str) -> String {
     key.trim_end().to_ascii_uppercase()
 }

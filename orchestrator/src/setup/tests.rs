@@ -1,4 +1,4 @@
-//! The migrations that run a stage, with a stand-in for the stage.
+//! The migrations that run a stage, with a substitute for the stage.
 
 use std::cell::RefCell;
 
@@ -14,7 +14,7 @@ fn connect(pair: &Pair) -> Db {
     Db::connect(&target, Which::Metrics).unwrap()
 }
 
-/// Runs migration `id`; the stage fills what `fills` says for its table and month.
+/// Runs migration `id`; the substitute runs the statement `fills` for its table and month.
 fn check(id: u16, fills: &str, commands: &[&str], dirty: &[&str]) {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     pair.sql(
@@ -46,14 +46,14 @@ fn check(id: u16, fills: &str, commands: &[&str], dirty: &[&str]) {
 }
 
 #[test]
-fn only_months_that_really_changed_are_marked() {
+fn only_months_with_changes_are_marked() {
     check(
         53,
         "UPDATE TABLE SET host = IF(ip = '192.0.2.1', 'h', host)",
         &["resolve-dns metrics web 2024-05", "resolve-dns metrics websessions 2024-09"],
         &["2024-05", "2024-09"],
     );
-    // no domain for `h`: looked at, not changed
+    // no domain for `h`: examined, but not changed
     check(
         54,
         "UPDATE TABLE SET domain = '?'",

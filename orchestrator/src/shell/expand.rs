@@ -1,5 +1,5 @@
-//! Expanding words into arguments: variables, splitting at blanks, matching of file names, in this order
-//! and with the rules of `sh`.
+//! Expands words into arguments: variables, splitting at blanks, file name patterns, in this order and
+//! by the rules of `sh`.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -17,14 +17,14 @@ pub(crate) struct Variables {
 #[derive(Debug, Clone)]
 struct Variable {
     value: OsString,
-    /// Programs see it in their environment.
+    /// Whether programs see it in their environment.
     exported: bool,
-    /// Its value is not the one that this process was started with.
+    /// Whether its value differs from the one that this process was started with.
     changed: bool,
 }
 
 impl Variables {
-    /// Those of the environment.
+    /// The variables of the environment.
     pub(crate) fn from_environment() -> Self {
         let all = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
@@ -33,12 +33,12 @@ impl Variables {
         Self { all }
     }
 
-    /// The value; an unset variable is empty.
+    /// The value; empty for an unset variable.
     pub(crate) fn get(&self, name: &str) -> &OsStr {
         self.all.get(name).map_or_else(|| OsStr::new(""), |variable| &variable.value)
     }
 
-    /// Sets a variable as an assignment of its own does: programs see it when they saw it before.
+    /// Sets a variable like an assignment of its own: programs see it if they saw it before.
     pub(crate) fn set(&mut self, name: &str, value: OsString) {
         let exported = self.all.get(name).is_some_and(|old| old.exported);
         self.all.insert(name.to_owned(), Variable { value, exported, changed: true });
@@ -49,7 +49,7 @@ impl Variables {
         self.all.insert(name.to_owned(), Variable { value, exported: true, changed: true });
     }
 
-    /// What programs must be given besides the environment of this process.
+    /// The variables that programs need in addition to the environment of this process.
     pub(crate) fn for_programs(&self) -> impl Iterator<Item = (&str, &OsStr)> {
         self.all
             .iter()
@@ -58,7 +58,7 @@ impl Variables {
     }
 }
 
-/// The arguments that a word becomes: none, one or more.
+/// The arguments that a word expands to: none, one or more.
 pub(crate) fn fields(word: &Word, variables: &Variables) -> Vec<OsString> {
     let mut fields: Vec<Vec<Marked>> = Vec::new();
     let mut open: Option<Vec<Marked>> = None;
@@ -84,7 +84,8 @@ pub(crate) fn fields(word: &Word, variables: &Variables) -> Vec<OsString> {
     fields.into_iter().flat_map(|field| glob::expand(&field)).collect()
 }
 
-/// The one text that an assigned value or a file name of a redirection becomes: not split, not matched.
+/// The single text that an assigned value or the file name of a redirection expands to: not split, not
+/// matched.
 pub(crate) fn text(word: &Word, variables: &Variables) -> OsString {
     let mut bytes = Vec::new();
     for part in &word.parts {
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn words_become_arguments() {
+    fn words_expand_to_arguments() {
         check("$E ${NONE}", &[]);
         check("\"$E\" '' $E''", &["", "", ""]);
         check("$X${X}y \"$X y\"", &["oneoney", "one y"]);

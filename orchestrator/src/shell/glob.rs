@@ -1,7 +1,7 @@
 //! File names that match `*`, `?` and `[…]`.
 //!
-//! As in `sh`: a `/` and a leading dot must be written out, what matches is sorted by bytes, and
-//! a word that matches nothing stays as it is.
+//! As in `sh`: a `/` and a leading dot must be matched explicitly, results are sorted by bytes, and
+//! a word without matches is kept as it is.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -25,7 +25,8 @@ pub(crate) fn expand(field: &[Marked]) -> Vec<OsString> {
     found.into_iter().map(OsString::from_vec).collect()
 }
 
-/// Adds all paths that begin with `base` (nothing, or text up to a slash) and go on as `rest` says.
+/// Adds all paths that begin with `base` (empty, or text up to a slash) and continue according to
+/// `rest`.
 fn walk(mut base: Vec<u8>, mut rest: &[Marked], found: &mut Vec<Vec<u8>>) {
     loop {
         let n = rest.iter().take_while(|(byte, _)| *byte != b'/').count();
@@ -71,7 +72,7 @@ fn path(bytes: &[u8]) -> &Path {
     Path::new(std::ffi::OsStr::from_bytes(bytes))
 }
 
-/// PatternUnit element of a pattern.
+/// An element of a pattern.
 #[derive(Debug, PartialEq, Eq)]
 enum PatternUnit {
     Unit(u32),
@@ -82,7 +83,7 @@ enum PatternUnit {
 
 type Class = fn(&char) -> bool;
 
-/// Characters, and bytes that are none as numbers above every character.
+/// Characters; invalid bytes become numbers above every character.
 fn units(bytes: &[u8]) -> Vec<u32> {
     let chunks = bytes.utf8_chunks();
     let of = |chunk: std::str::Utf8Chunk<'_>| {
@@ -93,7 +94,7 @@ fn units(bytes: &[u8]) -> Vec<u32> {
 }
 
 fn pattern(part: &[Marked]) -> Vec<PatternUnit> {
-    // quotes stand around whole characters, so the mark of the first byte counts
+    // quotes enclose whole characters, so the mark of the first byte counts
     let bytes: Vec<_> = part.iter().map(|(byte, _)| *byte).collect();
     let mut marked = Vec::new();
     let mut at = 0;
@@ -138,7 +139,7 @@ const CLASSES: &[(&str, Class)] = &[
     ("print", |c| c.is_ascii_graphic() || *c == ' '),
 ];
 
-/// What follows `[`, up to its `]`; `None` when there is none.
+/// What follows `[`, up to its `]`; `None` if there is no `]`.
 fn set(marked: &[(u32, bool)]) -> Option<(PatternUnit, usize)> {
     let is = |at: usize, byte: u8| marked.get(at) == Some(&(u32::from(byte), false));
     let not = is(0, b'!') || is(0, b'^');
@@ -172,8 +173,8 @@ fn set(marked: &[(u32, bool)]) -> Option<(PatternUnit, usize)> {
 }
 
 fn matches(pattern: &[PatternUnit], name: &[u32]) -> bool {
-    // the last star takes one unit more whenever what follows it does not fit: linear in memory,
-    // never exponential in time
+    // if the rest does not fit, the last star takes one more unit: linear in memory, never
+    // exponential in time
     let (mut p, mut n) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     loop {
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns() {
+    fn patterns_match_as_in_sh() {
         check("*", &["", "a", "ab"], &[]);
         check("a*b*c", &["abc", "axxbbcc", "abbc"], &["ab", "abcd", "acb"]);
         check("?é", &["aé", "éé"], &["é", "aée"]);
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn quoted_characters_mean_themselves() {
+    fn quoted_characters_are_literal() {
         let marked = [(b'*', true), (b'*', false)];
         assert!(matches(&pattern(&marked), &units(b"*x")) && !matches(&pattern(&marked), &units(b"x")));
     }

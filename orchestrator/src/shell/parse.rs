@@ -1,12 +1,12 @@
 //! Parsing the text of a chain into pipelines, before anything is started.
 //!
-//! The language is a subset of that of `sh`, with the same meaning. Anything outside the subset is an
-//! error with line and column, so that no chain runs that is only half understood.
+//! The language is a subset of `sh` with the same meaning. Anything outside the subset is an error
+//! with line and column, so that no chain runs that is only half understood.
 
 use std::fmt;
 use std::ops::Range;
 
-/// A whole text: and-lists one after the other.
+/// A complete text: and-lists one after the other.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Script {
     pub(crate) lists: Vec<AndList>,
@@ -16,7 +16,7 @@ pub(crate) struct Script {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct AndList {
     pub(crate) pipelines: Vec<Pipeline>,
-    /// Where the list is in the text, without what ends it.
+    /// The place of the list in the text, without its terminator.
     pub(crate) span: Range<usize>,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Pipeline {
     pub(crate) line: usize,
 }
 
-/// One program with its arguments; without words only assignments or redirections.
+/// One program with its arguments; without words, only assignments or redirections.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Command {
     pub(crate) assignments: Vec<(String, Word)>,
@@ -96,7 +96,7 @@ impl fmt::Display for SyntaxError {
 
 impl std::error::Error for SyntaxError {}
 
-/// Words that mean something to `sh` when they stand first, and nothing here.
+/// Words with a special meaning at the start of a command in `sh`, which do not exist here.
 const NOT_HERE: &[&str] = &[
     "!", "{", "}", "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "in",
     "function", "select", "time", "coproc", "[[", "]]", ".", "alias", "bg", "break", "cd", "command", "continue",
@@ -104,10 +104,10 @@ const NOT_HERE: &[&str] = &[
     "return", "set", "shift", "shopt", "source", "times", "trap", "typeset", "umask", "unalias", "unset", "wait",
 ];
 
-/// Reads a whole text.
+/// Parses a complete text.
 ///
 /// # Errors
-/// The first thing that is not understood, with line and column.
+/// The first construct that is not understood, with line and column.
 pub(crate) fn parse(text: &[u8]) -> Result<Script, SyntaxError> {
     let mut parser = Parser { text, at: 0 };
     let mut script = Script::default();
@@ -137,7 +137,7 @@ const fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Splits `NAME=VALUE`; `None` when the text is not an assignment.
+/// Splits `NAME=VALUE`; `None` if the text is not an assignment.
 pub(crate) fn split_assignment(text: &[u8]) -> Option<(&str, &[u8])> {
     let at = memchr::memchr(b'=', text)?;
     let (name, value) = (&text[..at], &text[at + 1..]);
@@ -184,7 +184,7 @@ impl Parser<'_> {
         self.text.get(self.at).copied()
     }
 
-    /// Skips backslashes at the end of a line.
+    /// Skips backslashes at line ends.
     fn joined_lines(&mut self) {
         while self.rest().starts_with(b"\\\n") {
             self.at += 2;
@@ -415,7 +415,7 @@ impl Parser<'_> {
         let start = self.at;
         self.at += 1;
         let mut text = Vec::new();
-        // an empty pair of quotes makes a word too
+        // an empty pair of quotes is a word too
         let n_before = word.parts.len();
         loop {
             let at = self.at;
@@ -452,7 +452,7 @@ impl Parser<'_> {
         }
     }
 
-    /// After a dollar sign; `None` (and one byte on) when it only means itself.
+    /// Parses after a dollar sign; `None` (and one byte further) if it is a literal.
     fn variable(&mut self, quoted: bool) -> Result<Option<WordPart>, SyntaxError> {
         let start = self.at;
         self.at += 1;
@@ -468,7 +468,7 @@ impl Parser<'_> {
         {
             name.push(char::from(byte));
             self.at += 1;
-            // a name goes on in the next line
+            // a name may continue on the next line
             self.joined_lines();
         }
         if name.is_empty() {
@@ -498,7 +498,7 @@ fn flush(plain: &mut Vec<u8>, word: &mut Word) {
     }
 }
 
-/// The assignment that a word is when it comes before the program.
+/// The assignment in a word before the program, if it is one.
 fn split_word(word: &Word) -> Option<(String, Word)> {
     let Some(WordPart::Plain(text)) = word.parts.first() else { return None };
     let (name, value) = split_assignment(text)?;
@@ -510,7 +510,7 @@ fn split_word(word: &Word) -> Option<(String, Word)> {
     Some((name.to_owned(), Word { parts, span: word.span.clone() }))
 }
 
-/// The names of all variables that a text reads before it sets them, each once.
+/// The names of all variables that a text reads before it sets them, once each.
 #[cfg(test)]
 pub(crate) fn variables(script: &Script) -> Vec<String> {
     let mut set = Vec::new();
@@ -577,7 +577,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_understood() {
+    fn the_subset_of_sh_is_parsed() {
         for (text, expected) in [
             ("", ""),
             ("# only words\n\n  \t\n", ""),
@@ -604,7 +604,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_has_a_place() {
+    fn anything_else_is_refused_with_its_place() {
         for (text, place) in [
             ("a || b", "1:3 `||`"),
             ("a\nb &", "2:3 `&`"),
@@ -653,7 +653,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_that_must_come_from_outside() {
+    fn variables_read_before_they_are_set_are_found() {
         let read = |text: &str| variables(&parse(text.as_bytes()).unwrap());
         assert_eq!(read("a $X \"${Y}\" > $Z; A=$X; b $A"), ["X", "Y", "Z"]);
         assert_eq!(read("A=1 b $A"), ["A"]);

@@ -1,4 +1,4 @@
-//! Finding the program of a command: beside this executable first, then on PATH.
+//! Finds the program of a command: first next to this executable, then on PATH.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -18,13 +18,13 @@ impl Programs {
         Self { beside }
     }
 
-    /// The program beside this executable.
+    /// The program next to this executable.
     pub(crate) fn beside(&self, name: &OsStr) -> Option<PathBuf> {
         let path = self.beside.as_ref()?.join(name);
         (!name.is_empty() && !name.as_bytes().contains(&b'/') && is_program(&path)).then_some(path)
     }
 
-    /// The program, wherever it is. A name with a slash is a path.
+    /// The program, wherever it is found. A name with a slash is a path.
     pub(crate) fn find(&self, name: &OsStr, path: &OsStr) -> Option<PathBuf> {
         if name.as_bytes().contains(&b'/') {
             return Path::new(name).exists().then(|| PathBuf::from(name));
@@ -36,7 +36,7 @@ impl Programs {
         self.beside(name).or_else(on_path)
     }
 
-    /// What to say when a program was not found.
+    /// The message if a program was not found.
     pub(crate) fn missing(&self, name: &OsStr) -> String {
         let name = name.to_string_lossy();
         match &self.beside {

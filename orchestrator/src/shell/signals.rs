@@ -23,12 +23,12 @@ struct State {
     caught: Option<i32>,
 }
 
-/// The processes that run now.
+/// The processes that are running.
 #[derive(Clone, Default)]
 pub(crate) struct Running(Arc<Mutex<State>>);
 
 impl Running {
-    /// Begins to watch for signals.
+    /// Starts to watch for signals.
     pub(crate) fn watch() -> io::Result<Self> {
         let running = Self::default();
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
@@ -51,7 +51,7 @@ impl Running {
         state.caught.get_or_insert(signal);
         let passed_on = if again { Signal::KILL } else { Signal::TERM };
         for pid in &state.pids {
-            // it may have ended this moment
+            // it may just have ended
             let _ = kill_process(*pid, passed_on);
         }
         drop(state);
@@ -69,9 +69,9 @@ impl Running {
         self.lock().caught
     }
 
-    /// Starts a process; `None` when nothing may be started any more.
+    /// Starts a process; `None` if nothing may be started any more.
     pub(crate) fn start(&self, command: &mut Command) -> io::Result<Option<Child>> {
-        // held while starting: a signal finds either no process or one that it knows
+        // locked while starting: a signal finds either no process or a known one
         let mut state = self.lock();
         if state.caught.is_some() {
             return Ok(None);
@@ -91,7 +91,7 @@ impl Running {
                 Err(e) => return Err(e.into()),
             }
         }
-        // forgotten before its number can belong to another process
+        // forgotten before its pid can belong to another process
         let mut state = self.lock();
         state.pids.retain(|running| *running != pid);
         child.wait()

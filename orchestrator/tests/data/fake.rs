@@ -1,4 +1,4 @@
-//! A tiny program that plays the part of any stage: what it does is said by its arguments.
+//! A tiny program that stands in for any stage: its arguments say what it does.
 //! Compiled by the tests themselves; needs nothing but std.
 
 use std::io::{self, BufRead, Read, Write};
@@ -14,7 +14,7 @@ fn main() {
     let number = |i: usize| text(i).parse::<u64>().unwrap_or(0);
     let mut out = io::stdout().lock();
     match text(0).as_str() {
-        // shows its arguments, one a line
+        // prints its arguments, one per line
         "argv" => {
             for arg in &args[1..] {
                 writeln!(out, "{arg:?}").unwrap_or_else(|e| fail(e));
@@ -22,13 +22,13 @@ fn main() {
             writeln!(out, ".").unwrap_or_else(|e| fail(e));
         }
         "exit" => exit(number(1) as i32),
-        // writes lines until it is done or nobody reads
+        // writes lines until it is done or the reader leaves
         "lines" => {
             for i in 0..number(1) {
                 writeln!(out, "line {i}").unwrap_or_else(|e| fail(e));
             }
         }
-        // reads all, writes all, ends with a code
+        // reads everything, writes everything, ends with a code
         "pass" => {
             let mut bytes = Vec::new();
             io::stdin().read_to_end(&mut bytes).unwrap_or_else(|e| fail(e));
@@ -62,7 +62,7 @@ fn main() {
             writeln!(out, "out").unwrap_or_else(|e| fail(e));
             eprintln!("err");
         }
-        // import-logs: notes which file it was given; FAKE_FAILS_ON names one that it cannot do
+        // import-logs: records which file it was given; fails for the file named by FAKE_FAILS_ON
         "--quiet" => {
             let file = text(args.len() - 1);
             if std::env::var("FAKE_FAILS_ON").is_ok_and(|name| file.ends_with(&name)) {
@@ -82,7 +82,7 @@ fn main() {
             };
             writeln!(out, "{receipt}").unwrap_or_else(|e| fail(e));
         }
-        // usage-metrics: notes its arguments where it is asked to
+        // usage-metrics: records its arguments if requested
         "--db" if std::env::var_os("FAKE_LIST").is_some() => {
             let list = std::env::var("FAKE_LIST").unwrap_or_default();
             let mut list = std::fs::File::options().append(true).create(true).open(list).unwrap_or_else(|e| fail(e));

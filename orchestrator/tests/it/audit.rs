@@ -1,4 +1,4 @@
-//! `hzmetrics audit` on a private server: one fault at a time in a hub that is in order.
+//! `hzmetrics audit` on a private server: one fault at a time in a healthy hub.
 
 use std::fmt::Write as _;
 
@@ -13,8 +13,8 @@ struct Hub {
 }
 
 impl Hub {
-    /// Three months before May 2026, everything in them as it should be: five requests and sessions a
-    /// day, a login a day, a log of each stream.
+    /// Three months before May 2026 with correct data: five requests and sessions a day, a login a
+    /// day, a log of each stream.
     fn sound(engine: Engine, mode: SqlMode) -> Option<Self> {
         let pair = pair(engine, mode)?;
         let (mut web, mut sessions, mut logins, mut hits, mut sources, mut cells) =
@@ -100,7 +100,7 @@ impl Hub {
         assert!(done.text().lines().any(|line| line.ends_with(last)), "{}", done.text());
     }
 
-    /// Does `fault`, checks, and does `mended`.
+    /// Runs the SQL in `fault`, checks, and runs the SQL in `mended`.
     #[track_caller]
     fn fault(&self, fault: &str, mended: &str, expected: &[&str]) {
         self.sql(fault);
@@ -115,7 +115,7 @@ impl Hub {
 }
 
 #[test]
-fn a_sound_hub_and_an_empty_one() {
+fn a_sound_hub_and_an_empty_one_have_no_findings() {
     for (engine, mode) in MODES {
         let Some(hub) = Hub::sound(engine, mode) else { return };
         let done = hub.audit("--months 3").ok();
@@ -131,7 +131,7 @@ fn a_sound_hub_and_an_empty_one() {
              all checks passed — 3 month(s) clean\n"
         );
         assert_eq!(done.stderr, "");
-        // more hits than requests were kept: as the legacy scripts count
+        // more hits than kept requests: as the legacy scripts count
         hub.sql(
             "UPDATE webhits SET hits = hits + 1 WHERE datetime = '2026-04-01'; \
                  UPDATE summary_misc_vals SET value = 151 WHERE rowid = 8 AND datetime = '2026-04-00'",
@@ -154,13 +154,13 @@ fn a_sound_hub_and_an_empty_one() {
     }
 }
 
-/// One fault in a hub that is in order.
+/// One fault in a healthy hub.
 struct Fault {
-    /// What is wrong, or looks so.
+    /// What is wrong, or looks wrong.
     is: &'static str,
     sql: &'static str,
     undo: &'static str,
-    /// What the audit says of it; nothing where all is well.
+    /// The audit's output; nothing if all is well.
     finds: &'static [&'static str],
 }
 
@@ -423,7 +423,7 @@ const FAULTS: &[Fault] = &[
 ];
 
 #[test]
-fn every_fault_is_found_with_what_mends_it() {
+fn every_fault_is_found_with_its_remedy() {
     for (engine, mode) in [MODES[0], MODES[3]] {
         let Some(hub) = Hub::sound(engine, mode) else { return };
         for fault in FAULTS {
@@ -435,7 +435,7 @@ fn every_fault_is_found_with_what_mends_it() {
 }
 
 #[test]
-fn scopes_and_floors() {
+fn the_scope_and_the_threshold_can_be_chosen() {
     let Some(hub) = Hub::sound(MODES[0].0, MODES[0].1) else { return };
     hub.sql("UPDATE web SET host = NULL WHERE datetime >= '2026-03-01' AND datetime < '2026-03-02'");
     let findings = |args: &str, code| {
@@ -457,10 +457,10 @@ fn scopes_and_floors() {
 }
 
 #[test]
-fn the_ports_answers() {
+fn with_compat_port_the_output_is_the_ports() {
     for (engine, mode) in [MODES[0], MODES[3]] {
         let Some(hub) = Hub::sound(engine, mode) else { return };
-        // what the port asks for in vain, and what it compares although legacy hits differ
+        // what the port tries to check in vain, and what it compares although legacy hits differ
         hub.sql(
             "UPDATE summary_user_vals SET value = 31 WHERE rowid = 7; \
              UPDATE summary_misc_vals SET value = 1 WHERE rowid = 1 AND datetime = '2026-04-00'",
@@ -487,7 +487,7 @@ fn the_ports_answers() {
 }
 
 #[test]
-fn databases_of_the_original_scripts() {
+fn databases_of_the_original_scripts_can_be_audited() {
     let Some(hub) = Hub::sound(MODES[3].0, MODES[3].1) else { return };
     hub.sql("DROP TABLE imported_sources; DROP TABLE pipeline_state; ALTER TABLE web DROP KEY web_dt_ip");
     let done = hub.audit("--months 3").ok();
@@ -500,7 +500,7 @@ fn databases_of_the_original_scripts() {
 }
 
 #[test]
-fn a_reader_that_leaves_and_a_server_that_is_not_there() {
+fn a_reader_that_leaves_and_a_missing_server_end_the_audit() {
     let Some(hub) = Hub::sound(MODES[0].0, MODES[0].1) else { return };
     let run = |args: &[&str]| {
         let run = hub.pair.run(env!("CARGO_BIN_EXE_hzmetrics")).env("HZMETRICS_ROOT", hub.pair.home());
@@ -513,7 +513,7 @@ fn a_reader_that_leaves_and_a_server_that_is_not_there() {
 }
 
 #[test]
-fn months_that_cannot_be_and_days_that_were_not_understood() {
+fn future_months_and_days_with_many_rejects_are_found() {
     for (engine, mode) in [MODES[0], MODES[3]] {
         let Some(hub) = Hub::sound(engine, mode) else { return };
         hub.fault(
@@ -539,12 +539,12 @@ fn months_that_cannot_be_and_days_that_were_not_understood() {
         let text = hub.audit("--months 4").expect_code(1).text();
         let words = "WARN  2026-01: 1 published row(s) of a month without requests, logins, sessions, hits or logs\n";
         assert!(text.contains(words) && text.contains("    hzmetrics unpublish 2026-01\n"), "{text}");
-        // a log in the ledger is a source, though nothing came of it
+        // a log in the ledger counts as a source, even if it gave no rows
         hub.sql("INSERT INTO imported_sources (filename, target_table, row_count) VALUES ('h-access.log-20260115#0123456789ab', 'web', 0)");
         assert!(!hub.audit("--months 4").text().contains("published row"));
         hub.sql("DELETE FROM summary_misc_vals WHERE datetime = '2026-01-00'; DELETE FROM imported_sources WHERE filename LIKE '%#%'");
 
-        // a month that is withheld needs no summary
+        // a withheld month needs no summary
         hub.sql(
             "DELETE FROM summary_user_vals WHERE datetime = '2026-04-00'; DELETE FROM summary_misc_vals WHERE datetime = '2026-04-00'; \
              DELETE FROM summary_simusage_vals WHERE datetime = '2026-04-00'",

@@ -2,7 +2,7 @@
 
 use crate::support::Place;
 
-/// Three programs that show what they were given and pass on what they read.
+/// Three programs that show their arguments and pass on their input.
 fn place() -> Place {
     Place::new(&["one", "two", "three"])
 }
@@ -36,7 +36,7 @@ fn the_list_names_origin_and_purpose() {
 }
 
 #[test]
-fn the_text_is_printed_as_it_is() {
+fn the_text_is_printed_unchanged() {
     let place = place();
     let built_in = include_str!("../../chains/pipe.sh");
     assert_eq!(place.run(["chains", "pipe"]).finish().ok().text(), built_in);
@@ -49,7 +49,7 @@ fn the_text_is_printed_as_it_is() {
 }
 
 #[test]
-fn running_one() {
+fn a_named_chain_is_run_with_its_variables() {
     let place = place();
     place.write("mine/x.sh", "# x\n# needs NAME: a name\n# takes MONTH: a month\none argv \"$NAME\" $MONTH\n");
     let run = |args: &[&str]| {
@@ -75,7 +75,7 @@ fn running_one() {
 }
 
 #[test]
-fn the_day_of_a_hub_in_its_order() {
+fn the_chains_of_a_day_start_their_stages() {
     let place = Place::new(&[
         "fetch-logs",
         "import-logs",
@@ -141,7 +141,7 @@ fn explained_lines_say_what_is_missing() {
 }
 
 #[test]
-fn failures_anywhere_count_in_bash() {
+fn in_bash_failures_anywhere_in_a_pipe_count() {
     let place = place();
     place.write("mine/x.sh", "# x\none exit 3 | two pass\n");
     let lines = place.run(["explain", "--chains", "mine", "x"]).finish().ok();

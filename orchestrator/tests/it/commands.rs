@@ -1,4 +1,4 @@
-//! The command line itself: help, exit codes, what reaches the stages.
+//! The command line itself: help, exit codes, what is passed to the stages.
 
 fn run(args: &[&str]) -> fixtures::Finished {
     fixtures::run(env!("CARGO_BIN_EXE_hzmetrics")).args(args).finish()
@@ -60,9 +60,9 @@ fn wrong_usage_is_exit_2() {
 }
 
 #[test]
-fn stages_get_what_was_given_and_are_let_through_the_lock() {
+fn stages_get_their_arguments_and_may_use_the_lock() {
     let place = crate::support::Place::new(&["resolve-dns", "usage-metrics"]);
-    // the fake stage knows nothing of these options and says so
+    // the fake stage does not know these options and says so
     for (line, exe, code) in [
         ("resolve-dns metrics web --dry-run 2025-07", "resolve-dns", 99),
         ("resolve-dns metrics web 2025-07 -c 50", "resolve-dns", 99),
@@ -97,13 +97,13 @@ fn receipts_of_single_files_are_not_printed() {
         let done = place.run(line.split(' ')).finish().ok();
         assert!(done.stdout.is_empty() && done.stderr.contains("said\n"), "{line}: {}", done.stderr);
     }
-    // cells of a dry run are what it was asked for
+    // the cells are the result of a dry run
     let done = place.run(["summarize-month", "2025-02", "--dry-run"]).finish().ok();
     assert_eq!(done.text(), "{\"kind\":\"x\"}\n");
 }
 
 #[test]
-fn a_configuration_reaches_the_stages() {
+fn stages_use_the_same_configuration() {
     let place = crate::support::Place::new(&["one"]);
     place.write("x.conf", "[db]\nhost = h\n");
     place.write("x.cfg", "$db_host = 'h';\n");
@@ -113,7 +113,7 @@ fn a_configuration_reaches_the_stages() {
         run.env("HZMETRICS_ACCESS_CFG", "a").env("HZMETRICS_CONFIG", "c").finish()
     };
     assert_eq!(run("x.conf").ok().text(), "Some(\"\")\nSome(\"x.conf\")\n");
-    // the settings of reverse DNS still come from the other one, which is not there
+    // the DNS settings still come from the other file, which does not exist
     let done = run("x.cfg").expect_code(1);
     assert!(done.stderr.contains("reading the configuration c: No such file"), "{}", done.stderr);
     let done = place.run(["-c", "x.cfg", "sh", "-c", line]).finish().ok();

@@ -1,4 +1,4 @@
-//! `hzmetrics convert`: every record survives the way to CSV and back.
+//! `hzmetrics convert`: every record survives the conversion to CSV and back.
 
 use fixtures::contract::{Bad, Contract, Input};
 use fixtures::property::{check, slow_cases};
@@ -128,7 +128,7 @@ fn every_kind_comes_back_from_csv() {
 }
 
 #[test]
-fn one_good_record_in_every_format() {
+fn a_good_record_is_written_in_every_format() {
     let record = "{\"kind\":\"hits\",\"datetime\":\"2025-07-10 00:00:00\",\"hits\":3}\n";
     assert_eq!(convert(&[], record).ok().text(), record);
     let csv = "kind,datetime,hits\nhits,2025-07-10 00:00:00,3\n";
@@ -139,7 +139,7 @@ fn one_good_record_in_every_format() {
 }
 
 #[test]
-fn csv_holds_one_kind_and_says_what_it_leaves_out() {
+fn csv_has_one_kind_and_reports_what_it_leaves_out() {
     let mixed = "{\"kind\":\"bot\",\"useragent\":\"x\"}\n{\"kind\":\"hits\",\"hits\":3}\n{\"kind\":\"strange\",\"a\":[1,{\"b\":2}]}\n";
     assert_eq!(convert(&[], mixed).ok().text(), mixed);
     let done = convert(&["--format", "csv"], mixed).ok();
@@ -151,7 +151,7 @@ fn csv_holds_one_kind_and_says_what_it_leaves_out() {
 }
 
 #[test]
-fn files_and_destinations() {
+fn files_and_destinations_can_be_named() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     std::fs::write(path("a"), "{\"kind\":\"bot\",\"useragent\":\"x\"}\n").unwrap();

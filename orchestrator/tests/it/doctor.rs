@@ -1,5 +1,5 @@
-//! `hzmetrics doctor`: one trouble at a time on a hub that is well. It is named with its place and with
-//! what fixes it; once mended, all is well again.
+//! `hzmetrics doctor`: one fault at a time on a healthy hub. It is reported with its place and its fix;
+//! after the fix, all is well again.
 
 mod accounts;
 
@@ -18,7 +18,7 @@ const CRON: &str = "root/etc/cron.d/hubzero-metrics";
 const TICK: &str = "*/5 * * * * apache /opt/hubzero/bin/hzmetrics tick\n";
 const LOG: &str = "root/var/log/httpd/daily/h-access.log-20260518";
 
-/// A hub that is well.
+/// A healthy hub.
 struct Hub {
     pair: Pair,
 }
@@ -51,7 +51,7 @@ impl Hub {
         fs::write(path, text).unwrap();
     }
 
-    /// Another text in a configuration.
+    /// Replaces the text of a configuration.
     fn replace(&self, name: &str, from: &str, to: &str) {
         let text = self.read(name);
         assert!(text.contains(from), "{from}: {text}");
@@ -95,14 +95,14 @@ impl Hub {
     }
 }
 
-/// Whether a line with these words is there, and below it one that fixes it.
+/// Checks that there is a line with these words, and below it one with the fix.
 #[track_caller]
 fn finds(text: &str, word: &str, parts: &[&str], mend: &str) {
     let mut lines =
         text.lines().skip_while(|line| !(line.starts_with(word) && parts.iter().all(|part| line.contains(part))));
     assert!(lines.next().is_some(), "no line {word} with {parts:?}\n{text}");
-    let mends: Vec<&str> = lines.take_while(|line| line.starts_with("      mend: ")).collect();
-    assert!(mends.iter().any(|line| line.contains(mend)), "{parts:?} is not mended by {mend}: {mends:?}\n{text}");
+    let mends: Vec<&str> = lines.take_while(|line| line.starts_with("      fix: ")).collect();
+    assert!(mends.iter().any(|line| line.contains(mend)), "{parts:?} is not fixed by {mend}: {mends:?}\n{text}");
 }
 
 /// Something that is wrong.
@@ -129,7 +129,7 @@ const TROUBLES: &[Trouble] = &[
             "expected h-access*log*",
             "none of this site",
         ],
-        mend: "write `site = other`",
+        fix: "write `site = other`",
         end: |hub| hub.rename("root/var/log/httpd/daily/other-access.log-20260518", LOG),
     },
     Trouble {
@@ -137,7 +137,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| hub.write("root/var/log/httpd/daily/2026/x-access.log-20260521.gz", ""),
         word: FAIL,
         parts: &["x-access.log-20260521.gz", "the newest of this site is of 20260518"],
-        mend: "write `site = x`",
+        fix: "write `site = x`",
         end: |hub| hub.remove("root/var/log/httpd/daily/2026/x-access.log-20260521.gz"),
     },
     Trouble {
@@ -145,7 +145,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| fs::remove_dir(hub.path("hub/app/site/stats/maps")).unwrap(),
         word: FAIL,
         parts: &["maps: ", "hub/app/site/stats/maps is missing"],
-        mend: "install -d -o ",
+        fix: "install -d -o ",
         end: |hub| fs::create_dir(hub.path("hub/app/site/stats/maps")).unwrap(),
     },
     Trouble {
@@ -153,7 +153,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| hub.replace("my.cfg", &hub.pair.metrics, &hub.pair.hub),
         word: FAIL,
         parts: &["databases: metrics_db and hub_db are both t_", "nothing is written there"],
-        mend: "a database of their own, as metrics_db = t_",
+        fix: "a database of their own, as metrics_db = t_",
         end: |hub| hub.write("my.cfg", &fs::read_to_string(hub.pair.config()).unwrap()),
     },
     Trouble {
@@ -161,7 +161,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| hub.mode("my.cfg", 0o644),
         word: FAIL,
         parts: &["secrecy: ", "my.cfg with the password of the database can be read by everybody (mode 644 "],
-        mend: "chmod o-rwx ",
+        fix: "chmod o-rwx ",
         end: |hub| hub.mode("my.cfg", 0o640),
     },
     Trouble {
@@ -172,7 +172,7 @@ const TROUBLES: &[Trouble] = &[
         },
         word: FAIL,
         parts: &["secrecy: ", "hzmetrics.conf can be written by everybody"],
-        mend: "chmod o-rwx ",
+        fix: "chmod o-rwx ",
         end: |hub| hub.mode("root/etc/hubzero-metrics/hzmetrics.conf", 0o644),
     },
     Trouble {
@@ -180,7 +180,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| hub.replace("my.cfg", "$db_pass = 'p%w#;x'", "$db_pass = \"p%w#;x\""),
         word: FAIL,
         parts: &["line 6: db_pass has its value in double quotes; access.cfg knows single quotes only"],
-        mend: "write $db_pass = 'VALUE'; in line 6",
+        fix: "write $db_pass = 'VALUE'; in line 6",
         end: |hub| hub.replace("my.cfg", "$db_pass = \"p%w#;x\"", "$db_pass = 'p%w#;x'"),
     },
     Trouble {
@@ -188,7 +188,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| hub.replace("my.cfg", "$db_prefix = 'jos_'", "$db_prefix = jos_"),
         word: FAIL,
         parts: &["db_prefix has its value without quotes"],
-        mend: "write $db_prefix = 'VALUE';",
+        fix: "write $db_prefix = 'VALUE';",
         end: |hub| hub.replace("my.cfg", "$db_prefix = jos_", "$db_prefix = 'jos_'"),
     },
     Trouble {
@@ -196,7 +196,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| hub.replace("my.cfg", "$db_user = '", "$db_user = x'"),
         word: FAIL,
         parts: &["configuration: "],
-        mend: "",
+        fix: "",
         end: |hub| hub.replace("my.cfg", "$db_user = x'", "$db_user = '"),
     },
     Trouble {
@@ -204,7 +204,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| hub.replace("my.cfg", "$hub_dir", "$hubzero_ipgeo_url = 'http://geo.example/v1';\n$hub_dir"),
         word: WARN,
         parts: &["geo service: http://geo.example/v1 in ", "my.cfg is queried without encryption"],
-        mend: "hubzero_ipgeo_url = https://geo.example/v1",
+        fix: "hubzero_ipgeo_url = https://geo.example/v1",
         end: |hub| hub.replace("my.cfg", "$hubzero_ipgeo_url = 'http://geo.example/v1';\n", ""),
     },
     Trouble {
@@ -212,7 +212,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| std::os::unix::fs::symlink("/nowhere", hub.path("state/hzmetrics.whoisonline.lock")).unwrap(),
         word: FAIL,
         parts: &["file: ", "hzmetrics.whoisonline.lock is a link where a file of hzmetrics is expected"],
-        mend: "rm ",
+        fix: "rm ",
         end: |hub| hub.remove("state/hzmetrics.whoisonline.lock"),
     },
     Trouble {
@@ -223,7 +223,7 @@ const TROUBLES: &[Trouble] = &[
         },
         word: FAIL,
         parts: &["hzmetrics.state is a FIFO"],
-        mend: "rm ",
+        fix: "rm ",
         end: |hub| hub.remove("state/hzmetrics.state"),
     },
     Trouble {
@@ -231,7 +231,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| fs::create_dir(hub.path("root/var/log/hubzero/metrics/_staged.ndjson")).unwrap(),
         word: FAIL,
         parts: &["_staged.ndjson is a folder"],
-        mend: "rmdir ",
+        fix: "rmdir ",
         end: |hub| fs::remove_dir(hub.path("root/var/log/hubzero/metrics/_staged.ndjson")).unwrap(),
     },
     Trouble {
@@ -239,7 +239,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| hub.remove(CRON),
         word: FAIL,
         parts: &["cron: no crontab and no timer starts hzmetrics: nothing is counted"],
-        mend: "echo '*/5 * * * * ",
+        fix: "echo '*/5 * * * * ",
         end: |hub| hub.write(CRON, TICK),
     },
     Trouble {
@@ -251,7 +251,7 @@ const TROUBLES: &[Trouble] = &[
             "hubzero-metrics, line 1 and by ",
             "spool/cron/apache, line 2",
         ],
-        mend: "sed -i '2s/^/#/' ",
+        fix: "sed -i '2s/^/#/' ",
         end: |hub| hub.remove("root/var/spool/cron/apache"),
     },
     Trouble {
@@ -259,7 +259,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| hub.write("root/etc/crontab", "15 0 * * * apache /opt/hubzero/bin/import-logs --db\n"),
         word: FAIL,
         parts: &["the same work is started twice", "etc/crontab, line 1"],
-        mend: "sed -i '1s/^/#/' ",
+        fix: "sed -i '1s/^/#/' ",
         end: |hub| hub.remove("root/etc/crontab"),
     },
     Trouble {
@@ -273,7 +273,7 @@ const TROUBLES: &[Trouble] = &[
         },
         word: FAIL,
         parts: &["the same work is started twice", "timers.target.wants/hzmetrics.timer (hzmetrics.service)"],
-        mend: "systemctl disable --now hzmetrics.timer",
+        fix: "systemctl disable --now hzmetrics.timer",
         end: |hub| hub.remove("root/etc/systemd/system/timers.target.wants/hzmetrics.timer"),
     },
     Trouble {
@@ -281,7 +281,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| hub.write(CRON, &TICK.replace("apache", "root")),
         word: FAIL,
         parts: &["hubzero-metrics, line 1 runs as root: /opt/hubzero/bin/hzmetrics tick"],
-        mend: "the web server's user",
+        fix: "the web server's user",
         end: |hub| hub.write(CRON, TICK),
     },
     Trouble {
@@ -291,7 +291,7 @@ const TROUBLES: &[Trouble] = &[
         },
         word: FAIL,
         parts: &["cron: nothing starts archive, tool-metrics, usage-metrics, summarize"],
-        mend: "hzmetrics tick",
+        fix: "hzmetrics tick",
         end: |hub| hub.write(CRON, TICK),
     },
     Trouble {
@@ -299,7 +299,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| hub.write(CRON, &TICK.replace("tick", "run")),
         word: WARN,
         parts: &["cron: nothing starts whoisonline"],
-        mend: "hzmetrics whoisonline",
+        fix: "hzmetrics whoisonline",
         end: |hub| hub.write(CRON, TICK),
     },
     Trouble {
@@ -307,7 +307,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| visitors(hub, "'?'", "'US'"),
         word: FAIL,
         parts: &["names: 60 of the newest 60 addresses have no name: the name server answers nothing"],
-        mend: "hzmetrics resolve-dns metrics web YYYY-MM",
+        fix: "hzmetrics resolve-dns metrics web YYYY-MM",
         end: |hub| hub.pair.sql("DELETE FROM web"),
     },
     Trouble {
@@ -315,7 +315,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| visitors(hub, "'a.example.edu'", "NULL"),
         word: FAIL,
         parts: &["countries: 60 of the newest 60 addresses have no country: the geo service answers nothing"],
-        mend: "hzmetrics fill-ipcountry metrics web YYYY-MM",
+        fix: "hzmetrics fill-ipcountry metrics web YYYY-MM",
         end: |hub| hub.pair.sql("DELETE FROM web"),
     },
     Trouble {
@@ -326,7 +326,7 @@ const TROUBLES: &[Trouble] = &[
         },
         word: FAIL,
         parts: &["refused: ", "h-access.log-20260518 was not imported: no line fits (since 2026-05-18)"],
-        mend: "hzmetrics import --set-aside /",
+        fix: "hzmetrics import --set-aside /",
         end: |hub| hub.remove("root/var/log/hubzero/metrics/_refused.ndjson"),
     },
     Trouble {
@@ -334,7 +334,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| hub.write("root/var/log/hubzero/metrics/_refused.ndjson", "no list\n"),
         word: FAIL,
         parts: &["refused: ", "_refused.ndjson"],
-        mend: "ls -l ",
+        fix: "ls -l ",
         end: |hub| hub.remove("root/var/log/hubzero/metrics/_refused.ndjson"),
     },
     Trouble {
@@ -342,7 +342,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| imported(hub, 100, 11, 0),
         word: WARN,
         parts: &["left out: 20260517: 11.0 % of 100 lines for web do not fit the layout"],
-        mend: "import-logs --rejects - FILE",
+        fix: "import-logs --rejects - FILE",
         end: |hub| hub.pair.sql("DELETE FROM import_files;\nDELETE FROM imported_sources"),
     },
     Trouble {
@@ -350,7 +350,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| imported(hub, 100, 0, 40),
         word: WARN,
         parts: &["left out: 20260517: 40.0 % of the lines come from IPv6 addresses"],
-        mend: "options = ipv6 under [compat]",
+        fix: "options = ipv6 under [compat]",
         end: |hub| hub.pair.sql("DELETE FROM import_files;\nDELETE FROM imported_sources"),
     },
     Trouble {
@@ -358,7 +358,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| hub.pair.sql("REPLACE INTO pipeline_state (k, v) VALUES ('withheld_months', '2026-03,2026-04')"),
         word: WARN,
         parts: &["withheld: 2026-03,2026-04 "],
-        mend: "hzmetrics summarize 2026-03",
+        fix: "hzmetrics summarize 2026-03",
         end: |hub| hub.pair.sql("DELETE FROM pipeline_state WHERE k = 'withheld_months'"),
     },
     Trouble {
@@ -366,12 +366,12 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| visitors(hub, "IF(id % 10 = 0, 'a.example.edu', '?')", "'US'"),
         word: WARN,
         parts: &["names: 54 of the newest 60 addresses have no name"],
-        mend: "hzmetrics resolve-dns",
+        fix: "hzmetrics resolve-dns",
         end: |hub| hub.pair.sql("DELETE FROM web"),
     },
 ];
 
-/// A log in the ledger, of which lines were rejected and left out.
+/// A log in the ledger whose lines were partly rejected and left out.
 fn imported(hub: &Hub, lines: u32, rejected: u32, ipv6: u32) {
     let name = "h-access.log-20260517";
     hub.pair.sql(&format!(
@@ -382,7 +382,7 @@ fn imported(hub: &Hub, lines: u32, rejected: u32, ipv6: u32) {
     ));
 }
 
-/// Sixty requests from as many addresses.
+/// Sixty requests from sixty addresses.
 fn visitors(hub: &Hub, host: &str, country: &str) {
     let rows: Vec<String> = (1..=60).map(|n| format!("({n},'2026-05-10','8.8.4.{n}')")).collect();
     hub.pair.sql(&format!(
@@ -392,7 +392,7 @@ fn visitors(hub: &Hub, host: &str, country: &str) {
 }
 
 #[test]
-fn every_trouble_is_found_and_mended() {
+fn every_trouble_is_found_and_fixed() {
     let Some(hub) = Hub::new() else { return };
     hub.is_well();
     for trouble in TROUBLES {
@@ -411,18 +411,18 @@ fn every_trouble_is_found_and_mended() {
 }
 
 #[test]
-fn the_printed_line_of_cron_is_one() {
+fn the_printed_cron_line_works() {
     let Some(hub) = Hub::new() else { return };
     hub.remove(CRON);
     let text = hub.doctor().expect_code(1).text();
-    let mend = text.lines().find_map(|line| line.trim().strip_prefix("mend: echo ")).unwrap();
+    let mend = text.lines().find_map(|line| line.trim().strip_prefix("fix: echo ")).unwrap();
     fixtures::run("sh").args(["-c", &format!("echo {mend}")]).finish().ok();
     let text = hub.doctor().text();
     assert!(text.contains("OK    cron: started by ") || text.contains("runs as root"), "{text}");
 }
 
 #[test]
-fn name_servers_that_answer_and_that_do_not() {
+fn name_servers_are_asked_and_silent_ones_reported() {
     let Some(hub) = Hub::new() else { return };
     let asked = |server: &NameServer| {
         hub.run("doctor").env("HZMETRICS_DNS_NAMESERVER", server.address()).env("HZMETRICS_DNS_TIMEOUT", "0.3").finish()
@@ -441,7 +441,7 @@ fn name_servers_that_answer_and_that_do_not() {
         let text = asked(&server).expect_code(1).text();
         finds(&text, FAIL, &["name server: ", words, "names of visitors are not found"], "under [dns]");
     }
-    // the system's, of which one is enough
+    // the system's name servers, one of which is enough
     let server = NameServer::start(|_| Reply::NxDomain);
     hub.write("root/etc/resolv.conf", "# none\n");
     let text = hub.doctor().expect_code(1).text();
@@ -452,7 +452,7 @@ fn name_servers_that_answer_and_that_do_not() {
 }
 
 #[test]
-fn the_rights_that_it_prints_are_enough() {
+fn the_printed_rights_are_enough() {
     let Some(hub) = Hub::new() else { return };
     let (db, metrics) = (&hub.pair.hub, &hub.pair.metrics);
     let user = format!("poor{}", std::process::id());
@@ -464,7 +464,7 @@ fn the_rights_that_it_prints_are_enough() {
     hub.replace("my.cfg", "$db_pass = 'p%w#;x'", "$db_pass = 'x'");
     let text = hub.doctor().expect_code(1).text();
     finds(&text, FAIL, &[&format!("rights: {user}@localhost lacks "), "jos_session_geo"], "GRANT ");
-    let grants: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("mend: GRANT ")).collect();
+    let grants: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("fix: GRANT ")).collect();
     assert!(grants.len() > 2, "{text}");
     for grant in grants {
         hub.pair.sql(&format!("GRANT {grant}"));
@@ -475,7 +475,7 @@ fn the_rights_that_it_prints_are_enough() {
 }
 
 #[test]
-fn it_goes_on_after_a_failure() {
+fn a_failed_check_does_not_stop_the_others() {
     let Some(hub) = Hub::new() else { return };
     hub.remove(CRON);
     hub.mode("my.cfg", 0o646);
@@ -497,7 +497,7 @@ fn it_goes_on_after_a_failure() {
 }
 
 #[test]
-fn with_the_rules_of_the_port_our_own_findings_break_nothing() {
+fn with_compat_port_our_own_findings_are_only_warnings() {
     let Some(hub) = Hub::new() else { return };
     hub.remove(CRON);
     let done = hub.run("doctor").env("HZMETRICS_COMPAT", "port").finish().ok();
@@ -506,7 +506,7 @@ fn with_the_rules_of_the_port_our_own_findings_break_nothing() {
 }
 
 #[test]
-fn nothing_is_changed_without_fix() {
+fn without_fix_nothing_is_changed() {
     let Some(hub) = Hub::new() else { return };
     fs::remove_dir_all(hub.path("root/var/log/httpd/imported")).unwrap();
     let sick = hub.doctor().expect_code(1).text();

@@ -1,5 +1,5 @@
-//! A hub in a tree of its own whose folders belong to whom a test names, with private servers for the
-//! database, names and places: for programs that root starts.
+//! A hub in its own tree, with folders owned by a user that the test names, and private servers for
+//! the database, names and places: for programs started by root.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,10 +14,10 @@ use schema::tables::Engine;
 
 use fixtures::name_server::{NameServer, Reply};
 
-/// `nobody`, whom every system has, with its group.
+/// `nobody`, which exists on every system, with its group.
 pub(crate) const NOBODY: u32 = 65534;
 
-/// Seconds after which a run counts as hanging.
+/// After this many seconds a run counts as hanging.
 const PATIENCE: &str = "120";
 
 /// When the lines run: an hour in which `tick` does the daily work.
@@ -41,7 +41,7 @@ pub(crate) fn seven_lines() -> Vec<String> {
     lines
 }
 
-/// Requests of a day in July.
+/// Requests on a day in July.
 pub(crate) fn requests(day: u32, n: u32) -> String {
     (1..=n).fold(String::new(), |mut text, n| {
         let _ = writeln!(
@@ -54,7 +54,7 @@ pub(crate) fn requests(day: u32, n: u32) -> String {
 }
 
 impl Ground {
-    /// `None`, after saying so, for who is not root or has no MariaDB.
+    /// `None`, after printing a message, if we are not root or there is no MariaDB.
     pub(crate) fn new(engine: Engine, owner: u32) -> Option<Self> {
         if !hub::identity::is_root() {
             fixtures::say("SKIPPED: only root can give its rights away");
@@ -111,7 +111,7 @@ impl Ground {
         self.at(&format!("var/log/httpd/daily/hub-access.log-202507{day:02}"))
     }
 
-    /// Both logs of a day, as the owner of the folders has them.
+    /// Both logs of a day, owned by the owner of the folders.
     pub(crate) fn put_logs(&self, day: u32) {
         let auth = format!("2025-07-{day:02} 00:10:00 1001 emmy 192.0.2.1 login\n");
         let path = self.at(&format!("var/log/hubzero/daily/cmsauth.log-202507{day:02}"));
@@ -122,12 +122,12 @@ impl Ground {
         }
     }
 
-    /// Gives a file or a link itself to the owner.
+    /// Changes the owner of a file, or of a link itself.
     pub(crate) fn give(&self, path: &Path) {
         std::os::unix::fs::lchown(path, Some(self.owner), Some(self.owner)).unwrap();
     }
 
-    /// Log folders and the map's folder are the owner's, the configuration is readable by its group.
+    /// The owner owns the log folders and the map's folder; his group may read the configuration.
     fn give_away(&self) {
         for folder in ["daily", "imported"].iter().flat_map(|name| [format!("httpd/{name}"), format!("hubzero/{name}")])
         {
@@ -137,7 +137,7 @@ impl Ground {
         std::os::unix::fs::chown(self.at("etc/hubzero-metrics/access.cfg"), Some(0), Some(self.owner)).unwrap();
     }
 
-    /// The folders of our own files, as an installation makes them.
+    /// The folders of our own files, as created by an installation.
     pub(crate) fn make_our_folders(&self) {
         for folder in ["var/log/hubzero/metrics", "var/run/hzmetrics"] {
             fs::create_dir_all(self.at(folder)).unwrap();
@@ -145,7 +145,7 @@ impl Ground {
         }
     }
 
-    /// `PROGRAM ARGUMENTS…` as root; killed when it does not end.
+    /// `PROGRAM ARGUMENTS…` as root; killed if it does not end.
     pub(crate) fn start(&self, line: &str) -> Run {
         self.prepared(fixtures::run("timeout").arg(PATIENCE), line)
     }
@@ -168,7 +168,7 @@ impl Ground {
             .env("HZMETRICS_NOW", NOW)
     }
 
-    /// Every file of the tree with its owner and when it was last changed in any way.
+    /// Every file in the tree, with its owner and the time of its last change of any kind.
     pub(crate) fn files(&self) -> BTreeMap<PathBuf, (u32, (i64, i64))> {
         let mut found = BTreeMap::new();
         let mut folders = vec![self.top.path().to_owned()];
@@ -186,7 +186,7 @@ impl Ground {
         found
     }
 
-    /// Files that were made or changed since `before` and are not the owner's.
+    /// Files created or changed since `before` that do not belong to the owner.
     pub(crate) fn of_others_since(&self, before: &BTreeMap<PathBuf, (u32, (i64, i64))>) -> Vec<PathBuf> {
         let now = self.files().into_iter();
         let of_others = now.filter(|(path, found)| found.0 != self.owner && before.get(path) != Some(found));

@@ -1,9 +1,9 @@
-//! Hostile bytes for every program: mutated logs, records, lists, receipts and chains. Whatever it
-//! is given, a program ends by itself, without a panic, in little time and memory.
+//! Hostile bytes for every program: mutated logs, records, lists, receipts and chains. Whatever its
+//! input, a program ends by itself, without a panic, with little time and memory.
 //!
-//! `HZMETRICS_FUZZ_MB` says how many megabytes are made (a few without it), `HZMETRICS_SEED` makes
-//! others, `HZMETRICS_FUZZ_BIN` names the folder of the programs (release builds for a campaign:
-//! then two seconds of processor time are the limit for a file, otherwise a minute).
+//! `HZMETRICS_FUZZ_MB` sets how many megabytes are generated (a few by default), `HZMETRICS_SEED`
+//! generates others, and `HZMETRICS_FUZZ_BIN` names the folder of the programs (release builds for
+//! a campaign: the limit is then two seconds of processor time per file, otherwise a minute).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ mod make;
 
 use make::Maker;
 
-/// Where the programs are, and the scratch folder of a case.
+/// The folder of the programs, and the scratch folder of a case.
 struct Ground {
     bin: PathBuf,
     bounds: Bounds,
@@ -76,7 +76,7 @@ const FORMATS: [&str; 12] = [
 
 const COMPATS: [&str; 3] = ["default", "port", "legacy"];
 
-/// One run of a program on what the maker gives it.
+/// One run of a program on generated input.
 type Case = fn(&Ground, &mut Maker) -> Run;
 
 fn import(ground: &Ground, maker: &mut Maker) -> Run {
@@ -104,7 +104,7 @@ fn fetch(ground: &Ground, maker: &mut Maker) -> Run {
         let name = maker.name();
         let folder = ground.at("logs/daily");
         fs::create_dir_all(&folder).unwrap();
-        // a name may be one that cannot be
+        // a name may be invalid
         let _ = fs::write(folder.join(name), maker.log());
     }
     let run = ground.program("fetch-logs").arg("--logs").arg(ground.at("logs"));
@@ -150,7 +150,7 @@ fn convert(ground: &Ground, maker: &mut Maker) -> Run {
     ground.program("hzmetrics").args(["convert", "--format", format]).stdin(maker.records())
 }
 
-/// A hostile chain is read and explained, not run: what it starts is not ours to choose.
+/// A hostile chain is parsed and explained, but not run, because it could start anything.
 fn shell(ground: &Ground, maker: &mut Maker) -> Run {
     ground.write("chains/import.sh", &maker.chain());
     ground.program("hzmetrics").env("HZMETRICS_CHAINS", ground.at("chains")).args(["explain", "import", "2025-07"])
@@ -207,7 +207,7 @@ fn no_program_panics_hangs_or_grows() {
     assert!(faults.is_empty(), "HZMETRICS_SEED={seed}\n{}", faults.join("\n"));
 }
 
-/// Keeps the files of a case that went wrong, to look at them.
+/// Keeps the files of a failed case for inspection.
 fn keep(ground: &Ground, seed: u64) -> PathBuf {
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("hostile-{seed}"));
     let _ = fs::remove_dir_all(&kept);

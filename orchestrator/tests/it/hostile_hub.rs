@@ -1,5 +1,5 @@
-//! A hub's database whose rows somebody wrote to do harm: every text ends statements, lines and markup,
-//! every number and date is at an end of its range. The stages count what they can and touch nothing else.
+//! A hub's database with rows written to do harm: every text ends statements, lines and markup, and every
+//! number and date is at an end of its range. The stages count what they can and touch nothing else.
 
 use std::path::Path;
 
@@ -44,7 +44,7 @@ fn value(kind: &str, n: usize) -> String {
     }
 }
 
-/// Fills every table of a database with forty such rows; what the server cannot store it bends or leaves out.
+/// Fills every table of a database with forty such rows; the server adjusts or rejects what it cannot store.
 fn fill(pair: &Pair, database: &str, only: impl Fn(&str) -> bool) {
     let columns = format!(
         "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = '{database}' \
@@ -58,7 +58,7 @@ fn fill(pair: &Pair, database: &str, only: impl Fn(&str) -> bool) {
     for (table, columns) in tables.iter().filter(|(table, _)| only(table)) {
         let names: Vec<String> = columns.iter().map(|(name, _)| format!("`{name}`")).collect();
         for row in 0..40 {
-            // neighbours in a row are not at the same place of their lists
+            // adjacent columns use different positions in their lists
             let cells: Vec<String> =
                 columns.iter().enumerate().map(|(at, (_, kind))| value(kind, row + at * (1 + row / 10))).collect();
             let (names, cells) = (names.join(", "), cells.join(", "));
@@ -67,13 +67,13 @@ fn fill(pair: &Pair, database: &str, only: impl Fn(&str) -> bool) {
     }
 }
 
-/// What no stage may change: how all tables look, and the rows of those that are only read.
+/// What no stage may change: the structure of all tables, and the rows of those that are only read.
 fn untouched(pair: &Pair) -> Vec<String> {
     let read_only = ["jos_users", "jos_xprofiles", "jos_user_profiles", "jos_session", "jos_tool_version"];
     let sums = read_only.iter().map(|table| pair.lines(&format!("CHECKSUM TABLE {{hub}}.`{table}`")).join(""));
     let (hub, metrics) = (pair.shape(&pair.hub), pair.shape(&pair.metrics));
     let shapes = hub.columns.into_iter().chain(hub.indexes).chain(metrics.columns).chain(metrics.indexes);
-    // two copies that are made again each time
+    // two copies that are created anew each time
     let is_copy = |line: &String| line.starts_with("jos_xprofiles_metrics\t") || line.starts_with("userlogin_lite\t");
     sums.chain(shapes.filter(|line| !is_copy(line))).collect()
 }
@@ -100,7 +100,7 @@ fn rows_of_a_hub_are_values_and_nothing_else() {
             let run = pair.run(stage).args(words.split(' ')).env("HZMETRICS_DNS_NAMESERVER", names.address());
             let done =
                 ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].iter().fold(run, |run, name| run.env(name, &proxy)).finish();
-            // it is done, or says in words what it cannot work with
+            // it succeeds, or says in words what it cannot use
             let words = done.stderr.trim();
             assert!(
                 done.code == 0 || (done.code == 1 && !words.is_empty()),

@@ -1,6 +1,6 @@
-//! Log folders of an account that somebody else has: links, FIFOs, folders, sockets and devices where logs
-//! belong, names that are not UTF-8, and logs that grow, are replaced or vanish between the three lines that
-//! bring logs in. Nothing hangs, nothing is read that was not meant, nothing is lost; the rest is imported.
+//! Log folders controlled by an attacker's account: links, FIFOs, folders, sockets and devices in place of
+//! logs, names that are not UTF-8, and logs that grow, are replaced or vanish between the three lines that
+//! import logs. Nothing hangs, nothing is read by mistake, nothing is lost; the rest is imported.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use fixtures::db::{Pair, SqlMode, pair};
 use fixtures::{Finished, Run};
 use schema::tables::Engine;
 
-/// Seconds after which a run counts as hanging.
+/// After this many seconds a run counts as hanging.
 const PATIENCE: &str = "120";
 
 struct Hub {
@@ -48,7 +48,7 @@ impl Hub {
         self.pair.run("timeout").arg(PATIENCE).arg(exe).env("HZMETRICS_ROOT", self.root.path())
     }
 
-    /// A line of the crontab, which must come to an end.
+    /// A crontab line, which must end.
     fn line(&self, line: &str) -> Finished {
         let (name, option) = line.split_once(' ').unwrap();
         let done = self.start(name).arg(option).finish();
@@ -57,7 +57,7 @@ impl Hub {
         done
     }
 
-    /// One night; what was said.
+    /// Runs one night; returns the messages.
     fn night(&self) -> String {
         ["fetch-logs --stage", "import-logs --db", "archive --db"].map(|line| self.line(line).stderr).concat()
     }
@@ -68,7 +68,7 @@ impl Hub {
     }
 }
 
-/// Requests of a day in July for the pages `DAY-FROM` to `DAY-THROUGH`.
+/// Requests on a day in July for the pages `DAY-FROM` to `DAY-THROUGH`.
 fn requests(day: u32, from: u32, through: u32) -> String {
     (from..=through).fold(String::new(), |mut text, n| {
         let _ = writeln!(
@@ -85,7 +85,7 @@ fn page(day: u32, n: u32) -> String {
 }
 
 #[test]
-fn what_is_not_a_log_is_named_and_the_rest_is_imported() {
+fn anything_but_a_log_is_named_and_the_rest_is_imported() {
     let Some(hub) = Hub::new() else { return };
     let secret = hub.root.path().join("secret");
     fs::write(&secret, requests(1, 1, 3)).unwrap();
@@ -96,14 +96,14 @@ fn what_is_not_a_log_is_named_and_the_rest_is_imported() {
     fixtures::run("mkfifo").arg(hub.daily(4)).finish().ok();
     fs::create_dir(hub.daily(5)).unwrap();
     let _listener = UnixListener::bind(hub.daily(6)).unwrap();
-    // a device only root can make
+    // only root can create a device
     let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
     let made = is_root && fixtures::run("mknod").arg(hub.daily(7)).args(["c", "1", "5"]).finish().code == 0;
     if !made {
         fixtures::say("SKIPPED in part: no device could be made");
     }
     fs::write(hub.daily(8), requests(8, 1, 4)).unwrap();
-    // an account that is not root's put it there
+    // it was put there by an account other than root
     if is_root {
         fixtures::run("chown").args(["-h", "65534:65534"]).arg(hub.daily(1)).finish().ok();
     }
@@ -114,7 +114,7 @@ fn what_is_not_a_log_is_named_and_the_rest_is_imported() {
         let name = hub.daily(day).file_name().unwrap().to_string_lossy().into_owned();
         assert!(said.contains(&name), "{name} in {said}");
     }
-    // what was planted is where it was, and nothing of the secret anywhere else
+    // planted files are still in place, and the secret is nowhere else
     for day in (1..=7).filter(|day| made || *day != 7) {
         assert!(hub.daily(day).symlink_metadata().is_ok(), "{day}: {said}");
     }
@@ -157,7 +157,7 @@ fn names_that_are_not_utf8_are_imported_booked_archived_and_forgotten() {
 }
 
 #[test]
-fn the_orchestrator_takes_names_that_are_not_utf8() {
+fn the_orchestrator_accepts_names_that_are_not_utf8() {
     let Some(hub) = Hub::new() else { return };
     let logs = [b"daily/hub-access.log-20250709\xfe" as &[u8], b"daily/2\xff/hub-access.log-20250709\xff"];
     fs::create_dir(odd(&hub, b"daily/2\xff")).unwrap();
@@ -165,7 +165,7 @@ fn the_orchestrator_takes_names_that_are_not_utf8() {
         fs::write(odd(&hub, log), requests(9, n, n)).unwrap();
     }
     let next = || hub.start("hzmetrics").args(["import", "--next"]).finish().ok();
-    // one log a day and stream
+    // one log per day and stream
     next();
     assert_eq!(hub.pages().len(), 1);
     next();
@@ -173,7 +173,7 @@ fn the_orchestrator_takes_names_that_are_not_utf8() {
     for name in [b"imported/hub-access.log-20250709\xfe" as &[u8], b"imported/hub-access.log-20250709\xff"] {
         assert!(odd(&hub, name).exists());
     }
-    // one that is not understood is remembered, named by what finds it, and set aside
+    // a log that is not understood is recorded, named by the command that finds it, and set aside
     let bad = odd(&hub, b"daily/hub-access.log-20250710\xff");
     fs::write(&bad, "nonsense\n").unwrap();
     let said = hub.start("hzmetrics").args(["import", "--next"]).finish().expect_code(1).stderr;
@@ -185,7 +185,7 @@ fn the_orchestrator_takes_names_that_are_not_utf8() {
 }
 
 #[test]
-fn the_orchestrator_names_what_is_not_a_log_once_a_day() {
+fn the_orchestrator_names_anything_but_a_log_once_a_day() {
     let Some(hub) = Hub::new() else { return };
     let secret = hub.root.path().join("secret");
     fs::write(&secret, requests(1, 1, 3)).unwrap();
@@ -232,7 +232,7 @@ fn a_log_that_is_replaced_or_vanishes_is_not_treated_as_the_old_one() {
     fs::write(hub.daily(1), requests(1, 1, 3)).unwrap();
     fs::write(hub.daily(2), requests(2, 1, 2)).unwrap();
     hub.line("fetch-logs --stage");
-    // another log under the name of the first, the second is gone
+    // another log has the name of the first, and the second is gone
     fs::remove_file(hub.daily(1)).unwrap();
     fs::write(hub.daily(1), requests(1, 6, 9)).unwrap();
     fs::remove_file(hub.daily(2)).unwrap();
@@ -241,13 +241,13 @@ fn a_log_that_is_replaced_or_vanishes_is_not_treated_as_the_old_one() {
     assert_eq!(fs::read_to_string(hub.daily(1)).unwrap(), requests(1, 6, 9), "{}", archived.stderr);
     let imported: Vec<_> = fs::read_dir(hub.at("httpd/imported")).unwrap().collect();
     assert!(imported.is_empty(), "{imported:?}");
-    // what was read is counted, whatever became of the files
+    // what was read is counted, whatever happened to the files
     let expected = [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)].map(|(day, n)| page(day, n));
     assert_eq!(hub.pages(), expected);
 }
 
 #[test]
-fn planted_working_files_are_refused_and_their_targets_are_whole() {
+fn planted_working_files_are_refused_and_their_targets_unchanged() {
     for name in ["_hub_apache.log", "_staged.ndjson", "_imported.ndjson", "_prev_hub_apache.log"] {
         for kind in ["link", "fifo", "folder"] {
             let Some(hub) = Hub::new() else { return };
@@ -262,7 +262,8 @@ fn planted_working_files_are_refused_and_their_targets_are_whole() {
             fs::write(hub.daily(1), requests(1, 1, 3)).unwrap();
             let said = hub.night();
             assert_eq!(fs::read_to_string(&victim).unwrap(), "dear\n", "{kind} {name}: {said}");
-            // it was named, or it was replaced as a name of our own, and then the work was done
+            // it was reported, or it was replaced because the name is ours, and then the work was
+            // done
             let is_done = hub.pages().len() == 3;
             assert!(is_done || said.contains(name), "{kind} {name}: {said}");
             assert!(is_done || hub.daily(1).exists(), "{kind} {name}: lost\n{said}");

@@ -1,8 +1,8 @@
 //! The life of a hub, from an empty machine to a year in which everything went wrong: logs that
-//! arrive daily, an outage of months, logs that arrive late, months that are marked, runs that are
-//! killed at any moment. In the end the tables must be those of a straight import of everything.
+//! arrive daily, an outage of months, logs that arrive late, months marked dirty, runs killed at
+//! any moment. In the end the tables must equal those of one import of everything.
 //!
-//! `HZMETRICS_KILLS` says how many runs are killed, `HZMETRICS_SEED` gives another hub and other
+//! `HZMETRICS_KILLS` sets how many runs are killed, `HZMETRICS_SEED` selects another hub and other
 //! moments.
 
 mod place;
@@ -23,7 +23,8 @@ use place::{Engines, Excluded, Folder, Place};
 use tables::Tables;
 use world::World;
 
-/// With it a month gets its sessions when it is over: then they do not depend on when runs were.
+/// With this option a month gets its sessions when it is over, so they do not depend on when runs
+/// happened.
 const AT_MONTH_CLOSE: &str = "sessions-at-month-close";
 
 fn number(variable: &str, otherwise: u32) -> u32 {
@@ -34,34 +35,34 @@ fn number(variable: &str, otherwise: u32) -> u32 {
 mod day {
     /// The first log.
     pub(super) const FIRST: usize = 12;
-    /// Thirty days on end; then nobody looks after the hub.
+    /// Thirty consecutive days; then nobody looks after the hub.
     pub(super) const OUTAGE: usize = FIRST + 30;
     /// The machine is back.
     pub(super) const BACK: usize = OUTAGE + 122;
     /// Logs of an old month are found.
     pub(super) const LATE: usize = BACK + 2;
-    /// A month is marked.
+    /// A month is marked dirty.
     pub(super) const MARKED: usize = LATE + 1;
     pub(super) const LAST: usize = MARKED + 2;
 }
 
-/// Days whose logs arrive when their month is long closed.
+/// Days whose logs arrive long after their month was closed.
 const LATE: [&str; 2] = ["2025-04-18", "2025-04-27"];
 
-/// Seconds after which a run has begun to do something.
+/// After this many seconds a run has started to work.
 const FIRST_MOMENT: f64 = 0.008;
 
-/// How long a day may take, kills included.
+/// How long a day may take, including kills.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// How a run is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kill {
-    /// Everything at once, as when the machine goes down.
+    /// Everything at once, as when the machine crashes.
     Group,
-    /// `hzmetrics` alone: the running stage goes on.
+    /// Only `hzmetrics`: the running stage continues.
     Parent,
-    /// The stage alone.
+    /// Only the stage.
     Stage,
 }
 
@@ -69,11 +70,11 @@ struct Life {
     place: Place,
     random: Random,
     now: String,
-    /// How long the runs of late took.
+    /// How long recent runs took.
     usual: Duration,
-    /// Whether there is much to do, as there usually is not.
+    /// When there is much to do, which is rare.
     is_long: bool,
-    /// Whether there are old months that may be marked to be rebuilt.
+    /// When there are old months that may be marked for rebuilding.
     is_late_in_life: bool,
     n_killed: u32,
     n_runs: u32,
@@ -91,7 +92,7 @@ impl Life {
         rows.into_iter().next().unwrap_or_default()
     }
 
-    /// Whether nothing is left to be done today.
+    /// Whether nothing is left to do today.
     fn is_settled(&self) -> bool {
         ["", "normal"].contains(&self.state("mode").as_str())
             && self.state("analyzed") == self.now[..10]
@@ -99,13 +100,13 @@ impl Life {
             && self.place.logs(false).is_empty()
     }
 
-    /// The tick at half past midnight: some are killed, then others go on until nothing is left.
+    /// The tick at half past midnight: some are killed, then others continue until nothing is left.
     fn tick(&mut self, n_kills: u32) {
         let began = Instant::now();
         let mut line = "tick";
         for _ in 0..n_kills {
             while !self.kill_one(line) {
-                // all is done, or it stood aside for the stage of a killed run that is still running
+                // all is done, or it waits for the stage of a killed run that is still running
                 if self.is_late_in_life {
                     let month = *self.random.pick(&["2025-02", "2025-03", "2025-04", "2025-05"]);
                     let _ = self.hzmetrics(&format!("mark-dirty {month}"));
@@ -125,14 +126,14 @@ impl Life {
                 self.usual = tick.elapsed();
                 return;
             }
-            // a run that stands aside for the stage of a killed one ends at once
+            // a run that waits for the stage of a killed one ends at once
             let patient = n < 20 || (n_kills > 0 && began.elapsed() < PATIENCE);
             assert!(patient, "{}: never normal\n{}\n{}", self.now, self.words(), self.book.join("\n"));
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// What `status` and the log say.
+    /// The output of `status` and the log.
     fn words(&self) -> String {
         let log = fs::read_to_string(self.place.at("var/log/hubzero/metrics/hzmetrics.log")).unwrap_or_default();
         let from = log.lines().count().saturating_sub(60);
@@ -140,9 +141,9 @@ impl Life {
         format!("{}\n{}", self.hzmetrics("status").text(), end.join("\n"))
     }
 
-    /// Starts a run and kills it; `false` when it ended before.
+    /// Starts a run and kills it; `false` if it ended before.
     fn kill_one(&mut self, line: &str) -> bool {
-        // any moment, or the early ones as often as the late ones: what is short is met too
+        // any moment, or with equal probability an early one, so that short phases are hit too
         let scale = f64::from(self.random.below(1_000_000)) / 1e6;
         let longest = if self.is_long { 8.0 } else { 1.0 } * self.usual.as_secs_f64().max(0.3);
         let any = self.random.chance(500);
@@ -175,7 +176,7 @@ impl Life {
     }
 }
 
-/// The process that `hzmetrics` has started and its command line.
+/// The process that `hzmetrics` has started, with its command line.
 fn at_work(parent: &Child) -> Option<(i32, String)> {
     let parent = parent.id().to_string();
     let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
@@ -201,7 +202,7 @@ fn kills(random: &mut Random, n: u32) -> Vec<u32> {
     days
 }
 
-/// Lives through it; what was run, and what came of it.
+/// Runs the whole life; returns what was run, and the resulting tables.
 fn live(place: Place, world: &World, seed: u64, n_kills: u32) -> Life {
     let mut random = Random::new(seed);
     let kills = kills(&mut random, n_kills);
@@ -227,12 +228,12 @@ fn live(place: Place, world: &World, seed: u64, n_kills: u32) -> Life {
 
     let mut late = Vec::new();
     for (at, n_kills) in kills.into_iter().enumerate().skip(day::FIRST) {
-        // what happened today is in the logs of tomorrow
+        // today's requests are in tomorrow's logs
         let (today, logs) = (&world.days[at], &world.days[at - 1]);
         life.now = format!("{}T00:30", today.date());
         world.work(&life.place.pair, logs);
         if at == day::FIRST {
-            // the first tick finds nothing
+            // the first tick finds nothing to do
             life.tick(n_kills);
             continue;
         }
@@ -328,9 +329,9 @@ fn check(compat: &str, excluded: Excluded, engines: Engines, only: Option<&[&str
     }
 }
 
-/// What logins of any time have a part in: a month that was closed long ago knows those up to then.
+/// Cells that depend on logins at any time: a month closed long ago only knows those before.
 trait OfTheirTime {
-    /// Without it.
+    /// The other cells.
     fn of_their_time(self) -> Self;
 }
 
@@ -338,7 +339,7 @@ impl OfTheirTime for Tables {
     fn of_their_time(mut self) -> Self {
         // rewritten by each summary, whatever its month
         self.insert("userlogin_lite".to_owned(), Vec::new());
-        // visitors are members when somebody has ever logged in from their address
+        // visitors are members if somebody has ever logged in from their address
         if let Some(cells) = self.get_mut("summary_user_vals") {
             cells.retain(|cell| !cell.starts_with("3\t") && !cell.starts_with("4\t"));
         }
@@ -346,37 +347,38 @@ impl OfTheirTime for Tables {
     }
 }
 
-/// Tables that nothing of our own fills, or nothing that this hub does.
+/// Tables that our programs do not fill, or not for this hub.
 const EMPTY: [&str; 8] =
     ["classvals", "exclude_list2", "regions", "regionvals", "summary_andmore_vals", "tops", "topvals", "totalvals"];
 
 #[test]
-fn a_life_gives_the_tables_of_a_straight_import() {
+fn a_life_gives_the_same_tables_as_one_import() {
     check(AT_MONTH_CLOSE, Excluded::Pages, Engines::ALL_INNODB, None);
 }
 
-/// Sessions of excluded hosts are deleted after they were built, and what they stamped stays
-/// stamped; nightly cleaning leaves nothing to build them of. So here it is cleaned first.
+/// Sessions of excluded hosts are deleted after they were built, and their requests keep the
+/// session numbers; nightly cleaning leaves no requests to build them from. So here cleaning comes
+/// first.
 #[test]
-fn with_hosts_that_are_excluded_too() {
+fn it_also_does_with_excluded_hosts() {
     check(&format!("{AT_MONTH_CLOSE},bots-before-sessions"), Excluded::Hosts, Engines::ALL_INNODB, None);
 }
 
 #[test]
-fn with_sessions_every_night_the_base_tables_are_those() {
+fn with_nightly_sessions_the_base_tables_are_the_same() {
     check("", Excluded::Hosts, Engines::ALL_INNODB, Some(&tables::BASE));
 }
 
-/// A hub whose tables the original package made.
+/// A hub with tables created by the original package.
 #[test]
-fn without_transactions_it_is_the_same_life() {
+fn it_also_does_without_transactions() {
     let engines = Engines { tables: Engine::MyIsam, notes: Engine::MyIsam };
     check(AT_MONTH_CLOSE, Excluded::Pages, engines, None);
 }
 
-/// The same hub after a `migrate` that stopped halfway: what we note is in InnoDB.
+/// The same hub after a `migrate` that stopped halfway: our own tables are in InnoDB.
 #[test]
-fn with_mixed_engines_too() {
+fn it_also_does_with_mixed_engines() {
     let engines = Engines { tables: Engine::MyIsam, notes: Engine::InnoDb };
     check(&format!("{AT_MONTH_CLOSE},bots-before-sessions"), Excluded::Hosts, engines, None);
 }

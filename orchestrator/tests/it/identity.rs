@@ -1,4 +1,4 @@
-//! What root starts: the lines of cron, `hzmetrics` and its commands in trees of root's and of others.
+//! What root starts: cron lines, `hzmetrics` and its commands, in trees owned by root and by others.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown, symlink};
@@ -22,7 +22,7 @@ fn silent(ground: &Ground, line: &str, done: &fixtures::Finished) {
 }
 
 #[test]
-fn where_all_is_roots_the_seven_lines_work_and_say_nothing() {
+fn where_all_is_roots_the_seven_lines_work_silently() {
     for engine in [Engine::MyIsam, Engine::InnoDb] {
         let Some(ground) = Ground::new(engine, 0) else { return };
         ground.write(
@@ -30,7 +30,7 @@ fn where_all_is_roots_the_seven_lines_work_and_say_nothing() {
             &fs::read_to_string(ground.at("etc/hubzero-metrics/access.cfg")).unwrap(),
             0o600,
         );
-        // group root counts as root
+        // the group root counts as root
         fs::set_permissions(ground.at("var/log/httpd/daily"), Permissions::from_mode(0o775)).unwrap();
         for day in [11, 12] {
             ground.put_logs(day);
@@ -47,7 +47,7 @@ fn where_all_is_roots_the_seven_lines_work_and_say_nothing() {
 }
 
 #[test]
-fn in_a_tree_of_others_roots_lines_and_the_users_take_turns() {
+fn in_another_users_tree_lines_of_root_and_the_user_can_alternate() {
     for engine in [Engine::MyIsam, Engine::InnoDb] {
         let Some(ground) = Ground::new(engine, NOBODY) else { return };
         let before = ground.files();
@@ -67,7 +67,7 @@ fn in_a_tree_of_others_roots_lines_and_the_users_take_turns() {
 }
 
 #[test]
-fn every_command_leaves_what_the_user_can_go_on_with() {
+fn every_command_leaves_files_that_the_user_can_use() {
     for line in [
         "hzmetrics setup-db",
         "hzmetrics init",
@@ -95,9 +95,9 @@ fn every_command_leaves_what_the_user_can_go_on_with() {
 }
 
 #[test]
-fn a_run_that_lasts_has_nothing_of_root() {
+fn a_long_run_keeps_no_root_rights() {
     let Some(ground) = Ground::new(Engine::InnoDb, NOBODY) else { return };
-    // an importer that waits for its log, started by a chain of root's
+    // an importer that waits for its log, in a chain started by root
     fixtures::run("mkfifo").arg(ground.at("waits")).finish().ok();
     let line = format!("import-logs --to db {} > /dev/null", ground.at("waits").display());
     let mut command = Command::new(env!("CARGO_BIN_EXE_hzmetrics"));
@@ -116,7 +116,7 @@ fn a_run_that_lasts_has_nothing_of_root() {
     };
     let read = |name: &str| String::from_utf8_lossy(&fs::read(format!("/proc/{stage}/{name}")).unwrap()).into_owned();
     let (status, shown) = (read("status"), read("cmdline") + &read("environ"));
-    // an end without lines lets it go
+    // ending the input without lines lets it end
     drop(fs::OpenOptions::new().write(true).open(ground.at("waits")).unwrap());
     child.wait().unwrap();
     let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
@@ -136,7 +136,7 @@ fn stages_get_the_configuration_that_root_alone_may_read() {
         silent(&ground, line, &ground.start(line).finish());
         assert_eq!(pages(&ground), n_rows);
     }
-    // in a tree of others it is the user's work, who must be able to read it
+    // in another user's tree the work runs as that user, who must be able to read it
     let Some(ground) = Ground::new(Engine::InnoDb, NOBODY) else { return };
     let config = ground.at("etc/hubzero-metrics/access.cfg");
     chown(&config, Some(0), Some(0)).unwrap();
@@ -150,7 +150,7 @@ fn stages_get_the_configuration_that_root_alone_may_read() {
     }
 }
 
-/// What is refused, in a tree that one thing is wrong with, before anything is made or changed.
+/// What is refused in a tree with one fault, before anything is created or changed.
 fn refused(spoil: impl Fn(&Ground), lines: &[&str], words: &[&str]) {
     let Some(ground) = Ground::new(Engine::InnoDb, NOBODY) else { return };
     spoil(&ground);
@@ -207,7 +207,7 @@ fn what_the_user_may_not_do_is_reported_before_anything_is_opened() {
     let maps = "var/www/hub/app/site/stats/maps";
     let online = ["hzmetrics run-chain whoisonline", "whoisonline --db"];
     refused(mode(maps, 0, 0o755), &online, &["cannot write to", maps, "chgrp nogroup "]);
-    // nobody is asked to give rights through a link of others
+    // nobody is asked to grant rights through another user's link
     let elsewhere = |ground: &Ground| {
         fs::create_dir(ground.at("precious")).unwrap();
         symlink(ground.at("precious"), ground.at("var/log/hubzero/metrics")).unwrap();
@@ -262,7 +262,7 @@ fn the_user_is_named_in_either_configuration() {
 }
 
 #[test]
-fn filters_stay_what_they_are() {
+fn filters_keep_the_identity_of_their_caller() {
     let Some(ground) = Ground::new(Engine::InnoDb, NOBODY) else { return };
     let log = ground.daily(11);
     fs::set_permissions(&log, Permissions::from_mode(0o600)).unwrap();

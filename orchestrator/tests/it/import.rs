@@ -1,5 +1,5 @@
-//! `hzmetrics import` and `import-apache`: which logs, in which order, and where they go. The
-//! stage after them is a fake that notes what it was given.
+//! `hzmetrics import` and `import-apache`: which logs, in which order, and where they are moved. A
+//! fake stage records its arguments.
 
 use std::fs;
 
@@ -51,7 +51,7 @@ const LOGS: &[&str] = &[
 ];
 
 #[test]
-fn the_oldest_month_first_each_day_access_then_auth() {
+fn the_oldest_month_comes_first_and_each_day_access_before_auth() {
     let hub = Hub::new(LOGS);
     let done = hub.run("import --next").ok();
     assert_eq!(
@@ -82,7 +82,7 @@ fn the_oldest_month_first_each_day_access_then_auth() {
     ] {
         assert!(log.contains(words), "{words}\n{log}");
     }
-    // the loser of before is pending now, and the same day as the newest imported one
+    // the log left out before is pending now, with the same day as the newest imported one
     hub.run("import --next").ok();
     assert_eq!(hub.imported()[4..], ["h-access.log-20250702.gz"]);
     hub.run("import --next").ok();
@@ -92,7 +92,7 @@ fn the_oldest_month_first_each_day_access_then_auth() {
 }
 
 #[test]
-fn logs_come_in_their_order_unless_forced() {
+fn logs_are_imported_in_order_unless_forced() {
     let hub = Hub::new(&["httpd/daily/h-access.log-20250702", "httpd/daily/h-access.log-20250801"]);
     let late = hub.run("import --month 2025-08").expect_code(1);
     assert!(late.stderr.contains("20250702") && late.stderr.contains("--force"), "{}", late.stderr);
@@ -153,7 +153,7 @@ fn a_log_that_was_loaded_before_is_only_moved() {
 }
 
 #[test]
-fn one_access_log() {
+fn a_single_access_log_can_be_imported() {
     let hub = Hub::new(&["elsewhere/some.log"]);
     let path = hub.0.path("root/var/log/elsewhere/some.log");
     hub.0.run(["import-apache", path.to_str().unwrap()]).env("FAKE_LIST", hub.0.path("list")).finish().ok();
@@ -169,7 +169,7 @@ fn one_access_log() {
 }
 
 #[test]
-fn whose_numbers_are_asked_for_reaches_the_stage() {
+fn compat_is_passed_to_the_stage() {
     let hub = Hub::new(&["httpd/daily/h-access.log-20250702", "httpd/daily/h-access.log-20250703"]);
     hub.0.write("x.conf", "[compat]\noptions = lp_robots,hits-start=exclusive\n");
     let run = |day: &str, words: &[&str]| {

@@ -10,14 +10,15 @@ use fixtures::db::{Pair, SqlMode, pair};
 use fixtures::name_server::{NameServer, Reply};
 use schema::tables::Engine;
 
-/// How many visitors there are, besides the one whose session stays open at the end of the month.
+/// The number of visitors, in addition to the one whose session is open at the end of the month.
 const VISITORS: u32 = 50;
 
 fn stage(name: &str) -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_hzmetrics")).with_file_name(name)
 }
 
-/// The address of a visitor; those of IPv6 end as those of IPv4 do, which the name server looks at.
+/// The address of a visitor; IPv6 addresses have the same ending as IPv4 ones, which the name
+/// server uses.
 fn address(n: u32, is_ipv6: bool) -> IpAddr {
     let number = 0x0801_0000 + n;
     if is_ipv6 {
@@ -117,7 +118,7 @@ fn through_tables(pair: &Pair, is_ipv6: bool) -> Vec<String> {
     pair.lines("SELECT rowid, colid, period, value FROM summary_user_vals ORDER BY 1, 2, 3")
 }
 
-/// Fifty visitors of a combined log, as IPv4, IPv6 and mapped addresses, without any option.
+/// Fifty visitors in a combined log, as IPv4, IPv6 and mapped addresses, without any option.
 #[test]
 fn field_02_fifty_ipv6_visitors_of_any_log() {
     let cells = |log: &str| {
@@ -139,7 +140,7 @@ fn field_02_fifty_ipv6_visitors_of_any_log() {
 }
 
 #[test]
-fn tables_of_both_engines_count_them_too() {
+fn fifty_ipv6_visitors_count_in_tables_of_both_engines_too() {
     for engine in [Engine::InnoDb, Engine::MyIsam] {
         let Some(pair) = pair(engine, SqlMode::Strict) else { return };
         let (v4, v6) = (through_tables(&pair, false), through_tables(&pair, true));

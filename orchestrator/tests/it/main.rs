@@ -35,9 +35,9 @@ mod support;
 mod tls;
 mod web_server;
 
-/// On a configured hub the tests leave the hub's own databases alone.
+/// On a configured hub the tests do not touch the hub's own databases.
 #[test]
-fn tests_ask_no_server_but_their_own() {
+fn tests_ask_no_server_except_their_own() {
     let poisoned = fixtures::poisoned::Poisoned::new();
     let tests =
         ["pipeline::steps::all_caught_up", "pipeline::init_then_doctor", "chains::the_list_names_origin_and_purpose"];

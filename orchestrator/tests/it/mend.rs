@@ -1,4 +1,4 @@
-//! The commands that look after what was imported, against a private server.
+//! The commands that correct what was imported, on a private server.
 
 use std::fs;
 use std::io::Write as _;
@@ -88,7 +88,7 @@ fn an_import_is_forgotten() {
 }
 
 #[test]
-fn rows_of_others_in_a_range_are_not_forgotten_in_silence() {
+fn rows_of_others_in_a_range_are_not_silently_deleted() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     fill_ledger(&pair);
     pair.sql("UPDATE imported_sources SET pk_end = 7 WHERE id = 1");
@@ -157,7 +157,7 @@ fn the_ledger_is_rebuilt_from_the_archive() {
         archived(&pair, "x-access.log-20250601", &file("2025-06-01", 2));
         archived(&pair, "x-access.log-20250703", &file("2025-07-03", 2));
         archived(&pair, "cmsauth.log-20250701", "2025-07-01 08:00:01 7 [bob] 10.0.0.1 login\n");
-        // the third row of the first file was removed, the last file left none
+        // the third row of the first file was deleted, the last file has no rows left
         pair.sql(
             "INSERT INTO web (id, datetime, ip, content) VALUES (11, '2025-06-01 08:00:01', '10.0.0.1', '/1'), \
              (12, '2025-06-01 08:00:02', '10.0.0.1', '/2'), (21, '2025-07-01 08:00:01', '10.0.0.1', '/1'), \
@@ -215,7 +215,7 @@ fn the_ledger_is_rebuilt_from_the_archive() {
 }
 
 #[test]
-fn what_does_not_fit_is_named() {
+fn mismatches_are_named() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     archived(&pair, "x-access.log-20250701", &(request(1, "2025-07-01", "/a") + &request(2, "2025-07-02", "/b")));
     archived(&pair, "x-access.log-20250702", &(request(1, "2025-07-02", "/c") + &request(1, "2025-07-01", "/a")));
@@ -302,7 +302,7 @@ fn hits_are_counted_again() {
         );
         assert_eq!(last.as_deref(), Some("1"));
 
-        // June has hits of old and no requests: its rows stay, it is not in `web`
+        // June has old hits and no requests: its rows are kept, because it is not in `web`
         let all = run(&pair, "rebuild-webhits --all").ok();
         assert!(all.stderr.contains("3 month(s): 2025-05 .. 2025-08"), "{}", all.stderr);
         assert!(all.stderr.contains("2 requests have no day"), "{}", all.stderr);
@@ -317,7 +317,7 @@ fn hits_are_counted_again() {
 }
 
 #[test]
-fn the_first_midnight_can_be_left_out() {
+fn the_first_midnight_can_be_excluded() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     pair.sql("INSERT INTO web (datetime, content) VALUES ('2025-07-01', ''), ('2025-07-02', '')");
     let cell = "SELECT value FROM summary_misc_vals WHERE datetime = '2025-07-00' AND period = 1";
@@ -328,7 +328,7 @@ fn the_first_midnight_can_be_left_out() {
 }
 
 #[test]
-fn old_requests_are_judged() {
+fn old_requests_get_a_download_verdict() {
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
         pair.sql("DROP TABLE pipeline_state");
@@ -363,7 +363,7 @@ fn old_requests_are_judged() {
 }
 
 #[test]
-fn a_state_too_narrow_for_all_months_is_not_a_silent_loss() {
+fn a_column_too_narrow_for_all_months_is_an_error() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     pair.sql("ALTER TABLE pipeline_state MODIFY v varchar(255) NOT NULL");
     let rows: Vec<String> = (0..40).map(|i| format!("('20{:02}-{:02}-01', '/')", 10 + i / 12, 1 + i % 12)).collect();
@@ -395,7 +395,7 @@ fn only_one_writer_at_a_time() {
         assert!(busy.stderr.contains("another run is in progress"), "{line}: {}", busy.stderr);
     }
     assert_eq!(contents(&pair), before);
-    // who writes nothing need not wait
+    // a command that writes nothing need not wait
     run(&pair, "forget-import x --dry-run").expect_code(1);
     for line in ["repair-imported-sources", "rebuild-webhits --all --dry-run", "backfill-dnload --dry-run"] {
         run(&pair, line).ok();
@@ -408,7 +408,7 @@ fn only_one_writer_at_a_time() {
 }
 
 #[test]
-fn without_ledger_or_server() {
+fn without_ledger_or_server_commands_say_what_is_missing() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     for line in ["forget-import x", "repair-imported-sources", "reconstruct-imported-sources", "rebuild-webhits --all"]
     {
@@ -425,7 +425,7 @@ fn without_ledger_or_server() {
 }
 
 #[test]
-fn the_log_tells_what_was_done() {
+fn the_log_records_what_was_done() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     run(&pair, "backfill-dnload --dry-run").ok();
     run(&pair, "forget-import nope").expect_code(1);
@@ -434,7 +434,7 @@ fn the_log_tells_what_was_done() {
     assert_eq!(without_time.iter().filter(|line| line.starts_with(" DEBUG === hzmetrics ")).count(), 2, "{log}");
     assert_eq!(without_time[0], " DEBUG === hzmetrics backfill-dnload --dry-run ===");
     assert!(without_time.contains(&" INFO  [forget-import] no record found for nope"), "{log}");
-    // the port's way: whole lines on standard error
+    // as in the port: complete lines on standard error
     let lines = run(&pair, "--compat port forget-import nope").expect_code(1).stderr;
     assert!(
         lines.lines().last().is_some_and(|line| line.ends_with(" INFO  [forget-import] no record found for nope")),
@@ -519,7 +519,7 @@ fn a_log_that_has_grown_is_forgotten_with_its_further_parts() {
     assert_eq!(told.matches("is a further part of h-access.log-20250701: it goes too").count(), 2, "{told}");
     assert_eq!(pair.lines("SELECT COUNT(*) FROM web"), ["9"]);
     run(&pair, "forget-import h-access.log-20250701").ok();
-    // another content of that name stays, with its own part
+    // other content with that name is kept, with its own part
     assert_eq!(pair.lines("SELECT id FROM web ORDER BY id"), ["5", "6", "9"]);
     assert_eq!(pair.lines("SELECT id FROM imported_sources ORDER BY id"), ["3", "5"]);
     assert_eq!(pair.lines("SELECT id FROM import_files ORDER BY id"), ["3", "5"]);

@@ -1,9 +1,9 @@
-//! A hub that moves over line by line: any of the three lines that bring logs in may be ours, the
-//! others still the original ones, and it may be another choice every night. Whatever is mixed,
-//! each log is imported once and ends in `imported/`.
+//! A hub that migrates line by line: any of the three lines that import logs may be ours and the
+//! others still the original ones, and this may change every night. In any mixture, each log is
+//! imported once and ends in `imported/`.
 //!
-//! The original lines are played here by what is known of them: they put plain logs together, know
-//! no list of what was staged, rename the staging files, compress and move.
+//! The original lines are simulated here from what is known about them: they concatenate plain
+//! logs, have no list of what was staged, rename the staging files, compress and move.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use schema::tables::Engine;
 /// The lines, in the order in which they run.
 const LINES: [&str; 3] = ["fetch-logs", "import-logs", "archive"];
 
-/// Which of the lines are ours tonight; each bit is one of [`LINES`].
+/// Which lines are ours tonight; each bit is one of [`LINES`].
 type Night = u32;
 
 struct Hub {
@@ -60,7 +60,7 @@ impl Hub {
         names
     }
 
-    /// The logs of a day, and no login log on some.
+    /// The logs of a day; some days have no login log.
     fn rotate(&self, day: u32) {
         let mut access = String::new();
         for n in 0..day % 4 + 2 {
@@ -92,7 +92,7 @@ impl Hub {
                 }
             }
             "import-logs" => {
-                // ours does the same when there is no list
+                // ours does the same if there is no list
                 let (list, away) = (self.at("hubzero/metrics/_staged.ndjson"), self.at("hubzero/list"));
                 let is_there = fs::rename(&list, &away).is_ok();
                 self.ours(line).finish().ok();
@@ -125,7 +125,7 @@ impl Hub {
         }
     }
 
-    /// The tables that imports fill, ids left out.
+    /// The tables that imports fill, without ids.
     fn tables(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for query in [
@@ -138,7 +138,7 @@ impl Hub {
         lines
     }
 
-    /// The archived logs and what is in them.
+    /// The archived logs and their content.
     fn archived(&self) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         for folder in ["httpd/imported", "hubzero/imported"] {
@@ -175,7 +175,7 @@ fn check(nights: &[Night], like: &Hub) {
 }
 
 #[test]
-fn any_of_the_lines_may_be_ours() {
+fn mixtures_of_our_lines_and_the_original_ones_import_each_log_once() {
     let Some(like) = live(&[0; 3]) else { return };
     assert_eq!((like.tables().len(), like.archived().len()), (31, 10));
     for ours in 1..8 {
@@ -184,9 +184,9 @@ fn any_of_the_lines_may_be_ours() {
 }
 
 #[test]
-fn other_lines_every_night() {
+fn the_mixture_may_change_every_night() {
     let Some(like) = live(&[0; 4]) else { return };
-    // the list of the first night is still there when others have staged
+    // the list of the first night is still there when the original line has staged
     for nights in [[0b001, 0b110, 0b011, 0b100], [0b001, 0b100, 0b001, 0b010], [0b011, 0b110, 0b000, 0b111]] {
         check(&nights, &like);
     }

@@ -1,5 +1,5 @@
-//! An output is written where it was asked for: devices, FIFOs and descriptors are written to, links
-//! are followed, sockets are refused; none of them is ever replaced.
+//! Output goes where the user asked: devices, FIFOs and descriptors are written to, links are
+//! followed, sockets are refused; none of them is ever replaced.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, symlink};
@@ -14,7 +14,7 @@ fn program(name: &str) -> PathBuf {
 
 const RECORD: &str = "{\"kind\":\"web\",\"ip\":\"8.8.8.8\",\"datetime\":\"2025-07-01 00:00:00\"}\nno record\n";
 
-/// Runs a program with an option for the output; `words` must be in what arrives.
+/// Runs a program with an option for the output, and checks that `words` arrive.
 fn check(exe: &str, args: &[&str], option: &str, words: &str) {
     let place = tempfile::tempdir().unwrap();
     let at = |name: &str| place.path().join(name);
@@ -41,7 +41,7 @@ fn check(exe: &str, args: &[&str], option: &str, words: &str) {
 }
 
 #[test]
-fn whatever_option_names_it() {
+fn every_output_option_writes_where_it_says() {
     check("usage-metrics", &["--quiet"], "--to", "8.8.8.8");
     check("usage-metrics", &["--quiet", "--to", "/dev/null"], "--rejects", "no record");
     check("import-logs", &["--quiet", "--to", "/dev/null"], "--rejects", "no record");

@@ -1,5 +1,5 @@
-//! The daily work on a private server: `run`, `tick`, `process` and the rest, with stages that are
-//! small scripts. They note how they were started and write what the state machine looks at.
+//! The daily work on a private server: `run`, `tick`, `process` and the rest, with small scripts as
+//! stages. They record how they were started and write what the state machine reads.
 
 mod refusals;
 mod steps;
@@ -19,7 +19,7 @@ use schema::tables::Engine;
 
 const NOW: &str = "2026-05-19T10:10";
 
-/// The line of cron of a hub that is well.
+/// The cron line of a healthy hub.
 const CRON_FILE: &str = "etc/cron.d/hubzero-metrics";
 
 struct Life {
@@ -64,7 +64,7 @@ impl Life {
         self.path("root").join(name).exists()
     }
 
-    /// Writes the scripts. A script fails when FAIL is a part of its command line.
+    /// Writes the scripts. A script fails if FAIL is in its command line.
     fn stages(&self) {
         let list = self.path("list").display().to_string();
         let sql = format!("mariadb --socket='{}' -uroot '{}'", self.pair.socket().display(), self.pair.metrics);
@@ -116,7 +116,7 @@ impl Life {
         self.start(line).finish()
     }
 
-    /// How the stages were started since the last call, shortened.
+    /// How the stages were started since the last call, abbreviated.
     fn list(&self) -> Vec<String> {
         let path = self.path("list");
         let text = fs::read_to_string(&path).unwrap_or_default();
@@ -131,7 +131,7 @@ impl Life {
         text.lines().map(short).collect()
     }
 
-    /// The state, a line a key.
+    /// The state, one key per line.
     fn state(&self) -> Vec<String> {
         self.pair.lines("SELECT CONCAT(k, '=', v) FROM pipeline_state ORDER BY k")
     }
@@ -169,7 +169,7 @@ fn life() -> Option<Life> {
     Life::new(Engine::InnoDb, SqlMode::Strict)
 }
 
-/// January has requests and no summary, March has logs, and so has the current month.
+/// January has requests but no summary, March has logs, and so has the current month.
 fn behind(life: &Life) {
     life.web(&["2026-01-15"]);
     for day in ["20260311", "20260310", "20260512"] {
@@ -199,7 +199,7 @@ const CAUGHT_UP: &[&str] = &[
     "usage 2026-05",
 ];
 
-/// The same when old months are summarized one by one.
+/// The same if old months are summarized one by one.
 fn caught_up_month_by_month() -> Vec<&'static str> {
     let mut calls = CAUGHT_UP.to_vec();
     let by_month = [
@@ -234,7 +234,7 @@ fn one_run_catches_up_rebuilds_and_is_normal_again() {
         assert_eq!(life.state(), CAUGHT_UP_STATE);
         assert_eq!(fs::read_to_string(life.path("state/hzmetrics.state")).unwrap().trim(), CAUGHT_UP_STATE.join("\n"));
         assert!(life.has("var/log/httpd/imported/h-access.log-20260512"));
-        // nothing is due any more, unless somebody insists
+        // nothing is due any more, unless forced
         life.run("run").ok();
         assert_eq!(life.list(), [""; 0]);
         life.run("run --force").ok();
@@ -258,7 +258,7 @@ fn one_run_catches_up_rebuilds_and_is_normal_again() {
 }
 
 #[test]
-fn the_pace_of_the_reference() {
+fn with_compat_port_old_months_are_done_one_by_one() {
     let Some(life) = life() else { return };
     behind(&life);
     let mut all = Vec::new();
@@ -277,7 +277,7 @@ fn the_pace_of_the_reference() {
 }
 
 #[test]
-fn a_dry_run_says_one_step_and_stores_nothing() {
+fn a_dry_run_shows_one_step_and_stores_nothing() {
     let Some(life) = life() else { return };
     behind(&life);
     let shown = life.run("run --dry-run").ok();
@@ -289,14 +289,14 @@ fn a_dry_run_says_one_step_and_stores_nothing() {
     assert_eq!(life.state(), [""; 0]);
     assert!(!life.path("state").join("hzmetrics.pid").exists());
     assert!(life.has("var/log/httpd/daily/h-access.log-20260310"));
-    // also where there is no table of the state yet
+    // also if the table of the state does not exist yet
     life.pair.sql("DROP TABLE pipeline_state");
     life.run("run --dry-run").ok();
     assert_eq!(life.pair.lines("SHOW TABLES LIKE 'pipeline_state'"), [""; 0]);
 }
 
 #[test]
-fn whatever_fails_on_the_way_the_next_run_makes_good() {
+fn whatever_fails_the_next_run_repairs_it() {
     for fails in ["tools 2026-03", "usage 2026-03", "summarize 2026-03", "import 20260311", "import 20260310"] {
         let Some(life) = life() else { return };
         life.summarized(&["2026-03", "2026-04"]);
@@ -310,7 +310,7 @@ fn whatever_fails_on_the_way_the_next_run_makes_good() {
         };
         let failed = life.start("run").env("FAIL", &what).finish().expect_code(1);
         assert!(failed.stderr.contains("exit code 7"), "{}", failed.stderr);
-        // before anything was imported it was known what the import would make stale
+        // before anything was imported, the state already recorded what would become stale
         let state = life.state();
         for line in ["dirty_months=2026-03", "rebuild_cascade_from=2026-03", "mode=catchup"] {
             assert!(state.contains(&line.to_owned()), "{fails}: {line} {state:?}");
@@ -335,7 +335,7 @@ fn a_log_without_new_rows_makes_nothing_stale() {
     life.summarized(&["2026-02", "2026-03", "2026-04"]);
     life.access_log("20260210");
     life.start("run").env("NO_ROWS", "1").finish().ok();
-    // the month itself is rebuilt and swept, the others stay
+    // the month itself is rebuilt and swept, the others are unchanged
     assert_eq!(
         life.list(),
         [
@@ -369,7 +369,7 @@ fn a_dirty_month_is_rebuilt_and_all_later_ones() {
         let said = life.run("mark-dirty 2026-02 2026-02").ok();
         assert!(said.stderr.contains("current dirty set: 2026-02\n"), "{}", said.stderr);
         assert_eq!(life.state(), ["dirty_months=2026-02"]);
-        // before the month is touched the run knows what follows from it
+        // before the run touches the month, it records which months are affected
         life.start("run").env("FAIL", "tool-metrics --db 2026-02").finish().expect_code(1);
         let stamps = "SELECT COALESCE(sessionid, 'none') FROM web ORDER BY datetime";
         assert_eq!(life.pair.lines(stamps), ["none", "none", "7", "7"]);
@@ -386,7 +386,7 @@ fn a_dirty_month_is_rebuilt_and_all_later_ones() {
         }
         let state = life.state();
         assert!(state.contains(&"rebuild_cascade_from=2026-02".to_owned()), "{state:?}");
-        // requests of March point to the session that is gone now: that month is dealt with too
+        // requests in March belong to the session that is now gone: that month is fixed too
         life.pair.sql("UPDATE web SET sessionid = NULL");
         life.list();
         life.run("run").ok();
@@ -423,7 +423,7 @@ fn stamps_without_a_session_make_a_month_stale() {
 }
 
 #[test]
-fn a_month_that_never_gets_better_does_not_hold_up_the_others() {
+fn a_month_that_never_gets_better_does_not_block_the_others() {
     let Some(life) = life() else { return };
     life.web(&["2026-01-15", "2026-02-15"]);
     let done = life.start("run").env("NO_CELLS", "1").finish().ok();
@@ -472,7 +472,7 @@ fn a_month_is_closed_when_its_logs_have_arrived() {
 }
 
 #[test]
-fn another_run_in_progress() {
+fn if_another_run_is_in_progress_nothing_is_done() {
     let Some(life) = life() else { return };
     behind(&life);
     let LockResult::Held(lock) = Lock::ask(&life.path("state/hzmetrics.pid"), Duration::ZERO).unwrap() else {
@@ -491,7 +491,7 @@ fn another_run_in_progress() {
 }
 
 #[test]
-fn a_run_that_is_killed_keeps_others_out_until_its_stage_ends() {
+fn a_killed_run_keeps_others_out_until_its_stage_ends() {
     let Some(life) = life() else { return };
     behind(&life);
     let slow = life.path("bin/usage-metrics");
@@ -537,10 +537,10 @@ fn a_run_that_is_killed_keeps_others_out_until_its_stage_ends() {
 }
 
 #[test]
-fn the_time_is_up() {
+fn when_the_time_is_up_no_further_month_is_started() {
     let Some(life) = life() else { return };
     behind(&life);
-    // not up yet: one run does it all
+    // not yet: one run does everything
     life.run("run --budget 10").ok();
     assert_eq!(life.list(), CAUGHT_UP);
 }
@@ -570,7 +570,7 @@ fn a_tick_runs_at_minute_30_whatever_becomes_of_whoisonline() {
 }
 
 #[test]
-fn by_hand() {
+fn single_commands_do_their_part_of_the_work() {
     let Some(life) = life() else { return };
     behind(&life);
     life.run("process").expect_code(2);
@@ -578,7 +578,7 @@ fn by_hand() {
     life.run("process --next").ok();
     let march = ["import 20260310", "import 20260311", "tools 2026-03", "usage +2026-03", "summarize --month 2026-03"];
     assert_eq!(life.list(), march);
-    // nothing pending: what is there is analyzed
+    // nothing is pending: existing data is analyzed
     life.run("process --month 2026-01").ok();
     assert_eq!(life.list(), ["tools 2026-01", "usage +2026-01", "summarize --month 2026-01"]);
     life.run("process --day 2026-03-01").expect_code(1);
@@ -600,7 +600,7 @@ fn by_hand() {
     assert_eq!(life.list(), [""; 0]);
     life.run("summarize --month 2026-05 --force").ok();
     assert_eq!(life.list(), ["summarize --month 2026-05"]);
-    // who insists gets sessions too, whatever the nights do
+    // with --force, sessions are built too, whatever the nightly runs do
     for line in ["analyze --month 2026-05 --force", "--compat port analyze --month 2026-05 --force"] {
         life.run(line).ok();
         assert_eq!(life.list(), ["tools 2026-05", "usage +2026-05", "summarize --month 2026-05"]);
@@ -617,13 +617,13 @@ fn by_hand() {
         life.run(&format!("--compat port rebuild-summaries {line}")).expect_code(1);
     }
     life.run("rebuild-summaries").expect_code(2);
-    assert_eq!((life.list(), life.state()), (vec![], vec![]), "the state is left alone");
+    assert_eq!((life.list(), life.state()), (vec![], vec![]), "the state is unchanged");
 }
 
 #[test]
-fn notes_for_the_next_run() {
+fn months_are_marked_and_rebuilds_requested() {
     let Some(life) = life() else { return };
-    // a month that nobody noted: nothing is written
+    // a month that was not marked: nothing is written
     life.run("clear-dirty 2026-03").ok();
     assert_eq!(life.state(), [""; 0]);
     life.run("mark-dirty 2026-03 2025-01").ok();
@@ -655,7 +655,7 @@ fn notes_for_the_next_run() {
     let state = ["catchup_started=2025-06", "dirty_months=", "mode=rebuild", "rebuild_cursor=2026-05"];
     assert_eq!(life.state(), state);
     assert_eq!(fs::read_to_string(life.path("state/hzmetrics.state")).unwrap().trim(), state.join("\n"));
-    // another month takes the place of the one that it stood at
+    // another month replaces the one at which the rebuild was
     life.run("rebuild-from 2022-01").ok();
     let then = ["catchup_started=2025-06", "dirty_months=", "mode=rebuild", "rebuild_cursor=2022-01"];
     assert_eq!(life.state(), then);
@@ -667,7 +667,7 @@ fn notes_for_the_next_run() {
 }
 
 #[test]
-fn more_dirty_months_than_an_old_table_holds() {
+fn too_many_dirty_months_for_an_old_table_are_an_error() {
     let Some(life) = life() else { return };
     life.pair.sql("ALTER TABLE pipeline_state MODIFY v varchar(255) NOT NULL DEFAULT ''");
     let months = |n: u32| (0..n).map(|i| format!("{}-{:02}", 2020 + i / 12, i % 12 + 1)).collect::<Vec<_>>().join(" ");
@@ -683,7 +683,7 @@ fn more_dirty_months_than_an_old_table_holds() {
 }
 
 #[test]
-fn status_on_standard_output() {
+fn status_is_printed_to_standard_output() {
     let Some(life) = life() else { return };
     behind(&life);
     life.log_file("var/log/hubzero/imported/cmsauth.log-20260401.gz", "");
@@ -714,14 +714,14 @@ fn status_on_standard_output() {
 }
 
 #[test]
-fn without_modes_as_the_original_port() {
+fn single_mode_works_like_the_original_port() {
     let Some(life) = life() else { return };
     behind(&life);
     let run = || {
         life.run("--compat single-mode run").ok();
         life.list()
     };
-    // the current month's logs, then the oldest month, and nothing else
+    // only the current month's logs, then the oldest month
     let first = [
         "import 20260512",
         "import 20260310",
@@ -731,7 +731,7 @@ fn without_modes_as_the_original_port() {
         "summarize --month 2026-03",
     ];
     assert_eq!(run(), first);
-    // it is late in the month: the previous one is closed without its last log
+    // late in the month the previous one is closed without its last log
     let then = ["tools 2026-05", "usage +2026-05", "tools 2026-04", "usage +2026-04", "summarize --month 2026-04"];
     assert_eq!(run(), then);
     assert_eq!(run(), [""; 0]);
@@ -739,7 +739,7 @@ fn without_modes_as_the_original_port() {
     assert_eq!(life.state(), ["analyzed=2026-05-19"]);
 }
 
-/// `/etc/passwd` in which we are this user.
+/// An `/etc/passwd` in which we are this user.
 fn be(life: &Life, name: &str) {
     let uid = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap());
     life.log_file("etc/passwd", &format!("{name}:x:{uid}:{uid}::/:/bin/sh\n"));
@@ -763,7 +763,7 @@ fn the_web_servers_user_sets_up_what_is_missing() {
         assert!(life.path(folder).is_dir(), "{folder}");
     }
     assert_eq!(life.pair.value("SELECT COUNT(*) FROM migrations").as_deref(), Some("60"));
-    // each folder is told once, and the database comes after them
+    // each folder is reported once, and the database comes after them
     let log = life.log();
     for folder in LOG_FOLDERS {
         let line = format!("[bootstrap] created {}\n", life.path("root").join(folder).display());
@@ -771,13 +771,13 @@ fn the_web_servers_user_sets_up_what_is_missing() {
     }
     assert!(log.rfind("[bootstrap] created ") < log.find("[bootstrap] making the tables"), "{log}");
     assert_eq!(life.list(), ["whoisonline"; 2]);
-    // the second time there is nothing to say
+    // the second time there is nothing to report
     let before = life.log().matches("[bootstrap]").count();
     assert!(before > 0);
     life.run("tick").ok();
     assert_eq!(life.log().matches("[bootstrap]").count(), before);
 
-    // a site without a name is touched by nobody
+    // a site without a name is not touched
     fs::write(life.path("root/etc/hubzero.conf"), "nothing\n").unwrap();
     fs::remove_dir_all(life.path("root/var/log/httpd")).unwrap();
     life.list();
@@ -792,7 +792,7 @@ fn the_web_servers_user_sets_up_what_is_missing() {
     assert_eq!(databases(&life), "0");
 }
 
-/// Folders for logs of a hub that is set up, below the root.
+/// Log folders of a hub that is set up, below the root.
 const LOG_FOLDERS: [&str; 5] = [
     "var/log/httpd/daily",
     "var/log/httpd/imported",
@@ -801,7 +801,7 @@ const LOG_FOLDERS: [&str; 5] = [
     "var/log/hubzero/metrics",
 ];
 
-/// How many databases there are of the name that ours should have.
+/// How many databases have the name that ours should have.
 fn databases(life: &Life) -> String {
     let name = &life.pair.metrics;
     let sql = format!("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = '{name}'");
@@ -809,7 +809,7 @@ fn databases(life: &Life) -> String {
 }
 
 #[test]
-fn the_web_servers_user_on_debian_and_in_the_original_layout() {
+fn the_web_servers_user_sets_up_debian_and_the_original_layout() {
     let Some(life) = life() else { return };
     life.pair.sql("DROP DATABASE {metrics}");
     be(&life, "www-data");
@@ -821,7 +821,7 @@ fn the_web_servers_user_on_debian_and_in_the_original_layout() {
     }
     assert!(life.has("var/run/hzmetrics") && !life.has("var/log/httpd") && !life.has("opt"));
     assert_eq!(databases(&life), "1");
-    // a folder that cannot be created ends it before the database is touched
+    // a folder that cannot be created ends the set-up before the database is touched
     life.pair.sql("DROP DATABASE {metrics}");
     fs::remove_dir_all(life.path("root/var/log/apache2")).unwrap();
     life.log_file("var/log/apache2", "in the way");
@@ -831,13 +831,13 @@ fn the_web_servers_user_on_debian_and_in_the_original_layout() {
 }
 
 #[test]
-fn doctor_mends_a_hub_of_which_nothing_is_there() {
+fn doctor_fix_creates_a_hub_from_nothing() {
     let Some(life) = life() else { return };
     life.pair.sql("DROP DATABASE {metrics}");
     let sick = life.run("doctor").expect_code(1).text();
     assert_eq!(sick.matches("FAIL  folder: ").count(), LOG_FOLDERS.len() + 2, "{sick}");
     assert!(LOG_FOLDERS.iter().all(|folder| !life.has(folder)) && databases(&life) == "0");
-    // without a name of the site nothing is mended
+    // without a name of the site nothing is fixed
     fs::write(life.path("root/etc/hubzero.conf"), "").unwrap();
     let nameless = life.run("doctor --fix").expect_code(1).text();
     assert!(nameless.contains("FAIL  site: "), "{nameless}");
@@ -846,21 +846,21 @@ fn doctor_mends_a_hub_of_which_nothing_is_there() {
     let well = life.run("doctor --fix").ok().text();
     assert!(!well.contains("FAIL") && well.ends_with("\nall is well\n"), "{well}");
     assert!(LOG_FOLDERS.iter().all(|folder| life.has(folder)) && databases(&life) == "1");
-    // everything there, but no name
+    // everything exists, except the name
     fs::write(life.path("root/etc/hubzero.conf"), "").unwrap();
     let nameless = life.run("doctor --fix").expect_code(1).text();
     assert!(nameless.contains("FAIL  site: ") && nameless.ends_with("\n1 problem(s) left\n"), "{nameless}");
 }
 
 #[test]
-fn init_then_doctor() {
+fn after_init_doctor_is_content() {
     let Some(life) = life() else { return };
     life.pair.sql("DROP DATABASE {metrics}");
     let sick = life.run("doctor").expect_code(1).text();
     for line in ["OK    site: h\n", "OK    configuration: ", "FAIL  folder: ", "FAIL  database: "] {
         assert!(sick.contains(line), "{line}\n{sick}");
     }
-    assert!(!life.has("var/log/httpd/daily"), "doctor alone makes nothing");
+    assert!(!life.has("var/log/httpd/daily"), "doctor alone creates nothing");
     life.run("init").ok();
     let well = life.run("doctor").ok().text();
     assert!(!well.contains("FAIL") && well.contains("OK    migrations: up to date\n"), "{well}");

@@ -1,6 +1,6 @@
-//! What others plant in the folders of a hub, met by `hzmetrics` and its stages: links, FIFOs, devices and
-//! folders in place of logs, of log folders, of every file of our own. They are named, nothing hangs, and what
-//! a link leads to stays as it is and unread; as root and as the user.
+//! Files that an attacker plants in the folders of a hub, and how `hzmetrics` and its stages treat them:
+//! links, FIFOs, devices and folders in place of logs, log folders and all files of ours. They are named,
+//! nothing hangs, and the targets of links are neither read nor changed; as root and as the user.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink};
@@ -23,7 +23,7 @@ enum Plant {
 const PLANTS: [Plant; 4] = [Plant::Link, Plant::Fifo, Plant::Device, Plant::Folder];
 
 impl Plant {
-    /// Puts it there; a device, which would be `/dev/null`, only where one can be made.
+    /// Plants it; a device, a copy of `/dev/null`, only if one can be created.
     fn put(self, ground: &Ground, at: &Path) -> bool {
         let is_there = match self {
             Self::Link => symlink(ground.at("victim"), at).is_ok(),
@@ -65,7 +65,7 @@ impl By {
         }
     }
 
-    /// Runs to its end, which comes, and is none of a crash.
+    /// Runs it to its end, which must come and must not be a crash.
     fn run(self, ground: &Ground, line: &str) -> Finished {
         let done = self.start(ground, line).finish();
         assert!(done.code < 3 && !done.stderr.contains("panicked"), "{line}: {} {}", done.code, done.stderr);
@@ -73,7 +73,7 @@ impl By {
     }
 }
 
-/// A file of root's that nobody else may read, with requests in it.
+/// A file with requests that only root may read.
 fn victim(ground: &Ground) {
     ground.write("victim", &requests(1, 9), 0o600);
 }
@@ -93,7 +93,7 @@ fn victim_is_whole(ground: &Ground, said: &str) {
 }
 
 #[test]
-fn in_place_of_logs_they_are_named_once_a_day_and_keep_no_other_back() {
+fn planted_logs_are_named_once_a_day_and_block_no_others() {
     for by in [By::Root, By::Owner] {
         for line in ["hzmetrics import --next", "hzmetrics run", "hzmetrics tick"] {
             let Some(ground) = Ground::new(Engine::InnoDb, NOBODY) else { return };
@@ -105,7 +105,7 @@ fn in_place_of_logs_they_are_named_once_a_day_and_keep_no_other_back() {
                 .filter(|(day, plant)| plant.put(&ground, &ground.daily(*day)))
                 .map(|p| p.0)
                 .collect();
-            // a loop, a link to where the user may not look, a name that is not text
+            // a loop, a link to where the user may not look, a name that is not valid text
             symlink("hub-access.log-20250704", ground.daily(4)).unwrap();
             ground.write("secret/log", &requests(1, 9), 0o600);
             fs::set_permissions(ground.at("secret"), Permissions::from_mode(0o700)).unwrap();
@@ -145,7 +145,7 @@ fn links_within_the_log_folders_are_logs() {
 }
 
 #[test]
-fn log_folders_may_be_links_of_roots_and_of_nobody_else() {
+fn log_folders_may_be_links_owned_by_root_only() {
     for folder in ["daily", "imported"] {
         for (owner, is_followed) in [(0, true), (NOBODY, false)] {
             for lines in
@@ -172,7 +172,7 @@ fn log_folders_may_be_links_of_roots_and_of_nobody_else() {
     }
 }
 
-/// Every file that we make, and a line that opens it.
+/// Every file that we create, and a line that opens it.
 const OURS: [(&str, &[&str]); 13] = [
     ("var/log/hubzero/metrics/_staged.ndjson", &["fetch-logs --stage", "import-logs --db", "archive --db"]),
     ("var/log/hubzero/metrics/_imported.ndjson", &["fetch-logs --stage", "import-logs --db", "archive --db"]),
@@ -193,9 +193,9 @@ const OURS: [(&str, &[&str]); 13] = [
 ];
 
 #[test]
-fn in_place_of_our_files_they_are_never_written_through() {
+fn planted_files_are_never_written_through() {
     for (name, lines) in OURS {
-        // all of them go through one door: what is neither a link nor a FIFO is tried in some places
+        // all of them use the same door, so most kinds are tried only in some places
         for plant in PLANTS.into_iter().take(if name.ends_with(".ndjson") { 4 } else { 2 }) {
             let Some(ground) = Ground::new(Engine::InnoDb, NOBODY) else { return };
             victim(&ground);
@@ -208,7 +208,7 @@ fn in_place_of_our_files_they_are_never_written_through() {
             let said: String = runs.iter().map(|done| format!("{} {}", done.text(), done.stderr)).collect();
             let said = format!("{plant:?} at {name}: {said}");
             victim_is_whole(&ground, &said);
-            // it was named, or a name of our own was put in its place whole
+            // it was reported, or a file with a name of ours replaced it
             let base = path.file_name().unwrap().to_str().unwrap();
             let is_left = path.symlink_metadata().is_ok() && plant.is_at(&path);
             assert!(
@@ -220,13 +220,13 @@ fn in_place_of_our_files_they_are_never_written_through() {
 }
 
 #[test]
-fn the_seven_lines_meet_planted_logs() {
+fn the_seven_lines_survive_planted_logs() {
     let Some(ground) = Ground::new(Engine::MyIsam, NOBODY) else { return };
     victim(&ground);
     for (day, plant) in [(1, Plant::Link), (2, Plant::Fifo), (3, Plant::Folder)] {
         assert!(plant.put(&ground, &ground.daily(day)));
     }
-    // under the name of one whose archiving a killed run has left
+    // with the name of a log whose archiving a killed run has not finished
     for (day, plant) in [(5, Plant::Link), (6, Plant::Fifo)] {
         let path = ground.daily(day);
         let hidden = format!(".{}.archiving", path.file_name().unwrap().display());

@@ -1,5 +1,5 @@
-//! `hzmetrics rebuild-summaries`: which months and periods the stage is asked for, what is refused,
-//! and that the state of the daily work is left alone.
+//! `hzmetrics rebuild-summaries`: the months and periods passed to the stage, what is refused, and
+//! that the state of the daily work is unchanged.
 
 use fixtures::db::{Pair, SqlMode, pair};
 use fixtures::{Finished, Run};
@@ -21,7 +21,7 @@ impl Rebuild {
         Some(rebuild)
     }
 
-    /// A stage that notes how it was started, and then does `body`.
+    /// A stage that records how it was started, and then runs `body`.
     fn stage(&self, body: &str) {
         use std::os::unix::fs::PermissionsExt as _;
         let list = self.place.path("list").display().to_string();
@@ -54,13 +54,13 @@ impl Rebuild {
 }
 
 #[test]
-fn months_and_periods() {
+fn months_and_periods_are_passed_to_the_stage() {
     let Some(rebuild) = Rebuild::new() else { return };
     for (args, call) in [
         (&["--since", "2024-06", "--through", "2024-06"][..], "--db --month 2024-06"),
         (&["--since", "2024-01", "--through", "2024-03"], "--db --since 2024-01 --through 2024-03"),
         (&["--since", "2022-11", "--through", "2023-02"], "--db --since 2022-11 --through 2023-02"),
-        // through the month before this one
+        // up to the previous month
         (&["--since", "2026-03"], "--db --since 2026-03 --through 2026-04"),
         (
             &["--since", "2024-06", "--through", "2024-06", "--periods", "12,13,14"],
@@ -79,7 +79,7 @@ fn months_and_periods() {
 }
 
 #[test]
-fn what_is_refused_starts_nothing() {
+fn invalid_ranges_start_nothing() {
     let Some(rebuild) = Rebuild::new() else { return };
     for (args, code, reason) in [
         (&["--since", "2024-06", "--periods", "99"][..], 2, "`99` is not a period"),
@@ -97,7 +97,7 @@ fn what_is_refused_starts_nothing() {
 }
 
 #[test]
-fn the_state_is_left_alone() {
+fn the_state_is_unchanged() {
     let Some(rebuild) = Rebuild::new() else { return };
     rebuild.pair.sql(
         "INSERT INTO pipeline_state (k, v) VALUES ('mode', 'rebuild'), ('rebuild_cursor', '2025-03'),
@@ -115,9 +115,9 @@ fn the_state_is_left_alone() {
     assert_eq!(rebuild.state(), before, "a stage that failed");
 }
 
-/// With the real stage, which `cargo xtask test` builds beside `hzmetrics`.
+/// With the real stage, which `cargo xtask test` builds next to `hzmetrics`.
 #[test]
-fn months_after_one_that_was_filled_in_get_their_long_periods() {
+fn months_after_a_filled_gap_get_their_long_periods() {
     let Some(rebuild) = Rebuild::new() else { return };
     let built = std::path::Path::new(env!("CARGO_BIN_EXE_hzmetrics")).with_file_name("summarize");
     assert!(built.exists(), "summarize is not built; `cargo xtask test` builds everything");
@@ -141,7 +141,7 @@ fn months_after_one_that_was_filled_in_get_their_long_periods() {
     let _ = rebuild.run(&["--since", "2024-06", "--through", "2024-06"]).ok();
     assert_eq!(hits("2024-06"), "0=200 1=200 3=200 12=200 13=200 14=200");
     assert_eq!(counts(), ["0\t77", "1\t77", "3\t77", "12\t77", "13\t77", "14\t77"]);
-    // a year earlier comes later
+    // data for a year earlier arrives later
     rebuild.pair.sql("INSERT INTO webhits (`datetime`, hits) VALUES ('2023-06-15', 100)");
     let dry = rebuild.run(&["--since", "2023-06", "--through", "2024-06", "--dry-run"]).ok();
     assert_eq!(hits("2024-06"), "0=200 1=200 3=200 12=200 13=200 14=200", "{}", dry.stderr);

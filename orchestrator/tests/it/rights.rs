@@ -1,6 +1,6 @@
-//! What the account may do: printed, shown in the documentation, enough, and named where it lacks.
-//! That it is enough for everything else is seen by all tests on databases: `fixtures::db` gives its
-//! accounts these rights and no others.
+//! The account's rights: printed, documented, sufficient, and named if missing. All tests on
+//! databases show that they are sufficient for everything else: `fixtures::db` gives its accounts
+//! these rights and no others.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ fn grants(config: &Path, account: &str) -> fixtures::Finished {
     fixtures::run(HZMETRICS).env("HZMETRICS_ACCESS_CFG", config).args(["setup-db", "--grants", account]).finish()
 }
 
-/// A configuration of these names, without anything that `--grants` does not need.
+/// A configuration with these names, and nothing else that `--grants` does not need.
 fn config(folder: &Path, hub: &str, metrics: &str) -> std::path::PathBuf {
     let path = folder.join("names.cfg");
     fs::write(&path, format!("$hub_db = '{hub}';\n$metrics_db = '{metrics}';\n")).unwrap();
@@ -23,7 +23,7 @@ fn config(folder: &Path, hub: &str, metrics: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn the_documentation_shows_what_is_printed() {
+fn the_documentation_shows_the_printed_rights() {
     let folder = tempfile::tempdir().unwrap();
     let printed = grants(&config(folder.path(), "hub", "hub_metrics"), "hub_metrics@localhost").ok();
     assert_eq!(printed.stderr, "");
@@ -37,7 +37,7 @@ fn the_documentation_shows_what_is_printed() {
 }
 
 #[test]
-fn accounts_that_are_none_are_refused() {
+fn invalid_accounts_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(folder.path(), "hub", "hub_metrics");
     for account in ["hub", "", "@localhost", "hub@", "a\nb@localhost"] {
@@ -48,7 +48,7 @@ fn accounts_that_are_none_are_refused() {
     assert!(missing.finish().expect_code(2).stderr.contains("there is no configuration"));
 }
 
-/// Gives what is printed to an account of a troublesome name; its configuration.
+/// Gives the printed rights to an account with a difficult name; returns its configuration.
 fn troublesome(pair: &Pair, user: &str) -> std::path::PathBuf {
     let quoted = schema::tables::quote(user);
     pair.sql(&format!("CREATE OR REPLACE USER {quoted}@localhost IDENTIFIED BY 'p'"));
@@ -70,7 +70,7 @@ fn hzmetrics(pair: &Pair, config: &Path, line: &str) -> fixtures::Finished {
 }
 
 #[test]
-fn what_is_printed_is_enough_and_no_more() {
+fn the_printed_rights_are_enough_and_no_more() {
     for engine in [Engine::InnoDb, Engine::MyIsam] {
         let Some(pair) = names(SqlMode::Lax) else { return };
         pair.create_hub(true);
@@ -80,7 +80,7 @@ fn what_is_printed_is_enough_and_no_more() {
         hzmetrics(&pair, &config, "migrate --apply").ok();
         hzmetrics(&pair, &config, "run --force").ok();
         hzmetrics(&pair, &config, "rebuild-summaries --since 2025-01 --through 2025-02").ok();
-        // `_` in a name stands for itself: another hub on this server is none of its business
+        // `_` in a name is literal: another hub on this server is not accessible
         let neighbour = pair.metrics.replacen('_', "x", 1);
         let text = fs::read_to_string(&config).unwrap().replace(&pair.metrics, &neighbour);
         fs::write(&config, text).unwrap();

@@ -1,10 +1,10 @@
-//! The language is a part of what `/bin/sh` knows: random lines give the same arguments in both.
+//! The language is a subset of that of `/bin/sh`: random lines give the same arguments in both.
 
 use crate::support::{Place, fake};
 use fixtures::property::{cases, check};
 use proptest::prelude::*;
 
-/// One piece of a word, of the kinds that both shells know.
+/// A piece of a word, of a kind that both shells know.
 fn piece() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[a-z0-9_=,.:%@+/-]{1,4}",
@@ -58,13 +58,13 @@ fn random_lines_mean_the_same() {
     let path = format!("{}:/usr/bin:/bin", place.path("the bin").display());
     assert!(fake().exists());
     check(cases(800), &line(), |line| {
-        // a tilde may come to stand first, and $ before a quote: refused here, see the parser's tests
+        // a tilde may come first, and $ before a quote: refused here, see the parser's tests
         let text = format!("{SETTING}{line}");
         let ours = place.run(["sh", "-c", &text]).dir(&work).finish();
         prop_assume!(!(ours.code == 2 && ours.stderr.contains("is not known here")));
         let theirs =
             fixtures::run("/bin/sh").args(["-c", &text]).dir(&work).env("PATH", &path).env("LC_ALL", "C").finish();
-        // some shells match `.` and `..` with `.*`; here no pattern does
+        // some shells match `.` and `..` with `.*`; no pattern here does
         let dots = |text: &str| text.lines().any(|line| line.ends_with(".\"") || line.contains("./"));
         prop_assume!(ours.text() == theirs.text() || !dots(&theirs.text()));
         prop_assert_eq!(ours.text(), theirs.text(), "{:?}\n{}\n{}", text, ours.stderr, theirs.stderr);

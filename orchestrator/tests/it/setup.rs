@@ -59,7 +59,7 @@ fn all_seeds() -> Vec<String> {
 }
 
 #[test]
-fn setup_twice_makes_what_the_port_makes_and_seeds_once() {
+fn setup_twice_creates_what_the_port_creates_and_seeds_once() {
     for (engine, mode) in MODES {
         let Some(pair) = names(mode) else { return };
         let args = ["--engine", engine.name()];
@@ -92,7 +92,7 @@ fn setup_twice_makes_what_the_port_makes_and_seeds_once() {
 }
 
 #[test]
-fn seeding_can_be_left_out_or_told_other_domains() {
+fn seeding_can_be_skipped_or_use_other_domains() {
     let Some(pair) = names(SqlMode::Strict) else { return };
     let empty: Vec<String> = all_seeds().iter().map(|s| format!("{} 0", s.split(' ').next().unwrap())).collect();
     setup(&pair, &["--no-seed"]).ok();
@@ -143,7 +143,7 @@ fn a_dry_run_shows_the_statements_and_connects_to_nothing() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said() {
+fn failures_are_reported() {
     let Some(pair) = names(SqlMode::Strict) else { return };
     let gone = pair.run(HZMETRICS).arg("setup-db").env("HZMETRICS_DB_SOCKET", "/nowhere/s").finish().expect_code(1);
     assert!(gone.stderr.contains("/nowhere/s"), "{}", gone.stderr);
@@ -161,7 +161,7 @@ fn what_cannot_be_done_is_said() {
         .expect_code(1);
     assert!(denied.stderr.contains("Access denied"), "{}", denied.stderr);
     assert!(!denied.stderr.contains("wrong-secret"), "{}", denied.stderr);
-    // the tables cannot be created in a database whose name the account may not use
+    // the account may not use the database with this name, so the tables cannot be created
     fs::write(&config, text.replace(&pair.metrics, "not_ours")).unwrap();
     let refused = fixtures::run(HZMETRICS)
         .args(args)
@@ -211,10 +211,10 @@ fn setup_keeps_the_tables_of_an_old_hub() {
     }
 }
 
-/// Tables that the original package did not have.
+/// Tables that the original package lacked.
 const NEW: [&str; 4] = ["migrations", "pipeline_state", "imported_sources", "import_files"];
 
-/// The metrics database as the original package made it: MyISAM, latin1 by default, no default
+/// The metrics database as created by the original package: MyISAM, latin1 by default, no defaults
 /// for texts, other indexes on `web`; with a few rows.
 fn old_hub(pair: &Pair) {
     pair.create_metrics(Engine::MyIsam, true);
@@ -283,7 +283,7 @@ fn a_new_database_needs_no_migration() {
 }
 
 #[test]
-fn requests_that_know_no_downloads_learn_them() {
+fn requests_without_a_download_verdict_get_one() {
     let Some(pair) = names(SqlMode::Strict) else { return };
     old_hub(&pair);
     pair.sql("ALTER TABLE web DROP COLUMN dnload");
@@ -296,11 +296,11 @@ fn requests_that_know_no_downloads_learn_them() {
 }
 
 #[test]
-fn an_old_hub_becomes_a_new_one() {
+fn migrations_turn_an_old_hub_into_a_new_one() {
     for mode in SqlMode::ALL {
         let Some(pair) = names(mode) else { return };
         old_hub(&pair);
-        // looking changes nothing but the ledger, a dry run not even that
+        // listing changes nothing except the ledger, and a dry run not even that
         let plain = migrate(&pair, &["--apply", "--dry-run"]).ok();
         assert!(plain.stderr.contains("[41] would: "), "{}", plain.stderr);
         assert!(pair.shape(&pair.metrics).of("migrations").columns.is_empty());
@@ -316,7 +316,7 @@ fn an_old_hub_becomes_a_new_one() {
 
         let (old, new) = (pair.shape(&pair.metrics), Shape::of_metrics());
         assert_eq!(old.indexes, new.indexes);
-        // old texts have no default, migrations do not give them one
+        // old texts have no default, and migrations do not add one
         let bare = |shape: &Shape| -> Vec<String> {
             let cell = |line: &String| line.replace("\tNO\t<none>\t", "\tNO\t''\t");
             shape.columns.iter().map(cell).collect()
@@ -351,9 +351,9 @@ fn an_old_hub_becomes_a_new_one() {
     }
 }
 
-/// The columns of addresses of a hub from before migration 1002, in both engines.
+/// The address columns of a hub before migration 1002, in both engines.
 #[test]
-fn addresses_get_room_and_myisam_says_what_it_takes() {
+fn address_columns_are_widened_and_the_effort_is_reported() {
     for engine in [Engine::InnoDb, Engine::MyIsam] {
         let Some(pair) = pair(engine, SqlMode::Strict) else { return };
         pair.narrow_addresses();
@@ -366,9 +366,9 @@ fn addresses_get_room_and_myisam_says_what_it_takes() {
         let warned =
             "[1002] userlogin is not InnoDB and is copied (rows: 1, free space: 1 MB, time: about 1 min); nobody";
         assert_eq!(listed.stderr.contains(warned), engine == Engine::MyIsam, "{}", listed.stderr);
-        // the port's migrations would make it InnoDB before
+        // the port's migrations would convert it to InnoDB before
         pair.sql("INSERT IGNORE INTO migrations (id) SELECT seq FROM seq_1_to_58");
-        // what is optional is left alone
+        // optional migrations are not applied
         migrate(&pair, &["--apply", "--required-only"]).ok();
         let width = |table: &str| {
             let sql = format!(
@@ -382,7 +382,7 @@ fn addresses_get_room_and_myisam_says_what_it_takes() {
         for table in ["sessionlog_metrics", "userlogin", "userlogin_lite", "web", "websessions"] {
             assert_eq!(width(table), "varchar(45)\tutf8mb3_general_ci", "{table}");
         }
-        assert_eq!(width("toolstart"), "varchar(45)\tlatin1_swedish_ci", "its own character set stays");
+        assert_eq!(width("toolstart"), "varchar(45)\tlatin1_swedish_ci", "it keeps its own character set");
         assert_eq!(pair.lines("SELECT ip FROM userlogin"), ["192.0.2.1"]);
         if engine == Engine::InnoDb {
             assert_eq!(pair.shape(&pair.metrics).indexes, Shape::of_metrics().indexes);
@@ -391,10 +391,10 @@ fn addresses_get_room_and_myisam_says_what_it_takes() {
     }
 }
 
-/// A key of MyISAM has 1,000 bytes: that of `userlogin` keeps the beginning of the name. Servers from
-/// 10.4 on would make a hash of it, earlier ones refuse it.
+/// A MyISAM key has at most 1,000 bytes: that of `userlogin` keeps a prefix of the name. Servers from
+/// 10.4 on would turn it into a hash, earlier ones refuse it.
 #[test]
-fn a_key_that_gets_too_long_takes_less_of_the_name() {
+fn a_key_that_is_too_long_keeps_a_prefix_of_the_name() {
     let Some(pair) = pair(Engine::MyIsam, SqlMode::Strict) else { return };
     pair.narrow_addresses();
     pair.sql("INSERT IGNORE INTO migrations (id) SELECT seq FROM seq_1_to_58");
@@ -404,7 +404,7 @@ fn a_key_that_gets_too_long_takes_less_of_the_name() {
     let expected = ["datetime\tNULL", "user\t240", "uidNumber\tNULL", "ip\tNULL", "action\tNULL"]
         .map(|column| format!("{column}\tBTREE"));
     assert_eq!(pair.lines(key), expected);
-    // what it takes: 8 + (240 × 3 + 2) + 9 + (45 × 3 + 2) + (40 × 3 + 2) = 998 bytes
+    // its size: 8 + (240 × 3 + 2) + 9 + (45 × 3 + 2) + (40 × 3 + 2) = 998 bytes
     let login = |ip: &str| {
         format!(
             "INSERT IGNORE INTO userlogin (datetime, user, uidNumber, ip, action) VALUES ('2025-07-01', 'a', 1, '{ip}', 'login')"
@@ -422,7 +422,7 @@ fn a_failing_stage_leaves_its_migration_pending() {
         "INSERT INTO web (id, datetime, ip, host, domain, ipcountry, dnload) VALUES \
          (1, '2024-05-01', '192.0.2.1', 'h', 'd', NULL, 0)",
     );
-    // the stages beside the executable cannot do anything
+    // the stages next to the executable cannot do anything
     let here = pair.home().join("bin");
     fs::create_dir_all(&here).unwrap();
     let exe = here.join("hzmetrics");
@@ -442,11 +442,11 @@ fn a_failing_stage_leaves_its_migration_pending() {
 }
 
 #[test]
-fn an_interrupted_migration_goes_on_where_it_was() {
+fn an_interrupted_migration_continues_where_it_was() {
     let Some(pair) = names(SqlMode::Lax) else { return };
     old_hub(&pair);
     migrate(&pair, &["--apply"]).ok();
-    // killed after web was converted and before its indexes were back, after the rows of 52 were
+    // killed after web was converted and before its indexes were added, after the rows of 52 were
     // marked and only some filled, after 44 and before 57, and before the last entries were written
     pair.sql(
         "DELETE FROM migrations WHERE id IN (41, 52, 57, 58);\n\
@@ -464,19 +464,19 @@ fn an_interrupted_migration_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_table_that_is_missing_is_named() {
+fn a_missing_table_is_named() {
     let Some(pair) = names(SqlMode::Strict) else { return };
     pair.create_metrics(Engine::InnoDb, false);
     let failed = migrate(&pair, &["--apply"]).expect_code(1);
-    let said = "migration 1 failed (`hzmetrics setup-db` makes missing tables): ";
+    let said = "migration 1 failed (`hzmetrics setup-db` creates missing tables): ";
     assert!(failed.stderr.contains(said) && failed.stderr.contains(".web' "), "{}", failed.stderr);
-    // what concerns no table of our own is done nevertheless: nothing to convert, nothing to drop
+    // the rest is done nevertheless: nothing to convert, nothing to drop
     assert_eq!(ledger(&pair), [45, 46, 48, 49, 50, 51]);
 }
 
-/// Tables that are copied from the hub's database would be copied onto themselves.
+/// Tables copied from the hub's database would be copied onto themselves.
 #[test]
-fn one_database_for_both_is_refused_before_anything_is_asked() {
+fn one_database_for_both_is_refused_before_connecting() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("access.cfg");
     let text = "$hub_db = 'hub';\n$metrics_db = '`hub`';\n$db_host = '/nowhere/s';\n$db_user = 'u';\n$db_pass = 'p';\n";

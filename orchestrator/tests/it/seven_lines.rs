@@ -1,5 +1,5 @@
-//! The seven lines of the crontab on the tables of the original package, which know no ledger: two
-//! nights with a log that nobody understands and one that grows between two lines.
+//! The seven crontab lines on the tables of the original package, which have no ledger: two nights
+//! with a log that nobody understands and one that grows between two lines.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use schema::tables::Engine;
 
 use crate::ground::{Ground, NOBODY, requests, seven_lines};
 
-/// What the lines of one night said, by chain; `grow` is called between import and archive.
+/// The messages of the lines in one night, by chain; `grow` is called between import and archive.
 fn night(ground: &Ground, grow: impl FnOnce()) -> Vec<(String, i32, String)> {
     let mut grow = Some(grow);
     let mut said = Vec::new();
@@ -34,14 +34,14 @@ fn left(ground: &Ground) -> Vec<String> {
 }
 
 #[test]
-fn two_nights_on_the_original_tables() {
+fn two_nights_on_the_original_tables_import_each_log_once() {
     for engine in [Engine::MyIsam, Engine::InnoDb] {
         let Some(ground) = Ground::new(engine, NOBODY) else { return };
         ground.make_our_folders();
         for table in ["import_files", "imported_sources", "pipeline_state", "migrations"] {
             ground.pair.sql(&format!("DROP TABLE IF EXISTS {table}"));
         }
-        // day 11 is sound, day 12 is of another layout, day 13 is still being written
+        // day 11 is good, day 12 has another layout, day 13 is still being written
         for day in [12, 13] {
             ground.put_logs(day);
         }
@@ -59,7 +59,7 @@ fn two_nights_on_the_original_tables() {
         assert_eq!(said.len(), 2, "{said:?}");
         assert_eq!(left(&ground), ["hub-access.log-20250712", "hub-access.log-20250713"], "{engine:?}");
 
-        // the log was mended, and nobody writes any more: a night silently, and nothing twice
+        // the log was corrected, and nobody writes any more: a silent night, and nothing twice
         fs::write(ground.daily(12), requests(12, 2)).unwrap();
         let said = night(&ground, || {});
         assert_eq!((said, left(&ground)), (vec![], vec![]), "{engine:?}");

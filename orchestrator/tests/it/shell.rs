@@ -1,4 +1,4 @@
-//! Plumbing: pipes, redirections, variables, who is blamed, who is waited for.
+//! Plumbing: pipes, redirections, variables, which process is blamed, which are waited for.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ fn place() -> Place {
 }
 
 #[test]
-fn a_pipe_of_three() {
+fn three_programs_are_joined_by_pipes() {
     let done = place().sh("one lines 1000 | two pass | three count").finish().ok();
     assert_eq!(done.text(), "8890\n");
     assert_eq!(done.stderr, "");
@@ -54,10 +54,10 @@ fn a_reader_that_leaves_is_not_a_failure() {
     let place = place();
     let done = place.sh("one lines 1000000 | two pass | three head 2").finish().ok();
     assert_eq!((done.text().as_str(), done.stderr.as_str()), ("line 0\nline 1\n", ""));
-    // killed by SIGPIPE instead of seeing the error
+    // killed by SIGPIPE instead of getting the error
     let done = place.sh("yes | one head 1").finish().ok();
     assert_eq!((done.text().as_str(), done.stderr.as_str()), ("y\n", ""));
-    // the reader failed: it is blamed, not the one before it
+    // the reader failed: it is blamed, not the process before it
     let done = place.sh("one lines 1000000 | two exit 6").finish().expect_code(6);
     assert!(
         done.stderr.contains("two failed with exit code 6") && !done.stderr.contains("one failed"),
@@ -67,7 +67,7 @@ fn a_reader_that_leaves_is_not_a_failure() {
 }
 
 #[test]
-fn our_own_reader_leaves() {
+fn a_reader_of_our_own_output_may_leave() {
     let done = place().sh("one lines 1000000").read_at_most(10).expect_code(141);
     assert_eq!(done.stderr, "");
     let done = place().sh("one lines 1000000 | two head 900000 && one lines 1").read_at_most(10).expect_code(141);
@@ -85,18 +85,18 @@ fn every_process_is_waited_for() {
 }
 
 #[test]
-fn lists() {
+fn lists_continue_or_stop_as_in_sh() {
     let place = place();
     let done = place.sh("one argv a && two argv b; three argv c\none argv d").finish().ok();
     assert_eq!(done.text(), "\"a\"\n.\n\"b\"\n.\n\"c\"\n.\n\"d\"\n.\n");
-    // && stops at a failure, ; and a new line go on, the first failure is the code
+    // && stops at a failure, ; and a new line continue, and the first failure is the exit code
     let done = place.sh("one exit 7 && two argv b; three argv c\none exit 8").finish().expect_code(7);
     assert_eq!(done.text(), "\"c\"\n.\n");
     assert_eq!(done.stderr.lines().count(), 2);
 }
 
 #[test]
-fn redirections() {
+fn streams_are_redirected() {
     let place = place();
     place.write("in", "hello\n");
     place.sh("one pass < in > out && one pass >> out < in").finish().ok();
@@ -155,7 +155,7 @@ fn stages_beside_the_executable_come_first() {
 }
 
 #[test]
-fn variables() {
+fn variables_are_set_and_expanded() {
     let place = place();
     let done = place
         .run([
@@ -173,7 +173,7 @@ fn variables() {
 }
 
 #[test]
-fn texts_come_from_files_and_standard_input() {
+fn texts_are_read_from_files_and_standard_input() {
     let place = place();
     place.write("chain", "# a comment\none argv \\\n  'a\nb' # c\n");
     let done = place.run(["sh", "chain"]).finish().ok();
@@ -189,7 +189,7 @@ fn texts_come_from_files_and_standard_input() {
 }
 
 #[test]
-fn what_is_not_understood_starts_nothing() {
+fn a_text_that_is_not_understood_starts_nothing() {
     let place = place();
     for (line, words) in [
         ("one late 0 mark; two || three", "-c: line 1, column 22: `||` is not known here"),
@@ -222,7 +222,7 @@ fn a_killed_process_is_blamed_by_its_signal() {
 }
 
 #[test]
-fn told_to_end_it_ends_its_processes() {
+fn a_signal_ends_all_processes() {
     let place = place();
     for (signal, code) in [("TERM", 143), ("INT", 130)] {
         let begun = Instant::now();
@@ -246,7 +246,7 @@ fn told_to_end_it_ends_its_processes() {
         std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut words).unwrap();
         assert_eq!(code_found, Some(code), "{words}");
         assert!(words.contains(&format!("(SIG{signal})")), "{words}");
-        // reading standard error to its end says that no process still holds it
+        // reaching the end of standard error shows that no process still holds it
         assert!(begun.elapsed() < Duration::from_secs(20));
         assert!(!place.path("mark").exists() && !place.path("after").exists());
         std::fs::remove_file(place.path("begun")).unwrap();

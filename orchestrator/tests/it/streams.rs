@@ -1,10 +1,11 @@
-//! Standard output that is closed or full, in every program: an error with a message, never a success.
+//! Standard output that is closed or full, for every program: an error with a message, never a
+//! success.
 
 use std::path::PathBuf;
 
 use fixtures::{EXECUTABLES, Finished, run};
 
-/// Runs a program by a shell, which arranges its streams as `redirects` say.
+/// Runs a program in a shell, with its streams set up by `redirects`.
 fn shell(exe: &str, args: &[&str], redirects: &str) -> Finished {
     let path = PathBuf::from(env!("CARGO_BIN_EXE_hzmetrics")).with_file_name(exe);
     run("sh").args(["-c", &format!("exec \"$0\" \"$@\" {redirects}")]).arg(path).args(args).finish()
@@ -13,7 +14,7 @@ fn shell(exe: &str, args: &[&str], redirects: &str) -> Finished {
 fn check(exe: &str, args: &[&str]) {
     for (redirects, words) in [(">&-", "standard output is closed"), (">/dev/full", "No space left on device")] {
         let done = shell(exe, args, redirects);
-        // a program that another one starts finds a device that is always full
+        // a program started by another one gets a device that is always full
         let said = done.stderr.contains(words) || args.first() == Some(&"sh") && done.stderr.contains("No space");
         assert!(done.code != 0 && said, "{exe} {args:?} {redirects}: {done:?}");
     }
@@ -21,7 +22,7 @@ fn check(exe: &str, args: &[&str]) {
 }
 
 #[test]
-fn what_was_asked_for_does_not_get_lost() {
+fn requested_output_is_not_lost() {
     for exe in EXECUTABLES {
         check(exe, &["--help"]);
         check(exe, &["--version"]);
@@ -38,7 +39,7 @@ fn what_was_asked_for_does_not_get_lost() {
 }
 
 #[test]
-fn records_do_not_get_lost() {
+fn records_are_not_lost() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("r.ndjson");
     std::fs::write(&file, "{\"kind\":\"web\",\"ip\":\"8.8.8.8\",\"datetime\":\"2025-07-01 00:00:00\"}\n").unwrap();
@@ -48,12 +49,12 @@ fn records_do_not_get_lost() {
         check(exe, &[&["--from", file, "--format", "csv"], month].concat());
     }
     check("hzmetrics", &["convert", "--from", file]);
-    // a program that another one starts
+    // a program started by another one
     check("hzmetrics", &["sh", "-c", &format!("usage-metrics --from {file}")]);
 }
 
 #[test]
-fn closed_input_is_not_another_file() {
+fn closed_standard_input_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     for exe in ["usage-metrics", "summarize", "resolve-dns", "import-logs"] {

@@ -1,4 +1,4 @@
-//! A folder with `hzmetrics` and tiny fake stages beside it.
+//! A folder with `hzmetrics` and tiny fake stages next to it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,7 @@ pub(crate) fn fake() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let made = folder.join(format!("fake-{sum:016x}"));
     if !made.exists() {
-        // tests run side by side: whoever is last replaces the file with the same
+        // tests run in parallel: the last one replaces the file with an identical one
         let scratch = tempfile::tempdir_in(folder).unwrap();
         let part = scratch.path().join("fake");
         #[expect(clippy::disallowed_methods, reason = "compiles the helper of the tests")]
@@ -31,7 +31,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// `hzmetrics` with these names beside it, each the fake stage.
+    /// `hzmetrics` with the fake stage under these names next to it.
     pub(crate) fn new(stages: &[&str]) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let bin = folder.path().join("the bin");

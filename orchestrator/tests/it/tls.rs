@@ -1,4 +1,4 @@
-//! Commands and stages over an encrypted connection to a server that takes no other.
+//! Commands and stages over an encrypted connection to a server that requires it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -19,7 +19,7 @@ fn config(folder: &Path, port: u16, more: &str) -> PathBuf {
 }
 
 #[test]
-fn a_server_that_takes_encrypted_connections_only() {
+fn a_server_that_requires_encryption_can_be_used() {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();

@@ -1,9 +1,9 @@
-//! `docs/web-server.md` followed to the letter on a machine of its own: a copy of this one that forgets
+//! Follows `docs/web-server.md` to the letter on a machine of its own: a copy of this one that forgets
 //! every change (an overlay in a mount namespace), with a real Apache, curl and logrotate. Then the seven
-//! lines of the README and `tick` do their work there as the web server's user, on the permissions that
-//! Debian gives to its logs.
+//! lines of the README and `tick` do their work there as the web server's user, with Debian's permissions
+//! for logs.
 //!
-//! Needs root, Apache, curl and logrotate; says so loudly where one is missing.
+//! Needs root, Apache, curl and logrotate; says so loudly if one is missing.
 
 use std::fs;
 use std::net::TcpListener;
@@ -19,11 +19,11 @@ use fixtures::name_server::{NameServer, Reply};
 
 /// The copy of the machine, as `$M`, and a shell script in it.
 const OUTSIDE: &str = include_str!("web_server/outside.sh");
-/// A hub on a fresh Debian, installed by our installer; the next two go on from there.
+/// A hub on a fresh Debian, set up by our installer; the next two continue from there.
 const HUB: &str = include_str!("web_server/hub.sh");
-/// Apache by the page, requests good and odd, a rotation in the middle of them.
+/// Apache as on the page, good and odd requests, and a rotation in between.
 const DEBIAN: &str = include_str!("web_server/debian.sh");
-/// The command lines of the units of systemd, confined.
+/// The command lines of the systemd units, confined.
 const UNITS: &str = include_str!("web_server/units.sh");
 /// The folder of Rocky Linux with its ACL, a rotation, a reader.
 const ROCKY: &str = include_str!("web_server/rocky.sh");
@@ -32,7 +32,7 @@ fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The block of the page behind `<!-- snippet: NAME -->`, for a site called `hub`.
+/// The block of the page after `<!-- snippet: NAME -->`, for a site called `hub`.
 fn snippet(name: &str) -> String {
     let page = fs::read_to_string(checkout().join("docs/web-server.md")).unwrap();
     let after = page.split_once(&format!("<!-- snippet: {name} -->\n")).expect("the page has the snippet").1;
@@ -41,14 +41,14 @@ fn snippet(name: &str) -> String {
     rest.split_once("\n```").unwrap().0.replace("NAME", "hub") + "\n"
 }
 
-/// What the README tells an administrator to put into the crontab: command lines of the web server's user.
+/// The crontab lines in the README: command lines for the web server's user.
 fn cron_lines() -> Vec<String> {
     let readme = fs::read_to_string(checkout().join("README.md")).unwrap();
     let lines = readme.lines().filter(|line| line.contains("  apache  /"));
     lines.map(|line| line.split_once("  apache  ").unwrap().1.to_owned()).collect()
 }
 
-/// Whether all that the tests need is here; says what is missing.
+/// Whether everything that the tests need is here; says what is missing.
 fn is_possible(programs: &[&str]) -> bool {
     let mut missing: Vec<String> = programs
         .iter()
@@ -66,7 +66,7 @@ fn is_possible(programs: &[&str]) -> bool {
     missing.is_empty()
 }
 
-/// A machine that the script runs on.
+/// A machine that runs the script.
 struct Machine {
     top: tempfile::TempDir,
 }
@@ -93,7 +93,7 @@ impl Machine {
         fs::read_to_string(self.at(name)).unwrap()
     }
 
-    /// What the installer is given: programs that are replaced by those of this build on the machine.
+    /// The installer's programs, which are replaced by those of this build on the machine.
     fn package(&self) {
         let deploy = checkout().join("scripts/deploy");
         let package = self.at("package");
@@ -131,7 +131,7 @@ fn access_cfg(pair: &Pair, geo: &GeoServer) -> String {
     values.iter().map(|(name, value)| format!("${name} = '{value}';\n")).collect()
 }
 
-/// A hub whose tables are those of the original package, with servers for names and places.
+/// A hub with tables of the original package, and servers for names and places.
 struct Hub {
     machine: Machine,
     pair: Pair,
@@ -140,7 +140,7 @@ struct Hub {
 }
 
 impl Hub {
-    /// `None`, after saying so, without MariaDB.
+    /// `None`, after printing a message, without MariaDB.
     fn new() -> Option<Self> {
         let pair = names(SqlMode::Strict)?;
         pair.create_hub(true);
@@ -154,7 +154,7 @@ impl Hub {
         Some(Self { machine, pair, geo, _dns: dns })
     }
 
-    /// Installs with these options and goes on with the script; what was said, for messages.
+    /// Installs with these options and continues with the script; returns the output, for messages.
     fn run(&self, install: &str, script: &str) -> String {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let variables = [
@@ -174,7 +174,7 @@ impl Hub {
 }
 
 #[test]
-fn on_debian_by_our_own_page_everything_is_counted() {
+fn on_debian_set_up_as_documented_everything_is_counted() {
     if !is_possible(&["apache2", "curl", "logrotate"]) {
         return;
     }
@@ -190,7 +190,7 @@ fn on_debian_by_our_own_page_everything_is_counted() {
     machine.write("tick", tick);
     let shown = hub.run("", DEBIAN);
 
-    // every line that Apache wrote was recognised, and none was lost or written twice by the rotation
+    // every line that Apache wrote was recognised, and the rotation lost or repeated none
     assert_eq!(machine.read("out/rejects"), "", "{shown}");
     let sent: usize = machine.read("out/sent").trim().parse().unwrap();
     let logged = machine.read("out/logged");
@@ -198,7 +198,8 @@ fn on_debian_by_our_own_page_everything_is_counted() {
         logged.lines().filter_map(|line| line.split_once("?n=")?.1.split_once(' ')?.0.parse().ok()).collect();
     numbers.sort_unstable();
     assert!(numbers == (0..sent).collect::<Vec<_>>(), "{} of {sent} requests\n{shown}", numbers.len());
-    // seven lines on a sound hub say nothing; the log of the day is in the tables and in imported/
+    // on a healthy hub the seven lines print nothing; the day's log is in the tables and in
+    // imported/
     assert_eq!(machine.read("out/seven.said"), "", "{shown}");
     assert_eq!(machine.read("out/tick.said"), "", "{shown}");
     assert_eq!(machine.read("out/left"), "", "{shown}");
@@ -209,7 +210,7 @@ fn on_debian_by_our_own_page_everything_is_counted() {
     );
     let rows = pair.value("SELECT COUNT(*) FROM web WHERE content LIKE '/counted%'");
     assert_eq!(rows.as_deref(), Some(machine.read("out/counted").trim()), "{shown}");
-    // nothing of it was done by root
+    // root did none of it
     assert_eq!(machine.read("out/of-root"), "", "{shown}");
 }
 
@@ -220,7 +221,7 @@ fn on_rocky_an_acl_lets_the_user_read_what_was_rotated() {
     }
     let machine = Machine::new();
     machine.write("rocky", &snippet("rocky"));
-    // the stanza as the page says it changes
+    // the stanza, changed as the page says
     let stanza = snippet("logrotate").replace("apache2", "httpd").replace("root adm", "root root");
     machine.write("logrotate", &stanza.replace("apachectl", "true"));
     let ran = machine.run(ROCKY, &[]);
@@ -229,7 +230,7 @@ fn on_rocky_an_acl_lets_the_user_read_what_was_rotated() {
     assert_eq!(machine.read("out/others"), "", "somebody else can read it");
 }
 
-/// What [`UNITS`] does as the unit says, and what only systemd can do.
+/// Runs [`UNITS`] with the restrictions of the units, except those that need systemd.
 const CONFINED: [&str; 9] = [
     "NoNewPrivileges",
     "CapabilityBoundingSet",
@@ -265,7 +266,7 @@ fn line(day: &str, n: usize) -> String {
 }
 
 #[test]
-fn units_do_their_work_within_their_restrictions() {
+fn units_work_within_their_restrictions() {
     for unit in ["hzmetrics", "hzmetrics-whoisonline"] {
         let text = fs::read_to_string(checkout().join(format!("scripts/deploy/systemd/{unit}.service"))).unwrap();
         let service = text.split_once("[Service]\n").unwrap().1;

@@ -1,6 +1,6 @@
 //! Catching up: the oldest month that is dirty or has pending logs is imported, analyzed and summarized.
 //!
-//! The decision is `decisions::catch_up`. When no such month is left, later months are rebuilt.
+//! The decision is `decisions::catch_up`. Once no such month is left, later months are rebuilt.
 
 use anyhow::Result;
 use schema::Month;
@@ -13,7 +13,7 @@ use crate::pipeline::state::{self, Key, Mode, State};
 use crate::pipeline::worker::{Periods, Sessions};
 
 impl Run<'_> {
-    /// The oldest month of the backlog, or the way on to rebuilding.
+    /// Processes the oldest month of the backlog, or switches to rebuilding.
     pub(super) fn catch_up(
         &mut self,
         state: &State,
@@ -68,11 +68,11 @@ impl Run<'_> {
                     dirty.insert(target);
                     notes.push((Key::Dirty, state::list(&dirty)));
                 }
-                // first: whatever happens from here on, the next run knows what it has to repeat
+                // stored first: whatever happens from here on, the next run knows what to repeat
                 self.store(&notes)?;
                 let n_refused = self.hub.n_refused.get();
                 let rows = if import { self.import_month(pending, target)? } else { 0 };
-                // of a month whose only logs were refused nothing is known
+                // if a month's only logs were refused, nothing is known about it
                 let is_blank =
                     rows == 0 && self.hub.n_refused.get() > n_refused && !facts::has_data(&mut self.db, target)?;
                 if !is_withheld && !is_blank {
@@ -87,7 +87,7 @@ impl Run<'_> {
                 }
             }
         }
-        // what others noted in the meantime stays
+        // what other processes added in the meantime is kept
         let mut dirty = State::read(&mut self.db)?.dirty;
         if dirty.remove(&target) {
             after.push((Key::Dirty, state::list(&dirty)));
@@ -96,7 +96,7 @@ impl Run<'_> {
         Ok(self.next())
     }
 
-    /// The oldest month of the backlog that is not as this run found it before working on it.
+    /// The oldest month of the backlog that this run has not already worked on without effect.
     fn target(&mut self, state: &State, pending: &Pending, backlog: &[Month]) -> Result<Option<(Month, Facts)>> {
         for &month in backlog {
             let facts = facts::facts(&mut self.db, pending, state, month)?;

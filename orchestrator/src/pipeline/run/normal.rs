@@ -11,7 +11,7 @@ use crate::pipeline::state::{Key, State};
 use crate::pipeline::worker::{Periods, Sessions};
 
 impl Run<'_> {
-    /// The current month, then the previous one.
+    /// Processes the current month, then the previous one.
     pub(super) fn normal(&mut self, state: &State, pending: &Pending, today: Stamp, current: Month) -> Result<()> {
         if facts::has_source(pending, current) {
             self.import_month(pending, current)?;
@@ -40,7 +40,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Analyzes and summarizes the previous month if it is decided so.
+    /// Analyzes and summarizes the previous month if that is the decision.
     pub(super) fn close(&mut self, month: Month, decision: PreviousMonth) -> Result<()> {
         match decision {
             PreviousMonth::Nothing => return Ok(()),

@@ -15,26 +15,26 @@ use crate::pipeline::pending::Pending;
 use crate::pipeline::state::{self, Key};
 use crate::pipeline::worker::Worker;
 
-/// How far a run goes.
+/// The limits of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// Say what would be done, and do nothing.
     pub(crate) dry_run: bool,
     /// Analyze the current month even if it was analyzed today.
     pub(crate) force: bool,
-    /// End after a month of catching up or rebuilding.
+    /// End after one month of catching up or rebuilding.
     pub(crate) one_month: bool,
-    /// After this time no further month is begun.
+    /// No further month is started after this time.
     pub(crate) budget: Duration,
 }
 
 impl Limits {
-    /// Ticks run every hour, and the next one takes over what is left.
+    /// Ticks run every hour, and the next one continues with the rest.
     pub(crate) const OF_A_TICK: Self =
         Self { dry_run: false, force: false, one_month: false, budget: Duration::from_secs(3600) };
 }
 
-/// Whether a run goes on after a step.
+/// Whether a run continues after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AfterStep {
     Continue,
@@ -47,13 +47,13 @@ pub(super) struct Run<'h> {
     pub(super) worker: Worker<'h>,
     pub(super) db: Db,
     pub(super) limits: Limits,
-    /// When no further step begins.
+    /// No further step is started after this time.
     pub(super) until: Option<Instant>,
-    /// What was true of the months that this run has caught up, before it did.
+    /// The facts about the months that this run has caught up, before it did.
     pub(super) caught_up: BTreeMap<Month, (Facts, Vec<PathBuf>)>,
     /// Months that this run has swept.
     pub(super) swept: BTreeSet<Month>,
-    /// Whether it has said what is dated in the future.
+    /// Whether it has reported what is dated in the future.
     pub(super) told_to_come: bool,
 }
 
@@ -62,7 +62,7 @@ impl Run<'_> {
         self.until.is_some_and(|until| Instant::now() >= until)
     }
 
-    /// One step is all that a dry run and the pace of the reference allow.
+    /// A dry run and the port's pace allow only one step.
     pub(super) fn next(&self) -> AfterStep {
         if self.limits.dry_run || self.limits.one_month {
             return AfterStep::End;
@@ -81,7 +81,7 @@ impl Run<'_> {
         state::store(self.hub, &mut self.db, values)
     }
 
-    /// Says once a run what is dated in the future.
+    /// Reports once per run what is dated in the future.
     pub(super) fn tell_to_come(&mut self, pending: &Pending, current: Month) -> Result<()> {
         if !std::mem::replace(&mut self.told_to_come, true) {
             for line in ToCome::look(&mut self.db, pending, current)?.lines() {

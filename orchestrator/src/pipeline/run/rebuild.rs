@@ -1,6 +1,6 @@
 //! Rebuilding: all periods of the months from the first changed one on, then of months that lack some.
 //!
-//! The last step of it is a normal run.
+//! Its last step is a normal run.
 
 use std::collections::BTreeSet;
 
@@ -14,11 +14,11 @@ use crate::pipeline::pending::Pending;
 use crate::pipeline::state::{Key, Mode, State};
 use crate::pipeline::worker::{Periods, Sessions};
 
-/// Months that are rebuilt by one scan. A killed run repeats at most these.
+/// How many months one scan rebuilds. A killed run repeats at most these.
 const STRETCH: usize = 12;
 
 impl Run<'_> {
-    /// Some months of the walk, or one of the sweep, or the end of rebuilding.
+    /// Rebuilds some months of the walk or one of the sweep, or ends the rebuild.
     pub(super) fn rebuild(&mut self, state: &State, today: Stamp, current: Month) -> Result<AfterStep> {
         let previous = current.previous();
         let (db, swept, hub) = (&mut self.db, &self.swept, self.hub);

@@ -23,7 +23,7 @@ impl Run<'_> {
         let previous = current.previous();
         let analyze = !state.withheld.contains(&current) && decisions::analyzes_today(&state, today, self.limits.force);
         let last_day = facts::last_day_is_imported(self.hub, previous)?;
-        // to a run without modes a month that is withheld looks as if it were done
+        // to a run without modes, a withheld month looks as if it were complete
         let is_summarized = state.withheld.contains(&previous) || facts::is_summarized(&mut self.db, previous)?;
         match decisions::single(oldest, imported, analyze, last_day, is_summarized, today) {
             SingleRun::Old(month) => {

@@ -1,14 +1,14 @@
-//! Troubles of rights in folders: files of root's, seen by an ordinary account. Needs root, to give them away.
+//! Missing permissions: root's files, checked from an ordinary account. Needs root, to change owners.
 
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::Path;
 
 use super::*;
 
-/// nobody, as it is called everywhere.
+/// The user nobody, which exists everywhere.
 const NOBODY: u32 = 65_534;
 
-/// Gives everything below a folder to an account.
+/// Changes the owner of everything below a folder.
 fn give(folder: &Path, uid: u32) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -20,7 +20,7 @@ fn give(folder: &Path, uid: u32) {
     chown(folder, Some(uid), Some(uid)).unwrap();
 }
 
-/// A hub of nobody's; nothing, and a word, where we cannot give files away.
+/// A hub owned by nobody; `None`, after printing a message, if we cannot change owners.
 fn hub() -> Option<Hub> {
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
         fixtures::say("SKIPPED: files of other accounts need root");
@@ -29,7 +29,7 @@ fn hub() -> Option<Hub> {
     let hub = Hub::new()?;
     hub.write("root/etc/passwd", "root:x:0:0::/:/bin/sh\nwebuser:x:65534:65534::/:/bin/sh\n");
     hub.write("root/etc/group", "root:x:0:\nadm:x:4:\nwebuser:x:65534:\n");
-    // where nobody may start it
+    // where nobody may execute it
     fs::copy(env!("CARGO_BIN_EXE_hzmetrics"), hub.path("hzmetrics")).unwrap();
     give(hub.pair.home(), NOBODY);
     Some(hub)
@@ -47,7 +47,8 @@ fn is_well(hub: &Hub) {
     assert!(text.ends_with("\nall is well\n"), "{text}");
 }
 
-/// Gives a file to root with this mode and group; what doctor says then, and that all is well after it was given back.
+/// Gives a file to root with this mode and group, checks doctor's finding, gives it back, and checks that all
+/// is well.
 #[track_caller]
 fn as_roots(hub: &Hub, name: &str, mode: u32, gid: u32, parts: &[&str], mend: &str) {
     let path = hub.path(name);
@@ -62,10 +63,10 @@ fn as_roots(hub: &Hub, name: &str, mode: u32, gid: u32, parts: &[&str], mend: &s
 }
 
 #[test]
-fn what_belongs_to_somebody_else_is_found() {
+fn files_of_other_owners_are_found() {
     let Some(hub) = hub() else { return };
     is_well(&hub);
-    // root may read everything, and says so
+    // root may read everything, and is told so
     let asked_by_root = hub.doctor().ok().text();
     finds(&asked_by_root, WARN, &["asked as root", "what webuser may do"], "runuser -u webuser -- hzmetrics doctor");
     let unread = "1 of 1 pending cannot be read by webuser, the first ";

@@ -1,10 +1,10 @@
-//! Makes hostile input: usual lines and records, changed in ways that hurt.
+//! Generates hostile input: good lines and records with harmful changes.
 
 use std::io::Write as _;
 
 use fixtures::random::Random;
 
-/// Lines of logs as they should be, in every layout.
+/// Good lines of logs in every layout.
 const LINES: [&str; 9] = [
     "2025-07-10 08:00:01 EDT 4711 - \"GET /a HTTP/1.1\" 200 12 1.2.3.4 \"-\" \"UA\" TLSv1.3 0 12 1002 J C A com view task act item",
     "2025-07-10 08:00:01 EDT - \"GET /resources/1/download/a.pdf HTTP/1.1\" 200 12 h.org \"http://x/\" \"Mozilla/5.0 (bot)\" TLSv1 0 12 a=1; b=2",
@@ -38,7 +38,7 @@ const RECORDS: [&str; 17] = [
     r#"{"kind":"cell","table":"summary_user_vals","rowid":1,"colid":1,"datetime":"2025-07-00","period":1,"value":"5","valfmt":1}"#,
 ];
 
-/// Texts that hurt, alone or over and over.
+/// Harmful texts, alone or repeated.
 const UNITS: [&[u8]; 48] = [
     b"\"",
     b"\" ",
@@ -90,7 +90,7 @@ const UNITS: [&[u8]; 48] = [
     b"\\u0000",
 ];
 
-/// Values that numbers and dates are exchanged for.
+/// Replacements for numbers and dates.
 const VALUES: [&str; 22] = [
     "-1",
     "0",
@@ -116,17 +116,17 @@ const VALUES: [&str; 22] = [
     "1.5",
 ];
 
-/// Makes the input of one case.
+/// Generates the input of one case.
 pub(super) struct Maker {
     pub(super) random: Random,
-    /// How many bytes were made.
+    /// How many bytes were generated.
     pub(super) made: u64,
-    /// The most bytes of a file.
+    /// The maximum size of a file in bytes.
     size: u32,
 }
 
 impl Maker {
-    /// For a campaign of so many megabytes: files are longer in a long one.
+    /// For a campaign of this many megabytes: a longer campaign has longer files.
     pub(super) fn new(seed: u64, megabytes: u64) -> Self {
         let mut random = Random::new(seed);
         let most = if megabytes > 100 { 20 } else { 17 };
@@ -139,7 +139,7 @@ impl Maker {
         bytes
     }
 
-    /// A log, plain or compressed, sometimes damaged behind its compression.
+    /// A log, plain or compressed, sometimes with damaged compression.
     pub(super) fn log(&mut self) -> Vec<u8> {
         let lines: Vec<&str> = match self.random.below(3) {
             0 => LINES.to_vec(),
@@ -175,7 +175,7 @@ impl Maker {
         self.counted(made)
     }
 
-    /// A list under a header.
+    /// A list with a header.
     pub(super) fn list(&mut self, header: &str) -> Vec<u8> {
         self.size = self.size.min(64 << 10);
         let mut text = header.as_bytes().to_vec();
@@ -194,7 +194,7 @@ impl Maker {
         self.counted(text)
     }
 
-    /// A name for a file, of bytes that are not always text.
+    /// A file name, whose bytes are not always valid text.
     pub(super) fn name(&mut self) -> std::ffi::OsString {
         let mut name =
             self.random.pick(&["hub-access.log-20250710", "cmsauth.log-20250710.gz", "x"]).as_bytes().to_vec();
@@ -253,7 +253,7 @@ impl Maker {
         }
     }
 
-    /// Puts something else in the place of a value of a record, or of a number.
+    /// Replaces a value of a record, or a number.
     fn exchange_a_value(&mut self, line: &mut Vec<u8>) {
         let starts: Vec<usize> = (1..line.len()).filter(|&i| line[i - 1] == b':' || line[i - 1] == b' ').collect();
         if starts.is_empty() {

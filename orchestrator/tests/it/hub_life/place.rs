@@ -1,5 +1,5 @@
-//! A hub below a root of its own, as the installer leaves it: programs, configuration, the folders
-//! of the log rotation. Everything runs as on a real machine, with a clock that the test sets.
+//! A hub below a root folder of its own, as the installer leaves it: programs, configuration, the
+//! folders of the log rotation. Everything runs as on a real machine, with a clock set by the test.
 
 use std::fs;
 use std::io::Write as _;
@@ -23,11 +23,11 @@ pub(super) struct Place {
     engines: Engines,
 }
 
-/// What the tables of the metrics database are stored in.
+/// The storage engine of the metrics tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Engines {
     pub(super) tables: Engine,
-    /// State, migrations, imported files.
+    /// The tables for state, migrations, imported files.
     pub(super) notes: Engine,
 }
 
@@ -35,7 +35,7 @@ impl Engines {
     pub(super) const ALL_INNODB: Self = Self { tables: Engine::InnoDb, notes: Engine::InnoDb };
 }
 
-/// The tables that the original package did not have.
+/// The tables that the original package lacked.
 const NOTES: [&str; 4] = ["import_files", "imported_sources", "migrations", "pipeline_state"];
 
 /// Whose requests do not count as visits.
@@ -47,18 +47,18 @@ pub(super) enum Excluded {
     Hosts,
 }
 
-/// Where a log is put.
+/// Where to put a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Folder {
     Daily,
-    /// A folder of the year below it.
+    /// In a subfolder for the year.
     Year,
     Holding,
 }
 
 impl Place {
-    /// An empty machine with the programs and a configuration. The hub's database is there, that
-    /// of the metrics is not.
+    /// An empty machine with the programs and a configuration. The hub's database exists, the
+    /// metrics database does not.
     pub(super) fn install(pair: Pair, world: &World, compat: &str, excluded: Excluded, engines: Engines) -> Self {
         let root = tempfile::tempdir().unwrap();
         let mut env = world.env();
@@ -77,8 +77,8 @@ impl Place {
         place
     }
 
-    /// What the installer does, below the root; programs of this build take the place of the short
-    /// ones that it was given, which saves copying them.
+    /// Runs the installer, below the root; links to the programs of this build replace the dummies
+    /// it was given, which saves copying them.
     fn programs(&self) {
         let packed = tempfile::tempdir().unwrap();
         let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/deploy");
@@ -129,13 +129,14 @@ impl Place {
         fs::write(self.at("etc/hubzero.conf"), "[default]\nsite = hub\n").unwrap();
     }
 
-    /// Gives a folder to the user that the installer gave the others to.
+    /// Changes the owner of a folder to the user who owns the others.
     fn hand_over(&self, folder: &Path) {
         let ours = fs::metadata(self.at("var/log/hubzero/daily")).unwrap();
         std::os::unix::fs::chown(folder, Some(ours.uid()), Some(ours.gid())).unwrap();
     }
 
-    /// After `init`: the engines of the tables, and what an administrator notes in the first hour.
+    /// After `init`: sets the engines of the tables, and the settings an administrator makes at
+    /// first.
     pub(super) fn found(&self) {
         if self.engines != Engines::ALL_INNODB {
             for table in
@@ -157,7 +158,7 @@ impl Place {
         self.root.path().join(path)
     }
 
-    /// The rotation of the logs of a day; compressed or not.
+    /// Rotates the logs of a day, with or without compression.
     pub(super) fn rotate(&self, logs: &Logs, folder: Folder, gzip: bool) {
         self.put("httpd", &format!("hub-access.log-{}", logs.day), &logs.access, folder, gzip);
         self.put("hubzero", &format!("cmsauth.log-{}", logs.day), &logs.auth, folder, gzip);
@@ -217,7 +218,7 @@ impl Place {
         self.start("hzmetrics", now).args(line.split(' ')).finish()
     }
 
-    /// Starts `hzmetrics LINE` in a process group of its own, to be killed.
+    /// Starts `hzmetrics LINE` in its own process group, so that it can be killed.
     #[expect(clippy::disallowed_methods, reason = "processes that are killed are started by hand")]
     pub(super) fn doomed(&self, line: &str, now: &str) -> Child {
         let mut command = Command::new(self.program("hzmetrics"));

@@ -1,13 +1,13 @@
-//! All that is in the tables of a hub, in a form in which two hubs can be compared: ids are
-//! replaced by what they point to, times of writing are left out, rows are sorted.
+//! The content of a hub's tables in a form in which two hubs can be compared: ids are replaced by
+//! what they refer to, write times are left out, rows are sorted.
 
 use std::collections::BTreeMap;
 
 use fixtures::db::Pair;
 
-/// The state and the book of migrations say how it came about, not what is.
+/// The state and the ledger of migrations show how the hub got there, not what it contains.
 const NOT_COMPARED: [&str; 3] = ["import_files", "migrations", "pipeline_state"];
-/// The tables of the hub's database that are ours to fill.
+/// The tables of the hub's database that we fill.
 const OF_THE_HUB: [&str; 6] = [
     "jos_metrics_ipgeo_cache",
     "jos_resource_stats",
@@ -16,10 +16,10 @@ const OF_THE_HUB: [&str; 6] = [
     "jos_session_geo",
     "jos_stats_topvals",
 ];
-/// When something was written, and where.
+/// Columns with the time and place of writing.
 const WRITTEN: [&str; 5] = ["id", "processed_on", "lookup_datetime", "imported_at", "date_added"];
 
-/// Tables that no session has a part in.
+/// Tables that are independent of sessions.
 pub(super) const BASE: [&str; 7] = [
     "bot_useragents",
     "imported_sources",
@@ -33,7 +33,7 @@ pub(super) const BASE: [&str; 7] = [
 /// The rows of every table.
 pub(super) type Tables = BTreeMap<String, Vec<String>>;
 
-/// Reads all of them.
+/// Reads all tables.
 pub(super) fn read(pair: &Pair) -> Tables {
     let mut tables = Tables::new();
     let names = pair.lines("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()");
@@ -66,9 +66,9 @@ fn rows(pair: &Pair, database: &str, table: &str, without: &[&str]) -> Vec<Strin
             "IFNULL((SELECT CONCAT_WS(' ', r.resid, r.datetime, r.period) FROM `{database}`.jos_resource_stats_tools r \
              WHERE r.id = t.id), 'no such row')"
         )),
-        // labels and their like count their rows themselves
+        // tables such as those of labels number their rows themselves
         "id" if table.starts_with("summary_") => Some("t.id".to_owned()),
-        // the range of ids: as long as there are rows
+        // the range of ids must be as long as there are rows
         "pk_start" => Some("IFNULL(t.pk_end - t.pk_start + 1, 0)".to_owned()),
         "pk_end" => None,
         column if WRITTEN.contains(&column) => None,
@@ -80,7 +80,8 @@ fn rows(pair: &Pair, database: &str, table: &str, without: &[&str]) -> Vec<Strin
     rows
 }
 
-/// What differs, in words; nothing when the tables are the same. `names` none: all of them.
+/// The differences in words; nothing if the tables are equal. Without `names`, all tables are
+/// compared.
 pub(super) fn difference(is: &Tables, should: &Tables, names: Option<&[&str]>) -> Option<String> {
     assert!(is.keys().eq(should.keys()), "{:?} {:?}", is.keys(), should.keys());
     let mut text = String::new();

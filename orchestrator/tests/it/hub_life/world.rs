@@ -1,5 +1,5 @@
-//! What happens outside: requests, logins and tool sessions of a made-up hub, day by day, and the
-//! servers that know names and countries.
+//! The outside world: requests, logins and tool sessions of a made-up hub, day by day, and the
+//! servers for names and countries.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -29,10 +29,10 @@ impl Logs {
     }
 }
 
-/// All of it.
+/// The whole world.
 pub(super) struct World {
     pub(super) days: Vec<Logs>,
-    /// Rows of the hub's tables that are there from the beginning.
+    /// Rows of the hub's tables that exist from the beginning.
     lasting: BTreeMap<&'static str, Vec<Value>>,
     /// Tool sessions and jobs by the date on which they began.
     daily: BTreeMap<String, Vec<(&'static str, Value)>>,
@@ -40,7 +40,7 @@ pub(super) struct World {
     places: GeoServer,
 }
 
-/// The hub's table behind a kind of record.
+/// The hub's table for a kind of record.
 fn table(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "hub_user" => "jos_users",
@@ -50,7 +50,7 @@ fn table(kind: &str) -> Option<&'static str> {
         "hub_tool_version" => "jos_tool_version",
         "hub_session" => "sessionlog",
         "hub_job" => "joblog",
-        // the nightly job makes them of the jobs
+        // the nightly job creates them from the jobs
         _ => return None,
     })
 }
@@ -87,19 +87,19 @@ impl World {
         Self { days, lasting, daily, names: NameServer::start(names), places: GeoServer::start(place) }
     }
 
-    /// Puts into the hub's database what is there from the beginning.
+    /// Writes the rows that exist from the beginning to the hub's database.
     pub(super) fn found(&self, pair: &Pair) {
         for (table, rows) in &self.lasting {
             insert(pair, table, rows);
         }
-        // who is on line: as long as the test may be run
+        // who is online: long enough for the test
         pair.sql(
             "INSERT INTO {hub}.jos_session (session_id, guest, time, userid, username, ip) VALUES \
              ('a', 0, '4000000000', 1001, 'emmy1', '9.0.0.1'), ('b', 1, '4000000001', 0, '', '9.0.0.2')",
         );
     }
 
-    /// Puts the tool sessions that began on a day into the hub's database.
+    /// Writes the tool sessions that began on a day to the hub's database.
     pub(super) fn work(&self, pair: &Pair, logs: &Logs) {
         for table in ["sessionlog", "joblog"] {
             let rows = self.daily.get(&logs.date()).into_iter().flatten().filter(|(of, _)| *of == table);
@@ -107,14 +107,14 @@ impl World {
         }
     }
 
-    /// The environment in which names and countries come from here, and nobody else is asked.
+    /// The environment in which names and countries come from these servers only.
     pub(super) fn env(&self) -> Vec<(&'static str, String)> {
         let url = self.places.url();
         let proxy = url.split_once("/ipinfo").unwrap().0.to_owned();
         vec![
             ("HZMETRICS_DNS_NAMESERVER", self.names.address()),
             ("HZMETRICS_DNS_TIMEOUT", "60".to_owned()),
-            // the address of the geo service is a fixed one
+            // the address of the geo service is fixed
             ("ALL_PROXY", proxy.clone()),
             ("HTTP_PROXY", proxy.clone()),
             ("HTTPS_PROXY", proxy),
@@ -126,14 +126,14 @@ impl World {
         self.places.url()
     }
 
-    /// How often names and places were asked for.
+    /// How many names and places were looked up.
     pub(super) fn asked(&self) -> (u64, usize) {
         (self.names.n_asked(), self.places.asked().len())
     }
 }
 
-/// A request at midnight sharp is outside all periods of the name lookup, so that what becomes of
-/// it depends on when which month was worked on: there is none here.
+/// A request exactly at midnight is outside all periods of the name lookup, so its result would
+/// depend on when its month was processed: there are none here.
 fn without_midnight(bytes: &[u8]) -> Vec<u8> {
     let (from, to) = (b" 00:00:00 ", b" 00:00:01 ");
     let mut out = bytes.to_vec();

@@ -1,4 +1,5 @@
-//! Logs that nobody understands, that grow or are replaced under the importer: with the real importer.
+//! Logs that nobody understands, or that grow or are replaced during the import: with the real
+//! importer.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,7 +9,8 @@ use super::{Life, life};
 
 const ACCESS: &str = "var/log/httpd/daily/h-access.log-";
 
-/// A life whose importer is the real one. Afterwards AFTER, if set, is done by a shell to `$file`.
+/// A hub with the real importer. Afterwards, if AFTER is set, a shell runs it with the path in
+/// `$file`.
 fn with_importer() -> Option<Life> {
     let life = life()?;
     let real = Path::new(env!("CARGO_BIN_EXE_hzmetrics")).with_file_name("import-logs");
@@ -40,7 +42,7 @@ fn a_log_that_nobody_understands_is_named_once_a_day_and_stops_nothing() {
     let Some(life) = with_importer() else { return };
     life.log_file(&format!("{ACCESS}20260510"), "not a log\nneither is this\n");
     life.log_file(&format!("{ACCESS}20260511"), &line(11, "a"));
-    // the last day of the month before, too, and its month is closed nevertheless
+    // including the last day of the previous month, which is closed nevertheless
     life.log_file(&format!("{ACCESS}20260420"), "garbage\n");
     let first = life.run("run").expect_code(1);
     for words in ["h-access.log-20260510 was not imported: ", "not a log", "import --accept h-access.log-20260510"] {
@@ -51,7 +53,7 @@ fn a_log_that_nobody_understands_is_named_once_a_day_and_stops_nothing() {
     let list = life.list();
     assert!(list.iter().any(|line| line == "summarize --month 2026-04"), "{list:?}");
 
-    // the same day nothing is said and nothing is tried
+    // on the same day nothing is reported or tried again
     let again = life.run("run").ok();
     assert_eq!((again.stderr.as_str(), life.list()), ("", vec![]));
     life.run("import --next").ok();
@@ -61,7 +63,7 @@ fn a_log_that_nobody_understands_is_named_once_a_day_and_stops_nothing() {
         "{text}"
     );
     assert!(text.contains("  httpd access: 0\n"), "{text}");
-    // the next day it is named again, once
+    // on the next day it is reported again, once
     let tomorrow = |line: &str| life.start(line).env("HZMETRICS_NOW", "2026-05-20T10:10").finish();
     let named = tomorrow("run").expect_code(1);
     assert_eq!(named.stderr.matches("was not imported: ").count(), 2, "{}", named.stderr);
@@ -105,7 +107,7 @@ fn a_refused_log_is_accepted_or_set_aside() {
 }
 
 #[test]
-fn what_grew_after_it_was_read_stays_and_the_rest_is_imported_next() {
+fn a_log_that_grew_while_read_stays_and_its_rest_is_imported_next() {
     let Some(life) = with_importer() else { return };
     let log = format!("{ACCESS}20260510");
     life.log_file(&log, &[line(10, "a"), line(10, "b"), line(10, "c")].concat());
@@ -122,7 +124,7 @@ fn what_grew_after_it_was_read_stays_and_the_rest_is_imported_next() {
 }
 
 #[test]
-fn what_was_replaced_after_it_was_read_stays_and_both_are_kept() {
+fn a_log_replaced_while_read_stays_and_both_are_kept() {
     let Some(life) = with_importer() else { return };
     let log = format!("{ACCESS}20260510");
     life.log_file(&log, &line(10, "a"));
@@ -136,7 +138,7 @@ fn what_was_replaced_after_it_was_read_stays_and_both_are_kept() {
     let done = life.start("import --next").env("AFTER", replace).finish().ok();
     assert!(done.stderr.contains("h-access.log-20260510 holds another content than was read"), "{}", done.stderr);
     assert!(life.has(&log));
-    // the older content was archived by hand in the meantime: it keeps a name
+    // the older content was archived by hand in the meantime: it keeps its name
     fs::create_dir_all(life.path("root/var/log/httpd/imported")).unwrap();
     fs::copy(life.path("kept"), life.path("root/var/log/httpd/imported/h-access.log-20260510")).unwrap();
     life.run("import --next --force").ok();
@@ -145,7 +147,7 @@ fn what_was_replaced_after_it_was_read_stays_and_both_are_kept() {
 }
 
 #[test]
-fn many_ipv6_clients_are_news_once_a_month() {
+fn many_ipv6_clients_are_reported_once_a_month() {
     let Some(life) = with_importer() else { return };
     let six = |day| line(day, "a").replace("10.0.0.1", "2001:db8::1");
     for day in [10, 11] {

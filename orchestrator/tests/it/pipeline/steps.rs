@@ -1,5 +1,5 @@
-//! One step of the state machine at a time: from what is remembered and what is there to what is
-//! started, in which order, and what is remembered then. In the middle of May 2026.
+//! One step of the state machine at a time: from the stored state and the existing data to what is
+//! started, in which order, and the state afterwards. In the middle of May 2026.
 
 use super::{Life, life};
 
@@ -9,23 +9,23 @@ fn idle(life: &Life) {
     life.summarized(&["2026-04"]);
 }
 
-/// One step; what it started.
+/// Runs one step; returns what it started.
 fn step(life: &Life) -> Vec<String> {
     life.run("run --one-month").ok();
     life.list()
 }
 
-/// What is remembered, without the day of the last analysis.
+/// The state, without the day of the last analysis.
 fn remembered(life: &Life) -> Vec<String> {
     life.state().into_iter().filter(|line| !line.starts_with("analyzed=")).collect()
 }
 
-/// Analysis of a month that is over, then its own period.
+/// The analysis of a finished month, then its own period.
 fn caught_up(month: &str) -> [String; 3] {
     [format!("tools {month}"), format!("usage +{month}"), format!("summarize --month {month} OWN")]
 }
 
-/// Analysis of a month that is over, then all periods.
+/// The analysis of a finished month, then all periods.
 fn rebuilt(month: &str) -> [String; 3] {
     [format!("tools {month}"), format!("usage +{month}"), format!("summarize --month {month}")]
 }
@@ -35,7 +35,7 @@ fn n_resets(life: &Life) -> usize {
     life.log().matches("dropping stamps, sessions and cells").count()
 }
 
-/// Makes a state, forgets another.
+/// Sets the state, replacing the old one.
 fn state(life: &Life, pairs: &[(&str, &str)]) {
     life.pair.sql("DELETE FROM pipeline_state WHERE k <> 'analyzed'");
     for (key, value) in pairs {
@@ -61,7 +61,7 @@ fn a_normal_run_imports_each_pending_day_of_the_month() {
     for day in ["20260518", "20260502"] {
         life.access_log(day);
     }
-    // a day that has only logins, and a log that was held back
+    // a day with only logins, and a log in daily.holding
     life.log_file("var/log/hubzero/daily/cmsauth.log-20260510", "a line\n");
     life.log_file("var/log/httpd/daily.holding/h-access.log-20260511", "a line\n");
     let days = ["20260502", "20260510", "20260511", "20260518"].map(|day| format!("import {day}"));
@@ -92,13 +92,13 @@ fn an_old_log_makes_a_normal_run_catch_up() {
 }
 
 #[test]
-fn catching_up_with_logs_alone() {
+fn catching_up_with_a_month_that_has_only_logs() {
     let Some(life) = life() else { return };
     idle(&life);
     state(&life, &[("mode", "catchup"), ("catchup_started", "2022-01")]);
     life.access_log("20220615");
     life.access_log("20220616");
-    // a month without rows has nothing to drop, whatever its tool starts say
+    // a month without rows has nothing to drop, whatever its tool starts refer to
     life.pair.sql("INSERT INTO toolstart (datetime, sessionid) VALUES ('2022-06-11', 9)");
     let mut expected = vec!["import 20220615".to_owned(), "import 20220616".to_owned()];
     expected.extend(caught_up("2022-06"));
@@ -112,7 +112,7 @@ fn catching_up_with_logs_alone() {
 }
 
 #[test]
-fn catching_up_with_logs_and_rows() {
+fn catching_up_with_a_month_that_has_logs_and_rows() {
     let Some(life) = life() else { return };
     idle(&life);
     state(&life, &[("mode", "catchup"), ("catchup_started", "2022-01")]);
@@ -128,7 +128,7 @@ fn catching_up_with_logs_and_rows() {
     let mut expected = vec!["import 20231215".to_owned()];
     expected.extend(caught_up("2023-12"));
     assert_eq!(step(&life), expected);
-    // what was derived is rebuilt, once; what was imported stays
+    // derived data is rebuilt once; imported data is kept
     assert_eq!(n_resets(&life), 1);
     assert_eq!(life.pair.lines("SELECT id FROM websessions"), ["8"]);
     assert_eq!(
@@ -140,7 +140,7 @@ fn catching_up_with_logs_and_rows() {
 }
 
 #[test]
-fn catching_up_with_rows_alone() {
+fn catching_up_with_a_month_that_has_only_rows() {
     let Some(life) = life() else { return };
     idle(&life);
     state(&life, &[("mode", "catchup"), ("catchup_started", "2022-01")]);
@@ -152,7 +152,7 @@ fn catching_up_with_rows_alone() {
     assert_eq!(step(&life), caught_up("2024-07"));
     assert_eq!(n_resets(&life), 0);
     assert_eq!(life.pair.lines("SELECT sessionid FROM web"), ["7"]);
-    // no row is new: the months after it are right
+    // no new rows: the later months are correct
     assert_eq!(remembered(&life), ["catchup_started=2022-01", "mode=catchup"]);
 }
 
@@ -162,7 +162,7 @@ fn a_dirty_month_that_is_complete_is_rebuilt() {
     idle(&life);
     life.web(&["2025-05-10", "2025-06-10"]);
     life.summarized(&["2025-05", "2025-06"]);
-    // complete, and not dirty: left alone
+    // complete and not dirty: nothing is done
     assert_eq!(step(&life), [""; 0]);
     state(&life, &[("mode", "catchup"), ("catchup_started", "2022-01"), ("dirty_months", "2025-05,2025-06")]);
     assert_eq!(step(&life), caught_up("2025-05"));
@@ -171,7 +171,8 @@ fn a_dirty_month_that_is_complete_is_rebuilt() {
         remembered(&life),
         ["catchup_started=2022-01", "dirty_months=2025-06", "mode=catchup", "rebuild_cascade_from=2025-05"]
     );
-    // one mark at a time goes; the cells of its long periods are gone until the rebuild; those of other months are not touched
+    // one mark is removed at a time; the cells of its long periods are missing until the rebuild; cells of
+    // other months are unchanged
     let cells = "SELECT DATE_FORMAT(datetime, '%Y-%m'), GROUP_CONCAT(DISTINCT period ORDER BY period) FROM summary_user_vals \
                  GROUP BY 1 ORDER BY 1";
     let all = "0,1,3,12,13,14";
@@ -194,13 +195,13 @@ fn requests_without_their_session_rebuild_a_month() {
 }
 
 #[test]
-fn where_the_rebuild_will_begin() {
+fn the_rebuild_begins_at_the_oldest_new_rows() {
     for (known, month, no_rows, expected) in [
-        // the oldest month with new rows; never later than what is known
+        // the oldest month with new rows; never later than the stored one
         ("", "2024-01", false, "2024-01"),
         ("2023-05", "2024-01", false, "2023-05"),
         ("2023-05", "2022-09", false, "2022-09"),
-        // a log whose rows are there already changes nothing
+        // a log whose rows exist already changes nothing
         ("", "2022-06", true, ""),
         ("2023-05", "2022-09", true, "2023-05"),
     ] {
@@ -217,12 +218,12 @@ fn where_the_rebuild_will_begin() {
 }
 
 #[test]
-fn the_oldest_month_that_was_ever_caught_up() {
+fn the_oldest_month_ever_caught_up_is_remembered() {
     for (month, expected) in [("2020-10", "2020-10"), ("2024-06", "2022-01")] {
         let Some(life) = life() else { return };
         idle(&life);
         state(&life, &[("mode", "catchup"), ("catchup_started", "2022-01")]);
-        // a log of either stream will do
+        // a log of either stream is enough
         life.log_file(&format!("var/log/hubzero/daily/cmsauth.log-{}30", month.replace('-', "")), "a line\n");
         life.run("run --one-month").ok();
         let found = life.pair.value("SELECT v FROM pipeline_state WHERE k = 'catchup_started'");
@@ -231,18 +232,18 @@ fn the_oldest_month_that_was_ever_caught_up() {
 }
 
 #[test]
-fn all_caught_up() {
+fn once_all_is_caught_up_the_rebuild_begins() {
     let Some(life) = life() else { return };
     idle(&life);
-    // nothing came in: the walk is skipped, a sweep remains
+    // nothing came in: the walk is skipped, only a sweep remains
     state(&life, &[("mode", "catchup"), ("catchup_started", "2022-01")]);
     assert_eq!(step(&life), [""; 0]);
     assert_eq!(remembered(&life), ["catchup_started=2022-01", "mode=rebuild", "rebuild_cursor=2026-06"]);
-    // an empty marker is not one
+    // an empty marker does not count
     state(&life, &[("mode", "catchup"), ("rebuild_cascade_from", "")]);
     assert_eq!(step(&life), [""; 0]);
     assert_eq!(remembered(&life), ["mode=rebuild", "rebuild_cascade_from=", "rebuild_cursor=2026-06"]);
-    // something did
+    // something came in
     state(&life, &[("mode", "catchup"), ("catchup_started", "2022-01"), ("rebuild_cascade_from", "2023-01")]);
     assert_eq!(step(&life), [""; 0]);
     assert_eq!(
@@ -260,10 +261,10 @@ fn the_walk_goes_month_by_month_with_all_periods() {
         assert_eq!(step(&life), rebuilt(cursor));
         assert_eq!(remembered(&life), ["mode=rebuild".to_owned(), format!("rebuild_cursor={next}")]);
     }
-    // without a cursor from where the catching up began
+    // without a cursor, from where catching up began
     state(&life, &[("mode", "rebuild"), ("catchup_started", "2023-03")]);
     assert_eq!(step(&life), rebuilt("2023-03"));
-    // while it walks no month is swept, and nothing is imported
+    // during the walk no month is swept, and nothing is imported
     life.pair.sql("DELETE FROM summary_misc_vals WHERE datetime = '2022-06-00' AND period = 14");
     life.access_log("20260518");
     state(&life, &[("mode", "rebuild"), ("rebuild_cursor", "2024-06")]);
@@ -272,7 +273,7 @@ fn the_walk_goes_month_by_month_with_all_periods() {
 }
 
 #[test]
-fn the_sweep_takes_the_oldest_month_that_lacks_periods() {
+fn the_sweep_starts_with_the_oldest_month_that_lacks_periods() {
     let Some(life) = life() else { return };
     idle(&life);
     life.summarized(&["2020-10", "2021-03", "2021-11"]);
@@ -280,7 +281,7 @@ fn the_sweep_takes_the_oldest_month_that_lacks_periods() {
         let sql = format!("DELETE FROM summary_{table}_vals WHERE datetime = '{month}-00' AND period = {period}");
         life.pair.sql(&sql);
     }
-    // behind the walk, and where there never was one
+    // after the walk, or if there was none
     let passed: &[&[(&str, &str)]] = &[
         &[("mode", "rebuild"), ("rebuild_cursor", "2026-05")],
         &[("mode", "rebuild"), ("rebuild_cursor", "2026-06"), ("catchup_started", "2020-01")],
@@ -297,7 +298,7 @@ fn the_sweep_takes_the_oldest_month_that_lacks_periods() {
 }
 
 #[test]
-fn a_rebuild_that_is_over_is_forgotten_and_the_day_goes_on() {
+fn after_a_rebuild_the_normal_work_continues() {
     let Some(life) = life() else { return };
     idle(&life);
     life.set("analyzed", "2026-05-18");
@@ -308,16 +309,16 @@ fn a_rebuild_that_is_over_is_forgotten_and_the_day_goes_on() {
 }
 
 #[test]
-fn what_proves_that_a_month_has_ended() {
+fn a_month_has_ended_if_its_last_log_or_later_data_arrived() {
     let Some(life) = life() else { return };
     let at = |now: &str| {
         life.start("run").env("HZMETRICS_NOW", now).finish().ok();
         life.pair.sql("DELETE FROM pipeline_state");
         life.list().into_iter().filter(|line| line.starts_with("summarize")).collect::<Vec<_>>()
     };
-    // late in the next month, and nothing came
+    // late in the next month, nothing has arrived
     assert_eq!(at("2026-05-31T23:10"), [""; 0]);
-    // neither its own rows prove it nor those of any month but the next
+    // neither its own rows prove it, nor those of any month but the next
     life.pair.sql("INSERT INTO userlogin (datetime, user) VALUES ('2026-04-30 23:59:59', 'a'), ('2026-07-01', 'b')");
     assert_eq!(at("2026-05-31T23:10"), [""; 0]);
     life.pair.sql("INSERT INTO web (datetime, ip) VALUES ('2026-05-01', '192.0.2.1')");
@@ -326,7 +327,7 @@ fn what_proves_that_a_month_has_ended() {
     life.pair.sql("INSERT INTO userlogin (datetime, user) VALUES ('2026-01-02', 'a')");
     assert_eq!(at("2026-01-05T10:10"), ["summarize --month 2025-12"]);
     assert_eq!(at("2025-01-31T10:10"), [""; 0]);
-    // the last day of a short month, with the log alone and with both proofs
+    // the last day of a short month, with only the log and with both proofs
     life.log_file("var/log/httpd/imported/h-access.log-20240228.gz", "");
     assert_eq!(at("2024-03-20T10:10"), [""; 0]);
     life.log_file("var/log/httpd/imported/h-access.log-20240229.gz", "");

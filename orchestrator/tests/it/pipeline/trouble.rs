@@ -1,5 +1,5 @@
-//! What else may be wrong on a hub: other programs running, a full disk, no database, no
-//! configuration, two ticks at once. A message, an exit code, and nothing broken.
+//! Other trouble on a hub: other programs running, a full disk, no database, no configuration, two
+//! ticks at once. There is a message and an exit code, and nothing is broken.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -11,7 +11,7 @@ use hub::lock::{Lock, LockResult};
 
 use super::{CAUGHT_UP, CAUGHT_UP_STATE, Life, behind, caught_up_month_by_month, life};
 
-/// A process of the hub, as `/proc` shows it.
+/// A process of the hub, in the form of `/proc`.
 fn process(life: &Life, pid: u32, words: &[&str]) {
     life.log_file(&format!("proc/{pid}/cmdline"), &format!("{}\0", words.join("\0")));
 }
@@ -21,7 +21,7 @@ fn no_process(life: &Life, pid: u32) {
 }
 
 #[test]
-fn doctor_finds_what_still_starts_the_originals_or_the_port() {
+fn doctor_finds_lines_that_still_start_the_originals_or_the_port() {
     let Some(life) = life() else { return };
     life.run("init").ok();
     let well = life.run("doctor").ok().text();
@@ -63,7 +63,7 @@ fn doctor_finds_what_still_starts_the_originals_or_the_port() {
         assert!(sick.ends_with("\n1 problem(s) left\n"), "{sick}");
         fs::remove_file(life.path("root").join(file)).unwrap();
     }
-    // switched off, not ours, or harmless
+    // disabled, not ours, or harmless
     fs::remove_file(life.path("root").join(super::CRON_FILE)).unwrap();
     for (file, text) in [
         ("etc/crontab", "#10 0 * * * apache /x/import/__fetch_apache_and_auth_log.sh\n"),
@@ -75,7 +75,7 @@ fn doctor_finds_what_still_starts_the_originals_or_the_port() {
         life.log_file(file, text);
     }
     life.run("doctor").ok();
-    // the same timer, switched on
+    // the same timer, enabled
     life.log_file("etc/systemd/system/timers.target.wants/old.timer", "");
     let sick = life.run("doctor").expect_code(1).text();
     assert!(
@@ -85,7 +85,7 @@ fn doctor_finds_what_still_starts_the_originals_or_the_port() {
     life.log_file("usr/lib/systemd/system/other.service", "ExecStart=/bin/true\n");
     life.log_file("etc/systemd/system/old.timer", "[Timer]\nUnit=other.service\n");
     life.run("doctor").ok();
-    // files with a dot are none of cron's on Debian
+    // on Debian, cron ignores files with a dot
     life.log_file("etc/cron.d/old.disabled", "10 0 * * * apache /x/import/__fetch_apache_and_auth_log.sh\n");
     life.run("doctor").expect_code(1);
     life.log_file("etc/debian_version", "12\n");
@@ -93,7 +93,7 @@ fn doctor_finds_what_still_starts_the_originals_or_the_port() {
 }
 
 #[test]
-fn a_tick_while_the_original_scripts_are_running() {
+fn a_tick_waits_while_the_original_scripts_are_running() {
     let Some(life) = life() else { return };
     behind(&life);
     let tick = || life.start("tick").env("HZMETRICS_NOW", "2026-05-19T10:30").finish();
@@ -113,7 +113,7 @@ fn a_tick_while_the_original_scripts_are_running() {
     assert_eq!((life.list(), life.state()), (vec![], vec![]));
     assert!(!life.path("state/hzmetrics.pid").exists() && life.has("var/log/httpd/daily/h-access.log-20260310"));
     no_process(&life, 4711);
-    // somebody looks at the script; the map of who is online is another matter
+    // an editor with the script open; the who-is-online map is independent
     process(&life, 4712, &["vi", "/x/__process_usage_metrics.sh"]);
     process(&life, 4713, &["/usr/bin/php", "-q", "/x/xlogfix_whoisonline.php"]);
     let done = tick().ok();
@@ -125,10 +125,10 @@ fn a_tick_while_the_original_scripts_are_running() {
 }
 
 #[test]
-fn a_run_while_the_port_is_running() {
+fn a_run_waits_while_the_port_is_running() {
     let Some(life) = life() else { return };
     behind(&life);
-    // the port's lock is not ours when nobody names a home
+    // without a configured home, the port's lock is not ours
     let port = life.path("root/opt/hubzero/metrics/state/hzmetrics.pid");
     let LockResult::Held(lock) = Lock::ask(&port, Duration::ZERO).unwrap() else { panic!() };
     let run = || life.start("run --one-month").env("HZMETRICS_HOME", "").finish();
@@ -139,7 +139,7 @@ fn a_run_while_the_port_is_running() {
         refused.stderr
     );
     assert_eq!(life.list(), [""; 0]);
-    // released, or left behind by a killed one
+    // released, or left by a killed process
     drop(lock);
     run().ok();
     assert_eq!(life.list().len(), 3);
@@ -149,7 +149,7 @@ fn a_run_while_the_port_is_running() {
 }
 
 #[test]
-fn logs_between_the_original_fetch_and_import() {
+fn between_the_original_fetch_and_import_nothing_is_done() {
     let Some(life) = life() else { return };
     life.run("init").ok();
     behind(&life);
@@ -158,13 +158,13 @@ fn logs_between_the_original_fetch_and_import() {
     let refused = life.run("run").expect_code(75);
     assert!(refused.stderr.contains("_hub_apache.log and not imported them yet"), "{}", refused.stderr);
     assert_eq!((life.list(), life.state()), (vec![], vec![]));
-    // put there by `fetch-logs --stage`, which says so
+    // put there by `fetch-logs --stage`, which records it
     life.log_file("var/log/hubzero/metrics/_staged.ndjson", "");
     life.run("run --one-month").ok();
     assert_eq!(life.list().len(), 3);
     fs::remove_file(life.path("root/var/log/hubzero/metrics/_staged.ndjson")).unwrap();
     life.run("run").expect_code(75);
-    // left there long ago: the work goes on, and doctor says it
+    // left long ago: the work continues, and doctor reports it
     let long_ago = SystemTime::now() - Duration::from_secs(3 * 3600 + 60);
     File::options().append(true).open(life.path("root").join(staged)).unwrap().set_modified(long_ago).unwrap();
     life.run("run").ok();
@@ -174,7 +174,7 @@ fn logs_between_the_original_fetch_and_import() {
 }
 
 #[test]
-fn two_ticks_at_once() {
+fn two_ticks_at_once_count_each_log_once() {
     let Some(life) = life() else { return };
     behind(&life);
     let slow = life.path("bin/usage-metrics");
@@ -205,7 +205,7 @@ fn two_ticks_at_once() {
 }
 
 /// What `run` would start, with `folder` on a disk of 64 kB that is full after `room` more bytes.
-/// `None` where we may not mount.
+/// `None` if we may not mount.
 fn on_a_full_disk(life: &Life, folder: &Path, room: u32, line: &str) -> Option<Finished> {
     fs::create_dir_all(folder).unwrap();
     let script = "mount -t tmpfs -o size=64k,mode=755 tmpfs \"$0\" || exit 99\n\
@@ -223,7 +223,7 @@ fn on_a_full_disk(life: &Life, folder: &Path, room: u32, line: &str) -> Option<F
 }
 
 #[test]
-fn a_full_disk_under_the_lock() {
+fn a_full_disk_under_the_lock_ends_the_run() {
     let Some(life) = life() else { return };
     behind(&life);
     let Some(done) = on_a_full_disk(&life, &life.path("state"), 0, "run") else { return };
@@ -250,17 +250,17 @@ fn a_full_disk_under_the_log_stops_nothing() {
 }
 
 #[test]
-fn a_full_disk_under_the_archive() {
+fn a_full_disk_under_the_archive_stops_nothing() {
     let Some(life) = life() else { return };
     behind(&life);
-    // another file system, so that moving is copying
+    // another file system, so that moving means copying
     let imported = life.path("root/var/log/httpd/imported");
     let large = "a line of a log\n".repeat(10_000);
     for day in ["20260310", "20260311", "20260512"] {
         life.log_file(&format!("var/log/httpd/daily/h-access.log-{day}"), &large);
     }
     let Some(done) = on_a_full_disk(&life, &imported, 1000, "run") else { return };
-    // imported and not moved: the ledger keeps them from being counted again, the work goes on
+    // imported but not moved: the ledger keeps it from being counted again, and the work continues
     let done = done.ok();
     assert!(done.stderr.contains("No space left on device"), "{}", done.stderr);
     for day in ["20260310", "20260311", "20260512"] {
@@ -283,7 +283,7 @@ fn a_dead_database() {
     let tick =
         life.start("tick").env("HZMETRICS_DB_SOCKET", "/nowhere/mysql.sock").env("HZMETRICS_NOW", "2026-05-19T10:30");
     tick.finish().expect_code(1);
-    assert_eq!(life.list(), ["whoisonline"], "its stage says itself what is wrong");
+    assert_eq!(life.list(), ["whoisonline"], "the stage itself says what is wrong");
     assert!(dead("status").ok().text().contains("(could not read pipeline_state: "));
     assert_eq!(life.state(), [""; 0]);
     assert!(life.has("var/log/httpd/daily/h-access.log-20260310"));
@@ -325,7 +325,7 @@ fn a_database_that_dies_in_the_middle() {
 }
 
 #[test]
-fn no_configuration() {
+fn without_configuration_nothing_is_created() {
     let folder = tempfile::tempdir().unwrap();
     let run = |line: &str| {
         let run = fixtures::run(env!("CARGO_BIN_EXE_hzmetrics")).env("HZMETRICS_ROOT", folder.path());
@@ -352,8 +352,8 @@ fn no_configuration() {
     run("status").finish().ok();
     let sick = run("doctor").finish().expect_code(1);
     assert!(sick.text().contains("FAIL  configuration: there is none"), "{}", sick.text());
-    assert!(!folder.path().join("var/log/httpd").exists(), "nothing was made");
-    // named, and not there
+    assert!(!folder.path().join("var/log/httpd").exists(), "nothing was created");
+    // named, but missing
     for line in ["run", "tick", "status"] {
         let done = run(line).env("HZMETRICS_CONFIG", "/nowhere.conf").finish().expect_code(1);
         assert!(done.stderr.contains("/nowhere.conf"), "{}", done.stderr);
@@ -361,7 +361,7 @@ fn no_configuration() {
 }
 
 #[test]
-fn a_budget_ends_a_run_between_two_units_and_the_next_one_goes_on() {
+fn a_budget_ends_a_run_between_two_units_and_the_next_continues() {
     let Some(life) = life() else { return };
     behind(&life);
     let mut all = Vec::new();
@@ -374,14 +374,14 @@ fn a_budget_ends_a_run_between_two_units_and_the_next_one_goes_on() {
         assert_eq!(done.stderr, "");
         assert!(!life.path("state/hzmetrics.pid").exists());
         let list = life.list();
-        assert!(list.len() <= 5, "one unit a run: {list:?}");
+        assert!(list.len() <= 5, "one unit per run: {list:?}");
         all.extend(list);
         if life.state().contains(&"mode=normal".to_owned()) {
             break;
         }
         assert!(life.log().contains("[run] the time is up; the next run goes on here"));
     }
-    // each unit once, in the order of a run without a limit; walking goes month by month now
+    // each unit once, in the order of an unlimited run; the walk now goes month by month
     assert_eq!(all, caught_up_month_by_month());
     assert_eq!(life.state(), CAUGHT_UP_STATE);
     assert_eq!(life.pair.value("SELECT COUNT(*) FROM web").as_deref(), Some("4"));
@@ -391,7 +391,7 @@ fn a_budget_ends_a_run_between_two_units_and_the_next_one_goes_on() {
 }
 
 #[test]
-fn stages_are_told_the_log() {
+fn stages_write_to_the_same_log() {
     let Some(life) = life() else { return };
     let script = life.path("bin/tool-metrics");
     fs::write(&script, format!("#!/bin/sh\necho \"$HZMETRICS_STAGE_LOG\" > '{}'\n", life.path("told").display()))

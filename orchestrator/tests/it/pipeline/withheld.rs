@@ -1,4 +1,4 @@
-//! Months that must not be published: those that have not begun, and those that somebody withheld.
+//! Months that must not be published: future ones, and withheld ones.
 
 use std::fs;
 use std::path::Path;
@@ -49,7 +49,7 @@ fn no_command_publishes_a_month_in_the_future() {
 }
 
 #[test]
-fn nor_does_a_stage_on_the_databases() {
+fn no_stage_publishes_a_month_in_the_future() {
     let beside = |name: &str| Path::new(env!("CARGO_BIN_EXE_hzmetrics")).with_file_name(name);
     for line in [
         "summarize --db 2099-01",
@@ -67,13 +67,13 @@ fn nor_does_a_stage_on_the_databases() {
         let done = fixtures::run(beside(name)).args(args.split(' ')).finish().expect_code(2);
         assert!(done.stderr.contains("2099-01 is in the future"), "{line}: {}", done.stderr);
     }
-    // a pipe may ask what it likes
+    // a pipe may compute any month
     fixtures::run(beside("summarize")).args(["--month", "2099-01"]).stdin("").finish().ok();
     fixtures::run(beside("tool-metrics")).args(["2099-01"]).stdin("").finish().ok();
 }
 
 #[test]
-fn rows_and_logs_of_the_future_make_no_backlog_and_are_named() {
+fn future_rows_and_logs_are_named_and_no_backlog() {
     let Some(life) = life() else { return };
     life.web(&["2026-04-15", "2026-05-01", "2026-06-01", "2099-01-05", "2099-01-06"]);
     life.summarized(&["2026-04"]);
@@ -116,7 +116,7 @@ fn statistics(life: &super::Life) -> Vec<String> {
 }
 
 #[test]
-fn unpublishing_takes_all_that_readers_see_of_a_month_and_nothing_else() {
+fn unpublish_removes_everything_readers_see_of_a_month_and_nothing_else() {
     for (engine, mode) in fixtures::db::MODES {
         let Some(life) = super::Life::new(engine, mode) else { return };
         published(&life);
@@ -134,7 +134,7 @@ fn unpublishing_takes_all_that_readers_see_of_a_month_and_nothing_else() {
         assert_eq!(life.pair.lines(left).len(), 3);
         assert_eq!(life.pair.value("SELECT COUNT(*) FROM web").as_deref(), Some("4"), "requests stay");
         assert_eq!(life.state(), ["dirty_months=2026-01", "withheld_months=2026-02"]);
-        // twice is once
+        // the second time changes nothing
         life.run("unpublish 2026-02").ok();
         assert_eq!(life.state(), ["dirty_months=2026-01", "withheld_months=2026-02"]);
         life.run("unpublish 2026-13").expect_code(2);
@@ -153,14 +153,14 @@ fn a_future_month_is_unpublished_too() {
 }
 
 #[test]
-fn a_withheld_month_stays_so_until_somebody_asks_for_it() {
+fn a_withheld_month_stays_withheld_until_it_is_named() {
     let Some(life) = life() else { return };
     published(&life);
     life.set("analyzed", "2026-05-19");
     life.run("unpublish 2026-02").ok();
     life.run("run").ok();
     assert_eq!(life.list(), [""; 0]);
-    // a rebuild goes round it
+    // a rebuild skips it
     let said = life.run("rebuild-from 2026-01").ok().stderr;
     assert!(said.contains("2026-02 is withheld and stays so"), "{said}");
     life.run("run").ok();
@@ -171,7 +171,7 @@ fn a_withheld_month_stays_so_until_somebody_asks_for_it() {
     life.run("rebuild-summaries --since 2026-01 --through 2026-03").ok();
     assert_eq!(life.list(), ["summarize --month 2026-01", "summarize --month 2026-03"]);
     assert_eq!(life.pair.lines(COUNTS), ["0\t0\t0\t0"]);
-    // new logs of it are imported and nothing more is done with it
+    // its new logs are imported, and nothing else is done with it
     life.access_log("20260220");
     life.run("run --one-month").ok();
     assert_eq!(life.list(), ["import 20260220"]);
@@ -185,7 +185,7 @@ fn a_withheld_month_stays_so_until_somebody_asks_for_it() {
     assert_eq!(life.list(), ["summarize --month 2026-02"]);
     assert!(life.state().contains(&"withheld_months=".to_owned()), "{:?}", life.state());
 
-    // a mark has the next run do it
+    // once it is marked, the next run processes it
     life.run("unpublish 2026-02").ok();
     life.run("mark-dirty 2026-02").ok();
     let state = life.state();
@@ -212,7 +212,7 @@ fn the_current_and_the_previous_month_can_be_withheld() {
 }
 
 #[test]
-fn dry_runs_of_notes_change_nothing() {
+fn dry_runs_of_marking_change_nothing() {
     let Some(life) = life() else { return };
     life.set("dirty_months", "2026-01,2026-03");
     life.set("withheld_months", "2026-02");
