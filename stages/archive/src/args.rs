@@ -1,4 +1,4 @@
-//! The options, and what `--describe` says. Imports nothing of the work.
+//! The options, and the description for `--describe`. Uses nothing of the stage's work.
 
 use std::path::PathBuf;
 
@@ -21,17 +21,17 @@ const BACKGROUND: &str = "A log is moved only if it still is what its receipt sa
 /// Moves imported logs to the archive directory.
 ///
 /// Reads the `receipt` records that `import-logs` writes and moves exactly the files that they name,
-/// compressed with gzip, from `daily/` (or below it) to `imported/` beside it. Every record is passed on;
-/// receipts say in `archived` where the log is now. `--db` does the same without receipts, as the cron line
-/// did.
+/// compressed with gzip, from `daily/` (or below it) to `imported/` next to it. Every record is passed on;
+/// receipts then say in `archived` where the log is. `--db` does the same without receipts, like the legacy
+/// cron line.
 #[derive(Debug, Parser)]
 #[command(name = "archive", version, after_long_help = BACKGROUND, max_term_width = 100)]
 pub(crate) struct Args {
-    /// Move to this directory [default: `imported/` beside the log's `daily/`]
+    /// Move to this directory [default: `imported/` next to the log's `daily/`]
     #[arg(long, value_name = "DIR")]
     pub(crate) imported: Option<PathBuf>,
 
-    /// A folder that the logs must be below; may be repeated
+    /// A folder that must contain the logs; may be repeated
     #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "db")]
     pub(crate) logs: Vec<PathBuf>,
 
@@ -67,7 +67,7 @@ impl StageArgs for Args {
         &self.common
     }
 
-    // also from receipts it moves logs in folders of others
+    // with receipts, too, it moves logs in folders of others
     fn uses(&self) -> Option<Uses> {
         Some(Uses::LOGS)
     }

@@ -1,12 +1,12 @@
-//! `--db`: what the legacy line did, moving everything from `daily/` that the staging took.
+//! `--db`: does what the legacy line did, moving everything from `daily/` that was staged.
 //!
-//! Or what the later port did: logs of any depth, and folders that are empty then go.
+//! Or what the port did: logs at any depth, and then removing empty folders.
 //!
-//! With the list that `fetch-logs --stage` left, logs that arrived later stay pending, and so do
-//! all of a stream whose staging file was not imported, each log that `_imported.ndjson` does not
-//! name as loaded, and each that is no longer what was read. Where another line than ours imported
-//! the staging file, nothing is noted, and all that is in it counts as loaded, as it does to that
-//! line. Without the list everything is moved.
+//! With the list that `fetch-logs --stage` left, logs that arrived later stay pending. So do all
+//! logs of a stream whose staging file was not imported, each log that `_imported.ndjson` does not
+//! name as loaded, and each that is no longer what was read. If the legacy line imported the
+//! staging file, no results are recorded, and everything in it counts as loaded. Without the list
+//! everything is moved.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -24,7 +24,7 @@ use logs::staged::{self, Outcome, StagedLog};
 
 use crate::move_log::{self, Collision, Rules};
 
-/// What a run moves, and how.
+/// What to move, and how.
 pub(crate) struct Daily<'a> {
     pub(crate) config: &'a Config,
     pub(crate) rules: Rules,
@@ -34,11 +34,11 @@ pub(crate) struct Daily<'a> {
     pub(crate) messages: Messages,
 }
 
-/// Which part of `daily/` a group of names is, in the order in which they are moved.
+/// Which part of `daily/` a group of names is, in the order in which the groups are moved.
 struct Group {
     directory: PathBuf,
     head: String,
-    /// The stream that it was staged for, for those that are staged.
+    /// The stream it was staged for, if it was staged.
     stream: Option<Stream>,
 }
 
@@ -81,7 +81,8 @@ impl Daily<'_> {
             }
             let mut logs = self.logs(&group)?;
             logs.retain(|log| self.is_wanted(&name_of(log)));
-            // of an earlier night, when another line staged: then all goes, as without a list
+            // the list is from an earlier night, and the legacy line staged since: then all logs
+            // go, as without a list
             let listed =
                 listed.as_deref().filter(|listed| !group.stream.is_some_and(|stream| self.is_outdated(stream, listed)));
             for path in logs {
@@ -112,7 +113,7 @@ impl Daily<'_> {
         if n_failed + n_waiting > 0 {
             bail!("{} of {n_all} logs not archived", n_failed + n_waiting);
         }
-        // it still says of the logs of other days, and of one that has grown, what was read
+        // it still records what was read of other days' logs, and of a log that has grown
         if listed.is_some() && n_grown == 0 && !self.dry_run && self.date.is_none() {
             let path = staged::list_path(&staging);
             kit::door::remove(&path).with_context(|| format!("removing {}", path.display()))?;
@@ -124,8 +125,8 @@ impl Daily<'_> {
         self.rules.collision == Collision::OldKeepsName
     }
 
-    /// The logs of a group, in the order in which they are moved. To the port a stream has one log a
-    /// day, at any depth of `daily/` or in `daily.holding/`; others wait until it has gone.
+    /// The logs of a group, in the order in which they are moved. For the port, a stream has one log
+    /// per day, at any depth of `daily/` or in `daily.holding/`; others wait until it is gone.
     fn logs(&self, group: &Group) -> Result<Vec<PathBuf>> {
         let Some(stream) = group.stream.filter(|_| self.is_port()) else {
             let names = names(&group.directory, &group.head)?;
@@ -147,23 +148,24 @@ impl Daily<'_> {
     }
 
     /// Removes folders below `daily/` and `daily.holding/` from which logs were moved, if they are
-    /// empty now.
+    /// now empty.
     fn remove_emptied(&self, moved: &HashSet<PathBuf>) {
         let groups = self.groups();
         let folders: HashSet<&Path> = moved.iter().filter_map(|path| path.parent()).collect();
         for folder in folders.into_iter().filter(|folder| groups.iter().all(|group| group.directory != **folder)) {
-            // one that has something in it stays, and nobody misses the others
+            // a folder that is not empty stays, and a failure does not matter
             let _ = fs::remove_dir(folder);
         }
     }
 
-    /// Whether a log is of the day that was asked for.
+    /// Whether a log belongs to the given day.
     fn is_wanted(&self, name: &str) -> bool {
         self.date.is_none_or(|date| discovery::date_of(name) == Some(date))
     }
 
-    /// The streams whose listed staging file was imported by another line. Ours notes what became of
-    /// every log before it renames the file, so a renamed one of which nothing is noted is not ours.
+    /// The streams whose listed staging file was imported by the legacy line. Ours records what
+    /// became of every log before it renames the file, so if the file is renamed and nothing is
+    /// recorded, it was not ours.
     fn imported_by_others(&self, listed: Option<&[StagedLog]>, noted: &[Outcome]) -> Vec<Stream> {
         let mut streams = vec![Stream::Access, Stream::Auth];
         streams.retain(|&stream| {
@@ -197,7 +199,7 @@ impl Daily<'_> {
         }
     }
 
-    /// Whether the staging file that was imported last is another one than the list is of.
+    /// Whether the staging file imported last differs from the one in the list.
     fn is_outdated(&self, stream: Stream, listed: &[StagedLog]) -> bool {
         let paths = &self.config.paths;
         let imported = paths.imported_staged(&self.staged(stream));
@@ -207,7 +209,7 @@ impl Daily<'_> {
         !is_ours && staged::is_older_than(&paths.staging(), &imported)
     }
 
-    /// Whether a log that was imported is no longer in `daily/`: it is in the archive already, or gone.
+    /// Whether an imported log is no longer in `daily/`: it is in the archive already, or gone.
     fn has_vanished(&self, log: &StagedLog, listed: &[StagedLog]) -> bool {
         log.read.is_some()
             && !discovery::lying_at(&log.path).exists()
@@ -215,7 +217,7 @@ impl Daily<'_> {
             && self.not_imported(log.stream, listed).is_none()
     }
 
-    /// Why the logs of a stream may not be moved yet: their staging file still waits for its import.
+    /// Why the logs of a stream may not be moved yet: their staging file is not imported.
     fn not_imported(&self, stream: Stream, listed: &[StagedLog]) -> Option<String> {
         let file = self.staged(stream);
         let waits = listed.iter().any(|log| log.stream == stream) && file.exists();
@@ -223,16 +225,16 @@ impl Daily<'_> {
     }
 }
 
-/// What is known of the logs of a list.
+/// What is known about the logs of a list.
 struct Outcomes {
     noted: Vec<Outcome>,
-    /// Streams that another line than ours imported: it notes nothing, and loads all.
+    /// Streams imported by the legacy line, which loads everything and records nothing.
     by_others: Vec<Stream>,
 }
 
 impl Outcomes {
-    /// What was read of a log that may be moved: one that was loaded. Lists of earlier versions say
-    /// nothing, and their logs go.
+    /// What was read of a log that may be moved because it was loaded. Lists of earlier versions do
+    /// not say, and their logs may be moved.
     ///
     /// # Errors
     /// It was not loaded.
@@ -242,11 +244,11 @@ impl Outcomes {
             return Ok(Some(read));
         }
         let why = outcome_of(log, &self.noted).and_then(|outcome| outcome.refused.as_deref());
-        bail!("{} was not imported and stays: {}", log.path.display(), why.unwrap_or("no import of it is noted"))
+        bail!("{} was not imported and stays: {}", log.path.display(), why.unwrap_or("no import of it is recorded"))
     }
 }
 
-/// What is noted of the content of a log.
+/// What is recorded about the content of a log.
 fn outcome_of<'o>(log: &StagedLog, noted: &'o [Outcome]) -> Option<&'o Outcome> {
     let read = log.read.as_ref()?;
     noted.iter().find(|outcome| outcome.path == log.path && outcome.read.is_same_content(read))
@@ -256,13 +258,13 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Whether a staged log is elsewhere than directly in one of the directories (`--deep`).
+/// Whether a staged log is anywhere but directly in one of the directories (`--deep`).
 fn outside_daily(log: &StagedLog, groups: &[Group]) -> bool {
     !groups.iter().any(|group| log.path.parent() == Some(&group.directory))
 }
 
-/// Base names in `directory` that begin with `head` and have `log` after it, sorted; a log that a
-/// killed run was compressing counts under its own name.
+/// Base names in `directory` that begin with `head` and contain `log` after it, sorted; a log that
+/// a killed run was compressing counts under its own name.
 fn names(directory: &Path, head: &str) -> Result<Vec<OsString>> {
     let reading = || format!("reading {}", directory.display());
     let entries = match fs::read_dir(directory) {

@@ -1,7 +1,7 @@
-//! Puts one log into the archive: compressed, under its name, an older file of that name kept.
+//! Moves one log into the archive: compressed, with its name, keeping an older file of that name.
 //!
-//! A run that is killed at any point leaves the log either where it was, under a hidden working
-//! name beside it, or in the archive; the next run for the same log finishes the work.
+//! A run killed at any point leaves the log either at its place, under a hidden working name next
+//! to it, or in the archive; the next run for the same log finishes the work.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -16,7 +16,7 @@ use kit::{Messages, door, fill};
 use logs::discovery;
 use logs::fingerprint::{Fingerprint, Identity, Now};
 
-/// Who gets the plain name when a file of that name is in the archive already.
+/// Which file gets the plain name if the archive already has a file of that name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Collision {
     /// The new file; the older one becomes `NAME.~N~`.
@@ -25,7 +25,7 @@ pub(crate) enum Collision {
     OldKeepsName,
 }
 
-/// How logs are put into the archive.
+/// How logs are archived.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) compress: bool,
@@ -35,13 +35,13 @@ pub(crate) struct Rules {
 /// What became of a log.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Moved {
-    /// It is there now.
+    /// It is in the archive now.
     Now(PathBuf),
     /// An earlier run moved it there.
     Earlier(PathBuf),
 }
 
-/// A log has grown since it was read. It stays, and nobody has to do anything: the next import reads the rest.
+/// A log that has grown since it was read. It stays, and no action is needed: the next import reads the rest.
 #[derive(Debug)]
 struct HasGrown {
     path: PathBuf,
@@ -61,7 +61,7 @@ impl fmt::Display for HasGrown {
 
 impl std::error::Error for HasGrown {}
 
-/// Names a log that was not moved; whether that is a failure, or it has only grown.
+/// Reports a log that was not moved; returns whether that is a failure, rather than growth.
 pub(crate) fn is_failure(error: &anyhow::Error, messages: Messages) -> bool {
     let has_grown = error.is::<HasGrown>();
     if has_grown {
@@ -72,17 +72,17 @@ pub(crate) fn is_failure(error: &anyhow::Error, messages: Messages) -> bool {
     !has_grown
 }
 
-/// The `daily/` or `daily.holding/` that a log is in.
+/// The `daily/` or `daily.holding/` above a log.
 pub(crate) fn daily_of(path: &Path) -> Option<&Path> {
     path.ancestors().skip(1).find(|a| a.file_name().is_some_and(|n| n == "daily" || n == "daily.holding"))
 }
 
-/// The archive directory of a log: `imported/` beside the folder it is in.
+/// The archive directory of a log: `imported/` next to its folder.
 pub(crate) fn imported_of(path: &Path) -> Option<PathBuf> {
     Some(daily_of(path)?.parent()?.join("imported"))
 }
 
-/// The log under its working name while it is being compressed, or a file of the archive before it is whole.
+/// The working name of a log while it is being compressed, or of an incomplete file in the archive.
 fn working_name(path: &Path) -> Result<PathBuf> {
     discovery::working_name(path).with_context(|| format!("{} has no name", path.display()))
 }
@@ -91,7 +91,7 @@ fn name_of(path: &Path) -> Result<&OsStr> {
     path.file_name().with_context(|| format!("{} has no name", path.display()))
 }
 
-/// A name with something after it.
+/// A name with a suffix.
 fn with_suffix(name: &OsStr, suffix: &str) -> OsString {
     let mut longer = name.to_owned();
     longer.push(suffix);
@@ -102,8 +102,8 @@ fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// Whether the log is compressed on its way: not when it is already, not when it is a link, not
-/// when its compressed form is beside it.
+/// Whether to compress the log: not if it is compressed already, is a link, or has a compressed
+/// form next to it.
 fn is_compressed_on_the_way(path: &Path, name: &OsStr, rules: Rules) -> bool {
     rules.compress
         && !discovery::is_called_compressed(path)
@@ -111,15 +111,15 @@ fn is_compressed_on_the_way(path: &Path, name: &OsStr, rules: Rules) -> bool {
         && !fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_symlink())
 }
 
-/// Where the log would go if nothing of its name is there.
+/// Where the log would go if nothing has its name there.
 pub(crate) fn target(path: &Path, imported: &Path, rules: Rules) -> Result<PathBuf> {
     let name = name_of(path)?;
     let suffix = if is_compressed_on_the_way(path, name, rules) { ".gz" } else { "" };
     Ok(imported.join(with_suffix(name, suffix)))
 }
 
-/// Moves the log into the archive directory, which is created when it is missing. With `read`, only if
-/// it still is what was read.
+/// Moves the log into the archive directory, which is created if it is missing. With `read`, only if
+/// it is still what was read.
 pub(crate) fn move_log(path: &Path, imported: &Path, rules: Rules, read: Option<&Fingerprint>) -> Result<Moved> {
     let working = working_name(path)?;
     if !exists(path) && !exists(&working) {
@@ -133,14 +133,14 @@ pub(crate) fn move_log(path: &Path, imported: &Path, rules: Rules, read: Option<
     if exists(&working) {
         let done = finish_compressing(path, &working, imported, rules, read)?;
         if !exists(path) {
-            return Ok(done); // otherwise a new log of that name has arrived meanwhile
+            return Ok(done); // otherwise a new log of that name has arrived in the meantime
         }
     }
     check(path, path, read)?;
     let to = target(path, imported, rules)?;
     if is_compressed_on_the_way(path, name_of(path)?, rules) {
         match door::rename_new(path, &working) {
-            // another run was faster: what it does with the log is waited for
+            // another run was faster: wait for its result
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             done => done.with_context(|| format!("renaming {}", path.display()))?,
         }
@@ -149,7 +149,7 @@ pub(crate) fn move_log(path: &Path, imported: &Path, rules: Rules, read: Option<
     publish(path, &to, rules.collision).map(Moved::Now)
 }
 
-/// Whether what is at `at` still is what was read of `path`.
+/// Whether the file at `at` is still what was read of `path`.
 fn check(path: &Path, at: &Path, read: Option<&Fingerprint>) -> Result<()> {
     let Some(read) = read else { return Ok(()) };
     match read.compare(at)? {
@@ -159,8 +159,8 @@ fn check(path: &Path, at: &Path, read: Option<&Fingerprint>) -> Result<()> {
     }
 }
 
-/// Compresses the log under its working name into the archive, unless an earlier run has. A run that
-/// is at it already is waited for. A log that must stay gets its name back.
+/// Compresses the log under its working name into the archive, unless an earlier run has. If another
+/// run is doing it, waits for it. A log that must stay gets its name back.
 fn finish_compressing(
     path: &Path,
     working: &Path,
@@ -189,7 +189,7 @@ fn finish_compressing(
     Ok(Moved::Now(placed))
 }
 
-/// A file that no other run works on for as long as the result lives; `None` when one did, and the
+/// A file that no other run works on while the result is alive; `None` if another run did and the
 /// file is gone.
 fn held(path: &Path) -> Result<Option<File>> {
     let file = match door::open(path) {
@@ -197,12 +197,12 @@ fn held(path: &Path) -> Result<Option<File>> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e).with_context(|| format!("opening {}", path.display())),
     };
-    // where files know no locks, runs are as separate as they were
+    // without file locks, runs are as independent as before
     let _ = file.lock();
     Ok(door::is_at(&file, path).then_some(file))
 }
 
-/// A new file at `path`, private for now; what a killed run has left there goes.
+/// A new file at `path`, private for now; replaces what a killed run left there.
 fn begin(path: &Path) -> io::Result<File> {
     match door::remove(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
@@ -235,8 +235,8 @@ fn compress(from: &Path, to: &Path, name: &OsStr) -> Result<()> {
     file.sync_all().with_context(writing)
 }
 
-/// Gives a new file the owner, the group and the permissions of the log that it is made of, as far as we
-/// may; a group that is not the log's reads nothing.
+/// Gives a new file the owner, the group and the permissions of its log, as far as we may; if the group
+/// differs from the log's, it gets no permissions.
 fn take_after(file: &File, log: &fs::Metadata) -> io::Result<()> {
     let has_group = std::os::unix::fs::fchown(file, None, Some(log.gid())).is_ok();
     let _ = std::os::unix::fs::fchown(file, Some(log.uid()), None);
@@ -244,7 +244,7 @@ fn take_after(file: &File, log: &fs::Metadata) -> io::Result<()> {
     file.set_permissions(fs::Permissions::from_mode(log.mode() & mask))
 }
 
-/// Gives a finished file its name in the archive; nothing there is ever overwritten.
+/// Renames a finished file to its name in the archive; nothing there is ever overwritten.
 fn publish(from: &Path, to: &Path, collision: Collision) -> Result<PathBuf> {
     let mut to = to.to_owned();
     if exists(&to) {
@@ -270,7 +270,7 @@ fn publish(from: &Path, to: &Path, collision: Collision) -> Result<PathBuf> {
     Ok(to)
 }
 
-/// Moves a file to another file system: a copy, then the removal of the original.
+/// Moves a file to another file system: copies it, then removes the original.
 fn across_devices(from: &Path, to: &Path) -> Result<()> {
     let moving = || format!("moving {} to {}", from.display(), to.display());
     let Some(source) = held(from)? else { return Ok(()) };
@@ -301,7 +301,7 @@ fn highest_backup(to: &Path, name: &OsStr) -> Result<u64> {
     Ok(highest)
 }
 
-/// Whether the compressed file holds exactly what the plain one does.
+/// Whether the compressed file contains exactly the same as the plain one.
 fn same_content(plain: &Path, compressed: &Path) -> Result<bool> {
     let ours = door::open(plain).with_context(|| format!("opening {}", plain.display()))?;
     let mut ours = BufReader::with_capacity(64 << 10, ours);
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn compressed_under_its_name_with_its_time() {
+    fn a_log_is_compressed_with_its_name_and_time() {
         let hub = Hub::new();
         let path = hub.daily("h-access.log-1");
         fs::write(&path, "lines\n").unwrap();
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_compressed_or_has_a_compressed_twin_stays_as_it_is() {
+    fn a_log_with_a_compressed_form_is_not_compressed_again() {
         let hub = Hub::new();
         fs::write(hub.daily("x.log.zst"), "z").unwrap();
         move_log(&hub.daily("x.log.zst"), &hub.imported(""), RULES, None).unwrap();
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn every_point_of_death_is_recovered_from() {
+    fn after_death_at_any_point_the_next_run_finishes() {
         let undisturbed = ["h-access.log-1.gz", "h-access.log-1.gz.~1~"];
         for point in 0..5 {
             let hub = Hub::new();
@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_read_is_moved() {
+    fn a_log_is_moved_only_if_it_is_what_was_read() {
         let hub = Hub::new();
         let path = hub.daily("h-access.log-1");
         let imported = hub.imported("");
@@ -469,7 +469,7 @@ mod tests {
             fs::write(&path, now).unwrap();
             let error = move_log(&path, &imported, RULES, Some(&read)).unwrap_err();
             assert!(format!("{error:#}").contains(word), "{error:#}");
-            // and what a killed run has under its hidden name gets its own name back
+            // a log that a killed run left under its hidden name gets its own name back
             fs::rename(&path, working_name(&path).unwrap()).unwrap();
             assert!(move_log(&path, &imported, RULES, Some(&read)).is_err());
             assert_eq!((hub.names("daily"), hub.names("imported").len()), (vec!["h-access.log-1".to_owned()], 0));
@@ -477,7 +477,7 @@ mod tests {
         }
         fs::write(&path, "one\n").unwrap();
         let read = logs::fingerprint::of(&path).unwrap();
-        // another file with the same content: content decides
+        // another file with the same content: the content decides
         fs::remove_file(&path).unwrap();
         fs::write(&path, "one\n").unwrap();
         move_log(&path, &imported, RULES, Some(&read)).unwrap();
@@ -508,7 +508,7 @@ mod tests {
         let hub = Hub::new();
         let path = hub.daily("h-access.log-1");
         fs::write(&path, "x").unwrap();
-        // a directory in the way of the compressed file
+        // a directory in place of the compressed file
         fs::create_dir_all(hub.imported(".h-access.log-1.gz.archiving/x")).unwrap();
         let error = move_log(&path, &hub.imported(""), RULES, None).unwrap_err();
         assert!(format!("{error:#}").contains("imported"), "{error:#}");

@@ -1,4 +1,5 @@
-//! The pipe's face: moves the logs that receipts name, and says in each receipt where its log went.
+//! The pipe's face: moves the logs named by receipts, and records in each receipt where its log
+//! went.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ struct Receipt {
     hash: Option<IgnoredAny>,
 }
 
-/// The log that a receipt is of.
+/// The log of a receipt.
 struct ImportedLog {
     path: PathBuf,
     is_refused: bool,
@@ -101,8 +102,8 @@ fn quoted(text: &str) -> Vec<u8> {
     quoted
 }
 
-/// Where nobody named a folder: no links between the log and the `daily/` it is in, or, with a folder
-/// to move to, the folder it is in.
+/// If no folder was named: there must be no links between the log and its `daily/`, or, if
+/// `--imported` is given, its folder.
 fn below_daily(args: &Args, roots: &Roots, path: &Path) -> Result<(), String> {
     let folder = move_log::daily_of(path).or_else(|| path.parent().filter(|_| args.imported.is_some()));
     match folder.filter(|_| *roots == Roots::Any) {
@@ -111,7 +112,7 @@ fn below_daily(args: &Args, roots: &Roots, path: &Path) -> Result<(), String> {
     }
 }
 
-/// Archives one log; where it is then, `None` in a dry run.
+/// Archives one log; returns where it is then, `None` in a dry run.
 fn archive(
     args: &Args,
     path: &Path,
@@ -122,7 +123,7 @@ fn archive(
     let imported = match &args.imported {
         Some(directory) => directory.clone(),
         None => move_log::imported_of(path)
-            .with_context(|| format!("{} is not below a directory `daily`; say --imported DIR", path.display()))?,
+            .with_context(|| format!("{} is not below a directory `daily`; use --imported DIR", path.display()))?,
     };
     if args.dry_run {
         messages.note(format_args!(

@@ -1,4 +1,4 @@
-//! Which logs a run moves: those that receipts name, or those of `daily/`.
+//! Which logs a run moves: those named by receipts, or those in `daily/`.
 
 use anyhow::Result;
 use hub::config;

@@ -1,4 +1,4 @@
-//! The options, and what `--describe` says. Imports nothing of the work.
+//! The options, and the description for `--describe`. Uses nothing of the stage's work.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use kit::{Common, Describe, StageArgs};
 use logs::discovery::Stream;
 use schema::{Kind, Month, dates};
 
-/// What stands behind the options in the long help.
+/// What follows the options in the long help.
 const BACKGROUND: &str = "Compression is recognised by the first bytes of a file (gzip, zstd, bzip2, xz, lz4; any number of members), never by \
     its name.\n\nA log that is there twice, plain and compressed or in two directories, is taken once, with \
     a message.";
@@ -26,18 +26,18 @@ pub(crate) struct Args {
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// A directory of logs. Searched are the directory itself, its `daily/` at any depth, its
-    /// `daily.holding/`, and the same of the directories in it (`httpd`, `hubzero`, …); may be
+    /// A directory of logs. The directory itself is searched, its `daily/` at any depth, its
+    /// `daily.holding/`, and the same in its subdirectories (`httpd`, `hubzero`, …); may be
     /// repeated
     #[arg(long, value_name = "DIR", num_args = 1..)]
     pub(crate) logs: Vec<PathBuf>,
 
-    /// Take the logs whose names match, at any depth below the directories of --logs, instead of those
-    /// with the names of a hub; may be repeated. Quote it: 'access.log*'
+    /// Take the logs whose names match, at any depth below the directories of --logs, instead of logs
+    /// with a hub's names; may be repeated. Quote it: 'access.log*'
     #[arg(long = "name", value_name = "GLOB", num_args = 1.., requires = "logs", conflicts_with = "site")]
     pub(crate) names: Vec<glob::Pattern>,
 
-    /// List the files below the directories of --logs that were left out, and why, in FILE
+    /// Write to FILE which files below the directories of --logs were left out, and why
     #[arg(long, value_name = "FILE", requires = "logs")]
     pub(crate) left_out: Option<PathBuf>,
 
@@ -58,7 +58,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "YYYY-MM")]
     pub(crate) month: Option<Month>,
 
-    /// Print the lines of the logs instead of records, decompressed, with nothing between two logs
+    /// Print the decompressed lines of the logs instead of records, with nothing between two logs
     #[arg(long)]
     pub(crate) cat: bool,
 

@@ -1,8 +1,8 @@
 //! Which logs a run takes, and in which order.
 //!
 //! From directories: everything in `daily/` (and below) and `daily.holding/`, access logs before
-//! auth logs, by day. A log that is there twice (plain and compressed, or in two directories)
-//! is taken once. From files and patterns: as they are given.
+//! auth logs, by day. A log that occurs twice (plain and compressed, or in two directories) is
+//! taken once. From files and patterns: in the given order.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -16,7 +16,7 @@ use schema::Month;
 use crate::left::{Left, Why};
 use crate::pattern;
 
-/// What is looked for.
+/// What to look for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
     pub(crate) site: Option<String>,
@@ -24,7 +24,7 @@ pub(crate) struct Wanted {
     /// `YYYYMMDD`
     pub(crate) date: Option<String>,
     pub(crate) month: Option<Month>,
-    /// One log for each day and stream, as the later port.
+    /// Whether to take one log per day and stream, as the port does.
     pub(crate) one_per_day: bool,
 }
 
@@ -33,7 +33,7 @@ impl Wanted {
         self.why_not(found).is_none()
     }
 
-    /// Why a log is not wanted, if it is not.
+    /// Why a log is not wanted, if so.
     pub(crate) fn why_not(&self, found: &Found) -> Option<Why> {
         let date = found.date();
         let month = self.month.map(|m| m.to_string().replace('-', ""));
@@ -78,14 +78,14 @@ pub(crate) fn below(roots: &[PathBuf], wanted: &Wanted, left: &mut Left, message
     Ok(all)
 }
 
-/// Whether logs of a hub are put below a directory.
+/// Whether logs of a hub are stored below a directory.
 fn has_places(root: &Path) -> bool {
     let is_place = |at: &Path| at.join("daily").is_dir() || at.join("daily.holding").is_dir();
     let below = fs::read_dir(root).into_iter().flatten().flatten();
     root.ends_with("daily") || is_place(root) || below.into_iter().any(|entry| is_place(&entry.path()))
 }
 
-/// What a folder has in it that cannot be a log of the stream, if the stream is wanted.
+/// What a folder contains that cannot be a log of the stream, if the stream is wanted.
 pub(crate) fn left_out(root: &Path, stream: Stream, wanted: &Wanted) -> Vec<LeftOut> {
     if wanted.stream.is_none_or(|only| only == stream) {
         discovery::left_out(root, stream, wanted.site.as_deref())
@@ -102,8 +102,8 @@ pub(crate) fn of_stream(root: &Path, stream: Stream, wanted: &Wanted, messages: 
     Ok(once_each(found, wanted, &mut Left::default(), messages))
 }
 
-/// Candidates of one directory: it may be the place itself, hold `daily/` and `daily.holding/`,
-/// or hold directories (`httpd`, `hubzero`, …) that do.
+/// Candidates of one directory: it may be the place itself, contain `daily/` and `daily.holding/`,
+/// or contain directories (`httpd`, `hubzero`, …) that do.
 fn in_root(root: &Path, stream: Stream, wanted: &Wanted) -> Result<Vec<Found>> {
     let site = wanted.site.as_deref();
     let mut found = discovery::flat_unfinished(root, stream, site)?;
@@ -135,12 +135,11 @@ fn in_root(root: &Path, stream: Stream, wanted: &Wanted) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-/// Drops the second and later of logs that are the same one, with a warning, and sorts the rest
-/// by day and name.
+/// Drops all but the first of identical logs, with a warning, and sorts the rest by day and name.
 fn once_each(mut found: Vec<Found>, wanted: &Wanted, left: &mut Left, messages: Messages) -> Vec<Found> {
     if wanted.one_per_day {
         found = left.filter(found, |f| f.date().is_none().then_some(Why::Day));
-        // stable: `daily/` stays before `daily.holding/`, paths in order inside each
+        // stable: `daily/` stays before `daily.holding/`, with paths in order in each
         found.sort_by(|a, b| a.date().cmp(&b.date()));
     }
     let key = |f: &Found| {
@@ -171,7 +170,7 @@ fn once_each(mut found: Vec<Found>, wanted: &Wanted, left: &mut Left, messages: 
     kept
 }
 
-/// Files and patterns as given; a pattern's matches are sorted, and it must match something.
+/// Files and patterns as given; a pattern's matches are sorted, and there must be at least one.
 pub(crate) fn given(arguments: &[PathBuf], wanted: &Wanted) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     for argument in arguments {

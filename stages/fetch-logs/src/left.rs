@@ -1,4 +1,4 @@
-//! Files that are not logs of the run: counted in the last line, listed in a file on demand.
+//! Files that the run leaves out: counted in the last line, listed in a file on request.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,7 +11,7 @@ use logs::discovery::Found;
 use logs::rotation;
 use schema::json;
 
-/// At most so many folders below each other are looked into.
+/// The maximum depth of folders searched.
 pub(crate) const DEPTH: u32 = 8;
 
 /// How many patterns are suggested.
@@ -20,20 +20,20 @@ const SUGGESTED: usize = 4;
 /// Why a file is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// Its name is not one of those that are wanted.
+    /// Its name is not a wanted one.
     Name,
     /// Another stream is wanted.
     Stream,
     /// Another day or month is wanted, or its name has none.
     Day,
-    /// Another log holds the same.
+    /// Another log has the same content.
     Same(PathBuf),
     /// It cannot be read as a log.
     NoLog(String),
 }
 
 impl Why {
-    /// In which count of the last line it is.
+    /// How the last line counts it.
     const fn by(&self) -> &'static str {
         match self {
             Self::Name => "by name",
@@ -57,7 +57,7 @@ impl fmt::Display for Why {
     }
 }
 
-/// The files that were left out.
+/// The files left out.
 #[derive(Debug, Default)]
 pub(crate) struct Left {
     files: Vec<(PathBuf, Why)>,
@@ -68,7 +68,7 @@ impl Left {
         self.files.push((path, why));
     }
 
-    /// Keeps the logs that are wanted.
+    /// Keeps the wanted logs.
     pub(crate) fn filter(&mut self, logs: Vec<Found>, why: impl Fn(&Found) -> Option<Why>) -> Vec<Found> {
         let mut kept = Vec::with_capacity(logs.len());
         for log in logs {
@@ -80,8 +80,8 @@ impl Left {
         kept
     }
 
-    /// Below folders whose logs are found by the names of hubs: the files in the places of logs that
-    /// have another name, and elsewhere what has the name of some web log.
+    /// Below folders whose logs are found by a hub's names: files with other names where logs are
+    /// stored, and elsewhere files named like any web log.
     pub(crate) fn add_other_names(&mut self, roots: &[PathBuf], logs: &[Found]) {
         let known: BTreeSet<&Path> = logs.iter().map(|log| log.path.as_path()).collect();
         let mut others = BTreeSet::new();
@@ -94,7 +94,7 @@ impl Left {
         self.files.extend(others.into_iter().map(|path| (path, Why::Name)));
     }
 
-    /// Patterns for what has the name of some web log.
+    /// Patterns for files named like any web log.
     pub(crate) fn suggested(&self) -> Vec<String> {
         let names = self.files.iter().filter(|(_, why)| *why == Why::Name).map(|(path, _)| path_text::base_name(path));
         let patterns: BTreeSet<String> = names
@@ -104,7 +104,7 @@ impl Left {
         patterns.into_iter().take(SUGGESTED).collect()
     }
 
-    /// The last line.
+    /// Prints the last line.
     pub(crate) fn say(&self, n_logs: usize, messages: Messages) {
         if self.files.is_empty() {
             return;
@@ -163,7 +163,7 @@ fn other_names(root: &Path, at: &Path, depth: u32, others: &mut BTreeSet<PathBuf
     }
 }
 
-/// Whether a name is one that web servers give to their logs of requests.
+/// Whether web servers name their access logs like this.
 fn is_like_a_web_log(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     (name.contains("access") && !name.contains("error")) || name.starts_with("u_ex")

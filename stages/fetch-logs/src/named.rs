@@ -1,8 +1,8 @@
-//! Logs whose names match patterns: those of any web server, whatever rotates them.
+//! Logs whose names match patterns: those of any web server, however they are rotated.
 //!
-//! They are looked for below the directories at any depth. Two logs of one name in two directories are
-//! two logs. Order: by the date in the name; then, log by log, from the oldest number to the file that
-//! is still written to.
+//! They are searched for below the directories at any depth. Two logs with one name in two directories
+//! are two logs. Order: by the date in the name; then, log by log, from the oldest number to the file
+//! that is still being written.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -17,11 +17,11 @@ use logs::rotation::{self, Turn};
 use crate::left::{DEPTH, Left, Why};
 use crate::opener::Opener;
 
-/// A log with what decides its place in the order.
+/// A log with what determines its place in the order.
 struct Named {
     found: Found,
     turn: Turn,
-    /// Its directory, and its name before it was rotated.
+    /// Its directory, and its name before rotation.
     family: (PathBuf, String),
     mtime: (i64, i64),
     file: (u64, u64),
@@ -30,7 +30,7 @@ struct Named {
 /// The logs below the directories whose names match one of the patterns.
 ///
 /// # Errors
-/// A directory that was named cannot be read, or a log that is there twice cannot.
+/// A named directory cannot be read, or a log that occurs twice cannot.
 pub(crate) fn below(
     roots: &[PathBuf],
     patterns: &[glob::Pattern],
@@ -84,7 +84,7 @@ impl Named {
     }
 }
 
-/// Leaves out a link to a log that is there, and the compressed form of a log that lies beside it.
+/// Leaves out a link to a log that is included, and the compressed form of a log next to it.
 fn without_copies(named: Vec<Named>, opener: &Opener, left: &mut Left) -> Result<Vec<Named>> {
     let mut kept: Vec<Named> = Vec::with_capacity(named.len());
     let mut files: HashMap<(u64, u64), PathBuf> = HashMap::new();
@@ -112,7 +112,7 @@ fn without_copies(named: Vec<Named>, opener: &Opener, left: &mut Left) -> Result
 }
 
 fn in_order(mut named: Vec<Named>) -> Vec<Found> {
-    // of logs without a date, those come first that were written to first
+    // logs without a date are ordered by when they were first written
     let mut last: HashMap<(PathBuf, String), (i64, i64)> = HashMap::new();
     for log in &named {
         let mtime = last.entry(log.family.clone()).or_insert(log.mtime);
@@ -124,7 +124,7 @@ fn in_order(mut named: Vec<Named>) -> Vec<Found> {
             Turn::Ago(n) => (u32::MAX, 0, i64::from(n)),
             Turn::Unknown => (u32::MAX, 0, -1),
         };
-        // dated logs of one day come in the order of their times, whichever directory they are in
+        // dated logs of one day are ordered by time, whichever directory they are in
         let family = (day == u32::MAX).then(|| (last.get(&log.family).copied(), log.family.clone()));
         (day, within, family, -ago, log.mtime, log.found.path.clone())
     });

@@ -1,4 +1,4 @@
-//! Opens the logs that were found, each as it may be opened.
+//! Opens the logs that were found, each according to its rules.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -9,8 +9,8 @@ use kit::{Compression, door, fill};
 use logs::discovery;
 use logs::fingerprint::{Fingerprint, Reading};
 
-/// Opens logs: those below the folders that were searched as the folders allow it, those that were
-/// named as any program does.
+/// Opens logs: those below searched folders under the restrictions for these folders, those named
+/// by the user like any program.
 #[derive(Debug, Default)]
 pub(crate) struct Opener(door::Logs);
 
@@ -25,12 +25,12 @@ impl Opener {
         opened.with_context(|| format!("opening {}", path.display()))
     }
 
-    /// Opens a log and decompresses it on the way.
+    /// Opens a log and decompresses it on the fly.
     pub(crate) fn reading(&self, path: &Path) -> Result<Reading> {
         Reading::of_file(self.open(path)?).with_context(|| format!("reading {}", path.display()))
     }
 
-    /// Reads a log to its end, for its fingerprint alone.
+    /// Reads a log to its end, only for its fingerprint.
     pub(crate) fn read_to_end(&self, path: &Path) -> Result<Option<Fingerprint>> {
         let mut reading = self.reading(path)?;
         let read = io::copy(&mut reading, &mut io::sink()).and_then(|_| reading.finish());
@@ -45,7 +45,7 @@ impl Opener {
         Ok(Compression::of(&magic))
     }
 
-    /// Whether two logs hold the same lines, one of them compressed.
+    /// Whether two logs have the same lines, one of them compressed.
     pub(crate) fn same_content(&self, a: &Path, b: &Path) -> Result<bool> {
         let (mut left, mut right) = (self.reading(a)?, self.reading(b)?);
         let (mut x, mut y) = (vec![0; 1 << 16], vec![0; 1 << 16]);

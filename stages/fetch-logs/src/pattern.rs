@@ -1,5 +1,5 @@
-//! Files that a pattern of the command line matches: `*`, `?` and `[…]` within a name, `**` for folders
-//! at any depth. Names are bytes: what is not text in them counts as U+FFFD.
+//! Files that match a pattern on the command line: `*`, `?` and `[…]` within a name, `**` for folders
+//! at any depth. Names are bytes: invalid ones count as U+FFFD.
 
 use std::ffi::OsString;
 use std::fs;
@@ -27,10 +27,10 @@ impl Step {
     }
 }
 
-/// What the pattern matches, by path.
+/// The matches of the pattern, by path.
 ///
 /// # Errors
-/// It is none, or a folder on the way cannot be read.
+/// The pattern is invalid, or a folder on the way cannot be read.
 pub(crate) fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
     let steps: Result<Vec<_>> = Path::new(pattern).components().map(Step::of).collect();
     let mut found = Vec::new();
@@ -64,7 +64,7 @@ fn walk(at: &Path, steps: &[Step], found: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// The names in a folder, each with whether it is that of a folder (not of a link); none when it is not a folder.
+/// The names in a folder, each with whether it is a folder (not a link to one); none if it is not a folder.
 fn names(folder: &Path) -> Result<Vec<(OsString, bool)>> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let reading = || format!("reading {}", folder.display());
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_any_bytes_match() {
+    fn names_that_are_not_utf8_match() {
         let root = tempfile::tempdir().unwrap();
         let at = |bytes: &[u8]| root.path().join(OsStr::from_bytes(bytes));
         for folder in [b"d/2\xff" as &[u8], b"d/2024", b"e"] {

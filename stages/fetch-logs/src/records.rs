@@ -36,7 +36,7 @@ pub(crate) fn sources(logs: &[Found], opener: &Opener, mut output: Output) -> Re
     output.finish()
 }
 
-/// Writes what is in the logs, decompressed, one after the other with nothing between them.
+/// Writes the content of the logs, decompressed, one after the other with nothing between them.
 pub(crate) fn lines(logs: &[Found], opener: &Opener, mut output: Output) -> Result<()> {
     for log in logs {
         let mut reader = opener.reading(&log.path)?;

@@ -1,4 +1,4 @@
-//! Which work a run does: records or lines of the logs that were found, or the staging files.
+//! What a run does: writes records or lines of the logs found, or the staging files.
 
 use anyhow::Result;
 use hub::config;

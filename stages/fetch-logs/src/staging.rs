@@ -1,8 +1,8 @@
-//! `--stage`: puts the logs of `daily/` together into the two staging files, as the legacy line did.
+//! `--stage`: concatenates the logs in `daily/` into the two staging files, as the legacy line did.
 //!
-//! Both files are written aside and appear together with the list of what is in them; a run that
-//! fails leaves the old ones as they were. Compressed logs are decompressed. Of a log that has grown
-//! since an earlier import only the rest is staged.
+//! Both files are written under temporary names and appear together with the list of their contents;
+//! a run that fails leaves the old ones unchanged. Compressed logs are decompressed. If a log has
+//! grown since an earlier import, only the rest is staged.
 
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -21,25 +21,25 @@ use crate::find::{self, Wanted};
 use crate::opener::Opener;
 use crate::records;
 
-/// How much larger a compressed log is taken to be when it is decompressed.
+/// The assumed ratio of a log's decompressed to its compressed size.
 const EXPANSION: u64 = 15;
-/// What the later port wants to be free besides, in bytes.
+/// How many more bytes the port wants to be free.
 const RESERVE: u64 = 500 << 20;
 
-/// What a run stages, and how.
+/// What to stage, and how.
 pub(crate) struct Staging<'a> {
     pub(crate) config: &'a Config,
     pub(crate) wanted: Wanted,
-    /// Look below `daily/` and into `daily.holding/` too.
+    /// Whether to look below `daily/` and in `daily.holding/` too.
     pub(crate) deep: bool,
     pub(crate) dry_run: bool,
-    /// Keep as much free as the later port wants.
+    /// Whether to keep as much space free as the port wants.
     pub(crate) reserve: bool,
     pub(crate) messages: Messages,
 }
 
 impl Staging<'_> {
-    /// The logs of a stream in the order in which they are put together.
+    /// The logs of a stream in the order in which they are concatenated.
     fn logs(&self, stream: Stream) -> Result<Vec<Found>> {
         let paths = &self.config.paths;
         let root = match stream {
@@ -56,14 +56,14 @@ impl Staging<'_> {
         Ok(logs)
     }
 
-    /// What is wanted; without a site, of the one that is configured.
+    /// What is wanted; without a site, the configured one.
     fn wanted(&self) -> Wanted {
         let mut wanted = self.wanted.clone();
         wanted.site.get_or_insert_with(|| self.config.site.name.clone());
         wanted
     }
 
-    /// Leaves out what may not be read, such as a link out of the log folders, and names it.
+    /// Leaves out what must not be read, such as a link out of the log folders, and names it.
     fn readable(&self, mut logs: Vec<Found>, opener: &Opener) -> (Vec<Found>, usize) {
         let n = logs.len();
         logs.retain(|log| {
@@ -85,15 +85,15 @@ impl Staging<'_> {
         let (auth, n_auth) = self.readable(self.logs(Stream::Auth)?, &opener);
         let n_left = n_access + n_auth + self.name_what_is_not_a_log();
         self.stage(access, auth, &opener).inspect_err(|_| {
-            // where this fails too, the first failure is the one to tell
+            // if this fails too, report the first failure
             let _ = self.note_that_nothing_is_staged();
         })?;
         ensure!(n_left == 0, "{n_left} logs were left out");
         Ok(())
     }
 
-    /// Names what is in `daily/` and is not a log, and links to folders anywhere in it; of how many there
-    /// are, those count that have the name of a log which would be staged.
+    /// Names everything in `daily/` that is not a log, and links to folders anywhere in it; returns the
+    /// number of those named like a log that would be staged.
     fn name_what_is_not_a_log(&self) -> usize {
         let (paths, wanted) = (&self.config.paths, self.wanted());
         let mut n = 0;
@@ -112,8 +112,8 @@ impl Staging<'_> {
         n
     }
 
-    /// Without a list everything in `daily/` would be archived: an empty one says that nothing of
-    /// it was read. One that is there, of logs that were not archived yet, stays.
+    /// Without a list everything in `daily/` would be archived: an empty list says that nothing was
+    /// read. An existing list of logs that are not archived yet is kept.
     fn note_that_nothing_is_staged(&self) -> Result<()> {
         let path = staged::list_path(&self.config.paths.staging());
         let is_there = door::look(&path).with_context(|| format!("looking at {}", path.display()))?.is_some();
@@ -155,7 +155,7 @@ impl Staging<'_> {
         })
     }
 
-    /// Writes the logs one after the other, nothing between them, and lists where each one is.
+    /// Writes the logs one after the other with nothing between them, and lists where each one is.
     fn concatenate(
         &self,
         logs: &[Found],
@@ -187,7 +187,7 @@ impl Staging<'_> {
         Ok(file)
     }
 
-    /// Whether the staging directory's file system has room for the logs, decompressed.
+    /// Whether the staging directory's file system has room for the decompressed logs.
     fn check_space<'f>(&self, staging: &Path, logs: impl Iterator<Item = &'f Found>) -> Result<()> {
         let size = |log: &Found| {
             let factor = if without_suffix(&log.name) == log.name { 1 } else { EXPANSION };
@@ -208,7 +208,8 @@ impl Staging<'_> {
     }
 }
 
-/// The permissions of a staging file: those that all of its logs have in common, none for others.
+/// The permissions of a staging file: those that all of its logs have in common, and none for
+/// others.
 fn mode_for(logs: &[Found], opener: &Opener) -> Result<u32> {
     let mut mode = 0o640;
     for log in logs {
@@ -223,15 +224,15 @@ fn mode_for(logs: &[Found], opener: &Opener) -> Result<u32> {
 struct Copied {
     /// How many bytes.
     bytes: u64,
-    /// Where the first of them is in the log, decompressed.
+    /// The first of them in the decompressed log.
     begin: u64,
-    /// How many of the last ones are a line without an end.
+    /// How many bytes at the end are an incomplete line.
     open: u64,
-    /// What was read; nothing is known of what is not a regular file.
+    /// What was read; unknown for anything but a regular file.
     read: Option<Fingerprint>,
 }
 
-/// Lists a log.
+/// Adds a log to the list.
 fn record(
     log: &Found,
     offset: u64,
@@ -260,7 +261,7 @@ fn record(
     Ok(())
 }
 
-/// Copies a log, or what it has grown by since it was imported.
+/// Copies a log, or the part added since it was imported.
 fn copy(log: &Found, known: &[Outcome], opener: &Opener, to: &mut WholeFile, shown: &Path) -> Result<Copied> {
     let from = &log.path;
     let reading_it = || format!("reading {}", from.display());

@@ -1,4 +1,4 @@
-//! The options, and what `--describe` says. Imports nothing of the work.
+//! The options, and the description for `--describe`. Uses nothing of the stage's work.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use enrich::options::NameServerOptions;
 use kit::{Common, Describe, StageArgs};
 use schema::{Dates, Kind};
 
-/// The tables of the nightly jobs, in their order.
+/// The tables of the nightly jobs, in order.
 pub(crate) const NIGHTLY: [&str; 3] = ["sessionlog_metrics", "web", "toolstart"];
 
 /// What follows the options in the long help.
@@ -21,20 +21,20 @@ const BACKGROUND: &str = "With tables, the addresses of rows without a host name
 /// Fills in host names by reverse DNS.
 ///
 /// Reads records and writes them in the same order. A `web`, `toolstart` or `tool_session` record with an
-/// address and without a host name gets one: the name that the name server has for the address, or `?` when
-/// there is none or no answer comes in time. Everything else passes through unchanged.
+/// address but without a host name gets one: the name that the name server has for the address, or `?` if
+/// there is none or no answer arrives in time. Everything else passes through unchanged.
 ///
 /// `resolve-dns metrics|hub TABLE [DATE]` does the same for one table, `resolve-dns --db [DATE]` for the
 /// three tables of the nightly jobs.
 #[derive(Debug, Parser)]
 #[command(name = "resolve-dns", version, after_long_help = BACKGROUND, max_term_width = 100)]
 pub(crate) struct Args {
-    /// A table: its database (`metrics` or `hub`), its name, and which dates: YYYY, YYYY-MM,
-    /// YYYY-MM-DD, or two of them with `..` between. After --db the dates alone
+    /// A table: its database (`metrics` or `hub`), its name, and dates: YYYY, YYYY-MM, YYYY-MM-DD,
+    /// or two of them with `..` between. After --db only the dates
     #[arg(value_name = "DATABASE TABLE DATE", num_args = 0..=3)]
     pub(crate) words: Vec<String>,
 
-    /// The database that --table is in [default: metrics]
+    /// The database with the table of --table [default: metrics]
     #[arg(long, value_name = "metrics|hub", requires = "table")]
     pub(crate) database: Option<String>,
 
@@ -42,11 +42,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TABLE")]
     pub(crate) table: Option<String>,
 
-    /// With tables: only rows of these dates [default: the last seven days without today]
+    /// With tables: only rows with these dates [default: the last seven days before today]
     #[arg(long, value_name = "DATE", conflicts_with = "all")]
     pub(crate) date: Option<Dates>,
 
-    /// With tables: rows of any date
+    /// With tables: rows with any date
     #[arg(long)]
     pub(crate) all: bool,
 
@@ -66,7 +66,7 @@ pub(crate) struct Args {
     pub(crate) cache: Option<PathBuf>,
 
     /// Take names from this CSV file with the columns `ip` and `host`. An address that is not in it
-    /// gets `?`, or is looked up when --nameserver is given too
+    /// gets `?`, or is looked up if --nameserver is given too
     #[arg(long, value_name = "FILE.csv")]
     pub(crate) map: Option<PathBuf>,
 }

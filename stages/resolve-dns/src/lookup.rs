@@ -1,4 +1,4 @@
-//! Where names come from, in a pipe as with tables: a map, a cache, name servers.
+//! Where names come from, in a pipe and with tables: a map, a cache, name servers.
 
 use anyhow::{Context as _, Result};
 use enrich::dns::{self, Settings};
@@ -9,7 +9,7 @@ use kit::door::named;
 
 use crate::args::Args;
 
-/// Says how many addresses got no answer.
+/// Prints how many addresses got no answer.
 pub(crate) fn report(hosts: &Hosts, io: &Io) {
     if hosts.n_failed() > 0 {
         io.messages.note(format_args!(
@@ -20,7 +20,8 @@ pub(crate) fn report(hosts: &Hosts, io: &Io) {
     }
 }
 
-/// How name servers are asked; `None` when only the map answers. What no option says is as in `dns`.
+/// How to ask name servers; `None` if only the map is used. Settings without an option are taken
+/// from `dns`.
 ///
 /// # Errors
 /// The name server is not an address, or the system has none.
@@ -51,7 +52,7 @@ pub(crate) fn hosts(args: &Args, dns: &Dns, io: &Io) -> Result<Hosts> {
         }
         hosts = hosts.with_servers(settings);
         if let Some(path) = &args.cache {
-            // said now, not after an hour of lookups
+            // reported now rather than after an hour of lookups
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
                 anyhow::bail!("the cache {}: there is no folder {}", path.display(), folder.display());

@@ -1,4 +1,4 @@
-//! Records that wait for a lookup, theirs or one before them, so that the order is kept.
+//! Records that wait for their own lookup or an earlier one, so that the order is kept.
 
 use std::collections::VecDeque;
 
@@ -7,11 +7,11 @@ use enrich::hosts::{Hosts, Slot};
 use kit::Output;
 use schema::json;
 
-/// How many records wait at most.
+/// Maximum number of waiting records.
 const MAX_RECORDS: usize = 50_000;
-/// How many bytes of records wait at most.
+/// Maximum size of waiting records in bytes.
 const MAX_BYTES: usize = 64 << 20;
-/// Finished lines are handed over in blocks of about this size.
+/// Finished lines are passed on in blocks of about this size.
 const BLOCK: usize = 256 << 10;
 
 /// The records between reading and writing.
@@ -24,7 +24,7 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Takes the next record; with a slot it gets the host that is or comes there.
+    /// Adds the next record; with a slot it gets the host in that slot.
     ///
     /// # Errors
     /// A lookup or the output fails.
@@ -57,7 +57,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Writes the records at the front whose names are known by now.
+    /// Writes the records at the front whose names are known.
     ///
     /// # Errors
     /// The output fails.
@@ -77,7 +77,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for all lookups and writes what is left.
+    /// Waits for all lookups and writes the rest.
     ///
     /// # Errors
     /// A lookup or the output fails.
@@ -92,7 +92,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Sends what is finished on its way before more is read.
+    /// Flushes finished records before more are read.
     ///
     /// # Errors
     /// The output fails.

@@ -1,4 +1,4 @@
-//! The pipe's face: which records want a name, and their way through the queue.
+//! The pipe's face: which records need a name, and their way through the queue.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ use crate::queue::Queue;
 pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     let mut hosts = lookup::hosts(args, &Dns::default().with_environment(&config::process_env), io)?;
     let done = walk(&mut hosts, io);
-    // what was learned is kept even when the reader left
+    // names that were found are kept even if the reader left
     let saved = hosts.save();
     done?;
     saved?;
@@ -58,7 +58,7 @@ fn walk(hosts: &mut Hosts, io: &mut Io) -> Result<()> {
     output.finish()
 }
 
-/// The address whose name a record wants: one that has an address and no host yet.
+/// The address of a record that needs a name: it has an address but no host.
 fn wanted(line: &[u8]) -> Result<Option<Cow<'_, str>>, &'static str> {
     let kind = json::kind_of(line).map_err(json::Bad::reason)?;
     if !matches!(Kind::from_name(&kind), Some(Kind::Web | Kind::Toolstart | Kind::ToolSession)) {
@@ -73,7 +73,7 @@ fn wanted(line: &[u8]) -> Result<Option<Cow<'_, str>>, &'static str> {
             _ => {}
         }
     }
-    // blanks at the end do not count, as in the tables
+    // trailing blanks are ignored, as in the tables
     let filled = |text: &Cow<'_, str>| !text.trim_end_matches(' ').is_empty();
     Ok(ip.filter(filled).filter(|_| host.as_ref().is_none_or(|host| !filled(host))))
 }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn which_records_want_a_name() {
+    fn records_with_an_address_and_no_host_need_a_name() {
         for (line, expected) in [
             (r#"{"kind":"web","ip":"8.8.8.8"}"#, Ok(Some("8.8.8.8"))),
             (r#"{"kind":"toolstart","host":"","ip":"8.8.8.8"}"#, Ok(Some("8.8.8.8"))),

@@ -1,4 +1,4 @@
-//! Which work a run does: records in a pipe, or tables.
+//! What a run does: filters records in a pipe, or fills tables.
 
 use anyhow::Result;
 use database::Which;
@@ -21,10 +21,10 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     }
 }
 
-/// What to do with tables, `None` when records are filtered.
+/// What to do with tables; `None` if records are filtered.
 ///
 /// # Errors
-/// The arguments do not fit together ([`Usage`]).
+/// The arguments contradict each other ([`Usage`]).
 fn table_work(args: &Args) -> Result<Option<TableWork>> {
     let bad = |text: String| Err(Usage(text).into());
     let common = &args.common;
@@ -39,7 +39,7 @@ fn table_work(args: &Args) -> Result<Option<TableWork>> {
             None => Ok(None),
         };
     }
-    // `metrics web` alone is the command of a cron line
+    // `metrics web` without more is the command of a cron line
     let from_db = common.from_db() || common.from.iter().all(|from| from == "-");
     if !from_db || (common.to_db() && !common.from_db() && !named) {
         return bad("records cannot be written to tables; --db reads and writes tables".to_owned());

@@ -1,5 +1,5 @@
-//! The tables' face: one table, or the three of the nightly jobs. The selection and the
-//! write-back are those of `enrich`, shared with the stages that do this among other steps.
+//! The tables' face: one table, or the three of the nightly jobs. Selecting and writing back is
+//! done by `enrich`, shared with the stages that have this as one of their steps.
 
 use anyhow::Result;
 use database::{Db, Which};
@@ -18,7 +18,7 @@ pub(crate) struct TableWork {
     pub(crate) which: Which,
     pub(crate) tables: Vec<Table>,
     pub(crate) when: When,
-    /// Whether names are written to the tables; otherwise they come out as records.
+    /// Whether names are written to the tables; otherwise they are output as records.
     pub(crate) writes: bool,
 }
 
@@ -60,7 +60,7 @@ fn dry_run(args: &Args, work: &TableWork, config: &Config, db: &mut Db, span: &S
     Ok(Outcome::default())
 }
 
-/// Writes the addresses of a table that have no host, with their names, as records.
+/// Writes the addresses of a table without a host, with their names, as records.
 fn show(db: &mut Db, table: &Table, span: &Span, names: &mut enrich::hosts::Hosts, output: &mut Output) -> Result<()> {
     let kind = match table.name() {
         "toolstart" => Kind::Toolstart,

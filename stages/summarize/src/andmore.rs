@@ -1,8 +1,8 @@
 //! Usage of resources: which requests are for which resource, and how many visitors made them.
 //!
-//! A resource is asked for under the paths of its own file and of everything below it. All paths
-//! of all resources make one matcher (a map of whole URLs and a tree of beginnings), so requests
-//! are looked at once, whatever the number of resources, months and periods.
+//! A request is for a resource if it is for the path of its file or anything below it. All paths of
+//! all resources form one matcher (a map of whole URLs and a prefix tree), so each request is
+//! examined once, whatever the number of resources, months and periods.
 
 use anyhow::Result;
 use hashbrown::HashMap;
@@ -11,7 +11,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use schema::collation::{Like, equal, hash, weight};
 use schema::{Month, Period, Stamp};
 
-use crate::axis::{Axis, Moment, Seen};
+use crate::axis::{Axis, Moment, Visibility};
 use crate::count::{Counts, Distinct};
 use crate::scan::{Numbers, ip_key};
 use crate::spill::{Parts, bytes};
@@ -24,11 +24,11 @@ pub(crate) const PERIODS: [Period; 3] = [Period::TwelveMonths, Period::AllTime, 
 enum Urls {
     /// Equal to this one.
     Equal(String),
-    /// Of this form; `%` and `_` of the path work as wildcards.
+    /// Of this form; `%` and `_` in the path are wildcards.
     Like(String),
 }
 
-/// The URLs under which a file is asked for. The tests of shapes are byte-exact.
+/// The URLs under which a file is requested. The tests of their form are byte-exact.
 fn urls(path: &str) -> Vec<Urls> {
     if equal(path, "") || Like::new("http%").matches(path) {
         return Vec::new();
@@ -64,11 +64,11 @@ fn is_course(path: &str) -> bool {
     behind.len() > 2 && behind[1..behind.len() - 1].contains(&b'.')
 }
 
-/// A node of the tree of beginnings.
+/// A node of the prefix tree.
 #[derive(Debug, Default)]
 struct Node {
     next: Vec<(u16, u32)>,
-    /// Groups of URLs that begin so far, and what the rest must be like where that matters.
+    /// Groups of URLs with this prefix, and a pattern for the rest if needed.
     here: Vec<(u32, Option<Like>)>,
 }
 
@@ -87,7 +87,7 @@ impl Default for Matcher {
     }
 }
 
-/// All that URLs made from paths can begin with.
+/// Every possible beginning of a URL built from a path.
 const HEADS: [&str; 5] = ["/site/", "/resources/", "/topics/", "/local/", "lm/"];
 
 impl Matcher {
@@ -101,7 +101,7 @@ impl Matcher {
             Urls::Like(pattern) => {
                 let begin: String = pattern.chars().take_while(|c| !matches!(c, '%' | '_' | '\\')).collect();
                 self.add_head(&begin);
-                // a beginning and anything after it needs no second look
+                // a prefix followed by anything needs no further test
                 let rest = (pattern[begin.len()..] != *"%").then(|| Like::new(pattern));
                 let mut at = 0;
                 for w in begin.chars().map(weight) {
@@ -131,12 +131,12 @@ impl Matcher {
         self.heads.extend(head.filter(|head| !self.heads.contains(head)));
     }
 
-    /// Beginnings one of which every URL has that can be found.
+    /// Prefixes such that every URL that can be found has one of them.
     pub(crate) fn heads(&self) -> &[&'static str] {
         &self.heads
     }
 
-    /// Hands the groups that a URL belongs to to `found`; a group may come twice.
+    /// Passes the groups of a URL to `found`; a group may occur twice.
     pub(crate) fn find(&self, url: &str, mut found: impl FnMut(u32)) {
         if let Some(&group) = self.whole.get(&hash(url)) {
             found(group);
@@ -157,7 +157,7 @@ impl Matcher {
     }
 }
 
-/// A resource of the hub, as far as it matters here.
+/// A resource of the hub, as far as needed here.
 #[derive(Debug, Clone)]
 pub(crate) struct Resource {
     pub id: i64,
@@ -165,7 +165,7 @@ pub(crate) struct Resource {
     pub path: String,
 }
 
-/// The resources whose usage is asked for, and the groups of URLs of each.
+/// The resources whose usage is computed, and the groups of URLs of each.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     pub matcher: Matcher,
@@ -174,8 +174,8 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    /// For the resources `asked` for, in the order of writing, from all resources and the
-    /// (parent, child) pairs.
+    /// For the resources `asked` for, in the order of writing, from all resources and the (parent,
+    /// child) pairs.
     pub(crate) fn new(asked: &[i64], resources: &[Resource], children: &[(i64, i64)]) -> Self {
         let mut below: FxHashMap<i64, Vec<i64>> = FxHashMap::default();
         for &(parent, child) in children {
@@ -210,15 +210,15 @@ impl Catalogue {
     }
 }
 
-/// A request that belongs to a group of URLs.
+/// A request in a group of URLs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Visit {
     group: u32,
     visitor: u128,
-    seen: Seen,
+    seen: Visibility,
 }
 
-/// A request, as far as it matters here.
+/// A request, as far as needed here.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub datetime: Stamp,
@@ -227,7 +227,7 @@ pub(crate) struct Request<'a> {
     pub host: &'a str,
 }
 
-/// What a request says, to `emit`. Beginnings of periods belong to them here.
+/// Passes the information in a request to `emit`. Here, the start of a period belongs to it.
 pub(crate) fn digest(matcher: &Matcher, axis: &Axis, request: &Request<'_>, mut emit: impl FnMut(Visit)) {
     let mut visitor = None;
     matcher.find(request.content, |group| {
@@ -250,27 +250,27 @@ pub(crate) struct Use {
     pub users: i64,
 }
 
-/// Collects what requests say: 12 bytes for each visitor of each path and stretch of time.
+/// Collects the information in requests: 12 bytes for each visitor of each path and time range.
 #[derive(Debug)]
 pub(crate) struct Usage {
     visitors: Numbers,
-    visits: Distinct<(u32, u32, Seen)>,
+    visits: Distinct<(u32, u32, Visibility)>,
     /// Visits that did not fit into memory.
     spill: Option<Parts<24>>,
 }
 
 impl Usage {
-    /// Nothing seen yet.
+    /// Empty.
     pub(crate) fn new() -> Self {
         Self { visitors: Numbers::default(), visits: Distinct::new(), spill: None }
     }
 
-    /// Keeps what a request said.
+    /// Adds the information in a request.
     pub(crate) fn absorb(&mut self, visit: Visit) {
         self.visits.push((visit.group, self.visitors.of(visit.visitor), visit.seen));
     }
 
-    /// Moves everything to temporary files when it holds more than `limit` bytes.
+    /// Moves everything to temporary files if it uses more than `limit` bytes.
     ///
     /// # Errors
     /// The disk is full.
@@ -295,21 +295,23 @@ impl Usage {
         Ok(())
     }
 
-    /// The usage of every resource in every month: month after month, resources in their order.
+    /// The usage of every resource in every month: month by month, resources in order.
     ///
     /// # Errors
-    /// What went to temporary files cannot be read.
+    /// The temporary files cannot be read.
     pub(crate) fn finish(mut self, catalogue: &Catalogue, axis: &Axis) -> Result<Vec<Use>> {
         if self.spill.is_some() {
-            // the rest too: all visits of a visitor are in one part
+            // including the rest: all visits of a visitor are in one part
             self.relieve(0)?;
         }
         let mut counted = count(&self.visits.into_sorted(), catalogue, axis);
         for part in self.spill.map_or_else(|| Ok(Vec::new()), Parts::into_parts)? {
             let mut usage = Self::new();
             part.each(|record| {
-                let seen =
-                    Seen { row: u16::from_le_bytes(bytes(record, 20)), level: u16::from_le_bytes(bytes(record, 22)) };
+                let seen = Visibility {
+                    row: u16::from_le_bytes(bytes(record, 20)),
+                    level: u16::from_le_bytes(bytes(record, 22)),
+                };
                 let visitor = u128::from_le_bytes(bytes(record, 0));
                 usage.absorb(Visit { group: u32::from_le_bytes(bytes(record, 16)), visitor, seen });
                 Ok(())
@@ -331,9 +333,9 @@ impl Usage {
 }
 
 /// The visitors of each resource, month after month, period after period.
-fn count(visits: &[(u32, u32, Seen)], catalogue: &Catalogue, axis: &Axis) -> Vec<Vec<i64>> {
+fn count(visits: &[(u32, u32, Visibility)], catalogue: &Catalogue, axis: &Axis) -> Vec<Vec<i64>> {
     let of_resource = |(.., groups): &(i64, i64, Vec<u32>)| {
-        let mut mine: Vec<(u32, Seen)> = Vec::new();
+        let mut mine: Vec<(u32, Visibility)> = Vec::new();
         for group in groups {
             let from = visits.partition_point(|v| v.0 < *group);
             mine.extend(visits[from..].iter().take_while(|v| v.0 == *group).map(|v| (v.1, v.2)));
@@ -383,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn shapes_of_paths() {
+    fn paths_give_the_urls_of_their_files() {
         for (path, expected) in [
             ("", vec![]),
             ("  ", vec![]),
@@ -431,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_are_compared_as_the_server_does() {
+    fn urls_are_compared_as_on_the_server() {
         let paths = ["1/2/a.pdf", "/topics/my intro", "lm/c/x.html", "3/viewer.swf", "/topics/my_", "1/2/A.PDF"];
         for (url, expected) in [
             ("/site/resources/1/2/a.pdf", vec![1, 6]),
@@ -459,7 +461,7 @@ mod tests {
         let resource = |id, path: &str| Resource { id, kind: 5, path: path.to_owned() };
         let resources =
             [resource(1, ""), resource(2, "x/a"), resource(3, "x/b"), resource(4, ""), resource(5, "http://elsewhere")];
-        // 1 > 2 > 3 > 1, a circle; 9 is not a resource
+        // 1 > 2 > 3 > 1 is a circle; 9 is not a resource
         let catalogue = Catalogue::new(&[1, 3, 4, 5], &resources, &[(1, 2), (2, 3), (3, 1), (4, 9)]);
         let axis = Axis::new("2025-07".parse().unwrap(), "2025-08".parse().unwrap());
         let mut usage = Usage::new();
@@ -487,7 +489,7 @@ mod tests {
             let keys = [(1, 12), (1, 14), (1, 1), (3, 12), (3, 14), (3, 1)];
             keys.into_iter().zip(counts).map(|((id, p), n)| (month.to_owned(), id, p, n)).collect::<Vec<_>>()
         };
-        // the circle makes 3 as rich as 1
+        // the circle gives 3 as many visitors as 1
         let expected = [month("2025-07", [2, 3, 1, 2, 3, 1]), month("2025-08", [2, 4, 1, 2, 4, 1])].concat();
         assert_eq!(counts, expected);
         assert_eq!(
@@ -496,7 +498,7 @@ mod tests {
         );
     }
 
-    /// Resources of all shapes, most of them below others.
+    /// Resources of all kinds, most of them below others.
     fn hub() -> impl Strategy<Value = (Vec<Resource>, Vec<(i64, i64)>)> {
         let path = select(
             &[
@@ -557,8 +559,8 @@ mod tests {
         (datetime.prop_map(|text| Stamp::parse(text).unwrap()), url, ip, select(&["h", "H ", "\u{e9}", "e", ""][..]))
     }
 
-    /// The rules as they are written down: for each resource and period, the distinct visitors of
-    /// the requests for one of the files below it.
+    /// The rules in their simplest form: for each resource and period, the distinct visitors among
+    /// requests for one of the files below it.
     fn directly(
         asked: &[i64],
         resources: &[Resource],

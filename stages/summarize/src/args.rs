@@ -1,4 +1,4 @@
-//! The options, and what `--describe` says. Imports nothing of the work.
+//! The options, and the description for `--describe`. Uses nothing of the stage's work.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -8,9 +8,9 @@ use kit::{Common, Describe, StageArgs};
 use schema::cells::NoCell;
 use schema::{Compat, Kind, Month, Period, Place};
 
-/// The step that copies what other steps read.
+/// The step that copies data for other steps.
 pub(crate) const IMPORT: &str = "import-hub-data";
-/// The step that makes the cells.
+/// The step that computes the cells.
 pub(crate) const SUMMARY: &str = "summary";
 /// The step that counts the users of resources.
 pub(crate) const ANDMORE: &str = "andmore";
@@ -35,9 +35,9 @@ const BACKGROUND: &str = "Used are the kinds login, web, session, toolstart, hit
 
 /// Computes the cells of the summary tables for the six periods of a month.
 ///
-/// Reads the records of all the history that the periods reach back over, in any order, from one stream or
-/// several files, once, whatever the number of months, and writes `cell` records. With `--db` it does the
-/// monthly job on the databases.
+/// Reads the records of the whole time that the periods cover, in any order, from one stream or several
+/// files. It reads them once, whatever the number of months, and writes `cell` records. With `--db` it
+/// does the monthly job on the databases.
 #[derive(Debug, Parser)]
 #[command(name = "summarize", version, after_long_help = BACKGROUND, max_term_width = 100)]
 pub(crate) struct Args {
@@ -62,8 +62,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = Period::WRITE_ORDER_CODES)]
     pub periods: Vec<Period>,
 
-    /// Steps to make and groups of cells to write, separated by commas [default: all that are
-    /// possible]. Groups stand for the step summary with these groups alone
+    /// Steps to run and groups of cells to write, separated by commas [default: all that are
+    /// possible]. Groups mean the step summary with only these groups
     #[arg(long, alias = "sections", value_name = "PARTS", value_delimiter = ',')]
     pub only: Vec<StepOrSection>,
 
@@ -100,7 +100,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub apps: Vec<String>,
 
-    /// Look for Rappture tools in DIR too (on a hub `/apps`): every directory in it with a file
+    /// Also look for Rappture tools in DIR (on a hub `/apps`): every directory in it with a file
     /// `tool.xml`
     #[arg(long, value_name = "DIR")]
     pub apps_root: Option<PathBuf>,
@@ -220,7 +220,7 @@ impl StageArgs for Args {
     }
 }
 
-/// What can be asked for with `--only`: steps, and groups of cells of the step `summary`.
+/// The values of `--only`: steps, and groups of cells of the step `summary`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StepOrSection {
     /// Copy tool sessions and profiles of the hub to the metrics database (with --db)
@@ -250,7 +250,7 @@ impl Args {
         self.common.compat
     }
 
-    /// Bytes that each of `n` collections may hold; lists double when they grow, hence the half.
+    /// How many bytes each of `n` collections may use; lists double when they grow, so it is half.
     pub(crate) fn room(&self, n: usize) -> usize {
         self.memory.map_or(usize::MAX, |limit| (limit.saturating_sub(BASE) / 2 / n.max(1)).max(1 << 20))
     }

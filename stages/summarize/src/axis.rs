@@ -1,35 +1,36 @@
-//! The time axis of a run: where the periods of all months asked for begin and end, and where an
-//! instant is between these bounds.
+//! The time axis of a run: the bounds of the periods of all requested months, and the position of
+//! an instant between them.
 //!
-//! Two numbers say all that a distinct count needs of an instant: the first month asked for that
-//! can see it (it is before that month's stop), and its level, the number of bounds strictly
-//! before it. It is in a period that begins at bound `b` iff `level > b`.
+//! A distinct count needs only two numbers for an instant: the first requested month whose periods
+//! can include it (the month stops after it), and its level, the number of bounds strictly before
+//! it. It is in a period that begins at bound `b` if and only if `level > b`.
 
 use schema::{Month, Period, Stamp};
 
-/// Most months that one run can be asked for: the tables of counts grow with their square.
+/// Maximum number of months in one run: the tables of counts grow with its square.
 pub(crate) const MAX_MONTHS: usize = 600;
 
-/// When something can be seen, and from which starts: `row` is the first month asked for that
-/// ends after it, `level` the number of period starts before it.
+/// When something is visible, and in periods from which starts: `row` is the first requested month
+/// that ends after it, `level` the number of period starts before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Seen {
-    /// Index of a month; the number of months when none of them sees it.
+pub(crate) struct Visibility {
+    /// Index of a month; the number of months if it is visible in none.
     pub row: u16,
-    /// It is inside a period iff its level is greater than the index of the period's start.
+    /// It is inside a period if and only if its level is greater than the index of the period's
+    /// start.
     pub level: u16,
 }
 
-/// A place between bounds: at or after bound `bucket` and before the next one.
+/// A position between bounds: at or after bound `bucket` and before the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment {
     /// Index of the bound.
     pub bucket: u16,
-    /// Exactly at the bound: outside of a period that begins there.
+    /// Exactly at the bound: outside a period that begins there.
     pub at_bound: bool,
 }
 
-/// One period: the stop belongs to the month.
+/// One period; its stop is determined by the month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Window {
     /// Index of the bound where it begins.
@@ -38,14 +39,14 @@ pub(crate) struct Window {
     pub stop: u16,
 }
 
-/// The bounds of all periods of the months asked for.
+/// The bounds of all periods of the requested months.
 #[derive(Debug)]
 pub(crate) struct Axis {
     months: Vec<Month>,
     bounds: Vec<Month>,
     /// Bucket of each month from the first bound on, by its distance.
     bucket_of: Vec<u16>,
-    /// First month that sees a bucket.
+    /// The first month in which a bucket is visible.
     rows: Vec<u16>,
     windows: Vec<[Window; 6]>,
     epoch: u16,
@@ -85,17 +86,17 @@ impl Axis {
         Self { months, bounds, bucket_of, rows, windows, epoch }
     }
 
-    /// The months asked for, ascending.
+    /// The requested months, ascending.
     pub(crate) fn months(&self) -> &[Month] {
         &self.months
     }
 
-    /// How many months are asked for.
+    /// The number of requested months.
     pub(crate) fn n_rows(&self) -> u16 {
         narrow(self.months.len())
     }
 
-    /// How many bounds there are.
+    /// The number of bounds.
     pub(crate) fn n_bounds(&self) -> usize {
         self.bounds.len()
     }
@@ -111,8 +112,8 @@ impl Axis {
         self.windows[row][at]
     }
 
-    /// Where `t` is; `None` before the first bound. A day or month zero belongs to the last real
-    /// day before it, as in the order of stamps.
+    /// The position of `t`; `None` before the first bound. A day or month zero belongs to the last
+    /// real day before it, as in the order of stamps.
     pub(crate) fn moment(&self, t: Stamp) -> Option<Moment> {
         let month = match (t.month_of_year(), t.day()) {
             (0, _) => Month::new(t.year().checked_sub(1)?, 12)?,
@@ -131,12 +132,12 @@ impl Axis {
     }
 
     /// How a moment counts.
-    pub(crate) fn seen_at(&self, moment: Moment) -> Seen {
-        Seen { row: self.rows[usize::from(moment.bucket)], level: moment.bucket + u16::from(!moment.at_bound) }
+    pub(crate) fn seen_at(&self, moment: Moment) -> Visibility {
+        Visibility { row: self.rows[usize::from(moment.bucket)], level: moment.bucket + u16::from(!moment.at_bound) }
     }
 
-    /// How an instant counts; `None` when it is in no period of any month.
-    pub(crate) fn seen(&self, t: Stamp) -> Option<Seen> {
+    /// How an instant counts; `None` if it is in no period of any month.
+    pub(crate) fn seen(&self, t: Stamp) -> Option<Visibility> {
         let seen = self.seen_at(self.moment(t)?);
         (seen.row < self.n_rows() && seen.level > 0).then_some(seen)
     }
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn midnight_belongs_to_the_windows_that_begin_earlier() {
+    fn midnight_belongs_to_periods_that_begin_earlier() {
         let axis = Axis::new(month("2025-07"), month("2025-07"));
         let inside =
             |text: &str, period| axis.seen(stamp(text)).is_some_and(|seen| seen.level > axis.window(0, period).start);

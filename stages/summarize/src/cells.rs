@@ -5,7 +5,7 @@ use schema::{Month, Period, json};
 
 use crate::finish::Figures;
 
-/// A group of cells that can be asked for alone.
+/// A group of cells that can be requested separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Section {
     Reg,
@@ -55,7 +55,7 @@ impl Cell {
     }
 }
 
-/// The cells of all months asked for.
+/// The cells of all requested months.
 pub(crate) fn cells(figures: &Figures, periods: &[Period], sections: &[Section], mut put: impl FnMut(Cell)) {
     for (row, &month) in figures.axis().months().iter().enumerate() {
         for &period in periods {
@@ -112,7 +112,7 @@ impl<F: FnMut(Cell)> Writer<'_, F> {
         };
         cell(1, users, 3);
         if users == 0 {
-            // without users the other rows stay what they were
+            // without users, the other rows keep their old values
             return;
         }
         let starts = figures.user_starts(row, period);

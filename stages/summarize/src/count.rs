@@ -1,16 +1,16 @@
-//! Counting distinct keys in every period of every month at once.
+//! Counts distinct keys in every period of every month at once.
 //!
-//! A key counts in a period iff the latest time it was seen before the period's stop is after
-//! the period's start. For one key, between two months in which something new becomes visible,
-//! that is a rectangle: these months, times the starts below the key's level. Rectangles are
-//! added to a difference table in constant time, so a key costs what its own changes cost,
-//! whatever the number of months.
+//! A key counts in a period if and only if the latest time it was seen before the period's stop is
+//! after the period's start. For one key, between two months in which something new becomes
+//! visible, that is a rectangle: these months, times the starts below the key's level. Rectangles
+//! are added to a difference table in constant time, so the cost of a key depends only on how often
+//! it changes, not on the number of months.
 
 use std::ops::{AddAssign, Range, SubAssign};
 
-use crate::axis::{Axis, Seen, Window};
+use crate::axis::{Axis, Visibility, Window};
 
-/// A number that can be counted with.
+/// A number type for counting.
 pub(crate) trait Number: Copy + Default + AddAssign + SubAssign {}
 impl<T: Copy + Default + AddAssign + SubAssign> Number for T {}
 
@@ -54,8 +54,8 @@ impl<T: Number> Counts<T> {
     }
 
     /// Counts one key of `dim` that was seen at `seen`, in every period where it was seen and not
-    /// barred. Both slices ascend by row.
-    pub(crate) fn key(&mut self, dim: usize, seen: &[Seen], barred: &[Seen], n: T) {
+    /// barred. Both slices are in ascending order of rows.
+    pub(crate) fn key(&mut self, dim: usize, seen: &[Visibility], barred: &[Visibility], n: T) {
         let last = u16::try_from(self.n_rows - 1).unwrap_or(u16::MAX);
         let (mut i, mut j) = (0, 0);
         let (mut row, mut level, mut bar) = (0, 0, 0);
@@ -105,13 +105,13 @@ impl<T: Number> Counts<T> {
         self
     }
 
-    /// The settled count of a period: the month with index `row`, the start with index `start`.
+    /// The final count of a period: the month with index `row`, the start with index `start`.
     pub(crate) fn get(&self, dim: usize, row: usize, start: u16) -> T {
         self.cells[(dim * self.n_rows + row) * self.n_cols + usize::from(start)]
     }
 }
 
-/// Sums of integers by place on the axis; any period is a sum of them.
+/// Sums of integers by position on the axis; any period is a sum of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Tally {
     inside: Vec<i128>,
@@ -124,13 +124,13 @@ impl Tally {
         Self { inside: vec![0; axis.n_bounds()], at_bound: vec![0; axis.n_bounds()] }
     }
 
-    /// Adds `n` at a place.
+    /// Adds `n` at a position.
     pub(crate) fn add(&mut self, moment: crate::axis::Moment, n: i64) {
         let list = if moment.at_bound { &mut self.at_bound } else { &mut self.inside };
         list[usize::from(moment.bucket)] += i128::from(n);
     }
 
-    /// The sum over a period; `with_start` says whether the instant of its start belongs to it.
+    /// The sum over a period; `with_start` tells whether the instant of its start belongs to it.
     pub(crate) fn sum(&self, window: Window, with_start: bool) -> i128 {
         let (start, stop) = (usize::from(window.start), usize::from(window.stop));
         if start >= stop {
@@ -141,7 +141,7 @@ impl Tally {
     }
 }
 
-/// A list that is a set in the end: when it grows, what is there twice goes.
+/// A list that becomes a set: when it grows, duplicates are removed.
 #[derive(Debug, Clone)]
 pub(crate) struct Distinct<T> {
     items: Vec<T>,
@@ -151,7 +151,7 @@ pub(crate) struct Distinct<T> {
 impl<T: Ord + Copy> Distinct<T> {
     const FLOOR: usize = 1 << 14;
 
-    /// An empty one.
+    /// An empty list.
     pub(crate) const fn new() -> Self {
         Self { items: Vec::new(), limit: Self::FLOOR }
     }
@@ -165,7 +165,7 @@ impl<T: Ord + Copy> Distinct<T> {
         self.items.push(item);
     }
 
-    /// Bytes held.
+    /// Bytes used.
     pub(crate) const fn held(&self) -> usize {
         self.items.capacity() * size_of::<T>()
     }
@@ -196,7 +196,7 @@ mod tests {
             let axis = Axis::new("2025-01".parse().unwrap(), "2025-05".parse().unwrap());
             seen.sort_unstable();
             barred.sort_unstable();
-            let as_seen = |list: &[(u16, u16)]| list.iter().map(|&(row, level)| Seen { row, level }).collect::<Vec<_>>();
+            let as_seen = |list: &[(u16, u16)]| list.iter().map(|&(row, level)| Visibility { row, level }).collect::<Vec<_>>();
             let mut counts = Counts::<i32>::new(&axis, 2);
             counts.key(1, &as_seen(&seen), &as_seen(&barred), 3);
             let counts = counts.settle();

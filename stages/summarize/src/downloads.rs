@@ -6,14 +6,14 @@ use schema::collation::{Like, equal, hash, weight};
 const PREFIX: &str = "/resources/";
 const INFIX: &str = "/download/";
 
-/// What a URL says by itself.
+/// What a URL alone shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict<'a> {
     /// A download.
     Yes,
-    /// None, whatever the hub's files are called.
+    /// Not a download, whatever the names of the hub's files.
     No,
-    /// A download if this text, from the first dot behind the prefix on, has one of the extensions.
+    /// A download if this text, from the first dot after the prefix on, has one of the extensions.
     If(&'a str),
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn judge(content: &str) -> Verdict<'_> {
     rest.find('.').map_or(Verdict::No, |dot| Verdict::If(&rest[dot..]))
 }
 
-/// The text behind the prefix. A character that only looks different weighs the same.
+/// The text after the prefix. A character that only looks different has the same weight.
 fn behind_prefix(content: &str) -> Option<&str> {
     let head = content.as_bytes().get(..PREFIX.len())?;
     if head.eq_ignore_ascii_case(PREFIX.as_bytes()) {
@@ -58,13 +58,13 @@ pub(crate) struct Extensions {
 }
 
 impl Extensions {
-    /// Learns from the path of a resource.
+    /// Adds the extension in the path of a resource.
     pub(crate) fn add_path(&mut self, path: &str) {
         let like = |pattern: &str| Like::new(pattern).matches(path);
         if equal(path, "") || !path.contains('.') || like("http%") || like("%.php%") || like("%.htm%") {
             return;
         }
-        // paths that are equal for the server are read once, in one of their spellings
+        // paths that the server considers equal are read once, in one of their spellings
         if !self.paths.insert(hash(path)) {
             return;
         }
@@ -79,7 +79,7 @@ impl Extensions {
         self.patterns.push(Like::new(&format!("%.{extension}%")));
     }
 
-    /// Whether a text from its first dot on has one of the extensions after some dot; anything
+    /// Whether a text, from its first dot on, has one of the extensions after some dot; anything
     /// may follow.
     pub(crate) fn match_tail(&self, tail: &str) -> bool {
         if !tail.is_ascii() || self.plain.len() < self.patterns.len() {
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The rule as patterns of the server.
+    /// The rule as patterns for the server.
     fn direct(content: &str, extensions: &[String]) -> bool {
         Like::new("/resources/%/download/%").matches(content)
             || extensions.iter().any(|e| Like::new(&format!("/resources/%.{e}%")).matches(content))
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn urls() {
+    fn urls_show_whether_they_can_be_downloads() {
         let none = Extensions::default();
         for (content, expected) in [
             ("/resources/7/download/x.pdf", true),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn extensions_of_paths() {
+    fn extensions_come_from_paths_of_resources() {
         for (path, expected) in [
             ("a.tar.gz", Some("gz")),
             ("dir.v2/file", None),

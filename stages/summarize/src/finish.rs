@@ -1,4 +1,4 @@
-//! From what the scan kept to the figures of every period: joins, rectangles, sums.
+//! From the result of the scan to the figures of every period: joins, rectangles, sums.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use schema::collation::hash;
 use schema::{Opt, Period, Stamp, number};
 
-use crate::axis::{Axis, Moment, Seen, Window};
+use crate::axis::{Axis, Moment, Visibility, Window};
 use crate::count::{Counts, Tally};
 use crate::row::NO_ID;
 use crate::scan::{First, Ground, Numbers, Scan, Session, Shape, Starts, day_text, ip_key};
@@ -61,7 +61,7 @@ pub(crate) struct Seconds {
 /// The busiest day between two bounds: distinct users and the day.
 type Busy = Option<(u32, u32)>;
 
-/// Everything that the cells show.
+/// Everything shown in the cells.
 #[derive(Debug)]
 pub(crate) struct Figures {
     ground: Arc<Ground>,
@@ -79,7 +79,7 @@ pub(crate) struct Figures {
     hits: Tally,
     hit_rows: Tally,
     seconds: HashMap<Window, Seconds, FxBuildHasher>,
-    /// Per bound: with and without what happened exactly at it.
+    /// For each bound: with and without what happened exactly at it.
     busiest: Vec<(Busy, Busy)>,
 }
 
@@ -92,10 +92,10 @@ impl Scan {
     /// The figures of all periods.
     ///
     /// # Errors
-    /// What went to temporary files cannot be read.
+    /// The temporary files cannot be read.
     pub(crate) fn finish(mut self) -> Result<Figures> {
         self.settle_downloads();
-        // what follows needs room, so what is done with goes
+        // the following needs memory, so finished data is dropped
         self.visitors.close();
         self.sessions.shrink_to_fit();
         twins::refuse(self.sessions.iter().map(|session| session.id))?;
@@ -104,7 +104,7 @@ impl Scan {
         let starts = self.starts();
         let axis = &self.ground.axis;
         let take = |list: &mut crate::count::Distinct<_>| std::mem::replace(list, crate::count::Distinct::new());
-        let per_key = |items: Vec<(u32, Seen)>| {
+        let per_key = |items: Vec<(u32, Visibility)>| {
             let mut counts = Counts::new(axis, 1);
             for group in items.chunk_by(|a, b| a.0 == b.0) {
                 let seen: Vec<_> = group.iter().map(|item| item.1).collect();
@@ -168,7 +168,7 @@ impl Scan {
     /// Visitors by column and class, and users joined to them by address.
     fn visitors(&mut self) -> Result<(Counts<i32>, Counts<i32>)> {
         if self.spill.is_some() {
-            // the rest too: what belongs together is in one place
+            // including the rest: data that belongs together is in one place
             self.relieve(0)?;
         }
         let axis = &self.ground.axis;
@@ -176,7 +176,7 @@ impl Scan {
         let n_dims = CLASSES + 2 * n_classes;
         let downloads = std::mem::replace(&mut self.downloads, crate::count::Distinct::new()).into_sorted();
         let logins = std::mem::replace(&mut self.ip_seen, crate::count::Distinct::new()).into_sorted();
-        let mut barred: FxHashMap<u64, Vec<Seen>> = FxHashMap::default();
+        let mut barred: FxHashMap<u64, Vec<Visibility>> = FxHashMap::default();
         for (ip, seen) in logins {
             barred.entry(ip).or_default().push(seen);
         }
@@ -189,7 +189,7 @@ impl Scan {
 
         let mut visitors = Counts::new(axis, n_dims);
         let mut at_ip = Vec::new();
-        let mut count = |sessions: &mut [Session], keys: &[u128], downloads: &[(i64, Option<Seen>)]| {
+        let mut count = |sessions: &mut [Session], keys: &[u128], downloads: &[(i64, Option<Visibility>)]| {
             sessions.par_sort_unstable_by_key(|s| (s.visitor, s.shape));
             let join = Join { keys, shapes: &self.shapes, downloads, barred: &barred, places: &places, n_classes };
             let parts: Vec<_> = split(sessions, rayon::current_num_threads())
@@ -227,7 +227,7 @@ impl Scan {
         &self,
         pairs: &[(u32, u64)],
         places: &FxHashMap<u64, u32>,
-        at_ip: &[(u32, u16, Seen)],
+        at_ip: &[(u32, u16, Visibility)],
         n_dims: usize,
     ) -> Counts<i32> {
         let axis = &self.ground.axis;
@@ -241,7 +241,7 @@ impl Scan {
             ends[i] += ends[i - 1];
         }
         let mut counts = Counts::new(axis, n_dims);
-        let mut found: Vec<(u16, Seen)> = Vec::new();
+        let mut found: Vec<(u16, Visibility)> = Vec::new();
         let mut seen = Vec::new();
         for user in pairs.chunk_by(|a, b| a.0 == b.0) {
             let always = user.iter().any(|(_, ip)| *ip == localhost);
@@ -277,7 +277,7 @@ impl Scan {
         list.sort_unstable_by_key(|(key, _)| *key);
         for group in list.chunk_by(|a, b| a.0.0 == b.0.0) {
             let user = group[0].0.0;
-            // legacy asks for the first start of a missing user by an empty name
+            // for a missing user, legacy looks up the first start of an empty name
             let first = self.firsts.get(&user.or(Some(nobody))).copied().unwrap_or_default();
             for (i, ((_, bucket), starts)) in group.iter().enumerate() {
                 let row_of = |bucket| axis.seen_at(Moment { bucket, at_bound: false }).row;
@@ -317,7 +317,7 @@ impl Scan {
         busiest
     }
 
-    /// Sums of seconds: one accumulator a period, fed in the order of the rows.
+    /// Sums of seconds: one accumulator per period, fed in the order of the rows.
     fn seconds(&mut self) -> HashMap<Window, Seconds, FxBuildHasher> {
         let axis = &self.ground.axis;
         let mut windows: Vec<Window> = Vec::new();
@@ -418,7 +418,7 @@ fn better(best: &mut Busy, other: Busy) {
     }
 }
 
-/// The greatest level that at least `n` starts have, 0 when there are fewer.
+/// The greatest level that at least `n` starts have, 0 if there are fewer.
 fn level(buckets: &[((Option<u32>, u16), Starts)], n: u64) -> u16 {
     let mut count = 0;
     for ((_, bucket), starts) in buckets.iter().rev() {
@@ -432,7 +432,7 @@ fn level(buckets: &[((Option<u32>, u16), Starts)], n: u64) -> u16 {
     0
 }
 
-/// Cuts sessions sorted by visitor into about `n` parts, never within a visitor.
+/// Splits sessions sorted by visitor into about `n` parts, never inside a visitor.
 fn split(sessions: &[Session], n: usize) -> Vec<&[Session]> {
     let mut parts = Vec::with_capacity(n);
     let mut rest = sessions;
@@ -448,22 +448,22 @@ fn split(sessions: &[Session], n: usize) -> Vec<&[Session]> {
     parts
 }
 
-/// What one session has to be joined with.
+/// The data that a session is joined with.
 struct Join<'a> {
     keys: &'a [u128],
     shapes: &'a [Shape],
-    downloads: &'a [(i64, Option<Seen>)],
-    barred: &'a FxHashMap<u64, Vec<Seen>>,
+    downloads: &'a [(i64, Option<Visibility>)],
+    barred: &'a FxHashMap<u64, Vec<Visibility>>,
     places: &'a FxHashMap<u64, u32>,
     n_classes: usize,
 }
 
 impl Join<'_> {
-    /// Counts the visitors of some sessions; also what was seen at addresses with logins.
-    fn count(&self, sessions: &[Session], mut counts: Counts<i32>) -> (Counts<i32>, Vec<(u32, u16, Seen)>) {
+    /// Counts the visitors of some sessions; returns also what was seen at addresses with logins.
+    fn count(&self, sessions: &[Session], mut counts: Counts<i32>) -> (Counts<i32>, Vec<(u32, u16, Visibility)>) {
         let localhost = ip_key("127.0.0.1");
         let mut at_ip = Vec::new();
-        let mut found: Vec<(u16, Seen)> = Vec::new();
+        let mut found: Vec<(u16, Visibility)> = Vec::new();
         let mut seen = Vec::new();
         for group in sessions.chunk_by(|a, b| a.visitor == b.visitor) {
             let ip = (self.keys[group[0].visitor as usize] >> 64) as u64;
@@ -550,7 +550,7 @@ impl Figures {
         &self.ground.axis
     }
 
-    /// Whether the port's arithmetic is asked for.
+    /// Whether to use the port's arithmetic.
     pub(crate) fn as_port(&self) -> bool {
         self.ground.compat.has(Opt::LpSummary)
     }
@@ -634,7 +634,7 @@ impl Figures {
         best.map(|(n, day)| (n, day_text(day)))
     }
 
-    /// Requests that the web server answered; `None` when no day is known.
+    /// Requests answered by the web server; `None` if no day is known.
     pub(crate) fn hits(&self, row: usize, period: Period) -> Option<i128> {
         let window = self.axis().window(row, period);
         let with_start = !self.ground.compat.has(Opt::HitsStartExclusive);

@@ -77,7 +77,7 @@ impl Places {
         &self.classes
     }
 
-    /// The class of a domain: its place in [`Places::classes`] plus one, 0 for none.
+    /// The class of a domain: its index in [`Places::classes`] plus one, 0 for none.
     pub(crate) fn class(&self, domain: u128) -> u8 {
         self.domains.get(&domain).copied().unwrap_or(0)
     }
@@ -87,7 +87,7 @@ impl Places {
         if equal(country, "US") { columns & !OTHER | US } else { columns }
     }
 
-    /// Columns 1 to 6 of a visitor with this country; `-` is a country that was asked for in vain.
+    /// Columns 1 to 6 of a visitor with this country; `-` is a country that was looked up in vain.
     pub(crate) fn of_visitor(&self, ipcountry: &str) -> u8 {
         let known = !equal(ipcountry, "") && !equal(ipcountry, "-");
         let columns = TOTAL | if known { IDENTIFIED } else { 0 } | self.continent(ipcountry);
@@ -99,7 +99,7 @@ impl Places {
         let mut columns = TOTAL;
         if let Some(country) = country {
             let of_continent = self.continent(country);
-            // an empty country is nowhere else, even if a list names it
+            // an empty country belongs nowhere else, even if a list contains it
             columns |= if equal(country, "") { of_continent & !OTHER } else { of_continent | IDENTIFIED };
         }
         if let Some(org) = orgtype.filter(|org| !equal(org, "")) {
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn countries_and_organisations() {
+    fn countries_and_organisations_have_their_columns() {
         let lists = [("US", "NA"), ("CN", "AS"), ("TR", "AS"), ("TR", "EU"), ("DE", "EU"), ("BR", "SA")];
         let places = Places::new(lists.into_iter(), std::iter::empty());
         for (country, visitor, person) in [
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_of_domains() {
+    fn domains_have_their_classes() {
         let list = [("mit.edu", 1), ("Odd.org", 9), ("isp.net", 4), ("x.com", 0), ("odd.ORG ", 1), ("bad", -3)];
         let places = Places::new(std::iter::empty(), list.into_iter());
         assert_eq!(places.classes(), [1, 9]);

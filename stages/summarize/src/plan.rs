@@ -1,4 +1,4 @@
-//! What the arguments come to: steps, months, sections and periods.
+//! What the arguments mean: steps, months, sections and periods.
 
 use anyhow::Result;
 use kit::Usage;
@@ -25,16 +25,16 @@ fn section(choice: StepOrSection) -> Option<Section> {
 /// First and last month of a range.
 type Range = (Month, Month);
 
-/// What the arguments come to.
+/// What the arguments mean.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// Copy the hub's data first.
+    /// Whether to copy the hub's data first.
     pub import: bool,
     /// Months and sections of the cells, if any.
     pub summary: Option<(Range, Vec<Section>)>,
-    /// Months of the usage of resources, if asked for.
+    /// Months of the usage of resources, if requested.
     pub andmore: Option<Range>,
-    /// Windows of the cells, in the order of writing.
+    /// Periods of the cells, in the order of writing.
     pub periods: Vec<Period>,
     /// What was chosen because no month was given.
     pub usual: Option<String>,
@@ -53,7 +53,7 @@ impl Plan {
                 return Err(Usage(format!("--since {first} is later than --through {last}")).into());
             }
             if n_months > MAX_MONTHS {
-                return Err(Usage(format!("{n_months} months in one run, at most {MAX_MONTHS} are possible")).into());
+                return Err(Usage(format!("{n_months} months in one run, at most {MAX_MONTHS} are allowed")).into());
             }
         }
         let mut periods = Vec::new();
@@ -75,7 +75,7 @@ impl Plan {
         if sections.is_empty() && (everything || named(StepOrSection::Summary)) {
             sections = Section::ALL.to_vec();
         }
-        // months that were filled in afterwards get their own period only: usage would be too low
+        // months filled in afterwards only get their own period: their usage would be too low
         let usual = everything && from_db && to_db && periods != [Period::Month];
         let current = || kit::current_month();
         let or = |usual: Result<Month>| given.map_or_else(|| usual.map(|month| (month, month)), Ok);

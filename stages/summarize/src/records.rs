@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &mut Io) -> Result<Outcome> {
         apps: tools::of_options(args, compat.has(Opt::LpSummary))?,
         compat,
     });
-    // what is wrong with it is to be known before hours of reading
+    // its faults must be reported before hours of reading
     let config =
         if args.common.to_db() && !args.dry_run { Some(config::load(None, &config::process_env)?) } else { None };
     let figures = read(scan, args.room(1), io)?.finish()?;
@@ -123,8 +123,8 @@ fn read(mut scan: Scan, room: usize, io: &mut Io) -> Result<Scan> {
     Ok(scan)
 }
 
-/// Scans the lines of a batch: digested in parallel, absorbed in order. Returns the lines that
-/// cannot be used and why.
+/// Scans the lines of a batch: digested in parallel, absorbed in order. Returns the unusable lines
+/// and the reasons.
 fn take_in(scan: &mut Scan, batch: &Batch) -> Vec<(usize, String)> {
     const LINES: usize = 512;
     let lens = &**scan.lens();

@@ -1,5 +1,5 @@
-//! The lists that a run is grounded on: continents of countries and classes of domains, built in
-//! or from CSV files.
+//! The lists that a run is based on: continents of countries and classes of domains, built in or
+//! from CSV files.
 
 use std::io::Read;
 use std::path::Path;
@@ -9,7 +9,7 @@ use kit::list;
 
 use crate::places::Places;
 
-/// Two columns of a CSV file by their names, blanks around values taken off.
+/// Two columns of a CSV file by their names, with values trimmed.
 fn columns(list: impl Read, names: [&str; 2]) -> Result<Vec<(String, String)>> {
     let mut pairs = Vec::new();
     list::read(list, &names, &[], |row| {
@@ -30,7 +30,7 @@ pub(crate) type Files<'a> = [Option<&'a Path>; 2];
 /// Pairs of country and continent, and of domain and class.
 pub(crate) type Lists = (Vec<(String, String)>, Vec<(String, i64)>);
 
-/// The lists of the files; where there is no file those that are `given`, else the built-in ones.
+/// The lists from the files; without a file those that are `given`, else the built-in ones.
 ///
 /// # Errors
 /// A file cannot be read, lacks a column, or has a class that is not a number.
@@ -68,11 +68,11 @@ mod tests {
             columns(&b"\xEF\xBB\xBFcontinent, country,x\nEU,DE\n AS , CN ,1\n"[..], ["country", "continent"]).unwrap();
         assert_eq!(pairs, [("DE".to_owned(), "EU".to_owned()), ("CN".to_owned(), "AS".to_owned())]);
         let error = columns(&b"a,b\n1,2\n"[..], ["country", "continent"]).unwrap_err();
-        assert_eq!(error.to_string(), "no column `country` in the first line");
+        assert_eq!(error.to_string(), "there is no column `country` in the first line");
     }
 
     #[test]
-    fn built_in_lists() {
+    fn built_in_lists_are_used_by_default() {
         let places = places([None, None], None).unwrap();
         assert!(places.of_visitor("DE") & 0b01_0000 != 0, "Germany is in Europe");
         assert!([1, 2, 3, 6].iter().all(|c| places.classes().contains(c)));

@@ -1,12 +1,12 @@
-//! The rows that summaries are computed from: the columns that are used, borrowed from wherever
-//! they came, a record or a table. `None` is NULL.
+//! The rows that summaries are computed from: the columns that are used, borrowed from a record or
+//! a table. `None` is NULL.
 
 use schema::Stamp;
 
-/// `id` of a session without one; its downloads cannot be known.
+/// The `id` of a session without one; its downloads are unknown.
 pub(crate) const NO_ID: i64 = i64::MIN;
 
-/// A request with the session it belongs to.
+/// A request with its session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WebRow<'a> {
     pub sessionid: i64,
@@ -92,7 +92,7 @@ pub(crate) struct HitsRow {
     pub hits: i64,
 }
 
-/// Any of them.
+/// A row of any kind.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Row<'a> {
     Web(WebRow<'a>),

@@ -1,8 +1,8 @@
-//! The one scan: takes rows in any order and keeps what the cells of every period need, no more.
+//! The one scan: accepts rows in any order and keeps only what the cells of every period need.
 //!
 //! A row is first digested through a [`Lens`], which is shared and works in parallel, then absorbed
-//! in the order of the input. What is kept is bounded by distinct visitors, users, domains and days,
-//! by 16 bytes a session, and by the small tables of the middleware. [`Scan::finish`] makes the
+//! in the order of the input. The memory is bounded by distinct visitors, users, domains and days,
+//! by 16 bytes per session, and by the small tables of the middleware. [`Scan::finish`] computes the
 //! figures; the method is described in `docs/decisions/0006-one-scan.md`.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use schema::collation::{Like, equal, hash};
 use schema::{Compat, Opt, Stamp};
 
-use crate::axis::{Axis, Moment, Seen};
+use crate::axis::{Axis, Moment, Visibility};
 use crate::count::{Distinct, Tally};
 use crate::downloads::{Extensions, Verdict, judge};
 use crate::places::{Columns, Places};
@@ -37,9 +37,9 @@ pub(crate) struct Ground {
     pub axis: Axis,
     /// Countries and domains.
     pub places: Places,
-    /// Tools that are Rappture tools besides `workspace`.
+    /// Rappture tools besides `workspace`.
     pub apps: Vec<String>,
-    /// Whose numbers.
+    /// Which program's results to reproduce.
     pub compat: Compat,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// The number of a key, a new one when it is new.
+    /// The number of a key; a new key gets a new one.
     pub(crate) fn of(&mut self, key: u128) -> u32 {
         let short = |key: u128| key as u64 ^ ((key >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let keys = &self.keys;
@@ -69,7 +69,7 @@ impl Numbers {
         }
         let n = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
         if self.keys.len() == self.keys.capacity() {
-            // a quarter more, not twice: this is the largest table
+            // grow by a quarter, not to twice the size: this is the largest table
             self.keys.reserve_exact(self.keys.len() / 4 + 1024);
         }
         self.keys.push(key);
@@ -82,19 +82,19 @@ impl Numbers {
         &self.keys
     }
 
-    /// No more keys are coming: what finds them is not needed any more.
+    /// Drops the index: no more keys are coming.
     pub(crate) fn close(&mut self) {
         self.table = HashTable::new();
         self.keys.shrink_to_fit();
     }
 
-    /// Bytes held, about.
+    /// Bytes used, approximately.
     pub(crate) fn held(&self) -> usize {
         self.keys.capacity() * size_of::<u128>() + self.table.allocation_size()
     }
 }
 
-/// The key of an address: dotted quads are their number, anything else a hash. Only addresses
+/// The key of an address: the number of a dotted quad, or a hash of any other text. Only addresses
 /// that somebody logged in from are ever looked up by it, so 63 bits are plenty.
 pub(crate) fn ip_key(ip: &str) -> u64 {
     const HASHED: u64 = 1 << 63;
@@ -102,10 +102,10 @@ pub(crate) fn ip_key(ip: &str) -> u64 {
     text.parse::<std::net::Ipv4Addr>().map_or_else(|_| (hash(text) >> 64) as u64 | HASHED, |v4| u32::from(v4).into())
 }
 
-/// What matters of a session besides who it was.
+/// What matters about a session besides its visitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Shape {
-    pub seen: Seen,
+    pub seen: Visibility,
     /// Columns 1 to 6.
     pub columns: u8,
     /// Class of its domain, see [`Places::class`].
@@ -133,7 +133,7 @@ pub(crate) struct ToolSession {
     pub user: u32,
     pub app: u32,
     pub moment: Moment,
-    /// Seconds; NaN is NULL.
+    /// Seconds; NaN means NULL.
     pub cpu: f64,
     pub wall: f64,
     pub view: f64,
@@ -173,14 +173,14 @@ impl First {
 /// A row, digested.
 #[derive(Debug, Clone)]
 pub(crate) enum Fact {
-    Download { session: i64, seen: Option<Seen> },
-    MaybeDownload { session: i64, seen: Option<Seen>, tail: Box<str> },
+    Download { session: i64, seen: Option<Visibility> },
+    MaybeDownload { session: i64, seen: Option<Visibility>, tail: Box<str> },
     Session { row: SessionFact },
-    Login { user: Option<u128>, ip: u64, moment: Option<Moment>, day: u32, seen: Option<Seen> },
+    Login { user: Option<u128>, ip: u64, moment: Option<Moment>, day: u32, seen: Option<Visibility> },
     Toolstart { user: Option<u128>, datetime: Stamp, moment: Option<Moment>, columns: Columns },
     HubSession { sessnum: Option<i64>, user: u128, system: bool, app: u128, moment: Moment, seconds: [f64; 3] },
     HubJob { sessnum: i64, cpu: f64 },
-    Profile { uid: Option<i64>, user: Option<u128>, columns: Columns, registered: Option<Seen> },
+    Profile { uid: Option<i64>, user: Option<u128>, columns: Columns, registered: Option<Visibility> },
     Resource { path: Box<str> },
     ToolVersion { tool: u128, instance: u128 },
     Hits { moment: Moment, hits: i64 },
@@ -210,7 +210,7 @@ impl SessionFact {
     }
 }
 
-/// What a row is looked at through: nothing in it changes while rows are read, but the extensions.
+/// What rows are digested with: it does not change while rows are read, except for the extensions.
 #[derive(Debug, Clone)]
 pub(crate) struct Lens {
     ground: Arc<Ground>,
@@ -219,7 +219,7 @@ pub(crate) struct Lens {
     development: Like,
 }
 
-/// Everything that is kept. The fields are read by [`Scan::finish`].
+/// Everything that is kept. [`Scan::finish`] reads the fields.
 #[derive(Debug)]
 pub(crate) struct Scan {
     pub ground: Arc<Ground>,
@@ -230,28 +230,28 @@ pub(crate) struct Scan {
     pub shapes: Vec<Shape>,
     shape_numbers: FxHashMap<Shape, u32>,
     domains: Numbers,
-    pub domain_seen: Distinct<(u32, Seen)>,
+    pub domain_seen: Distinct<(u32, Visibility)>,
     pub visits: Tally,
     pub stays: Tally,
     pub stay_secs: Tally,
-    pub downloads: Distinct<(i64, Option<Seen>)>,
-    maybe: Distinct<(u32, i64, Option<Seen>)>,
+    pub downloads: Distinct<(i64, Option<Visibility>)>,
+    maybe: Distinct<(u32, i64, Option<Visibility>)>,
     tails: FxHashMap<Box<str>, u32>,
     // logins
     pub users: Numbers,
-    pub user_seen: Distinct<(u32, Seen)>,
-    pub ip_seen: Distinct<(u64, Seen)>,
+    pub user_seen: Distinct<(u32, Visibility)>,
+    pub ip_seen: Distinct<(u64, Visibility)>,
     pub ip_users: Distinct<(u32, u64)>,
-    /// Day, user, and whether other than exactly at midnight of a bound.
+    /// Day, user, and whether at any time but midnight of a bound.
     pub day_users: Distinct<(u32, u32, bool)>,
     pub profiles: FxHashMap<u128, Columns>,
-    pub registered: Distinct<(i64, Seen)>,
+    pub registered: Distinct<(i64, Visibility)>,
     // tools
     pub starters: Numbers,
     /// `None` is the group of rows without a user.
     pub starts: FxHashMap<(Option<u32>, u16), Starts>,
     pub firsts: FxHashMap<Option<u32>, First>,
-    pub starter_seen: Distinct<(u32, Columns, Seen)>,
+    pub starter_seen: Distinct<(u32, Columns, Visibility)>,
     pub user_starts: Tally,
     pub tool_users: Numbers,
     /// Users of the middleware that are not people.
@@ -278,7 +278,7 @@ pub(crate) fn day_text(code: u32) -> String {
 }
 
 impl Lens {
-    /// What a row has to say; `None` when no cell needs it.
+    /// The facts in a row; `None` if no cell needs any.
     pub(crate) fn digest(&self, row: Row<'_>) -> Option<Fact> {
         match row {
             Row::Web(row) => self.digest_web(row),
@@ -398,7 +398,7 @@ impl Lens {
 }
 
 impl Scan {
-    /// Nothing seen yet.
+    /// Empty.
     pub(crate) fn new(ground: Ground) -> Self {
         let ground = Arc::new(ground);
         let lens = Arc::new(Lens {
@@ -447,12 +447,12 @@ impl Scan {
         }
     }
 
-    /// What rows are looked at through, with the extensions that are known by now.
+    /// What rows are digested with, with the extensions known so far.
     pub(crate) const fn lens(&self) -> &Arc<Lens> {
         &self.lens
     }
 
-    /// Keeps what a row said. Facts come in the order of their rows.
+    /// Absorbs the facts in a row, in the order of the rows.
     pub(crate) fn absorb(&mut self, fact: Fact) {
         match fact {
             Fact::Download { session, seen } => self.downloads.push((session, seen)),
@@ -565,7 +565,7 @@ impl Scan {
 
     /// Bytes of everything else: users, days and the tables of tools, which stay in memory.
     fn held_anyway(&self) -> usize {
-        // a table of hashes has an eighth of its places free, and a byte more for each
+        // a hash table has an eighth of its slots free, and an additional byte for each
         let map = |capacity: usize, size: usize| capacity / 7 * 8 * (size + 1);
         let numbers = [&self.domains, &self.users, &self.starters, &self.tool_users, &self.apps];
         numbers.iter().map(|numbers| numbers.held()).sum::<usize>()
@@ -585,16 +585,16 @@ impl Scan {
             + self.jobs.capacity() * size_of::<(i64, f64)>()
     }
 
-    /// Moves sessions, visitors and downloads to temporary files when they hold more than `limit`
-    /// bytes, or than what the other tables leave of it. A megabyte is always theirs: files of a
-    /// few rows each would help nobody.
+    /// Moves sessions, visitors and downloads to temporary files if they use more than `limit`
+    /// bytes, or more than the other tables leave of it. They always get at least a megabyte: files
+    /// of a few rows each would not help.
     ///
     /// # Errors
     /// The disk is full.
     pub(crate) fn relieve(&mut self, limit: usize) -> Result<()> {
         const LEAST: usize = 1 << 20;
         let held = self.held();
-        // the limit is half of the memory, because lists that grow need the double for a moment
+        // the limit is half of the memory, because growing lists need twice their size for a moment
         if held <= limit.min(LEAST) || held <= limit.saturating_sub(self.held_anyway() / 2) {
             return Ok(());
         }
@@ -612,7 +612,7 @@ impl Scan {
         Ok(())
     }
 
-    /// One row, digested and absorbed at once.
+    /// Digests and absorbs one row at once.
     #[cfg(test)]
     pub(crate) fn add(&mut self, row: Row<'_>) {
         if let Some(fact) = self.lens.digest(row) {
@@ -659,7 +659,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses() {
+    fn addresses_have_distinct_keys() {
         for (a, b) in [("1.2.3.4", "1.2.3.4 "), ("FE80::1", "fe80::1"), ("", "  ")] {
             assert_eq!(ip_key(a), ip_key(b));
         }
@@ -669,7 +669,7 @@ mod tests {
     }
 
     #[test]
-    fn days_sort_and_print() {
+    fn days_sort_as_numbers_and_are_printed() {
         let code = |text| day_code(Stamp::parse(text).unwrap());
         assert!(code("2025-07-00 01:00:00") < code("2025-07-01") && code("2024-12-31") < code("2025-00-00"));
         assert_eq!(day_text(code("2025-07-31 10:00:00")), "2025-07-31");

@@ -1,17 +1,18 @@
-//! What does not fit into memory goes to temporary files, cut into parts that can be worked on one
-//! by one: sessions and their downloads meet by the session's id, then everything of one visitor by
-//! the visitor. Visits of resources go by the visitor at once. Only with `--memory`.
+//! Data that does not fit into memory goes to temporary files, split into parts that can be
+//! processed one by one: sessions and their downloads are joined by the session's id, then
+//! everything of one visitor by the visitor. Visits of resources are split by the visitor at once.
+//! Only with `--memory`.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Read as _, Seek as _, Write as _};
 
 use anyhow::{Context as _, Result};
 
-use crate::axis::Seen;
+use crate::axis::Visibility;
 use crate::row::NO_ID;
 use crate::twins;
 
-/// Parts of each kind; one is held in memory at a time.
+/// Parts of each kind; one of them is in memory at a time.
 pub(crate) const PARTS: usize = 64;
 
 /// Records of `N` bytes, each in one of [`PARTS`] nameless files.
@@ -21,7 +22,7 @@ pub(crate) struct Parts<const N: usize> {
 }
 
 impl<const N: usize> Parts<N> {
-    /// Makes the files, in the directory for temporary files.
+    /// Creates the files, in the directory for temporary files.
     ///
     /// # Errors
     /// They cannot be created.
@@ -31,7 +32,7 @@ impl<const N: usize> Parts<N> {
         Ok(Self { files: files.with_context(doing)? })
     }
 
-    /// Adds a record to the part that `key` belongs to; the same key is always in the same part.
+    /// Adds a record to the part for `key`; the same key is always in the same part.
     ///
     /// # Errors
     /// The disk is full.
@@ -41,7 +42,7 @@ impl<const N: usize> Parts<N> {
         self.files[part].write_all(record).with_context(doing)
     }
 
-    /// The parts, to be read one by one; records come in the order in which they were added.
+    /// The parts, to be read one by one; records are in the order in which they were added.
     ///
     /// # Errors
     /// The disk is full.
@@ -56,12 +57,12 @@ impl<const N: usize> Parts<N> {
     }
 }
 
-/// One of the files, full.
+/// One of the files, complete.
 #[derive(Debug)]
 pub(crate) struct PartFile<const N: usize>(File);
 
 impl<const N: usize> PartFile<N> {
-    /// Hands out its records.
+    /// Passes on its records.
     ///
     /// # Errors
     /// The file cannot be read, or `record` fails.
@@ -87,20 +88,20 @@ pub(crate) fn bytes<const M: usize>(record: &[u8], at: usize) -> [u8; M] {
     record.get(at..at + M).and_then(|part| part.try_into().ok()).unwrap_or([0; M])
 }
 
-/// No download at all.
+/// No download.
 const NONE: u32 = u32::MAX;
-/// A download at a time that no period sees.
+/// A download at a time that is in no period.
 const UNSEEN: u32 = u32::MAX - 1;
 
-fn code(seen: Option<Seen>) -> u32 {
+fn code(seen: Option<Visibility>) -> u32 {
     seen.map_or(UNSEEN, |seen| u32::from(seen.row) << 16 | u32::from(seen.level))
 }
 
-fn decode(code: u32) -> Option<Seen> {
-    (code != UNSEEN).then_some(Seen { row: (code >> 16) as u16, level: code as u16 })
+fn decode(code: u32) -> Option<Visibility> {
+    (code != UNSEEN).then_some(Visibility { row: (code >> 16) as u16, level: code as u16 })
 }
 
-/// Sessions and downloads, cut by the session's id.
+/// Sessions and downloads, split by the session's id.
 #[derive(Debug)]
 pub(crate) struct Spill {
     sessions: Parts<28>,
@@ -112,11 +113,11 @@ pub(crate) struct Spill {
 pub(crate) struct Met {
     pub visitor: u128,
     pub shape: u32,
-    pub downloads: Vec<Option<Seen>>,
+    pub downloads: Vec<Option<Visibility>>,
 }
 
 impl Spill {
-    /// Nothing in it.
+    /// Empty.
     ///
     /// # Errors
     /// Temporary files cannot be created.
@@ -136,14 +137,14 @@ impl Spill {
 
     /// # Errors
     /// The disk is full.
-    pub(crate) fn download(&mut self, (id, seen): (i64, Option<Seen>)) -> Result<()> {
+    pub(crate) fn download(&mut self, (id, seen): (i64, Option<Visibility>)) -> Result<()> {
         let mut record = [0; 12];
         record[..8].copy_from_slice(&id.to_le_bytes());
         record[8..].copy_from_slice(&code(seen).to_le_bytes());
         self.downloads.push(id.cast_unsigned(), &record)
     }
 
-    /// Joins sessions with their downloads and hands them out in parts: all sessions of a visitor
+    /// Joins sessions with their downloads and passes them on in parts: all sessions of a visitor
     /// are in the same one.
     ///
     /// # Errors
@@ -166,7 +167,7 @@ impl Spill {
                 ids.push(id);
                 let mut out = [0; 32];
                 out[..16].copy_from_slice(&visitor);
-                // the number tells where the next session begins
+                // the number shows where the next session begins
                 out[16..24].copy_from_slice(&number.to_le_bytes());
                 out[24..28].copy_from_slice(&record[24..]);
                 number += 1;
@@ -214,11 +215,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sessions_meet_their_downloads() {
+    fn sessions_are_joined_with_their_downloads() {
         let mut spill = Spill::new().unwrap();
-        let seen = |n: u16| Some(Seen { row: n, level: n + 1 });
+        let seen = |n: u16| Some(Visibility { row: n, level: n + 1 });
         for id in 0..1000_i64 {
-            // two sessions in one row of the same visitor, one without an id
+            // two sessions of the same visitor in one row, one without an id
             spill.session(u128::from(id.unsigned_abs() % 100) << 64 | 7, id, 5).unwrap();
         }
         spill.session(3 << 64 | 7, NO_ID, 6).unwrap();

@@ -1,4 +1,4 @@
-//! Which work a run does: records in a pipe, or tables.
+//! What a run does: processes records in a pipe, or tables.
 
 use std::io::IsTerminal as _;
 
@@ -15,7 +15,7 @@ use crate::{records, tables};
 /// The arguments contradict each other, an input cannot be read or the output cannot be written.
 pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     let plan = Plan::new(args)?;
-    // a cron line knows its month and says nothing; somebody who watches should know it too
+    // a cron line knows its month and stays silent; a person should be told
     if let Some(usual) = plan.usual.as_ref().filter(|_| args.dry_run || std::io::stderr().is_terminal()) {
         io.messages.note(format_args!("no month was given: {usual}"));
     }

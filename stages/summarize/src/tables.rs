@@ -1,5 +1,5 @@
-//! The tables' face: reads tables instead of records, publishes cells instead of
-//! writing them. What is computed is the same.
+//! The tables' face: reads tables instead of records, and publishes cells instead of writing them.
+//! The computation is the same.
 
 mod lite;
 mod publish;
@@ -23,17 +23,17 @@ use crate::{axis::Axis, reference, tools};
 /// Where Rappture tools are installed on a hub.
 const APPS: &str = "/apps";
 
-/// What one scan of the tables gave.
+/// The result of one scan of the tables.
 #[derive(Default)]
 struct ScanResult {
     cells: Vec<Cell>,
     uses: Vec<Use>,
 }
 
-/// The steps on the tables (`--db`), or with `--dry-run` what they would write.
+/// Runs the steps on the tables (`--db`), or with `--dry-run` prints what they would write.
 ///
-/// A step that fails does not keep the others from their work, as in the original; the run then
-/// ends with an error that names it.
+/// If a step fails, the others still run, as in the original; the run then ends with an error that
+/// names it.
 ///
 /// # Errors
 /// The configuration is unusable, another run is writing, or a step fails.
@@ -56,13 +56,13 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
         wanted.andmore = None;
     }
     let catalogue = catalogue.unwrap_or_default();
-    // the copy of the logins is for other readers: it is made while the tables are read
+    // the copy of the logins is for other readers: it is created while the tables are read
     let mut lite = None;
     let found = std::thread::scope(|scope| {
         if wanted.summary.is_some() && !args.dry_run {
             let (lite, target) = (&mut lite, run.config.target());
             let as_port = args.compat().has(Opt::LpSummary);
-            scope.spawn(move || *lite = Some(lite::rebuild(&target, as_port).context("making userlogin_lite")));
+            scope.spawn(move || *lite = Some(lite::rebuild(&target, as_port).context("creating userlogin_lite")));
         }
         measure::step("scan", || run.scan(&wanted, &catalogue))
     });
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
         found => failed.note(ANDMORE, found)?,
     };
     if found.is_none() && has_cells && wanted.andmore.is_some() {
-        // what is in the way of the cells need not be in the way of the usage
+        // a problem with the cells need not affect the usage
         found = failed.note(ANDMORE, run.scan(&wanted, &catalogue))?;
     }
     let Some(found) = found else { return failed.finish() };
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
         write(io, &found)?;
         return failed.finish();
     }
-    // the cells last: a month that has them counts as done, and a killed run is then not repeated
+    // cells come last: a month with cells counts as done, so a killed run would not be repeated
     if wanted.andmore.is_some() {
         let as_port = args.compat().has(Opt::LpSummary);
         let done = measure::step(ANDMORE, || publish::uses(&mut run.hub, &found.uses, as_port));
@@ -102,7 +102,7 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     failed.finish()
 }
 
-/// Takes months out of the plan that nobody named and somebody withheld.
+/// Removes withheld months that the user did not name from the plan.
 fn leave_withheld(metrics: &mut Db, plan: &mut Plan, dry_run: bool, io: &Io) -> Result<()> {
     if plan.usual.is_none() {
         return Ok(());
@@ -170,7 +170,7 @@ pub(crate) fn output_of_answer(io: &Io) -> Result<Output> {
 /// Publishes cells that were computed from records (`--to db`).
 ///
 /// # Errors
-/// As [`run`].
+/// Those of [`run`].
 pub(crate) fn store(config: &Config, io: &Io, figures: &Figures, plan: &Plan) -> Result<Outcome> {
     let _lock = hub::lock::for_run(io, &config.paths)?;
     let mut metrics = Db::connect(&config.target(), Which::Metrics)?;
@@ -259,7 +259,7 @@ impl<'a> Run<'a> {
         Ok(found)
     }
 
-    /// The Rappture tools: those of the options, otherwise those that are installed.
+    /// The Rappture tools: those from the options, otherwise those installed.
     fn apps(&self) -> Result<Vec<String>> {
         let as_port = self.args.compat().has(Opt::LpSummary);
         if self.args.apps.is_empty() && self.args.apps_root.is_none() {

@@ -1,4 +1,4 @@
-//! Which tools are Rappture tools: their computing time is booked with the job, not the session.
+//! Which tools are Rappture tools: their computing time is recorded with the job, not the session.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -7,10 +7,10 @@ use anyhow::{Context as _, Result};
 
 use crate::args::Args;
 
-/// The tool that is always one.
+/// The tool that always is one.
 pub(crate) const WORKSPACE: &str = "workspace";
 
-/// The Rappture tools that the options name.
+/// The Rappture tools named by the options.
 ///
 /// # Errors
 /// The directory of `--apps-root` cannot be read.
@@ -22,11 +22,11 @@ pub(crate) fn of_options(args: &Args, as_port: bool) -> Result<Vec<String>> {
     Ok(apps)
 }
 
-/// The tools installed below `root`: each directory directly in it that holds a file `tool.xml`
-/// at any depth (in `--compat port`, at most four levels down and not under the shared folders).
+/// The tools installed below `root`: each directory directly in it that contains a file `tool.xml`
+/// at any depth (in `--compat port`, at most four levels down and not in the shared folders).
 ///
 /// # Errors
-/// `root` cannot be read; what is unreadable below it is ignored.
+/// `root` cannot be read; anything unreadable below it is ignored.
 pub(crate) fn installed(root: &Path, as_port: bool) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let entries = std::fs::read_dir(root).with_context(|| format!("reading {}", root.display()))?;
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tools_below_a_root() {
+    fn tools_are_found_below_a_root() {
         let root = tempfile::tempdir().unwrap();
         for file in [
             "app1/r1/rappture/tool.xml",

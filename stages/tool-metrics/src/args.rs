@@ -1,4 +1,4 @@
-//! The options, and what `--describe` says. Imports nothing of the work.
+//! The options, and the description for `--describe`. Uses nothing of the stage's work.
 
 use std::path::PathBuf;
 
@@ -7,18 +7,18 @@ use enrich::options::{DnsOptions, GeoOptions};
 use kit::{Common, Describe, MonthArgs, StageArgs};
 use schema::{Kind, Month};
 
-/// One of the inner steps.
+/// A step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
     /// Copy tool sessions and profiles of the hub to the metrics database
     ImportHubData,
-    /// Fill host names by reverse DNS
+    /// Fill in host names by reverse DNS
     Hosts,
     /// Derive domains from host names
     Domains,
-    /// Fill what the profiles of users say
+    /// Fill in what the profiles of users say
     UserInfo,
-    /// Fill countries of addresses
+    /// Fill in countries of addresses
     Countries,
     /// Statistics of each tool
     ToolStats,
@@ -29,7 +29,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// All, in the order in which they are made.
+    /// All steps, in the order in which they run.
     const NAMES: [&str; 8] =
         ["import-hub-data", "hosts", "domains", "user-info", "countries", "tool-stats", "tool-tops", "tool-toplists"];
 
@@ -37,7 +37,7 @@ impl Step {
         Self::NAMES.get(self as usize).copied().unwrap_or_default()
     }
 
-    /// Whether it can be made on records.
+    /// Whether it can run on records.
     pub(crate) const fn is_on_records(self) -> bool {
         matches!(self, Self::ToolStats | Self::ToolTops | Self::ToolToplists)
     }
@@ -63,7 +63,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     month: MonthArgs,
 
-    /// Make only these steps, separated by commas, in their own order. Steps before tool-stats need
+    /// Run only these steps, separated by commas, in their own order. Steps before tool-stats need
     /// --db
     #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
     pub(crate) only: Vec<Step>,
@@ -93,7 +93,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// The month that was asked for.
+    /// The month given by the user.
     pub(crate) fn month(&self) -> Option<Month> {
         self.month.get()
     }

@@ -27,14 +27,14 @@ const LISTS: [(u8, &str, Column); 5] = [
     (8, "Total Simulation Interaction Time", |s| s.tot_view),
 ];
 
-/// The five lists for the six periods of a month, from its statistics rows. `raw`: halves go to the
-/// even neighbour, as when the server is sent the number itself; otherwise away from zero, as when
-/// it is sent its text.
+/// The five lists for the six periods of a month, from its statistics rows. `raw`: halves are
+/// rounded to the even neighbour, as when the server gets the number itself; otherwise away from
+/// zero, as when it gets its text.
 pub(crate) fn compute(tables: &Rows, rows: &[ToolStat], month: Month, raw: bool) -> Vec<Entry> {
     let integer = |value: f64| {
         if raw { value.round_ties_even() as i64 } else { number::integer_of(&number::shortest(value)) }
     };
-    // the first of a number counts
+    // the first resource with a number counts
     let by_id: HashMap<_, _> = tables.resources.iter().filter(|r| r.published).rev().map(|r| (r.id, r)).collect();
     let mut entries = Vec::new();
     for (top, total_name, column) in LISTS {
@@ -77,7 +77,7 @@ mod tests {
     use crate::rows::Resource;
 
     #[test]
-    fn totals_ranks_ties_and_long_titles() {
+    fn lists_have_totals_ranks_ties_and_long_titles() {
         let mut t = Rows::default();
         for (id, title, published) in
             [(5, "five".to_owned(), true), (6, "x".repeat(300), true), (7, "hidden".to_owned(), false)]
@@ -96,7 +96,8 @@ mod tests {
             let month = entries.iter().filter(|e| e.top == 6 && e.period == Period::Month);
             month.map(|e| (e.rank, e.name.len(), e.value)).collect()
         };
-        // the sum covers hidden and deleted tools, the ranks only published ones, ties by row id
+        // the sum includes hidden and deleted tools, the ranks only published ones; ties are
+        // ordered by row id
         assert_eq!(wall(&entries), [(0, 26, 12), (1, 255, 1), (2, 8, 1)]);
         let port = compute(&t, &rows, "2025-07".parse().unwrap(), true);
         assert_eq!(wall(&port), [(0, 26, 12), (1, 255, 0), (2, 8, 0)], "halves to the even neighbour");

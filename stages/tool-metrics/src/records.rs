@@ -92,7 +92,7 @@ const fn confirmed() -> Option<i64> {
     Some(1)
 }
 
-/// Adds one record; `false` when its kind is of no use here.
+/// Adds one record; `false` if its kind is not used here.
 fn add(tables: &mut Rows, kind: &str, line: &[u8]) -> serde_json::Result<bool> {
     let texts = &mut tables.texts;
     match kind {
@@ -165,14 +165,14 @@ pub(crate) fn read_countries(path: &std::path::Path) -> Result<HashMap<String, S
             countries.insert(collation::fold(code), name.to_owned());
             Ok(())
         }
-        _ => bail!("line {} has no `code` or no `name`", row.line),
+        _ => bail!("line {} lacks `code` or `name`", row.line),
     };
     list::read(kit::open(path)?, &["code", "name"], &[], each)
         .with_context(|| format!("reading {}", path.display()))?;
     Ok(countries)
 }
 
-/// The whole filter: reads everything, computes the steps, writes their records.
+/// The whole filter: reads everything, runs the steps, writes their records.
 pub(crate) fn run(
     io: &mut Io,
     month: Month,
@@ -192,7 +192,7 @@ pub(crate) fn run(
     write(io, month, steps, &tables, raw)
 }
 
-/// Computes the steps from the tables and writes their records.
+/// Runs the steps on the tables and writes their records.
 pub(crate) fn write(io: &Io, month: Month, steps: &[Step], tables: &Rows, raw: bool) -> Result<()> {
     let mut output = io.output()?;
     let mut rows = stats::compute(tables, month, raw);

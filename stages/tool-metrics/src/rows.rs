@@ -1,12 +1,12 @@
-//! The rows that tool statistics are computed from, held compactly: texts become numbers.
+//! The rows that tool statistics are computed from, stored compactly: texts become numbers.
 //!
-//! Filled from records or from tables; what computes only reads them.
+//! Filled from records or from tables; the computation only reads them.
 
 use std::collections::{HashMap, HashSet};
 
 use schema::{Stamp, collation};
 
-/// A text that was seen, as a small number.
+/// A text, as a small number.
 pub(crate) type TextId = u32;
 
 /// Texts with their identity under the column collation.
@@ -37,12 +37,12 @@ impl Texts {
         &self.texts[id as usize]
     }
 
-    /// The number that all texts share which the server takes for equal.
+    /// The number shared by all texts that the server considers equal.
     pub(crate) fn group(&self, id: TextId) -> TextId {
         self.groups[id as usize]
     }
 
-    /// The group of a text, if any text of it was added.
+    /// The group of a text, if any text in it was added.
     pub(crate) fn find_group(&self, text: &str) -> Option<TextId> {
         self.by_key.get(&collation::fold(text)).copied()
     }
@@ -110,7 +110,7 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Brings the rows into primary-key order: sums of doubles depend on it.
+    /// Sorts the rows in primary-key order: sums of doubles depend on it.
     pub(crate) fn sort(&mut self) {
         self.sessions.sort_by_key(|s| s.sessnum);
         let texts = &self.texts;
@@ -135,7 +135,7 @@ impl Rows {
     }
 }
 
-/// The names under which tools run, as groups of texts that were seen.
+/// The names under which tools run, as groups of known texts.
 pub(crate) struct AppNames<'a> {
     texts: &'a Texts,
     /// Versions that are not development versions, by the collation key of the tool.
@@ -143,7 +143,7 @@ pub(crate) struct AppNames<'a> {
 }
 
 impl AppNames<'_> {
-    /// Those of one tool, each once: its alias, and its versions.
+    /// The names of one tool, each once: its alias, and its versions.
     pub(crate) fn of(&self, alias: &str) -> Vec<TextId> {
         let versions = self.versions.get(&collation::fold(alias)).into_iter().flatten().copied();
         let mut groups: Vec<_> = self.texts.find_group(alias).into_iter().chain(versions).collect();
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_a_tool() {
+    fn a_tool_runs_under_its_alias_and_versions() {
         let mut rows = Rows::default();
         let seen: Vec<_> =
             ["Tool", "tool_r1", "tool_r2_dev", "tool_r3_DEV ", "other"].iter().map(|t| rows.texts.add(t)).collect();

@@ -1,4 +1,4 @@
-//! Which steps a run makes, and on what: records in a pipe, or tables.
+//! Which steps to run, and on what: records in a pipe, or tables.
 
 use anyhow::Result;
 use clap::ValueEnum as _;

@@ -6,10 +6,10 @@ use schema::{Month, Period, Stamp, collation, number};
 
 use crate::rows::{Resource, Rows, TextId};
 
-/// Windows in the order in which rows are made.
+/// Periods in the order in which rows are created.
 pub(crate) const PERIODS: [Period; 6] = Period::BY_CODE;
 
-/// One row of tool statistics; all zero when the tool had no user.
+/// One row of tool statistics; all zero if the tool had no user.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Stat {
     pub(crate) users: i64,
@@ -37,7 +37,7 @@ pub(crate) struct ToolStat {
     pub(crate) stat: Stat,
 }
 
-/// The tools in the order in which their rows are made: by title, then number.
+/// The tools in the order in which their rows are created: by title, then number.
 pub(crate) fn tools(tables: &Rows) -> Vec<&Resource> {
     let mut tools: Vec<_> =
         tables.resources.iter().filter(|r| r.kind == 7 && !collation::equal(&r.alias, "")).collect();
@@ -57,14 +57,14 @@ pub(crate) fn tools_of_apps(tables: &Rows, tools: &[&Resource]) -> HashMap<TextI
     map
 }
 
-/// The periods of the month that hold the instant, as indexes into [`PERIODS`].
+/// The periods of the month that include the instant, as indexes into [`PERIODS`].
 pub(crate) fn windows(month: Month, at: Stamp) -> impl Iterator<Item = usize> {
     let before_stop = at < Period::stop(month);
     PERIODS.into_iter().enumerate().filter(move |(_, p)| before_stop && at > p.start(month)).map(|(i, _)| i)
 }
 
-/// Rows for every tool and period of the month. `raw_averages` keeps averages as doubles (the
-/// later port) instead of 14 digits. The rows have no ids yet (0).
+/// Rows for every tool and period of the month. `raw_averages` keeps averages as doubles (the port)
+/// instead of 14 digits. The rows have no ids yet (0).
 pub(crate) fn compute(tables: &Rows, month: Month, raw_averages: bool) -> Vec<ToolStat> {
     let tools = tools(tables);
     let of_app = tools_of_apps(tables, &tools);
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn totals_beyond_all_numbers_stay_numbers() {
+    fn totals_beyond_the_range_stay_finite() {
         let mut t = tables();
         t.sessions.iter_mut().for_each(|session| session.walltime = 1e308);
         t.jobs.iter_mut().for_each(|job| (job.cputime, job.ncpus) = (-1e308, i64::MAX));
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_and_totals() {
+    fn counts_and_totals_are_computed() {
         let rows = compute(&tables(), "2025-07".parse().unwrap(), false);
         let titles: Vec<_> = rows.iter().map(|r| r.resid).collect();
         assert_eq!(titles, [[3; 6], [9; 6], [2; 6]].concat(), "by title without case, then number; blank alias out");

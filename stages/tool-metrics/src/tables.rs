@@ -1,7 +1,7 @@
-//! The tables' face: the inner steps of the nightly job, in its order.
+//! The tables' face: the steps of the nightly job, in order.
 //!
-//! A step that fails does not keep the others from their work, as in the original; the run then
-//! ends with an error that names it.
+//! If a step fails, the others still run, as in the original; the run then ends with an error that
+//! names it.
 
 mod publish;
 mod read;
@@ -126,7 +126,7 @@ impl<'a> Run<'a> {
         Ok(rows.len())
     }
 
-    /// The rows of statistics that lists are made of, with everything that the lists need.
+    /// The statistics rows for the lists, with everything that the lists need.
     fn lists(&mut self, only_tools: bool) -> Result<(Rows, Vec<ToolStat>)> {
         self.require_prefixed(&["resources", "tool_version", "resource_stats_tools"])?;
         let rows = read::stats(&mut self.hub, self.month, only_tools)?;
@@ -164,7 +164,7 @@ impl<'a> Run<'a> {
         Ok(entries.len())
     }
 
-    /// Tables of the CMS that must be there.
+    /// Tables of the CMS that must exist.
     fn require_prefixed(&mut self, names: &[&str]) -> Result<()> {
         let names: Vec<String> = names.iter().map(|name| format!("{}{name}", self.config.db_prefix)).collect();
         self.hub.require(&names)

@@ -19,10 +19,10 @@ pub(crate) struct Place {
     pub(crate) value: i64,
 }
 
-/// Users of one value of the grouped column; the key is `None` for NULL.
+/// Users with one value of the grouped column; the key is `None` for NULL.
 type Groups = HashMap<Option<TextId>, (Option<TextId>, HashSet<TextId>)>;
 
-/// The lists 1 to 3 for the given statistics rows, which stand for one month.
+/// The lists 1 to 3 for the given statistics rows of one month.
 pub(crate) fn compute(tables: &Rows, rows: &[ToolStat], month: Month) -> Vec<Place> {
     let listed: HashSet<i64> = rows.iter().map(|row| row.resid).collect();
     let tools: Vec<_> = tables.resources.iter().filter(|r| r.standalone && listed.contains(&r.id)).collect();
@@ -43,7 +43,7 @@ pub(crate) fn compute(tables: &Rows, rows: &[ToolStat], month: Month) -> Vec<Pla
             }
         }
     }
-    // the first of a number counts
+    // the first resource with a number counts
     let by_id: HashMap<i64, usize> = tools.iter().enumerate().rev().map(|(i, tool)| (tool.id, i)).collect();
     let mut places = Vec::new();
     for top in 0..3_u8 {
@@ -94,7 +94,7 @@ fn orgtypes_of_users(tables: &Rows) -> HashMap<TextId, Vec<TextId>> {
     let mut seen = HashSet::new();
     for &(user, orgtype) in &tables.profiles {
         let user = tables.texts.group(user);
-        // the same once more would make no other user
+        // a repetition would not add a user
         if seen.insert((user, tables.texts.group(orgtype))) {
             map.entry(user).or_default().push(orgtype);
         }
@@ -102,7 +102,7 @@ fn orgtypes_of_users(tables: &Rows) -> HashMap<TextId, Vec<TextId>> {
     map
 }
 
-/// Most users first; among equals NULL, then by the text.
+/// Most users first; ties are ordered with NULL first, then by text.
 fn ranked<'a>(tables: &'a Rows, groups: &Groups) -> Vec<(Option<&'a str>, i64)> {
     let mut list: Vec<_> =
         groups.values().map(|(text, users)| (text.map(|t| tables.texts.text(t)), users.len() as i64)).collect();
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_names_and_ties() {
+    fn groups_have_names_and_an_order() {
         let mut t = tables();
         t.countries.insert("US".to_owned(), "UNITED STATES".to_owned());
         session(&mut t, "a", Some("US"), Some("b.org"));
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_without_sessions() {
+    fn a_tool_without_sessions_has_only_totals() {
         let all = lists(&mut tables());
         let shown: Vec<_> = all.iter().map(|p| (p.top, p.rank, p.name.as_str(), p.value)).collect();
         let idle = [(1, 0, "Total Users", 0), (1, 1, "Unknown", 0)];

@@ -1,4 +1,4 @@
-//! The options, and what `--describe` says. Imports nothing of the work.
+//! The options, and the description for `--describe`. Uses nothing of the stage's work.
 
 use std::path::PathBuf;
 
@@ -24,33 +24,34 @@ const BACKGROUND: &str = "In a pipe every month that has a record is run, in asc
 
 /// Fills in domains and countries, builds sessions, removes bots.
 ///
-/// Reads records and writes them in the same order: `web` and `toolstart` with their domain, country and
-/// session, without the requests of excluded domains and hosts, and after them one `session` record for each
-/// visit. With `--db` it does the nightly job on the databases; a month, a date and `--all` go with it.
+/// Reads records and writes them in the same order: `web` and `toolstart` records get their domain, country
+/// and session, requests of excluded domains and hosts are left out, and one `session` record per visit
+/// follows at the end. With `--db` it does the nightly job on the databases; a month, a date and `--all`
+/// need it.
 #[derive(Debug, Parser)]
 #[command(name = "usage-metrics", version, after_long_help = BACKGROUND, max_term_width = 100)]
 pub(crate) struct Args {
     #[command(flatten)]
     month: MonthArgs,
 
-    /// With --db: dates for the steps hosts, domains, countries, user-info and clean-bots, instead of a month:
-    /// YYYY, YYYY-MM, YYYY-MM-DD, or two of them with `..` between
+    /// With --db: dates for the steps hosts, domains, countries, user-info and clean-bots, instead of a
+    /// month: YYYY, YYYY-MM, YYYY-MM-DD, or two of them with `..` between
     #[arg(long, value_name = "DATE", conflicts_with_all = ["month", "month_option", "all"])]
     pub(crate) date: Option<Dates>,
 
-    /// With --db: rows of any date (hosts, domains, user-info)
+    /// With --db: rows with any date (hosts, domains, user-info)
     #[arg(long, conflicts_with_all = ["month", "month_option"])]
     pub(crate) all: bool,
 
-    /// With --db and --only: this table instead of those that the step works on
+    /// With --db and --only: this table instead of the step's own
     #[arg(long, value_name = "TABLE", requires = "only")]
     pub(crate) table: Option<String>,
 
-    /// Database that --table is in
+    /// Database with the table of --table
     #[arg(long, value_name = "DATABASE", requires = "table", default_value = "metrics")]
     pub(crate) database: Database,
 
-    /// Make only these steps, separated by commas, in their own order. In a pipe: domains, sessions,
+    /// Run only these steps, separated by commas, in their own order. In a pipe: domains, sessions,
     /// clean-bots and countries
     #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
     pub(crate) only: Vec<Step>,
@@ -69,13 +70,13 @@ pub(crate) struct Args {
     pub(crate) geoip: Option<PathBuf>,
 
     /// Remove requests and sessions of the domains and hosts in this list: a CSV file with the
-    /// columns `filter` and `type`. Type `domain` takes exactly that domain, type `host` is a
-    /// pattern (`%` any run, `_` any character); other types are ignored. With --db the list
-    /// is the table `exclude_list`
+    /// columns `filter` and `type`. Type `domain` matches exactly that domain, type `host` is a
+    /// pattern (`%` any run, `_` any character); other types are ignored. With --db the list is the
+    /// table `exclude_list`
     #[arg(long, value_name = "FILE.csv", help_heading = "In a pipe")]
     pub(crate) exclude: Option<PathBuf>,
 
-    /// Number of the first session; when the input has `session` records, numbers continue after the
+    /// Number of the first session; if the input has `session` records, numbers continue after the
     /// highest of them
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "In a pipe")]
     pub(crate) first_id: u32,
@@ -118,37 +119,37 @@ pub(crate) enum Database {
     Hub,
 }
 
-/// One of the inner steps.
+/// A step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
     /// Copy tool sessions and profiles of the hub to the metrics database
     ImportHubData,
-    /// Make tool starts of the jobs of the hub, with their wall time
+    /// Create tool starts from the hub's jobs, with their wall time
     MiddlewareWall,
-    /// Fill the CPU time of tool starts
+    /// Fill in the CPU time of tool starts
     MiddlewareCpu,
-    /// Fill host names by reverse DNS
+    /// Fill in host names by reverse DNS
     Hosts,
-    /// Derive `domain` from `host`, where it is empty or `?`
+    /// Derive `domain` from `host`, if it is empty or `?`
     Domains,
-    /// Build sessions and stamp requests and tool starts with them
+    /// Build sessions and write their numbers to requests and tool starts
     Sessions,
     /// Remove requests and sessions of excluded domains and hosts
     CleanBots,
-    /// Count the hits of each day again from the requests that are left; only when named, or with
+    /// Count the hits of each day again from the remaining requests; only if named, or with
     /// `--compat derived-webhits`
     RebuildWebhits,
-    /// Clear stamps whose session does not exist; only when named, or with `--compat
+    /// Clear session numbers whose session does not exist; only if named, or with `--compat
     /// clear-orphan-stamps`
     ClearOrphanStamps,
-    /// Fill what the profiles of users say
+    /// Fill in what the profiles of users say
     UserInfo,
-    /// Fill countries of addresses, where they are empty
+    /// Fill in countries of addresses, if they are empty
     Countries,
 }
 
 impl Step {
-    /// All, in their order.
+    /// All steps, in order.
     const NAMES: [&str; 11] = [
         "import-hub-data",
         "middleware-wall",
@@ -167,24 +168,24 @@ impl Step {
         Self::NAMES.get(self as usize).copied().unwrap_or_default()
     }
 
-    /// Whether it can be made on records.
+    /// Whether it can run on records.
     pub(crate) const fn is_on_records(self) -> bool {
         matches!(self, Self::Domains | Self::Sessions | Self::CleanBots | Self::Countries)
     }
 
-    /// Whether it can be made on a table of one's choice.
+    /// Whether it can run on a table of the user's choice.
     pub(crate) const fn takes_table(self) -> bool {
         matches!(self, Self::Hosts | Self::Domains | Self::CleanBots | Self::UserInfo | Self::Countries)
     }
 }
 
 impl Args {
-    /// Whether a step is made.
+    /// Whether a step runs.
     pub(crate) fn makes(&self, step: Step) -> bool {
         self.only.is_empty() || self.only.contains(&step)
     }
 
-    /// The month that was asked for.
+    /// The month given by the user.
     pub(crate) fn month(&self) -> Option<Month> {
         self.month.get()
     }
@@ -231,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_have_the_names_of_their_options() {
+    fn steps_have_the_names_used_in_only() {
         for step in Step::value_variants() {
             assert_eq!(step.to_possible_value().unwrap().get_name(), step.name());
         }

@@ -1,18 +1,18 @@
-//! Wall-clock datetimes to seconds since 1970, as the database server counts them in its zone.
+//! Converts wall-clock datetimes to seconds since 1970, as the database server does in its zone.
 //!
-//! Sessions are cut by differences of these seconds, so the hour that is lost or doubled when
-//! clocks change matters: of a doubled hour the later one counts, and every time within a lost
-//! hour is the instant of the change, as the server has it.
+//! Sessions are cut by differences of these seconds, so the hour that is skipped or repeated when
+//! clocks change matters: of a repeated hour the later one counts, and every time inside a skipped
+//! hour is the instant of the change, as on the server.
 
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp, civil};
 use rustc_hash::FxHashMap;
 use schema::Stamp;
 
-/// Day number of 1970-01-01 as [`Stamp::day_number`] counts.
+/// Day number of 1970-01-01, as [`Stamp::day_number`] counts.
 const EPOCH_DAY: i64 = 719_528;
 
-/// Converts datetimes of one zone.
+/// Converts datetimes in one zone.
 pub(crate) struct Clock {
     zone: TimeZone,
     /// Offset of days without a change of clocks, in seconds; `None` for a day with one.
@@ -24,8 +24,8 @@ impl Clock {
         Self { zone, days: FxHashMap::default() }
     }
 
-    /// Seconds since 1970; `None` where the server has no such number (a zero month or
-    /// day, before 1970, after January 2038).
+    /// Seconds since 1970; `None` if the server has no such number (a zero month or day, before
+    /// 1970, after January 2038).
     pub(crate) fn epoch(&mut self, stamp: Stamp) -> Option<i64> {
         let day = stamp.day_number()?;
         let zone = &self.zone;
@@ -59,7 +59,7 @@ impl Clock {
     }
 }
 
-/// Seconds since 1970 at a time of a clock that is `offset` seconds ahead of UTC.
+/// Seconds since 1970 for the time on a clock that is `offset` seconds ahead of UTC.
 pub(crate) fn instant(stamp: Stamp, offset: i32) -> Option<i64> {
     let seconds = stamp.wall_seconds() - EPOCH_DAY * 86_400 - i64::from(offset);
     stamp.is_calendar_day().then_some(seconds).filter(|seconds| (0..=i64::from(i32::MAX)).contains(seconds))
@@ -77,7 +77,7 @@ fn datetime(stamp: Stamp) -> Result<civil::DateTime, jiff::Error> {
     )
 }
 
-/// The offset at a local time, `None` when clocks change right then.
+/// The offset at a local time, `None` if clocks change right then.
 fn offset_at(zone: &TimeZone, stamp: Stamp) -> Result<Option<Offset>, jiff::Error> {
     Ok(match zone.to_ambiguous_timestamp(datetime(stamp)?).offset() {
         AmbiguousOffset::Unambiguous { offset } => Some(offset),
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_the_server_in_utc() {
+    fn seconds_in_utc_are_those_of_the_server() {
         let mut clock = Clock::new(TimeZone::UTC);
         for (text, expected) in [
             ("1970-01-01 00:00:00", Some(0)),
@@ -114,7 +114,7 @@ mod tests {
 
     /// Recorded from a server in this zone.
     #[test]
-    fn numbers_of_the_server_when_clocks_change() {
+    fn seconds_when_clocks_change_are_those_of_the_server() {
         let mut clock = Clock::new(TimeZone::get("America/New_York").unwrap());
         for (text, expected) in [
             ("2025-03-09 01:59:59", 1_741_503_599),

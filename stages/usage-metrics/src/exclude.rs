@@ -1,6 +1,6 @@
 //! The exclude list: bots by their domains and host names.
 //!
-//! A domain filter takes exactly that domain, a host filter is a LIKE pattern; both compare as
+//! A domain filter matches exactly that domain, a host filter is a LIKE pattern; both compare as
 //! the server does. Pure: the list comes from a file or a table.
 
 use std::io::Read;
@@ -10,15 +10,15 @@ use hashbrown::HashSet;
 use kit::list;
 use schema::collation::{self, Like};
 
-/// The filters that count here; other types of the list belong to the import.
+/// The filters used here; other types are for the import.
 #[derive(Debug, Default)]
 pub(crate) struct Filters {
     domains: HashSet<String>,
     hosts: Vec<HostFilter>,
 }
 
-/// A host pattern. Those of ASCII letters with wildcards only at the ends are compared without
-/// the general matcher: hosts are many, and nearly all patterns are of this form.
+/// A host pattern. Patterns of ASCII letters with wildcards only at the ends are compared without
+/// the general matcher: there are many hosts, and nearly all patterns have this form.
 #[derive(Debug)]
 struct HostFilter {
     plain: Option<PlainPattern>,
@@ -74,7 +74,7 @@ impl Filters {
     /// Reads a CSV file with the columns `filter` and `type`, in any order, among others.
     ///
     /// # Errors
-    /// No such columns, or the file cannot be read.
+    /// The columns are missing, or the file cannot be read.
     pub(crate) fn from_csv(reader: impl Read) -> Result<Self> {
         let mut filters = Self::default();
         list::read(reader, &["filter", "type"], &[], |row| match (row.get(0), row.get(1)) {
@@ -82,7 +82,7 @@ impl Filters {
                 filters.add(filter, kind);
                 Ok(())
             }
-            _ => bail!("line {} has no `filter` or no `type`", row.line),
+            _ => bail!("line {} lacks `filter` or `type`", row.line),
         })?;
         Ok(filters)
     }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn domains_are_equal_and_hosts_are_like() {
+    fn domains_must_be_equal_and_hosts_match_patterns() {
         let f = filters(
             "type,notes,filter\ndomain,x,b.com\nHOST,,%.rcac.purdue.edu\nhost,,spider_.com\nip,,1.1.1.1\nurl,,c.com\n",
         );
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_filters_take_empty_values() {
+    fn empty_filters_match_empty_values() {
         let f = filters("filter,type\n,domain\n,host\n");
         assert!(f.takes_domain("") && f.takes_domain("  ") && !f.takes_domain("a"));
         assert!(f.takes_host("") && !f.takes_host(" ") && !f.takes_host("a"));

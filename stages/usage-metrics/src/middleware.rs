@@ -1,9 +1,9 @@
 //! Tool starts from the middleware's job log: which jobs are missing among the tool starts, and
-//! which tool starts lack a value. Pure: takes rows in any order, returns what is to be written.
+//! which tool starts lack a value. Pure: takes rows in any order, returns what to write.
 //!
-//! Both lists are walked once, side by side, in the order of the database's collation, while
-//! keys are compared byte by byte. Where the two orders disagree (`alice` before `Bob` here,
-//! after it there) a tool start is ignored and its job counts as missing, as it always did.
+//! Both lists are walked once, in parallel, in the order of the database's collation, while keys
+//! are compared byte by byte. If the two orders disagree (`alice` before `Bob` in one, after it in
+//! the other), a tool start is ignored and its job counts as missing, as it does in legacy.
 
 use std::cmp::Ordering;
 
@@ -12,7 +12,7 @@ use schema::Stamp;
 
 use crate::names::{Name, Names, Weighed};
 
-/// A job with what its session says.
+/// A job with the data of its session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Job {
     pub(crate) start: Stamp,
@@ -22,7 +22,7 @@ pub(crate) struct Job {
     pub(crate) exechost: Name,
     pub(crate) walltime: Option<f64>,
     pub(crate) cputime: Option<f64>,
-    /// The rest of the key: settles ties.
+    /// The rest of the key, for ties.
     pub(crate) sessnum: u64,
     pub(crate) job: u64,
     pub(crate) event: Name,
@@ -31,36 +31,36 @@ pub(crate) struct Job {
     pub(crate) waited: bool,
 }
 
-/// A tool start that is there already.
+/// An existing tool start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start {
     pub(crate) id: u64,
     pub(crate) stamp: Stamp,
     pub(crate) user: Name,
     pub(crate) ip: Name,
-    /// The column that is filled.
+    /// The column to fill.
     pub(crate) value: Option<f64>,
 }
 
 /// Which of the two values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Metric {
-    /// Wall time: jobs that are missing become tool starts.
+    /// Wall time: missing jobs become tool starts.
     Wall,
     /// CPU time: fills tool starts that have none.
     Cpu,
 }
 
-/// What is to be written.
+/// What to write.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Changes {
-    /// Places of jobs in the list, and their value, in the order of insertion.
+    /// Indices of jobs in the list, and their values, in the order of insertion.
     pub(crate) insert: Vec<(usize, Option<f64>)>,
     /// Tool starts and their new value.
     pub(crate) update: Vec<(u64, f64)>,
 }
 
-/// Puts jobs into the order in which they are walked.
+/// Sorts jobs in the order of the walk.
 pub(crate) fn sort_jobs(jobs: &mut [Job], weighed: &Weighed) {
     let rank = |name| weighed.rank(name);
     jobs.par_sort_unstable_by_key(|job| {
@@ -73,7 +73,7 @@ pub(crate) fn sort_starts(starts: &mut [Start], weighed: &Weighed) {
     starts.par_sort_unstable_by_key(|start| (start.stamp, weighed.rank(start.user), weighed.rank(start.ip), start.id));
 }
 
-/// The value as it is stored.
+/// The value in stored form.
 fn stored(value: Option<f64>) -> f64 {
     match value {
         Some(value) if value < 0.0 => -1.0,
@@ -85,7 +85,7 @@ fn value(job: &Job, metric: Metric) -> Option<f64> {
     if metric == Metric::Wall { job.walltime } else { job.cputime }
 }
 
-/// The jobs that count, with their places.
+/// The jobs that count, with their indices.
 fn counting(jobs: &[Job], metric: Metric) -> impl Iterator<Item = (usize, &Job)> {
     jobs.iter().enumerate().filter(move |(_, job)| metric == Metric::Cpu || !job.waited)
 }
@@ -120,8 +120,8 @@ pub(crate) fn walk(jobs: &[Job], starts: &[Start], names: &Names, metric: Metric
     changes
 }
 
-/// The later port's way: jobs whose key (under the collation) no tool start has are inserted, and
-/// every tool start of the key that lacks a value gets that of the first job that has one.
+/// The port's method: jobs whose key (under the collation) no tool start has are inserted, and
+/// every tool start with the key that lacks a value gets that of the first job that has one.
 pub(crate) fn merge(jobs: &[Job], starts: &[Start], weighed: &Weighed, metric: Metric) -> Changes {
     let mut changes = Changes::default();
     // NULL equals nothing
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     /// Inserted job numbers with values, and updates.
-    type Seen = (Vec<(u64, Option<f64>)>, Vec<(u64, f64)>);
+    type Written = (Vec<(u64, Option<f64>)>, Vec<(u64, f64)>);
 
     struct Case {
         names: Names,
@@ -198,7 +198,7 @@ mod tests {
             self
         }
 
-        fn done(mut self, metric: Metric, port: bool) -> Seen {
+        fn done(mut self, metric: Metric, port: bool) -> Written {
             let weighed = self.names.weigh();
             sort_jobs(&mut self.jobs, &weighed);
             sort_starts(&mut self.starts, &weighed);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_the_missing_number_is_inserted() {
+    fn exactly_the_missing_jobs_are_inserted() {
         let case = || {
             Case::new().job(1, "u", "i", Some(40.5)).job(1, "u", "i", Some(50.5)).job(2, "v", "i", None).start(
                 1,
@@ -238,12 +238,12 @@ mod tests {
             )
         };
         assert_eq!(case().done(Metric::Wall, false), (vec![(1, Some(51.0)), (2, Some(0.0))], vec![]));
-        // the later port looks at keys, and keeps no value for none
+        // the port looks at keys, and treats no value as missing
         assert_eq!(case().done(Metric::Wall, true), (vec![(2, None)], vec![]));
     }
 
     #[test]
-    fn keys_are_bytes_in_an_order_that_is_not() {
+    fn keys_are_compared_as_bytes_but_ordered_by_the_collation() {
         let case = || {
             Case::new().job(1, "alice", "i", Some(1.0)).job(1, "Bob", "i", Some(2.0)).start(1, Some("Bob"), "i", None)
         };
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn cpu_fills_what_is_empty_one_to_one() {
+    fn cpu_time_fills_empty_tool_starts_one_by_one() {
         let case = || {
             Case::new()
                 .job(1, "u", "i", Some(0.4))
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_waited_takes_the_place_of_a_real_one() {
+    fn a_job_that_only_waited_may_replace_a_real_one() {
         let case = || {
             Case::new().job(1, "u", "i", Some(1.0)).waited().job(1, "u", "i", Some(2.0)).start(
                 1,
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn no_user_is_the_empty_user() {
+    fn a_missing_user_counts_as_the_empty_user() {
         let case = || Case::new().job(1, "", "i", Some(1.0)).start(1, None, "i", None);
         assert_eq!(case().done(Metric::Wall, false), (vec![], vec![]));
         assert_eq!(case().done(Metric::Wall, true).0, [(0, Some(1.0))]);

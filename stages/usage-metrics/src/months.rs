@@ -1,9 +1,8 @@
-//! The months' run over rows held in memory: domains, sessions, bots, month by month in the
-//! order in which the monthly cron job would have made them.
+//! Runs the months over rows in memory: domains, sessions, bots, month by month in the order in
+//! which the monthly cron job would have processed them.
 //!
-//! Knows no files and no records. What one month does to rows of the next (the first midnight
-//! belongs to the cleaning of both) and to the numbers of sessions (the highest that is left
-//! counts) happens here as it happened there.
+//! Knows no files and no records. The effects of one month on rows of the next (the first midnight
+//! is cleaned with both) and on session numbers (the highest remaining one counts) are reproduced.
 
 use std::collections::BTreeSet;
 
@@ -25,22 +24,22 @@ pub(crate) mod mark {
     pub(crate) const NO_COUNTRY: u8 = 1;
     /// The domain was filled in here.
     pub(crate) const DOMAIN: u8 = 2;
-    /// The session was given here.
+    /// The session was assigned here.
     pub(crate) const SESSION: u8 = 4;
-    /// A session that no longer exists was taken off.
+    /// A session that no longer exists was removed.
     pub(crate) const UNSTAMPED: u8 = 8;
-    /// The row is gone.
+    /// The row was removed.
     pub(crate) const GONE: u8 = 16;
 }
 
-/// The columns of one kind of rows, in input order: 25 bytes a row.
+/// The columns of one kind of rows, in input order: 25 bytes per row.
 #[derive(Default)]
 pub(crate) struct Rows {
     pub(crate) stamp: Vec<Stamp>,
     pub(crate) ip: Vec<Name>,
     pub(crate) host: Vec<Name>,
     pub(crate) domain: Vec<Name>,
-    /// Session of the row, 0 for none; the own number of a session row.
+    /// Session of the row, 0 for none; for a session row, its own number.
     pub(crate) session: Vec<u32>,
     pub(crate) marks: Vec<u8>,
 }
@@ -60,7 +59,7 @@ impl Rows {
     }
 }
 
-/// Which steps are made.
+/// Which steps run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Steps {
     pub(crate) domains: bool,
@@ -85,9 +84,9 @@ pub(crate) struct Rules<'a> {
     pub(crate) steps: Steps,
     pub(crate) filters: &'a Filters,
     pub(crate) compat: Compat,
-    /// The lowest number that a session may get.
+    /// The lowest number for a new session.
     pub(crate) first_id: u32,
-    /// The first month that is not over yet, where sessions wait for that.
+    /// The first month that is not over yet, if sessions wait for the end of the month.
     pub(crate) open_month: Option<Month>,
 }
 
@@ -100,9 +99,9 @@ pub(crate) struct AllRows {
     pub(crate) success: Vec<bool>,
     /// Sessions of earlier runs.
     pub(crate) old: Rows,
-    /// Sessions made here that are left, in the order of their numbers.
+    /// Remaining sessions built here, in the order of their numbers.
     pub(crate) made: Vec<Session>,
-    /// Instants of requests whose time the clocks showed twice, in seconds since 1970, by row.
+    /// Instants of requests at a time that the clocks showed twice, in seconds since 1970, by row.
     pub(crate) instants: FxHashMap<u32, i64>,
     /// Pieces of sessions that a part made, or that are joined.
     pub(crate) pieces: Vec<Piece>,
@@ -140,8 +139,8 @@ impl AllRows {
         let weighed = self.names.weigh();
         let order = Order::of(if is_joined { &self.pieces } else { &[] }, &self.names, &weighed)?;
         if rules.steps.domains {
-            // Each row is filled when its own month is run. Nobody looks at the domain of a row
-            // before that, but for the cleaning of the month before, which sees the old one.
+            // Each row is filled when its own month is processed. Nothing looks at the domain of a
+            // row before that, except the cleaning of the previous month, which sees the old one.
             self.tools.fill_domains(&mut self.names, &weighed, rules, false);
         }
         let by_month = ByMonth::of(&self.web);
@@ -374,7 +373,7 @@ impl AllRows {
         for &row in by_month.rows(month) {
             clear(web, row as usize);
         }
-        // what was given here counts, not what stood there before
+        // values assigned here count, not the old ones
         tools.take_back(|row, id| {
             let i = row as usize;
             rows.session[i] = id;
@@ -444,7 +443,7 @@ fn length(rules: &Rules<'_>) -> Length {
     if rules.compat.has(Opt::LpDomain) { Length::Chars } else { Length::Bytes }
 }
 
-/// Which names the filters take.
+/// Which names the filters match.
 struct Bots {
     domain: Vec<bool>,
     host: Vec<bool>,
@@ -458,8 +457,8 @@ impl Bots {
 }
 
 impl Rows {
-    /// Fills empty and unknown domains from the hosts. `skip_upper`: leave hosts with an
-    /// upper-case letter alone.
+    /// Fills empty and unknown domains from the hosts. `skip_upper`: leaves out hosts with an
+    /// upper-case letter.
     fn fill_domains(&mut self, names: &mut Names, weighed: &Weighed, rules: &Rules<'_>, skip_upper: bool) {
         let mut domains: Vec<Option<Name>> = vec![None; names.len()];
         for i in 0..self.len() {
@@ -489,9 +488,9 @@ impl Rows {
     }
 }
 
-/// Row numbers grouped by month: four bytes a row.
+/// Row numbers grouped by month: four bytes per row.
 struct ByMonth {
-    /// (month, where its rows begin), ascending.
+    /// (month, start of its rows), ascending.
     months: Vec<(Month, usize)>,
     rows: Vec<u32>,
     /// Rows at the very first instant of a month.
@@ -505,7 +504,7 @@ impl ByMonth {
         let month_of = |stamp: Stamp| stamp.month().filter(|_| stamp.day() > 0);
         for (i, &stamp) in rows.stamp.iter().enumerate() {
             let Some(month) = month_of(stamp) else { continue };
-            // nearly always the month of the row before
+            // nearly always the month of the previous row
             match counts.iter_mut().rev().find(|(m, _)| *m == month) {
                 Some((_, count)) => *count += 1,
                 None => counts.push((month, 1)),

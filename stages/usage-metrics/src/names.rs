@@ -1,7 +1,7 @@
-//! Addresses, host names and domains as small numbers: each distinct text is held once.
+//! Addresses, host names and domains as small numbers: each distinct text is stored once.
 //!
-//! Rows hold four bytes a text; what depends on the text alone (its place in the server's order,
-//! whether it is blank, whether a bot filter takes it) is computed once a distinct text.
+//! Rows need four bytes per text; whatever depends only on the text (its place in the server's
+//! order, whether it is blank, whether a bot filter matches) is computed once per distinct text.
 
 use hashbrown::HashTable;
 use rayon::prelude::*;
@@ -13,25 +13,25 @@ use xxhash_rust::xxh3::xxh3_64;
 pub(crate) struct Name(u32);
 
 impl Name {
-    /// No text at all: NULL in a table, an absent field in a record.
+    /// No text: NULL in a table, an absent field in a record.
     pub(crate) const NULL: Self = Self(0);
     /// The empty text.
     pub(crate) const EMPTY: Self = Self(1);
     /// `?`: no name, no domain.
     pub(crate) const UNKNOWN: Self = Self(2);
-    /// `0`, which the session rules take for empty.
+    /// `0`, which the session rules treat as empty.
     pub(crate) const ZERO: Self = Self(3);
 
     pub(crate) const fn index(self) -> usize {
         self.0 as usize
     }
 
-    /// Whether the session rules take it for a value: not NULL, not empty, not `0`.
+    /// Whether the session rules treat it as a value: not NULL, not empty, not `0`.
     pub(crate) const fn is_value(self) -> bool {
         self.0 != Self::NULL.0 && self.0 != Self::EMPTY.0 && self.0 != Self::ZERO.0
     }
 
-    /// Itself when it is a value, the empty text otherwise.
+    /// The name itself if it is a value, otherwise the empty text.
     pub(crate) const fn or_empty(self) -> Self {
         if self.is_value() { self } else { Self::EMPTY }
     }
@@ -46,7 +46,7 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn new() -> Self {
-        // NULL has a number but no text that could be found
+        // NULL has a number, but no text that could be looked up
         let mut names = Self { text: String::new(), ends: vec![0], table: HashTable::new() };
         for text in ["", "?", "0"] {
             names.intern(text);
@@ -77,7 +77,7 @@ impl Names {
         match table.entry(xxh3_64(text.as_bytes()), is_it, |&i| hash(i)) {
             hashbrown::hash_table::Entry::Occupied(found) => Name(*found.get()),
             hashbrown::hash_table::Entry::Vacant(free) => {
-                // 4 G distinct texts do not fit into memory anyway
+                // 4 G distinct texts would not fit into memory anyway
                 let name = u32::try_from(ends.len()).unwrap_or(u32::MAX);
                 free.insert(name);
                 all.push_str(text);
@@ -87,17 +87,17 @@ impl Names {
         }
     }
 
-    /// The number of a text or of none.
+    /// The number of a text, or of NULL.
     pub(crate) fn intern_option(&mut self, text: Option<&str>) -> Name {
         text.map_or(Name::NULL, |text| self.intern(text))
     }
 
-    /// All names with their texts, NULL first with an empty one.
+    /// All names with their texts; NULL is first, with an empty one.
     fn all(&self) -> impl IndexedParallelIterator<Item = &str> {
         (0..self.len()).into_par_iter().map(|i| text_at(&self.text, &self.ends, i))
     }
 
-    /// What the server's comparisons make of each name known by now.
+    /// The result of the server's comparisons for each name known so far.
     pub(crate) fn weigh(&self) -> Weighed {
         let traits: Vec<Trait> = self.all().map(Trait::of).collect();
         let mut order: Vec<u32> = (1..self.ends.len()).map(|i| i as u32).collect();
@@ -116,7 +116,7 @@ impl Names {
         Weighed { rank, traits }
     }
 
-    /// A test on each name known by now, computed in parallel; false for NULL.
+    /// A test on each name known so far, computed in parallel; false for NULL.
     pub(crate) fn test(&self, test: impl Fn(&str) -> bool + Sync) -> Vec<bool> {
         self.all().enumerate().map(|(i, text)| i > 0 && test(text)).collect()
     }
@@ -126,7 +126,7 @@ fn text_at<'a>(all: &'a str, ends: &[usize], i: usize) -> &'a str {
     if i == 0 { "" } else { &all[ends[i - 1]..ends[i]] }
 }
 
-/// What a text is for the server's comparisons with `''` and `?`.
+/// How a text compares with `''` and `?` on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trait {
     Blank,
@@ -151,8 +151,8 @@ pub(crate) struct Weighed {
 }
 
 impl Weighed {
-    /// The place in the server's order: equal for texts that the server takes for equal, 0 for
-    /// NULL, which comes first.
+    /// The rank in the server's order: equal for texts that the server considers equal, 0 for NULL,
+    /// which comes first.
     pub(crate) fn rank(&self, name: Name) -> u32 {
         self.rank.get(name.index()).copied().unwrap_or(u32::MAX)
     }
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_held_once() {
+    fn names_are_stored_once() {
         let mut names = Names::new();
         let a = names.intern("a");
         assert_eq!(names.intern("a"), a);

@@ -1,4 +1,4 @@
-//! What the months' run needs of a record line, found in one pass over its fields.
+//! The fields of a record line that the run needs, found in one pass.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ pub(crate) struct Fields<'a> {
     pub(crate) host: Option<Cow<'a, str>>,
     pub(crate) domain: Option<Cow<'a, str>>,
     pub(crate) ipcountry: Option<Cow<'a, str>>,
-    /// Session of a request or tool start; the number of a session itself.
+    /// Session of a request or tool start; for a session, its own number.
     pub(crate) session: u32,
     pub(crate) success: bool,
     /// Part and piece, of a request whose session is left to the join.
@@ -36,14 +36,14 @@ pub(crate) enum Parsed<'a> {
     Other,
 }
 
-/// The kinds that are looked into.
+/// The kinds that are parsed.
 pub(crate) fn kind_of(line: &[u8]) -> Result<Option<Kind>, &'static str> {
     let kind = json::kind_of(line).map_err(json::Bad::reason)?;
     Ok(Kind::from_name(&kind)
         .filter(|kind| matches!(kind, Kind::Web | Kind::Toolstart | Kind::Session | Kind::SessionPart | Kind::PartEnd)))
 }
 
-/// Reads a line.
+/// Parses a line.
 pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, &'static str> {
     let kind = match kind_of(line)? {
         None => return Ok(Parsed::Other),
@@ -68,7 +68,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, &'static str> {
             key if key == session_field => {
                 fields.session = number(value)
                     .and_then(|n| u32::try_from(n).ok())
-                    .ok_or("the number of the session is not a whole number from 0 to 4294967295")?;
+                    .ok_or("the number of the session is not an integer from 0 to 4294967295")?;
             }
             _ => {}
         }
@@ -97,7 +97,7 @@ fn stamp(raw: &[u8]) -> Result<Option<Stamp>, &'static str> {
     text.map(|text| Stamp::parse(&text).ok_or("field `datetime` is not a datetime")).transpose()
 }
 
-/// A raw JSON value as a whole number, also when it is written as text; null is 0.
+/// A raw JSON value as an integer, also if it is written as text; null is 0.
 fn number(raw: &[u8]) -> Option<i64> {
     if raw == b"null" {
         return Some(0);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_are_not_looked_into() {
+    fn other_kinds_are_not_parsed() {
         assert_eq!(parse(br#"{"kind":"login","ip":5}"#), Ok(Parsed::Other));
         assert!(matches!(parse(br#"{"kind":"session","id":9}"#), Ok(Parsed::Session(Fields { session: 9, .. }))));
         for (success, expected) in [("1", true), ("\"1\"", true), ("0", false), ("null", false), ("true", false)] {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_types_are_reasons() {
+    fn fields_of_wrong_types_have_a_reason() {
         for (line, reason) in [
             ("{}", "no field `kind`"),
             ("[]", "not a JSON object"),
@@ -152,10 +152,7 @@ mod tests {
             (r#"{"kind":"web","datetime":"2025-02-30 00:00:00"}"#, "field `datetime` is not a datetime"),
             (r#"{"kind":"web","datetime":20250701}"#, "field `datetime` is not text"),
             (r#"{"kind":"web","host":["a"]}"#, "field `host` is not text"),
-            (
-                r#"{"kind":"web","sessionid":-1}"#,
-                "the number of the session is not a whole number from 0 to 4294967295",
-            ),
+            (r#"{"kind":"web","sessionid":-1}"#, "the number of the session is not an integer from 0 to 4294967295"),
             (r#"{"kind":"web","host":"a"#, "not a JSON object"),
         ] {
             assert_eq!(parse(line.as_bytes()), Err(reason), "{line}");

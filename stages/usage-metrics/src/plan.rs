@@ -4,11 +4,11 @@ use schema::{Compat, Opt};
 
 use crate::args::Step;
 
-/// One step on one table; the table is empty for steps that have theirs.
+/// One step on one table; the table is empty for steps with fixed tables.
 pub(crate) type Action<'a> = (Step, &'a str);
 
-/// The actions of a run: all, or those of the steps in `only`; on `table` alone when it is given.
-/// `closed`: whether the month is over, where sessions wait for that.
+/// The actions of a run: all, or those of the steps in `only`; on `table` alone if it is given.
+/// `closed`: whether the month is over, if sessions wait for that.
 pub(crate) fn actions<'a>(compat: Compat, closed: bool, only: &[Step], table: Option<&'a str>) -> Vec<Action<'a>> {
     let asked = |step: Step| only.contains(&step);
     let bots_first = compat.has(Opt::BotsBeforeSessions);
@@ -89,7 +89,7 @@ mod tests {
                          domains toolstart, ";
 
     #[test]
-    fn the_order_of_legacy() {
+    fn steps_run_in_legacys_order() {
         let expected = "sessions, clean-bots web, clean-bots websessions, user-info toolstart, countries web, \
                         countries websessions, countries toolstart";
         for closed in [true, false] {
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_the_port() {
+    fn with_compat_port_steps_run_in_the_ports_order() {
         let rows = "clean-bots web, rebuild-webhits, user-info toolstart, countries web, countries toolstart";
         let sessions = ", sessions, clean-bots websessions, clear-orphan-stamps, hosts websessions, \
                         domains websessions, countries websessions";
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn single_differences() {
+    fn single_options_change_single_steps() {
         let expected = "clean-bots web, user-info toolstart, countries web, countries toolstart";
         assert_eq!(shown("sessions-at-month-close", false, &[], None), format!("{BEGIN}{expected}"));
         let steps = [Step::Sessions, Step::CleanBots, Step::Domains];
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn some_steps_on_one_table() {
+    fn single_steps_can_run_on_one_table() {
         assert_eq!(shown("default", true, &[Step::Domains], Some("x")), "domains x");
         assert_eq!(shown("port", true, &[Step::Countries, Step::Domains], Some("x")), "domains x, countries x");
         assert_eq!(shown("default", true, &[Step::CleanBots], Some("websessions")), "clean-bots websessions");

@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
                 }
             }
         }
-        // rows are numbered with 32 bits; a batch has far fewer lines than are left here
+        // rows are numbered with 32 bits; a batch has far fewer lines than are left
         if [counts.web, counts.tool, counts.session].into_iter().any(|n| n > u32::MAX / 2) {
             bail!("more than two thousand million records of a kind; give fewer months at a time");
         }
@@ -168,7 +168,7 @@ fn zone(args: &Args, io: &Io) -> Result<TimeZone> {
     match &args.timezone {
         Some(name) => TimeZone::get(name).map_err(|_| Usage(format!("`{name}` is not a known time zone")).into()),
         None => Ok(TimeZone::try_system().unwrap_or_else(|_| {
-            io.messages.note("the time zone of this machine is not known, taking UTC; --timezone names one");
+            io.messages.note("the time zone of this machine is unknown, using UTC; --timezone sets one");
             TimeZone::UTC
         })),
     }
@@ -190,7 +190,7 @@ impl AllRows {
             }
             _ => &mut self.old,
         };
-        // without a time a record belongs to no month; the zero datetime does not either
+        // a record without a time belongs to no month, and neither does one with the zero datetime
         if let (Kind::Web, Some(offset), Some(stamp)) = (kind, fields.utc_offset, fields.datetime) {
             let row = u32::try_from(rows.stamp.len()).unwrap_or(u32::MAX);
             self.instants.extend(clock::instant(stamp, offset).map(|instant| (row, instant)));
@@ -199,7 +199,7 @@ impl AllRows {
     }
 }
 
-/// The country of each address, looked up once an address.
+/// The country of each address, looked up once per address.
 struct CountryOfName(Vec<[u8; 2]>);
 
 impl CountryOfName {
@@ -225,7 +225,7 @@ impl CountryOfName {
             let code = countries.country(ip)?.filter(|code| code != country::NONE);
             Ok(code.and_then(|code| code.into_bytes().try_into().ok()).unwrap_or(none))
         };
-        // an empty address is never looked for
+        // an empty address is never looked up
         wanted[Name::NULL.index()] = false;
         wanted[Name::EMPTY.index()] = false;
         let names = &world.names;
@@ -236,7 +236,7 @@ impl CountryOfName {
         Ok(Self(look_up_all.collect::<Result<_>>()?))
     }
 
-    /// The country of an address, `None` when nothing is to be written.
+    /// The country of an address, `None` if nothing is to be written.
     fn get(&self, ip: Name) -> Option<&str> {
         let code = self.0.get(ip.index())?;
         let n = code.iter().take_while(|&&b| b != 0).count();

@@ -1,8 +1,8 @@
 //! Sessions of one month: which requests belong together, and which tool starts belong to them.
 //!
-//! A pure core over numbered texts and row numbers; the stream and the tables both feed it. The
-//! rules are those of the published counts, gaps included: days 8, 16 and 24 are never looked
-//! at, and the last session that is open at the end of a month's run is never closed.
+//! A pure core on numbered texts and row numbers, used for both streams and tables. The rules are
+//! those of the published counts, including their gaps: days 8, 16 and 24 are never examined, and
+//! the last session open at the end of a month's run is never closed.
 
 use rayon::prelude::*;
 use schema::{Month, Stamp};
@@ -13,10 +13,10 @@ use crate::names::{Name, Weighed};
 const IDLE_SECS: i64 = 1800;
 /// A tool start belongs to a session until this long after its last request.
 const TOOL_SECS: i64 = 1799;
-/// What the column `jobs` holds at most.
+/// The maximum of the column `jobs`.
 const MAX_JOBS: u32 = 127;
 
-/// The four windows of a month that are looked at: from, inclusive, and to, exclusive.
+/// The four windows of a month that are examined: from, inclusive, and to, exclusive.
 #[must_use]
 pub(crate) fn windows(month: Month) -> [(Stamp, Stamp); 4] {
     let day = |day: u8| Stamp::from_parts(month.year(), month.month(), day, 0, 0, 0);
@@ -26,11 +26,11 @@ pub(crate) fn windows(month: Month) -> [(Stamp, Stamp); 4] {
 /// A request that may become part of a session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
-    /// Number of the row, ascending as its id.
+    /// Number of the row, ascending with its id.
     pub(crate) row: u32,
     /// Time of the request.
     pub(crate) stamp: Stamp,
-    /// The same in seconds since 1970, `None` for what has no such number.
+    /// The same in seconds since 1970, `None` if there is no such number.
     pub(crate) epoch: Option<i64>,
     pub(crate) ip: Name,
     pub(crate) host: Name,
@@ -42,8 +42,8 @@ pub(crate) fn is_candidate(ip: Name, host: Name, weighed: &Weighed) -> bool {
     !weighed.is_blank(ip) || !weighed.is_blank(host) && !weighed.is_question(host)
 }
 
-/// Sorts the rows of one window as the server would: address, host, time, row number. `keys`
-/// are (row number, stamp, ip, host); what comes back are their places in order.
+/// Sorts the rows of one window as the server would: by address, host, time, row number. `keys` are
+/// (row number, stamp, ip, host); returns their indices in order.
 pub(crate) fn sort_window(
     window: (Stamp, Stamp),
     rows: impl IndexedParallelIterator<Item = (u32, Stamp, Name, Name)>,
@@ -151,9 +151,9 @@ impl Open {
     }
 }
 
-/// Builds sessions from rows in order; lives across the windows of one run.
+/// Builds sessions from rows in order; used across the windows of one run.
 pub(crate) struct Builder {
-    open: Option<Open>,
+    open: Option<OpenSession>,
     rows: Vec<u32>,
     next_id: u32,
 }
@@ -164,8 +164,8 @@ impl Builder {
         Self { open: None, rows: Vec::new(), next_id }
     }
 
-    /// Takes the next row. When it shows that the open session is over, that one is matched with
-    /// the tool starts and handed to `emit` with its row numbers.
+    /// Adds the next row. If it shows that the open session is over, the session is matched with
+    /// the tool starts and passed to `emit` with its row numbers.
     pub(crate) fn push(
         &mut self,
         row: &Row,
@@ -187,7 +187,7 @@ impl Builder {
 /// A tool start as the sessions see it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ToolRow {
-    /// Number of the row, ascending as its id.
+    /// Number of the row, ascending with its id.
     pub(crate) row: u32,
     pub(crate) stamp: Stamp,
     pub(crate) epoch: Option<i64>,
@@ -198,11 +198,11 @@ pub(crate) struct ToolRow {
 /// Tool starts by address and by host, each list in time order. Only successful ones belong here.
 pub(crate) struct ToolIndex {
     rows: Vec<ToolRow>,
-    /// (rank of the address, place in `rows`)
+    /// (rank of the address, index in `rows`)
     by_ip: Vec<(u32, u32)>,
-    /// (rank of the host, place in `rows`)
+    /// (rank of the host, index in `rows`)
     by_host: Vec<(u32, u32)>,
-    /// The session that each row of `rows` was given last, 0 for none.
+    /// The last session assigned to each row of `rows`, 0 for none.
     given: Vec<u32>,
     found: Vec<u32>,
 }
@@ -221,12 +221,12 @@ impl ToolIndex {
         Self { rows, by_ip, by_host, given, found: Vec::new() }
     }
 
-    /// (row number, session) of every row that was given one.
+    /// (row number, session) of every row with a session.
     pub(crate) fn given(&self) -> impl Iterator<Item = (u32, u32)> {
         self.rows.iter().zip(&self.given).filter(|(_, given)| **given > 0).map(|(tool, given)| (tool.row, *given))
     }
 
-    /// Takes the session off every row for which `gone` (row number, session) says so.
+    /// Removes the session from every row for which `gone` (row number, session) is true.
     pub(crate) fn take_back(&mut self, mut gone: impl FnMut(u32, u32) -> bool) {
         for (tool, given) in self.rows.iter().zip(&mut self.given) {
             if *given > 0 && gone(tool.row, *given) {
@@ -235,8 +235,8 @@ impl ToolIndex {
         }
     }
 
-    /// Gives the tool starts of a session its number, whatever number they had; how many.
-    fn take(&mut self, open: &Open, id: u32, weighed: &Weighed) -> u32 {
+    /// Assigns the number of a session to its tool starts, replacing older ones; returns how many.
+    fn take(&mut self, open: &OpenSession, id: u32, weighed: &Weighed) -> u32 {
         let Some(last) = open.previous_epoch.map(|epoch| epoch + TOOL_SECS) else { return 0 };
         self.found.clear();
         for (name, index) in [(open.ip, &self.by_ip), (open.host, &self.by_host)] {
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn worked_example_of_the_specification() {
+    fn the_example_in_the_specification_is_reproduced() {
         let c = Some("c.example.com");
         let (q, b, alpha) = (Some("?"), Some("b.example.com"), Some("alpha.example.org"));
         let (sessions, members, given) = build(
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn days_between_the_windows_are_never_looked_at() {
+    fn days_between_the_windows_are_never_examined() {
         let rows =
             ["08 00:00:00", "08 23:59:59", "16 12:00:00", "24 12:00:00"].map(|t| (t, Some("1.1.1.1"), None, None));
         let mut rows = rows.to_vec();
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pause_is_strict() {
+    fn only_a_longer_pause_ends_a_session() {
         let ip = Some("1.1.1.1");
         let end = ("09 00:00:00", Some("2.2.2.2"), None, None);
         let (sessions, ..) = build(&[("01 00:00:00", ip, None, None), ("01 00:30:00", ip, None, None), end], &[], 1);
@@ -448,7 +448,7 @@ mod tests {
     }
 
     proptest! {
-        /// Keys of two integers against the comparison that they stand for.
+        /// Compares keys of two integers with the comparison that they encode.
         #[test]
         fn windows_are_sorted_as_the_server_sorts(
             rows in proptest::collection::vec(
@@ -479,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn tool_starts_are_given_to_the_latest_session_and_counted_to_127() {
+    fn tool_starts_belong_to_the_latest_session_and_are_counted_to_127() {
         let many: Vec<Tool<'_>> = (0..200).map(|_| ("01 00:00:10", Some("9.9.9.9"), Some("H "))).collect();
         let (sessions, _, given) = build(
             &[

@@ -1,15 +1,15 @@
-//! The lines of the stream in a temporary file, in blocks, until the months are run and they can
-//! be written on with what was found.
+//! The lines of the stream in a temporary file, in blocks, until the months are processed and they
+//! can be written with the results.
 
 use std::fs::File;
 use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 
 use anyhow::{Context as _, Result};
 
-/// About how many bytes a block has.
+/// The approximate size of a block in bytes.
 const BLOCK_BYTES: usize = 2 << 20;
 
-/// How many records of each kind that is looked into.
+/// How many records there are of each parsed kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) web: u32,
@@ -17,15 +17,15 @@ pub(crate) struct Counts {
     pub(crate) session: u32,
 }
 
-/// Some lines that stand together.
+/// Some consecutive lines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Block {
     n_bytes: usize,
-    /// Records before the block.
+    /// Number of records before the block.
     pub(crate) before: Counts,
 }
 
-/// Takes lines, gives them back in order.
+/// Stores lines and returns them in order.
 pub(crate) struct Spool {
     file: BufWriter<File>,
     blocks: Vec<Block>,
@@ -33,11 +33,11 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    /// Makes a file without a name in the directory for temporary files (TMPDIR).
+    /// Creates an anonymous file in the directory for temporary files (TMPDIR).
     pub(crate) fn new() -> Result<Self> {
         let directory = std::env::temp_dir();
         let file = tempfile::tempfile_in(&directory)
-            .with_context(|| format!("making a temporary file in {}", directory.display()))?;
+            .with_context(|| format!("creating a temporary file in {}", directory.display()))?;
         let current = Block { n_bytes: 0, before: Counts::default() };
         Ok(Self { file: BufWriter::with_capacity(1 << 20, file), blocks: Vec::new(), current })
     }
@@ -52,7 +52,7 @@ impl Spool {
         self.file.write_all(line).and_then(|()| self.file.write_all(b"\n")).with_context(writing)
     }
 
-    /// From now on lines are read, from the first.
+    /// Switches to reading, from the first line.
     pub(crate) fn read(mut self) -> Result<Lines> {
         self.blocks.push(self.current);
         let mut file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error).with_context(writing)?;
@@ -67,14 +67,14 @@ fn writing() -> String {
 
 const TEMPORARY: &str = "reading the temporary file back";
 
-/// The spooled lines, block by block.
+/// The stored lines, block by block.
 pub(crate) struct Lines {
     file: File,
     blocks: std::vec::IntoIter<Block>,
 }
 
 impl Lines {
-    /// The next block into `bytes`, each line with its end; `None` behind the last.
+    /// Reads the next block into `bytes`, each line with its end; `None` after the last one.
     pub(crate) fn next_block(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Block>> {
         let Some(block) = self.blocks.next() else { return Ok(None) };
         bytes.resize(block.n_bytes, 0);
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_come_back_in_order_with_their_counts() {
+    fn lines_are_read_back_in_order_with_their_counts() {
         let mut spool = Spool::new().unwrap();
         let line = vec![b'x'; 1 << 20];
         for i in 0..5 {

@@ -1,4 +1,4 @@
-//! Which work a run does: records in a pipe, or tables.
+//! What a run does: processes records in a pipe, or tables.
 
 use anyhow::Result;
 use kit::{Endpoint, Format, Io, Outcome, Usage};

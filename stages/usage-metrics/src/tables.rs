@@ -1,7 +1,7 @@
-//! The tables' face: the inner steps of the nightly job, in its order.
+//! The tables' face: the steps of the nightly job, in order.
 //!
-//! A step that fails does not keep the others from their work, as in the original; the run then
-//! ends with an error that names it. Every step can be run twice.
+//! If a step fails, the others still run, as in the original; the run then ends with an error that
+//! names it. Every step can be run twice.
 
 mod clean_bots;
 mod derived;
@@ -27,9 +27,9 @@ struct Run<'a> {
     args: &'a Args,
     config: Config,
     compat: Compat,
-    /// The database that the tables are in.
+    /// The database of the tables.
     tables: Db,
-    /// The hub's, once it is needed.
+    /// The hub's database, once it is needed.
     hub: Option<Db>,
     fill: Filler,
     jobs: Option<Jobs>,
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args, io: &Io) -> Result<Outcome> {
 /// The sessions that would be built, as records (`--from db`).
 pub(crate) fn records(args: &Args, io: &Io) -> Result<Outcome> {
     if args.only.iter().any(|step| *step != Step::Sessions) {
-        return Err(Usage("only sessions can be written as records; --db makes the other steps".to_owned()).into());
+        return Err(Usage("only sessions can be written as records; --db runs the other steps".to_owned()).into());
     }
     let config = config::load(None, &config::process_env)?;
     let mut db = Db::connect(&config.target(), Which::Metrics)?;
@@ -69,7 +69,7 @@ pub(crate) fn records(args: &Args, io: &Io) -> Result<Outcome> {
     Ok(Outcome::default())
 }
 
-/// The dates that were asked for.
+/// The dates given by the user.
 fn when(args: &Args) -> When {
     match args.date.or(args.month().map(Dates::from)) {
         Some(dates) => dates.into(),
@@ -78,10 +78,10 @@ fn when(args: &Args) -> When {
     }
 }
 
-/// The month for steps that work on whole ones.
+/// The month for steps that work on whole months.
 ///
 /// # Errors
-/// Dates were given that are not a month ([`Usage`]).
+/// The given dates are not a month ([`Usage`]).
 fn whole_month(args: &Args) -> Result<Month> {
     match args.date {
         Some(dates) => dates.month().ok_or_else(|| Usage("sessions need a whole month, YYYY-MM".to_owned()).into()),
@@ -95,7 +95,7 @@ fn is_over(month: Month) -> Result<bool> {
     Ok(month < kit::current_month()?)
 }
 
-/// What the option parser does not see.
+/// Checks that the option parser cannot do.
 fn check(args: &Args) -> Result<()> {
     let bad = |text: String| Err(Usage(text).into());
     let named = |step| args.only.contains(&step);
@@ -122,7 +122,7 @@ fn check(args: &Args) -> Result<()> {
     args.month().map_or(Ok(()), kit::refuse_month_to_come)
 }
 
-/// The connection to the hub, made when it is first needed.
+/// The connection to the hub, opened when it is first needed.
 fn hub<'a>(slot: &'a mut Option<Db>, config: &Config) -> Result<&'a mut Db> {
     if slot.is_none() {
         *slot = Some(Db::connect(&config.target(), Which::Hub)?);

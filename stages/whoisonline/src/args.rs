@@ -1,4 +1,4 @@
-//! The options, and what `--describe` says. Imports nothing of the work.
+//! The options, and the description for `--describe`. Uses nothing of the stage's work.
 
 use clap::Parser;
 use kit::Uses;
@@ -11,11 +11,11 @@ const BACKGROUND: &str = "With `--db` the host names and places of new addresses
     FILE` (or `-`) writes the map of the table as it is and changes nothing.\n\nThe live sessions are kept \
     in memory.";
 
-/// Notes where live sessions come from and writes the map of who is online.
+/// Records where live sessions come from and writes the map of who is online.
 ///
 /// Reads `online` records, the columns of the table session_geo, and writes their map as XML. With `--db`,
-/// the cron form, it first brings the table up to date from the live sessions of the CMS and then writes
-/// whoisonline.xml among the maps of the hub.
+/// the cron form, it first updates the table from the live sessions of the CMS and then writes
+/// whoisonline.xml to the hub's folder of maps.
 #[derive(Debug, Parser)]
 #[command(name = "whoisonline", version, after_long_help = BACKGROUND, max_term_width = 100)]
 pub(crate) struct Args {
@@ -30,7 +30,7 @@ pub(crate) struct Args {
 impl StageArgs for Args {
     const DESCRIBE: Describe = Describe {
         name: "whoisonline",
-        about: "Notes where live sessions come from and writes the map of who is online",
+        about: "Records where live sessions come from and writes the map of who is online",
         reads: &[Kind::Online],
         writes: &[],
         reads_tables: &["jos_session", "jos_session_geo", "jos_metrics_ipgeo_cache", "exclude_list"],

@@ -1,21 +1,21 @@
-//! The domain of a host name, by the rule of the online map.
+//! The domain of a host name, by the rule of the who-is-online map.
 //!
-//! It is the rule of the usage reports with a list of names that always stand for themselves, and
-//! with other answers where there is no domain. Pure.
+//! It is the rule of the usage reports with a list of names that are kept whole, and with other
+//! results if there is no domain. Pure.
 
 use enrich::domain::{self, Length};
 
-/// What stands for "no domain".
+/// Stands for "no domain".
 pub(crate) const UNKNOWN: &str = "(unknown)";
 
-/// Whose rule.
+/// Whose rule to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
     Legacy,
     Port,
 }
 
-/// Names of bots that are kept whole, and that every longer name ending in them becomes.
+/// Names of bots that are kept whole; every longer name that ends in one becomes it.
 const FORCED: [&str; 18] = [
     "brain.grub.org",
     "crawl.yahoo.net",
@@ -49,7 +49,7 @@ pub(crate) fn of<'h>(ip: &str, host: &'h str, rule: Rule) -> &'h str {
 }
 
 fn legacy(host: &str) -> &str {
-    // in the list a dot stands for any character, and no label needs to begin where a name does
+    // a dot in the list matches any character, and a match need not begin at a label
     let ends_in = |name: &str| {
         let tail = host.len().checked_sub(name.len()).map(|from| &host.as_bytes()[from..]);
         tail.is_some_and(|tail| tail.iter().zip(name.bytes()).all(|(&b, n)| b == n || n == b'.' && b != b'\n'))
@@ -63,12 +63,12 @@ fn legacy(host: &str) -> &str {
     }
 }
 
-/// The rule of the reports on the labels from the last up to the first empty one or `0`.
+/// The rule of the reports, applied to the labels from the last up to the first empty one or `0`.
 fn by_labels(host: &str) -> &str {
     let mut from = host.len();
     let mut n_labels = 0;
     for label in host.rsplit('.').take(4).take_while(|label| !matches!(*label, "" | "0")) {
-        // the dot before a label belongs to it, except before the last one
+        // the dot before a label belongs to it, except for the last one
         from -= label.len() + usize::from(n_labels > 0);
         n_labels += 1;
     }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn examples_of_the_original() {
+    fn domains_are_those_of_the_original() {
         for (host, expected) in [
             ("192.0.2.1", "(unknown)"),
             ("abcmsnbot.msn.com", "msnbot.msn.com"),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_port_differs() {
+    fn the_port_has_other_domains() {
         for (host, expected) in [
             ("", "(unknown)"),
             ("localhost", "(unknown)"),
@@ -148,7 +148,7 @@ mod tests {
         }
     }
 
-    /// The rule once more, over a list of labels.
+    /// The same rule, on a list of labels.
     fn slow(host: &str) -> String {
         let labels: Vec<&str> = host.split('.').rev().collect();
         let there = |i: usize| labels.get(i).is_some_and(|label| !label.is_empty() && *label != "0");

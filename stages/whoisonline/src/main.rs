@@ -1,4 +1,4 @@
-//! `whoisonline`: notes where live sessions come from and writes the map of who is online.
+//! `whoisonline`: records where live sessions come from and writes the map of who is online.
 
 mod args;
 mod domain;

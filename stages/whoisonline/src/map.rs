@@ -1,7 +1,7 @@
 //! The map: one marker for each place, with the domains there and who is online from them. Pure.
 //!
-//! Labels hold markup of the page that shows the map: `_b_` and `_bb_` for bold, `_br_` for a new
-//! line, `_hr_` for a rule.
+//! Labels contain markup for the page that shows the map: `_b_` and `_bb_` for bold, `_br_` for a
+//! new line, `_hr_` for a rule.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
@@ -14,9 +14,9 @@ use crate::session::{Degrees, Session};
 /// How the map is written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Style {
-    /// As the later port writes it.
+    /// As the port writes it.
     port: bool,
-    /// Names and places as they are, even where that is not XML.
+    /// Names and places unescaped, even if that is not XML.
     raw: bool,
 }
 
@@ -26,8 +26,9 @@ impl From<Compat> for Style {
     }
 }
 
-/// Writes the map of the sessions that have a place. `sessions` are in storage order: of rows that
-/// say different things of one place the first counts, and domains are listed as they appear.
+/// Writes the map of the sessions that have a place. `sessions` are in storage order: if rows
+/// contradict each other about a place, the first one counts, and domains are listed as they
+/// appear.
 pub(crate) fn write(sessions: &[Session], style: Style, out: &mut dyn io::Write) -> io::Result<()> {
     let mut places: BTreeMap<(i64, Option<i64>), Vec<&Session>> = BTreeMap::new();
     for session in sessions {
@@ -39,7 +40,7 @@ pub(crate) fn write(sessions: &[Session], style: Style, out: &mut dyn io::Write)
     let none = Vec::new();
     out.write_all(b"<markers>\n")?;
     for (&(latitude, longitude), there) in &places {
-        // without a longitude the scripts count the rows that have 0 there, the port none
+        // without a longitude the scripts count the rows with 0 there, the port none
         let counted = match longitude {
             Some(_) => there,
             None if style.port => &none,
@@ -50,7 +51,7 @@ pub(crate) fn write(sessions: &[Session], style: Style, out: &mut dyn io::Write)
     out.write_all(b"</markers>\n")
 }
 
-/// A number that sorts as the coordinate does; both zeros are one.
+/// A number that sorts like the coordinate; both zeros are equal.
 fn in_order(degrees: &Degrees) -> i64 {
     let value = if degrees.value == 0.0 { 0.0 } else { degrees.value };
     let bits = value.to_bits().cast_signed();
@@ -119,7 +120,7 @@ fn domains(sessions: &[&Session], style: Style) -> String {
     let mut info = String::new();
     for (key, shown) in listed {
         let _ = write!(info, "_b_{shown}_bb_");
-        // the scripts count NULL as if it were empty
+        // the scripts count NULL like the empty text
         let key = key.or_else(|| (!style.port).then(String::new));
         if let Some(counts) = key.and_then(|key| counts.get(&key)) {
             for (label, who) in [("Users", &counts.users), ("Guests", &counts.guests), ("Bots", &counts.bots)] {
@@ -133,14 +134,14 @@ fn domains(sessions: &[&Session], style: Style) -> String {
     let kept = if style.port {
         info.trim_end_matches("_br_").len()
     } else {
-        // meant to take off the last `_br_`, takes off every `_`, `b` and `r`
+        // intended to remove the last `_br_`, it removes every trailing `_`, `b` and `r`
         info.trim_end_matches(['_', 'b', 'r']).len()
     };
     info.truncate(kept);
     info
 }
 
-/// A double as Python prints it.
+/// A double as printed by Python.
 fn python_float(value: f64) -> String {
     let size = value.abs();
     if value != 0.0 && !(1e-4..1e16).contains(&size) {
@@ -153,7 +154,8 @@ fn python_float(value: f64) -> String {
     if text.contains('.') { text } else { text + ".0" }
 }
 
-/// The text as the value of an attribute in double quotes; what XML cannot hold becomes U+FFFD.
+/// The text as the value of an attribute in double quotes; characters that XML does not allow
+/// become U+FFFD.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn two_users_at_one_address() {
+    fn two_users_at_one_address_share_a_marker() {
         assert_eq!(
             one(&[user("alice"), user("bob")], DEFAULT),
             "<marker lat=\"-27.46754\" lng=\"153.02809\" info = \"_b_Brisbane, Queensland, AU_bb__hr__b_one.one_bb__br_ \
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_of_distinct_names_and_addresses() {
+    fn distinct_names_and_addresses_are_counted() {
         let guest = |ip: &str, bot| Session { ip: Some(ip.to_owned()), bot, ..session(1.0, 2.0, "x.org") };
         let named =
             |name: Option<&str>| Session { username: name.map(str::to_owned), guest: Some(0), ..guest("9", None) };
@@ -300,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing() {
+    fn missing_values_are_written_as_by_legacy() {
         let mut session = session(1.5, 2.0, "x.org");
         (session.city, session.country, session.bot) = (None, None, None);
         session.longitude = None;
@@ -312,7 +314,7 @@ mod tests {
             one(std::slice::from_ref(&session), PORT),
             "<marker lat=\"1.5\" lng=\"None\" info = \"_b_None, Queensland, None_bb__hr_\" bot = \"0\"/>"
         );
-        // rows of longitude 0 are counted for both markers
+        // rows with longitude 0 are counted for both markers
         let zero = Session { longitude: Some(Degrees::new(0.0)), bot: Some(1), ..session.clone() };
         let lines = |style| map(&[session.clone(), zero.clone()], style);
         assert_eq!(lines(RAW).matches("_b_x.org_bb__br_ - Bots: 1\" bot = \"1\"").count(), 2);
@@ -334,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn raw_is_not_escaped() {
+    fn with_xml_raw_nothing_is_escaped() {
         let odd = Session { city: Some("\"A&B\" <\u{1}>".to_owned()), ..session(1.0, 2.0, "x") };
         assert!(one(std::slice::from_ref(&odd), RAW).contains("_b_\"A&B\" <\u{1}>, "));
         assert!(one(&[odd], DEFAULT).contains("_b_&quot;A&amp;B&quot; &lt;\u{FFFD}&gt;, "));

@@ -8,7 +8,7 @@ use crate::domain::Rule;
 use crate::map;
 use crate::session::Session;
 
-/// The sessions that `online` records are of.
+/// The sessions in `online` records.
 ///
 /// # Errors
 /// An input cannot be read.

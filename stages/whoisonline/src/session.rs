@@ -1,4 +1,4 @@
-//! A live session, as far as the map needs it: from a row of the hub's table or from a record.
+//! A live session, with what the map needs: from a row of the hub's table or from a record.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::domain::{self, Rule};
 /// The hub's table of live sessions, without the hub's prefix.
 pub(crate) const TABLE: &str = "session_geo";
 
-/// A coordinate: as a number, and as the server prints it.
+/// A coordinate: as a number, and as printed by the server.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Degrees {
     pub(crate) value: f64,
@@ -66,7 +66,7 @@ struct Record<'a> {
 }
 
 impl Session {
-    /// From an `online` record. One with a host and without a domain gets its domain by `rule`.
+    /// From an `online` record. If it has a host but no domain, the domain is derived by `rule`.
     pub(crate) fn from_record(line: &[u8], rule: Rule) -> serde_json::Result<Self> {
         let record: Record<'_> = serde_json::from_slice(line)?;
         let ip = record.ip.as_deref().unwrap_or_default();
@@ -86,7 +86,7 @@ impl Session {
     }
 }
 
-/// The sessions of the hub's table that have a place, in storage order.
+/// The sessions in the hub's table that have a place, in storage order.
 pub(crate) fn on_the_map(hub: &mut Db) -> Result<Vec<Session>> {
     let sql = format!(
         "SELECT ipLATITUDE, ipLONGITUDE, ipCITY, ipREGION, countrySHORT, domain, username, guest, ip, bot FROM {} \

@@ -1,4 +1,4 @@
-//! Which work a run does: the cron form, the map of the table as it is, or of records.
+//! What a run does: the cron form, the map of the table as it is, or the map of records.
 
 use anyhow::Result;
 use kit::{Format, Io, Outcome, Usage};
@@ -19,7 +19,7 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         (true, true) => tables::refresh(args, io)?,
         (false, true) => {
             return Err(
-                Usage("records are not written to the table; --db takes the sessions of the CMS".to_owned()).into()
+                Usage("records are not written to the table; --db reads the sessions of the CMS".to_owned()).into()
             );
         }
         (_, false) if args.dry_run => return Err(Usage("--dry-run goes with --db".to_owned()).into()),

@@ -1,5 +1,5 @@
-//! The tables' face: the hub's table of live sessions, brought up to date: old ones out, new ones in, host names and
-//! places for those without.
+//! The tables' face: updates the hub's table of live sessions: removes old ones, adds new ones, and finds
+//! host names and places for those without.
 //!
 //! The steps and their order are those of the original script; each writes a whole set of addresses
 //! at once.
@@ -30,14 +30,14 @@ use crate::session::{self, Session, TABLE};
 
 /// The CMS's own table of sessions.
 const SESSIONS: &str = "session";
-/// A session that has been silent for more seconds is over.
+/// A session without activity for more seconds than this is over.
 const IDLE_SECS: u32 = 3600;
-/// Addresses in one statement.
+/// Addresses per statement.
 const CHUNK: usize = 200;
-/// The columns that a place fills, in the order of its values.
+/// The columns filled from a place, in the order of its values.
 const PLACE: [&str; 6] = ["countrySHORT", "countryLONG", "ipREGION", "ipCITY", "ipLATITUDE", "ipLONGITUDE"];
 
-/// What the cron line does: brings the table up to date, and writes the map.
+/// Does what the cron line does: updates the table, and writes the map.
 ///
 /// # Errors
 /// The configuration is unusable, another run is in progress, a server fails, or the map cannot be written.
@@ -70,7 +70,7 @@ pub(crate) fn sessions() -> Result<Vec<Session>> {
     session::on_the_map(&mut Db::connect(&config.target(), Which::Hub)?)
 }
 
-/// Brings the table up to date.
+/// Updates the table.
 struct Refresh<'a> {
     hub: &'a mut Db,
     config: &'a Config,
@@ -79,7 +79,7 @@ struct Refresh<'a> {
 }
 
 impl Refresh<'_> {
-    /// Everything before the map is written.
+    /// Does everything before the map is written.
     fn run(&mut self) -> Result<()> {
         self.hub.require(&[TABLE, SESSIONS].map(|name| format!("{}{name}", self.config.db_prefix)))?;
         self.clear_idle()?;
@@ -96,7 +96,7 @@ impl Refresh<'_> {
         Ok(())
     }
 
-    /// Takes in one session for each user at each address. Those that are there stay as they are.
+    /// Adds one session for each user at each address. Existing sessions are unchanged.
     fn take_new(&mut self) -> Result<()> {
         const COLUMNS: &str = "session_id, username, time, guest, userid, ip";
         let sql = format!(
@@ -105,12 +105,12 @@ impl Refresh<'_> {
             self.table(),
             self.hub.prefixed(SESSIONS)
         );
-        self.write("taking in new sessions", |hub| Ok(hub.run(&sql, ())?))?;
+        self.write("adding new sessions", |hub| Ok(hub.run(&sql, ())?))?;
         Ok(())
     }
 
-    /// Gives the sessions of an address the name that another session of it has. Of several names
-    /// the one that appears last in the table wins.
+    /// Copies the name of another session with the same address. If there are several names, the
+    /// one that appears last in the table wins.
     fn spread_names(&mut self) -> Result<()> {
         let sql =
             format!("SELECT ip, host, domain FROM {} WHERE host <> '' AND host <> '{}'", self.table(), domain::UNKNOWN);
@@ -129,8 +129,8 @@ impl Refresh<'_> {
         })
     }
 
-    /// Looks up the names of addresses that have none yet. An address without a name stands for
-    /// itself.
+    /// Looks up the names of addresses that have none yet. An address without a name gets the
+    /// address itself.
     fn find_names(&mut self) -> Result<()> {
         let sql = format!("SELECT DISTINCT ip FROM {} WHERE (host = '' OR host IS NULL) AND ip <> ''", self.table());
         let addresses = self.hub.texts(&sql, ()).context("reading addresses without a name")?;
@@ -168,7 +168,7 @@ impl Refresh<'_> {
         Ok(settings)
     }
 
-    /// Finds the places of addresses that have none yet, and whether their domain is that of a bot.
+    /// Finds the places of addresses that have none yet, and whether their domain is a bot's.
     fn find_places(&mut self) -> Result<()> {
         let port = self.compat.has(Opt::LpWhoisonline);
         let sql = format!("SELECT ip, domain, bot FROM {} WHERE ipLATITUDE IS NULL", self.table());
@@ -212,13 +212,13 @@ impl Refresh<'_> {
         Ok(filters.iter().map(|filter| collation::fold(filter)).collect())
     }
 
-    /// The address that a text is; IPv6 only where it counts. One that the CMS has cut is not one.
+    /// The address in a text; IPv6 only if it counts. An address that the CMS has cut is not one.
     fn address(&self, ip: &str) -> Option<IpAddr> {
         if self.compat.has(Opt::Ipv6) { address::parse(ip) } else { dotted_quad(ip).map(IpAddr::V4) }
     }
 
-    /// The places of addresses: from the caches, then from the service. What the service says of a
-    /// country goes into the table of places, or for IPv6 into the file.
+    /// The places of addresses: from the caches, then from the service. The service's answers with
+    /// a country are stored in the table of places, or for IPv6 in the file.
     fn places<'i>(&mut self, addresses: impl Iterator<Item = &'i str>) -> Result<HashMap<IpAddr, Place>> {
         let mut wanted: Vec<IpAddr> = addresses.filter_map(|ip| self.address(ip)).collect();
         wanted.sort_unstable();
@@ -260,7 +260,7 @@ impl Refresh<'_> {
             }
         }
         if bad_key {
-            self.messages.note(format_args!("the geo service at {} does not take our key", self.config.geo_url));
+            self.messages.note(format_args!("the geo service at {} does not accept our key", self.config.geo_url));
         }
         if let Some(first) = failures.first() {
             self.messages.note(format_args!("no place for {} of {} addresses: {first}", failures.len(), asked.len()));
@@ -286,14 +286,14 @@ impl Refresh<'_> {
         self.hub.prefixed(TABLE)
     }
 
-    /// Runs statements that write the table, again after a deadlock.
+    /// Runs statements that write the table, with a retry after a deadlock.
     fn write<T>(&mut self, doing: &str, work: impl FnMut(&mut Db) -> Result<T>) -> Result<T> {
         let table = format!("{}{TABLE}", self.hub.target().prefix);
         self.hub.transaction_with_retry(doing, &[&table], work)
     }
 }
 
-/// Values by address; the last ones count. Addresses that the table takes for equal are one.
+/// Values by address; the last ones count. Addresses that the table considers equal are merged.
 #[derive(Debug, Clone, Default)]
 struct LastByAddress {
     at: HashMap<String, usize>,
@@ -316,9 +316,9 @@ impl LastByAddress {
     }
 }
 
-/// Sets columns on every row of each address. The values go as literals into one statement for many
-/// addresses: compared with the column under whatever collation the CMS gave it, and without a
-/// temporary table, which an account may not be allowed to make in the hub's database.
+/// Sets columns on every row of each address. The values are literals in one statement for many
+/// addresses: this compares with the column under whatever collation the CMS gave it, and needs no
+/// temporary table, which an account may not be allowed to create in the hub's database.
 fn set_by_address(hub: &mut Db, columns: &[&str], values: LastByAddress) -> Result<()> {
     let table = hub.prefixed(TABLE);
     for rows in values.rows.chunks(CHUNK) {

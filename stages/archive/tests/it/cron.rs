@@ -41,7 +41,7 @@ impl Root {
     fn archive(&self) -> Run {
         archive().arg("--db").env("HZMETRICS_ROOT", self.0.path())
     }
-    /// Leaves the list that a staging of these access logs and `cmsauth.log-1` writes.
+    /// Writes the list that staging these access logs and `cmsauth.log-1` would write.
     fn list(&self, names: &[&str]) {
         let mut list = String::new();
         for (stream, path) in names
@@ -60,7 +60,7 @@ impl Root {
 }
 
 #[test]
-fn everything_goes_when_nothing_was_listed() {
+fn without_a_list_everything_is_moved() {
     let root = Root::new();
     let dry = root.archive().arg("--dry-run").finish().ok();
     assert_eq!(dry.stderr.matches("would move").count(), 5, "{}", dry.stderr);
@@ -79,7 +79,7 @@ fn everything_goes_when_nothing_was_listed() {
 }
 
 #[test]
-fn what_arrived_after_the_staging_stays() {
+fn logs_that_arrived_after_the_staging_stay() {
     let root = Root::new();
     root.list(&["hub-access.log-1", "hub-access.log-2.gz"]);
     root.put("httpd/daily/hub-access.log-3", "late");
@@ -91,20 +91,20 @@ fn what_arrived_after_the_staging_stays() {
 }
 
 #[test]
-fn what_arrived_after_a_staging_that_found_nothing_stays() {
+fn logs_that_arrived_after_an_empty_staging_stay() {
     let root = Root::new();
     root.put("hubzero/metrics/_staged.ndjson", "");
     let done = root.archive().finish().ok();
     assert!(done.stderr.is_empty(), "{}", done.stderr);
     assert_eq!(root.names("httpd/daily"), ["hub-access.log-1", "hub-access.log-2.gz", "other-access.log-1"]);
     assert_eq!(root.names("hubzero/daily"), ["cmsauth.log-1", "unrelated"]);
-    // what no stage reads is moved, and the list with it
+    // files that no stage reads are moved, and the list with them
     assert_eq!(root.names("hubzero/imported"), ["cmsdebug.log-1.gz"]);
     assert!(!root.at("hubzero/metrics/_staged.ndjson").exists());
 }
 
 #[test]
-fn what_was_not_imported_stays() {
+fn logs_that_were_not_imported_stay() {
     let root = Root::new();
     root.list(&["hub-access.log-1", "hub-access.log-2.gz"]);
     root.put("hubzero/metrics/_hub_apache.log", "still here\n");
@@ -118,10 +118,10 @@ fn what_was_not_imported_stays() {
 }
 
 #[test]
-fn the_list_of_an_earlier_night_keeps_nothing_back() {
+fn an_old_list_holds_nothing_back() {
     let root = Root::new();
     root.list(&["hub-access.log-0"]);
-    // staged by a line that writes no list, and imported since
+    // staged by the legacy line without a list, and imported since
     root.put("hubzero/metrics/_prev_hub_apache.log", "of tonight\n");
     root.put("hubzero/metrics/_prev_hub_auth.log", "of the night of the list\n");
     let set = |name: &str, seconds| {
@@ -139,7 +139,7 @@ fn the_list_of_an_earlier_night_keeps_nothing_back() {
 }
 
 #[test]
-fn logs_from_deeper_places_go_beside_their_daily() {
+fn logs_from_subfolders_go_next_to_their_daily() {
     let root = Root::new();
     root.put("httpd/daily/2024/hub-access.log-20241231", "old");
     root.put("httpd/daily.holding/hub-access.log-20250101", "held");
@@ -162,7 +162,7 @@ fn a_killed_run_is_finished() {
 }
 
 #[test]
-fn one_day_alone() {
+fn only_one_day_can_be_moved() {
     let root = Root::new();
     for name in [
         "httpd/daily/hub-access.log-20250701",
@@ -175,7 +175,7 @@ fn one_day_alone() {
     let done = root.archive().args(["--date", "20250701", "--dry-run"]).finish().ok();
     assert_eq!(done.stderr.matches("would move").count(), 1, "{}", done.stderr);
     root.archive().args(["--date", "20250701"]).finish().ok();
-    // the auth log of that day is not on the list: it came later
+    // the auth log of that day is not in the list: it came later
     assert_eq!(root.names("httpd/imported"), ["hub-access.log-20250701.gz"]);
     assert!(root.names("hubzero/imported").is_empty() && root.at("hubzero/metrics/_staged.ndjson").exists());
     root.archive().args(["--date", "2025-07-01"]).finish().expect_code(2);
@@ -183,7 +183,7 @@ fn one_day_alone() {
 }
 
 #[test]
-fn the_port_takes_a_log_a_day_from_everywhere_and_the_folders_that_are_empty_then() {
+fn the_port_moves_one_log_per_day_and_removes_empty_folders() {
     let root = Root::new();
     for path in [
         "httpd/daily/hub-access.log-20250702",
@@ -202,12 +202,12 @@ fn the_port_takes_a_log_a_day_from_everywhere_and_the_folders_that_are_empty_the
     let dry = port(&["--dry-run"]);
     assert_eq!(dry.stderr.matches("would move").count(), 8, "{}", dry.stderr);
     assert!(root.at("httpd/daily/2024").exists());
-    // one day alone, from where it lies
+    // only one day, from its place
     port(&["--date", "20241231"]);
     assert_eq!(root.names("httpd/imported"), ["hub-access.log-20241231.gz"]);
     assert!(!root.at("httpd/daily/2024").exists());
     port(&[]);
-    // logs without a day are none to it; a second log of a day waits
+    // it ignores logs without a day; a second log of a day waits
     assert_eq!(root.names("httpd/daily.holding"), ["hub-access.log-20250702"]);
     let daily = ["2022", "2023", "hub-access.log-1", "hub-access.log-2.gz", "other-access.log-1"];
     assert_eq!(root.names("httpd/daily"), daily, "a folder that it took nothing from is not its business");
@@ -228,7 +228,7 @@ fn the_port_takes_a_log_a_day_from_everywhere_and_the_folders_that_are_empty_the
             "new-hub-access.log-1.gz",
         ]
     );
-    // daily/ itself stays, whatever was in it
+    // daily/ itself is kept, whatever was in it
     for name in &daily[2..] {
         fs::remove_file(root.at("httpd/daily").join(name)).unwrap();
     }
@@ -240,14 +240,14 @@ fn the_port_takes_a_log_a_day_from_everywhere_and_the_folders_that_are_empty_the
 }
 
 #[test]
-fn folders_stay_where_the_original_line_moves_logs() {
+fn like_the_original_line_it_keeps_empty_folders() {
     let root = Root::new();
     root.put("httpd/daily/2024/hub-access.log-20241231", "old");
     root.list(&["2024/hub-access.log-20241231"]);
     root.archive().finish().ok();
     assert!(root.names("httpd/imported").contains(&"hub-access.log-20241231.gz".to_owned()));
     assert!(root.at("httpd/daily/2024").exists());
-    // with a list the port moves what is on it, once
+    // with a list the port moves what is in it, once
     root.put("httpd/daily/2024/hub-access.log-20241230", "older");
     root.put("httpd/daily/2024/hub-access.log-20241229", "late");
     root.list(&["2024/hub-access.log-20241230"]);
@@ -257,7 +257,7 @@ fn folders_stay_where_the_original_line_moves_logs() {
 }
 
 #[test]
-fn what_is_not_noted_as_loaded_stays() {
+fn logs_not_recorded_as_loaded_stay() {
     let root = Root::new();
     let at = root.at("httpd/daily/hub-access.log-1");
     let read = serde_json::to_string(&logs::fingerprint::of(&at).unwrap()).unwrap();
@@ -271,7 +271,7 @@ fn what_is_not_noted_as_loaded_stays() {
         assert!(at.exists() && root.at("hubzero/metrics/_staged.ndjson").exists());
     };
     let stays = |why| stays_with(1, why);
-    stays("no import of it is noted");
+    stays("no import of it is recorded");
     let staging = root.at("hubzero/metrics");
     let listed = logs::staged::read(&staging, &logs::roots::Roots::Any).unwrap().unwrap();
     let note = |refused: Option<&str>| {

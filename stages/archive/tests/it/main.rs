@@ -1,4 +1,4 @@
-//! `archive` as a real executable.
+//! `archive` as an executable.
 #![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -58,7 +58,7 @@ fn contract_of_archive() -> Contract {
 fixtures::contract!(contract_of_archive);
 
 #[test]
-fn moves_exactly_what_the_receipts_name() {
+fn exactly_the_files_in_receipts_are_moved() {
     let (root, daily) = hub();
     let other = "{\"kind\":\"unheard of\",\"x\": 1}\n";
     let one = receipt(&daily.join("h-access.log-20250701"));
@@ -99,14 +99,14 @@ fn names_that_are_not_utf8_are_moved_each_by_its_own_receipt() {
     fs::write(&moved, "y\n").unwrap();
     archive().stdin(text(&moved)).finish().ok();
     assert!(there.exists() && of(&root.path().join("imported"), b"h-access.log-1\xff.gz.~1~").exists());
-    // the text for people does not count, and a wrong encoding is not a record
+    // the text for people is ignored, and a wrong encoding is not a record
     let bad = format!("{{\"kind\":\"receipt\",\"path\":{left:?},\"path_bytes\":\"%F\"}}\n");
     let done = archive().stdin(bad.replace("\\xFE", "?")).finish().ok();
     assert!(left.exists() && done.stderr.contains("1 of 1 lines rejected"), "{}", done.stderr);
 }
 
 #[test]
-fn what_the_configuration_settles_counts_without_an_option() {
+fn settings_of_the_configuration_apply_without_an_option() {
     let keeps = |text: &str, args: &[&str]| {
         let (root, daily) = hub();
         fs::create_dir(root.path().join("imported")).unwrap();
@@ -117,7 +117,7 @@ fn what_the_configuration_settles_counts_without_an_option() {
         run.stdin(receipt(&daily.join("h-access.log-20250701"))).finish().ok();
         fs::read(root.path().join("imported/h-access.log-20250701.gz")).unwrap() == b"older"
     };
-    // who keeps the plain name: with the port the older file
+    // who keeps the plain name: with the port, the older file
     assert!(!keeps("[hub]\n", &[]));
     assert!(keeps("[compat]\noptions = port\n", &[]));
     assert!(!keeps("[compat]\noptions = port\n", &["--compat", "legacy"]));
@@ -131,7 +131,7 @@ fn what_the_configuration_settles_counts_without_an_option() {
 }
 
 #[test]
-fn words_go_to_the_log_of_who_started_us() {
+fn messages_go_to_the_log_of_the_caller() {
     let (root, daily) = hub();
     let log = root.path().join("x.log");
     let run = archive().env("HZMETRICS_STAGE_LOG", &log).args(["--quiet", "--from", "-"]);
@@ -139,7 +139,7 @@ fn words_go_to_the_log_of_who_started_us() {
     let text = fs::read_to_string(&log).unwrap();
     let lines: Vec<_> = text.lines().map(|line| line[30..].to_owned()).collect();
     assert_eq!(lines[0], "DEBUG === archive --quiet --from - ===");
-    // standard error stays as it is
+    // standard error is unchanged
     let said: Vec<_> = done.stderr.lines().map(|line| format!("ERROR {line}")).collect();
     assert!(!said.is_empty() && lines.ends_with(&said), "{lines:?} {said:?}");
     // a log that cannot be written is not a failure
@@ -148,7 +148,7 @@ fn words_go_to_the_log_of_who_started_us() {
 }
 
 #[test]
-fn says_what_it_would_do() {
+fn a_dry_run_says_what_it_would_do() {
     let (root, daily) = hub();
     let one = receipt(&daily.join("h-access.log-20250701"));
     let done = archive().arg("--dry-run").stdin(one.clone()).finish().ok();
@@ -162,7 +162,7 @@ fn says_what_it_would_do() {
 }
 
 #[test]
-fn another_directory_and_no_compression() {
+fn another_directory_and_no_compression_can_be_chosen() {
     let (root, daily) = hub();
     let to = root.path().join("elsewhere");
     archive()
@@ -192,7 +192,7 @@ fn the_port_keeps_the_older_file_under_the_plain_name() {
 }
 
 #[test]
-fn what_cannot_be_moved_is_named_and_the_rest_is_moved() {
+fn a_file_that_cannot_be_moved_is_named_and_the_rest_is_moved() {
     let (root, daily) = hub();
     let input = receipt(&daily.join("gone")) + &receipt(root.path()) + &receipt(&daily.join("h-access.log-20250701"));
     let done = archive().stdin(input).finish().expect_code(1);
@@ -202,7 +202,7 @@ fn what_cannot_be_moved_is_named_and_the_rest_is_moved() {
 }
 
 #[test]
-fn what_is_not_a_receipt_is_rejected() {
+fn invalid_receipts_are_rejected() {
     let done = archive().stdin("{\"kind\":\"receipt\"}\nnonsense\n{\"kind\":\"receipt\",\"path\":7}\n").finish().ok();
     assert!(done.stdout.is_empty());
     assert!(done.stderr.contains("3 of 3 lines rejected"), "{}", done.stderr);
@@ -217,7 +217,7 @@ fn random_bytes_move_nothing() {
     assert!(!root.path().join("imported").exists());
 }
 
-/// A receipt as `import-logs` writes it, with what was read.
+/// A receipt as written by `import-logs`, with what was read.
 fn full_receipt(path: &std::path::Path) -> String {
     let mut record = serde_json::to_value(logs::fingerprint::of(path).unwrap()).unwrap();
     record["kind"] = "receipt".into();
@@ -226,7 +226,7 @@ fn full_receipt(path: &std::path::Path) -> String {
 }
 
 #[test]
-fn only_what_was_read_is_moved() {
+fn a_log_is_moved_only_if_it_is_what_was_read() {
     let (root, daily) = hub();
     let at = |name: &str| daily.join(name);
     let [same, grown, other] = ["h-access.log-20250701", "h-access.log-20250702", "2024/h-access.log-20241231"];
@@ -242,10 +242,10 @@ fn only_what_was_read_is_moved() {
     assert!(done.stderr.contains("20241231 is not what was imported"), "{}", done.stderr);
     assert!(done.stderr.contains("1 of 3 logs not archived"), "{}", done.stderr);
     assert!(!at(same).exists() && at(grown).exists() && at(other).exists());
-    // that it has grown is not a failure
+    // having grown is not a failure
     let done = archive().stdin(grown_receipt).finish().ok();
     assert!(done.stderr.contains("20250702 has grown") && at(grown).exists(), "{}", done.stderr);
-    // a broken fingerprint moves nothing, and neither does a refusal
+    // an invalid fingerprint moves nothing, and neither does a refusal
     let broken = full_receipt(&at(grown)).replace("\"size\":", "\"size\":-");
     let refused = full_receipt(&at(other)).replace("{", "{\"refused\":\"why\",");
     let done = archive().stdin(broken + &refused).finish().ok();
@@ -254,7 +254,7 @@ fn only_what_was_read_is_moved() {
 }
 
 #[test]
-fn receipts_are_not_believed() {
+fn receipts_are_not_trusted() {
     let (root, daily) = hub();
     let good = daily.join("h-access.log-20250701");
     let secret = root.path().join("secret");
@@ -289,7 +289,7 @@ fn field_77_nothing_is_lost_when_something_of_that_name_is_archived() {
             fs::create_dir(&imported).unwrap();
             let log = daily.join(name);
             fs::write(&log, "the log\n").unwrap();
-            // another file, or the log itself under a second name
+            // another file, or the log itself with a second name
             let target = imported.join("h-access.log-20250705.gz");
             fs::write(&target, "another one\n").unwrap();
             archive().args(["--compat", compat]).stdin(receipt(&log)).finish().ok();

@@ -1,5 +1,5 @@
-//! `fetch-logs --stage` started by root: whose rights it takes, what it refuses to do without them.
-//! For tests of the other programs see theirs; what is decided here is the same in all.
+//! `fetch-logs --stage` started by root: which user it becomes, and what it refuses otherwise. The
+//! other programs have tests of their own; the decision is the same in all.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -13,13 +13,13 @@ use hub::lock::{Lock, LockResult};
 
 use super::{fetch_logs, write};
 
-/// A user of every system.
+/// A user that exists on every system.
 const NOBODY: u32 = 65534;
 
-/// A host whose folders of logs belong to `nobody`.
+/// A host whose log folders belong to `nobody`.
 struct Host(tempfile::TempDir);
 
-/// `None`, and a word about it, for who cannot give files away.
+/// `None`, after printing a message, if we cannot change owners.
 fn host() -> Option<Host> {
     if !hub::identity::is_root() {
         fixtures::say("skipped: only root can give its rights away");
@@ -75,7 +75,7 @@ fn root_takes_the_identity_of_the_owner_of_the_logs() {
 }
 
 #[test]
-fn the_identity_is_taken_for_good() {
+fn the_identity_cannot_be_taken_back() {
     let Some(host) = host() else { return };
     host.stage().finish().ok();
     let LockResult::Held(_lock) = Lock::ask(&host.at("var/run/hzmetrics/hzmetrics.pid"), Duration::ZERO).unwrap()
@@ -83,7 +83,7 @@ fn the_identity_is_taken_for_good() {
         panic!("somebody has the lock")
     };
     host.give("var/run/hzmetrics/hzmetrics.pid");
-    // it waits for the lock, so that it can be looked at
+    // it waits for the lock, so that it can be inspected
     let mut command = Command::new(env!("CARGO_BIN_EXE_fetch-logs"));
     let mut child = close_off(&mut command, host.0.path())
         .args(["--stage", "--lock-wait", "600"])
@@ -126,14 +126,14 @@ fn the_configuration_names_the_user() {
 }
 
 #[test]
-fn an_owner_without_a_name_is_nobody_to_run_as() {
+fn an_owner_without_a_name_is_refused() {
     let Some(host) = host() else { return };
     chown(host.at("var/log/httpd/daily"), Some(4_000_000_000), None).unwrap();
     host.refused(&["httpd/daily", "4000000000", "has no name", "[run]"]);
 }
 
 #[test]
-fn what_the_user_lacks_is_named_with_the_line_that_mends_it() {
+fn missing_permissions_are_named_with_the_command_that_fixes_them() {
     let Some(host) = host() else { return };
     let mode = |path: &str, mode| fs::set_permissions(host.at(path), Permissions::from_mode(mode)).unwrap();
     let log = "var/log/httpd/daily/hub-access.log-20250701";
@@ -143,7 +143,7 @@ fn what_the_user_lacks_is_named_with_the_line_that_mends_it() {
     chown(host.at(log), Some(0), Some(4)).unwrap();
     host.refused(&["usermod -a -G adm nobody"]);
     mode(log, 0o644);
-    // as Debian has it
+    // as on Debian
     mode("var/log/httpd", 0o750);
     chown(host.at("var/log/httpd"), Some(0), Some(4)).unwrap();
     host.refused(&["usermod -a -G adm nobody"]);
@@ -163,11 +163,11 @@ fn what_the_user_lacks_is_named_with_the_line_that_mends_it() {
 }
 
 #[test]
-fn where_all_is_roots_root_stays_and_says_nothing() {
+fn where_all_is_roots_root_stays_silently() {
     let Some(host) = host() else { return };
     for folder in ["var/log/httpd/daily", "var/log/hubzero/daily"] {
         chown(host.at(folder), Some(0), Some(0)).unwrap();
-        // group root counts as root
+        // the group root counts as root
         fs::set_permissions(host.at(folder), Permissions::from_mode(0o775)).unwrap();
     }
     let done = host.stage().finish().ok();
@@ -176,7 +176,7 @@ fn where_all_is_roots_root_stays_and_says_nothing() {
 }
 
 #[test]
-fn a_filter_stays_what_it_is() {
+fn a_filter_keeps_the_identity_of_its_caller() {
     let Some(host) = host() else { return };
     let out = host.at("out.ndjson");
     fetch_logs().args(["--logs", host.at("var/log").to_str().unwrap(), "--to"]).arg(&out).finish().ok();

@@ -1,4 +1,4 @@
-//! `fetch-logs` as a real executable.
+//! `fetch-logs` as an executable.
 #![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -26,7 +26,7 @@ fn write(root: &Path, path: &str, bytes: impl AsRef<[u8]>) {
     fs::write(path, bytes).unwrap();
 }
 
-/// A log directory of each shape that there is.
+/// A log directory with every possible structure.
 fn hub() -> TempDir {
     let root = tempfile::tempdir().unwrap();
     let at = root.path();
@@ -79,7 +79,7 @@ fn contract_of_fetch_logs() -> Contract {
 fixtures::contract!(contract_of_fetch_logs);
 
 #[test]
-fn finds_both_streams_in_all_places() {
+fn both_streams_are_found_in_all_places() {
     let root = hub();
     let done = fetch_logs().args(["--site", "hub", "--logs"]).arg(root.path()).finish().ok();
     let expected = [
@@ -140,14 +140,14 @@ fn names_that_are_not_utf8_are_listed_and_told_apart() {
 }
 
 #[test]
-fn selects_by_day_month_and_stream() {
+fn logs_are_selected_by_day_month_and_stream() {
     let root = hub();
     let select = |args: &[&str]| {
         names(&fetch_logs().args(["--site", "hub", "--logs"]).arg(root.path()).args(args).finish().ok())
     };
     assert_eq!(select(&["--date", "20250701"]), ["hub-access.log-20250701", "cmsauth.log-20250701"]);
     assert_eq!(select(&["--month", "2024-12"]), ["hub-access.log-20241231.gz"]);
-    // below daily/ and in daily.holding/ too
+    // also below daily/ and in daily.holding/
     assert_eq!(select(&["--date", "20241231"]), ["hub-access.log-20241231.gz"]);
     assert_eq!(select(&["--date", "20250703"]), ["hub-access.log-20250703"]);
     assert_eq!(select(&["--date", "20241231", "--compat", "port"]), ["hub-access.log-20241231.gz"]);
@@ -182,7 +182,7 @@ fn a_log_that_is_there_twice_is_taken_once() {
     let done = run().finish().ok();
     assert_eq!(names(&done).iter().filter(|n| n.contains("2025070")).count(), 3, "{:?}", names(&done));
     assert_eq!(done.stderr.matches("duplicate access log").count(), 2, "{}", done.stderr);
-    // the later port takes one log a day, whatever its name
+    // the port takes one log per day, whatever its name
     write(root.path(), "httpd/daily/hub-access-ssl.log-20250702", "ssl\n");
     assert_eq!(names(&run().finish().ok()).iter().filter(|n| n.contains("20250702")).count(), 2);
     let port = run().args(["--compat", "port"]).finish().ok();
@@ -192,7 +192,7 @@ fn a_log_that_is_there_twice_is_taken_once() {
 }
 
 #[test]
-fn files_and_patterns() {
+fn files_and_patterns_can_be_named() {
     let root = hub();
     let daily = root.path().join("httpd/daily");
     let pattern = daily.join("hub-access.log-202507*");
@@ -222,18 +222,18 @@ fn a_damaged_log_fails_and_leaves_nothing() {
 }
 
 #[test]
-fn empty_places_give_a_header_in_csv() {
+fn without_logs_csv_has_only_a_header() {
     let root = tempfile::tempdir().unwrap();
     let csv = fetch_logs().args(["--format", "csv", "--logs"]).arg(root.path()).finish().ok();
     assert_eq!(csv.text().lines().count(), 1, "the header");
 }
 
 #[test]
-fn wrong_usage() {
+fn wrong_usage_is_reported() {
     for args in [&[][..], &["--date", "2025-07-01", "x"], &["--logs"], &["--db"], &["--cat", "--format", "csv", "x"]] {
         let done = fetch_logs().args(args).finish().expect_code(2);
         assert!(done.stdout.is_empty() && !done.stderr.is_empty());
-        // in a chain it must be seen which program speaks
+        // in a chain the message must show which program it comes from
         assert!(done.stderr.lines().all(|line| line.starts_with("fetch-logs: ")), "{}", done.stderr);
     }
 }

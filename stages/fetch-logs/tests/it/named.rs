@@ -1,4 +1,4 @@
-//! Logs of any web server: names of every habit, and what is said of the files that are left out.
+//! Logs of any web server: names by every convention, and the messages about files left out.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -27,7 +27,7 @@ fn list(path: &Path) -> Vec<(String, String)> {
     fs::read_to_string(path).unwrap().lines().map(entry).collect()
 }
 
-/// Names of web logs, none of which is one of a hub's.
+/// Names of web logs, none of which is a hub's.
 const HABITS: [&str; 23] = [
     "access.log",
     "access.log.1",
@@ -55,7 +55,7 @@ const HABITS: [&str; 23] = [
 ];
 
 #[test]
-fn field_76_names_of_every_habit_are_found() {
+fn field_76_names_by_every_convention_are_found() {
     let root = tempfile::tempdir().unwrap();
     for name in HABITS {
         write(root.path(), name, format!("{name}\n"));
@@ -77,7 +77,7 @@ fn field_76_names_of_every_habit_are_found() {
 }
 
 #[test]
-fn field_76_without_a_pattern_the_message_names_one() {
+fn field_76_without_a_pattern_the_message_suggests_one() {
     let root = tempfile::tempdir().unwrap();
     for name in HABITS {
         write(root.path(), &format!("nginx/{name}"), "x\n");
@@ -94,14 +94,14 @@ fn field_76_without_a_pattern_the_message_names_one() {
     let list = list(&left);
     assert_eq!(list.len(), 24);
     assert_eq!(list[0], ("error.log".to_owned(), "its name is not that of a log".to_owned()));
-    // a hub whose logs have all been imported is nothing to warn of
+    // a hub whose logs have all been imported causes no warning
     write(root.path(), "nginx/daily/hub-error.log-1", "x\n");
     let done = run("nginx").arg("--quiet").finish().ok();
     assert_eq!(done.stderr, "");
 }
 
 #[test]
-fn beside_the_logs_of_a_hub_other_files_are_counted() {
+fn files_next_to_a_hubs_logs_are_counted() {
     let root = tempfile::tempdir().unwrap();
     let left = root.path().join("left");
     for name in ["hub-access.log-20250701", "hub-access.log-20250801", "hub-error.log-20250701", "new-hub-access.log"] {
@@ -120,7 +120,7 @@ fn beside_the_logs_of_a_hub_other_files_are_counted() {
         ("new-hub-access.log", "its name is not that of a log"),
     ];
     assert_eq!(list(&left), expected.map(|(name, why)| (name.to_owned(), why.to_owned())));
-    // the list is made where nothing is left out, too
+    // the list is written even if nothing is left out
     fs::remove_file(logs.join("daily/hub-error.log-20250701")).unwrap();
     fs::remove_file(logs.join("daily/new-hub-access.log")).unwrap();
     let done = run().finish().ok();

@@ -1,4 +1,4 @@
-//! What others may plant where our files belong: links, FIFOs, folders. Nothing hangs, nothing is
+//! What others may plant in place of our files: links, FIFOs, folders. Nothing hangs, nothing is
 //! written through them, and the message names them.
 
 use std::fs;
@@ -33,7 +33,7 @@ fn plant(what: &str, at: &Path, precious: &Path) {
 const OTHERS: [&str; 3] = ["a symbolic link", "a FIFO", "a folder"];
 
 #[test]
-fn in_place_of_the_lock_and_the_staging_file() {
+fn anything_planted_as_lock_or_staging_file_is_named() {
     for name in ["var/run/hzmetrics/hzmetrics.pid", "var/log/hubzero/metrics/_hub_apache.log"] {
         for what in OTHERS {
             let host = host();
@@ -48,7 +48,7 @@ fn in_place_of_the_lock_and_the_staging_file() {
 }
 
 #[test]
-fn in_place_of_the_list() {
+fn anything_planted_as_the_list_is_named() {
     for what in OTHERS {
         let host = host();
         let precious = host.path().join("precious");

@@ -37,7 +37,7 @@ impl Root {
 }
 
 #[test]
-fn logs_are_put_together_in_the_order_of_their_names() {
+fn logs_are_concatenated_in_the_order_of_their_names() {
     let root = Root::new();
     root.put("apache2/daily/hub-access.log-20250702", "two\n");
     root.put("apache2/daily/hub-access.log-20250701", "one, not ended");
@@ -88,7 +88,7 @@ fn a_stream_without_logs_keeps_its_staging_file() {
     let root = Root::new();
     root.put("hubzero/metrics/_hub_auth.log", "left\n");
     assert!(root.stage().finish().ok().stderr.is_empty());
-    // a log that arrives now was not read, and an empty list says so to `archive`
+    // a log that arrives now was not read, and an empty list tells `archive` so
     assert_eq!(root.names(), ["_hub_auth.log", "_staged.ndjson"], "nothing to stage");
     assert_eq!(root.staged("_staged.ndjson").unwrap(), "");
     root.put("apache2/daily/hub-access.log-20250701", "one\n");
@@ -111,7 +111,7 @@ fn a_log_beside_its_compressed_form_is_staged_once() {
 }
 
 #[test]
-fn days_dry_runs_and_the_port() {
+fn days_dry_runs_and_compat_port_are_respected() {
     let root = Root::new();
     for (name, text) in [
         ("hub-access.log-20250701", "one\n"),
@@ -149,7 +149,7 @@ fn a_damaged_log_stages_nothing() {
 }
 
 #[test]
-fn another_run_is_waited_for() {
+fn staging_waits_for_another_run() {
     let root = Root::new();
     root.put("apache2/daily/hub-access.log-20250701", "one\n");
     let path = root.0.path().join("var/run/hzmetrics/hzmetrics.pid");
@@ -169,7 +169,7 @@ fn a_disk_without_room_stages_nothing() {
     let root = Root::new();
     root.put("apache2/daily/hub-access.log-20250701", "one\n");
     root.stage().finish().ok();
-    // a file of holes, larger than any disk when it is decompressed
+    // a sparse file, larger than any disk when it is decompressed
     let huge = root.0.path().join("var/log/apache2/daily/hub-access.log-20250702.gz");
     fs::File::create(huge).unwrap().set_len(1 << 43).unwrap();
     let failed = root.stage().finish().expect_code(1);
@@ -225,7 +225,7 @@ fn a_log_that_grew_since_its_import_is_staged_from_its_last_line_on() {
     root.stage().finish().ok();
     assert_eq!(root.staged("_hub_apache.log").unwrap(), "two\nthree\n");
     assert_eq!(logs::staged::read(&staging, &roots).unwrap().unwrap()[0].begin, 4);
-    // another content begins at its beginning
+    // other content starts from its first byte
     fs::write(&log, "uno\ntwo\nthree\n").unwrap();
     root.stage().finish().ok();
     assert_eq!(root.staged("_hub_apache.log").unwrap(), "uno\ntwo\nthree\n");

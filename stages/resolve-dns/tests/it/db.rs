@@ -50,7 +50,7 @@ const WEB: &str = "=NULL 8.0.0.1=Dns.Google 8.0.0.1=? 8.0.0.1=Dns.Google 8.0.0.2
                    8.0.0.5=other.example.com 8.0.0.5=other.example.com 8.0.0.6=NULL 8.0.0.7=NULL nonsense=?";
 
 #[test]
-fn the_three_tables_of_the_nightly_jobs() {
+fn the_three_tables_of_the_nightly_jobs_are_filled() {
     let server = names();
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
@@ -66,7 +66,7 @@ fn the_three_tables_of_the_nightly_jobs() {
 }
 
 #[test]
-fn one_table_in_every_form() {
+fn a_single_table_can_be_named_in_several_ways() {
     let server = names();
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     for args in [
@@ -84,12 +84,12 @@ fn one_table_in_every_form() {
         assert_eq!(hosts(&pair, "web"), WEB, "{args:?}");
         assert_eq!(hosts(&pair, "toolstart"), "8.0.0.2=NULL 8.0.0.8=NULL", "{args:?}");
     }
-    // everything, midnights and other months too
+    // all rows, including midnights and other months
     quiet(ask(&pair, &server).args(["metrics", "--all", "web"]));
     assert_eq!(hosts(&pair, "web").matches("NULL").count(), 1);
     // a table of the hub
     pair.sql("CREATE TABLE {hub}.visits (datetime datetime, ip varchar(15), host tinytext);\nINSERT INTO {hub}.visits VALUES ('2025-07-05 10:00:00', '8.0.0.1', NULL)");
-    // of the hub's tables only six are ours to write
+    // we may write only six of the hub's tables
     let refused = ask(&pair, &server).args(["hub", "visits", "2025"]).finish().expect_code(1);
     let lacking = format!("missing: GRANT UPDATE ON `{}`.`visits` TO `{}`@`localhost`;", pair.hub, pair.mode.user());
     assert!(refused.stderr.contains(&lacking), "{}", refused.stderr);
@@ -99,7 +99,7 @@ fn one_table_in_every_form() {
 }
 
 #[test]
-fn the_port_writes_small_letters_to_the_dates_it_was_given() {
+fn the_port_writes_lower_case_to_the_given_dates() {
     let server = names();
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     fill(&pair);
@@ -110,7 +110,7 @@ fn the_port_writes_small_letters_to_the_dates_it_was_given() {
 }
 
 #[test]
-fn without_a_date_it_is_the_last_seven_days() {
+fn without_a_date_the_last_seven_days_are_filled() {
     let server = names();
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     pair.sql(
@@ -122,7 +122,7 @@ fn without_a_date_it_is_the_last_seven_days() {
 }
 
 #[test]
-fn a_dry_run_asks_nobody() {
+fn a_dry_run_asks_no_server() {
     let server = names();
     let Some(pair) = pair(Engine::MyIsam, SqlMode::Strict) else { return };
     fill(&pair);
@@ -149,7 +149,7 @@ fn a_dry_run_asks_nobody() {
 }
 
 #[test]
-fn settings_from_the_lowest_to_the_highest() {
+fn settings_have_an_order_of_precedence() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     let said = |run: Run| run.args(["metrics", "web", "--dry-run", "2025-07"]).finish().ok().stderr;
     let run = || pair.run(env!("CARGO_BIN_EXE_resolve-dns"));
@@ -162,12 +162,12 @@ fn settings_from_the_lowest_to_the_highest() {
     assert!(said(env()).contains("(ns=127.0.0.8 c=9)"));
     assert!(said(env().args(["--nameserver", "127.0.0.7", "-c", "3"])).contains("(ns=127.0.0.7 c=3)"));
     assert!(said(env().args(["-c", "-3"])).contains("(ns=127.0.0.8 c=1)"));
-    // a value that is not a number leaves the one of the level below
+    // a value that is not a number is ignored
     assert!(said(file().env("HZMETRICS_DNS_CONCURRENCY", "many")).contains("(ns=127.0.0.9 c=500)"));
 }
 
 #[test]
-fn addresses_of_a_table_as_records() {
+fn addresses_of_a_table_can_be_written_as_records() {
     let server = names();
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     fill(&pair);
@@ -183,7 +183,7 @@ fn addresses_of_a_table_as_records() {
     let lines: String = expected.iter().map(|rest| format!("{{\"kind\":\"web\",\"ip\":\"{rest}\"}}\n")).collect();
     assert_eq!(done.text(), lines);
     assert_eq!(hosts(&pair, "web"), before);
-    // what comes out can go in as a table of names
+    // the output can be used as a table of names
     let csv = ask(&pair, &server).args(["--from", "db", "--format", "csv", "metrics", "web", "2025-07"]).finish().ok();
     let map = pair.home().join("map.csv");
     std::fs::write(&map, &csv.stdout).expect("a file");
@@ -192,7 +192,7 @@ fn addresses_of_a_table_as_records() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said() {
+fn errors_say_what_is_wrong() {
     let server = names();
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     for args in [

@@ -1,4 +1,4 @@
-//! `resolve-dns` as a real executable, with a name server on this machine.
+//! `resolve-dns` as an executable, with a name server on this machine.
 #![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 
 mod db;
@@ -60,9 +60,10 @@ fn contract_of_resolve_dns() -> Contract {
 
 fixtures::contract!(contract_of_resolve_dns);
 
-/// The double answers for an IPv6 address what it says of the last 32 bits, asked through `ip6.arpa`.
+/// For an IPv6 address, asked through `ip6.arpa`, the double answers with the name for its last 32
+/// bits.
 #[test]
-fn addresses_of_ipv6_have_names_too() {
+fn ipv6_addresses_have_names_too() {
     let server = NameServer::start(by_number);
     let input =
         ["2001:db8::801:1", "2001:0DB8:0:0:0:0:801:1", "::ffff:8.0.0.1", "fe80::7%eth0", "2001:db8:aaaa:b", "::1"];
@@ -71,7 +72,7 @@ fn addresses_of_ipv6_have_names_too() {
     let (one, other) = ("h134283265.example.com", "h134217729.example.com");
     assert_eq!(named, [one, one, other, "h7.example.com", "?", "h1.example.com"]);
     assert_eq!(server.n_asked(), 4, "two texts of one address are one question");
-    // a map takes them in any text
+    // a map accepts any text of an address
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("names.csv"), "ip,host\n2001:DB8::801:1,a.b\n").unwrap();
     let mapped = hosts(stage().dir(folder.path()).args(["--map", "names.csv"]).stdin(input));
@@ -122,7 +123,7 @@ fn bad_records_are_rejected_and_the_rest_goes_on() {
 }
 
 #[test]
-fn kinds_of_answers() {
+fn every_kind_of_answer_is_handled() {
     let server = NameServer::start(|ip| match ip.octets()[3] {
         1 => Reply::NxDomain,
         2 => Reply::Names(vec!["foo_bar.example.com".into(), "second.example.com".into()]),
@@ -262,7 +263,7 @@ fn answers_are_kept_between_runs() {
     assert_eq!(run(), ["h134217729.example.com", "?"]);
     assert_eq!(run(), ["h134217729.example.com", "?"]);
     assert_eq!(server.n_asked(), 2);
-    // damaged: what can be read counts, the rest is asked again
+    // damaged: what can be read is used, the rest is looked up again
     let text = std::fs::read_to_string(&cache).unwrap();
     std::fs::write(&cache, text.replace("8.0.0.2", "8.0.0.2\u{0}")).unwrap();
     assert_eq!(run(), ["h134217729.example.com", "?"]);
@@ -278,14 +279,14 @@ fn a_cache_without_a_folder_is_reported_before_any_question() {
     let done = run.stdin(web("8.0.0.1")).finish().expect_code(1);
     assert!(done.stderr.contains("none/names.cache: there is no folder "), "{}", done.stderr);
     assert_eq!((done.text(), server.n_asked()), (String::new(), 0));
-    // a name alone is in the working directory
+    // a plain file name is in the working directory
     let run = ask(&server).dir(&directory).args(["--cache", "names.cache"]);
     assert_eq!(hosts(run.stdin(web("8.0.0.1"))), ["h134217729.example.com"]);
     assert!(directory.path().join("names.cache").exists());
 }
 
 #[test]
-fn settings_from_the_environment() {
+fn settings_come_from_the_environment() {
     let server = NameServer::start(by_number);
     let run = stage()
         .env("HZMETRICS_DNS_NAMESERVER", server.address())
@@ -313,7 +314,7 @@ fn unusable_options_are_usage_errors() {
 }
 
 #[test]
-fn csv_in_and_out() {
+fn csv_is_read_and_written() {
     let server = NameServer::start(by_number);
     let done = ask(&server)
         .args(["--format", "csv"])
@@ -335,7 +336,7 @@ fn random_bytes_do_no_harm() {
 }
 
 #[test]
-fn more_records_than_may_wait() {
+fn more_records_than_may_wait_are_handled() {
     let server = NameServer::start_slow(Duration::from_millis(400), by_number);
     let mut input = web("8.0.0.1");
     for i in 0..120_000 {

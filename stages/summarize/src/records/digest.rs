@@ -1,5 +1,5 @@
-//! From a record line to what the scan makes of it. Only the fields that are used are looked at;
-//! records of other kinds say nothing.
+//! From a record line to the scan's facts. Only the fields that are needed are examined; records of
+//! other kinds give nothing.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use crate::row::{
 };
 use crate::scan::{Fact, Lens};
 
-/// The fields of one record that were asked for.
+/// The requested fields of one record.
 struct Fields<'a, const N: usize> {
     line: &'a [u8],
     names: [&'static str; N],
@@ -39,7 +39,7 @@ impl<'a, const N: usize> Fields<'a, N> {
         Ok(Self { line, names, found })
     }
 
-    /// The raw value; `None` when it is absent or null.
+    /// The raw value; `None` if it is absent or null.
     fn raw(&self, at: usize) -> Option<&'a [u8]> {
         let raw = &self.line[self.found[at].clone()?];
         (raw != b"null").then_some(raw)
@@ -49,7 +49,7 @@ impl<'a, const N: usize> Fields<'a, N> {
         format!("field `{}` is not {wanted}", self.names[at])
     }
 
-    /// A number is its digits.
+    /// For a number, its digits.
     fn text(&self, at: usize) -> FieldResult<Option<Cow<'a, str>>> {
         let Some(raw) = self.raw(at) else { return Ok(None) };
         json::text_or_digits(raw).map_err(|_| self.bad(at, "text"))
@@ -83,10 +83,10 @@ impl<'a, const N: usize> Fields<'a, N> {
     }
 }
 
-/// What a record line says; `Ok(None)` when it is nothing that a cell needs.
+/// The facts in a record line; `Ok(None)` if no cell needs any.
 ///
 /// # Errors
-/// Why the line cannot be used.
+/// Why the line is unusable.
 pub(crate) fn digest(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     let kind = json::kind_of(line).map_err(|bad| bad.reason().to_owned())?;
     match Kind::from_name(&kind) {
@@ -119,9 +119,9 @@ fn web(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     Ok(lens.digest(Row::Web(WebRow { sessionid, datetime: fields.stamp(3)?, content: &content, dnload })))
 }
 
-/// Whether a request is clearly not a download, as most are: its URL cannot be one, and no
-/// field `dnload` is anything but 0. Looks at the line as far as the URL and for that field name;
-/// `false` when in doubt.
+/// Whether a request is clearly not a download, as most are: its URL cannot be one, and there is no
+/// field `dnload` other than 0. Reads the line up to the URL and searches for that field name;
+/// `false` if in doubt.
 fn is_no_download(line: &[u8]) -> bool {
     const FLAG: &[u8] = b"\"dnload\":";
     for member in json::Members::new(line) {
@@ -202,7 +202,7 @@ fn hub_job(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
 fn profile(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     let names = ["uidNumber", "username", "countryresident", "orgtype", "registerDate", "emailConfirmed"];
     let fields = Fields::of(line, names)?;
-    // an address that was never confirmed: the copy of the profiles that legacy reads is without
+    // an address that was never confirmed: the copy of the profiles that legacy reads lacks it
     if fields.int(5)?.is_some_and(|confirmed| confirmed <= 0) {
         return Ok(None);
     }
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_records_say_why() {
+    fn bad_records_have_a_reason() {
         let lens = lens();
         for (line, reason) in [
             ("nonsense", "not a JSON object"),
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_say() {
+    fn other_records_give_nothing() {
         let lens = lens();
         for line in [
             r#"{"kind":"unheard of","datetime":5}"#,

@@ -7,8 +7,8 @@ use schema::tables::quote;
 const TABLE: &str = "userlogin_lite";
 const SOURCE: &str = "userlogin";
 
-/// Rebuilds the table beside the old one and swaps their names: readers see one or the other.
-/// The indexes are those of the original, or of the port.
+/// Rebuilds the table next to the old one and swaps their names: readers see one or the other. The
+/// indexes are those of the original, or of the port.
 pub(super) fn rebuild(target: &Target, as_port: bool) -> Result<u64> {
     let mut db = Db::connect(target, Which::Metrics)?;
     db.require(&[SOURCE])?;

@@ -1,8 +1,8 @@
-//! Publishes what was computed: readers see all of it or nothing.
+//! Publishes the results: readers see all of them or nothing.
 //!
-//! With transactions that is one transaction. Without them each table is rebuilt beside the old
-//! one, and one RENAME exchanges all of them; the pages of the hub read cells by their place, so
-//! every row keeps the place that it would have in the original.
+//! With transactions that is one transaction. Without them each table is rebuilt next to the old
+//! one, and one RENAME exchanges all of them; the hub's pages read cells by their position, so
+//! every row keeps the position that it would have in the original.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -15,7 +15,7 @@ use crate::cells::Cell;
 
 const COLUMNS: [&str; 6] = ["rowid", "colid", "datetime", "period", "value", "valfmt"];
 
-/// Puts cells in the place of those with the same month, period, row and column; others stay.
+/// Replaces the cells with the same month, period, row and column; other cells are unchanged.
 pub(super) fn cells(db: &mut Db, cells: &[Cell]) -> Result<()> {
     let mut tables: BTreeMap<&'static str, Vec<&Cell>> = BTreeMap::new();
     for cell in cells {
@@ -58,8 +58,8 @@ fn insert(db: &mut Db, table: &str, rows: impl Iterator<Item = [Value; 6]>) -> R
     Ok(())
 }
 
-/// The condition that a row has the place of one of the cells. Rows and columns are the same for
-/// most periods, so it stays short.
+/// The condition that a row is one of the cells. Rows and columns are the same for most periods, so
+/// it stays short.
 fn same_place(cells: &[&Cell]) -> String {
     let mut windows: BTreeMap<_, BTreeSet<(u8, u8)>> = BTreeMap::new();
     for cell in cells {
@@ -88,11 +88,11 @@ fn same_place(cells: &[&Cell]) -> String {
     groups.join(" OR ")
 }
 
-/// Where a cell stands.
+/// The place of a cell.
 type Place = (i64, i64, String, i64);
 
-/// Rebuilds the tables and exchanges them with the old ones, all at once. A cell that was there
-/// keeps its place in the table, new ones follow at the end.
+/// Rebuilds the tables and exchanges them with the old ones, all at once. Existing cells keep their
+/// positions in the table, new ones are appended.
 fn exchange(db: &mut Db, tables: &BTreeMap<&'static str, Vec<&Cell>>) -> Result<()> {
     let mut renames = Vec::new();
     let mut left = Vec::new();
@@ -147,9 +147,9 @@ const USES: KeyTable<'_> = KeyTable {
     keys: 1,
 };
 
-/// Writes the usage of resources. A row that is there gets its new number of users and keeps the
-/// rest, whatever its type (of several the one with the greatest; in the port, of the same type
-/// only); others are added.
+/// Writes the usage of resources. An existing row gets the new number of users and is otherwise
+/// unchanged, whatever its type (if there are several, the one with the greatest type; in the port
+/// only one with the same type); other rows are added.
 pub(super) fn uses(hub: &mut Db, uses: &[Use], as_port: bool) -> Result<()> {
     if uses.is_empty() {
         return Ok(());

@@ -1,6 +1,6 @@
-//! Reads tables into the scan: each once, the columns that are used, in no order but that of the
-//! key where seconds are added up. One thread reads the requests, one the sessions, one the rest;
-//! what they read is absorbed as it comes.
+//! Reads tables into the scan: each once, with the columns that are used, in no particular order
+//! except key order where seconds are added up. One thread reads the requests, one the sessions,
+//! one the rest; the rows are absorbed as they arrive.
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -21,7 +21,7 @@ use crate::row::{
 use crate::scan::{Fact, Lens, Scan};
 use crate::why::{Requests, record};
 
-/// Facts that go from a reading thread to the absorbing one at once.
+/// How many facts a reading thread sends to the absorbing one at once.
 const BATCH: usize = 4096;
 
 /// The continents of countries and the classes of domains.
@@ -35,7 +35,7 @@ pub(super) fn places(metrics: &mut Db) -> Result<Lists> {
     Ok((continents, domains))
 }
 
-/// The resources whose usage is asked for, with all their paths. `read_only` does not ask for the
+/// The resources whose usage is computed, with all their paths. `read_only` does not require the
 /// table that is written.
 pub(super) fn catalogue(hub: &mut Db, read_only: bool) -> Result<Catalogue> {
     let prefix = hub.target().prefix.clone();
@@ -45,7 +45,8 @@ pub(super) fn catalogue(hub: &mut Db, read_only: bool) -> Result<Catalogue> {
     }
     hub.require(&needed)?;
     let (resources, assoc) = (hub.prefixed("resources"), hub.prefixed("resource_assoc"));
-    // no order among resources of the same time: the server's own decides new ids, as it always did
+    // no order among resources of the same time: the server's order decides new ids, as in the
+    // original
     let asked = hub.all(
         &format!(
             "SELECT id FROM {resources} WHERE published = 1 AND standalone = 1 AND type <> 7 ORDER BY publish_up DESC"
@@ -73,13 +74,13 @@ enum Message<S> {
     Failed(anyhow::Error),
 }
 
-/// The absorbing thread is gone: it had an error to report.
+/// The absorbing thread has stopped because of an error.
 #[derive(Debug)]
 struct ReceiverGone;
 
 impl std::fmt::Display for ReceiverGone {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the rows are no longer wanted")
+        f.write_str("the rows are no longer needed")
     }
 }
 
@@ -128,7 +129,7 @@ fn start<'scope, S: Send + 'scope>(
     let to = to.clone();
     scope.spawn(move || {
         if let Err(error) = read(&to) {
-            // nobody listens after the first error
+            // nobody receives after the first error
             let _ = to.send(Message::Failed(error));
         }
     });
@@ -140,15 +141,15 @@ pub(super) struct Reader<'a> {
     pub target: Target,
     pub sections: &'a [Section],
     pub compat: Compat,
-    /// Bytes that the scan may hold, and the usage too.
+    /// How many bytes the scan may use, and the usage too.
     pub room: usize,
 }
 
-/// The usage that is asked for along with the cells.
+/// The usage to compute along with the cells.
 type WantedUsage<'a> = Option<(&'a Catalogue, &'a Axis)>;
 
 impl Reader<'_> {
-    /// Whether a table is needed that these sections are made from; all users are made from three.
+    /// Whether these sections need a table; all users are computed from three.
     fn feeds(&self, sections: &[Section]) -> bool {
         let total = [Section::Reg, Section::Int, Section::Dl].iter().any(|s| sections.contains(s));
         self.sections.iter().any(|s| sections.contains(s) || total && *s == Section::Total)

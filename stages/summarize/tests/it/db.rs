@@ -1,4 +1,5 @@
-//! The databases: the same cells as from records, published whole or not at all, in every mode.
+//! The databases: the same cells as from records, published completely or not at all, in every
+//! mode.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -94,7 +95,7 @@ fn made_up(seed: u64) -> Vec<Value> {
     list
 }
 
-/// Without fields that a table knows and records do not.
+/// Without fields that tables have and records lack.
 fn piped(records: &[Value], args: &[&str]) -> String {
     let lists = tempfile::tempdir().unwrap();
     let file = lists.path().join("domains.csv");
@@ -122,7 +123,7 @@ fn stored(pair: &Pair, table: &str) -> Vec<String> {
     pair.lines(&format!("SELECT * FROM {table}"))
 }
 
-/// Everything in both databases.
+/// The content of both databases.
 fn everything(pair: &Pair) -> Vec<Vec<String>> {
     let mut all = Vec::new();
     for database in [&pair.metrics, &pair.hub] {
@@ -283,7 +284,7 @@ fn requests_of_the_sessions_are_listed_on_request() {
 }
 
 #[test]
-fn a_range_is_its_months() {
+fn a_range_gives_the_same_as_its_months() {
     let records = made_up(2);
     for engine in [Engine::InnoDb, Engine::MyIsam] {
         let Some(pair) = pair(engine, SqlMode::Lax) else { return };
@@ -305,7 +306,7 @@ fn a_range_is_its_months() {
     }
 }
 
-/// The lines of all tables of cells, and of what they are made from.
+/// The lines of all tables of cells, and of their sources.
 fn sorted_tables(pair: &Pair) -> Vec<Vec<String>> {
     let copies = ["jos_xprofiles_metrics", "userlogin_lite", "sessionlog_metrics"];
     let all = TABLES.into_iter().chain(copies).map(|table| {
@@ -317,7 +318,7 @@ fn sorted_tables(pair: &Pair) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn three_years_at_once_and_month_by_month() {
+fn three_years_at_once_give_the_same_as_month_by_month() {
     let records = made_up(12);
     let (first, last): (schema::Month, schema::Month) = ("2022-12".parse().unwrap(), "2025-11".parse().unwrap());
     let months: Vec<String> = first.through(last).map(|month| month.to_string()).collect();
@@ -375,7 +376,7 @@ fn a_month_filled_in_afterwards_reaches_the_long_periods() {
 }
 
 #[test]
-fn whose_the_instants_around_a_month_are() {
+fn instants_around_a_month_belong_to_the_right_periods() {
     let Some(pair) = pair(Engine::MyIsam, SqlMode::Strict) else { return };
     let instants = [
         "2025-08-15 12:34:56",
@@ -390,7 +391,7 @@ fn whose_the_instants_around_a_month_are() {
     let mut records =
         vec![json!({"kind": "hub_resource", "id": 1, "type": 3, "path": "/local/x", "published": 1, "standalone": 1,
         "title": "", "alias": ""})];
-    // so many of each that a sum says which are in it
+    // the numbers are chosen so that a sum shows which instants it includes
     for (i, instant) in instants.iter().enumerate() {
         for n in 0..1 << i {
             records.push(json!({"kind": "toolstart", "datetime": instant, "success": 1, "user": "u"}));
@@ -402,13 +403,13 @@ fn whose_the_instants_around_a_month_are() {
     pair.insert(&records);
     let _ = summarize(&pair, &["--db", "--since", "2025-08", "--through", "2025-10"]).ok();
     let starts = "SELECT value FROM summary_simusage_vals WHERE rowid = 2 AND period = 1 ORDER BY `datetime`";
-    // the very first instant of a month is in none
+    // the very first instant of a month is in no period
     assert_eq!(pair.lines(starts), ["3", "56", "128"]);
     let visitors = "SELECT users FROM {hub}.jos_resource_stats WHERE period = 1 ORDER BY `datetime`";
-    // where visitors of resources are counted it is the new month's
+    // for visitors of resources it belongs to the new month
     assert_eq!(pair.lines(visitors), ["3", "60", "192"]);
-    // the longer windows have it, but for the one that begins with it: September ends a fiscal
-    // year, October begins one and a quarter
+    // the longer periods include it, except one that begins with it: September ends a fiscal year,
+    // October begins one and a quarter
     let long = "SELECT `datetime`, period, value FROM summary_simusage_vals WHERE rowid = 2 AND period IN (3, 12, 13) \
                 AND `datetime` > '2025-09-00' ORDER BY 1, 2";
     let october = ["2025-10-00 00:00:00\t3\t128", "2025-10-00 00:00:00\t12\t255", "2025-10-00 00:00:00\t13\t128"];
@@ -421,7 +422,7 @@ fn whose_the_instants_around_a_month_are() {
 }
 
 #[test]
-fn what_was_asked_for_and_nothing_else() {
+fn only_the_requested_cells_are_written() {
     for engine in [Engine::InnoDb, Engine::MyIsam] {
         let Some(pair) = pair(engine, SqlMode::Strict) else { return };
         ready(&pair, &made_up(3));
@@ -436,7 +437,7 @@ fn what_was_asked_for_and_nothing_else() {
         let (june, quarter) = ("1\t2025-06-00 00:00:00\t1\t1".to_owned(), "1\t2025-07-00 00:00:00\t3\t1".to_owned());
         assert_eq!(misc.len(), 10, "{misc:?}");
         assert!(misc.contains(&june) && misc.contains(&quarter));
-        // without transactions a cell keeps its place in the table
+        // without transactions a cell keeps its position in the table
         let first = if engine == Engine::MyIsam { "2\t2025-07-00 00:00:00\t1\t0" } else { june.as_str() };
         assert_eq!(misc[0], first);
         assert_eq!(stored(&pair, "summary_user_vals"), ["6\t1\t2025-07-00 00:00:00\t1\t99\t1"]);
@@ -451,7 +452,7 @@ fn what_was_asked_for_and_nothing_else() {
             pair.value("SELECT value FROM summary_user_vals WHERE rowid = 6 AND colid = 1 AND period = 1").as_deref(),
             Some("99")
         );
-        // a month that was filled in afterwards: its own window, no usage
+        // a month filled in afterwards: its own period, no usage
         let _ = summarize(&pair, &["--db", "--periods", "1", MONTH]).ok();
         assert_eq!(pair.value("SELECT COUNT(*) FROM {hub}.jos_resource_stats").as_deref(), Some("0"));
         assert_eq!(pair.value("SELECT COUNT(*) FROM summary_user_vals WHERE period = 1").as_deref(), Some("77"));
@@ -471,7 +472,7 @@ fn cells_of_records_can_be_published() {
 }
 
 #[test]
-fn without_a_month() {
+fn without_a_month_the_previous_one_is_published() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     ready(&pair, &made_up(5));
     let _ = summarize(&pair, &["--db"]).ok();
@@ -504,14 +505,14 @@ fn a_withheld_month_is_left_alone_until_it_is_named() {
 }
 
 #[test]
-fn without_a_month_it_says_which_to_those_who_watch() {
+fn without_a_month_a_terminal_is_told_which() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     ready(&pair, &made_up(5));
     let said = |args: &[&str]| {
         let run = pair.run(EXE).env("HZMETRICS_NOW", "2025-08-01T00:10").args(["--db"]).args(args);
         run.finish().ok().stderr
     };
-    // as cron runs it
+    // as started by cron
     assert_eq!(said(&[]), "");
     let both =
         "summarize: no month was given: the cells are those of 2025-07, the usage of resources is that of 2025-08\n";
@@ -530,7 +531,7 @@ fn without_a_month_it_says_which_to_those_who_watch() {
 }
 
 #[test]
-fn old_rows_of_simulations_stay_when_nobody_simulates() {
+fn without_simulations_old_rows_of_them_are_kept() {
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
         ready(&pair, &[json!({"kind": "toolstart", "datetime": "2025-07-10 00:00:00", "success": 1, "user": "u"})]);
@@ -556,7 +557,7 @@ fn old_rows_of_simulations_stay_when_nobody_simulates() {
 }
 
 #[test]
-fn usage_of_resources() {
+fn usage_of_resources_is_written() {
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
         let visit = |datetime: &str, content: &str, ip: &str| json!({"kind": "web", "datetime": datetime, "content": content, "ip": ip, "host": "h"});
@@ -634,7 +635,7 @@ fn usage_of_resources() {
         assert_eq!(rows(), expected, "{engine:?} {mode:?}");
         let _ = run(&[]);
         assert_eq!(rows(), expected, "the second run");
-        // the port knows a row by its type too
+        // the port also distinguishes rows by their type
         let _ = run(&["--compat", "port"]);
         expected.push(row(1, 3, 3, "NULL", 12));
         assert_eq!(rows(), expected, "the port");
@@ -642,8 +643,8 @@ fn usage_of_resources() {
     }
 }
 
-/// The table that is rebuilt has the columns of `userlogin`, whatever it had before: migration 1002 is not
-/// undone by the next night.
+/// The rebuilt table has the columns of `userlogin`, whatever it had before: the next night does not undo
+/// migration 1002.
 #[test]
 fn userlogin_lite_is_as_wide_as_userlogin() {
     for engine in [Engine::InnoDb, Engine::MyIsam] {
@@ -690,7 +691,7 @@ fn userlogin_lite_has_the_indexes_of_the_original_or_of_the_port() {
 }
 
 #[test]
-fn a_step_that_fails_keeps_no_other_from_its_work() {
+fn a_failed_step_does_not_stop_the_others() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     ready(&pair, &made_up(7));
     pair.sql("DROP TABLE {hub}.jos_resource_assoc");
@@ -720,7 +721,7 @@ fn a_step_that_fails_keeps_no_other_from_its_work() {
 }
 
 #[test]
-fn wrong_usage_of_steps() {
+fn wrong_usage_of_steps_is_reported() {
     let done = fixtures::run(EXE).args(["--only", "andmore"]).finish().expect_code(2);
     assert!(done.stderr.contains("the step andmore reads tables only"), "{}", done.stderr);
     let done = fixtures::run(EXE).args(["--from", "db", "--only", "import-hub-data"]).finish().expect_code(2);
@@ -742,7 +743,7 @@ fn wait_for_lock(pair: &Pair) {
 }
 
 #[test]
-fn a_run_that_dies_leaves_the_old_month_whole() {
+fn a_run_that_dies_leaves_the_old_month_complete() {
     let Some(server) = private_server() else { return };
     for (engine, hold) in [
         (Engine::InnoDb, "START TRANSACTION; SELECT * FROM {m}.summary_user_vals FOR UPDATE"),
@@ -754,7 +755,7 @@ fn a_run_that_dies_leaves_the_old_month_whole() {
         ready(&pair, &made_up(8));
         let _ = summarize(&pair, &["--db", MONTH]).ok();
         let before: Vec<_> = TABLES.map(|table| stored(&pair, table)).into();
-        // flushed: what was written to such tables just before a power cut would need a repair
+        // flushed: data written to such tables just before a power cut would need a repair
         pair.sql("DELETE FROM websessions;\nDELETE FROM toolstart;\nDELETE FROM webhits;\nFLUSH TABLES");
         for kill_server in [false, true] {
             let mut holder = pair.admin();
@@ -804,10 +805,9 @@ fn a_run_that_dies_leaves_the_old_month_whole() {
     }
 }
 
-/// By its cells a month counts as done: a run that is killed before the last of its work must not
-/// have written them.
+/// A month with cells counts as done: a run killed before its last work must not have written them.
 #[test]
-fn the_cells_come_last() {
+fn cells_are_written_last() {
     let Some(server) = private_server() else { return };
     for engine in [Engine::InnoDb, Engine::MyIsam] {
         let pair = server.names(SqlMode::Strict);
@@ -843,8 +843,8 @@ fn readers_see_whole_months_only() {
                 pair.metrics
             )
         });
-        // the pages read each table by itself, this sees all three of one time; locked in the order
-        // of their names, as the server does, or it would have to break deadlocks all the time
+        // the pages read each table separately, but this reads all three at one time; locked in the
+        // order of their names, as the server does, to avoid constant deadlocks
         let begin = match engine {
             Engine::InnoDb => "START TRANSACTION WITH CONSISTENT SNAPSHOT".to_owned(),
             _ => format!(

@@ -1,4 +1,4 @@
-//! `summarize` as a real executable: the traps of the rules, streams and files, bad input.
+//! `summarize` as an executable: the traps of the rules, streams and files, bad input.
 #![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
@@ -145,7 +145,7 @@ fn empty_input_still_gives_every_cell() {
     let done = run(EXE).args(["--month", "2025-07"]).finish().ok();
     let cells = Cells::of(&done);
     let count = |table: &str| cells.0.keys().filter(|key| key.0 == table).count();
-    // row 1 of the simulations alone: nobody simulated
+    // only row 1 of the simulations: nobody simulated
     assert_eq!([count("user"), count("misc"), count("simusage")], [462, 48, 6]);
     for ((table, rowid, ..), value) in &cells.0 {
         let expected = match (table.as_str(), rowid) {
@@ -172,7 +172,7 @@ fn one_good_record_and_every_field_of_a_cell() {
 }
 
 #[test]
-fn everything_counts_somewhere() {
+fn every_kind_of_record_counts_somewhere() {
     let done = summarize(&some_of_everything()).args(["--month", "2025-07", "--apps", "rapp"]).finish().ok();
     let cells = Cells::of(&done);
     assert_eq!([cells.user(6, 1, 1), cells.user(6, 3, 1), cells.user(6, 9, 1)], [1, 1, 1]);
@@ -220,7 +220,7 @@ fn cells_come_in_the_order_of_the_original() {
 }
 
 #[test]
-fn a_range_is_its_months_one_after_the_other() {
+fn a_range_gives_its_months_one_after_the_other() {
     let records = some_of_everything();
     let range = summarize(&records).args(["--since", "2025-05", "--through", "2025-08"]).finish().ok();
     let alone: String = ["2025-05", "2025-06", "2025-07", "2025-08"]
@@ -231,7 +231,7 @@ fn a_range_is_its_months_one_after_the_other() {
 }
 
 #[test]
-fn periods_and_sections_are_chosen() {
+fn periods_and_sections_can_be_chosen() {
     let done = summarize(&some_of_everything())
         .args(["--month", "2025-07", "--periods", "14,1,14", "--only", "misc,total"])
         .finish()
@@ -250,7 +250,7 @@ fn periods_and_sections_are_chosen() {
         ]
     );
     assert_eq!(shown.len(), 2 * (11 + 8));
-    // the total does not need the sections that it is made of
+    // the total does not need the sections it is computed from
     assert_eq!(Cells::of(&done).user(1, 1, 1), 2);
 }
 
@@ -290,7 +290,7 @@ fn missing_files_fail_the_run() {
 }
 
 #[test]
-fn lists_from_files() {
+fn lists_come_from_files() {
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {
         let path = directory.path().join(name);
@@ -339,7 +339,7 @@ fn one_bad_record_is_rejected_and_the_rest_counts() {
 }
 
 #[test]
-fn csv_and_table() {
+fn output_can_be_csv_or_a_table() {
     let shown = |format: &str| {
         let args = ["--month", "2025-07", "--periods", "1", "--only", "misc", "--format", format];
         summarize(&some_of_everything()).args(args).finish().ok().text()
@@ -355,7 +355,7 @@ fn csv_and_table() {
 }
 
 #[test]
-fn files_streams_and_csv_say_the_same() {
+fn files_streams_and_csv_give_the_same() {
     let directory = tempfile::tempdir().unwrap();
     let records = some_of_everything();
     let expected = summarize(&records).arg("2025-07").finish().ok().text();
@@ -376,7 +376,7 @@ fn files_streams_and_csv_say_the_same() {
     assert_eq!(std::fs::read_to_string(whole).unwrap(), expected);
 }
 
-/// Rows that meet each other often, enough for several batches.
+/// Rows that join often, enough for several batches.
 fn many() -> String {
     let mut state = 7_u64;
     let mut next = |n: u64| {
@@ -404,7 +404,7 @@ fn many() -> String {
 }
 
 #[test]
-fn the_same_bytes_on_one_core_and_on_two_and_again() {
+fn one_core_two_cores_and_a_second_run_give_the_same_bytes() {
     let text = many();
     let with = |threads: &str| {
         let args = ["--since", "2025-01", "--through", "2025-12"];
@@ -450,7 +450,7 @@ fn hostile_values_do_not_panic() {
 }
 
 #[test]
-fn without_a_month_it_is_the_previous_one() {
+fn without_a_month_the_previous_one_is_computed() {
     let days = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() / 86_400;
     let today = schema::Stamp::parse("1970-01-01").unwrap().plus_days(days as i64);
     let done = run(EXE).args(["--only", "misc"]).finish().ok();
@@ -482,9 +482,9 @@ fn little_memory_gives_the_same_cells() {
     assert!(done.stderr.contains("/nonexistent") && done.stdout.is_empty(), "{}", done.stderr);
 }
 
-/// On a configured hub the tests leave the hub's own databases alone.
+/// On a configured hub the tests do not touch the hub's own databases.
 #[test]
-fn tests_ask_no_server_but_their_own() {
+fn tests_ask_no_server_except_their_own() {
     let poisoned = fixtures::poisoned::Poisoned::new();
     let tests = ["db::what_was_asked_for_and_nothing_else", "db::without_a_month"];
     poisoned.passes_in_environment(&tests);

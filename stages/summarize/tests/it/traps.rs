@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{Cells, PERIODS, login, merge, session, summarize, toolstart, web};
 
-/// Windows of July 2025 that begin with the month, and those that begin earlier.
+/// Periods of July 2025 that begin with the month, and those that begin earlier.
 const NEW: [u8; 2] = [1, 3];
 const OLD: [u8; 4] = [0, 12, 13, 14];
 
@@ -24,7 +24,7 @@ fn trap_1_the_first_instant_of_a_period_is_outside() {
 }
 
 #[test]
-fn the_windows_of_a_month_within_its_quarter() {
+fn periods_of_a_month_inside_its_quarter() {
     let records = [
         toolstart("2024-12-31 23:59:59", "a"),
         toolstart("2025-01-01 00:00:00", "b"),
@@ -93,7 +93,7 @@ fn trap_6_a_visit_without_host_is_not_a_visitor() {
 }
 
 #[test]
-fn trap_7_organisations_want_the_download_in_the_period() {
+fn trap_7_organisations_require_the_download_in_the_period() {
     let records = [
         session(1, "2025-06-30 23:55:00", "7.7.7.7", 480, json!({"domain": "mit.edu"})),
         web(1, "2025-07-01 00:03:00", "/resources/3/download/x.pdf"),
@@ -177,7 +177,7 @@ fn trap_12_without_a_first_start_the_day_number_is_added() {
 
 #[test]
 fn trap_13_fourteen_digits_before_rounding() {
-    // 1279 users with one start; one with two, seven days apart
+    // 1279 users with one start; one user with two, seven days apart
     let mut records: Vec<_> = (0..1280).map(|i| toolstart("2025-07-05 10:00:00", &format!("u{i}"))).collect();
     records.push(toolstart("2025-07-12 09:00:00", "u0"));
     assert_eq!(Cells::month(&records, "2025-07").sim(8, 1), 473);
@@ -199,7 +199,7 @@ fn trap_14_without_users_the_other_rows_are_not_written() {
 }
 
 #[test]
-fn trap_15_empty_periods() {
+fn trap_15_empty_periods_have_empty_cells() {
     let records = [
         session(1, "2025-06-05 10:00:00", "4.4.4.4", 1000, json!({})),
         login("2025-06-05 10:00:00", "x", "4.4.4.4"),
@@ -207,7 +207,7 @@ fn trap_15_empty_periods() {
     ];
     let cells = Cells::month(&records, "2025-07");
     assert_eq!((1..=8).map(|r| cells.misc(r, 1)).collect::<Vec<_>>(), ["0", "0", "", "0", "0", "0", " users on ", ""]);
-    // rows that add up to nothing are not no rows
+    // rows that add up to zero are not the same as no rows
     assert_eq!([cells.misc(3, 0), cells.misc(7, 0), cells.misc(8, 0)], ["1000", "1 users on 2025-06-05", "0"]);
 }
 

@@ -1,6 +1,6 @@
-//! A slow model of the summaries for tests: every cell counted directly, period by period, from
-//! the rules as they are written down. The one scan must say the same on random rows, and both
-//! must keep the identities of the tables.
+//! A slow model of the summaries for tests: every cell is counted directly, period by period, from
+//! the written rules. The one scan must give the same on random rows, and both must satisfy the
+//! identities of the tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -455,7 +455,7 @@ fn all_cells(scan: Scan) -> Vec<Cell> {
 
 const USERS: &[&str] = &["alice", "ALICE ", "bob", "-", "", "Zo\u{eb}", "zoe", "gridstat", "hctest7"];
 
-/// Instants on, beside and between the bounds of periods.
+/// Instants at, next to and between the bounds of periods.
 fn stamp() -> impl Strategy<Value = Stamp> {
     let month = select(&["2023-12", "2024-01", "2024-02", "2024-09", "2024-10", "2024-11", "2024-12", "2025-01"][..]);
     let rest =
@@ -605,7 +605,7 @@ fn months() -> impl Strategy<Value = (Month, Month)> {
 const CASES: u32 = 1500;
 
 #[test]
-fn one_scan_counts_what_the_rules_count() {
+fn one_scan_gives_the_same_as_the_rules() {
     let options = select(vec![
         Compat::LEGACY,
         Compat::LEGACY.with(Opt::HitsStartExclusive),
@@ -614,7 +614,7 @@ fn one_scan_counts_what_the_rules_count() {
     check(cases(CASES), &(data(), months(), options, any::<u64>()), |(data, (first, last), options, seed)| {
         let months: Vec<_> = first.through(last).collect();
         let mut rows = data.rows();
-        // any order will do
+        // any order is fine
         rows.sort_by_key(|row| xxhash(&format!("{row:?}{seed}")));
         let ours = in_one_scan(&rows, first, last, options);
         let direct = directly(&data, &months, options);
@@ -734,7 +734,7 @@ fn the_rows_of_a_cell_come_to_the_cell_of_the_port() {
 }
 
 #[test]
-fn a_range_is_its_months() {
+fn a_range_gives_the_same_as_its_months() {
     check(cases(CASES), &(data(), months()), |(data, (first, last))| {
         let rows = data.rows();
         let alone: Vec<_> = first.through(last).flat_map(|m| in_one_scan(&rows, m, m, Compat::LEGACY)).collect();
@@ -765,7 +765,7 @@ fn xxhash(text: &str) -> u128 {
     schema::collation::hash(text)
 }
 
-/// The identities that the tables keep among themselves.
+/// The identities between the tables.
 fn identities(cells: &[Cell], month: &str) -> Result<(), TestCaseError> {
     let index: BTreeMap<_, _> =
         cells.iter().map(|c| ((c.table, c.rowid, c.colid, c.period.code()), c.value.as_str())).collect();
@@ -874,7 +874,7 @@ fn seconds_are_added_in_the_order_of_the_rows() {
         };
         walls.map(row)
     };
-    // a half is lost beside the large number, twice a half is not
+    // a half is lost next to the large number, two halves are not
     let large = 4_503_599_627_370_496.0;
     rows.extend(with([large, 0.5, 0.5]));
     assert_eq!(one(&rows, Compat::LEGACY, 4), "4503599627370496");
@@ -890,7 +890,7 @@ fn the_port_leaves_out_starts_without_a_user_or_a_first_one() {
         Row::Toolstart(ToolstartRow { datetime, success: 1, user, countryresident: None, orgtype: None })
     };
     let rows = [start(Some("u"), "07-10"), start(Some("u"), "07-10"), start(None, "07-11"), start(None, "07-12")];
-    // 2025-07-10 is day 739807 and 2025-07-12 day 739809, each added whole
+    // 2025-07-10 is day 739807 and 2025-07-12 day 739809; each is added as a whole
     assert_eq!(one(&rows, Compat::LEGACY, 8), ((739_807_i64 + 739_809) * 86_400).to_string());
     assert_eq!(one(&rows, Compat::port(), 8), "0");
     let rows = [start(Some("u"), "03-01"), start(Some("u"), "07-10"), start(Some(""), "01-01"), start(None, "07-12")];

@@ -1,5 +1,5 @@
-//! Writes results so that nobody sees half of a month: in one transaction where the engine has
-//! them, else in statements that are whole in themselves.
+//! Writes results so that nobody sees half of a month: in one transaction if the engine supports
+//! it, else in statements that are complete in themselves.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::lists::Entry;
 use crate::stats::ToolStat;
 use crate::tops::Place;
 
-/// The values of a row of statistics, in the order of the key table.
+/// The values of a statistics row, in the order of the key table.
 const VALUES: [&str; 14] = [
     "users",
     "sessions",
@@ -103,8 +103,8 @@ const LISTS: KeyTable<'_> = KeyTable {
     keys: 1,
 };
 
-/// Writes the statistics of a month. Rows that are there keep their ids, new ones get theirs in
-/// the order of `rows`; then the copies for the resource pages follow.
+/// Writes the statistics of a month. Existing rows keep their ids, new ones get theirs in the order
+/// of `rows`; then the copies for the resource pages follow.
 pub(super) fn stats(hub: &mut Db, month: Month, rows: &[ToolStat]) -> Result<()> {
     let prefixed = |table: &str| format!("{}{table}", hub.target().prefix);
     let (tools, copies) = (prefixed("resource_stats_tools"), prefixed("resource_stats"));
@@ -134,7 +134,7 @@ pub(super) fn stats(hub: &mut Db, month: Month, rows: &[ToolStat]) -> Result<()>
     })
 }
 
-/// The ids of the rows of a label, by resource and period; of several the last.
+/// The ids of the rows with a label, by resource and period; the last one if there are several.
 fn ids(hub: &mut Db, table: &str, label: &str) -> Result<HashMap<(i64, i64), i64>> {
     let sql = format!(
         "SELECT id, resid, period FROM {} WHERE restype = 7 AND datetime = '{label}' ORDER BY id",
@@ -146,7 +146,7 @@ fn ids(hub: &mut Db, table: &str, label: &str) -> Result<HashMap<(i64, i64), i64
     Ok(rows.into_iter().map(|(id, resid, period)| ((resid, period), id)).collect())
 }
 
-/// INSERT from the key table in its order, or UPDATE where the row is there.
+/// INSERT from the key table in its order, or UPDATE if the row exists.
 fn upsert(table: &str, keys: &KeyTable<'_>, restype: &str, values: &[&str], label: &str) -> String {
     let columns: Vec<String> = values.iter().map(|name| quote(name)).collect();
     let columns = columns.join(", ");
@@ -162,8 +162,8 @@ fn upsert(table: &str, keys: &KeyTable<'_>, restype: &str, values: &[&str], labe
     )
 }
 
-/// Copies what the resource pages show. Every row of the tool counts, whatever its type; where
-/// there is one copy for several, the last is it.
+/// Copies what the resource pages show. Every row of the tool counts, whatever its type; if several
+/// rows have the same copy, the last one counts.
 fn copy(hub: &mut Db, tools: &str, copies: &str, label: &str, written: &[ToolStat]) -> Result<()> {
     let ids = ids(hub, copies, label)?;
     let wanted: HashMap<(i64, i64), usize> =
@@ -174,7 +174,7 @@ fn copy(hub: &mut Db, tools: &str, copies: &str, label: &str, written: &[ToolSta
         columns.join(", "),
         quote(tools)
     );
-    // doubles come as text here and are rounded as text
+    // doubles arrive as text here and are rounded as text
     let mut rows = hub.all(&sql, (), |row| {
         let key = (row.int(0).unwrap_or_default(), row.int(1).unwrap_or_default());
         let restype = row.int(2).unwrap_or(7);
@@ -256,8 +256,8 @@ pub(super) fn toplists(hub: &mut Db, month: Month, entries: &[Entry]) -> Result<
     })
 }
 
-/// Deletes and inserts in one go. Without transactions the table is locked for readers in the meantime,
-/// and both statements are sent as one: the server finishes them even when we are killed.
+/// Deletes and inserts as one unit. Without transactions the table is locked for readers in the
+/// meantime, and both statements are sent as one, which the server finishes even if we are killed.
 fn replace(hub: &mut Db, table: &str, delete: &str, insert: &str) -> Result<()> {
     if hub.is_transactional(&[table])? {
         hub.run(delete, ())?;

@@ -1,4 +1,4 @@
-//! Fills the rows that statistics are computed from with what the tables hold: each is read once.
+//! Fills the rows that statistics are computed from with the content of the tables, each read once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -39,7 +39,7 @@ pub(super) fn sessions_and_jobs(hub: &mut Db, tables: &mut Rows, month: Month) -
     let names = names_of_tools(tables);
     // most sessions share a few names
     let mut is_tool: HashMap<Box<str>, bool> = HashMap::new();
-    // rows go straight into memory: a table without row locks is held for a moment only
+    // rows go directly into memory, so a table without row locks is locked only briefly
     let sql = "SELECT sessnum, username, appname, start, walltime, viewtime FROM sessionlog WHERE start < ?";
     let stop = Period::stop(month).to_string();
     hub.each(sql, (&stop,), |row| {
@@ -85,7 +85,7 @@ fn names_of_tools(tables: &Rows) -> HashSet<String> {
     aliases.iter().cloned().chain(versions).collect()
 }
 
-/// What lists are made of: tool sessions before the end of the month with their users' places,
+/// The data for lists: tool sessions before the end of the month with their users' places,
 /// profiles, names of countries.
 pub(super) fn people(metrics: &mut Db, profiles: &str, tables: &mut Rows, month: Month) -> Result<()> {
     let sql = "SELECT id, user, appname, start, domain, countryresident FROM sessionlog_metrics WHERE start < ?";
@@ -100,14 +100,14 @@ pub(super) fn people(metrics: &mut Db, profiles: &str, tables: &mut Rows, month:
         sessions.push((id, ToolSession { user, app, start, domain: add(4), country: add(5) }));
         Ok(())
     })?;
-    // of several spellings the one of the first row is shown
+    // of several spellings, the one in the first row is shown
     sessions.sort_unstable_by_key(|(id, _)| *id);
     tables.tool_sessions = sessions.into_iter().map(|(_, session)| session).collect();
     let sql =
         format!("SELECT {} username, orgtype FROM {}", metrics.released(profiles)?, schema::tables::quote(profiles));
     metrics.each(&sql, (), |row| {
         let name = row.text(0).unwrap_or_default();
-        // whoever used no tool is in no list
+        // users without any tool are in no list
         if let Some(user) = tables.texts.find_group(&name) {
             let orgtype = tables.texts.add(&row.text(1).unwrap_or_default());
             tables.profiles.push((user, orgtype));
@@ -119,7 +119,7 @@ pub(super) fn people(metrics: &mut Db, profiles: &str, tables: &mut Rows, month:
     Ok(())
 }
 
-/// The rows of statistics of a month, by id; `only_tools` leaves out other types of resources.
+/// The statistics rows of a month, by id; `only_tools` leaves out other types of resources.
 pub(super) fn stats(hub: &mut Db, month: Month, only_tools: bool) -> Result<Vec<ToolStat>> {
     let restype = if only_tools { " AND restype = 7" } else { "" };
     let sql = format!(
@@ -145,7 +145,7 @@ pub(super) fn stats(hub: &mut Db, month: Month, only_tools: bool) -> Result<Vec<
     Ok(rows.into_iter().flatten().collect())
 }
 
-/// A label as the server takes it: text, because date types refuse day zero.
+/// A label in the form that the server accepts: text, because date types refuse day zero.
 pub(super) fn label(label: Stamp) -> String {
     label.to_string()
 }

@@ -75,7 +75,7 @@ fn hub_engine(pair: &Pair, engine: Engine) {
 }
 
 #[test]
-fn a_month_in_every_mode() {
+fn a_month_has_the_same_values_in_every_mode() {
     let services = services();
     let mut all = Vec::new();
     for (engine, mode) in MODES {
@@ -88,7 +88,7 @@ fn a_month_in_every_mode() {
         job(&services, &pair).arg("2025-07").finish().ok();
         assert_eq!(state(&pair), first, "{engine:?} {mode:?}: run twice");
         all.push(first);
-        // without names of countries there is one place for each code nevertheless
+        // without names of countries there is still one place for each code
         pair.sql("DELETE FROM countries");
         job(&services, &pair).args(["--only", "tool-tops", "2025-07"]).finish().ok();
         let names = "SELECT `rank`, name, value FROM {hub}.jos_resource_stats_tools_topvals WHERE id = 20 AND top = 1 ORDER BY `rank`";
@@ -99,17 +99,19 @@ fn a_month_in_every_mode() {
     }
     let lines = &all[0];
     for expected in [
-        // an address too long for its column is cut, midnights are looked up with the address's other rows only
+        // an address too long for its column is cut; midnights are looked up only together with other rows of
+        // the address
         "1\t10\tBob\t8.0.0.2\tpc.cs.purdue.edu\tpurdue.edu\tDE\tINDUSTRY\tUS",
         "2\t11\tbob \t10.0.0.1\tNULL\tNULL\tDE\tINDUSTRY\tNULL",
         "3\t12\tann\t2001:db8:aaaa:b\t?\t?\tZZ\tNULL\tNULL",
         "4\t13\tann\t8.0.0.3\tNULL\tNULL\tZZ\tNULL\tUS",
         "7\t30\tgridstat\t8.0.0.1\tgrid.example.com\texample.com\tNULL\tNULL\tUS",
-        // equal titles by number; the alias of a tool and its versions but those of developers
+        // equal titles are ordered by number; a tool runs under its alias and all versions except
+        // development versions
         "2\t8\t7\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t0\t2025-07-00 00:00:00\t1",
         "20\t7\t7\t2\t2\t2\t2\t488.5\t977\t4\t8\t5.125\t10.25\t1.625\t3.25\t3\t5\t2025-07-00 00:00:00\t1",
         "19\t7\t7\t2\t3\t2\t2\t988.5\t1977\t4\t8\t5.625\t11.25\t1.625\t3.25\t3\t5\t2025-07-00 00:00:00\t0",
-        // the copy: rounded half away from zero, held at the end of its column
+        // the copy: rounded half away from zero, limited by its column
         "7\t7\t2\t2\t489\t977\t4\t8\t2025-07-00 00:00:00\t1",
         "9\t7\t1\t0\t0\t2147483647\t0\t0\t2025-07-00 00:00:00\t0",
         // lists of the tool: gridstat has no profile, a country without a name, a domain
@@ -124,7 +126,7 @@ fn a_month_in_every_mode() {
         "2\t1\t1\tUnknown\t0",
         "2\t2\t0\tTotal Users\t0",
         "2\t3\t0\tTotal Users\t0",
-        // all tools: the total counts every name, hidden tools have no place, zeros do
+        // all tools: the total counts every name; hidden tools have no place, zeros do
         "2\t2025-07-00 00:00:00\t1\t0\tTotal Simulation Users\t4",
         "6\t2025-07-00 00:00:00\t0\t1\t9 ~ alpha\t2147483649",
         "6\t2025-07-00 00:00:00\t1\t1\t7 ~ Zeta\t977",
@@ -138,12 +140,12 @@ fn a_month_in_every_mode() {
     }
     let none = |start: &str| assert!(!lines.iter().any(|l| l.starts_with(start)), "{start}\n{}", lines.join("\n"));
     none("eve\tgovernment");
-    none("13\t1\t0"); // a part of something else has statistics and no lists
+    none("13\t1\t0"); // a part of another resource has statistics but no lists
     assert_eq!(lines.iter().filter(|l| l.contains(" ~ ") && l.ends_with("\t0")).count() % 2, 0);
 }
 
 #[test]
-fn rows_keep_their_ids_and_other_months_stay() {
+fn rows_keep_their_ids_and_other_months_are_unchanged() {
     let services = services();
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
@@ -165,7 +167,7 @@ fn rows_keep_their_ids_and_other_months_stay() {
             .ok();
         let rows =
             pair.lines("SELECT id, resid, users FROM {hub}.jos_resource_stats_tools WHERE id <= 104 ORDER BY id");
-        // of two rows for one tool the last is it; nothing is deleted
+        // if a tool has two rows, the last one counts; nothing is deleted
         assert_eq!(rows, ["100\t7\t99", "101\t7\t2", "102\t77\t5", "103\t7\t3", "104\t4\t2"], "{engine:?} {mode:?}");
         let new = pair.lines("SELECT id, resid, period FROM {hub}.jos_resource_stats_tools WHERE id > 104 ORDER BY id");
         assert_eq!(new.len(), 23);
@@ -181,7 +183,8 @@ fn rows_keep_their_ids_and_other_months_stay() {
             "SELECT name FROM {hub}.jos_stats_topvals WHERE name IN ('old', 'June', 'another list') ORDER BY id",
         );
         assert_eq!(lists, ["June", "another list"]);
-        // rows of other types and of deleted tools count in the sums, and have places while they are published
+        // rows of other types and of deleted tools count in the sums, and have places while they are
+        // published
         let total = pair.lines("SELECT `rank`, name, value FROM {hub}.jos_stats_topvals WHERE top = 2 AND period = 1 AND datetime = '2025-07-00' ORDER BY `rank`");
         assert_eq!(
             total[..4],
@@ -198,7 +201,7 @@ fn rows_keep_their_ids_and_other_months_stay() {
 }
 
 #[test]
-fn without_a_month_it_is_the_current_one() {
+fn without_a_month_the_current_one_is_computed() {
     let services = services();
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     pair.sql(HUB);
@@ -231,7 +234,7 @@ fn a_withheld_month_is_left_alone_until_it_is_named() {
 }
 
 #[test]
-fn a_dry_run_changes_nothing_and_tells() {
+fn a_dry_run_changes_nothing_and_reports() {
     let services = services();
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     pair.sql(HUB);
@@ -257,7 +260,7 @@ fn a_dry_run_changes_nothing_and_tells() {
 }
 
 #[test]
-fn tables_in_records_out() {
+fn tables_can_be_read_and_records_written() {
     let services = services();
     let Some(pair) = pair(Engine::MyIsam, SqlMode::Lax) else { return };
     pair.sql(HUB);
@@ -275,7 +278,7 @@ fn tables_in_records_out() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said() {
+fn errors_say_what_is_wrong() {
     let services = services();
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     pair.sql(HUB);
@@ -287,7 +290,7 @@ fn what_cannot_be_done_is_said() {
         "comes with the CMS",
         "not done: user-info, tool-tops",
     ]);
-    // the others did their work
+    // the other steps did their work
     assert_ne!(pair.value("SELECT COUNT(*) FROM {hub}.jos_stats_topvals").as_deref(), Some("0"));
     let exe = || fixtures::run(env!("CARGO_BIN_EXE_tool-metrics"));
     for args in [&["--only", "hosts"][..], &["--to", "db"], &["--only", "hosts", "--from", "db"]] {
@@ -313,7 +316,7 @@ fn killed_at_random_moments_and_run_again() {
     kill_and_run_again("tool-metrics", 12, fill, |pair| job(&services, pair).arg("2025-07"), state);
 }
 
-/// Numbers that the server counts up jump after a transaction that was undone.
+/// The server's next id jumps after a transaction that was undone.
 fn without_ids(lines: &[String]) -> Vec<String> {
     let mut lines: Vec<String> =
         lines.iter().map(|l| l.split_once('\t').map_or(l.as_str(), |(_, rest)| rest).to_owned()).collect();

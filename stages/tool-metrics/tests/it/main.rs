@@ -1,4 +1,4 @@
-//! `tool-metrics` as a real executable.
+//! `tool-metrics` as an executable.
 #![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 
 mod db;
@@ -49,7 +49,7 @@ fn contract_of_tool_metrics() -> Contract {
 fixtures::contract!(contract_of_tool_metrics);
 
 #[test]
-fn one_tool_in_all_periods() {
+fn a_tool_has_statistics_in_all_periods() {
     let done = tool_metrics().args(["2025-07"]).stdin(HUB).finish().ok();
     let stats = done.of_kind("toolstat");
     assert_eq!(stats.iter().map(|s| s["period"].as_i64().unwrap()).collect::<Vec<_>>(), [0, 1, 3, 12, 13, 14]);
@@ -108,7 +108,7 @@ fn bad_records_are_rejected_and_counted() {
 }
 
 #[test]
-fn csv_in_and_out() {
+fn csv_is_read_and_written() {
     let stats = tool_metrics().args(["2025-07", "--only", "tool-stats", "--format", "csv"]).stdin(HUB).finish().ok();
     assert!(stats.text().starts_with("kind,id,resid,restype,users,"), "{}", stats.text());
     assert_eq!(stats.text().lines().count(), 7);
@@ -118,7 +118,7 @@ fn csv_in_and_out() {
 }
 
 #[test]
-fn wrong_usage() {
+fn wrong_usage_is_reported() {
     for args in
         [&["2025-13"][..], &["2025-7"], &["--only", "nonsense"], &["--only", "hosts"], &["2025-07", "--format", "xml"]]
     {

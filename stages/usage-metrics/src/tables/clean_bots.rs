@@ -1,5 +1,5 @@
-//! The step clean-bots on tables: requests and sessions of the domains and hosts in
-//! `exclude_list`. The server compares, so that its collation and its LIKE decide.
+//! The step clean-bots on tables: requests and sessions of the domains and hosts in `exclude_list`.
+//! The server compares, so its collation and its LIKE decide.
 
 use anyhow::Result;
 use database::{Db, KeyTable, Value};
@@ -8,7 +8,7 @@ use schema::tables::quote;
 
 const IDS: KeyTable<'_> = KeyTable { name: "hzmetrics_bots", columns: &[("id", "bigint NOT NULL")], keys: 1 };
 
-/// The filters that count here.
+/// The filters used here.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filters {
     pub(crate) domains: Vec<String>,
@@ -19,7 +19,7 @@ impl Filters {
     /// Reads the list.
     ///
     /// # Errors
-    /// There is none, or the server fails.
+    /// The list is missing, or the server fails.
     pub(crate) fn read(db: &mut Db) -> Result<Self> {
         db.require(&["exclude_list"])?;
         let mut read =
@@ -27,7 +27,7 @@ impl Filters {
         Ok(Self { domains: read("domain")?, hosts: read("host")? })
     }
 
-    /// The rows in the span that they take.
+    /// The rows in the span that match.
     ///
     /// # Errors
     /// The table is missing, or the server fails.
@@ -55,14 +55,14 @@ impl Filters {
     }
 }
 
-/// Deletes the rows in the span that the list takes, and says how many there were.
+/// Deletes the matching rows in the span; returns how many there were.
 ///
 /// # Errors
 /// A table is missing, or the server fails.
 pub(crate) fn clean(db: &mut Db, table: &str, span: &Span) -> Result<u64> {
     let filters = Filters::read(db)?;
     db.transaction_with_retry(&format!("removing bots from {table}"), &[table], |db| {
-        // found first and deleted by number: a DELETE that searches locks every row it looks at
+        // found first and deleted by id: a DELETE with a search locks every row that it examines
         let ids = filters.find(db, table, span)?;
         if ids.is_empty() {
             return Ok(0);

@@ -1,4 +1,4 @@
-//! What the later port keeps in step with `web`: hits of each day, and stamps without a session.
+//! What the port keeps consistent with `web`: hits of each day, and session numbers.
 
 use std::borrow::Cow;
 
@@ -9,8 +9,8 @@ use schema::{Compat, Month};
 
 const IDS: KeyTable<'_> = KeyTable { name: "hzmetrics_orphans", columns: &[("id", "bigint NOT NULL")], keys: 1 };
 
-/// Counts the hits of each day of a month again, from the requests that are left, and then those
-/// of the summaries that hold this month: cells that are there, and no others.
+/// Counts the hits of each day of a month again from the remaining requests, and then those of the
+/// summaries that include this month: existing cells only.
 ///
 /// # Errors
 /// A table is missing, or the server fails.
@@ -38,7 +38,7 @@ pub(crate) fn rebuild_webhits(db: &mut Db, month: Month, compat: &Compat, dry_ru
     Ok(n_days)
 }
 
-/// Takes stamps off requests and tool starts of a month whose session does not exist.
+/// Removes the numbers of sessions that do not exist from requests and tool starts of a month.
 ///
 /// # Errors
 /// A table is missing, or the server fails.

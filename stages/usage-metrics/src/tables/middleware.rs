@@ -1,4 +1,5 @@
-//! The steps middleware-wall and middleware-cpu on tables: the hub's job log against `toolstart`.
+//! The steps middleware-wall and middleware-cpu on tables: compares the hub's job log with
+//! `toolstart`.
 
 use anyhow::{Context as _, Result};
 use database::{Db, KeyTable, Value, Verb};
@@ -10,14 +11,14 @@ use crate::names::Names;
 const VALUES: KeyTable<'_> =
     KeyTable { name: "hzmetrics_values", columns: &[("id", "bigint NOT NULL"), ("value", "double NOT NULL")], keys: 1 };
 
-/// Width of the column of `toolstart` that takes the user.
+/// Width of the column of `toolstart` for the user.
 const USER: usize = 150;
 
-/// The job log in memory, for both steps: about 100 bytes a job.
+/// The job log in memory, for both steps: about 100 bytes per job.
 pub(crate) struct Jobs {
     names: Names,
     jobs: Vec<Job>,
-    /// Whether addresses of IPv6 are stored whole.
+    /// Whether IPv6 addresses are stored whole.
     whole: bool,
 }
 
@@ -29,8 +30,8 @@ pub(crate) struct NChanged {
 }
 
 impl Jobs {
-    /// Reads all jobs, with the users and addresses of their sessions; with `whole` those of IPv6 in
-    /// their canonical text.
+    /// Reads all jobs, with the users and addresses of their sessions; with `whole`, IPv6 addresses
+    /// are in canonical form.
     ///
     /// # Errors
     /// A table is missing, or the server fails.
@@ -67,7 +68,7 @@ impl Jobs {
         Ok(Self { names, jobs, whole })
     }
 
-    /// Compares with the tool starts that are there and writes what is missing.
+    /// Compares with the existing tool starts and writes what is missing.
     ///
     /// # Errors
     /// The table is missing, or the server fails.
@@ -134,7 +135,7 @@ impl Jobs {
                 Value::from(&*address::stored(self.names.text(job.ip), self.whole)),
                 Value::from(text::cut_bytes(self.names.text(job.tool), text::TINYTEXT)),
                 Value::from(text::cut_bytes(self.names.text(job.exechost), text::TINYTEXT)),
-                // the column holds nothing below zero
+                // the column cannot store negative values
                 Value::from(value.map(|value| value.max(0.0))),
             ])?;
         }

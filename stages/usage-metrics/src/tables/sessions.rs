@@ -1,9 +1,9 @@
 //! Sessions of one month from tables: `web` and `toolstart` are read once each, the core does the
-//! rest in memory, and what it made goes back in one transaction.
+//! rest in memory, and the results are written back in one transaction.
 //!
-//! Where the engine knows no transactions, the stamps of `web` go last: a run that is killed
-//! before them leaves sessions to which no request belongs, and the next one takes those away
-//! before it makes them again under the same numbers.
+//! If the engine has no transactions, the session numbers of `web` are written last: a run killed
+//! before that leaves sessions without requests, and the next run removes them before it builds
+//! them again with the same numbers.
 
 use anyhow::{Context as _, Result};
 use database::{Cells, Db, KeyTable, Value};
@@ -36,16 +36,16 @@ const STAMPS: KeyTable<'_> = KeyTable {
     keys: 1,
 };
 
-/// What the run of a month made.
+/// The results for a month.
 pub(crate) struct MonthSessions {
     pub(crate) names: Names,
     /// In the order of their numbers.
     pub(crate) sessions: Vec<Session>,
     /// Number of a request's row and of its session, ascending by row.
     web: Vec<(u64, u32)>,
-    /// The same of tool starts.
+    /// The same for tool starts.
     tools: Vec<(u64, u32)>,
-    /// How many requests were looked at.
+    /// How many requests were examined.
     pub(crate) n_rows: usize,
 }
 
@@ -70,20 +70,20 @@ impl MonthSessions {
 /// Builds the sessions of a month and writes them.
 ///
 /// # Errors
-/// A table is missing, or the server fails; then nothing is changed where the engine can undo.
+/// A table is missing, or the server fails; then nothing is changed if the engine can undo it.
 pub(crate) fn run(db: &mut Db, month: Month) -> Result<MonthSessions> {
     check(db)?;
     db.transaction_with_retry(&format!("building the sessions of {month}"), &TABLES, |db| {
         let mut made = compute(db, month)?;
         if !db.is_transactional(&TABLES)? {
-            take_back(db, &mut made).context("looking for what a killed run left")?;
+            take_back(db, &mut made).context("looking for sessions that a killed run left")?;
         }
         write(db, &made)?;
         Ok(made)
     })
 }
 
-/// Builds the sessions of a month and writes nothing.
+/// Builds the sessions of a month without writing anything.
 ///
 /// # Errors
 /// A table is missing, or the server fails.
@@ -96,7 +96,7 @@ fn check(db: &mut Db) -> Result<()> {
     db.require(&TABLES)
 }
 
-/// A request as it is read; its place in the list is its row number.
+/// A request as read; its index in the list is its row number.
 struct Request {
     id: u64,
     stamp: Stamp,
@@ -112,7 +112,7 @@ fn compute(db: &mut Db, month: Month) -> Result<MonthSessions> {
     let mut names = Names::new();
     let mut web = requests(db, month, &mut names)?;
     let mut tools = tool_starts(db, month, &mut names)?;
-    // ties are settled by the order of the rows, and the server hands them over in any
+    // ties are decided by the order of the rows, and the server returns them in any order
     web.par_sort_unstable_by_key(|row| row.id);
     tools.par_sort_unstable_by_key(|row| row.id);
     let n_rows = web.len();
@@ -214,7 +214,7 @@ fn write(db: &mut Db, made: &MonthSessions) -> Result<()> {
             Value::from(session.jobs),
         ]
     });
-    // one statement: without transactions there are all of them or none
+    // one statement: without transactions all of them are stored or none
     db.with_key_table(&SESSIONS, rows, |db| {
         db.run(
             "INSERT INTO websessions (id, `datetime`, ip, host, domain, duration, jobs, webevents) \
@@ -237,8 +237,8 @@ fn write(db: &mut Db, made: &MonthSessions) -> Result<()> {
     Ok(())
 }
 
-/// Takes away sessions that a killed run left without stamping their requests: those behind the
-/// highest stamp that begin as the list made now does.
+/// Removes sessions that a killed run left without writing their numbers to requests: those after
+/// the highest number in use that begin like the list built now.
 fn take_back(db: &mut Db, made: &mut MonthSessions) -> Result<()> {
     let stamped = db.number("SELECT MAX(sessionid) FROM web", ())?.unwrap_or(0);
     let names = &made.names;
@@ -266,7 +266,7 @@ fn take_back(db: &mut Db, made: &mut MonthSessions) -> Result<()> {
     };
     let Some(from) = (0..left.len()).find(|from| same(*from)) else { return Ok(()) };
     let (Some((first, _)), Some(session)) = (left.get(from), made.sessions.first()) else { return Ok(()) };
-    // as if they had never been: the numbers go on after what is left then
+    // as if they had never existed: numbers continue after the remaining ones
     db.run(&format!("DELETE FROM websessions WHERE id >= {first}"), ())?;
     let next = db.number("SELECT MAX(id) FROM websessions", ())?.unwrap_or(0).max(0) + 1;
     let less = u32::try_from(i64::from(session.id) - next).unwrap_or(0);
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_go_down_together() {
+    fn session_numbers_are_lowered_together() {
         let session = Session {
             id: 43,
             start: Stamp::ZERO,

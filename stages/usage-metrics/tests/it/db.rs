@@ -26,7 +26,7 @@ fn quiet(run: Run) {
 const SESSIONS: &str = "SELECT id, datetime, ipcountry, ip, host, duration, domain, jobs, webevents FROM websessions \
                         ORDER BY id";
 
-/// Row and session of every stamp, `4=43`.
+/// Row and session of every row with one, `4=43`.
 fn stamps(pair: &Pair, table: &str) -> String {
     let query = format!("SELECT CONCAT(id, '=', sessionid) FROM {table} WHERE sessionid IS NOT NULL ORDER BY id");
     pair.lines(&query).join(" ")
@@ -37,8 +37,7 @@ fn state(pair: &Pair) -> Vec<String> {
     written(pair, "id, ")
 }
 
-/// The same without the numbers that the server gives to tool starts: an insert that it has rolled
-/// back behind a killed run has used some up.
+/// The same without the ids of tool starts: an insert rolled back after a kill has used some up.
 fn contents(pair: &Pair) -> Vec<String> {
     written(pair, "")
 }
@@ -73,7 +72,7 @@ fn web(pair: &Pair, rows: &[(&str, &str, &str, &str)]) {
 }
 
 #[test]
-fn the_worked_example() {
+fn the_example_in_the_specification_is_reproduced() {
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
         pair.sql("INSERT INTO websessions (id, datetime, host, domain) VALUES (40, '2025-06-01', '', '')");
@@ -117,7 +116,7 @@ fn the_worked_example() {
 }
 
 #[test]
-fn traps_of_the_session_step() {
+fn traps_of_the_session_rules_are_respected() {
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
         let many = (0..200).map(|_| "('2025-07-25 10:00:00', '7.7.7.7', 1, '')").collect::<Vec<_>>().join(", ");
@@ -149,7 +148,8 @@ fn traps_of_the_session_step() {
             ["1\t0", "2\t0", "3\t0", "4\t0", "5\t127"]
         );
         assert_eq!(pair.value("SELECT COUNT(*) FROM toolstart WHERE sessionid = 5").as_deref(), Some("200"));
-        // the number of a removed last session is used again, while its old stamps stay
+        // the number of a removed last session is used again, while its old numbers stay in
+        // requests
         pair.sql("DELETE FROM websessions WHERE id = 5");
         web(&pair, &[("25 12:00:00", "5.5.5.5", "-", "-")]);
         quiet(step(&pair, "sessions").arg("2025-07"));
@@ -157,10 +157,10 @@ fn traps_of_the_session_step() {
     }
 }
 
-/// A table that has just been filled is empty by its statistics; a join that believes them reads
-/// all of it for each row.
+/// According to its statistics, a table that was just filled is empty; a join that relies on them
+/// reads all of it for each row.
 #[test]
-fn old_statistics_of_the_server_do_no_harm() {
+fn outdated_statistics_of_the_server_do_no_harm() {
     let Some(server) = private_server() else { return };
     let pair = server.names(SqlMode::Lax);
     pair.create_hub(true);
@@ -185,7 +185,7 @@ fn old_statistics_of_the_server_do_no_harm() {
 }
 
 #[test]
-fn bots_are_removed_within_their_bounds() {
+fn bots_are_removed_only_within_the_dates() {
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
         pair.sql(
@@ -214,7 +214,7 @@ fn bots_are_removed_within_their_bounds() {
         assert_eq!((left("websessions"), left("web")), ("kept\t8".to_owned(), "gone\t4 kept\t8".to_owned()));
         quiet(step(&pair, "clean-bots").arg("2025-07"));
         assert_eq!(left("web"), "kept\t8", "{engine:?} {mode:?}");
-        // a filter without text takes what has none
+        // a filter without text matches empty values
         pair.sql("INSERT INTO exclude_list (filter, type) VALUES ('', 'domain')");
         quiet(step(&pair, "clean-bots").args(["--table", "web", "--date", "2025-07-10"]));
         assert_eq!(left("web"), "kept\t5");
@@ -237,7 +237,7 @@ const STARTS: &str =
     "SELECT id, datetime, success, user, ip, tool, execunit, walltime, cputime FROM toolstart ORDER BY id";
 
 #[test]
-fn tool_starts_of_the_job_log() {
+fn tool_starts_come_from_the_job_log() {
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
         pair.sql(JOBS);
@@ -245,7 +245,7 @@ fn tool_starts_of_the_job_log() {
         quiet(step(&pair, "middleware-wall"));
         let wall = [
             "1\t2025-07-01 10:00:00\t0\tBob\t8.0.0.1\t\tNULL\t0\tNULL",
-            // capitals come first among bytes: at alice the row of Bob is skipped
+            // capitals come first in byte order: at alice the row of Bob is skipped
             "2\t2025-07-01 10:00:00\t1\talice\t8.0.0.1\ttool\tnode1\t120\t0",
             "3\t2025-07-01 10:00:00\t1\tBob\t8.0.0.1\tother\tnode2\t31\t0",
             "4\t2025-07-01 10:00:00\t1\tgridstatx\t8.0.0.1\tx\t\t1\t0",
@@ -255,7 +255,7 @@ fn tool_starts_of_the_job_log() {
         ];
         assert_eq!(pair.lines(STARTS), wall, "{engine:?} {mode:?}");
         let dry = step(&pair, "middleware-cpu").arg("--dry-run").finish().ok();
-        // 0.4 rounds to nothing; what waited takes the row of the real job
+        // 0.4 is rounded to zero; the job that only waited takes the row of the real job
         assert!(dry.stderr.contains("0 tool starts to add, 4 to complete"), "{}", dry.stderr);
         for _ in 0..2 {
             quiet(step(&pair, "middleware-cpu"));
@@ -265,7 +265,7 @@ fn tool_starts_of_the_job_log() {
         let before = pair.lines(STARTS);
         quiet(step(&pair, "middleware-wall"));
         assert_eq!(pair.lines(STARTS), before, "a second run adds nothing");
-        // an address that does not fit is cut, and never found again
+        // an address that is too long is cut, and never found again
         pair.sql("INSERT INTO {hub}.joblog (sessnum, job, event, venue, start, walltime) VALUES (6, 1, '', '', '2025-07-02', 1)");
         for n in 1..3 {
             quiet(step(&pair, "middleware-wall"));
@@ -276,7 +276,7 @@ fn tool_starts_of_the_job_log() {
 }
 
 #[test]
-fn tool_starts_as_the_port_makes_them() {
+fn tool_starts_are_created_as_by_the_port() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     pair.sql(JOBS);
     pair.sql("INSERT INTO toolstart (datetime, user, ip, tool, cputime) VALUES ('2025-07-01 11:00:00', 'bob', '8.0.0.1', '', 0), ('2025-07-01 11:00:00', 'Bob', '8.0.0.1', '', 0)");
@@ -343,7 +343,7 @@ fn month(pair: &Pair) {
 }
 
 #[test]
-fn a_month_in_every_mode() {
+fn a_month_has_the_same_values_in_every_mode() {
     let services = services();
     let mut all = Vec::new();
     for (engine, mode) in MODES {
@@ -382,7 +382,7 @@ fn a_month_in_every_mode() {
 }
 
 #[test]
-fn a_month_as_the_port_makes_it() {
+fn a_month_is_processed_as_by_the_port() {
     let services = services();
     for (engine, mode) in MODES {
         let Some(pair) = pair(engine, mode) else { return };
@@ -394,13 +394,13 @@ fn a_month_as_the_port_makes_it() {
              (8, 1, '2025-08-00', 12, '999', 1), (8, 1, '2025-09-00', 1, '9', 1)",
         );
         quiet(job(&services, &pair).args(["--compat", "port", "2025-07"]));
-        // the hits of later summaries follow; a month without a summary gets no lone cell
+        // the hits in later summaries are updated; a month without a summary gets no single cell
         let cells = "SELECT rowid, DATE_FORMAT(datetime, '%Y-%m'), period, value FROM summary_misc_vals ORDER BY datetime, rowid";
         assert_eq!(
             pair.lines(cells),
             ["8\t2025-06\t14\t60", "8\t2025-07\t1\t7", "7\t2025-08\t12\tx", "8\t2025-08\t12\t67", "8\t2025-09\t1\t"]
         );
-        // the bot was gone before sessions were built: no number for it
+        // the bot was removed before sessions were built: it has no number
         let sessions = pair.lines("SELECT id, ip, ipcountry FROM websessions ORDER BY id");
         assert_eq!(
             sessions,
@@ -432,11 +432,11 @@ fn sessions_can_wait_for_the_end_of_the_month() {
     assert_eq!(count(), "1", "by default every night");
     pair.sql("DELETE FROM websessions;\nUPDATE web SET sessionid = NULL");
     waiting().args(["--only", "sessions"]).finish().ok();
-    assert_eq!(count(), "1", "what is named is made");
+    assert_eq!(count(), "1", "a step that is named runs");
 }
 
 #[test]
-fn a_month_in_progress_as_the_port_makes_it() {
+fn a_month_in_progress_is_processed_as_by_the_port() {
     let services = services();
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     month(&pair);
@@ -445,7 +445,7 @@ fn a_month_in_progress_as_the_port_makes_it() {
         quiet(job(&services, &pair).args(["--compat", "port", "2025-07"]).env("HZMETRICS_NOW", now));
     };
     at("2025-07-20T10:10");
-    // rows have all that is theirs: names, domains, countries; bots are gone
+    // rows have everything of their own: names, domains, countries; bots are gone
     assert_eq!(
         pair.lines("SELECT id, host, domain, ipcountry FROM web WHERE datetime < '2025-07-05' AND id < 9 ORDER BY id"),
         ["1\tgrid.example.com\texample.com\tUS", "2\tgrid.example.com\texample.com\tUS", "4\t?\t?\tUS"]
@@ -454,18 +454,18 @@ fn a_month_in_progress_as_the_port_makes_it() {
         "SELECT DISTINCT host, domain, ipcountry, countryresident FROM toolstart WHERE user = 'Bob' AND tool = 'other'";
     assert_eq!(pair.lines(tool), ["grid.example.com\texample.com\tUS\tDE"]);
     assert_eq!(pair.lines("SELECT user FROM sessionlog_metrics").len(), 6, "the hub's data");
-    // nothing of sessions is touched: none are made, none are named, none are cleaned
+    // sessions are untouched: none are built, named or cleared
     let sessions = || pair.lines("SELECT id, host, domain, ipcountry FROM websessions WHERE id = 50 OR id < 50");
     assert_eq!(sessions(), ["50\tNULL\tNULL\t"]);
     assert_eq!(pair.lines("SELECT id FROM web WHERE sessionid <> 0"), [""; 0]);
-    // once the month is over they are made, without being asked for
+    // once the month is over they are built, without being requested
     at("2025-08-01T00:10");
     assert_eq!(pair.value("SELECT COUNT(*) FROM websessions WHERE id > 50").as_deref(), Some("5"));
     assert_eq!(sessions(), ["50\tpc.cs.purdue.edu\tpurdue.edu\tUS"], "named and placed like requests");
 }
 
 #[test]
-fn a_dry_run_changes_nothing_and_tells() {
+fn a_dry_run_changes_nothing_and_reports() {
     let services = services();
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     month(&pair);
@@ -489,7 +489,7 @@ fn a_dry_run_changes_nothing_and_tells() {
 }
 
 #[test]
-fn sessions_as_records() {
+fn sessions_can_be_written_as_records() {
     let Some(pair) = pair(Engine::MyIsam, SqlMode::Strict) else { return };
     web(&pair, &[("01 10:00:00", "1.1.1.1", "a.b", "-"), ("01 10:00:00", "2.2.2.2", "-", "-")]);
     let done = on(&pair).args(["--from", "db", "2025-07"]).finish().ok();
@@ -503,7 +503,7 @@ fn sessions_as_records() {
     assert_eq!(csv.text().lines().count(), 1, "a header for no rows");
 }
 
-/// Some numbers that look random.
+/// Some pseudo-random numbers.
 fn numbers(seed: u64) -> impl FnMut(u64) -> u64 {
     let mut state = seed;
     move |below| {
@@ -571,7 +571,7 @@ fn sessions_killed_at_random_moments_and_run_again() {
         pair.sql("INSERT INTO websessions (id, datetime, host, domain) VALUES (5, '2025-06-01', '', '')");
     };
     let job = |pair: &Pair| {
-        // the server may still be at the last statement of a killed one
+        // the server may still be executing the last statement of a killed run
         pair.wait_until_idle();
         step(pair, "sessions").arg("2025-07")
     };
@@ -593,7 +593,8 @@ fn whole_nights_killed_at_random_moments_and_run_again() {
     kill_and_run_again("usage-metrics, whole night", 6, fill, job, contents);
 }
 
-/// Two sessions write so many rows, each in a transaction: one half may be there without the other.
+/// Two sessions write the rows, each in its own transaction, so one half may be there without the
+/// other.
 #[test]
 fn two_sessions_killed_at_random_moments_and_run_again() {
     let fill = |pair: &Pair, _| {
@@ -614,20 +615,20 @@ fn two_sessions_killed_at_random_moments_and_run_again() {
 }
 
 #[test]
-fn what_a_killed_run_left_is_taken_back() {
+fn sessions_left_by_a_killed_run_are_removed() {
     let Some(pair) = pair(Engine::MyIsam, SqlMode::Lax) else { return };
     let (sql, _) = traffic(500, 3);
     pair.sql(&sql);
     pair.sql("INSERT INTO websessions (id, datetime, host, domain) VALUES (5, '2025-06-01', '', '')");
     quiet(step(&pair, "sessions").arg("2025-07"));
     let whole = state(&pair);
-    // killed behind the sessions; then in the middle of them
+    // killed after the sessions; then in the middle of them
     for gone in ["", "DELETE FROM websessions WHERE id > 20"] {
         pair.sql(&format!("UPDATE web SET sessionid = NULL;\n{gone}"));
         quiet(step(&pair, "sessions").arg("2025-07"));
         assert_eq!(state(&pair), whole, "{gone}");
     }
-    // sessions that are not what would be made stay
+    // sessions that differ from those that would be built are kept
     pair.sql("UPDATE web SET sessionid = NULL;\nUPDATE websessions SET duration = duration + 1 WHERE id > 5");
     let before = pair.value("SELECT COUNT(*) FROM websessions").unwrap_or_default().parse::<u64>().unwrap_or(0);
     quiet(step(&pair, "sessions").arg("2025-07"));
@@ -635,10 +636,10 @@ fn what_a_killed_run_left_is_taken_back() {
     assert_eq!(after, 2 * before - 1);
 }
 
-/// What the services say goes to every row of an address, as in the original; what a file says stays in
-/// the month.
+/// Answers of the services go to every row of an address, as in the original; results from a file only
+/// to the month.
 #[test]
-fn a_country_database_touches_the_month_that_was_asked_for() {
+fn a_country_database_fills_only_the_given_month() {
     let services = services();
     let countries = "SELECT CONCAT(datetime, ' ', IFNULL(ipcountry, '')) FROM";
     for engine in [Engine::InnoDb, Engine::MyIsam] {
@@ -665,7 +666,7 @@ fn a_country_database_touches_the_month_that_was_asked_for() {
             let expected: Vec<_> = expected.chain([first, last].map(|at| format!("{at} DE"))).collect();
             assert_eq!(filled, expected, "{engine:?} {table}");
         }
-        // the first midnight behind the month belongs to what the original looks at
+        // the first midnight after the month belongs to the range that the original examines
         quiet(job(&services, &pair).args(["--only", "countries", "2025-07"]));
         assert_eq!(
             pair.lines("SELECT ipcountry, COUNT(*) FROM web WHERE ip = '8.8.8.8' GROUP BY 1"),
@@ -675,7 +676,7 @@ fn a_country_database_touches_the_month_that_was_asked_for() {
 }
 
 #[test]
-fn single_steps_on_one_table() {
+fn single_steps_can_run_on_one_table() {
     let services = services();
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     month(&pair);
@@ -703,7 +704,7 @@ fn single_steps_on_one_table() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said() {
+fn errors_say_what_is_wrong() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Lax) else { return };
     month(&pair);
     for args in [
@@ -729,7 +730,7 @@ fn what_cannot_be_done_is_said() {
         let done = on(&pair).args(args).finish().expect_code(2);
         assert!(!done.stderr.is_empty() && done.stdout.is_empty(), "{args:?}");
     }
-    // a step that fails does not keep the others from their work
+    // a step that fails does not stop the others
     pair.sql("DROP TABLE {hub}.joblog;\nDROP TABLE exclude_list");
     let done = job(&services(), &pair).args(["2025-07", "--only", "middleware-wall,clean-bots,sessions,domains"]);
     let done = done.finish().expect_code(1);

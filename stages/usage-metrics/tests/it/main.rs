@@ -1,4 +1,4 @@
-//! `usage-metrics` as a real executable.
+//! `usage-metrics` as an executable.
 #![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -27,7 +27,7 @@ fn web(time: &str, ip: &str, host: &str, domain: &str) -> String {
     line + "}\n"
 }
 
-/// A request of another month that closes whatever is open in that month's run.
+/// A request of another month that closes any session open in that month's run.
 fn closing(datetime: &str) -> String {
     format!("{{\"kind\":\"web\",\"datetime\":\"{datetime}\",\"ip\":\"99.99.99.99\"}}\n")
 }
@@ -40,7 +40,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// The given fields of every record of a kind, one text a record.
+/// The given fields of every record of a kind, one text per record.
 fn fields(done: &fixtures::Finished, kind: &str, names: &[&str]) -> Vec<String> {
     let one = |record: &Value| names.iter().map(|name| text(&record[*name])).collect::<Vec<_>>().join(" ");
     done.of_kind(kind).iter().map(one).collect()
@@ -93,7 +93,7 @@ fn one_request_is_a_session_that_stays_open() {
 }
 
 #[test]
-fn bytes_that_do_not_change_are_kept() {
+fn unchanged_bytes_are_kept() {
     let input = concat!(
         "{ \"kind\" : \"web\", \"datetime\":\"2025-07-08 12:00:00\", \"ip\":\"1.1.1.1\", \"x\":[1, 2] }\n",
         "{\"kind\":\"login\",\"user\":\"a\\u0062\",\"ip\":5}\n",
@@ -107,7 +107,7 @@ fn bytes_that_do_not_change_are_kept() {
 }
 
 #[test]
-fn worked_example_of_the_specification() {
+fn the_example_in_the_specification_is_reproduced() {
     let q = "?";
     let mut input =
         String::from("{\"kind\":\"session\",\"id\":40,\"datetime\":\"2025-06-01 00:00:00\",\"ip\":\"4.4.4.4\"}\n");
@@ -156,7 +156,7 @@ fn worked_example_of_the_specification() {
     assert_eq!(again.text(), done.text());
 }
 
-/// Compares with what the legacy scripts made of a case; see `tests/cases/README.md`.
+/// Compares with the output of the legacy scripts for a case; see `tests/cases/README.md`.
 fn check_recorded(case: &str) {
     let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(case);
     let read = |name: &str| std::fs::read_to_string(case.join(name)).unwrap();
@@ -179,17 +179,17 @@ fn check_recorded(case: &str) {
 }
 
 #[test]
-fn recorded_months() {
+fn recorded_months_are_reproduced() {
     check_recorded("months");
 }
 
 #[test]
-fn recorded_months_after_earlier_sessions() {
+fn recorded_months_after_earlier_sessions_are_reproduced() {
     check_recorded("months-after-earlier-sessions");
 }
 
 #[test]
-fn the_first_midnight_is_cleaned_with_the_month_before() {
+fn the_first_midnight_is_cleaned_with_the_previous_month() {
     let directory = tempfile::tempdir().unwrap();
     let input = [
         web("05 00:00:00", "5.5.5.5", "-", "-"),
@@ -204,16 +204,16 @@ fn the_first_midnight_is_cleaned_with_the_month_before() {
         let done = stage().args(["--exclude", &exclude(directory.path(), rows)]).stdin(input.clone()).finish().ok();
         (fields(&done, "session", &["datetime", "host", "duration"]), done.of_kind("web").len())
     };
-    // the host is known to the cleaning of July, so the request is gone before August's sessions
+    // the cleaning of July knows the host, so the request is gone before August's sessions
     assert_eq!(run("%.bot.org,host\n"), (vec!["2025-08-01 00:10:00 y.good.org 0".to_owned()], 3));
-    // its domain is not: it is part of the session, then removed with August
+    // it does not know its domain: it is part of the session, then removed with August
     let (sessions, n_web) = run("bot.org,domain\n");
     assert_eq!(sessions, Vec::<String>::new());
     assert_eq!(n_web, 3);
 }
 
 #[test]
-fn sessions_of_bots_are_built_and_removed_and_their_numbers_come_again() {
+fn sessions_of_bots_are_removed_and_their_numbers_reused() {
     let directory = tempfile::tempdir().unwrap();
     let list = exclude(directory.path(), "bot.org,domain\n");
     let input = [
@@ -302,7 +302,7 @@ fn a_full_disk_ends_the_run() {
 }
 
 #[test]
-fn countries_from_a_database() {
+fn countries_come_from_a_database_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("c.mmdb");
     let networks = [("8.8.8.0", 24, "US"), ("1.0.0.0", 24, "AU")];
@@ -345,7 +345,7 @@ fn countries_from_a_database() {
 }
 
 #[test]
-fn field_84_files_that_hold_no_database_are_named() {
+fn field_84_files_that_are_not_databases_are_named() {
     let directory = tempfile::tempdir().unwrap();
     let networks = [("8.0.0.0".parse().unwrap(), 8, "US".to_owned())];
     let whole = fixtures::mmdb::country_database_of_both(&networks);
@@ -366,8 +366,8 @@ fn field_84_files_that_hold_no_database_are_named() {
 }
 
 #[test]
-fn an_hour_that_is_doubled_counts_in_the_time_zone() {
-    // 00:45 to 01:10 local time: an hour and 25 minutes when the later 01:10 counts
+fn a_repeated_hour_counts_in_the_time_zone() {
+    // 00:45 to 01:10 local time: an hour and 25 minutes if the later 01:10 counts
     let line = |time: &str| format!("{{\"kind\":\"web\",\"datetime\":\"2025-11-02 {time}\",\"ip\":\"1.1.1.1\"}}\n");
     let input = [line("00:45:00"), line("01:10:00"), closing("2025-11-09 00:00:00")].concat();
     let n = |run: Run| run.stdin(input.clone()).finish().ok().of_kind("session").len();
@@ -462,7 +462,7 @@ fn random_bytes_do_no_harm() {
 }
 
 #[test]
-fn csv_of_sessions_and_of_requests() {
+fn csv_can_have_sessions_or_requests() {
     let input = [web("01 10:00:00", "1.1.1.1", "www.a.com", "-"), closing("2025-07-09 00:00:00")].concat();
     let done = stage().args(["--format", "csv"]).stdin(input.clone()).finish().ok();
     assert_eq!(done.text().lines().nth(1), Some("session,1,2025-07-01 10:00:00,,1.1.1.1,www.a.com,a.com,0,0,0"));
@@ -470,16 +470,16 @@ fn csv_of_sessions_and_of_requests() {
     assert_eq!(done.text().lines().count(), 3);
 }
 
-/// On a configured hub the tests leave the hub's own databases alone.
+/// On a configured hub the tests do not touch the hub's own databases.
 #[test]
-fn tests_ask_no_server_but_their_own() {
+fn tests_ask_no_server_except_their_own() {
     let poisoned = fixtures::poisoned::Poisoned::new();
     let tests = ["db::a_month_in_every_mode", "db::sessions_can_wait_for_the_end_of_the_month"];
     poisoned.passes_in_environment(&tests);
     poisoned.passes_in_etc(&tests);
 }
 
-/// What import-logs makes of a field case, counted in the zone of the web server.
+/// The records of import-logs for a field case, counted in the zone of the web server.
 fn sessions_of(log: &str) -> Vec<String> {
     let zone = ["--timezone", "America/New_York"];
     let importer = Path::new(env!("CARGO_BIN_EXE_usage-metrics")).with_file_name("import-logs");
@@ -489,13 +489,13 @@ fn sessions_of(log: &str) -> Vec<String> {
 }
 
 #[test]
-fn field_24b_clocks_that_are_turned_back_or_forward() {
+fn field_24b_changes_of_clocks_do_not_split_sessions() {
     assert_eq!(sessions_of("24-fall-back.log"), ["2025-11-02 01:20:00 192.0.2.1 4200"]);
     assert_eq!(sessions_of("24-spring.log"), ["2025-03-09 01:50:00 192.0.2.1 900"]);
 }
 
 #[test]
-fn a_time_that_the_clocks_show_twice_may_say_which_it_is() {
+fn a_time_that_clocks_show_twice_may_have_an_offset() {
     let request = |time: &str, offset: &str| {
         format!("{{\"kind\":\"web\",\"datetime\":\"2025-11-02 {time}\",\"ip\":\"1.1.1.1\"{offset}}}\n")
     };

@@ -64,7 +64,7 @@ fn sessions_get_names_and_places_in_every_mode() {
                 ],
                 "{at}"
             );
-            // the second run asks nobody
+            // the second run looks nothing up
             assert_eq!(hub.geo.asked().len(), 5, "{at}");
             let cached =
                 hub.pair.lines("SELECT ip, countrySHORT, ipLATITUDE FROM {hub}.jos_metrics_ipgeo_cache ORDER BY ip");
@@ -77,7 +77,7 @@ fn sessions_get_names_and_places_in_every_mode() {
 }
 
 #[test]
-fn as_legacy_wrote_it() {
+fn the_map_can_be_written_as_by_legacy() {
     let Some(hub) = hub() else { return };
     hub.session("s1", "0", "", "8.8.8.8");
     let city = |args: &[&str]| {
@@ -88,7 +88,7 @@ fn as_legacy_wrote_it() {
     assert_eq!(city(&["--compat", "legacy"]), "\"Mountain View\"");
     assert_eq!(city(&[]), "&quot;Mountain View&quot;");
     assert_eq!(city(&["--compat", "port"]), "\"Mountain View\"");
-    // the configuration counts where the command line is silent
+    // the configuration applies unless the command line says otherwise
     let run = |args: &[&str]| {
         let run = hub.run().env("HZMETRICS_CONFIG", hub.pair.home().join("hzmetrics.conf"));
         fs::write(hub.pair.home().join("hzmetrics.conf"), "[compat]\noptions = xml=raw\n").unwrap();
@@ -137,7 +137,7 @@ fn a_session_keeps_its_first_time_and_comes_back() {
 }
 
 #[test]
-fn the_hub_may_collate_as_it_likes() {
+fn the_hub_may_use_any_collation() {
     let Some(hub) = hub() else { return };
     hub.pair.sql("INSERT INTO exclude_list (filter, type) VALUES ('one.one', 'domain')");
     for collation in ["utf8mb4 COLLATE utf8mb4_unicode_ci", "utf8mb3 COLLATE utf8mb3_bin", "latin1"] {
@@ -157,7 +157,7 @@ fn the_hub_may_collate_as_it_likes() {
 }
 
 #[test]
-fn one_session_for_each_user_at_each_address() {
+fn each_user_has_one_session_per_address() {
     let Some(hub) = hub() else { return };
     for (id, user) in [("s1", "alice"), ("s2", "alice"), ("s3", "Alice"), ("s4", "bob"), ("s5", ""), ("s6", "")] {
         hub.session(id, "10", user, "1.1.1.1");
@@ -168,7 +168,7 @@ fn one_session_for_each_user_at_each_address() {
 }
 
 #[test]
-fn domains_of_odd_names() {
+fn odd_names_have_domains() {
     let Some(hub) = hub() else { return };
     for last in 10..=16 {
         hub.session(&format!("s{last}"), "10", "", &format!("9.9.9.{last}"));
@@ -204,7 +204,7 @@ fn known_names_spread_and_the_last_one_wins() {
     row("e", "'1.1.1.1'", "'(unknown)'", "'kept no longer'");
     row("f", "'2.2.2.2'", "'(unknown)'", "'kept'");
     row("g", "'3.3.3.3'", "'named.org'", "NULL");
-    // the scripts take a missing address for the empty one
+    // the scripts treat a missing address like the empty one
     row("h", "NULL", "'nowhere.org'", "'nowhere.org'");
     row("i", "''", "NULL", "NULL");
     hub.cron(&[]);
@@ -226,7 +226,7 @@ fn known_names_spread_and_the_last_one_wins() {
 }
 
 #[test]
-fn bots_are_seen_once_and_stay() {
+fn a_bot_stays_a_bot() {
     let Some(hub) = hub() else { return };
     hub.pair.sql("INSERT INTO exclude_list (filter, type) VALUES ('bot.org', 'domain'), ('user.org', 'ip')");
     let row = |id: &str, ip: &str, domain: &str, bot: &str, latitude: &str| {
@@ -239,7 +239,7 @@ fn bots_are_seen_once_and_stay() {
     row("b", "1.0.0.2", "user.org", "0", "NULL");
     row("c", "1.0.0.3", "user.org", "5", "NULL");
     row("d", "1.0.0.4", "bot.org", "0", "3.5");
-    // of several values for one address the last counts, for all its rows
+    // if an address has several values, the last one counts, for all its rows
     row("e", "1.0.0.5", "user.org", "1", "NULL");
     row("f", "1.0.0.5", "user.org", "0", "NULL");
     row("g", "1.0.0.5", "user.org", "1", "7");
@@ -279,7 +279,7 @@ fn places_come_from_the_cache_first() {
         [134_744_072, 151_587_088, 3_355_508_993_u32]
             .map(|n| format!("/ipinfo/v1/?&hub_key=_HUBZERO_OPNSRC_V1_&n_ip={n}"))
     );
-    // neither "no country" nor an address without a row of its own is kept
+    // neither "no country" nor an address without a row of its own is stored
     let cached = hub
         .pair
         .lines("SELECT ip, ipCITY, lookup_datetime > NOW() - INTERVAL 1 DAY FROM {hub}.jos_metrics_ipgeo_cache");
@@ -287,9 +287,9 @@ fn places_come_from_the_cache_first() {
     assert!(hub.map().contains("lat=\"51.5\" lng=\"0\""));
 }
 
-/// IPv6 visitors have a place where the option says so; an address that the CMS has cut has none.
+/// IPv6 visitors have a place if the option is set; an address that the CMS has cut has none.
 #[test]
-fn ipv6_visitors_have_a_place_where_the_option_says_so() {
+fn with_compat_ipv6_ipv6_visitors_have_a_place() {
     for engine in [Engine::InnoDb, Engine::MyIsam] {
         let Some(hub) = Hub::new(engine, SqlMode::Strict) else { return };
         let begin = || {
@@ -301,7 +301,7 @@ fn ipv6_visitors_have_a_place_where_the_option_says_so() {
         let places = || hub.rows("ip, domain, countrySHORT");
         begin();
         hub.cron(&[]);
-        // who has no place is on no map
+        // visitors without a place are on no map
         assert_eq!(hub.map(), EMPTY, "{engine:?}");
         assert_eq!(hub.geo.asked().len(), 0);
         for round in 0..2 {
@@ -336,7 +336,7 @@ fn without_services_there_is_still_a_map() {
 }
 
 #[test]
-fn the_tail_of_a_silent_domain() {
+fn a_domain_without_users_has_its_own_tail() {
     let Some(hub) = hub() else { return };
     hub.session("a", "10", "", "9.9.9.15");
     hub.cron(&[]);
@@ -354,7 +354,7 @@ fn the_tail_of_a_silent_domain() {
 }
 
 #[test]
-fn names_keep_their_case_whoever_is_followed() {
+fn names_keep_their_case_with_every_compat_option() {
     for compat in ["legacy", "port"] {
         let Some(hub) = hub() else { return };
         hub.session("a", "10", "", "8.8.8.8");
@@ -364,7 +364,7 @@ fn names_keep_their_case_whoever_is_followed() {
 }
 
 #[test]
-fn tables_of_the_cms_are_asked_for_by_name() {
+fn missing_tables_of_the_cms_are_named() {
     let Some(hub) = hub() else { return };
     for table in ["jos_session", "jos_session_geo"] {
         hub.sql(&format!("RENAME TABLE {table} TO away"));
@@ -376,7 +376,7 @@ fn tables_of_the_cms_are_asked_for_by_name() {
 }
 
 #[test]
-fn where_the_map_belongs() {
+fn the_map_is_written_to_the_hubs_folder() {
     let Some(hub) = hub() else { return };
     let root = hub.pair.home().join("hub");
     let asked = |args: &[&str], code| hub.run().arg("--db").args(args).finish().expect_code(code).stderr;
@@ -422,7 +422,7 @@ fn a_configuration_without_a_hub_is_refused() {
 }
 
 #[test]
-fn the_table_as_it_is() {
+fn the_table_can_be_drawn_unchanged() {
     let Some(hub) = hub() else { return };
     hub.session("a", "10", "", "1.1.1.1");
     hub.cron(&[]);
@@ -440,7 +440,7 @@ fn the_table_as_it_is() {
 }
 
 #[test]
-fn one_run_at_a_time() {
+fn only_one_run_at_a_time() {
     let Some(hub) = hub() else { return };
     let lock = hub.pair.home().join("state/hzmetrics.whoisonline.lock");
     fs::create_dir_all(lock.parent().unwrap()).unwrap();
@@ -450,7 +450,7 @@ fn one_run_at_a_time() {
     assert!(done.stderr.contains("try again later"), "{}", done.stderr);
     assert!(!hub.map_path().exists());
     drop(held);
-    // a long run of the metrics does not hinder it
+    // a long run of the metrics does not block it
     let pid = fs::File::create(lock.with_file_name("hzmetrics.pid")).unwrap();
     pid.lock().unwrap();
     hub.cron(&[]);

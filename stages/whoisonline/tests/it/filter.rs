@@ -45,7 +45,7 @@ fn two_users_make_one_marker() {
 }
 
 #[test]
-fn a_table_with_a_header_does_too() {
+fn csv_with_a_header_gives_the_same_map() {
     let csv = "kind,guest,username,domain,bot,ipLATITUDE,ipLONGITUDE\nonline,0,eve,x.org,\\N,37,-10.25\n";
     let done = stage().stdin(csv).finish().ok();
     assert!(
@@ -55,7 +55,7 @@ fn a_table_with_a_header_does_too() {
 }
 
 #[test]
-fn a_bad_record_is_counted_and_the_rest_is_drawn() {
+fn a_bad_record_is_rejected_and_the_rest_is_drawn() {
     let bad = online("\"ipLATITUDE\":\"north\"");
     let web = "{\"kind\":\"web\",\"ip\":\"1.1.1.1\"}\n";
     let records = user("alice") + &bad + web + "no record\n" + &user("bob");
@@ -66,7 +66,7 @@ fn a_bad_record_is_counted_and_the_rest_is_drawn() {
 }
 
 #[test]
-fn the_map_is_xml_unless_asked_otherwise() {
+fn the_map_is_xml_unless_raw_is_requested() {
     let record = online("\"ipCITY\":\"\\\"A&B\\\"\",\"ipLATITUDE\":1,\"ipLONGITUDE\":2.5,\"domain\":\"x\",\"bot\":0");
     let city = |run: fixtures::Run| {
         let text = run.stdin(record.clone()).finish().ok().text();
@@ -88,7 +88,7 @@ fn the_map_is_xml_unless_asked_otherwise() {
 }
 
 #[test]
-fn usage_errors() {
+fn wrong_usage_is_reported() {
     for args in [&["--to", "db"][..], &["--dry-run"], &["--format", "csv"], &["--nonsense"], &["2025-07"]] {
         let done = stage().args(args).finish().expect_code(2);
         assert_eq!(done.text(), "");

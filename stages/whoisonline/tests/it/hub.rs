@@ -12,7 +12,7 @@ use schema::tables::Engine;
 
 use fixtures::name_server::{NameServer, Reply};
 
-/// The moment that the server's clock shows in these tests.
+/// The time on the server's clock in these tests.
 pub(crate) const NOW: u64 = 1_800_000_000;
 
 pub(crate) struct Hub {
@@ -53,8 +53,8 @@ fn place(number: u32) -> Says {
 }
 
 impl Hub {
-    /// A hub whose clock stands still, and whose table of live sessions has this engine; `None`
-    /// without a database server.
+    /// A hub with a stopped clock, and this engine for its table of live sessions; `None` without a
+    /// database server.
     pub(crate) fn new(engine: Engine, mode: SqlMode) -> Option<Self> {
         let pair = fixtures::db::pair(engine, mode)?;
         fs::create_dir_all(pair.home().join("hub/app/site/stats/maps")).unwrap();
@@ -79,14 +79,14 @@ impl Hub {
             .run(env!("CARGO_BIN_EXE_whoisonline"))
             .env("HZMETRICS_DNS_NAMESERVER", self.names.address())
             .env("HZMETRICS_DNS_TIMEOUT", "20");
-        // the configuration is there now; the service is named in it
+        // the configuration exists now, and names the service
         let path = self.pair.home().join("access.cfg");
         let text = fs::read_to_string(&path).unwrap();
         fs::write(path, format!("{text}$hubzero_ipgeo_url = '{}';\n", self.geo.url())).unwrap();
         run
     }
 
-    /// Runs the cron line, which says nothing.
+    /// Runs the cron line, which prints nothing.
     #[track_caller]
     pub(crate) fn cron(&self, args: &[&str]) {
         let done = self.run().arg("--db").args(args).finish().ok();
@@ -99,7 +99,7 @@ impl Hub {
         self.pair.sql(&format!("USE hub;\n{statements}"));
     }
 
-    /// A session of the CMS, last seen so many seconds ago.
+    /// A session of the CMS, last active this many seconds ago.
     #[track_caller]
     pub(crate) fn session(&self, id: &str, idle: &str, username: &str, ip: &str) {
         let guest = u8::from(username.is_empty());
@@ -115,7 +115,7 @@ impl Hub {
         self.pair.lines(&format!("SELECT {columns} FROM {{hub}}.jos_session_geo ORDER BY session_id"))
     }
 
-    /// How often the services were asked: names, places.
+    /// How many lookups the services got: names, places.
     pub(crate) fn n_asked(&self) -> (u64, usize) {
         (self.names.n_asked(), self.geo.asked().len())
     }

@@ -1,4 +1,4 @@
-//! `whoisonline` as a real executable.
+//! `whoisonline` as an executable.
 #![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
