@@ -333,7 +333,7 @@ const RECEIPT: KindSpec = KindSpec {
         c("lines", Type::Int, "Lines read."),
         c("unfit", Type::Int, "Lines that do not fit the layout, without empty ones."),
         c("ipv6", Type::Int, "Lines left out because their client is an IPv6 address."),
-        c("dropped", Type::Text, "Lines that each rule dropped: an object of rule and count."),
+        c("dropped", Type::Text, "Number of lines that each rule dropped: an object, by rule."),
         c("nul", Type::Int, "NUL bytes that were skipped before lines; absent when there are none."),
         c(
             "offset",

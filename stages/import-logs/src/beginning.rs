@@ -119,7 +119,7 @@ impl Beginning {
         }
     }
 
-    /// The layout that the file has: the one that was asked for, or the one that is recognised.
+    /// The layout of the file: the one given by the user, or the one that is recognised.
     pub(crate) fn layout(&self, asked: &Layout) -> Layout {
         let hints = match asked {
             Layout::Auto(hints) => hints,

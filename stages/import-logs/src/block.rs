@@ -103,7 +103,7 @@ pub(crate) struct BlockResult {
     pub(crate) n_fused: u64,
     /// NUL bytes that were skipped.
     pub(crate) nuls: Nuls,
-    /// Rows with a time that cannot be.
+    /// Rows with an impossible time.
     pub(crate) n_odd_times: u64,
     pub(crate) dropped: Dropped,
     /// The rows in order, if double clicks matter.
@@ -155,14 +155,14 @@ impl Place {
 }
 
 impl BlockResult {
-    /// Notes what became of a line.
+    /// Records what became of a line.
     fn judged(&mut self, place: Place, outcome: Outcome) {
         if let Some(verdicts) = &mut self.verdicts {
             verdicts.push(place.start, place.is_fused, outcome);
         }
     }
 
-    /// Notes a line of the block that was not recognised.
+    /// Records a line of the block that was not recognised.
     fn reject(&mut self, line: &[u8], place: Place, looks: Looks) {
         let Place { n, text, .. } = place;
         // a block is not longer than a line may be
@@ -417,7 +417,7 @@ pub(crate) fn access(lines: Lines<'_>, rules: &Rules, known: &BotList) -> BlockR
                 done.judged(place, Outcome::Dropped(Rule::Part));
                 return;
             };
-            // behind a first line that a crash has cut there may be a whole one
+            // a complete line may follow a first line that a crash cut off
             let is_whole = |at: &usize, state: &mut State| layout.parse(&line[*at..], state).is_ok();
             let second = if place.text == place.start { layout.second_line(line) } else { None };
             match second.filter(|at| is_whole(at, &mut state)) {

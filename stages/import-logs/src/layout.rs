@@ -93,7 +93,7 @@ impl Layout {
         }
     }
 
-    /// Where a second request begins in a line, if a crash has fused two.
+    /// Where a second request begins in a line, if a crash has joined two.
     pub(crate) fn second_line(&self, line: &[u8]) -> Option<usize> {
         match self {
             Self::Other(layout) if layout.is_clf() => clf::second_line(line),

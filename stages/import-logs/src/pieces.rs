@@ -9,7 +9,7 @@ use kit::fill;
 use crate::join;
 use crate::layouts::prefix::Prefix;
 
-/// About how large a block is, in bytes.
+/// The approximate size of a block, in bytes.
 pub(crate) const BLOCK: usize = 256 << 10;
 
 /// Memory of finished blocks, for reuse: allocating fresh memory takes longer than reading the

@@ -17,7 +17,7 @@ pub(crate) enum Message {
     /// A file begins, with this layout and the first byte of it that is read; so many NUL bytes are
     /// skipped from there.
     Begin(Stream, u64, u64),
-    /// What becomes of a block of so many bytes.
+    /// The future result of a block of this many bytes.
     Block(Receiver<BlockResult>, usize),
     /// The beginning of a line that is too long, and its length.
     TooLong(Vec<u8>, u64),

@@ -41,7 +41,7 @@ pub(crate) struct Report {
     pub(crate) n_fused: u64,
     /// NUL bytes that were skipped.
     pub(crate) nuls: Nuls,
-    /// Rows with a time that cannot be.
+    /// Rows with an impossible time.
     pub(crate) n_odd_times: u64,
     /// Whether the last line has no line end and is not used.
     pub(crate) has_tail: bool,

@@ -40,7 +40,7 @@ pub(crate) enum Rule {
 }
 
 impl Rule {
-    /// Every rule with the word it is counted under, in the order in which they are tried.
+    /// Every rule with the name it is counted under, in the order in which they are tried.
     pub(crate) const ALL: [(Self, &'static str); 22] = [
         (Self::OtherSite, "other site"),
         (Self::Status, "status"),

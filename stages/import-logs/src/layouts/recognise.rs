@@ -36,7 +36,7 @@ pub(crate) struct Recognised {
     /// Lines that are neither empty nor comments.
     #[cfg_attr(not(test), allow(dead_code, reason = "tests ask for it"))]
     pub(crate) n_lines: usize,
-    /// What stands before most of them.
+    /// What comes before most of them.
     pub(crate) prefix: Option<Prefix>,
 }
 

@@ -53,7 +53,7 @@ fn trimmed(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// Takes the host from a request whose URL has it, as proxies and balancers write it.
+/// Takes the host from a request whose URL includes it, as proxies and load balancers write it.
 pub(super) fn absolute(fields: &mut Fields<'_>) {
     let Text::Line(request) = fields.request else { return };
     let (method, url) = of_request(request);
