@@ -97,12 +97,12 @@ impl Hub {
 
 /// Checks that there is a line with these words, and below it one with the fix.
 #[track_caller]
-fn finds(text: &str, word: &str, parts: &[&str], mend: &str) {
+fn finds(text: &str, word: &str, parts: &[&str], fix: &str) {
     let mut lines =
         text.lines().skip_while(|line| !(line.starts_with(word) && parts.iter().all(|part| line.contains(part))));
     assert!(lines.next().is_some(), "no line {word} with {parts:?}\n{text}");
     let mends: Vec<&str> = lines.take_while(|line| line.starts_with("      fix: ")).collect();
-    assert!(mends.iter().any(|line| line.contains(mend)), "{parts:?} is not fixed by {mend}: {mends:?}\n{text}");
+    assert!(mends.iter().any(|line| line.contains(fix)), "{parts:?} is not fixed by {fix}: {mends:?}\n{text}");
 }
 
 /// Something that is wrong.
@@ -111,7 +111,7 @@ struct Trouble {
     make: fn(&Hub),
     word: &'static str,
     parts: &'static [&'static str],
-    mend: &'static str,
+    fix: &'static str,
     end: fn(&Hub),
 }
 
@@ -400,7 +400,7 @@ fn every_trouble_is_found_and_fixed() {
         let code = i32::from(trouble.word == FAIL);
         fixtures::say(trouble.name);
         let done = hub.doctor().expect_code(code);
-        finds(&done.text(), trouble.word, trouble.parts, trouble.mend);
+        finds(&done.text(), trouble.word, trouble.parts, trouble.fix);
         assert!(!done.text().contains("all is well"), "{}: {}", trouble.name, done.text());
         (trouble.end)(&hub);
         if trouble.parts.iter().any(|part| part.contains("databases:")) {
@@ -415,8 +415,8 @@ fn the_printed_cron_line_works() {
     let Some(hub) = Hub::new() else { return };
     hub.remove(CRON);
     let text = hub.doctor().expect_code(1).text();
-    let mend = text.lines().find_map(|line| line.trim().strip_prefix("fix: echo ")).unwrap();
-    fixtures::run("sh").args(["-c", &format!("echo {mend}")]).finish().ok();
+    let fix = text.lines().find_map(|line| line.trim().strip_prefix("fix: echo ")).unwrap();
+    fixtures::run("sh").args(["-c", &format!("echo {fix}")]).finish().ok();
     let text = hub.doctor().text();
     assert!(text.contains("OK    cron: started by ") || text.contains("runs as root"), "{text}");
 }

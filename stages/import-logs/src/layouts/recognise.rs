@@ -75,7 +75,7 @@ impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.like() {
             Some(like) => write!(f, "looks like {like}")?,
-            None => f.write_str("not a log format that is known")?,
+            None => f.write_str("not a known log format")?,
         }
         write!(f, "; {} of {} lines fit", grouped(self.n_fit), grouped(self.n_lines))?;
         if !self.why.is_empty() { write!(f, ": {}", self.why) } else { Ok(()) }
