@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-/// What can be measured alone.
+/// What can be measured separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Part {
     /// Parsing access logs
@@ -13,21 +13,21 @@ pub(super) enum Part {
     Load,
     /// Filling tables: host names, domains, countries, sessions, statistics of tools
     Tables,
-    /// Asking name servers
+    /// Reverse lookups
     Names,
 }
 
-/// Measure, and compare with what the machine can do at best.
+/// Measure, and compare with the best that the machine can do.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 pub(super) struct Args {
-    /// Measure these alone
+    /// Measure only these
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,…")]
     pub(super) only: Vec<Part>,
-    /// Memory of the database server for filling tables, in MB: 128 is its own default
+    /// Memory of the database server when filling tables, in MB; its own default is 128
     #[arg(long, value_name = "MB", default_value_t = 1024)]
     pub(super) pool: u32,
-    /// Redo log of that server, in MB: 96 is its own default
+    /// Redo log of that server, in MB; its own default is 96
     #[arg(long, value_name = "MB", default_value_t = 96)]
     pub(super) log: u32,
     /// Addresses of the month that gets host names, domains and countries

@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: figures of the release executables on made-up data, beside what the machine can
 //! do at best and, when it is installed, beside GoAccess. Every figure is the best or the median of several runs.
 //!
-//! A program of its own, because it needs a database server and `cargo xtask` is built before all else.
+//! A separate program, because it needs a database server and `cargo xtask` is built before everything
+//! else.
 #![expect(clippy::disallowed_methods, reason = "this is the place that starts cargo and our executables")]
 
 mod args;
@@ -51,10 +52,10 @@ fn run(sh: &Shell, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Lines of the month that is loaded into tables.
+/// Lines of the month loaded into tables.
 const MONTH: u64 = 372_000;
 
-/// A month's access log into the tables, beside LOAD DATA of the rows that it makes.
+/// A month's access log into the tables, compared with LOAD DATA of the same rows.
 fn load(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
     let log = logs::hub(directory, MONTH)?;
     let Some(server) = private_server() else {
@@ -68,7 +69,7 @@ fn load(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
         ("HZMETRICS_DB_SOCKET", pair.socket()),
         ("HZMETRICS_HOME", pair.home().to_owned()),
     ];
-    // where the server itself may write and read
+    // where the server itself can write and read
     let rows = pair.socket().with_file_name("web.tsv");
     let rows = rows.display();
     let empty = |pair: &Pair| pair.sql("TRUNCATE web;\nTRUNCATE webhits;\nTRUNCATE imported_sources");

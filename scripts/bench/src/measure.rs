@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use fixtures::closed::close_off;
 
-/// How long one command took, and the most memory that it held.
+/// The time and the peak memory of a command.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Measured {
     pub(super) seconds: f64,
@@ -91,7 +91,7 @@ fn processor_time_of_children() -> f64 {
     ticks / 100.0
 }
 
-/// The most memory a running process has held so far, in KB; 0 where the system does not tell.
+/// The peak memory of a running process so far, in KB; 0 if the system does not tell.
 fn peak_of(status_file: &str) -> u64 {
     let text = fs::read_to_string(status_file).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,5 +1,5 @@
-//! `bench` of reverse lookups. The measurement itself is an example of `enrich`, beside the resolver:
-//! it needs a name server in the same process.
+//! `bench` of reverse lookups. The measurement itself is an example of `enrich`, next to the
+//! resolver: it needs a name server in the same process.
 
 use std::path::Path;
 

@@ -1,9 +1,9 @@
-//! `bench` of what fills tables: host names, domains, countries, sessions, statistics of tools, on a
-//! server of its own with InnoDB, each beside the least that the server could be asked to do.
+//! `bench` of filling tables: host names, domains, countries, sessions, statistics of tools, on its
+//! own server with InnoDB, each compared with the least work that the server could do.
 //!
-//! The least is one UPDATE that writes the same columns with a constant, on a second table with the
-//! same history. A table is filled once: rows that grow in full pages are the work, so a second
-//! run on the same rows would measure something else.
+//! The least work is one UPDATE that writes a constant to the same columns, on a second table with
+//! the same history. A table is filled only once: rows growing in full pages are most of the work,
+//! so a second run on the same rows would measure something else.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -29,18 +29,18 @@ use checkout::show;
 const ROWS: u32 = 1_000_000;
 /// Requests of the month that gets sessions.
 const SESSION_ROWS: u32 = 123_000;
-/// Tool starts beside them.
+/// The tool starts for them.
 const STARTS: u32 = 20_000;
 /// Tools, their sessions and the jobs of these.
 const TOOLS: u32 = 25;
 const TOOL_SESSIONS: u32 = 30_000;
 const TOOL_JOBS: u32 = 60_000;
 
-/// What is measured on.
+/// What the measurements use.
 struct Bench<'a> {
     bin: &'a Path,
     pair: Pair,
-    /// A directory that the server may read.
+    /// A directory readable by the server.
     shared: PathBuf,
     runs: u32,
     /// Addresses of the month of [`ROWS`].
@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args, bin: &Path) -> Result<()> {
 }
 
 impl Bench<'_> {
-    /// Host names, domains and countries of a month, each table by us and by a constant.
+    /// Host names, domains and countries of a month, each table filled by us and by a constant.
     fn columns(&self) -> Result<()> {
         let month = Month::new(2025, 7).context("a month")?;
         let visitors = visitors(self.visitors);
@@ -130,7 +130,7 @@ impl Bench<'_> {
         for _ in 0..self.runs {
             self.pair.sql("TRUNCATE web;\nTRUNCATE bare;\nTRUNCATE websessions;\nTRUNCATE toolstart");
             self.load(&["web", "bare"], month, SESSION_ROWS, &visitors)?;
-            // as the steps before leave the table
+            // as left by the steps before
             for table in ["web", "bare"] {
                 self.pair.sql(&format!(
                     "UPDATE {table} t STRAIGHT_JOIN made k ON k.ip = t.ip SET t.host = k.host;\n\
@@ -211,7 +211,8 @@ impl Bench<'_> {
         compare(&format!("statistics, {rows} rows with users"), ours, "SELECT of the same columns", bare)
     }
 
-    /// Fills the tables with a month of requests without host names, then gives `made` the names.
+    /// Fills the tables with a month of requests without host names, then passes the names to
+    /// `made`.
     fn load(&self, tables: &[&str], month: Month, n: u32, visitors: &[(Ipv4Addr, String)]) -> Result<()> {
         let rows = self.shared.join("rows.tsv");
         requests(&rows, month, n, visitors)?;
@@ -255,8 +256,8 @@ impl Bench<'_> {
         self.pair.value(query).and_then(|n| n.parse().ok()).unwrap_or(0)
     }
 
-    /// Waits until the server has tidied up behind the last statement: old versions of rows are
-    /// purged, and nothing moves any more.
+    /// Waits until the server has cleaned up after the last statement: old versions of rows are
+    /// purged, and nothing changes any more.
     fn settle(&self) {
         let status = |names: &str| -> u64 {
             let sql = format!(
@@ -282,12 +283,12 @@ fn compare(what: &str, ours: f64, bare_what: &str, bare: f64) -> Result<()> {
     show(&format!("{what:<42}{ours:>8.2} s; {bare_what}: {bare:.2} s; {:.2} times", ours / bare))
 }
 
-/// Addresses with their names; three of ten have none.
+/// Addresses with their names; three in ten have none.
 fn visitors(n: u32) -> Vec<(Ipv4Addr, String)> {
     let mut random = Random::new(5);
     let mut list = Vec::new();
     for i in 0..n {
-        // no two alike: the last bytes count
+        // all different in their last bytes
         let ip = Ipv4Addr::from((8 + random.below(200)) << 24 | i);
         let ends = ["com", "net", "de", "co.uk", "edu"];
         let host = if random.chance(300) {
@@ -301,7 +302,7 @@ fn visitors(n: u32) -> Vec<(Ipv4Addr, String)> {
     list
 }
 
-/// Requests of a month in order of time: visits of a few requests each.
+/// Requests of a month in chronological order: visits of a few requests each.
 fn requests(path: &Path, month: Month, n: u32, visitors: &[(Ipv4Addr, String)]) -> Result<()> {
     let mut random = Random::new(9);
     let seconds = u32::from(month.days()) * 86_400;

@@ -1,4 +1,4 @@
-//! `test`, `ci`, `campaign`: run the checks, say what is run, fail when one fails.
+//! `test`, `ci`, `campaign`: run the checks, report what is run, and fail if one fails.
 
 use std::path::Path;
 
@@ -10,11 +10,11 @@ use checkout::{place, say};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TestArgs {
-    /// Do not install MariaDB and Apache when they are missing; the tests that need them are skipped
+    /// Do not install MariaDB and Apache if they are missing; the tests that need them are skipped
     #[arg(long)]
     no_install: bool,
-    /// Only what takes little time, for the loop of a developer: no killed runs, no made-up cases by the
-    /// hundred, no installations (`.config/nextest.toml`)
+    /// Only tests that take little time, for use during development: no killed runs, no generated cases
+    /// by the hundred, no installations (`.config/nextest.toml`)
     #[arg(long)]
     quick: bool,
     /// Only tests whose name contains this text
@@ -23,15 +23,15 @@ pub(crate) struct TestArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CampaignArgs {
-    /// How many times the usual number of cases, seeds and kills; each of the three alone can be set
-    /// by its variable in the environment
+    /// Multiplies the default number of cases, seeds and kills; each of the three can also be set by
+    /// its environment variable
     #[arg(long, value_name = "N", default_value_t = 30)]
     scale: u32,
     /// Only tests whose name contains this text
     filter: Option<String>,
 }
 
-/// Whether a program is there and answers.
+/// Whether a program exists and can be run.
 fn answers(sh: &Shell, program: &str, args: &[&str]) -> bool {
     cmd!(sh, "{program} {args...}").quiet().ignore_stdout().ignore_stderr().run().is_ok()
 }
@@ -43,7 +43,7 @@ pub(crate) fn test(sh: &Shell, args: &TestArgs) -> Result<()> {
         MARIADB.provide(sh);
         WEB_SERVER.provide(sh);
     }
-    // the harness reads both: whether it may install, and where it lists what it skipped
+    // the harness reads both: whether it may install, and where it lists skipped tests
     let _install = sh.push_env("HZMETRICS_TEST_INSTALL", "no");
     let skipped = place::target(sh)?.join("skipped-db-tests");
     sh.remove_path(&skipped)?;
@@ -69,7 +69,8 @@ fn run_tests(sh: &Shell, quick: bool, filter: Option<&str>) -> Result<()> {
         }
         command.run()
     };
-    // some tests start the executables of other packages, which only a build of all keeps up to date
+    // some tests start the executables of other packages, which only a complete build keeps up to
+    // date
     cmd!(sh, "cargo build --workspace --bins").run()?;
     if answers(sh, "cargo", &["nextest", "--version"]) {
         let profile = if quick { "quick" } else { "default" };
@@ -86,21 +87,21 @@ fn run_tests(sh: &Shell, quick: bool, filter: Option<&str>) -> Result<()> {
 
 /// Programs that tests start and that are not built here.
 struct Needed {
-    /// What they are called in messages.
+    /// Their name in messages.
     name: &'static str,
     packages: &'static [&'static str],
     /// Each may be in one of these places.
     programs: &'static [&'static [&'static str]],
 }
 
-/// Tests against a database start a private server of their own; all they need is the program.
+/// Tests with a database start a private server; all they need is the program.
 const MARIADB: Needed = Needed {
     name: "MariaDB server",
     packages: &["mariadb-server"],
     programs: &[&["/usr/sbin/mariadbd", "/usr/libexec/mariadbd", "/usr/sbin/mysqld"]],
 };
 
-/// What the page on the web server is tried with. The package of the program alone starts no server.
+/// For testing the page on the web server. The package with only the program starts no server.
 const WEB_SERVER: Needed = Needed {
     name: "Apache with logrotate and curl",
     packages: &["apache2-bin", "logrotate", "curl", "acl"],
@@ -118,7 +119,8 @@ impl Needed {
         self.programs.iter().all(|places| places.iter().any(found))
     }
 
-    /// As root on Debian they are installed, elsewhere the tests that need them say that they are skipped.
+    /// As root on Debian they are installed; elsewhere the tests that need them report that they are
+    /// skipped.
     fn provide(&self, sh: &Shell) {
         let (name, packages) = (self.name, self.packages);
         if self.is_there() {
@@ -144,14 +146,14 @@ impl Needed {
     }
 }
 
-/// The script that CI runs, so that both are the same for ever.
+/// The script that CI runs, so that both are always the same.
 pub(crate) fn ci(sh: &Shell) -> Result<()> {
     sh.change_dir(place::root()?);
     cmd!(sh, "bash .ci/run").run()?;
     Ok(())
 }
 
-/// Counts that tests read from the environment, with what they are without it.
+/// Counts that tests read from the environment, with their defaults.
 const COUNTS: [(&str, u32); 5] = [
     ("PROPTEST_CASES", 256),
     // generated log lines against the slow exact matcher
@@ -164,10 +166,10 @@ const COUNTS: [(&str, u32); 5] = [
     ("HZMETRICS_CAMPAIGN", 5),
 ];
 
-/// The tests that make up their cases, with many more of them.
+/// The tests that generate their cases, with many more of them.
 pub(crate) fn campaign(sh: &Shell, args: &CampaignArgs) -> Result<()> {
     if args.scale == 0 {
-        bail!("--scale 0 tries nothing");
+        bail!("--scale 0 would run no cases");
     }
     sh.change_dir(place::root()?);
     MARIADB.provide(sh);
@@ -205,7 +207,7 @@ mod tests {
         for folder in ["schema", "stages", "orchestrator", "fixtures"] {
             sources(&root.join(folder), &mut found);
         }
-        // `asked("NAME", usual)`; a usual number that is not a literal is each test's own
+        // `asked("NAME", usual)`; a default that is not a literal differs between tests
         let mut asked: Vec<(&str, Option<u32>)> = Vec::new();
         for text in &found {
             for part in text.split("asked(\"").skip(1) {

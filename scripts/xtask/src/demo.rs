@@ -1,4 +1,4 @@
-//! `demo`: makes a small hub, runs the whole chain on its logs and shows the usage table.
+//! `demo`: creates a small hub, runs the whole chain on its logs and shows the usage table.
 
 use std::fs;
 use std::io::{IsTerminal as _, Read as _};
@@ -22,15 +22,16 @@ pub(crate) struct Args {
     /// Another seed gives another hub
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Take the executables in `target/fast` as they are, without asking cargo whether they are up to date
+    /// Take the executables in `target/fast` as they are, without checking with cargo whether they are up
+    /// to date
     #[arg(long)]
     no_build: bool,
 }
 
-/// The profile that is built soonest: the demo takes a second with any.
+/// The profile that builds fastest: the demo takes a second with any.
 const PROFILE: &str = "fast";
 
-/// The chain, as it is in the README; `tee` keeps the records between the stages.
+/// The chain, as in the README; `tee` keeps the records between the stages.
 fn chain(month: Month) -> String {
     format!(
         "fetch-logs --logs logs | import-logs --quiet --rejects rejects.ndjson | tee web.ndjson \
@@ -92,7 +93,7 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// An empty directory, without touching anything that is not ours.
+/// An empty directory; refuses to touch anything that is not ours.
 fn prepare(demo: &Path) -> Result<()> {
     for name in ["made", "logs", "hub"] {
         match fs::remove_dir_all(demo.join(name)) {
@@ -113,7 +114,7 @@ fn prepare(demo: &Path) -> Result<()> {
     fs::create_dir_all(demo).with_context(|| format!("making {}", demo.display()))
 }
 
-/// Logs to `logs/`, everything that a hub knows besides to `hub/`.
+/// Writes logs to `logs/`, and everything else about the hub to `hub/`.
 fn arrange(made: &Path, demo: &Path) -> Result<()> {
     for (directory, names) in
         [("logs", &["httpd", "hubzero"][..]), ("hub", &["hub.ndjson", "hosts.csv", "countries.mmdb"])]
@@ -138,8 +139,8 @@ fn bar(what: &'static str, total: u64) -> ProgressBar {
 /// Runs the line; the bar counts the records that the importer has written.
 fn run_chain(bin: &Path, demo: &Path, line: &str, n_expected: u64) -> Result<f64> {
     let start = Instant::now();
-    // what a hub on this machine has settled is not shown
-    let nothing = tempfile::tempdir().context("making an empty folder")?;
+    // settings of a hub on this machine must not affect the output
+    let nothing = tempfile::tempdir().context("creating an empty folder")?;
     let mut command = Command::new(bin.join("hzmetrics"));
     let mut child = close_off(&mut command, nothing.path())
         .args(["sh", "-c", line])
@@ -189,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_readme_shows_the_chain_that_is_run() {
+    fn the_readme_shows_the_chain_of_the_demo() {
         let readme = fs::read_to_string(place::root().unwrap().join("README.md")).unwrap();
         let line = chain(plan(7).unwrap().last());
         let plain = line.replace(" | tee web.ndjson", "").replace(" | tee usage.ndjson", "");

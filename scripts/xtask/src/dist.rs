@@ -1,5 +1,5 @@
 //! `dist`: the archive for hosts without a toolchain. Its executables start on every x86_64 Linux with
-//! glibc 2.17 (2012) or newer; this is looked at, not believed.
+//! glibc 2.17 (2012) or newer; this is checked, not assumed.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,7 +14,7 @@ use checkout::{place, say, show};
 
 use crate::package;
 
-/// The oldest C library that the executables start on.
+/// The oldest C library on which the executables start.
 const FLOOR: (u32, u32) = (2, 17);
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -24,7 +24,7 @@ const LIBRARIES: [&str; 6] =
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Pack the executables as they are, without asking cargo whether they are up to date
+    /// Pack the executables as they are, without checking with cargo whether they are up to date
     #[arg(long)]
     no_build: bool,
 }
@@ -66,7 +66,7 @@ fn build(sh: &Shell, target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// PATH with cargo-zigbuild and zig on it. Where they are missing, they come from the Python package
+/// PATH with cargo-zigbuild and zig. If they are missing, they are installed from the Python package
 /// index into the target directory; nothing else on the machine changes.
 fn zig(sh: &Shell, target: &Path) -> Result<OsString> {
     let path = sh.var_os("PATH").unwrap_or_default();
@@ -86,7 +86,8 @@ fn zig(sh: &Shell, target: &Path) -> Result<OsString> {
     Ok(std::env::join_paths(folders)?)
 }
 
-/// Whether a program keeps to the floor, starts, and says its version, commit and day.
+/// Checks that a program needs nothing newer than the floor, starts, and prints its version, commit
+/// and day.
 fn check(sh: &Shell, program: &Path, version: &str) -> Result<()> {
     let needs = cmd!(sh, "objdump -T -p {program}").quiet().read().context("objdump is in the package binutils")?;
     let bad = beyond(&needs);
@@ -94,7 +95,7 @@ fn check(sh: &Shell, program: &Path, version: &str) -> Result<()> {
         bail!("{} needs {}", program.display(), bad.join(", "));
     }
     let newest = newest(&needs).with_context(|| format!("{} names no version of glibc", program.display()))?;
-    let nothing = tempfile::tempdir().context("making an empty folder")?;
+    let nothing = tempfile::tempdir().context("creating an empty folder")?;
     let output = close_off(&mut Command::new(program), nothing.path()).arg("--version").output();
     let output = output.with_context(|| format!("starting {}", program.display()))?;
     let said = String::from_utf8_lossy(&output.stdout);
@@ -105,7 +106,7 @@ fn check(sh: &Shell, program: &Path, version: &str) -> Result<()> {
     Ok(())
 }
 
-/// Versions of glibc's symbols in what objdump says.
+/// Versions of glibc's symbols in the output of objdump.
 fn versions(objdump: &str) -> impl Iterator<Item = (u32, u32)> + '_ {
     objdump.split("GLIBC_").skip(1).filter_map(|rest| {
         let end = rest.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(rest.len());
@@ -118,7 +119,7 @@ fn newest(objdump: &str) -> Option<(u32, u32)> {
     versions(objdump).max()
 }
 
-/// What is not on every host: newer symbols, other libraries.
+/// What some hosts lack: newer symbols, other libraries.
 fn beyond(objdump: &str) -> Vec<String> {
     let mut bad: Vec<_> = versions(objdump).filter(|version| *version > FLOOR).collect();
     bad.sort_unstable();
@@ -129,7 +130,7 @@ fn beyond(objdump: &str) -> Vec<String> {
     bad
 }
 
-/// The same bytes for the same content: sorted, no owner, the time of the commit.
+/// The same content gives the same bytes: sorted, without owner, with the time of the commit.
 fn pack(sh: &Shell, folder: &Path, name: &str, archive: &str) -> Result<()> {
     let _there = sh.push_dir(folder);
     let time = cmd!(sh, "git log -1 --format=%ct").quiet().ignore_stderr().read().unwrap_or_else(|_| "0".to_owned());
@@ -144,9 +145,10 @@ fn pack(sh: &Shell, folder: &Path, name: &str, archive: &str) -> Result<()> {
     Ok(())
 }
 
-/// Unpacks the archive somewhere else, installs from it below a folder, and starts what is there.
+/// Unpacks the archive somewhere else, installs from it below a folder, and starts the programs
+/// there.
 fn try_out(sh: &Shell, archive: &Path, name: &str, version: &str) -> Result<()> {
-    let folder = tempfile::tempdir().context("making a folder to try the archive in")?;
+    let folder = tempfile::tempdir().context("creating a folder to try the archive in")?;
     let (unpacked, stage) = (folder.path().join("unpacked"), folder.path().join("stage"));
     sh.create_dir(&unpacked)?;
     cmd!(sh, "tar -xf {archive} -C {unpacked}").quiet().run()?;
@@ -178,7 +180,7 @@ DYNAMIC SYMBOL TABLE:
 ";
 
     #[test]
-    fn what_every_host_has_is_fine() {
+    fn libraries_of_every_host_are_accepted() {
         assert_eq!(beyond(OBJDUMP), Vec::<String>::new());
         assert_eq!(newest(OBJDUMP), Some((2, 17)));
         assert_eq!(newest("nothing of glibc"), None);

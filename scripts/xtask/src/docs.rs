@@ -1,5 +1,4 @@
-//! `docs`: writes the pages that are generated from the code. `--check` only compares, which is
-//! also what a test does.
+//! `docs`: writes the pages generated from the code. `--check` only compares, and so does a test.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,7 +12,7 @@ use checkout::{place, say};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only look whether the pages are up to date
+    /// Only check whether the pages are up to date
     #[arg(long)]
     check: bool,
 }
@@ -25,7 +24,7 @@ pub(crate) fn run(_sh: &Shell, args: &Args) -> Result<()> {
     if old == page {
         say("xtask: the generated pages are up to date");
     } else if args.check {
-        bail!("{} is not what the code says; `cargo xtask docs` writes it", path.display());
+        bail!("{} is out of date; `cargo xtask docs` writes it", path.display());
     } else {
         fs::write(&path, page).with_context(|| format!("writing {}", path.display()))?;
         say(&format!("xtask: wrote {}", path.display()));
@@ -75,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_on_records_is_what_the_code_says() {
+    fn the_page_on_records_is_up_to_date() {
         let path = place::root().unwrap().join("docs/records.md");
         let page = fs::read_to_string(&path).unwrap();
         assert!(page == records(), "{} is out of date; `cargo xtask docs` writes it", path.display());

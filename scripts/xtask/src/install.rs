@@ -1,5 +1,5 @@
-//! `install` and `uninstall`: from this checkout, by the same script that is in the archive of a
-//! release (`scripts/deploy/install.sh`), so that both give the same.
+//! `install` and `uninstall`: from this checkout, using the same script as the archive of a release
+//! (`scripts/deploy/install.sh`), so that both give the same result.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct UninstallArgs {
-    /// Options of the script: those of the installation
+    /// Options of the script: those used for the installation
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     options: Vec<OsString>,
 }
@@ -36,7 +36,7 @@ pub(crate) fn install(sh: &Shell, args: &Args) -> Result<()> {
         return script(&place::root()?.join("scripts/deploy/install.sh"), &args.options);
     }
     let bin = place::built(sh, args.bin.as_deref())?;
-    let folder = tempfile::tempdir().context("making a folder for what is installed")?;
+    let folder = tempfile::tempdir().context("creating a folder for what is installed")?;
     package::make(sh, &bin, folder.path())?;
     script(&folder.path().join("install.sh"), &args.options)
 }
@@ -47,7 +47,7 @@ pub(crate) fn uninstall(args: &UninstallArgs) -> Result<()> {
     script(&place::root()?.join("scripts/deploy/install.sh"), &options)
 }
 
-/// The script speaks for itself; paths among its options are relative to where we were called.
+/// The script prints its own messages; relative paths in its options refer to the caller's folder.
 fn script(path: &Path, options: &[OsString]) -> Result<()> {
     let status = Command::new("sh").arg(path).args(options).status().context("starting sh")?;
     if !status.success() {

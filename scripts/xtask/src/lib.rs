@@ -1,4 +1,4 @@
-//! What the tools of this checkout share: where things lie, how the executables are built, words.
+//! What the tools of this checkout share: paths, building the executables, messages.
 
 pub mod place;
 
@@ -6,12 +6,12 @@ use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
 
-/// A line for people, on standard error.
+/// Prints a line for people to standard error.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// A line of the result, on standard output.
+/// Prints a line of the result to standard output.
 ///
 /// # Errors
 /// It cannot be written.

@@ -1,6 +1,8 @@
-//! `cargo xtask`: what cargo cannot say. Demo, tests, checks, benches, generated pages, installation.
+//! `cargo xtask`: tasks that cargo does not have. Demo, tests, checks, benches, generated pages,
+//! installation.
 //!
-//! Words go to standard error, results (the demo's table, the bench's figures) to standard output.
+//! Messages go to standard error, results (the demo's table, the bench's figures) to standard
+//! output.
 #![expect(clippy::disallowed_methods, reason = "this is the place that starts cargo and our executables")]
 
 mod check;
@@ -21,7 +23,7 @@ use clap::{Parser, Subcommand};
 use schema::Month;
 use xshell::{Shell, cmd};
 
-/// What cargo cannot say: demo, test, bench, ci.
+/// Tasks that cargo does not have: demo, test, bench, ci.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Args {
@@ -31,32 +33,33 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Make the logs of a small hub, run the whole chain on them and show the usage table
+    /// Create the logs of a small hub, run the whole chain on them and show the usage table
     Demo(demo::Args),
     /// Run every test
     Test(check::TestArgs),
     /// Run what CI runs: formatting, lints, tests, documentation
     Ci,
-    /// Measure, and compare with what the machine can do at best
+    /// Measure, and compare with the best that the machine can do
     #[command(disable_help_flag = true)]
     Bench {
         /// See `cargo xtask bench --help`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Run the tests that make up their cases with many more of them: seeds, fuzzing, kills
+    /// Run the tests that generate their cases with many more of them: seeds, fuzzing, kills
     Campaign(check::CampaignArgs),
-    /// Write the pages that are generated from the code
+    /// Write the pages generated from the code
     Docs(docs::Args),
     /// Install from this checkout; the options are those of scripts/deploy/install.sh
     Install(install::Args),
-    /// Take away what was installed, and nothing else
+    /// Remove what was installed, and nothing else
     Uninstall(install::UninstallArgs),
-    /// Make the folder that `make -C source install` installs from, and that `install` makes for itself
+    /// Create the folder that `make -C source install` installs from, and that `install` creates for
+    /// itself
     Package(package::Args),
     /// Pack executables for hosts without a toolchain, with an installer
     Dist(dist::Args),
-    /// Make the logs and records of a made-up hub, for trying things on
+    /// Create the logs and records of a made-up hub, for experiments
     MakeHub(MakeHub),
 }
 
@@ -70,7 +73,7 @@ struct MakeHub {
     /// First month
     #[arg(long, value_name = "YYYY-MM", default_value = "2025-01")]
     first: Month,
-    /// Months in a row
+    /// Number of consecutive months
     #[arg(long, default_value_t = 3)]
     months: u32,
     /// Visits on a working day
@@ -79,10 +82,10 @@ struct MakeHub {
     /// Registered users
     #[arg(long, default_value_t = 200)]
     members: u32,
-    /// Lines of 1,000 that are odd
+    /// How many lines in 1,000 are odd
     #[arg(long, default_value_t = 5)]
     odd: u32,
-    /// Compress all months but the last
+    /// Compress all months except the last
     #[arg(long)]
     gzip: bool,
 }
@@ -129,7 +132,7 @@ fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// `bench` needs a database server, and what it takes to speak to one: it is a program of its own.
+/// `bench` needs a database server and a client for it, so it is a separate program.
 fn bench(sh: &Shell, args: &[OsString]) -> Result<()> {
     sh.change_dir(place::root()?);
     cmd!(sh, "cargo run --quiet --release --package bench -- {args...}").quiet().run()?;

@@ -1,6 +1,6 @@
-//! The folder that an installation is made from: executables, their man pages and completions,
-//! documentation, what is in `scripts/deploy`. `install` installs from it, `dist` packs it, `package`
-//! leaves it where `make -C source install` finds it.
+//! The folder for an installation: executables, their man pages and completions, documentation, and
+//! the content of `scripts/deploy`. `install` installs from it, `dist` packs it, `package` leaves it
+//! where `make -C source install` finds it.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,7 +13,8 @@ use xshell::{Shell, cmd};
 
 use checkout::place;
 
-/// What `--generate` makes, and where it goes: folder, before the name, after the name.
+/// The outputs of `--generate`, and where they go: folder, text before the name, text after the
+/// name.
 const GENERATED: [(&str, &str, &str, &str); 4] = [
     ("man", "share/man/man1", "", ".1"),
     ("bash", "share/bash-completion/completions", "", ""),
@@ -21,7 +22,7 @@ const GENERATED: [(&str, &str, &str, &str); 4] = [
     ("fish", "share/fish/vendor_completions.d", "", ".fish"),
 ];
 
-/// Pages at the root of the checkout that go along.
+/// Pages in the root of the checkout that are included.
 const PAGES: [&str; 3] = ["README.md", "CHANGELOG.md", "LICENSE"];
 
 #[derive(Debug, clap::Args)]
@@ -33,14 +34,14 @@ pub(crate) struct Args {
     directory: PathBuf,
 }
 
-/// `package`: the folder, to install from later, by somebody else, without a toolchain.
+/// `package`: the folder, for a later installation, by somebody else, without a toolchain.
 pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     let to = std::path::absolute(&args.directory)?;
     let bin = place::built(sh, args.bin.as_deref())?;
     if to.exists() && !to.join("SHA256SUMS").exists() {
-        bail!("{} is there and was not made by this command", to.display());
+        bail!("{} exists and was not created by this command", to.display());
     }
-    // what is there is whole at any time
+    // the folder is complete at any time
     let fresh = to.with_extension("new");
     remove(&fresh)?;
     make(sh, &bin, &fresh)?;
@@ -57,13 +58,13 @@ fn remove(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fills the folder `to` with the executables of `bin` and everything that belongs to them.
+/// Fills the folder `to` with the executables in `bin` and everything that belongs to them.
 pub(crate) fn make(sh: &Shell, bin: &Path, to: &Path) -> Result<()> {
     let root = place::root()?;
     for name in place::executables(sh)? {
         let program = to.join("bin").join(&name);
         copy(&bin.join(&name), &program)?;
-        // line tables are for those who have the sources; without `strip` they stay
+        // line tables are only useful with the sources; without `strip` they are kept
         let _ = cmd!(sh, "strip {program}").quiet().ignore_stdout().ignore_stderr().run();
         for (what, folder, before, after) in GENERATED {
             let text = generated(&program, what)?;
@@ -85,9 +86,9 @@ pub(crate) fn make(sh: &Shell, bin: &Path, to: &Path) -> Result<()> {
     write(&to.join("SHA256SUMS"), sums.as_bytes())
 }
 
-/// What a program says of itself.
+/// The output of a program's `--generate`.
 pub(crate) fn generated(program: &Path, what: &str) -> Result<Vec<u8>> {
-    let nothing = tempfile::tempdir().context("making an empty folder")?;
+    let nothing = tempfile::tempdir().context("creating an empty folder")?;
     let output = close_off(&mut Command::new(program), nothing.path())
         .args(["--generate", what])
         .output()
@@ -122,7 +123,7 @@ fn list(folder: &Path, base: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     let mut files = Vec::new();
     list(from, from, &mut files)?;
-    // what an editor left behind begins with a dot or ends with a tilde
+    // files left by editors begin with a dot or end with a tilde
     let plain = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_else(|| OsStr::new("")).to_string_lossy();
         !name.starts_with('.') && !name.ends_with('~')

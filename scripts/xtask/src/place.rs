@@ -1,4 +1,4 @@
-//! Where things lie: the checkout, the target directory, the executables in it.
+//! Paths: the checkout, the target directory, the executables in it.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use xshell::{Shell, cmd};
 /// The root of the checkout.
 ///
 /// # Errors
-/// None, where the checkout is whole.
+/// None, if the checkout is complete.
 pub fn root() -> Result<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).map(Path::to_path_buf).context("finding the root of the checkout")
@@ -18,7 +18,7 @@ pub fn root() -> Result<PathBuf> {
 /// The target directory, wherever the environment or a configuration puts it.
 ///
 /// # Errors
-/// Cargo does not say.
+/// Cargo fails.
 pub fn target(sh: &Shell) -> Result<PathBuf> {
     let metadata = cmd!(sh, "cargo metadata --no-deps --format-version 1").quiet().read()?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata).context("reading cargo metadata")?;
@@ -29,7 +29,7 @@ pub fn target(sh: &Shell) -> Result<PathBuf> {
 /// Packages whose executables are for this checkout and are not shipped.
 pub const TOOLS: [&str; 2] = ["bench", "xtask"];
 
-/// Builds every executable that is shipped, with a profile of Cargo.toml, and names their directory.
+/// Builds every shipped executable with a profile of Cargo.toml, and returns their directory.
 ///
 /// # Errors
 /// Cargo fails.
@@ -40,8 +40,8 @@ pub fn build(sh: &Shell, profile: &str) -> Result<PathBuf> {
     Ok(target(sh)?.join(profile))
 }
 
-/// What `--version` of a build for others says: number, commit and its day, or the day that
-/// `SOURCE_DATE_EPOCH` names; the same commit gives the same bytes. Without git it is the number.
+/// The text for `--version` of a build for others: number, commit and its day, or the day in
+/// `SOURCE_DATE_EPOCH`; the same commit gives the same bytes. Without git it is only the number.
 #[must_use]
 pub fn version(sh: &Shell) -> String {
     let number = env!("CARGO_PKG_VERSION");
@@ -56,17 +56,17 @@ pub fn version(sh: &Shell) -> String {
     }
 }
 
-/// The day of a number of seconds since 1970.
+/// The day for a number of seconds since 1970.
 fn day(seconds: &str) -> Option<String> {
     let days = seconds.trim().parse::<i64>().ok()?.div_euclid(86_400);
     let day = Stamp::parse("1970-01-01")?.plus_days(days).to_string();
     day.get(..10).map(str::to_owned)
 }
 
-/// The folder of the executables that somebody names, or of those that are built now.
+/// The folder of executables given by the user, or of those built now.
 ///
 /// # Errors
-/// As [`build`].
+/// Those of [`build`].
 pub fn built(sh: &Shell, named: Option<&Path>) -> Result<PathBuf> {
     match named {
         Some(folder) => Ok(std::path::absolute(folder)?),
@@ -81,7 +81,7 @@ pub fn built(sh: &Shell, named: Option<&Path>) -> Result<PathBuf> {
 /// Names of the executables that are installed.
 ///
 /// # Errors
-/// Cargo does not say.
+/// Cargo fails.
 pub fn executables(sh: &Shell) -> Result<Vec<String>> {
     let _there = sh.push_dir(root()?);
     let metadata = cmd!(sh, "cargo metadata --no-deps --format-version 1").quiet().read()?;

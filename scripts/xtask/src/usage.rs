@@ -10,7 +10,7 @@ use schema::{Month, Place};
 /// The table for the cells of `month` in a CSV file.
 ///
 /// # Errors
-/// The file cannot be read or holds no cells.
+/// The file cannot be read or contains no cells.
 pub(crate) fn table(path: &Path, month: Month) -> Result<String> {
     let doing = || format!("reading {}", path.display());
     let mut reader = csv::Reader::from_path(path).with_context(doing)?;
@@ -24,7 +24,7 @@ pub(crate) fn table(path: &Path, month: Month) -> Result<String> {
     for record in reader.records() {
         let record = record.with_context(doing)?;
         let number = |at: usize| {
-            record[at].parse::<u8>().with_context(|| format!("{}: no number: {}", path.display(), &record[at]))
+            record[at].parse::<u8>().with_context(|| format!("{}: `{}` is not a number", path.display(), &record[at]))
         };
         if let Some(summary) = Summary::of_table(&record[table]) {
             let place = Place::new(summary, number(row)?, number(col)?);
@@ -32,7 +32,7 @@ pub(crate) fn table(path: &Path, month: Month) -> Result<String> {
         }
     }
     if cells.is_empty() {
-        bail!("{} holds no cell", path.display());
+        bail!("{} contains no cells", path.display());
     }
     Ok(usage_table(&cells, month))
 }

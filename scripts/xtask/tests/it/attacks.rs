@@ -1,11 +1,11 @@
-//! `docs/security.md` names a test for each attack: every kind has one, and every name is that of a test.
+//! `docs/security.md` names tests for each attack: every kind has one, and every name is that of a test.
 
 use std::fs;
 use std::path::Path;
 
 use crate::install::deploy;
 
-/// Kinds of attacks, by words that the first cell of a row has.
+/// Kinds of attacks, as words in the first cell of a row.
 const KINDS: [&str; 17] = [
     "links",
     "FIFOs",

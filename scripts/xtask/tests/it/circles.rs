@@ -1,13 +1,15 @@
-//! No file needs a file that needs it: the arrows of `use` between the files of a crate have no circle.
+//! No file needs a file that needs it: the `use` dependencies between the files of a crate have no
+//! circle.
 //!
-//! Read are the paths that begin with `crate`, `super` or a child module, in all code but tests; a name
-//! that a file only passes on (`pub use`) leads to the file that it is from.
+//! All paths that begin with `crate`, `super` or a child module are read, in all code except tests; a
+//! name that a file only re-exports (`pub use`) leads to the file that defines it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Circles that are allowed: a crate, the files of the circle, and why. One that is gone fails the test.
+/// Allowed circles: the crate, the files of the circle, and the reason. One that no longer exists fails
+/// the test.
 const ALLOWED: &[(&str, &[&str], &str)] =
     &[("stages/enrich", &["table", "table/write"], "a table, and how its rows are written back")];
 
@@ -23,14 +25,14 @@ fn module(path: &Path) -> Vec<String> {
     names.filter(|name| !["main", "lib"].contains(&name.as_str())).collect()
 }
 
-/// The code of a file: no comments, nothing from its tests on.
+/// The code of a file: without comments, up to its tests.
 fn code(text: &str) -> String {
     let lines =
         text.lines().take_while(|line| *line != "mod tests {").filter(|line| !line.trim_start().starts_with("//"));
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// The paths of a tree of `use`, from where it begins: `a::{b, c::d}` is `a::b` and `a::c::d`.
+/// The paths in a tree of `use`, from its start: `a::{b, c::d}` is `a::b` and `a::c::d`.
 fn paths(tree: &str) -> Vec<Vec<String>> {
     let mut open: Vec<Vec<String>> = Vec::new();
     let (mut path, mut word, mut found) = (Vec::new(), String::new(), Vec::new());
@@ -50,7 +52,7 @@ fn paths(tree: &str) -> Vec<Vec<String>> {
                 }
                 path = open.last().cloned().unwrap_or_default();
             }
-            // ` as other` and line ends between the names of a list
+            // ` as other`, and line breaks between the names of a list
             ' ' | '\n' if !open.is_empty() => {}
             _ => break,
         }
@@ -76,7 +78,7 @@ impl Crate {
                     folders.push(path);
                 } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
                     let text = fs::read_to_string(&path).unwrap();
-                    // the library of a package that has a program too is a crate of its own
+                    // the library of a package that also has a program is a separate crate
                     let is_second = path.ends_with("src/lib.rs") && src.join("main.rs").exists();
                     let module =
                         if is_second { vec!["lib".to_owned()] } else { module(path.strip_prefix(src).unwrap()) };
@@ -87,7 +89,7 @@ impl Crate {
         Self { files }
     }
 
-    /// The file of a path as it is written in `from`, and the name after it.
+    /// The file of a path as written in `from`, and the name after it.
     fn find(&self, from: &[String], path: &[String]) -> Option<(Vec<String>, Option<String>)> {
         let mut at = from.to_vec();
         let mut rest = path;
@@ -109,7 +111,7 @@ impl Crate {
         self.files.contains_key(&at).then(|| (at, rest.first().cloned()))
     }
 
-    /// Every path that a file writes, with whether it only passes it on.
+    /// Every path in a file, with whether it is only re-exported.
     fn written(&self, module: &[String]) -> Vec<(Vec<String>, bool)> {
         let text = &self.files[module];
         let children = self.files.keys().filter(|key| key.len() == module.len() + 1 && key.starts_with(module));
@@ -131,7 +133,7 @@ impl Crate {
         found
     }
 
-    /// The file that a path leads to in the end.
+    /// The file that a path finally leads to.
     fn leads_to(&self, from: &[String], path: &[String], depth: u8) -> Option<Vec<String>> {
         let (file, name) = self.find(from, path)?;
         let passed_on =
@@ -151,7 +153,7 @@ impl Crate {
         self.files.keys().map(|module| (module, of(module))).collect()
     }
 
-    /// The arrows between the files of a circle, a line each.
+    /// The dependencies between the files of a circle, one per line.
     fn inside(&self, circle: &BTreeSet<String>) -> String {
         let mut lines = String::new();
         for (from, to) in self.arrows() {
@@ -194,7 +196,7 @@ fn crates() -> Vec<(String, PathBuf)> {
 }
 
 #[test]
-fn files_need_each_other_in_no_circle() {
+fn files_do_not_depend_on_each_other_in_a_circle() {
     let (mut wrong, mut found) = (String::new(), Vec::new());
     for (package, src) in crates() {
         let files = Crate::read(&src);
@@ -213,7 +215,7 @@ fn files_need_each_other_in_no_circle() {
 }
 
 #[test]
-fn trees_of_use_are_read_whole() {
+fn trees_of_use_are_read_completely() {
     let check = |tree: &str, expected: &[&str]| {
         let found: Vec<_> = paths(tree).iter().map(|path| path.join(" ")).collect();
         assert_eq!(found, expected, "{tree}");
@@ -225,7 +227,7 @@ fn trees_of_use_are_read_whole() {
 }
 
 #[test]
-fn a_circle_is_found_also_through_a_name_that_is_passed_on() {
+fn a_circle_is_found_through_a_re_exported_name() {
     let files = |list: &[(&str, &str)]| Crate {
         files: list.iter().map(|(path, text)| (module(Path::new(path)), code(text))).collect(),
     };
@@ -233,7 +235,7 @@ fn a_circle_is_found_also_through_a_name_that_is_passed_on() {
     assert!(line.circles().is_empty(), "{:?}", line.circles());
     let circle = files(&[("main.rs", ""), ("a.rs", "use super::b::B;"), ("b.rs", "fn f() { crate::a::g() }")]);
     assert_eq!(circle.circles().into_iter().flatten().collect::<Vec<_>>(), ["a", "b"]);
-    // the facade is passed through: what it passes on is from another file
+    // the facade is skipped: what it re-exports comes from another file
     let facade = files(&[
         ("lib.rs", "mod a;\nmod b;\npub use a::A;\npub use b::B;"),
         ("a.rs", "use crate::B;"),

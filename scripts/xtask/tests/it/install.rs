@@ -1,5 +1,5 @@
-//! The installer: what it writes where, what it leaves alone, what it takes away. Programs are short
-//! scripts here that say how they were called; nothing of this machine is touched.
+//! The installer: what it writes where, what it leaves alone, what it removes. The programs here are
+//! short scripts that print how they were called; nothing on this machine is touched.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use fixtures::{EXECUTABLES, Finished};
 use tempfile::TempDir;
 
-/// Says its name and words, ends with 7; a manual of it is one line.
+/// Prints its name and arguments, and ends with 7; its manual is one line.
 pub(crate) const PROGRAM: &str = "#!/bin/sh\n[ \"$1\" != --generate ] || { echo \"$2 of ${0##*/}\"; exit 0; }\n\
     printf '[%s]' \"${0##*/}\" \"$@\"\nexit 7\n";
 /// The files of `scripts/deploy` but the installer.
@@ -30,7 +30,7 @@ const DEPLOYED: [&str; 15] = [
     "systemd/hzmetrics-serve.socket",
     "grafana-dashboard.json",
 ];
-/// What is documented to be where: path and mode.
+/// The documented layout: path and mode.
 const LAYOUT: [(&str, u32); 9] = [
     ("opt/hubzero/bin/hzmetrics", 0o755),
     ("opt/hubzero/bin/hzmetrics.py", 0o755),
@@ -84,12 +84,12 @@ impl Place {
         self.folder.path().join("package")
     }
 
-    /// A folder beside the machine.
+    /// A folder next to the machine.
     pub(crate) fn beside(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
 
-    /// The machine; a blank in its path, for what is not quoted.
+    /// The machine; its path contains a blank, to find missing quotes.
     pub(crate) fn at(&self, path: &str) -> PathBuf {
         self.folder.path().join("a machine").join(path)
     }
@@ -108,7 +108,7 @@ impl Place {
             .finish()
     }
 
-    /// Everything on the machine: what it is, mode, time, content.
+    /// Everything on the machine: type, mode, time, content.
     pub(crate) fn everything(&self) -> BTreeMap<PathBuf, (u32, i64, Vec<u8>)> {
         let mut found = BTreeMap::new();
         let mut folders = vec![self.at("")];
@@ -139,7 +139,7 @@ impl Place {
     }
 }
 
-/// The places of a real installation on this machine, as they are now.
+/// The paths of a real installation on this machine, in their current state.
 fn this_machine() -> Vec<Option<(u64, i64, i64)>> {
     let paths = ["/opt", "/opt/hubzero", "/etc", "/etc/hubzero-metrics", "/etc/tmpfiles.d", "/etc/logrotate.d"];
     let more = ["/etc/cron.d", "/etc/systemd/system", "/var/spool/cron", "/var/log", "/run/hzmetrics"];
@@ -171,7 +171,7 @@ fn everything_is_where_the_layout_says() {
         let blank = ["@PREFIX@", "@USER@", "@GROUP@"].iter().any(|name| text.contains(name));
         assert!(!blank || path.ends_with("install.sh"), "a name is missing in {path}");
     }
-    // nothing beside the machine: no temporary file, nothing of the computer that the test runs on
+    // nothing next to the machine: no temporary file, nothing from the computer that runs the test
     let mut beside: Vec<_> = fs::read_dir(place.folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     beside.sort();
     assert_eq!(beside, ["a machine", "package", "tmp"]);
@@ -180,7 +180,7 @@ fn everything_is_where_the_layout_says() {
 }
 
 #[test]
-fn from_the_checkout_it_is_the_same() {
+fn installing_from_the_checkout_gives_the_same() {
     let place = Place::new();
     let bin = place.folder.path().join("bin");
     for name in EXECUTABLES {
@@ -231,7 +231,7 @@ fn a_second_run_changes_nothing() {
 }
 
 #[test]
-fn a_dry_run_says_it_and_does_nothing() {
+fn a_dry_run_only_prints_what_it_would_do() {
     let place = Place::new();
     let said = place.install(&["--dry-run"]).ok().text();
     assert!(said.lines().all(|line| line.starts_with("would: ")), "{said}");
@@ -245,7 +245,7 @@ fn a_dry_run_says_it_and_does_nothing() {
 }
 
 #[test]
-fn the_old_name_starts_the_program_with_the_same_words_and_code() {
+fn the_old_name_starts_the_program_with_the_same_arguments_and_code() {
     let place = Place::new();
     place.install(&[]).ok();
     for shim in ["opt/hubzero/bin/hzmetrics.py", "opt/hubzero/metrics/bin/hzmetrics.py"] {
@@ -268,7 +268,7 @@ fn the_hook_starts_a_run_and_does_not_wait() {
     let me = fixtures::run("id").arg("-un").finish().ok().text().trim().to_owned();
     let group = fixtures::run("id").arg("-gn").finish().ok().text().trim().to_owned();
     place.install(&["--user", &me, "--group", &group]).ok();
-    // the hook names the program by its whole path, which here begins with the folder of the test
+    // the hook names the program by its full path, which here begins with the folder of the test
     let hook = place.at("opt/hubzero/bin/hzmetrics-postrotate.sh");
     let slow = place.folder.path().join("slow");
     executable(&slow, "#!/bin/sh\nwhile [ ! -e \"${0%/*}/go\" ]; do sleep 0.05; done\necho \"$*\" >\"${0%/*}/said\"\n");
@@ -290,12 +290,12 @@ fn the_hook_starts_a_run_and_does_not_wait() {
     panic!("no run was started");
 }
 
-/// What a process of the hook says of itself: `id`, variables, limits.
+/// What a process started by the hook reports: `id`, variables, limits.
 const SAYS: &str = "#!/bin/sh\n{ id -u; id -G; env; umask; ls /proc/self/fd; tty; } >\"${0%/*}/said.new\" 2>&1\n\
     mv \"${0%/*}/said.new\" \"${0%/*}/said\"\n";
 
 #[test]
-fn the_hook_hands_nothing_of_root_down() {
+fn the_hook_passes_nothing_of_root_on() {
     let user = "nobody";
     if !rustix::process::geteuid().is_root() {
         return fixtures::say("SKIPPED: only root can start the hook for another user");
@@ -304,7 +304,7 @@ fn the_hook_hands_nothing_of_root_down() {
     let group = fixtures::run("id").args(["-gn", user]).finish().ok().text().trim().to_owned();
     place.install(&["--user", user, "--group", &group]).ok();
     let hook = place.at("opt/hubzero/bin/hzmetrics-postrotate.sh");
-    // a folder that the user can reach and write
+    // a folder that the user can access and write
     let open = tempfile::tempdir().unwrap();
     fs::set_permissions(open.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let program = open.path().join("program");
@@ -346,7 +346,7 @@ fn programs_belong_to_root_whatever_the_mask() {
             let name = path.strip_prefix(place.at("")).unwrap().to_string_lossy().into_owned();
             let private = name.starts_with("var/log/hubzero/") || name.starts_with("etc/hubzero-metrics");
             if !private && !meta.is_symlink() {
-                // readable for all, and executable where it is for the owner
+                // readable for all, and executable for all if it is for the owner
                 assert_eq!(mode & 0o7, (mode >> 6) & 0o5, "{mask}: {name} {mode:o}");
             }
             if name.starts_with("etc/hubzero-metrics/") {
@@ -363,7 +363,7 @@ fn programs_belong_to_root_whatever_the_mask() {
 }
 
 #[test]
-fn programs_that_root_starts_are_not_put_where_others_write() {
+fn programs_started_by_root_are_not_installed_where_others_write() {
     if !rustix::process::geteuid().is_root() {
         return fixtures::say("SKIPPED: only root can give a folder to somebody else");
     }
@@ -380,7 +380,7 @@ fn programs_that_root_starts_are_not_put_where_others_write() {
 }
 
 #[test]
-fn configuration_that_is_there_is_never_touched() {
+fn an_existing_configuration_is_never_touched() {
     let place = Place::new();
     file(&place.at("etc/hubzero-metrics/access.cfg"), "$hub_db = 'mine';\n");
     place.install(&[]).ok();
@@ -407,7 +407,7 @@ fn an_access_cfg_does_not_hide_the_configuration_of_the_port() {
 }
 
 #[test]
-fn taking_away_leaves_data_and_what_was_there_before() {
+fn uninstalling_leaves_data_and_older_files() {
     let place = Place::new();
     executable(&place.at("opt/hubzero/bin/hzmetrics.py"), "#!/usr/bin/python3\n# of the port\n");
     executable(&place.at("opt/hubzero/metrics/bin/hzmetrics.py"), "#!/usr/bin/python3\n# of the port\n");
@@ -441,7 +441,7 @@ fn taking_away_leaves_data_and_what_was_there_before() {
 }
 
 #[test]
-fn in_a_crontab_only_our_lines_come_and_go() {
+fn in_a_crontab_only_our_lines_are_added_and_removed() {
     let place = Place::new();
     let tab = "var/spool/cron/apache";
     file(&place.at(tab), "MAILTO=me\n0 3 * * * /usr/bin/true\n");
@@ -460,7 +460,7 @@ fn in_a_crontab_only_our_lines_come_and_go() {
     install(&["--uninstall"]);
     assert_eq!(place.text(tab), "MAILTO=me\n0 3 * * * /usr/bin/true\n1 1 * * * /usr/bin/false\n");
 
-    // a crontab that was ours alone goes with us
+    // a crontab that contained only our line is removed
     fs::remove_file(place.at(tab)).unwrap();
     install(&["--cron", "spool"]);
     assert_eq!(fs::metadata(place.at(tab)).unwrap().mode() & 0o777, 0o600);
@@ -469,7 +469,7 @@ fn in_a_crontab_only_our_lines_come_and_go() {
 }
 
 #[test]
-fn timers_take_the_place_of_cron() {
+fn timers_replace_cron() {
     let place = Place::new();
     place.install(&["--user", "apache"]).ok();
     place.install(&["--systemd"]).ok();
@@ -488,12 +488,12 @@ fn timers_take_the_place_of_cron() {
 }
 
 #[test]
-fn what_an_administrator_edited_stays() {
+fn files_edited_by_an_administrator_are_kept() {
     let place = Place::new();
     place.install(&[]).ok();
     let cron = "etc/cron.d/hubzero-metrics";
     fs::write(place.at(cron), "*/5 * * * * apache /opt/hubzero/bin/hzmetrics -c /etc/b.cfg tick\n").unwrap();
-    // a program that is not what was installed is put right
+    // a program that differs from the installed one is replaced
     fs::write(place.at("opt/hubzero/bin/archive"), "damaged").unwrap();
     place.install(&[]).ok();
     assert!(place.text(cron).contains("/etc/b.cfg"));
@@ -503,7 +503,7 @@ fn what_an_administrator_edited_stays() {
 }
 
 #[test]
-fn what_a_new_release_has_no_more_goes() {
+fn files_missing_from_a_new_release_are_removed() {
     let place = Place::new();
     executable(&place.package().join("bin/older-stage"), PROGRAM);
     place.install(&[]).ok();
@@ -516,7 +516,7 @@ fn what_a_new_release_has_no_more_goes() {
 }
 
 #[test]
-fn the_original_lines_of_a_crontab_are_pointed_out() {
+fn original_lines_in_a_crontab_are_reported() {
     let place = Place::new();
     file(&place.at("var/spool/cron/apache"), "# 1 0 * * * /opt/hubzero/bin/metrics/off.sh\n");
     assert_eq!(place.install(&["--dry-run"]).ok().stderr.matches("original scripts").count(), 0);
@@ -526,7 +526,7 @@ fn the_original_lines_of_a_crontab_are_pointed_out() {
 }
 
 #[test]
-fn an_archive_that_is_damaged_is_not_installed() {
+fn a_damaged_archive_is_not_installed() {
     let place = Place::new();
     let package = place.package();
     let sums = fixtures::run("sha256sum").args(["bin/archive", "bin/hzmetrics"]).dir(&package).finish().ok();
@@ -539,7 +539,7 @@ fn an_archive_that_is_damaged_is_not_installed() {
 }
 
 #[test]
-fn words_that_make_no_sense_are_refused_before_anything_is_done() {
+fn invalid_arguments_are_refused_before_anything_is_done() {
     let place = Place::new();
     for options in [
         &["--frobnicate"][..],

@@ -1,17 +1,18 @@
-//! An installation that ends in the middle, by a fault or by a kill, at each command that it starts:
-//! taking it back leaves what was there before, and nothing else.
+//! An installation that ends in the middle, by a failure or a kill, at each command that it starts:
+//! uninstalling then restores the previous state.
 
 use std::fs;
 use std::path::Path;
 
 use crate::install::{Place, executable, file};
 
-/// What changes a disk, and is called for each thing that is put there or taken away.
+/// Commands that change the disk, one call for each thing installed or removed.
 const COMMANDS: [&str; 6] = ["cp", "mv", "mkdir", "ln", "rm", "rmdir"];
-/// How the run ends at a call: the command fails, or everything is killed before it or after it.
+/// How the run ends at a call: the command fails, or everything is killed before or after it.
 const ENDS: [&str; 3] = ["fail", "kill", "late"];
 
-/// A stand-in for a command that counts the calls of all, and ends the run at the asked one.
+/// A substitute for a command that counts the calls of all commands, and ends the run at a given
+/// one.
 fn stand_in(name: &str, at: &Path) -> String {
     let at = at.display();
     format!(
@@ -22,7 +23,7 @@ fn stand_in(name: &str, at: &Path) -> String {
     )
 }
 
-/// A machine on which somebody else has files where ours go.
+/// A machine with somebody else's files in place of ours.
 fn machine() -> Place {
     let place = Place::new();
     executable(&place.at("opt/hubzero/bin/hzmetrics.py"), "#!/usr/bin/python3\n# of the port\n");
@@ -36,12 +37,12 @@ fn machine() -> Place {
     place
 }
 
-/// Runs the installer until its call `at`; whether it came so far.
+/// Runs the installer up to its call `at`; returns whether it got that far.
 fn interrupted(place: &Place, options: &[&str], at: usize, how: &str) -> bool {
     let tools = place.beside("tools");
     fs::write(tools.join("n"), "0\n").unwrap();
     let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
-    // a process group of its own, which ends as a whole
+    // in its own process group, which ends as a whole
     let run = fixtures::run("setsid").arg("sh").arg(place.package().join("install.sh")).arg("--destdir");
     let run = run.arg(place.at("")).args(options).env("TMPDIR", place.beside("tmp")).env("PATH", path);
     let code = run.env("AT", at.to_string()).env("HOW", how).finish().code;
@@ -50,13 +51,13 @@ fn interrupted(place: &Place, options: &[&str], at: usize, how: &str) -> bool {
     n >= at
 }
 
-/// Files with modes and contents, and folders where they are asked for, as lines to compare.
+/// Files with modes and contents, and folders if requested, as lines to compare.
 fn state(place: &Place, folders: bool) -> String {
     let base = place.at("").to_string_lossy().into_owned();
     let all = place.everything().into_iter().filter(|(_, (mode, ..))| folders || mode & 0o170_000 != 0o040_000);
     let line = |(path, (mode, _, content)): (std::path::PathBuf, (u32, i64, Vec<u8>))| {
         let path = path.to_string_lossy().replacen(&base, "", 1);
-        // the manifest is short enough to be read; of the rest the end
+        // the manifest is short enough to read; of other files only the end is shown
         let text = String::from_utf8_lossy(&content).into_owned();
         let from = if path.ends_with("manifest") { 0 } else { text.len().saturating_sub(80) };
         format!("{path} {mode:o} {} {}\n", content.len(), text.get(from..).unwrap_or_default())
@@ -64,7 +65,7 @@ fn state(place: &Place, folders: bool) -> String {
     all.map(line).collect()
 }
 
-/// The first lines in which two states differ; nothing when they do not.
+/// The first lines in which two states differ; nothing if they are equal.
 fn difference(is: &str, should: &str) -> Option<String> {
     let missing = |these: &str, those: &str| -> Vec<String> {
         these.lines().filter(|line| !those.lines().any(|other| other == *line)).map(str::to_owned).collect()
@@ -72,8 +73,8 @@ fn difference(is: &str, should: &str) -> Option<String> {
     (is != should).then(|| format!("too much: {:#?}\nmissing: {:#?}", missing(is, should), missing(should, is)))
 }
 
-/// Calls of the run with these options in turn, each or every second one (`step`), on a machine prepared
-/// by `before`, each neighbour ended in another way.
+/// Ends the run with these options at each call or every second one (`step`), in rotating ways, on a
+/// machine prepared by `before`.
 fn at_calls(step: usize, options: &[&str], before: &dyn Fn(&Place), check: &dyn Fn(&Place, usize) -> Option<String>) {
     for at in (1..).step_by(step) {
         let how = ENDS[at / step % ENDS.len()];
@@ -87,20 +88,20 @@ fn at_calls(step: usize, options: &[&str], before: &dyn Fn(&Place), check: &dyn 
     }
 }
 
-/// Takes back what is there; where the fault was before the first change that is nothing.
+/// Uninstalls what is there; if the failure was before the first change, that is nothing.
 fn take_back(place: &Place) {
     let done = place.install(&["--uninstall"]);
     assert!(done.code == 0 || done.stderr.contains("nothing is installed here"), "{}", done.stderr);
 }
 
 #[test]
-fn an_interrupted_installation_can_be_taken_back_and_finished() {
+fn an_interrupted_installation_can_be_undone_and_finished() {
     let clean = state(&machine(), true);
     let whole = machine();
     whole.install(&["--user", "apache"]).ok();
     let whole = state(&whole, true);
     at_calls(1, &["--user", "apache"], &|_| {}, &|place, at| {
-        // finished first, at every second call: what it then takes back is no less
+        // finished first, at every second call: uninstalling then removes as much
         let unfinished = || {
             place.install(&["--user", "apache"]).ok();
             difference(&state(place, true), &whole)
@@ -111,7 +112,7 @@ fn an_interrupted_installation_can_be_taken_back_and_finished() {
     });
 }
 
-/// A first installation, and then a release that has another program and a manual less.
+/// A first installation, and then a release with one more program and one manual less.
 fn installed(place: &Place) {
     place.install(&["--user", "apache"]).ok();
     executable(&place.package().join("bin/archive"), "#!/bin/sh\n# newer\n");
@@ -119,9 +120,9 @@ fn installed(place: &Place) {
 }
 
 #[test]
-fn so_can_an_update() {
+fn an_interrupted_update_can_be_undone_and_finished() {
     let clean = state(&machine(), true);
-    // from a line of cron to timers: something new, something changed, something that goes
+    // from a cron line to timers: something new, something changed, something removed
     at_calls(2, &["--systemd"], &installed, &|place, _| {
         take_back(place);
         difference(&state(place, true), &clean)
@@ -129,11 +130,11 @@ fn so_can_an_update() {
 }
 
 #[test]
-fn a_removal_that_was_interrupted_is_removed_the_second_time() {
+fn an_interrupted_removal_is_completed_the_second_time() {
     let clean = state(&machine(), false);
     at_calls(2, &["--uninstall"], &installed, &|place, _| {
         take_back(place);
-        // folders above the manifest may be left, empty, when it was killed at its very end
+        // empty folders above the manifest may remain if it was killed at the very end
         difference(&state(place, false), &clean)
     });
 }

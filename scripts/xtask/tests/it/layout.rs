@@ -1,8 +1,8 @@
-//! Every stage is laid out alike, and in no stage do files use each other in a circle.
+//! Every stage has the same layout, and in no stage do files use each other in a circle.
 //!
-//! `main.rs` makes one call; `args.rs` holds the options and uses no other file of the stage; `stage.rs`
-//! decides which face works; `records.rs` is the face of a pipe, `tables.rs` that of the databases. Circles
-//! between a file and the files of its own folder are those of a whole and its parts, and are allowed.
+//! `main.rs` makes one call; `args.rs` has the options and uses no other file of the stage; `stage.rs`
+//! decides which face runs; `records.rs` is the pipe's face, `tables.rs` that of the databases. Circles
+//! between a file and the files in its own folder are those of a whole and its parts, and are allowed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -10,10 +10,10 @@ use std::path::Path;
 
 use crate::install::deploy;
 
-/// Library crates beside the stages, whose files make no circles either.
+/// Library crates next to the stages, whose files must not form circles either.
 const LIBRARIES: [&str; 2] = ["schema", "stages/enrich"];
 
-/// The files of a crate below `src` but those of tests, as module paths (`tables::read`), with their text.
+/// The files of a crate below `src`, except tests, as module paths (`tables::read`), with their text.
 type Files = BTreeMap<String, String>;
 
 fn files_of(src: &Path) -> Files {
@@ -39,7 +39,7 @@ fn code(text: &str) -> String {
     code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// The paths that stand behind `head` (`crate::`, `super::`), braces of one level taken apart.
+/// The paths after `head` (`crate::`, `super::`), with one level of braces expanded.
 fn paths_behind(code: &str, head: &str) -> Vec<String> {
     let mut paths = Vec::new();
     for rest in code.split(head).skip(1) {
@@ -86,7 +86,7 @@ fn uses(files: &Files) -> BTreeMap<&str, BTreeSet<&str>> {
     files.iter().map(|(name, text)| (name.as_str(), used_by(name, text))).collect()
 }
 
-/// Files from which one gets back to them.
+/// Files that lead back to themselves.
 fn circles(files: &Files) -> Vec<String> {
     let uses = uses(files);
     let comes_back = |from: &str| {
@@ -122,7 +122,7 @@ fn complaints(files: &Files) -> Vec<String> {
             wrong.push(format!("{name}.rs has another name in this house"));
         }
     }
-    // the types of its values may have files of their own, which know no options and no face
+    // the types of option values may have files of their own, which know neither options nor faces
     let uses = uses(files);
     let leads_to_work = |file: &&&str| {
         let (mut seen, mut open) = (BTreeSet::new(), vec![**file]);
@@ -148,7 +148,7 @@ fn complaints(files: &Files) -> Vec<String> {
 }
 
 #[test]
-fn every_stage_is_laid_out_alike() {
+fn every_stage_has_the_same_layout() {
     let root = deploy().join("../..");
     let mut wrong = Vec::new();
     let mut n_stages = 0;
@@ -171,7 +171,7 @@ fn every_stage_is_laid_out_alike() {
 }
 
 #[test]
-fn another_layout_is_found() {
+fn a_different_layout_is_found() {
     let files = |list: &[(&str, &str)]| -> Files {
         list.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
     };

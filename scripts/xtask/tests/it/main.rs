@@ -1,4 +1,4 @@
-//! What `cargo xtask` promises about installations and manuals, on temporary folders.
+//! What `cargo xtask` promises about installations and manuals, in temporary folders.
 #![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 

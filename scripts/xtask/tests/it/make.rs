@@ -1,5 +1,5 @@
-//! `make -C source`: what `cargo xtask install` does, in the words that administrators know. A copy of the
-//! checkout's parts, programs that are short scripts, and a `cargo` that notes how it was called.
+//! `make -C source`: the same as `cargo xtask install`, in words that administrators know. Uses a copy of
+//! parts of the checkout, programs that are short scripts, and a `cargo` that records how it was called.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ struct Checkout {
 }
 
 impl Checkout {
-    /// `None`, and a word, where there is no `make`.
+    /// `None`, after printing a message, if there is no `make`.
     fn new() -> Option<Self> {
         if !["/usr/bin/make", "/bin/make", "/usr/local/bin/make"].iter().any(|path| Path::new(path).exists()) {
             fixtures::say("make is not installed: the Makefile was not tried");
@@ -53,7 +53,7 @@ impl Checkout {
     fn make_in(&self, top: &Path, words: &[&str]) -> Finished {
         let path = format!("{}:{}", self.at("tools").display(), std::env::var("PATH").unwrap());
         let make: Run = fixtures::run("make").arg("-C").arg(top.join("source")).args(words);
-        // what a `make` that runs the tests hands down is not ours
+        // variables passed on by a `make` that runs the tests must not affect it
         make.env("PATH", path).env("MAKEFLAGS", "").env("PREFIX", "").env("DESTDIR", "").finish()
     }
 
@@ -65,7 +65,7 @@ impl Checkout {
         fs::read_to_string(self.at("called")).unwrap_or_default()
     }
 
-    /// Files, links and folders below a folder: mode and content, but for the manifest of the choices.
+    /// Files, links and folders below a folder: mode and content, except the manifest of the choices.
     fn everything(&self, below: &str) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         let base = self.at(below);
         let mut found = BTreeMap::new();
@@ -94,7 +94,7 @@ impl Checkout {
 }
 
 #[test]
-fn it_installs_what_cargo_xtask_install_installs() {
+fn make_installs_the_same_as_cargo_xtask_install() {
     let Some(checkout) = Checkout::new() else { return };
     checkout.make(&[]).ok();
     let top = fs::canonicalize(checkout.at("a checkout")).unwrap();
@@ -130,7 +130,7 @@ fn it_installs_what_cargo_xtask_install_installs() {
 }
 
 #[test]
-fn the_five_files_are_where_they_always_were() {
+fn the_five_files_keep_their_paths() {
     let Some(checkout) = Checkout::new() else { return };
     checkout.make(&["all"]).ok();
     let destdir = format!("DESTDIR={}", checkout.at("stage").display());
@@ -148,7 +148,7 @@ fn the_five_files_are_where_they_always_were() {
             "{file}"
         );
     }
-    // the fifth is the other way of cron, which would do the work twice
+    // the fifth is the other way to use cron, which would do the work twice
     checkout.make(&["install", &destdir, "OPTIONS=--cron spool --user apache"]).ok();
     assert!(checkout.at("stage/var/spool/cron/apache").exists());
     assert!(!checkout.at("stage/etc/cron.d/hubzero-metrics").exists());
@@ -162,7 +162,7 @@ fn installing_never_builds() {
     assert!(refused.stderr.contains("nothing is built here: first run `make -C source`"), "{}", refused.stderr);
     assert_eq!(checkout.called(), "");
     assert!(!checkout.at("stage").exists());
-    // wrong words are refused by the script, and its code is a failure of make
+    // the script refuses wrong arguments, and its exit code makes make fail
     checkout.make(&["all"]).ok();
     let refused = checkout.make(&["install", &destdir, "prefix=relative"]).expect_code(2);
     assert!(refused.stderr.contains("--prefix must be a whole path"), "{}", refused.stderr);
@@ -172,7 +172,7 @@ fn installing_never_builds() {
 }
 
 #[test]
-fn it_works_in_the_archive_of_a_release() {
+fn make_works_in_the_archive_of_a_release() {
     let Some(checkout) = Checkout::new() else { return };
     checkout.make(&["all"]).ok();
     // the archive of `dist` is this folder, packed
@@ -190,13 +190,13 @@ fn it_works_in_the_archive_of_a_release() {
 }
 
 #[test]
-fn a_folder_of_somebody_else_is_not_replaced() {
+fn somebody_elses_folder_is_not_replaced() {
     let Some(checkout) = Checkout::new() else { return };
     executable(&checkout.at("a checkout/source/build/mine"), "");
     let refused = checkout.make(&["all"]).expect_code(2);
     assert!(refused.stderr.contains("was not made by this command"), "{}", refused.stderr);
     assert!(checkout.at("a checkout/source/build/mine").exists());
-    // its own folder it replaces
+    // it may replace its own folder
     fs::remove_dir_all(checkout.at("a checkout/source/build")).unwrap();
     checkout.make(&["all"]).ok();
     executable(&checkout.at("a checkout/source/build/bin/old"), "");

@@ -1,19 +1,19 @@
-//! Man pages and completions of the executables that lie beside this test's own xtask.
+//! Man pages and completions of the executables next to this test's own xtask.
 
 use std::path::{Path, PathBuf};
 
 use fixtures::EXECUTABLES;
 
-/// Whether an executable is newer than all that cargo says it was made from.
+/// Whether an executable is newer than all the sources that cargo lists for it.
 fn is_fresh(path: &Path) -> bool {
     let time = |path: &Path| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
     let (Some(made), Ok(list)) = (time(path), std::fs::read_to_string(path.with_extension("d"))) else { return false };
-    // `executable: source source …`, with a backslash before a blank that belongs to a path
+    // `executable: source source …`, with a backslash before a blank inside a path
     let list = list.split_once(": ").map_or("", |(_, sources)| sources).replace("\\ ", "\0");
     list.split_whitespace().all(|source| time(Path::new(&source.replace('\0', " "))).is_some_and(|time| time <= made))
 }
 
-/// The executables, where they are built and up to date: in a run of the whole workspace they are.
+/// The executables, if they are built and up to date, as in a run of the whole workspace.
 fn executables() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_BIN_EXE_xtask")).parent().unwrap();
     let all: Vec<_> = EXECUTABLES.iter().map(|name| folder.join(name)).collect();
@@ -45,14 +45,14 @@ fn options(help: &str) -> Vec<String> {
 }
 
 fn has(text: &str, program: &Path, what: &str, option: &str) {
-    // roff writes a hyphen that is one as `\-`, fish has the name without them
+    // roff writes a literal hyphen as `\-`; fish omits the hyphens
     let text = text.replace("\\-", "-");
     let looked_for = if what == "fish" { option.trim_start_matches('-') } else { option };
     assert!(text.contains(looked_for), "{option} is missing in {} --generate {what}", program.display());
 }
 
 #[test]
-fn they_name_every_option_and_every_command() {
+fn manuals_and_completions_have_every_option_and_command() {
     for program in executables() {
         let help = fixtures::run(&program).arg("--help").finish().ok().text();
         let mut names = options(&help);
@@ -100,7 +100,7 @@ fn man_pages_are_well_formed() {
 }
 
 #[test]
-fn completions_are_read_by_their_shells() {
+fn completions_are_accepted_by_their_shells() {
     let folder = tempfile::tempdir().unwrap();
     for (shell, args) in [("bash", &["-n"][..]), ("zsh", &["-n"]), ("fish", &["--no-execute"])] {
         if !["/usr/bin", "/bin", "/usr/local/bin"].iter().any(|bin| Path::new(bin).join(shell).exists()) {

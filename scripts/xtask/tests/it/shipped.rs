@@ -1,5 +1,5 @@
-//! Every line that we print, show or install for cron, systemd and a shell: whose rights it asks for.
-//! The work is that of the web server's user; root installs, and no more.
+//! Every line that we print, show or install for cron, systemd and a shell: which user it runs as.
+//! The work runs as the web server's user; root only installs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,9 @@ use fixtures::EXECUTABLES;
 
 use crate::install::deploy;
 
-/// The web server's user on the systems that we know, or a blank that is filled in with it.
+/// The web server's user on the known systems, or a placeholder for it.
 const USERS: [&str; 5] = ["apache", "www-data", "@USER@", "{user}", "USER"];
-/// A crontab of the user's own: its lines name nobody.
+/// A user's own crontab: its lines name no user.
 const OWN_CRONTAB: &str = "scripts/deploy/cron.spool";
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -20,7 +20,8 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Whatever a user gets to read: path below the checkout and text; of sources the part before the tests.
+/// Everything a user gets to read: path below the checkout and text; of sources only the part before the
+/// tests.
 fn texts() -> Vec<(String, String)> {
     let root = fs::canonicalize(deploy().join("../..")).unwrap();
     let mut found = vec![root.join("README.md"), root.join("source/Makefile")];
@@ -40,7 +41,7 @@ fn texts() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The words behind the five times of a line of cron.
+/// The words after the five time fields of a cron line.
 fn behind_the_times(line: &str) -> Option<Vec<&str>> {
     let line = line.trim_start_matches(|c: char| !c.is_ascii_digit() && c != '*');
     let words: Vec<&str> = line.split_whitespace().collect();
@@ -99,7 +100,7 @@ fn units_run_as_the_user_and_can_do_little_else() {
         let unit = folder.path().join(name);
         let filled = text.replace("@USER@", "nobody").replace("@GROUP@", "nogroup").replace("@PREFIX@", "/usr");
         fs::write(&unit, filled).unwrap();
-        // tenths: above 3.0 it fails
+        // in tenths: it fails above 3.0
         let words = ["security", "--offline=yes", "--threshold=30", "--no-pager"];
         let rated = fixtures::run("systemd-analyze").args(words).arg(&unit).finish();
         if rated.stderr.contains("unrecognized option") {
