@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_the_port_are_all_there() {
+    fn every_command_of_the_port_exists() {
         let mut expected = vec!["sh", "chains", "run-chain", "explain", "convert", "show", "why", "trace"];
         expected.extend(
             "tick run whoisonline status process import analyze summarize rebuild-summaries mark-dirty clear-dirty \

@@ -112,7 +112,7 @@ fn seeding_can_be_skipped_or_use_other_domains() {
     for (text, why) in [
         ("domain\nexample.edu\n", "`class`"),
         ("domain,class\nexample.edu,university\n", "line 2: `university` is not a class"),
-        ("domain,class\n,1\n", "line 2: no domain"),
+        ("domain,class\n,1\n", "line 2: the domain is missing"),
     ] {
         fs::write(&file, text).unwrap();
         let bad = setup(&pair, &args).expect_code(2);

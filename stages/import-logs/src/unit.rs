@@ -123,7 +123,7 @@ impl Unit {
         }
     }
 
-    /// The same file, of which only these parts are read.
+    /// The same file, reading only these parts.
     pub(crate) fn of_staged(&self, staged: Staged) -> Self {
         Self { staged: Some(staged), ..self.clone() }
     }

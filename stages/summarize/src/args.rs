@@ -153,7 +153,7 @@ impl FromStr for Of {
     }
 }
 
-/// What a run needs whatever the data: code, buffers, lists.
+/// The memory that a run needs whatever the data: code, buffers, lists.
 const BASE: usize = 40 << 20;
 
 fn parse_size(text: &str) -> Result<usize, String> {
@@ -261,7 +261,7 @@ impl Args {
         Place::all().filter(|place| all || self.why.contains(&Cells::One(*place))).collect()
     }
 
-    /// The files that replace lists.
+    /// The files that replace built-in lists.
     pub(crate) fn lists(&self) -> [Option<&Path>; 2] {
         [self.country_continent.as_deref(), self.domainclass.as_deref()]
     }

@@ -151,7 +151,7 @@ pub(crate) fn busiest_day(busiest: Option<(u32, String)>) -> String {
     busiest.map_or_else(|| " users on ".to_owned(), |(n, day)| format!("{n} users on {day}"))
 }
 
-/// What the column makes of a double that the port sends.
+/// The text that the column stores for a double sent by the port.
 fn nearest(value: f64) -> i64 {
     value.round_ties_even() as i64
 }
@@ -161,8 +161,8 @@ pub(crate) fn total(seconds: f64, as_port: bool) -> i64 {
     if as_port { nearest(seconds) } else { integer_of(&shortest(seconds)) }
 }
 
-/// Two totals added by the script: exactly when the server printed both without a point or an
-/// exponent, otherwise as doubles that are printed with 14 digits.
+/// Two totals added by the script: exactly if the server printed both without a point or an
+/// exponent, otherwise as doubles printed with 14 digits.
 pub(crate) fn cpu(sessions: f64, jobs: f64, as_port: bool) -> i64 {
     let is_integer = |x: f64| x.fract() == 0.0 && x.abs() < 1e15;
     if as_port {
@@ -174,7 +174,7 @@ pub(crate) fn cpu(sessions: f64, jobs: f64, as_port: bool) -> i64 {
     }
 }
 
-/// `total ÷ users × unit` with the script's numbers: whole as long as the division is.
+/// `total ÷ users × unit` with the script's numbers: integers as long as the division is exact.
 pub(crate) fn average(total: i64, users: i64, unit: i64, as_port: bool) -> i64 {
     if as_port {
         return nearest(total as f64 / users as f64 * unit as f64);

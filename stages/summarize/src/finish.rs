@@ -39,7 +39,7 @@ pub(crate) fn dimensions(downloads: bool, colid: u8, classes: &[i64]) -> Vec<usi
     }
 }
 
-/// CPU seconds that make a user of the middleware a heavy one.
+/// CPU seconds that make a middleware user a heavy one.
 pub(crate) const HEAVY_SECS: f64 = 600.0;
 /// Starts that make a user a regular one.
 pub(crate) const REGULAR_STARTS: u64 = 10;
@@ -411,7 +411,7 @@ pub(crate) fn days_between(first: First, latest: Stamp, as_port: bool) -> i64 {
     }
 }
 
-/// Takes the other day when it was busier; on a tie the one that is there stays.
+/// Takes the other day if it was busier; on a tie the existing one is kept.
 fn better(best: &mut Busy, other: Busy) {
     if other.is_some_and(|(n, _)| n > best.map_or(0, |(n, _)| n)) {
         *best = other;
@@ -506,11 +506,11 @@ impl Join<'_> {
 /// when. `downloads` are the times of its downloads, as far as a period sees them.
 pub(crate) fn events(
     shape: &Shape,
-    downloads: impl Iterator<Item = Option<Seen>>,
+    downloads: impl Iterator<Item = Option<Visibility>>,
     n_classes: usize,
-    mut emit: impl FnMut(u16, bool, Seen),
+    mut emit: impl FnMut(u16, bool, Visibility),
 ) {
-    let mut dim = |dim: usize, unregistered: bool, seen: Seen| {
+    let mut dim = |dim: usize, unregistered: bool, seen: Visibility| {
         emit(u16::try_from(dim).unwrap_or(u16::MAX), unregistered, seen);
     };
     if shape.hosted {
@@ -540,8 +540,8 @@ pub(crate) fn events(
 }
 
 /// What sees the session and its download.
-pub(crate) fn both(session: Seen, download: Seen) -> Seen {
-    Seen { row: session.row.max(download.row), level: session.level.min(download.level) }
+pub(crate) fn both(session: Visibility, download: Visibility) -> Visibility {
+    Visibility { row: session.row.max(download.row), level: session.level.min(download.level) }
 }
 
 impl Figures {

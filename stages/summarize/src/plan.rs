@@ -115,7 +115,7 @@ impl Plan {
         Ok(Some(Question { month, periods, places, requests: args.requests, only }))
     }
 
-    /// The last month of all that is written.
+    /// The last month that is written.
     pub(crate) fn last(&self) -> Option<Month> {
         let cells = self.summary.as_ref().map(|((_, last), _)| *last);
         cells.into_iter().chain(self.andmore.map(|(_, last)| last)).max()

@@ -170,7 +170,7 @@ impl First {
     }
 }
 
-/// A row, digested.
+/// A digested row.
 #[derive(Debug, Clone)]
 pub(crate) enum Fact {
     Download { session: i64, seen: Option<Visibility> },
@@ -186,7 +186,7 @@ pub(crate) enum Fact {
     Hits { moment: Moment, hits: i64 },
 }
 
-/// A session, digested.
+/// A digested session.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionFact {
     pub id: i64,
@@ -519,7 +519,14 @@ impl Scan {
         }
     }
 
-    fn absorb_login(&mut self, user: Option<u128>, ip: u64, moment: Option<Moment>, day: u32, seen: Option<Seen>) {
+    fn absorb_login(
+        &mut self,
+        user: Option<u128>,
+        ip: u64,
+        moment: Option<Moment>,
+        day: u32,
+        seen: Option<Visibility>,
+    ) {
         if let Some(seen) = seen
             && self.ground.bars(ip)
         {

@@ -167,7 +167,7 @@ pub(crate) fn output_of_answer(io: &Io) -> Result<Output> {
     Output::new(&Endpoint::from_arg(&common.to), common.format, kind, io.messages)
 }
 
-/// Publishes cells that were computed from records (`--to db`).
+/// Publishes cells computed from records (`--to db`).
 ///
 /// # Errors
 /// Those of [`run`].
@@ -232,7 +232,7 @@ impl<'a> Run<'a> {
         read::Reader { target: self.config.target(), sections, compat: self.args.compat(), room }
     }
 
-    /// Reads each table that is needed once, for everything that was asked for.
+    /// Reads each table that is needed once, for everything that was requested.
     fn scan(&mut self, plan: &Plan, catalogue: &Catalogue) -> Result<ScanResult> {
         let axis_of = |months: &Option<(Month, Month)>| months.map(|(first, last)| Axis::new(first, last));
         let usage_axis = axis_of(&plan.andmore);

@@ -82,7 +82,7 @@ fn is_message(line: &[u8]) -> bool {
     BEGINNINGS.iter().any(|beginning| line.starts_with(beginning))
 }
 
-/// Whether a word is at least so many numbers with slashes between them.
+/// Whether a word consists of at least this many numbers separated by slashes.
 fn are_numbers(word: &[u8], least: usize) -> bool {
     let mut n = 0;
     for number in word.split(|&b| b == b'/') {

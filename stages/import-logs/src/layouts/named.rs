@@ -110,7 +110,7 @@ const fn clf_of(tail: Tail) -> Named {
     Named::Clf(Host::Anywhere, tail)
 }
 
-/// The names of the layouts, each with its other names.
+/// The names of the layouts, with their aliases.
 const NAMES: [(&str, &[&str], Named); 26] = [
     ("hubzero", &["hub"], Named::Hub),
     (
@@ -148,7 +148,7 @@ const NAMES: [(&str, &[&str], Named); 26] = [
     ("bunny", &["bunnycdn", "bunny.net"], Named::Bunny),
 ];
 
-/// The names that are recognised, the better ones first.
+/// The layouts that are recognised, better ones first.
 const RECOGNISED: [&str; 13] = [
     "combined",
     "caddy",

@@ -45,7 +45,7 @@ pub(crate) struct Recognised {
 pub(crate) struct Unknown {
     /// The layout they resemble.
     pub(crate) looks_like: Option<&'static str>,
-    /// What stands before it.
+    /// What comes before it.
     pub(crate) front: Option<Box<str>>,
     /// Why the first line does not fit.
     pub(crate) why: String,
@@ -126,7 +126,7 @@ pub(crate) fn recognise<'a>(
             match layout.parse(line, state).map_err(|fault| fault.what) {
                 Ok(_) => (tally.n_read, is_some) = (tally.n_read + 1, true),
                 Err(what) if has_layout(what) => (tally.n_spoiled, is_some) = (tally.n_spoiled + 1, true),
-                // what a server says besides requests counts neither way
+                // messages of a server are neither for nor against a layout
                 Err(What::Comment | What::Blank) => is_request = false,
                 Err(What::NotARequest) => {
                     is_request = false;
@@ -284,7 +284,7 @@ fn is_xferlog(line: &[u8]) -> bool {
         && is_number(head[7])
 }
 
-/// What lines look like that no layout has.
+/// What lines without a known layout look like.
 fn unknown(lines: &[&[u8]], candidates: &[Layout], n_lines: usize) -> Unknown {
     let mut found = Unknown { n_lines, ..Unknown::default() };
     let mut best = (0, None);
@@ -488,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_names_the_client() {
+    fn a_layout_without_the_header_is_an_error() {
         let from = ClientFrom { header: Some("X-Forwarded-For".to_owned()), ..ClientFrom::default() };
         let with =
             |text: &str| recognise(text.split_inclusive('\n').map(str::as_bytes), &from).map(|found| found.layout);

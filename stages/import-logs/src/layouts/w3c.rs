@@ -59,7 +59,7 @@ fn behind<'a>(line: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
     head.eq_ignore_ascii_case(word).then(|| line[word.len()..].trim_ascii())
 }
 
-/// The names behind `#Fields:`, if that is what a line is.
+/// The names after `#Fields:`, if the line is such a line.
 pub(crate) fn names(line: &[u8]) -> Option<&[u8]> {
     behind(line, FIELDS).or_else(|| behind(line, ZEEK))
 }
@@ -481,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_the_fields() {
+    fn a_fields_line_begins_a_line() {
         assert_eq!(names(b"#Fields: date time"), Some(&b"date time"[..]));
         assert_eq!(names(b"#fields:\tdate\r"), Some(&b"date"[..]));
         assert_eq!((names(b"#Field"), names(b"x")), (None, None));

@@ -247,8 +247,8 @@ impl Reader<'_> {
         sender.finish()
     }
 
-    /// The requests, for downloads (with a lens) and for usage; the server leaves out what can be
-    /// neither. Its patterns compare as ours do.
+    /// The requests, for downloads (with a lens) and for usage; the server leaves out rows that are
+    /// neither. Its patterns compare like ours.
     fn web<E: Eye>(&self, eye: Option<&E>, usage: WantedUsage<'_>, to: &SyncSender<Message<E::Sight>>) -> Result<()> {
         let mut db = self.connect(Which::Metrics)?;
         db.require(&["web"])?;
@@ -345,7 +345,7 @@ pub(super) fn requests(metrics: &mut Db, sessions: &[i64]) -> Result<Requests> {
     Ok(found)
 }
 
-/// Of all dates: rows 3 and 4 look for users of any time.
+/// With any date: rows 3 and 4 look for users of any time.
 fn logins<E: Eye>(db: &mut Db, eye: &E, sender: &mut Sender<'_, E::Sight>) -> Result<()> {
     db.require(&["userlogin"])?;
     let sql = format!(

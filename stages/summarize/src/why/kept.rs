@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use schema::json::push_str;
 use schema::{Stamp, json};
 
-use crate::axis::{Moment, Seen};
+use crate::axis::{Moment, Visibility};
 use crate::eye::Eye;
 use crate::places::Columns;
 use crate::row::{NO_ID, Row};
@@ -23,7 +23,7 @@ pub(crate) struct Login {
     pub ip: u64,
     pub moment: Option<Moment>,
     pub day: u32,
-    pub seen: Option<Seen>,
+    pub seen: Option<Visibility>,
     pub record: Record,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Profile {
     pub uid: Option<i64>,
     pub user: Option<u128>,
     pub columns: Columns,
-    pub registered: Option<Seen>,
+    pub registered: Option<Visibility>,
     pub record: Record,
 }
 
@@ -63,8 +63,8 @@ pub(crate) struct Profile {
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     pub sessions: Vec<(SessionFact, Record)>,
-    pub downloads: Vec<(i64, Option<Seen>, Record)>,
-    maybe: Vec<(i64, Option<Seen>, Box<str>, Record)>,
+    pub downloads: Vec<(i64, Option<Visibility>, Record)>,
+    maybe: Vec<(i64, Option<Visibility>, Box<str>, Record)>,
     pub logins: Vec<Login>,
     pub starts: Vec<Start>,
     pub tool_sessions: Vec<ToolSession>,

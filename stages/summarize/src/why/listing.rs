@@ -7,7 +7,7 @@ use schema::collation::hash;
 use schema::{Opt, Place, Stamp, json, number};
 
 use super::kept::{Kept, Login, Start, ToolSession};
-use crate::axis::{Moment, Seen, Window};
+use crate::axis::{Moment, Visibility, Window};
 use crate::cells::{average, busiest_day, cpu, total};
 use crate::finish::{
     CLASSES, HEAVY_SECS, REGULAR_STARTS, VISITOR, both, days_between, dimensions, events, is_faithful,
@@ -122,7 +122,7 @@ impl<'k> View<'k> {
     }
 
     /// Whether the period contains what was seen so.
-    fn sees(&self, seen: Seen) -> bool {
+    fn sees(&self, seen: Visibility) -> bool {
         seen.row < self.ground.axis.n_rows() && seen.level > self.window.start
     }
 
