@@ -86,7 +86,7 @@ pub(crate) trait HubCommand {
         None
     }
 
-    /// Whether it goes on when the configuration cannot be read.
+    /// Whether it continues if the configuration cannot be read.
     fn goes_on_without_configuration(&self) -> bool {
         false
     }

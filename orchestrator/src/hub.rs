@@ -46,7 +46,7 @@ pub(crate) struct Hub {
     pub(crate) plan: RefCell<Vec<Value>>,
     /// Whether the work was left to another run that is in progress.
     pub(crate) left_to_another: Cell<bool>,
-    /// Why the configuration could not be read; then it is that of a hub without one.
+    /// Why the configuration could not be read; the settings are then the defaults.
     pub(crate) trouble: Option<String>,
     overrides: Overrides,
     name: String,
@@ -115,8 +115,8 @@ impl Hub {
         given.filter(|address| address != statsd::OFF)
     }
 
-    /// Says that the arguments are wrong; the exit code for it. The port found these faults while it
-    /// worked and ended with 1.
+    /// Reports invalid arguments; returns the exit code. The port found these faults during its work
+    /// and ended with code 1.
     pub(crate) fn wrong_arguments(&self, text: impl Display) -> u8 {
         self.log.error(text);
         let exit = if self.compat.has(Opt::LpCli) { Exit::Failed } else { Exit::Usage };

@@ -99,7 +99,7 @@ fn status(hub: &Hub, facts: &Facts) -> String {
 /// How many days of imports are shown.
 const DAYS: usize = 7;
 
-/// What is not in the numbers, or not published.
+/// What is missing from the numbers, or not published.
 fn left_out(facts: &Facts, state: &State) -> Vec<(String, String)> {
     let mut lines = Vec::new();
     let mut line = |label: &str, value: String| lines.push((label.to_owned(), value));
@@ -125,7 +125,7 @@ fn left_out(facts: &Facts, state: &State) -> Vec<(String, String)> {
 /// What became of the lines of the last days.
 fn days(found: &OfDatabase) -> Result<Vec<String>, &String> {
     let Some(shares) = found.shares.as_ref()? else {
-        return Ok(vec!["(no table import_files: `hzmetrics migrate --apply` makes it)".to_owned()]);
+        return Ok(vec!["(no table import_files: `hzmetrics migrate --apply` creates it)".to_owned()]);
     };
     let all: BTreeSet<&String> = shares.keys().map(|(day, _)| day).collect();
     let last: BTreeSet<&String> = all.into_iter().rev().take(DAYS).collect();
@@ -133,7 +133,7 @@ fn days(found: &OfDatabase) -> Result<Vec<String>, &String> {
     Ok(shown.map(|((day, target), share)| format!("{day} {}: {}", target.name(), share.words())).collect())
 }
 
-/// The lines of the state, labels and values.
+/// The lines about the state: labels and values.
 fn lines(state: &State, current: Month, incomplete: impl FnOnce() -> Known<Vec<Month>>) -> Vec<(&'static str, String)> {
     let mut lines = vec![
         ("mode", state.mode.word().to_owned()),

@@ -69,7 +69,7 @@ impl PlannedRun {
     }
 }
 
-/// One month, named with or without `--month`.
+/// One month, given with or without `--month`.
 #[derive(Debug, clap::Args)]
 #[command(group = ArgGroup::new("which").required(true))]
 pub(crate) struct OneMonth {

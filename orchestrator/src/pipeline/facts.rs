@@ -182,7 +182,7 @@ pub(crate) struct Published {
 
 impl Published {
     /// # Errors
-    /// The server is lost.
+    /// The connection is lost.
     pub(crate) fn look(db: &mut Db, withheld: &BTreeSet<Month>, current: Month) -> Result<Self> {
         let (mut complete, mut to_come): (Option<BTreeSet<Month>>, u64) = (None, 0);
         for table in SUMMARIES {
@@ -219,7 +219,7 @@ fn months_with_all_periods(db: &mut Db, table: &str, current: Month) -> Result<(
     Ok((months, to_come))
 }
 
-/// The months that have pending logs.
+/// The months with pending logs.
 pub(crate) fn pending_months(pending: &Pending) -> BTreeSet<Month> {
     let month = |day: String| {
         let (year, rest) = day.split_at_checked(4)?;

@@ -44,8 +44,8 @@ pub(crate) fn logs_in_silence(hub: &Hub, stream: Stream) -> Result<Vec<Dated>> {
     in_folder(&hub.logs(stream), stream, &hub.config.site.name, &refusals::settled(hub)?, |_, _| {})
 }
 
-/// The logs of a stream below the folder that has `daily/` in it, by day; `twice` is told of a log
-/// that is kept, and of another one of its day that is not.
+/// The logs of a stream below the folder with `daily/`, by day; `twice` is called with a log that
+/// is kept and another log of the same day that is not.
 fn in_folder(
     root: &Path,
     stream: Stream,

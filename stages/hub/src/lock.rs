@@ -171,7 +171,7 @@ fn is_stage(line: &[u8]) -> bool {
     words.split('\0').any(|word| matches!(word, "--db" | "--stage" | "--to"))
 }
 
-/// The pid of the holder that lets us through, if one does.
+/// The pid of the holder that lets us through, if there is one.
 fn inherited() -> Option<u32> {
     std::env::var(HOLDER).ok()?.parse().ok()
 }

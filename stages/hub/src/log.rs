@@ -208,7 +208,7 @@ impl Log {
             let line = format!("{time} {:5} {text}", level.word());
             if let Some(file) = &mut out.file {
                 let line = if self.json { json_line(&time, level, self.name, &text) } else { format!("{line}\n") };
-                // one write a line, so that lines of two processes do not mix
+                // one write per line, so that lines of two processes do not mix
                 let _ = file.current().write_all(line.as_bytes());
             }
             if level == Level::Debug {
@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_cannot_be_opened_is_no_failure() {
+    fn a_log_that_cannot_be_opened_is_not_a_failure() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
         let sinks = sinks(&folder.path().join("file/x.log"));

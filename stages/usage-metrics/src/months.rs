@@ -321,8 +321,8 @@ impl AllRows {
         before.filter(|month| months.binary_search(month).is_err()).collect()
     }
 
-    /// The cleaning of a month: after the midnight before its last day of the month before, up to
-    /// and including the first midnight of the next month. Rows of that last day were cleaned
+    /// The cleaning of a month: from after the midnight before the last day of the previous month,
+    /// up to and including the first midnight of the next month. Rows of that last day were cleaned
     /// with their own month.
     fn clean_web(&mut self, month: Month, by_month: &ByMonth, bots: &Bots, old_domains: Option<&[Name]>) {
         let web = &mut self.web;

@@ -18,7 +18,7 @@ pub(crate) struct Fields<'a> {
     pub(crate) success: bool,
     /// Part and piece, of a request whose session is left to the join.
     pub(crate) piece: Option<(u32, u32)>,
-    /// Seconds that the clock of `datetime` is ahead of UTC, where clocks show that time twice.
+    /// Offset of the clock from UTC in seconds, if clocks show that time twice.
     pub(crate) utc_offset: Option<i32>,
 }
 

@@ -282,7 +282,7 @@ fn write(world: &AllRows, countries: &CountryOfName, role: &Role, spool: Spool, 
     Ok(n_records)
 }
 
-/// Writes the lines of a block with what was found.
+/// Writes the lines of a block with the results.
 fn block(
     world: &AllRows,
     countries: &CountryOfName,

@@ -76,7 +76,7 @@ pub(crate) struct Session {
 
 /// A session as far as its requests are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Open {
+pub(crate) struct OpenSession {
     pub(crate) start: Stamp,
     pub(crate) start_epoch: i64,
     pub(crate) ip: Name,
@@ -85,7 +85,7 @@ pub(crate) struct Open {
     pub(crate) previous_epoch: Option<i64>,
 }
 
-impl Open {
+impl OpenSession {
     /// One that begins with a request, which it has not taken in yet.
     pub(crate) fn at(row: &Row) -> Self {
         Self {
@@ -179,12 +179,12 @@ impl Builder {
             emit(session, &self.rows);
             self.rows.clear();
         }
-        self.open.get_or_insert_with(|| Open::at(row)).absorb(row);
+        self.open.get_or_insert_with(|| OpenSession::at(row)).absorb(row);
         self.rows.push(row.row);
     }
 }
 
-/// A tool start as the sessions see it.
+/// A tool start, as needed for sessions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ToolRow {
     /// Number of the row, ascending with its id.

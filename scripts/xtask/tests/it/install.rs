@@ -12,7 +12,7 @@ use tempfile::TempDir;
 /// Prints its name and arguments, and ends with 7; its manual is one line.
 pub(crate) const PROGRAM: &str = "#!/bin/sh\n[ \"$1\" != --generate ] || { echo \"$2 of ${0##*/}\"; exit 0; }\n\
     printf '[%s]' \"${0##*/}\" \"$@\"\nexit 7\n";
-/// The files of `scripts/deploy` but the installer.
+/// The files of `scripts/deploy`, except the installer.
 const DEPLOYED: [&str; 15] = [
     "access.cfg",
     "hzmetrics.conf",

@@ -13,7 +13,7 @@ pub(super) struct Ini {
     values: BTreeMap<(String, String), String>,
 }
 
-/// The sections that mean something; others are not looked at.
+/// The known sections; others are ignored.
 const SECTIONS: &[&str] = &["hub", "db", "dns", "compat", "run", "logs", "metrics", "notify", "check"];
 
 /// Whether a text has a `[section]` line.
