@@ -45,7 +45,8 @@ pub(super) struct Args {
     /// A list of bots to be measured in place of made-up ones; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(super) bots_list: Vec<PathBuf>,
-    /// Take the release executables as they are, without asking cargo whether they are up to date
+    /// Take the release executables as they are, without checking with cargo whether they are up to
+    /// date
     #[arg(long)]
     pub(super) no_build: bool,
 }

@@ -48,7 +48,7 @@ pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Runs a command to its end, which must be a good one.
+/// Runs a command to its end, which must be successful.
 pub(super) fn measured(mut command: Command) -> Result<Measured> {
     let program = PathBuf::from(command.get_program());
     let before = processor_time_of_children();

@@ -479,7 +479,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
     }
 
     fn end(&mut self, unit: &Unit) -> Result<()> {
-        // sources of a staging file were judged before
+        // the sources of a staging file were judged before
         if !unit.is_ended {
             self.report.leave_tail();
         }

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::exclude::Filters;
 use crate::names::{Name, Names, Weighed};
 use crate::pieces::{Cutter, Order, Piece};
-use crate::sessions::{self, Builder, Open, Row, Session, ToolIndex, ToolRow};
+use crate::sessions::{self, Builder, OpenSession, Row, Session, ToolIndex, ToolRow};
 
 /// What became of a row.
 pub(crate) mod mark {
@@ -284,7 +284,7 @@ impl AllRows {
         let mut id = self.next_id(first_id);
         let Self { web, made, pieces, piece_of, .. } = self;
         let mut ids: FxHashMap<usize, u32> = FxHashMap::default();
-        let (mut open, mut members): (Option<Open>, Vec<usize>) = (None, Vec::new());
+        let (mut open, mut members): (Option<OpenSession>, Vec<usize>) = (None, Vec::new());
         for at in order.of_month(month) {
             let Some(piece) = pieces.get(at) else { continue };
             let (ip, host, begin) = (piece.first_ip, piece.first_host, Some(piece.open.start_epoch));

@@ -7,7 +7,7 @@ use schema::{Month, Stamp};
 
 use crate::names::{Name, Names};
 use crate::pieces::Piece;
-use crate::sessions::Open;
+use crate::sessions::OpenSession;
 
 /// How a part ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -94,7 +94,7 @@ fn text(raw: &[u8]) -> Option<Option<Cow<'_, str>>> {
 /// # Errors
 /// It is none.
 pub(crate) fn piece(line: &[u8], names: &mut Names) -> Result<Piece, &'static str> {
-    let open = Open {
+    let open = OpenSession {
         start: Stamp::ZERO,
         start_epoch: 0,
         ip: Name::EMPTY,
@@ -160,7 +160,7 @@ mod tests {
     fn pieces_survive() {
         let mut names = Names::new();
         let [a, b, c] = ["1.2.3.4", "h\"\u{e9}", "0"].map(|text| names.intern(text));
-        let open = Open {
+        let open = OpenSession {
             start: Stamp::parse("2025-07-03 10:00:00").unwrap(),
             start_epoch: 1_751_536_800,
             ip: a,
@@ -171,7 +171,8 @@ mod tests {
         for (first_ip, first_host, previous_epoch) in
             [(a, b, open.previous_epoch), (Name::NULL, Name::EMPTY, None), (c, Name::NULL, Some(-1))]
         {
-            let piece = Piece { part: 3, number: 9, first_ip, first_host, open: Open { previous_epoch, ..open } };
+            let piece =
+                Piece { part: 3, number: 9, first_ip, first_host, open: OpenSession { previous_epoch, ..open } };
             let mut line = Vec::new();
             write_piece(&names, &piece, &mut line);
             assert_eq!(super::piece(&line, &mut names), Ok(piece));

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use schema::Month;
 
 use crate::names::{Name, Names, Weighed};
-use crate::sessions::{Open, Row, windows};
+use crate::sessions::{OpenSession, Row, windows};
 
 /// Consecutive requests of one visitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) struct Piece {
     /// Of its first request.
     pub(crate) first_ip: Name,
     pub(crate) first_host: Name,
-    pub(crate) open: Open,
+    pub(crate) open: OpenSession,
 }
 
 /// Cuts requests in order into pieces.
@@ -43,7 +43,7 @@ impl Cutter {
             self.flush(emit);
         }
         let begin = || {
-            let open = Open::at(row);
+            let open = OpenSession::at(row);
             (Piece { part: 0, number: 0, first_ip: row.ip, first_host: row.host, open }, window)
         };
         self.current.get_or_insert_with(begin).0.open.absorb(row);

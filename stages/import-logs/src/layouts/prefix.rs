@@ -74,7 +74,7 @@ pub(crate) enum Rest<'a> {
     Line(&'a [u8]),
     /// The rest without a time that compose may have written, and with it: it may be the line's own.
     Timed(&'a [u8], &'a [u8]),
-    /// The line had to be made: it is now in the buffer.
+    /// The line had to be built: it is in the buffer.
     Made,
 }
 

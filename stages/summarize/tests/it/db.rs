@@ -14,7 +14,7 @@ use super::{EXE, lines};
 const TABLES: [&str; 3] = ["summary_user_vals", "summary_simusage_vals", "summary_misc_vals"];
 const MONTH: &str = "2025-07";
 
-/// The lists of the pipe, which are built in there.
+/// The lists that are built in for the pipe.
 fn insert_lists(pair: &Pair) {
     let mut sql = String::new();
     for c in schema::reference::country_continent() {
@@ -366,7 +366,7 @@ fn a_month_filled_in_afterwards_reaches_the_long_periods() {
     let _ = summarize(&pair, &["--db", "2024-06"]).ok();
     assert_eq!(hits("0,1,3,12,13,14"), ["0\t200", "1\t200", "3\t200", "12\t200", "13\t200", "14\t200"]);
     pair.insert(&[json!({"kind": "hits", "datetime": "2023-06-15 00:00:00", "hits": 100})]);
-    // the months after it again, the windows that reach back alone
+    // the later months again, only the periods that reach back
     let _ = summarize(&pair, &["--db", "--since", "2023-06", "--through", "2024-06", "--periods", "12,14"]).ok();
     assert_eq!(hits("12,14"), ["12\t200", "14\t300"]);
     assert_eq!(hits("0,1,3,13"), ["0\t200", "1\t200", "3\t200", "13\t200"]);
@@ -595,7 +595,7 @@ fn usage_of_resources_is_written() {
             hidden(7, "123abc.pdf"),
             resource(8, 6, "  "),
         ]);
-        // 4 has 7 below it, through 8, in a circle
+        // 7 is below 4, through 8, in a circle
         pair.sql(
             "USE hub;
              INSERT INTO jos_resource_assoc (parent_id, child_id) VALUES (4, 8), (8, 7), (7, 4);
