@@ -24,7 +24,7 @@ pub(crate) struct Args {
     period: Period,
 
     /// A table for people, or records of kind `usage`
-    #[arg(long, value_enum, default_value = "table")]
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = Format::among(Format::OF_RECORDS))]
     format: Format,
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Args {
     requests: bool,
 
     /// A table for people, or the records `why` and `evidence`; CSV holds the rows
-    #[arg(long, value_enum, default_value = "table")]
+    #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = Format::among(Format::OF_RECORDS))]
     format: Format,
 
     /// Rows that the table shows at most; 0 shows all

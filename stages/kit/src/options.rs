@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
 use schema::{Compat, Month};
 
 use crate::Describe;
 
-/// How records are written.
+/// How the output is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// One JSON object per line.
@@ -16,6 +17,26 @@ pub enum Format {
     Csv,
     /// Human-readable: aligned columns.
     Table,
+    /// A page for a browser, in one file.
+    Html,
+    /// Plain text for a terminal or a mail.
+    Text,
+    /// Markdown.
+    Md,
+}
+
+impl Format {
+    /// How records are written.
+    pub const OF_RECORDS: &[Self] = &[Self::Ndjson, Self::Csv, Self::Table];
+    /// How a report is written.
+    pub const OF_REPORTS: &[Self] = &[Self::Html, Self::Text, Self::Md, Self::Csv];
+
+    /// Reads the value of `--format`, where these are possible.
+    #[must_use]
+    pub fn among(formats: &[Self]) -> impl TypedValueParser<Value = Self> + use<> {
+        let names: Vec<_> = formats.iter().filter_map(ValueEnum::to_possible_value).collect();
+        PossibleValuesParser::from(names).try_map(|text| Self::from_str(&text, false))
+    }
 }
 
 /// Where records come from or go to.
@@ -59,7 +80,7 @@ pub struct Common {
     pub db: bool,
 
     /// Format of the output; the input format is recognised by its first byte
-    #[arg(long, value_enum, default_value = "ndjson")]
+    #[arg(long, value_name = "FORMAT", default_value = "ndjson", value_parser = Format::among(Format::OF_RECORDS))]
     pub format: Format,
 
     /// Kind of record that `--format csv` or `table` writes, instead of the main kind of the stage

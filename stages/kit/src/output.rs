@@ -66,6 +66,9 @@ impl Output {
                 Shape::Csv { kind: kind.to_owned(), header: None, writer }
             }
             Format::Table => Shape::Table { kind: kind.to_owned(), table: Table::default() },
+            Format::Html | Format::Text | Format::Md => {
+                return Err(Usage("records are written as ndjson, csv or table".to_owned()).into());
+            }
         };
         Ok(Self { sink, shape, line_buffered, messages, n_other_kinds: 0, n_fields_left_out: 0 })
     }

@@ -1,0 +1,119 @@
+//! The options, and what `--describe` says. Imports nothing of the work.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use kit::{Common, Describe, Format, StageArgs};
+use schema::{Kind, Month};
+
+/// What follows the options in the long help.
+const BACKGROUND: &str = "The page is one file: style, charts and a little script are in it, it asks no server for anything, and \
+    without JavaScript everything is there. The same records give the same bytes. A month that has not ended \
+    is hatched and named, and so is one named with `--incomplete`.\n\nBy default nothing that could point to \
+    a person is shown: groups of fewer than five people are `< 5`, in every format, and where one number of a \
+    sum is hidden the next smallest is too. `--private` shows everything, for the administrator's own \
+    copy.\n\nUsed are cells, sessions, and the statistics of tools and resources (toolstat, toptool, toplist, \
+    resource_stat; hub_resource for titles). Others are ignored, and nothing is passed on. Records may come in \
+    any order.\n\nMemory: cells and statistics, and 32 bytes for each visitor (address and host name) of a month.";
+
+/// Writes the usage report of a hub: one page with figures, tables and a map.
+///
+/// Reads records of any kind and writes a report with a section for each subject that they are of. The
+/// default is a page for a browser; `--format text`, `md` and `csv` write the same numbers for a terminal or a
+/// mail, as Markdown, and as one table.
+#[derive(Debug, Parser)]
+#[command(name = "report", version, after_long_help = BACKGROUND, max_term_width = 100)]
+#[command(mut_arg("format", |arg| arg
+    .help("Format of the report")
+    .long_help("Format of the report")
+    .default_value("html")
+    .value_parser(Format::among(Format::OF_REPORTS))))]
+#[command(mut_arg("kind", |arg| arg.hide(true)))]
+pub(crate) struct Args {
+    /// Month of the headline figures [default: the last whole month of the records]
+    #[arg(value_name = "YYYY-MM")]
+    pub(crate) month: Option<Month>,
+
+    /// How many months charts go back
+    #[arg(long, value_name = "N", default_value_t = 36, value_parser = clap::value_parser!(u32).range(1..=1200))]
+    pub(crate) months: u32,
+
+    /// Sections to write, separated by commas [default: all that have records]
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        value_enum,
+        default_value = "usage,tools",
+        hide_default_value = true
+    )]
+    pub(crate) sections: Vec<Part>,
+
+    /// Months whose logs have gaps, separated by commas: they are hatched and named
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) incomplete: Vec<Month>,
+
+    /// Rows of a ranking
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) top: u32,
+
+    /// Title of the report
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) title: Option<String>,
+
+    /// Picture at the top: a PNG, JPEG, GIF, WebP or SVG file of at most 500 kB, copied into the page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) logo: Option<PathBuf>,
+
+    /// Language of the texts
+    #[arg(long, value_enum, default_value = "en")]
+    pub(crate) lang: Language,
+
+    /// Show everything, also groups of fewer than five people: for your own eyes
+    #[arg(long)]
+    pub(crate) private: bool,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// A section of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Users, visits, simulation, places: from cells and sessions
+    Usage,
+    /// Simulation tools and other resources: from their statistics
+    Tools,
+}
+
+/// A language that the texts are there in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// English
+    En,
+}
+
+impl StageArgs for Args {
+    const DESCRIBE: Describe = Describe {
+        name: "report",
+        about: "Writes the usage report of a hub: one page with figures, tables and a map",
+        reads: &[
+            Kind::Cell,
+            Kind::Session,
+            Kind::ToolStat,
+            Kind::TopTool,
+            Kind::TopList,
+            Kind::ResourceStat,
+            Kind::HubResource,
+        ],
+        writes: &[],
+        reads_tables: &["summary_user_vals", "summary_simusage_vals", "summary_misc_vals", "websessions"],
+        writes_tables: &[],
+        main_kind: Kind::Cell,
+        steps: &[],
+    };
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}

@@ -1,0 +1,25 @@
+//! `report`: writes the usage report of a hub from records.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
+
+mod accumulator;
+mod amount;
+mod args;
+mod country;
+mod document;
+mod draw;
+mod ground;
+mod privacy;
+mod records;
+mod render;
+mod sections;
+mod stage;
+mod tables;
+mod tools;
+mod usage;
+mod words;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hub::run::<args::Args>(stage::stage)
+}

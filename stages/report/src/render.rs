@@ -1,0 +1,29 @@
+//! The forms of a report: each renderer writes a whole [`Document`].
+
+mod csv;
+mod html;
+mod label;
+mod markdown;
+mod text;
+
+use std::io::Write;
+
+use anyhow::{Context as _, Result};
+use kit::Format;
+
+use crate::document::Document;
+use crate::words::Words;
+
+/// Writes the report in a form.
+///
+/// # Errors
+/// It cannot be written.
+pub(crate) fn write(document: &Document, format: Format, words: &Words, out: &mut dyn Write) -> Result<()> {
+    let text = match format {
+        Format::Text | Format::Table => text::page(document, words),
+        Format::Md => markdown::page(document, words),
+        Format::Csv => csv::page(document, words)?,
+        Format::Html | Format::Ndjson => html::page(document, words),
+    };
+    out.write_all(text.as_bytes()).context("writing the report")
+}
