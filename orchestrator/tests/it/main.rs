@@ -15,6 +15,7 @@ mod hub_life;
 mod identity;
 mod import;
 mod ipv6;
+mod logs_settings;
 mod mend;
 mod mixtures;
 mod monitoring;

@@ -49,6 +49,13 @@ impl Hub {
         path
     }
 
+    /// Writes our own configuration.
+    pub(crate) fn configure(&self, text: &str) {
+        let folder = self.root.path().join("etc/hubzero-metrics");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("hzmetrics.conf"), text).unwrap();
+    }
+
     /// The environment of the hub's runs.
     pub(crate) fn env(&self) -> Vec<(&'static str, PathBuf)> {
         vec![

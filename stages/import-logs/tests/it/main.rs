@@ -12,6 +12,7 @@ mod hub;
 mod identity;
 mod mixtures;
 mod samples;
+mod settings;
 mod tables;
 mod verdicts;
 

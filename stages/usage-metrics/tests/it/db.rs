@@ -676,6 +676,34 @@ fn a_country_database_fills_only_the_given_month() {
 }
 
 #[test]
+fn the_database_of_countries_is_named_by_option_environment_or_file() {
+    let services = services();
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    let named = |code: &str| {
+        let file = pair.home().join(format!("{code}.mmdb"));
+        let networks = [("8.0.0.0".parse().unwrap(), 8, code.to_owned())];
+        std::fs::write(&file, fixtures::mmdb::country_database_of_both(&networks)).unwrap();
+        file
+    };
+    let (in_file, in_environment, as_option) = (named("CH"), named("DE"), named("FR"));
+    let country = |run: Run| {
+        pair.sql("DELETE FROM web; INSERT INTO web (datetime, ip, host) VALUES ('2025-07-10', '8.8.8.8', 'h')");
+        quiet(run.args(["--only", "countries", "2025-07"]));
+        pair.value("SELECT ipcountry FROM web").unwrap()
+    };
+    let root = tempfile::tempdir().unwrap();
+    let etc = root.path().join("etc/hubzero-metrics");
+    std::fs::create_dir_all(&etc).unwrap();
+    let job = || job(&services, &pair).env("HZMETRICS_ROOT", root.path());
+    // without any of them the service says it
+    assert_eq!(country(job()), "US");
+    std::fs::write(etc.join("hzmetrics.conf"), format!("[logs]\ngeoip = {}\n", in_file.display())).unwrap();
+    assert_eq!(country(job()), "CH");
+    assert_eq!(country(job().env("HZMETRICS_GEOIP", &in_environment)), "DE");
+    assert_eq!(country(job().env("HZMETRICS_GEOIP", &in_environment).arg("--geoip").arg(&as_option)), "FR");
+}
+
+#[test]
 fn single_steps_can_run_on_one_table() {
     let services = services();
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
