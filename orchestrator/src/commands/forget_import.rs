@@ -95,8 +95,8 @@ impl HubCommand for Args {
                         hub.log.warning(format_args!("[forget-import] {}: --force would be needed", drifted(entry, n)));
                     }
                     hub.log.info(format_args!(
-                        "[forget-import] [dry-run] would delete from {table} the ids {start}..{end} (about {} rows)",
-                        entry.rows
+                        "[forget-import] [dry-run] would delete from {table} the ids {start}..{end} (about {})",
+                        kit::counted(entry.rows, "row", "rows")
                     ));
                     continue;
                 }
@@ -112,7 +112,8 @@ impl HubCommand for Args {
             hub.warn_without_transactions(&mut db, &tables)?;
             let deleted =
                 db.transaction_with_retry("forgetting an import", &tables, |db| ledger::forget(db, entry, self.force))?;
-            hub.log.info(format_args!("[forget-import] removed {deleted} rows from {table} and the record of {name}"));
+            let rows = kit::counted(deleted, "row", "rows");
+            hub.log.info(format_args!("[forget-import] removed {rows} from {table} and the record of {name}"));
         }
         Ok(0)
     }
@@ -123,5 +124,7 @@ fn drifted(entry: &Entry, n: i64) -> String {
     let (table, rows) = (entry.target.name(), entry.rows);
     let why =
         if n < rows { "some were deleted since, as rows of bots are" } else { "rows of something else are among them" };
-    format!("{}: its range of {table} has {n} rows, and {rows} were imported: {why}", entry.filename)
+    let has = kit::counted(n, "row", "rows");
+    let were = if rows == 1 { "was" } else { "were" };
+    format!("{}: its range of {table} has {has}, and {rows} {were} imported: {why}", entry.filename)
 }

@@ -26,8 +26,9 @@ impl HubCommand for Args {
         let done = hub_data::import_as(&hub.config.target(), hub.compat, dry_run)?;
         let would = if dry_run { "[dry-run] would copy " } else { "" };
         hub.log.info(format_args!(
-            "[import-hub-data] {would}{} new tool sessions, {} users with a confirmed address",
-            done.sessions, done.profiles
+            "[import-hub-data] {would}{}, {} with a confirmed address",
+            kit::counted(done.sessions, "new tool session", "new tool sessions"),
+            kit::counted(done.profiles, "user", "users")
         ));
         Ok(0)
     }

@@ -99,7 +99,12 @@ fn count(hub: &Hub, db: &mut Db, only: Option<Month>) -> Result<BTreeMap<Month, 
         None => drop(db.each(&format!("{sql} GROUP BY 1"), (), &mut take)?),
     }
     if odd > 0 {
-        hub.log.warning(format_args!("  {odd} requests have no day in their date and count nowhere"));
+        let have = kit::counted(
+            odd,
+            "request has no day in its date and counts",
+            "requests have no day in their date and count",
+        );
+        hub.log.warning(format_args!("  {have} nowhere"));
     }
     Ok(months)
 }

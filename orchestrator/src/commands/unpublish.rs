@@ -100,7 +100,8 @@ impl HubCommand for Args {
             for (db, list) in [(&mut db, &cells), (&mut of_hub, &statistics)] {
                 for published in list {
                     let n = published.count(db)?;
-                    hub.log.info(format_args!("[unpublish] [dry-run] would delete {n} rows of {}", published.table));
+                    let rows = kit::counted(n, "row", "rows");
+                    hub.log.info(format_args!("[unpublish] [dry-run] would delete {rows} of {}", published.table));
                 }
             }
             hub.log.info(format_args!("[unpublish] [dry-run] would withhold {month}"));
@@ -110,8 +111,8 @@ impl HubCommand for Args {
         withhold(hub, &mut db, month)?;
         let n_cells = delete(&mut db, month, &cells)?;
         let n_statistics = delete(&mut of_hub, month, &statistics)?;
-        hub.log
-            .info(format_args!("[unpublish] {month}: {n_cells} cells and {n_statistics} rows of statistics removed"));
+        let (cells, rows) = (kit::counted(n_cells, "cell", "cells"), kit::counted(n_statistics, "row", "rows"));
+        hub.log.info(format_args!("[unpublish] {month}: {cells} and {rows} of statistics removed"));
         hub.log.info(format_args!(
             "[unpublish] {month} is withheld until `hzmetrics summarize {month}` or `hzmetrics mark-dirty {month}`"
         ));

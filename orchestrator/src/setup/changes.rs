@@ -444,7 +444,8 @@ fn downloads(db: &mut Db, messages: Messages) -> Result<()> {
          content REGEXP '^/resources/.*[.]({ENDINGS})([?#]|$)' WHERE {GAP}"
     );
     let changed = in_id_ranges(db, "web", GAP, &update)?;
-    messages.note(format_args!("{changed} rows, {} months to summarize again", dirty.len()));
+    let (rows, months) = (kit::counted(changed, "row", "rows"), kit::counted(dirty.len(), "month", "months"));
+    messages.note(format_args!("{rows}, {months} to summarize again"));
     Ok(())
 }
 
@@ -464,7 +465,8 @@ fn fill_months(db: &mut Db, fill: Fill, messages: Messages, run: Runner<'_>) -> 
             let filled = before - db.number(&count, ())?.unwrap_or(0);
             if filled > 0 {
                 mark_dirty(db, &[month])?;
-                messages.note(format_args!("{table} {month}: {filled} rows filled"));
+                let rows = kit::counted(filled, "row", "rows");
+                messages.note(format_args!("{table} {month}: {rows} filled"));
             }
             anyhow::ensure!(
                 code == 0,

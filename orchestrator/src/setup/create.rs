@@ -53,7 +53,7 @@ pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: 
         }
         for seed in &seeds {
             let at = format!("{}.{}", quote(&target.metrics_db), quote(seed.table));
-            show(out, &format!("INSERT IGNORE INTO {at} ({} rows)", seed.rows.len()))?;
+            show(out, &format!("INSERT IGNORE INTO {at} ({})", kit::counted(seed.rows.len(), "row", "rows")))?;
         }
         return Ok(());
     }
@@ -79,7 +79,8 @@ pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: 
     let mut db = Db::connect(target, Which::Metrics)?;
     for (table, added, there) in seed::plant(&mut db, &seeds).context("filling the static tables")? {
         if added > 0 {
-            messages.note(format_args!("{table}: {added} rows added, {there} existed already"));
+            let rows = kit::counted(added, "row", "rows");
+            messages.note(format_args!("{table}: {rows} added, {there} existed already"));
         }
     }
     messages.note(format_args!("{} statements done, {} is ready", list.len(), target.metrics_db));

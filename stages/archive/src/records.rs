@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Args, rules: Rules, io: &mut Io) -> Result<Outcome> {
     })?;
     output.finish()?;
     if n_failed > 0 {
-        bail!("{n_failed} of {} logs not archived", results.len());
+        bail!("{n_failed} of {} not archived", kit::counted(results.len(), "log", "logs"));
     }
     Ok(Outcome::default())
 }

@@ -69,7 +69,9 @@ pub fn step(target: &Target, compat: Compat, dry_run: bool, io: &Io) -> Result<(
     let done = import_as(target, compat, dry_run)?;
     if dry_run {
         let (sessions, profiles) = (done.sessions, done.profiles);
-        io.messages.note(format_args!("[dry-run] {sessions} tool sessions to add, {profiles} profiles to copy"));
+        let sessions = kit::counted(sessions, "tool session", "tool sessions");
+        let profiles = kit::counted(profiles, "profile", "profiles");
+        io.messages.note(format_args!("[dry-run] {sessions} to add, {profiles} to copy"));
     }
     Ok(())
 }

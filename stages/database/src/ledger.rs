@@ -34,7 +34,8 @@ pub fn forget(db: &mut Db, entry: &Entry, force: bool) -> Result<u64> {
         // webhits has no ids: its entries never have a range
         anyhow::ensure!(entry.target != Target::Webhits, "entry {} has ids of webhits, which has none", entry.id);
         if !force && let Some(n) = drift(db, entry)? {
-            anyhow::bail!("{n} rows are in the range of {}, and {} came from it", entry.filename, entry.rows);
+            let rows = kit::counted(n, "row is", "rows are");
+            anyhow::bail!("{rows} in the range of {}, and {} came from it", entry.filename, entry.rows);
         }
         let sql = format!("DELETE FROM {table} WHERE id BETWEEN ? AND ?");
         deleted = db.run(&sql, (start, end)).with_context(doing)?;

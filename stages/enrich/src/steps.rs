@@ -144,7 +144,8 @@ impl Filler {
             return Ok(());
         }
         let pairs = domains::missing(db, table, &span, rule)?;
-        say(io, format_args!("{} {span}: {} distinct hosts without a domain", table.name(), pairs.len()));
+        let hosts = kit::counted(pairs.len(), "distinct host", "distinct hosts");
+        say(io, format_args!("{} {span}: {hosts} without a domain", table.name()));
         for (host, domain) in pairs.iter().take(SHOWN) {
             say(io, format_args!("  {host} -> {domain}"));
         }
@@ -163,7 +164,8 @@ impl Filler {
         let rule = user_rule(self.compat);
         if self.dry_run {
             let users = user_info::missing(db, hub, table, &span, rule)?;
-            say(io, format_args!("{} {span}: profiles of {} users to apply", table.name(), users.len()));
+            let users = kit::counted(users.len(), "user", "users");
+            say(io, format_args!("{} {span}: profiles of {users} to apply", table.name()));
         } else {
             user_info::fill(db, hub, table, &span, rule)?;
         }
@@ -188,7 +190,9 @@ impl Filler {
         if self.dry_run {
             let n = countries::missing(db, table, &span)?.len();
             let weeks = span.n_weeks();
-            say(io, format_args!("{} {span}: {n} distinct IPs without a country, {weeks} weeks", table.name()));
+            let ips = kit::counted(n, "distinct IP", "distinct IPs");
+            let weeks = kit::counted(weeks, "week", "weeks");
+            say(io, format_args!("{} {span}: {ips} without a country, {weeks}", table.name()));
             return Ok(());
         }
         let geo = match &mut self.geo {
@@ -208,7 +212,8 @@ impl Filler {
         let Some(geo) = &mut self.geo else { return };
         let n = geo.n_failed();
         if let Some(trouble) = geo.trouble() {
-            io.messages.note(format_args!("{n} addresses remain without a country until the next run: {trouble}"));
+            let remain = kit::counted(n, "address remains", "addresses remain");
+            io.messages.note(format_args!("{remain} without a country until the next run: {trouble}"));
         }
     }
 }

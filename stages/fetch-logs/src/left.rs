@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use kit::{Messages, path_text};
+use kit::{Messages, counted, path_text};
 use logs::discovery::Found;
 use logs::rotation;
 use schema::json;
@@ -117,9 +117,8 @@ impl Left {
             }
         }
         let counts: Vec<_> = counts.into_iter().map(|(by, n)| format!("{n} {by}")).collect();
-        let s = |n: usize| if n == 1 { "" } else { "s" };
-        let (n, counts) = (self.files.len(), counts.join(", "));
-        messages.note(format_args!("{n_logs} log{}; {n} file{} left out: {counts}", s(n_logs), s(n)));
+        let (logs, files) = (counted(n_logs, "log", "logs"), counted(self.files.len(), "file", "files"));
+        messages.note(format_args!("{logs}; {files} left out: {}", counts.join(", ")));
     }
 
     /// Lists the files.

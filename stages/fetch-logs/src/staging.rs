@@ -10,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use hub::config::Config;
-use kit::{Messages, WholeFile, door, fill};
+use kit::{Messages, WholeFile, counted, door, fill};
 use logs::discovery::{self, Found, LeftOut, Stream, without_suffix};
 use logs::fingerprint::{Fingerprint, Now};
 use logs::staged;
@@ -88,7 +88,7 @@ impl Staging<'_> {
             // if this fails too, report the first failure
             let _ = self.note_that_nothing_is_staged();
         })?;
-        ensure!(n_left == 0, "{n_left} logs were left out");
+        ensure!(n_left == 0, "{} left out", counted(n_left, "log was", "logs were"));
         Ok(())
     }
 

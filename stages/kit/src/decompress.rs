@@ -8,6 +8,8 @@ use std::io::{self, BufRead, Read};
 
 use source::Source;
 
+use crate::count::counted;
+
 mod source;
 #[cfg(test)]
 mod tests;
@@ -230,7 +232,7 @@ fn next_part(source: &mut Source<impl Read>, before: Compression) -> io::Result<
             "something else"
         };
         let n = source.skip_all()?;
-        return Err(invalid(format!("{n} bytes of {what} after the compressed data")));
+        return Err(invalid(format!("{} of {what} after the compressed data", counted(n, "byte", "bytes"))));
     }
 }
 

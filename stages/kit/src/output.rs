@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, anyhow};
 use schema::csv::Header;
 use schema::{Kind, json};
 
+use crate::count::counted;
 use crate::door::{Temporary, named};
 use crate::streams::Stdout;
 use crate::table::Table;
@@ -182,8 +183,8 @@ impl Output {
         }
         if self.n_other_kinds > 0 {
             self.messages.note(format_args!(
-                "{} records of other kinds left out; --kind KIND chooses, --format ndjson writes all",
-                self.n_other_kinds
+                "{} of other kinds left out; --kind KIND chooses, --format ndjson writes all",
+                counted(self.n_other_kinds, "record", "records")
             ));
         }
         if self.n_fields_left_out > 0 {

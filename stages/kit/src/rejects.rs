@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use schema::json;
 
 use crate::Messages;
+use crate::count::counted;
 use crate::output::NamedFile;
 
 /// How many rejected lines are shown on standard error.
@@ -135,8 +136,9 @@ impl Rejects {
         self.open()?;
         self.file.take().map_or(Ok(()), NamedFile::finish)?;
         if self.count > 0 {
-            let of = if self.read >= self.count { format!(" of {}", self.read) } else { String::new() };
-            self.messages.note(format_args!("{}{of} lines rejected", self.count));
+            let of = if self.read >= self.count { format!("{} of ", self.count) } else { String::new() };
+            let n = if of.is_empty() { self.count } else { self.read };
+            self.messages.note(format_args!("{of}{} rejected", counted(n, "line", "lines")));
         }
         Ok(self.count)
     }

@@ -13,9 +13,10 @@ use crate::args::Args;
 pub(crate) fn report(hosts: &Hosts, io: &Io) {
     if hosts.n_failed() > 0 {
         io.messages.note(format_args!(
-            "{} of {} addresses got no answer in time and are `?`",
+            "{} of {} got no answer in time and {} `?`",
             hosts.n_failed(),
-            hosts.n_addresses()
+            kit::counted(hosts.n_addresses(), "address", "addresses"),
+            if hosts.n_failed() == 1 { "is" } else { "are" }
         ));
     }
 }
@@ -45,8 +46,9 @@ pub(crate) fn hosts(args: &Args, dns: &Dns, io: &Io) -> Result<Hosts> {
         let most = dns::max_concurrency();
         if settings.concurrency > most {
             io.messages.note(format_args!(
-                "{} lookups at a time instead of {}: each needs a socket, and the limit of open files is near",
-                most, settings.concurrency
+                "{} at a time instead of {}: each needs a socket, and the limit of open files is near",
+                kit::counted(most, "lookup", "lookups"),
+                settings.concurrency
             ));
             settings.concurrency = most;
         }

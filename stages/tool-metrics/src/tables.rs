@@ -93,7 +93,8 @@ impl<'a> Run<'a> {
             Step::ToolStats => {
                 let rows = self.tool_stats(dry)?;
                 if dry {
-                    say(format_args!("{}: {rows} rows of tool statistics to write", self.month));
+                    let rows = kit::counted(rows, "row", "rows");
+                    say(format_args!("{}: {rows} of tool statistics to write", self.month));
                 }
             }
             Step::ToolTops => {

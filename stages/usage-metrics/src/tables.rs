@@ -13,7 +13,7 @@ use database::{Db, Which, hub_data};
 use enrich::steps::{self, Filler};
 use enrich::table::{Span, Table, When};
 use hub::config::{self, Config};
-use kit::{Io, Outcome, Usage};
+use kit::{Io, Outcome, Usage, counted};
 use schema::{Compat, Dates, Month, Opt};
 
 use crate::args::{Args, Database, Step};
@@ -169,11 +169,11 @@ impl<'a> Run<'a> {
                 if dry {
                     let made = sessions::compute_only(&mut self.tables, month)?;
                     say(format_args!(
-                        "{month}: {} sessions of {} requests to add, {} requests and {} tool starts to stamp",
-                        made.sessions.len(),
-                        made.n_rows,
-                        made.n_stamped(),
-                        made.n_tools()
+                        "{month}: {} of {} to add, {} and {} to stamp",
+                        counted(made.sessions.len(), "session", "sessions"),
+                        counted(made.n_rows, "request", "requests"),
+                        counted(made.n_stamped(), "request", "requests"),
+                        counted(made.n_tools(), "tool start", "tool starts")
                     ));
                 } else {
                     sessions::run(&mut self.tables, month)?;
@@ -185,10 +185,11 @@ impl<'a> Run<'a> {
                     let filters = clean_bots::Filters::read(&mut self.tables)?;
                     let n = filters.find(&mut self.tables, table, &span)?.len();
                     say(format_args!(
-                        "{table} {span}: {n} rows to delete, by {} domains and {} hosts, {} weeks",
-                        filters.domains.len(),
-                        filters.hosts.len(),
-                        span.n_weeks()
+                        "{table} {span}: {} to delete, by {} and {}, {}",
+                        counted(n, "row", "rows"),
+                        counted(filters.domains.len(), "domain", "domains"),
+                        counted(filters.hosts.len(), "host", "hosts"),
+                        counted(span.n_weeks(), "week", "weeks")
                     ));
                 } else {
                     clean_bots::clean(&mut self.tables, table, &span)?;
@@ -198,14 +199,16 @@ impl<'a> Run<'a> {
                 let month = whole_month(self.args)?;
                 let days = derived::rebuild_webhits(&mut self.tables, month, &compat, dry)?;
                 if dry {
-                    say(format_args!("{month}: hits of {days} days to recount"));
+                    say(format_args!("{month}: hits of {} to recount", counted(days, "day", "days")));
                 }
             }
             Step::ClearOrphanStamps => {
                 let month = whole_month(self.args)?;
                 let [web, tools] = derived::clear_orphans(&mut self.tables, month, dry)?;
                 if dry {
-                    say(format_args!("{month}: stamps of {web} requests and {tools} tool starts to clear"));
+                    let (web, tools) =
+                        (counted(web, "request", "requests"), counted(tools, "tool start", "tool starts"));
+                    say(format_args!("{month}: stamps of {web} and {tools} to clear"));
                 }
             }
             Step::UserInfo => {

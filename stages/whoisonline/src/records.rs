@@ -29,7 +29,8 @@ pub(crate) fn read(io: &mut Io, compat: Compat) -> Result<Vec<Session>> {
         Ok(())
     })?;
     if n_others > 0 {
-        io.messages.note(format_args!("{n_others} records of other kinds are not on the map"));
+        let others = kit::counted(n_others, "record of another kind is", "records of other kinds are");
+        io.messages.note(format_args!("{others} not on the map"));
     }
     Ok(sessions)
 }

@@ -263,7 +263,8 @@ impl Refresh<'_> {
             self.messages.note(format_args!("the geo service at {} does not accept our key", self.config.geo_url));
         }
         if let Some(first) = failures.first() {
-            self.messages.note(format_args!("no place for {} of {} addresses: {first}", failures.len(), asked.len()));
+            let asked = kit::counted(asked.len(), "address", "addresses");
+            self.messages.note(format_args!("no place for {} of {asked}: {first}", failures.len()));
         }
         let mut kept: Vec<(u32, &Place)> = Vec::new();
         for (ip, place) in news.iter().filter(|(_, place)| place.country != "-") {

@@ -102,7 +102,7 @@ fn names_that_are_not_utf8_are_moved_each_by_its_own_receipt() {
     // the text for people is ignored, and a wrong encoding is not a record
     let bad = format!("{{\"kind\":\"receipt\",\"path\":{left:?},\"path_bytes\":\"%F\"}}\n");
     let done = archive().stdin(bad.replace("\\xFE", "?")).finish().ok();
-    assert!(left.exists() && done.stderr.contains("1 of 1 lines rejected"), "{}", done.stderr);
+    assert!(left.exists() && done.stderr.contains("1 of 1 line rejected"), "{}", done.stderr);
 }
 
 #[test]

@@ -278,7 +278,10 @@ impl Reconstruct {
             (None, Some(Range { start, end })) => {
                 Some(format!("no row is left, but the ledger claims {} ({start}..{end})", entry.rows))
             }
-            (Some(found), None) => Some(format!("the ledger has no range, but {} rows are there", found.rows)),
+            (Some(found), None) => {
+                let rows = kit::counted(found.rows, "row is", "rows are");
+                Some(format!("the ledger has no range, but {rows} there"))
+            }
             (Some(Derived { range, .. }), Some(told)) if range.start < told.start || range.end > told.end => {
                 let (a, b, c, d) = (range.start, range.end, told.start, told.end);
                 Some(format!("its rows are {a}..{b}, outside the {c}..{d} of the ledger"))

@@ -81,7 +81,7 @@ fn anything_after_the_data_is_named() {
         let one = made(&format!("one.{kind}"));
         let with = |more: &[u8]| [&one[..], more].concat();
         fails(with(b"a line\n"), "7 bytes of text after the compressed data");
-        fails(with(b"x"), "1 bytes of text after");
+        fails(with(b"x"), "1 byte of text after");
         fails(with(&[1, 2, 3]), "3 bytes of something else after");
         for zeros in [1, 511, 600_000] {
             let padding = vec![0; zeros];

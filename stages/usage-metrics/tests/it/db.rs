@@ -474,11 +474,11 @@ fn a_dry_run_changes_nothing_and_reports() {
     assert_eq!(state(&pair), before);
     assert!(done.stdout.is_empty() && services.geo.asked().is_empty() && services.names.n_asked() == 0);
     for words in [
-        "6 tool sessions to add, 1 profiles to copy",
+        "6 tool sessions to add, 1 profile to copy",
         "middleware-wall: 6 tool starts to add",
         ".web 2025-07-01..2025-08-01: 4 unresolved IPs (ns=127.0.0.1:",
         "www.a.com -> a.com",
-        "web 2025-06-30..2025-08-01: 0 rows to delete, by 1 domains and 0 hosts, 5 weeks",
+        "web 2025-06-30..2025-08-01: 0 rows to delete, by 1 domain and 0 hosts, 5 weeks",
         "hits of 7 days to recount",
         "6 sessions of 8 requests to add",
         "stamps of 0 requests",

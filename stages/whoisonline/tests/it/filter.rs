@@ -62,7 +62,7 @@ fn a_bad_record_is_rejected_and_the_rest_is_drawn() {
     let done = stage().arg("--strict").stdin(records).finish().expect_code(3);
     assert_eq!(done.text(), GOLDEN);
     assert!(done.stderr.contains("-:2: ") && done.stderr.contains("-:4: "), "{}", done.stderr);
-    assert!(done.stderr.contains("1 records of other kinds"), "{}", done.stderr);
+    assert!(done.stderr.contains("1 record of another kind is not on the map"), "{}", done.stderr);
 }
 
 #[test]
