@@ -1,9 +1,9 @@
-//! The health of a hub: one model, which `status`, `check`, the metrics, the heartbeat and the
-//! notifications read. Nobody works a figure out for himself.
+//! The health of a hub: one model, read by `status`, `check`, the metrics, the heartbeat and the
+//! notifications. None of them computes a figure on its own.
 //!
-//! [`facts`] looks at folders, records of runs and databases once; [`signals`] is the table of checks,
-//! each with a value, a unit and limits; [`verdict`] holds the values against the limits.
-//! Nothing here changes anything.
+//! [`facts`] collects the facts once, from folders, records of runs and databases. [`signals`] is the
+//! table of checks, each with a value, a unit and limits. [`verdict`] compares the values with the
+//! limits. Nothing here changes anything.
 
 pub(crate) mod facts;
 pub(crate) mod json;
@@ -30,10 +30,10 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    /// All checks but those that only run when they are named, with the limits of the configuration.
+    /// All checks except those that run only when named, with the limits of the configuration.
     ///
     /// # Errors
-    /// A limit cannot be understood, or the clock is set to something else than a time.
+    /// A limit is not understood, or the clock is set to an impossible time.
     pub(crate) fn examine(hub: &Hub, look: Look) -> Result<Self> {
         let settled = settled(hub)?;
         let (facts, outside) = (Facts::look(hub, look)?, Outside::look(hub));
@@ -52,10 +52,10 @@ impl Health {
     }
 }
 
-/// The limits that the configuration names, by check; `None` for one that is switched off.
+/// The limits that the configuration sets, by check; `None` for a check that is switched off.
 ///
 /// # Errors
-/// There is no check of that name, or the limits are not understood.
+/// There is no check of that name, or its limits are not understood.
 pub(crate) fn settled(hub: &Hub) -> Result<BTreeMap<&'static str, Option<Limits>>> {
     let settle = |(name, text): (&String, &String)| {
         let signal = signals::find(name).map_err(|why| kit::Usage(format!("[check] {why}")))?;

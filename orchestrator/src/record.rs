@@ -1,4 +1,4 @@
-//! Remembers the runs of commands, as `hub::run` does for stages, and sends their figures to statsd.
+//! Records the runs of commands, as `hub::run` does for stages, and sends their figures to statsd.
 
 use std::time::Instant;
 
@@ -11,7 +11,8 @@ use schema::Exit;
 use crate::hub::Hub;
 use crate::tell::{self, After};
 
-/// Does the work of a command and remembers how it ended. What cannot be remembered never fails it.
+/// Does the work of a command and records how it ended. A record that cannot be written does not
+/// make it fail.
 ///
 /// # Errors
 /// Those of the work.
@@ -20,7 +21,7 @@ pub(crate) fn recorded(hub: &Hub, program: &str, work: impl FnOnce() -> Result<u
     let statsd = statsd(hub, program);
     let done = work();
     let code = match &done {
-        // the work of another run is no success of this one
+        // if another run does the work, this is not a success
         Ok(0) if hub.left_to_another.get() => Exit::Busy.code(),
         Ok(code) => *code,
         Err(error) => exit_of(error).code(),
@@ -29,7 +30,7 @@ pub(crate) fn recorded(hub: &Hub, program: &str, work: impl FnOnce() -> Result<u
     let at = kit::seconds_since_1970()?;
     let ended = Ended { program, exit: code, is_part: false, at, elapsed, measures: &measures };
     if let Err(error) = health::note(&hub.config.paths, &ended) {
-        hub.log.debug(format_args!("this run is not remembered: {error}"));
+        hub.log.debug(format_args!("this run was not recorded: {error}"));
     }
     if let Some(statsd) = statsd {
         statsd.ended(!matches!(code, 0 | 75), elapsed, measures);
@@ -37,7 +38,7 @@ pub(crate) fn recorded(hub: &Hub, program: &str, work: impl FnOnce() -> Result<u
     done
 }
 
-/// The same for the work of a run; then everybody is told who wants to be.
+/// The same for the work of a run; then the configured receivers are informed.
 ///
 /// # Errors
 /// Those of the work.
@@ -50,7 +51,8 @@ pub(crate) fn recorded_run(hub: &Hub, work: impl FnOnce() -> Result<u8>) -> Resu
     done
 }
 
-/// The server of figures, where there is one. A bad address is said here, once, and not by every stage.
+/// The statsd server, if one is configured. A bad address is reported here, once, rather than by every
+/// stage.
 fn statsd(hub: &Hub, program: &str) -> Option<Statsd> {
     let address = hub.statsd_address()?;
     match statsd::check(&address) {

@@ -1,6 +1,7 @@
-//! After a run: the metrics for collectors, the messages about troubles, and the sign of life.
+//! After a run: writes the metrics for collectors, sends messages about troubles, and calls the
+//! heartbeat address.
 //!
-//! None of this fails a run or changes its exit code. What is not configured costs nothing.
+//! None of this makes a run fail or changes its exit code. What is not configured costs nothing.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -29,7 +30,7 @@ pub(crate) enum After {
     Run(u8),
 }
 
-/// Tells everybody who wants to be told.
+/// Informs every configured receiver.
 pub(crate) fn everybody(hub: &Hub, after: After) {
     let say = |what: &str, done: Result<()>| {
         if let Err(error) = done {
@@ -37,7 +38,7 @@ pub(crate) fn everybody(hub: &Hub, after: After) {
         }
     };
     if let After::Run(code) = after {
-        say("the progress is not remembered", progress(hub));
+        say("the progress was not recorded", progress(hub));
         ping(hub, code);
     }
     let (metrics, notify) = (&hub.config.metrics, &hub.config.notify);
@@ -47,10 +48,10 @@ pub(crate) fn everybody(hub: &Hub, after: After) {
     }
     let health = match Health::examine(hub, Look::Often) {
         Ok(health) => health,
-        Err(error) => return say("nobody was told of the state of the hub", Err(error)),
+        Err(error) => return say("no messages were sent: the state of the hub is not known", Err(error)),
     };
     if let Some(path) = &metrics.textfile {
-        say("no metrics for Prometheus", textfile(path, &metrics::text(&health)));
+        say("the metrics for Prometheus were not written", textfile(path, &metrics::text(&health)));
     }
     if let Some(address) = statsd {
         Statsd::start("hzmetrics hub", &address).gauges(metrics::gauges(&health));
@@ -60,7 +61,7 @@ pub(crate) fn everybody(hub: &Hub, after: After) {
     }
 }
 
-/// Writes the metrics whole, for whoever collects files: everybody may read them.
+/// Writes the whole metrics file for a collector; everybody may read it.
 pub(crate) fn textfile(path: &Path, text: &str) -> Result<()> {
     let write = || -> std::io::Result<()> {
         let mut file = Temporary::beside(path)?;
@@ -71,7 +72,7 @@ pub(crate) fn textfile(path: &Path, text: &str) -> Result<()> {
     write().with_context(|| format!("writing {}", path.display()))
 }
 
-/// Remembers since when the pipeline has come no further.
+/// Records since when the pipeline has made no progress.
 fn progress(hub: &Hub) -> Result<()> {
     let facts = Facts::look(hub, Look::Often)?;
     let Some(state) = facts.state() else { return Ok(()) };
@@ -87,7 +88,7 @@ fn progress(hub: &Hub) -> Result<()> {
     Ok(())
 }
 
-/// Fetches the address of the sign of life. Whoever waits for it notices when it does not come.
+/// Fetches the heartbeat address. The service behind it notices if this does not happen.
 fn ping(hub: &Hub, code: u8) {
     let Some(url) = &hub.config.notify.heartbeat_url else { return };
     let url = if code == 0 { url.clone() } else { format!("{}/fail", url.trim_end_matches('/')) };
@@ -96,18 +97,18 @@ fn ping(hub: &Hub, code: u8) {
     }
 }
 
-/// What follows from another trouble, and is no news while that lasts.
+/// Checks that fail because of another trouble, and are not reported while that lasts.
 const CONSEQUENCES: [&str; 6] = ["failed", "age", "analyzed", "month", "mode", "pending"];
 
-/// What there is to say.
+/// A message.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct News {
     failed: Vec<&'static str>,
     recovered: Vec<String>,
 }
 
-/// Compares the checks with what was told before, and notes what is told now. A check that cannot be
-/// made is as it was.
+/// Compares the checks with what was reported before, and records what is reported now. A check that
+/// could not be made keeps its state.
 fn news(records: &mut Records, checks: &[Checked]) -> News {
     let mut news = News::default();
     let is_critical = |check: &&Checked| check.state == State::Critical;
@@ -117,7 +118,7 @@ fn news(records: &mut Records, checks: &[Checked]) -> News {
         let was_told = records.told.contains_key(check.name);
         match check.state {
             State::Critical if !was_told => {
-                // it belongs to a trouble that somebody knows of
+                // it follows from a trouble that was reported
                 let is_known = lasts && CONSEQUENCES.contains(&check.name);
                 let word = if is_known { "known" } else { "told" };
                 records.told.insert(check.name.to_owned(), word.to_owned());
@@ -133,7 +134,7 @@ fn news(records: &mut Records, checks: &[Checked]) -> News {
     news
 }
 
-/// Tells a program of troubles that begin and that end, each once.
+/// Reports to a program the troubles that begin and end, each once.
 fn troubles(hub: &Hub, command: &str, health: &Health) -> Result<()> {
     let mut found = News::default();
     health::change(&hub.config.paths, |records| found = news(records, &health.checks))?;
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn one_message_for_one_trouble() {
+    fn each_trouble_is_reported_once() {
         use State::{Critical, Ok, Unknown, Warning};
         let mut records = Records::default();
         let mut step = |states: &[(&'static str, State)], failed: &[&str], recovered: &[&str]| {
@@ -199,12 +200,12 @@ mod tests {
         };
         step(&[("database", Ok), ("failed", Ok)], &[], &[]);
         step(&[("database", Critical), ("month", Unknown)], &["database"], &[]);
-        // what follows from it is no news, nor that it lasts
+        // neither what follows from it nor its duration is reported
         step(&[("database", Critical), ("failed", Critical), ("month", Unknown)], &[], &[]);
         step(&[("database", Critical), ("failed", Critical)], &[], &[]);
         // another trouble is
         step(&[("database", Critical), ("failed", Critical), ("disk", Critical)], &["disk"], &[]);
-        // what cannot be looked at has not ended
+        // a check that could not be made has not recovered
         step(&[("database", Unknown), ("failed", Critical), ("disk", Critical)], &[], &[]);
         step(&[("database", Ok), ("failed", Ok), ("disk", Warning)], &[], &["database", "disk"]);
         step(&[("database", Ok), ("failed", Critical)], &["failed"], &[]);

@@ -1,7 +1,7 @@
 //! The cells of the summary tables by name: `users.download.us` is row 4, column 3 of `summary_user_vals`.
 //!
-//! A name is what people type (`hzmetrics why`, `summarize --why`) and what `hzmetrics show` prints; rows
-//! have their labels in [`crate::reference`].
+//! Names are what people type (`hzmetrics why`, `summarize --why`) and what `hzmetrics show` prints; the
+//! labels of rows are in [`crate::reference`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -33,7 +33,7 @@ impl Summary {
         }
     }
 
-    /// The word that its cells begin with.
+    /// The first word of the names of its cells.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -142,7 +142,7 @@ impl Place {
         })
     }
 
-    /// Which users a column of `summary_user_vals` is about.
+    /// Which users a column of `summary_user_vals` counts.
     #[must_use]
     pub fn column_in_words(self) -> &'static str {
         COLUMNS.get(usize::from(self.colid).wrapping_sub(1)).map_or("", |(_, words)| words)
@@ -187,7 +187,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// A text that names no cell, and the name that is most like it.
+/// A text that names no cell, and the most similar name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoCell {
     text: String,
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn short_and_wrong_names() {
+    fn short_names_are_understood_and_wrong_ones_get_a_suggestion() {
         for (text, expected) in [
             ("users", "users.total"),
             ("USERS.us", "users.total.us"),

@@ -1,6 +1,7 @@
-//! The known word that a mistyped one was probably meant to be.
+//! Suggests the known word that a mistyped one was probably meant to be.
 
-/// The one of `known` that differs in the fewest letters, if it is not a different word altogether.
+/// The word of `known` that differs in the fewest letters, unless it is an altogether different
+/// word.
 #[must_use]
 pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let limit = (word.chars().count() / 3).max(1);

@@ -1,5 +1,5 @@
-//! The usage table: some cells of the summaries in words that a hub owner uses. The demo prints it from a file,
-//! `hzmetrics show` from the tables.
+//! The usage table: some cells of the summaries, in words that a hub owner uses. The demo prints it from a
+//! file, `hzmetrics show` from the tables.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -13,14 +13,14 @@ const WINDOWS: [Period; 3] = [Period::Month, Period::Year, Period::AllTime];
 /// How a number is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// As it is.
+    /// Unchanged.
     Count,
     /// Seconds, shown as hours.
     Hours,
 }
 
 impl Unit {
-    /// The word for it in records.
+    /// Its name in records.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -42,9 +42,9 @@ impl Unit {
 /// A line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
-    /// What it shows; indented where it is a part of the line before.
+    /// The label, indented if the line is a part of the line above.
     pub label: &'static str,
-    /// The cell.
+    /// The cell that it shows.
     pub place: Place,
     /// How it is shown.
     pub unit: Unit,
@@ -94,7 +94,7 @@ impl Line {
     }
 }
 
-/// What is said below a table with shares.
+/// The note below a table with shares.
 const NOTE: &str = "Shares are of the users whose residence or organisation is known. The tables of the hub give\n\
                     Great Britain (GB) no continent, so residences do not add up to 100 %.\n";
 
@@ -108,7 +108,7 @@ impl Cells {
         self.0.insert((place, period), value);
     }
 
-    /// Whether there is none.
+    /// Whether there are no cells.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -120,7 +120,7 @@ impl Cells {
         self.0.get(&(place, period.code())).map(String::as_str)
     }
 
-    /// A value as a number; one that was written empty is 0.
+    /// A value as a number; an empty text is 0.
     #[must_use]
     pub fn number(&self, place: Place, period: Period) -> Option<f64> {
         let text = self.text(place, period)?;
@@ -156,7 +156,7 @@ pub fn table(cells: &Cells, month: Month) -> String {
     trimmed(&out)
 }
 
-/// A month beside the one before it and the one a year before it.
+/// A month beside the previous month and the same month of the previous year.
 #[derive(Debug, Clone, Copy)]
 pub struct Compared<'a> {
     /// The month.
@@ -172,9 +172,9 @@ pub struct Compared<'a> {
 pub struct Values {
     /// Of the month, the month before and the month a year before; `None` where the cell was not written.
     pub values: [Option<f64>; 3],
-    /// Per cent of the cell that the line is a share of.
+    /// Per cent of the cell of which the line is a share.
     pub share: Option<f64>,
-    /// Change in per cent from the month before and from a year before.
+    /// Change in per cent from the previous month and the previous year.
     pub changes: [Option<f64>; 2],
 }
 
@@ -222,7 +222,7 @@ impl Compared<'_> {
     }
 }
 
-/// What a period covers, behind the name of its last month.
+/// What a period covers, written after the name of its last month.
 const fn in_words(period: Period) -> &'static str {
     match period {
         Period::Month => "",
@@ -238,7 +238,7 @@ fn percent(part: f64, all: f64) -> String {
     if all > 0.0 { format!("{:.0} %", 100.0 * part / all) } else { "-".to_owned() }
 }
 
-/// A change with its sign; a small one keeps a digit behind the point.
+/// A change with its sign; a small one keeps a decimal.
 fn signed(change: f64) -> String {
     if change.abs() < 9.95 { format!("{change:+.1} %") } else { format!("{change:+.0} %") }
 }
@@ -252,7 +252,7 @@ fn trimmed(text: &str) -> String {
     out
 }
 
-/// A number with its thousands apart.
+/// A number with separators between thousands.
 fn grouped(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
     let mut text = if value < 0.0 { "-".to_owned() } else { String::new() };
@@ -270,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_stand_apart() {
+    fn thousands_are_separated() {
         for (value, expected) in
             [(0.0, "0"), (999.0, "999"), (1000.0, "1,000"), (1_234_567.4, "1,234,567"), (-1234.0, "-1,234")]
         {
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_beside_the_one_before_it_and_the_year_before() {
+    fn a_month_is_shown_beside_the_previous_month_and_year() {
         let now = cells(&[("users", 1, "120"), ("users.residence-known", 1, "80"), ("users.us", 1, "20")]);
         let before = cells(&[("users", 1, "100"), ("users", 14, "7"), ("users.us", 1, "0")]);
         let year = cells(&[("users", 1, "119")]);
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_follow_what_they_are_shares_of() {
+    fn a_share_comes_below_the_line_that_it_is_a_share_of() {
         for (i, line) in LINES.iter().enumerate().filter(|(_, line)| line.of.is_some()) {
             let head = LINES[..i].iter().rfind(|line| line.of.is_none()).unwrap();
             assert_eq!(Some(head.place), line.of, "{}", line.label);

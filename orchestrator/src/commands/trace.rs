@@ -1,5 +1,5 @@
-//! `hzmetrics trace`: follows a request from the line of its log to the cells that it counts in. Logs are read
-//! again by `import-logs --verdicts`, cells are asked of `summarize --why`; nothing is changed.
+//! `hzmetrics trace`: follows a request from its log line to the cells that it counts in. `import-logs
+//! --verdicts` reads the logs again, and `summarize --why` lists the cells. Nothing is changed.
 
 mod logs;
 mod rows;
@@ -21,16 +21,17 @@ use rows::Request;
 
 /// Follow a request from its log line to the cells that it counts in
 ///
-/// Says what became of the line at the import, the host, country and session, and the cells that count it.
-/// For that the archived log is read again, and judged by the rules and lists of today. Changes nothing.
+/// Shows what became of the line at the import, its host, country and session, and the cells that count
+/// it. To find out, it reads the archived log again, with today's rules and lists. Changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true))]
 pub(crate) struct Args {
-    /// What came from this address, in a month (see --month) or on a day (see --day)
+    /// All requests of this address in a month (see --month) or on a day (see --day)
     #[arg(long, value_name = "ADDRESS", group = "what")]
     ip: Option<String>,
 
-    /// A request: the id of its row in the table `web`, or the id that the server logged (with --day)
+    /// A request, by the id of its row in the table `web` or, with --day, by the id that the server
+    /// logged
     #[arg(long, value_name = "ID", group = "what")]
     request: Option<String>,
 
@@ -70,10 +71,10 @@ impl HubCommand for Args {
     }
 }
 
-/// Rows that are shown of an address.
+/// The most rows that are shown of an address.
 const SHOWN: usize = 50;
 
-/// One answer.
+/// The answer being written.
 struct Trace<'h> {
     hub: &'h Hub,
     db: Db,
@@ -83,7 +84,8 @@ struct Trace<'h> {
 }
 
 impl Trace<'_> {
-    /// Writes a line of the answer. What comes from logs and tables cannot steer the terminal.
+    /// Writes a line of the answer. Control characters from logs and tables cannot reach the
+    /// terminal.
     fn say(&mut self, label: &str, what: &str) {
         let mut seen = String::new();
         push_seen(&mut seen, what);
@@ -96,7 +98,7 @@ impl Trace<'_> {
         let _ = writeln!(self.text, "{}{seen}", if self.text.is_empty() { "" } else { "\n" });
     }
 
-    /// A request by its row, or by the id that the server logged.
+    /// A request, by its row or by the id that the server logged.
     fn request(&mut self, id: &str, day: Option<Day>) -> Result<()> {
         if day.is_none()
             && let Ok(row) = id.parse::<i64>()
@@ -114,7 +116,8 @@ impl Trace<'_> {
             return self.row(&request);
         }
         let Some(day) = day else {
-            let text = "the tables do not hold the ids that servers log: --day YYYY-MM-DD says which logs to read";
+            let text =
+                "the tables do not contain the request ids of servers: name the day of the log with --day YYYY-MM-DD";
             return Err(Usage(text.to_owned()).into());
         };
         let mut found = 0;
@@ -173,7 +176,7 @@ impl Trace<'_> {
         Ok(())
     }
 
-    /// What an import says of the line today.
+    /// What an import would do with the line today.
     fn verdict(&mut self, log: &Log, line: &FoundLine) {
         let place = format!("{}, line {}, byte {}", log.path.display(), line.text("line"), line.text("offset"));
         self.say("log", &format!("{place}, layout {}", line.text("layout")));
@@ -222,12 +225,12 @@ impl Trace<'_> {
             "?" | "-" => none.to_owned(),
             text => text.to_owned(),
         };
-        self.say("host", &known(host, "asked for, no answer"));
+        self.say("host", &known(host, "looked up, no answer"));
         self.say("domain", &known(domain, "none"));
-        self.say("country", &known(country, "asked for, not known"));
+        self.say("country", &known(country, "looked up, not known"));
     }
 
-    /// What an address did.
+    /// What the tables contain of an address.
     fn address(&mut self, ip: &str, month: Option<Month>, day: Option<Day>) -> Result<()> {
         let latest = rows::latest(&mut self.db, ip)?;
         let month = day.map(|day| day.month).or(month).or_else(|| latest?.month());
@@ -280,7 +283,7 @@ impl Trace<'_> {
         self.say("log", &format!("{}: {words}", log.path.display()));
     }
 
-    /// The cells of a month that count rows.
+    /// The cells of a month that count these rows.
     fn cells(&mut self, month: Month, of: &[String], is_hit: bool) -> Result<()> {
         let folder = tempfile::tempdir().context("making a temporary folder")?;
         let file = folder.path().join("answer");

@@ -1,5 +1,5 @@
-//! `hzmetrics why`: the rows that a published cell is made of. `summarize --why` lists them, by the rules that
-//! make the cells; here the answer is compared with what is published, and shown.
+//! `hzmetrics why`: the rows that a published cell is made of. `summarize --why` lists them, by the rules
+//! that compute the cells; this command compares the result with the published value and shows it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,9 +18,10 @@ use crate::published;
 
 /// List the rows that a cell is made of
 ///
-/// Says the rule of the cell in a sentence, what is published, and lists the users or visitors who are counted
-/// with their sessions, logins, starts or requests. Changes nothing. Cells have names (`users.download.us`) or
-/// numbers (`4/3`, `summary_misc_vals.8.1`); `hzmetrics show --format csv` lists names.
+/// Explains the rule of the cell in a sentence, shows the published value, and lists the users or visitors
+/// who are counted with their sessions, logins, starts or requests. Changes nothing. Cells have names
+/// (`users.download.us`) or numbers (`4/3`, `summary_misc_vals.8.1`); `hzmetrics show --format csv` lists
+/// names.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The month
@@ -31,7 +32,8 @@ pub(crate) struct Args {
     #[arg(value_name = "CELL")]
     cell: Place,
 
-    /// Period that ends with the month: 0 year, 1 month, 3 quarter, 12 twelve months, 13 fiscal year, 14 all time
+    /// The period, which ends with the month: 0 year, 1 month, 3 quarter, 12 twelve months, 13 fiscal year,
+    /// 14 all time
     #[arg(long, value_name = "CODE", default_value = "1")]
     period: Period,
 
@@ -43,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = Format::among(Format::OF_RECORDS))]
     format: Format,
 
-    /// Rows that the table shows at most; 0 shows all
+    /// Show at most this many rows in the table; 0 shows all
     #[arg(long, value_name = "N", default_value = "100")]
     limit: usize,
 }
@@ -83,7 +85,7 @@ impl HubCommand for Args {
 }
 
 impl Args {
-    /// Has `summarize` write the answer to a file; its exit code.
+    /// Runs `summarize`, which writes the answer to a file; returns its exit code.
     fn ask(&self, hub: &Hub, file: &Path) -> Result<u8> {
         let mut shell = hub.shell(None)?;
         shell.variables.set("CELL", self.cell.to_string().into());
@@ -123,7 +125,7 @@ impl Args {
     }
 }
 
-/// How what is published and what the rows give are related.
+/// How the published value and the value of the rows are related.
 fn verdict(published: Option<&str>, now: Option<&str>, month: Month) -> String {
     match (published, now) {
         (Some(published), Some(now)) if published == now => "The rows below give this number.".to_owned(),
@@ -133,7 +135,7 @@ fn verdict(published: Option<&str>, now: Option<&str>, month: Month) -> String {
         ),
         (None, Some(now)) => format!("The cell is not published. The rows give {now} now."),
         (Some(published), None) => format!(
-            "Without simulation users this cell is not written. Published is {published}, which an earlier run left there."
+            "Without simulation users this cell is not written. The published {published} was left by an earlier run."
         ),
         (None, None) => "Without simulation users this cell is not written, and it is not published.".to_owned(),
     }
@@ -145,7 +147,7 @@ const COLUMNS: [&str; 18] = [
     "jobs", "tool", "content", "action", "hits", "part",
 ];
 
-/// The rows of a table, and what all of them add.
+/// The rows of a table, and the sum of all rows.
 #[derive(Default)]
 struct Rows {
     shown: Vec<Vec<String>>,

@@ -1,6 +1,7 @@
-//! What is known of a hub now: records of runs, folders, lock, disks, and what its databases say.
+//! What is known about a hub now: records of runs, folders, lock, disks, and the contents of its
+//! databases.
 //!
-//! Everything is looked at once. What cannot be looked at says why, and the rest is there all the same.
+//! Everything is read once. A part that cannot be read says why, and does not affect the others.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,19 +25,19 @@ use crate::pipeline::facts::{self, Published, ToCome};
 use crate::pipeline::pending::{self, Dated, Pending};
 use crate::pipeline::state::State;
 
-/// Something, or why it is not known.
+/// A value, or why it is not known.
 pub(crate) type Known<T> = std::result::Result<T, String>;
 
-/// How a look is made.
+/// How the hub is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// For a person: what is odd among the logs is said.
+    /// For a person: odd files among the logs are reported.
     Once,
-    /// Again and again: nothing is said, and no query takes long.
+    /// Again and again, for a monitor: nothing is reported, and no query takes long.
     Often,
 }
 
-/// Seconds after which the server ends a query of somebody who looks often.
+/// Seconds after which the server ends a query of a frequent look.
 const LONGEST_QUERY: u32 = 5;
 
 /// The logs of a stream.
@@ -49,7 +50,7 @@ pub(crate) struct Logs {
 /// A file system that files of the hub are on.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Disk {
-    /// What is there.
+    /// What a file system holds.
     pub(crate) place: &'static str,
     pub(crate) folder: PathBuf,
     pub(crate) free: u64,
@@ -58,17 +59,17 @@ pub(crate) struct Disk {
     pub(crate) free_percent: f64,
 }
 
-/// What the metrics database says.
+/// What the metrics database contains.
 #[derive(Debug)]
 pub(crate) struct OfDatabase {
-    /// How long it took to get there.
+    /// How long it took to connect.
     pub(crate) seconds: f64,
     pub(crate) state: State,
     /// Months with some periods only.
     pub(crate) incomplete: Known<Vec<Month>>,
     pub(crate) published: Known<Published>,
     pub(crate) to_come: Known<ToCome>,
-    /// What became of lines; nothing where there is no table for it.
+    /// What became of lines; `None` if the table for it does not exist.
     pub(crate) shares: Known<Option<BTreeMap<(String, Target), Share>>>,
 }
 
@@ -87,11 +88,11 @@ pub(crate) struct Facts {
     pub(crate) lock: Option<Holder>,
     pub(crate) disks: Vec<Disk>,
     pub(crate) metrics: Known<OfDatabase>,
-    /// How long it took to reach the hub's database.
+    /// How long it took to connect to the hub's database.
     pub(crate) cms: Known<f64>,
 }
 
-/// What only others know: cron, systemd, name servers.
+/// Facts from outside the hub: cron, systemd, name servers.
 pub(crate) struct Outside {
     pub(crate) schedule: Report,
     pub(crate) name_server: Report,
@@ -111,10 +112,10 @@ fn known<T>(result: Result<T>) -> Known<T> {
 }
 
 impl Facts {
-    /// Looks at everything once.
+    /// Collects all facts once.
     ///
     /// # Errors
-    /// The clock is set to something else than a time.
+    /// The clock is set to an impossible time.
     pub(crate) fn look(hub: &Hub, look: Look) -> Result<Self> {
         let today = kit::today()?;
         let current = today.month().context("the clock is set to a year outside 0 to 9999")?;
@@ -136,7 +137,7 @@ impl Facts {
         })
     }
 
-    /// The logs that wait, as the database is compared with them.
+    /// Pending logs, as compared with the database.
     pub(crate) fn state(&self) -> Option<&State> {
         self.metrics.as_ref().ok().map(|found| &found.state)
     }
@@ -178,7 +179,7 @@ fn disks(hub: &Hub) -> Vec<Disk> {
 fn disk(place: &'static str, folder: PathBuf) -> Option<Disk> {
     let stat = statvfs(&folder).ok().filter(|stat| stat.f_blocks > 0)?;
     let percent = |part: u64, of: u64| if of == 0 { 100.0 } else { part as f64 * 100.0 / of as f64 };
-    // what root alone may use counts for nobody
+    // blocks reserved for root do not count
     let usable = stat.f_blocks.saturating_sub(stat.f_bfree.saturating_sub(stat.f_bavail));
     let free_percent = percent(stat.f_bavail, usable).min(percent(stat.f_favail, stat.f_files));
     Some(Disk { place, folder, free: stat.f_bavail * stat.f_frsize, size: usable * stat.f_frsize, free_percent })
@@ -196,7 +197,7 @@ fn of_database(hub: &Hub, current: Month, access: &Logs, auth: &Logs, look: Look
     let mut db = hub.db()?;
     let seconds = begun.elapsed().as_secs_f64();
     if look == Look::Often {
-        // MySQL has no such variable
+        // MySQL does not have this variable
         let _ = db.run(&format!("SET SESSION max_statement_time = {LONGEST_QUERY}"), ());
     }
     let pending = |logs: &Logs| logs.pending.clone().unwrap_or_default();

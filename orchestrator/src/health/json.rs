@@ -1,4 +1,4 @@
-//! The health of a hub as JSON: what `--json` and the server give out.
+//! The health of a hub as JSON, for `--json` and the server.
 
 use database::ledger::files::Share;
 use schema::Month;
@@ -12,9 +12,9 @@ use crate::json::VERSION;
 /// Who reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum For {
-    /// Somebody who may see the machine.
+    /// A person with an account on the machine.
     Person,
-    /// Everybody who may ask the server: no names of files, accounts or hosts.
+    /// Everybody who can reach the server: no names of files, accounts or hosts.
     Everybody,
 }
 
@@ -148,7 +148,7 @@ fn disks(facts: &Facts) -> Value {
     facts.disks.iter().map(disk).collect()
 }
 
-/// All that is known, as one object; `more` is added for a person.
+/// The whole status as one object; `more` is added for a person.
 pub(crate) fn of_health(health: &Health, reader: For, more: Map<String, Value>) -> String {
     let facts = &health.facts;
     let mut object = json!({

@@ -1,7 +1,8 @@
-//! The metrics for Prometheus, as text: for the collector of the node exporter, the server, and the command.
+//! The metrics for Prometheus as text: for the node exporter's textfile collector, the server, and the
+//! command.
 //!
-//! Names and units follow Prometheus' conventions: base units, `_total` for counters. No label holds
-//! anything that a visitor sent.
+//! Names and units follow Prometheus' conventions: base units, `_total` for counters. No label
+//! contains anything sent by a visitor.
 
 use std::fmt::Write as _;
 
@@ -56,7 +57,7 @@ impl Family {
     }
 }
 
-/// A value of a label.
+/// A label value.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
@@ -75,7 +76,7 @@ fn len(n: usize) -> f64 {
     float(n as u64)
 }
 
-/// The first instant of a month, as if it began there in UTC.
+/// The first instant of a month, in UTC.
 fn start_of(month: Month) -> Option<f64> {
     const TO_1970: i64 = 719_528;
     let days =
@@ -93,7 +94,7 @@ pub(crate) fn text(health: &Health) -> String {
     out
 }
 
-/// The figures that statsd gets as gauges.
+/// The values that statsd gets as gauges.
 pub(crate) fn gauges(health: &Health) -> Vec<(String, f64)> {
     let values = health.checks.iter().flat_map(|check| &check.perf).map(|perf| (perf.label.clone(), perf.value));
     let states = health.checks.iter().map(|check| (format!("state.{}", check.name), f64::from(check.state.code())));
@@ -122,7 +123,7 @@ fn of_facts(facts: &Facts) -> Vec<Family> {
     up = up.with(&[("database", "metrics")], f64::from(u8::from(facts.metrics.is_ok())));
     up = up.with(&[("database", "hub")], f64::from(u8::from(facts.cms.is_ok())));
     let pending = |logs: &Logs| logs.pending.as_ref().ok().map(|found| len(found.len()));
-    let mut days = Family::new("hzmetrics_pending_days", Gauge, "Days of logs that wait for their import.");
+    let mut days = Family::new("hzmetrics_pending_days", Gauge, "Days of logs that wait to be imported.");
     for (stream, logs) in [("access", &facts.access), ("auth", &facts.auth)] {
         if let Some(n) = pending(logs) {
             days = days.with(&[("stream", stream)], n);
@@ -201,10 +202,8 @@ const OF_PROGRAM: [OfProgram; 13] = {
             r.last_success.map(seconds)
         }),
         of("hzmetrics_lines_total", Counter, "Lines of logs that were read.", |r| count(r, "lines")),
-        of("hzmetrics_rows_total", Counter, "Rows that were made of the input.", |r| count(r, "rows")),
-        of("hzmetrics_inserted_rows_total", Counter, "Rows that were sent to the databases.", |r| {
-            count(r, "rows.inserted")
-        }),
+        of("hzmetrics_rows_total", Counter, "Rows computed from the input.", |r| count(r, "rows")),
+        of("hzmetrics_inserted_rows_total", Counter, "Rows sent to the databases.", |r| count(r, "rows.inserted")),
         of("hzmetrics_rejected_lines_total", Counter, "Lines that did not fit the layout.", |r| count(r, "rejected")),
         of("hzmetrics_ipv6_lines_total", Counter, "Lines that were left out because of an IPv6 client.", |r| {
             count(r, "ipv6")
@@ -260,7 +259,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// What is wrong with a text of metrics: the rules of the format, and of the names.
+    /// What is wrong with a metrics text, by the rules for the format and the names.
     pub(crate) fn complaints(text: &str) -> Vec<String> {
         let mut wrong = Vec::new();
         let (mut kinds, mut helped, mut series) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
@@ -298,7 +297,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_found() {
+    fn violations_of_the_format_are_found() {
         let head = "# HELP hzmetrics_x y\n# TYPE hzmetrics_x gauge\n";
         assert_eq!(complaints(&format!("{head}hzmetrics_x{{a=\"b c\"}} 1\nhzmetrics_x 2.5\n")), [""; 0]);
         for bad in
@@ -310,7 +309,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn families_are_written_as_prometheus_reads_them() {
+    fn families_are_written_in_the_format_of_prometheus() {
         let mut out = String::new();
         let family = Family::new("hzmetrics_x_total", Kind::Counter, "Things.");
         family.with(&[], 3.0).with(&[("a", "q\"\\\n")], 0.25).write(&mut out);
@@ -320,7 +319,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn months_begin() {
+    fn the_first_instant_of_a_month_is_computed() {
         assert_eq!(start_of("2025-07".parse().unwrap()), Some(1_751_328_000.0));
     }
 }

@@ -1,7 +1,7 @@
-//! Ranges of values that raise no alarm, as plugins of Nagios write them.
+//! Ranges of values that raise no alarm, in the notation of Nagios plugins.
 //!
-//! `10` is 0 to 10, `10:` is 10 or more, `~:10` is 10 or less, `5:10` is between both, and `@5:10`
-//! is everything but that.
+//! `10` is 0 to 10, `10:` is 10 or more, `~:10` is 10 or less, `5:10` is 5 to 10, and `@5:10` is
+//! everything else.
 
 use std::fmt;
 use std::str::FromStr;
@@ -54,7 +54,7 @@ impl FromStr for Range {
     }
 }
 
-/// When a value is a warning and when it is critical; a missing range never alarms.
+/// When a value is a warning and when it is critical; without a range it never is.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Limits {
     pub(crate) warning: Option<Range>,
@@ -64,7 +64,7 @@ pub(crate) struct Limits {
 impl FromStr for Limits {
     type Err = String;
 
-    /// `WARNING,CRITICAL`; either may be empty, and one alone is both.
+    /// `WARNING,CRITICAL`; either may be empty, and a single range is used for both.
     fn from_str(text: &str) -> Result<Self, String> {
         let range = |text: &str| if text.is_empty() { Ok(None) } else { text.parse().map(Some) };
         match text.split_once(',') {
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_as_the_guidelines_have_them() {
+    fn ranges_follow_the_guidelines_for_plugins() {
         for (text, calm, alarming) in [
             ("10", &[0.0, 10.0][..], &[-1.0, 10.5][..]),
             ("10:", &[10.0, 1e9], &[9.9]),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn limits() {
+    fn one_range_or_two_are_understood() {
         let limits: Limits = "3,10".parse().unwrap();
         assert_eq!(limits, Limits { warning: "3".parse().ok(), critical: "10".parse().ok() });
         assert_eq!("3,".parse::<Limits>().unwrap().critical, None);

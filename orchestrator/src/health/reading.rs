@@ -1,12 +1,12 @@
-//! What a check saw, and the states that it may be in.
+//! What a check measured, and the states that it can have.
 
 use super::ranges::Limits;
 
-/// The state of a check. Later ones are worse.
+/// The state of a check, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
     Ok,
-    /// It could not be looked at.
+    /// The check could not be made.
     Unknown,
     Warning,
     Critical,
@@ -22,7 +22,7 @@ impl State {
         }
     }
 
-    /// The exit code of a plugin.
+    /// The exit code of a Nagios plugin.
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -33,18 +33,18 @@ impl State {
     }
 }
 
-/// What a check saw.
+/// What a check measured.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Reading {
     /// Values by label; the first label is usually the check's name.
     pub(crate) values: Vec<(String, f64)>,
-    /// In words, without names of files, accounts or hosts: the answer of a server may have it.
+    /// In words, without names of files, accounts or hosts, because the server may publish it.
     pub(crate) text: String,
-    /// More for those who may see the machine.
+    /// More, for people with an account on the machine.
     pub(crate) detail: Option<String>,
-    /// At least this state, whatever the limits say.
+    /// The state is at least this, whatever the limits say.
     pub(crate) at_least: Option<State>,
-    /// Limits of single values in place of those of the check, in the order of the values.
+    /// Limits of single values instead of those of the check, in the order of the values.
     pub(crate) limits: Vec<Limits>,
 }
 
@@ -54,18 +54,18 @@ impl Reading {
         Self { values: vec![(name.to_owned(), value)], text: text.into(), ..Self::default() }
     }
 
-    /// Nothing to be measured, and nothing wrong.
+    /// Nothing to measure, and nothing wrong.
     pub(crate) fn calm(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
     }
 
-    /// It cannot be looked at.
+    /// The check cannot be made.
     pub(crate) fn unknown(text: impl Into<String>, detail: &str) -> Self {
         let detail = Some(detail.to_owned()).filter(|detail| !detail.is_empty());
         Self { text: text.into(), detail, at_least: Some(State::Unknown), ..Self::default() }
     }
 
-    /// Something that is wrong without any limit.
+    /// Something is wrong, independently of any limit.
     pub(crate) fn wrong(state: State, text: impl Into<String>, detail: &str) -> Self {
         Self { at_least: Some(state), ..Self::unknown(text, detail) }
     }

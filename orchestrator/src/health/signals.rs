@@ -1,7 +1,7 @@
-//! The checks: what each looks at, in which unit, and when it alarms if nobody sets other limits.
+//! The checks: what each measures, in which unit, and its default limits.
 //!
-//! The text of a check goes to everybody who may ask the server, so it holds numbers, days and months and
-//! never a name of a file, an account or a host; those are in its detail.
+//! The server publishes the text of a check, so it contains numbers, days and months but never the name
+//! of a file, an account or a host; those are in its detail.
 
 use std::collections::BTreeSet;
 
@@ -18,11 +18,11 @@ use crate::pipeline::state::Mode;
 #[derive(Debug)]
 pub(crate) struct Signal {
     pub(crate) name: &'static str,
-    /// What it looks at, in one line.
+    /// What it measures, in one line.
     pub(crate) about: &'static str,
     /// The unit of its values: `s`, `%`, or none for a count.
     pub(crate) unit: &'static str,
-    /// Limits when nobody sets others, `WARNING,CRITICAL`.
+    /// The default limits, `WARNING,CRITICAL`.
     limits: &'static str,
     /// Whether it runs when no check is named.
     pub(crate) is_usual: bool,
@@ -30,22 +30,22 @@ pub(crate) struct Signal {
 }
 
 impl Signal {
-    /// Whether the doctor has said how bad it is; then there are no limits.
+    /// Whether the doctor decides how bad it is; then there are no limits.
     pub(crate) fn is_by_report(&self) -> bool {
         ["schedule", "nameserver", DOCTOR].contains(&self.name)
     }
 
-    /// The usual limits.
+    /// The default limits.
     pub(crate) fn limits(&self) -> Limits {
         self.limits.parse().unwrap_or_default()
     }
 
-    /// The usual limits as they are written.
+    /// The default limits as text.
     pub(crate) const fn limits_text(&self) -> &'static str {
         self.limits
     }
 
-    /// Limits that somebody sets.
+    /// Limits from the configuration or an option.
     ///
     /// # Errors
     /// They are not understood.
@@ -57,7 +57,7 @@ impl Signal {
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
-/// How long the failure of a program counts that nothing starts by itself.
+/// How long a failure counts of a program that no schedule starts.
 const BY_HAND: i64 = 3 * DAY;
 
 const fn signal(
@@ -75,7 +75,7 @@ pub(crate) const DOCTOR: &str = "doctor";
 /// The name of the check that runs an audit.
 pub(crate) const AUDIT: &str = "audit";
 
-/// All of them.
+/// All checks.
 pub(crate) const SIGNALS: [Signal; 17] = [
     signal("database", "s", "5,20", database, "both databases answer; seconds until they do"),
     signal(
@@ -93,7 +93,7 @@ pub(crate) const SIGNALS: [Signal; 17] = [
         |_, outside| of_report(&outside.schedule, "schedule"),
         "crontabs and timers start everything once",
     ),
-    signal("pending", "", "3,10", pending, "days of access logs that wait for their import"),
+    signal("pending", "", "3,10", pending, "days of access logs that wait to be imported"),
     signal("refused", "", "0,0", refused, "logs that were refused"),
     signal("analyzed", "", "1,2", analyzed, "days since the current month was last analyzed"),
     signal("mode", "s", "172800,345600", mode, "seconds for which catching up or rebuilding has not moved"),
@@ -129,7 +129,7 @@ pub(crate) const SIGNALS: [Signal; 17] = [
 /// The check of this name.
 ///
 /// # Errors
-/// There is none; the text names those that there are.
+/// There is no such check; the text lists the existing ones.
 pub(crate) fn find(name: &str) -> Result<&'static Signal, String> {
     static ALL: [Signal; SIGNALS.len()] = SIGNALS;
     let names = || ALL.iter().map(|signal| signal.name).collect::<Vec<_>>().join(", ");
@@ -157,12 +157,12 @@ fn count(n: usize) -> f64 {
     u32::try_from(n).map_or(f64::from(u32::MAX), f64::from)
 }
 
-/// What the database says, or that it says nothing.
+/// What the database contains, or a reading that says why that is not known.
 fn asked<T>(facts: &Facts, get: impl FnOnce(&OfDatabase) -> &Known<T>, read: impl FnOnce(&T) -> Reading) -> Reading {
     match facts.metrics.as_ref().map(get) {
         Ok(Ok(found)) => read(found),
-        Ok(Err(why)) => Reading::unknown("the database does not say", why),
-        // the check of the database says why
+        Ok(Err(why)) => Reading::unknown("the database cannot be read", why),
+        // the check `database` says why
         Err(_) => Reading::unknown("the database does not answer", ""),
     }
 }
@@ -185,7 +185,7 @@ fn records(facts: &Facts, read: impl FnOnce(&Records) -> Reading) -> Reading {
     }
 }
 
-/// The limits of a program that is started with this pause: one start may be late, two may not.
+/// The limits of a program with this interval between starts: one start may be late, two may not.
 fn late(pause: i64) -> Limits {
     let limit = pause + HOUR.max(pause / 4);
     format!("{limit},{}", limit + pause).parse().unwrap_or_default()
@@ -210,7 +210,7 @@ fn age(facts: &Facts, _: &Outside) -> Reading {
             reading.limits.push(late(pause));
         }
         reading.text = match (oldest, never.is_empty()) {
-            _ if !never.is_empty() => format!("never succeeded yet: {}", never.join(", ")),
+            _ if !never.is_empty() => format!("not yet successful: {}", never.join(", ")),
             (Some((_, name)), _) => {
                 let at = records.programs.get(name).and_then(|record| record.last_success).unwrap_or(facts.now);
                 format!("{name} succeeded {} ago", words((facts.now - at).max(0)))
@@ -226,7 +226,8 @@ fn age(facts: &Facts, _: &Outside) -> Reading {
 fn failed(facts: &Facts, _: &Outside) -> Reading {
     records(facts, |records| {
         let is_expected = |name: &str| facts.expected.iter().any(|expected| expected.programs.contains(&name));
-        // what somebody tried by hand long ago needs nobody's attention, and who starts others answers for them
+        // a failure by hand long ago needs no attention, and a program started by another one is that one's
+        // concern
         let counts = |name: &str, record: &Record| {
             is_expected(name) || (!record.is_part && facts.now - record.last_run < BY_HAND)
         };
@@ -235,9 +236,9 @@ fn failed(facts: &Facts, _: &Outside) -> Reading {
             .map(|(name, record)| format!("{name} (exit code {}, run {})", record.last_exit, record.last_id))
             .collect();
         let text = if names.is_empty() {
-            "no program failed last".to_owned()
+            "the last run of every program succeeded".to_owned()
         } else {
-            format!("failed last: {}", names.join(", "))
+            format!("the last run failed: {}", names.join(", "))
         };
         Reading::of("failed", count(names.len()), text)
     })
@@ -248,7 +249,7 @@ fn of_report(report: &Report, name: &str) -> Reading {
     let detail = report.troubles().collect::<Vec<_>>().join("; ");
     let at_least = if n_fail > 0 { Some(State::Critical) } else { (n_warn > 0).then_some(State::Warning) };
     let text = match (n_fail, n_warn) {
-        (0, 0) => "as it should be".to_owned(),
+        (0, 0) => "nothing found".to_owned(),
         (fail, warn) => format!("{fail} problem(s), {warn} warning(s)"),
     };
     let limits = vec![Limits::default()];
@@ -256,12 +257,12 @@ fn of_report(report: &Report, name: &str) -> Reading {
     Reading { at_least, detail, limits, ..Reading::of(name, count(n_fail + n_warn), text) }
 }
 
-/// What a report of the doctor means as a check.
+/// The report of the doctor as the reading of a check.
 pub(crate) fn of_doctor(report: &Report) -> Reading {
     of_report(report, DOCTOR)
 }
 
-/// `YYYYMMDD` as a day with dashes.
+/// `YYYYMMDD` with dashes.
 fn dashed(day: &str) -> String {
     match (day.get(..4), day.get(4..6), day.get(6..8)) {
         (Some(year), Some(month), Some(day)) => format!("{year}-{month}-{day}"),
@@ -290,7 +291,7 @@ fn refused(facts: &Facts, _: &Outside) -> Reading {
     }
 }
 
-/// Whether the pipeline with its state does the work here, and not the seven lines.
+/// Whether the pipeline with its state does the work here, rather than the seven cron lines.
 fn has_state(facts: &Facts) -> bool {
     let is_expected = facts.expected.iter().any(|expected| expected.programs.contains(&"hzmetrics run"));
     is_expected || facts.state().is_some_and(|state| state.analyzed.is_some())
@@ -422,7 +423,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_check_has_limits_that_are_understood_and_one_line() {
+    fn every_check_has_valid_limits_and_a_description_of_one_line() {
         for signal in &SIGNALS {
             assert!(signal.limits.parse::<Limits>().is_ok(), "{}", signal.name);
             assert!(!signal.about.is_empty() && !signal.about.contains('\n') && !signal.about.ends_with('.'));
@@ -432,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn durations() {
+    fn durations_are_written_in_words() {
         for (seconds, text) in [(5, "5 seconds"), (600, "10 minutes"), (2 * HOUR, "2 hours"), (3 * DAY, "3 days")] {
             assert_eq!(words(seconds), text);
         }

@@ -1,4 +1,4 @@
-//! Values held against limits: the state of a check, and what plugins of Nagios print.
+//! Compares readings with limits: gives the state of a check, and the output of a Nagios plugin.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::ranges::{Limits, Range};
 use super::reading::{Reading, State};
 use super::signals::Signal;
 
-/// A value with what belongs to it.
+/// A value with its unit and limits.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Perf {
     pub(crate) label: String,
@@ -27,7 +27,7 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
-    /// The text with its detail.
+    /// The text, followed by its detail.
     pub(crate) fn words(&self) -> String {
         self.detail.as_ref().map_or_else(|| self.text.clone(), |detail| format!("{}: {detail}", self.text))
     }
@@ -42,13 +42,13 @@ fn state_of(value: f64, limits: &Limits) -> State {
     }
 }
 
-/// Holds what was seen against the limits.
+/// Compares a reading with the limits.
 pub(crate) fn judge(signal: &Signal, reading: &Reading, limits: &Limits) -> Checked {
     let mut state = reading.at_least.unwrap_or(State::Ok);
     let mut perf = Vec::new();
     let is_usual = *limits == signal.limits();
     for (at, (label, value)) in reading.values.iter().enumerate() {
-        // those that somebody set win
+        // limits from the configuration take precedence
         let limits = reading.limits.get(at).filter(|_| is_usual).unwrap_or(limits);
         state = state.max(state_of(*value, limits));
         let (warning, critical) = (limits.warning.clone(), limits.critical.clone());
@@ -57,24 +57,25 @@ pub(crate) fn judge(signal: &Signal, reading: &Reading, limits: &Limits) -> Chec
     Checked { name: signal.name, state, text: reading.text.clone(), detail: reading.detail.clone(), perf }
 }
 
-/// The worst state; without any check nothing is known.
+/// The worst state; `UNKNOWN` if there is no check.
 pub(crate) fn worst(checks: &[Checked]) -> State {
     checks.iter().map(|check| check.state).max().unwrap_or(State::Unknown)
 }
 
-/// A number without needless digits.
+/// A number without superfluous digits.
 pub(crate) fn number(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Signs with a meaning in the line of a plugin.
+/// Characters with a meaning in the output of a plugin.
 fn plain(text: &str) -> String {
     let line = text.lines().collect::<Vec<_>>().join("; ");
     line.chars().map(|c| if c == '|' || kit::is_unseen(c) { '/' } else { c }).collect()
 }
 
-/// What a plugin prints: one line with the state, the words and the values; then a line for each check.
+/// The output of a plugin: one line with the state, the text and the values, then a line for each
+/// check.
 pub(crate) fn plugin_output(checks: &[Checked]) -> String {
     let state = worst(checks);
     let bad: Vec<&Checked> = checks.iter().filter(|check| check.state > State::Ok).collect();
@@ -112,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_of_a_plugin() {
+    fn plugin_output_has_state_text_and_values() {
         let signal = signals::find("pending").unwrap();
         let limits: Limits = "3,10".parse().unwrap();
         let check = |value, text: &str| judge(signal, &Reading::of("pending", value, text), &limits);
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_no_limit_lifts() {
+    fn a_reading_that_is_wrong_in_itself_ignores_limits() {
         let signal = signals::find("database").unwrap();
         let unknown = judge(signal, &Reading::unknown("x", "y"), &Limits::default());
         assert_eq!((unknown.state, unknown.words().as_str()), (State::Unknown, "x: y"));
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers() {
+    fn numbers_have_no_superfluous_digits() {
         for (value, text) in
             [(0.0, "0"), (10.0, "10"), (1.5, "1.5"), (0.0004, "0"), (100.0, "100"), (1e12, "1000000000000")]
         {

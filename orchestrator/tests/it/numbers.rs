@@ -98,7 +98,7 @@ fn why_lists_the_rows_of_a_cell_and_says_when_they_changed() {
         // what an earlier run left
         pair.sql("DELETE FROM toolstart;");
         let text = hzmetrics(&pair, "why 2025-07 simulation.runs").ok().text();
-        assert!(text.contains("Published is 3, which an earlier run left there."), "{text}");
+        assert!(text.contains("The published 3 was left by an earlier run."), "{text}");
         let _ = hzmetrics(&pair, "why 2025-07 users.nobody").expect_code(2);
     }
 }
@@ -149,7 +149,7 @@ fn a_request_is_followed_from_its_line_to_its_cells() {
                 &format!("{imported}, line 4"),
                 "import   kept",
                 "pc.example.edu",
-                "asked for, not known",
+                "looked up, not known",
                 "session  7, from 2025-06-10 09:15:02, 1000 seconds",
                 "of 2025-06, period 1",
                 "users.unregistered-interactive",

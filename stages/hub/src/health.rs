@@ -1,9 +1,9 @@
-//! What is remembered of the runs of each program, whatever started it: when it last ran and succeeded,
-//! how often it failed, how much it counted.
+//! The record of the runs of each program, whatever started it: when it last ran and succeeded, how
+//! often it failed, how much it counted.
 //!
-//! Every run that changes something on a hub adds to one file beside the staging files, which outlives
-//! a reboot and needs no database. Whoever watches a hub reads it. A file that cannot be written never
-//! fails a run.
+//! Every run that changes something on a hub adds to one file beside the staging files. The file
+//! survives a reboot, needs no database, and is read by monitoring. If it cannot be written, the run
+//! does not fail.
 
 use std::collections::BTreeMap;
 use std::fs::TryLockError;
@@ -18,14 +18,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Paths;
 
-/// More than the file ever has.
+/// More bytes than the file ever has.
 const LONGEST: u64 = 1 << 20;
-/// Names of counts and steps that one program may have; a list of rules does not grow without end.
+/// The most counts and steps that one program may have, so that a list of rules cannot grow without
+/// end.
 const MANY: usize = 200;
-/// How long a run waits for another one that adds its own figures.
+/// How long a run waits while another one writes its figures.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is remembered of one program.
+/// The record of one program.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Record {
@@ -41,36 +42,36 @@ pub struct Record {
     pub last_exit: u8,
     /// The id of the last one.
     pub last_id: String,
-    /// Whether another program of ours started the last one and answers for it.
+    /// Whether another of our programs started the last run and reports its failure.
     pub is_part: bool,
     /// How long the last one took.
     pub last_seconds: f64,
     /// All of them together.
     pub seconds: f64,
-    /// What they counted.
+    /// What the runs counted, by name.
     pub counts: BTreeMap<String, u64>,
     /// How long their steps took, in seconds.
     pub steps: BTreeMap<String, f64>,
 }
 
-/// What the work has come to since when, while it is not done.
+/// What unfinished work has reached, and since when.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Mode, cursor and what is pending, in words.
+    /// Mode, cursor and pending work, in words.
     pub at: String,
     /// When that was first seen, in seconds since 1970.
     pub since: i64,
 }
 
-/// All that is remembered.
+/// The whole record.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Records {
     /// By the name of the program or command.
     pub programs: BTreeMap<String, Record>,
-    /// The work that is not done.
+    /// The unfinished work.
     pub progress: Option<Progress>,
-    /// The checks that somebody was told of, with their state then.
+    /// The checks that were reported, with their state at that time.
     pub told: BTreeMap<String, String>,
 }
 
@@ -81,7 +82,7 @@ pub struct Ended<'e> {
     pub program: &'e str,
     /// Its exit code.
     pub exit: u8,
-    /// Whether another program of ours started it and answers for it.
+    /// Whether another of our programs started it and reports its failure.
     pub is_part: bool,
     /// When, in seconds since 1970.
     pub at: i64,
@@ -91,8 +92,8 @@ pub struct Ended<'e> {
     pub measures: &'e Measures,
 }
 
-/// Whether a run with this exit code did what it was for. One that found another run in progress, or
-/// whose reader left, failed at nothing; but it is no success either.
+/// Whether a run with this exit code did its work. If it found another run in progress, or its
+/// reader left, it neither failed nor succeeded.
 const fn outcome(exit: u8) -> (bool, bool) {
     let is_success = exit == Exit::Done.code() || exit == Exit::Rejects.code();
     let is_neutral = exit == Exit::Busy.code() || exit == Exit::ReaderLeft.code();
@@ -125,7 +126,7 @@ impl Record {
         }
     }
 
-    /// Whether the last run that did not merely wait failed.
+    /// Whether the last run that did its own work failed.
     #[must_use]
     pub const fn has_failed(&self) -> bool {
         outcome(self.last_exit).1
@@ -144,7 +145,7 @@ pub fn path(paths: &Paths) -> PathBuf {
     paths.staging().join("_health.json")
 }
 
-/// What is remembered; nothing where there is no file yet.
+/// Reads the record; it is empty if there is no file yet.
 ///
 /// # Errors
 /// The file cannot be read, or is not one of ours.
@@ -158,11 +159,11 @@ pub fn read(paths: &Paths) -> io::Result<Records> {
     }
 }
 
-/// Changes what is remembered; nobody else does so in the meantime. A file that is damaged is begun
-/// again, and kept as `_health.json.damaged`.
+/// Changes the record, under a lock. A damaged file is kept as `_health.json.damaged`, and a new
+/// one is begun.
 ///
 /// # Errors
-/// The folder cannot be written, or another run holds the file for long.
+/// The folder cannot be written, or another run holds the file for too long.
 pub fn change(paths: &Paths, change: impl FnOnce(&mut Records)) -> io::Result<()> {
     let path = path(paths);
     let _lock = lock(&path.with_extension("lock"))?;
@@ -194,7 +195,7 @@ fn lock(path: &Path) -> io::Result<std::fs::File> {
     }
 }
 
-/// Adds a run to what is remembered.
+/// Adds a run to the record.
 ///
 /// # Errors
 /// As [`change`].
@@ -242,7 +243,7 @@ mod tests {
         assert!((record.seconds - 7.5).abs() < 1e-9 && (record.steps["misc"] - 0.5).abs() < 1e-9);
         assert_eq!((record.counts["rows"], record.last_exit, record.has_failed()), (10, 3, false));
         note(&paths, &ended(1, 600, &none)).unwrap();
-        // a run that only found another one in progress mends nothing
+        // a run that only found another one in progress changes nothing
         note(&paths, &ended(75, 700, &none)).unwrap();
         assert!(read(&paths).unwrap().programs["summarize"].has_failed());
     }

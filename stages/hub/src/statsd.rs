@@ -1,7 +1,8 @@
-//! Figures of a run for a statsd server, over UDP: counters, gauges, times. Off until an address is given.
+//! Sends figures of a run to a statsd server over UDP: counters, gauges, times. Off unless an address is
+//! configured.
 //!
-//! A thread of its own looks the name of the server up and sends; a run never waits for it longer than
-//! a moment, and a server that is not there is no failure. Every program has a prefix of its own,
+//! A separate thread looks up the server's name and sends. A run waits for it only for a moment, and a
+//! server that does not answer is not a failure. Every program has its own prefix,
 //! `hzmetrics.PROGRAM`.
 
 use std::net::{ToSocketAddrs as _, UdpSocket};
@@ -13,14 +14,14 @@ use std::{io, thread};
 use cadence::{BufferedUdpMetricSink, Counted as _, Gauged as _, MetricSink, StatsdClient, Timed as _};
 use kit::measure::Measures;
 
-/// The environment variable with the address, `HOST:PORT`, or with [`OFF`].
+/// The environment variable with the address, `HOST:PORT`, or [`OFF`].
 pub const VARIABLE: &str = "HZMETRICS_STATSD";
-/// The value that sends nothing, whatever the configuration says.
+/// The value that turns sending off, whatever the configuration says.
 pub const OFF: &str = "off";
 
-/// Bytes of a packet that no network on the way takes apart.
+/// The size of a packet that no network splits.
 const PACKET: usize = 1432;
-/// How long the end of a run waits until everything is sent.
+/// How long the end of a run waits until everything has been sent.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Something to be sent.
@@ -38,10 +39,10 @@ pub struct Statsd {
     is_done: Receiver<()>,
 }
 
-/// Whether this is an address, `HOST:PORT`.
+/// Checks that this is an address, `HOST:PORT`.
 ///
 /// # Errors
-/// What is wrong with it, in words.
+/// What is wrong with it.
 pub fn check(address: &str) -> Result<(), String> {
     let is_good = address.rsplit_once(':').is_some_and(|(host, port)| {
         let is_host = !host.is_empty() && host.chars().all(|c| c.is_ascii_graphic() && c != '/');
@@ -51,7 +52,7 @@ pub fn check(address: &str) -> Result<(), String> {
 }
 
 impl Statsd {
-    /// Begins for a program, and says that it has started.
+    /// Starts sending for a program, beginning with the start of the run.
     #[must_use]
     pub fn start(program: &str, address: &str) -> Self {
         let (events, queue) = mpsc::channel();
@@ -71,12 +72,12 @@ impl Statsd {
         }
     }
 
-    /// The run has ended.
+    /// Sends the end of the run.
     pub fn ended(&self, is_failure: bool, elapsed: Duration, measures: Measures) {
         self.push(Event::Ended { is_failure, elapsed, measures });
     }
 
-    /// What is true of the hub now.
+    /// The state of the hub.
     pub fn gauges(&self, gauges: Vec<(String, f64)>) {
         self.push(Event::Gauges(gauges));
     }
@@ -89,7 +90,7 @@ impl Drop for Statsd {
     }
 }
 
-/// One sink for the client, and for what the client does not know.
+/// One sink, for the client and for metrics that the client does not support.
 #[derive(Debug, Clone)]
 struct Shared(Arc<BufferedUdpMetricSink>);
 
@@ -103,7 +104,7 @@ impl MetricSink for Shared {
     }
 }
 
-/// Sends all that comes, until nothing more can come.
+/// Sends everything until the channel is closed.
 fn send(program: &str, address: &str, events: &Receiver<Event>) -> io::Result<()> {
     let server = address.to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
     let socket = UdpSocket::bind(if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" })?;
@@ -130,7 +131,7 @@ fn send(program: &str, address: &str, events: &Receiver<Event>) -> io::Result<()
     Ok(())
 }
 
-/// A server that is not there refuses the packet after the next one: nobody's failure.
+/// If nobody listens, sending the next packet fails: this is not an error.
 fn ended(client: &StatsdClient, is_failure: bool, elapsed: Duration, measures: &Measures) {
     let _ = client.count("runs", 1);
     let _ = client.count("failures", i64::from(is_failure));
@@ -143,7 +144,7 @@ fn ended(client: &StatsdClient, is_failure: bool, elapsed: Duration, measures: &
     }
 }
 
-/// A name as statsd and Graphite take it.
+/// A name in the characters that statsd and Graphite accept.
 fn plain(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect()
@@ -154,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses() {
+    fn only_host_and_port_are_an_address() {
         for good in ["127.0.0.1:8125", "[::1]:8125", "statsd.example.org:1"] {
             assert_eq!(check(good), Ok(()), "{good}");
         }
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_run_sends() {
+    fn a_run_sends_its_counters_times_and_id() {
         let server = UdpSocket::bind("127.0.0.1:0").unwrap();
         server.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut measures = Measures::default();
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_there_is_no_failure() {
+    fn a_missing_server_is_not_a_failure() {
         let gone = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         for address in [gone.to_string(), "no.such.name.invalid:8125".to_owned()] {
             Statsd::start("x", &address).ended(false, Duration::ZERO, Measures::default());

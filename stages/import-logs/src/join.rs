@@ -1,31 +1,31 @@
-//! Lines that a container runtime has cut: Docker writes 16 KiB of a line as an entry of its own, and
-//! CRI (Kubernetes) marks a part with `P` and the last one with `F`. They are joined within a block of
-//! lines; whoever cuts a log into blocks cuts it where no line is open.
+//! Joins lines that a container runtime has cut: Docker writes each 16 KiB of a line as a separate
+//! entry; CRI (Kubernetes) marks a part with `P` and the last one with `F`. They are joined within a
+//! block of lines, so a log must be cut into blocks where no line is incomplete.
 //!
-//! Standard output and standard error are apart: their parts may come in between each other.
+//! Standard output and standard error are joined separately, because their parts may alternate.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::layouts::prefix::{self, Entry, Prefix};
 
-/// What becomes of a line of a block that is a part of a longer one.
+/// What a line of a block becomes if it is a part of a longer one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fate {
     /// Where the line begins in the block.
     pub(crate) start: usize,
-    /// For a first part: where the whole line is in the text of the joined lines.
+    /// For a first part: where the whole line is in the text of joined lines.
     pub(crate) whole: Option<Range<usize>>,
 }
 
-/// The lines of a block that are parts, in their order, and what they are when they are joined.
+/// The lines of a block that are parts, in order, and what they become.
 #[derive(Debug, Default)]
 pub(crate) struct Joined {
     pub(crate) fates: Vec<Fate>,
     pub(crate) text: Vec<u8>,
 }
 
-/// Parts of a line whose last one has not come yet.
+/// Parts of a line whose last part has not come yet.
 #[derive(Debug, Default)]
 struct Open {
     /// Where the lines begin, and their entries.
@@ -46,7 +46,7 @@ fn has_none(text: &[u8], prefix: Prefix) -> bool {
     prefix == Prefix::Cri && memchr::memmem::find(text, b" P ").is_none()
 }
 
-/// Joins the parts of a block; those without a last part stay what they are.
+/// Joins the parts of a block; those without a last part stay as they are.
 pub(crate) fn join(block: &[u8], prefix: Prefix) -> Joined {
     let mut joined = Joined::default();
     if has_none(block, prefix) {
@@ -97,8 +97,8 @@ impl Joined {
     }
 }
 
-/// The end of the last line in a text of whole lines behind which none is open; `None` when one is open
-/// from the first on.
+/// The end of the last line in a text of whole lines after which no line is incomplete; `None` if one
+/// is incomplete from the beginning.
 pub(crate) fn end_of_whole(text: &[u8], prefix: Prefix) -> Option<usize> {
     if has_none(text, prefix) {
         return Some(text.len());
@@ -115,7 +115,7 @@ pub(crate) fn end_of_whole(text: &[u8], prefix: Prefix) -> Option<usize> {
     (end > 0).then_some(end)
 }
 
-/// The lines of a text, each in its place: a first part is the whole line, other parts are empty.
+/// The lines of a text: a first part is replaced by the whole line, other parts are empty.
 pub(crate) fn whole_lines<'a>(text: &'a [u8], ends: &[&'a [u8]], prefix: Option<Prefix>) -> Vec<Cow<'a, [u8]>> {
     let Some(prefix) = prefix else { return ends.iter().map(|line| Cow::Borrowed(*line)).collect() };
     let joined = join(text, prefix);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_both_streams() {
+    fn parts_of_both_streams_are_joined_separately() {
         let lines = [
             cri("stdout", "P", "a"),
             cri("stderr", "P", "x"),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn where_no_line_is_open() {
+    fn blocks_end_where_no_line_is_incomplete() {
         let of = |lines: &[String], prefix| end_of_whole(&text(lines), prefix);
         let one = cri("stdout", "F", "a");
         assert_eq!(of(std::slice::from_ref(&one), Prefix::Cri), Some(one.len()));

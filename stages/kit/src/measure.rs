@@ -1,18 +1,18 @@
-//! What a run counts and how long its steps take, for whoever keeps such figures at the end of the run.
+//! Counts and durations of steps of a run, for whoever records them at its end.
 //!
-//! Work calls [`count`] and [`step`] once per file, step or table, never per line. Names are lower case
-//! with dots: `rows`, `dropped.bot`, `dns.answered`. Nothing here is written anywhere.
+//! Code calls [`count`] and [`step`] once per file, step or table, never per line. Names are lower case
+//! with dots: `rows`, `dropped.bot`, `dns.answered`. Nothing is written anywhere here.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The figures of a process.
+/// The figures of this process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Measures {
-    /// Things that were counted.
+    /// Counts by name.
     pub counts: BTreeMap<String, u64>,
-    /// How long each step took, all its runs together.
+    /// The total duration of each step.
     pub steps: BTreeMap<String, Duration>,
 }
 
@@ -29,7 +29,7 @@ pub fn count(name: &str, n: u64) {
     }
 }
 
-/// Does a step of the work and notes how long it took.
+/// Does a step of the work and measures its duration.
 pub fn step<T>(name: &str, work: impl FnOnce() -> T) -> T {
     let begun = Instant::now();
     let done = work();
@@ -37,7 +37,7 @@ pub fn step<T>(name: &str, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Takes all figures; what is counted from now on is counted from zero.
+/// Takes all figures; counting starts again from zero.
 #[must_use]
 pub fn take() -> Measures {
     std::mem::take(&mut *lock())

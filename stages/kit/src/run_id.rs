@@ -1,35 +1,35 @@
-//! The id of a run: whoever starts other programs hands it on to them, so that what they log, book and
-//! report can be joined again.
+//! The id of a run. A program passes it to the programs that it starts, so that their logs, records
+//! and reports can be joined.
 
 use std::sync::OnceLock;
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
-/// The environment variable that hands the id on.
+/// The environment variable that passes the id on.
 pub const RUN_ID: &str = "HZMETRICS_RUN_ID";
 
-/// Characters of an id that was made by somebody else.
+/// The greatest length of an id that was set by somebody else.
 const LONGEST: usize = 64;
 
 static ID: OnceLock<String> = OnceLock::new();
 
-/// The id of this run: that of the program that started this one, otherwise one of its own.
+/// The id of this run: that of the program that started it, otherwise a new one.
 pub fn run_id() -> &'static str {
     ID.get_or_init(|| std::env::var(RUN_ID).ok().filter(|id| is_id(id)).unwrap_or_else(made))
 }
 
-/// The id that another program handed on, if one did.
+/// The id that another program passed on, if any.
 pub fn handed_run_id() -> Option<&'static str> {
     let handed = std::env::var(RUN_ID).ok()?;
     Some(run_id()).filter(|id| *id == handed)
 }
 
-/// It goes into file names, names of metrics and JSON without any quoting.
+/// Accepts only characters that need no quoting in file names, names of metrics and JSON.
 fn is_id(text: &str) -> bool {
     (1..=LONGEST).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
-/// 16 hexadecimal digits. Without random numbers the process and the time have to do.
+/// 16 hexadecimal digits; from process and time if there are no random numbers.
 fn made() -> String {
     let mut bits = [0; 8];
     match getrandom(&mut bits, GetRandomFlags::empty()) {

@@ -1,4 +1,4 @@
-//! The answers, and the one thread that makes them.
+//! The answers, and the one thread that computes them.
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-/// Answers younger than this are given again.
+/// Answers younger than this are reused.
 const FRESH: Duration = Duration::from_secs(5);
-/// How long a request waits for new ones.
+/// How long a request waits for new answers.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// All that is answered, made at one time.
+/// All answers, computed at one time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Whether all is well enough for an uptime check.
+    /// Whether `/heartbeat` answers 200.
     pub is_alive: bool,
-    /// Why, or why not, in lines.
+    /// The reasons, in lines.
     pub heartbeat: String,
     /// The metrics for Prometheus.
     pub metrics: String,
@@ -25,10 +25,10 @@ pub struct Snapshot {
     pub status: String,
 }
 
-/// A snapshot with the time when its making began.
+/// A snapshot with the time at which its computation began.
 type Made = Option<(Instant, Arc<Snapshot>)>;
 
-/// Gives the newest answers, and lets them be made when they are old.
+/// Gives the newest answers, and has them computed when they are old.
 #[derive(Clone)]
 pub(crate) struct Answers {
     wanted: SyncSender<()>,
@@ -38,7 +38,7 @@ pub(crate) struct Answers {
 impl Answers {
     /// Starts the thread.
     pub(crate) fn start(mut make: impl FnMut() -> Snapshot + Send + 'static) -> std::io::Result<Self> {
-        // one request that waits stands for all
+        // the channel holds one request, which stands for all that wait
         let (wanted, asked) = sync_channel(1);
         let (publish, made) = watch::channel(None);
         thread::Builder::new().name("answers".to_owned()).spawn(move || {
@@ -59,7 +59,7 @@ impl Answers {
         made.as_ref().filter(|(begun, _)| begun.elapsed() < FRESH).map(|(_, snapshot)| Arc::clone(snapshot))
     }
 
-    /// The newest answers; nothing when they do not come in time.
+    /// The newest answers; `None` if they are not ready in time.
     pub(crate) async fn get(&self) -> Option<Arc<Snapshot>> {
         let mut made = self.made.clone();
         if let Some(snapshot) = Self::fresh(&made.borrow_and_update()) {
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_ask_and_one_works() {
+    fn many_requests_share_one_computation() {
         let n_made = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&n_made);
         let make = move || {
@@ -100,7 +100,7 @@ mod tests {
             }
             assert_eq!(n, 1000);
         });
-        // the machine may be slow, but nobody made an answer for each request
+        // the machine may be slow, but there is not one computation per request
         assert!(n_made.load(Ordering::Relaxed) < 10);
     }
 }

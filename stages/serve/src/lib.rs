@@ -1,8 +1,9 @@
 //! HTTP in both directions: the small server that shows the health of a hub and its reports, and the
-//! sign of life that a hub gives. The orchestrator says what the answers are.
+//! client that calls the heartbeat address. The orchestrator provides the answers.
 //!
-//! The server reads and never writes. Answers are made by one thread, at most every few seconds, whatever
-//! the number of requests; who asks in between gets the last ones. Knows no database and no configuration.
+//! The server only reads. One thread computes the answers, at most every few seconds, whatever the number
+//! of requests; requests in between get the last answers. This crate knows no database and no
+//! configuration.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 mod answers;

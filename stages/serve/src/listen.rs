@@ -1,4 +1,4 @@
-//! Where the server listens: at an address, or on a socket that systemd has opened.
+//! Where the server listens: at an address, or on a socket opened by systemd.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -7,29 +7,29 @@ use anyhow::{Context as _, Result};
 use listenfd::ListenFd;
 use tokio::net::TcpSocket;
 
-/// Connections that wait until somebody takes them.
+/// Connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// Where requests come in.
+/// Where requests arrive.
 #[derive(Debug)]
 pub enum Listen {
     /// An address of this machine.
     At(SocketAddr),
-    /// What systemd handed on.
+    /// The socket passed by systemd.
     Handed(TcpListener),
 }
 
 impl Listen {
-    /// The socket that systemd handed on, otherwise an address.
+    /// The socket passed by systemd, otherwise an address.
     ///
     /// # Errors
-    /// What was handed on is not a listening TCP socket.
+    /// The passed descriptor is not a listening TCP socket.
     pub fn new(address: SocketAddr) -> Result<Self> {
         let handed = ListenFd::from_env().take_tcp_listener(0).context("the socket of systemd")?;
         Ok(handed.map_or(Self::At(address), Self::Handed))
     }
 
-    /// Whether others than this machine may ask.
+    /// Whether other machines can send requests.
     #[must_use]
     pub fn is_open(&self) -> bool {
         let address = match self {
@@ -39,7 +39,7 @@ impl Listen {
         address.is_none_or(|address| !address.ip().is_loopback())
     }
 
-    /// Begins to listen, within the runtime.
+    /// Starts to listen, within the runtime.
     pub(crate) fn open(self) -> io::Result<tokio::net::TcpListener> {
         match self {
             Self::Handed(listener) => {
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_may_ask() {
+    fn only_loopback_addresses_exclude_other_machines() {
         for (address, is_open) in
             [("127.0.0.1:1", false), ("[::1]:1", false), ("0.0.0.0:1", true), ("192.0.2.1:1", true)]
         {

@@ -1,17 +1,18 @@
-//! The sign of life: an address that is fetched.
+//! Calls the heartbeat address.
 
 use std::time::Duration;
 
-/// Nobody waits for it longer.
+/// The longest time to wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Fetches an address and wants nothing but that it is there.
+/// Fetches an address and ignores the answer.
 ///
 /// # Errors
-/// It cannot be reached, or answers with an error; the text does not name it, as it may hold a key.
+/// It cannot be reached, or answers with an error. The text does not contain the address, which may
+/// hold a key.
 pub fn ping(url: &str) -> Result<(), String> {
     if !url.starts_with("https://") && !url.starts_with("http://") {
-        return Err("it begins with neither https:// nor http://".to_owned());
+        return Err("the address begins with neither https:// nor http://".to_owned());
     }
     let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
     match agent.get(url).call() {
@@ -43,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_of_it() {
+    fn failures_are_reported_without_the_address() {
         let (url, thread) = server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         assert_eq!(ping(&url), Ok(()));
         assert!(thread.join().unwrap().starts_with("GET /ping/key HTTP/1.1\r\n"));

@@ -1,4 +1,4 @@
-//! The pages of the report: files of one folder, by plain names.
+//! The pages of the report: files of one folder, with plain names.
 
 use std::ffi::OsStr;
 use std::io::{self, Read as _};
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use kit::door::{Access, Folder};
 
-/// Longer files are not given out.
+/// Longer files are not served.
 const LONGEST: u64 = 16 << 20;
 
-/// What files are, by the end of their names; others are not given out.
+/// Types of files by the end of their names; other files are not served.
 const TYPES: [(&str, &str); 9] = [
     ("html", "text/html; charset=utf-8"),
     ("css", "text/css; charset=utf-8"),
@@ -22,13 +22,13 @@ const TYPES: [(&str, &str); 9] = [
     ("csv", "text/csv; charset=utf-8"),
 ];
 
-/// Whether a part of a path is a name that we know and not a way out of the folder.
+/// Whether a part of a path is a plain name that cannot lead out of the folder.
 fn is_plain(part: &str) -> bool {
     let is_sign = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     !part.is_empty() && !part.starts_with('.') && part.bytes().all(is_sign)
 }
 
-/// The file behind the rest of a path, and what it is; nothing when there is none.
+/// The file for the rest of a path, and its type; `None` if there is none.
 pub(crate) fn read(folder: &Path, rest: &str) -> Option<(&'static str, Vec<u8>)> {
     let rest = if rest.is_empty() || rest.ends_with('/') { format!("{rest}index.html") } else { rest.to_owned() };
     let mut parts: Vec<&str> = rest.split('/').collect();
@@ -41,7 +41,7 @@ pub(crate) fn read(folder: &Path, rest: &str) -> Option<(&'static str, Vec<u8>)>
     open(folder, &parts, name).ok().map(|bytes| (*kind, bytes))
 }
 
-/// Goes down folder by folder; a link leads nowhere.
+/// Opens folder by folder, without following links.
 fn open(folder: &Path, parts: &[&str], name: &str) -> io::Result<Vec<u8>> {
     let mut at = Folder::open(folder)?;
     for part in parts {
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_of_the_folder_and_no_others() {
+    fn only_files_of_the_folder_are_served() {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join("report");
         fs::create_dir_all(folder.join("2025")).unwrap();

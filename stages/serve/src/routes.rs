@@ -1,4 +1,4 @@
-//! Which path gets which answer.
+//! Maps paths to answers.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::report;
 const TEXT: &str = "text/plain; charset=utf-8";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const JSON: &str = "application/json";
-/// Where the pages of the report begin.
+/// The path of the report's pages.
 const REPORT: &str = "/report/";
 
 /// What the server knows.
@@ -55,7 +55,7 @@ impl Site {
             return response(
                 StatusCode::SERVICE_UNAVAILABLE,
                 TEXT,
-                "the state of the hub cannot be found out in time\n",
+                "the state of the hub could not be determined in time\n",
             );
         };
         match path {
@@ -72,7 +72,7 @@ impl Site {
         let page = path.strip_prefix(REPORT).zip(self.report.as_ref());
         match page.and_then(|(rest, folder)| report::read(folder, rest)) {
             Some((kind, bytes)) => response(StatusCode::OK, kind, bytes),
-            // the path is not repeated: it is somebody's input
+            // the path is not repeated, because it is somebody's input
             None => response(StatusCode::NOT_FOUND, TEXT, "there is no such page\n"),
         }
     }

@@ -19,33 +19,33 @@ use crate::listen::Listen;
 use crate::routes::Site;
 use crate::supervisor;
 
-/// Connections at a time; others wait in the kernel.
+/// The most connections at a time; others wait in the kernel.
 const CONNECTIONS: usize = 256;
-/// A client that has not sent its request by then is left.
+/// A client that has not sent its request by then is disconnected.
 const HEADER: Duration = Duration::from_secs(5);
-/// A connection is over by then, whatever it is doing.
+/// A connection is closed by then, whatever it is doing.
 const WHOLE: Duration = Duration::from_secs(30);
-/// Bytes of a request that are kept; the smallest that the library takes.
+/// The size of the buffer for a request; the smallest that the library accepts.
 const REQUEST: usize = 8 << 10;
 /// How soon a signal is noticed.
 const GLANCE: Duration = Duration::from_millis(200);
-/// The pause when no connection can be taken.
+/// The pause if no connection can be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What the server is to show.
+/// What the server shows.
 #[derive(Debug)]
 pub struct Options {
-    /// Where requests come in.
+    /// Where requests arrive.
     pub listen: Listen,
     /// The folder with the pages of the report.
     pub report: Option<PathBuf>,
 }
 
-/// Serves until SIGINT or SIGTERM. `make` makes the answers, at most every five seconds; `listening` gets
-/// the address.
+/// Serves until SIGINT or SIGTERM. `make` computes the answers, at most every five seconds; `listening`
+/// gets the address.
 ///
 /// # Errors
-/// The address cannot be listened at, or signals cannot be watched.
+/// Listening fails, or signals cannot be handled.
 pub fn run(
     options: Options,
     make: impl FnMut() -> Snapshot + Send + 'static,
@@ -69,7 +69,7 @@ pub fn run(
     })
 }
 
-/// Waits for the signal; the supervisor hears in the meantime that the thread of all connections lives.
+/// Waits for the signal; meanwhile tells the supervisor that the thread of all connections is alive.
 async fn until(stop: &AtomicBool) {
     let watchdog = supervisor::watchdog();
     let mut silent = Duration::MAX;
@@ -87,7 +87,7 @@ async fn accept(listener: tokio::net::TcpListener, site: Site) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        // without free descriptors this fails again and again: others end meanwhile
+        // without free descriptors this fails repeatedly, until other connections end
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
             continue;
@@ -100,7 +100,7 @@ async fn accept(listener: tokio::net::TcpListener, site: Site) {
     }
 }
 
-/// One request and its answer. A client that breaks the rules or leaves is nobody's trouble.
+/// Handles one request. Errors of the client are ignored.
 async fn connection(stream: TcpStream, site: &Site) {
     let service = service_fn(|request| async move { Ok::<_, Infallible>(site.answer(&request).await) });
     let mut http = http1::Builder::new();

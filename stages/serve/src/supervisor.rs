@@ -1,5 +1,4 @@
-//! What systemd is told: that the server is ready, that it is alive, that it ends. Without systemd nobody
-//! listens.
+//! Tells systemd that the server is ready, alive, or ending. Without systemd it does nothing.
 
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ pub(crate) fn stopping() {
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
 }
 
-/// How often systemd wants to hear of us, if it does.
+/// How often systemd expects a sign of life, if it does.
 pub(crate) fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|limit| limit / 3)
 }

@@ -1,5 +1,5 @@
-//! `--why`: lists the rows that cells are made of. Rows are read as for the cells, and go to the same scan;
-//! what the scan says a cell is must be what its listing adds up to, or the run ends.
+//! `--why`: lists the rows that cells are made of. Rows are read as for the cells and go to the same scan.
+//! If a listing does not add up to the cell computed by the scan, the run ends.
 
 mod kept;
 mod listing;
@@ -21,7 +21,7 @@ use crate::scan::{Ground, Scan};
 pub(crate) use kept::{KeepingEye, Record, Sight, record};
 use listing::{Adds, Entry, View};
 
-/// The cells that are asked for.
+/// The requested cells.
 #[derive(Debug, Clone)]
 pub(crate) struct Question {
     pub month: Month,
@@ -29,12 +29,12 @@ pub(crate) struct Question {
     pub places: Vec<Place>,
     /// Whether all requests of the sessions are listed.
     pub requests: bool,
-    /// The rows that are listed; empty for all.
+    /// The rows to list; empty for all.
     pub only: Vec<Of>,
 }
 
 impl Question {
-    /// The groups of cells that the places are in.
+    /// The groups of cells that contain the requested places.
     pub(crate) fn sections(&self) -> Vec<Section> {
         let section = |place: &Place| match (place.summary, place.rowid) {
             (Summary::Users, 1) => Section::Total,
@@ -49,10 +49,10 @@ impl Question {
     }
 }
 
-/// Requests of sessions, by session.
+/// Requests, by session.
 pub(crate) type Requests = FxHashMap<i64, Vec<Record>>;
 
-/// Takes rows in and answers.
+/// Takes rows and gives the answer.
 pub(crate) struct Keeper {
     scan: Scan,
     kept: kept::Kept,
@@ -60,24 +60,24 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Nothing seen yet.
+    /// A state without any row.
     pub(crate) fn new(scan: Scan, question: Question) -> Self {
         Self { scan, kept: kept::Kept::default(), question }
     }
 
-    /// The scan, to be told the extensions first.
+    /// The scan, which must know the extensions first.
     pub(crate) const fn scan(&mut self) -> &mut Scan {
         &mut self.scan
     }
 
-    /// What rows are looked at through, with the extensions that are known by now.
+    /// The lens through which rows are read, with the extensions known so far.
     pub(crate) fn eye(&self) -> KeepingEye {
         let axis = &self.scan.ground.axis;
         let start = self.question.periods.iter().map(|period| axis.window(0, *period).start).min().unwrap_or(0);
         KeepingEye { lens: Arc::clone(self.scan.lens()), start }
     }
 
-    /// Takes a row in.
+    /// Takes a row.
     pub(crate) fn take(&mut self, (fact, record): Sight) {
         if let Some(record) = record {
             self.kept.take(fact.clone(), record);
@@ -85,10 +85,11 @@ impl Keeper {
         self.scan.absorb(fact);
     }
 
-    /// The records of the answer, cell by cell, to `put`. `requests` finds those of sessions.
+    /// Passes the records of the answer to `put`, cell by cell. `requests` finds the requests of
+    /// sessions.
     ///
     /// # Errors
-    /// A listing does not give its cell, or `put` or `requests` fail.
+    /// A listing does not give its cell, or `put` or `requests` fails.
     pub(crate) fn answer(
         mut self,
         mut requests: impl FnMut(&[i64]) -> Result<Requests>,
@@ -156,7 +157,7 @@ fn is(entry: &Entry<'_>, kind: &str) -> bool {
     json::kind_of(entry.record).is_ok_and(|known| known == kind)
 }
 
-/// Whether a row is one of those asked for.
+/// Whether a row is one of the requested ones.
 fn is_of(entry: &Entry<'_>, of: &Of) -> bool {
     let field = |name| {
         let at = json::find(entry.record, name).ok()??;
@@ -168,7 +169,7 @@ fn is_of(entry: &Entry<'_>, of: &Of) -> bool {
     }
 }
 
-/// The number of the session that an entry is.
+/// The session number of an entry.
 fn session_of(entry: &Entry<'_>) -> Option<i64> {
     let id = json::find(entry.record, "id").ok()?.filter(|_| is(entry, "session"))?;
     std::str::from_utf8(entry.record.get(id)?).ok()?.parse().ok()

@@ -1,5 +1,5 @@
-//! The work in parts: what one process does with a stream of which others do the rest, what it hands
-//! on, and what the join checks before it makes sessions of it.
+//! The work in parts: what a process does with its part of a stream and passes on, and what the join
+//! checks before it builds sessions from all parts.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -20,11 +20,11 @@ use crate::part::Part;
 use crate::piece_record::{self, End};
 use crate::pieces::Piece;
 
-/// Why records of parts are not taken.
+/// Why the records of parts are refused.
 pub(crate) const UNJOINED: &str =
     "these records are what `usage-metrics --part` wrote; `usage-metrics --join` makes one result of all parts";
 
-/// What this process does of the work on a stream.
+/// What this process does with a stream.
 pub(crate) enum Role {
     Whole,
     Part(Worker),
@@ -57,7 +57,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Whether a record is of this part; its month is noted in any case.
+    /// Whether a record belongs to this part; its month is noted in any case.
     pub(crate) fn sees(self, parsed: &Parsed<'_>, months: &mut BTreeSet<Month>) -> bool {
         let month = |stamp: Option<Stamp>| stamp.and_then(Stamp::month);
         let is_mine = match parsed {
@@ -114,7 +114,7 @@ impl Worker {
     }
 }
 
-/// The line as it was before a part gave it a piece.
+/// The line as it was before a part added the piece.
 pub(crate) fn without_piece(line: &[u8]) -> Cow<'_, [u8]> {
     const FIELD: &[u8] = b",\"session_part\":";
     let Some(from) = memchr::memmem::rfind(line, FIELD) else { return Cow::Borrowed(line) };
@@ -127,7 +127,7 @@ pub(crate) fn without_piece(line: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// What the results of two processes must agree on: a hash of the options that matter for them.
+/// A hash of the options on which the results of two processes must agree.
 pub(crate) fn settings(
     args: &Args,
     compat: Compat,
@@ -180,10 +180,10 @@ impl Joined {
         self.n_records += 1;
     }
 
-    /// Checks that everything is there, and hands it over.
+    /// Checks that everything is there, and returns it.
     ///
     /// # Errors
-    /// A part or something of it is missing, is there twice, or was made with other options.
+    /// A part, or something of it, is missing, occurs twice, or was made with other options.
     pub(crate) fn settle(&mut self, world: &mut AllRows, settings: &str) -> Result<()> {
         self.check_ends(settings)?;
         self.pieces.sort_unstable_by_key(|piece| (piece.part, piece.number));
@@ -197,7 +197,7 @@ impl Joined {
             of_part.push((from, n));
             from += n;
         }
-        ensure!(from == self.pieces.len(), "some `session_part` records are of no part that ended");
+        ensure!(from == self.pieces.len(), "some `session_part` records belong to no complete part");
         let mut n_requests = vec![0_u64; self.ends.len()];
         for request in std::mem::take(&mut self.requests) {
             world.piece_of.push(match request {
@@ -217,7 +217,7 @@ impl Joined {
         let expected: u64 = self.ends.iter().map(|end| end.n_records).sum();
         ensure!(
             self.n_records >= expected,
-            "the parts wrote {expected} records besides sessions, here are {}: the rest was lost",
+            "the parts wrote {expected} records besides sessions, but only {} arrived: join the complete output of all parts",
             self.n_records
         );
         world.pieces = std::mem::take(&mut self.pieces);
@@ -242,7 +242,7 @@ impl Joined {
         }
         for pair in self.ends.windows(2) {
             if let [a, b] = pair {
-                ensure!(a.part != b.part, "part {} is there twice", a.part);
+                ensure!(a.part != b.part, "part {} occurs twice: join each part once", a.part);
             }
         }
         let missing: Vec<String> = (1..=n_parts)
@@ -253,7 +253,7 @@ impl Joined {
         Ok(())
     }
 
-    /// What a part could not decide must not matter.
+    /// Checks that nothing that a part could not decide makes a difference.
     ///
     /// # Errors
     /// It does.
@@ -281,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_as_it_was() {
+    fn removing_the_piece_restores_the_line() {
         for (line, before) in [
             (r#"{"kind":"web","session_part":"2:17"}"#, r#"{"kind":"web"}"#),
             (r#"{ "kind":"web", "x":[1] ,"session_part":"2:17"}"#, r#"{ "kind":"web", "x":[1] }"#),

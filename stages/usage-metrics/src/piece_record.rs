@@ -1,4 +1,4 @@
-//! What a part writes for the join, as record lines: pieces of sessions, and the end.
+//! What a part writes for the join, as record lines: pieces of sessions, and the end of the part.
 
 use std::borrow::Cow;
 
@@ -72,7 +72,7 @@ pub(crate) fn write_end(end: &End, out: &mut Vec<u8>) {
 const BAD_PIECE: &str = "not a piece of a session";
 const BAD_END: &str = "not the end of a part";
 
-/// Hands the members of a line to `each`.
+/// Passes the members of a line to `each`.
 fn members<'a>(line: &'a [u8], mut each: impl FnMut(&[u8], &'a [u8]) -> Option<()>) -> Option<()> {
     for member in Members::new(line) {
         let member = member.ok()?;
@@ -92,7 +92,7 @@ fn text(raw: &[u8]) -> Option<Option<Cow<'_, str>>> {
 /// Reads a piece.
 ///
 /// # Errors
-/// It is none.
+/// It is not one.
 pub(crate) fn piece(line: &[u8], names: &mut Names) -> Result<Piece, &'static str> {
     let open = OpenSession {
         start: Stamp::ZERO,
@@ -127,7 +127,7 @@ pub(crate) fn piece(line: &[u8], names: &mut Names) -> Result<Piece, &'static st
 /// Reads the end of a part.
 ///
 /// # Errors
-/// It is none.
+/// It is not one.
 pub(crate) fn end(line: &[u8]) -> Result<End, &'static str> {
     let months = |raw: &[u8]| -> Option<Vec<Month>> {
         let text = text(raw)??;
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_survive() {
+    fn a_piece_is_read_as_it_was_written() {
         let mut names = Names::new();
         let [a, b, c] = ["1.2.3.4", "h\"\u{e9}", "0"].map(|text| names.intern(text));
         let open = OpenSession {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_survive() {
+    fn the_end_of_a_part_is_read_as_it_was_written() {
         let months = vec!["2025-06".parse().unwrap(), "2025-07".parse().unwrap()];
         for (months, doubtful) in [(Vec::new(), months.clone()), (months, Vec::new())] {
             let (n_pieces, n_requests, n_records) = (5, 6, 7);

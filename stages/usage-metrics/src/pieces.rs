@@ -1,10 +1,10 @@
-//! Pieces of sessions: what one part of a stream knows of them, and how the parts are joined.
+//! Pieces of sessions: what one part of a stream knows of them, and how pieces are joined.
 //!
-//! A part cuts its requests as sessions are cut, and besides wherever the address (or the host name of
-//! requests without an address) changes and at the end of each window, because there another part
-//! might come in between. The join puts the pieces of all parts in order and asks the rule of
-//! sessions at each of these places. A piece that goes on another one changes nothing within
-//! itself: what its own first requests say decides its cuts.
+//! A part cuts its requests where sessions are cut. It also cuts wherever the address (or, without an
+//! address, the host name) changes and at the end of each window, because another part may have
+//! requests that come in between. The join sorts the pieces of all parts and applies the rule for
+//! sessions at each of these cuts. Joining two pieces does not change the cuts inside them, because
+//! those depend only on the piece's own first requests.
 
 use anyhow::{Result, bail};
 use schema::Month;
@@ -15,10 +15,10 @@ use crate::sessions::{OpenSession, Row, windows};
 /// Consecutive requests of one visitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Piece {
-    /// The part that it comes from, and its number there, from 1.
+    /// Its part, and its number there, from 1.
     pub(crate) part: u32,
     pub(crate) number: u32,
-    /// Of its first request.
+    /// The time of its first request.
     pub(crate) first_ip: Name,
     pub(crate) first_host: Name,
     pub(crate) open: OpenSession,
@@ -32,7 +32,8 @@ pub(crate) struct Cutter {
 }
 
 impl Cutter {
-    /// Takes the next request, of the window with this index; a finished piece goes to `emit` with its rows.
+    /// Takes the next request, of the window with this index; a finished piece is passed to `emit` with its
+    /// rows.
     pub(crate) fn push(&mut self, row: &Row, window: usize, weighed: &Weighed, emit: &mut impl FnMut(Piece, &[u32])) {
         let goes_on = self.current.as_ref().is_some_and(|(piece, of)| {
             *of == window
@@ -50,7 +51,7 @@ impl Cutter {
         self.rows.push(row.row);
     }
 
-    /// Hands over the last piece.
+    /// Passes on the last piece.
     pub(crate) fn flush(&mut self, emit: &mut impl FnMut(Piece, &[u32])) {
         if let Some((piece, _)) = self.current.take() {
             emit(piece, &self.rows);
@@ -59,12 +60,12 @@ impl Cutter {
     }
 }
 
-/// What is equal for the requests of one visitor, and sorts as they do.
+/// Equal for all requests of one visitor, and sorted as they are.
 fn group(ip: Name, host: Name, weighed: &Weighed) -> (u32, u32) {
     (weighed.rank(ip), if weighed.is_blank(ip) { weighed.rank(host) } else { 0 })
 }
 
-/// The place of a piece among all.
+/// The position of a piece among all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     month: Month,

@@ -39,7 +39,7 @@ impl FromStr for Line {
 pub(super) struct FoundLine {
     /// The verdict.
     pub(super) record: Value,
-    /// How many lines of the log before it are kept.
+    /// How many earlier lines of the log are kept.
     pub(super) kept_before: u64,
 }
 
@@ -114,7 +114,7 @@ impl Log {
         Ok(Self { path: path.to_owned(), entry, stream })
     }
 
-    /// The lines that `wanted` chooses by their verdict.
+    /// The lines whose verdicts `wanted` accepts.
     pub(super) fn verdicts(&self, hub: &Hub, lists: &Lists, wanted: impl Fn(&Value) -> bool) -> Result<Vec<FoundLine>> {
         let folder = tempfile::tempdir().context("making a temporary folder")?;
         let file = folder.path().join("verdicts");
@@ -144,8 +144,8 @@ impl Log {
     }
 }
 
-/// Where the log of an entry is now: in the folder of imported logs, or where it was read from. Logs that were
-/// compressed since are found, too. `Err` says that it is gone.
+/// Where the log of an entry is now: in the folder of imported logs, or where it was read from, possibly
+/// compressed since. `Err` says that it is gone.
 fn find(hub: &Hub, db: &mut Db, entry: Entry, stream: Stream) -> Result<Result<Log, String>> {
     let name = ledger::base_name(&entry.filename).to_owned();
     let row = if files::is_there(db)? { files::of_entry(db, entry.id)? } else { None };
@@ -203,7 +203,7 @@ pub(super) fn of_row(
     })
 }
 
-/// The logs of a day that the ledger names; `gone` is told of those that are not there any more.
+/// The logs of a day that the ledger names; `gone` is told of those that no longer exist.
 pub(super) fn of_day(hub: &Hub, db: &mut Db, day: Day, mut gone: impl FnMut(&str)) -> Result<Vec<Log>> {
     anyhow::ensure!(ledger::is_there(db)?, "there is no ledger of imports that could name the logs of {day}");
     let is_of_day = |entry: &Entry| discovery::date_of(ledger::base_name(&entry.filename)) == Some(&day.digits());

@@ -1,4 +1,4 @@
-//! What the tables hold of a request: its row, its session, the rows of an address.
+//! What the tables contain of a request: its row, its session, the rows of its address.
 
 use anyhow::Result;
 use database::ledger::Entry;
@@ -70,8 +70,8 @@ pub(super) fn request(db: &mut Db, id: i64) -> Result<Option<Request>> {
     Ok(db.all(&format!("SELECT {COLUMNS} FROM web WHERE id = ?"), (id,), of_row)?.into_iter().next())
 }
 
-/// The rows that a kept line may have become: by its place among the kept lines where the ids of its log have
-/// no gap, else by time and address.
+/// The rows that a kept line may have become: by its position among the kept lines if the ids of its log have
+/// no gap, otherwise by time and address.
 pub(super) fn of_line(
     db: &mut Db,
     entry: &Entry,

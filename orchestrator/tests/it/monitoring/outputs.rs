@@ -183,7 +183,7 @@ fn metrics_go_to_the_file_of_the_collector_whole() {
     assert!(dashboard["panels"].as_array().unwrap().len() > 10);
     // a folder that is not there is said, and fails nothing
     hub.settings("[metrics]\ntextfile = /nowhere/at/all.prom\n");
-    hub.run("run").ok().said(&["no metrics for Prometheus: writing /nowhere/at/all.prom"]);
+    hub.run("run").ok().said(&["the metrics for Prometheus were not written: writing /nowhere/at/all.prom"]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Logs of single programs that no format describes: Apache's `ssl_request_log`, uWSGI, bunny.net.
+//! Logs of single programs that cannot be described by a format: Apache's `ssl_request_log`, uWSGI,
+//! bunny.net.
 
 use super::cursor::Cursor;
 use super::{Fault, Fields, Text, What, time, url};
@@ -31,7 +32,7 @@ pub(crate) fn ssl_request(line: &[u8]) -> Result<Fields<'_>, Fault> {
     })
 }
 
-/// What stands between two texts, and what follows the second.
+/// The text between two texts, and what follows the second one.
 fn between<'a>(text: &'a [u8], before: &[u8], after: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let rest = text.strip_prefix(before)?;
     let at = memchr::memmem::find(rest, after)?;
@@ -81,7 +82,7 @@ pub(crate) fn bunny(line: &[u8]) -> Result<Fields<'_>, Fault> {
     };
     let (_cache, status, stamp, bytes) = (next()?, next()?, next()?, next()?);
     let (_zone, client, referrer, link, _place) = (next()?, next()?, next()?, next()?, next()?);
-    // the agent may hold the mark itself
+    // the agent may contain the separator
     let (head, _country) = rest.split_at(memchr::memrchr(b'|', rest).ok_or(misfit)?);
     let (agent, id) = head.split_at(memchr::memrchr(b'|', head).ok_or(misfit)?);
     if !is_number(status) || !is_number(stamp) {
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_over_tls() {
+    fn ssl_request_lines_are_understood() {
         let line = r#"[10/Jul/2025:08:00:01 +0200] 192.0.2.1 TLSv1.3 TLS_AES_256_GCM_SHA384 "GET /a b HTTP/1.1" 1375"#;
         let found = ["2025-07-10", "08:00:01", "192.0.2.1", "GET", "/a b", "-", "1375", "-", "-", "", ""];
         assert_eq!(seen(ssl_request(line.as_bytes())).unwrap(), found);
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn an_application_server() {
+    fn uwsgi_lines_are_understood() {
         let line = "[pid: 7|app: 0|req: 1/1] 192.0.2.1 () {38 vars in 696 bytes} [Thu Jul 10 08:00:01 2025] POST /a?b=c => generated 47 bytes in 129 msecs (HTTP/1.1 200) 9 headers in 378 bytes (1 switches on core 3)";
         let found = ["2025-07-10", "08:00:01", "192.0.2.1", "POST", "/a?b=c", "200", "47", "-", "-", "", ""];
         assert_eq!(seen(uwsgi(line.as_bytes())).unwrap(), found);
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_network() {
+    fn bunny_lines_are_understood() {
         let line = "HIT|200|1752134401321|128|77|192.0.2.1|https://x/|https://www.example.org/a?b=c|DE|Mozilla/5.0 (X|Y)|2897|DE";
         let found = ["2025-07-10", "08:00:01", "192.0.2.1", "GET", "/a?b=c", "200", "128"];
         let seen_all = seen(bunny(line.as_bytes())).unwrap();

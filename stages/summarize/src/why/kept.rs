@@ -1,4 +1,5 @@
-//! What a listing keeps of the rows: what the scan makes of each, and the row itself as a record.
+//! What a listing keeps of the rows: the result of the scan for each, and the row itself as a
+//! record.
 
 use std::sync::Arc;
 
@@ -59,7 +60,7 @@ pub(crate) struct Profile {
     pub record: Record,
 }
 
-/// All rows that a cell may be made of, in the order in which they were read.
+/// All rows that may count in a cell, in the order in which they were read.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     pub sessions: Vec<(SessionFact, Record)>,
@@ -71,7 +72,7 @@ pub(crate) struct Kept {
     pub jobs: Vec<(i64, f64, Record)>,
     pub profiles: Vec<Profile>,
     pub hits: Vec<(Moment, i64, Record)>,
-    /// Users of the middleware that are not people.
+    /// Middleware users that are not people.
     pub system_users: FxHashSet<u128>,
     /// The first starts of every user.
     pub firsts: FxHashMap<Option<u128>, First>,
@@ -109,7 +110,7 @@ impl Kept {
         }
     }
 
-    /// Decides the requests that waited for the extensions, when all rows have been read.
+    /// Decides the requests that waited for the extensions, after all rows have been read.
     pub(crate) fn settle(&mut self, lens: &Lens) {
         for (session, seen, tail, record) in std::mem::take(&mut self.maybe) {
             if lens.has_extension(&tail) {
@@ -122,15 +123,15 @@ impl Kept {
     }
 }
 
-/// What a row says, and the row itself where a listing may show it.
+/// The content of a row, and the row itself if a listing may show it.
 pub(crate) type Sight = (Fact, Option<Record>);
 
-/// Looks at rows for the scan, and keeps those that may be listed.
+/// Reads rows for the scan, and keeps those that may be listed.
 #[derive(Debug)]
 pub(crate) struct KeepingEye {
-    /// What the scan looks through.
+    /// The lens of the scan.
     pub lens: Arc<Lens>,
-    /// The earliest start of the periods asked for: sessions before it are in none of them.
+    /// The earliest start of the requested periods: earlier sessions are in none of them.
     pub start: u16,
 }
 
@@ -214,7 +215,7 @@ impl Fields {
     }
 }
 
-/// A row as a record; `more` are the columns of [`KeepingEye::more`], by their place in the row.
+/// A row as a record; `more` are the columns of [`KeepingEye::more`], by their position in the row.
 pub(crate) fn record(row: &Row<'_>, more: impl Fn(usize) -> Option<String>) -> Record {
     let number = |at| more(at).and_then(|text| text.parse().ok());
     match row {

@@ -1,5 +1,5 @@
-//! The rows that a cell is made of, and the cell that they make. The tests are those of the one scan:
-//! [`events`], [`dimensions`] and what [`crate::scan::Lens`] says of a row.
+//! The rows that count in a cell, and the value that they give. The conditions are those of the scan:
+//! [`events`], [`dimensions`] and [`crate::scan::Lens`].
 
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use schema::cells::Summary;
@@ -18,7 +18,7 @@ use crate::scan::{EPOCH, First, Ground, SessionFact, day_text, ip_key};
 /// What a row adds to the cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Adds {
-    /// Whatever it adds was added by an earlier row of the same user or visitor.
+    /// An earlier row of the same user or visitor has already added it.
     Nothing,
     Whole(i64),
     Seconds(f64),
@@ -27,7 +27,7 @@ pub(crate) enum Adds {
 /// One row of a listing.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry<'k> {
-    /// Which of the numbers of the rule it belongs to.
+    /// Which number of the rule it belongs to.
     pub part: &'static str,
     pub adds: Adds,
     /// The visitor or user.
@@ -36,11 +36,11 @@ pub(crate) struct Entry<'k> {
     pub record: &'k [u8],
 }
 
-/// What a cell is made of.
+/// The listing of a cell.
 #[derive(Debug)]
 pub(crate) struct Listing<'k> {
     pub entries: Vec<Entry<'k>>,
-    /// The cell that they make; `None` for one that is not written.
+    /// The value that the rows give; `None` for a cell that is not written.
     pub value: Option<String>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct View<'k> {
     pub window: Window,
 }
 
-/// Entries by what is counted, in the order in which it was first met.
+/// Entries by counted thing, in the order of their first rows.
 struct Groups<'k, K> {
     places: FxHashMap<K, usize>,
     lists: Vec<Vec<Entry<'k>>>,
@@ -63,7 +63,7 @@ impl<'k, K: std::hash::Hash + Eq> Groups<'k, K> {
         Self { places: FxHashMap::with_hasher(FxBuildHasher), lists: Vec::new() }
     }
 
-    /// Adds a row of `key`; the first adds one to the cell.
+    /// Adds a row of `key`; the first row of a key adds one to the cell.
     fn push(&mut self, key: K, part: &'static str, who: impl FnOnce() -> String, record: &'k [u8]) {
         let at = *self.places.entry(key).or_insert(self.lists.len());
         if at == self.lists.len() {
@@ -75,7 +75,7 @@ impl<'k, K: std::hash::Hash + Eq> Groups<'k, K> {
         list.push(Entry { part, adds, who, record });
     }
 
-    /// Whether something of `key` was met.
+    /// Whether there is a row of `key`.
     fn has(&self, key: &K) -> bool {
         self.places.contains_key(key)
     }
@@ -108,7 +108,7 @@ const fn ip_of(visitor: u128) -> u64 {
 }
 
 impl<'k> View<'k> {
-    /// What the cell is made of.
+    /// The listing of a cell.
     pub(crate) fn listing(&self, place: Place) -> Listing<'k> {
         match place.summary {
             Summary::Users => {
@@ -121,12 +121,12 @@ impl<'k> View<'k> {
         }
     }
 
-    /// Whether the period contains what was seen so.
+    /// Whether the period contains a row with this visibility.
     fn sees(&self, seen: Visibility) -> bool {
         seen.row < self.ground.axis.n_rows() && seen.level > self.window.start
     }
 
-    /// Whether the period contains an instant; `with_start` says whether that of its start belongs to it.
+    /// Whether the period contains an instant; `with_start` says whether its start belongs to it.
     fn has(&self, moment: Moment, with_start: bool) -> bool {
         let Window { start, stop } = self.window;
         (start..stop).contains(&moment.bucket) && (moment.bucket > start || !moment.at_bound || with_start)
@@ -198,13 +198,13 @@ impl<'k> View<'k> {
         groups.into_entries()
     }
 
-    /// The downloads of a session, with their place in the list.
+    /// The downloads of a session, with their positions in the list.
     fn downloads_of(&self, session: &SessionFact) -> &'k [usize] {
         let list = self.kept.of_session.get(&session.id).filter(|_| session.id != NO_ID);
         list.map_or(&[], Vec::as_slice)
     }
 
-    /// What the sessions of the period are events of, among these dimensions.
+    /// The events of the period's sessions among these dimensions.
     fn events(&self, dims: &[usize], mut emit: impl FnMut(usize, bool, &'k SessionFact, &'k [u8])) {
         let n_classes = self.ground.places.classes().len();
         for (session, record) in self.kept.sessions.iter().filter(|(session, _)| session.is_visit()) {
@@ -220,7 +220,7 @@ impl<'k> View<'k> {
         }
     }
 
-    /// The downloads of a session that an event of `dim` asks for.
+    /// The downloads of a session that count for an event of `dim`.
     fn downloads(&self, dim: usize, session: &'k SessionFact) -> impl Iterator<Item = &'k [u8]> {
         let all = self.downloads_of(session).iter().map(|at| &self.kept.downloads[*at]);
         let of_class = dim >= CLASSES;
@@ -300,7 +300,7 @@ impl<'k> View<'k> {
         }
         let n_users = whole(&users());
         if n_users == 0 {
-            // without users the other rows stay what they were
+            // without users, the other rows keep their old values
             return Listing { entries: Vec::new(), value: None };
         }
         let seconds = |entries: Vec<Entry<'k>>| {
@@ -362,7 +362,7 @@ impl<'k> View<'k> {
         entries
     }
 
-    /// The first starts of the user of some; legacy asks for those of a missing user by an empty name.
+    /// The first starts of users; legacy looks up those of a missing user by an empty name.
     fn first_and_latest(&self, starts: &[&Start]) -> Option<(First, Stamp)> {
         let user = starts.first()?.user;
         let first = self.kept.firsts.get(&user.or_else(|| Some(hash("")))).copied().unwrap_or_default();
@@ -548,19 +548,19 @@ impl<'k> View<'k> {
 const OTHER_TOOLS: &str = "CPU seconds of sessions of other tools";
 const JOBS: &str = "CPU seconds of jobs of Rappture tools";
 
-/// A tool session with one of its times; `None` where that is NULL.
+/// A tool session with one of its times; `None` if that is NULL.
 fn of_seconds<'k>(session: &'k ToolSession, part: &'static str, which: usize) -> Option<Entry<'k>> {
     let seconds = session.seconds.get(which).copied().filter(|seconds| !seconds.is_nan())?;
     Some(Entry { part, adds: Adds::Seconds(seconds), who: user_of(&session.record), record: &session.record })
 }
 
-/// What whole numbers of entries come to.
+/// The sum of integer entries.
 fn whole(entries: &[Entry<'_>]) -> i128 {
     let number = |entry: &Entry<'_>| if let Adds::Whole(n) = entry.adds { i128::from(n) } else { 0 };
     entries.iter().map(number).sum()
 }
 
-/// What seconds come to, of one part or of all, added in the order of the rows.
+/// The sum of seconds, of one part or all, added in the order of the rows.
 fn sum(entries: &[Entry<'_>], part: Option<&str>) -> f64 {
     let of_part = entries.iter().filter(|entry| part.is_none_or(|part| entry.part == part));
     let seconds = of_part.filter_map(|entry| if let Adds::Seconds(s) = entry.adds { Some(s) } else { None });

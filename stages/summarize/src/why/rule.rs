@@ -12,7 +12,7 @@ pub(crate) fn rule(place: Place, month: Month, period: Period, compat: Compat) -
         Summary::Simulation => simulation(place.rowid, &dates),
         Summary::Misc if place.rowid == 8 => {
             let from = if compat.has(Opt::HitsStartExclusive) { "after" } else { "from" };
-            format!("Hits of the web server, added up over the rows of webhits {from} {start} on and before {stop}")
+            format!("Hits of the web server, summed over the rows of webhits {from} {start} on and before {stop}")
         }
         Summary::Misc => misc(place.rowid, &dates),
     };
@@ -75,7 +75,7 @@ fn simulation(rowid: u8, dates: &str) -> String {
              Rappture tools (without gridstat and hctest)"
         ),
         4 => format!(
-            "Seconds from the begin to the end of tool sessions that began {dates}, without gridstat and hctest"
+            "Seconds from the beginning to the end of tool sessions that began {dates}, without gridstat and hctest"
         ),
         5 => format!("Seconds in which tool sessions were viewed that began {dates}, without gridstat and hctest"),
         6 => format!("Users whose tool sessions that began {dates} took 600 CPU seconds or more together"),
@@ -85,7 +85,7 @@ fn simulation(rowid: u8, dates: &str) -> String {
              by all users with a start and given in seconds"
         ),
         9 => format!("Users with ten successful starts of tools or more {dates}"),
-        _ => format!("Users whose latest successful start {dates} came 90 days or more after their first start of all"),
+        _ => format!("Users whose latest successful start {dates} came 90 days or more after their very first start"),
     }
 }
 
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_cell_has_a_sentence_of_its_own() {
+    fn every_cell_has_its_own_sentence() {
         let month = "2025-07".parse().unwrap();
         let rule = |place| rule(place, month, Period::TwelveMonths, Compat::LEGACY);
         let mut all: Vec<String> = Place::all().map(rule).collect();
@@ -117,12 +117,12 @@ mod tests {
         }
         all.sort();
         all.dedup();
-        // the users of simulations are in two tables
+        // simulation users are in two tables
         assert_eq!(all.len(), n - 1);
     }
 
     #[test]
-    fn a_sentence() {
+    fn the_sentence_has_the_dates_of_the_period() {
         let text = rule("4/3".parse().unwrap(), "2025-07".parse().unwrap(), Period::Month, Compat::LEGACY);
         let expected = "Visitors (address and host name) in the United States, by the country of the address, with a session \
              after 2025-07-01 00:00:00 and before 2025-08-01 00:00:00 shorter than 15 minutes, without a tool start, with a \

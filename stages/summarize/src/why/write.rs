@@ -4,7 +4,7 @@ use schema::{Kind, Month, Period, Place, json};
 
 use super::listing::{Adds, Entry, Listing};
 
-/// Names of fields in the records of rows, and those in the answer.
+/// Names of fields in the records of rows, and their names in the answer.
 const FIELDS: [(&str, &str); 16] = [
     ("sessnum", "id"),
     ("uidNumber", "id"),
@@ -75,7 +75,7 @@ pub(crate) fn evidence(out: &mut Vec<u8>, (place, period): (Place, Period), entr
     let kind = json::kind_of(entry.record).unwrap_or_default();
     out.extend_from_slice(b",\"source\":");
     json::push_str(out, &kind);
-    // in the order of the kind, whatever that of the record
+    // in the order of the kind, not of the record
     let mut found: Vec<(&str, &[u8])> = Vec::new();
     for member in json::Members::new(entry.record).map_while(Result::ok) {
         let Some(name) = name_of(member.key) else { continue };

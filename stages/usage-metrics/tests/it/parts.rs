@@ -144,7 +144,7 @@ fn what_is_not_whole_is_not_joined() {
         (small(), "nothing to join"),
         (outputs[..2].concat(), "of 3 parts these are missing or incomplete: 3"),
         (outputs[..2].concat() + cut, "missing or incomplete: 3"),
-        (all.clone() + &outputs[1], "part 2 is there twice"),
+        (all.clone() + &outputs[1], "part 2 occurs twice"),
         (without("\"kind\":\"session_part\""), "`session_part` records that belong to sessions"),
         (without("\"session_part\":\""), "`web` records that belong to sessions"),
         (without("\"kind\":\"other\""), "the rest was lost"),
