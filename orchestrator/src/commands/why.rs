@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long)]
     requests: bool,
 
-    /// A table for people, or the records `why` and `evidence`; CSV holds the rows
+    /// A table for people, or the records `why` and `evidence`; CSV has only the rows
     #[arg(long, value_name = "FORMAT", default_value = "table", value_parser = Format::among(Format::OF_RECORDS))]
     format: Format,
 
