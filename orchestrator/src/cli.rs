@@ -99,6 +99,7 @@ commands! {
         SetupDb(setup_db::Args),
         Migrate(migrate::Args),
         Init(init::Args),
+        Config(config::Args),
         Check(check::Args),
         Metrics(metrics::Args),
         Serve(serve::Args),
@@ -194,7 +195,7 @@ mod tests {
 
     #[test]
     fn every_command_of_the_port_exists() {
-        let mut expected = vec!["sh", "chains", "run-chain", "explain", "convert", "show", "why", "trace"];
+        let mut expected = vec!["sh", "chains", "run-chain", "explain", "convert", "show", "why", "trace", "config"];
         expected.extend(
             "tick run whoisonline status process import analyze summarize rebuild-summaries mark-dirty clear-dirty \
              rebuild-from unpublish forget-import repair-imported-sources reconstruct-imported-sources setup-db migrate init \

@@ -11,6 +11,7 @@ pub mod csv;
 pub mod dates;
 pub mod exit;
 pub mod json;
+pub mod keys;
 pub mod kind;
 pub mod month;
 pub mod near;

@@ -9,7 +9,7 @@ use super::{HubCommand, print};
 use crate::hub::Hub;
 use crate::published;
 
-/// Show the usage table of a month beside the previous month and the previous year
+/// Show the usage table of a month beside earlier ones
 ///
 /// The numbers are the published ones, with their change in per cent. A number that was not published is
 /// shown as `-`. `hzmetrics why` lists what a number is computed from.

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use schema::Kind;
+use schema::keys::KEYS;
 use schema::kind::{KindSpec, Type};
 use xshell::Shell;
 
@@ -18,18 +20,59 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(_sh: &Shell, args: &Args) -> Result<()> {
-    let path = place::root()?.join("docs/records.md");
-    let page = records();
-    let old = fs::read_to_string(&path).unwrap_or_default();
-    if old == page {
-        say("xtask: the generated pages are up to date");
-    } else if args.check {
-        bail!("{} is out of date; `cargo xtask docs` writes it", path.display());
-    } else {
+    let docs = place::root()?.join("docs");
+    let mut is_current = true;
+    for (name, page) in [("records.md", records()), ("configuration.md", configuration(&docs)?)] {
+        let path = docs.join(name);
+        if fs::read_to_string(&path).unwrap_or_default() == page {
+            continue;
+        }
+        is_current = false;
+        if args.check {
+            bail!("{} is out of date; `cargo xtask docs` writes it", path.display());
+        }
         fs::write(&path, page).with_context(|| format!("writing {}", path.display()))?;
         say(&format!("xtask: wrote {}", path.display()));
     }
+    if is_current {
+        say("xtask: the generated pages are up to date");
+    }
     Ok(())
+}
+
+/// What is around the table of keys on the page of the configuration.
+const KEYS_BEGIN: &str = "<!-- The table is written by `cargo xtask docs` from schema/src/keys.rs. -->\n";
+const KEYS_END: &str = "<!-- The end of the table. -->\n";
+
+/// The page on the configuration, its table of keys as the code says.
+fn configuration(docs: &Path) -> Result<String> {
+    let path = docs.join("configuration.md");
+    let page = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let parts = page.split_once(KEYS_BEGIN).and_then(|(head, rest)| Some((head, rest.split_once(KEYS_END)?.1)));
+    let (head, tail) = parts.with_context(|| format!("{} has no place for the keys", path.display()))?;
+    Ok(format!("{head}{KEYS_BEGIN}{}{KEYS_END}{tail}", keys()))
+}
+
+/// The table of keys.
+fn keys() -> String {
+    let mut table = String::from("| key | value | default | variable | option | what |\n|---|---|---|---|---|---|\n");
+    for key in KEYS {
+        let code = |text: &str| format!("`{text}`");
+        let variable = key.variable.map_or_else(String::new, code);
+        let mut options: Vec<String> = key.options.iter().map(|o| format!("`--{}`", o.option)).collect();
+        options.dedup();
+        let name = if key.name == "*" { "NAME" } else { key.name };
+        let _ = writeln!(
+            table,
+            "| `[{}] {name}` | {} | {} | {variable} | {} | {} |",
+            key.section,
+            key.value.word(),
+            key.default,
+            options.join(", "),
+            key.doc
+        );
+    }
+    table
 }
 
 /// The page on record kinds.
@@ -79,6 +122,14 @@ mod tests {
         let page = fs::read_to_string(&path).unwrap();
         assert!(page == records(), "{} is out of date; `cargo xtask docs` writes it", path.display());
         assert!(page.contains("\n## hub_session\n") && page.contains("| sessnum | integer |"));
+    }
+
+    #[test]
+    fn the_page_on_the_configuration_is_what_the_code_says() {
+        let docs = place::root().unwrap().join("docs");
+        let page = fs::read_to_string(docs.join("configuration.md")).unwrap();
+        assert!(page == configuration(&docs).unwrap(), "configuration.md is out of date; `cargo xtask docs` writes it");
+        assert!(page.contains("| `[dns] nameserver` | text | system | `HZMETRICS_DNS_NAMESERVER` | `--nameserver` |"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod env;
 mod ini;
 mod malformed;
 mod paths;
+mod settings;
 mod target;
 mod texts;
 mod tls;
@@ -33,6 +34,8 @@ use ini::Ini;
 pub use access::Quotes;
 pub use env::{Env, process_env};
 pub use paths::Paths;
+use settings::Settings;
+pub use settings::{Origin, Setting, Stray};
 pub use target::{Target, Which};
 pub use texts::{HANDED, Handed};
 use texts::{Text, Texts};
@@ -254,6 +257,8 @@ pub struct Config {
     /// What it was read from.
     texts: Texts,
     misquoted: Vec<Misquoted>,
+    /// Every key that is set.
+    settings: Settings,
 }
 
 /// A file that more people may read or write than its secret allows.
@@ -314,6 +319,7 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
         None => {}
         Some(Text { path, text, is_ini: true }) => {
             let ini = Ini::parse(text).map_err(|bad| bad.at(path))?;
+            config.settings.take_ini(&ini, path, false);
             config.take_ini(&ini);
             config.take_common(&ini, path)?;
             tls.take_ini(&ini, path)?;
@@ -323,11 +329,13 @@ pub fn read(explicit: Option<&Path>, env: Env<'_>) -> Result<Config> {
         }
         Some(Text { path, text, is_ini: false }) => {
             let access = Access::parse(text).map_err(|bad| bad.at(path))?;
+            config.settings.take_access(&access, path);
             config.take_access(&access);
             tls.take_access(&access, path)?;
             config.file = Some(path.clone());
             if let Some(Text { path, text, .. }) = &texts.beside {
                 let ini = Ini::parse(text).map_err(|bad| bad.at(path))?;
+                config.settings.take_ini(&ini, path, true);
                 config.take_common(&ini, path)?;
                 tls.take_ini(&ini, path)?;
             }
@@ -374,24 +382,16 @@ fn blank(paths: Paths) -> Config {
         hints: Vec::new(),
         texts: Texts::default(),
         misquoted: Vec::new(),
+        settings: Settings::default(),
         paths,
     }
-}
-
-/// The compatibility options in the configuration, for programs that work without one: a file in
-/// the default place that we may not read is ignored.
-///
-/// # Errors
-/// A named file cannot be read, or a file is malformed.
-pub fn settled_compat(env: Env<'_>) -> Result<Option<Compat>> {
-    Ok(if_any(env)?.and_then(|config| config.compat))
 }
 
 /// The configuration, for programs that work without one: a file in the default place that we may
 /// not read is ignored.
 ///
 /// # Errors
-/// Those of [`settled_compat`].
+/// A named file cannot be read, or a file is malformed.
 pub fn if_any(env: Env<'_>) -> Result<Option<Config>> {
     match read(None, env) {
         Ok(config) => Ok(Some(config)),
@@ -420,6 +420,7 @@ fn site_of(text: &str) -> Option<&str> {
 impl Config {
     /// Applies the environment and `/etc/hubzero.conf`.
     fn settle(&mut self, site: Option<String>, hubzero: &str, env: Env<'_>) {
+        self.settings.take_environment(env);
         self.dns = std::mem::take(&mut self.dns).with_environment(env);
         self.logs = std::mem::take(&mut self.logs).with_environment(env);
         let site = self.logs.site_filter.clone().or(site).or_else(|| site_of(hubzero).map(str::to_owned));
@@ -559,6 +560,18 @@ impl Config {
             ))
             .into()
         })
+    }
+
+    /// Every key that is set by a file or the environment.
+    #[must_use]
+    pub fn settings(&self) -> &[Setting] {
+        &self.settings.list
+    }
+
+    /// Lines of the files that set nothing: unknown keys and sections.
+    #[must_use]
+    pub fn strays(&self) -> &[Stray] {
+        &self.settings.strays
     }
 
     /// Values of `access.cfg` that are ignored, in the order of its keys.
@@ -871,14 +884,15 @@ mod tests {
         ]);
         let settled = |name: &str| {
             let path = root.path(name);
-            settled_compat(&|variable: &str| (variable == "HZMETRICS_CONFIG").then(|| path.clone().into()))
+            let found = if_any(&|variable: &str| (variable == "HZMETRICS_CONFIG").then(|| path.clone().into()));
+            found.map(|config| config.and_then(|config| config.compat))
         };
         assert_eq!(settled("c.conf").unwrap(), Some(Compat::port()));
         assert_eq!(settled("none.conf").unwrap(), None);
         assert!(settled("bad.conf").is_err() && settled("missing.conf").is_err());
         let nowhere = root.path("nowhere");
         let empty = |variable: &str| (variable == "HZMETRICS_ROOT").then(|| nowhere.clone().into());
-        assert_eq!(settled_compat(&empty).unwrap(), None);
+        assert_eq!(if_any(&empty).unwrap().and_then(|config| config.compat), None);
     }
 
     #[test]
@@ -1005,6 +1019,51 @@ mod tests {
             ("etc/hubzero-metrics/hzmetrics.conf", text),
         ]);
         assert_eq!(said(&root.load(None, &[]).unwrap().logs), ["combined", "UTC", "/a b.mmdb", ""]);
+    }
+
+    #[test]
+    fn every_key_that_is_set_and_where() {
+        let text =
+            "[logs]\nassets = web2020\nbots_list = /a, /b\nkeep-status = 200\n[log]\nx = 1\n[dns]\ntimeout = 3\n";
+        let root = Root::new(&[
+            ("x.conf", &ini("h", &format!("[hub]\nsite = s\n{text}namserver = system\n"))),
+            (ETC_ACCESS, &access("h")),
+            (ETC_CONF, "[hub]\nsite = s\n[db]\nssl_mode = disabled\n[dns]\nconcurrency = 7\n"),
+        ]);
+        let variables = [("HZMETRICS_ASSETS", "legacy"), ("HZMETRICS_DNS_TIMEOUT", "soon"), ("HZMETRICS_VHOST", "")];
+        let config = root.read(Some("x.conf"), &variables).unwrap();
+        let place = |section: &str, name: &str| {
+            let is = |s: &&Setting| s.key.section == section && s.name == name;
+            let found = config.settings().iter().find(is)?;
+            Some(format!("{} {}", found.shown(), found.origin.to_string().replace(&root.text(""), "")))
+        };
+        for (section, name, expected) in [
+            ("hub", "site", Some("s x.conf, line 7")),
+            ("db", "password", Some("(not shown) x.conf, line 5")),
+            ("logs", "assets", Some("legacy environment, HZMETRICS_ASSETS")),
+            ("logs", "bots_list", Some("/a, /b x.conf, line 10")),
+            ("dns", "timeout", Some("3 x.conf, line 15")),
+            ("logs", "vhost", None),
+            ("dns", "nameserver", None),
+        ] {
+            let expected = expected.map(str::to_owned);
+            let found = place(section, name).map(|found| found.replace("/x.conf", "x.conf"));
+            assert_eq!(found, expected, "[{section}] {name}");
+        }
+        let strays: Vec<_> = config.strays().iter().map(|stray| format!("{}: {}", stray.line, stray.what)).collect();
+        let expected = [
+            "12: [log] is not a section, what is in it is not read; did you mean `[logs]`?",
+            "16: [dns] namserver is not a key; did you mean `[dns] nameserver`?",
+        ];
+        assert_eq!(strays, expected);
+        assert!(!format!("{config:?}").contains("secret"));
+        // beside an access.cfg
+        let config = root.read(None, &[]).unwrap();
+        assert_eq!(config.strays().len(), 1, "{:?}", config.strays());
+        assert!(config.strays()[0].what.contains("[hub] site is not read beside"), "{:?}", config.strays());
+        let origin = |name: &str| config.settings().iter().find(|s| s.name == name).unwrap().origin.clone();
+        assert_eq!(origin("hub_db"), Origin::File(root.path(ETC_ACCESS), 1));
+        assert_eq!(origin("concurrency"), Origin::File(root.path(ETC_CONF), 6));
     }
 
     #[test]

@@ -8,10 +8,11 @@ use std::time::Instant;
 
 use anyhow::Result;
 use clap::parser::ValueSource;
+use clap::{ArgMatches, Command};
 use kit::{Io, Messages, Outcome, StageArgs, exit_of, not_parsed, run_with};
 use schema::Exit;
 
-use crate::config::{self, Paths, process_env};
+use crate::config::{self, Config, Paths, Setting, process_env};
 use crate::health::{self, Ended};
 use crate::identity;
 use crate::log::{Log, Sinks, Stderr};
@@ -105,26 +106,68 @@ fn settle_identity<A: StageArgs>(args: &A) -> Result<()> {
     identity::take(&config, uses, args.common().compat)
 }
 
-/// The arguments, with `--compat` from the configuration if neither they nor the environment have
-/// one: a hub's numbers are the same in a pipe, in a cron line and in a chain.
+/// The arguments, with what the configuration says where neither they nor the environment say anything: a
+/// hub's numbers are the same in a pipe, in a cron line and in a chain.
 fn parse<A: StageArgs>(mut words: Vec<OsString>) -> Result<A, Exit> {
     let name = A::DESCRIBE.name;
     let mut command = A::command().version(kit::VERSION);
     let background = command.get_after_long_help().map_or_else(String::new, |text| format!("{text}\n\n"));
     command = command.after_long_help(background + &kit::exit_codes());
-    let parsed = command.try_get_matches_from(&words);
+    let parsed = command.try_get_matches_from_mut(&words);
     let matches = parsed.map_err(|error| not_parsed(name, &error))?;
-    if matches.value_source("compat") == Some(ValueSource::DefaultValue) && !matches.get_flag("describe") {
-        let compat = config::settled_compat(&process_env).map_err(|error| {
-            Messages::new(name, false).error(format_args!("{error:#}"));
-            exit_of(&error)
-        })?;
-        if let Some(compat) = compat {
-            words.insert(words.len().min(1), format!("--compat={compat}").into());
-            return A::try_parse_from(words).map_err(|error| not_parsed(name, &error));
+    if matches.get_flag("describe") {
+        return A::from_arg_matches(&matches).map_err(|error| not_parsed(name, &error));
+    }
+    let failed = |error: anyhow::Error| {
+        Messages::new(name, false).error(format_args!("{error:#}"));
+        exit_of(&error)
+    };
+    let Some(config) = config::if_any(&process_env).map_err(failed)? else {
+        return A::from_arg_matches(&matches).map_err(|error| not_parsed(name, &error));
+    };
+    let mut more: Vec<OsString> = Vec::new();
+    if matches.value_source("compat") == Some(ValueSource::DefaultValue)
+        && let Some(compat) = config.compat
+    {
+        more.push(format!("--compat={compat}").into());
+    }
+    let given = options(&config, name, &command, &matches);
+    more.extend(given.iter().map(|(word, _)| word.into()));
+    if more.is_empty() {
+        return A::from_arg_matches(&matches).map_err(|error| not_parsed(name, &error));
+    }
+    let at = words.len().min(1);
+    words.splice(at..at, more);
+    A::try_parse_from(words).map_err(|error| {
+        let text = error.to_string();
+        let blamed = given.iter().find(|(word, _)| text.contains(word.split('=').next().unwrap_or(word)));
+        if let Some((_, setting)) = blamed {
+            let Setting { key, name: known, origin, .. } = setting;
+            Messages::new(name, false).error(format_args!("{origin}: [{}] {known} cannot be used", key.section));
+        }
+        not_parsed(name, &error)
+    })
+}
+
+/// The options that the keys of the configuration stand for, and that were not given.
+fn options<'c>(config: &'c Config, stage: &str, command: &Command, matches: &ArgMatches) -> Vec<(String, &'c Setting)> {
+    let is_given = |long: &str| {
+        let arg = command.get_arguments().find(|arg| arg.get_long() == Some(long))?;
+        let source = matches.value_source(arg.get_id().as_str());
+        Some(matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable)))
+    };
+    let mut words = Vec::new();
+    for setting in config.settings() {
+        for option in setting.key.options.iter().filter(|option| [stage, "*"].contains(&option.stage)) {
+            let is_free = is_given(option.option) == Some(false);
+            let is_wanted = !option.is_read_there && option.unless.iter().all(|other| is_given(other) != Some(true));
+            if is_free && is_wanted {
+                let word = |value: &str| (format!("--{}={value}", option.option), setting);
+                words.extend(setting.values().into_iter().filter(|value| !value.is_empty()).map(word));
+            }
         }
     }
-    A::from_arg_matches(&matches).map_err(|error| not_parsed(name, &error))
+    words
 }
 
 /// Opens the log that our parent named, writes the command line to it, and copies every message to

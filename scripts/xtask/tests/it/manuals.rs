@@ -128,3 +128,21 @@ fn other_words_after_generate_are_wrong_usage() {
         }
     }
 }
+
+/// A key of the configuration stands for options that the stages have.
+#[test]
+fn keys_of_the_configuration_stand_for_options() {
+    let programs = executables();
+    let help = |stage: &str| {
+        let program = programs.iter().find(|program| program.file_name().is_some_and(|name| name == stage))?;
+        Some(options(&fixtures::run(program).arg("--help").finish().ok().text()))
+    };
+    for option in schema::keys::KEYS.iter().flat_map(|key| key.options) {
+        let stages = if option.stage == "*" { vec!["import-logs", "summarize"] } else { vec![option.stage] };
+        for known in stages.into_iter().filter_map(help) {
+            for name in option.unless.iter().chain([&option.option]) {
+                assert!(known.contains(&format!("--{name}")), "{} has no option --{name}", option.stage);
+            }
+        }
+    }
+}

@@ -10,7 +10,8 @@ use super::malformed::Malformed;
 /// The assignments of a file.
 #[derive(Debug, Default)]
 pub(super) struct Access {
-    values: BTreeMap<String, String>,
+    /// The values with their lines.
+    values: BTreeMap<String, (String, usize)>,
     /// Names whose value is ignored because of the way it is written, with their lines.
     misquoted: BTreeMap<String, (usize, Quotes)>,
 }
@@ -61,7 +62,7 @@ impl Access {
                     });
                 };
                 access.misquoted.remove(name);
-                access.values.insert(name.to_owned(), value.to_owned());
+                access.values.insert(name.to_owned(), (value.to_owned(), line()));
                 // text after a statement on its line may be a comment
                 let tail = next.trim_start_matches([' ', '\t', ';']);
                 at_line_start = tail.starts_with('#');
@@ -79,7 +80,12 @@ impl Access {
 
     /// The value of a name.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
+        self.values.get(name).map(|(value, _)| value.as_str())
+    }
+
+    /// The value of a name, and its line.
+    pub(super) fn place(&self, name: &str) -> Option<(&str, usize)> {
+        self.values.get(name).map(|(value, line)| (value.as_str(), *line))
     }
 
     /// Where a name has a value that is ignored.

@@ -10,11 +10,16 @@ use super::malformed::Malformed;
 /// The sections of a file.
 #[derive(Debug, Default)]
 pub(super) struct Ini {
-    values: BTreeMap<(String, String), String>,
+    /// The values with their lines.
+    values: BTreeMap<(String, String), (String, usize)>,
+    /// Sections that mean nothing, with their lines.
+    others: Vec<(String, usize)>,
 }
 
-/// The known sections; others are ignored.
-const SECTIONS: &[&str] = &["hub", "db", "dns", "compat", "run", "logs", "metrics", "notify", "check"];
+/// Whether a section means something; others are not looked at.
+fn is_known(section: &str) -> bool {
+    schema::keys::SECTIONS.iter().any(|(name, _)| *name == section)
+}
 
 /// Whether a text has a `[section]` line.
 pub(super) fn is_ini(text: &str) -> bool {
@@ -42,6 +47,9 @@ impl Ini {
                 continue;
             }
             if let Some(name) = section(line) {
+                if !is_known(name) {
+                    ini.others.push((name.to_owned(), i + 1));
+                }
                 current = Some(name.to_owned());
                 after_key = false;
                 continue;
@@ -49,7 +57,7 @@ impl Ini {
             let Some(name) = &current else {
                 return Err(malformed("is before the first [section]".to_owned()));
             };
-            if !SECTIONS.contains(&name.as_str()) {
+            if !is_known(name) {
                 continue;
             }
             if after_key && whole.starts_with([' ', '\t']) {
@@ -68,20 +76,32 @@ impl Ini {
             if ini.values.contains_key(&place) {
                 return Err(malformed(format!("[{}] {} is given twice", place.0, place.1)));
             }
-            ini.values.insert(place, value.trim().to_owned());
+            ini.values.insert(place, (value.trim().to_owned(), i + 1));
         }
         Ok(ini)
     }
 
     /// The value of a key.
     pub(super) fn get(&self, section: &str, key: &str) -> Option<&str> {
-        self.values.get(&(section.to_owned(), key.to_owned())).map(String::as_str)
+        self.values.get(&(section.to_owned(), key.to_owned())).map(|(value, _)| value.as_str())
+    }
+
+    /// Everything that is set: section, key, value and line.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str, &str, usize)> {
+        self.values
+            .iter()
+            .map(|((section, key), (value, line))| (section.as_str(), key.as_str(), value.as_str(), *line))
+    }
+
+    /// Sections that mean nothing, with their lines: what is in them is not looked at.
+    pub(super) fn others(&self) -> &[(String, usize)] {
+        &self.others
     }
 
     /// The keys of a section with their values.
     pub(super) fn section(&self, section: &str) -> impl Iterator<Item = (&str, &str)> {
         let all = self.values.iter().filter(move |((name, _), _)| name == section);
-        all.map(|((_, key), value)| (key.as_str(), value.as_str()))
+        all.map(|((_, key), (value, _))| (key.as_str(), value.as_str()))
     }
 }
 

@@ -205,6 +205,39 @@ fn only_the_chosen_statuses_count() {
     raw("access", "").args(["--keep-status", "2xx"]).finish().expect_code(2).said(&["`2xx` is not a status"]);
 }
 
+/// What the configuration sets counts where no option says otherwise, and the environment comes between.
+#[test]
+fn choices_of_the_configuration() {
+    let place = tempfile::tempdir().unwrap();
+    let conf = place.path().join("hzmetrics.conf");
+    let people = place.path().join("people");
+    fs::write(&people, "Firefox\n").unwrap();
+    let log =
+        ["200", "206", "404"].map(|status| get(&format!("/{status}")).replace(" 200 12 ", &format!(" {status} 12 ")));
+    let run = |text: &str, args: &[&str], variables: &[(&str, &str)]| {
+        fs::write(&conf, text).unwrap();
+        let run = raw("access", log.concat()).args(args).env("HZMETRICS_CONFIG", &conf);
+        variables.iter().fold(run, |run, (name, value)| run.env(name, value)).finish()
+    };
+    let keeps = |text: &str, args: &[&str], variables: &[(&str, &str)]| urls(&run(text, args, variables).ok());
+    let both = "[logs]\nkeep_status = 200, 206\n";
+    assert_eq!(keeps("", &[], &[]), ["/200"]);
+    assert_eq!(keeps(both, &[], &[]), ["/200", "/206"]);
+    assert_eq!(keeps(both, &["--keep-status", "404"], &[]), ["/404"]);
+    assert_eq!(keeps(both, &[], &[("HZMETRICS_KEEP_STATUS", "404")]), ["/404"]);
+    assert_eq!(keeps(both, &["--keep-status=206"], &[("HZMETRICS_KEEP_STATUS", "404")]), ["/206"]);
+    assert_eq!(keeps("[logs]\ndrop_path = 0\n", &[], &[]), [""; 0]);
+    let lists = format!("[logs]\nbots_list = {0}\npeople =\n", people.display());
+    assert_eq!(keeps(&lists, &[], &[]), [""; 0]);
+    let lists = format!("[logs]\nbots_list = {0}\npeople = {0}\n", people.display());
+    assert_eq!(keeps(&lists, &[], &[]), ["/200"]);
+    // `--describe` needs no configuration
+    let described = run("[logs]\nassets = none\n", &["--describe"], &[]).ok().text();
+    assert!(described.starts_with('{'), "{described}");
+    let bad = run("[logs]\nassets = none\n", &[], &[]).expect_code(2);
+    bad.said(&["hzmetrics.conf, line 2: [logs] assets cannot be used", "possible values: legacy, web2020"]);
+}
+
 #[test]
 fn chosen_paths_are_kept_or_dropped() {
     let log = ["/api/x", "/private/a", "/docs/a.css", "/docs/b", "/c"].map(get).concat();
