@@ -54,7 +54,7 @@ pub(crate) fn everybody(hub: &Hub, after: After) {
         say("the metrics for Prometheus were not written", textfile(path, &metrics::text(&health)));
     }
     if let Some(address) = statsd {
-        Statsd::start("hzmetrics hub", &address).gauges(metrics::gauges(&health));
+        Statsd::open("hzmetrics hub", &address).gauges(metrics::gauges(&health));
     }
     if let Some(command) = &notify.command {
         say("[notify] command", troubles(hub, command, &health));

@@ -101,7 +101,7 @@ impl Report {
         for finding in &self.findings {
             let _ = writeln!(text, "{:<4}  {}", finding.severity.text(), finding.text);
             for mend in &finding.mends {
-                let _ = writeln!(text, "      mend: {mend}");
+                let _ = writeln!(text, "      fix: {mend}");
             }
         }
         let (n_problems, n_warnings) = (self.count(Severity::Fail), self.count(Severity::Warn));
@@ -126,7 +126,7 @@ impl Report {
                 "check": finding.check,
                 "state": finding.severity.text(),
                 "text": finding.text,
-                "mend": finding.mends,
+                "fix": finding.mends,
             })
         };
         let object = json!({

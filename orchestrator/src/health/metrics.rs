@@ -123,7 +123,7 @@ fn of_facts(facts: &Facts) -> Vec<Family> {
     up = up.with(&[("database", "metrics")], f64::from(u8::from(facts.metrics.is_ok())));
     up = up.with(&[("database", "hub")], f64::from(u8::from(facts.cms.is_ok())));
     let pending = |logs: &Logs| logs.pending.as_ref().ok().map(|found| len(found.len()));
-    let mut days = Family::new("hzmetrics_pending_days", Gauge, "Days of logs that wait to be imported.");
+    let mut days = Family::new("hzmetrics_pending_logs", Gauge, "Logs that wait to be imported, one per day.");
     for (stream, logs) in [("access", &facts.access), ("auth", &facts.auth)] {
         if let Some(n) = pending(logs) {
             days = days.with(&[("stream", stream)], n);

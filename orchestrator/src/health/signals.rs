@@ -170,7 +170,7 @@ fn asked<T>(facts: &Facts, get: impl FnOnce(&OfDatabase) -> &Known<T>, read: imp
 fn database(facts: &Facts, _: &Outside) -> Reading {
     match (&facts.metrics, &facts.cms) {
         (Ok(metrics), Ok(cms)) => Reading {
-            values: vec![("metrics".to_owned(), metrics.seconds), ("hub".to_owned(), *cms)],
+            values: vec![("database_metrics".to_owned(), metrics.seconds), ("database_hub".to_owned(), *cms)],
             ..Reading::calm("both databases answer")
         },
         (Err(why), _) => Reading::wrong(State::Critical, "the metrics database does not answer", why),

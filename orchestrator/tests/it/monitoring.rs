@@ -138,13 +138,18 @@ impl Watched {
     }
 
     /// Starts the server; its address is in the log.
-    #[expect(clippy::disallowed_methods, reason = "a server is started by hand")]
     fn serve(&self, more: &[&str]) -> Server {
+        self.serve_for(&[], more)
+    }
+
+    /// The same with more variables, as a supervisor sets them.
+    #[expect(clippy::disallowed_methods, reason = "a server is started by hand")]
+    fn serve_for(&self, variables: &[(&str, &str)], more: &[&str]) -> Server {
         let log = self.path("serve.log");
         let _ = fs::remove_file(&log);
         let mut command = Command::new(env!("CARGO_BIN_EXE_hzmetrics"));
         close_off(&mut command, &self.path("root"));
-        command.envs(self.env()).env("HZMETRICS_LOG", &log);
+        command.envs(self.env()).env("HZMETRICS_LOG", &log).envs(variables.iter().copied());
         command.args(["serve", "--listen", "127.0.0.1:0"]).args(more);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let mut server = Server { child, address: String::new() };
@@ -303,7 +308,9 @@ const TROUBLES: &[Trouble] = &[
             let boot = fs::read_to_string(&path).unwrap().split(' ').nth(1).unwrap().to_owned();
             drop(lock);
             #[expect(clippy::disallowed_methods, reason = "a process with our name")]
-            let child = Command::new("sleep").arg0("hzmetrics run").arg("600").spawn().unwrap();
+            let mut command = Command::new("sleep");
+            close_off(&mut command, &hub.path("root"));
+            let child = command.arg0("hzmetrics run").arg("600").spawn().unwrap();
             let words = format!("/proc/{}/cmdline", child.id());
             while fs::read(&words).unwrap().is_empty() {
                 std::thread::sleep(Duration::from_millis(1));

@@ -55,10 +55,17 @@ impl Statsd {
     /// Starts sending for a program, beginning with the start of the run.
     #[must_use]
     pub fn start(program: &str, address: &str) -> Self {
+        let statsd = Self::open(program, address);
+        statsd.push(Event::Started);
+        statsd
+    }
+
+    /// Begins under the name of something that does not run, such as the hub.
+    #[must_use]
+    pub fn open(program: &str, address: &str) -> Self {
         let (events, queue) = mpsc::channel();
         let (done, is_done) = mpsc::channel();
         let (program, address) = (program.to_owned(), address.to_owned());
-        let _ = events.send(Event::Started);
         let _ = thread::Builder::new().name("statsd".to_owned()).spawn(move || {
             let _ = send(&program, &address, &queue);
             let _ = done.send(());

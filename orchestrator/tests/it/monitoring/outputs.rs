@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::UdpSocket;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -154,7 +157,7 @@ fn metrics_go_to_the_file_of_the_collector_whole() {
     assert!((value(&text, "hzmetrics_state")).abs() < 1e-9, "{text}");
     let lines = "hzmetrics_lines_total{program=\"import-logs\"}";
     let n_lines = value(&text, lines);
-    assert!(n_lines > 40.0 && value(&text, "hzmetrics_pending_days{stream=\"access\"}").abs() < 1e-9);
+    assert!(n_lines > 40.0 && value(&text, "hzmetrics_pending_logs{stream=\"access\"}").abs() < 1e-9);
     assert!(value(&text, "hzmetrics_dns_lookups_total{program=\"usage-metrics\",result=\"answered\"}") > 0.0, "{text}");
     let april = value(&text, "hzmetrics_last_complete_month_timestamp_seconds");
     assert!((april - 1_775_001_600.0).abs() < 1e-9, "{april}");
@@ -190,7 +193,7 @@ fn metrics_go_to_the_file_of_the_collector_whole() {
 fn statsd_gets_what_stages_and_runs_count() {
     let Some(hub) = Watched::new() else { return };
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-    server.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    server.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     hub.settings(&format!("[metrics]\nstatsd = {}\n", server.local_addr().unwrap()));
     hub.todays_log(|_, line| line.to_owned());
     hub.run("run").ok();
@@ -213,6 +216,7 @@ fn statsd_gets_what_stages_and_runs_count() {
     ] {
         assert!(lines.iter().any(|line| line.starts_with(head) && line.ends_with(end)), "{head}…{end}: {lines:?}");
     }
+    assert!(!lines.iter().any(|line| line.starts_with("hzmetrics.hub.running:")), "the hub is no program that runs");
     // one id for the run and all its stages
     let ids: BTreeSet<_> = lines.iter().filter_map(|line| line.split_once(".ids:")).map(|(_, id)| id).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
@@ -265,4 +269,56 @@ fn one_message_for_one_trouble_even_without_a_database() {
     let last = events();
     assert_eq!(last.len(), 1, "{last:?}");
     assert!(last[0].0 == "recovery" && last[0].1.contains(&"database".to_owned()), "{last:?}");
+}
+
+#[test]
+fn the_supervisor_hears_of_the_server() {
+    let Some(hub) = Watched::new() else { return };
+    let path = hub.path("notify");
+    let supervisor = UnixDatagram::bind(&path).unwrap();
+    supervisor.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let server = hub.serve_for(&[("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "900000")], &[]);
+    let mut packet = [0; 200];
+    for expected in ["READY=1", "WATCHDOG=1", "WATCHDOG=1"] {
+        let n = supervisor.recv(&mut packet).unwrap();
+        assert_eq!(String::from_utf8_lossy(&packet[..n]).trim_end(), expected);
+    }
+    fixtures::run("kill").arg(server.child.id().to_string()).finish().ok();
+    loop {
+        let n = supervisor.recv(&mut packet).unwrap();
+        match String::from_utf8_lossy(&packet[..n]).trim_end() {
+            "WATCHDOG=1" => {}
+            other => break assert_eq!(other, "STOPPING=1"),
+        }
+    }
+}
+
+#[test]
+fn a_sign_of_life_after_each_run() {
+    let Some(hub) = Watched::new() else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = std::thread::spawn(move || {
+        let ask = |stream: std::io::Result<std::net::TcpStream>| {
+            let mut stream = stream.unwrap();
+            let mut bytes = [0; 2000];
+            let n = stream.read(&mut bytes).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+            String::from_utf8_lossy(&bytes[..n]).lines().next().unwrap_or_default().to_owned()
+        };
+        listener.incoming().take(3).map(ask).collect::<Vec<_>>()
+    });
+    hub.settings(&format!("[notify]\nheartbeat_url = http://{address}/ping/key\n"));
+    hub.run("run").ok();
+    // a tick without the work of a run is none
+    drop(hub.now.replace("2026-05-01T10:35".to_owned()));
+    hub.run("tick").ok();
+    hub.server.kill();
+    let _ = hub.run("run").expect_code(1);
+    hub.server.restart();
+    hub.run("run").ok();
+    let expected = ["GET /ping/key HTTP/1.1", "GET /ping/key/fail HTTP/1.1", "GET /ping/key HTTP/1.1"];
+    assert_eq!(asked.join().unwrap(), expected);
+    // nobody there: a run is none the worse
+    assert_eq!(hub.run("run").ok().stderr, "");
 }

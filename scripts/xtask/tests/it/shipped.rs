@@ -88,7 +88,7 @@ fn no_command_line_starts_the_work_as_root() {
 fn units_run_as_the_user_and_can_do_little_else() {
     let analyze = Path::new("/usr/bin/systemd-analyze").exists();
     let folder = tempfile::tempdir().unwrap();
-    for name in ["hzmetrics.service", "hzmetrics-whoisonline.service"] {
+    for name in ["hzmetrics.service", "hzmetrics-whoisonline.service", "hzmetrics-serve.service"] {
         let text = fs::read_to_string(deploy().join("systemd").join(name)).unwrap();
         for line in ["User=@USER@", "Group=@GROUP@", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "UMask=0027"] {
             assert!(text.lines().any(|found| found == line), "{line} in {name}");
