@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{Parser, ValueEnum};
 use kit::{Common, Describe, StageArgs};
 use schema::cells::NoCell;
-use schema::{Compat, Kind, Month, Period, Place};
+use schema::{Compat, Kind, Month, Part, Period, Place};
 
 /// The step that copies data for other steps.
 pub(crate) const IMPORT: &str = "import-hub-data";
@@ -31,7 +31,13 @@ const BACKGROUND: &str = "Used are the kinds login, web, session, toolstart, hit
     not kept, only sessions with downloads. Of requests that may be downloads by their file extension each \
     distinct path is kept until the end, unless hub_resource records came before.\n\nWith `--why` the output is a \
     record `why` for each cell with its rule, and a record `evidence` for each row that it is made of. It works on \
-    records and with `--from db`, and keeps the rows in memory that may be listed.";
+    records and with `--from db`, and keeps the rows in memory that may be listed.\n\nA state (`--state-to`) \
+    holds months that are over, and answers for the months from 1996 through its last. Each record must be in one \
+    state or in the input once, sessions together with their requests. What can be seen is refused: the same \
+    months twice, the same session twice, missing parts, other --compat. What cannot be seen you vouch for: that \
+    the records of a state are those that you would give today. Make it again if late logs were imported, or if \
+    the lists of bots or excludes changed what earlier stages let pass. Profiles are those of the input, if it \
+    has any, otherwise those of the latest state; lists and --apps are those of this run.";
 
 /// Computes the cells of the summary tables for the six periods of a month.
 ///
@@ -109,6 +115,29 @@ pub(crate) struct Args {
     /// [default: no limit]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub memory: Option<usize>,
+
+    /// Keep what the records say, with the months through the one that is asked for, in FILE: for later
+    /// months, to put parts of a hub together, or several hubs
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["memory", "why"], help_heading = "States")]
+    pub state_to: Option<PathBuf>,
+
+    /// Add what these states hold to the records. May be repeated
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["memory", "why"], help_heading = "States")]
+    pub state_from: Vec<PathBuf>,
+
+    /// Name of the hub that the records are of, in front of its session numbers, account numbers and login
+    /// names: the same name on two hubs is two people
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true, help_heading = "States")]
+    pub hub: String,
+
+    /// With --hub: people who have accounts on several hubs, a CSV file with the columns `user` (login name
+    /// on this hub) and `account` (one name on all hubs)
+    #[arg(long, value_name = "FILE.csv", requires = "hub", help_heading = "States")]
+    pub accounts: Option<PathBuf>,
+
+    /// The records are part N of M of the hub: write the state and no cells
+    #[arg(long, value_name = "N/M", requires = "state_to", help_heading = "States")]
+    pub part: Option<Part>,
 
     #[command(flatten)]
     pub common: Common,
@@ -259,6 +288,11 @@ impl Args {
     pub(crate) fn places(&self) -> Vec<Place> {
         let all = self.why.contains(&Cells::All);
         Place::all().filter(|place| all || self.why.contains(&Cells::One(*place))).collect()
+    }
+
+    /// Whether states are read or written.
+    pub(crate) const fn has_states(&self) -> bool {
+        self.state_to.is_some() || !self.state_from.is_empty()
     }
 
     /// The files that replace built-in lists.

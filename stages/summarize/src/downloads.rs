@@ -70,13 +70,27 @@ impl Extensions {
         }
         let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or("");
         let Some((_, extension)) = name.rsplit_once('.') else { return };
-        if extension.is_empty() || extension == "0" || !self.seen.insert(extension.into()) {
+        if !extension.is_empty() && extension != "0" {
+            self.add(extension);
+        }
+    }
+
+    /// Learns an extension.
+    pub(crate) fn add(&mut self, extension: &str) {
+        if !self.seen.insert(extension.into()) {
             return;
         }
         if extension.is_ascii() && !extension.contains(['%', '_', '\\']) {
             self.plain.push(extension.to_ascii_uppercase().into_bytes().into());
         }
         self.patterns.push(Like::new(&format!("%.{extension}%")));
+    }
+
+    /// The extensions, sorted.
+    pub(crate) fn texts(&self) -> Vec<String> {
+        let mut list: Vec<String> = self.seen.iter().map(|extension| extension.to_string()).collect();
+        list.sort_unstable();
+        list
     }
 
     /// Whether a text, from its first dot on, has one of the extensions after some dot; anything

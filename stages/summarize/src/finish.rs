@@ -13,6 +13,7 @@ use crate::axis::{Axis, Moment, Visibility, Window};
 use crate::count::{Counts, Tally};
 use crate::row::NO_ID;
 use crate::scan::{First, Ground, Numbers, Scan, Session, Shape, Starts, day_text, ip_key};
+use crate::state::chunks::{Meaning, Part, count_parts};
 use crate::twins;
 
 /// Columns 1 to 6 of rows 7 and 3.
@@ -93,7 +94,15 @@ impl Scan {
     ///
     /// # Errors
     /// The temporary files cannot be read.
-    pub(crate) fn finish(mut self) -> Result<Figures> {
+    pub(crate) fn finish(self) -> Result<Figures> {
+        self.finish_with(&[])
+    }
+
+    /// The figures, with the sessions of kept states.
+    ///
+    /// # Errors
+    /// As [`Scan::finish`], and a state is damaged.
+    pub(crate) fn finish_with(mut self, kept: &[Meaning<'_>]) -> Result<Figures> {
         self.settle_downloads();
         // the following needs memory, so finished data is dropped
         self.visitors.close();
@@ -144,7 +153,7 @@ impl Scan {
         let simulating = simulating.settle();
 
         let busiest = self.busiest();
-        let (visitors, joined) = self.visitors()?;
+        let (visitors, joined) = self.visitors(kept)?;
         Ok(Figures {
             visitors,
             joined,
@@ -166,7 +175,7 @@ impl Scan {
     }
 
     /// Visitors by column and class, and users joined to them by address.
-    fn visitors(&mut self) -> Result<(Counts<i32>, Counts<i32>)> {
+    fn visitors(&mut self, kept: &[Meaning<'_>]) -> Result<(Counts<i32>, Counts<i32>)> {
         if self.spill.is_some() {
             // including the rest: data that belongs together is in one place
             self.relieve(0)?;
@@ -216,6 +225,17 @@ impl Scan {
                 count(&mut sessions, numbers.keys(), &downloads);
                 Ok(())
             })?;
+        }
+        if !kept.is_empty() {
+            let count = |part: &Part| {
+                let Part { keys, shapes, downloads, sessions } = part;
+                let join = Join { keys, shapes, downloads, barred: &barred, places: &places, n_classes };
+                join.count(sessions, Counts::new(axis, n_dims))
+            };
+            for (counts, seen) in count_parts(kept, axis, count)? {
+                visitors.merge(&counts);
+                at_ip.extend(seen);
+            }
         }
         at_ip.par_sort_unstable();
         at_ip.dedup();

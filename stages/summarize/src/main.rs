@@ -9,17 +9,20 @@ mod count;
 mod downloads;
 mod eye;
 mod finish;
+mod kept;
 #[cfg(test)]
 #[path = "../tests/unit/model.rs"]
 mod model;
 mod places;
 mod plan;
+mod reading;
 mod records;
 mod reference;
 mod row;
 mod scan;
 mod spill;
 mod stage;
+mod state;
 mod tables;
 mod tools;
 mod twins;

@@ -94,6 +94,24 @@ impl Places {
         u8::try_from(columns).unwrap_or(u8::MAX)
     }
 
+    /// The same of the hash of a country.
+    pub(crate) fn of_visitor_key(&self, ipcountry: u128) -> u8 {
+        let known = ipcountry != hash("") && ipcountry != hash("-");
+        let columns = TOTAL | if known { IDENTIFIED } else { 0 } | self.continent_of_key(ipcountry);
+        u8::try_from(columns).unwrap_or(u8::MAX)
+    }
+
+    fn continent_of_key(&self, country: u128) -> Columns {
+        let columns = self.continents.get(&country).copied().unwrap_or(0);
+        if country == hash("US") { columns & !OTHER | US } else { columns }
+    }
+
+    /// Columns 1 to 6 of a person, by the hash of the residence.
+    pub(crate) fn of_residence_key(&self, country: u128) -> Columns {
+        let of_continent = self.continent_of_key(country);
+        TOTAL | if country == hash("") { of_continent & !OTHER } else { of_continent | IDENTIFIED }
+    }
+
     /// Columns 2 to 11 of a person with this residence and organisation; column 1 is always set.
     pub(crate) fn of_person(&self, country: Option<&str>, orgtype: Option<&str>) -> Columns {
         let mut columns = TOTAL;
@@ -102,17 +120,20 @@ impl Places {
             // an empty country belongs nowhere else, even if a list contains it
             columns |= if equal(country, "") { of_continent & !OTHER } else { of_continent | IDENTIFIED };
         }
-        if let Some(org) = orgtype.filter(|org| !equal(org, "")) {
-            columns |= ORG_IDENTIFIED;
-            columns |= match org {
-                org if EDU.iter().any(|e| equal(e, org)) => ORG_EDU,
-                org if equal(org, "industry") => ORG_INDUSTRY,
-                org if equal(org, "government") => ORG_GOVERNMENT,
-                _ => ORG_OTHER,
-            };
-        }
-        columns
+        columns | of_organisation(orgtype)
     }
+}
+
+/// Columns 7 to 11 of a person; column 1 is always set.
+pub(crate) fn of_organisation(orgtype: Option<&str>) -> Columns {
+    let Some(org) = orgtype.filter(|org| !equal(org, "")) else { return TOTAL };
+    let which = match org {
+        org if EDU.iter().any(|e| equal(e, org)) => ORG_EDU,
+        org if equal(org, "industry") => ORG_INDUSTRY,
+        org if equal(org, "government") => ORG_GOVERNMENT,
+        _ => ORG_OTHER,
+    };
+    TOTAL | ORG_IDENTIFIED | which
 }
 
 #[cfg(test)]
@@ -139,6 +160,8 @@ mod tests {
         ] {
             assert_eq!(columns(places.of_visitor(country).into()), visitor, "{country}");
             assert_eq!(columns(places.of_person(Some(country), None)), person, "{country}");
+            assert_eq!(places.of_visitor_key(hash(country)), places.of_visitor(country), "{country}");
+            assert_eq!(places.of_residence_key(hash(country)), places.of_person(Some(country), None), "{country}");
         }
         for (org, expected) in [
             (None, vec![1]),

@@ -1,21 +1,18 @@
 //! The pipe's face: scans the records, writes the cells.
 
-mod digest;
-
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use hub::config;
-use kit::{Batch, Io, Outcome};
-use rayon::prelude::*;
+use kit::{Io, Outcome};
 use schema::{Kind, Opt, json};
 
 use crate::args::Args;
 use crate::axis::Axis;
 use crate::cells::cells;
 use crate::plan::Plan;
-use crate::scan::{Fact, Ground, Scan};
+use crate::reading::{digest, read};
+use crate::scan::{Ground, Scan};
 use crate::why::{Keeper, Question, Requests};
 use crate::{reference, tables, tools};
-use digest::{UNJOINED, digest};
 
 /// Runs the stage on records.
 ///
@@ -69,7 +66,7 @@ pub(crate) fn why(args: &Args, question: Question, io: &mut Io) -> Result<Outcom
         let mut sights = Vec::new();
         for i in 0..batch.len() {
             let line = batch.line(i);
-            match digest(&eye.lens, line) {
+            match digest(&*eye.lens, line) {
                 Ok(fact) => sights.extend(fact.map(|fact| {
                     let record = eye.wants(&fact).then(|| line.into());
                     (fact, record)
@@ -101,46 +98,4 @@ fn session_of_request(line: &[u8]) -> Option<i64> {
     let is_request = json::kind_of(line).is_ok_and(|kind| kind == Kind::Web.name());
     let at = json::find(line, "sessionid").ok()?.filter(|_| is_request)?;
     std::str::from_utf8(line.get(at)?).ok()?.parse().ok()
-}
-
-/// Fills the scan with the records of the input.
-fn read(mut scan: Scan, room: usize, io: &mut Io) -> Result<Scan> {
-    let mut input = io.input()?;
-    let (mut batch, mut next) = (Batch::default(), Batch::default());
-    let mut more = input.read_batch(&mut next, &mut io.rejects)?;
-    while more {
-        std::mem::swap(&mut batch, &mut next);
-        let read = || input.read_batch(&mut next, &mut io.rejects);
-        let (read, bad) = rayon::join(read, || take_in(&mut scan, &batch));
-        for (i, reason) in bad {
-            ensure!(reason != UNJOINED, UNJOINED);
-            let (path, number) = batch.place(i);
-            io.rejects.reject(path, number, &reason, batch.line(i))?;
-        }
-        scan.relieve(room)?;
-        more = read?;
-    }
-    Ok(scan)
-}
-
-/// Scans the lines of a batch: digested in parallel, absorbed in order. Returns the unusable lines
-/// and the reasons.
-fn take_in(scan: &mut Scan, batch: &Batch) -> Vec<(usize, String)> {
-    const LINES: usize = 512;
-    let lens = &**scan.lens();
-    let parts: Vec<Vec<(usize, Result<Fact, String>)>> = (0..batch.len().div_ceil(LINES))
-        .into_par_iter()
-        .map(|part| {
-            let lines = part * LINES..((part + 1) * LINES).min(batch.len());
-            lines.filter_map(|i| digest(lens, batch.line(i)).transpose().map(|outcome| (i, outcome))).collect()
-        })
-        .collect();
-    let mut bad = Vec::new();
-    for (i, outcome) in parts.into_iter().flatten() {
-        match outcome {
-            Ok(fact) => scan.absorb(fact),
-            Err(reason) => bad.push((i, reason)),
-        }
-    }
-    bad
 }

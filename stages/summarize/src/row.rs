@@ -1,6 +1,9 @@
 //! The rows that summaries are computed from: the columns that are used, borrowed from a record or
 //! a table. `None` is NULL.
 
+use std::sync::Arc;
+
+use anyhow::Result;
 use schema::Stamp;
 
 /// The `id` of a session without one; its downloads are unknown.
@@ -106,4 +109,31 @@ pub(crate) enum Row<'a> {
     Resource(&'a str),
     ToolVersion(ToolVersionRow<'a>),
     Hits(HitsRow),
+}
+
+/// What rows are looked at through.
+pub(crate) trait Look: Sync {
+    /// What it makes of a row.
+    type Fact: Send;
+
+    /// What a row says; `None` when nobody needs it.
+    fn digest(&self, row: Row<'_>) -> Option<Self::Fact>;
+}
+
+/// Keeps what rows say.
+pub(crate) trait Keep: Send {
+    /// What it looks at rows through.
+    type Look: Look + Send;
+
+    /// The same, with what is known by now.
+    fn look(&self) -> Arc<Self::Look>;
+
+    /// Keeps what a row said. Facts come in the order of their rows.
+    fn absorb(&mut self, fact: <Self::Look as Look>::Fact);
+
+    /// Comes after each batch of rows: hold at most `limit` bytes, or end the run.
+    ///
+    /// # Errors
+    /// The disk is full, or the rows cannot be used.
+    fn relieve(&mut self, limit: usize) -> Result<()>;
 }

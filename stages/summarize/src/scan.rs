@@ -18,14 +18,14 @@ use crate::count::{Distinct, Tally};
 use crate::downloads::{Extensions, Verdict, judge};
 use crate::places::{Columns, Places};
 use crate::row::{
-    HitsRow, HubJobRow, HubSessionRow, LoginRow, NO_ID, ProfileRow, Row, SessionRow, ToolVersionRow, ToolstartRow,
-    WebRow,
+    HitsRow, HubJobRow, HubSessionRow, Keep, LoginRow, Look, NO_ID, ProfileRow, Row, SessionRow, ToolVersionRow,
+    ToolstartRow, WebRow,
 };
 use crate::spill::Spill;
 use crate::tools::WORKSPACE;
 
 /// Seconds from which a session without tools is interactive use, not a download.
-const LONG_SECS: i64 = 900;
+pub(crate) const LONG_SECS: i64 = 900;
 
 /// Starts of tools up to then are in no span of days.
 pub(crate) const EPOCH: Stamp = Stamp::from_parts(1995, 1, 1, 0, 0, 0);
@@ -229,7 +229,7 @@ pub(crate) struct Scan {
     pub sessions: Vec<Session>,
     pub shapes: Vec<Shape>,
     shape_numbers: FxHashMap<Shape, u32>,
-    domains: Numbers,
+    pub domains: Numbers,
     pub domain_seen: Distinct<(u32, Visibility)>,
     pub visits: Tally,
     pub stays: Tally,
@@ -394,6 +394,30 @@ impl Lens {
             return None;
         }
         Some(Fact::ToolVersion { tool: hash(row.toolname), instance: hash(row.instance) })
+    }
+}
+
+impl Look for Lens {
+    type Fact = Fact;
+
+    fn digest(&self, row: Row<'_>) -> Option<Fact> {
+        Self::digest(self, row)
+    }
+}
+
+impl Keep for Scan {
+    type Look = Lens;
+
+    fn look(&self) -> Arc<Lens> {
+        Arc::clone(&self.lens)
+    }
+
+    fn absorb(&mut self, fact: Fact) {
+        Self::absorb(self, fact);
+    }
+
+    fn relieve(&mut self, limit: usize) -> Result<()> {
+        Self::relieve(self, limit)
     }
 }
 
@@ -565,6 +589,33 @@ impl Scan {
         }
     }
 
+    /// Notes the first starts of a user: of all, and since 1995.
+    pub(crate) fn first_starts(&mut self, user: Option<u32>, ever: Stamp, since_1995: Option<Stamp>) {
+        let first = self.firsts.entry(user).or_default();
+        first.note(ever);
+        since_1995.into_iter().for_each(|since| first.note(since));
+    }
+
+    /// Notes `n` starts of a user at one moment, and the latest thereabouts.
+    pub(crate) fn more_starts(&mut self, user: Option<u32>, moment: Moment, n: u32, latest: Stamp) {
+        if self.ground.axis.seen_at(moment).row >= self.ground.axis.n_rows() {
+            return;
+        }
+        let starts = self.starts.entry((user, moment.bucket)).or_default();
+        let count = if moment.at_bound { &mut starts.at_bound } else { &mut starts.inside };
+        *count = count.saturating_add(n);
+        starts.latest = starts.latest.max(Some(latest));
+        if user.is_some() {
+            self.user_starts.add(moment, n.into());
+        }
+    }
+
+    /// Learns extensions of the hub's files.
+    pub(crate) fn add_extensions(&mut self, extensions: &[String]) {
+        let lens = Arc::make_mut(&mut self.lens);
+        extensions.iter().for_each(|extension| lens.extensions.add(extension));
+    }
+
     /// Bytes that grow with sessions, visitors and downloads.
     pub(crate) fn held(&self) -> usize {
         self.visitors.held() + self.sessions.capacity() * size_of::<Session>() + self.downloads.held()
@@ -656,7 +707,8 @@ impl Scan {
     }
 }
 
-fn digest_hub_job(row: HubJobRow<'_>) -> Option<Fact> {
+/// What a job says, if it counts.
+pub(crate) fn digest_hub_job(row: HubJobRow<'_>) -> Option<Fact> {
     let counts = row.job > 0 && !equal(row.event, "[waiting]");
     row.cputime.filter(|_| counts).map(|cpu| Fact::HubJob { sessnum: row.sessnum, cpu })
 }

@@ -3,11 +3,11 @@
 use std::io::IsTerminal as _;
 
 use anyhow::Result;
-use kit::{Io, Outcome};
+use kit::{Io, Outcome, Usage};
 
 use crate::args::Args;
 use crate::plan::Plan;
-use crate::{records, tables};
+use crate::{kept, records, tables};
 
 /// Runs the stage.
 ///
@@ -22,6 +22,12 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     let (from_db, to_db) = (args.common.from_db(), args.common.to_db());
     if let Some(question) = plan.question(args)? {
         return if from_db { tables::why(args, question, io) } else { records::why(args, question, io) };
+    }
+    if args.has_states() {
+        return kept::run(args, &plan, io);
+    }
+    if !args.hub.is_empty() {
+        return Err(Usage("--hub goes with --state-to or --state-from".to_owned()).into());
     }
     if to_db && let Some(last) = plan.last() {
         kit::refuse_month_to_come(last)?;

@@ -5,9 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use enrich::options::{DnsOptions, GeoOptions};
 use kit::{Common, Describe, MonthArgs, StageArgs};
-use schema::{Dates, Kind, Month};
-
-use crate::part::Part;
+use schema::{Dates, Kind, Month, Part};
 
 /// What follows the options in the long help.
 const BACKGROUND: &str = "In a pipe every month that has a record is run, in ascending order, as if the monthly cron job had been \

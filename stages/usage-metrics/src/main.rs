@@ -8,7 +8,6 @@ mod middleware;
 mod months;
 mod names;
 mod parse;
-mod part;
 mod parts;
 mod piece_record;
 mod pieces;

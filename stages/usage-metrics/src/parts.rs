@@ -9,14 +9,13 @@ use anyhow::{Context as _, Result, bail, ensure};
 use jiff::tz::TimeZone;
 use kit::Output;
 use kit::door::named;
-use schema::{Compat, Month, Stamp, json};
+use schema::{Compat, Month, Part, Stamp, json};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::args::Args;
 use crate::months::{AllRows, Share, Steps, mark};
 use crate::names::Names;
 use crate::parse::{Fields, Parsed};
-use crate::part::Part;
 use crate::piece_record::{self, End};
 use crate::pieces::Piece;
 

@@ -1,24 +1,28 @@
-//! One part of the work on a stream: which visitors belong to it.
+//! One part of the work on a stream, and which visitors belong to it.
 //!
 //! A visitor is an address as the server compares it, or a host name where there is no address.
 
+use std::fmt;
 use std::str::FromStr;
 
-use schema::collation::{equal, hash};
+use crate::collation::{equal, hash};
 
 /// Most parts that a stream can be cut into.
-pub(crate) const MAX_PARTS: u32 = 4096;
+pub const MAX_PARTS: u32 = 4096;
 
 /// Part `number` (from 1) of `of`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Part {
-    pub(crate) number: u32,
-    pub(crate) of: u32,
+pub struct Part {
+    /// Which one.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
 }
 
 impl Part {
     /// Whether the requests of a visitor belong to this part.
-    pub(crate) fn takes(self, ip: Option<&str>, host: Option<&str>) -> bool {
+    #[must_use]
+    pub fn takes(self, ip: Option<&str>, host: Option<&str>) -> bool {
         let ip = ip.unwrap_or_default();
         let visitor = if equal(ip, "") { host.unwrap_or_default() } else { ip };
         // both halves of the hash, so that short texts spread over few parts too
@@ -27,8 +31,15 @@ impl Part {
     }
 
     /// Whether it passes on what is not a request.
-    pub(crate) const fn passes_on(self) -> bool {
+    #[must_use]
+    pub const fn passes_on(self) -> bool {
         self.number == 1
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
     }
 }
 
@@ -51,6 +62,7 @@ mod tests {
     #[test]
     fn parts_are_numbered_from_one() {
         assert_eq!("2/7".parse(), Ok(Part { number: 2, of: 7 }));
+        assert_eq!(Part { number: 2, of: 7 }.to_string(), "2/7");
         for text in ["0/7", "8/7", "1/0", "7", "1/4097", "a/b", "-1/2", ""] {
             assert!(text.parse::<Part>().is_err(), "{text}");
         }

@@ -8,9 +8,9 @@ use schema::{Kind, Stamp, json};
 
 use crate::downloads::{Verdict, judge};
 use crate::row::{
-    HitsRow, HubJobRow, HubSessionRow, LoginRow, ProfileRow, Row, SessionRow, ToolVersionRow, ToolstartRow, WebRow,
+    HitsRow, HubJobRow, HubSessionRow, LoginRow, Look, ProfileRow, Row, SessionRow, ToolVersionRow, ToolstartRow,
+    WebRow,
 };
-use crate::scan::{Fact, Lens};
 
 /// The requested fields of one record.
 struct Fields<'a, const N: usize> {
@@ -87,7 +87,7 @@ impl<'a, const N: usize> Fields<'a, N> {
 ///
 /// # Errors
 /// Why the line is unusable.
-pub(crate) fn digest(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
+pub(crate) fn digest<L: Look>(lens: &L, line: &[u8]) -> FieldResult<Option<L::Fact>> {
     let kind = json::kind_of(line).map_err(|bad| bad.reason().to_owned())?;
     match Kind::from_name(&kind) {
         Some(Kind::Web) => web(lens, line),
@@ -108,7 +108,7 @@ pub(crate) fn digest(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     }
 }
 
-fn web(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
+fn web<L: Look>(lens: &L, line: &[u8]) -> FieldResult<Option<L::Fact>> {
     if is_no_download(line) {
         return Ok(None);
     }
@@ -140,7 +140,7 @@ fn is_no_download(line: &[u8]) -> bool {
     false
 }
 
-fn session(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
+fn session<L: Look>(lens: &L, line: &[u8]) -> FieldResult<Option<L::Fact>> {
     let fields = Fields::of(line, ["id", "datetime", "ipcountry", "ip", "host", "domain", "duration", "jobs"])?;
     Ok(lens.digest(Row::Session(SessionRow {
         id: fields.int(0)?,
@@ -154,7 +154,7 @@ fn session(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     })))
 }
 
-fn login(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
+fn login<L: Look>(lens: &L, line: &[u8]) -> FieldResult<Option<L::Fact>> {
     let fields = Fields::of(line, ["datetime", "user", "ip", "action"])?;
     Ok(lens.digest(Row::Login(LoginRow {
         datetime: fields.needed(0, fields.stamp(0)?)?,
@@ -164,7 +164,7 @@ fn login(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     })))
 }
 
-fn toolstart(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
+fn toolstart<L: Look>(lens: &L, line: &[u8]) -> FieldResult<Option<L::Fact>> {
     let fields = Fields::of(line, ["datetime", "success", "user", "countryresident", "orgtype"])?;
     Ok(lens.digest(Row::Toolstart(ToolstartRow {
         datetime: fields.needed(0, fields.stamp(0)?)?,
@@ -175,7 +175,7 @@ fn toolstart(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     })))
 }
 
-fn hub_session(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
+fn hub_session<L: Look>(lens: &L, line: &[u8]) -> FieldResult<Option<L::Fact>> {
     let names = ["sessnum", "username", "start", "appname", "walltime", "viewtime", "cputime"];
     let fields = Fields::of(line, names)?;
     Ok(lens.digest(Row::HubSession(HubSessionRow {
@@ -189,7 +189,7 @@ fn hub_session(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     })))
 }
 
-fn hub_job(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
+fn hub_job<L: Look>(lens: &L, line: &[u8]) -> FieldResult<Option<L::Fact>> {
     let fields = Fields::of(line, ["sessnum", "job", "event", "cputime"])?;
     Ok(lens.digest(Row::HubJob(HubJobRow {
         sessnum: fields.needed(0, fields.int(0)?)?,
@@ -199,7 +199,7 @@ fn hub_job(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     })))
 }
 
-fn profile(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
+fn profile<L: Look>(lens: &L, line: &[u8]) -> FieldResult<Option<L::Fact>> {
     let names = ["uidNumber", "username", "countryresident", "orgtype", "registerDate", "emailConfirmed"];
     let fields = Fields::of(line, names)?;
     // an address that was never confirmed: the copy of the profiles that legacy reads lacks it
@@ -215,13 +215,13 @@ fn profile(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
     })))
 }
 
-fn tool_version(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
+fn tool_version<L: Look>(lens: &L, line: &[u8]) -> FieldResult<Option<L::Fact>> {
     let fields = Fields::of(line, ["toolname", "instance"])?;
     let (Some(toolname), Some(instance)) = (fields.text(0)?, fields.text(1)?) else { return Ok(None) };
     Ok(lens.digest(Row::ToolVersion(ToolVersionRow { toolname: &toolname, instance: &instance })))
 }
 
-fn hits(lens: &Lens, line: &[u8]) -> FieldResult<Option<Fact>> {
+fn hits<L: Look>(lens: &L, line: &[u8]) -> FieldResult<Option<L::Fact>> {
     let fields = Fields::of(line, ["datetime", "hits"])?;
     let datetime = fields.needed(0, fields.stamp(0)?)?;
     let Some(hits) = fields.count(1)? else { return Ok(None) };
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
     use crate::axis::Axis;
     use crate::places::Places;
-    use crate::scan::{Ground, Scan};
+    use crate::scan::{Ground, Lens, Scan};
 
     fn lens() -> Arc<Lens> {
         let month = "2025-07".parse().unwrap();
@@ -267,7 +267,7 @@ mod tests {
             (r#"{"kind":"hub_job","sessnum":1,"cputime":"NaN"}"#, "field `cputime` is not a number"),
             (r#"{"kind":"hub_job","sessnum":1,"cputime":-inf}"#, "field `cputime` is not a number"),
         ] {
-            assert_eq!(digest(&lens, line.as_bytes()).unwrap_err(), reason, "{line}");
+            assert_eq!(digest(&*lens, line.as_bytes()).unwrap_err(), reason, "{line}");
         }
     }
 
@@ -305,14 +305,14 @@ mod tests {
             r#"{"kind":"login","datetime":"2025-07-02 00:00:00","user":"x","action":"logout"}"#,
             r#"{"kind":"toolstart","datetime":"2025-07-02 00:00:00","user":"x","success":2}"#,
         ] {
-            assert!(digest(&lens, line.as_bytes()).unwrap().is_none(), "{line}");
+            assert!(digest(&*lens, line.as_bytes()).unwrap().is_none(), "{line}");
         }
         for line in [
             r#"{"kind":"web","sessionid":"1","dnload":"1"}"#,
             r#"{"kind":"web","sessionid":1,"content":"\/resources\/1\/download\/x"}"#,
             r#"{ "ip" : "1.1.1.1" , "kind" : "session" , "datetime" : "2025-07-02 00:00:00" }"#,
         ] {
-            assert!(digest(&lens, line.as_bytes()).unwrap().is_some(), "{line}");
+            assert!(digest(&*lens, line.as_bytes()).unwrap().is_some(), "{line}");
         }
     }
 }

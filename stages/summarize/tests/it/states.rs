@@ -1,0 +1,361 @@
+//! States against the straight run over all records: parts of a hub, month after month, several hubs.
+
+use std::path::{Path, PathBuf};
+
+use fixtures::random::Random;
+use fixtures::{Finished, Run, property, run};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{EXE, lines, login, session, toolstart, web};
+
+/// Months of the records.
+const MONTHS: [&str; 5] = ["2024-11", "2024-12", "2025-01", "2025-02", "2025-03"];
+/// Months of the cells.
+const RANGE: [&str; 4] = ["--since", "2024-12", "--through", "2025-03"];
+const COMPAT: [&str; 3] = ["default", "port", "downloads=flag,hits-start=exclusive"];
+
+/// A record, the month that it is of, and the session or tool session that it belongs to.
+struct Made {
+    month: usize,
+    session: Option<u64>,
+    record: Value,
+}
+
+/// What a hub knows, odd things often. `last`: no web record is of another month than its session.
+fn history(random: &mut Random) -> Vec<Made> {
+    let mut made = Vec::new();
+    let mut sessnum = 0;
+    for (month, name) in MONTHS.iter().enumerate() {
+        sessnum += 1;
+        let time = |random: &mut Random| {
+            let day = random.pick(&["01", "01", "02", "15", "28"]);
+            format!("{name}-{day} {}", random.pick(&["00:00:00", "00:00:01", "08:00:00", "23:59:59"]))
+        };
+        for n in 0..12 {
+            let id = (month as u64) * 100 + n;
+            let more = json!({
+                "ipcountry": random.pick(&["", "-", "US", "us", "DE", "CN", "BR"]),
+                "host": random.pick(&[json!("h"), json!("H "), json!("k.org"), Value::Null, json!("")]),
+                "domain": random.pick(&[json!("mit.edu"), json!("?"), json!("nasa.gov"), json!("x.com"), Value::Null]),
+                "jobs": random.pick(&[0, 0, 0, 2]),
+            });
+            let ip = *random.pick(&["1.1.1.1", "2.2.2.2", "3.3.3.3", "127.0.0.1", "", "FE80::1"]);
+            let duration = i64::from(*random.pick(&[-5, 0, 100, 899, 900, 5000]));
+            let mut push = |record| made.push(Made { month, session: Some(id), record });
+            push(session(id, &time(random), ip, duration, more));
+            for _ in 0..random.below(3) {
+                let content =
+                    random.pick(&["/resources/7/download/x", "/resources/7/a.css", "/resources/7/b.pdf", "/"]);
+                let mut request = web(id, &time(random), content);
+                request["dnload"] = json!(random.below(2));
+                push(request);
+            }
+        }
+        let mut push = |session, record| made.push(Made { month, session, record });
+        for _ in 0..8 {
+            let user = *random.pick(&["u1", "U1 ", "u2", "u3", ""]);
+            let ip = *random.pick(&["1.1.1.1", "2.2.2.2", "9.9.9.9", "127.0.0.1", ""]);
+            push(None, login(&time(random), user, ip));
+            let starter = *random.pick(&["u1", "u2", "u3", "u4", ""]);
+            let mut start = toolstart(&time(random), starter);
+            start["countryresident"] = random.pick(&[json!("US"), json!("de"), Value::Null]).clone();
+            start["orgtype"] = random.pick(&[json!("industry"), json!("university"), Value::Null]).clone();
+            if random.below(6) == 0 {
+                start["user"] = Value::Null;
+            }
+            push(None, start);
+            sessnum += u64::from(random.below(3));
+            let seconds = f64::from(random.below(100_000)) / 7.0;
+            push(
+                Some(sessnum),
+                json!({"kind": "hub_session", "sessnum": sessnum, "start": time(random), "walltime": seconds,
+                "username": random.pick(&["u1", "u2", "u5", "gridstat", "hctest1"]), "viewtime": seconds / 3.0,
+                "appname": random.pick(&["workspace", "rapp_r1", "other"]), "cputime": seconds / 11.0}),
+            );
+            push(
+                Some(sessnum),
+                json!({"kind": "hub_job", "sessnum": sessnum, "job": random.below(3), "cputime": seconds / 13.0,
+                "event": random.pick(&["application", "[waiting]"])}),
+            );
+        }
+        push(None, json!({"kind": "hits", "datetime": format!("{name}-01 00:00:00"), "hits": random.below(100)}));
+        push(None, json!({"kind": "hits", "datetime": format!("{name}-09 00:00:00"), "hits": random.below(100)}));
+        if month == 0 {
+            push(None, toolstart("1994-05-05 00:00:00", "u2"));
+        }
+    }
+    made
+}
+
+/// What a hub knows today.
+fn today(random: &mut Random) -> Vec<Value> {
+    let mut records = vec![
+        json!({"kind": "hub_resource", "path": random.pick(&["x/a.pdf", "x/a.gz", "none"])}),
+        json!({"kind": "hub_tool_version", "toolname": "workspace", "instance": "rapp_r1"}),
+    ];
+    for (uid, name) in ["u1", "u2", "U3", "u4"].into_iter().enumerate() {
+        records.push(json!({"kind": "hub_profile", "uidNumber": uid, "username": name,
+            "countryresident": random.pick(&["US", "DE", "", "CN"]), "orgtype": random.pick(&["university", "industry", ""]),
+            "registerDate": format!("{}-01 00:00:0{}", random.pick(&MONTHS), random.below(2))}));
+    }
+    records
+}
+
+fn summarize(compat: &str) -> Run {
+    run(EXE).args(RANGE).args(["--compat", compat])
+}
+
+/// The cells of a run over everything.
+fn straight(records: &[Value], compat: &str) -> String {
+    summarize(compat).stdin(lines(records)).finish().ok().text()
+}
+
+fn united(states: &[PathBuf], compat: &str) -> Finished {
+    summarize(compat).arg("--state-from").args(states).finish()
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+/// Writes the states of the parts of a hub, whose records belong anywhere but with their sessions.
+fn parts(folder: &Folder, hub: &str, records: &[(Option<u64>, Value)], n: u32, compat: &str) -> Vec<PathBuf> {
+    let part = |i: u32| {
+        let is_mine = |(at, (session, _)): &(usize, &(Option<u64>, Value))| {
+            session.unwrap_or(*at as u64 * 7 / 3) % u64::from(n) == u64::from(i - 1)
+        };
+        let mine: Vec<Value> =
+            records.iter().enumerate().filter(is_mine).map(|(_, (_, record))| record.clone()).collect();
+        let path = folder.at(&format!("{hub}{i}of{n}"));
+        let mut run = summarize(compat).arg("--state-to").arg(&path).args(["--hub", hub]);
+        if n > 1 {
+            run = run.arg("--part").arg(format!("{i}/{n}"));
+        }
+        let done = run.stdin(lines(&mine)).finish().ok();
+        assert_eq!(done.text().is_empty(), n > 1, "parts have no cells");
+        path
+    };
+    (1..=n).map(part).collect()
+}
+
+/// The record as it would be if all hubs were one: numbers apart, names with the hub in front.
+fn as_one(record: &Value, hub: usize) -> Value {
+    let mut record = record.clone();
+    let kind = record["kind"].as_str().unwrap().to_owned();
+    for (of, field) in [
+        ("session", "id"),
+        ("web", "sessionid"),
+        ("hub_session", "sessnum"),
+        ("hub_job", "sessnum"),
+        ("hub_profile", "uidNumber"),
+    ] {
+        if kind == of {
+            record[field] = json!(record[field].as_u64().unwrap() + 1_000_000 * hub as u64);
+        }
+    }
+    for field in ["user", "username"] {
+        if let Some(name) = record[field].as_str().filter(|name| !["", "gridstat", "hctest1"].contains(name)) {
+            record[field] = json!(format!("hub{hub}.{name}"));
+        }
+    }
+    record
+}
+
+#[test]
+fn hubs_and_their_parts_give_the_cells_of_one_run() {
+    let cases = (0..u64::MAX, 1..4_usize, 1..4_u32, 0..3_usize);
+    property::check(property::slow_cases(8), &cases, |(seed, n_hubs, n_parts, compat)| {
+        let folder = Folder::new();
+        let mut random = Random::new(seed);
+        let compat = COMPAT[compat];
+        let (mut all, mut states) = (Vec::new(), Vec::new());
+        for hub in 0..n_hubs {
+            let known = today(&mut random).into_iter().map(|record| (None, record));
+            let past = history(&mut random).into_iter().map(|made| (made.session, made.record));
+            let records: Vec<_> = known.chain(past).collect();
+            all.extend(records.iter().map(|(_, record)| as_one(record, hub)));
+            states.extend(parts(&folder, &format!("hub{hub}"), &records, n_parts, compat));
+        }
+        // the order of the arguments does not matter
+        let turn = random.below(states.len() as u32);
+        states.rotate_left(turn as usize);
+        let expected = straight(&all, compat);
+        prop_assert_eq!(
+            united(&states, compat).ok().text(),
+            expected,
+            "seed {}, {} hubs, {} parts",
+            seed,
+            n_hubs,
+            n_parts
+        );
+        Ok(())
+    });
+}
+
+/// A table a hub: the names of the hub make no difference to it.
+#[test]
+fn a_hub_by_itself_has_its_own_cells() {
+    let folder = Folder::new();
+    let mut random = Random::new(7);
+    let records: Vec<_> = history(&mut random).into_iter().map(|made| (made.session, made.record)).collect();
+    let plain: Vec<Value> = records.iter().map(|(_, record)| record.clone()).collect();
+    let states = parts(&folder, "nano", &records, 3, "default");
+    assert_eq!(united(&states, "default").ok().text(), straight(&plain, "default"));
+}
+
+/// Cells month after month, each from the state before and the records of one month; the hub's tables as
+/// they are then.
+#[test]
+fn a_new_month_needs_the_state_before_and_its_own_records() {
+    property::check(property::slow_cases(4), &(0..u64::MAX, 0..3_usize), |(seed, compat)| {
+        let folder = Folder::new();
+        let mut random = Random::new(seed);
+        let compat = COMPAT[compat];
+        let made = history(&mut random);
+        let known = today(&mut random);
+        for (n, month) in MONTHS.iter().enumerate() {
+            let of = |until: bool| {
+                let is_in = |made: &&Made| made.month == n || until && made.month < n;
+                let past = made.iter().filter(is_in).map(|made| made.record.clone());
+                known.iter().cloned().chain(past).collect::<Vec<_>>()
+            };
+            let cells = |run: Run| run.args(["--month", month, "--compat", compat]);
+            let expected = cells(run(EXE)).stdin(lines(&of(true))).finish().ok().text();
+            let mut step = cells(run(EXE)).arg("--state-to").arg(folder.at(month));
+            if n > 0 {
+                step = step.arg("--state-from").arg(folder.at(MONTHS[n - 1]));
+            }
+            prop_assert_eq!(step.stdin(lines(&of(false))).finish().ok().text(), expected, "{}, seed {}", month, seed);
+        }
+        // the last state answers for every month of the past
+        let last = vec![folder.at(MONTHS[MONTHS.len() - 1])];
+        let all: Vec<Value> = known.iter().cloned().chain(made.iter().map(|made| made.record.clone())).collect();
+        prop_assert_eq!(united(&last, compat).ok().text(), straight(&all, compat), "seed {}", seed);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_same_records_give_the_same_bytes() {
+    let folder = Folder::new();
+    let records: Vec<Value> = history(&mut Random::new(3)).into_iter().map(|made| made.record).collect();
+    let write = |name: &str, threads: &str| {
+        let run = summarize("default").arg("--state-to").arg(folder.at(name)).env("RAYON_NUM_THREADS", threads);
+        let _ = run.stdin(lines(&records)).finish().ok();
+        std::fs::read(folder.at(name)).unwrap()
+    };
+    assert!(write("a", "1") == write("b", "2"));
+}
+
+#[test]
+fn accounts_unite_people() {
+    let folder = Folder::new();
+    let state = |hub: &str, user: &str, accounts: &str| {
+        let (path, list) = (folder.at(hub), folder.at("accounts.csv"));
+        std::fs::write(&list, format!("user,account\n{accounts}")).unwrap();
+        let run = summarize("default").arg("--state-to").arg(&path).args(["--hub", hub]).arg("--accounts").arg(list);
+        let _ = run.stdin(lines(&[login("2025-03-03 10:00:00", user, "1.1.1.1")])).finish().ok();
+        path
+    };
+    let users = |states: &[PathBuf]| {
+        let cells = super::Cells::of(&run(EXE).args(["--month", "2025-03", "--state-from"]).args(states).finish().ok());
+        cells.user(6, 1, 1)
+    };
+    let a = state("a", "ann", "");
+    assert_eq!(users(&[a.clone(), state("b", "ann", "")]), 2, "the same name on two hubs is two people");
+    let a = {
+        let _ = a;
+        state("a", "ann", "Ann,1\n")
+    };
+    assert_eq!(users(&[a, state("b", "annie", "annie,1\n")]), 1);
+}
+
+#[test]
+fn what_does_not_belong_together_is_refused() {
+    let folder = Folder::new();
+    let january = [session(1, "2025-01-05 10:00:00", "1.1.1.1", 100, json!({})), login("2025-01-05 10:00:00", "u", "")];
+    let february = [session(2, "2025-02-05 10:00:00", "1.1.1.1", 100, json!({}))];
+    let write = |name: &str, month: &str, options: &[&str], records: &[Value]| {
+        let run = run(EXE).args(["--month", month, "--state-to"]).arg(folder.at(name)).args(options);
+        run.stdin(lines(records)).finish()
+    };
+    let (j, f, p1, p2, x) = ("j", "f", "p1", "p2", "x");
+    let _ = write(j, "2025-01", &[], &january).ok();
+    let _ = write(f, "2025-02", &[], &february).ok();
+    let _ = write(p1, "2025-01", &["--part", "1/2"], &january[..1]).ok();
+    let _ = write(p2, "2025-01", &["--part", "2/2"], &january[1..]).ok();
+    let _ = write(x, "2025-01", &["--part", "2/2"], &[web(1, "2025-01-06 00:00:00", "/resources/1/download/x")]).ok();
+    let whole = std::fs::read(folder.at(j)).unwrap();
+    for at in [3, 20, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(folder.at("cut"), &whole[..at]).unwrap();
+        read(&folder, &["cut"], &[], &[]).expect_code(1).said(&["reading the state"]);
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        std::fs::write(folder.at("bad"), bytes).unwrap();
+        read(&folder, &["bad"], &[], &[]).expect_code(1).said(&["reading the state"]);
+    }
+    let tool = [json!({"kind": "hub_session", "sessnum": 5, "start": "2025-01-05 10:00:00"})];
+    let job = [json!({"kind": "hub_job", "sessnum": 5, "job": 1, "event": "application", "cputime": 1})];
+    let _ = write("t", "2025-01", &[], &tool).ok();
+    let late = [session(9, "2025-01-06 10:00:00", "1.1.1.1", 100, json!({}))];
+    let stranger = [web(1, "2025-02-05 10:00:00", "/resources/1/download/x")];
+    let again = [session(1, "2025-02-05 10:00:00", "1.1.1.1", 100, json!({}))];
+    for (states, options, records, words) in [
+        (&[j, j][..], &[][..], &[][..], "hold the same months"),
+        (&[j], &["--compat", "port"], &[], "was made with --compat default"),
+        (&[j], &[], &late, "of a month that a state holds already"),
+        (&[j], &[], &stranger, "requests belong with their sessions"),
+        (&[j], &[], &again, "two sessions have the number 1"),
+        (&["t"], &[], &job, "jobs belong with their sessions"),
+        (&[p1], &[], &[], "all 2 parts of a hub are needed"),
+        (&[p1, p2, j], &[], &[], "cannot be put together"),
+        (&[p1, x], &[], &[], "requests belong with their sessions"),
+        (&[p1, p1], &[], &[], "all 2 parts of a hub are needed"),
+        (&["none"], &[], &[], "none"),
+    ] {
+        read(&folder, states, options, records).expect_code(1).said(&[words]);
+    }
+    let _ = write("l", "2025-01", &[], &january[1..]).ok();
+    read(&folder, &["l", "l"], &[], &[]).expect_code(1).said(&["hold the same months"]);
+    let more = run(EXE).args(["--month", "2025-02", "--part", "1/2", "--state-to"]).arg(folder.at("q1"));
+    let _ = more.arg("--state-from").arg(folder.at(p1)).stdin(lines(&february)).finish().ok();
+    read(&folder, &["q1", p2], &[], &[]).expect_code(1).said(&["must go through the same month"]);
+    let _ = read(&folder, &[j, f], &[], &[]).ok();
+    let _ = read(&folder, &[p1, p2], &[], &february).ok();
+    write("y", "2025-01", &[], &february).expect_code(1).said(&["is later than 2025-01"]);
+    assert!(!folder.at("y").exists());
+    let two_hubs = [j, f].map(|name| folder.at(name));
+    let run = run(EXE).args(["--month", "2025-02", "--hub", "b", "--state-to"]).arg(folder.at("y"));
+    run.arg("--state-from").args(two_hubs).finish().expect_code(1).said(&["a state is of one hub"]);
+}
+
+fn read(folder: &Folder, states: &[&str], options: &[&str], records: &[Value]) -> Finished {
+    let paths = states.iter().map(|name| folder.at(name));
+    let run = run(EXE).args(["--month", "2025-02"]).args(options).arg("--state-from").args(paths);
+    run.stdin(lines(records)).finish()
+}
+
+#[test]
+fn states_are_for_months_that_are_over_and_for_records() {
+    let path = Path::new("state");
+    for (options, words) in [
+        (&["--month", "2999-01", "--state-to"][..], "is not over"),
+        (&["--month", "1995-07", "--state-to"], "from 1996-01 on"),
+        (&["--month", "2025-01", "--db", "--state-to"], "not on tables"),
+        (&["--month", "2025-01", "--part", "1/2", "--state-from"], "--state-to"),
+        (&["--month", "2025-01", "--memory", "300M", "--state-to"], "cannot be used with"),
+        (&["--month", "2025-01", "--accounts", "x", "--state-to"], "--hub"),
+    ] {
+        run(EXE).args(options).arg(path).finish().expect_code(2).said(&[words]);
+    }
+    run(EXE).args(["--month", "2025-01", "--hub", "a"]).finish().expect_code(2).said(&["--state-to"]);
+}
