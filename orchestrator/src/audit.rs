@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 use database::ledger::{self as imports, Entry, Target, files};
-use database::{Db, Which};
+use database::{Db, Which, tool_starts};
 use logs::discovery::{self, Stream};
 use schema::{Month, Opt, Stamp};
 
@@ -113,6 +113,10 @@ pub(crate) fn audit(hub: &Hub, args: Wanted, report: &mut Report<'_>) -> Result<
     checks::orphans("web", &orphans, report)?;
     checks::orphans("toolstart", &toolstart, report)?;
 
+    if !as_port {
+        checks::doubled(&doubled_starts(hub, &mut db, scope)?, report)?;
+    }
+
     let hits = tables::hits(&mut db)?;
     // hits counted from the log are more than the requests that were kept, and rightly so
     let derived = [Opt::DerivedWebhits, Opt::LpWebhitsDerived].into_iter().any(|opt| hub.compat.has(opt));
@@ -190,6 +194,20 @@ fn published(hub: &Hub, db: &mut Db) -> Result<BTreeMap<Month, u64>> {
     tables::published(&mut Db::connect(&hub.config.target(), Which::Hub)?, &statistics, &mut of_hub)?;
     for (month, n) in of_hub.into_iter().filter(|(month, _)| *month > current) {
         *months.entry(month).or_default() += n;
+    }
+    Ok(months)
+}
+
+/// How many tool starts of each month are there more often than their jobs.
+fn doubled_starts(hub: &Hub, db: &mut Db, scope: Scope) -> Result<BTreeMap<Month, u64>> {
+    let mut of_hub = Db::connect(&hub.config.target(), Which::Hub)?;
+    let mut months = BTreeMap::new();
+    if of_hub.has_table("joblog")? && of_hub.has_table("sessionlog")? && db.has_table("toolstart")? {
+        for row in tool_starts::surplus(db, &mut of_hub, scope.start, scope.end)? {
+            if let Some(month) = row.stamp.month() {
+                *months.entry(month).or_default() += 1;
+            }
+        }
     }
     Ok(months)
 }

@@ -29,7 +29,7 @@ pub(crate) use report::{Report, Severity};
 type Check = fn(&mut CheckedHub<'_>, &mut Report);
 
 /// All of them by name, in the order of their lines.
-const CHECKS: [(&str, Check); 25] = [
+const CHECKS: [(&str, Check); 26] = [
     ("site", configuration::site),
     ("configuration", configuration::readable),
     ("values", configuration::values),
@@ -50,6 +50,7 @@ const CHECKS: [(&str, Check); 25] = [
     ("tables-of-cms", database::tables_of_cms),
     ("migrations", database::migrations),
     ("clock", database::clock),
+    ("one-writer", database::writer),
     ("rights", rights::all),
     ("left-out", imports::left_out),
     ("withheld", imports::withheld),

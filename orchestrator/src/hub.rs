@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use database::{Db, Which};
+use database::writer::{self, Writer, WriterResult};
+use database::{Db, DbError, ErrorKind, Which};
 use hub::STAGE_LOG;
 use hub::config::{self, Config};
 use hub::lock::{HOLDER, Lock, LockResult};
@@ -50,6 +51,8 @@ pub(crate) struct Hub {
     pub(crate) trouble: Option<String>,
     overrides: Overrides,
     name: String,
+    /// The row of the writer, held to the end of the command.
+    writer: RefCell<Option<Writer>>,
 }
 
 impl Hub {
@@ -87,6 +90,7 @@ impl Hub {
             plan: RefCell::default(),
             overrides: overrides.clone(),
             name: name.to_owned(),
+            writer: RefCell::default(),
         })
     }
 
@@ -105,6 +109,7 @@ impl Hub {
             plan: RefCell::default(),
             overrides: self.overrides.clone(),
             name: self.name.clone(),
+            writer: RefCell::default(),
         }
     }
 
@@ -177,6 +182,40 @@ impl Hub {
         if !writes {
             return Ok(Ok(None));
         }
+        match self.try_local_lock()? {
+            Ok(lock) => Ok(self.become_writer()?.map(|()| lock)),
+            Err(busy) => Ok(Err(busy)),
+        }
+    }
+
+    /// The lock of this machine alone, for work on files.
+    ///
+    /// # Errors
+    /// Somebody else holds it ([`Busy`]), or it cannot be created.
+    pub(crate) fn local_lock(&self) -> Result<Option<Lock>> {
+        Ok(self.try_local_lock()??)
+    }
+
+    /// Takes the row of the writer in the database, if there is one.
+    fn become_writer(&self) -> Result<Result<(), Busy>> {
+        let mut held = self.writer.borrow_mut();
+        if held.is_some() {
+            return Ok(Ok(()));
+        }
+        self.config.check()?;
+        match Writer::ask(&self.config.target(), Duration::ZERO) {
+            Ok(WriterResult::Held(writer)) => *held = Some(writer),
+            Ok(WriterResult::Inherited) => {}
+            Ok(WriterResult::Absent(why)) => self.log.debug(why),
+            Ok(WriterResult::Busy(busy)) => return Ok(Err(busy)),
+            // a database that is made now has no row yet
+            Err(error) if DbError::of(&error).is_some_and(|e| e.kind() == ErrorKind::NoDatabase) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Ok(()))
+    }
+
+    fn try_local_lock(&self) -> Result<Result<Option<Lock>, Busy>> {
         self.config.check_distinct()?;
         guard::nobody_at_work(&self.config.paths)?;
         match Lock::ask(&self.config.paths.pid_lock(), Duration::ZERO)? {
@@ -211,6 +250,9 @@ impl Hub {
             // if we are killed, the running stage continues and keeps the lock until it ends
             rustix::io::fcntl_setfd(lock, FdFlags::empty()).context("passing the lock on")?;
             variables.export(HOLDER, std::process::id().to_string().into());
+        }
+        if let Some(token) = writer::token() {
+            variables.export(writer::TOKEN, token.into());
         }
         let mut shell = Shell::new(&self.name, variables, Messages::new("hzmetrics", false))?;
         shell.hand_on(&self.config)?;

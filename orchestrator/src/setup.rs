@@ -7,6 +7,7 @@ mod addresses;
 pub(crate) mod bootstrap;
 mod changes;
 mod create;
+mod hold;
 mod ledger;
 mod migrate;
 mod seed;
@@ -14,17 +15,15 @@ mod seed;
 mod tests;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Result;
 use database::{Db, Target};
-use hub::config::Config;
-use hub::lock::{Lock, LockResult};
-use kit::{Busy, Messages, door};
+use kit::Messages;
 use schema::tables::Engine;
 
 pub(crate) use changes::Runner;
 pub(crate) use create::{Setup, setup_db};
+pub(crate) use hold::{Held, hold};
 pub(crate) use migrate::{Migrate, migrate};
 
 /// Creates the database and its tables if they are missing.
@@ -67,29 +66,5 @@ pub(crate) fn unrecorded(db: &mut Db) -> Result<PendingChanges> {
 /// A migration fails.
 pub(crate) fn bring_up_to_date(target: &Target, lock: PathBuf, messages: Messages, run: Runner<'_>) -> Result<()> {
     let plan = Migrate { apply: true, required_only: true, dry_run: false, lock: Some(lock) };
-    migrate(target, &plan, messages, &mut std::io::sink(), &|| Ok(None), run)
-}
-
-/// Takes the lock of all writers; `None` if there cannot be one, and if the process that started us
-/// holds it.
-///
-/// # Errors
-/// Another process writes ([`Busy`]), or something other than a file is in the lock's place.
-pub(crate) fn hold(config: &Config, messages: Messages) -> Result<Option<Lock>> {
-    let path = config.paths.pid_lock();
-    match Lock::ask(&path, Duration::ZERO) {
-        Ok(LockResult::Held(lock)) => Ok(Some(lock)),
-        Ok(LockResult::Inherited) => Ok(None),
-        Ok(LockResult::Busy(holder)) => {
-            let who = holder.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
-            let text = format!("{who} is writing to the databases ({}), try again later", path.display());
-            Err(Busy(text).into())
-        }
-        Err(error) if door::is_in_the_way(&error) => Err(error),
-        // the folder of the lock is often created later than the database
-        Err(error) => {
-            messages.note(format_args!("going on without a lock: {error:#}"));
-            Ok(None)
-        }
-    }
+    migrate(target, &plan, messages, &mut std::io::sink(), &|| Ok(Held::default()), run)
 }

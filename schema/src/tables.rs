@@ -76,6 +76,9 @@ pub const NARROW_IP: usize = 15;
 /// How many characters [`IP`] holds.
 pub const WIDE_IP: usize = 45;
 
+/// The table with the row of the process that writes. It is of no use without transactions.
+pub const WRITER: &str = "hz_writer";
+
 /// The zero datetime.
 const ZERO: &str = "'0000-00-00 00:00:00'";
 /// The empty string.
@@ -246,6 +249,7 @@ impl Table {
     /// the database if needed.
     #[must_use]
     pub fn create(&self, at: &str, engine: Engine, charset: Charset) -> String {
+        let engine = if self.name == WRITER { Engine::InnoDb } else { engine };
         let mut lines: Vec<String> = self.columns.iter().map(Col::definition).collect();
         lines.extend(self.keys.iter().map(Key::definition));
         format!(
@@ -713,6 +717,20 @@ pub const METRICS: &[Table] = &[
         ],
         &[primary(&["id"]), index("hash", &["hash"])],
     ),
+    // ours alone, migration 1003: which process writes to the databases (`owner`), and when it was heard of (`beat`)
+    Table::new(
+        WRITER,
+        &[
+            col("part", "varchar(8)"),
+            col("token", "varchar(32)").or(EMPTY),
+            col("host", "varchar(255)").or(EMPTY),
+            col("place", "varchar(64)").or(EMPTY),
+            col("pid", "bigint(20) unsigned").or(NIL),
+            col("started", "bigint(20) unsigned").or(NIL),
+            col("seen", "datetime").or(ZERO),
+        ],
+        &[primary(&["part"])],
+    ),
 ];
 
 /// The tables of the hub's database that the stages read or write; the CMS creates them. Full-text
@@ -1083,7 +1101,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!((METRICS.len(), HUB.len()), (35, 16));
+        assert_eq!((METRICS.len(), HUB.len()), (36, 16));
     }
 
     #[test]

@@ -208,7 +208,18 @@ pub(super) fn orphans(table: &str, months: &BTreeMap<Month, u64>, report: &mut R
     Ok(())
 }
 
-/// If hits are counted from kept requests, a month has equally many of both.
+/// Tool starts that are there more often than their jobs; the rebuild of all months from the first on takes them away.
+pub(super) fn doubled(months: &BTreeMap<Month, u64>, report: &mut Report<'_>) -> Result<()> {
+    let Some((first, _)) = months.first_key_value() else { return Ok(()) };
+    for (month, n) in months {
+        report
+            .warning(format_args!("{month}: {n} tool start(s) more than jobs: two runs made them at the same time"))?;
+    }
+    report.found("toolstart", "(doubled)", *first, Remedy::Command(format!("rebuild-from {first}")));
+    Ok(())
+}
+
+/// Where hits are counted from the requests that were kept, a month has as many of both.
 pub(super) fn hits_of_web(
     web: &BTreeMap<Month, MonthOfRows>,
     hits: &[(Stamp, i64)],

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use anyhow::Result;
+use database::writer;
 use hub::lock::HOLDER;
 use kit::Uses;
 use schema::Exit;
@@ -46,7 +47,12 @@ impl Command for Args {
         variables.export(HOLDER, std::process::id().to_string().into());
         let mut shell = Shell::new("migrate", variables, call.messages)?;
         shell.hand_on(&config)?;
-        let mut run = |args: &[&str]| shell.run_program("hzmetrics", args.iter().map(OsString::from).collect());
+        let mut run = |args: &[&str]| {
+            if let Some(token) = writer::token() {
+                shell.variables.export(writer::TOKEN, token.into());
+            }
+            shell.run_program("hzmetrics", args.iter().map(OsString::from).collect())
+        };
         let guard = || hold(&config, call.messages);
         migrate(&config.target(), &plan, call.messages, &mut kit::Stdout::new(), &guard, &mut run)?;
         Ok(Exit::Done.code())

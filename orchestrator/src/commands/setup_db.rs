@@ -12,7 +12,7 @@ use schema::{Exit, Opt};
 use super::values::DryRun;
 use super::{Call, Command, print};
 use crate::overrides::Overrides;
-use crate::setup::{Setup, hold, setup_db};
+use crate::setup::{Held, Setup, hold, setup_db};
 
 /// Create the metrics database and its tables, fill the static ones
 ///
@@ -60,7 +60,7 @@ impl Command for Args {
             engine: self.engine,
             domainclass: self.domainclass.clone(),
         };
-        let _lock = if setup.dry_run { None } else { hold(&config, call.messages)? };
+        let _held = if setup.dry_run { Held::default() } else { hold(&config, call.messages)? };
         setup_db(&config.target(), &setup, call.messages, &mut kit::Stdout::new())?;
         Ok(Exit::Done.code())
     }

@@ -14,6 +14,9 @@ use super::HubCommand;
 use super::values::{Date, DryRun, month_begun, section};
 use crate::hub::{Audience, Hub};
 
+/// Stages that move files and write to no table.
+const OF_FILES: [&str; 2] = ["fetch-logs", "archive"];
+
 /// A stage that is about to be started.
 pub(super) struct Start {
     exe: &'static str,
@@ -66,7 +69,8 @@ impl Start {
     /// # Errors
     /// Another process holds the lock, or the stage cannot be started.
     pub(super) fn run(self, hub: &Hub, has_own_lock: bool) -> Result<u8> {
-        let lock = hub.lock(self.writes && !has_own_lock)?;
+        let writes = self.writes && !has_own_lock;
+        let lock = if writes && OF_FILES.contains(&self.exe) { hub.local_lock()? } else { hub.lock(writes)? };
         let mut shell = hub.shell(lock.as_ref())?;
         let exe = self.exe;
         if self.is_silent { shell.run_without_output(exe, self.args()) } else { shell.run_program(exe, self.args()) }

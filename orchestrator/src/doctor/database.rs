@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::setup::bootstrap::{self, MissingParts};
+use schema::tables::WRITER;
 
 /// Creates what is missing with `--fix`, then checks the metrics database and its tables.
 pub(super) fn tables(checked: &mut CheckedHub<'_>, report: &mut Report) {
@@ -84,7 +85,26 @@ pub(super) fn migrations(checked: &mut CheckedHub<'_>, report: &mut Report) {
     }
 }
 
-/// If clocks differ by more than this, requests and runs fall on different days.
+/// Whether there is a row that keeps two machines apart.
+pub(super) fn writer(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    if checked.is_port() {
+        return;
+    }
+    let Ok(db) = &mut checked.metrics else { return };
+    // asked for in `tables` and in `migrations`, and mended there
+    let text = match db.engine(WRITER) {
+        Ok(Some(engine)) if engine.eq_ignore_ascii_case("InnoDB") => return,
+        Ok(Some(engine)) => format!("the table {WRITER} is stored in {engine}, which protects nothing"),
+        Ok(None) => format!("there is no table {WRITER}"),
+        Err(_) => return,
+    };
+    report.warn(
+        format_args!("one writer: only the lock of this machine keeps runs apart: {text}"),
+        format_args!("hzmetrics migrate --apply; then, if need be: ALTER TABLE {WRITER} ENGINE=InnoDB"),
+    );
+}
+
+/// Clocks further apart than that put requests and runs on different days.
 const SECONDS_APART: u64 = 300;
 
 /// The server's clock must agree with ours.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use anyhow::{Result, bail};
-use database::Db;
+use database::{Db, Which, tool_starts};
 use hub::lock::Lock;
 use schema::{Month, Opt, Period};
 use serde_json::json;
@@ -154,6 +154,32 @@ impl<'h> Worker<'h> {
             }
             Ok(())
         })
+    }
+}
+
+impl Worker<'_> {
+    /// Deletes tool starts that are there more often than their jobs, as two runs at the same time left them, and
+    /// drops what was derived for their month, which counted them.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub(crate) fn drop_doubled_starts(&self, db: &mut Db, month: Month) -> Result<()> {
+        if self.effort != Effort::Real {
+            return Ok(());
+        }
+        let mut of_hub = Db::connect(&self.hub.config.target(), Which::Hub)?;
+        // a hub without tools has no such tables
+        if !of_hub.has_table("joblog")? || !of_hub.has_table("sessionlog")? || !db.has_table("toolstart")? {
+            return Ok(());
+        }
+        let surplus = tool_starts::surplus(db, &mut of_hub, month.start(), month.next().start())?;
+        if surplus.is_empty() {
+            return Ok(());
+        }
+        self.hub.log.warning(format_args!("{month}: deleting {} tool starts that are there twice", surplus.len()));
+        let doing = format!("deleting doubled tool starts of {month}");
+        db.transaction_with_retry(&doing, &["toolstart"], |db| tool_starts::delete(db, &surplus))?;
+        self.reset(db, month)
     }
 }
 

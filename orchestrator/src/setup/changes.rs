@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use database::{Db, DbError, ErrorKind, Params};
 use kit::Messages;
 use schema::Month;
-use schema::tables::{self, Engine, Key, quote};
+use schema::tables::{self, Engine, Key, WRITER, quote};
 
 use super::addresses;
 
@@ -170,6 +170,7 @@ pub(crate) fn all() -> Vec<Migration> {
         (58, LongState),
         (OURS, Table("import_files")),
         (OURS + 1, Addresses),
+        (OURS + 2, Table(WRITER)),
     ]);
     list.into_iter().map(|(id, change)| Migration { id, change }).collect()
 }

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use database::{Db, DbError, ErrorKind, Target, Which};
-use hub::lock::Lock;
 use kit::{Messages, door};
 
 use super::changes::{self, Migration, Runner};
+use super::hold::Held;
 use super::ledger;
 
 /// The options.
@@ -27,8 +27,8 @@ pub(crate) struct Migrate {
     pub(crate) lock: Option<PathBuf>,
 }
 
-/// Takes the lock of all writers, if there can be one.
-pub(crate) type Guard<'a> = &'a dyn Fn() -> Result<Option<Lock>>;
+/// Takes the lock of all writers, where there can be one.
+pub(crate) type Guard<'a> = &'a dyn Fn() -> Result<Held>;
 
 /// Does it.
 pub(crate) fn migrate(
@@ -114,8 +114,8 @@ fn apply(db: &mut Db, plan: &Migrate, messages: Messages, guard: Guard<'_>, run:
         Some(OneApplier::Held(file)) => Some(file),
         None => None,
     };
-    let _writer = if plan.dry_run { None } else { guard()? };
-    // the previous holder of the lock may have applied some
+    let _writer = if plan.dry_run { Held::default() } else { guard()? };
+    // whoever held the lock before may have done some
     let done = ledger::recorded(db)?;
     for migration in changes::all() {
         if done.contains(&migration.id) || (plan.required_only && !migration.is_required()) {

@@ -141,6 +141,14 @@ const TROUBLES: &[Trouble] = &[
         end: |hub| hub.remove("root/var/log/httpd/daily/2026/x-access.log-20260521.gz"),
     },
     Trouble {
+        name: "a row of the writer that protects nothing",
+        make: |hub| hub.pair.sql("ALTER TABLE hz_writer ENGINE=MyISAM"),
+        word: "WARN  ",
+        parts: &["one writer: only the lock of this machine", "the table hz_writer is stored in MyISAM"],
+        mend: "ALTER TABLE hz_writer ENGINE=InnoDB",
+        end: |hub| hub.pair.sql("ALTER TABLE hz_writer ENGINE=InnoDB"),
+    },
+    Trouble {
         name: "no map folder",
         make: |hub| fs::remove_dir(hub.path("hub/app/site/stats/maps")).unwrap(),
         word: FAIL,

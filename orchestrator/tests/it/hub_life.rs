@@ -6,6 +6,7 @@
 //! moments.
 
 mod place;
+mod races;
 mod tables;
 mod world;
 

@@ -153,8 +153,8 @@ pub(crate) fn ci(sh: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Counts that tests read from the environment, with their defaults.
-const COUNTS: [(&str, u32); 5] = [
+/// Counts that tests read from the environment, with what they are without it.
+const COUNTS: [(&str, u32); 6] = [
     ("PROPTEST_CASES", 256),
     // generated log lines against the slow exact matcher
     ("HZMETRICS_FUZZ_CASES", 3000),
@@ -162,6 +162,8 @@ const COUNTS: [(&str, u32); 5] = [
     ("HZMETRICS_FUZZ_MB", 6),
     // runs that are killed, in each form
     ("HZMETRICS_KILLS", 6),
+    // runs that two machines begin at once
+    ("HZMETRICS_RACES", 4),
     // hubs whose summaries are computed in the pipe, in the tables, and by counting
     ("HZMETRICS_CAMPAIGN", 5),
 ];

@@ -29,6 +29,8 @@ pub struct Db {
     pub(crate) id_step: u64,
     pub(crate) max_packet: usize,
     pub(crate) in_transaction: bool,
+    /// Whether another session of this process writes at the same time.
+    pub(crate) shares_row: bool,
     pub(crate) engines: HashMap<String, Option<String>>,
 }
 
@@ -60,8 +62,17 @@ impl Db {
         if which == Which::Metrics {
             probe_day_zero(&mut conn)?;
         }
-        let engines = HashMap::new();
-        Ok(Self { conn, target: target.clone(), which, charset, id_step, max_packet, in_transaction: false, engines })
+        Ok(Self {
+            conn,
+            target: target.clone(),
+            which,
+            charset,
+            id_step,
+            max_packet,
+            in_transaction: false,
+            shares_row: false,
+            engines: HashMap::new(),
+        })
     }
 
     /// Opens a new session to replace a lost one. Temporary tables and a running transaction are gone.
@@ -69,16 +80,20 @@ impl Db {
     /// # Errors
     /// Those of [`Db::connect`].
     pub fn reconnect(&mut self) -> Result<(), DbError> {
-        *self = self.another()?;
+        let shares_row = self.shares_row;
+        *self = Self::settled(address::open(&self.target, self.which)?, &self.target, self.which)?;
+        self.shares_row = shares_row;
         Ok(())
     }
 
-    /// A second session in the same database.
+    /// A second session in the same database, for transactions beside those of this one.
     ///
     /// # Errors
-    /// Those of [`Db::connect`].
-    pub fn another(&self) -> Result<Self, DbError> {
-        Self::settled(address::open(&self.target, self.which)?, &self.target, self.which)
+    /// As [`Db::connect`].
+    pub fn another(&mut self) -> Result<Self, DbError> {
+        let mut other = Self::settled(address::open(&self.target, self.which)?, &self.target, self.which)?;
+        (self.shares_row, other.shares_row) = (true, true);
+        Ok(other)
     }
 
     /// The target of the connection.

@@ -135,8 +135,8 @@ fn profiles(metrics: &mut Db, hub: &mut Db, structure: Structure, dry_run: bool)
     let like = if structure == Structure::Jos && hub.has_table(&literal)? { literal } else { source.clone() };
     let name = format!("{prefix}{PROFILES_COPY}");
     metrics.restore(&name)?;
-    // left by an earlier run that was killed
-    let (new, old) = (quote(&format!("{name}__new")), quote(&format!("{name}__old")));
+    // left behind when an earlier run was killed
+    let (new, old) = (quote(&metrics.beside(&name)?), quote(&format!("{name}__old")));
     metrics.run(&format!("DROP TABLE IF EXISTS {new}, {old}"), ())?;
     let (hub_db, final_name) = (quote(&hub_db), quote(&name));
     metrics.run(&format!("CREATE TABLE {new} LIKE {hub_db}.{}", quote(&like)), ())?;

@@ -22,7 +22,9 @@ mod rename;
 mod retry;
 mod steps;
 mod tls;
+pub mod tool_starts;
 pub mod withheld;
+pub mod writer;
 
 pub use hub::config::{Target, Which};
 pub use mysql::{Params, Value, params};

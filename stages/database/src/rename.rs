@@ -22,6 +22,7 @@ impl Db {
     /// # Errors
     /// A table is missing or exists already, or another session keeps using one.
     pub fn rename(&mut self, renames: &str) -> Result<()> {
+        self.check_writer()?;
         self.run(&format!("SET SESSION lock_wait_timeout = {WAIT_SECS}"), ())?;
         let done = self.try_rename(&format!("RENAME TABLE {renames}"));
         // a lost session has also lost its settings

@@ -83,7 +83,7 @@ impl Db {
         if transactional.is_none() {
             *transactional = Some(self.is_transactional(tables)?);
         }
-        self.run("START TRANSACTION", ())?;
+        self.begin()?;
         self.in_transaction = true;
         let value = work(self)?;
         self.run("COMMIT", ()).map_err(DbError::into_unknown_commit)?;

@@ -2,7 +2,7 @@
 //! with an error that names it. A lost connection ends the run at once.
 
 use anyhow::{Result, anyhow};
-use kit::{Io, Outcome};
+use kit::{Busy, Io, Outcome};
 
 use crate::error::{DbError, ErrorKind};
 
@@ -22,13 +22,14 @@ impl<'a> FailedSteps<'a> {
     /// The result of a step, or `None` after printing its error.
     ///
     /// # Errors
-    /// The connection is lost.
+    /// The server is lost, or another process became the writer.
     pub fn note<T>(&mut self, step: &str, done: Result<T>) -> Result<Option<T>> {
         let error = match done {
             Ok(value) => return Ok(Some(value)),
             Err(error) => error.context(step.to_owned()),
         };
-        if DbError::of(&error).is_some_and(|e| matches!(e.kind(), ErrorKind::Gone | ErrorKind::Unreachable)) {
+        let is_lost = DbError::of(&error).is_some_and(|e| matches!(e.kind(), ErrorKind::Gone | ErrorKind::Unreachable));
+        if is_lost || error.chain().any(|cause| cause.is::<Busy>()) {
             return Err(error);
         }
         self.io.messages.error(format_args!("{error:#}"));

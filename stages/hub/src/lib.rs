@@ -9,6 +9,7 @@ pub mod health;
 pub mod identity;
 pub mod lock;
 pub mod log;
+pub mod process;
 mod run;
 pub mod statsd;
 

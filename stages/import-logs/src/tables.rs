@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use database::ledger::Target;
+use database::writer::{self, Held};
 use database::{Db, DbError, ErrorKind, Which, retry};
 use hub::config::{self, Config};
 use kit::path_text::base_name;
@@ -60,7 +61,7 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     let mut output = Output::new(&Endpoint::Standard, common.format, Kind::Receipt.name(), io.messages)?;
     let roots = Roots::of_pipe(&args.logs, config.log_roots());
     let units = if staging { Vec::new() } else { settings::units(args, io, &layouts, &roots, &mut output)? };
-    let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
+    let _held = if args.dry_run { Held::default() } else { writer::for_run(io, &config)? };
     let server = Server::connect(&config)?;
     let (rules, bots) = settings::rules(args, RowFormat::Values, Some(&config), &server.excluded)?;
     let silent = staging && !io::stderr().is_terminal() && !args.dry_run;

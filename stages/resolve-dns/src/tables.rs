@@ -2,6 +2,7 @@
 //! done by `enrich`, shared with the stages that have this as one of their steps.
 
 use anyhow::Result;
+use database::writer::{self, Held};
 use database::{Db, Which};
 use enrich::options::hosts_in_span_only;
 use enrich::steps;
@@ -26,7 +27,7 @@ pub(crate) struct TableWork {
 pub(crate) fn run(args: &Args, work: &TableWork, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
     let writes = work.writes && !args.dry_run;
-    let _lock = if writes { hub::lock::for_run(io, &config.paths)? } else { None };
+    let _held = if writes { writer::for_run(io, &config)? } else { Held::default() };
     let mut db = Db::connect(&config.target(), work.which)?;
     let span = Span::hosts(work.when, kit::today()?, io.common().compat.has(Opt::LpDns));
     if args.dry_run {

@@ -6,6 +6,7 @@ mod publish;
 mod read;
 
 use anyhow::{Context as _, Result};
+use database::writer::{self, Held};
 use database::{Db, FailedSteps, Which, hub_data, withheld};
 use hub::config::{self, Config};
 use kit::{Endpoint, Io, Outcome, Output, measure};
@@ -39,7 +40,7 @@ struct ScanResult {
 /// The configuration is unusable, another run is writing, or a step fails.
 pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
-    let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
+    let _held = if args.dry_run { Held::default() } else { writer::for_run(io, &config)? };
     let mut failed = FailedSteps::new(io);
     let mut run = Run::new(args, config)?;
     if plan.import {
@@ -172,7 +173,7 @@ pub(crate) fn output_of_answer(io: &Io) -> Result<Output> {
 /// # Errors
 /// Those of [`run`].
 pub(crate) fn store(config: &Config, io: &Io, figures: &Figures, plan: &Plan) -> Result<Outcome> {
-    let _lock = hub::lock::for_run(io, &config.paths)?;
+    let _held = writer::for_run(io, config)?;
     let mut metrics = Db::connect(&config.target(), Which::Metrics)?;
     let mut plan = plan.clone();
     leave_withheld(&mut metrics, &mut plan, false, io)?;

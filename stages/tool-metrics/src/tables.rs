@@ -7,6 +7,7 @@ mod publish;
 mod read;
 
 use anyhow::Result;
+use database::writer::{self, Held};
 use database::{Db, Which, hub_data, withheld};
 use enrich::steps::{self, Filler};
 use enrich::table::{Table, When};
@@ -36,7 +37,7 @@ struct Run<'a> {
 /// Reads and writes tables (`--db`).
 pub(crate) fn run(args: &Args, steps: &[Step], io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
-    let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
+    let _held = if args.dry_run { Held::default() } else { writer::for_run(io, &config)? };
     let mut run = Run::new(args, config, io)?;
     let mut steps = steps.to_vec();
     if args.month().is_none() && withheld::is_left_alone(&mut run.metrics, run.month, args.dry_run, io)? {

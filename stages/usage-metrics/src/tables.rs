@@ -9,6 +9,7 @@ mod middleware;
 mod sessions;
 
 use anyhow::{Result, anyhow};
+use database::writer::{self, Held};
 use database::{Db, Which, hub_data};
 use enrich::steps::{self, Filler};
 use enrich::table::{Span, Table, When};
@@ -42,7 +43,7 @@ pub(crate) fn run(args: &Args, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
     let closed = args.with_sessions || whole_month(args).is_ok_and(|month| is_over(month).unwrap_or(true));
     let actions = plan::actions(compat, closed, &args.only, args.table.as_deref());
-    let _lock = if args.dry_run { None } else { hub::lock::for_run(io, &config.paths)? };
+    let _held = if args.dry_run { Held::default() } else { writer::for_run(io, &config)? };
     let mut run = Run::new(args, config, compat)?;
     let name = |(step, table): &Action<'_>| format!("{} {table}", step.name()).trim_end().to_owned();
     let done = steps::walk(&actions, io, name, |&(step, table)| run.step(step, table, io));

@@ -44,6 +44,7 @@ impl Run<'_> {
                         continue;
                     }
                     self.hub.log.info(format_args!("[rebuild:walk] {month}"));
+                    self.worker.drop_doubled_starts(&mut self.db, month)?;
                     self.worker.analyze(month, Sessions::Build)?;
                 }
                 for (first, last) in decisions::stretches(cursor, last, &state.withheld) {

@@ -7,16 +7,17 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 
 use fixtures::closed::close_off;
 use fixtures::db::{PASSWORD, Pair};
 use fixtures::{EXECUTABLES, Finished, Run};
-use schema::tables::Engine;
+use schema::tables::{Engine, WRITER};
 
 use super::world::{Logs, World};
 
 pub(super) struct Place {
-    pub(super) pair: Pair,
+    pub(super) pair: Rc<Pair>,
     root: tempfile::TempDir,
     env: Vec<(&'static str, String)>,
     excluded: Excluded,
@@ -60,6 +61,17 @@ impl Place {
     /// An empty machine with the programs and a configuration. The hub's database exists, the
     /// metrics database does not.
     pub(super) fn install(pair: Pair, world: &World, compat: &str, excluded: Excluded, engines: Engines) -> Self {
+        pair.create_hub(true);
+        world.found(&pair);
+        Self::on(Rc::new(pair), world, compat, excluded, engines)
+    }
+
+    /// A second machine that works on the same databases.
+    pub(super) fn second(&self, world: &World, compat: &str) -> Self {
+        Self::on(Rc::clone(&self.pair), world, compat, self.excluded, self.engines)
+    }
+
+    fn on(pair: Rc<Pair>, world: &World, compat: &str, excluded: Excluded, engines: Engines) -> Self {
         let root = tempfile::tempdir().unwrap();
         let mut env = world.env();
         env.extend([
@@ -72,8 +84,6 @@ impl Place {
         let place = Self { pair, root, env, excluded, engines };
         place.programs();
         place.configuration(world);
-        place.pair.create_hub(true);
-        world.found(&place.pair);
         place
     }
 
@@ -142,6 +152,9 @@ impl Place {
             for table in
                 self.pair.lines("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")
             {
+                if table == WRITER {
+                    continue;
+                }
                 let engine = if NOTES.contains(&table.as_str()) { self.engines.notes } else { self.engines.tables };
                 self.pair.sql(&format!("ALTER TABLE `{table}` ENGINE={}", engine.name()));
             }

@@ -100,6 +100,7 @@ impl HoldingTables {
             tables.extend((!self.files.is_empty()).then_some(files::TABLE));
         }
         let locks: Vec<String> = tables.iter().map(|table| format!("{table} WRITE")).collect();
+        db.check_writer()?;
         match db.run(&format!("LOCK TABLES {}", locks.join(", ")), ()) {
             Ok(_) => {}
             // an account without this right can still move everything in one statement

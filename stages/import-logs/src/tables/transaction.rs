@@ -339,7 +339,7 @@ impl Sink for Tables<'_> {
         if !self.transactional {
             return self.begin_holding(unit);
         }
-        self.db.run("START TRANSACTION", ())?;
+        self.db.begin()?;
         if self.ledger && self.steps.are_complete(&unit.stream) {
             let mut n_new = 0;
             for name in &self.names {

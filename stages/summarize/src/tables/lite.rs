@@ -14,7 +14,7 @@ pub(super) fn rebuild(target: &Target, as_port: bool) -> Result<u64> {
     db.require(&[SOURCE])?;
     let engine = db.engine(SOURCE)?;
     db.restore(TABLE)?;
-    let (new, old) = (format!("{TABLE}__new"), format!("{TABLE}__old"));
+    let (new, old) = (db.beside(TABLE)?, format!("{TABLE}__old"));
     db.run(&format!("DROP TABLE IF EXISTS {new}, {old}"), ())?;
     let engine = quote(&engine.unwrap_or_default());
     let rows = db.run(

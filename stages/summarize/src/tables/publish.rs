@@ -97,7 +97,7 @@ fn exchange(db: &mut Db, tables: &BTreeMap<&'static str, Vec<&Cell>>) -> Result<
     let mut renames = Vec::new();
     let mut left = Vec::new();
     for (table, cells) in tables {
-        let (new, old) = (format!("{table}__new"), format!("{table}__old"));
+        let (new, old) = (db.beside(table)?, format!("{table}__old"));
         db.run(&format!("DROP TABLE IF EXISTS {new}, {old}"), ())?;
         db.run(&format!("CREATE TABLE {new} LIKE {table}"), ())?;
         let mut places: HashMap<Place, Option<&Cell>> = HashMap::new();

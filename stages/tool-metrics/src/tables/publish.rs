@@ -264,6 +264,7 @@ fn replace(hub: &mut Db, table: &str, delete: &str, insert: &str) -> Result<()> 
         hub.run(insert, ())?;
         return Ok(());
     }
+    hub.check_writer()?;
     match hub.run(&format!("LOCK TABLES {} WRITE", quote(table)), ()) {
         Ok(_) => {}
         // an account without this right can still write both at once

@@ -1,0 +1,97 @@
+//! Two machines that work on the same databases at the same time: the tables are those of one.
+//!
+//! `HZMETRICS_RACES` says how often both begin a run at once.
+
+use std::fs;
+use std::process::Child;
+
+use fixtures::db::{SqlMode, names};
+
+use super::place::{Engines, Excluded, Folder, Place};
+use super::world::{Logs, World};
+use super::{AT_MONTH_CLOSE, day, month, number, tables};
+
+/// Days that a race may have: those of the made-up hub.
+const DAYS: u32 = 160;
+
+/// Rotates a day's logs on each machine and has all of them run at once.
+fn race(places: &[&Place], now: &str, logs: &Logs) {
+    for place in places {
+        place.rotate(logs, Folder::Daily, false);
+    }
+    let running: Vec<Child> = places.iter().map(|place| place.doomed("run --force", now)).collect();
+    for mut child in running {
+        let status = child.wait().unwrap();
+        assert!(status.success(), "{now}: {status}");
+    }
+}
+
+/// How often the log says so.
+fn said(place: &Place, words: &str) -> usize {
+    let log = fs::read_to_string(place.at("var/log/hubzero/metrics/hzmetrics.log")).unwrap_or_default();
+    log.matches(words).count()
+}
+
+/// Tool starts that are there twice are found, and the rebuild of their months takes them away.
+fn mended(twice: &Place, sound: &Place) {
+    const LATER: &str = "2025-02-10T00:10";
+    for place in [twice, sound] {
+        // January is closed
+        place.run("run", LATER).ok();
+    }
+    let columns = "datetime, success, user, ip, tool, execunit, walltime, cputime, sessionid, host, domain, ipcountry";
+    let n = "SELECT COUNT(*) FROM toolstart";
+    let before = twice.pair.value(n);
+    twice.pair.sql(&format!("INSERT INTO toolstart ({columns}) SELECT {columns} FROM toolstart"));
+    assert!(!sound.run("audit", LATER).text().contains("more than jobs"));
+    let found = twice.run("audit", LATER).expect_code(1).text();
+    assert!(found.contains("2025-01: ") && found.contains("tool start(s) more than jobs"), "{found}");
+    assert!(found.contains("rebuild-from 2025-01"), "{found}");
+    for place in [twice, sound] {
+        place.run("rebuild-from 2025-01", LATER).ok();
+        place.run("run", LATER).ok();
+    }
+    assert_eq!(twice.pair.value(n), before);
+    let difference = tables::difference(&tables::read(&twice.pair), &tables::read(&sound.pair), None);
+    assert_eq!(difference.unwrap_or_default(), "", "doubled tool starts were not mended");
+}
+
+#[test]
+fn two_machines_leave_the_tables_of_one() {
+    let n_races = fixtures::asked("HZMETRICS_RACES", 4).min(DAYS);
+    let world = World::new(u64::from(number("HZMETRICS_SEED", 1)), month("2025-01"), 6);
+    let (Some(raced), Some(alone)) = (names(SqlMode::Strict), names(SqlMode::Strict)) else { return };
+    let install = |pair| Place::install(pair, &world, AT_MONTH_CLOSE, Excluded::Pages, Engines::ALL_INNODB);
+    let (first, one) = (install(raced), install(alone));
+    let second = first.second(&world, AT_MONTH_CLOSE);
+    for place in [&first, &one] {
+        place.run("init", "2025-01-12T00:10").ok();
+        place.found();
+    }
+    second.run("init", "2025-01-12T00:10").ok();
+    for at in day::FIRST..day::FIRST + n_races as usize {
+        let (today, logs) = (&world.days[at], &world.days[at - 1]);
+        let now = format!("{}T00:30", today.date());
+        for place in [&first, &one] {
+            world.work(&place.pair, logs);
+        }
+        race(&[&first, &second], &now, logs);
+        race(&[&one], &now, logs);
+    }
+    let last = format!("{}T01:30", world.days[day::FIRST + n_races as usize - 1].date());
+    for place in [&first, &second, &one] {
+        place.run("run --force", &last).ok();
+        assert_eq!(place.logs(false), [""; 0].map(std::path::PathBuf::from), "logs are left");
+    }
+    let difference = tables::difference(&tables::read(&first.pair), &tables::read(&one.pair), None);
+    assert_eq!(difference.unwrap_or_default(), "", "two machines have left other tables than one");
+    let doubled = "SELECT COUNT(*) - COUNT(DISTINCT datetime, user, ip, tool, walltime, execunit) FROM toolstart";
+    let n_starts = first.pair.value("SELECT COUNT(*) FROM toolstart").unwrap();
+    assert_eq!(first.pair.value(doubled), one.pair.value(doubled));
+    mended(&first, &one);
+    let stood_aside = said(&first, "[run] still running") + said(&second, "[run] still running");
+    fixtures::say(&format!(
+        "{n_races} races, in {stood_aside} of them one stood aside; {n_starts} tool starts, all tables equal"
+    ));
+    assert!(stood_aside > 0, "the two never met");
+}
