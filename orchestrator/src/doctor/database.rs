@@ -5,7 +5,8 @@ use std::time::SystemTime;
 use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::setup::bootstrap::{self, MissingParts};
-use schema::tables::WRITER;
+use schema::rights::{RIGHTS, Scope};
+use schema::tables::{self, WRITER};
 
 /// Creates what is missing with `--fix`, then checks the metrics database and its tables.
 pub(super) fn tables(checked: &mut CheckedHub<'_>, report: &mut Report) {
@@ -102,6 +103,39 @@ pub(super) fn writer(checked: &mut CheckedHub<'_>, report: &mut Report) {
         format_args!("one writer: only the lock of this machine keeps runs apart: {text}"),
         format_args!("hzmetrics migrate --apply; then, if need be: ALTER TABLE {WRITER} ENGINE=InnoDB"),
     );
+}
+
+/// Tables that we write and a cluster does not replicate.
+pub(super) fn cluster(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    let Ok(db) = &mut checked.metrics else { return };
+    if !db.is_cluster() {
+        return;
+    }
+    let config = &checked.hub.config;
+    let of_hub = RIGHTS.iter().filter_map(|rights| match rights.scope {
+        Scope::HubTable(name) => Some((config.hub_db.clone(), format!("{}{name}", config.db_prefix))),
+        _ => None,
+    });
+    let ours = tables::METRICS.iter().map(|table| (config.metrics_db.clone(), table.full_name(&config.db_prefix)));
+    let mut found = Vec::new();
+    for (database, table) in ours.chain(of_hub) {
+        let sql = "SELECT engine FROM information_schema.tables WHERE table_schema = ? AND table_name = ? \
+                   AND engine IN ('MyISAM', 'Aria', 'MEMORY', 'CSV')";
+        match db.texts(sql, (&database, &table)) {
+            Ok(engines) => found.extend(engines.first().map(|engine| format!("{database}.{table} ({engine})"))),
+            Err(error) => return report.warn(format_args!("cluster: {error:#}"), "SHOW STATUS LIKE 'wsrep%'"),
+        }
+    }
+    if found.is_empty() {
+        return report.ok("cluster: all tables that are written are replicated");
+    }
+    for table in &found {
+        report.fail_ours(
+            format_args!("cluster: {table} is not replicated: each node has rows of its own"),
+            "dump both databases of the node that has the right rows, convert the tables to InnoDB on a server outside \
+             of the cluster, and load the result into the cluster",
+        );
+    }
 }
 
 /// Clocks further apart than that put requests and runs on different days.

@@ -7,7 +7,7 @@
 
 use anyhow::{Context as _, Result};
 use database::{Db, DbError, ErrorKind, Params};
-use kit::Messages;
+use kit::{Messages, Usage};
 use schema::Month;
 use schema::tables::{self, Engine, Key, WRITER, quote};
 
@@ -275,7 +275,30 @@ impl Migration {
         if self.change == Change::Addresses { addresses::costs(db) } else { Ok(Vec::new()) }
     }
 
-    /// Applies it. Every migration can be repeated after an interruption.
+    /// Refuses to convert a MyISAM table with rows on a node of a cluster: the statement would reach all nodes, and
+    /// each would convert the rows that it alone has.
+    pub(crate) fn check_cluster(&self, db: &mut Db) -> Result<()> {
+        let table = match self.change {
+            Change::InnoDb(table) => table,
+            Change::WebInnoDb => "web",
+            _ => return Ok(()),
+        };
+        if !db.is_cluster() || db.engine(table)?.is_none() || db.is_transactional(&[table])? {
+            return Ok(());
+        }
+        if db.number(&format!("SELECT 1 FROM {} LIMIT 1", quote(table)), ())?.is_none() {
+            return Ok(());
+        }
+        Err(Usage(format!(
+            "migration {}: {table} has rows and is not stored in InnoDB. This server is a node of a cluster, which \
+             replicates no such rows: the nodes would keep different ones. Dump the metrics database here, load it into \
+             a server outside of the cluster, run `hzmetrics migrate --apply` there, and load the result into the cluster",
+            self.id
+        ))
+        .into())
+    }
+
+    /// Does it. Every change can be done again after an interruption.
     pub(crate) fn apply(&self, db: &mut Db, messages: Messages, run: Runner<'_>) -> Result<()> {
         match self.change {
             Change::Fill(fill) => return fill_months(db, fill, messages, run),

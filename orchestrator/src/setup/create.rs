@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use database::{Db, ErrorKind, Target, Which};
+use database::{Db, DbError, ErrorKind, Target, Which};
 use kit::{Messages, Usage};
 use schema::tables::{self, Charset, Engine, quote};
 
@@ -59,6 +59,13 @@ pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: 
     }
     let mut db = Db::connect(target, Which::Neither)?;
     let list = statements(target, setup.engine, db.charset());
+    if setup.engine == Engine::MyIsam && db.is_cluster() {
+        return Err(Usage(
+            "this server is a node of a cluster, which replicates no rows of MyISAM tables: leave out --engine MyISAM"
+                .to_owned(),
+        )
+        .into());
+    }
     let mut failed = 0;
     for statement in &list {
         match db.run(statement, ()) {
@@ -68,6 +75,8 @@ pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: 
                 if error.kind() == ErrorKind::Denied
                     && statement.starts_with("CREATE DATABASE")
                     && Db::connect(target, Which::Metrics).is_ok() => {}
+            // what the next statements would meet too
+            Err(error) if concerns_all(&error) => return Err(error.into()),
             Err(error) => {
                 failed += 1;
                 messages.error(&error);
@@ -85,6 +94,15 @@ pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: 
     }
     messages.note(format_args!("{} statements done, {} is ready", list.len(), target.metrics_db));
     Ok(())
+}
+
+/// Whether every other statement would fail as well: no server, no database, no disk, no writing.
+fn concerns_all(error: &DbError) -> bool {
+    const FULL: [u16; 3] = [1021, 1114, 1135];
+    const READ_ONLY: [u16; 3] = [1290, 1792, 1836];
+    matches!(error.kind(), ErrorKind::Gone | ErrorKind::Unreachable | ErrorKind::NoDatabase)
+        || FULL.contains(&error.code())
+        || READ_ONLY.contains(&error.code())
 }
 
 fn show(out: &mut dyn Write, statement: &str) -> Result<()> {

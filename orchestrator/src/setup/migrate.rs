@@ -117,6 +117,9 @@ fn apply(db: &mut Db, plan: &Migrate, messages: Messages, guard: Guard<'_>, run:
     let _writer = if plan.dry_run { Held::default() } else { guard()? };
     // whoever held the lock before may have done some
     let done = ledger::recorded(db)?;
+    for migration in changes::all().iter().filter(|migration| !done.contains(&migration.id)) {
+        migration.check_cluster(db)?;
+    }
     for migration in changes::all() {
         if done.contains(&migration.id) || (plan.required_only && !migration.is_required()) {
             continue;

@@ -12,6 +12,7 @@ use schema::tables::{Charset, quote};
 use crate::address;
 use crate::cells::Cells;
 use crate::error::{DbError, ErrorKind};
+use crate::retry::{PAUSES, retry};
 
 /// The session's `sql_mode`: day zero and out-of-range values are stored as on old hubs, whatever
 /// the server's default is.
@@ -31,6 +32,7 @@ pub struct Db {
     pub(crate) in_transaction: bool,
     /// Whether another session of this process writes at the same time.
     pub(crate) shares_row: bool,
+    is_cluster: bool,
     pub(crate) engines: HashMap<String, Option<String>>,
 }
 
@@ -47,14 +49,38 @@ impl Db {
     /// The server cannot be reached, refuses the account, has no such database, or changes day zero
     /// when it stores it ([`DbError`]); or both names refer to one database ([`Usage`]).
     pub fn connect(target: &Target, which: Which) -> Result<Self> {
-        let mut conn = address::open(target, which)?;
-        check_distinct(&mut conn, target)?;
-        Ok(Self::settled(conn, target, which)?)
+        let mut db = Self::open(target, which)?;
+        check_distinct(&mut db.conn, target)?;
+        Ok(db)
+    }
+
+    /// A session at the first of the servers that answers. A node of a cluster that is not ready is asked again.
+    fn open(target: &Target, which: Which) -> Result<Self, DbError> {
+        let hosts = target.hosts();
+        let session = |host: &Target| Self::settled(address::open(host, which)?, target, which);
+        let all = || {
+            let mut last = None;
+            for host in &hosts {
+                match session(host) {
+                    Err(error) if error.kind() == ErrorKind::Unreachable || error.is_not_ready() => last = Some(error),
+                    done => return done,
+                }
+            }
+            Err(last.unwrap_or_else(|| DbError::unreachable("the configuration names no server".to_owned())))
+        };
+        retry(all, |error, n_failed| PAUSES.get(n_failed).filter(|_| error.is_not_ready()).copied())
+    }
+
+    /// Whether the server is a node of a cluster that replicates statements and rows (Galera).
+    #[must_use]
+    pub const fn is_cluster(&self) -> bool {
+        self.is_cluster
     }
 
     /// A session on a new connection.
     fn settled(mut conn: mysql::Conn, target: &Target, which: Which) -> Result<Self, DbError> {
         let charset = settle(&mut conn)?;
+        let is_cluster = join(&mut conn)?;
         let (id_step, max_packet) = conn
             .query_first::<(u64, usize), _>("SELECT @@auto_increment_increment, @@max_allowed_packet")
             .map_err(|e| DbError::from_driver(&e, "reading the session's settings"))?
@@ -71,6 +97,7 @@ impl Db {
             max_packet,
             in_transaction: false,
             shares_row: false,
+            is_cluster,
             engines: HashMap::new(),
         })
     }
@@ -81,7 +108,7 @@ impl Db {
     /// Those of [`Db::connect`].
     pub fn reconnect(&mut self) -> Result<(), DbError> {
         let shares_row = self.shares_row;
-        *self = Self::settled(address::open(&self.target, self.which)?, &self.target, self.which)?;
+        *self = Self::open(&self.target, self.which)?;
         self.shares_row = shares_row;
         Ok(())
     }
@@ -91,7 +118,7 @@ impl Db {
     /// # Errors
     /// As [`Db::connect`].
     pub fn another(&mut self) -> Result<Self, DbError> {
-        let mut other = Self::settled(address::open(&self.target, self.which)?, &self.target, self.which)?;
+        let mut other = Self::open(&self.target, self.which)?;
         (self.shares_row, other.shares_row) = (true, true);
         Ok(other)
     }
@@ -321,12 +348,27 @@ fn settle(conn: &mut mysql::Conn) -> Result<Charset, DbError> {
     Ok(charset)
 }
 
-/// Writes a date with day zero and the zero date, and reads them back.
+/// Whether the server is a node of a cluster; then the session waits, before it reads or writes, until the node has
+/// everything that others committed before. So it finds what it wrote itself through another node.
+fn join(conn: &mut mysql::Conn) -> Result<bool, DbError> {
+    let failed = |sql: &'static str| move |e: mysql::Error| DbError::from_driver(&e, sql);
+    // a server that knows nothing of clusters has no such variable
+    let sql = "SHOW SESSION VARIABLES LIKE 'wsrep_on'";
+    let on = conn.query_first::<(String, String), _>(sql).map_err(failed(sql))?;
+    let is_cluster = on.is_some_and(|(_, value)| value.eq_ignore_ascii_case("ON") || value == "1");
+    if is_cluster {
+        let sql = "SET SESSION wsrep_sync_wait = 7";
+        conn.query_drop(sql).map_err(failed(sql))?;
+    }
+    Ok(is_cluster)
+}
+
+/// Writes a date with day zero and the zero date and reads them back.
 fn probe_day_zero(conn: &mut mysql::Conn) -> Result<(), DbError> {
     const WANTED: [&str; 2] = ["0000-00-00 00:00:00", "2025-07-00 00:00:00"];
     let probe = |conn: &mut mysql::Conn| -> mysql::Result<Vec<String>> {
         conn.query_drop("DROP TEMPORARY TABLE IF EXISTS hzmetrics_probe")?;
-        conn.query_drop("CREATE TEMPORARY TABLE hzmetrics_probe (d datetime NOT NULL)")?;
+        conn.query_drop("CREATE TEMPORARY TABLE hzmetrics_probe (d datetime NOT NULL PRIMARY KEY)")?;
         conn.exec_drop("INSERT INTO hzmetrics_probe VALUES (?), (?)", (WANTED[0], WANTED[1]))?;
         let back = conn.query("SELECT CAST(d AS char) FROM hzmetrics_probe ORDER BY d")?;
         conn.query_drop("DROP TEMPORARY TABLE hzmetrics_probe")?;

@@ -105,6 +105,10 @@ impl DbError {
             other => (ErrorKind::Other, 0, other.to_string()),
         };
         let shown = shorten(statement);
+        let text = match of_cluster(code) {
+            Some(words) => format!("{text}: {words}"),
+            None => text,
+        };
         Self { kind, code, text: if shown.is_empty() { text } else { format!("{text}, at: {shown}") } }
     }
 
@@ -171,12 +175,32 @@ impl DbError {
         self
     }
 
+    /// A node of a cluster that is not, or not yet, a part of its majority.
+    pub(super) const fn is_not_ready(&self) -> bool {
+        self.code == 1047
+    }
+
     pub(super) const fn is_unknown_charset(&self) -> bool {
         matches!(self.code, 1115 | 1253 | 1273)
     }
 }
 
-/// The beginning of a statement, on one line.
+/// What an error of a cluster means, where the server's words do not say it.
+const fn of_cluster(code: u16) -> Option<&'static str> {
+    match code {
+        1047 => Some(
+            "this node of the cluster takes no statements now, because it is joining or cut off from the majority \
+             (SHOW STATUS LIKE 'wsrep%')",
+        ),
+        1180 => Some(
+            "the cluster refused to commit: the transaction is larger than wsrep_max_ws_size or wsrep_max_ws_rows \
+             allow, or the node left the cluster",
+        ),
+        _ => None,
+    }
+}
+
+/// The beginning of a statement on one line.
 fn shorten(statement: &str) -> String {
     let words: Vec<&str> = statement.split_ascii_whitespace().collect();
     let line = words.join(" ");

@@ -9,8 +9,8 @@ use mysql::prelude::Queryable as _;
 use crate::connection::Db;
 use crate::error::{DbError, ErrorKind};
 
-/// The pauses before a transaction is retried.
-const PAUSES: [Duration; 4] =
+/// The pauses before a transaction is tried again.
+pub(crate) const PAUSES: [Duration; 4] =
     [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9)];
 
 /// Tries until it succeeds, or until `pause` returns none. `pause` gets the error and the number of

@@ -20,7 +20,7 @@ pub enum Which {
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Target {
     /// `localhost` (the socket), a host name or address with an optional `:port`, or the path of
-    /// a socket.
+    /// a socket; several separated by commas, of which the first that answers is taken.
     pub host: String,
     /// Account.
     pub user: String,
@@ -49,6 +49,12 @@ impl fmt::Display for Target {
 }
 
 impl Target {
+    /// The same for each of the servers that `host` names, separated by commas, in their order.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<Self> {
+        self.host.split(',').map(|host| Self { host: host.trim().to_owned(), ..self.clone() }).collect()
+    }
+
     /// An account of a server on this machine, reached through its socket. No databases are named
     /// yet; the hub's tables have the prefix `jos_`.
     #[must_use]
