@@ -145,7 +145,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| hub.pair.sql("ALTER TABLE hz_writer ENGINE=MyISAM"),
         word: "WARN  ",
         parts: &["one writer: only the lock of this machine", "the table hz_writer is stored in MyISAM"],
-        mend: "ALTER TABLE hz_writer ENGINE=InnoDB",
+        fix: "ALTER TABLE hz_writer ENGINE=InnoDB",
         end: |hub| hub.pair.sql("ALTER TABLE hz_writer ENGINE=InnoDB"),
     },
     Trouble {
