@@ -25,6 +25,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("port-import", include_str!("../chains/port-import.sh")),
     ("port-analyze", include_str!("../chains/port-analyze.sh")),
     ("port-summarize", include_str!("../chains/port-summarize.sh")),
+    ("report", include_str!("../chains/report.sh")),
     ("pipe", include_str!("../chains/pipe.sh")),
     ("demo", include_str!("../chains/demo.sh")),
 ];
@@ -195,6 +196,7 @@ mod tests {
             "usage-metrics",
             "summarize",
             "whoisonline",
+            "report",
         ];
         for chain in built_in() {
             let script = parse(&chain.text).unwrap();

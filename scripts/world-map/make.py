@@ -13,7 +13,7 @@ import json
 import math
 import sys
 
-WIDTH, DIGITS = 1000, 0  # units of the drawing, decimals of a coordinate
+WIDTH = 1000  # units of the drawing
 
 ALPHA2 = dict(zip(*[iter("""
 004 AF 008 AL 010 AQ 012 DZ 024 AO 031 AZ 032 AR 036 AU 040 AT 044 BS 050 BD 051 AM 056 BE 064 BT 068 BO 070 BA
@@ -45,18 +45,22 @@ def equal_earth(longitude, latitude):
 
 
 def arcs_of(topology):
-    """Every arc as points of the drawing; y grows downwards."""
+    """Every arc as longitudes and latitudes."""
     (sx, sy), (tx, ty) = topology["transform"]["scale"], topology["transform"]["translate"]
-    unit = WIDTH / (2 * equal_earth(180, 0)[0])
-    top = equal_earth(0, 84)[1]
     for arc in topology["arcs"]:
         x = y = 0
         points = []
         for dx, dy in arc:
             x, y = x + dx, y + dy
-            px, py = equal_earth(x * sx + tx, y * sy + ty)
-            points.append((round(px * unit + WIDTH / 2), round((top - py) * unit)))
+            points.append((x * sx + tx, y * sy + ty))
         yield points
+
+
+def drawn(longitude, latitude):
+    """A point of the drawing; y grows downwards."""
+    unit = WIDTH / (2 * equal_earth(180, 0)[0])
+    x, y = equal_earth(longitude, latitude)
+    return round(x * unit + WIDTH / 2), round((equal_earth(0, 84)[1] - y) * unit)
 
 
 def ring(arcs, indices):
@@ -64,6 +68,10 @@ def ring(arcs, indices):
     for index in indices:
         part = arcs[index] if index >= 0 else arcs[~index][::-1]
         points += part if not points else part[1:]
+    # a ring over the date line goes on beyond the edge, not back across the map
+    if any(abs(a[0] - b[0]) > 180 for a, b in zip(points, points[1:])):
+        points = [(x + 360, y) if x < 0 else (x, y) for x, y in points]
+    points = [drawn(*point) for point in points]
     kept = [p for i, p in enumerate(points) if i == 0 or p != points[i - 1]]
     return kept[:-1] if len(kept) > 1 and kept[0] == kept[-1] else kept
 

@@ -41,6 +41,16 @@ fn chain(month: Month) -> String {
     )
 }
 
+/// What makes the page of the records that the chain leaves.
+fn page(first: Month, last: Month) -> String {
+    format!(
+        "summarize --since {first} --through {last} < usage.ndjson > cells.ndjson \
+         && tool-metrics {last} < hub/hub.ndjson > tools.ndjson \
+         && report --from cells.ndjson --from tools.ndjson --from hub/hub.ndjson --from usage.ndjson \
+         --title 'Usage of a made-up hub' --to usage.html"
+    )
+}
+
 /// The hub: nine months, the first of them in the older log layout.
 fn plan(seed: u64) -> Result<Plan> {
     let first = Month::new(2024, 10).context("the first month")?;
@@ -79,6 +89,7 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     let seconds = run_chain(&bin, &demo, &line, made.n_kept)?;
     let cells = demo.join("cells.csv");
     show(&usage::table(&cells, plan.last())?)?;
+    run_chain(&bin, &demo, &page(plan.first, plan.last()), 0)?;
     say(&format!("the chain took {seconds:.2} s; look at these in {}:", demo.display()));
     for (name, what) in [
         ("logs/", "the rotated logs, as a hub keeps them"),
@@ -87,9 +98,12 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
         ("rejects.ndjson", "lines that do not fit the layout, with the reason"),
         ("usage.ndjson", "the same with names, countries and sessions"),
         ("cells.csv", "the cells of the summary tables for the six periods"),
+        ("cells.ndjson", "the same of all months, and tools.ndjson the statistics of the tools"),
+        ("usage.html", "the report: open it in a browser"),
     ] {
         say(&format!("  {name:<15} {what}"));
     }
+    say(&format!("\nthe report: file://{}", demo.join("usage.html").display()));
     Ok(())
 }
 
@@ -103,7 +117,9 @@ fn prepare(demo: &Path) -> Result<()> {
             _ => {}
         }
     }
-    for name in ["rejects.ndjson", "web.ndjson", "usage.ndjson", "cells.csv"] {
+    for name in
+        ["rejects.ndjson", "web.ndjson", "usage.ndjson", "cells.csv", "cells.ndjson", "tools.ndjson", "usage.html"]
+    {
         match fs::remove_file(demo.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("removing {}", demo.join(name).display()));

@@ -141,6 +141,7 @@ texts! {
     others: "Others, or not known",
 
     sum_last: "{}: {} in {}.",
+    sum_record: "{}: {} in {}, the most of the months shown.",
     sum_most: "Most in {}: {}.",
     sum_shares: "{}: {} leads with {} of those who are known.",
     sum_shares_hidden: "{}: the groups are too small to be shown in full.",

@@ -22,7 +22,7 @@ pub(super) struct Classes {
 
 impl Classes {
     /// Steps of a series 1, 2, 5, 10, … for these numbers, in the unit of the records: the first is at most
-    /// the least of them, the last at most the largest.
+    /// the least of them, so that each of them is in a class.
     pub(super) fn new(numbers: impl Iterator<Item = f64>, unit: Unit) -> Self {
         let (low, most) =
             numbers.filter(|n| *n > 0.0).fold((f64::MAX, 0.0), |(low, most), n| (n.min(low), n.max(most)));
@@ -33,9 +33,7 @@ impl Classes {
         let n_below = series.iter().filter(|step| **step <= low).count().saturating_sub(1);
         series.drain(..n_below);
         let every = series.len().div_ceil(N_SHADES).max(1);
-        let mut steps: Vec<_> = series.into_iter().rev().step_by(every).collect();
-        steps.reverse();
-        Self { steps, unit }
+        Self { steps: series.into_iter().step_by(every).collect(), unit }
     }
 
     /// The class of an amount, for the style sheet.
@@ -113,6 +111,7 @@ mod tests {
             (1.0, 3.0, Unit::Count, vec![1.0, 2.0]),
             (9.0, 640.0, Unit::Count, vec![5.0, 20.0, 100.0, 500.0]),
             (0.01, 0.44, Unit::Share, vec![0.01, 0.02, 0.05, 0.1, 0.2]),
+            (60.0, 2348.0, Unit::Count, vec![50.0, 200.0, 1000.0]),
         ] {
             let classes = Classes::new([most, low].into_iter(), unit);
             assert_eq!(classes.steps.len(), steps.len(), "{most}: {:?}", classes.steps);

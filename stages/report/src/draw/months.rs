@@ -108,7 +108,7 @@ pub(super) fn multiples(svg: &Svg<'_>, table: &Table, columns: &[usize]) -> Mark
 
 /// Lines, each with its name at its end.
 pub(super) fn lines(svg: &Svg<'_>, table: &Table, columns: &[usize]) -> Markup {
-    let area = area(if columns.len() > 1 { 118.0 } else { 10.0 });
+    let area = area(if columns.len() > 1 { 124.0 } else { 10.0 });
     let unit = table.unit(columns.first().copied().unwrap_or_default());
     let scale = Scale::new(most(table, columns), unit);
     let points: Vec<_> = columns.iter().map(|&column| points(&area, table, column, &scale)).collect();
@@ -170,7 +170,7 @@ fn line(points: &[Point], colour: usize) -> Markup {
 }
 
 /// The longest line of a name, in characters.
-const NAME_WIDTH: usize = 19;
+const NAME_WIDTH: usize = 18;
 const NAME_LINE: f64 = 12.0;
 
 /// The names of lines beside their ends, moved apart where they would touch.
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn names_are_wrapped_at_words() {
-        assert_eq!(wrap("Without login, with a download"), ["Without login, with", "a download"]);
+        assert_eq!(wrap("Without login, with a download"), ["Without login,", "with a download"]);
         assert_eq!(wrap("x"), ["x"]);
     }
 }

@@ -123,13 +123,16 @@ pub(crate) fn summary(table: &crate::document::Table, chart: &Chart, words: &Wor
     };
     let first = if drawn.first() == Some(&1) { 0 } else { drawn.first().copied().unwrap_or(0) };
     let mut sentences = Vec::new();
-    if let Some((row, Label::Month(month))) = table.last().map(|row| (row, &row.label)) {
-        let text = row.cell(first).text(table.unit(first));
-        sentences.push(fill(words.sum_last, &[table.title(first), &text, &words.month_name(*month)]));
-    }
     let whole = table.rows.iter().filter(|row| !row.is_incomplete());
     let most = whole.filter_map(|row| Some((row, row.cell(first).value()?))).max_by(|a, b| a.1.total_cmp(&b.1));
-    if let Some((row, _)) = most
+    let last = table.last();
+    let is_record = last.zip(most).is_some_and(|(last, most)| last.label == most.0.label);
+    if let Some((row, Label::Month(month))) = last.map(|row| (row, &row.label)) {
+        let text = row.cell(first).text(table.unit(first));
+        let sentence = if is_record { words.sum_record } else { words.sum_last };
+        sentences.push(fill(sentence, &[table.title(first), &text, &words.month_name(*month)]));
+    }
+    if let Some((row, _)) = most.filter(|_| !is_record)
         && let Label::Month(month) = row.label
     {
         let text = row.cell(first).text(table.unit(first));
