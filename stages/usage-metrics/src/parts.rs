@@ -216,7 +216,8 @@ impl Joined {
         let expected: u64 = self.ends.iter().map(|end| end.n_records).sum();
         ensure!(
             self.n_records >= expected,
-            "the parts wrote {expected} records besides sessions, but only {} arrived: join the complete output of all parts",
+            "the parts wrote {expected} records besides sessions, but only {} arrived: join the \
+             complete output of all parts",
             self.n_records
         );
         world.pieces = std::mem::take(&mut self.pieces);

@@ -147,7 +147,7 @@ fn what_is_not_whole_is_not_joined() {
         (all.clone() + &outputs[1], "part 2 occurs twice"),
         (without("\"kind\":\"session_part\""), "`session_part` records that belong to sessions"),
         (without("\"session_part\":\""), "`web` records that belong to sessions"),
-        (without("\"kind\":\"other\""), "the rest was lost"),
+        (without("\"kind\":\"other\""), "but only 4 arrived"),
         (all.replace("\"parts\":3,\"pieces\"", "\"parts\":4,\"pieces\""), "missing or incomplete: 4"),
     ] {
         let done = join(input, &[]).expect_code(1);
