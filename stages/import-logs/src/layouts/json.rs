@@ -75,12 +75,8 @@ impl<'a> Walk<'a> {
 
     /// How many bytes come before a quote or a backslash.
     fn plain(&self) -> Option<usize> {
-        // most strings are so short that a faster search would not pay off
-        const SHORT: usize = 24;
         let rest = self.text.get(self.at..)?;
-        let is_mark = |b: &u8| matches!(b, b'"' | b'\\');
-        let near = rest.iter().take(SHORT).position(is_mark);
-        let step = near.or_else(|| Some(SHORT + memchr::memchr2(b'"', b'\\', rest.get(SHORT..)?)?));
+        let step = mark(rest);
         steps::add(step.unwrap_or(rest.len()) + 1);
         step
     }
@@ -175,6 +171,35 @@ impl<'a> Walk<'a> {
             }
         }
     }
+}
+
+/// Where the first quote or backslash is.
+fn mark(text: &[u8]) -> Option<usize> {
+    // most strings are so short that a faster search would not pay off
+    const SHORT: usize = 4;
+    let (words, _) = text.as_chunks::<8>();
+    for (i, word) in words.iter().take(SHORT).enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let marks = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES);
+        if marks != 0 {
+            return Some(i * 8 + marks.trailing_zeros() as usize / 8);
+        }
+    }
+    let done = words.len().min(SHORT) * 8;
+    let rest = text.get(done..)?;
+    let is_mark = |b: &u8| matches!(b, b'"' | b'\\');
+    let found = if rest.len() < 8 { rest.iter().position(is_mark) } else { memchr::memchr2(b'"', b'\\', rest) };
+    found.map(|at| done + at)
+}
+
+/// A one in each byte.
+const EVERY: u64 = u64::MAX / 255;
+const QUOTES: u64 = EVERY * b'"' as u64;
+const BACKSLASHES: u64 = EVERY * b'\\' as u64;
+
+/// The highest bit of the lowest byte that is zero, and maybe bits above it.
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(EVERY) & !word & (EVERY << 7)
 }
 
 /// The text between the quotes of a string field of an object.
@@ -454,10 +479,14 @@ impl Mapping {
         let (mut here, mut below) = (0_u128, 0_u128);
         for i in ones(some) {
             let Some(rest) = self.wants.get(i).and_then(|want| want.path.get(far..)) else { continue };
-            match rest.get(..key.len()).filter(|start| start.eq_ignore_ascii_case(key)) {
-                Some(_) if rest.len() == key.len() => here |= 1 << i,
-                Some(_) if rest[key.len()] == b'.' => below |= 1 << i,
-                _ => {}
+            // most are too short, or go on: the letters are looked at last
+            let to = match rest.get(key.len()) {
+                None if rest.len() == key.len() => &mut here,
+                Some(b'.') => &mut below,
+                _ => continue,
+            };
+            if rest.get(..key.len()).is_some_and(|start| start.eq_ignore_ascii_case(key)) {
+                *to |= 1 << i;
             }
         }
         if below != 0 && deepest > 0 && walk.peek()? == b'{' {
@@ -584,6 +613,20 @@ impl<'a> Scalar<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_mark_is_found_wherever_it_is() {
+        for len in 0..90 {
+            for (at, byte) in (0..len).flat_map(|at| [(at, b'"'), (at, b'\\')]) {
+                // neighbours of the marks, and what differs by the highest bit
+                let mut text: Vec<u8> = b"!#[]\xA2\xDC\0\xFF".iter().copied().cycle().take(len).collect();
+                assert_eq!(mark(&text), None);
+                text[at..].fill(b'"');
+                text[at] = byte;
+                assert_eq!(mark(&text), Some(at), "{len}");
+            }
+        }
+    }
 
     fn parse(mapping: &str, line: &str) -> Result<Vec<String>, What> {
         let mapping = Mapping::new(mapping, &ClientFrom::default()).unwrap();

@@ -297,6 +297,8 @@ fn compose(line: &[u8]) -> Option<Rest<'_>> {
 
 fn docker(line: &[u8], made: &mut Vec<u8>) -> Option<Result<(), Fault>> {
     made.clear();
+    // most lines of JSON are those of servers: walking through them would cost as much as parsing them
+    memchr::memmem::find(line, b"\"log\"")?;
     let log = json::string_of(line, b"log")?;
     // a program's own line with such a field has other fields too
     json::has_string(line, b"stream").then_some(())?;
