@@ -12,7 +12,6 @@ mod names;
 mod parse;
 mod tables;
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -23,7 +22,7 @@ use checkout::{place, say, show};
 use clap::Parser;
 use fixtures::closed::close_off;
 use fixtures::db::{Pair, SqlMode, private_server};
-use measure::{Measured, measure, measured};
+use measure::{Measured, figure, measured};
 use schema::IMPORTED_WEB_COLUMNS;
 use schema::tables::Engine;
 use xshell::Shell;
@@ -98,21 +97,6 @@ fn load(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
     figure("import-logs --to db FILE", MONTH, ours)?;
     figure("LOAD DATA of the same rows", MONTH, bare)?;
     show(&format!("  {:.2} times the time of LOAD DATA", ours.seconds / bare.seconds))
-}
-
-pub(crate) fn figure(what: &str, n_lines: u64, measured: Measured) -> Result<()> {
-    let is_known = measured.processor > 0.0;
-    let of_processors = if is_known { format!("{:.2} s", measured.processor) } else { "-".to_owned() };
-    show(&format!(
-        "{what:<34}{:>8.3} s (processors: {of_processors:>7}) {:>8.2} M lines/s {:>6} MB",
-        measured.seconds,
-        n_lines as f64 / measured.seconds / 1e6,
-        measured.peak_kb / 1024
-    ))
-}
-
-fn best(n_runs: u32, program: &Path, args: &[OsString]) -> Result<Measured> {
-    (0..n_runs).try_fold(Measured::WORST, |best, _| Ok(best.best(measure(program, args)?)))
 }
 
 fn main() -> ExitCode {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use checkout::show;
 use fixtures::closed::close_off;
 
 /// The time and the peak memory of a command.
@@ -39,6 +40,23 @@ pub(super) fn measure(program: &Path, args: &[OsString]) -> Result<Measured> {
     let mut command = Command::new(program);
     close_off(&mut command, nothing.path()).args(args);
     measured(command)
+}
+
+/// Prints a line with a measurement of so many log lines.
+pub(super) fn figure(what: &str, n_lines: u64, measured: Measured) -> Result<()> {
+    let is_known = measured.processor > 0.0;
+    let of_processors = if is_known { format!("{:.2} s", measured.processor) } else { "-".to_owned() };
+    show(&format!(
+        "{what:<34}{:>8.3} s (processors: {of_processors:>7}) {:>8.2} M lines/s {:>6} MB",
+        measured.seconds,
+        n_lines as f64 / measured.seconds / 1e6,
+        measured.peak_kb / 1024
+    ))
+}
+
+/// The best of so many runs.
+pub(super) fn best(n_runs: u32, program: &Path, args: &[OsString]) -> Result<Measured> {
+    (0..n_runs).try_fold(Measured::WORST, |best, _| Ok(best.best(measure(program, args)?)))
 }
 
 /// The value in the middle; of an even number of them the larger one.

@@ -13,8 +13,7 @@ use checkout::show;
 
 use super::args::Args;
 use super::logs::{self, LAYOUTS, Layout};
-use super::measure::{Measured, measure, median};
-use super::{best, figure};
+use super::measure::{Measured, best, figure, measure, median};
 
 pub(super) fn run(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
     let import = bin.join("import-logs");
