@@ -12,6 +12,7 @@ mod names;
 mod parse;
 mod tables;
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
