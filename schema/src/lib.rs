@@ -9,6 +9,7 @@ pub mod collation;
 pub mod compat;
 pub mod csv;
 pub mod dates;
+pub mod domain;
 pub mod exit;
 pub mod json;
 pub mod keys;

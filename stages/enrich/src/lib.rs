@@ -10,7 +10,7 @@
 pub mod country;
 pub mod dns;
 pub mod dnscache;
-pub mod domain;
+pub use schema::domain;
 pub mod geo_cache;
 pub mod geo_service;
 pub mod hosts;

@@ -54,7 +54,7 @@ pub fn lower(host: &str) -> Cow<'_, str> {
 /// The domain of a host name in lower case, `?` if there is none.
 ///
 /// ```
-/// use enrich::domain::{Length, domain_of};
+/// use schema::domain::{Length, domain_of};
 ///
 /// assert_eq!(domain_of("pc17.physics.example.edu", Length::Bytes), "example.edu");
 /// assert_eq!(domain_of("www.example.ac.uk", Length::Bytes), "example.ac.uk");
