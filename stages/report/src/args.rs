@@ -13,8 +13,11 @@ const BACKGROUND: &str = "The page is one file: style, charts and a little scrip
     a person is shown: groups of fewer than five people are `< 5`, in every format, and where one number of a \
     sum is hidden the next smallest is too. `--private` shows everything, for the administrator's own \
     copy.\n\nUsed are cells, sessions, and the statistics of tools and resources (toolstat, toptool, toplist, \
-    resource_stat; hub_resource for titles). Others are ignored, and nothing is passed on. Records may come in \
-    any order.\n\nMemory: cells and statistics, and 32 bytes for each visitor (address and host name) of a month.";
+    resource_stat; hub_resource for titles), and for the traffic web, hits, bot, bot_report and receipt. \
+    Others are ignored, and nothing is passed on. Records may come in \
+    any order.\n\nMemory: cells and statistics, and 32 bytes for each visitor (address and host name) of a month. \
+    Requests are counted in at most 150 MB: exactly up to 65,536 different names of a kind, beyond that with an \
+    error that the report states.";
 
 /// Writes the usage report of a hub: one page with figures, tables and a map.
 ///
@@ -44,7 +47,7 @@ pub(crate) struct Args {
         value_name = "LIST",
         value_delimiter = ',',
         value_enum,
-        default_value = "usage,tools",
+        default_value = "usage,tools,traffic",
         hide_default_value = true
     )]
     pub(crate) sections: Vec<Part>,
@@ -84,6 +87,8 @@ pub(crate) enum Part {
     Usage,
     /// Simulation tools and other resources: from their statistics
     Tools,
+    /// Requests, bots and lines of logs: from requests, hits, bots and receipts
+    Traffic,
 }
 
 /// A language that the texts are there in.
@@ -105,6 +110,11 @@ impl StageArgs for Args {
             Kind::TopList,
             Kind::ResourceStat,
             Kind::HubResource,
+            Kind::Web,
+            Kind::Hits,
+            Kind::Bot,
+            Kind::BotReport,
+            Kind::Receipt,
         ],
         writes: &[],
         reads_tables: &["summary_user_vals", "summary_simusage_vals", "summary_misc_vals", "websessions"],

@@ -84,7 +84,6 @@ pub(crate) enum Chart {
     /// No chart: the table itself.
     Plain,
     /// Every cell of the table as a square, shaded.
-    #[expect(dead_code, reason = "for the hours of the day by days of the week")]
     Heat,
 }
 

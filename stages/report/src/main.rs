@@ -15,6 +15,7 @@ mod sections;
 mod stage;
 mod tables;
 mod tools;
+mod traffic;
 mod usage;
 mod words;
 

@@ -1,7 +1,7 @@
 //! The pipe's face: records of any kind go to the sections that use them.
 
 use anyhow::Result;
-use kit::Io;
+use kit::{Batch, Io};
 
 use crate::args::Args;
 use crate::sections::Sections;
@@ -11,11 +11,19 @@ use crate::sections::Sections;
 /// # Errors
 /// An input cannot be read.
 pub(crate) fn read(args: &Args, io: &mut Io) -> Result<Sections> {
-    let mut sections = Sections::new(&args.sections);
+    let mut sections = Sections::with(&args.sections, args.private);
     let mut input = io.input()?;
-    input.for_each(&mut io.rejects, |record, rejects| match sections.take(&record.kind, record.line) {
-        Ok(()) => Ok(()),
-        Err(reason) => rejects.reject(record.path, record.number, &reason, record.line),
-    })?;
+    let (mut batch, mut next) = (Batch::default(), Batch::default());
+    let mut more = input.read_batch(&mut next, &mut io.rejects)?;
+    while more {
+        std::mem::swap(&mut batch, &mut next);
+        let read = || input.read_batch(&mut next, &mut io.rejects);
+        let (read, bad) = rayon::join(read, || sections.take_batch(&batch));
+        for (i, reason) in bad {
+            let (path, number) = batch.place(i);
+            io.rejects.reject(path, number, &reason, batch.line(i))?;
+        }
+        more = read?;
+    }
     Ok(sections)
 }

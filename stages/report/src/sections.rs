@@ -1,13 +1,15 @@
 //! The sections of a report in their order. To add one: implement [`Accumulator`] in a module of its own, and add
 //! it to [`Sections::new`] and to `Part` in `args.rs`.
 
-use schema::Month;
+use kit::Batch;
+use schema::{Kind, Month, json};
 
 use crate::accumulator::Accumulator;
 use crate::args::Part;
 use crate::document::Section;
 use crate::ground::Ground;
 use crate::tools::Tools;
+use crate::traffic::Traffic;
 use crate::usage::Usage;
 
 /// The sections that were asked for.
@@ -15,11 +17,17 @@ pub(crate) struct Sections(Vec<Box<dyn Accumulator>>);
 
 impl Sections {
     pub(crate) fn new(parts: &[Part]) -> Self {
+        Self::with(parts, false)
+    }
+
+    /// Those of the private copy keep what the public may not see.
+    pub(crate) fn with(parts: &[Part], is_private: bool) -> Self {
         let mut sections = Vec::new();
         for part in parts {
             sections.push(match part {
                 Part::Usage => Box::new(Usage::default()) as Box<dyn Accumulator>,
                 Part::Tools => Box::new(Tools::default()),
+                Part::Traffic => Box::new(Traffic::new(is_private)),
             });
         }
         Self(sections)
@@ -31,6 +39,23 @@ impl Sections {
     /// The first reason why it cannot be used.
     pub(crate) fn take(&mut self, kind: &str, line: &[u8]) -> Result<(), String> {
         self.0.iter_mut().try_for_each(|section| section.take(kind, line))
+    }
+
+    /// Offers the lines of a batch to every section. Returns those that cannot be used, and why.
+    pub(crate) fn take_batch(&mut self, batch: &Batch) -> Vec<(usize, String)> {
+        let (mut lines, mut bad) = (Vec::with_capacity(batch.len()), Vec::new());
+        for (i, line) in batch.lines().enumerate() {
+            match json::kind_of(line) {
+                Ok(name) => lines.extend(Kind::from_name(&name).map(|kind| (i, kind))),
+                Err(reason) => bad.push((i, reason.reason().to_owned())),
+            }
+        }
+        for section in &mut self.0 {
+            bad.extend(section.take_batch(batch, &lines));
+        }
+        bad.sort_by_key(|(i, _)| *i);
+        bad.dedup_by_key(|(i, _)| *i);
+        bad
     }
 
     /// The months of all, ascending.

@@ -15,6 +15,8 @@ macro_rules! texts {
             pub(crate) months: [&'static str; 12],
             /// The months where there is little room.
             pub(crate) short_months: [&'static str; 12],
+            /// The days of the week, from Monday, where there is little room.
+            pub(crate) weekdays: [&'static str; 7],
             $(pub(crate) $name: &'static str,)+
         }
 
@@ -26,6 +28,7 @@ macro_rules! texts {
                 "November", "December",
             ],
             short_months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+            weekdays: ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"],
             $($name: $english,)+
         };
     };
@@ -140,6 +143,45 @@ texts! {
     average_cpu: "Average CPU time",
     others: "Others, or not known",
 
+    traffic: "Traffic",
+    traffic_intro: "What the web server was asked for. The headline figures and the days are of one month; everything else is of all records, from {} to {}.",
+    traffic_intro_lines: "What became of the lines of the logs.",
+    requests: "Requests",
+    traffic_downloads: "Downloads",
+    traffic_months: "Requests by month",
+    traffic_days: "Requests by day, {}",
+    traffic_week: "Requests by hour and day of the week",
+    sum_week: "Most in an hour: {} ({}, {}).",
+    day: "Day",
+    weekday: "Day of the week",
+    pages: "Pages",
+    page: "URL",
+    referrers: "Domains that link here",
+    domain: "Domain",
+    links: "Pages that link here",
+    client_domains: "Domains of visitors",
+    hosts: "Hosts of visitors",
+    host: "Host",
+    traffic_countries: "Requests by country",
+    browsers: "Browsers",
+    browser: "Browser",
+    systems: "Operating systems",
+    system: "System",
+    traffic_error: "There are more than {} different ones: a number may be too low by up to {}, and one that is missing has no more than that.",
+    bots: "Bots",
+    bot: "Bot",
+    other_bots: "Others",
+    agents: "User agents",
+    bot_hits: "Hits without the rule for bots",
+    megabytes: "Megabytes",
+    lines: "Lines of the access logs",
+    lines_head: "What became of them",
+    lines_column: "Lines",
+    lines_kept: "Kept as requests",
+    lines_not_recognised: "Not recognised",
+    lines_ipv6: "Left out: IPv6 client",
+    lines_dropped: "Left out: {}",
+
     sum_last: "{}: {} in {}.",
     sum_record: "{}: {} in {}, the most of the months shown.",
     sum_most: "Most in {}: {}.",
@@ -168,6 +210,12 @@ texts! {
     rule_tools: "Users are distinct logins whose sessions with the tool began in the period. Runs are jobs without those that were still waiting; averages are for each simulation. Countries and organisations are those of the profiles. A user of two tools counts for both.",
     rule_resources_title: "Other resources",
     rule_resources: "Distinct visitors (address and host name) who asked for the file of the resource or for one below it.",
+    rule_traffic_title: "Requests",
+    rule_traffic: "Requests are the lines of the access logs that were kept: without bots, pictures and what else the import leaves out. Hits are counted as in “Visits, visitors, domains and hits”. Pages are shown without what follows “?”, and without the number or name of a member. Domains are those of the host names that DNS gives for the addresses, and of the referrers, with the hub itself. Browsers and systems are what the user agent says; a browser that is not known appears under the name of the one that it is made from. A page, domain, country, browser or system is shown only if at least five visitors (addresses) are behind it; what is not shown is always of five visitors and two names or more.",
+    rule_bots_title: "Bots",
+    rule_bots: "User agents that the import left out because they are bots. A bot has a name of its own here if a list of well-known crawlers has it, or if it came from at least five addresses; all others are one. In brackets: the list that decided.",
+    rule_lines_title: "Lines of the access logs",
+    rule_lines: "Every line of the imported access logs is kept as a request, left out by one rule, or not recognised.",
     rule_map_title: "Visitors by country",
     rule_map: "Distinct visitors (address and host name) of the twelve months, by the country of the address. A visitor counts once in each country.",
 }
@@ -185,6 +233,9 @@ pub(crate) enum Rule {
     Tools,
     Resources,
     Map,
+    Traffic,
+    Bots,
+    Lines,
 }
 
 impl Rule {
@@ -201,6 +252,9 @@ impl Rule {
             Self::Tools => "rule-tools",
             Self::Resources => "rule-resources",
             Self::Map => "rule-map",
+            Self::Traffic => "rule-traffic",
+            Self::Bots => "rule-bots",
+            Self::Lines => "rule-lines",
         }
     }
 }
@@ -230,6 +284,9 @@ impl Words {
             Rule::Tools => (self.rule_tools_title, self.rule_tools),
             Rule::Resources => (self.rule_resources_title, self.rule_resources),
             Rule::Map => (self.rule_map_title, self.rule_map),
+            Rule::Traffic => (self.rule_traffic_title, self.rule_traffic),
+            Rule::Bots => (self.rule_bots_title, self.rule_bots),
+            Rule::Lines => (self.rule_lines_title, self.rule_lines),
         }
     }
 

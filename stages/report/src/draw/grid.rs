@@ -116,6 +116,9 @@ pub(super) fn months(area: &Area, table: &Table, words: &Words) -> Markup {
         .iter()
         .filter_map(|row| if let Label::Month(month) = row.label { Some(month) } else { None })
         .collect();
+    if months.is_empty() {
+        return texts(area, table);
+    }
     let band = area.band(months.len());
     let middle = |i: usize| n(area.left + band * (i as f64 + 0.5));
     let y = area.bottom() + 14.0;
@@ -142,6 +145,22 @@ pub(super) fn months(area: &Area, table: &Table, words: &Words) -> Markup {
             line class="zero" x1=(x) x2=(x) y1=(n(area.bottom())) y2=(n(area.bottom() + 4.0)) {}
             @if month.year() % every == 0 && (i as f64 + 0.5) * band + 28.0 <= area.width + 12.0 {
                 text class="tick" x=(x) y=(n(y)) { (month.year()) }
+            }
+        }
+    }
+}
+
+/// The names of rows that are not months, as many as there is room for. Of a date, the day.
+fn texts(area: &Area, table: &Table) -> Markup {
+    const ROOM: f64 = 24.0;
+    let band = area.band(table.rows.len());
+    let every = (ROOM / band).ceil().max(1.0) as usize;
+    html! {
+        @for (i, row) in table.rows.iter().enumerate().step_by(every) {
+            @if let Label::Text(text) = &row.label {
+                text class="tick mid" x=(n(area.left + band * (i as f64 + 0.5))) y=(n(area.bottom() + 14.0)) {
+                    (text.rsplit('-').next().unwrap_or(text))
+                }
             }
         }
     }

@@ -25,6 +25,7 @@ const ATTACKS: [&str; 12] = [
 
 /// A tool and a resource with this title.
 fn records(title: &str) -> String {
+    let referrer = serde_json::Value::from(format!("http://example.org/{title}"));
     let title = serde_json::Value::from(title);
     [
         format!(r#"{{"kind":"hub_resource","id":1,"title":{title},"type":7}}"#),
@@ -35,6 +36,11 @@ fn records(title: &str) -> String {
         format!(
             r#"{{"kind":"session","datetime":"2025-06-01 10:00:00","ip":{title},"host":{title},"ipcountry":{title}}}"#
         ),
+        format!(
+            r#"{{"kind":"web","datetime":"2025-06-01 10:00:00","ip":{title},"content":{title},"referrer":{referrer},"useragent":{title},"host":{title},"domain":"example.org","ipcountry":"US","dnload":1}}"#
+        ),
+        format!(r#"{{"kind":"bot_report","useragent":{title},"requests":5,"list":{title}}}"#),
+        format!(r#"{{"kind":"receipt","stream":"access","rows":0,"dropped":{{{title}:3}}}}"#),
     ]
     .join("\n")
         + "\n"

@@ -6,6 +6,7 @@ mod hostile;
 mod numbers;
 mod page;
 mod privacy;
+mod traffic;
 
 use std::fmt::Write as _;
 

@@ -1,0 +1,137 @@
+//! All counts of requests. A batch is read in parallel, then each count takes it in order, beside the others: the
+//! same records give the same numbers on any number of cores.
+
+use kit::Batch;
+use rayon::prelude::*;
+use schema::Stamp;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::agents::Agents;
+use super::count::Counts;
+use super::course::Course;
+use super::request::Request;
+use super::subject::{N_SUBJECTS, Subject};
+use super::visitor::Visitor;
+
+/// What is counted of one request; texts are read again when a name is new.
+struct Fact {
+    line: usize,
+    when: Stamp,
+    visitor: Visitor,
+    is_download: bool,
+    agent: u64,
+    /// By subject; `None` where the request has no name.
+    keys: [Option<u64>; N_SUBJECTS],
+}
+
+/// The counts.
+#[derive(Default)]
+pub(super) struct Tally {
+    is_private: bool,
+    pub(super) course: Course,
+    pub(super) agents: Agents,
+    counts: [Counts; N_SUBJECTS],
+}
+
+impl Tally {
+    pub(super) fn new(is_private: bool) -> Self {
+        Self { is_private, ..Self::default() }
+    }
+
+    pub(super) fn of(&self, subject: Subject) -> Option<&Counts> {
+        Subject::ALL.iter().zip(&self.counts).find(|(known, _)| **known == subject).map(|(_, counts)| counts)
+    }
+
+    /// Counts the requests in these lines of a batch. Returns those that cannot be used, and why.
+    pub(super) fn add(&mut self, batch: &Batch, lines: &[usize]) -> Vec<(usize, String)> {
+        let is_private = self.is_private;
+        let (facts, bad) = read(lines, |i| batch.line(i), is_private);
+        self.count(&facts, |i| batch.line(i));
+        bad
+    }
+
+    /// Counts one request.
+    ///
+    /// # Errors
+    /// It cannot be used: the reason.
+    pub(super) fn add_line(&mut self, line: &[u8]) -> Result<(), String> {
+        let (facts, bad) = read(&[0], |_| line, self.is_private);
+        self.count(&facts, |_| line);
+        bad.into_iter().next().map_or(Ok(()), |(_, reason)| Err(reason))
+    }
+
+    fn count<'l>(&mut self, facts: &[Fact], line: impl Fn(usize) -> &'l [u8] + Sync) {
+        let Self { is_private, course, agents, counts } = self;
+        let is_private = *is_private;
+        let of_agents = || {
+            for fact in facts {
+                course.add(fact.when, fact.is_download);
+                agents.add(fact.agent, fact.visitor, || text(line(fact.line)));
+            }
+        };
+        let of_subjects = || {
+            Subject::ALL.par_iter().zip(counts).for_each(|(subject, counts)| {
+                for fact in facts {
+                    let Some(key) = fact.keys.get(*subject as usize).copied().flatten() else { continue };
+                    counts.add(key, fact.visitor, || name(*subject, line(fact.line), is_private));
+                }
+            });
+        };
+        rayon::join(of_agents, of_subjects);
+    }
+}
+
+/// The agent of a request.
+fn text(line: &[u8]) -> String {
+    Request::from_line(line).map(|request| request.agent.into_owned()).unwrap_or_default()
+}
+
+/// What a request is called in a count.
+fn name(subject: Subject, line: &[u8], is_private: bool) -> String {
+    let mut name = String::new();
+    if let Ok(request) = Request::from_line(line) {
+        subject.write(&request, is_private, &mut name);
+    }
+    name
+}
+
+/// Good lines, and the others with the reason.
+type Read = (Vec<Fact>, Vec<(usize, String)>);
+
+/// Reads the lines, those that are good and the others.
+fn read<'l>(lines: &[usize], line: impl Fn(usize) -> &'l [u8] + Sync, is_private: bool) -> Read {
+    const LINES: usize = 512;
+    let parts: Vec<Read> = lines
+        .par_chunks(LINES)
+        .map(|part| {
+            let (mut facts, mut bad) = (Vec::with_capacity(part.len()), Vec::new());
+            let mut name = String::new();
+            for &i in part {
+                match Request::from_line(line(i)) {
+                    Ok(request) => facts.push(fact(i, &request, is_private, &mut name)),
+                    Err(reason) => bad.push((i, reason)),
+                }
+            }
+            (facts, bad)
+        })
+        .collect();
+    let (facts, bad): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    (facts.into_iter().flatten().collect(), bad.into_iter().flatten().collect())
+}
+
+/// The keys of a request. `name` is room for names.
+fn fact(line: usize, request: &Request<'_>, is_private: bool, name: &mut String) -> Fact {
+    let keys = Subject::ALL.map(|subject| {
+        name.clear();
+        subject.write(request, is_private, name);
+        (!name.is_empty()).then(|| xxh3_64(name.as_bytes()))
+    });
+    Fact {
+        line,
+        when: request.when,
+        visitor: Visitor::of(&request.ip),
+        is_download: request.is_download,
+        agent: xxh3_64(request.agent.as_bytes()),
+        keys,
+    }
+}
