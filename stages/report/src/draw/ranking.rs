@@ -9,6 +9,7 @@ use super::spark::spark;
 use super::svg::{Svg, most, n, shown};
 use crate::amount::Amount;
 use crate::document::{Row, Table};
+use crate::words::fill;
 
 /// Bars from zero, the longest as wide as there is room.
 pub(super) fn ranking(svg: &Svg<'_>, table: &Table, value: usize, trend: Option<Range<usize>>) -> Markup {
@@ -32,5 +33,6 @@ pub(super) fn ranking(svg: &Svg<'_>, table: &Table, value: usize, trend: Option<
                 }
             }
         }
+        @if table.n_more > 0 { p class="note" { (fill(svg.words.and_more, &[&table.n_more.to_string()])) } }
     }
 }
