@@ -54,21 +54,23 @@ impl Db {
         Ok(db)
     }
 
-    /// A session at the first of the servers that answers. A node of a cluster that is not ready is asked again.
+    /// A session at the first of the servers that answers. A node of a cluster that is not ready, or goes away
+    /// while the session begins, is asked again.
     fn open(target: &Target, which: Which) -> Result<Self, DbError> {
         let hosts = target.hosts();
         let session = |host: &Target| Self::settled(address::open(host, which)?, target, which);
+        let is_brief = |error: &DbError| error.is_not_ready() || error.kind() == ErrorKind::Gone;
         let all = || {
             let mut last = None;
             for host in &hosts {
                 match session(host) {
-                    Err(error) if error.kind() == ErrorKind::Unreachable || error.is_not_ready() => last = Some(error),
+                    Err(error) if error.kind() == ErrorKind::Unreachable || is_brief(&error) => last = Some(error),
                     done => return done,
                 }
             }
             Err(last.unwrap_or_else(|| DbError::unreachable("the configuration names no server".to_owned())))
         };
-        retry(all, |error, n_failed| PAUSES.get(n_failed).filter(|_| error.is_not_ready()).copied())
+        retry(all, |error, n_failed| PAUSES.get(n_failed).filter(|_| is_brief(error)).copied())
     }
 
     /// Whether the server is a node of a cluster that replicates statements and rows (Galera).

@@ -23,6 +23,7 @@ mod retry;
 mod steps;
 mod tls;
 pub mod tool_starts;
+mod transaction;
 pub mod withheld;
 pub mod writer;
 
