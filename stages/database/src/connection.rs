@@ -370,9 +370,9 @@ fn probe_day_zero(conn: &mut mysql::Conn) -> Result<(), DbError> {
     const WANTED: [&str; 2] = ["0000-00-00 00:00:00", "2025-07-00 00:00:00"];
     let probe = |conn: &mut mysql::Conn| -> mysql::Result<Vec<String>> {
         conn.query_drop("DROP TEMPORARY TABLE IF EXISTS hzmetrics_probe")?;
-        conn.query_drop("CREATE TEMPORARY TABLE hzmetrics_probe (d datetime NOT NULL PRIMARY KEY)")?;
-        conn.exec_drop("INSERT INTO hzmetrics_probe VALUES (?), (?)", (WANTED[0], WANTED[1]))?;
-        let back = conn.query("SELECT CAST(d AS char) FROM hzmetrics_probe ORDER BY d")?;
+        conn.query_drop("CREATE TEMPORARY TABLE hzmetrics_probe (n int PRIMARY KEY, d datetime NOT NULL)")?;
+        conn.exec_drop("INSERT INTO hzmetrics_probe VALUES (1, ?), (2, ?)", (WANTED[0], WANTED[1]))?;
+        let back = conn.query("SELECT CAST(d AS char) FROM hzmetrics_probe ORDER BY n")?;
         conn.query_drop("DROP TEMPORARY TABLE hzmetrics_probe")?;
         Ok(back)
     };

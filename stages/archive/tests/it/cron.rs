@@ -35,6 +35,8 @@ impl Root {
     fn names(&self, directory: &str) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.at(directory)) else { return Vec::new() };
         let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        // every program records its runs
+        names.retain(|name| !name.starts_with("_health."));
         names.sort();
         names
     }

@@ -1,3 +1,5 @@
+//! The row of the writer on a private server: taken, held, lost, and taken over from the dead.
+
 use fixtures::db::{PASSWORD, Pair, SqlMode, pair};
 use schema::tables::Engine;
 

@@ -31,6 +31,8 @@ impl Root {
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.0.path().join("var/log/hubzero/metrics")).unwrap();
         let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        // every program records its runs
+        names.retain(|name| !name.starts_with("_health."));
         names.sort();
         names
     }
