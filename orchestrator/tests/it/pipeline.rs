@@ -769,7 +769,7 @@ fn the_web_servers_user_sets_up_what_is_missing() {
         let line = format!("[bootstrap] created {}\n", life.path("root").join(folder).display());
         assert_eq!(log.matches(&line).count(), 1, "{line}{log}");
     }
-    assert!(log.rfind("[bootstrap] created ") < log.find("[bootstrap] making the tables"), "{log}");
+    assert!(log.rfind("[bootstrap] created ") < log.find("[bootstrap] creating the tables"), "{log}");
     assert_eq!(life.list(), ["whoisonline"; 2]);
     // the second time there is nothing to report
     let before = life.log().matches("[bootstrap]").count();
@@ -826,7 +826,7 @@ fn the_web_servers_user_sets_up_debian_and_the_original_layout() {
     fs::remove_dir_all(life.path("root/var/log/apache2")).unwrap();
     life.log_file("var/log/apache2", "in the way");
     let refused = tick().expect_code(2);
-    assert!(refused.stderr.contains("cannot make ") && refused.stderr.contains("apache2/daily"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("cannot create ") && refused.stderr.contains("apache2/daily"), "{}", refused.stderr);
     assert_eq!(databases(&life), "0");
 }
 

@@ -194,7 +194,7 @@ fn somebody_elses_folder_is_not_replaced() {
     let Some(checkout) = Checkout::new() else { return };
     executable(&checkout.at("a checkout/source/build/mine"), "");
     let refused = checkout.make(&["all"]).expect_code(2);
-    assert!(refused.stderr.contains("was not made by this command"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("was not created by this command"), "{}", refused.stderr);
     assert!(checkout.at("a checkout/source/build/mine").exists());
     // it may replace its own folder
     fs::remove_dir_all(checkout.at("a checkout/source/build")).unwrap();
