@@ -826,7 +826,11 @@ fn the_web_servers_user_sets_up_debian_and_the_original_layout() {
     fs::remove_dir_all(life.path("root/var/log/apache2")).unwrap();
     life.log_file("var/log/apache2", "in the way");
     let refused = tick().expect_code(2);
-    assert!(refused.stderr.contains("cannot create ") && refused.stderr.contains("apache2/daily"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("cannot create ") && refused.stderr.contains("apache2/daily"),
+        "{}",
+        refused.stderr
+    );
     assert_eq!(databases(&life), "0");
 }
 
