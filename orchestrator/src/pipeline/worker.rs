@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use anyhow::{Result, bail};
-use database::{Db, Which, tool_starts};
+use database::{Db, DbError, ErrorKind, Which, tool_starts};
 use hub::lock::Lock;
 use schema::{Month, Opt, Period};
 use serde_json::json;
@@ -167,7 +167,11 @@ impl Worker<'_> {
         if self.effort != Effort::Real {
             return Ok(());
         }
-        let mut of_hub = Db::connect(&self.hub.config.target(), Which::Hub)?;
+        let mut of_hub = match Db::connect(&self.hub.config.target(), Which::Hub) {
+            // no jobs, so no tool starts of theirs; the stages that need this database report it
+            Err(error) if DbError::of(&error).is_some_and(|e| e.kind() == ErrorKind::NoDatabase) => return Ok(()),
+            connected => connected?,
+        };
         // a hub without tools has no such tables
         if !of_hub.has_table("joblog")? || !of_hub.has_table("sessionlog")? || !db.has_table("toolstart")? {
             return Ok(());
