@@ -41,8 +41,11 @@ mod web_server;
 #[test]
 fn tests_ask_no_server_except_their_own() {
     let poisoned = fixtures::poisoned::Poisoned::new();
-    let tests =
-        ["pipeline::steps::all_caught_up", "pipeline::init_then_doctor", "chains::the_list_names_origin_and_purpose"];
+    let tests = [
+        "pipeline::steps::once_all_is_caught_up_the_rebuild_begins",
+        "pipeline::after_init_doctor_is_content",
+        "chains::the_list_names_origin_and_purpose",
+    ];
     poisoned.passes_in_environment(&tests);
     poisoned.passes_in_etc(&tests);
 }

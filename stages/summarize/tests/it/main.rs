@@ -487,7 +487,7 @@ fn little_memory_gives_the_same_cells() {
 #[test]
 fn tests_ask_no_server_except_their_own() {
     let poisoned = fixtures::poisoned::Poisoned::new();
-    let tests = ["db::what_was_asked_for_and_nothing_else", "db::without_a_month"];
+    let tests = ["db::only_the_requested_cells_are_written", "db::without_a_month_the_previous_one_is_published"];
     poisoned.passes_in_environment(&tests);
     poisoned.passes_in_etc(&tests);
 }
