@@ -26,6 +26,7 @@ fn the_list_names_origin_and_purpose() {
         "port-import",
         "port-analyze",
         "port-summarize",
+        "report",
         "demo",
     ] {
         assert!(line(name).contains("  built in  "), "{text}");
@@ -84,6 +85,7 @@ fn the_chains_of_a_day_start_their_stages() {
         "usage-metrics",
         "summarize",
         "whoisonline",
+        "report",
     ]);
     // the fake stage does not know these words, which shows that it was started with them
     for (chain, month, blamed) in [
@@ -98,6 +100,9 @@ fn the_chains_of_a_day_start_their_stages() {
         let done = place.run(["run-chain", chain].into_iter().chain(month)).finish().expect_code(99);
         assert!(done.stderr.contains(&format!("(chain {chain}:")) && done.stderr.contains(blamed), "{}", done.stderr);
     }
+    let done = place.run(["run-chain", "report", "PAGE=a page.html"]).finish().expect_code(99);
+    done.said(&["(chain report:", "report --from db --to"]);
+    place.run(["run-chain", "report"]).env("PAGE", "").finish().expect_code(2).said(&["needs PAGE: file to write"]);
 }
 
 #[test]

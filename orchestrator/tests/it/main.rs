@@ -27,6 +27,7 @@ mod pipeline;
 mod planted;
 mod rebuild;
 mod recorded;
+mod report;
 mod rights;
 mod same_as_sh;
 mod setup;

@@ -66,6 +66,11 @@ impl Sections {
         months
     }
 
+    /// The months of the first section that has any: those of the whole report.
+    pub(crate) fn leading_months(&self) -> Vec<Month> {
+        self.0.iter().map(|section| section.months()).find(|months| !months.is_empty()).unwrap_or_default()
+    }
+
     /// Those that have something to show.
     pub(crate) fn finished(&self, ground: &Ground) -> Vec<Section> {
         self.0.iter().filter_map(|section| section.section(ground)).collect()

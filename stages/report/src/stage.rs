@@ -60,7 +60,10 @@ fn document(args: &Args, ground: &Ground, sections: &Sections, logo: Option<Stri
     remarks.push(words.remark_map.to_owned());
     Document {
         title: args.title.as_deref().map_or_else(|| words.title.to_owned(), plain),
-        subtitle: words.subtitle(ground.month_among(&months), months.first().copied().zip(months.last().copied())),
+        subtitle: words.subtitle(
+            ground.month_among(&sections.leading_months()),
+            months.first().copied().zip(months.last().copied()),
+        ),
         logo,
         sections: sections.finished(ground),
         remarks,

@@ -1,6 +1,8 @@
 //! The tables' face: rows of the tables of a hub become the records that the sections know.
 
-use anyhow::{Context as _, Result};
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail};
 use database::{Cells, Db, Which};
 use hub::config;
 use schema::kind::Type;
@@ -18,14 +20,20 @@ struct Rows {
     table: &'static str,
     /// The columns of the table that are read; the fields have their names.
     columns: &'static [&'static str],
-    /// Which rows.
+    /// Columns of which only the last row counts that has the same values in them, in the same month; none:
+    /// every row counts.
+    key: &'static [&'static str],
+    /// Which rows, and in which order.
     condition: String,
 }
+
+/// The tables of the summaries.
+const SUMMARIES: [&str; 3] = ["summary_user_vals", "summary_simusage_vals", "summary_misc_vals"];
 
 /// Reads what the sections need. Nothing is written, and one snapshot is read where the engine has such.
 ///
 /// # Errors
-/// The configuration is unusable, a server fails, or a row is not what it should be.
+/// The configuration is unusable, a server fails, a row is not what it should be, or the month is not published.
 pub(crate) fn read(args: &Args, ground: &Ground) -> Result<Sections> {
     let config = config::load(None, &config::process_env)?;
     let mut sections = Sections::new(&args.sections);
@@ -34,38 +42,67 @@ pub(crate) fn read(args: &Args, ground: &Ground) -> Result<Sections> {
     for db in [&mut metrics, &mut hub] {
         db.run("START TRANSACTION READ ONLY, WITH CONSISTENT SNAPSHOT", ())?;
     }
-    let of_summaries = [summary("summary_user_vals"), summary("summary_simusage_vals"), summary("summary_misc_vals")];
-    for rows in of_summaries.into_iter().chain(statistics()) {
-        take(&rows, if matches!(rows.which, Which::Hub) { &mut hub } else { &mut metrics }, &mut sections)?;
+    metrics.require(&SUMMARIES)?;
+    metrics.require(&["websessions"])?;
+    for table in SUMMARIES {
+        take(&summary(table), &mut metrics, &mut sections)?;
     }
+    // the month of the cells: tools have statistics of the running month
     if let Some(month) = ground.month_among(&sections.months()) {
         take(&sessions(month), &mut metrics, &mut sections)?;
     }
+    for rows in statistics(&hub) {
+        // a hub without tools has none of these tables
+        if hub.has_table(hub.prefixed(rows.table).trim_matches('`'))? {
+            take(&rows, &mut hub, &mut sections)?;
+        }
+    }
+    check_published(ground.month, &sections.leading_months())?;
     Ok(sections)
+}
+
+/// A report about nothing would look like one of a hub that nobody uses.
+fn check_published(asked: Option<Month>, months: &[Month]) -> Result<()> {
+    let Some(last) = months.last() else { bail!("no month is published") };
+    match asked {
+        Some(month) if !months.contains(&month) => {
+            bail!("{month} is not published; the last month that is: {last}")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn periods() -> String {
     format!("period IN ({}, {})", Period::Month, Period::TwelveMonths)
 }
 
+/// Cells are in the month's day zero; other rows are no cells of the hub's pages either.
 fn summary(table: &'static str) -> Rows {
     let columns = &["rowid", "colid", "datetime", "period", "value"];
-    Rows { kind: Kind::Cell, which: Which::Metrics, table, columns, condition: periods() }
+    let key = &["rowid", "colid", "period"];
+    let condition = format!("{} AND DAYOFMONTH(datetime) = 0", periods());
+    Rows { kind: Kind::Cell, which: Which::Metrics, table, columns, key, condition }
 }
 
 /// The tables of the hub about tools and resources.
-fn statistics() -> [Rows; 4] {
-    let hub = |kind, table, columns, condition| Rows { kind, which: Which::Hub, table, columns, condition };
+fn statistics(db: &Db) -> [Rows; 4] {
+    let hub = |kind, table, columns, key, condition| Rows { kind, which: Which::Hub, table, columns, key, condition };
     let of_tools = &[
         "id", "resid", "users", "sessions", "jobs", "tot_wall", "tot_cpu", "tot_view", "avg_wait", "avg_wall",
         "avg_cpu", "datetime", "period",
     ];
     let tops = &["id", "top", "rank", "name", "value"];
+    let of_resources = &["id", "resid", "restype", "users", "datetime", "period"];
+    let by_id = |condition: &str| format!("{condition} ORDER BY id");
+    let key: &[&str] = &["resid", "period"];
+    let shown =
+        format!("SELECT id FROM {} WHERE period = {}", db.prefixed("resource_stats_tools"), Period::TwelveMonths);
+    let others = format!("{} AND (restype IS NULL OR restype <> 7)", periods());
     [
-        hub(Kind::HubResource, "resources", &["id", "title"], "published = 1".to_owned()),
-        hub(Kind::ToolStat, "resource_stats_tools", of_tools, periods()),
-        hub(Kind::TopTool, "resource_stats_tools_topvals", tops, "top IN (1, 3)".to_owned()),
-        hub(Kind::ResourceStat, "resource_stats", &["resid", "restype", "users", "datetime", "period"], periods()),
+        hub(Kind::HubResource, "resources", &["id", "title"], &[], "published = 1".to_owned()),
+        hub(Kind::ToolStat, "resource_stats_tools", of_tools, key, by_id(&periods())),
+        hub(Kind::TopTool, "resource_stats_tools_topvals", tops, &[], format!("top IN (1, 3) AND id IN ({shown})")),
+        hub(Kind::ResourceStat, "resource_stats", of_resources, key, by_id(&others)),
     ]
 }
 
@@ -74,26 +111,46 @@ fn sessions(month: Month) -> Rows {
     let condition =
         format!("datetime >= '{}' AND datetime < '{}'", Period::TwelveMonths.start(month), Period::stop(month));
     let columns = &["datetime", "ip", "host", "ipcountry", "duration", "jobs"];
-    Rows { kind: Kind::Session, which: Which::Metrics, table: "websessions", columns, condition }
+    Rows { kind: Kind::Session, which: Which::Metrics, table: "websessions", columns, key: &[], condition }
 }
 
-/// Hands the rows to the sections. A table that is not there has no rows: a hub without tools has none of them.
+/// Hands the rows to the sections.
 fn take(rows: &Rows, db: &mut Db, sections: &mut Sections) -> Result<()> {
     let is_of_hub = matches!(rows.which, Which::Hub);
     let name = if is_of_hub { db.prefixed(rows.table) } else { schema::tables::quote(rows.table) };
-    if !db.has_table(name.trim_matches('`'))? {
-        return Ok(());
-    }
+    let released = db.released(name.trim_matches('`'))?;
     let columns: Vec<_> = rows.columns.iter().map(|column| schema::tables::quote(column)).collect();
-    let sql = format!("SELECT {} FROM {name} WHERE {}", columns.join(", "), rows.condition);
+    let sql = format!("SELECT {released} {} FROM {name} WHERE {}", columns.join(", "), rows.condition);
+    let mut hand = |line: &[u8]| {
+        let text = || format!("{name}: {}", String::from_utf8_lossy(line));
+        sections.take(rows.kind.name(), line).map_err(anyhow::Error::msg).with_context(text)
+    };
     let mut line = Vec::new();
+    let mut last = BTreeMap::new();
     db.each(&sql, (), |cells| {
         line.clear();
         record(rows, cells, &mut line);
-        let text = || format!("{name}: {}", String::from_utf8_lossy(&line));
-        sections.take(rows.kind.name(), &line).map_err(anyhow::Error::msg).with_context(text)
+        match rows.key {
+            [] => hand(&line),
+            _ => {
+                last.insert(key(rows, cells), line.clone());
+                Ok(())
+            }
+        }
     })?;
-    Ok(())
+    last.values().try_for_each(|line| hand(line))
+}
+
+/// The values of the columns of the key, and the month.
+fn key(rows: &Rows, cells: Cells<'_>) -> Vec<String> {
+    let is_in = |name: &str| name == "datetime" || rows.key.contains(&name);
+    let columns = rows.columns.iter().enumerate().filter(|(_, name)| is_in(name));
+    let value = |(i, name): (usize, &&str)| {
+        let text = cells.text(i).unwrap_or_default();
+        let n = if *name == "datetime" { "YYYY-MM".len() } else { text.len() };
+        text.chars().take(n).collect()
+    };
+    columns.map(value).collect()
 }
 
 /// One row as a JSON line.

@@ -119,6 +119,7 @@ struct TitleRecord<'a> {
     id: u64,
     #[serde(borrow)]
     title: Option<Cow<'a, str>>,
+    published: Option<i64>,
 }
 
 /// Why a second record of the same place is not used.
@@ -237,6 +238,10 @@ impl Stats {
 
     pub(super) fn add_title(&mut self, line: &[u8]) -> Result<(), String> {
         let record: TitleRecord<'_> = read(line)?;
+        // the title of what is not published is not for everybody
+        if record.published.is_some_and(|published| published != 1) {
+            return Ok(());
+        }
         if let Some(title) = record.title {
             self.titles.insert(record.id, plain(&title));
         }
