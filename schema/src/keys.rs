@@ -52,7 +52,7 @@ pub struct Key {
     pub name: &'static str,
     /// How its value is written.
     pub value: Value,
-    /// What holds without it, in words where it is no value.
+    /// The default, in words if it is not a value.
     pub default: &'static str,
     /// The environment variable that comes before the file.
     pub variable: Option<&'static str>,
@@ -182,7 +182,7 @@ pub const KEYS: &[Key] = &[
         "prefix",
         Text,
         "recognised",
-        "What stands in front of each line: none, syslog, rfc5424, docker, cri, compose.",
+        "What is in front of each line: none, syslog, rfc5424, docker, cri, compose.",
     )
     .variable("HZMETRICS_PREFIX")
     .options(&[given("import-logs", "prefix")]),

@@ -1,4 +1,4 @@
-//! A tiny program that stands in for any stage: its arguments say what it does.
+//! A tiny program that replaces any stage in tests: its arguments say what it does.
 //! Compiled by the tests themselves; needs nothing but std.
 
 use std::io::{self, BufRead, Read, Write};

@@ -73,7 +73,7 @@ fn untouched(pair: &Pair) -> Vec<String> {
     let sums = read_only.iter().map(|table| pair.lines(&format!("CHECKSUM TABLE {{hub}}.`{table}`")).join(""));
     let (hub, metrics) = (pair.shape(&pair.hub), pair.shape(&pair.metrics));
     let shapes = hub.columns.into_iter().chain(hub.indexes).chain(metrics.columns).chain(metrics.indexes);
-    // two copies that are created anew each time
+    // two copies that are created again each time
     let is_copy = |line: &String| line.starts_with("jos_xprofiles_metrics\t") || line.starts_with("userlogin_lite\t");
     sums.chain(shapes.filter(|line| !is_copy(line))).collect()
 }

@@ -98,7 +98,7 @@ impl Watched {
         fs::write(path, text).unwrap();
     }
 
-    /// `hzmetrics.conf` with more sections; the disk of the machine is no concern of the test.
+    /// `hzmetrics.conf` with more sections; the test does not look at the disk of the machine.
     fn settings(&self, more: &str) {
         let disk = if more.contains("disk") { "" } else { "[check]\ndisk = off\n" };
         self.write(CONF, &format!("[dns]\nnameserver = {}\n{disk}{more}", self.names.address()));

@@ -150,7 +150,7 @@ impl Report {
         self.n_lines.saturating_sub(n_none)
     }
 
-    /// Leaves half a line to the next import, unless it shows that the file is no log at all.
+    /// Leaves half a line to the next import, unless it shows that the file is not a log.
     pub(crate) fn leave_tail(&mut self) {
         let is_other = |(text, is_first): &(Vec<u8>, bool)| *is_first && form(text).is_some();
         self.is_tail_unfit &= self.first_unfit.as_ref().is_some_and(is_other);

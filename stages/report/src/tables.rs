@@ -76,7 +76,7 @@ fn periods() -> String {
     format!("period IN ({}, {})", Period::Month, Period::TwelveMonths)
 }
 
-/// Cells are in the month's day zero; other rows are no cells of the hub's pages either.
+/// Cells are in the month's day zero; other rows are not cells of the hub's pages either.
 fn summary(table: &'static str) -> Rows {
     let columns = &["rowid", "colid", "datetime", "period", "value"];
     let key = &["rowid", "colid", "period"];

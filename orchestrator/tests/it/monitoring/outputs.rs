@@ -216,7 +216,7 @@ fn statsd_gets_what_stages_and_runs_count() {
     ] {
         assert!(lines.iter().any(|line| line.starts_with(head) && line.ends_with(end)), "{head}…{end}: {lines:?}");
     }
-    assert!(!lines.iter().any(|line| line.starts_with("hzmetrics.hub.running:")), "the hub is no program that runs");
+    assert!(!lines.iter().any(|line| line.starts_with("hzmetrics.hub.running:")), "the hub is not a program that runs");
     // one id for the run and all its stages
     let ids: BTreeSet<_> = lines.iter().filter_map(|line| line.split_once(".ids:")).map(|(_, id)| id).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");

@@ -17,7 +17,7 @@ pub(super) struct Need {
     /// The bits as in a mode: read 4, write 2, search 1.
     bits: u32,
     verb: &'static str,
-    /// Files that the web server creates anew each day: their mode must be right from the start.
+    /// Files that the web server creates each day: their mode must be right from the start.
     is_log: bool,
 }
 

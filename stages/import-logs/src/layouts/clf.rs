@@ -521,7 +521,7 @@ mod tests {
         let quoted = line("192.0.2.1 - -", "GET /?q=[10/Jul/2025:08:00:01 HTTP/1.1", UA);
         assert_eq!(second_line(quoted.as_bytes()), None);
         assert_eq!(second_line(b""), None);
-        // brackets in front of a line are no time that was cut
+        // brackets in front of a line are not a time that was cut
         for before in [
             "Jul 10 08:00:01 web1 nginx[17]: ",
             "<165>1 2025-07-10T08:00:01Z web1 nginx 17 - [a@1 b=\"c\"] ",

@@ -53,7 +53,7 @@ pub(crate) struct Unknown {
     pub(crate) first: Option<(usize, String)>,
     pub(crate) n_fit: usize,
     pub(crate) n_lines: usize,
-    /// The layout in which lines that are no requests are known as such.
+    /// The layout that recognises lines which are not requests.
     pub(crate) says: Option<&'static str>,
 }
 

@@ -231,7 +231,7 @@ fn lines_that_a_container_runtime_has_cut_are_joined() {
             assert_eq!(figures(&done), ([5, 2, 0], "joined part 3".to_owned()), "{runtime:?}");
             assert_eq!(texts(&done, "web", "content"), ["/out", "/err"], "in the order of the first parts");
         }
-        // one that gets no last part, and one that is no request
+        // one without a last part, and one that is not a request
         let odd = runtime.parts("stdout", "no request at all", 2).concat() + &runtime.entry("stderr", "open", false);
         let done = raw("access", mixed + &odd).finish().ok();
         assert_eq!(figures(&done), ([8, 2, 2], "joined part 4".to_owned()), "{runtime:?}");

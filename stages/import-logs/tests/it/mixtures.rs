@@ -256,7 +256,7 @@ fn every_layout_behind_every_prefix() {
     }
 }
 
-/// Half a line of a log that is being written to is no line that nobody understands.
+/// Half a line of a log that is being written to does not count as a line that does not fit.
 #[test]
 fn half_a_line_alone_is_left_to_the_next_import() {
     let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };

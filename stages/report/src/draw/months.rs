@@ -155,7 +155,7 @@ fn line(points: &[Point], colour: usize) -> Markup {
         }
         before = *point;
     }
-    // a number without neighbours is no line
+    // a number without neighbours is not a line
     let is_alone = |i: usize| {
         let there = |at: Option<usize>| at.and_then(|at| points.get(at)).copied().flatten().is_some();
         !there(i.checked_sub(1)) && !there(Some(i + 1))

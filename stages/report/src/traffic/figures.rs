@@ -1,4 +1,4 @@
-//! The figures of the section that are no rankings of requests: courses, the week, bots, lines of logs.
+//! The figures of the section other than rankings of requests: courses, the week, bots, lines of logs.
 
 use schema::Month;
 

@@ -199,7 +199,7 @@ impl Request {
             "user" => format!("user{log}x{n}"),
             "agent" => self.agent().to_owned(),
             "agent+" => self.agent().replace(' ', "+"),
-            other => unreachable!("{other} is no value"),
+            other => unreachable!("{other} is not a value"),
         }
     }
 }
@@ -257,6 +257,6 @@ pub(super) fn carried(prefix: &str, line: &str) -> String {
         "docker" => json!({"log": format!("{line}\n"), "stream": "stdout", "time": "2025-07-10T08:00:01Z"}).to_string(),
         "cri" => format!("2025-07-10T08:00:03.123456789Z stdout F {line}"),
         "compose" => format!("web-1  | {line}"),
-        other => unreachable!("{other} is no prefix"),
+        other => unreachable!("{other} is not a prefix"),
     }
 }
