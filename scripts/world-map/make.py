@@ -68,7 +68,7 @@ def ring(arcs, indices):
     for index in indices:
         part = arcs[index] if index >= 0 else arcs[~index][::-1]
         points += part if not points else part[1:]
-    # a ring over the date line goes on beyond the edge, not back across the map
+    # a ring over the date line continues beyond the edge, not back across the map
     if any(abs(a[0] - b[0]) > 180 for a, b in zip(points, points[1:])):
         points = [(x + 360, y) if x < 0 else (x, y) for x, y in points]
     points = [drawn(*point) for point in points]

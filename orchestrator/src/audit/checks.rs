@@ -551,12 +551,12 @@ mod tests {
                 cell(8, "2025-07", Period::AllTime, "5"),
                 cell(8, "2025-08", Period::Month, "5"),
             ];
-            let found = said(|report| hits_cells(&cells, &hits, scope, &BTreeSet::new(), open, "mend", report));
+            let found = said(|report| hits_cells(&cells, &hits, scope, &BTreeSet::new(), open, "fix", report));
             assert_eq!(found, expected, "{own} {quarter} {open}");
         };
         check("42", "42", false, &[]);
         check("42.0", "42", false, &[]);
-        let command = "    hzmetrics mend 2025-07";
+        let command = "    hzmetrics fix 2025-07";
         // a period that excludes its first instant loses the first day
         let lost = "WARN  2025-07: hits cell drift (period=1 stored=2 expected=42)";
         check("2", "42", false, &[lost, command]);

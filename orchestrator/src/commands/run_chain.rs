@@ -47,7 +47,7 @@ impl Command for Args {
     }
 }
 
-/// Remembers how a chain ended that is one of the usual lines; what goes wrong with that is nobody's business.
+/// Records how a chain ended if it is one of the usual lines. A failure to do so is ignored.
 fn note(name: &str, begun: Instant, done: &Result<u8>) {
     // pipes of filters are not part of the daily work, and what root writes there others cannot change
     if ["pipe", "demo"].contains(&name) || hub::identity::is_root() {

@@ -85,7 +85,7 @@ fn who_is_online(hub: &Hub, dry_run: bool) {
     };
     match hub.shell(Some(&lock)).and_then(|mut shell| shell.run_program("whoisonline", args)) {
         Ok(0) => {}
-        Ok(code) => hub.log.warning(format_args!("[tick] whoisonline ended with exit code {code}; the tick goes on")),
+        Ok(code) => hub.log.warning(format_args!("[tick] whoisonline ended with exit code {code}; the tick continues")),
         Err(error) => hub.log.warning(format_args!("[tick] whoisonline could not be started: {error:#}")),
     }
 }

@@ -30,15 +30,15 @@ pub(super) fn site(checked: &mut CheckedHub<'_>, report: &mut Report) {
 pub(super) fn readable(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let config = &checked.hub.config;
     if let Some(trouble) = &checked.hub.trouble {
-        let mend = "correct the line, or let this user read the file: chgrp GROUP FILE; chmod 640 FILE";
-        return report.fail(format_args!("configuration: {trouble} (not repaired by --fix)"), mend);
+        let fix = "correct the line, or let this user read the file: chgrp GROUP FILE; chmod 640 FILE";
+        return report.fail(format_args!("configuration: {trouble} (not repaired by --fix)"), fix);
     }
     let Some(file) = &config.file else {
-        let mend = format!(
+        let fix = format!(
             "write {} with hub_db, metrics_db, db_host, db_user, db_pass and hub_dir",
             config.paths.etc().join("access.cfg").display()
         );
-        return report.fail("configuration: there is none (not repaired by --fix)", mend);
+        return report.fail("configuration: there is none (not repaired by --fix)", fix);
     };
     let is_missing =
         [&*config.db_host, &config.db_user, config.db_pass.reveal(), &config.metrics_db].map(str::is_empty);

@@ -23,13 +23,13 @@ pub(super) fn tables(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let name = &config.metrics_db;
     let lacks = match MissingParts::look(checked.hub) {
         Err(error) => {
-            let mend = format!(
+            let fix = format!(
                 "start the server, or correct host, user and password in {}; try: mariadb -h {} -u {} -p {name}",
                 config.file.as_ref().map_or_else(String::new, |file| file.display().to_string()),
                 config.db_host,
                 config.db_user,
             );
-            return report.fail(format_args!("database: {error:#}"), mend);
+            return report.fail(format_args!("database: {error:#}"), fix);
         }
         Ok(lacks) => lacks,
     };
@@ -92,7 +92,7 @@ pub(super) fn writer(checked: &mut CheckedHub<'_>, report: &mut Report) {
         return;
     }
     let Ok(db) = &mut checked.metrics else { return };
-    // asked for in `tables` and in `migrations`, and mended there
+    // asked for in `tables` and in `migrations`, and fixed there
     let text = match db.engine(WRITER) {
         Ok(Some(engine)) if engine.eq_ignore_ascii_case("InnoDB") => return,
         Ok(Some(engine)) => format!("the table {WRITER} is stored in {engine}, which protects nothing"),

@@ -32,8 +32,8 @@ fn trouble(path: &Path, names: &Names) -> Option<(String, String)> {
     };
     if !what.is_empty() {
         let text = format!("{shown} is {what} where a file of hzmetrics is expected (owner {})", names.owned(&meta));
-        let mend = if kind.is_dir() { format!("rmdir {shown}") } else { format!("rm {shown}") };
-        return Some((text, mend));
+        let fix = if kind.is_dir() { format!("rmdir {shown}") } else { format!("rm {shown}") };
+        return Some((text, fix));
     }
     access(path, Access::READ_OK | Access::WRITE_OK).err()?;
     let me = names.me();
@@ -77,7 +77,7 @@ pub(super) fn ours(checked: &mut CheckedHub<'_>, report: &mut Report) {
     if found.is_empty() {
         return report.ok("files: log, locks, state and staging files are regular files, or do not exist yet");
     }
-    for (text, mend) in found {
-        report.fail_ours(format_args!("file: {text}"), mend);
+    for (text, fix) in found {
+        report.fail_ours(format_args!("file: {text}"), fix);
     }
 }

@@ -25,7 +25,7 @@ fn state(folder: &Path) -> Option<&'static str> {
 }
 
 /// How to fix it.
-fn mend(folder: &Path, state: &str, me: &str) -> String {
+fn fix(folder: &Path, state: &str, me: &str) -> String {
     let shown = folder.display();
     match state {
         "is missing" => format!("install -d -o {me} -g {me} -m 750 {shown}"),
@@ -48,7 +48,7 @@ pub(super) fn ours(checked: &mut CheckedHub<'_>, report: &mut Report) {
             None => report.ok(format_args!("folder: {}", folder.display())),
             Some(trouble) => {
                 let text = format!("folder: {} {trouble}", folder.display());
-                report.fail(text, mend(&folder, trouble, &me));
+                report.fail(text, fix(&folder, trouble, &me));
             }
         }
     }
@@ -77,7 +77,7 @@ pub(super) fn maps(checked: &mut CheckedHub<'_>, report: &mut Report) {
         Some(trouble) => {
             let me = Names::read(&config.paths).me();
             let text = format!("maps: {} {trouble}: whoisonline cannot write its map", folder.display());
-            report.fail_ours(text, mend(&folder, trouble, &me));
+            report.fail_ours(text, fix(&folder, trouble, &me));
         }
     }
 }

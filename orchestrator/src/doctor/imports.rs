@@ -28,8 +28,8 @@ pub(super) fn refused_logs(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let list = match refusals::all(checked.hub) {
         Ok(list) => list,
         Err(error) => {
-            let mend = format!("ls -l {}", refused::list_path(&staging).display());
-            return report.fail_ours(format_args!("refused: {error:#}"), mend);
+            let fix = format!("ls -l {}", refused::list_path(&staging).display());
+            return report.fail_ours(format_args!("refused: {error:#}"), fix);
         }
     };
     if list.is_empty() {

@@ -130,15 +130,15 @@ pub(super) fn readable(checked: &mut CheckedHub<'_>, report: &mut Report) {
                 }
                 Err(error) => {
                     let me = names.me();
-                    let mend = format!("setfacl -R -m u:{me}:rwX {}", root.join(folder).display());
-                    report.fail_ours(format_args!("logs: {error:#}"), mend);
+                    let fix = format!("setfacl -R -m u:{me}:rwX {}", root.join(folder).display());
+                    report.fail_ours(format_args!("logs: {error:#}"), fix);
                 }
             }
         }
     }
     let Some(first) = locked.first() else { return report.ok(format_args!("logs: {n_logs} pending, all can be read")) };
     let meta = fs::metadata(first);
-    let (owned, mend) = match &meta {
+    let (owned, fix) = match &meta {
         Ok(meta) => (names.owned(meta), names.let_read(first, meta)),
         Err(error) => (error.to_string(), format!("ls -l {}", first.display())),
     };
@@ -148,7 +148,7 @@ pub(super) fn readable(checked: &mut CheckedHub<'_>, report: &mut Report) {
         names.me(),
         first.display()
     );
-    report.fail_ours(text, mend);
+    report.fail_ours(text, fix);
 }
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ fn servers(checked: &CheckedHub<'_>) -> Result<(Vec<SocketAddr>, String), Option
     }
 }
 
-const MEND: &str =
+const FIX: &str =
     "set nameserver = ADDRESS under [dns] in hzmetrics.conf, or start the name server; try: dig -x 198.41.0.4";
 
 /// Asks the servers used for lookups.
@@ -121,7 +121,7 @@ pub(super) fn answers(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let (list, place) = match servers(checked) {
         Ok(found) => found,
         Err(None) => return,
-        Err(Some(trouble)) => return report.fail_ours(format_args!("name server: {trouble}"), MEND),
+        Err(Some(trouble)) => return report.fail_ours(format_args!("name server: {trouble}"), FIX),
     };
     let patience = checked.hub.config.dns.timeout.min(LONGEST);
     let replies: Vec<_> = list.iter().map(|server| (server, ask(*server, patience))).collect();
@@ -136,7 +136,7 @@ pub(super) fn answers(checked: &mut CheckedHub<'_>, report: &mut Report) {
             Err(error) => format!("does not answer within {:.1} s ({})", patience.as_secs_f64(), error.kind()),
         };
         let text = format!("name server: {server} ({place}) {trouble}: names of visitors are not found");
-        if well > 0 { report.warn(text, MEND) } else { report.fail_ours(text, MEND) }
+        if well > 0 { report.warn(text, FIX) } else { report.fail_ours(text, FIX) }
     }
 }
 

@@ -32,7 +32,7 @@ struct Finding {
     check: &'static str,
     severity: Severity,
     text: String,
-    mends: Vec<String>,
+    fixes: Vec<String>,
 }
 
 /// The findings so far.
@@ -55,9 +55,9 @@ impl Report {
         self.check = check;
     }
 
-    fn add(&mut self, severity: Severity, text: &dyn Display, mend: &dyn Display) {
-        let mends = mend.to_string().lines().map(plain).collect();
-        self.findings.push(Finding { check: self.check, severity, text: plain(&text.to_string()), mends });
+    fn add(&mut self, severity: Severity, text: &dyn Display, fix: &dyn Display) {
+        let fixes = fix.to_string().lines().map(plain).collect();
+        self.findings.push(Finding { check: self.check, severity, text: plain(&text.to_string()), fixes });
     }
 
     /// Reports that something is all right.
@@ -65,19 +65,19 @@ impl Report {
         self.add(Severity::Ok, &text, &"");
     }
 
-    /// Reports something that needs attention; `mend` is a command or a line of a file.
-    pub(super) fn warn(&mut self, text: impl Display, mend: impl Display) {
-        self.add(Severity::Warn, &text, &mend);
+    /// Reports something that needs attention; `fix` is a command or a line of a file.
+    pub(super) fn warn(&mut self, text: impl Display, fix: impl Display) {
+        self.add(Severity::Warn, &text, &fix);
     }
 
     /// Reports a fault that the port's doctor checks too.
-    pub(super) fn fail(&mut self, text: impl Display, mend: impl Display) {
-        self.add(Severity::Fail, &text, &mend);
+    pub(super) fn fail(&mut self, text: impl Display, fix: impl Display) {
+        self.add(Severity::Fail, &text, &fix);
     }
 
     /// Reports a fault that the port's doctor does not check.
-    pub(super) fn fail_ours(&mut self, text: impl Display, mend: impl Display) {
-        self.add(if self.is_port { Severity::Warn } else { Severity::Fail }, &text, &mend);
+    pub(super) fn fail_ours(&mut self, text: impl Display, fix: impl Display) {
+        self.add(if self.is_port { Severity::Warn } else { Severity::Fail }, &text, &fix);
     }
 
     /// How many findings are of this severity.
@@ -100,8 +100,8 @@ impl Report {
         let mut text = String::new();
         for finding in &self.findings {
             let _ = writeln!(text, "{:<4}  {}", finding.severity.text(), finding.text);
-            for mend in &finding.mends {
-                let _ = writeln!(text, "      fix: {mend}");
+            for fix in &finding.fixes {
+                let _ = writeln!(text, "      fix: {fix}");
             }
         }
         let (n_problems, n_warnings) = (self.count(Severity::Fail), self.count(Severity::Warn));
@@ -126,7 +126,7 @@ impl Report {
                 "check": finding.check,
                 "state": finding.severity.text(),
                 "text": finding.text,
-                "fix": finding.mends,
+                "fix": finding.fixes,
             })
         };
         let object = json!({

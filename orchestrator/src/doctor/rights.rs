@@ -126,8 +126,8 @@ pub(super) fn all(checked: &mut CheckedHub<'_>, report: &mut Report) {
     let text = format!("rights: {shown} lacks {}", listed.collect::<Vec<_>>().join("; "));
     // all rights for a scope: once this one is granted, rights from a less specific pattern no
     // longer apply
-    let mend = lacking.iter().map(|(rights, _)| names.grant(rights.scope, rights.names, &account) + ";\n");
-    report.fail_ours(text, mend.collect::<String>());
+    let fix = lacking.iter().map(|(rights, _)| names.grant(rights.scope, rights.names, &account) + ";\n");
+    report.fail_ours(text, fix.collect::<String>());
 }
 
 #[cfg(test)]

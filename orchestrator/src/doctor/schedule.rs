@@ -233,16 +233,16 @@ fn nobody(checked: &CheckedHub<'_>, others: &[(Scheduled, String)], unread: &[Pa
     } else {
         names.me()
     };
-    let mend = format!(
+    let fix = format!(
         "echo '*/5 * * * * {user} /opt/hubzero/bin/hzmetrics tick' > {}",
         config.paths.at("/etc/cron.d/hubzero-metrics").display()
     );
     match (others, unread) {
-        ([], []) => report.fail_ours("cron: no crontab and no timer starts hzmetrics: nothing is counted", mend),
+        ([], []) => report.fail_ours("cron: no crontab and no timer starts hzmetrics: nothing is counted", fix),
         ([], unread) => {
             let text =
                 format!("cron: no line that can be read starts hzmetrics; ask again as root about {}", listed(unread));
-            report.warn(text, mend);
+            report.warn(text, fix);
         }
         // the other programs' lines are findings already
         (_, _) => report.ok("cron: no program of hzmetrics is started yet"),

@@ -87,11 +87,11 @@ pub(super) fn names_and_countries(checked: &mut CheckedHub<'_>, report: &mut Rep
     };
     let names = lacks(&known, |address| address.has_name);
     let countries = lacks(&known, |address| address.has_country);
-    say(names, "names", "name", "the name server answers nothing", &mend_names(), report);
+    say(names, "names", "name", "the name server answers nothing", &fix_names(), report);
     say(countries, "countries", "country", "the geo service answers nothing", MEND_COUNTRIES, report);
 }
 
-fn mend_names() -> String {
+fn fix_names() -> String {
     "correct nameserver under [dns], then ask again: UPDATE web SET host = NULL, domain = NULL WHERE host = '?' AND \
      datetime >= 'YYYY-MM-01'; hzmetrics resolve-dns metrics web YYYY-MM; hzmetrics mark-dirty YYYY-MM"
         .to_owned()
@@ -100,13 +100,13 @@ fn mend_names() -> String {
 const MEND_COUNTRIES: &str = "correct hubzero_ipgeo_url and hub_key, or give a file: hzmetrics fill-ipcountry --help; then \
                               hzmetrics fill-ipcountry metrics web YYYY-MM and hzmetrics mark-dirty YYYY-MM";
 
-fn say(lack: LackingShare, what: &str, one: &str, cause: &str, mend: &str, report: &mut Report) {
+fn say(lack: LackingShare, what: &str, one: &str, cause: &str, fix: &str, report: &mut Report) {
     let counted = format!("{} of the newest {} addresses have no {one}", lack.n_lacking, lack.n);
     let share = lack.share();
     if share >= NEARLY_ALL {
-        report.fail_ours(format_args!("{what}: {counted}: {cause}"), mend);
+        report.fail_ours(format_args!("{what}: {counted}: {cause}"), fix);
     } else if share >= MANY {
-        report.warn(format_args!("{what}: {counted}"), mend);
+        report.warn(format_args!("{what}: {counted}"), fix);
     } else {
         report.ok(format_args!("{what}: {counted}"));
     }

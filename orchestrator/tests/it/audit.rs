@@ -100,12 +100,12 @@ impl Hub {
         assert!(done.text().lines().any(|line| line.ends_with(last)), "{}", done.text());
     }
 
-    /// Runs the SQL in `fault`, checks, and runs the SQL in `mended`.
+    /// Runs the SQL in `fault`, checks, and runs the SQL in `fixed`.
     #[track_caller]
-    fn fault(&self, fault: &str, mended: &str, expected: &[&str]) {
+    fn fault(&self, fault: &str, fixed: &str, expected: &[&str]) {
         self.sql(fault);
         self.check(fault, expected);
-        self.sql(mended);
+        self.sql(fixed);
     }
 
     #[track_caller]

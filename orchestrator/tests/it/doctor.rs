@@ -101,8 +101,8 @@ fn finds(text: &str, word: &str, parts: &[&str], fix: &str) {
     let mut lines =
         text.lines().skip_while(|line| !(line.starts_with(word) && parts.iter().all(|part| line.contains(part))));
     assert!(lines.next().is_some(), "no line {word} with {parts:?}\n{text}");
-    let mends: Vec<&str> = lines.take_while(|line| line.starts_with("      fix: ")).collect();
-    assert!(mends.iter().any(|line| line.contains(fix)), "{parts:?} is not fixed by {fix}: {mends:?}\n{text}");
+    let fixes: Vec<&str> = lines.take_while(|line| line.starts_with("      fix: ")).collect();
+    assert!(fixes.iter().any(|line| line.contains(fix)), "{parts:?} is not fixed by {fix}: {fixes:?}\n{text}");
 }
 
 /// Something that is wrong.

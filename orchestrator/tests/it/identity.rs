@@ -144,8 +144,8 @@ fn stages_get_the_configuration_that_root_alone_may_read() {
     let before = ground.files();
     for line in ["hzmetrics run-chain fetch", "hzmetrics tick", "fetch-logs --stage", "hzmetrics init"] {
         let done = ground.start(line).finish().expect_code(2);
-        let mend = format!("chgrp nogroup {0} && chmod g+r {0}", config.display());
-        assert!(done.stderr.contains(&mend), "{line}: {}", done.stderr);
+        let fix = format!("chgrp nogroup {0} && chmod g+r {0}", config.display());
+        assert!(done.stderr.contains(&fix), "{line}: {}", done.stderr);
         assert_eq!(ground.files(), before, "{line}");
     }
 }

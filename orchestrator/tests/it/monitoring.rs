@@ -1,5 +1,5 @@
 //! What an administrator sees: one trouble at a time on a hub that is well turns the right check red, in
-//! `check`, the metrics, the heartbeat and the status alike; once mended, all is green again.
+//! `check`, the metrics, the heartbeat and the status alike; once fixed, all is green again.
 
 mod outputs;
 mod real_tools;

@@ -159,8 +159,8 @@ impl Beginning {
     }
 }
 
-/// Reads past zeros at the beginning of a log: how many, and the first bytes behind them. A program that
-/// goes on at its old place when its log is truncated leaves a hole of any size there.
+/// Reads past zeros at the beginning of a log: how many, and the first bytes after them. A program that
+/// continues at its old offset when its log is truncated leaves a hole of any size there.
 pub(crate) fn behind_hole(reading: &mut impl Read) -> io::Result<(u64, Vec<u8>)> {
     let mut hole = 0;
     let mut bytes = vec![0; PART];

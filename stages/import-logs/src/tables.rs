@@ -261,7 +261,7 @@ impl Loader<'_> {
         let mut bots = Some(bots);
         let mut is_lost = false;
         let mut n_failed = 0;
-        // what an attempt has committed stays: the next one goes on behind it
+        // what an attempt has committed stays: the next one continues after it
         let attempt = || {
             let n_before = tables.n_done;
             let rest = units.get(n_before..).unwrap_or_default();

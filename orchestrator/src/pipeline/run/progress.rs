@@ -68,7 +68,7 @@ impl Run<'_> {
             return AfterStep::End;
         }
         if self.is_time_up() {
-            self.hub.log.info("[run] the time is up; the next run goes on here");
+            self.hub.log.info("[run] the time is up; the next run continues here");
             return AfterStep::End;
         }
         AfterStep::Continue

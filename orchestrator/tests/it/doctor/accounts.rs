@@ -50,13 +50,13 @@ fn is_well(hub: &Hub) {
 /// Gives a file to root with this mode and group, checks doctor's finding, gives it back, and checks that all
 /// is well.
 #[track_caller]
-fn as_roots(hub: &Hub, name: &str, mode: u32, gid: u32, parts: &[&str], mend: &str) {
+fn as_roots(hub: &Hub, name: &str, mode: u32, gid: u32, parts: &[&str], fix: &str) {
     let path = hub.path(name);
     let before = fs::metadata(&path).unwrap().mode();
     chown(&path, Some(0), Some(gid)).unwrap();
     hub.mode(name, mode);
     let done = doctor(hub).expect_code(1);
-    finds(&done.text(), FAIL, parts, mend);
+    finds(&done.text(), FAIL, parts, fix);
     chown(&path, Some(NOBODY), Some(NOBODY)).unwrap();
     hub.mode(name, before & 0o7777);
     is_well(hub);

@@ -33,7 +33,7 @@ fn said(place: &Place, words: &str) -> usize {
 }
 
 /// Tool starts that are there twice are found, and the rebuild of their months takes them away.
-fn mended(twice: &Place, sound: &Place, later: &str) {
+fn fixed(twice: &Place, sound: &Place, later: &str) {
     for place in [twice, sound] {
         // the last month is closed
         place.run("run", later).ok();
@@ -52,7 +52,7 @@ fn mended(twice: &Place, sound: &Place, later: &str) {
     }
     assert_eq!(twice.pair.value(n), before);
     let difference = tables::difference(&tables::read(&twice.pair), &tables::read(&sound.pair), None);
-    assert_eq!(difference.unwrap_or_default(), "", "doubled tool starts were not mended");
+    assert_eq!(difference.unwrap_or_default(), "", "doubled tool starts were not fixed");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn two_machines_leave_the_tables_of_one() {
     let n_starts = first.pair.value("SELECT COUNT(*) FROM toolstart").unwrap();
     assert_eq!(first.pair.value(doubled), one.pair.value(doubled));
     let later = format!("{}-10T00:10", month(&last[..7]).next());
-    mended(&first, &one, &later);
+    fixed(&first, &one, &later);
     let stood_aside = said(&first, "[run] still running") + said(&second, "[run] still running");
     fixtures::say(&format!(
         "{n_races} races, in {stood_aside} of them one stood aside; {n_starts} tool starts, all tables equal"

@@ -161,7 +161,7 @@ fn metrics_go_to_the_file_of_the_collector_whole() {
     assert!(value(&text, "hzmetrics_dns_lookups_total{program=\"usage-metrics\",result=\"answered\"}") > 0.0, "{text}");
     let april = value(&text, "hzmetrics_last_complete_month_timestamp_seconds");
     assert!((april - 1_775_001_600.0).abs() < 1e-9, "{april}");
-    // counters go on with the next run
+    // the next run continues the counters
     hub.forget_today();
     hub.todays_log(|_, line| line.to_owned());
     hub.run("run").ok();

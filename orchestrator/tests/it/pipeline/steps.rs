@@ -291,7 +291,7 @@ fn the_sweep_starts_with_the_oldest_month_that_lacks_periods() {
         state(&life, pairs);
         let before = remembered(&life);
         assert_eq!(step(&life), rebuilt(month));
-        assert_eq!(remembered(&life), before, "as long as a month is left it goes on");
+        assert_eq!(remembered(&life), before, "the work continues while a month is left");
     }
     assert_eq!(step(&life), [""; 0]);
     assert!(remembered(&life).contains(&"mode=normal".to_owned()));

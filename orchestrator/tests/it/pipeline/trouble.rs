@@ -379,7 +379,7 @@ fn a_budget_ends_a_run_between_two_units_and_the_next_continues() {
         if life.state().contains(&"mode=normal".to_owned()) {
             break;
         }
-        assert!(life.log().contains("[run] the time is up; the next run goes on here"));
+        assert!(life.log().contains("[run] the time is up; the next run continues here"));
     }
     // each unit once, in the order of an unlimited run; the walk now goes month by month
     assert_eq!(all, caught_up_month_by_month());

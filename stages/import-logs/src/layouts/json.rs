@@ -479,7 +479,7 @@ impl Mapping {
         let (mut here, mut below) = (0_u128, 0_u128);
         for i in ones(some) {
             let Some(rest) = self.wants.get(i).and_then(|want| want.path.get(far..)) else { continue };
-            // most are too short, or go on: the letters are looked at last
+            // most have another length: the letters are compared last
             let to = match rest.get(key.len()) {
                 None if rest.len() == key.len() => &mut here,
                 Some(b'.') => &mut below,

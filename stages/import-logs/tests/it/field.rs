@@ -496,7 +496,7 @@ fn a_last_line_that_was_counted_is_not_counted_again() {
         load(&path);
         append(&path, "\n");
         assert!(load(&path).1.contains(": 0 lines, 0 rows, 0 not"), "{engine:?}");
-        // the line goes on: that is said and counted
+        // the line continues: that is said and counted
         let path = put("four.log.1", whole);
         load(&path);
         append(&path, &(" 0.001 \"more\"\n".to_owned() + &log(10, &["/d"])));

@@ -83,7 +83,7 @@ impl Cells {
     }
 }
 
-/// The number in a value; no text is no number. The tables hold whole numbers, sums of seconds may have decimals.
+/// The number in a value; an empty text means that it is missing. The tables hold whole numbers, sums of seconds may have decimals.
 fn number(text: &str) -> Option<Amount> {
     if text.is_empty() {
         return Some(Amount::Missing);

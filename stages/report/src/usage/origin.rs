@@ -47,7 +47,7 @@ pub(crate) fn split(
     let [a, b, c, d] = parts.map(get);
     let mut known = get(known);
     let mut parts = [a, b, c, d, minus(known, &[a, b, c, d])];
-    // those who are in none of the four are a part only where there are some: nobody is no group
+    // users in none of the four kinds are a part of their own, if there are any
     let n = if parts.last() == Some(&Amount::Known(0.0)) { 4 } else { 5 };
     ground.privacy.parts(&mut known, parts.get_mut(..n).unwrap_or_default());
     (known, parts)

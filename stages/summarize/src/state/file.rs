@@ -152,7 +152,7 @@ impl State {
     /// Reads a state.
     ///
     /// # Errors
-    /// It cannot be read, is no state, or is damaged.
+    /// It cannot be read, is not a state, or is damaged.
     pub(crate) fn load(path: &Path) -> Result<Self> {
         let read = || Self::parse(path.display().to_string(), named::read(path)?);
         read().with_context(|| format!("reading the state {}", path.display()))
@@ -160,7 +160,7 @@ impl State {
 
     fn parse(name: String, bytes: Vec<u8>) -> Result<Self> {
         if !bytes.starts_with(MAGIC) {
-            bail!("this is no state of `summarize --state-to`, or one of another version");
+            bail!("this is not a state of `summarize --state-to`, or one of another version");
         }
         let mut sections = Sections { bytes: &bytes, at: MAGIC.len() };
         let header = Header::parse(&decompress(sections.bytes()?)?).context("a header that cannot be read")?;

@@ -89,8 +89,8 @@ impl Tables {
         self.unite(Self::default());
     }
 
-    /// Adds the tables of the same hub from another time or part. Profiles are no history: the caller
-    /// says whose count.
+    /// Adds the tables of the same hub from another time or part. Profiles have no history: the caller
+    /// decides whose count.
     pub(crate) fn unite(&mut self, other: Self) {
         unite_sets(&mut self.domains, other.domains);
         unite_by(

@@ -242,7 +242,7 @@ impl Layout {
         request.is_page() && request.is_found() && !names_a_bot && !is_left_out
     }
 
-    /// Whether something may stand in front of its lines.
+    /// Whether its lines may have a prefix.
     pub(super) fn may_have_prefix(&self) -> bool {
         !["hubzero", "auth", "haproxy", "w3c"].contains(&self.name)
     }
