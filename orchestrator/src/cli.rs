@@ -81,6 +81,7 @@ commands! {
         Show(show::Args),
         Why(why::Args),
         Trace(trace::Args),
+        Report(report::Args),
     }
     "Looking after the numbers" Upkeep {
         RebuildSummaries(rebuild_summaries::Args),
@@ -195,7 +196,8 @@ mod tests {
 
     #[test]
     fn every_command_of_the_port_exists() {
-        let mut expected = vec!["sh", "chains", "run-chain", "explain", "convert", "show", "why", "trace", "config"];
+        let mut expected =
+            vec!["sh", "chains", "run-chain", "explain", "convert", "show", "why", "trace", "config", "report"];
         expected.extend(
             "tick run whoisonline status process import analyze summarize rebuild-summaries mark-dirty clear-dirty \
              rebuild-from unpublish forget-import repair-imported-sources reconstruct-imported-sources setup-db migrate init \

@@ -25,6 +25,7 @@ pub(crate) mod rebuild_summaries;
 pub(crate) mod rebuild_webhits;
 pub(crate) mod reconstruct_imported_sources;
 pub(crate) mod repair_imported_sources;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod run_chain;
 pub(crate) mod serve;

@@ -8,6 +8,7 @@ pub(crate) mod decisions;
 pub(crate) mod facts;
 pub(crate) mod importer;
 pub(crate) mod one_month;
+pub(crate) mod pages;
 pub(crate) mod pending;
 pub(crate) mod refusals;
 pub(crate) mod run;

@@ -99,13 +99,14 @@ const fn given(stage: &'static str, option: &'static str) -> StageOption {
 }
 
 /// The sections of a file, each with a line on what it is about.
-pub const SECTIONS: [(&str, &str); 11] = [
+pub const SECTIONS: [(&str, &str); 12] = [
     ("hub", "The hub and its geo service."),
     ("db", "The databases and the connection to them."),
     ("dns", "Reverse DNS."),
     ("geo", "How the geo service is asked."),
     ("logs", "How access logs are found, read and counted."),
     ("summaries", "What the cells depend on besides the tables."),
+    ("report", "The usage report that runs write as pages."),
     ("compat", "Whose numbers are reproduced."),
     ("run", "How programs run."),
     ("metrics", "Figures for monitoring systems."),
@@ -246,6 +247,14 @@ pub const KEYS: &[Key] = &[
     key("summaries", "memory", Text, "no limit", "About how much memory summarize may use: 300M, 2G.")
         .variable("HZMETRICS_MEMORY")
         .options(&[StageOption { stage: "summarize", option: "memory", is_read_there: false, unless: &["why"] }]),
+    key("report", "path", Path, "none", "The folder of the pages, an absolute path; without it no page is written."),
+    key("report", "sections", List, "all", "Sections of the report: usage, tools, traffic.")
+        .options(&[given("report", "sections")]),
+    key("report", "months", Number, "36", "How many months the charts go back.").options(&[given("report", "months")]),
+    key("report", "title", Text, "Usage report", "Title of the report.").options(&[given("report", "title")]),
+    key("report", "logo", Path, "none", "A picture at the top of each page.").options(&[given("report", "logo")]),
+    key("report", "mode", Text, "0644", "Permissions of the pages, in octal digits."),
+    key("report", "owner", Text, "who writes them", "Owner of the pages: USER, USER:GROUP or :GROUP."),
     key("compat", "options", List, "default", "Whose numbers: default, legacy, port, or single options.")
         .variable("HZMETRICS_COMPAT"),
     key("run", "user", Text, "the owner of the folders", "Whose rights a program takes that root starts."),

@@ -88,11 +88,12 @@ fn of_default(key: &Key, config: &Config) -> (String, String) {
 }
 
 /// Stages that take options from the configuration, as filters without input: they say what they cannot use.
-const TRIED: [&str; 4] = [
+const TRIED: [&str; 5] = [
     "import-logs --quiet --dry-run --raw access < /dev/null > /dev/null",
     "resolve-dns --quiet < /dev/null > /dev/null",
     "usage-metrics --quiet < /dev/null > /dev/null",
     "summarize --quiet < /dev/null > /dev/null",
+    "report --quiet < /dev/null > /dev/null",
 ];
 
 /// Looks for what cannot be meant; the exit code.

@@ -28,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9788")]
     listen: SocketAddr,
 
-    /// Folder with the pages of the report
+    /// Folder with the pages of the report [default: that of `[report] path`]
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
 }
@@ -54,7 +54,7 @@ impl HubCommand for Args {
         }
         let again = hub.for_another_thread();
         let make = move || snapshot(&again);
-        let options = Options { listen, report: self.report.clone() };
+        let options = Options { listen, report: self.report.clone().or_else(|| hub.config.report.path.clone()) };
         serve::run(options, make, |at| hub.log.info(format_args!("[serve] listening at {at}")))?;
         hub.log.info("[serve] done");
         Ok(0)

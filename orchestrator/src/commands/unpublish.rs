@@ -16,7 +16,9 @@ use super::HubCommand;
 use super::values::DryRun;
 use crate::hub::Hub;
 use crate::pipeline::facts::SUMMARIES;
+use crate::pipeline::pages;
 use crate::pipeline::state::{self, Key, State};
+use crate::pipeline::worker::{Effort, Worker};
 
 /// Remove the published numbers of a month and withhold it
 ///
@@ -92,7 +94,7 @@ fn delete(db: &mut Db, month: Month, list: &[Published]) -> Result<u64> {
 impl HubCommand for Args {
     fn run(&self, hub: &Hub) -> Result<u8> {
         let (month, dry_run) = (self.month, self.mode.dry_run);
-        let _lock = hub.lock(!dry_run)?;
+        let lock = hub.lock(!dry_run)?;
         let mut db = hub.db()?;
         let mut of_hub = Db::connect(&hub.config.target(), Which::Hub)?;
         let (cells, statistics) = (cells(month), statistics(&hub.config.db_prefix, month));
@@ -116,6 +118,7 @@ impl HubCommand for Args {
         hub.log.info(format_args!(
             "[unpublish] {month} is withheld until `hzmetrics summarize {month}` or `hzmetrics mark-dirty {month}`"
         ));
+        pages::write_due(&mut Worker::new(hub, lock.as_ref(), Effort::Real)?, &mut db, &|| false)?;
         Ok(0)
     }
 }

@@ -184,14 +184,8 @@ impl Published {
     /// # Errors
     /// The connection is lost.
     pub(crate) fn look(db: &mut Db, withheld: &BTreeSet<Month>, current: Month) -> Result<Self> {
-        let (mut complete, mut to_come): (Option<BTreeSet<Month>>, u64) = (None, 0);
-        for table in SUMMARIES {
-            let (of_table, n) = months_with_all_periods(db, table, current)?;
-            complete =
-                Some(complete.map_or_else(|| of_table.clone(), |all| all.intersection(&of_table).copied().collect()));
-            to_come += n;
-        }
-        let complete = complete.into_iter().flatten().filter(|month| *month < current).max();
+        let (complete, to_come) = complete_months(db, current)?;
+        let complete = complete.into_iter().filter(|month| *month < current).max();
         let first = match complete {
             Some(month) => Some(month.next()),
             None => months_of_web(db, current)?.first().copied(),
@@ -199,6 +193,26 @@ impl Published {
         let missing = first.and_then(|first| first.through(current.previous()).find(|month| !withheld.contains(month)));
         Ok(Self { complete, missing, to_come })
     }
+}
+
+/// The months with all six periods in all three tables.
+///
+/// # Errors
+/// The connection is lost.
+pub(crate) fn published_months(db: &mut Db, current: Month) -> Result<BTreeSet<Month>> {
+    complete_months(db, current).map(|(months, _)| months)
+}
+
+/// The same, and how many cells are of months after `current`.
+fn complete_months(db: &mut Db, current: Month) -> Result<(BTreeSet<Month>, u64)> {
+    let (mut complete, mut to_come): (Option<BTreeSet<Month>>, u64) = (None, 0);
+    for table in SUMMARIES {
+        let (of_table, n) = months_with_all_periods(db, table, current)?;
+        complete =
+            Some(complete.map_or_else(|| of_table.clone(), |all| all.intersection(&of_table).copied().collect()));
+        to_come += n;
+    }
+    Ok((complete.unwrap_or_default(), to_come))
 }
 
 /// The months of a summary table with all six periods, and how many cells are of months after `current`.

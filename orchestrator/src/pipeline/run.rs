@@ -15,10 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use schema::Opt;
+use schema::{Exit, Opt};
 
 use super::decisions;
 use super::facts;
+use super::pages;
 use super::pending::Pending;
 use super::refusals;
 use super::state::{Key, Mode, State};
@@ -58,11 +59,27 @@ pub(crate) fn run(hub: &Hub, limits: Limits) -> Result<u8> {
     } else {
         while run.step()? == AfterStep::Continue {}
     }
+    let pages = run.pages();
     hub.log.info(">>> done");
-    if limits.dry_run { Ok(0) } else { refusals::end(hub, 0) }
+    let code = if limits.dry_run { 0 } else { refusals::end(hub, 0)? };
+    // the work is done and kept, and so is its code if there is one
+    match pages {
+        Err(error) => {
+            hub.log.error(format_args!("[report] {error:#}"));
+            Ok(code.max(Exit::Failed.code()))
+        }
+        Ok(()) => Ok(code),
+    }
 }
 
 impl Run<'_> {
+    /// Writes the pages of the report that are due.
+    fn pages(&mut self) -> Result<()> {
+        let until = self.until;
+        let is_time_up = || until.is_some_and(|until| Instant::now() >= until);
+        pages::write_due(&mut self.worker, &mut self.db, &is_time_up)
+    }
+
     /// Does the next step.
     fn step(&mut self) -> Result<AfterStep> {
         let today = kit::today()?;

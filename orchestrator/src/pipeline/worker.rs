@@ -1,10 +1,12 @@
 //! Carries out the decisions: starts stages, imports logs, deletes derived rows.
 
 use std::ffi::OsString;
+use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use database::{Db, DbError, ErrorKind, Which, tool_starts};
 use hub::lock::Lock;
+use kit::door;
 use schema::{Month, Opt, Period};
 use serde_json::json;
 
@@ -102,6 +104,26 @@ impl<'h> Worker<'h> {
         self.hub.log.info(format_args!("--- summarize {what} ---"));
         let args = summarize_args(first, last, periods);
         self.stage("summarize", args)
+    }
+
+    /// Writes a page of the report; returns whether it was written and not only named.
+    ///
+    /// # Errors
+    /// The stage fails.
+    pub(crate) fn report(&mut self, args: Vec<String>) -> Result<bool> {
+        self.stage("report", args)?;
+        Ok(self.effort == Effort::Real)
+    }
+
+    /// Removes a page of the report.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub(crate) fn remove_page(&self, page: &Path) -> Result<()> {
+        if self.effort == Effort::Real {
+            door::remove(page).with_context(|| format!("removing {}", page.display()))?;
+        }
+        Ok(())
     }
 
     /// Imports the logs of these days; returns the number of new rows.

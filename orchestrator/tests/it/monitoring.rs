@@ -365,6 +365,13 @@ const TROUBLES: &[Trouble] = &[
         end: Watched::forget_today,
     },
     Trouble {
+        name: "the pages of the report cannot be written",
+        check: "failed",
+        make: |hub| hub.settings("[report]\npath = /nowhere/at/all\n"),
+        runs: true,
+        end: |hub| hub.settings(&format!("[report]\npath = {}\n", hub.path("pages").display())),
+    },
+    Trouble {
         name: "the line of cron is missing",
         check: "schedule",
         make: |hub| fs::remove_file(hub.path(CRON)).unwrap(),

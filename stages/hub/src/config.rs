@@ -176,6 +176,24 @@ impl Metrics {
     }
 }
 
+/// The usage report as pages.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// The folder of the pages.
+    pub path: Option<PathBuf>,
+    /// Permissions of the pages, as they are written.
+    pub mode: Option<String>,
+    /// Owner and group of the pages, as they are written.
+    pub owner: Option<String>,
+}
+
+impl Report {
+    fn of(ini: &Ini) -> Self {
+        let text = |key| ini.get("report", key).filter(|text| !text.is_empty()).map(str::to_owned);
+        Self { path: text("path").map(PathBuf::from), mode: text("mode"), owner: text("owner") }
+    }
+}
+
 /// Who is told of troubles.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Notify {
@@ -246,6 +264,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// Who is told of troubles.
     pub notify: Notify,
+    /// The usage report.
+    pub report: Report,
     /// `[check]`: limits of single checks, by name, as they are written.
     pub checks: BTreeMap<String, String>,
     /// The site.
@@ -377,6 +397,7 @@ fn blank(paths: Paths) -> Config {
         logs: Logs::default(),
         metrics: Metrics::default(),
         notify: Notify::default(),
+        report: Report::default(),
         checks: BTreeMap::new(),
         site: Site { name: DEFAULT_SITE.to_owned(), explicit: false },
         hints: Vec::new(),
@@ -474,6 +495,7 @@ impl Config {
         self.logs = Logs::default().with(|key| ini.get("logs", key));
         self.metrics = Metrics::of(ini);
         self.notify = Notify::of(ini);
+        self.report = Report::of(ini);
         self.checks = ini.section("check").map(|(name, limits)| (name.to_owned(), limits.to_owned())).collect();
         self.run_user = ini.get("run", "user").filter(|user| !user.is_empty()).map(str::to_owned);
         if let Some(options) = ini.get("compat", "options") {

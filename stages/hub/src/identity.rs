@@ -5,6 +5,7 @@
 //! parsed; filters without a database never call it.
 
 mod needs;
+mod owner;
 mod places;
 mod user;
 
@@ -16,6 +17,7 @@ use schema::Compat;
 
 use crate::config::Config;
 use kit::{Usage, Uses};
+pub use owner::Owner;
 use places::Places;
 use user::User;
 

@@ -163,6 +163,15 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
 }
 
+/// Creates a folder; the one above it must exist.
+///
+/// # Errors
+/// It cannot be created, or something else is there.
+pub fn make_one_folder(path: &Path) -> io::Result<()> {
+    let (above, name) = split(path)?;
+    above.make_folder(name)
+}
+
 /// Creates a folder for archived logs if it is missing. A link is accepted if root owns it.
 ///
 /// # Errors

@@ -255,6 +255,15 @@ impl WholeFile {
         self.file.get_ref().set_mode(mode).with_context(|| format!("setting the mode of {}", self.path.display()))
     }
 
+    /// Gives it to another user or group.
+    ///
+    /// # Errors
+    /// We are not allowed to.
+    pub fn give(&self, uid: Option<u32>, gid: Option<u32>) -> Result<()> {
+        let given = self.file.get_ref().give(uid, gid);
+        given.with_context(|| format!("setting the owner of {}", self.path.display()))
+    }
+
     /// Device and inode of the file, which it keeps when it is renamed.
     ///
     /// # Errors

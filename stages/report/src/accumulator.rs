@@ -4,7 +4,7 @@
 use kit::Batch;
 use schema::{Kind, Month};
 
-use crate::document::Section;
+use crate::document::{Section, Table};
 use crate::ground::Ground;
 
 /// Takes records and makes a section of them.
@@ -26,6 +26,11 @@ pub(crate) trait Accumulator: Send {
 
     /// What there is to show; `None` when no record was of use.
     fn section(&self, ground: &Ground) -> Option<Section>;
+
+    /// The most important numbers of these months, a row for each; `None` if the section has none.
+    fn overview(&self, _months: &[Month], _ground: &Ground) -> Option<Table> {
+        None
+    }
 
     /// The months that it has numbers of, ascending.
     fn months(&self) -> Vec<Month>;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use kit::{Common, Describe, Format, StageArgs};
+use kit::{Common, Describe, Format, StageArgs, Uses};
 use schema::{Kind, Month};
 
 /// What follows the options in the long help.
@@ -37,6 +37,10 @@ pub(crate) struct Args {
     #[arg(value_name = "YYYY-MM")]
     pub(crate) month: Option<Month>,
 
+    /// The report of the month that has not ended, as far as its numbers are known
+    #[arg(long, conflicts_with = "month")]
+    pub(crate) running: bool,
+
     /// How many months charts go back
     #[arg(long, value_name = "N", default_value_t = 36, value_parser = clap::value_parser!(u32).range(1..=1200))]
     pub(crate) months: u32,
@@ -68,6 +72,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) logo: Option<PathBuf>,
 
+    /// With --format text or md: only the headline figures and a sentence about each chart, for a mail
+    #[arg(long)]
+    pub(crate) brief: bool,
+
     /// Language of the texts
     #[arg(long, value_enum, default_value = "en")]
     pub(crate) lang: Language,
@@ -76,8 +84,33 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) private: bool,
 
+    /// Write the page of the month as DIR/YYYY-MM.html, and DIR/index.html with the months that have a page
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "private"], help_heading = "Pages in a folder")]
+    pub(crate) folder: Option<PathBuf>,
+
+    /// Permissions of the pages, in octal digits
+    #[arg(
+        long,
+        value_name = "MODE",
+        requires = "folder",
+        default_value = "0644",
+        value_parser = mode,
+        help_heading = "Pages in a folder"
+    )]
+    pub(crate) mode: u32,
+
+    /// Owner of the pages: USER, USER:GROUP or :GROUP [default: who writes them]
+    #[arg(long, value_name = "OWNER", requires = "folder", help_heading = "Pages in a folder")]
+    pub(crate) owner: Option<String>,
+
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+/// Permissions of a file. Others may not be allowed to write it, and nobody runs it.
+fn mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| mode & !0o664 == 0 && mode & 0o600 == 0o600);
+    mode.ok_or_else(|| "permissions of a file like 0644, 0640 or 0664".to_owned())
 }
 
 /// A section of the report.
@@ -131,6 +164,11 @@ impl StageArgs for Args {
         main_kind: Kind::Cell,
         steps: &[],
     };
+
+    /// Pages in a folder are a part of the daily work.
+    fn uses(&self) -> Option<Uses> {
+        self.folder.is_some().then(Uses::default)
+    }
 
     fn common(&self) -> &Common {
         &self.common

@@ -17,6 +17,8 @@ pub(crate) struct Document {
     pub(crate) title: String,
     /// The line below the title: the month, and what the records cover.
     pub(crate) subtitle: String,
+    /// Other pages beside this one: the name of the file, and what the page is.
+    pub(crate) pages: Vec<(String, String)>,
     /// A picture as a `data:` address, already checked.
     pub(crate) logo: Option<String>,
     pub(crate) sections: Vec<Section>,
@@ -24,6 +26,8 @@ pub(crate) struct Document {
     pub(crate) remarks: Vec<String>,
     /// Whether it is the administrator's own copy.
     pub(crate) is_private: bool,
+    /// Whether tables are left out, where a form allows that.
+    pub(crate) is_brief: bool,
 }
 
 /// One part of the report, with a heading and a place in the table of contents.
@@ -119,6 +123,8 @@ pub(crate) struct Row {
     pub(crate) cells: Vec<Amount>,
     /// Country codes that the row stands for on a map.
     pub(crate) places: Vec<String>,
+    /// The page beside this one that the row is about.
+    pub(crate) page: Option<String>,
 }
 
 /// What a row is about.
@@ -130,7 +136,12 @@ pub(crate) enum Label {
 
 impl Row {
     pub(crate) fn new(label: impl Into<String>, cells: Vec<Amount>) -> Self {
-        Self { label: Label::Text(label.into()), state: State::Whole, cells, places: Vec::new() }
+        Self { label: Label::Text(label.into()), state: State::Whole, cells, places: Vec::new(), page: None }
+    }
+
+    /// About a month.
+    pub(crate) const fn of_month(month: Month, state: State, cells: Vec<Amount>) -> Self {
+        Self { label: Label::Month(month), state, cells, places: Vec::new(), page: None }
     }
 
     pub(crate) fn cell(&self, column: usize) -> Amount {

@@ -4,14 +4,17 @@
 mod accumulator;
 mod amount;
 mod args;
+mod compose;
 mod country;
 mod document;
 mod draw;
+mod folder;
 mod ground;
 mod privacy;
 mod records;
 mod render;
 mod sections;
+mod served;
 mod stage;
 mod tables;
 mod tools;

@@ -19,11 +19,19 @@ use crate::words::Words;
 /// # Errors
 /// It cannot be written.
 pub(crate) fn write(document: &Document, format: Format, words: &Words, out: &mut dyn Write) -> Result<()> {
+    out.write_all(&bytes(document, format, words)?).context("writing the report")
+}
+
+/// The report in a form.
+///
+/// # Errors
+/// A number cannot be written as CSV.
+pub(crate) fn bytes(document: &Document, format: Format, words: &Words) -> Result<Vec<u8>> {
     let text = match format {
         Format::Text | Format::Table => text::page(document, words),
         Format::Md => markdown::page(document, words),
         Format::Csv => csv::page(document, words)?,
         Format::Html | Format::Ndjson => html::page(document, words),
     };
-    out.write_all(text.as_bytes()).context("writing the report")
+    Ok(text.into_bytes())
 }

@@ -6,7 +6,7 @@ use schema::{Kind, Month, json};
 
 use crate::accumulator::Accumulator;
 use crate::args::Part;
-use crate::document::Section;
+use crate::document::{Row, Section, Table};
 use crate::ground::Ground;
 use crate::tools::Tools;
 use crate::traffic::Traffic;
@@ -69,6 +69,13 @@ impl Sections {
     /// The months of the first section that has any: those of the whole report.
     pub(crate) fn leading_months(&self) -> Vec<Month> {
         self.0.iter().map(|section| section.months()).find(|months| !months.is_empty()).unwrap_or_default()
+    }
+
+    /// The most important numbers of these months, a row for each.
+    pub(crate) fn overview(&self, months: &[Month], ground: &Ground) -> Table {
+        let known = self.0.iter().find_map(|section| section.overview(months, ground));
+        let rows = || months.iter().map(|month| Row::of_month(*month, ground.state(*month), Vec::new())).collect();
+        known.unwrap_or_else(|| Table { head: ground.words.month.to_owned(), rows: rows(), ..Table::default() })
     }
 
     /// Those that have something to show.

@@ -11,8 +11,9 @@ mod visitors;
 use schema::{Kind, Month};
 
 use crate::accumulator::Accumulator;
-use crate::document::{Figure, Section};
+use crate::document::{Figure, Section, Table};
 use crate::ground::Ground;
+use crate::words::fill;
 pub(crate) use cells::{Cell, Cells};
 use visitors::{Visit, Visitors};
 
@@ -46,14 +47,19 @@ impl Accumulator for Usage {
             .filter(|figure| figure.table.has_numbers())
             .collect::<Vec<_>>();
         let cards = headline::cards(&self.cells, month, ground);
+        let intro = match ground.month {
+            Some(asked) if asked != month => {
+                let (month, asked) = (words.month_name(month), words.month_name(asked));
+                format!("{} {}", words.usage_intro, fill(words.usage_running, &[&month, &asked]))
+            }
+            _ => words.usage_intro.to_owned(),
+        };
         let is_empty = figures.is_empty() && cards.is_empty();
-        (!is_empty).then(|| Section {
-            id: "usage",
-            title: words.usage.to_owned(),
-            intro: words.usage_intro.to_owned(),
-            cards,
-            figures,
-        })
+        (!is_empty).then(|| Section { id: "usage", title: words.usage.to_owned(), intro, cards, figures })
+    }
+
+    fn overview(&self, months: &[Month], ground: &Ground) -> Option<Table> {
+        Some(headline::overview(&self.cells, months, ground))
     }
 
     fn months(&self) -> Vec<Month> {

@@ -40,6 +40,9 @@ texts! {
     contents: "Contents",
     subtitle_one: "{}",
     subtitle_span: "{} · records from {} to {}",
+    subtitle_running: "{}, not yet complete",
+    all_months: "All months",
+    all_months_intro: "Each month has a page of its own.",
     nothing: "The records hold nothing that this report could show.",
     table: "Table",
     table_of: "Numbers of: {}",
@@ -67,6 +70,7 @@ texts! {
 
     usage: "Usage",
     usage_intro: "Who used the hub, how much, and from where. Months are calendar months; “twelve months” are those that end with the month shown, in which everybody is counted once.",
+    usage_running: "The headline figures and the map are those of {}: the users of {} are not counted yet.",
     card_users_year: "Users in twelve months",
     card_users: "Users",
     card_visits: "Visits",

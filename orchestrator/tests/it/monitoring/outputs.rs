@@ -190,6 +190,25 @@ fn metrics_go_to_the_file_of_the_collector_whole() {
 }
 
 #[test]
+fn the_server_shows_the_pages_that_runs_write() {
+    let Some(hub) = Watched::new() else { return };
+    hub.settings(&format!("[report]\npath = {}\ntitle = A hub\n", hub.path("pages").display()));
+    hub.run("run").ok();
+    let server = hub.serve(&[]);
+    let (code, index) = server.get("/report/");
+    assert!(code == 200 && index.contains("A hub") && index.contains("href=\"2026-04.html\""), "{index}");
+    let (code, page) = server.get("/report/2026-04.html");
+    assert!(code == 200 && page.ends_with("</html>"), "{page}");
+    assert_eq!(server.get("/report/2026-03.html").0, 404);
+    // an option comes first
+    drop(server);
+    let other = hub.path("other");
+    fs::create_dir_all(&other).unwrap();
+    fs::write(other.join("index.html"), "another").unwrap();
+    assert_eq!(hub.serve(&["--report", other.to_str().unwrap()]).get("/report/"), (200, "another".to_owned()));
+}
+
+#[test]
 fn statsd_gets_what_stages_and_runs_count() {
     let Some(hub) = Watched::new() else { return };
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();

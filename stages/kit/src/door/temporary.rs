@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use rustix::fs::Mode;
+use rustix::fs::{Gid, Mode, Uid};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::folder::{Folder, split};
@@ -58,6 +58,14 @@ impl Temporary {
     /// The file system refuses it.
     pub fn set_mode(&self, mode: u32) -> io::Result<()> {
         Ok(rustix::fs::fchmod(&self.file, Mode::from_raw_mode(mode))?)
+    }
+
+    /// Gives the file to another user or group.
+    ///
+    /// # Errors
+    /// We are not allowed to.
+    pub fn give(&self, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
+        Ok(rustix::fs::fchown(&self.file, uid.map(Uid::from_raw), gid.map(Gid::from_raw))?)
     }
 
     /// Renames the file to its final name in the folder; replaces a file with that name.

@@ -86,6 +86,7 @@ fn head(document: &Document, words: &Words) -> Markup {
         @if !document.sections.is_empty() {
             nav class="contents" aria-label=(words.contents) {
                 ul {
+                    @for (file, page) in &document.pages { li { a href=(file) { (page) } } }
                     @for section in &document.sections {
                         @for figure in &section.figures { li { a href=(format!("#{}", figure.id)) { (figure.title) } } }
                     }
@@ -185,7 +186,10 @@ fn table(table: &Table, title: &str, words: &Words) -> Markup {
                 @for row in &table.rows {
                     tr {
                         th scope="row" {
-                            (label(&row.label, words))
+                            @match &row.page {
+                                Some(page) => a href=(page) { (label(&row.label, words)) },
+                                None => (label(&row.label, words)),
+                            }
                             @if row.is_incomplete() { " (" (words.incomplete) ")" }
                         }
                         @for (i, cell) in row.cells.iter().enumerate() {

@@ -21,7 +21,13 @@ pub(super) fn page(document: &Document, words: &Words) -> String {
         let _ = write!(out, "\n## {}\n\n{}\n", escaped(&section.title), escaped(&section.intro));
         cards(&mut out, &section.cards);
         for figure in &section.figures {
+            if document.is_brief && figure.summary.is_empty() {
+                continue;
+            }
             let _ = write!(out, "\n### {}\n\n{}\n\n", escaped(&figure.title), escaped(&figure.summary));
+            if document.is_brief {
+                continue;
+            }
             table(&mut out, &figure.table, words);
             for note in &figure.notes {
                 let _ = write!(out, "\n{}\n", escaped(note));

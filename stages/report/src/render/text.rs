@@ -24,7 +24,11 @@ pub(super) fn page(document: &Document, words: &Words) -> String {
     }
     for section in &document.sections {
         let _ = write!(out, "\n{}\n{}\n", section.title, "=".repeat(section.title.chars().count()));
-        cards(&mut out, &section.cards);
+        cards(&mut out, &section.cards, document.is_brief);
+        if document.is_brief {
+            sentences(&mut out, &section.figures);
+            continue;
+        }
         for part in &section.figures {
             figure(&mut out, part, words);
         }
@@ -35,7 +39,14 @@ pub(super) fn page(document: &Document, words: &Words) -> String {
     out
 }
 
-fn cards(out: &mut String, cards: &[Card]) {
+/// What the figures show, in words.
+fn sentences(out: &mut String, figures: &[Figure]) {
+    for figure in figures.iter().filter(|figure| !figure.summary.is_empty()) {
+        let _ = write!(out, "\n{}\n{}\n", figure.title, wrapped(&figure.summary));
+    }
+}
+
+fn cards(out: &mut String, cards: &[Card], is_brief: bool) {
     if cards.is_empty() {
         return;
     }
@@ -46,6 +57,10 @@ fn cards(out: &mut String, cards: &[Card]) {
             .iter()
             .map(|(against, change)| format!("{:>8} {against}", change.as_deref().unwrap_or("–")))
             .collect();
+        if is_brief {
+            let _ = writeln!(out, "{:<23}{:>11}{}", card.label, card.amount.text(card.unit), changes.join(""));
+            continue;
+        }
         let _ = writeln!(
             out,
             "{:<24}{:>12}  {:<13}  {}",

@@ -7,7 +7,7 @@ use super::course::{Course, Sum};
 use super::ranking::leads;
 use super::receipts::Receipts;
 use crate::amount::{Amount, Unit, change};
-use crate::document::{Card, Chart, Column, Figure, Label, Row, Table, plain};
+use crate::document::{Card, Chart, Column, Figure, Row, Table, plain};
 use crate::ground::Ground;
 use crate::words::{Rule, fill};
 
@@ -65,7 +65,7 @@ pub(super) fn courses(course: &Course, month: Month, ground: &Ground) -> Vec<Fig
     let of_month = |month: &Month| {
         let known = months.get(month).map(&cells);
         let cells = known.unwrap_or_else(|| vec![Amount::Missing; readers.len()]);
-        Row { label: Label::Month(*month), state: ground.state(*month), cells, places: Vec::new() }
+        Row::of_month(*month, ground.state(*month), cells)
     };
     let of_day = |(day, sum): &(u8, Sum)| {
         let row = Row::new(format!("{month}-{day:02}"), cells(sum));

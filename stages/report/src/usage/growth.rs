@@ -95,7 +95,7 @@ fn figure(plan: Plan, cells: &Cells, months: &[Month], ground: &Ground) -> Figur
     let columns = plan.columns.iter().map(|(title, unit, _)| Column { title: (*title).to_owned(), unit: *unit });
     let row = |month: &Month| {
         let cells = plan.columns.iter().map(|(_, _, place)| cells.get(*place, plan.period, *month)).collect();
-        Row { label: Label::Month(*month), state: ground.state(*month), cells, places: Vec::new() }
+        Row::of_month(*month, ground.state(*month), cells)
     };
     let table = crate::document::Table {
         head: ground.words.month.to_owned(),

@@ -4,12 +4,31 @@ use schema::{Month, Period};
 
 use super::cells::{Cells, Summary};
 use crate::amount::{Amount, Unit, change};
-use crate::document::Card;
+use crate::document::{Card, Column, Row, Table};
 use crate::ground::Ground;
 use crate::words::{Rule, fill};
 
 /// How many months the small course in a card has.
 const TREND: u32 = 13;
+
+/// The numbers of a list of months: whoever looks for a month looks for these first.
+pub(crate) fn overview(cells: &Cells, months: &[Month], ground: &Ground) -> Table {
+    let w = ground.words;
+    let (user, sim, misc) = (Summary::Users, Summary::Simulation, Summary::Misc);
+    let shown = [
+        (w.card_users_year, (user, 1, 1), Period::TwelveMonths),
+        (w.card_users, (user, 1, 1), Period::Month),
+        (w.card_visits, (misc, 5, 1), Period::Month),
+        (w.card_sim_users, (sim, 1, 1), Period::Month),
+        (w.card_sim_runs, (sim, 2, 1), Period::Month),
+    ];
+    let row = |month: &Month| {
+        let of_month = shown.iter().map(|(_, place, period)| cells.get(*place, *period, *month)).collect();
+        Row::of_month(*month, ground.state(*month), of_month)
+    };
+    let columns = shown.iter().map(|(title, ..)| Column { title: (*title).to_owned(), unit: Unit::Count });
+    Table { head: w.month.to_owned(), columns: columns.collect(), rows: months.iter().map(row).collect(), n_more: 0 }
+}
 
 /// The cards of a month; none where there are no cells of it.
 pub(crate) fn cards(cells: &Cells, month: Month, ground: &Ground) -> Vec<Card> {

@@ -71,7 +71,7 @@ fn figure(
         let (known, parts) = split(cells, columns, *month, ground);
         let shares = parts.map(|part| part.of(known));
         let cells = [known].into_iter().chain(parts).chain(shares).collect();
-        Row { label: Label::Month(*month), state: ground.state(*month), cells, places: Vec::new() }
+        Row::of_month(*month, ground.state(*month), cells)
     };
     let table = crate::document::Table {
         head: ground.words.month.to_owned(),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 mod db;
+mod folder;
 mod hostile;
 mod numbers;
 mod page;
