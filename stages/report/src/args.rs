@@ -88,6 +88,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "private"], help_heading = "Pages in a folder")]
     pub(crate) folder: Option<PathBuf>,
 
+    /// With records of several hubs together: a page DIR/NAME.html of the records in FILE, those of one hub; all
+    /// together are on DIR/index.html
+    #[arg(
+        long,
+        value_name = "NAME=FILE",
+        requires = "folder",
+        conflicts_with = "running",
+        value_parser = hub,
+        help_heading = "Pages in a folder"
+    )]
+    pub(crate) hub: Vec<Hub>,
+
     /// Permissions of the pages, in octal digits
     #[arg(
         long,
@@ -105,6 +117,24 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+/// A hub and a file of its records.
+#[derive(Debug, Clone)]
+pub(crate) struct Hub {
+    pub(crate) name: String,
+    pub(crate) file: PathBuf,
+}
+
+/// A hub's name is that of a file, and is neither the index nor a month.
+fn hub(text: &str) -> Result<Hub, String> {
+    let (name, file) = text.split_once('=').ok_or("NAME=FILE is needed")?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let is_sound = !name.is_empty() && name.len() <= 64 && name.chars().all(is_name);
+    if !is_sound || name == "index" || name.parse::<Month>().is_ok() {
+        return Err(format!("`{name}` cannot be the name of a page: letters, digits, - and _, not index or a month"));
+    }
+    Ok(Hub { name: name.to_owned(), file: PathBuf::from(file) })
 }
 
 /// Permissions of a file. Others may not be allowed to write it, and nobody runs it.

@@ -10,6 +10,8 @@ mod document;
 mod draw;
 mod folder;
 mod ground;
+mod hubs;
+mod margins;
 mod privacy;
 mod records;
 mod render;

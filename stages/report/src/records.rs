@@ -1,9 +1,9 @@
 //! The pipe's face: records of any kind go to the sections that use them.
 
 use anyhow::Result;
-use kit::{Batch, Io};
+use kit::{Batch, Input, Io, Rejects};
 
-use crate::args::Args;
+use crate::args::{Args, Part};
 use crate::sections::Sections;
 
 /// Reads the records of the input.
@@ -11,17 +11,29 @@ use crate::sections::Sections;
 /// # Errors
 /// An input cannot be read.
 pub(crate) fn read(args: &Args, io: &mut Io) -> Result<Sections> {
-    let mut sections = Sections::with(&args.sections, args.private);
-    let mut input = io.input()?;
+    read_from(&mut io.input()?, &args.sections, args.private, &mut io.rejects)
+}
+
+/// Reads the records of an input.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn read_from(
+    input: &mut Input,
+    parts: &[Part],
+    is_private: bool,
+    rejects: &mut Rejects,
+) -> Result<Sections> {
+    let mut sections = Sections::with(parts, is_private);
     let (mut batch, mut next) = (Batch::default(), Batch::default());
-    let mut more = input.read_batch(&mut next, &mut io.rejects)?;
+    let mut more = input.read_batch(&mut next, rejects)?;
     while more {
         std::mem::swap(&mut batch, &mut next);
-        let read = || input.read_batch(&mut next, &mut io.rejects);
+        let read = || input.read_batch(&mut next, rejects);
         let (read, bad) = rayon::join(read, || sections.take_batch(&batch));
         for (i, reason) in bad {
             let (path, number) = batch.place(i);
-            io.rejects.reject(path, number, &reason, batch.line(i))?;
+            rejects.reject(path, number, &reason, batch.line(i))?;
         }
         more = read?;
     }

@@ -9,7 +9,7 @@ use crate::compose::{document, logo};
 use crate::ground::Ground;
 use crate::privacy::Privacy;
 use crate::words::{EN, Words};
-use crate::{folder, records, render, served, tables};
+use crate::{folder, hubs, records, render, served, tables};
 
 /// Runs the stage.
 ///
@@ -21,7 +21,11 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     }
     check(args)?;
     let logo = args.logo.as_deref().map(logo).transpose()?;
-    let ground = ground(args)?;
+    let mut ground = ground(args)?;
+    if let Some(folder) = args.folder.as_ref().filter(|_| !args.hub.is_empty()) {
+        hubs::write(folder, args, &mut ground, logo, io)?;
+        return Ok(Outcome::default());
+    }
     let sections = if args.common.from_db() { tables::read(args, &ground)? } else { records::read(args, io)? };
     if let Some(folder) = &args.folder {
         folder::write(folder, args, &ground, &sections, logo)?;
@@ -41,6 +45,9 @@ fn check(args: &Args) -> Result<()> {
     let format = args.common.format;
     if args.folder.is_some() && format != Format::Html {
         return Err(Usage("pages in a folder are HTML".to_owned()).into());
+    }
+    if !args.hub.is_empty() && args.common.from_db() {
+        return Err(Usage("--hub goes with records, not with --from db".to_owned()).into());
     }
     if args.brief && !matches!(format, Format::Text | Format::Md) {
         return Err(Usage("--brief is for --format text and md".to_owned()).into());

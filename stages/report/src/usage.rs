@@ -15,6 +15,7 @@ use crate::document::{Figure, Section, Table};
 use crate::ground::Ground;
 use crate::words::fill;
 pub(crate) use cells::{Cell, Cells};
+pub(crate) use origin::{RESIDENCE_ID, WORK_ID};
 use visitors::{Visit, Visitors};
 
 /// What the section keeps of the records.

@@ -13,13 +13,17 @@ use crate::words::{Rule, Words, fill};
 pub(crate) const RESIDENCE: (u8, [u8; 4]) = (2, [3, 5, 4, 6]);
 const WORK: (u8, [u8; 4]) = (7, [8, 9, 10, 11]);
 
+/// The anchors of the figures.
+pub(crate) const RESIDENCE_ID: &str = "residence";
+pub(crate) const WORK_ID: &str = "work";
+
 /// Both figures.
 pub(crate) fn figures(cells: &Cells, months: &[Month], ground: &Ground) -> Vec<Figure> {
     let w = ground.words;
     vec![
-        figure("residence", w.residence, Rule::Residence, RESIDENCE, residence_titles(w), cells, months, ground),
+        figure(RESIDENCE_ID, w.residence, Rule::Residence, RESIDENCE, residence_titles(w), cells, months, ground),
         figure(
-            "work",
+            WORK_ID,
             w.work,
             Rule::Work,
             WORK,

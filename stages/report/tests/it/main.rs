@@ -5,6 +5,7 @@
 mod db;
 mod folder;
 mod hostile;
+mod hubs;
 mod numbers;
 mod page;
 mod privacy;
