@@ -7,6 +7,7 @@ mod addresses;
 pub(crate) mod bootstrap;
 mod changes;
 mod create;
+mod hidden_keys;
 mod hold;
 mod ledger;
 mod migrate;

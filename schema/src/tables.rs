@@ -79,6 +79,9 @@ pub const WIDE_IP: usize = 45;
 /// The table with the row of the process that writes. It is of no use without transactions.
 pub const WRITER: &str = "hz_writer";
 
+/// The invisible column that is the primary key of tables that had none.
+pub const HIDDEN_KEY: &str = "hz_id";
+
 /// The zero datetime.
 const ZERO: &str = "'0000-00-00 00:00:00'";
 /// The empty string.
@@ -103,11 +106,19 @@ pub struct Col {
     pub auto_increment: bool,
     /// Whether the server sets it to the current time with every update.
     pub on_update: bool,
+    /// Whether `SELECT *` and an INSERT without a list of columns leave it out.
+    pub invisible: bool,
 }
 
 const fn col(name: &'static str, ty: &'static str) -> Col {
-    Col { name, ty, nullable: false, default: None, auto_increment: false, on_update: false }
+    Col { name, ty, nullable: false, default: None, auto_increment: false, on_update: false, invisible: false }
 }
+
+/// The primary key of a table that had none: it numbers the rows, and programs that do not name it do not see it.
+/// Migration 1004 adds it.
+const HIDDEN: Col = Col { invisible: true, ..col(HIDDEN_KEY, "bigint(20) unsigned").auto() };
+/// Its key.
+const HIDDEN_PRIMARY: Key = primary(&[HIDDEN_KEY]);
 
 impl Col {
     const fn null(mut self) -> Self {
@@ -151,6 +162,9 @@ impl Col {
         }
         if self.auto_increment {
             sql.push_str(" AUTO_INCREMENT");
+        }
+        if self.invisible {
+            sql.push_str(" INVISIBLE");
         }
         sql
     }
@@ -292,6 +306,7 @@ const SUMMARY_CELLS: &[Col] = &[
     col("period", "tinyint(4)").or("1"),
     col("value", "bigint(20)").null().or(NIL),
     col("valfmt", "tinyint(4)").or(NIL),
+    HIDDEN,
 ];
 
 /// The first columns of the hub's profile table and of its copy.
@@ -379,8 +394,9 @@ pub const METRICS: &[Table] = &[
             col("rank", "tinyint(4)").or(NIL),
             col("name", "varchar(255)").null(),
             col("value", "bigint(20)").or(NIL),
+            HIDDEN,
         ],
-        &[index("class", &["class"])],
+        &[HIDDEN_PRIMARY, index("class", &["class"])],
     ),
     Table::new(
         "continents",
@@ -430,8 +446,9 @@ pub const METRICS: &[Table] = &[
             col("filter", "varchar(65)").or(EMPTY),
             col("type", "varchar(65)").or("'domain'"),
             col("notes", "varchar(120)").null(),
+            HIDDEN,
         ],
-        &[],
+        &[HIDDEN_PRIMARY],
     ),
     Table::new(
         "jos_xprofiles_metrics",
@@ -466,8 +483,9 @@ pub const METRICS: &[Table] = &[
             col("rank", "tinyint(4)").or(NIL),
             col("name", "varchar(255)").null(),
             col("value", "bigint(20)").or(NIL),
+            HIDDEN,
         ],
-        &[],
+        &[HIDDEN_PRIMARY],
     ),
     Table::new(
         "sessionlog_metrics",
@@ -497,7 +515,7 @@ pub const METRICS: &[Table] = &[
         ],
     ),
     Table::new("summary_andmore", SUMMARY_LABELS, &[unique("label", &["label"])]),
-    Table::new("summary_andmore_vals", SUMMARY_CELLS, &[]),
+    Table::new("summary_andmore_vals", SUMMARY_CELLS, &[HIDDEN_PRIMARY]),
     Table::new("summary_misc", SUMMARY_LABELS, &[unique("label", &["label"])]),
     Table::new(
         "summary_misc_vals",
@@ -508,13 +526,14 @@ pub const METRICS: &[Table] = &[
             col("period", "tinyint(4)").or("1"),
             col("value", "varchar(200)").null().or(EMPTY),
             col("valfmt", "tinyint(4)").or(NIL),
+            HIDDEN,
         ],
-        &[],
+        &[HIDDEN_PRIMARY],
     ),
     Table::new("summary_simusage", SUMMARY_LABELS, &[unique("label", &["label"])]),
-    Table::new("summary_simusage_vals", SUMMARY_CELLS, &[]),
+    Table::new("summary_simusage_vals", SUMMARY_CELLS, &[HIDDEN_PRIMARY]),
     Table::new("summary_user", SUMMARY_LABELS, &[unique("label", &["label"])]),
-    Table::new("summary_user_vals", SUMMARY_CELLS, &[]),
+    Table::new("summary_user_vals", SUMMARY_CELLS, &[HIDDEN_PRIMARY]),
     Table::new(
         "toolstart",
         &[
@@ -570,8 +589,10 @@ pub const METRICS: &[Table] = &[
             col("rank", "tinyint(4)").or(NIL),
             col("name", "varchar(255)").null(),
             col("value", "bigint(20)").or(NIL),
+            HIDDEN,
         ],
         &[
+            HIDDEN_PRIMARY,
             index("top", &["top"]),
             index("top_datetime_period", &["top", "datetime", "period"]),
             index("top_datetime_rank", &["top", "datetime", "rank"]),
@@ -585,8 +606,9 @@ pub const METRICS: &[Table] = &[
             col("datetime", "datetime").or(ZERO),
             col("period", "tinyint(4)").or("1"),
             col("value", "bigint(20)").or(NIL),
+            HIDDEN,
         ],
-        &[index("hub_total_datetime", &["hub", "total", "datetime"])],
+        &[HIDDEN_PRIMARY, index("hub_total_datetime", &["hub", "total", "datetime"])],
     ),
     Table::new(
         "userlogin",
@@ -609,8 +631,9 @@ pub const METRICS: &[Table] = &[
             col("uidNumber", "bigint(20)").null().or(NIL),
             col("ip", IP).or(EMPTY),
             col("action", "varchar(40)").or(EMPTY),
+            HIDDEN,
         ],
-        &[index("datetime_user", &["datetime", "user"]), index("uidNumber", &["uidNumber"])],
+        &[HIDDEN_PRIMARY, index("datetime_user", &["datetime", "user"]), index("uidNumber", &["uidNumber"])],
     ),
     Table::new(
         "web",
@@ -649,7 +672,11 @@ pub const METRICS: &[Table] = &[
             index("web_sessionid_dnload", &["sessionid", "dnload"]),
         ],
     ),
-    Table::new("webhits", &[col("datetime", "datetime").or(ZERO), col("hits", "bigint(20)").or(NIL)], &[]),
+    Table::new(
+        "webhits",
+        &[col("datetime", "datetime").or(ZERO), col("hits", "bigint(20)").or(NIL), HIDDEN],
+        &[HIDDEN_PRIMARY],
+    ),
     Table::new(
         "websessions",
         &[
@@ -1066,7 +1093,8 @@ mod tests {
         assert_eq!(
             webhits,
             "CREATE TABLE IF NOT EXISTS `m`.`webhits` (\n  `datetime` datetime NOT NULL DEFAULT '0000-00-00 00:00:00',\n  \
-             `hits` bigint(20) NOT NULL DEFAULT 0\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci"
+             `hits` bigint(20) NOT NULL DEFAULT 0,\n  `hz_id` bigint(20) unsigned NOT NULL AUTO_INCREMENT INVISIBLE,\n  \
+             PRIMARY KEY (`hz_id`)\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci"
         );
         let agents = metrics("bot_useragents").unwrap().create("a", Engine::MyIsam, Charset::Utf8);
         assert!(agents.contains("PRIMARY KEY (`useragent`(255))"), "{agents}");
@@ -1102,6 +1130,18 @@ mod tests {
             }
         }
         assert_eq!((METRICS.len(), HUB.len()), (36, 16));
+    }
+
+    /// A cluster may require it (`wsrep_mode=REQUIRED_PRIMARY_KEY`); a unique key of columns that are never NULL is one.
+    #[test]
+    fn every_table_of_our_own_has_a_key() {
+        for table in METRICS {
+            let is_set = |name: &&str| table.column(name.split('(').next().unwrap()).is_some_and(|c| !c.nullable);
+            let is_one = |key: &&Key| key.kind != KeyKind::Index && key.columns.iter().all(|name| is_set(&name));
+            assert!(table.keys.iter().any(|key| is_one(&key)), "{}", table.name);
+            let hidden = table.columns.iter().filter(|column| column.invisible).count();
+            assert_eq!(hidden, usize::from(table.keys.contains(&HIDDEN_PRIMARY)), "{}", table.name);
+        }
     }
 
     #[test]

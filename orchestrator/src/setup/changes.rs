@@ -11,7 +11,7 @@ use kit::{Messages, Usage};
 use schema::Month;
 use schema::tables::{self, Engine, Key, WRITER, quote};
 
-use super::addresses;
+use super::{addresses, hidden_keys};
 
 /// One migration.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +55,8 @@ enum Change {
     LongState,
     /// Every column `ip` of our own is wide enough for IPv6 addresses.
     Addresses,
+    /// Every table of our own has a primary key.
+    HiddenKeys,
 }
 
 /// A column whose values need the network or a stage's rules.
@@ -171,6 +173,7 @@ pub(crate) fn all() -> Vec<Migration> {
         (OURS, Table("import_files")),
         (OURS + 1, Addresses),
         (OURS + 2, Table(WRITER)),
+        (OURS + 3, HiddenKeys),
     ]);
     list.into_iter().map(|(id, change)| Migration { id, change }).collect()
 }
@@ -199,12 +202,13 @@ impl Migration {
             Change::Stamps => "clear session stamps of web and toolstart whose session is gone".to_owned(),
             Change::LongState => "pipeline_state.v as text: many dirty months do not fit 255 characters".to_owned(),
             Change::Addresses => "room for IPv6 addresses in every column ip, for --compat ipv6".to_owned(),
+            Change::HiddenKeys => "an invisible primary key for tables without one, which clusters may require".to_owned(),
         }
     }
 
     /// Whether the stages need it on every hub.
     pub(crate) const fn is_required(&self) -> bool {
-        !matches!(self.change, Change::Addresses)
+        !matches!(self.change, Change::Addresses | Change::HiddenKeys)
     }
 
     /// Its kind in the list of migrations.
@@ -256,6 +260,7 @@ impl Migration {
             Change::Origin => count(COLUMN, ("imported_sources", "origin", "enum").into())? > 0,
             Change::LongState => count(COLUMN, ("pipeline_state", "v", "text").into())? > 0,
             Change::Addresses => addresses::narrow(db)?.is_empty(),
+            Change::HiddenKeys => hidden_keys::lacking(db)?.is_empty(),
             Change::Logins => none(db, "userlogin", OTHER_ACTIONS)?,
             Change::LowerHost(table) => none(db, table, MIXED_CASE)?,
             // migration 1 adds the column
@@ -303,6 +308,7 @@ impl Migration {
         match self.change {
             Change::Fill(fill) => return fill_months(db, fill, messages, run),
             Change::Addresses => return addresses::widen(db),
+            Change::HiddenKeys => return hidden_keys::add(db),
             Change::Downloads => return downloads(db, messages),
             Change::Logins => loop {
                 let sql = format!("DELETE FROM userlogin WHERE {OTHER_ACTIONS} LIMIT {WINDOW}");

@@ -191,7 +191,7 @@ fn a_running_writer_is_not_disturbed() {
     assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations WHERE id = 8"), ["0"]);
     other.unlock().unwrap();
     migrate(&pair, &["--apply"]).ok();
-    assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations"), ["61"]);
+    assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations"), ["62"]);
 }
 
 #[test]
@@ -250,10 +250,11 @@ fn old_hub(pair: &Pair) {
     );
     pair.sql(&sql);
     pair.narrow_addresses();
+    pair.drop_hidden_keys();
 }
 
 fn all_migrations() -> Vec<u32> {
-    (1..=58).chain([1001, 1002, 1003]).collect()
+    (1..=58).chain([1001, 1002, 1003, 1004]).collect()
 }
 
 fn ledger(pair: &Pair) -> Vec<u32> {
@@ -268,9 +269,9 @@ fn a_new_database_needs_no_migration() {
     let lines: Vec<String> = table.text().lines().map(str::to_owned).collect();
     assert_eq!(lines[0], "ID    STATUS     TYPE         DESCRIPTION");
     assert_eq!(lines[1], "-".repeat(80));
-    assert_eq!(lines.len(), 63);
+    assert_eq!(lines.len(), 64);
     let ids: Vec<u32> = lines[2..].iter().map(|line| line[..4].trim().parse().unwrap()).collect();
-    let expected: Vec<u32> = (1..=55).chain([57, 56, 58, 1001, 1002, 1003]).collect();
+    let expected: Vec<u32> = (1..=55).chain([57, 56, 58, 1001, 1002, 1003, 1004]).collect();
     assert_eq!(ids, expected);
     let required = |line: &String| line[6..].starts_with("applied    required     ");
     assert!(lines[2..60].iter().all(required), "{}", table.text());
@@ -278,6 +279,8 @@ fn a_new_database_needs_no_migration() {
     let widened = "1002  applied    ours         room for IPv6 addresses in every column ip, for --compat ipv6";
     assert_eq!(lines[61], widened);
     assert_eq!(lines[62], "1003  applied    ours         create hz_writer");
+    let keys = "1004  applied    ours         an invisible primary key for tables without one, which clusters may require";
+    assert_eq!(lines[63], keys);
     assert_eq!(ledger(&pair), all_migrations());
     let again = migrate(&pair, &["--apply"]).ok();
     assert_eq!(again.text(), table.text());
@@ -290,7 +293,7 @@ fn requests_without_a_download_verdict_get_one() {
     old_hub(&pair);
     pair.sql("ALTER TABLE web DROP COLUMN dnload");
     let listed = migrate(&pair, &[]).ok();
-    assert!(listed.stderr.contains("56 pending: 55 required, 1 optional"), "{}", listed.stderr);
+    assert!(listed.stderr.contains("57 pending: 55 required, 2 optional"), "{}", listed.stderr);
     let done = migrate(&pair, &["--apply"]).ok();
     assert_eq!(ledger(&pair), all_migrations(), "{}", done.stderr);
     assert_eq!(pair.lines("SELECT dnload FROM web ORDER BY id"), ["1", "1", "0", "0", "0", "0"]);
@@ -309,8 +312,8 @@ fn migrations_turn_an_old_hub_into_a_new_one() {
         let listed = migrate(&pair, &[]).ok();
         // no gaps: 53-56; nothing of that kind: 45, 49
         assert_eq!(ledger(&pair), [45, 49, 53, 54, 55]);
-        assert_eq!(listed.text().matches("PENDING").count(), 56);
-        assert!(listed.stderr.contains("56 pending: 55 required, 1 optional"), "{}", listed.stderr);
+        assert_eq!(listed.text().matches("PENDING").count(), 57);
+        assert!(listed.stderr.contains("57 pending: 55 required, 2 optional"), "{}", listed.stderr);
 
         let done = migrate(&pair, &["--apply"]).ok();
         assert_eq!(ledger(&pair), all_migrations(), "{}", done.stderr);
@@ -390,6 +393,36 @@ fn address_columns_are_widened_and_the_effort_is_reported() {
             assert_eq!(pair.shape(&pair.metrics).indexes, Shape::of_metrics().indexes);
         }
         assert!(migrate(&pair, &["--apply"]).ok().stderr.contains("nothing is pending"));
+    }
+}
+
+/// What programs see of a table is the same with the key as without: legacy and the CMS name no such column.
+#[test]
+fn invisible_keys_change_nothing_that_programs_see() {
+    for engine in [Engine::InnoDb, Engine::MyIsam] {
+        let Some(pair) = pair(engine, SqlMode::Strict) else { return };
+        pair.drop_hidden_keys();
+        let add = |n: u32| {
+            pair.sql(&format!(
+                "INSERT INTO summary_user_vals VALUES ({n}, 9, '2025-07-00 00:00:00', 1, 5, 0), (1, 1, '2025-07-00 00:00:00', 1, 7, 0);\n\
+                 INSERT INTO webhits VALUES ('2025-07-{n:02} 00:00:00', {n})"
+            ));
+        };
+        let seen = || [pair.lines("SELECT * FROM summary_user_vals"), pair.lines("SELECT * FROM webhits")];
+        add(7);
+        add(3);
+        let before = seen();
+        pair.sql("INSERT IGNORE INTO migrations (id) SELECT seq FROM seq_1_to_58");
+        let listed = migrate(&pair, &[]).ok();
+        assert!(listed.text().contains("1004  PENDING    ours         an invisible"), "{}", listed.text());
+        migrate(&pair, &["--apply", "--required-only"]).ok();
+        assert_eq!(pair.lines("SHOW COLUMNS FROM webhits").len(), 2, "it is optional");
+        migrate(&pair, &["--apply"]).ok();
+        assert_eq!(pair.shape(&pair.metrics).of("webhits"), Shape::of_metrics().of("webhits"));
+        assert_eq!(seen(), before, "{engine:?}");
+        add(5);
+        assert_eq!(pair.lines("SELECT hits, hz_id FROM webhits ORDER BY hz_id"), ["7\t1", "3\t2", "5\t3"]);
+        assert_eq!(pair.lines("SELECT rowid FROM summary_user_vals"), ["7", "1", "3", "1", "5", "1"], "{engine:?}");
     }
 }
 

@@ -680,9 +680,9 @@ fn userlogin_lite_has_the_indexes_of_the_original_or_of_the_port() {
                 .map(|l| l.split('\t').nth(4).unwrap().to_owned())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(keys(), ["datetime", "uidNumber", "user"]);
+        assert_eq!(keys(), ["hz_id", "datetime", "uidNumber", "user"]);
         let _ = summarize(&pair, &["--db", MONTH, "--compat", "port"]).ok();
-        assert_eq!(keys(), ["datetime", "user", "uidNumber"]);
+        assert_eq!(keys(), ["hz_id", "datetime", "user", "uidNumber"]);
         let columns = pair.shape(&pair.metrics).of("userlogin_lite").columns;
         assert_eq!(columns, fixtures::db::Shape::of_metrics().of("userlogin_lite").columns);
         let left = pair.lines(&format!(
