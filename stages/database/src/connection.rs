@@ -12,6 +12,7 @@ use schema::tables::{Charset, quote};
 use crate::address;
 use crate::cells::Cells;
 use crate::error::{DbError, ErrorKind};
+use crate::lost;
 use crate::retry::{PAUSES, retry};
 
 /// The session's `sql_mode`: day zero and out-of-range values are stored as on old hubs, whatever
@@ -29,6 +30,7 @@ pub struct Db {
     pub(crate) charset: Charset,
     pub(crate) id_step: u64,
     pub(crate) max_packet: usize,
+    /// Whether a transaction, or locks, would be lost with the session.
     pub(crate) in_transaction: bool,
     /// Whether another session of this process writes at the same time.
     pub(crate) shares_row: bool,
@@ -71,6 +73,7 @@ impl Db {
             Err(last.unwrap_or_else(|| DbError::unreachable("the configuration names no server".to_owned())))
         };
         retry(all, |error, n_failed| PAUSES.get(n_failed).filter(|_| is_brief(error)).copied())
+            .map_err(DbError::into_unreachable)
     }
 
     /// Whether the server is a node of a cluster that replicates statements and rows (Galera).
@@ -148,14 +151,23 @@ impl Db {
     /// # Errors
     /// The server refuses it.
     pub fn run(&mut self, sql: &str, params: impl Into<Params>) -> Result<u64, DbError> {
-        let done = match params.into() {
+        let params = params.into();
+        if lost::is_definition(sql) {
+            let done = self.define(sql, |db| db.send(sql, &params));
+            self.engines.clear();
+            return done;
+        }
+        let changed = self.send(sql, &params)?;
+        self.in_transaction = lost::holds(sql).unwrap_or(self.in_transaction);
+        Ok(changed)
+    }
+
+    fn send(&mut self, sql: &str, params: &Params) -> Result<u64, DbError> {
+        let done = match params {
             Params::Empty => self.conn.query_drop(sql),
             params => self.conn.exec_drop(sql, params),
         };
         done.map_err(|e| DbError::at(&self.target, &e, sql))?;
-        if ["ALTER", "CREATE", "DROP", "RENAME"].iter().any(|word| sql.trim_start().starts_with(word)) {
-            self.engines.clear();
-        }
         Ok(self.conn.affected_rows())
     }
 
@@ -173,14 +185,25 @@ impl Db {
         params: impl Into<Params>,
         mut row: impl FnMut(Cells<'_>) -> Result<()>,
     ) -> Result<u64> {
-        let mut count = 0;
+        let params = params.into();
+        self.read(sql, |db, count| db.rows(sql, &params, count, &mut row))
+    }
+
+    /// Passes on the rows, and counts them.
+    fn rows(
+        &mut self,
+        sql: &str,
+        params: &Params,
+        count: &mut u64,
+        row: &mut impl FnMut(Cells<'_>) -> Result<()>,
+    ) -> Result<u64> {
         let target = &self.target;
         let failed = |e: mysql::Error| DbError::at(target, &e, sql);
         let mut hand = |next: mysql::Result<mysql::Row>| {
-            count += 1;
+            *count += 1;
             row(Cells::new(&next.map_err(failed)?))
         };
-        match params.into() {
+        match params {
             Params::Empty => {
                 let mut rows = self.conn.query_iter(sql).map_err(failed)?;
                 rows.try_for_each(&mut hand)?;
@@ -190,7 +213,7 @@ impl Db {
                 rows.try_for_each(&mut hand)?;
             }
         }
-        Ok(count)
+        Ok(*count)
     }
 
     /// The rows of a query, each converted by `row`.

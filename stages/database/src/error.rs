@@ -132,9 +132,18 @@ impl DbError {
             Error::MySqlError(_) => Self::at(target, error, ""),
             // the driver repeats the address
             Error::DriverError(DriverError::CouldNotConnect(Some((_, text, _)))) => Self::unreachable(text.clone()),
+            Error::IoError(e) if was_cut(e) => Self { kind: ErrorKind::Gone, ..Self::unreachable(e.to_string()) },
             Error::IoError(e) => Self::unreachable(e.to_string()),
             other => Self::unreachable(other.to_string()),
         }
+    }
+
+    /// A session that never came about.
+    pub(super) fn into_unreachable(mut self) -> Self {
+        if self.kind == ErrorKind::Gone && self.code == 0 {
+            self.kind = ErrorKind::Unreachable;
+        }
+        self
     }
 
     pub(super) const fn tls(text: String) -> Self {
@@ -183,6 +192,12 @@ impl DbError {
     pub(super) const fn is_unknown_charset(&self) -> bool {
         matches!(self.code, 1115 | 1253 | 1273)
     }
+}
+
+/// Whether the other side accepted the connection and then dropped it, as a proxy does whose server has just ended.
+fn was_cut(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
 /// What an error of a cluster means, where the server's words do not say it.

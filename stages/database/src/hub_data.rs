@@ -48,7 +48,8 @@ fn import(target: &Target, structure: Structure, whole: bool, dry_run: bool) -> 
     let mut metrics = Db::connect(target, Which::Metrics)?;
     let mut hub = Db::connect(target, Which::Hub)?;
     let sessions = sessions(&mut metrics, &mut hub, whole, dry_run).context("copying tool sessions")?;
-    let profiles = profiles(&mut metrics, &mut hub, structure, dry_run).context("copying registered users")?;
+    let profiles = metrics.from_scratch(|metrics| profiles(metrics, &mut hub, structure, dry_run));
+    let profiles = profiles.context("copying registered users")?;
     Ok(HubData { sessions, profiles })
 }
 

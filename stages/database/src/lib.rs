@@ -17,6 +17,7 @@ pub mod hub_data;
 mod insert;
 mod keys;
 pub mod ledger;
+mod lost;
 mod missing_grant;
 mod rename;
 mod retry;

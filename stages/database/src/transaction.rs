@@ -60,7 +60,6 @@ impl Db {
             *transactional = Some(self.is_transactional(tables)?);
         }
         self.begin()?;
-        self.in_transaction = true;
         let value = work(self)?;
         self.run("COMMIT", ()).map_err(DbError::into_unknown_commit)?;
         Ok(value)

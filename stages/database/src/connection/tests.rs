@@ -260,6 +260,35 @@ fn a_lost_server_is_found_again_and_nothing_is_stored_twice() {
 }
 
 #[test]
+fn reads_and_definitions_are_repeated_after_a_lost_server_and_changes_are_not() {
+    let Some(server) = private_server() else { return };
+    let pair = server.names(SqlMode::Lax);
+    pair.create_metrics(Engine::InnoDb, true);
+    pair.sql("INSERT INTO webhits VALUES ('2025-07-01', 5)");
+    let mut db = connect(&pair);
+    let lose = || {
+        server.kill();
+        server.restart();
+    };
+    lose();
+    assert_eq!(db.number("SELECT hits FROM webhits", ()).unwrap(), Some(5));
+    lose();
+    db.run("ALTER TABLE webhits ADD COLUMN x int", ()).unwrap();
+    assert_eq!(db.number("SELECT COUNT(x) FROM webhits", ()).unwrap(), Some(0));
+    lose();
+    let kind = |error: DbError| error.kind();
+    assert_eq!(kind(db.run("UPDATE webhits SET hits = hits + 1", ()).unwrap_err()), ErrorKind::Gone);
+    db.reconnect().unwrap();
+    // what a transaction has read and locked is lost
+    db.run("START TRANSACTION", ()).unwrap();
+    lose();
+    let lost = db.number("SELECT hits FROM webhits", ()).unwrap_err();
+    assert_eq!(DbError::of(&lost).map(DbError::kind), Some(ErrorKind::Gone));
+    db.reconnect().unwrap();
+    assert_eq!(db.number("SELECT hits FROM webhits", ()).unwrap(), Some(5));
+}
+
+#[test]
 fn errors_name_the_cause_and_never_the_password() {
     let Some(pair) = names(SqlMode::Strict) else { return };
     let refused = |change: &dyn Fn(&mut Target), which| {
