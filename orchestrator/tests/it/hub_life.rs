@@ -5,6 +5,7 @@
 //! `HZMETRICS_KILLS` sets how many runs are killed, `HZMETRICS_SEED` selects another hub and other
 //! moments.
 
+mod cluster;
 mod place;
 mod races;
 mod tables;
@@ -14,12 +15,13 @@ use std::fs;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use fixtures::db::{SqlMode, names};
+use fixtures::db::{Pair, SqlMode, names};
 use fixtures::random::Random;
 use rustix::process::{Pid, Signal};
 use schema::Month;
 use schema::tables::Engine;
 
+use cluster::Nodes;
 use place::{Engines, Excluded, Folder, Place};
 use tables::Tables;
 use world::World;
@@ -65,6 +67,8 @@ enum Kill {
     Parent,
     /// Only the stage.
     Stage,
+    /// A node of the cluster, and none of our processes.
+    Node,
 }
 
 struct Life {
@@ -81,6 +85,8 @@ struct Life {
     n_runs: u32,
     /// What was killed when.
     book: Vec<String>,
+    /// Where the databases are on a cluster.
+    nodes: Option<Nodes>,
 }
 
 impl Life {
@@ -150,7 +156,12 @@ impl Life {
         let any = self.random.chance(500);
         let moment = if any { longest * scale } else { FIRST_MOMENT * (longest / FIRST_MOMENT).powf(scale) };
         let moment = Duration::from_secs_f64(moment);
-        let kill = *self.random.weighted(&[(6, Kill::Group), (2, Kill::Parent), (2, Kill::Stage)]);
+        let of_nodes = if self.nodes.is_some() { 10 } else { 0 };
+        let kill =
+            *self.random.weighted(&[(6, Kill::Group), (2, Kill::Parent), (2, Kill::Stage), (of_nodes, Kill::Node)]);
+        if let (Kill::Node, Some(nodes)) = (kill, &self.nodes) {
+            nodes.settle();
+        }
         let mut child = self.place.doomed(line, &self.now);
         self.n_runs += 1;
         let began = Instant::now();
@@ -162,7 +173,12 @@ impl Life {
         }
         let (stage, at) = at_work(&child).unwrap_or_default();
         let pid = Pid::from_child(&child);
+        let mut became = String::new();
         match kill {
+            Kill::Node => {
+                let node = self.random.below(3);
+                became = self.nodes.as_mut().unwrap().kill(node, &mut child, &self.place);
+            }
             Kill::Stage if stage != 0 => {
                 let _ = rustix::process::kill_process(Pid::from_raw(stage).unwrap(), Signal::KILL);
             }
@@ -172,7 +188,7 @@ impl Life {
         let _ = child.wait().unwrap();
         self.n_killed += 1;
         let kill = format!("{kill:?}").to_lowercase();
-        self.book.push(format!("{} {line}: {kill} killed after {moment:?}, in progress: {at}", self.now));
+        self.book.push(format!("{} {line}: {kill} killed after {moment:?}, in progress: {at} {became}", self.now));
         true
     }
 }
@@ -204,7 +220,7 @@ fn kills(random: &mut Random, n: u32) -> Vec<u32> {
 }
 
 /// Runs the whole life; returns what was run, and the resulting tables.
-fn live(place: Place, world: &World, seed: u64, n_kills: u32) -> Life {
+fn live(place: Place, nodes: Option<Nodes>, world: &World, seed: u64, n_kills: u32) -> Life {
     let mut random = Random::new(seed);
     let kills = kills(&mut random, n_kills);
     let usual = Duration::from_millis(500);
@@ -219,6 +235,7 @@ fn live(place: Place, world: &World, seed: u64, n_kills: u32) -> Life {
         n_killed: 0,
         n_runs: 0,
         book: Vec::new(),
+        nodes,
     };
 
     // an empty machine
@@ -296,12 +313,28 @@ fn month(text: &str) -> Month {
 }
 
 fn check(compat: &str, excluded: Excluded, engines: Engines, only: Option<&[&str]>) {
+    let (Some(lived), Some(told)) = (names(SqlMode::Strict), names(SqlMode::Strict)) else { return };
+    let (life, ..) = compared((lived, told), None, compat, excluded, engines, only);
+    for line in &life.book {
+        fixtures::say(&format!("  {line}"));
+    }
+}
+
+/// Compares a life in the first databases with a straight import into the second. Returns it with the numbers of
+/// tables and rows.
+fn compared(
+    (lived, told): (Pair, Pair),
+    nodes: Option<Nodes>,
+    compat: &str,
+    excluded: Excluded,
+    engines: Engines,
+    only: Option<&[&str]>,
+) -> (Life, usize, usize) {
     let seed = u64::from(number("HZMETRICS_SEED", 1));
     let n_kills = number("HZMETRICS_KILLS", 6);
     let world = World::new(seed, month("2025-01"), 6);
-    let (Some(lived), Some(told)) = (names(SqlMode::Strict), names(SqlMode::Strict)) else { return };
     let began = Instant::now();
-    let life = live(Place::install(lived, &world, compat, excluded, engines), &world, seed, n_kills);
+    let life = live(Place::install(lived, &world, compat, excluded, engines), nodes, &world, seed, n_kills);
     let took = began.elapsed();
     let place = Place::install(told, &world, compat, excluded, engines);
     straight(&place, &world, &life);
@@ -318,16 +351,12 @@ fn check(compat: &str, excluded: Excluded, engines: Engines, only: Option<&[&str
     assert_eq!(empty, EMPTY, "nothing to compare");
     let (names, places) = world.asked();
     assert!(names > 100 && places > 100, "{names} {places}");
-    let n_rows: usize = should.values().map(Vec::len).sum();
+    let (n_tables, n_rows) = (only.map_or(should.len(), <[_]>::len), should.values().map(Vec::len).sum());
     fixtures::say(&format!(
-        "seed {seed}: {} runs, {} of them killed, in {took:.1?}; {} tables with {n_rows} rows are equal",
-        life.n_runs,
-        life.n_killed,
-        only.map_or(should.len(), <[_]>::len)
+        "seed {seed}: {} runs, {} of them killed, in {took:.1?}; {n_tables} tables with {n_rows} rows are equal",
+        life.n_runs, life.n_killed
     ));
-    for line in &life.book {
-        fixtures::say(&format!("  {line}"));
-    }
+    (life, n_tables, n_rows)
 }
 
 /// Cells that depend on logins at any time: a month closed long ago only knows those before.

@@ -86,7 +86,7 @@ fn run_tests(sh: &Shell, quick: bool, filter: Option<&str>) -> Result<()> {
 }
 
 /// Programs that tests start and that are not built here.
-struct Needed {
+pub(crate) struct Needed {
     /// Their name in messages.
     name: &'static str,
     packages: &'static [&'static str],
@@ -95,7 +95,7 @@ struct Needed {
 }
 
 /// Tests with a database start a private server; all they need is the program.
-const MARIADB: Needed = Needed {
+pub(crate) const MARIADB: Needed = Needed {
     name: "MariaDB server",
     packages: &["mariadb-server"],
     programs: &[&["/usr/sbin/mariadbd", "/usr/libexec/mariadbd", "/usr/sbin/mysqld"]],
@@ -106,6 +106,17 @@ const WEB_SERVER: Needed = Needed {
     name: "Apache with logrotate and curl",
     packages: &["apache2-bin", "logrotate", "curl", "acl"],
     programs: &[&["/usr/sbin/apache2"], &["/usr/sbin/logrotate"], &["/usr/bin/curl"], &["/usr/bin/setfacl"]],
+};
+
+/// For running a hub on several servers.
+pub(crate) const CLUSTER: Needed = Needed {
+    name: "Galera with haproxy and rsync",
+    packages: &["galera-4", "haproxy", "rsync"],
+    programs: &[
+        &["/usr/lib/galera/libgalera_smm.so", "/usr/lib64/galera-4/libgalera_smm.so", "/usr/lib64/galera/libgalera_smm.so"],
+        &["/usr/sbin/haproxy"],
+        &["/usr/bin/rsync"],
+    ],
 };
 
 impl Needed {
@@ -121,7 +132,7 @@ impl Needed {
 
     /// As root on Debian they are installed; elsewhere the tests that need them report that they are
     /// skipped.
-    fn provide(&self, sh: &Shell) {
+    pub(crate) fn provide(&self, sh: &Shell) {
         let (name, packages) = (self.name, self.packages);
         if self.is_there() {
             return;

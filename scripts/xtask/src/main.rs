@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the place that starts cargo and our executables")]
 
 mod check;
+mod cluster;
 mod demo;
 mod dist;
 mod docs;
@@ -48,6 +49,8 @@ enum Task {
     },
     /// Run the tests that generate their cases with many more of them: seeds, fuzzing, kills
     Campaign(check::CampaignArgs),
+    /// Run the life of a hub on several servers while they are killed, and compare its tables with those of one
+    Cluster(cluster::Args),
     /// Write the pages generated from the code
     Docs(docs::Args),
     /// Install from this checkout; the options are those of scripts/deploy/install.sh
@@ -123,6 +126,7 @@ fn run(args: &Args) -> Result<()> {
         Task::Ci => check::ci(&sh),
         Task::Bench { args } => bench(&sh, args),
         Task::Campaign(args) => check::campaign(&sh, args),
+        Task::Cluster(args) => cluster::run(&sh, args),
         Task::Docs(args) => docs::run(&sh, args),
         Task::Install(args) => install::install(&sh, args),
         Task::Uninstall(args) => install::uninstall(args),

@@ -127,7 +127,7 @@ impl Place {
             ("hub_dir", hub_dir.to_string_lossy().into_owned()),
             ("hub_db", self.pair.hub.clone()),
             ("metrics_db", self.pair.metrics.clone()),
-            ("db_host", "localhost".to_owned()),
+            ("db_host", self.pair.host().to_owned()),
             ("db_user", self.pair.mode.user().to_owned()),
             ("db_pass", PASSWORD.to_owned()),
             ("db_prefix", "jos_".to_owned()),
@@ -238,7 +238,8 @@ impl Place {
         close_off(&mut command, self.root.path());
         command.args(line.split(' ')).env("HZMETRICS_NOW", now);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let said = fs::File::create(self.at("said")).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
         command.process_group(0).spawn().unwrap()
     }
 }

@@ -17,7 +17,7 @@ const OF_THE_HUB: [&str; 6] = [
     "jos_stats_topvals",
 ];
 /// Columns with the time and place of writing.
-const WRITTEN: [&str; 5] = ["id", "processed_on", "lookup_datetime", "imported_at", "date_added"];
+const WRITTEN: [&str; 6] = ["hz_id", "id", "processed_on", "lookup_datetime", "imported_at", "date_added"];
 
 /// Tables that are independent of sessions.
 pub(super) const BASE: [&str; 7] = [
@@ -68,8 +68,13 @@ fn rows(pair: &Pair, database: &str, table: &str, without: &[&str]) -> Vec<Strin
         )),
         // tables such as those of labels number their rows themselves
         "id" if table.starts_with("summary_") => Some("t.id".to_owned()),
-        // the range of ids must be as long as there are rows
-        "pk_start" => Some("IFNULL(t.pk_end - t.pk_start + 1, 0)".to_owned()),
+        // the range of ids must be as long as there are rows; in a cluster ids have steps, and it must hold them
+        "pk_start" => Some(
+            "IF(@@auto_increment_increment = 1 OR t.pk_start IS NULL, IFNULL(t.pk_end - t.pk_start + 1, 0), \
+             IF(t.target_table = 'web', (SELECT COUNT(*) FROM web w WHERE w.id BETWEEN t.pk_start AND t.pk_end), \
+             (SELECT COUNT(*) FROM userlogin u WHERE u.id BETWEEN t.pk_start AND t.pk_end)))"
+                .to_owned(),
+        ),
         "pk_end" => None,
         column if WRITTEN.contains(&column) => None,
         column => Some(format!("t.`{column}`")),

@@ -1,0 +1,112 @@
+//! The life of a hub on a cluster, whose nodes are killed as well: `cargo xtask cluster`.
+
+use std::collections::HashSet;
+use std::fs;
+use std::process::Child;
+use std::time::Instant;
+
+use fixtures::cluster::{Cluster, NODES};
+use fixtures::db::{SqlMode, names};
+
+use super::place::{Engines, Excluded, Place};
+use super::{AT_MONTH_CLOSE, Life, compared, number};
+
+/// The nodes of the cluster, and what became of runs whose node was killed.
+pub(super) struct Nodes {
+    cluster: Cluster,
+    n_killed: u32,
+    /// Runs that went on at another node.
+    n_survived: u32,
+}
+
+impl Nodes {
+    /// Waits until all nodes are there: with one of them away, killing a second would end the cluster.
+    pub(super) fn settle(&self) {
+        self.cluster.settle().unwrap();
+    }
+
+    /// Kills a node while a run is in progress, and starts it again once the run has ended. Returns what happened.
+    pub(super) fn kill(&mut self, node: u32, run: &mut Child, place: &Place) -> String {
+        let node = node as usize % NODES;
+        self.cluster.kill(node);
+        let status = run.wait().unwrap();
+        self.n_killed += 1;
+        self.n_survived += u32::from(status.success());
+        // each third has lost its disk
+        let revived =
+            if self.n_killed.is_multiple_of(3) { self.cluster.replace(node) } else { self.cluster.revive(node) };
+        revived.unwrap();
+        let said = fs::read_to_string(place.at("said")).unwrap_or_default();
+        let why = if status.success() { "" } else { said.trim() };
+        format!("node {} killed, the run ended with {:?}\n{why}", node + 1, status.code())
+    }
+}
+
+/// How often transactions were tried again.
+fn retries(life: &Life) -> u64 {
+    let text = life.hzmetrics("metrics").text();
+    let counts = text.lines().filter(|line| line.starts_with("hzmetrics_database_retries_total"));
+    counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+}
+
+/// A line of the figures.
+fn figure(name: &str, value: impl std::fmt::Display) {
+    fixtures::say(&format!("  {name:<48} {value}"));
+}
+
+/// Whatever the steps of the ids: nothing to find, nothing to repair, and a log is forgotten with exactly its rows.
+fn ledger_is_right(place: &Place, now: &str) {
+    // the comparison has summarized the month before the first log
+    place.run("unpublish 2024-12", now).ok();
+    let found = place.run("audit", now).ok().text();
+    fixtures::say(found.lines().last().unwrap_or_default());
+    place.run("repair-imported-sources", now).ok().said(&["no corrections needed"]);
+    let logs = place.pair.rows(
+        "SELECT filename, target_table, row_count FROM imported_sources WHERE target_table <> 'webhits' \
+         AND row_count > 0 AND imported_at < (SELECT MAX(imported_at) FROM imported_sources) ORDER BY id",
+    );
+    let rows = |table: &str| place.pair.lines(&format!("SELECT datetime, t.* FROM {table} t"));
+    for log in [&logs[0], &logs[logs.len() / 2], &logs[logs.len() - 1]] {
+        let [name, table, n] = [0, 1, 2].map(|at| log[at].as_ref().unwrap());
+        let day = name.rsplit_once('-').unwrap().1;
+        let day = format!("{}-{}-{} ", &day[..4], &day[4..6], &day[6..8]);
+        let before = rows(table);
+        place.run(&format!("forget-import {name}"), now).ok();
+        let after: HashSet<String> = rows(table).into_iter().collect();
+        let gone: Vec<&String> = before.iter().filter(|row| !after.contains(*row)).collect();
+        assert_eq!((gone.len().to_string(), before.len() - after.len()), (n.clone(), gone.len()), "{name}");
+        assert!(gone.iter().all(|row| row.starts_with(&day)), "{name}: {gone:?}");
+    }
+}
+
+#[test]
+#[ignore = "cargo xtask cluster"]
+fn a_life_on_three_nodes_gives_the_tables_of_one_server() {
+    let told = names(SqlMode::Strict).expect("a server to compare with");
+    let began = Instant::now();
+    let cluster = Cluster::start(&[]).unwrap();
+    let lived = cluster.names(SqlMode::Strict);
+    fixtures::say(&format!("three nodes and haproxy have started in {:.1?}", began.elapsed()));
+    let step = lived.lines("SELECT @@auto_increment_increment");
+    let nodes = Nodes { cluster, n_killed: 0, n_survived: 0 };
+    let (life, n_tables, n_rows) =
+        compared((lived, told), Some(nodes), AT_MONTH_CLOSE, Excluded::Pages, Engines::ALL_INNODB, None);
+    ledger_is_right(&life.place, &life.now);
+    let nodes = life.nodes.as_ref().unwrap();
+    nodes.settle();
+    let (ist, sst) = nodes.cluster.transfers();
+    for line in &life.book {
+        fixtures::say(&format!("  {line}"));
+    }
+    fixtures::say("the life of a hub on three nodes of Galera behind haproxy");
+    figure("auto_increment_increment", step.join(" "));
+    figure("runs", life.n_runs);
+    figure("kills that hit (HZMETRICS_KILLS)", format!("{} of {}", life.n_killed, number("HZMETRICS_KILLS", 6)));
+    figure("  of nodes", nodes.n_killed);
+    figure("  of clients", life.n_killed - nodes.n_killed);
+    figure("runs that went on at another node", format!("{} of {}", nodes.n_survived, nodes.n_killed));
+    figure("nodes that came back by IST, by SST", format!("{ist}, {sst}"));
+    figure("transactions that were tried again", retries(&life));
+    figure("tables equal to those of one server", format!("{n_tables} with {n_rows} rows"));
+    figure("time", format!("{:.0?}", began.elapsed()));
+}
