@@ -202,7 +202,9 @@ impl Migration {
             Change::Stamps => "clear session stamps of web and toolstart whose session is gone".to_owned(),
             Change::LongState => "pipeline_state.v as text: many dirty months do not fit 255 characters".to_owned(),
             Change::Addresses => "room for IPv6 addresses in every column ip, for --compat ipv6".to_owned(),
-            Change::HiddenKeys => "an invisible primary key for tables without one, which clusters may require".to_owned(),
+            Change::HiddenKeys => {
+                "an invisible primary key for tables without one, which clusters may require".to_owned()
+            }
         }
     }
 

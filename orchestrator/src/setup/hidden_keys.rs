@@ -17,7 +17,11 @@ pub(super) fn lacking(db: &mut Db) -> Result<Vec<&'static tables::Table>> {
                WHERE s.table_schema = DATABASE() AND s.index_name = 'PRIMARY')";
     let without = db.texts(sql, ())?;
     let has_hidden = |table: &&tables::Table| table.column(HIDDEN_KEY).is_some();
-    Ok(tables::METRICS.iter().filter(has_hidden).filter(|table| without.iter().any(|name| name == table.name)).collect())
+    Ok(tables::METRICS
+        .iter()
+        .filter(has_hidden)
+        .filter(|table| without.iter().any(|name| name == table.name))
+        .collect())
 }
 
 /// Adds it, to each table by one statement, so that an interrupted run can be repeated. The rows keep their order.

@@ -279,7 +279,8 @@ fn a_new_database_needs_no_migration() {
     let widened = "1002  applied    ours         room for IPv6 addresses in every column ip, for --compat ipv6";
     assert_eq!(lines[61], widened);
     assert_eq!(lines[62], "1003  applied    ours         create hz_writer");
-    let keys = "1004  applied    ours         an invisible primary key for tables without one, which clusters may require";
+    let keys =
+        "1004  applied    ours         an invisible primary key for tables without one, which clusters may require";
     assert_eq!(lines[63], keys);
     assert_eq!(ledger(&pair), all_migrations());
     let again = migrate(&pair, &["--apply"]).ok();

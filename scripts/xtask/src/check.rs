@@ -113,7 +113,11 @@ pub(crate) const CLUSTER: Needed = Needed {
     name: "Galera with haproxy and rsync",
     packages: &["galera-4", "haproxy", "rsync"],
     programs: &[
-        &["/usr/lib/galera/libgalera_smm.so", "/usr/lib64/galera-4/libgalera_smm.so", "/usr/lib64/galera/libgalera_smm.so"],
+        &[
+            "/usr/lib/galera/libgalera_smm.so",
+            "/usr/lib64/galera-4/libgalera_smm.so",
+            "/usr/lib64/galera/libgalera_smm.so",
+        ],
         &["/usr/sbin/haproxy"],
         &["/usr/bin/rsync"],
     ],

@@ -65,7 +65,9 @@ pub(super) fn open(target: &Target, which: Which) -> Result<Conn, DbError> {
         }
     };
     opened.map_err(|error| match error.kind() {
-        ErrorKind::Unreachable | ErrorKind::Gone => error.with(&format!("connecting to the database server at {shown}")),
+        ErrorKind::Unreachable | ErrorKind::Gone => {
+            error.with(&format!("connecting to the database server at {shown}"))
+        }
         _ => error.with(&format!("connecting to {shown} as {}", target.user)),
     })
 }

@@ -64,11 +64,7 @@ impl Db {
 
     /// Reads rows; if the server was lost before the first one, again in a new session. `work` says with its second
     /// argument how many rows it has passed on.
-    pub(crate) fn read<T>(
-        &mut self,
-        sql: &str,
-        mut work: impl FnMut(&mut Self, &mut u64) -> Result<T>,
-    ) -> Result<T> {
+    pub(crate) fn read<T>(&mut self, sql: &str, mut work: impl FnMut(&mut Self, &mut u64) -> Result<T>) -> Result<T> {
         let may = !self.in_transaction && is_read(sql);
         let (mut n_rows, mut is_repeated) = (0, false);
         let attempt = || {
