@@ -9,6 +9,7 @@ use kit::{Messages, exit_of};
 use schema::{Compat, Exit};
 
 use crate::commands::*;
+use crate::completions;
 use crate::overrides::Overrides;
 
 /// Usage metrics of a HUBzero hub: runs the stages and keeps them in order
@@ -139,7 +140,7 @@ fn compat(text: &str) -> Result<String, String> {
 
 /// Parses the command line and does what it says.
 pub(crate) fn main() -> ExitCode {
-    if let Some(exit) = kit::generate(Cli::command) {
+    if let Some(exit) = kit::generate(Cli::command, &completions::values) {
         return exit.into();
     }
     let parsed = Cli::command().try_get_matches();
@@ -148,6 +149,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return kit::not_parsed("hzmetrics", &error).into(),
     };
+    kit::progress::enable("hzmetrics");
     let messages = Messages::new("hzmetrics", false);
     match run(&cli, matches.subcommand_name().unwrap_or_default(), messages) {
         Ok(code) => ExitCode::from(code),

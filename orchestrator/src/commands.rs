@@ -38,18 +38,19 @@ pub(crate) mod summarize;
 pub(crate) mod tick;
 pub(crate) mod trace;
 pub(crate) mod unpublish;
-mod values;
+pub(crate) mod values;
 pub(crate) mod whoisonline;
 pub(crate) mod why;
 
 use anyhow::Result;
-use kit::Uses;
-use kit::{Messages, exit_of};
+use kit::{Messages, Progress, Uses, exit_of};
 use schema::Exit;
 
 use crate::hub::{Audience, Hub};
 use crate::overrides::Overrides;
 use crate::record::recorded;
+
+pub(crate) use chains::names as chain_names;
 
 /// What a command gets besides its own arguments.
 pub(crate) struct Call {
@@ -93,6 +94,11 @@ pub(crate) trait HubCommand {
         false
     }
 
+    /// Whether a terminal shows how long it takes.
+    fn is_shown(&self) -> bool {
+        true
+    }
+
     /// Runs it; returns the exit code.
     ///
     /// # Errors
@@ -109,6 +115,7 @@ impl<C: HubCommand> Command for C {
         let audience = self.audience();
         let hub = Hub::open(&call.name, &call.overrides, audience, self.goes_on_without_configuration())?;
         let _phase = (audience == Audience::Cron).then(|| hub.log.phase(&call.name));
+        let _shown = self.is_shown().then(|| Progress::rows(&call.name));
         let done = match self.record() {
             Some(program) => recorded(&hub, program, || HubCommand::run(self, &hub)),
             None => HubCommand::run(self, &hub),

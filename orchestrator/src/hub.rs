@@ -45,6 +45,8 @@ pub(crate) struct Hub {
     pub(crate) n_refused: Cell<usize>,
     /// What a dry run would do, in order.
     pub(crate) plan: RefCell<Vec<Value>>,
+    /// What is worked on, for the progress on a terminal.
+    pub(crate) context: RefCell<String>,
     /// Whether the work was left to another run that is in progress.
     pub(crate) left_to_another: Cell<bool>,
     /// Why the configuration could not be read; the settings are then the defaults.
@@ -86,6 +88,7 @@ impl Hub {
             trouble,
             refused: Cell::new(false),
             n_refused: Cell::new(0),
+            context: RefCell::default(),
             left_to_another: Cell::new(false),
             plan: RefCell::default(),
             overrides: overrides.clone(),
@@ -105,6 +108,7 @@ impl Hub {
             trouble: self.trouble.clone(),
             refused: Cell::new(false),
             n_refused: Cell::new(0),
+            context: RefCell::default(),
             left_to_another: Cell::new(false),
             plan: RefCell::default(),
             overrides: self.overrides.clone(),
@@ -259,6 +263,7 @@ impl Hub {
         }
         let mut shell = Shell::new(&self.name, variables, Messages::new("hzmetrics", false))?;
         shell.hand_on(&self.config)?;
+        shell.show_context(&self.context.borrow());
         Ok(shell)
     }
 

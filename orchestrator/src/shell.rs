@@ -123,6 +123,11 @@ impl Shell {
         }
     }
 
+    /// What the programs do, for their progress on a terminal.
+    pub(crate) fn show_context(&mut self, text: &str) {
+        self.variables.export(kit::progress::CONTEXT, text.into());
+    }
+
     /// The text came from standard input, so programs find nothing there.
     pub(crate) const fn stdin_is_used(&mut self) {
         self.stdin_is_used = true;
@@ -267,6 +272,8 @@ impl Shell {
     fn start_and_wait(&self, all: Vec<Prepared>, shown: &[String], line: usize) -> Result<u8> {
         let names: Vec<_> = all.iter().map(|p| base_name(&p.argv[0])).collect();
         let n_processes = all.len();
+        // they show their own progress
+        let _paused = kit::progress::pause();
         let mut started = Vec::with_capacity(n_processes);
         let mut failure: Option<(usize, u8, String)> = None;
         let mut reader = None;

@@ -9,6 +9,7 @@ use schema::{Month, Opt};
 use serde_json::json;
 
 use super::shares::Shares;
+use crate::colours;
 use crate::hub::Hub;
 use crate::json::VERSION;
 
@@ -54,7 +55,7 @@ impl<'h> Report<'h> {
                 return Ok(());
             }
             hub.log.debug(line);
-            kit::print(format!("{text}\n").as_bytes())
+            kit::print(colours::states(&format!("{text}\n")).as_bytes())
         })
     }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use database::{Db, KeyTable};
+use kit::Progress;
 use logs::parse;
 use schema::collation::Like;
 use schema::{Month, Opt};
@@ -83,10 +84,12 @@ fn work(hub: &Hub, db: &mut Db, start: Option<Month>, dry_run: bool) -> Result<(
     add_dirty_months(db, open.months.keys().copied())?;
     hub.log.info(format_args!("  marked {} month(s) to be summarized again", open.months.len()));
     let (mut judged, mut downloads) = (0, 0);
+    let shown = Progress::things("downloads", "rows", highest.abs_diff(lowest) + 1);
     let mut from = lowest;
     while from <= highest {
         let to = from.saturating_add(STRETCH - 1).min(highest);
         let (rows, yes) = db.transaction_with_retry("judging requests", &["web"], |db| stretch(db, from, to, start))?;
+        shown.advance(to.abs_diff(from) + 1);
         judged += rows;
         downloads += yes;
         from = to + 1;

@@ -49,6 +49,15 @@ impl Folder {
     }
 }
 
+/// The names of all chains.
+///
+/// # Errors
+/// A folder cannot be read.
+pub(crate) fn names() -> Result<Vec<String>> {
+    let chains = Folder { chains: None }.open()?.all()?;
+    Ok(chains.into_iter().map(|chain| chain.name).collect())
+}
+
 /// A named chain with values for its variables.
 #[derive(Debug, clap::Args)]
 pub(super) struct Named {

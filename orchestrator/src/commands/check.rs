@@ -8,6 +8,7 @@ use kit::Uses;
 
 use super::{HubCommand, print};
 use crate::audit::{self, Wanted};
+use crate::colours;
 use crate::doctor;
 use crate::health::facts::{Facts, Look, Outside};
 use crate::health::ranges::Limits;
@@ -98,7 +99,7 @@ impl HubCommand for Args {
         let checks = self.checks(hub).unwrap_or_else(|error| vec![unknown(&error)]);
         let text =
             if self.json { json::of_checks(&checks, json::For::Person) } else { verdict::plugin_output(&checks) };
-        print(text.as_bytes())?;
+        print(colours::states(&text).as_bytes())?;
         Ok(verdict::worst(&checks).code())
     }
 }

@@ -4,8 +4,8 @@ use anyhow::Result;
 use kit::Uses;
 
 use super::{HubCommand, print};
-use crate::doctor;
 use crate::hub::Hub;
+use crate::{colours, doctor};
 
 /// Check settings, folders and database
 ///
@@ -34,6 +34,6 @@ impl HubCommand for Args {
     fn run(&self, hub: &Hub) -> Result<u8> {
         let report = doctor::examine(hub, self.fix);
         let text = if self.json { report.json() } else { report.text(self.fix) };
-        print(text.as_bytes()).map(|_| report.code())
+        print(colours::states(&text).as_bytes()).map(|_| report.code())
     }
 }

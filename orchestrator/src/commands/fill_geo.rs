@@ -45,7 +45,8 @@ impl HubCommand for Args {
         let would = if dry_run { "[dry-run] would fill" } else { "filling" };
         hub.log.info(format_args!("{would} countries of {} month(s): {first} .. {last}", months.len()));
         let mut shell = hub.shell(lock.as_ref())?;
-        for month in &months {
+        for (i, month) in months.iter().enumerate() {
+            shell.show_context(&format!("{month}, {} of {}", i + 1, months.len()));
             for table in TABLES {
                 let _step = hub.log.step(format!("fill-ipcountry {table} {month}"));
                 let month = month.to_string();

@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::ArgGroup;
 use database::hits::{self, Missing};
 use database::{Db, Verb};
+use kit::Progress;
 use schema::{Month, Period, Stamp};
 
 use super::HubCommand;
@@ -49,7 +50,9 @@ impl HubCommand for Args {
         if !dry_run {
             hub.warn_without_transactions(&mut db, &["webhits"])?;
         }
+        let shown = Progress::things("hits", "months", months.len() as u64);
         for (month, days) in &months {
+            shown.advance(1);
             let between = (month.start().to_string(), month.next().start().to_string());
             if dry_run {
                 let there = db.number("SELECT COUNT(*) FROM webhits WHERE datetime >= ? AND datetime < ?", between)?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use database::Db;
 use database::ledger::{self, Reconstruct, Target, Verdict};
-use kit::path_text;
+use kit::{Progress, path_text};
 use logs::discovery::{self, Stream};
 use schema::{Month, Opt};
 
@@ -79,7 +79,9 @@ fn one_stream(hub: &Hub, db: &mut Db, stream: Stream, args: &Args) -> Result<usi
     ));
     let mut agree = 0;
     let mut new = Vec::new();
+    let shown = Progress::things(stream.name(), "logs", files.len() as u64);
     for file in &files {
+        shown.advance(1);
         let base = path_text::base_name(&file.path);
         match work.file(db, &file.path, &base)? {
             Verdict::Skipped | Verdict::Wrong => {}

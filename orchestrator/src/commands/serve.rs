@@ -42,6 +42,10 @@ impl HubCommand for Args {
         Audience::Cron
     }
 
+    fn is_shown(&self) -> bool {
+        false
+    }
+
     fn goes_on_without_configuration(&self) -> bool {
         true
     }

@@ -10,6 +10,7 @@ use schema::Month;
 use serde_json::{Map, Value};
 
 use super::{HubCommand, print};
+use crate::colours::{Mood, value};
 use crate::health::Health;
 use crate::health::facts::{Facts, Known, Look, OfDatabase};
 use crate::health::json::{self, For};
@@ -60,7 +61,8 @@ fn status(hub: &Hub, facts: &Facts) -> String {
     let state = match &facts.metrics {
         Ok(found) => &found.state,
         Err(error) => {
-            let _ = writeln!(text, "  (could not read pipeline_state: {error})");
+            let words = value(Mood::Bad, format!("(could not read pipeline_state: {error})"));
+            let _ = writeln!(text, "  {words}");
             unread = State::default();
             &unread
         }
@@ -69,8 +71,8 @@ fn status(hub: &Hub, facts: &Facts) -> String {
         Ok(found) => found.incomplete.clone(),
         Err(error) => Err(error.clone()),
     };
-    for (label, value) in lines(state, facts.current, incomplete) {
-        let _ = writeln!(text, "  {label:<17}: {value}");
+    for (label, text_of) in lines(state, facts.current, incomplete) {
+        let _ = writeln!(text, "  {label:<17}: {}", coloured(label, text_of));
     }
     text.push_str("=== pending import (all source dirs) ===\n");
     for (label, found) in [("httpd access", &facts.access), ("cmsauth     ", &facts.auth)] {
@@ -90,10 +92,23 @@ fn status(hub: &Hub, facts: &Facts) -> String {
         config.dns.timeout.as_secs_f64()
     );
     text.push_str("=== withheld, refused, left out ===\n");
-    for (label, value) in left_out(facts, state) {
-        let _ = writeln!(text, "  {label:<17}: {value}");
+    for (label, text_of) in left_out(facts, state) {
+        let _ = writeln!(text, "  {label:<17}: {}", coloured(&label, text_of));
     }
     text
+}
+
+/// A value in the colour of what it means.
+fn coloured(label: &str, text: String) -> String {
+    let mood = match label {
+        "mode" if text == Mode::Normal.word() => Mood::Good,
+        "mode" | "dirty months" | "dated in future" | "sweep remaining" => Mood::Attention,
+        "withheld months" if text != "(none)" => Mood::Attention,
+        "refused log" | "not understood" => Mood::Bad,
+        "refused logs" | "imported days" if text != "(none)" => Mood::Bad,
+        _ => return text,
+    };
+    value(mood, text)
 }
 
 /// How many days of imports are shown.

@@ -161,7 +161,7 @@ pub(crate) fn minutes(text: &str) -> Result<Duration, String> {
 }
 
 /// The sections of `summarize-month`.
-const SECTIONS: [&str; 7] = ["reg", "int", "dl", "total", "sim", "sim-usage", "misc"];
+pub(crate) const SECTIONS: [&str; 7] = ["reg", "int", "dl", "total", "sim", "sim-usage", "misc"];
 
 /// One of the sections.
 pub(crate) fn section(text: &str) -> Result<String, String> {

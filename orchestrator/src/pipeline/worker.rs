@@ -73,6 +73,7 @@ impl<'h> Worker<'h> {
         }
         self.hub.log.debug(&line);
         let _step = self.hub.log.step(exe);
+        self.shell.show_context(&self.hub.context.borrow());
         let code = self.shell.run_program(exe, args.into_iter().map(OsString::from).collect())?;
         if code != 0 {
             bail!("{exe} ended with exit code {code} (`{line}`); what it did is kept, the next run repeats it");
@@ -133,10 +134,13 @@ impl<'h> Worker<'h> {
     pub(crate) fn import(&self, pending: &Pending, days: &[String]) -> Result<u64> {
         let mut importer = Importer { hub: self.hub, lock: self.lock };
         let mut rows = 0;
-        for day in days {
+        let context = self.hub.context.take();
+        for (i, day) in days.iter().enumerate() {
+            *self.hub.context.borrow_mut() = format!("{context} log {}/{}", i + 1, days.len()).trim_start().to_owned();
             let _step = (self.effort == Effort::Real).then(|| self.hub.log.step(format!("import-day {day}")));
             rows += importer.day(pending, day, self.effort != Effort::Real)?;
         }
+        *self.hub.context.borrow_mut() = context;
         Ok(rows)
     }
 

@@ -32,6 +32,7 @@ impl Running {
     pub(crate) fn watch() -> io::Result<Self> {
         let running = Self::default();
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        kit::progress::leave_signals();
         let watched = running.clone();
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
             for signal in signals.forever() {

@@ -5,6 +5,7 @@
 mod audit;
 mod chains;
 mod commands;
+mod completions;
 mod configuration;
 mod convert;
 mod doctor;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use hub::config::Config;
-use kit::Messages;
+use kit::{Messages, Progress};
 use logs::discovery;
 use logs::discovery::Stream;
 use logs::fingerprint::Fingerprint;
@@ -61,8 +61,10 @@ impl Daily<'_> {
         let noted = if listed.is_some() { staged::read_imported(&staging)? } else { Vec::new() };
         let outcomes = Outcomes { by_others: self.imported_by_others(listed.as_deref(), &noted), noted };
         let (mut n_failed, mut n_grown, mut n_all) = (0, 0, 0);
+        let shown = Progress::things("", "logs", 0);
         let mut archive = |path: &Path, entry: Option<&StagedLog>| {
             n_all += 1;
+            shown.advance(1);
             match outcomes.read_of(entry).and_then(|read| self.archive(path, read)) {
                 Ok(()) => {}
                 Err(error) if move_log::is_failure(&error, self.messages) => n_failed += 1,

@@ -22,6 +22,9 @@ const SQL_MODE: &str = "NO_ENGINE_SUBSTITUTION";
 /// How long the server may keep us waiting or wait for us: a day.
 const TIMEOUT_SECS: u32 = 86_400;
 
+/// After how many rows a line of progress is told.
+const SHOWN_EVERY: u64 = 1024;
+
 /// A session in one of the databases.
 pub struct Db {
     pub(crate) conn: mysql::Conn,
@@ -201,6 +204,9 @@ impl Db {
         let failed = |e: mysql::Error| DbError::at(target, &e, sql);
         let mut hand = |next: mysql::Result<mysql::Row>| {
             *count += 1;
+            if u64::is_multiple_of(*count, SHOWN_EVERY) {
+                kit::progress::rows_read(SHOWN_EVERY);
+            }
             row(Cells::new(&next.map_err(failed)?))
         };
         match params {
@@ -213,6 +219,7 @@ impl Db {
                 rows.try_for_each(&mut hand)?;
             }
         }
+        kit::progress::rows_read(*count % SHOWN_EVERY);
         Ok(*count)
     }
 

@@ -139,6 +139,7 @@ impl Insert<'_> {
         let (first, step) = (conn.last_insert_id(), self.db.id_step);
         self.done.sent += rows as u64;
         kit::measure::count("rows.inserted", rows as u64);
+        kit::progress::rows_written(rows as u64);
         self.done.changed += conn.affected_rows();
         if rows != self.max_rows {
             // a partial batch is hardly ever repeated: it gets no place in the statement cache

@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use kit::progress::Handle;
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
@@ -111,6 +112,7 @@ pub struct GeoService {
     key: String,
     manner: Manner,
     n_failed_in_a_row: AtomicU32,
+    shown: Handle,
 }
 
 impl GeoService {
@@ -129,26 +131,33 @@ impl GeoService {
             .max_idle_connections_per_host(REQUESTS)
             .build();
         let key = in_a_query(key);
-        Self { agent: config.into(), urls, key, manner, n_failed_in_a_row: AtomicU32::new(0) }
+        Self { agent: config.into(), urls, key, manner, n_failed_in_a_row: AtomicU32::new(0), shown: Handle::default() }
+    }
+
+    /// Advances this with every address.
+    pub fn show(&mut self, shown: Handle) {
+        self.shown = shown;
     }
 
     /// Asks for each address (as a number) separately. The answers are in the order of the numbers.
     #[must_use]
     pub fn one_by_one(&self, numbers: &[u32]) -> Vec<Answer> {
-        at_a_time(numbers, |&n| self.one(n))
+        at_a_time(numbers, |&n| self.one(n), |_| self.shown.advance(1))
     }
 
     /// Asks for a hundred addresses at once. The answers are in the order of the numbers.
     #[must_use]
     pub fn in_batches(&self, numbers: &[u32]) -> Vec<Answer> {
         let batches: Vec<&[u32]> = numbers.chunks(BATCH).collect();
-        at_a_time(&batches, |batch| self.batch(batch)).into_iter().flatten().collect()
+        let shown = |batch: &&[u32]| self.shown.advance(batch.len() as u64);
+        at_a_time(&batches, |batch| self.batch(batch), shown).into_iter().flatten().collect()
     }
 
     /// Asks for each IPv6 address separately. The answers are in the order of the addresses.
     #[must_use]
     pub fn each_ipv6(&self, addresses: &[Ipv6Addr]) -> Vec<Answer> {
-        at_a_time(addresses, |ip| self.found(&format!("ip={ip}"), |set| set.get("ip").trim().parse() == Ok(*ip)))
+        let ask = |ip: &Ipv6Addr| self.found(&format!("ip={ip}"), |set| set.get("ip").trim().parse() == Ok(*ip));
+        at_a_time(addresses, ask, |_| self.shown.advance(1))
     }
 
     fn one(&self, number: u32) -> Answer {
@@ -308,7 +317,7 @@ fn cleaned(text: &str) -> String {
 const BAD_KEY: &str = "_INVALID_KEY_OR_KEY-HUB_HOSTNAME_MISMATCH_";
 
 /// Does `work` for each item, several at a time; the results are in the order of the items.
-fn at_a_time<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+fn at_a_time<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync, done_with: impl Fn(&T) + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(items.len()));
     std::thread::scope(|scope| {
@@ -318,6 +327,7 @@ fn at_a_time<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Ve
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(at) else { break };
                     let result = work(item);
+                    done_with(item);
                     done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
                 }
             });

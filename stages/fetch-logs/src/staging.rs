@@ -10,7 +10,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use hub::config::Config;
-use kit::{Messages, WholeFile, counted, door, fill};
+use kit::{Messages, Progress, WholeFile, counted, door, fill};
 use logs::discovery::{self, Found, LeftOut, Stream, without_suffix};
 use logs::fingerprint::{Fingerprint, Now};
 use logs::staged;
@@ -136,9 +136,11 @@ impl Staging<'_> {
         let outcomes = staged::read_imported(&staging)?;
         let mut listed = Vec::new();
         let mut files = Vec::new();
+        let total = access.iter().chain(&auth).map(|log| log.bytes).sum();
+        let shown = Progress::bytes("staging", total);
         for (logs, path) in [(access, self.config.paths.staged_access()), (auth, self.config.paths.staged_auth())] {
             if !logs.is_empty() {
-                files.push(self.concatenate(&logs, &path, &outcomes, opener, &mut listed)?);
+                files.push(self.concatenate(&logs, &path, &outcomes, opener, (&mut listed, &shown))?);
             }
         }
         // from here on a killed run leaves at worst a new staging file without a list
@@ -162,7 +164,7 @@ impl Staging<'_> {
         path: &Path,
         known: &[Outcome],
         opener: &Opener,
-        listed: &mut Vec<u8>,
+        (listed, shown): (&mut Vec<u8>, &Progress),
     ) -> Result<WholeFile> {
         let mut file = WholeFile::create(path)?;
         file.set_mode(mode_for(logs, opener)?)?;
@@ -181,6 +183,7 @@ impl Staging<'_> {
                 }
                 _ => copy(log, known, opener, &mut file, path)?,
             };
+            shown.advance(log.bytes);
             record(log, offset, &copied, place, opener, listed)?;
             offset += copied.bytes;
         }

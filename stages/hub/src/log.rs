@@ -224,7 +224,7 @@ impl Log {
             }
             match self.stderr {
                 Stderr::Lines => {
-                    let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
+                    kit::progress::write_message(format!("{line}\n").as_bytes());
                 }
                 Stderr::Nothing => {}
                 Stderr::Quiet if level == Level::Info && !self.terminal => {}

@@ -25,7 +25,7 @@ pub const STAGE_LOG: &str = "HZMETRICS_STAGE_LOG";
 /// Runs a stage: parses its arguments, does the work, converts the result into an exit code. With
 /// `--generate` as the first word it prints its manual or completions instead.
 pub fn run<A: StageArgs>(stage: impl FnOnce(&A, &mut Io) -> Result<Outcome>) -> ExitCode {
-    if let Some(exit) = kit::generate(A::command) {
+    if let Some(exit) = kit::generate(A::command, &A::values) {
         return exit.into();
     }
     let name = A::DESCRIBE.name;

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use kit::{Common, Describe, StageArgs};
+use kit::{Asked, Common, Describe, StageArgs};
 use schema::Kind;
 
 use crate::choices::Assets;
 use crate::layouts::client::{Choice, Cidr, networks};
 use crate::layouts::entry::ClientFrom;
+use crate::layouts::named;
 use crate::layouts::prefix::Prefixes;
 use crate::zone::Zone;
 
@@ -226,6 +227,10 @@ impl StageArgs for Args {
 
     fn common(&self) -> &Common {
         &self.common
+    }
+
+    fn values(asked: &Asked<'_>) -> Vec<String> {
+        if asked.id() == "log_format" { named::names().map(str::to_owned).collect() } else { Vec::new() }
     }
 }
 

@@ -10,8 +10,9 @@ use kit::Progress;
 
 use crate::bots::list::BotList;
 use crate::queue::Queue;
-use crate::reader::Reader;
+use crate::reader::{HELD, Reader};
 use crate::rules::Rules;
+use crate::shown;
 use crate::sink::Sink;
 use crate::totals::Tally;
 use crate::unit::Unit;
@@ -31,12 +32,12 @@ pub(crate) fn run<S: Sink>(
 ) -> Result<()> {
     known.renew();
     let queue = Queue::new(known.clone());
-    let progress = Progress::steps("import-logs", units.len() as u64);
+    let progress = Progress::bytes("", shown::total(units, rules, HELD));
     // enough blocks in progress that no thread waits for the writer
     let (messages, receive) = sync_channel(2 * rayon::current_num_threads() + 2);
     std::thread::scope(|scope| {
-        let reader = Reader::new(rules, &queue, messages, known);
+        let reader = Reader::new(rules, &queue, messages, known, progress.handle());
         scope.spawn(|| reader.run(units));
-        Writer::new(rules, &queue, sink, tally).run(units, receive, &progress)
+        Writer::new(rules, &queue, sink, tally).run(units, receive)
     })
 }

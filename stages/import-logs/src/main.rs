@@ -30,6 +30,7 @@ mod rows;
 mod rules;
 mod server_conf;
 mod settings;
+mod shown;
 mod sink;
 mod stage;
 mod stored;

@@ -9,6 +9,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
+use kit::progress::Handle;
 use rayon::prelude::*;
 
 use crate::block::{self, Lines};
@@ -20,11 +21,12 @@ use crate::layouts::named::State;
 use crate::pieces::{Piece, Spare};
 use crate::queue::{Message, Queue};
 use crate::rules::Rules;
+use crate::shown::Shown;
 use crate::unit::{Stream, Unit};
 use crate::unit_reader::UnitReader;
 
 /// Files up to this size are kept in memory between the look-ahead and the main pass.
-const HELD: usize = 16 << 20;
+pub(crate) const HELD: usize = 16 << 20;
 
 /// The other end of the channel is gone: the writer has stopped.
 struct Stopped;
@@ -44,11 +46,19 @@ pub(crate) struct Reader<'a> {
     known: Arc<BotList>,
     n_blocks: u64,
     spare: Spare,
+    shown: Shown,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(rules: &'a Arc<Rules>, queue: &'a Queue, messages: SyncSender<Message>, known: BotList) -> Self {
-        Self { rules, queue, messages, known: Arc::new(known), n_blocks: 0, spare: Spare::default() }
+    pub(crate) fn new(
+        rules: &'a Arc<Rules>,
+        queue: &'a Queue,
+        messages: SyncSender<Message>,
+        known: BotList,
+        progress: Handle,
+    ) -> Self {
+        let (known, spare, shown) = (Arc::new(known), Spare::default(), Shown::new(progress));
+        Self { rules, queue, messages, known, n_blocks: 0, spare, shown }
     }
 
     fn send(&self, message: Message) -> Result<(), Stopped> {
@@ -71,6 +81,7 @@ impl<'a> Reader<'a> {
     fn unit(&mut self, index: usize, unit: &Unit) -> Result<Result<(), Stopped>> {
         let whole_lines = unit.has_whole_lines(self.rules.compat);
         let mut pieces = UnitReader::open(unit, whole_lines, &self.spare)?;
+        self.shown.begin();
         let stream = match &unit.stream {
             Stream::Auth => Stream::Auth,
             Stream::Access(_) => Stream::Access(pieces.layout.clone()),
@@ -93,11 +104,14 @@ impl<'a> Reader<'a> {
                 let whole = pieces.hold(HELD, &mut held)?;
                 let behind = self.look_ahead(&held, layout, pieces.state(), &mut ahead);
                 let again = !whole && unit.path.is_some() && pieces.is_file();
+                self.shown.passes(unit, self.rules, HELD, again);
+                self.shown.note(&pieces);
                 if again {
                     held.clear();
                     pieces.look();
                     ahead.merge(&self.look_through(&mut pieces, layout, behind)?);
                     pieces = pieces.again(unit, whole_lines)?;
+                    self.shown.begin();
                 }
                 let suspects = self.suspects(index, &ahead, &held, layout, (&pieces, again.then_some(unit)))?;
                 if !ahead.special.is_empty() || !suspects.is_empty() {
@@ -118,6 +132,7 @@ impl<'a> Reader<'a> {
             }
         }
         while let Some(piece) = pieces.next_piece()? {
+            self.shown.note(&pieces);
             if self.dispatch(piece, &file, &mut state).is_err() {
                 return Ok(Err(Stopped));
             }
@@ -154,20 +169,22 @@ impl<'a> Reader<'a> {
     }
 
     /// Looks ahead in the rest of a file, which is read again afterwards.
-    fn look_through(&self, pieces: &mut UnitReader, layout: &Layout, mut state: State) -> io::Result<LookAhead> {
+    fn look_through(&mut self, pieces: &mut UnitReader, layout: &Layout, mut state: State) -> io::Result<LookAhead> {
         let found = Mutex::new(LookAhead::default());
+        let (queue, rules, spare, shown) = (self.queue, &**self.rules, &self.spare, &mut self.shown);
         rayon::in_place_scope(|scope| {
             while let Some(piece) = pieces.next_piece()? {
+                shown.note(pieces);
                 let Piece::Block(block) = piece else { continue };
-                self.queue.take(block.len());
+                queue.take(block.len());
                 let found = &found;
                 let next = layout.state_after(&state, &block);
                 let state = std::mem::replace(&mut state, next);
                 scope.spawn(move |_| {
-                    let ahead = block::look_ahead(&block, layout, state, self.rules);
+                    let ahead = block::look_ahead(&block, layout, state, rules);
                     found.lock().unwrap_or_else(PoisonError::into_inner).merge(&ahead);
-                    self.queue.give_back(block.len());
-                    self.spare.give_back(block);
+                    queue.give_back(block.len());
+                    spare.give_back(block);
                 });
             }
             Ok(())

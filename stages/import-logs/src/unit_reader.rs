@@ -324,6 +324,14 @@ impl UnitReader {
         }
     }
 
+    /// How far the file was read, in bytes on disk.
+    pub(crate) fn position(&self) -> u64 {
+        self.pieces.as_ref().map_or(0, |pieces| match pieces.reader() {
+            Input::Log(log) => log.reading.disk_position(),
+            Input::Stretch { file, .. } => (&*file).stream_position().unwrap_or(0),
+        })
+    }
+
     /// Whether another pass is possible.
     pub(crate) fn is_file(&self) -> bool {
         self.pieces.as_ref().is_none_or(|pieces| match pieces.reader() {

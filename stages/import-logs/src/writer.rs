@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 
 use anyhow::{Context as _, Result, anyhow};
-use kit::{Progress, Usage};
+use kit::Usage;
 use logs::fingerprint::Reading;
 use schema::Opt;
 
@@ -110,8 +110,8 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
     ///
     /// # Errors
     /// A file cannot be read, or its result cannot be written.
-    pub(crate) fn run(&mut self, units: &[Unit], messages: Receiver<Message>, progress: &Progress) -> Result<()> {
-        let done = self.write(units, messages, progress);
+    pub(crate) fn run(&mut self, units: &[Unit], messages: Receiver<Message>) -> Result<()> {
+        let done = self.write(units, messages);
         if done.is_err() {
             let (report, tried) = (std::mem::take(&mut self.report), &mut self.tally.tried);
             tried.n_lines = tried.n_lines.max(report.n_lines);
@@ -122,7 +122,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         done
     }
 
-    fn write(&mut self, units: &[Unit], messages: Receiver<Message>, progress: &Progress) -> Result<()> {
+    fn write(&mut self, units: &[Unit], messages: Receiver<Message>) -> Result<()> {
         let mut current = units.iter();
         let mut unit: Option<Unit> = None;
         let mut wanted = true;
@@ -166,7 +166,6 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
                         self.end(unit)?;
                     }
                     self.queue.unit_done();
-                    progress.advance(1);
                 }
             }
         }

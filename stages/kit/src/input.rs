@@ -13,7 +13,7 @@ use schema::json;
 use crate::csv_rows::{Row, Rows};
 use crate::decompress;
 use crate::lines::{self, Lines};
-use crate::{Endpoint, Rejects};
+use crate::{Endpoint, Progress, Rejects};
 
 /// The approximate number of bytes in a batch.
 const BATCH_BYTES: usize = 4 << 20;
@@ -100,13 +100,15 @@ pub struct Input {
     sources: std::vec::IntoIter<Endpoint>,
     current: Option<(String, Source)>,
     batch: Batch,
+    shown: Progress,
 }
 
 impl Input {
     /// The records of the sources, one after the other.
     #[must_use]
     pub fn new(sources: Vec<Endpoint>) -> Self {
-        Self { sources: sources.into_iter(), current: None, batch: Batch::default() }
+        let shown = Progress::things("", "records", 0);
+        Self { sources: sources.into_iter(), current: None, batch: Batch::default(), shown }
     }
 
     /// Records from any stream, called `path` in messages.
@@ -182,6 +184,7 @@ impl Input {
             }
             if !batch.is_empty() {
                 rejects.looked_at(batch.len() as u64);
+                self.shown.advance(batch.len() as u64);
                 return Ok(true);
             }
         }

@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 mod clock;
+mod complete;
 mod count;
 mod csv_rows;
 mod decompress;
@@ -22,7 +23,7 @@ mod messages;
 mod options;
 mod output;
 pub mod path_text;
-mod progress;
+pub mod progress;
 mod rejects;
 mod run;
 mod run_id;
@@ -32,6 +33,7 @@ mod table;
 mod version;
 
 pub use clock::{current_month, minute, refuse_month_to_come, seconds_since_1970, today};
+pub use complete::Asked;
 pub use count::{counted, grouped};
 pub use decompress::{Compression, open_reader};
 pub use describe::Describe;

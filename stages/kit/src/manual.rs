@@ -1,7 +1,8 @@
 //! Man page and shell completions, generated from the command line definition: `PROGRAM --generate man`,
 //! `bash`, `zsh` or `fish`, without further arguments.
 //!
-//! For packaging and installing. It is not an option of the parser, so that it works without mandatory
+//! The completions ask the program itself for values ([`crate::complete`]). For packaging and installing.
+//! It is not an option of the parser, so that it works without mandatory
 //! arguments and does not appear in help texts.
 
 use std::ffi::OsString;
@@ -12,11 +13,19 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use schema::Exit;
 
-/// Handles `--generate`; `None` if it was not given.
+use crate::complete::{Asked, candidates};
+use crate::is_unseen;
+
+/// Handles `--generate` and `--complete`; `None` if neither was given. `values` knows what an argument may be,
+/// for completions.
 #[must_use]
-pub fn generate(command: impl FnOnce() -> Command) -> Option<Exit> {
+pub fn generate(command: impl FnOnce() -> Command, values: &dyn Fn(&Asked<'_>) -> Vec<String>) -> Option<Exit> {
     let mut words = std::env::args_os().skip(1);
-    if words.next()? != "--generate" {
+    let first = words.next()?;
+    if first == "--complete" {
+        return Some(complete(&mut command(), words, values));
+    }
+    if first != "--generate" {
         return None;
     }
     let mut command = command();
@@ -26,6 +35,24 @@ pub fn generate(command: impl FnOnce() -> Command) -> Option<Exit> {
         return Some(Exit::Usage);
     };
     Some(crate::run::printed(&name, &text))
+}
+
+/// Prints the candidates for a word. Whatever is wrong, a shell sees nothing of it.
+fn complete(
+    command: &mut Command,
+    words: impl Iterator<Item = OsString>,
+    values: &dyn Fn(&Asked<'_>) -> Vec<String>,
+) -> Exit {
+    let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some((at, words)) = words.split_first()
+        && let Ok(at) = at.parse()
+    {
+        // lines of a shell: nothing in them may end a line or control a terminal
+        let found = candidates(command, words, at, values);
+        let lines = found.iter().filter(|text| !text.chars().any(is_unseen)).map(|text| format!("{text}\n"));
+        let _ = crate::print(lines.collect::<String>().as_bytes());
+    }
+    Exit::Done
 }
 
 fn text(command: &mut Command, name: &str, what: Option<OsString>) -> Option<Vec<u8>> {
@@ -38,8 +65,64 @@ fn text(command: &mut Command, name: &str, what: Option<OsString>) -> Option<Vec
     };
     let mut text = Vec::new();
     clap_complete::generate(shell, command, name, &mut text);
-    Some(text)
+    let text = String::from_utf8_lossy(&text);
+    Some(asking(shell, name, &text).into_bytes())
 }
+
+/// A script that asks the program first. `{}` below is the name of the program as a shell function.
+fn asking(shell: Shell, program: &str, script: &str) -> String {
+    let name = &program.replace('-', "_");
+    match shell {
+        Shell::Zsh => {
+            let begin = format!("_{program}() {{\n");
+            script.replacen(&begin, &(begin.clone() + ZSH), 1)
+        }
+        Shell::Fish => {
+            let mut text = FISH.replace("{}", name);
+            for line in script.lines() {
+                // what the script knows no values for
+                let more = if line.ends_with(" -r") { format!(" -k -a \"(__{name}_values)\"") } else { String::new() };
+                text.push_str(&format!("{line}{more}\n"));
+            }
+            text + &format!("complete -c {program} -k -a \"(__{name}_values)\"\n")
+        }
+        _ => {
+            let words = || script.split_whitespace();
+            let function = words().zip(words().skip(1)).find(|(word, _)| *word == "-F").map_or("", |(_, name)| name);
+            let more = BASH.replace("{}", name).replace("FUNCTION", function).replace("PROGRAM", program);
+            format!("{script}{more}")
+        }
+    }
+}
+
+const BASH: &str = r#"
+__{}_values() {
+    mapfile -t COMPREPLY < <("$1" --complete "$COMP_CWORD" "${COMP_WORDS[@]}" 2>/dev/null)
+    [[ ${#COMPREPLY[@]} -gt 0 ]] || FUNCTION "$@"
+}
+
+if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
+    complete -F __{}_values -o nosort -o bashdefault -o default PROGRAM
+else
+    complete -F __{}_values -o bashdefault -o default PROGRAM
+fi
+"#;
+
+const ZSH: &str = r#"    local -a known
+    known=(${(f)"$("${(Q)words[1]}" --complete $((CURRENT - 1)) "${(@Q)words}" 2>/dev/null)"})
+    if (( ${#known} )); then
+        # the value of an option is completed behind its name
+        [[ $PREFIX == --*=* ]] && compset -P '*='
+        compadd -V values -a known
+        return
+    fi
+"#;
+
+const FISH: &str = r#"function __{}_values
+    set -l words (commandline -opc) (commandline -ct)
+    $words[1] --complete (math (count $words) - 1) $words 2>/dev/null
+end
+"#;
 
 /// One page for a program with all its commands, so that a single search finds any word.
 fn page(command: &mut Command) -> io::Result<Vec<u8>> {

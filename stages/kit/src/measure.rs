@@ -29,8 +29,9 @@ pub fn count(name: &str, n: u64) {
     }
 }
 
-/// Does a step of the work and measures its duration.
+/// Does a step of the work and measures its duration; a terminal shows it if it takes long.
 pub fn step<T>(name: &str, work: impl FnOnce() -> T) -> T {
+    let _shown = crate::Progress::rows(name);
     let begun = Instant::now();
     let done = work();
     *lock().steps.entry(name.to_owned()).or_default() += begun.elapsed();

@@ -4,7 +4,6 @@
 //! from cron.
 
 use std::fmt::Display;
-use std::io::{self, Write as _};
 use std::sync::OnceLock;
 
 /// How much an event matters.
@@ -115,8 +114,7 @@ impl Messages {
             push_seen(&mut out, line);
             out.push('\n');
         }
-        // if standard error is gone, nobody can be told
-        let _ = io::stderr().lock().write_all(out.as_bytes());
+        crate::progress::write_message(out.as_bytes());
     }
 }
 

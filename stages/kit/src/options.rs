@@ -6,6 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
 use schema::{Compat, Month};
 
+use crate::Asked;
 use crate::Describe;
 
 /// How the output is written.
@@ -187,5 +188,10 @@ pub trait StageArgs: Parser {
     /// What the run does in the folders of a hub; `None` for a filter, which changes nothing there.
     fn uses(&self) -> Option<Uses> {
         self.common().to_db().then(Uses::default)
+    }
+
+    /// What a shell offers as the value of an argument.
+    fn values(asked: &Asked<'_>) -> Vec<String> {
+        crate::complete::months(asked)
     }
 }

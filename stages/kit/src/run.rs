@@ -38,6 +38,9 @@ pub fn run_with<A: StageArgs>(args: &A, stage: impl FnOnce(&mut Io) -> Result<Ou
     if common.describe {
         return printed(A::DESCRIBE.name, format!("{}\n", A::DESCRIBE.to_json()).as_bytes());
     }
+    if !common.quiet {
+        crate::progress::enable(A::DESCRIBE.name);
+    }
     let mut io = Io::new(&A::DESCRIBE, common.clone(), messages);
     let result = stage(&mut io).and_then(|outcome| io.finish().map(|rejected| (outcome, rejected)));
     match result {

@@ -78,6 +78,7 @@ impl Write for Stdout {
         if is_output_closed() {
             return Err(io::Error::other(Closed("output")));
         }
+        crate::progress::before_output(bytes);
         self.0.write(bytes).map_err(mark)
     }
 

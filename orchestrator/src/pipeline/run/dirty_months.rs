@@ -37,6 +37,7 @@ impl Run<'_> {
             return Ok(AfterStep::End);
         };
         self.hub.log.info(format_args!("[catchup] {} backlog month(s) — processing {target}", backlog.len()));
+        *self.hub.context.borrow_mut() = format!("{target} ({} left)", backlog.len());
         let is_withheld = state.withheld.contains(&target);
         if is_withheld {
             self.hub

@@ -13,6 +13,7 @@ use crate::pipeline::worker::{Periods, Sessions};
 impl Run<'_> {
     /// Processes the current month, then the previous one.
     pub(super) fn normal(&mut self, state: &State, pending: &Pending, today: Stamp, current: Month) -> Result<()> {
+        *self.hub.context.borrow_mut() = current.to_string();
         if facts::has_source(pending, current) {
             self.import_month(pending, current)?;
         }
@@ -58,6 +59,7 @@ impl Run<'_> {
                 self.hub.log.warning(format_args!("[normal] {month}: its last log has not arrived"))
             }
         }
+        *self.hub.context.borrow_mut() = month.to_string();
         self.worker.analyze(month, Sessions::Build)?;
         self.worker.summarize(month, month, &Periods::All)
     }

@@ -44,9 +44,11 @@ impl Run<'_> {
                         continue;
                     }
                     self.hub.log.info(format_args!("[rebuild:walk] {month}"));
+                    *self.hub.context.borrow_mut() = format!("{month} (to {previous})");
                     self.worker.drop_doubled_starts(&mut self.db, month)?;
                     self.worker.analyze(month, Sessions::Build)?;
                 }
+                *self.hub.context.borrow_mut() = format!("to {last}");
                 for (first, last) in decisions::stretches(cursor, last, &state.withheld) {
                     self.worker.summarize(first, last, &Periods::All)?;
                 }
@@ -57,6 +59,7 @@ impl Run<'_> {
             }
             Rebuild::Sweep(month) => {
                 self.hub.log.info(format_args!("[rebuild:sweep] {month} lacks periods"));
+                *self.hub.context.borrow_mut() = month.to_string();
                 self.worker.analyze(month, Sessions::Build)?;
                 self.worker.summarize(month, month, &Periods::All)?;
                 self.swept.insert(month);

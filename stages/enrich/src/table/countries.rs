@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::Result;
 use database::{Db, KeyTable, Value};
+use kit::Progress;
 use rustc_hash::{FxHashMap, FxHashSet};
 use schema::text;
 
@@ -146,6 +147,7 @@ impl Geo {
             self.set(v4(number), &place.country);
         }
         open.retain(|number| !self.known.contains_key(&v4(*number)));
+        let _shown = self.show("addresses", open.len());
         for some in open.chunks(KEEP_EVERY) {
             let ask = |service: &GeoService, rule| match rule {
                 Rule::Legacy => service.one_by_one(some),
@@ -156,6 +158,14 @@ impl Geo {
             geo_cache::write(hub, places.iter().map(|(at, place)| (some[*at], place)))?;
         }
         Ok(())
+    }
+
+    fn show(&mut self, what: &'static str, n: usize) -> Progress {
+        let shown = Progress::things("geo service", what, n as u64);
+        if let Some(service) = &mut self.service {
+            service.show(shown.handle());
+        }
+        shown
     }
 
     fn learn_ipv6(&mut self, mut open: Vec<Ipv6Addr>) -> Result<()> {
@@ -169,6 +179,7 @@ impl Geo {
             let place = cache.get(*ip);
             place.inspect(|place| self.set(IpAddr::V6(*ip), &place.country)).is_none()
         });
+        let _shown = self.show("IPv6 addresses", open.len());
         for some in open.chunks(KEEP_EVERY) {
             let addresses: Vec<IpAddr> = some.iter().copied().map(IpAddr::V6).collect();
             for (at, place) in self.ask(&addresses, |service, _| service.each_ipv6(some)) {

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use database::{Db, KeyTable, Value};
+use kit::Progress;
 
 use super::countries::ADDRESS;
 use super::write::Write;
@@ -36,11 +37,14 @@ pub fn fill(db: &mut Db, table: &Table, span: &Span, hosts: &mut Hosts, only_spa
         // only text that is exactly an address can have a name
         slots.push(hosts.slot(ip)?);
     }
+    let shown = Progress::things("host names", "addresses", slots.len() as u64);
     for slot in &slots {
+        shown.advance(1);
         while hosts.name(*slot).is_none() {
             hosts.wait()?;
         }
     }
+    drop(shown);
     hosts.save()?;
     let named = addresses.into_iter().zip(slots);
     let rows: Vec<[Value; 2]> =

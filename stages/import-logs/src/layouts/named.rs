@@ -169,6 +169,11 @@ fn normal(name: &str) -> String {
     name.trim().to_ascii_lowercase().replace(['_', ' '], "-")
 }
 
+/// The names of all layouts, without their aliases.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    ["auto"].into_iter().chain(NAMES.iter().map(|(name, ..)| *name))
+}
+
 fn lookup(name: &str) -> Option<(&'static str, Named)> {
     let name = normal(name);
     let is = |known: &str| normal(known) == name;
@@ -202,7 +207,7 @@ impl Layout {
             let text = conf.formats.first().map_or(text, |(_, format)| format);
             return Ok(with("format", Kind::of_nginx(text, from)?));
         }
-        let known: Vec<_> = NAMES.iter().map(|(name, ..)| *name).collect();
+        let known: Vec<_> = names().skip(1).collect();
         Err(format!(
             "`{text}` is not a log format; known: auto, {}, json:MAPPING, a LogFormat with `%` or a log_format with `$`",
             known.join(", ")

@@ -14,6 +14,7 @@ mod mixtures;
 mod samples;
 mod settings;
 mod tables;
+mod terminal;
 mod verdicts;
 
 use std::fs;

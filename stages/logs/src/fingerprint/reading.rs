@@ -28,6 +28,8 @@ pub struct Reading {
     is_look: bool,
     /// Bytes that were read already and are returned first.
     again: Cursor<Vec<u8>>,
+    /// How many bytes the stream gave, over all passes.
+    n_streamed: u64,
 }
 
 impl Reading {
@@ -56,7 +58,16 @@ impl Reading {
         let stream = from_beginning(&file, identity.size)?;
         let again = Cursor::default();
         let (digest, whole_lines) = Default::default();
-        Ok(Self { file: Some((file, identity)), beginning, stream, digest, whole_lines, is_look: false, again })
+        Ok(Self {
+            file: Some((file, identity)),
+            beginning,
+            stream,
+            digest,
+            whole_lines,
+            is_look: false,
+            again,
+            n_streamed: 0,
+        })
     }
 
     /// The same for a stream that can be read once.
@@ -66,7 +77,13 @@ impl Reading {
     pub fn of_stream(reader: impl Read + Send + 'static) -> io::Result<Self> {
         let stream = kit::open_reader(reader)?;
         let (beginning, digest, whole_lines, again) = Default::default();
-        Ok(Self { file: None, beginning, stream, digest, whole_lines, is_look: true, again })
+        Ok(Self { file: None, beginning, stream, digest, whole_lines, is_look: true, again, n_streamed: 0 })
+    }
+
+    /// How far the file was read, in bytes on disk; for a stream in decompressed bytes.
+    #[must_use]
+    pub fn disk_position(&self) -> u64 {
+        self.file.as_ref().map_or(self.n_streamed, |(file, _)| (&*file).stream_position().unwrap_or(0))
     }
 
     /// Whether it can be read again.
@@ -202,6 +219,7 @@ impl Read for Reading {
             return Ok(n);
         }
         let n = self.stream.read(buffer)?;
+        self.n_streamed += n as u64;
         if self.is_look {
             return Ok(n);
         }
