@@ -136,10 +136,10 @@ fn index(args: &Args, ground: &Ground, sections: &Sections, months: &[Month], lo
         logo,
         sections: vec![Section {
             id: "months",
-            title: words.all_months.to_owned(),
+            title: words.months_title.to_owned(),
             intro: words.all_months_intro.to_owned(),
             cards: Vec::new(),
-            figures: vec![list("list-of-months", words.all_months, table)],
+            figures: vec![list("list-of-months", words.months_at_a_glance, table)],
         }],
         remarks: Vec::new(),
         is_private: false,

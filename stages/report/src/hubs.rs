@@ -9,12 +9,13 @@ use schema::Month;
 
 use crate::args::{Args, Part};
 use crate::compose::{document, title};
-use crate::document::{Column, Document, Figure, Label, Row, Section, Table};
+use crate::document::{Column, Document, Label, Row, Section, Table};
 use crate::folder::{INDEX, Pages, list};
 use crate::ground::Ground;
 use crate::margins;
 use crate::records;
 use crate::sections::Sections;
+use crate::words::fill;
 
 /// Reads the records of all hubs together, then those of each, and writes the pages.
 ///
@@ -101,6 +102,6 @@ fn section(hubs: &[Hub], all: &Sections, month: Month, ground: &Ground) -> Secti
         title: words.hubs.to_owned(),
         intro: words.hubs_intro.to_owned(),
         cards: Vec::new(),
-        figures: vec![Figure { title: words.month_name(month), ..list("list-of-hubs", words.hubs, table) }],
+        figures: vec![list("list-of-hubs", &fill(words.hubs_in, &[&words.month_name(month)]), table)],
     }
 }

@@ -77,12 +77,20 @@ impl Traffic {
         let agents = &self.tally.agents;
         let of_agents = [
             (Some(&agents.browsers), plan("browsers", words.browsers, words.browser)),
-            (Some(&agents.systems), plan("systems", words.systems, words.system)),
+            (
+                Some(&agents.systems),
+                Plan { shown: agents::system_name, ..plan("systems", words.systems, words.system) },
+            ),
         ];
         let of_subjects = of_subjects.into_iter().map(|(subject, plan)| (self.tally.of(subject), plan));
         let all = of_subjects.chain(of_agents);
         all.filter_map(|(counts, plan)| Some(ranking(&plan, counts?, ground))).collect()
     }
+}
+
+/// How many rows a ranking has; wide figures keep their order.
+fn length(figure: &Figure) -> usize {
+    if figure.is_wide { 0 } else { figure.table.rows.len() }
 }
 
 impl Accumulator for Traffic {
@@ -113,7 +121,9 @@ impl Accumulator for Traffic {
         let of_requests = month.map_or_else(Vec::new, |month| figures::courses(course, month, ground));
         let others = [figures::bots(&self.bots, ground), figures::lines(&self.receipts, ground)];
         let all = of_requests.into_iter().chain(self.rankings(ground)).chain(others);
-        let figures: Vec<_> = all.filter(|figure| figure.table.has_numbers()).collect();
+        let mut figures: Vec<_> = all.filter(|figure| figure.table.has_numbers()).collect();
+        // two stand side by side: those of the same length
+        figures.sort_by_key(|figure| (!figure.is_wide, std::cmp::Reverse(length(figure))));
         let day = |stamp: Stamp| stamp.to_string().chars().take(10).collect::<String>();
         let intro = course.span().map_or_else(
             || words.traffic_intro_lines.to_owned(),

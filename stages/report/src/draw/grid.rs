@@ -123,17 +123,22 @@ pub(super) fn months(area: &Area, table: &Table, words: &Words) -> Markup {
     let middle = |i: usize| n(area.left + band * (i as f64 + 0.5));
     let y = area.bottom() + 14.0;
     let is_january = |month: &Month| month.month() == 1;
-    if band >= 19.0 {
+    let first_january = months.iter().position(is_january).unwrap_or(usize::MAX);
+    if band >= 15.0 {
+        // every second one where three letters would touch the next three, with January among them
+        let step = if band >= 29.0 { 1 } else { 2 };
+        let begin = if first_january < months.len() { first_january % step } else { 0 };
+        let named = || months.iter().enumerate().skip(begin).step_by(step);
+        let has_year = |i: usize, month: &Month| is_january(month) || i == begin && first_january >= i + 2;
         return html! {
-            @for (i, month) in months.iter().enumerate() {
+            @for (i, month) in named() {
                 text class="tick mid" x=(middle(i)) y=(n(y)) { (words.shortest(*month)) }
-                @if i == 0 || is_january(month) {
+                @if has_year(i, month) {
                     text class="tick mid" x=(middle(i)) y=(n(y + 12.0)) { (month.year()) }
                 }
             }
         };
     }
-    let first_january = months.iter().position(is_january).unwrap_or(usize::MAX);
     // a year every so often, where there are many
     let every = (34.0 / (band * 12.0)).ceil().max(1.0) as u16;
     html! {

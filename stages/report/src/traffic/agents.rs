@@ -55,6 +55,17 @@ impl Agents {
     }
 }
 
+/// A system as people call it.
+pub(super) fn system_name(name: &str) -> String {
+    match name {
+        "Mac OSX" => "macOS",
+        // which calls itself so, too
+        "Windows 10" => "Windows 10 or 11",
+        _ => name,
+    }
+    .to_owned()
+}
+
 /// The crawler that an agent is; `None` for one that the lists do not have.
 pub(super) fn crawler(agent: &str) -> Option<String> {
     let parser = Parser::new();

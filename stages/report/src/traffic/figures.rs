@@ -133,7 +133,7 @@ fn week(course: &Course, ground: &Ground) -> Figure {
         },
         notes: Vec::new(),
         rule: Rule::Traffic,
-        is_wide: false,
+        is_wide: true,
     }
 }
 

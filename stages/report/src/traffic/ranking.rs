@@ -55,6 +55,10 @@ pub(super) fn ranking(plan: &Plan, counts: &Counts, ground: &Ground) -> Figure {
 /// The sentence about the first row.
 pub(super) fn leads(row: &Row, ground: &Ground) -> String {
     let crate::document::Label::Text(name) = &row.label else { return String::new() };
+    // a rest is nobody who leads
+    if [ground.words.others, ground.words.other_bots].contains(&name.as_str()) {
+        return String::new();
+    }
     fill(ground.words.sum_ranking, &[name, &row.cell(0).text(Unit::Count)])
 }
 

@@ -12,7 +12,7 @@ use super::{cells, usual};
 const EXE: &str = env!("CARGO_BIN_EXE_report");
 
 /// Sessions, statistics of tools and resources, and titles, with groups of every size.
-fn others() -> Vec<Value> {
+pub(crate) fn others() -> Vec<Value> {
     let mut list = Vec::new();
     let mut session = |datetime: &str, ip: u32, host: Value, country: &str, duration: i64, jobs: u8| {
         list.push(json!({"kind": "session", "id": list.len() + 1, "datetime": datetime, "ip": format!("10.0.0.{ip}"),
@@ -72,7 +72,7 @@ fn others() -> Vec<Value> {
     list
 }
 
-fn lines(records: &[Value]) -> String {
+pub(crate) fn lines(records: &[Value]) -> String {
     records.iter().fold(String::new(), |mut text, record| {
         let _ = writeln!(text, "{record}");
         text

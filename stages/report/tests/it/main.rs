@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod browser;
 mod db;
 mod folder;
 mod hostile;

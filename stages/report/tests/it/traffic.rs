@@ -19,7 +19,7 @@ fn web(day: &str, ip: &str, content: &str, more: &str) -> String {
 }
 
 /// Requests of 40 visitors: `/popular` by all, `/rare` by 4, members, two countries that are large and one that is not.
-fn traffic() -> String {
+pub(crate) fn traffic() -> String {
     let mut records = String::new();
     for i in 0..40 {
         let country = ["US", "US", "DE", "US"][i % 4];
