@@ -7,10 +7,10 @@ mod addresses;
 pub(crate) mod bootstrap;
 mod changes;
 mod create;
-mod hidden_keys;
 mod hold;
 mod ledger;
 mod migrate;
+mod primary_keys;
 mod seed;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,9 @@
 
 use std::time::SystemTime;
 
+use anyhow::Result;
+use database::Db;
+
 use super::checked_hub::CheckedHub;
 use super::report::Report;
 use crate::setup::bootstrap::{self, MissingParts};
@@ -117,16 +120,13 @@ pub(super) fn cluster(checked: &mut CheckedHub<'_>, report: &mut Report) {
         _ => None,
     });
     let ours = tables::METRICS.iter().map(|table| (config.metrics_db.clone(), table.full_name(&config.db_prefix)));
-    let mut found = Vec::new();
-    for (database, table) in ours.chain(of_hub) {
-        let sql = "SELECT engine FROM information_schema.tables WHERE table_schema = ? AND table_name = ? \
-                   AND engine IN ('MyISAM', 'Aria', 'MEMORY', 'CSV')";
-        match db.texts(sql, (&database, &table)) {
-            Ok(engines) => found.extend(engines.first().map(|engine| format!("{database}.{table} ({engine})"))),
-            Err(error) => return report.warn(format_args!("cluster: {error:#}"), "SHOW STATUS LIKE 'wsrep%'"),
-        }
-    }
-    if found.is_empty() {
+    let written: Vec<(String, String)> = ours.chain(of_hub).collect();
+    let found = not_replicated(db, &written).and_then(|found| Ok((found, without_key(db, &written)?)));
+    let (found, keyless) = match found {
+        Ok(found) => found,
+        Err(error) => return report.warn(format_args!("cluster: {error:#}"), "SHOW STATUS LIKE 'wsrep%'"),
+    };
+    if found.is_empty() && keyless.is_empty() {
         return report.ok("cluster: all tables that are written are replicated");
     }
     for table in &found {
@@ -136,6 +136,42 @@ pub(super) fn cluster(checked: &mut CheckedHub<'_>, report: &mut Report) {
              of the cluster, and load the result into the cluster",
         );
     }
+    for table in &keyless {
+        report.fail_ours(
+            format_args!("cluster: {table} has no primary key, which wsrep_mode requires: nothing can be written to it"),
+            "hzmetrics migrate --apply; tables of the CMS get one by: ALTER TABLE TABLE ADD COLUMN hz_id bigint NOT NULL \
+             AUTO_INCREMENT INVISIBLE PRIMARY KEY",
+        );
+    }
+}
+
+/// Tables whose rows stay on the node where they were written, with their engine.
+fn not_replicated(db: &mut Db, written: &[(String, String)]) -> Result<Vec<String>> {
+    let sql = "SELECT engine FROM information_schema.tables WHERE table_schema = ? AND table_name = ? \
+               AND engine IN ('MyISAM', 'Aria', 'MEMORY', 'CSV')";
+    let mut found = Vec::new();
+    for (database, table) in written {
+        let engines = db.texts(sql, (database, table))?;
+        found.extend(engines.first().map(|engine| format!("{database}.{table} ({engine})")));
+    }
+    Ok(found)
+}
+
+/// Tables without a primary key, where the cluster requires one.
+fn without_key(db: &mut Db, written: &[(String, String)]) -> Result<Vec<String>> {
+    let modes = db.all("SHOW VARIABLES LIKE 'wsrep_mode'", (), |row| Ok(row.text(1).unwrap_or_default().into_owned()))?;
+    if !modes.iter().any(|mode| mode.contains("REQUIRED_PRIMARY_KEY")) {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT t.table_name FROM information_schema.tables t LEFT JOIN information_schema.statistics s \
+               ON s.table_schema = t.table_schema AND s.table_name = t.table_name AND s.index_name = 'PRIMARY' \
+               WHERE t.table_schema = ? AND t.table_name = ? AND s.index_name IS NULL";
+    let mut found = Vec::new();
+    for (database, table) in written {
+        let names = db.texts(sql, (database, table))?;
+        found.extend(names.first().map(|table| format!("{database}.{table}")));
+    }
+    Ok(found)
 }
 
 /// Clocks further apart than that put requests and runs on different days.

@@ -11,7 +11,7 @@ use kit::{Messages, Usage};
 use schema::Month;
 use schema::tables::{self, Engine, Key, WRITER, quote};
 
-use super::{addresses, hidden_keys};
+use super::{addresses, primary_keys};
 
 /// One migration.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +56,7 @@ enum Change {
     /// Every column `ip` of our own is wide enough for IPv6 addresses.
     Addresses,
     /// Every table of our own has a primary key.
-    HiddenKeys,
+    PrimaryKeys,
 }
 
 /// A column whose values need the network or a stage's rules.
@@ -173,7 +173,7 @@ pub(crate) fn all() -> Vec<Migration> {
         (OURS, Table("import_files")),
         (OURS + 1, Addresses),
         (OURS + 2, Table(WRITER)),
-        (OURS + 3, HiddenKeys),
+        (OURS + 3, PrimaryKeys),
     ]);
     list.into_iter().map(|(id, change)| Migration { id, change }).collect()
 }
@@ -202,15 +202,15 @@ impl Migration {
             Change::Stamps => "clear session stamps of web and toolstart whose session is gone".to_owned(),
             Change::LongState => "pipeline_state.v as text: many dirty months do not fit 255 characters".to_owned(),
             Change::Addresses => "room for IPv6 addresses in every column ip, for --compat ipv6".to_owned(),
-            Change::HiddenKeys => {
-                "an invisible primary key for tables without one, which clusters may require".to_owned()
+            Change::PrimaryKeys => {
+                "a primary key for tables without one, which clusters may require".to_owned()
             }
         }
     }
 
     /// Whether the stages need it on every hub.
     pub(crate) const fn is_required(&self) -> bool {
-        !matches!(self.change, Change::Addresses | Change::HiddenKeys)
+        !matches!(self.change, Change::Addresses | Change::PrimaryKeys)
     }
 
     /// Its kind in the list of migrations.
@@ -262,7 +262,7 @@ impl Migration {
             Change::Origin => count(COLUMN, ("imported_sources", "origin", "enum").into())? > 0,
             Change::LongState => count(COLUMN, ("pipeline_state", "v", "text").into())? > 0,
             Change::Addresses => addresses::narrow(db)?.is_empty(),
-            Change::HiddenKeys => hidden_keys::lacking(db)?.is_empty(),
+            Change::PrimaryKeys => primary_keys::lacking(db)?.is_empty(),
             Change::Logins => none(db, "userlogin", OTHER_ACTIONS)?,
             Change::LowerHost(table) => none(db, table, MIXED_CASE)?,
             // migration 1 adds the column
@@ -282,8 +282,8 @@ impl Migration {
         if self.change == Change::Addresses { addresses::costs(db) } else { Ok(Vec::new()) }
     }
 
-    /// Refuses to convert a MyISAM table with rows on a node of a cluster: the statement would reach all nodes, and
-    /// each would convert the rows that it alone has.
+    /// Refuses to convert a MyISAM table on a node of a cluster: the statement would reach all nodes, and each would
+    /// convert the rows that it alone has. Only where there is no other node can be seen that there are none.
     pub(crate) fn check_cluster(&self, db: &mut Db) -> Result<()> {
         let table = match self.change {
             Change::InnoDb(table) => table,
@@ -293,13 +293,16 @@ impl Migration {
         if !db.is_cluster() || db.engine(table)?.is_none() || db.is_transactional(&[table])? {
             return Ok(());
         }
-        if db.number(&format!("SELECT 1 FROM {} LIMIT 1", quote(table)), ())?.is_none() {
+        let sql = "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'wsrep_cluster_size'";
+        let is_alone = db.texts(sql, ())?.first().is_some_and(|size| size == "1");
+        if is_alone && db.number(&format!("SELECT 1 FROM {} LIMIT 1", quote(table)), ())?.is_none() {
             return Ok(());
         }
         Err(Usage(format!(
-            "migration {}: {table} has rows and is not stored in InnoDB. This server is a node of a cluster, which \
-             replicates no such rows: the nodes would keep different ones. Dump the metrics database here, load it into \
-             a server outside of the cluster, run `hzmetrics migrate --apply` there, and load the result into the cluster",
+            "migration {}: {table} is not stored in InnoDB. This server is a node of a cluster, which replicates no rows \
+             of such tables: the nodes would keep different ones. Dump the metrics database of the node that has the right \
+             rows, load it into a server outside of the cluster, run `hzmetrics migrate --apply` there, and load the result \
+             into the cluster",
             self.id
         ))
         .into())
@@ -310,7 +313,7 @@ impl Migration {
         match self.change {
             Change::Fill(fill) => return fill_months(db, fill, messages, run),
             Change::Addresses => return addresses::widen(db),
-            Change::HiddenKeys => return hidden_keys::add(db),
+            Change::PrimaryKeys => return primary_keys::add(db),
             Change::Downloads => return downloads(db, messages),
             Change::Logins => loop {
                 let sql = format!("DELETE FROM userlogin WHERE {OTHER_ACTIONS} LIMIT {WINDOW}");

@@ -75,8 +75,8 @@ pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: 
                 if error.kind() == ErrorKind::Denied
                     && statement.starts_with("CREATE DATABASE")
                     && Db::connect(target, Which::Metrics).is_ok() => {}
-            // what the next statements would meet too
-            Err(error) if concerns_all(&error) => return Err(error.into()),
+            // what the next statements would meet too: rights are those for the whole database
+            Err(error) if error.kind() == ErrorKind::Denied || concerns_all(&error) => return Err(error.into()),
             Err(error) => {
                 failed += 1;
                 messages.error(&error);

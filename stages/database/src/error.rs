@@ -207,6 +207,10 @@ const fn of_cluster(code: u16) -> Option<&'static str> {
             "this node of the cluster takes no statements now, because it is joining or cut off from the majority \
              (SHOW STATUS LIKE 'wsrep%')",
         ),
+        4165 => Some(
+            "the cluster does not allow this table, because it has no primary key or an engine that it does not \
+             replicate (SELECT @@wsrep_mode)",
+        ),
         1180 => Some(
             "the cluster refused to commit: the transaction is larger than wsrep_max_ws_size or wsrep_max_ws_rows \
              allow, or the node left the cluster",

@@ -140,7 +140,7 @@ fn profiles(metrics: &mut Db, hub: &mut Db, structure: Structure, dry_run: bool)
     let (new, old) = (quote(&metrics.beside(&name)?), quote(&format!("{name}__old")));
     metrics.run(&format!("DROP TABLE IF EXISTS {new}, {old}"), ())?;
     let (hub_db, final_name) = (quote(&hub_db), quote(&name));
-    metrics.run(&format!("CREATE TABLE {new} LIKE {hub_db}.{}", quote(&like)), ())?;
+    metrics.create_like(&new, &format!("{hub_db}.{}", quote(&like)))?;
     let copy = format!("INSERT INTO {new} SELECT * FROM {hub_db}.{} WHERE {confirmed}", quote(&source));
     let count = metrics.run(&copy, ());
     let count = match count {

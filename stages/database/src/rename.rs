@@ -15,7 +15,38 @@ const WAIT_SECS: u32 = 2;
 /// How often it is tried.
 const TRIES: usize = 100;
 
+/// The server's error number where a cluster does not allow a table. It sees no primary key in `LIKE`.
+const NOT_ALLOWED: u16 = 4165;
+
+/// The statement that creates a table, from that of another: with its columns and keys, without its foreign keys.
+fn created_as(new: &str, shown: &str) -> Option<String> {
+    let (_, body) = shown.split_once('(')?;
+    let (lines, options) = body.rsplit_once("\n)")?;
+    let lines: Vec<&str> = lines.lines().filter(|line| !line.trim_start().starts_with("CONSTRAINT")).collect();
+    let options: Vec<&str> = options.split(' ').filter(|word| !word.starts_with("AUTO_INCREMENT=")).collect();
+    let lines = lines.join("\n");
+    Some(format!("CREATE TABLE {new} ({}\n){}", lines.trim_end_matches(','), options.join(" ")))
+}
+
 impl Db {
+    /// Creates an empty table like another one. Both names are quoted.
+    ///
+    /// # Errors
+    /// The server refuses it.
+    pub fn create_like(&mut self, new: &str, other: &str) -> Result<()> {
+        match self.run(&format!("CREATE TABLE {new} LIKE {other}"), ()) {
+            Err(error) if error.code() == NOT_ALLOWED => {
+                let shown = self.all(&format!("SHOW CREATE TABLE {other}"), (), |row| {
+                    Ok(row.text(1).unwrap_or_default().into_owned())
+                })?;
+                let Some(sql) = shown.first().and_then(|shown| created_as(new, shown)) else { return Err(error.into()) };
+                self.run(&sql, ())?;
+            }
+            done => drop(done?),
+        }
+        Ok(())
+    }
+
     /// Renames tables atomically: `a TO b, c TO a`. A reader that uses one of them may prevent it;
     /// then nothing has changed, and it is tried again for about a quarter of an hour.
     ///
@@ -58,5 +89,29 @@ impl Db {
             self.rename(&format!("{} TO {}", quote(&old), quote(table)))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fixtures::db::{SqlMode, pair};
+    use schema::tables::Engine;
+
+    use super::*;
+
+    #[test]
+    fn a_table_is_created_like_another() {
+        let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+        pair.sql(
+            "CREATE TABLE a (id int PRIMARY KEY) ENGINE=InnoDB;\n\
+             CREATE TABLE b (id int AUTO_INCREMENT PRIMARY KEY, t varchar(9) DEFAULT '(,', a int, KEY (t), \
+             CONSTRAINT x FOREIGN KEY (a) REFERENCES a (id)) ENGINE=InnoDB COMMENT='b (c)';\n\
+             INSERT INTO b (t) VALUES ('x');\n\
+             CREATE TABLE `like` LIKE b",
+        );
+        let shown = |table: &str| pair.rows(&format!("SHOW CREATE TABLE `{table}`"))[0][1].clone().unwrap();
+        pair.sql(&created_as("`same`", &shown("b")).unwrap());
+        assert_eq!(shown("same").replace("`same`", ""), shown("like").replace("`like`", ""));
+        assert_eq!(created_as("x", "CREATE VIEW"), None);
     }
 }

@@ -99,7 +99,7 @@ fn exchange(db: &mut Db, tables: &BTreeMap<&'static str, Vec<&Cell>>) -> Result<
     for (table, cells) in tables {
         let (new, old) = (db.beside(table)?, format!("{table}__old"));
         db.run(&format!("DROP TABLE IF EXISTS {new}, {old}"), ())?;
-        db.run(&format!("CREATE TABLE {new} LIKE {table}"), ())?;
+        db.create_like(&new, table)?;
         let mut places: HashMap<Place, Option<&Cell>> = HashMap::new();
         for &cell in cells {
             let label = cell.month.label().to_string();
