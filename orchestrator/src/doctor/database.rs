@@ -159,7 +159,8 @@ fn not_replicated(db: &mut Db, written: &[(String, String)]) -> Result<Vec<Strin
 
 /// Tables without a primary key, where the cluster requires one.
 fn without_key(db: &mut Db, written: &[(String, String)]) -> Result<Vec<String>> {
-    let modes = db.all("SHOW VARIABLES LIKE 'wsrep_mode'", (), |row| Ok(row.text(1).unwrap_or_default().into_owned()))?;
+    let modes =
+        db.all("SHOW VARIABLES LIKE 'wsrep_mode'", (), |row| Ok(row.text(1).unwrap_or_default().into_owned()))?;
     if !modes.iter().any(|mode| mode.contains("REQUIRED_PRIMARY_KEY")) {
         return Ok(Vec::new());
     }

@@ -202,9 +202,7 @@ impl Migration {
             Change::Stamps => "clear session stamps of web and toolstart whose session is gone".to_owned(),
             Change::LongState => "pipeline_state.v as text: many dirty months do not fit 255 characters".to_owned(),
             Change::Addresses => "room for IPv6 addresses in every column ip, for --compat ipv6".to_owned(),
-            Change::PrimaryKeys => {
-                "a primary key for tables without one, which clusters may require".to_owned()
-            }
+            Change::PrimaryKeys => "a primary key for tables without one, which clusters may require".to_owned(),
         }
     }
 
@@ -293,7 +291,8 @@ impl Migration {
         if !db.is_cluster() || db.engine(table)?.is_none() || db.is_transactional(&[table])? {
             return Ok(());
         }
-        let sql = "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'wsrep_cluster_size'";
+        let sql =
+            "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'wsrep_cluster_size'";
         let is_alone = db.texts(sql, ())?.first().is_some_and(|size| size == "1");
         if is_alone && db.number(&format!("SELECT 1 FROM {} LIMIT 1", quote(table)), ())?.is_none() {
             return Ok(());

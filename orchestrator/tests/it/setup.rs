@@ -170,7 +170,11 @@ fn failures_are_reported() {
         .env("HZMETRICS_HOME", pair.home())
         .finish()
         .expect_code(1);
-    assert!(refused.stderr.contains("denied for user") && refused.stderr.contains("missing: GRANT"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("denied for user") && refused.stderr.contains("missing: GRANT"),
+        "{}",
+        refused.stderr
+    );
     assert_eq!(refused.stderr.lines().count(), 1, "it stops at the first: {}", refused.stderr);
 }
 
@@ -280,8 +284,7 @@ fn a_new_database_needs_no_migration() {
     let widened = "1002  applied    ours         room for IPv6 addresses in every column ip, for --compat ipv6";
     assert_eq!(lines[61], widened);
     assert_eq!(lines[62], "1003  applied    ours         create hz_writer");
-    let keys =
-        "1004  applied    ours         a primary key for tables without one, which clusters may require";
+    let keys = "1004  applied    ours         a primary key for tables without one, which clusters may require";
     assert_eq!(lines[63], keys);
     assert_eq!(ledger(&pair), all_migrations());
     let again = migrate(&pair, &["--apply"]).ok();

@@ -39,7 +39,9 @@ impl Db {
                 let shown = self.all(&format!("SHOW CREATE TABLE {other}"), (), |row| {
                     Ok(row.text(1).unwrap_or_default().into_owned())
                 })?;
-                let Some(sql) = shown.first().and_then(|shown| created_as(new, shown)) else { return Err(error.into()) };
+                let Some(sql) = shown.first().and_then(|shown| created_as(new, shown)) else {
+                    return Err(error.into());
+                };
                 self.run(&sql, ())?;
             }
             done => drop(done?),
