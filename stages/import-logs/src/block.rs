@@ -19,6 +19,7 @@ use crate::join::{self, Fate};
 use crate::layout::{self, Layout, Misfit};
 use crate::layouts::What;
 use crate::layouts::named::{Nuls, State};
+use crate::layouts::writing::{OddBytes, for_each_odd, may_be_odd};
 use crate::line::Line;
 use crate::request;
 use crate::rows::Rows;
@@ -280,23 +281,30 @@ fn without_end(line: &[u8]) -> &[u8] {
 
 /// The look-ahead in one block: parses only lines whose agent may matter.
 pub(crate) fn look_ahead(block: &[u8], layout: &Layout, mut state: State, rules: &Rules) -> LookAhead {
-    // an agent too long for the column needs a line that is even longer
-    const LONG: usize = schema::text::TINYTEXT + 48;
     let mut ahead = LookAhead::default();
     let port = rules.compat.has(Opt::LpParse);
-    let ascii = block.is_ascii();
-    let has_directives = layout.has_directives();
-    for_each_whole(block, layout, port, keeps_last(layout, port), |line, _| {
+    let mut look = |line: &[u8]| {
+        with_line(line, layout, &mut state, rules.compat, |parsed| {
+            if let Ok(parsed) = parsed
+                && LookAhead::concerns(parsed.agent)
+            {
+                ahead.note(parsed.agent, &rules.judge.words);
+            }
+        });
+    };
+    let writing = layout.writing();
+    let keep_last = keeps_last(layout, port);
+    if !port && layout.joins().is_none() && !layout.has_directives() {
+        let end = if keep_last { block.len() } else { memchr::memrchr(b'\n', block).map_or(0, |at| at + 1) };
+        for_each_odd(&block[..end], writing, look);
+        return ahead;
+    }
+    let odd = OddBytes::of(block, writing);
+    for_each_whole(block, layout, port, keep_last, |line, _| {
         let line = line.unwrap_or_default();
-        let is_directive = has_directives && line.first() == Some(&b'#');
-        if line.len() > LONG || is_directive || (!ascii && !line.is_ascii()) {
-            with_line(line, layout, &mut state, rules.compat, |parsed| {
-                if let Ok(parsed) = parsed
-                    && LookAhead::concerns(parsed.agent)
-                {
-                    ahead.note(parsed.agent, &rules.judge.words);
-                }
-            });
+        let is_directive = layout.has_directives() && line.first() == Some(&b'#');
+        if is_directive || may_be_odd(line, writing, odd) {
+            look(line);
         }
     });
     ahead

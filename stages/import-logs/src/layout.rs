@@ -8,6 +8,7 @@ use crate::layouts::entry::{ClientFrom, Entry};
 use crate::layouts::named::{self, State};
 use crate::layouts::prefix::{Prefix, Prefixes};
 use crate::layouts::recognise::Unknown;
+use crate::layouts::writing::Writing;
 use crate::layouts::{What, clf, url};
 use crate::line::Line;
 
@@ -47,6 +48,7 @@ pub(crate) enum Misfit {
 
 impl Layout {
     /// The fields of a line. A line feed belongs to the line that it ends.
+    #[inline]
     pub(crate) fn parse<'a>(&self, line: &'a [u8], state: &'a mut State) -> Result<Line<'a>, Misfit> {
         match self {
             Self::Hubzero => parse::access(line).map(|fields| from_fields(line, &fields)).ok_or(Misfit::Plain),
@@ -70,6 +72,15 @@ impl Layout {
     /// Whether this is the layout of hubs.
     pub(crate) const fn is_hub(&self) -> bool {
         matches!(self, Self::Hubzero)
+    }
+
+    /// How its lines write an agent.
+    pub(crate) fn writing(&self) -> Writing {
+        match self {
+            Self::Hubzero => Writing::SixQuotes,
+            Self::Other(layout) => layout.writing(),
+            Self::Auto(_) | Self::Unknown(_) => Writing::Other,
+        }
     }
 
     /// The state after a block of lines.
@@ -133,6 +144,7 @@ pub(crate) fn from_fields<'a>(line: &'a [u8], fields: &parse::Fields) -> Line<'a
     }
 }
 
+#[inline]
 fn from_entry<'a>(entry: &Entry<'a>) -> Line<'a> {
     // whatever legacy makes of blanks in it
     let method_and_url = Some(entry.method_and_url.unwrap_or_else(|| url::of_request(entry.request)));

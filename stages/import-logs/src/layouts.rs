@@ -22,6 +22,7 @@ pub(crate) mod recognise;
 pub(crate) mod time;
 pub(crate) mod url;
 pub(crate) mod w3c;
+pub(crate) mod writing;
 
 #[cfg(test)]
 mod tests;

@@ -80,6 +80,22 @@ fn push_values(rows: &mut Vec<Value>, line: &Line<'_>, row: &Row<'_>) {
     rows.extend(line.host.map(|name| if name.is_empty() { Value::NULL } else { stored::tinytext(name) }));
 }
 
+/// The names of the fields that only hubs have.
+const TAIL: [&[u8]; 8] = [
+    b",\"joomla_sessionid\":",
+    b",\"site_cookie\":",
+    b",\"auth_type\":",
+    b",\"component_name\":",
+    b",\"view_name\":",
+    b",\"task_name\":",
+    b",\"action_name\":",
+    b",\"item_name\":",
+];
+
+/// The same without values.
+const NO_TAIL: &[u8] = b",\"joomla_sessionid\":\"\",\"site_cookie\":\"\",\"auth_type\":\"\",\
+    \"component_name\":\"\",\"view_name\":\"\",\"task_name\":\"\",\"action_name\":\"\",\"item_name\":\"\"";
+
 /// Appends a `web` record, line feed included.
 fn push_record(out: &mut Vec<u8>, line: &Line<'_>, row: &Row<'_>) {
     let Row { stamp, width, url, agent, uid, download } = *row;
@@ -97,19 +113,13 @@ fn push_record(out: &mut Vec<u8>, line: &Line<'_>, row: &Row<'_>) {
     json::push_int(out, uid);
     out.extend_from_slice(b",\"apache_pid\":");
     stored::push_varchar(out, line.pid, NARROW);
-    let names: [&[u8]; 8] = [
-        b",\"joomla_sessionid\":",
-        b",\"site_cookie\":",
-        b",\"auth_type\":",
-        b",\"component_name\":",
-        b",\"view_name\":",
-        b",\"task_name\":",
-        b",\"action_name\":",
-        b",\"item_name\":",
-    ];
-    for (name, text) in names.iter().zip(line.tail) {
-        out.extend_from_slice(name);
-        stored::push_varchar(out, text, NARROW);
+    if line.tail.iter().all(|text| text.is_empty()) {
+        out.extend_from_slice(NO_TAIL);
+    } else {
+        for (name, text) in TAIL.iter().zip(line.tail) {
+            out.extend_from_slice(name);
+            stored::push_varchar(out, text, NARROW);
+        }
     }
     if let Some(download) = download {
         out.extend_from_slice(if download { b",\"dnload\":1" } else { b",\"dnload\":0" });
@@ -128,6 +138,12 @@ fn push_record(out: &mut Vec<u8>, line: &Line<'_>, row: &Row<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_that_only_hubs_have_are_empty_elsewhere() {
+        let one_by_one = TAIL.map(|name| [name, b"\"\""].concat()).concat();
+        assert_eq!(String::from_utf8_lossy(NO_TAIL), String::from_utf8_lossy(&one_by_one));
+    }
 
     #[test]
     fn user_ids_are_read_as_legacy_and_the_port_read_them() {

@@ -47,13 +47,12 @@ pub(crate) struct OptionalParts {
     pub(crate) tail: Tail,
 }
 
-/// The fields of a line, and which optional parts it has.
-pub(crate) fn parse(line: &[u8], host: Host) -> Result<(Fields<'_>, OptionalParts), Fault> {
-    let mut fields = Fields::default();
+/// Fills the fields of a line, which are too large to be returned; which optional parts it has.
+pub(crate) fn parse<'a>(line: &'a [u8], host: Host, fields: &mut Fields<'a>) -> Result<OptionalParts, Fault> {
     let mut seen = OptionalParts::default();
     let (stamp, before) = stamp(line)?;
     fields.moment = Some(stamp.moment);
-    seen.host = who(before, host, &mut fields)?;
+    seen.host = who(before, host, fields)?;
     let mut cursor = Cursor::new(&line[stamp.end..]);
     cursor.blanks();
     // Gandi writes the response time here
@@ -63,7 +62,7 @@ pub(crate) fn parse(line: &[u8], host: Host) -> Result<(Fields<'_>, OptionalPart
         cursor.rest = &rest[close + 1..];
         cursor.blanks();
     }
-    request(&mut cursor, &mut fields)?;
+    request(&mut cursor, fields)?;
     cursor.blanks();
     if cursor.is_at_quote() {
         let open = |name| Fault::bare(What::Open(name));
@@ -76,9 +75,9 @@ pub(crate) fn parse(line: &[u8], host: Host) -> Result<(Fields<'_>, OptionalPart
         }
     }
     if !cursor.rest.is_empty() {
-        seen.tail = tail(cursor, &mut fields);
+        seen.tail = tail(cursor, fields);
     }
-    Ok((fields, seen))
+    Ok(seen)
 }
 
 struct Stamp {
@@ -354,10 +353,15 @@ mod tests {
         format!("{before} [10/Jul/2025:08:00:01 +0000] \"{request}\" 200 12 {after}")
     }
 
+    fn parsed(line: &str, host: Host) -> Result<(Fields<'_>, OptionalParts), Fault> {
+        let mut fields = Fields::default();
+        parse(line.as_bytes(), host, &mut fields).map(|seen| (fields, seen))
+    }
+
     fn check<T>(line: &str, look: impl FnOnce(super::super::Entry<'_>, OptionalParts) -> T) -> Result<T, String> {
         let mut made = Vec::new();
-        let (fields, seen) = parse(line.as_bytes(), Host::Anywhere)
-            .map_err(|fault| fault.within(line.as_bytes()).say(line.as_bytes()))?;
+        let (fields, seen) =
+            parsed(line, Host::Anywhere).map_err(|fault| fault.within(line.as_bytes()).say(line.as_bytes()))?;
         let entry = fields
             .entry(&mut made, &ClientFrom::default())
             .map_err(|fault| fault.within(line.as_bytes()).say(line.as_bytes()))?;
@@ -442,7 +446,7 @@ mod tests {
             (" 1 \"router@docker\" \"http://10.0.0.1:80\" 2ms", Tail::Traefik, "", ""),
         ] {
             let line = line("192.0.2.1 - -", "GET /a HTTP/1.1", &format!("{UA}{after}"));
-            let (fields, seen) = parse(line.as_bytes(), Host::Anywhere).unwrap();
+            let (fields, seen) = parsed(&line, Host::Anywhere).unwrap();
             assert_eq!(seen.tail, tail, "{after}");
             assert_eq!(
                 (text(fields.forwarded.of(b"")), text(fields.request_id.of(b""))),
@@ -503,9 +507,9 @@ mod tests {
             assert_eq!(check(&line, |_, _| ()), Err(reason.to_owned()), "{line}");
         }
         let plain = line("192.0.2.1 - -", "GET /", UA);
-        assert_eq!(parse(plain.as_bytes(), Host::First).unwrap_err().what, What::NoHostInFront);
+        assert_eq!(parsed(&plain, Host::First).unwrap_err().what, What::NoHostInFront);
         let named = line("www.example.org pc.example.edu - -", "GET /", UA);
-        assert!(parse(named.as_bytes(), Host::First).unwrap().1.host);
+        assert!(parsed(&named, Host::First).unwrap().1.host);
     }
 
     #[test]

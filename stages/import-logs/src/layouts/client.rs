@@ -24,6 +24,8 @@ pub(crate) struct Address<'a> {
     /// The address itself; IPv4 if it was mapped into IPv6.
     pub(crate) ip: IpAddr,
     text: &'a [u8],
+    /// Whether the text is known to be canonical.
+    is_canonical: bool,
 }
 
 /// Why a text is not a client.
@@ -110,11 +112,9 @@ pub(crate) fn host_and_port(text: &[u8]) -> Option<&[u8]> {
 pub(crate) fn address(text: &[u8]) -> Option<Address<'_>> {
     // the most common form
     if let Some((ip, len)) = ipv4(text) {
-        return match &text[len..] {
-            [] => Some(Address { ip: ip.into(), text }),
-            [b':', port @ ..] if is_port(port) => Some(Address { ip: ip.into(), text: &text[..len] }),
-            _ => None,
-        };
+        let (text, behind) = text.split_at(len);
+        let is_end = behind.is_empty() || behind.strip_prefix(b":").is_some_and(is_port);
+        return is_end.then_some(Address { ip: ip.into(), text, is_canonical: true });
     }
     let inner = match text {
         [b'[', rest @ ..] => {
@@ -141,10 +141,10 @@ fn ipv6(text: &[u8]) -> Option<Address<'_>> {
         None => text,
     };
     let ip: Ipv6Addr = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(Address { ip: ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4), text })
+    Some(Address { ip: ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4), text, is_canonical: false })
 }
 
-/// The IPv4 address at the start of a text, and its length.
+/// The IPv4 address at the start of a text, and its length; its numbers have no leading zeros.
 fn ipv4(text: &[u8]) -> Option<(Ipv4Addr, usize)> {
     let mut octets = [0_u8; 4];
     let mut at = 0;
@@ -155,14 +155,19 @@ fn ipv4(text: &[u8]) -> Option<(Ipv4Addr, usize)> {
             }
             at += 1;
         }
-        let digits = text.get(at..)?.iter().take(4).take_while(|b| b.is_ascii_digit()).count();
-        let number = &text[at..at + digits];
-        let value = number.iter().fold(0_u32, |n, d| n * 10 + u32::from(d - b'0'));
-        if !(1..=3).contains(&digits) || (digits > 1 && number[0] == b'0') {
+        let start = at;
+        let mut value = 0;
+        while let Some(digit) = text.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+            value = value * 10 + u32::from(digit);
+            at += 1;
+            if at - start > 3 {
+                return None;
+            }
+        }
+        if at == start || (at - start > 1 && text[start] == b'0') {
             return None;
         }
         *octet = u8::try_from(value).ok()?;
-        at += digits;
     }
     Some((Ipv4Addr::from(octets), at))
 }
@@ -212,6 +217,9 @@ impl AddressText {
 impl<'a> Address<'a> {
     /// The canonical text, if it is what was written.
     pub(crate) fn as_written(&self) -> Option<&'a [u8]> {
+        if self.is_canonical {
+            return Some(self.text);
+        }
         match self.ip {
             // a mapped address ends in the text of the IPv4 address, or is written in hexadecimal
             IpAddr::V4(ip) => {

@@ -196,7 +196,8 @@ impl<'a> Fields<'a> {
 
     /// The request in these fields. `made` is the text built from the line; the address is added to
     /// it unless its text is canonical already.
-    pub(crate) fn entry(self, made: &'a mut Vec<u8>, from: &ClientFrom) -> Result<Entry<'a>, Fault> {
+    #[inline]
+    pub(crate) fn entry(&self, made: &'a mut Vec<u8>, from: &ClientFrom) -> Result<Entry<'a>, Fault> {
         let moment = self.moment.ok_or(Fault::bare(What::NoTime))?;
         let (client, is_name, is_ipv6) = self.client(made, from)?;
         let nothing = Text::default();

@@ -3,269 +3,17 @@
 //! The text is walked once, and only values in the mapping are examined. Strings are unescaped only
 //! if they contain escapes.
 
-use kit::steps;
+mod keys;
+mod walk;
 
 use super::entry::ClientFrom;
 use super::{Fault, Fields, Text, What, time, url};
+use keys::Keys;
+use walk::{Scalar, Walk};
+pub(super) use walk::{has_string, string_of, unescape};
 
 /// Maximum nesting depth of objects; anything deeper is skipped.
 const DEEPEST: usize = 12;
-
-/// A scalar: the text between its quotes, or the text itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Scalar<'a> {
-    text: &'a [u8],
-    has_escapes: bool,
-}
-
-/// A position in a line of JSON.
-struct Walk<'a> {
-    text: &'a [u8],
-    at: usize,
-}
-
-/// Which bytes end or nest values.
-static STRUCTURE: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut i = 0;
-    let marks = b"\"{}[]";
-    while i < marks.len() {
-        table[marks[i] as usize] = true;
-        i += 1;
-    }
-    table
-};
-
-impl<'a> Walk<'a> {
-    const fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0 }
-    }
-
-    fn peek(&mut self) -> Option<u8> {
-        while let Some(&byte) = self.text.get(self.at) {
-            if !matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
-                return Some(byte);
-            }
-            steps::add(1);
-            self.at += 1;
-        }
-        None
-    }
-
-    /// Consumes a byte that must be there.
-    fn take(&mut self, byte: u8) -> Option<()> {
-        (self.peek()? == byte).then(|| self.at += 1)
-    }
-
-    /// The string whose opening quote comes next.
-    fn string(&mut self) -> Option<Scalar<'a>> {
-        self.take(b'"')?;
-        let start = self.at;
-        let mut has_escapes = false;
-        loop {
-            self.at += self.plain()?;
-            if self.text[self.at] == b'"' {
-                self.at += 1;
-                return Some(Scalar { text: &self.text[start..self.at - 1], has_escapes });
-            }
-            has_escapes = true;
-            self.at += 2;
-        }
-    }
-
-    /// How many bytes come before a quote or a backslash.
-    fn plain(&self) -> Option<usize> {
-        let rest = self.text.get(self.at..)?;
-        let step = mark(rest);
-        steps::add(step.unwrap_or(rest.len()) + 1);
-        step
-    }
-
-    /// A number, `true`, `false` or `null`.
-    fn literal(&mut self) -> Scalar<'a> {
-        let start = self.at;
-        let ends = |b: &u8| matches!(b, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n');
-        let rest = &self.text[start..];
-        self.at += rest.iter().position(ends).unwrap_or(rest.len());
-        steps::add(self.at - start + 1);
-        let text = &self.text[start..self.at];
-        Scalar { text: if text == b"null" { b"" } else { text }, has_escapes: false }
-    }
-
-    /// The end of the next value.
-    fn skip(&mut self) -> Option<()> {
-        match self.peek()? {
-            b'"' => self.string().map(|_| ()),
-            b'{' | b'[' => {
-                let mut depth = 0_usize;
-                loop {
-                    let rest = self.text.get(self.at..)?;
-                    let step = rest.iter().position(|&b| STRUCTURE[usize::from(b)]);
-                    steps::add(step.unwrap_or(rest.len()) + 1);
-                    self.at += step?;
-                    match self.text[self.at] {
-                        b'"' => {
-                            self.string()?;
-                            continue;
-                        }
-                        b'{' | b'[' => depth += 1,
-                        _ => depth -= 1,
-                    }
-                    self.at += 1;
-                    if depth == 0 {
-                        return Some(());
-                    }
-                }
-            }
-            _ => {
-                self.literal();
-                Some(())
-            }
-        }
-    }
-
-    /// The next scalar, or the first one of an array; other values are skipped.
-    fn scalar(&mut self) -> Option<Option<Scalar<'a>>> {
-        match self.peek()? {
-            b'"' => self.string().map(Some),
-            b'{' => self.skip().map(|()| None),
-            b'[' => {
-                let start = self.at;
-                self.at += 1;
-                let first = match self.peek()? {
-                    b'"' => Some(self.string()?),
-                    b'{' | b'[' | b']' => None,
-                    _ => Some(self.literal()),
-                };
-                if self.peek() == Some(b']') {
-                    self.at += 1;
-                } else {
-                    self.at = start;
-                    self.skip()?;
-                }
-                Some(first)
-            }
-            _ => Some(Some(self.literal())),
-        }
-    }
-
-    /// Calls `each` for every value of the next object, with its key; `each` consumes the value.
-    fn object(&mut self, mut each: impl FnMut(&mut Self, &'a [u8]) -> Option<()>) -> Option<()> {
-        self.take(b'{')?;
-        if self.peek()? == b'}' {
-            self.at += 1;
-            return Some(());
-        }
-        loop {
-            let key = self.string()?;
-            self.take(b':')?;
-            self.peek()?;
-            each(self, key.text)?;
-            match self.peek()? {
-                b',' => self.at += 1,
-                b'}' => {
-                    self.at += 1;
-                    return Some(());
-                }
-                _ => return None,
-            }
-        }
-    }
-}
-
-/// Where the first quote or backslash is.
-fn mark(text: &[u8]) -> Option<usize> {
-    // most strings are so short that a faster search would not pay off
-    const SHORT: usize = 4;
-    let (words, _) = text.as_chunks::<8>();
-    for (i, word) in words.iter().take(SHORT).enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let marks = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES);
-        if marks != 0 {
-            return Some(i * 8 + marks.trailing_zeros() as usize / 8);
-        }
-    }
-    let done = words.len().min(SHORT) * 8;
-    let rest = text.get(done..)?;
-    let is_mark = |b: &u8| matches!(b, b'"' | b'\\');
-    let found = if rest.len() < 8 { rest.iter().position(is_mark) } else { memchr::memchr2(b'"', b'\\', rest) };
-    found.map(|at| done + at)
-}
-
-/// A one in each byte.
-const EVERY: u64 = u64::MAX / 255;
-const QUOTES: u64 = EVERY * b'"' as u64;
-const BACKSLASHES: u64 = EVERY * b'\\' as u64;
-
-/// The highest bit of the lowest byte that is zero, and maybe bits above it.
-const fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(EVERY) & !word & (EVERY << 7)
-}
-
-/// The text between the quotes of a string field of an object.
-pub(super) fn string_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let mut found = None;
-    Walk::new(line).object(|walk, key| {
-        if key == name && walk.peek() == Some(b'"') {
-            found = Some(walk.string()?.text);
-            return Some(());
-        }
-        walk.skip()
-    })?;
-    found
-}
-
-/// Whether an object has a string field of this name.
-pub(super) fn has_string(line: &[u8], name: &[u8]) -> bool {
-    string_of(line, name).is_some()
-}
-
-/// Appends the text of an escaped string. Anything that is not a JSON escape stays as it is: nginx
-/// writes `\x22` unless `escape=json` is set.
-pub(super) fn unescape(text: &[u8], out: &mut Vec<u8>) {
-    let mut rest = text;
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        out.extend_from_slice(&rest[..at]);
-        let (byte, len) = match rest.get(at + 1) {
-            Some(b'n') => (b'\n', 2),
-            Some(b't') => (b'\t', 2),
-            Some(b'r') => (b'\r', 2),
-            Some(b'b') => (8, 2),
-            Some(b'f') => (12, 2),
-            Some(&byte @ (b'"' | b'\\' | b'/')) => (byte, 2),
-            Some(b'u') => {
-                if let Some((c, len)) = unicode(&rest[at..]) {
-                    out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-                    rest = &rest[at + len..];
-                    continue;
-                }
-                (b'\\', 1)
-            }
-            _ => (b'\\', 1),
-        };
-        out.push(byte);
-        rest = &rest[at + len..];
-    }
-    out.extend_from_slice(rest);
-}
-
-/// The character of `\uXXXX`, or of two of them, and their length.
-fn unicode(text: &[u8]) -> Option<(char, usize)> {
-    let unit = |at: usize| {
-        let digits = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
-        digits.iter().try_fold(0_u32, |n, &d| Some(n * 16 + char::from(d).to_digit(16)?))
-    };
-    let first = unit(0)?;
-    if !(0xD800..0xDC00).contains(&first) {
-        return Some((char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), 6));
-    }
-    match unit(6) {
-        Some(second @ 0xDC00..0xE000) => {
-            char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00)).map(|c| (c, 12))
-        }
-        _ => Some((char::REPLACEMENT_CHARACTER, 6)),
-    }
-}
 
 /// What a field of an object is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -328,19 +76,14 @@ struct Want {
 /// Which paths of an object are which fields.
 #[derive(Debug, Clone)]
 pub(crate) struct Mapping {
-    wants: Vec<Want>,
-    /// The paths, by the length and first letter of the path or its first component.
-    by_key: Vec<u128>,
+    keys: Keys,
 }
 
 /// The maximum number of paths in a mapping.
 const MOST: usize = 128;
 
-fn bucket(key: &[u8]) -> usize {
-    let byte = |at: Option<&u8>| at.map_or(0, |b| usize::from(b.to_ascii_lowercase()));
-    let (first, middle, last) = (byte(key.first()), byte(key.get(key.len() / 2)), byte(key.last()));
-    (key.len() * 31 + first * 7 + middle * 13 + last) & 255
-}
+/// The maximum number of points in a path.
+const MOST_POINTS: usize = 32;
 
 /// Caddy's own log.
 pub(crate) const CADDY: &str = "time=ts,client=request.client_ip|request.remote_ip|request.remote_addr,\
@@ -440,123 +183,109 @@ impl Mapping {
         if wants.len() > MOST {
             return Err(format!("the mapping has {} paths; at most {MOST} are allowed", wants.len()));
         }
-        let mut by_key = vec![0; 256];
-        for (i, want) in wants.iter().enumerate() {
-            let first = want.path.split(|&b| b == b'.').next().unwrap_or_default();
-            by_key[bucket(&want.path)] |= 1 << i;
-            by_key[bucket(first)] |= 1 << i;
+        let n_points = |want: &Want| want.path.iter().filter(|byte| **byte == b'.').count();
+        if let Some(long) = wants.iter().find(|want| n_points(want) > MOST_POINTS) {
+            let path = String::from_utf8_lossy(&long.path);
+            return Err(format!("the path `{path}` has {} points; at most {MOST_POINTS} are allowed", n_points(long)));
         }
-        Ok(Self { wants, by_key })
+        Ok(Self { keys: Keys::new(&wants) })
     }
 
-    /// The fields of a line.
-    pub(crate) fn parse<'a>(&self, line: &'a [u8], made: &mut Vec<u8>) -> Result<Fields<'a>, Fault> {
+    /// Fills the fields of a line.
+    pub(crate) fn parse<'a>(&self, line: &'a [u8], made: &mut Vec<u8>, fields: &mut Fields<'a>) -> Result<(), Fault> {
         let mut found: Found<'a> = [None; N_SLOTS];
         let mut walk = Walk::new(line);
         if walk.peek() != Some(b'{') {
             return Err(Fault::bare(What::NotJson));
         }
-        let whole = walk.object(|walk, key| self.value(walk, key, self.by_key[bucket(key)], 0, DEEPEST, &mut found));
+        let whole = walk.object(|walk, key| self.value(walk, key, Keys::TOP, DEEPEST, &mut found));
         if whole.is_none() {
             return Err(Fault::bare(What::CutJson));
         }
         if walk.peek().is_some() {
             return Err(Fault::of(What::More, &line[walk.at..]));
         }
-        self.fields(&found, made)
+        fill(&found, made, fields)
     }
 
-    /// One value, at a key that is part of the paths of some wants.
+    /// One value, at a key of an object.
     fn value<'a>(
         &self,
         walk: &mut Walk<'a>,
         key: &[u8],
-        some: u128,
-        far: usize,
+        object: usize,
         deepest: usize,
         found: &mut Found<'a>,
     ) -> Option<()> {
-        let (mut here, mut below) = (0_u128, 0_u128);
-        for i in ones(some) {
-            let Some(rest) = self.wants.get(i).and_then(|want| want.path.get(far..)) else { continue };
-            // most have another length: the letters are compared last
-            let to = match rest.get(key.len()) {
-                None if rest.len() == key.len() => &mut here,
-                Some(b'.') => &mut below,
-                _ => continue,
-            };
-            if rest.get(..key.len()).is_some_and(|start| start.eq_ignore_ascii_case(key)) {
-                *to |= 1 << i;
-            }
+        let Some(key) = self.keys.find(object, key) else { return walk.skip() };
+        if let Some(below) = key.below
+            && deepest > 0
+            && walk.peek()? == b'{'
+        {
+            return walk.object(|walk, key| self.value(walk, key, below, deepest - 1, found));
         }
-        if below != 0 && deepest > 0 && walk.peek()? == b'{' {
-            let far = far + key.len() + 1;
-            return walk.object(|walk, key| self.value(walk, key, below, far, deepest - 1, found));
-        }
-        if here == 0 {
+        if key.fields.is_empty() {
             return walk.skip();
         }
         let Some(scalar) = walk.scalar()? else { return Some(()) };
-        for want in ones(here).filter_map(|i| self.wants.get(i)) {
-            let place = &mut found[want.slot as usize];
+        for (slot, rank) in &key.fields {
+            let place = &mut found[*slot as usize];
             // a better path with an empty value does not count
-            let is_better = place.is_none_or(|(rank, old)| want.rank < rank || old.is_nothing());
+            let is_better = place.is_none_or(|(best, old)| *rank < best || old.is_nothing());
             if is_better && !(scalar.is_nothing() && place.is_some()) {
-                *place = Some((want.rank, scalar));
+                *place = Some((*rank, scalar));
             }
         }
         Some(())
     }
+}
 
-    fn fields<'a>(&self, found: &Found<'a>, made: &mut Vec<u8>) -> Result<Fields<'a>, Fault> {
-        let get = |slot: Slot| found[slot as usize].map_or(Scalar::default(), |(_, scalar)| scalar);
-        let is_there = |slot: &&Slot| !get(**slot).text.is_empty();
-        if [Slot::Client, Slot::Forwarded, Slot::Request, Slot::Url, Slot::Status].iter().filter(is_there).count() < 2 {
-            return Err(Fault::bare(What::NotARequest));
-        }
-        let status = get(Slot::Status).text;
-        if status.is_empty() {
-            return Err(Fault::bare(What::Lacks("status")));
-        }
-        let is_number = |text: &[u8]| text == b"-" || text.iter().all(u8::is_ascii_digit);
-        if !is_number(status) {
-            return Err(Fault::of(What::Status, status));
-        }
-        let bytes = get(Slot::Bytes).text;
-        if !is_number(bytes) {
-            return Err(Fault::of(What::Bytes, bytes));
-        }
-        let mut text = |slot: Slot| get(slot).plain(made);
-        let mut fields = Fields {
-            client: text(Slot::Client),
-            forwarded: text(Slot::Forwarded),
-            request: text(Slot::Request),
-            method: text(Slot::Method),
-            url: text(Slot::Url),
-            status: Text::Line(status),
-            bytes: Text::Line(bytes),
-            referrer: text(Slot::Referrer),
-            agent: text(Slot::Agent),
-            vhost: text(Slot::Vhost),
-            request_id: text(Slot::RequestId),
-            uid: text(Slot::User),
-            ..Fields::default()
-        };
-        let (date, clock, query) = (text(Slot::Date), text(Slot::Clock), text(Slot::Query));
-        let moment = text(Slot::Time);
-        if fields.request.is_empty() {
-            if fields.url.is_empty() {
-                return Err(Fault::bare(What::Lacks("request")));
-            }
-            fields.url = url::with_query(fields.url, query, made);
-        }
-        fields.moment = Some(match (moment.is_empty(), date.is_empty() || clock.is_empty()) {
-            (false, _) => time::any(moment.look(made))?,
-            (true, false) => time::date_and_clock(date.look(made), clock.look(made), None)?,
-            (true, true) => return Err(Fault::bare(What::Lacks("time"))),
-        });
-        Ok(fields)
+/// Fills the fields with the values that were found.
+fn fill<'a>(found: &Found<'a>, made: &mut Vec<u8>, fields: &mut Fields<'a>) -> Result<(), Fault> {
+    let get = |slot: Slot| found[slot as usize].map_or(Scalar::default(), |(_, scalar)| scalar);
+    let is_there = |slot: &&Slot| !get(**slot).text.is_empty();
+    if [Slot::Client, Slot::Forwarded, Slot::Request, Slot::Url, Slot::Status].iter().filter(is_there).count() < 2 {
+        return Err(Fault::bare(What::NotARequest));
     }
+    let status = get(Slot::Status).text;
+    if status.is_empty() {
+        return Err(Fault::bare(What::Lacks("status")));
+    }
+    let is_number = |text: &[u8]| text == b"-" || text.iter().all(u8::is_ascii_digit);
+    if !is_number(status) {
+        return Err(Fault::of(What::Status, status));
+    }
+    let bytes = get(Slot::Bytes).text;
+    if !is_number(bytes) {
+        return Err(Fault::of(What::Bytes, bytes));
+    }
+    let mut text = |slot: Slot| get(slot).plain(made);
+    fields.client = text(Slot::Client);
+    fields.forwarded = text(Slot::Forwarded);
+    fields.request = text(Slot::Request);
+    fields.method = text(Slot::Method);
+    fields.url = text(Slot::Url);
+    fields.status = Text::Line(status);
+    fields.bytes = Text::Line(bytes);
+    fields.referrer = text(Slot::Referrer);
+    fields.agent = text(Slot::Agent);
+    fields.vhost = text(Slot::Vhost);
+    fields.request_id = text(Slot::RequestId);
+    fields.uid = text(Slot::User);
+    let (date, clock, query) = (text(Slot::Date), text(Slot::Clock), text(Slot::Query));
+    let moment = text(Slot::Time);
+    if fields.request.is_empty() {
+        if fields.url.is_empty() {
+            return Err(Fault::bare(What::Lacks("request")));
+        }
+        fields.url = url::with_query(fields.url, query, made);
+    }
+    fields.moment = Some(match (moment.is_empty(), date.is_empty() || clock.is_empty()) {
+        (false, _) => time::any(moment.look(made))?,
+        (true, false) => time::date_and_clock(date.look(made), clock.look(made), None)?,
+        (true, true) => return Err(Fault::bare(What::Lacks("time"))),
+    });
+    Ok(())
 }
 
 /// Paths and values of the scalars of a template.
@@ -587,51 +316,15 @@ fn template_values(
 /// The best value of each slot so far, and its rank.
 type Found<'a> = [Option<(u8, Scalar<'a>)>; N_SLOTS];
 
-/// The positions of the one bits in a number.
-fn ones(mut number: u128) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let at = number.trailing_zeros() as usize;
-        (number != 0).then(|| {
-            number &= number - 1;
-            at
-        })
-    })
-}
-
-impl<'a> Scalar<'a> {
-    /// Whether it is empty or a dash.
-    fn is_nothing(&self) -> bool {
-        matches!(self.text, b"" | b"-" | b"--")
-    }
-
-    /// The text without escapes.
-    fn plain(self, made: &mut Vec<u8>) -> Text<'a> {
-        if self.has_escapes { Text::make(made, |made| unescape(self.text, made)) } else { Text::Line(self.text) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_first_mark_is_found_wherever_it_is() {
-        for len in 0..90 {
-            for (at, byte) in (0..len).flat_map(|at| [(at, b'"'), (at, b'\\')]) {
-                // neighbours of the marks, and what differs by the highest bit
-                let mut text: Vec<u8> = b"!#[]\xA2\xDC\0\xFF".iter().copied().cycle().take(len).collect();
-                assert_eq!(mark(&text), None);
-                text[at..].fill(b'"');
-                text[at] = byte;
-                assert_eq!(mark(&text), Some(at), "{len}");
-            }
-        }
-    }
-
     fn parse(mapping: &str, line: &str) -> Result<Vec<String>, What> {
         let mapping = Mapping::new(mapping, &ClientFrom::default()).unwrap();
         let mut made = Vec::new();
-        let fields = mapping.parse(line.as_bytes(), &mut made).map_err(|fault| fault.what)?;
+        let mut fields = Fields::default();
+        mapping.parse(line.as_bytes(), &mut made, &mut fields).map_err(|fault| fault.what)?;
         let entry = fields.entry(&mut made, &ClientFrom::default()).map_err(|fault| fault.what)?;
         let (method, url) = entry.method_and_url.unwrap_or_default();
         let texts = [
@@ -697,7 +390,8 @@ mod tests {
         let mapping = Mapping::new(CADDY, &from).unwrap();
         let line = br#"{"ts":1752134401,"request":{"remote_ip":"10.0.0.1","method":"GET","uri":"/a","headers":{"X-Forwarded-For":["192.0.2.7, 10.0.0.2"]}},"size":1,"status":200}"#;
         let mut made = Vec::new();
-        let fields = mapping.parse(line, &mut made).unwrap();
+        let mut fields = Fields::default();
+        mapping.parse(line, &mut made, &mut fields).unwrap();
         assert_eq!(fields.entry(&mut made, &from).unwrap().client, b"192.0.2.7");
     }
 
@@ -709,29 +403,7 @@ mod tests {
         assert_eq!(error("time=a,client=b,url=c"), "the mapping lacks status");
         assert_eq!(error("time=a,status=b,url=c"), "the mapping lacks client");
         assert!(error(&format!("time=a,status=b,client=d,url={}", "a|".repeat(200))).contains("203 paths"));
-        for known in [CADDY, TRAEFIK, USUAL] {
-            let mapping = Mapping::new(known, &ClientFrom::default()).unwrap();
-            let most = mapping.by_key.iter().map(|mask| mask.count_ones()).max().unwrap();
-            assert!(most <= 12, "{most} paths in one bucket");
-        }
-    }
-
-    #[test]
-    fn escapes_of_json_and_of_nginx_are_read() {
-        let plain = |text: &str| {
-            let mut out = Vec::new();
-            unescape(text.as_bytes(), &mut out);
-            String::from_utf8(out).unwrap()
-        };
-        for (text, expected) in [
-            (r#"a\"b\\c\/d\n"#, "a\"b\\c/d\n"),
-            (r"\u00e9\ud83d\ude00", "é😀"),
-            (r"\ud83dx", "\u{FFFD}x"),
-            (r"\x22\u12", r"\x22\u12"),
-            ("\\", "\\"),
-            (r"\b\f\r\t", "\u{8}\u{c}\r\t"),
-        ] {
-            assert_eq!(plain(text), expected, "{text}");
-        }
+        let deep = "a.".repeat(40);
+        assert!(error(&format!("time={deep},status=b,client=d,url=c")).contains("has 40 points"));
     }
 }

@@ -11,6 +11,7 @@ use super::nginx_format::Format;
 use super::pattern::{Pattern, Place};
 use super::prefix::{self, Prefix, Prefixes, Rest};
 use super::w3c::{self, Columns};
+use super::writing::Writing;
 use super::{Entry, Fault, Fields, What, aws, clf, haproxy, logformat, nginx_format, programs};
 
 /// The layout of the lines of a file.
@@ -260,6 +261,17 @@ impl Layout {
         matches!(self.kind, Kind::Clf(_))
     }
 
+    /// How its lines write an agent.
+    pub(crate) const fn writing(&self) -> Writing {
+        match self.kind {
+            Kind::Hub => Writing::SixQuotes,
+            Kind::Clf(_) | Kind::Alb | Kind::Elb | Kind::S3 => Writing::Quoted,
+            Kind::Json(_) => Writing::Json,
+            Kind::W3c => Writing::Word,
+            Kind::Patterns(_) | Kind::Haproxy | Kind::SslRequest | Kind::Uwsgi | Kind::Bunny => Writing::Other,
+        }
+    }
+
     /// Rejects lines of later days than this, `YYYY-MM-DD`.
     pub(crate) fn until(&mut self, latest: [u8; 10]) {
         self.latest = latest;
@@ -269,6 +281,7 @@ impl Layout {
     ///
     /// # Errors
     /// It gives none: [`Layout::why`] has the words.
+    #[inline]
     pub(crate) fn parse<'a>(&self, line: &'a [u8], state: &'a mut State) -> Result<Entry<'a>, Fault> {
         let State { directives, made, rest, places, nuls } = state;
         made.clear();
@@ -286,7 +299,9 @@ impl Layout {
                 Ok(_) => None,
                 Err(fault) if fault.what == What::TooLate => {
                     made.clear();
-                    let moment = self.fields(text, directives, made, places).ok()?.moment?;
+                    let mut fields = Fields::default();
+                    self.fields(text, directives, made, places, &mut fields).ok()?;
+                    let moment = fields.moment?;
                     Some(format!("time `{}` is in the future", String::from_utf8_lossy(&moment.date)))
                 }
                 Err(fault) => Some(fault.within(text).say(text)),
@@ -335,7 +350,10 @@ impl Layout {
         let text = match rest_of {
             Rest::Line(text) => text,
             Rest::Timed(text, timed) => {
-                let mut fits = |text| self.fields(text, directives, made, places).is_ok();
+                let mut fits = |text| {
+                    let mut fields = Fields::default();
+                    self.fields(text, directives, made, places, &mut fields).is_ok()
+                };
                 let text = if fits(text) || !fits(timed) { text } else { timed };
                 made.clear();
                 text
@@ -348,6 +366,7 @@ impl Layout {
         Ok((prefix, text))
     }
 
+    #[inline]
     fn entry<'a>(
         &self,
         text: &'a [u8],
@@ -355,7 +374,8 @@ impl Layout {
         made: &'a mut Vec<u8>,
         places: &mut Vec<Place>,
     ) -> Result<Entry<'a>, Fault> {
-        let fields = self.fields(text, directives, made, places)?;
+        let mut fields = Fields::default();
+        self.fields(text, directives, made, places, &mut fields)?;
         let entry = fields.entry(made, &self.from)?;
         if entry.date > self.latest {
             return Err(Fault::bare(What::TooLate));
@@ -363,40 +383,45 @@ impl Layout {
         Ok(entry)
     }
 
+    /// Fills the fields of a line, which are too large to be returned.
     fn fields<'a>(
         &self,
         text: &'a [u8],
         directives: &Directives,
         made: &mut Vec<u8>,
         places: &mut Vec<Place>,
-    ) -> Result<Fields<'a>, Fault> {
-        match &self.kind {
-            Kind::Hub => Err(Fault::bare(What::Misfit)),
-            Kind::Clf(host) => clf::parse(text, *host).map(|(fields, _)| fields),
+        fields: &mut Fields<'a>,
+    ) -> Result<(), Fault> {
+        *fields = match &self.kind {
+            Kind::Clf(host) => return clf::parse(text, *host, fields).map(|_| ()),
+            Kind::Json(mapping) => return mapping.parse(text, made, fields),
+            Kind::Hub => return Err(Fault::bare(What::Misfit)),
             Kind::Patterns(patterns) => {
                 let mut first_fault = None;
-                for pattern in patterns {
-                    match pattern.parse(text, places, made) {
-                        Ok(fields) => return Ok(fields),
-                        Err(fault) => _ = first_fault.get_or_insert(fault),
+                let mut fit = |pattern: &Pattern| match pattern.parse(text, places, made) {
+                    Ok(fields) => Some(fields),
+                    Err(fault) => {
+                        first_fault.get_or_insert(fault);
+                        None
                     }
-                }
-                Err(first_fault.unwrap_or(Fault::bare(What::Misfit)))
+                };
+                let found = patterns.iter().find_map(&mut fit);
+                found.ok_or_else(|| first_fault.unwrap_or(Fault::bare(What::Misfit)))?
             }
-            Kind::Json(mapping) => mapping.parse(text, made),
             Kind::W3c => {
                 let columns = directives.columns.as_deref().ok_or(Fault::bare(What::NoColumns));
                 let named = columns.and_then(|columns| columns.parse(text, directives.day, made));
-                named.or_else(|fault| w3c::usual(text, made).ok_or(fault))
+                named.or_else(|fault| w3c::usual(text, made).ok_or(fault))?
             }
-            Kind::Haproxy => haproxy::parse(text),
-            Kind::Alb => aws::load_balancer(text, false),
-            Kind::Elb => aws::load_balancer(text, true),
-            Kind::S3 => aws::bucket(text),
-            Kind::SslRequest => programs::ssl_request(text),
-            Kind::Uwsgi => programs::uwsgi(text),
-            Kind::Bunny => programs::bunny(text),
-        }
+            Kind::Haproxy => haproxy::parse(text)?,
+            Kind::Alb => aws::load_balancer(text, false)?,
+            Kind::Elb => aws::load_balancer(text, true)?,
+            Kind::S3 => aws::bucket(text)?,
+            Kind::SslRequest => programs::ssl_request(text)?,
+            Kind::Uwsgi => programs::uwsgi(text)?,
+            Kind::Bunny => programs::bunny(text)?,
+        };
+        Ok(())
     }
 }
 

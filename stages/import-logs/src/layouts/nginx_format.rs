@@ -238,7 +238,10 @@ mod tests {
         let said = |fault: Fault| fault.within(line.as_bytes()).say(line.as_bytes());
         let fields = match compile(format, from)? {
             Format::Text(pattern) => pattern.parse(line.as_bytes(), &mut places, &mut made),
-            Format::Json(mapping) => mapping.parse(line.as_bytes(), &mut made),
+            Format::Json(mapping) => {
+                let mut fields = crate::layouts::Fields::default();
+                mapping.parse(line.as_bytes(), &mut made, &mut fields).map(|()| fields)
+            }
         };
         fields.map_err(said)?.entry(&mut made, from).map(look).map_err(said)
     }

@@ -2,6 +2,9 @@
 //! recognised and removed line by line.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::{Fault, What, json, time};
 
@@ -253,12 +256,22 @@ fn cri_entry(line: &[u8]) -> Option<Entry> {
     Some(Entry { is_error, is_last, text: start..end.max(start) })
 }
 
+/// Whether a line may have a field `log`. Most lines of JSON are those of servers, and walking through
+/// them would cost as much as parsing them.
+fn has_log(line: &[u8]) -> bool {
+    static FINDER: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"log\""));
+    FINDER.find(line).is_some()
+}
+
 fn docker_entry(line: &[u8]) -> Option<Entry> {
     const LOG: &[u8] = b"{\"log\":\"";
     const STREAM: &[u8] = b"\",\"stream\":\"std";
+    if !line.trim_ascii_start().starts_with(b"{") || !has_log(line) {
+        return None;
+    }
     // as Docker writes it; the end of the text is near the end of the line
     let near = line.len().saturating_sub(256);
-    let found = memchr::memmem::rfind(&line[near..], STREAM).filter(|_| line.starts_with(LOG));
+    let found = line.starts_with(LOG).then(|| memchr::memmem::rfind(&line[near..], STREAM)).flatten();
     let (text, is_error) = match found {
         Some(at) if near + at >= LOG.len() => (LOG.len()..near + at, line.get(near + at + STREAM.len()) == Some(&b'e')),
         _ => {
@@ -297,8 +310,7 @@ fn compose(line: &[u8]) -> Option<Rest<'_>> {
 
 fn docker(line: &[u8], made: &mut Vec<u8>) -> Option<Result<(), Fault>> {
     made.clear();
-    // most lines of JSON are those of servers: walking through them would cost as much as parsing them
-    memchr::memmem::find(line, b"\"log\"")?;
+    has_log(line).then_some(())?;
     let log = json::string_of(line, b"log")?;
     // a program's own line with such a field has other fields too
     json::has_string(line, b"stream").then_some(())?;

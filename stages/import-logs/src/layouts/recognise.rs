@@ -8,12 +8,12 @@ use std::fmt;
 use kit::grouped;
 use logs::parse::{self, Looks};
 
-use super::What;
 use super::clf::{self, Host, OptionalParts, Tail};
 use super::entry::ClientFrom;
 use super::named::{Layout, State};
 use super::prefix::Prefix;
 use super::url;
+use super::{Fields, What};
 
 /// How many lines are examined.
 pub(crate) const LINES: usize = 1000;
@@ -89,12 +89,49 @@ struct Tally {
     n_read: usize,
     /// Lines that have the layout, but an impossible client or time.
     n_spoiled: usize,
+    /// Lines that do not have it, comments and empty ones aside.
+    n_others: usize,
 }
 
 impl Tally {
-    const fn n_fit(self) -> usize {
+    const fn n_fit(&self) -> usize {
         self.n_read + self.n_spoiled
     }
+
+    /// Whether every line gives a request.
+    const fn is_perfect(&self) -> bool {
+        self.n_read > 0 && self.n_spoiled + self.n_others == 0
+    }
+}
+
+/// What is known of a line.
+#[derive(Debug, Clone, Copy)]
+struct Judged {
+    /// Whether it has any of the layouts.
+    is_some: bool,
+    /// Whether no layout says that it is not a request.
+    is_request: bool,
+    /// The first layout that regards it as the message of a server.
+    says: Option<&'static str>,
+}
+
+fn tally(lines: &[&[u8]], layout: &Layout, judged: &mut [Judged]) -> Tally {
+    let (mut tally, mut state) = (Tally::default(), State::default());
+    for (line, judged) in lines.iter().zip(judged) {
+        match layout.parse(line, &mut state).map_err(|fault| fault.what) {
+            Ok(_) => (tally.n_read, judged.is_some) = (tally.n_read + 1, true),
+            Err(what) if has_layout(what) => (tally.n_spoiled, judged.is_some) = (tally.n_spoiled + 1, true),
+            // messages of a server are neither for nor against a layout
+            Err(What::Comment | What::Blank) => judged.is_request = false,
+            Err(What::NotARequest) => {
+                tally.n_others += 1;
+                judged.is_request = false;
+                judged.says = judged.says.or(Some(layout.name()));
+            }
+            Err(_) => tally.n_others += 1,
+        }
+    }
+    tally
 }
 
 /// Whether a line with this fault still has the layout.
@@ -118,29 +155,21 @@ pub(crate) fn recognise<'a>(
         return Ok(Recognised { layout: Layout::hub(), n_fit: n_hub, n_lines, prefix: None });
     }
     let candidates = Layout::recognised(from);
-    let mut all: Vec<(Tally, State)> = candidates.iter().map(|_| (Tally::default(), State::default())).collect();
-    let (mut n_lines, mut says) = (0, None);
-    for line in &lines {
-        let (mut is_some, mut is_request) = (false, true);
-        for (layout, (tally, state)) in candidates.iter().zip(&mut all) {
-            match layout.parse(line, state).map_err(|fault| fault.what) {
-                Ok(_) => (tally.n_read, is_some) = (tally.n_read + 1, true),
-                Err(what) if has_layout(what) => (tally.n_spoiled, is_some) = (tally.n_spoiled + 1, true),
-                // messages of a server are neither for nor against a layout
-                Err(What::Comment | What::Blank) => is_request = false,
-                Err(What::NotARequest) => {
-                    is_request = false;
-                    says = says.or(Some(layout.name()));
-                }
-                Err(_) => {}
-            }
+    let mut judged = vec![Judged { is_some: false, is_request: true, says: None }; lines.len()];
+    let mut all = Vec::new();
+    for layout in &candidates {
+        all.push(tally(&lines, layout, &mut judged));
+        // a later layout cannot be better
+        if all.last().is_some_and(Tally::is_perfect) {
+            break;
         }
-        n_lines += usize::from(is_some || is_request);
     }
+    let n_lines = judged.iter().filter(|line| line.is_some || line.is_request).count();
+    let says = judged.iter().find_map(|line| line.says);
     // the first of the best
-    let best = (0..all.len()).rev().max_by_key(|&i| (all[i].0.n_fit(), all[i].0.n_read));
+    let best = (0..all.len()).rev().max_by_key(|&i| (all[i].n_fit(), all[i].n_read));
     let unknown = || Unknown { says, ..unknown(&lines, &candidates, n_lines) };
-    let Some((layout, tally)) = best.and_then(|i| Some((candidates.get(i)?, all.get(i)?.0))) else {
+    let Some((layout, tally)) = best.and_then(|i| Some((candidates.get(i)?, *all.get(i)?))) else {
         return Err(unknown());
     };
     if tally.n_read == 0 || tally.n_fit() * 2 < n_lines {
@@ -186,7 +215,7 @@ fn seen(lines: &[&[u8]], layout: &Layout) -> OptionalPartCounts {
         }
         if layout.is_clf()
             && let Some(seen) = layout
-                .unwrapped_text(line, &mut state, |text| clf::parse(text, Host::Anywhere).ok().map(|(_, seen)| seen))
+                .unwrapped_text(line, &mut state, |text| clf::parse(text, Host::Anywhere, &mut Fields::default()).ok())
         {
             all.add(seen);
         }

@@ -5,9 +5,6 @@
 
 use super::{Fault, What};
 
-const MONTHS: [&[u8; 3]; 12] =
-    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
-
 const LONG_MONTHS: [&[u8]; 12] = [
     b"January",
     b"February",
@@ -57,9 +54,21 @@ fn four(text: &[u8]) -> Option<u32> {
 
 /// The month whose English name begins the text, from 1.
 pub(crate) fn month(text: &[u8]) -> Option<u32> {
-    let name = text.first_chunk::<3>()?;
-    let at = MONTHS.iter().position(|month| month.eq_ignore_ascii_case(name))?;
-    u32::try_from(at + 1).ok()
+    Some(match &text.first_chunk::<3>()?.map(|byte| byte | 0x20) {
+        b"jan" => 1,
+        b"feb" => 2,
+        b"mar" => 3,
+        b"apr" => 4,
+        b"may" => 5,
+        b"jun" => 6,
+        b"jul" => 7,
+        b"aug" => 8,
+        b"sep" => 9,
+        b"oct" => 10,
+        b"nov" => 11,
+        b"dec" => 12,
+        _ => return None,
+    })
 }
 
 const fn days_in(year: u32, month: u32) -> u32 {

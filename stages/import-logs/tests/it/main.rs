@@ -269,6 +269,33 @@ fn a_bot_further_down_counts_from_the_first_line() {
     assert_eq!(texts(&reverse, "web", "content"), ["/b", "/c"], "those of a later file do not");
 }
 
+/// JSON and CloudFront write what is beyond ASCII in ASCII; containers put lines into JSON.
+#[test]
+fn a_bot_whose_name_is_escaped_counts_from_the_first_line() {
+    let json = |agent: &str| {
+        format!(
+            "{{\"time\":\"2025-07-10T08:00:01+00:00\",\"remote_addr\":\"192.0.2.1\",\"request\":\"GET /a HTTP/1.1\",\
+             \"status\":\"200\",\"body_bytes_sent\":\"12\",\"http_user_agent\":\"{agent}\"}}\n"
+        )
+    };
+    let combined = |agent: &str| {
+        let line = format!("192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] \"GET /a HTTP/1.1\" 200 12 \"-\" \"{agent}\"\n");
+        let log = serde_json::to_string(&line).unwrap().replace('ö', "\\u00f6");
+        format!("{{\"log\":{log},\"stream\":\"stdout\",\"time\":\"2025-07-10T08:00:01Z\"}}\n")
+    };
+    let fields = "#Fields: date time cs-method cs-uri-stem c-ip cs(User-Agent) sc-status\n";
+    let w3c = |agent: &str| format!("2025-07-10 08:00:01 GET /a 192.0.2.1 {agent} 200\n");
+    for text in [
+        json("B\\u00f6t crawler") + &json("x"),
+        combined("Böt crawler") + &combined("x"),
+        fields.to_owned() + &w3c("B%C3%B6t%20crawler") + &w3c("x"),
+    ] {
+        let done = access(text);
+        assert_eq!(texts(&done, "web", "useragent"), ["x"], "{}", done.stderr);
+        assert_eq!(texts(&done, "bot", "useragent"), ["Böt crawler"]);
+    }
+}
+
 #[test]
 fn known_bots_come_from_a_file() {
     let dir = tempfile::tempdir().unwrap();
