@@ -611,12 +611,17 @@ fn login(line: &[u8], compat: Compat) -> Option<parse::Login<'_>> {
     parse::auth(line, compat).or_else(|| compat.has(Opt::Ipv6).then(|| parse::auth_ipv6(line, compat)).flatten())
 }
 
-/// The work on a block of an auth log.
-pub(crate) fn auth(block: &[u8], rules: &Rules) -> BlockResult {
+/// The work on a block of an auth log; with `keep_last` a last line without a line end is used.
+pub(crate) fn auth(block: &[u8], rules: &Rules, keep_last: bool) -> BlockResult {
     let rows = Rows::new(rules.judge.format, block.len() * 2, block.len() / 10);
     let mut done = BlockResult { rows, verdicts: rules.verdicts.then(Verdicts::default), ..BlockResult::default() };
     let spill = rules.compat.has(Opt::LpSpilloverWarning);
-    let n_lines = for_each_line(block, rules.compat.has(Opt::LpParse), true, |line, n| {
+    let bare_returns = rules.compat.has(Opt::LpParse);
+    let end = memchr::memrchr(b'\n', block).map_or(0, |at| at + 1);
+    let (block, tail) = if keep_last { (block, &b""[..]) } else { block.split_at(end) };
+    done.has_tail = !tail.is_empty();
+    done.unfit_tail = (auth_looks(tail, rules).0 == Looks::Odd).then(|| beginning(tail));
+    let n_lines = for_each_line(block, bare_returns, true, |line, n| {
         let place = Place::new(n, line.as_ptr().addr() - block.as_ptr().addr());
         match login(line, rules.compat) {
             // a last line `0` ends the reading unnoticed, as in legacy

@@ -125,7 +125,11 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-        let file = OfFile { stream: &stream, keep_last: unit.is_ended && !pieces.layout.is_hub() };
+        let keep_last = match &stream {
+            Stream::Access(layout) => unit.is_ended && !layout.is_hub(),
+            Stream::Auth => !unit.has_open_tail(),
+        };
+        let file = OfFile { stream: &stream, keep_last };
         for piece in held {
             if self.dispatch(piece, &file, &mut state).is_err() {
                 return Ok(Err(Stopped));
@@ -260,7 +264,7 @@ impl<'a> Reader<'a> {
                     let lines = Lines { block: &bytes, number, layout, state: before, keep_last };
                     block::access(lines, &rules, &known)
                 }
-                Stream::Auth => block::auth(&bytes, &rules),
+                Stream::Auth => block::auth(&bytes, &rules, keep_last),
             };
             if result.rejected.is_empty() {
                 spare.give_back(bytes);

@@ -202,7 +202,7 @@ impl Loader<'_> {
             }
             let is_first = names.insert((discovery::without_suffix(&base).to_owned(), target));
             let ledger = if target == Target::Userlogin { &logins } else { &web };
-            unit.is_ended = unit::is_ended(&path, &meta);
+            unit.is_ended = unit::is_ended(&path, &meta, &unit.stream);
             match ledger.judge(&base, &path, &meta, unit.has_open_tail())? {
                 Verdict::Known(read) => given.push(self.known(&unit, read, output)?),
                 // it has nothing that the file before it does not have

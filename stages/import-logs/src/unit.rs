@@ -89,7 +89,7 @@ pub(crate) struct Unit {
     pub(crate) booked_as: Option<String>,
     /// The content by which that was decided.
     pub(crate) expected: Option<Fingerprint>,
-    /// Whether a last line without a line end counts, in layouts other than those of hubs.
+    /// Whether a last line without a line end counts, in auth logs and in layouts other than those of hubs.
     pub(crate) is_ended: bool,
 }
 
@@ -129,11 +129,11 @@ impl Unit {
     }
 
     /// Whether a last line without a line end is left unread, because more of it may follow. In the
-    /// layout of hubs it is read but not used.
+    /// layout of hubs it is read but not used; of auth logs in a staging file it is used, as in legacy.
     pub(crate) const fn has_open_tail(&self) -> bool {
         match &self.stream {
             Stream::Access(layout) => !self.is_ended && !layout.is_hub(),
-            Stream::Auth => false,
+            Stream::Auth => !self.is_ended && !self.plain,
         }
     }
 
@@ -146,13 +146,20 @@ impl Unit {
 /// How long a rotated log must be unmodified before its last line counts without a line end.
 const LEFT_ALONE: Duration = Duration::from_secs(60);
 
-/// Whether nothing more will be added to a log: it is compressed, or its name shows a rotation and it
-/// has not been modified for a while.
-pub(crate) fn is_ended(path: &Path, meta: &Metadata) -> bool {
+/// Whether the last line of a log counts without a line end: nothing more will be added, because the log
+/// is compressed, or its name shows a rotation and it has not been modified for a while. An auth log that
+/// has anything behind `.log` in its name counts at once, as in legacy.
+pub(crate) fn is_ended(path: &Path, meta: &Metadata, stream: &Stream) -> bool {
     let name = kit::path_text::base_name(path);
     let is_rotated = rotation::of(&name).turn != Turn::Unknown || discovery::date_of(&name).is_some();
     let age = || meta.modified().ok()?.elapsed().ok();
-    discovery::is_called_compressed(path) || (is_rotated && age().is_some_and(|age| age >= LEFT_ALONE))
+    if discovery::is_called_compressed(path) {
+        return true;
+    }
+    match stream {
+        Stream::Auth => is_rotated || !name.ends_with(".log"),
+        Stream::Access(_) => is_rotated && age().is_some_and(|age| age >= LEFT_ALONE),
+    }
 }
 
 /// Whether a log that is named without its stream is an auth log.

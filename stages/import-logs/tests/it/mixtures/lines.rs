@@ -39,7 +39,7 @@ const COMBINED: &str = r#"{client} - - [{clf}] "GET {url} HTTP/1.1" {status} 12 
 pub(super) const HUB: usize = 0;
 pub(super) const AUTH: usize = 1;
 
-pub(super) const LAYOUTS: [Layout; 22] = [
+pub(super) const LAYOUTS: [Layout; 26] = [
     known(
         "hubzero",
         &[
@@ -128,6 +128,21 @@ pub(super) const LAYOUTS: [Layout; 22] = [
             r#"79a59 bucket [{clf}] {client} 79a59 3E57 REST.GET.OBJECT a.html "GET {url} HTTP/1.1" {status} - 113 - 7 - "-" "{agent}" -"#,
         ],
     ),
+    known("ssl_request", &[r#"[{clf}] {client} TLSv1.3 TLS_AES_256_GCM_SHA384 "GET {url} HTTP/1.1" 1375"#]),
+    known(
+        "uwsgi",
+        &[
+            r#"[pid: 7|app: 0|req: 1/1] {client} () {38 vars in 696 bytes} [{ctime}] GET {url} => generated 47 bytes in 129 msecs (HTTP/1.1 {status}) 9 headers in 378 bytes (1 switches on core 3)"#,
+        ],
+    ),
+    known("bunny", &[r#"HIT|{status}|{epoch}321|128|77|{client}|-|https://www.example.org{url}|DE|{agent}|2897|DE"#]),
+    Layout {
+        name: "zeek",
+        header: "#separator \\x09\n#path\thttp\n#fields\tts\tuid\tid.orig_h\tmethod\thost\turi\tuser_agent\t\
+                 response_body_len\tstatus_code\n",
+        lines: &["{epoch}.520301\tC1\t{client}\tGET\twww.example.org\t{url}\t{agent}\t12\t{status}"],
+        asked: None,
+    },
     said(
         "LogFormat",
         r#"%{%Y-%m-%d}t %{%T}t %h \"%r\" %>s %b \"%{User-Agent}i\""#,
@@ -190,6 +205,11 @@ impl Request {
             "day" => format!("{day:2}"),
             "clf" => format!("{day:02}/Jul/2025:{time} +0000"),
             "clf-ms" => format!("{day:02}/Jul/2025:{time}.584"),
+            // 10 July was a Thursday
+            "ctime" => {
+                let name = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][(day as usize - 10) % 7];
+                format!("{name} Jul {day:2} {time} 2025")
+            }
             // 10 July, 08:00
             "epoch" => (1_752_134_400 + (i64::from(day) - 10) * 86_400 + i64::from(n)).to_string(),
             "v4" => self.v4(),
@@ -237,6 +257,10 @@ impl Layout {
         if self.name == "auth" {
             return true;
         }
+        // its lines have no status
+        if self.name == "ssl_request" {
+            return false;
+        }
         let names_a_bot = request.is_bot() && self.template(request).contains("{agent");
         let is_left_out = self.name == "hubzero" && request.is_v6();
         request.is_page() && request.is_found() && !names_a_bot && !is_left_out
@@ -244,7 +268,7 @@ impl Layout {
 
     /// Whether its lines may have a prefix.
     pub(super) fn may_have_prefix(&self) -> bool {
-        !["hubzero", "auth", "haproxy", "w3c"].contains(&self.name)
+        !["hubzero", "auth", "haproxy", "w3c", "zeek"].contains(&self.name)
     }
 }
 

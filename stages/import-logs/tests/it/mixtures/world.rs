@@ -159,8 +159,7 @@ impl<'a> Log<'a> {
         let is_rotation = [End::Rotated, End::RotatedWithoutFeed].contains(&round.end) && self.is_rotated_ever();
         let has_new = round.n_requests > 0;
         let is_last = at + 1 == self.plan.rounds.len();
-        // the CMS writes a login at once
-        let may_be_half = !is_last && self.is_rotated_ever() && self.plan.layout != AUTH;
+        let may_be_half = !is_last && self.is_rotated_ever();
         if round.end == End::Half && has_new && may_be_half {
             let last = text[..text.len() - 1].rfind('\n').map_or(0, |at| at + 1);
             self.rest = text.split_off(last + (text.len() - last) / 2);
@@ -170,8 +169,7 @@ impl<'a> Log<'a> {
             return;
         }
         // hubs use no line that has no end
-        let without_feed =
-            is_rotation && round.end == End::RotatedWithoutFeed && has_new && ![HUB, AUTH].contains(&self.plan.layout);
+        let without_feed = is_rotation && round.end == End::RotatedWithoutFeed && has_new && self.plan.layout != HUB;
         if without_feed {
             text.pop();
         }
