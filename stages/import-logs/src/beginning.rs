@@ -33,6 +33,8 @@ pub(crate) struct Beginning {
     /// How many of these bytes are examined: more may have arrived after the time was up.
     n_looked_at: usize,
     is_whole: bool,
+    /// What a container runtime put before the lines, where that was looked for.
+    joins: Option<Prefix>,
 }
 
 impl Beginning {
@@ -77,9 +79,17 @@ impl Beginning {
         }
     }
 
-    /// Leaves out a last line that has no end: the rest of it may come.
-    pub(crate) const fn without_tail(&mut self) {
+    /// Leaves out a last line that has no end, or whose last part is missing: the rest of it may come.
+    /// Returns what a container runtime put before the lines.
+    pub(crate) fn without_tail(&mut self, prefixes: Prefixes) -> Option<Prefix> {
         self.is_whole = false;
+        self.joins = self.joins(prefixes);
+        if let Some(prefix) = self.joins {
+            let text = self.text();
+            let lines = &text[..memchr::memrchr(b'\n', text).map_or(0, |at| at + 1)];
+            self.n_looked_at = join::end_of_whole(lines, prefix).unwrap_or(0);
+        }
+        self.joins
     }
 
     fn text(&self) -> &[u8] {
@@ -111,6 +121,9 @@ impl Beginning {
 
     /// What a container runtime put before the lines.
     fn joins(&self, prefixes: Prefixes) -> Option<Prefix> {
+        if self.joins.is_some() {
+            return self.joins;
+        }
         let is_of = |prefix: &Prefix| self.lines().any(|line| prefix::entry(*prefix, line).is_some());
         match prefixes {
             Prefixes::None => None,
@@ -134,19 +147,22 @@ impl Beginning {
             return Layout::Hubzero;
         }
         let joins = self.joins(hints.prefixes);
+        let known = |mut layout: named::Layout| {
+            (layout.prefixes, layout.joins) = (hints.prefixes, joins);
+            layout.until(hints.latest);
+            Layout::Other(Arc::new(layout))
+        };
         match self.recognise(&hints.from, joins) {
             Ok(found) if found.layout.is_hub() => Layout::Hubzero,
-            Ok(found) => {
-                let mut layout = found.layout;
-                (layout.prefixes, layout.joins) = (hints.prefixes, joins);
-                layout.until(hints.latest);
-                Layout::Other(Arc::new(layout))
-            }
+            Ok(found) => known(found.layout),
             // blank lines, comments and messages of a server alone
             Err(unknown) if unknown.n_lines == 0 => {
-                let name = unknown.says.unwrap_or("combined");
-                named::Layout::new(name, &ClientFrom::default())
-                    .map_or(Layout::Hubzero, |layout| Layout::Other(Arc::new(layout)))
+                // the best known one that may have a header
+                let usual = if hints.from.header.is_some() { "nginx-main" } else { "combined" };
+                match named::Layout::new(unknown.says.unwrap_or(usual), &hints.from) {
+                    Ok(layout) => known(layout),
+                    Err(why) => Layout::Unknown(Arc::new(Unknown { why, ..unknown })),
+                }
             }
             Err(unknown) => Layout::Unknown(Arc::new(unknown)),
         }
@@ -234,7 +250,7 @@ mod tests {
         assert!(mac.has_bare_returns() && lines(&mac) == ["a\r", "b\r", "c"]);
         assert!(!of("a\r").has_bare_returns() && !of("").has_bare_returns());
         let mut growing = of("a\nb");
-        growing.without_tail();
+        growing.without_tail(Prefixes::None);
         assert_eq!(lines(&growing), ["a\n"]);
         let many = "x\n".repeat(100_000);
         assert_eq!(of(&many).lines().count(), LINES);

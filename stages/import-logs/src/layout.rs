@@ -96,6 +96,15 @@ impl Layout {
         matches!(self, Self::Other(layout) if layout.is_w3c())
     }
 
+    /// What may stand before its lines.
+    pub(crate) fn prefixes(&self) -> Prefixes {
+        match self {
+            Self::Other(layout) => layout.prefixes,
+            Self::Auto(hints) => hints.prefixes,
+            Self::Hubzero | Self::Unknown(_) => Prefixes::None,
+        }
+    }
+
     /// What stands before lines that may have been cut into parts.
     pub(crate) fn joins(&self) -> Option<Prefix> {
         match self {

@@ -57,6 +57,10 @@ pub(crate) struct Pieces<R> {
     cuts: VecDeque<u64>,
     /// What stands before lines whose parts must stay together.
     joins: Option<Prefix>,
+    /// Whether a line whose last part is missing is left unread at the end.
+    leaves_open: bool,
+    /// How many bytes at the end were left unread: parts of a line, and what stands behind the first.
+    pub(crate) n_left: u64,
 }
 
 impl<R: Read> Pieces<R> {
@@ -66,12 +70,27 @@ impl<R: Read> Pieces<R> {
 
     /// The same for a stream composed of sources, which end at `cuts`.
     pub(crate) fn with_cuts(reader: R, spare: &Spare, cuts: VecDeque<u64>) -> Self {
-        Self { reader, spare: spare.clone(), rest: Vec::new(), ended: false, position: 0, cuts, joins: None }
+        Self {
+            reader,
+            spare: spare.clone(),
+            rest: Vec::new(),
+            ended: false,
+            position: 0,
+            cuts,
+            joins: None,
+            leaves_open: false,
+            n_left: 0,
+        }
     }
 
     /// The same, with the parts of a line of a container's log in one block.
     pub(crate) fn joining(self, joins: Option<Prefix>) -> Self {
         Self { joins, ..self }
+    }
+
+    /// The same, leaving a line unread at the end if its last part is missing.
+    pub(crate) fn leaving_open(self, leaves_open: bool) -> Self {
+        Self { leaves_open, ..self }
     }
 
     /// The input of the bytes.
@@ -135,9 +154,16 @@ impl<R: Read> Pieces<R> {
                         }
                     };
                     self.rest = bytes.split_off(end);
+                } else if let Some(prefix) = self.joins.filter(|_| self.leaves_open) {
+                    let whole = join::end_of_whole(&bytes[..=end], prefix).unwrap_or(0);
+                    // the last part of a line that is too long never comes
+                    if whole <= end && bytes.len() - whole < kit::MAX_LINE {
+                        self.n_left = (bytes.len() - whole) as u64;
+                        bytes.truncate(whole);
+                    }
                 }
                 self.position += bytes.len() as u64;
-                return Ok(Some(Piece::Block(bytes)));
+                return Ok((!bytes.is_empty()).then_some(Piece::Block(bytes)));
             }
             if bytes.len() >= kit::MAX_LINE {
                 let start = self.position;
@@ -226,6 +252,30 @@ mod tests {
         }
         spare.give_back(Vec::with_capacity(3 * BLOCK));
         assert!(spare.take().capacity() <= 2 * BLOCK, "the extra memory of a long line is freed");
+    }
+
+    #[test]
+    fn a_line_without_its_last_part_is_left_at_the_end() {
+        let part = |mark: &str| format!("2025-07-10T08:00:01.1Z stdout {mark} {}\n", "x".repeat(1000));
+        let whole = part("F").repeat(600);
+        for open in [part("P"), part("P").repeat(3), part("P") + "2025-07-10T08:00:01.1Z std", String::new()] {
+            for (whole, prefix) in [(&*whole, Prefix::Cri), ("", Prefix::Cri)] {
+                let text = whole.to_owned() + &open;
+                let mut pieces =
+                    Pieces::new(text.as_bytes(), &Spare::default()).joining(Some(prefix)).leaving_open(true);
+                let mut read = Vec::new();
+                while let Some(Piece::Block(block)) = pieces.next_piece().unwrap() {
+                    read.extend(block);
+                }
+                assert!(read == whole.as_bytes());
+                assert_eq!(pieces.n_left, open.len() as u64);
+            }
+        }
+        // what is longer than any line is not left
+        let text = part("P").repeat(kit::MAX_LINE / 1000);
+        let mut pieces = Pieces::new(text.as_bytes(), &Spare::default()).joining(Some(Prefix::Cri)).leaving_open(true);
+        while pieces.next_piece().unwrap().is_some() {}
+        assert!(pieces.n_left < 1 << 20, "{}", pieces.n_left);
     }
 
     #[test]

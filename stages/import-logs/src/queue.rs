@@ -25,8 +25,13 @@ pub(crate) enum Message {
     /// the rest is.
     Rest(Vec<u8>, u64),
     Cut,
-    /// What was read, and from which byte on.
-    End(Option<Fingerprint>, u64),
+    /// What was read, from which byte on, and whether the last part of a line is missing, so that the line
+    /// is left unread.
+    End {
+        read: Option<Fingerprint>,
+        offset: u64,
+        lacks_part: bool,
+    },
     Failed(anyhow::Error),
 }
 

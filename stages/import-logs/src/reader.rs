@@ -148,8 +148,8 @@ impl<'a> Reader<'a> {
             bail!("it changed while it was read");
         }
         // what was left unread is not entered in the ledger: it is the rest of a growing log
-        let booked = if unit.has_open_tail() { pieces.of_whole_lines().or(read) } else { read };
-        Ok(self.send(Message::End(booked, pieces.offset)))
+        let booked = if unit.has_open_tail() { pieces.of_whole_lines()?.or(read) } else { read };
+        Ok(self.send(Message::End { read: booked, offset: pieces.offset, lacks_part: pieces.n_left() > 0 }))
     }
 
     /// Looks ahead in pieces that are kept; returns the state after them.

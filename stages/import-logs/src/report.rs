@@ -45,6 +45,8 @@ pub(crate) struct Report {
     pub(crate) n_odd_times: u64,
     /// Whether the last line has no line end and is not used.
     pub(crate) has_tail: bool,
+    /// Whether the last part of a line is missing, and the line is not used.
+    pub(crate) lacks_part: bool,
     /// The name of the layout, if the log was read.
     pub(crate) layout: &'static str,
     /// Whether the last line has no line end, is not used, and does not fit.

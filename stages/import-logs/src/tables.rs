@@ -39,6 +39,7 @@ use crate::rules::Rules;
 use crate::sink::Nowhere;
 use crate::totals::Tally;
 use crate::unit::{self, Stream, Unit};
+use crate::unit_reader;
 use crate::{exclude, import, settings};
 use ledger::{Ledger, Verdict};
 use staging::{Sources, outcomes, stretches};
@@ -214,7 +215,12 @@ impl Loader<'_> {
                     open.push(unit);
                 }
                 Verdict::Rest { name, earlier, read, .. } => {
-                    (unit.booked_as, unit.expected, unit.earlier) = (Some(name), Some(read), Some(earlier));
+                    unit.earlier = Some(earlier.clone());
+                    if unit.has_open_tail() && !unit_reader::has_whole_line(&unit)? {
+                        given.push(self.known(&unit, Some(earlier), output)?);
+                        continue;
+                    }
+                    (unit.booked_as, unit.expected) = (Some(name), Some(read));
                     open.push(unit);
                 }
                 Verdict::Refused(why) => given.push(self.refused(&unit, why, output)?),

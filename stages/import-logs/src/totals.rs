@@ -49,6 +49,11 @@ impl Totals {
             let lines = counted(tails, "last line", "last lines");
             let _ = write!(words, "; {lines} without a line feed not read");
         }
+        let open = sum(|r| r.lacks_part.into());
+        if open > 0 {
+            let lines = counted(open, "last line", "last lines");
+            let _ = write!(words, "; {lines} without the last part not read");
+        }
         let runs = sum(|r| r.nuls.n_runs);
         if runs > 0 {
             let (runs, n) = (counted(runs, "run", "runs"), sum(|r| r.nuls.n_bytes));

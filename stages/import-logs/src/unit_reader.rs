@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek as _, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use kit::door;
+use logs::discovery;
 use logs::fingerprint::{Fingerprint, Identity, Reading};
 
 use crate::beginning::{Beginning, behind_hole};
@@ -14,6 +15,7 @@ use crate::block::KEPT;
 use crate::layout::{Layout, Misfit};
 use crate::layouts::What;
 use crate::layouts::named::State;
+use crate::layouts::prefix::{self, Prefix};
 use crate::pieces::{BLOCK, Piece, Pieces, Spare};
 use crate::unit::{Stream, Stretch, Unit};
 
@@ -85,6 +87,8 @@ pub(crate) struct UnitReader {
     state: State,
     /// Whether a last line without an end is left unread.
     has_open_tail: bool,
+    /// What stands before lines that may have been cut into parts.
+    joins: Option<Prefix>,
     /// Whether the beginning was looked at for its layout, behind zeros that are skipped.
     is_looked_at: bool,
     /// Whether carriage returns alone end lines, where an earlier part of the log told it and its layout.
@@ -129,8 +133,14 @@ impl UnitReader {
                 opened.log(reading, Vec::new())?
             }
         };
-        opened.pieces = Some(Pieces::new(input, spare).joining(opened.layout.joins()));
+        opened.pieces = Some(opened.cut(input));
         Ok(opened)
+    }
+
+    /// The pieces of a log or a file.
+    fn cut(&self, input: Input) -> Pieces<Input> {
+        let may_grow = self.has_open_tail && matches!(input, Input::Log(_));
+        Pieces::new(input, &self.spare).joining(self.joins.or_else(|| self.layout.joins())).leaving_open(may_grow)
     }
 
     /// Looks at the beginning of a log for its layout; `first` was read of it already.
@@ -144,11 +154,12 @@ impl UnitReader {
             self.hole = hole;
             beginning = Beginning::read(&mut Cursor::new(first).chain(&mut reading), is_file)?;
             if self.has_open_tail {
-                beginning.without_tail();
+                self.joins = beginning.without_tail(self.layout.prefixes());
             }
             if self.before.is_none() {
                 self.layout = beginning.layout(&self.layout);
             }
+            self.joins = self.joins.or_else(|| self.layout.joins());
         }
         let bare_returns = self.before.unwrap_or_else(|| beginning.has_bare_returns()) && !self.layout.is_hub();
         Ok(Input::Log(Box::new(Log { beginning: Cursor::new(beginning.bytes), reading, bare_returns })))
@@ -156,7 +167,8 @@ impl UnitReader {
 
     /// Goes behind what was imported of a log before. Returns what was read of the rest on the way.
     fn go_on(&mut self, unit: &Unit, reading: &mut Reading, whole_lines: bool) -> Result<Vec<u8>> {
-        let Some(earlier) = &unit.earlier else { return Ok(Vec::new()) };
+        // a log of which nothing was read may have any layout
+        let Some(earlier) = unit.earlier.as_ref().filter(|earlier| earlier.bytes > 0) else { return Ok(Vec::new()) };
         if !self.layout.is_hub() && self.before.is_none() {
             self.look_before()?;
         }
@@ -238,7 +250,7 @@ impl UnitReader {
         let (_, first) = behind_hole(&mut earlier)?;
         let mut beginning = Beginning::read(&mut Cursor::new(first).chain(&mut earlier), true)?;
         if self.has_open_tail {
-            beginning.without_tail();
+            beginning.without_tail(self.layout.prefixes());
         }
         self.layout = beginning.layout(&self.layout);
         if !self.layout.is_hub() {
@@ -282,7 +294,7 @@ impl UnitReader {
                     first = behind_hole(&mut Cursor::new(first).chain(&mut log.reading))?.1;
                 }
                 log.beginning = Cursor::new(first);
-                again.pieces = Some(Pieces::new(Input::Log(log), &again.spare).joining(again.layout.joins()));
+                again.pieces = Some(again.cut(Input::Log(log)));
                 Ok(again)
             }
             _ => Self::open(unit, whole_lines, &again.spare),
@@ -350,11 +362,21 @@ impl UnitReader {
     }
 
     /// The same, without a last line that is left unread.
-    pub(crate) fn of_whole_lines(&self) -> Option<Fingerprint> {
-        match self.pieces.as_ref().map(Pieces::reader) {
-            Some(Input::Log(log)) => log.reading.of_whole_lines(),
-            Some(Input::Stretch { .. }) | None => None,
+    ///
+    /// # Errors
+    /// The log was written over in the meantime.
+    pub(crate) fn of_whole_lines(&mut self) -> io::Result<Option<Fingerprint>> {
+        let n_left = self.n_left();
+        match self.pieces.as_mut().map(Pieces::reader_mut) {
+            Some(Input::Log(log)) if n_left > 0 => log.reading.without_last(n_left),
+            Some(Input::Log(log)) => Ok(log.reading.of_whole_lines()),
+            Some(Input::Stretch { .. }) | None => Ok(None),
         }
+    }
+
+    /// How many bytes at the end are left unread because the last part of a line is missing.
+    pub(crate) fn n_left(&self) -> u64 {
+        self.pieces.as_ref().map_or(0, |pieces| pieces.n_left)
     }
 
     /// Whether a staging file is still the one whose content was compared with the list.
@@ -369,3 +391,28 @@ impl UnitReader {
 
 /// How much of the rest of a log is read at once.
 const PART: usize = 64 << 10;
+
+/// Whether a grown log has a whole line behind what was imported of it: the last part of one that a
+/// container runtime has cut may still be missing.
+///
+/// # Errors
+/// The log cannot be read.
+pub(crate) fn has_whole_line(unit: &Unit) -> Result<bool> {
+    let (Some(path), Some(earlier)) = (&unit.path, &unit.earlier) else { return Ok(true) };
+    let first = bytes_at(path, earlier.bytes).with_context(|| format!("reading {}", path.display()))?;
+    let line = &first[..memchr::memchr(b'\n', &first).map_or(0, |at| at + 1)];
+    let is_part = |prefix| prefix::entry(prefix, line).is_some_and(|entry| !entry.is_last);
+    if !is_part(Prefix::Cri) && !is_part(Prefix::DockerJson) {
+        return Ok(true);
+    }
+    Ok(UnitReader::open(unit, true, &Spare::default())?.next_piece()?.is_some())
+}
+
+/// The bytes at a position of a file, at most a long part of a line.
+fn bytes_at(path: &Path, position: u64) -> Result<Vec<u8>> {
+    let mut file = door::named::open(&discovery::lying_at(path))?;
+    file.seek(SeekFrom::Start(position))?;
+    let mut bytes = Vec::new();
+    file.take(4 * PART as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -159,10 +159,11 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
                 }
                 Message::Cut if wanted => self.cut(unit.as_ref().context("a cut without its file")?)?,
                 Message::TooLong(..) | Message::Rest(..) | Message::Cut => {}
-                Message::End(read, offset) => {
+                Message::End { read, offset, lacks_part } => {
                     let unit = unit.as_ref().context("an end without its file")?;
                     if wanted {
                         (self.report.read, self.report.offset) = (read, offset);
+                        self.report.lacks_part = lacks_part;
                         self.end(unit)?;
                     }
                     self.queue.unit_done();

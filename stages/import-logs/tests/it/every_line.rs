@@ -279,3 +279,15 @@ fn a_verdict_names_the_first_part() {
         assert!(verdicts[1]["reason"].as_str().unwrap().contains("no time"), "{}", verdicts[1]);
     }
 }
+
+/// Where a log begins with a thousand messages of a server, its first request comes later.
+#[test]
+fn options_hold_where_the_first_lines_are_messages() {
+    let dir = tempfile::tempdir().unwrap();
+    let message = "{\"level\":\"info\",\"ts\":1752134400.1,\"msg\":\"started\"}\n";
+    let request = r#"{"ts":1752134401.5,"request":{"remote_ip":"10.0.0.1","method":"GET","uri":"/a","headers":{"X-Forwarded-For":["192.0.2.7"]}},"size":12,"status":200}"#;
+    let log = file(&dir, "access.log", message.repeat(1100) + request + "\n");
+    let done = import_logs().args(["--client-from", "X-Forwarded-For"]).arg(log).finish().ok();
+    assert_eq!(texts(&done, "web", "ip"), ["192.0.2.7"], "{}", done.stderr);
+    done.said(&["dropped: message 1100", "layout caddy"]);
+}

@@ -20,7 +20,7 @@ use schema::tables::Engine;
 use serde_json::json;
 
 use crate::hub::{Hub, WEB};
-use lines::{AUTH, LAYOUTS, Layout, PREFIXES, Request, carried};
+use lines::{AUTH, LAYOUTS, Layout, PREFIXES, Request, carried, in_parts};
 use packing::Packing;
 use world::{End, Habit, Log, Plan, Round};
 
@@ -273,6 +273,45 @@ fn half_a_line_alone_is_left_to_the_next_import() {
         fs::write(&path, layout.header.to_owned() + first + second).unwrap();
         hub.load(&[&path]).finish().ok();
         assert_eq!(hub.count(table), usize::from(layout.is_kept(request)), "{}", layout.name);
+        hub.pair.sql("DELETE FROM web");
+    }
+}
+
+/// The parts of a line that a container runtime has cut are left unread until the last one is there.
+#[test]
+fn a_line_without_its_last_part_is_left_to_the_next_import() {
+    let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
+    let root = tempfile::tempdir().unwrap();
+    let combined = LAYOUTS.iter().find(|layout| layout.name == "combined").unwrap();
+    let line = |n| combined.line(Request { log: 1, n, day: 10 });
+    let state = || (hub.pair.lines("SELECT content FROM web ORDER BY id"), hub.count("imported_sources"));
+    for (prefix, begins_with_part) in [("cri", false), ("docker", false), ("cri", true), ("docker", true)] {
+        let path = root.path().join(format!("{prefix}-{begins_with_part}.log"));
+        let mut text = if begins_with_part { String::new() } else { carried(prefix, &line(0)) + "\n" };
+        let mut rows = if begins_with_part { vec![] } else { vec!["/1/0"] };
+        let [first, last] = in_parts(prefix, &line(2));
+        text += &first;
+        let import = |text: &str| {
+            fs::write(&path, text).unwrap();
+            hub.load(&[&path]).finish().ok()
+        };
+        import(&text).said(&["1 last line without the last part not read", " 0 not recognised"]);
+        let before = state();
+        assert_eq!(before.0, rows, "{prefix}");
+        // neither the same nor a second incomplete line is anything new
+        let other = in_parts(prefix, &line(6))[0].replace("stdout", "stderr");
+        for text in [text.clone(), text.clone() + &other, text.clone() + &last[..last.len() / 2]] {
+            let done = import(&text);
+            assert_eq!((done.records()[0]["already"].as_i64(), state()), (Some(1), before.clone()), "{prefix}");
+        }
+        text += &last;
+        rows.push("/1/2");
+        import(&text).said(&["dropped: joined part 1", " 0 not recognised"]);
+        assert_eq!(state().0, rows, "{prefix}");
+        text = text + &carried(prefix, &line(6)) + "\n";
+        rows.push("/1/6");
+        import(&text);
+        assert_eq!(state().0, rows, "{prefix}");
         hub.pair.sql("DELETE FROM web");
     }
 }

@@ -130,6 +130,35 @@ impl Reading {
         file.map(|(_, identity)| Fingerprint::of(*identity, digest))
     }
 
+    /// What was read without its last bytes, which are read again for that. Everything must have been read.
+    /// `None` where there is no fingerprint.
+    ///
+    /// # Errors
+    /// The log was written over in the meantime.
+    pub fn without_last(&mut self, n_bytes: u64) -> io::Result<Option<Fingerprint>> {
+        if self.file.is_none() || self.is_look {
+            return Ok(None);
+        }
+        let whole = self.digest.clone();
+        self.rewind()?;
+        let lengths = [whole.bytes().saturating_sub(n_bytes), whole.bytes()];
+        let mut buffer = vec![0; 256 << 10];
+        let mut found = None;
+        for length in lengths {
+            while self.digest.bytes() < length {
+                let room = usize::try_from(length - self.digest.bytes()).unwrap_or(usize::MAX).min(buffer.len());
+                if read_some(self, &mut buffer[..room])? == 0 {
+                    break;
+                }
+            }
+            found = found.or_else(|| self.fingerprint());
+        }
+        if (self.digest.bytes(), self.digest.hash()) != (whole.bytes(), whole.hash()) {
+            return Err(io::Error::other("the file was written over while it was read"));
+        }
+        Ok(found)
+    }
+
     /// Skips what an earlier run has read; with `whole_lines` goes back to the start of its last
     /// line if that was incomplete. Returns the position of the next byte.
     ///

@@ -284,3 +284,16 @@ pub(super) fn carried(prefix: &str, line: &str) -> String {
         other => unreachable!("{other} is not a prefix"),
     }
 }
+
+/// The same with its end, cut into two parts as container runtimes cut long lines.
+pub(super) fn in_parts(prefix: &str, line: &str) -> [String; 2] {
+    let (first, second) = line.split_at(line.len() / 3);
+    let docker =
+        |text: &str| json!({"log": text, "stream": "stdout", "time": "2025-07-10T08:00:01Z"}).to_string() + "\n";
+    let cri = |mark, text| format!("2025-07-10T08:00:03.123456789Z stdout {mark} {text}\n");
+    match prefix {
+        "docker" => [docker(first), docker(&format!("{second}\n"))],
+        "cri" => [cri("P", first), cri("F", second)],
+        other => unreachable!("{other} does not cut lines"),
+    }
+}

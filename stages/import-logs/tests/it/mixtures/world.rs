@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::lines::{AUTH, HUB, LAYOUTS, Layout, PREFIXES, Request, carried};
+use super::lines::{AUTH, HUB, LAYOUTS, Layout, PREFIXES, Request, carried, in_parts};
 use super::packing::Packing;
 
 /// How a log is rotated.
@@ -51,7 +51,7 @@ pub(super) struct Round {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Whole,
-    /// Half of the last line is not there yet.
+    /// The last line, or half of it, is not there yet.
     Half,
     Rotated,
     /// Rotated, and the server died before the last line feed.
@@ -162,7 +162,8 @@ impl<'a> Log<'a> {
         let may_be_half = !is_last && self.is_rotated_ever();
         if round.end == End::Half && has_new && may_be_half {
             let last = text[..text.len() - 1].rfind('\n').map_or(0, |at| at + 1);
-            self.rest = text.split_off(last + (text.len() - last) / 2);
+            let half = if self.n_requests.is_multiple_of(2) { (text.len() - last) / 2 } else { 0 };
+            self.rest = text.split_off(last + half);
         }
         if self.plan.habit == Habit::Members {
             append(&live, fixtures::gzip(&text));
@@ -188,7 +189,10 @@ impl<'a> Log<'a> {
         self.straight += &line;
         self.straight.push('\n');
         let prefix = if layout.may_have_prefix() { PREFIXES[self.plan.prefix] } else { "" };
-        carried(prefix, &line) + "\n"
+        match prefix {
+            "cri" | "docker" if request.n % 3 == 1 => in_parts(prefix, &line).concat(),
+            prefix => carried(prefix, &line) + "\n",
+        }
     }
 
     fn rotate(&mut self, live: &Path) {
