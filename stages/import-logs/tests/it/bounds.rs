@@ -42,6 +42,29 @@ fn long_lines_are_not_held_many_at_a_time() {
     }
 }
 
+/// In a year of attacks no two requests have anything in common. What an agent is judged to be is
+/// remembered for a part of them only.
+#[test]
+fn field_85_requests_that_are_all_different_need_no_more_memory() {
+    let dir = TempDir::new().unwrap();
+    let used = [20_000_u32, 200_000].map(|n_lines| {
+        let line = |n: u32| {
+            let ip = std::net::Ipv4Addr::from(0x0B00_0000 + n);
+            format!(
+                "{ip} - - [10/Jul/2025:08:00:01 +0000] \"GET /{n:x}/{} HTTP/1.1\" 200 12 \"https://a{n}.example/\" \"UA/{n} ({})\"\n",
+                "p".repeat(60),
+                "x".repeat(80)
+            )
+        };
+        let log = file(&dir, &format!("{n_lines}.log"), (0..n_lines).map(line).collect::<String>());
+        let run = import_logs().arg(log).args(["--to", "/dev/null"]);
+        let (done, used) = run.within(Bounds { megabytes: 120, ..BOUNDS }).unwrap();
+        assert!(done.code == 0 && done.stderr.contains(&format!("{n_lines} rows")), "{}", done.stderr);
+        used.megabytes
+    });
+    fixtures::say(&format!("all different: {used:?} MB"));
+}
+
 #[test]
 fn a_list_with_an_open_quote_is_an_error_in_bounded_memory() {
     let dir = TempDir::new().unwrap();

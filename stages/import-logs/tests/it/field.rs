@@ -11,7 +11,7 @@ use fixtures::{Finished, field, gzip};
 use schema::tables::Engine;
 
 use crate::hub::{Hub, stage};
-use crate::{file, import_logs, texts};
+use crate::{file, import_logs, line, texts};
 
 const ENGINES: [Engine; 2] = [Engine::InnoDb, Engine::MyIsam];
 
@@ -531,4 +531,38 @@ fn a_grown_log_whose_lines_carriage_returns_end() {
 
 fn load_auto(hub: &Hub, path: &Path) {
     hub.load(&[path]).finish().ok();
+}
+
+#[test]
+fn field_86_bad_lines_are_skipped_and_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let good = "192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] \"GET /a HTTP/1.1\" 200 12\n";
+    let text = format!("{good}nonsense\n{good}{}", good.replace("Jul", "Juli"));
+    let rejects = dir.path().join("rejects.ndjson");
+    let done = import_logs().arg(file(&dir, "access.log", text)).arg("--rejects").arg(&rejects).finish().ok();
+    assert_eq!(done.of_kind("web").len(), 2);
+    done.said(&["4 lines, 2 rows, 2 not recognised"]);
+    let listed = fs::read_to_string(rejects).unwrap();
+    let listed: Vec<serde_json::Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let found: Vec<_> = listed.iter().map(|reject| (reject["line"].as_u64(), reject["text"].as_str())).collect();
+    assert_eq!(found, [(Some(2), Some("nonsense")), (Some(4), Some(good.replace("Jul", "Juli").trim_end()))]);
+}
+
+#[test]
+fn field_87_an_import_that_failed_goes_on_by_itself() {
+    let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
+    let log = |day: u32| line(&format!("2025-07-{day:02}"), &format!("/{day}"), "UA").repeat(50);
+    let names = [1, 2, 3].map(|day| format!("httpd/daily/hub-access.log-2025070{day}.gz"));
+    let whole = [1, 2, 3].map(|day| gzip(log(day).as_bytes()));
+    let put = |n: usize, bytes: &[u8]| hub.put(&names[n], bytes);
+    let files = [put(0, &whole[0]), put(1, &whole[1][..whole[1].len() / 2]), put(2, &whole[2])];
+    let files: Vec<_> = files.iter().map(|path| path.as_path()).collect();
+    let failed = hub.load(&files).finish();
+    assert!(failed.code == 1 && failed.stderr.contains("20250702"), "{}", failed.stderr);
+    assert_eq!(hub.count("web"), 50, "what was complete stays");
+    put(1, &whole[1]);
+    hub.load(&files).finish().ok().said(&["20250701.gz: already committed by prior run"]);
+    assert_eq!(hub.count("web"), 150);
+    let days = hub.pair.lines("SELECT DATE(datetime), COUNT(*) FROM web GROUP BY 1 ORDER BY 1");
+    assert_eq!(days, ["2025-07-01\t50", "2025-07-02\t50", "2025-07-03\t50"]);
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fixtures::Run;
+use fixtures::bounds::Bounds;
 use fixtures::contract::{Bad, Contract, Input};
 use fixtures::name_server::{NameServer, Reply};
 
@@ -240,6 +241,16 @@ fn a_dead_server_makes_everything_unknown() {
     let server = NameServer::start(|_| Reply::Silence);
     let input: String = (0..100).map(|i| web(&format!("8.0.0.{i}"))).collect();
     assert!(hosts(ask(&server).args(["-t", "0.3", "-c", "100"]).stdin(input)).iter().all(|host| host == "?"));
+}
+
+#[test]
+fn field_81_a_server_that_never_answers_does_not_stop_the_run() {
+    let server = NameServer::start(|_| Reply::Silence);
+    let input: String = (0..2000_u32).map(|i| web(&Ipv4Addr::from(0x0800_0000 + i).to_string())).collect();
+    let bounds = Bounds { processor: Duration::from_secs(60), wall: Duration::from_secs(120), megabytes: 200 };
+    let (done, _) = ask(&server).args(["-t", "0.2", "-c", "100"]).stdin(input).within(bounds).unwrap();
+    let hosts: Vec<_> = done.ok().records().iter().map(|record| record["host"].clone()).collect();
+    assert!(hosts.len() == 2000 && hosts.iter().all(|host| host == "?"));
 }
 
 #[test]
