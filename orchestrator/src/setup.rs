@@ -11,6 +11,7 @@ mod hold;
 mod ledger;
 mod migrate;
 mod primary_keys;
+pub(crate) mod ready;
 mod seed;
 #[cfg(test)]
 mod tests;

@@ -196,8 +196,21 @@ pub(crate) fn campaign(sh: &Shell, args: &CampaignArgs) -> Result<()> {
         say(&format!("xtask: {name}={count}"));
         held.push(sh.push_env(name, count));
     }
+    let folder = packages(sh)?;
+    let _packages = folder.as_ref().map(|folder| sh.push_env("HZMETRICS_PACKAGES", folder));
     let _optimised = sh.push_env("CARGO_PROFILE_TEST_OPT_LEVEL", "3");
     run_tests(sh, false, args.filter.as_deref())
+}
+
+/// Where the packages are that the campaign tries: those of `dist`, if they are of this version.
+fn packages(sh: &Shell) -> Result<Option<std::path::PathBuf>> {
+    let folder = place::target(sh)?.join("package");
+    let deb = folder.join(concat!("hzmetrics_", env!("CARGO_PKG_VERSION"), "-1_amd64.deb"));
+    if !deb.exists() {
+        say(&format!("xtask: no {}: packages are not tried (`cargo xtask dist` makes them)", deb.display()));
+        return Ok(None);
+    }
+    Ok(Some(folder))
 }
 
 #[cfg(test)]

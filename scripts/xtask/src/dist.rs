@@ -12,7 +12,7 @@ use xshell::{Shell, cmd};
 
 use checkout::{place, say, show};
 
-use crate::package;
+use crate::{package, packages};
 
 /// The oldest C library on which the executables start.
 const FLOOR: (u32, u32) = (2, 17);
@@ -33,11 +33,15 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     sh.change_dir(place::root()?);
     let target = place::target(sh)?;
     let bin = target.join(TARGET).join("dist");
-    if !args.no_build {
-        build(sh, &target)?;
-    }
-    // executables of an earlier build may be of an earlier commit
-    let version = if args.no_build { VERSION.to_owned() } else { place::version(sh) };
+    let version = if args.no_build {
+        // executables of an earlier build may be of an earlier commit
+        VERSION.to_owned()
+    } else {
+        // asked for once: somebody may commit while this builds
+        let version = place::version(sh);
+        build(sh, &target, &version)?;
+        version
+    };
     for name in place::executables(sh)? {
         check(sh, &bin.join(name), &version)?;
     }
@@ -49,16 +53,22 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     let archive = format!("{name}.tar.gz");
     pack(sh, &folder, &name, &archive)?;
     try_out(sh, &folder.join(&archive), &name, &version)?;
-    let bytes = fs::metadata(folder.join(&archive))?.len();
-    say(&format!("xtask: {:.1} MB, starts on glibc {}.{} or newer:", bytes as f64 / 1e6, FLOOR.0, FLOOR.1));
-    show(&folder.join(&archive).display().to_string())
+    let mut made = vec![folder.join(&archive)];
+    made.extend(packages::make(sh, &folder.join(&name), &folder)?);
+    sums(sh, &folder, &made)?;
+    say(&format!("xtask: these start on glibc {}.{} or newer:", FLOOR.0, FLOOR.1));
+    for path in made {
+        let bytes = fs::metadata(&path)?.len();
+        show(&format!("{} ({:.1} MB)", path.display(), bytes as f64 / 1e6))?;
+    }
+    Ok(())
 }
 
 /// Builds with zig as the C compiler and linker, which knows the symbols of every glibc.
-fn build(sh: &Shell, target: &Path) -> Result<()> {
+fn build(sh: &Shell, target: &Path, version: &str) -> Result<()> {
     let path = zig(sh, target)?;
     let _path = sh.push_env("PATH", path);
-    let _version = sh.push_env("HZMETRICS_VERSION", place::version(sh));
+    let _version = sh.push_env("HZMETRICS_VERSION", version);
     let triple = format!("{TARGET}.{}.{}", FLOOR.0, FLOOR.1);
     say("building the executables of the archive (10 to 20 minutes on two cores the first time)");
     let tools = place::TOOLS.map(|name| format!("--exclude={name}"));
@@ -133,15 +143,22 @@ fn beyond(objdump: &str) -> Vec<String> {
 /// The same content gives the same bytes: sorted, without owner, with the time of the commit.
 fn pack(sh: &Shell, folder: &Path, name: &str, archive: &str) -> Result<()> {
     let _there = sh.push_dir(folder);
-    let time = cmd!(sh, "git log -1 --format=%ct").quiet().ignore_stderr().read().unwrap_or_else(|_| "0".to_owned());
+    let time = packages::time_of_commit(sh);
     let mode = "go-w,a+rX";
     cmd!(
         sh,
         "tar --sort=name --owner=0 --group=0 --numeric-owner --mode={mode} --mtime=@{time} -I 'gzip -9n' -cf {archive} {name}"
     )
     .run()?;
-    let sum = cmd!(sh, "sha256sum {archive}").quiet().read()?;
-    sh.write_file("SHA256SUMS", sum + "\n")?;
+    Ok(())
+}
+
+/// Writes the checksums of what was made.
+fn sums(sh: &Shell, folder: &Path, made: &[PathBuf]) -> Result<()> {
+    let _there = sh.push_dir(folder);
+    let names = made.iter().filter_map(|path| path.file_name());
+    let sums = cmd!(sh, "sha256sum {names...}").quiet().read()?;
+    sh.write_file("SHA256SUMS", sums + "\n")?;
     Ok(())
 }
 

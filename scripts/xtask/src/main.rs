@@ -12,6 +12,7 @@ mod dist;
 mod docs;
 mod install;
 mod package;
+mod packages;
 mod usage;
 
 use std::ffi::OsString;

@@ -13,6 +13,8 @@ use xshell::{Shell, cmd};
 
 use checkout::place;
 
+use crate::packages;
+
 /// The outputs of `--generate`, and where they go: folder, text before the name, text after the
 /// name.
 const GENERATED: [(&str, &str, &str, &str); 4] = [
@@ -30,6 +32,9 @@ pub(crate) struct Args {
     /// Take the executables from this folder instead of building them
     #[arg(long, value_name = "DIR")]
     bin: Option<PathBuf>,
+    /// Also pack the .deb and the .rpm with them into this folder; they start on this machine and newer ones
+    #[arg(long, value_name = "DIR")]
+    packages: Option<PathBuf>,
     /// The folder to create or to replace
     directory: PathBuf,
 }
@@ -48,6 +53,10 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     remove(&to)?;
     fs::rename(&fresh, &to).with_context(|| format!("writing {}", to.display()))?;
     checkout::say(&format!("xtask: {} is ready to be installed from", to.display()));
+    let Some(folder) = &args.packages else { return Ok(()) };
+    for made in packages::make(sh, &to, &std::path::absolute(folder)?)? {
+        checkout::say(&format!("xtask: {}", made.display()));
+    }
     Ok(())
 }
 
@@ -108,7 +117,7 @@ fn checksums(sh: &Shell, folder: &Path) -> Result<String> {
     Ok(cmd!(sh, "sha256sum {files...}").quiet().read().context("computing checksums")? + "\n")
 }
 
-fn list(folder: &Path, base: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+pub(crate) fn list(folder: &Path, base: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry?.path();
         if path.is_dir() {
@@ -120,7 +129,7 @@ fn list(folder: &Path, base: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     let mut files = Vec::new();
     list(from, from, &mut files)?;
     // files left by editors begin with a dot or end with a tilde
@@ -136,12 +145,12 @@ fn parent_of(path: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     parent_of(to)?;
     fs::copy(from, to).with_context(|| format!("copying {} to {}", from.display(), to.display())).map(drop)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     parent_of(path)?;
     fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
 }

@@ -9,4 +9,5 @@ mod interrupted;
 mod layout;
 mod make;
 mod manuals;
+mod packages;
 mod shipped;
