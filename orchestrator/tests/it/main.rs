@@ -22,6 +22,7 @@ mod mixtures;
 mod monitoring;
 mod numbers;
 mod outputs;
+mod packages;
 mod parts;
 mod pipeline;
 mod planted;

@@ -10,6 +10,7 @@ mod cluster;
 mod demo;
 mod dist;
 mod docs;
+mod files;
 mod install;
 mod package;
 mod packages;

@@ -2,7 +2,6 @@
 //! the content of `scripts/deploy`. `install` installs from it, `dist` packs it, `package` leaves it
 //! where `make -C source install` finds it.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +12,7 @@ use xshell::{Shell, cmd};
 
 use checkout::place;
 
+use crate::files::{copy, copy_tree, list, write};
 use crate::packages;
 
 /// The outputs of `--generate`, and where they go: folder, text before the name, text after the
@@ -115,42 +115,4 @@ fn checksums(sh: &Shell, folder: &Path) -> Result<String> {
     files.sort();
     let _there = sh.push_dir(folder);
     Ok(cmd!(sh, "sha256sum {files...}").quiet().read().context("computing checksums")? + "\n")
-}
-
-pub(crate) fn list(folder: &Path, base: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
-    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
-        let path = entry?.path();
-        if path.is_dir() {
-            list(&path, base, files)?;
-        } else {
-            files.push(path.strip_prefix(base)?.to_path_buf());
-        }
-    }
-    Ok(())
-}
-
-pub(crate) fn copy_tree(from: &Path, to: &Path) -> Result<()> {
-    let mut files = Vec::new();
-    list(from, from, &mut files)?;
-    // files left by editors begin with a dot or end with a tilde
-    let plain = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_else(|| OsStr::new("")).to_string_lossy();
-        !name.starts_with('.') && !name.ends_with('~')
-    };
-    files.iter().filter(|path| plain(path)).try_for_each(|path| copy(&from.join(path), &to.join(path)))
-}
-
-fn parent_of(path: &Path) -> Result<()> {
-    let folder = path.parent().context("a file has a folder")?;
-    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))
-}
-
-pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
-    parent_of(to)?;
-    fs::copy(from, to).with_context(|| format!("copying {} to {}", from.display(), to.display())).map(drop)
-}
-
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    parent_of(path)?;
-    fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
 }

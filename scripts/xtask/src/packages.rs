@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use checkout::{place, say};
 use xshell::{Shell, cmd};
 
-use crate::package::{copy, copy_tree, list, write};
+use crate::files::{copy, copy_tree, list, write};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The tools, and the versions that were tried.
@@ -139,10 +139,7 @@ fn lay_out(sh: &Shell, format: Format, from: &Path, root: &Path) -> Result<()> {
         copy(&from.join(format!("share/man/man1/{name}.1")), &at("usr/share/man/man1").join(page))?;
     }
     let share = from.join("share");
-    copy(
-        &share.join("bash-completion/completions/hzmetrics"),
-        &at("usr/share/bash-completion/completions/hzmetrics"),
-    )?;
+    copy(&share.join("bash-completion/completions/hzmetrics"), &at("usr/share/bash-completion/completions/hzmetrics"))?;
     copy(&share.join("zsh/site-functions/_hzmetrics"), &at(format.zsh()).join("_hzmetrics"))?;
     let fish = "fish/vendor_completions.d/hzmetrics.fish";
     copy(&share.join(fish), &at("usr/share").join(fish))?;
@@ -215,7 +212,10 @@ fn scripts(format: Format, to: &Path) -> Result<()> {
             ("preinst", "case ${1-} in install) refuse_second_installation ;; esac"),
             ("postinst", "case ${1-} in configure) after_install \"$([ -n \"${2-}\" ] || echo yes)\" ;; esac"),
             ("prerm", "case ${1-} in remove) before_removal ;; esac"),
-            ("postrm", "case ${1-} in purge) after_purge ;; esac\nif systemd_runs; then systemctl daemon-reload || :; fi"),
+            (
+                "postrm",
+                "case ${1-} in purge) after_purge ;; esac\nif systemd_runs; then systemctl daemon-reload || :; fi",
+            ),
         ],
         Format::Rpm => &[
             ("preinst", "if [ \"${1-1}\" = 1 ]; then refuse_second_installation; fi"),

@@ -9,5 +9,4 @@ mod interrupted;
 mod layout;
 mod make;
 mod manuals;
-mod packages;
 mod shipped;

@@ -57,9 +57,10 @@ impl Root {
     }
 
     fn run(&self, line: &str) -> Output {
-        let mut command = Command::new("chroot");
-        command.arg(self.0.path()).args(["/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"]);
-        output(command.args(["DEBIAN_FRONTEND=readline", "/bin/sh", "-c", line]))
+        // /proc is mounted for this process alone
+        const ENTER: &str = r#"mount -t proc proc "$1/proc" && exec chroot "$1" /usr/bin/env -i \
+            PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=readline /bin/sh -c "$2""#;
+        output(Command::new("unshare").args(["-m", "sh", "-c", ENTER, "enter"]).arg(self.0.path()).arg(line))
     }
 
     fn ok(&self, line: &str) -> String {
@@ -109,7 +110,7 @@ fn as_version(deb: &Path, version: &str) -> (TempDir, PathBuf) {
 fn day(day: u32) -> String {
     let line = |n: u32| {
         format!(
-            "2025-01-{day:02} 10:00:{:02} [00:00] [::1] {n} 1 hub 192.0.2.{n} - - sess{n} \"GET /resources/{n} HTTP/1.1\" 200 100 \"-\" \"Mozilla/5.0\"\n",
+            "2025-01-{day:02} 10:00:{:02} EST - \"GET /resources/{n} HTTP/1.1\" 200 1000 192.0.2.{n} \"-\" \"Mozilla/5.0\" TLSv1.2 0 8 cookie{n}\n",
             n % 60
         )
     };
@@ -138,7 +139,8 @@ fn configure(root: &Root, server: &Private) -> fixtures::db::Pair {
 }
 
 /// Sets the hub up, imports a log, and runs what is due, all with the installed programs.
-fn life(root: &Root, server: &Private, daily: &str) {
+fn life(root: &Root, server: &Private) {
+    let daily = "var/log/httpd/daily";
     let pair = configure(root, server);
     assert!(!root.has("etc/hubzero-metrics/ready"));
     let said = root.ok("hzmetrics init");
@@ -159,6 +161,7 @@ fn the_debian_package_lives_through_install_upgrade_remove_and_purge() {
     let Some(server) = networked_server(&[]) else { return };
     let root = Root::new("systemd,logrotate,cron");
     fs::create_dir_all(root.at("opt/hubzero/bin")).unwrap();
+    fs::create_dir(root.at("var/log/httpd")).unwrap();
     fs::write(root.at("opt/hubzero/bin/archive"), "of the hub").unwrap();
 
     // an older version first
@@ -170,9 +173,11 @@ fn the_debian_package_lives_through_install_upgrade_remove_and_purge() {
     assert_eq!(root.owner("var/log/hubzero/daily"), (0o750, 33, 33));
     assert_eq!(fs::read_link(root.at("opt/hubzero/bin/hzmetrics")).unwrap(), Path::new("/usr/bin/hzmetrics"));
     assert_eq!(fs::read_to_string(root.at("opt/hubzero/bin/archive")).unwrap(), "of the hub");
-    root.ok("systemd-analyze verify /usr/lib/systemd/system/hzmetrics.timer 2>&1 | grep -i 'hzmetrics' && exit 1 || true");
+    root.ok(
+        "systemd-analyze verify /usr/lib/systemd/system/hzmetrics.timer 2>&1 | grep -i 'hzmetrics' && exit 1 || true",
+    );
 
-    life(&root, &server, "var/log/hubzero/daily");
+    life(&root, &server);
 
     // what the administrator changed and chose survives the upgrade, and nothing is asked
     let conf = root.at("etc/hubzero-metrics/hzmetrics.conf");
@@ -190,11 +195,11 @@ fn the_debian_package_lives_through_install_upgrade_remove_and_purge() {
     assert!(!root.has("usr/bin/hzmetrics") && !root.has("opt/hubzero/bin/hzmetrics"));
     assert!(root.has("opt/hubzero/bin/archive"));
     assert_eq!(root.enabled(), <[&str; 0]>::default());
-    assert!(root.has("etc/hubzero-metrics/access.cfg") && root.has("var/log/hubzero/imported"));
+    assert!(root.has("etc/hubzero-metrics/access.cfg") && root.has("var/log/httpd/imported"));
     root.ok("dpkg -P hzmetrics");
     assert!(!root.has("etc/hubzero-metrics/ready") && !root.has("etc/hubzero-metrics/hzmetrics.conf"));
     assert!(root.has("etc/hubzero-metrics/access.cfg"), "the credentials are the administrator's");
-    let archived = fs::read_dir(root.at("var/log/hubzero/imported")).unwrap().count();
+    let archived = fs::read_dir(root.at("var/log/httpd/imported")).unwrap().count();
     assert_eq!(archived, 1, "purge keeps the data");
 
     // where something else does the work, the timers stay off
@@ -219,6 +224,7 @@ fn the_rpm_lives_through_install_upgrade_and_removal() {
     let Some(server) = networked_server(&[]) else { return };
     // rpm works on the database below the root and runs its scripts there
     let root = Root::new("systemd,logrotate");
+    fs::create_dir(root.at("var/log/httpd")).unwrap();
     let install = |action: &str| {
         let mut command = Command::new("rpm");
         command.arg("--root").arg(root.0.path()).args(["--nodeps", action]).arg(&rpm);
@@ -230,7 +236,7 @@ fn the_rpm_lives_through_install_upgrade_and_removal() {
     assert_eq!(root.enabled(), TIMERS);
     assert_eq!(root.owner("etc/hubzero-metrics/access.cfg"), (0o640, 0, 48));
     assert_eq!(root.owner("var/log/hubzero/daily"), (0o750, 48, 48));
-    life(&root, &server, "var/log/hubzero/daily");
+    life(&root, &server);
     root.ok("systemctl -q disable hzmetrics.timer");
     let mut again = Command::new("rpm");
     again.arg("--root").arg(root.0.path()).args(["--nodeps", "--replacepkgs", "--replacefiles", "-U"]).arg(&rpm);
@@ -241,5 +247,5 @@ fn the_rpm_lives_through_install_upgrade_and_removal() {
     assert!(done.status.success(), "{}", text(&done));
     assert!(!root.has("usr/bin/hzmetrics") && root.has("etc/hubzero-metrics/access.cfg"));
     assert_eq!(root.enabled(), <[&str; 0]>::default());
-    assert_eq!(fs::read_dir(root.at("var/log/hubzero/imported")).unwrap().count(), 1, "the data stays");
+    assert_eq!(fs::read_dir(root.at("var/log/httpd/imported")).unwrap().count(), 1, "the data stays");
 }
