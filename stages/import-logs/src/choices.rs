@@ -132,7 +132,11 @@ fn status(text: &str) -> Result<u16, String> {
 }
 
 fn vhost(name: &str) -> Result<Vec<u8>, String> {
-    let name = name.trim().trim_end_matches('.');
+    let name = name.trim();
+    // as a log may have it
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    let name = name.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(name, |(name, _)| name);
+    let name = name.trim_end_matches('.');
     if name.is_empty() {
         return Err("--vhost: the name of a virtual host is empty".to_owned());
     }

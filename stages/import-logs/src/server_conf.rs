@@ -67,7 +67,7 @@ impl Found {
         if self.seen.len() >= MOST_FILES || !self.seen.insert(path.to_owned()) {
             return Ok(());
         }
-        let text = named::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let text = named::read_short(path).with_context(|| format!("reading {}", path.display()))?;
         if is_of_nginx(&text) { self.nginx(&text) } else { self.apache(&text) }
     }
 

@@ -65,8 +65,40 @@ fn choices(args: &Args) -> Result<Choices, String> {
     Choices::new(&args.keep_status, &args.keep_path, &args.drop_path, args.assets, &args.vhost, args.double_click)
 }
 
+/// Refuses one file for two things: the last one written would be all that is left.
+fn each_has_its_own_file(args: &Args) -> Result<(), Usage> {
+    let records = match Endpoint::from_arg(&args.common.to) {
+        Endpoint::File(path) => Some(path),
+        Endpoint::Standard | Endpoint::Database => None,
+    };
+    let outputs = [
+        ("--to", records.as_ref()),
+        ("--rejects", args.common.rejects.as_ref()),
+        ("--verdicts", args.verdicts.as_ref()),
+        ("--receipts", args.receipts.as_ref()),
+        ("--bots-report", args.bots_report.as_ref()),
+    ];
+    let mut seen: Vec<(&str, PathBuf)> = Vec::new();
+    for (option, path) in outputs {
+        let Some(path) = path.filter(|path| *path != Path::new("/dev/null")) else { continue };
+        let place = path.canonicalize().unwrap_or_else(|_| {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            folder.canonicalize().unwrap_or_default().join(path.file_name().unwrap_or_default())
+        });
+        if let Some((other, _)) = seen.iter().find(|(_, known)| *known == place) {
+            let name = path.display();
+            return Err(Usage(format!(
+                "{option} {name}: {other} writes this file; each of them needs a file of its own"
+            )));
+        }
+        seen.push((option, place));
+    }
+    Ok(())
+}
+
 /// Opens the files that the run writes besides its records.
 pub(crate) fn more_outputs(args: &Args, tally: &mut Tally<'_>) -> Result<()> {
+    each_has_its_own_file(args)?;
     tally.verdicts = args.verdicts.as_deref().filter(|_| !args.dry_run).map(VerdictFile::open).transpose()?;
     Ok(())
 }

@@ -35,7 +35,7 @@ pub(crate) struct Entry {
 /// The file cannot be read, is not UTF-8, or looks like JSON but is not valid.
 pub(crate) fn read(path: &Path) -> Result<Vec<Entry>> {
     let reading = || format!("reading the list {}", path.display());
-    let text = named::read_to_string(path).with_context(reading)?;
+    let text = named::read_short(path).with_context(reading)?;
     entries(&text).with_context(reading)
 }
 

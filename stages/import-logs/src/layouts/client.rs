@@ -318,7 +318,9 @@ impl FromStr for Cidr {
 
 /// Networks separated by commas.
 pub(crate) fn networks(text: &str) -> Result<Vec<Cidr>, String> {
-    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::parse).collect()
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let networks: Vec<Cidr> = parts.map(str::parse).collect::<Result<_, _>>()?;
+    if networks.is_empty() { Err("no network is named".to_owned()) } else { Ok(networks) }
 }
 
 /// Which address in a forwarding header is the client.
@@ -388,7 +390,9 @@ fn element(part: &[u8]) -> &[u8] {
     let around = |b: &u8| matches!(b, b'"' | b'\\' | b' ');
     let start = part.iter().take_while(|b| around(b)).count();
     let end = part[start..].iter().rev().take_while(|b| around(b)).count();
-    &part[start..part.len() - end]
+    let part = &part[start..part.len() - end];
+    // RFC 7239: a proxy may hide the port
+    memchr::memmem::find(part, b":_").map_or(part, |at| &part[..at])
 }
 
 #[cfg(test)]
@@ -516,7 +520,7 @@ mod tests {
             assert!(error.contains(word), "{wrong}: {error}");
         }
         assert_eq!(networks("10.0.0.0/8, 192.168.0.0/16,").unwrap().len(), 2);
-        assert!(networks("10.0.0.0/8,x").is_err());
+        assert!(networks("10.0.0.0/8,x").is_err() && networks(" , ").is_err());
     }
 
     #[test]
@@ -569,6 +573,8 @@ mod tests {
             ("for=192.0.2.11", "192.0.2.11"),
             ("For=\"[2001:db8::9]:4711\";proto=https, for=10.0.0.1", "2001:db8::9"),
             ("by=203.0.113.43;for=192.0.2.60;proto=http", "192.0.2.60"),
+            ("for=\"192.0.2.12:_x\", for=10.0.0.1", "192.0.2.12"),
+            ("for=\"[2001:db8::a]:_SEVKISEK\"", "2001:db8::a"),
             ("for=_hidden, for=unknown", "10.0.0.9"),
             ("127.0.0.1, 192.0.2.12", "192.0.2.12"),
             (" 192.0.2.13 ", "192.0.2.13"),

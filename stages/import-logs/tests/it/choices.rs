@@ -300,6 +300,12 @@ fn double_clicks_do_not_change_the_order() {
 }
 
 #[test]
+fn a_virtual_host_may_be_chosen_with_its_port() {
+    let of = |name: &str| of_field("06-vhost.log", &["--vhost", name]).of_kind("web").len();
+    assert!(of("www.example.org") > 0 && of("www.example.org") == of("WWW.example.org.:443"));
+}
+
+#[test]
 fn field_47_only_the_chosen_virtual_host_counts() {
     let one = fs::read_to_string(field("06-vhost.log")).unwrap();
     let both = one.clone() + &one.replace("www.example.org:443", "Other.example.org:80").replace("/a", "/b");
@@ -363,4 +369,31 @@ fn the_zone_may_come_from_the_configuration() {
     );
     let odd = run("[logs]\ntimezone = Mars\n", &[]).expect_code(2);
     assert!(odd.stderr.contains("[logs] timezone: `Mars` is not a known time zone"), "{}", odd.stderr);
+}
+
+#[test]
+fn one_file_for_two_outputs_is_a_usage_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = file(&dir, "access.log", line("2025-07-10", "/a", "UA"));
+    let options = ["--to", "--rejects", "--verdicts", "--receipts", "--bots-report"];
+    for (i, one) in options.iter().enumerate() {
+        for other in &options[i + 1..] {
+            let run = import_logs().dir(&dir).arg(&log).args([*one, "out", *other, "./out"]);
+            let done = run.finish();
+            assert_eq!(done.code, 2, "{one} {other}: {}", done.stderr);
+            assert!(done.stderr.contains("each of them needs a file of its own"), "{}", done.stderr);
+        }
+    }
+    let nowhere = ["--to", "/dev/null", "--verdicts", "/dev/null"];
+    import_logs().dir(&dir).arg(&log).args(nowhere).finish().ok();
+}
+
+#[test]
+fn endless_lists_and_configurations_are_errors() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = file(&dir, "access.log", line("2025-07-10", "/a", "UA"));
+    for option in ["--bots-list", "--server-conf"] {
+        let done = import_logs().arg(&log).args([option, "/dev/zero"]).finish();
+        assert!(done.code != 0 && done.stderr.contains("longer than 64 MB"), "{option}: {}", done.stderr);
+    }
 }

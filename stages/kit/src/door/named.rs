@@ -33,6 +33,22 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
     io::read_to_string(open(path)?)
 }
 
+/// The same for a file that a person writes: one that is longer than [`LONGEST`] is refused.
+///
+/// # Errors
+/// Those of [`read_to_string`]; or the file is too long.
+pub fn read_short(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let n_bytes = open(path)?.take(LONGEST + 1).read_to_string(&mut text)? as u64;
+    if n_bytes > LONGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {} MB", LONGEST >> 20)));
+    }
+    Ok(text)
+}
+
+/// The longest file that a person writes.
+const LONGEST: u64 = 64 << 20;
+
 /// Opens a file for reading.
 ///
 /// # Errors
