@@ -15,6 +15,8 @@ pub(super) enum Part {
     Tables,
     /// Reverse lookups
     Names,
+    /// The report
+    Report,
 }
 
 /// Measure, and compare with the best that the machine can do.

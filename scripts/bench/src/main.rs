@@ -10,6 +10,7 @@ mod logs;
 mod measure;
 mod names;
 mod parse;
+mod report;
 mod tables;
 
 use std::ffi::OsString;
@@ -39,6 +40,9 @@ fn run(sh: &Shell, args: &Args) -> Result<()> {
     let wanted = |part| args.only.is_empty() || args.only.contains(&part);
     if wanted(Part::Parse) {
         parse::run(args, &bin, &directory)?;
+    }
+    if wanted(Part::Report) {
+        report::run(args, &bin, &directory)?;
     }
     if wanted(Part::Load) {
         load(args, &bin, &directory)?;

@@ -66,6 +66,19 @@ pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+/// How many times the first of a pair the second took: the median of the pairs.
+pub(super) fn ratio(pairs: &[(Measured, Measured)], of: impl Fn(&Measured) -> f64) -> f64 {
+    median(pairs.iter().map(|(a, b)| of(b) / of(a).max(1e-3)))
+}
+
+pub(super) fn median_of(pairs: &[(Measured, Measured)], of: impl Fn(&(Measured, Measured)) -> Measured) -> Measured {
+    Measured {
+        seconds: median(pairs.iter().map(|pair| of(pair).seconds)),
+        processor: median(pairs.iter().map(|pair| of(pair).processor)),
+        peak_kb: pairs.iter().map(|pair| of(pair).peak_kb).max().unwrap_or(0),
+    }
+}
+
 /// Runs a command to its end, which must be successful.
 pub(super) fn measured(mut command: Command) -> Result<Measured> {
     let program = PathBuf::from(command.get_program());

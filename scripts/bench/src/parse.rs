@@ -13,7 +13,7 @@ use checkout::show;
 
 use super::args::Args;
 use super::logs::{self, LAYOUTS, Layout};
-use super::measure::{Measured, best, figure, measure, median};
+use super::measure::{best, figure, measure, median_of, ratio};
 
 pub(super) fn run(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
     let import = bin.join("import-logs");
@@ -89,19 +89,6 @@ fn lists(args: &Args, import: &Path, directory: &Path) -> Result<()> {
         ratio(&pairs, |measured| measured.seconds),
         ratio(&pairs, |measured| measured.processor)
     ))
-}
-
-/// How many times the first of a pair the second took: the median of the pairs.
-fn ratio(pairs: &[(Measured, Measured)], of: impl Fn(&Measured) -> f64) -> f64 {
-    median(pairs.iter().map(|(a, b)| of(b) / of(a).max(1e-3)))
-}
-
-fn median_of(pairs: &[(Measured, Measured)], of: impl Fn(&(Measured, Measured)) -> Measured) -> Measured {
-    Measured {
-        seconds: median(pairs.iter().map(|pair| of(pair).seconds)),
-        processor: median(pairs.iter().map(|pair| of(pair).processor)),
-        peak_kb: pairs.iter().map(|pair| of(pair).peak_kb).max().unwrap_or(0),
-    }
 }
 
 /// How many lines goaccess understood: a comparison with one that gave up would say nothing.
