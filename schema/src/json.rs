@@ -76,6 +76,12 @@ impl<'a> Members<'a> {
         Self { line, at: 0, state: State::First }
     }
 
+    /// Begins behind a member, at the comma before the next one.
+    #[must_use]
+    pub const fn at_comma(line: &'a [u8], at: usize) -> Self {
+        Self { line, at, state: State::Rest }
+    }
+
     fn blanks(&mut self) {
         while matches!(self.line.get(self.at), Some(b' ' | b'\t' | b'\r' | b'\n')) {
             self.at += 1;

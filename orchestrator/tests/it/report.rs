@@ -75,7 +75,7 @@ fn published(engine: Engine) -> Option<Pair> {
     Some(pair)
 }
 
-/// What a pipe makes of the same records, without the section on traffic, which the tables do not give.
+/// What a pipe makes of the same records.
 fn expected(args: &[&str]) -> String {
     let records = lines(&hub());
     let cells = piped("summarize", &["--since", "2025-06", "--through", "2025-07"], &records);
@@ -88,8 +88,7 @@ fn expected(args: &[&str]) -> String {
         .collect();
     let of_tools = records.clone() + &lines(&copies);
     let tools = piped("tool-metrics", &["--month", "2025-07", "--geo-url", "none"], &of_tools);
-    let args = [&["--sections", "usage,tools"], args].concat();
-    piped("report", &args, &(cells + &tools + &records))
+    piped("report", args, &(cells + &tools + &records))
 }
 
 #[test]

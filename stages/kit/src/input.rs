@@ -71,13 +71,21 @@ impl Batch {
         (&self.path, self.places[i])
     }
 
-    fn clear(&mut self) {
+    /// Whether there are as many lines as a batch of a stream has.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.bytes.len() >= BATCH_BYTES
+    }
+
+    /// Removes the lines.
+    pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
         self.places.clear();
     }
 
-    fn push(&mut self, line: &[u8], place: u64) {
+    /// Adds a line that was read elsewhere, and its number there.
+    pub fn push(&mut self, line: &[u8], place: u64) {
         self.bytes.extend_from_slice(line);
         self.ends.push(self.bytes.len());
         self.places.push(place);

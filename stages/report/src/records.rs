@@ -24,7 +24,7 @@ pub(crate) fn read_from(
     is_private: bool,
     rejects: &mut Rejects,
 ) -> Result<Sections> {
-    let mut sections = Sections::with(parts, is_private);
+    let mut sections = Sections::new(parts, is_private);
     let (mut batch, mut next) = (Batch::default(), Batch::default());
     let mut more = input.read_batch(&mut next, rejects)?;
     while more {

@@ -16,12 +16,8 @@ use crate::usage::Usage;
 pub(crate) struct Sections(Vec<Box<dyn Accumulator>>);
 
 impl Sections {
-    pub(crate) fn new(parts: &[Part]) -> Self {
-        Self::with(parts, false)
-    }
-
     /// Those of the private copy keep what the public may not see.
-    pub(crate) fn with(parts: &[Part], is_private: bool) -> Self {
+    pub(crate) fn new(parts: &[Part], is_private: bool) -> Self {
         let mut sections = Vec::new();
         for part in parts {
             sections.push(match part {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, bail};
 use database::{Cells, Db, Which};
 use hub::config;
+use kit::Batch;
 use schema::kind::Type;
-use schema::{Kind, Month, Period, json};
+use schema::{Kind, Month, Period, Stamp, json};
 
-use crate::args::Args;
+use crate::args::{Args, Part};
 use crate::ground::Ground;
 use crate::sections::Sections;
 
@@ -36,7 +37,7 @@ const SUMMARIES: [&str; 3] = ["summary_user_vals", "summary_simusage_vals", "sum
 /// The configuration is unusable, a server fails, a row is not what it should be, or the month is not published.
 pub(crate) fn read(args: &Args, ground: &Ground) -> Result<Sections> {
     let config = config::load(None, &config::process_env)?;
-    let mut sections = Sections::new(&args.sections);
+    let mut sections = Sections::new(&args.sections, args.private);
     let mut metrics = Db::connect(&config.target(), Which::Metrics)?;
     let mut hub = Db::connect(&config.target(), Which::Hub)?;
     for db in [&mut metrics, &mut hub] {
@@ -50,6 +51,13 @@ pub(crate) fn read(args: &Args, ground: &Ground) -> Result<Sections> {
     // the month of the cells: tools have statistics of the running month
     if let Some(month) = ground.month_among(&sections.months()) {
         take(&sessions(month), &mut metrics, &mut sections)?;
+    }
+    if args.sections.contains(&Part::Traffic) {
+        for rows in traffic(ground.month.or(last_published(&mut metrics)?)) {
+            if metrics.has_table(rows.table)? {
+                take(&rows, &mut metrics, &mut sections)?;
+            }
+        }
     }
     for rows in statistics(&hub) {
         // a hub without tools has none of these tables
@@ -72,6 +80,30 @@ fn check_published(asked: Option<Month>, months: &[Month]) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The last month that has cells.
+fn last_published(db: &mut Db) -> Result<Option<Month>> {
+    let sql = format!(
+        "SELECT MAX(datetime) FROM summary_user_vals WHERE period = {} AND DAYOFMONTH(datetime) = 0",
+        Period::Month
+    );
+    let label = db.all(&sql, (), |row| Ok(row.stamp(0)))?.into_iter().flatten().next();
+    Ok(label.and_then(|label: Stamp| Month::new(label.year(), label.month_of_year())))
+}
+
+/// The requests and hits of a month, and the agents that are bots; nothing without a month.
+fn traffic(month: Option<Month>) -> Vec<Rows> {
+    let Some(month) = month else { return Vec::new() };
+    let rows =
+        |kind, table, columns, condition| Rows { kind, which: Which::Metrics, table, columns, key: &[], condition };
+    let of_month = format!("datetime >= '{}' AND datetime < '{}'", month.start(), month.next().start());
+    let of_requests = &["datetime", "ip", "content", "referrer", "useragent", "dnload", "host", "domain", "ipcountry"];
+    vec![
+        rows(Kind::Web, "web", of_requests, of_month.clone()),
+        rows(Kind::Hits, "webhits", &["datetime", "hits"], of_month),
+        rows(Kind::Bot, "bot_useragents", &["useragent"], "1 = 1".to_owned()),
+    ]
 }
 
 fn periods() -> String {
@@ -127,8 +159,10 @@ fn take(rows: &Rows, db: &mut Db, sections: &mut Sections) -> Result<()> {
         let text = || format!("{name}: {}", String::from_utf8_lossy(line));
         sections.take(rows.kind.name(), line).map_err(anyhow::Error::msg).with_context(text)
     };
-    let mut line = Vec::new();
-    let mut last = BTreeMap::new();
+    let (mut line, mut last) = (Vec::new(), BTreeMap::new());
+    if rows.kind == Kind::Web {
+        return take_in_batches(rows, &sql, db, sections);
+    }
     db.each(&sql, (), |cells| {
         line.clear();
         record(rows, cells, &mut line);
@@ -141,6 +175,25 @@ fn take(rows: &Rows, db: &mut Db, sections: &mut Sections) -> Result<()> {
         }
     })?;
     last.values().try_for_each(|line| hand(line))
+}
+
+/// The same for many rows, on all cores; an order is not needed.
+fn take_in_batches(rows: &Rows, sql: &str, db: &mut Db, sections: &mut Sections) -> Result<()> {
+    let (mut line, mut batch) = (Vec::new(), Batch::default());
+    let mut hand = |batch: &mut Batch| match sections.take_batch(batch).into_iter().next() {
+        Some((i, reason)) => bail!("{}: {}: {reason}", rows.table, String::from_utf8_lossy(batch.line(i))),
+        None => {
+            batch.clear();
+            Ok(())
+        }
+    };
+    db.each(sql, (), |cells| {
+        line.clear();
+        record(rows, cells, &mut line);
+        batch.push(&line, 0);
+        if batch.is_full() { hand(&mut batch) } else { Ok(()) }
+    })?;
+    hand(&mut batch)
 }
 
 /// The values of the columns of the key, and the month.

@@ -1,7 +1,9 @@
 //! A `web` record in the fields that the section counts by.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use schema::{Stamp, json};
 
 /// One request. Texts that are absent are empty.
@@ -33,10 +35,20 @@ impl<'a> Request<'a> {
             country: Cow::default(),
             is_download: false,
         };
-        for member in json::Members::new(line) {
+        let mut members = json::Members::new(line);
+        let mut n_early = 0;
+        while let Some(member) = members.next() {
             let member = member.map_err(|bad| bad.reason().to_owned())?;
-            let raw = line.get(member.value).unwrap_or_default();
+            let raw = line.get(member.value.clone()).unwrap_or_default();
             request.set(member.key, raw).map_err(|_| format!("`{}`", String::from_utf8_lossy(member.key)) + WRONG)?;
+            n_early += u32::from(EARLY.contains(&member.key));
+            if n_early == EARLY.len() as u32 && member.key == b"useragent" {
+                match late(line, member.value.end) {
+                    Late::At(comma) => members = json::Members::at_comma(line, comma),
+                    Late::None => break,
+                    Late::Unknown => {}
+                }
+            }
         }
         let has_day = request.when.is_calendar_day();
         if has_day { Ok(request) } else { Err("`datetime` is not a day".to_owned()) }
@@ -60,12 +72,68 @@ impl<'a> Request<'a> {
     }
 }
 
+/// The fields that `import-logs` writes first, the last of them last. Between them and the others that are used are
+/// ten more, which are not looked at: whoever reads the records otherwise does not either.
+const EARLY: [&[u8]; 5] = [b"datetime", b"ip", b"content", b"referrer", b"useragent"];
+
+/// Where the others begin.
+enum Late {
+    /// At this comma.
+    At(usize),
+    None,
+    /// Something is nested, so a name may be one of an inner object.
+    Unknown,
+}
+
+/// Looks for the first of the late fields behind `from`. A quote in a text is escaped, so such a name in quotes is
+/// no part of a longer text.
+fn late(line: &[u8], from: usize) -> Late {
+    static FINDERS: LazyLock<[Finder<'static>; 4]> =
+        LazyLock::new(|| ["\"dnload\"", "\"host\"", "\"domain\"", "\"ipcountry\""].map(Finder::new));
+    let rest = line.get(from..).unwrap_or_default();
+    let mut first = rest.len();
+    for finder in FINDERS.iter() {
+        first = finder.find(rest.get(..first).unwrap_or_default()).unwrap_or(first);
+    }
+    let skipped = rest.get(..first).unwrap_or_default();
+    if memchr::memchr2(b'{', b'[', skipped).is_some() {
+        return Late::Unknown;
+    }
+    if first == rest.len() {
+        return if rest.trim_ascii_end().ends_with(b"}") { Late::None } else { Late::Unknown };
+    }
+    // the whole text of another field may be such a name, which has no comma before it
+    let before = skipped.trim_ascii_end();
+    if before.ends_with(b",") { Late::At(from + before.len() - 1) } else { Late::Unknown }
+}
+
 /// What is wrong with a field.
 const WRONG: &str = " is not what it should be";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_are_found_wherever_they_are() {
+        let early = r#""datetime":"2025-07-10 11:00:00","ip":"1.2.3.4","content":"/a,\"host\":","referrer":"-","useragent":"x""#;
+        let tail = r#""dnload":1,"sessionid":7,"host":"h","domain":"d","ipcountry":"US""#;
+        for line in [
+            format!("{{{early},{tail}}}"),
+            format!(r#"{{{early},"task_name":"{{ \"dnload\":0,\"host\":\"no\"","view_name":"[",{tail}}}"#),
+            format!(r#"{{{early},"task_name":"a,","uidNumber":5,{tail}}}"#),
+            format!(r#"{{{early},"other":{{"x":1,"host":"no","dnload":0}},{tail}}}"#),
+            format!(r#"{{{early},"task_name":"host","view_name":"a,",{tail}}}"#),
+            format!("{{{tail},{early}}}"),
+            format!("{{ {early} , {} }}", tail.replace(',', " , ")),
+        ] {
+            let request = Request::from_line(line.as_bytes()).unwrap();
+            let found = (&*request.ip, &*request.content, &*request.host, &*request.domain, &*request.country);
+            assert_eq!(found, ("1.2.3.4", "/a,\"host\":", "h", "d", "US"), "{line}");
+            assert!(request.is_download && request.agent == "x", "{line}");
+        }
+        assert!(Request::from_line(format!("{{{early},\"uidNumber\":0").as_bytes()).is_err());
+    }
 
     #[test]
     fn requests_are_read_and_bad_ones_refused() {

@@ -41,11 +41,25 @@ impl Subject {
     }
 }
 
+const MEMBERS: &str = "/members/";
+
+/// The URL of a page, where it is shown as it is: without what follows, and not of a member.
+pub(super) fn plain_page(content: &str, is_private: bool) -> Option<&str> {
+    if is_private {
+        return Some(content);
+    }
+    let end = content.bytes().position(|b| matches!(b, b'?' | b'#' | b';' | b'&')).unwrap_or(content.len());
+    let page = content.get(..end).unwrap_or_default();
+    // few pages have the first letter at such a place, so the whole is rarely compared
+    let is_of_members = memchr::memchr_iter(b'm', page.as_bytes())
+        .any(|at| at > 0 && page.as_bytes().get(at - 1..).is_some_and(|rest| rest.starts_with(MEMBERS.as_bytes())));
+    (!is_of_members).then_some(page)
+}
+
 /// The URL without what follows a page, and without numbers and names of members.
 fn page(content: &str, is_private: bool, name: &mut String) {
-    const MEMBERS: &str = "/members/";
-    if is_private {
-        name.push_str(content);
+    if let Some(page) = plain_page(content, is_private) {
+        name.push_str(page);
         return;
     }
     let end = content.find(['?', '#', ';', '&']).unwrap_or(content.len());

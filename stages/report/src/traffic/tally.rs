@@ -3,6 +3,7 @@
 
 use kit::Batch;
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use schema::Stamp;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -10,7 +11,7 @@ use super::agents::Agents;
 use super::count::Counts;
 use super::course::Course;
 use super::request::Request;
-use super::subject::{N_SUBJECTS, Subject};
+use super::subject::{N_SUBJECTS, Subject, plain_page};
 use super::visitor::Visitor;
 
 /// What is counted of one request; texts are read again when a name is new.
@@ -100,15 +101,15 @@ type Read = (Vec<Fact>, Vec<(usize, String)>);
 
 /// Reads the lines, those that are good and the others.
 fn read<'l>(lines: &[usize], line: impl Fn(usize) -> &'l [u8] + Sync, is_private: bool) -> Read {
-    const LINES: usize = 512;
+    const LINES: usize = 2048;
     let parts: Vec<Read> = lines
         .par_chunks(LINES)
         .map(|part| {
             let (mut facts, mut bad) = (Vec::with_capacity(part.len()), Vec::new());
-            let mut name = String::new();
+            let mut names = Names { is_private, ..Names::default() };
             for &i in part {
                 match Request::from_line(line(i)) {
-                    Ok(request) => facts.push(fact(i, &request, is_private, &mut name)),
+                    Ok(request) => facts.push(fact(i, &request, &mut names)),
                     Err(reason) => bad.push((i, reason)),
                 }
             }
@@ -119,19 +120,61 @@ fn read<'l>(lines: &[usize], line: impl Fn(usize) -> &'l [u8] + Sync, is_private
     (facts.into_iter().flatten().collect(), bad.into_iter().flatten().collect())
 }
 
-/// The keys of a request. `name` is room for names.
-fn fact(line: usize, request: &Request<'_>, is_private: bool, name: &mut String) -> Fact {
-    let keys = Subject::ALL.map(|subject| {
-        name.clear();
-        subject.write(request, is_private, name);
-        (!name.is_empty()).then(|| xxh3_64(name.as_bytes()))
-    });
+/// Names of requests, and those that were made before of the same text: most requests come from few pages.
+#[derive(Default)]
+struct Names {
+    is_private: bool,
+    room: String,
+    known: FxHashMap<u64, Option<u64>>,
+}
+
+impl Names {
+    /// The key of a name.
+    fn key(&mut self, subject: Subject, request: &Request<'_>) -> Option<u64> {
+        if let Some(page) = self.page(subject, request) {
+            return (!page.is_empty()).then(|| xxh3_64(page.as_bytes()));
+        }
+        let text = match subject {
+            Subject::Referrer => &*request.referrer,
+            Subject::Domain if !request.domain.is_empty() => &*request.domain,
+            _ => return self.write(subject, request),
+        };
+        if text.is_empty() || text == "-" {
+            return None;
+        }
+        let of_text = xxh3_64(text.as_bytes()) ^ subject as u64;
+        if let Some(known) = self.known.get(&of_text) {
+            return *known;
+        }
+        let key = self.write(subject, request);
+        self.known.insert(of_text, key);
+        key
+    }
+
+    /// A page that need not be written down to be named.
+    fn page<'r>(&self, subject: Subject, request: &'r Request<'_>) -> Option<&'r str> {
+        match subject {
+            Subject::Page => plain_page(&request.content, self.is_private),
+            Subject::Download if request.is_download => plain_page(&request.content, self.is_private),
+            _ => None,
+        }
+    }
+
+    fn write(&mut self, subject: Subject, request: &Request<'_>) -> Option<u64> {
+        self.room.clear();
+        subject.write(request, self.is_private, &mut self.room);
+        (!self.room.is_empty()).then(|| xxh3_64(self.room.as_bytes()))
+    }
+}
+
+/// The keys of a request.
+fn fact(line: usize, request: &Request<'_>, names: &mut Names) -> Fact {
     Fact {
         line,
         when: request.when,
         visitor: Visitor::of(&request.ip),
         is_download: request.is_download,
         agent: xxh3_64(request.agent.as_bytes()),
-        keys,
+        keys: Subject::ALL.map(|subject| names.key(subject, request)),
     }
 }

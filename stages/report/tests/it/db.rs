@@ -7,6 +7,7 @@ use fixtures::db::{MODES, Pair, SqlMode, names, pair};
 use schema::tables::Engine;
 use serde_json::{Value, json};
 
+use super::traffic::traffic;
 use super::{cells, usual};
 
 const EXE: &str = env!("CARGO_BIN_EXE_report");
@@ -171,6 +172,45 @@ fn the_report_has_the_numbers_of_the_tables() {
     assert!(csv.contains("#9") && !csv.contains("Not published"), "{csv}");
     let public = report(&pair, &["--format", "csv"]).finish().ok().text();
     assert!(public.contains("usage,map,France,Visitors,,,fewer than 5"), "{public}");
+}
+
+#[test]
+fn the_traffic_of_a_month_is_that_of_its_records() {
+    let of_cells = cells(3, usual);
+    let requests: Vec<Value> = traffic().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut others = requests.clone();
+    for request in &mut others {
+        let day = request["datetime"].as_str().unwrap().replace("2025-06", "2025-05");
+        request["datetime"] = day.into();
+    }
+    let bots = [json!({"kind": "bot", "useragent": "Googlebot/2.1 (+http://www.google.com/bot.html)"})];
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        insert_cells(&pair, &of_cells);
+        pair.insert(&requests);
+        pair.insert(others.get(..50).unwrap());
+        pair.sql("DELETE FROM bot_useragents");
+        pair.insert(&bots);
+        for (month, of_month) in [("2025-06", &requests[..]), ("2025-05", others.get(..50).unwrap())] {
+            let records = of_cells.clone() + &lines(of_month) + &lines(&bots);
+            for more in [&["--private", "--format", "csv"][..], &["--format", "csv"], &["--sections", "traffic"]] {
+                let args = [more, &[month]].concat();
+                let done = report(&pair, &args).finish().ok();
+                assert_eq!((done.text(), done.stderr.as_str()), (piped(&records, &args), ""), "{engine:?} {args:?}");
+            }
+        }
+        let csv = report(&pair, &["--format", "csv"]).finish().ok().text();
+        assert!(csv.contains("traffic,traffic-countries,United States,Requests,,64,"), "{csv}");
+        // the running month has traffic before it has users
+        let running = report(&pair, &["--running", "--format", "csv"]).finish().ok().text();
+        assert!(!running.contains("traffic,traffic-days"), "{running}");
+        pair.sql("UPDATE web SET datetime = '2025-07-02 10:00:00' WHERE datetime >= '2025-06-01'");
+        let running = report(&pair, &["--running", "--format", "csv"]).finish().ok().text();
+        assert!(running.contains("traffic,traffic-days,2025-07-02,Requests,,98,incomplete"), "{running}");
+        // without the table there is no section
+        pair.sql("DROP TABLE web");
+        assert!(!report(&pair, &["--format", "csv"]).finish().ok().text().contains("traffic-countries"));
+    }
 }
 
 #[test]
