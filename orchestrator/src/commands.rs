@@ -50,8 +50,6 @@ use crate::hub::{Audience, Hub};
 use crate::overrides::Overrides;
 use crate::record::recorded;
 
-pub(crate) use chains::names as chain_names;
-
 /// What a command gets besides its own arguments.
 pub(crate) struct Call {
     /// The name by which it was called.

@@ -11,7 +11,7 @@ use kit::Asked;
 use logs::refused;
 use schema::{Month, Place};
 
-use crate::commands::chain_names;
+use crate::commands::chains;
 use crate::commands::values::SECTIONS;
 use crate::health::signals::SIGNALS;
 
@@ -24,7 +24,7 @@ const ENTRIES: usize = 200;
 pub(crate) fn values(asked: &Asked<'_>) -> Vec<String> {
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
     match (asked.command, asked.value_name()) {
-        ("run-chain" | "explain" | "chains", "NAME") => chain_names().unwrap_or_default(),
+        ("run-chain" | "explain" | "chains", "NAME") => chains::names().unwrap_or_default(),
         ("run-chain" | "explain", "MONTH|NAME=VALUE") | (_, "YYYY-MM" | "DATE") => in_time(months),
         ("import" | "process", "YYYY-MM-DD") => days(),
         ("import", "FILE") => refused_logs().unwrap_or_default(),

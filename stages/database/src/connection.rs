@@ -12,8 +12,8 @@ use schema::tables::{Charset, quote};
 use crate::address;
 use crate::cells::Cells;
 use crate::error::{DbError, ErrorKind};
-use crate::lost;
 use crate::retry::{PAUSES, retry};
+use crate::statements;
 
 /// The session's `sql_mode`: day zero and out-of-range values are stored as on old hubs, whatever
 /// the server's default is.
@@ -155,13 +155,13 @@ impl Db {
     /// The server refuses it.
     pub fn run(&mut self, sql: &str, params: impl Into<Params>) -> Result<u64, DbError> {
         let params = params.into();
-        if lost::is_definition(sql) {
+        if statements::is_definition(sql) {
             let done = self.define(sql, |db| db.send(sql, &params));
             self.engines.clear();
             return done;
         }
         let changed = self.send(sql, &params)?;
-        self.in_transaction = lost::holds(sql).unwrap_or(self.in_transaction);
+        self.in_transaction = statements::holds(sql).unwrap_or(self.in_transaction);
         Ok(changed)
     }
 

@@ -21,6 +21,7 @@ mod lost;
 mod missing_grant;
 mod rename;
 mod retry;
+mod statements;
 mod steps;
 mod tls;
 pub mod tool_starts;

@@ -6,6 +6,7 @@ use anyhow::Result;
 use crate::connection::Db;
 use crate::error::{DbError, ErrorKind};
 use crate::retry::{PAUSES, retry};
+use crate::statements::{begins_with, is_read};
 
 /// Errors that a repeated definition gets if the server had carried out the first one: the table, column or key is
 /// there, or is gone.
@@ -13,29 +14,6 @@ const DONE_BEFORE: [u16; 8] = [1007, 1008, 1050, 1051, 1060, 1061, 1068, 1091];
 
 /// The error for a table that is missing: after a RENAME, it has its new name.
 const NO_TABLE: u16 = 1146;
-
-fn begins_with(sql: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| sql.trim_start().starts_with(word))
-}
-
-/// Whether a statement defines tables. Temporary ones would be lost with the session.
-pub(crate) fn is_definition(sql: &str) -> bool {
-    begins_with(sql, &["ALTER", "CREATE", "DROP", "RENAME"])
-}
-
-/// Whether a statement only reads, and nothing that the session keeps.
-fn is_read(sql: &str) -> bool {
-    begins_with(sql, &["SELECT", "SHOW"]) && !sql.contains('@')
-}
-
-/// Whether a statement begins (`true`) or ends (`false`) what would be lost with the session: a transaction, locks.
-pub(crate) fn holds(sql: &str) -> Option<bool> {
-    match () {
-        () if begins_with(sql, &["START TRANSACTION", "LOCK TABLES"]) => Some(true),
-        () if begins_with(sql, &["COMMIT", "ROLLBACK", "UNLOCK TABLES"]) => Some(false),
-        () => None,
-    }
-}
 
 fn is_lost(error: &anyhow::Error) -> bool {
     DbError::of(error).is_some_and(|e| e.kind() == ErrorKind::Gone)
@@ -102,16 +80,6 @@ fn was_done(sql: &str, code: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_what_can_be_repeated_is() {
-        assert!(is_read("SELECT 1") && is_read("\n  SHOW STATUS"));
-        assert!(!is_read("SELECT @hz_first") && !is_read("UPDATE a SET b = 1") && !is_read("(SELECT 1)"));
-        assert!(is_definition("ALTER TABLE a ENGINE=InnoDB") && !is_definition("INSERT INTO a VALUES (1)"));
-        assert_eq!(holds("START TRANSACTION READ ONLY"), Some(true));
-        assert_eq!(holds("BEGIN NOT ATOMIC SELECT 1; END"), None);
-        assert_eq!((holds("COMMIT"), holds("UNLOCK TABLES"), holds("SELECT 1")), (Some(false), Some(false), None));
-    }
 
     #[test]
     fn a_repeated_definition_that_was_carried_out_before_is_done() {
