@@ -6,6 +6,7 @@
 //! error, with `--quiet` or `TERM=dumb`.
 
 mod screen;
+mod task;
 mod text;
 
 use std::sync::Arc;
@@ -14,54 +15,8 @@ use std::time::Instant;
 
 pub(crate) use screen::before_output;
 pub use screen::{Paused, enable, is_terminal, leave_signals, pause, write_message};
-
-/// The environment variable with what the caller is working on; it is shown before the name of the program.
-pub const CONTEXT: &str = "HZMETRICS_PROGRESS";
-
-/// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    Bytes,
-    /// Things with this name.
-    Things(&'static str),
-    /// Rows that are read and written, by whoever calls [`rows_read`] and [`rows_written`].
-    Rows,
-}
-
-/// Work in progress.
-#[derive(Debug)]
-struct Task {
-    id: u64,
-    label: String,
-    unit: Unit,
-    counts: Arc<Counts>,
-    since: Instant,
-    /// Rows of the process at its beginning: read, written.
-    before: [u64; 2],
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    done: AtomicU64,
-    /// 0 if it is not known.
-    total: AtomicU64,
-}
-
-static ROWS: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
-
-fn rows() -> [u64; 2] {
-    [ROWS[0].load(Ordering::Relaxed), ROWS[1].load(Ordering::Relaxed)]
-}
-
-/// Counts rows read from a table.
-pub fn rows_read(n: u64) {
-    ROWS[0].fetch_add(n, Ordering::Relaxed);
-}
-
-/// Counts rows written to a table.
-pub fn rows_written(n: u64) {
-    ROWS[1].fetch_add(n, Ordering::Relaxed);
-}
+pub use task::{CONTEXT, rows_read, rows_written};
+use task::{Counts, Task, Unit, rows};
 
 /// Work in progress; it ends when this is dropped.
 #[derive(Debug)]

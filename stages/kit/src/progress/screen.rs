@@ -11,7 +11,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::{CONTEXT, Task, text};
+use super::task::{CONTEXT, Task};
+use super::text;
 
 /// Work that is done sooner is not shown.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Task, Unit, rows};
+use super::task::{Task, Unit, rows};
 use crate::grouped;
 
 /// How wide a bar is at least, with its brackets and blanks.
