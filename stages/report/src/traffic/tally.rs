@@ -21,8 +21,8 @@ struct Fact {
     visitor: Visitor,
     is_download: bool,
     agent: u64,
-    /// By subject; `None` where the request has no name.
-    keys: [Option<u64>; N_SUBJECTS],
+    /// By subject; 0 where the request has no name.
+    keys: [u64; N_SUBJECTS],
 }
 
 /// The counts.
@@ -61,19 +61,19 @@ impl Tally {
         bad.into_iter().next().map_or(Ok(()), |(_, reason)| Err(reason))
     }
 
-    fn count<'l>(&mut self, facts: &[Fact], line: impl Fn(usize) -> &'l [u8] + Sync) {
+    fn count<'l>(&mut self, facts: &[Vec<Fact>], line: impl Fn(usize) -> &'l [u8] + Sync) {
         let Self { is_private, course, agents, counts } = self;
         let is_private = *is_private;
         let of_agents = || {
-            for fact in facts {
+            for fact in facts.iter().flatten() {
                 course.add(fact.when, fact.is_download);
                 agents.add(fact.agent, fact.visitor, || text(line(fact.line)));
             }
         };
         let of_subjects = || {
             Subject::ALL.par_iter().zip(counts).for_each(|(subject, counts)| {
-                for fact in facts {
-                    let Some(key) = fact.keys.get(*subject as usize).copied().flatten() else { continue };
+                for fact in facts.iter().flatten() {
+                    let Some(key) = fact.keys.get(*subject as usize).copied().filter(|key| *key != 0) else { continue };
                     counts.add(key, fact.visitor, || name(*subject, line(fact.line), is_private));
                 }
             });
@@ -96,13 +96,13 @@ fn name(subject: Subject, line: &[u8], is_private: bool) -> String {
     name
 }
 
-/// Good lines, and the others with the reason.
-type Read = (Vec<Fact>, Vec<(usize, String)>);
+/// Lines that cannot be used, with the reason.
+type Bad = Vec<(usize, String)>;
 
 /// Reads the lines, those that are good and the others.
-fn read<'l>(lines: &[usize], line: impl Fn(usize) -> &'l [u8] + Sync, is_private: bool) -> Read {
+fn read<'l>(lines: &[usize], line: impl Fn(usize) -> &'l [u8] + Sync, is_private: bool) -> (Vec<Vec<Fact>>, Bad) {
     const LINES: usize = 2048;
-    let parts: Vec<Read> = lines
+    let parts: Vec<(Vec<Fact>, Bad)> = lines
         .par_chunks(LINES)
         .map(|part| {
             let (mut facts, mut bad) = (Vec::with_capacity(part.len()), Vec::new());
@@ -117,7 +117,7 @@ fn read<'l>(lines: &[usize], line: impl Fn(usize) -> &'l [u8] + Sync, is_private
         })
         .collect();
     let (facts, bad): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-    (facts.into_iter().flatten().collect(), bad.into_iter().flatten().collect())
+    (facts, bad.into_iter().flatten().collect())
 }
 
 /// Names of requests, and those that were made before of the same text: most requests come from few pages.
@@ -175,6 +175,6 @@ fn fact(line: usize, request: &Request<'_>, names: &mut Names) -> Fact {
         visitor: Visitor::of(&request.ip),
         is_download: request.is_download,
         agent: xxh3_64(request.agent.as_bytes()),
-        keys: Subject::ALL.map(|subject| names.key(subject, request)),
+        keys: Subject::ALL.map(|subject| names.key(subject, request).unwrap_or(0)),
     }
 }

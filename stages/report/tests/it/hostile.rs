@@ -47,7 +47,8 @@ fn records(title: &str) -> String {
 }
 
 fn page(title: &str) -> (Html, String) {
-    let done = report().args(["--private", "--title", "T"]).stdin(records(title)).finish().ok();
+    let args = ["--private".to_owned(), format!("--title={title}")];
+    let done = report().args(args).stdin(records(title)).finish().ok();
     (Html::parse_document(&done.text()), done.text())
 }
 
@@ -80,6 +81,7 @@ fn stays_in_its_place(title: &str) {
     assert_eq!(skeleton(&page), skeleton(&plain), "{title:?} changes the page: {source}");
     let name = text(select(&page, ".rank-name")[0]);
     assert_eq!(name, shown(title).trim(), "{title:?}");
+    assert_eq!(text(select(&page, "h1")[0]), shown(title).trim(), "{title:?}");
     for format in ["text", "md", "csv"] {
         let done = report().args(["--private", "--format", format]).stdin(records(title)).finish().ok();
         let lines = |text: &str| text.lines().count();
@@ -92,6 +94,20 @@ fn stays_in_its_place(title: &str) {
             assert!(!done.text().contains('<') || !title.contains('<'), "{title:?}: {}", done.text());
         }
     }
+}
+
+#[test]
+fn a_logo_is_a_picture_and_never_markup() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "x\"><script>alert(1)</script>.svg".replace('/', "_");
+    let logo = folder.path().join(name);
+    std::fs::write(&logo, "<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>").unwrap();
+    let done = report().arg("--logo").arg(&logo).stdin(records("A title")).finish().ok();
+    let page = Html::parse_document(&done.text());
+    let source = select(&page, "img.logo")[0].attr("src").unwrap().to_owned();
+    assert!(source.starts_with("data:image/svg+xml;base64,") && !done.text().contains("alert(1)"), "{source}");
+    std::fs::write(&logo, "<html><script>alert(1)</script>").unwrap();
+    report().arg("--logo").arg(&logo).finish().expect_code(2).said(&["is no PNG"]);
 }
 
 #[test]

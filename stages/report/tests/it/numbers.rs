@@ -104,6 +104,45 @@ fn the_csv_has_the_numbers_of_the_page() {
 }
 
 #[test]
+fn tools_and_resources_have_the_numbers_of_their_records() {
+    let records = super::db::others();
+    let done =
+        report().args(["--private", "--sections", "tools", "2025-06"]).stdin(super::db::lines(&records)).finish();
+    let page = Html::parse_document(&done.ok().text());
+    let of_june = |kind: &str| -> Vec<_> {
+        let is_it = |record: &&serde_json::Value| {
+            record["kind"] == kind
+                && record["datetime"].as_str().unwrap().starts_with("2025-06")
+                && record["period"] == 12
+        };
+        records.iter().filter(is_it).collect()
+    };
+    let title = |resid: &serde_json::Value| {
+        let is_it = |record: &&serde_json::Value| record["kind"] == "hub_resource" && record["id"] == *resid;
+        let found = records.iter().find(is_it).filter(|record| record["published"] == 1);
+        found.map_or_else(|| format!("#{resid}"), |record| record["title"].as_str().unwrap().to_owned())
+    };
+    let mut n = 0;
+    for (figure, column, field, kind) in [
+        ("tools-users", "Users", "users", "toolstat"),
+        ("tools-runs", "Simulation runs", "jobs", "toolstat"),
+        ("resources", "Users", "users", "resource_stat"),
+    ] {
+        let shown = table(&page, figure);
+        for record in of_june(kind) {
+            let is_other = kind == "resource_stat" && record["restype"] == 7;
+            let row = title(&record["resid"]);
+            let expected = record[field].as_u64().filter(|n| *n > 0 && !is_other);
+            let found = shown.get(&(row.clone(), column.to_owned())).map(|text| text.replace(',', ""));
+            let found = found.filter(|text| text != "0" && !is_other);
+            assert_eq!(found, expected.map(|n| n.to_string()), "{figure} {row}: {:?}", shown.keys());
+            n += usize::from(expected.is_some());
+        }
+    }
+    assert_eq!(n, 8, "three tools with users, four with runs, a resource");
+}
+
+#[test]
 fn the_map_counts_distinct_visitors() {
     let mut records = String::new();
     for (n, country) in [(7, "US"), (5, "DE"), (4, "FR")] {

@@ -146,6 +146,83 @@ fn bots_and_lines_of_logs_have_their_figures() {
 }
 
 #[test]
+fn receipts_may_come_as_csv() {
+    let csv = "path,stream,rows,rejected,ipv6,dropped\nx,access,500,30,10,\"{\"\"bot\"\":70,\"\"picture\"\":5}\"\n";
+    let page = Html::parse_document(&done(&[], csv));
+    let lines = [
+        ("Kept as requests", "500"),
+        ("Left out: bot", "70"),
+        ("Left out: picture", "5"),
+        ("Not recognised", "20"),
+        ("Left out: IPv6 client", "10"),
+    ];
+    assert_eq!(column(&page, "log-lines"), pairs(&lines));
+}
+
+/// Requests at random, and what a straight count makes of them: figure and name lead to the number.
+fn at_random(n: u32) -> (String, BTreeMap<(&'static str, String), u32>) {
+    let mut counts = BTreeMap::new();
+    let mut records = String::new();
+    let mut state = 11_u32;
+    let mut next = |below: u32| {
+        state = state.wrapping_mul(1_103_515_245).wrapping_add(12345);
+        (state >> 16) % below
+    };
+    let countries = [("US", "United States"), ("DE", "Germany"), ("FR", "France"), ("IN", "India")];
+    for _ in 0..n {
+        let (day, hour, page, download) = (1 + next(30), next(24), next(40), next(3) == 0);
+        let ((code, country), host, referrer) = (countries[next(4) as usize], next(6), next(5));
+        let (page, domain) = (format!("/page/{page}?q={}", next(3)), format!("d{host}.example"));
+        let link = format!("https://www.s{referrer}.example/x?{}", next(3));
+        let agent = ["Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "-"][next(2) as usize];
+        records += &format!(
+            "{{\"kind\":\"web\",\"datetime\":\"2025-06-{day:02} {hour:02}:01:02\",\"ip\":\"192.0.2.{host}\",\"content\":\"{page}\",\
+             \"referrer\":\"{link}\",\"useragent\":\"{agent}\",\"uidNumber\":0,\"dnload\":{},\"host\":\"pc.{domain}\",\
+             \"domain\":\"{domain}\",\"ipcountry\":\"{code}\"}}\n",
+            u8::from(download)
+        );
+        let mut count = |figure: &'static str, name: String| *counts.entry((figure, name)).or_insert(0) += 1;
+        count("pages", page.clone());
+        if download {
+            count("traffic-downloads", page);
+        }
+        count("traffic-countries", country.to_owned());
+        count("client-domains", domain.clone());
+        count("hosts", format!("pc.{domain}"));
+        count("referrers", format!("s{referrer}.example"));
+        count("referrer-urls", link);
+        count("browsers", if agent == "-" { "Others, or not known" } else { "Firefox" }.to_owned());
+        count("systems", if agent == "-" { "Others, or not known" } else { "Linux" }.to_owned());
+        count("traffic-days", format!("2025-06-{day:02}"));
+        // 1 June 2025 is a Sunday
+        let weekday = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"][(day as usize - 1) % 7];
+        count("traffic-week", format!("{weekday} {hour:02}"));
+    }
+    (records, counts)
+}
+
+#[test]
+fn every_number_is_a_straight_count() {
+    let (records, counts) = at_random(900);
+    let page = Html::parse_document(&done(&["--private", "--top", "1000"], &records));
+    let mut n = 0;
+    for figure in select(&page, "#traffic ~ .figures article.figure") {
+        let id = figure.attr("id").unwrap();
+        for ((row, column), shown) in table(&page, id) {
+            let name = match id {
+                "traffic-week" => format!("{row} {column}"),
+                "traffic-days" if column != "Requests" => continue,
+                _ => row,
+            };
+            let counted = counts.iter().find(|((of, known), _)| *of == id && *known == name).map_or(0, |(_, n)| *n);
+            assert_eq!(shown.replace(',', ""), counted.to_string(), "{id} {name}");
+            n += usize::from(counted > 0);
+        }
+    }
+    assert_eq!(n, counts.len(), "every count is on the page");
+}
+
+#[test]
 fn a_request_without_a_day_is_rejected_and_counted() {
     let bad = "{\"kind\":\"web\",\"datetime\":\"2025-06-00 00:00:00\",\"content\":\"/\"}\n";
     let records = web("2025-06-01 10:00:00", "192.0.2.1", "/", "") + bad;
