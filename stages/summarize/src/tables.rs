@@ -2,6 +2,7 @@
 //! The computation is the same.
 
 mod lite;
+mod needs;
 mod publish;
 mod read;
 
@@ -14,10 +15,11 @@ use schema::{Kind, Month, Opt, Period};
 
 use crate::andmore::{Catalogue, Use};
 use crate::args::{ANDMORE, Args, IMPORT, SUMMARY};
-use crate::cells::{Cell, Section, cells};
+use crate::cells::{Cell, cells};
 use crate::finish::Figures;
 use crate::plan::Plan;
 use crate::scan::{Ground, Scan};
+use crate::tables::needs::Needs;
 use crate::why::{Keeper, Question};
 use crate::{axis::Axis, reference, tools};
 
@@ -141,10 +143,10 @@ pub(crate) fn why(args: &Args, question: Question, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
     let mut run = Run::new(args, config)?;
     let axis = Axis::new(question.month, question.month);
-    let sections = question.sections();
+    let needs = Needs::of_question(&question);
     let stop = Period::stop(question.month);
     let mut keeper = Keeper::new(Scan::new(run.ground(axis)?), question);
-    let tables = run.reader(&sections, usize::MAX);
+    let tables = run.reader(needs, usize::MAX);
     tables.extensions(keeper.scan(), &mut run.hub)?;
     let eye = keeper.eye();
     tables.read(Some((&eye, stop)), None, |sights| {
@@ -228,9 +230,9 @@ impl<'a> Run<'a> {
         Ok(Ground { axis, places, apps: self.apps()?, compat: self.args.compat() })
     }
 
-    /// What reads the tables that these sections are made from.
-    fn reader<'s>(&self, sections: &'s [Section], room: usize) -> read::Reader<'s> {
-        read::Reader { target: self.config.target(), sections, compat: self.args.compat(), room }
+    /// What reads the tables that are needed.
+    fn reader(&self, needs: Needs, room: usize) -> read::Reader {
+        read::Reader { target: self.config.target(), needs, compat: self.args.compat(), room }
     }
 
     /// Reads each table that is needed once, for everything that was requested.
@@ -246,7 +248,7 @@ impl<'a> Run<'a> {
             scan = Some(Scan::new(self.ground(axis)?));
         }
         let room = self.args.room(usize::from(scan.is_some()) + usize::from(usage_axis.is_some()));
-        let tables = self.reader(&sections, room);
+        let tables = self.reader(Needs::of_sections(&sections), room);
         let usage = usage_axis.as_ref().map(|axis| (catalogue, axis));
         let usage = tables.scan(scan.as_mut(), usage, &mut self.hub)?;
         let mut found = ScanResult::default();

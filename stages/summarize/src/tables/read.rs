@@ -12,13 +12,13 @@ use schema::{Compat, Opt, Period, Stamp};
 
 use crate::andmore::{self, Catalogue, Request, Resource, Usage, Visit};
 use crate::axis::Axis;
-use crate::cells::Section;
 use crate::eye::Eye;
 use crate::reference::Lists;
 use crate::row::{
     HitsRow, HubJobRow, HubSessionRow, LoginRow, ProfileRow, Row, SessionRow, ToolVersionRow, ToolstartRow, WebRow,
 };
 use crate::scan::{Fact, Lens, Scan};
+use crate::tables::needs::Needs;
 use crate::why::{Requests, record};
 
 /// How many facts a reading thread sends to the absorbing one at once.
@@ -137,9 +137,9 @@ fn start<'scope, S: Send + 'scope>(
 
 /// The tables of one scan.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(super) struct Reader {
     pub target: Target,
-    pub sections: &'a [Section],
+    pub needs: Needs,
     pub compat: Compat,
     /// How many bytes the scan may use, and the usage too.
     pub room: usize,
@@ -148,13 +148,7 @@ pub(super) struct Reader<'a> {
 /// The usage to compute along with the cells.
 type WantedUsage<'a> = Option<(&'a Catalogue, &'a Axis)>;
 
-impl Reader<'_> {
-    /// Whether these sections need a table; all users are computed from three.
-    fn feeds(&self, sections: &[Section]) -> bool {
-        let total = [Section::Reg, Section::Int, Section::Dl].iter().any(|s| sections.contains(s));
-        self.sections.iter().any(|s| sections.contains(s) || total && *s == Section::Total)
-    }
-
+impl Reader {
     /// Fills the scan, and collects usage.
     pub(super) fn scan(&self, scan: Option<&mut Scan>, usage: WantedUsage<'_>, hub: &mut Db) -> Result<Usage> {
         let Some(scan) = scan else { return self.read::<Lens>(None, usage, |_| Ok(())) };
@@ -170,7 +164,7 @@ impl Reader<'_> {
     /// Tells the scan the extensions of the hub's files: known first, they spare it all that may be a
     /// download.
     pub(super) fn extensions(&self, scan: &mut Scan, hub: &mut Db) -> Result<()> {
-        if !self.feeds(&[Section::Dl]) || self.compat.has(Opt::DownloadsFlag) {
+        if !self.needs.requests || self.compat.has(Opt::DownloadsFlag) {
             return Ok(());
         }
         hub.require(&[format!("{}resources", self.target.prefix)])?;
@@ -194,12 +188,12 @@ impl Reader<'_> {
         std::thread::scope(|scope| {
             let (to, from) = sync_channel::<Message<E::Sight>>(16);
             if let Some((eye, stop)) = eye {
-                if self.feeds(&[Section::Int, Section::Dl, Section::Misc]) {
+                if self.needs.sessions {
                     start(scope, &to, move |to| self.sessions(eye, stop, to));
                 }
                 start(scope, &to, move |to| self.others(eye, stop, to));
             }
-            let web_eye = eye.map(|(eye, _)| eye).filter(|_| self.feeds(&[Section::Dl]));
+            let web_eye = eye.map(|(eye, _)| eye).filter(|_| self.needs.requests);
             if web_eye.is_some() || usage.is_some() {
                 start(scope, &to, move |to| self.web(web_eye, usage, to));
             }
@@ -226,9 +220,13 @@ impl Reader<'_> {
         let mut db = self.connect(Which::Metrics)?;
         db.require(&["websessions"])?;
         let mut sender = Sender::new(to);
-        let sql = "SELECT id, `datetime`, ipcountry, ip, host, domain, duration, jobs \
-                   FROM websessions USE INDEX () WHERE `datetime` < ?";
-        let read = db.each(sql, (stop.to_string(),), |row| {
+        // all sessions are read in the order in which they are stored, some of them by index
+        let which = self.needs.window.map_or_else(
+            || "USE INDEX () WHERE `datetime` < ?".to_owned(),
+            |(since, _)| format!("WHERE `datetime` >= '{since}' AND `datetime` < ?"),
+        );
+        let sql = format!("SELECT id, `datetime`, ipcountry, ip, host, domain, duration, jobs FROM websessions {which}");
+        let read = db.each(&sql, (stop.to_string(),), |row| {
             let Some(datetime) = row.stamp(1) else { return Ok(()) };
             let (host, domain) = (row.text(4), row.text(5));
             let session = SessionRow {
@@ -277,7 +275,8 @@ impl Reader<'_> {
             return Ok(());
         }
         let has_usage = columns.ends_with("host");
-        let sql = format!("SELECT {columns} FROM web USE INDEX () WHERE ({})", conditions.join(") OR ("));
+        let which = self.of_sessions(&mut db)?.unwrap_or_else(|| "USE INDEX () WHERE".to_owned());
+        let sql = format!("SELECT {columns} FROM web {which} (({}))", conditions.join(") OR ("));
         let mut sender = Sender::new(to);
         let read = db.each(&sql, params, |row| {
             let content = row.text(3).unwrap_or_default();
@@ -301,22 +300,34 @@ impl Reader<'_> {
         sender.finish()
     }
 
+    /// How requests are found by their sessions, if only some sessions are needed; with many it is faster to read
+    /// all requests.
+    fn of_sessions(&self, metrics: &mut Db) -> Result<Option<String>> {
+        /// One session out of so many.
+        const FEW: i64 = 8;
+        let Some((since, stop)) = self.needs.window else { return Ok(None) };
+        let needed = format!("FROM websessions WHERE `datetime` >= '{since}' AND `datetime` < '{stop}'");
+        let mut count = |from: &str| Ok::<_, anyhow::Error>(metrics.number(&format!("SELECT COUNT(*) {from}"), ())?.unwrap_or(0));
+        let (n_needed, n_all) = (count(&needed)?, count("FROM websessions")?);
+        Ok((n_needed.saturating_mul(FEW) < n_all).then(|| format!("WHERE sessionid IN (SELECT id {needed}) AND")))
+    }
+
     fn others<E: Eye>(&self, eye: &E, stop: Stamp, to: &SyncSender<Message<E::Sight>>) -> Result<()> {
         let mut sender = Sender::new(to);
         let mut metrics = self.connect(Which::Metrics)?;
-        if self.feeds(&[Section::Reg, Section::Int, Section::Dl, Section::Misc]) {
+        if self.needs.logins {
             logins(&mut metrics, eye, &mut sender).context("reading userlogin")?;
         }
-        if self.feeds(&[Section::Reg, Section::Misc]) {
+        if self.needs.profiles {
             profiles(&mut metrics, eye, &mut sender).context("reading profiles")?;
         }
-        if self.feeds(&[Section::Sim, Section::SimUsage]) {
+        if self.needs.starts {
             toolstarts(&mut metrics, eye, stop, &mut sender).context("reading toolstart")?;
         }
-        if self.feeds(&[Section::Misc]) {
+        if self.needs.hits {
             hits(&mut metrics, eye, stop, &mut sender).context("reading webhits")?;
         }
-        if self.feeds(&[Section::SimUsage]) {
+        if self.needs.middleware {
             let mut hub = self.connect(Which::Hub)?;
             middleware(&mut hub, eye, stop, &mut sender).context("reading tool sessions")?;
         }
