@@ -753,6 +753,8 @@ pub const METRICS: &[Table] = &[
             col("ipv6", "bigint(20)").null(),
             col("layout", "varchar(64)").null(),
             col("status", "enum('loaded','accepted')").null(),
+            // migration 1005
+            col("run", "varchar(64)").null(),
         ],
         &[primary(&["id"]), index("hash", &["hash"])],
     ),

@@ -57,6 +57,8 @@ enum Change {
     Addresses,
     /// Every table of our own has a primary key.
     PrimaryKeys,
+    /// The ledger says which run imported a file.
+    Runs,
 }
 
 /// A column whose values need the network or a stage's rules.
@@ -174,6 +176,7 @@ pub(crate) fn all() -> Vec<Migration> {
         (OURS + 1, Addresses),
         (OURS + 2, Table(WRITER)),
         (OURS + 3, PrimaryKeys),
+        (OURS + 4, Runs),
     ]);
     list.into_iter().map(|(id, change)| Migration { id, change }).collect()
 }
@@ -201,6 +204,7 @@ impl Migration {
             Change::Origin => "imported_sources.origin tells imported from reconstructed entries".to_owned(),
             Change::Stamps => "clear session stamps of web and toolstart whose session is gone".to_owned(),
             Change::LongState => "pipeline_state.v as text: many dirty months do not fit 255 characters".to_owned(),
+            Change::Runs => "import_files.run tells which run imported a file".to_owned(),
             Change::Addresses => "room for IPv6 addresses in every column ip, for --compat ipv6".to_owned(),
             Change::PrimaryKeys => "a primary key for tables without one, which clusters may require".to_owned(),
         }
@@ -208,7 +212,7 @@ impl Migration {
 
     /// Whether the stages need it on every hub.
     pub(crate) const fn is_required(&self) -> bool {
-        !matches!(self.change, Change::Addresses | Change::PrimaryKeys)
+        !matches!(self.change, Change::Addresses | Change::PrimaryKeys | Change::Runs)
     }
 
     /// Its kind in the list of migrations.
@@ -259,6 +263,7 @@ impl Migration {
             }
             Change::Origin => count(COLUMN, ("imported_sources", "origin", "enum").into())? > 0,
             Change::LongState => count(COLUMN, ("pipeline_state", "v", "text").into())? > 0,
+            Change::Runs => count(COLUMN, ("import_files", "run", "varchar").into())? > 0,
             Change::Addresses => addresses::narrow(db)?.is_empty(),
             Change::PrimaryKeys => primary_keys::lacking(db)?.is_empty(),
             Change::Logins => none(db, "userlogin", OTHER_ACTIONS)?,
@@ -385,6 +390,10 @@ impl Migration {
             Change::Origin => {
                 let column = tables::metrics("imported_sources")?.column("origin")?;
                 format!("ALTER TABLE imported_sources ADD COLUMN IF NOT EXISTS {}", column.definition())
+            }
+            Change::Runs => {
+                let column = tables::metrics("import_files")?.column("run")?;
+                format!("ALTER TABLE import_files ADD COLUMN IF NOT EXISTS {}", column.definition())
             }
             Change::LongState => {
                 let column = tables::metrics("pipeline_state")?.column("v")?;

@@ -73,7 +73,7 @@ fn stages_get_their_arguments_and_may_use_the_lock() {
         assert!(done.stderr.contains(exe), "{line}: {}", done.stderr);
         let log = place.read("root/var/log/hubzero/metrics/hzmetrics.log");
         let command = line.split(' ').next().unwrap();
-        assert!(log.contains(&format!("=== hzmetrics {line} ===")), "{log}");
+        assert!(log.contains(&format!("=== hzmetrics {line} === run ")), "{log}");
         assert!(log.contains(&format!("[{command}] start")) && log.contains(&format!("[{command}] done in ")), "{log}");
     }
     let path = place.path("root/var/run/hzmetrics/hzmetrics.pid");

@@ -196,7 +196,7 @@ fn a_running_writer_is_not_disturbed() {
     assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations WHERE id = 8"), ["0"]);
     other.unlock().unwrap();
     migrate(&pair, &["--apply"]).ok();
-    assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations"), ["62"]);
+    assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations"), ["63"]);
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn old_hub(pair: &Pair) {
 }
 
 fn all_migrations() -> Vec<u32> {
-    (1..=58).chain([1001, 1002, 1003, 1004]).collect()
+    (1..=58).chain([1001, 1002, 1003, 1004, 1005]).collect()
 }
 
 fn ledger(pair: &Pair) -> Vec<u32> {
@@ -274,9 +274,9 @@ fn a_new_database_needs_no_migration() {
     let lines: Vec<String> = table.text().lines().map(str::to_owned).collect();
     assert_eq!(lines[0], "ID    STATUS     TYPE         DESCRIPTION");
     assert_eq!(lines[1], "-".repeat(80));
-    assert_eq!(lines.len(), 64);
+    assert_eq!(lines.len(), 65);
     let ids: Vec<u32> = lines[2..].iter().map(|line| line[..4].trim().parse().unwrap()).collect();
-    let expected: Vec<u32> = (1..=55).chain([57, 56, 58, 1001, 1002, 1003, 1004]).collect();
+    let expected: Vec<u32> = (1..=55).chain([57, 56, 58, 1001, 1002, 1003, 1004, 1005]).collect();
     assert_eq!(ids, expected);
     let required = |line: &String| line[6..].starts_with("applied    required     ");
     assert!(lines[2..60].iter().all(required), "{}", table.text());
@@ -286,6 +286,7 @@ fn a_new_database_needs_no_migration() {
     assert_eq!(lines[62], "1003  applied    ours         create hz_writer");
     let keys = "1004  applied    ours         a primary key for tables without one, which clusters may require";
     assert_eq!(lines[63], keys);
+    assert_eq!(lines[64], "1005  applied    ours         import_files.run tells which run imported a file");
     assert_eq!(ledger(&pair), all_migrations());
     let again = migrate(&pair, &["--apply"]).ok();
     assert_eq!(again.text(), table.text());
@@ -298,7 +299,7 @@ fn requests_without_a_download_verdict_get_one() {
     old_hub(&pair);
     pair.sql("ALTER TABLE web DROP COLUMN dnload");
     let listed = migrate(&pair, &[]).ok();
-    assert!(listed.stderr.contains("57 pending: 55 required, 2 optional"), "{}", listed.stderr);
+    assert!(listed.stderr.contains("58 pending: 55 required, 3 optional"), "{}", listed.stderr);
     let done = migrate(&pair, &["--apply"]).ok();
     assert_eq!(ledger(&pair), all_migrations(), "{}", done.stderr);
     assert_eq!(pair.lines("SELECT dnload FROM web ORDER BY id"), ["1", "1", "0", "0", "0", "0"]);
@@ -317,8 +318,8 @@ fn migrations_turn_an_old_hub_into_a_new_one() {
         let listed = migrate(&pair, &[]).ok();
         // no gaps: 53-56; nothing of that kind: 45, 49
         assert_eq!(ledger(&pair), [45, 49, 53, 54, 55]);
-        assert_eq!(listed.text().matches("PENDING").count(), 57);
-        assert!(listed.stderr.contains("57 pending: 55 required, 2 optional"), "{}", listed.stderr);
+        assert_eq!(listed.text().matches("PENDING").count(), 58);
+        assert!(listed.stderr.contains("58 pending: 55 required, 3 optional"), "{}", listed.stderr);
 
         let done = migrate(&pair, &["--apply"]).ok();
         assert_eq!(ledger(&pair), all_migrations(), "{}", done.stderr);
@@ -420,13 +421,17 @@ fn invisible_keys_change_nothing_that_programs_see() {
         add(7);
         add(3);
         let before = seen();
+        pair.sql("ALTER TABLE import_files DROP COLUMN run");
         pair.sql("INSERT IGNORE INTO migrations (id) SELECT seq FROM seq_1_to_58");
         let listed = migrate(&pair, &[]).ok();
+        assert!(listed.text().contains("1005  PENDING    ours         import_files.run"), "{}", listed.text());
         assert!(listed.text().contains("1004  PENDING    ours         a primary key"), "{}", listed.text());
         migrate(&pair, &["--apply", "--required-only"]).ok();
         assert_eq!(pair.lines("SHOW COLUMNS FROM webhits").len(), 2, "it is optional");
         migrate(&pair, &["--apply"]).ok();
-        assert_eq!(pair.shape(&pair.metrics).of("webhits"), Shape::of_metrics().of("webhits"));
+        for table in ["webhits", "import_files"] {
+            assert_eq!(pair.shape(&pair.metrics).of(table), Shape::of_metrics().of(table));
+        }
         assert_eq!(seen(), before, "{engine:?}");
         add(5);
         assert_eq!(pair.lines("SELECT hits, hz_id FROM webhits ORDER BY hz_id"), ["7\t1", "3\t2", "5\t3"]);

@@ -266,6 +266,16 @@ impl Db {
         Ok(self.engine(name)?.is_some())
     }
 
+    /// Whether a table of the session's database has a column.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub fn has_column(&mut self, table: &str, column: &str) -> Result<bool> {
+        let sql = "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? \
+                   AND column_name = ?";
+        Ok(self.number(sql, (table, column))?.unwrap_or(0) > 0)
+    }
+
     /// Fails if a table is missing (names with their prefix), and says what creates it.
     ///
     /// # Errors

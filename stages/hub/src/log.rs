@@ -150,7 +150,7 @@ impl Log {
         let terminal = io::stderr().is_terminal();
         let (json, is_journal) = (sinks.json, sinks.is_journal);
         let log = Self { name, json, is_journal, stderr: sinks.stderr, terminal, out: Mutex::new(out) };
-        log.debug(format_args!("=== {command_line} ==="));
+        log.debug(format_args!("=== {command_line} === run {}", kit::run_id()));
         for (level, text) in missing {
             log.write(level, &text);
         }
@@ -310,13 +310,14 @@ mod tests {
         log.error("bad");
         drop(log);
         drop(Log::open("hzmetrics", &sinks(&file), "hzmetrics run"));
+        let run = |command: &str| format!(" DEBUG === {command} === run {}", kit::run_id());
         let expected = [
-            " DEBUG === hzmetrics import --next ===",
+            &*run("hzmetrics import --next"),
             " INFO  one",
             " INFO    two",
             " WARNING odd \u{FFFD}[31m",
             " ERROR bad",
-            " DEBUG === hzmetrics run ===",
+            &run("hzmetrics run"),
         ];
         assert_eq!(lines(&file), expected);
     }

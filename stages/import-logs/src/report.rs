@@ -225,7 +225,7 @@ impl Report {
     }
 
     /// What the ledger keeps.
-    pub(crate) fn file_row(&self, path: &std::path::Path, stream: &Stream) -> FileRow {
+    pub(crate) fn file_row(&self, path: &std::path::Path, stream: &Stream, has_runs: bool) -> FileRow {
         let read = self.read.as_ref();
         FileRow {
             path: Some(schema::text::storable(path.as_os_str().as_bytes()).into_owned()),
@@ -244,6 +244,7 @@ impl Report {
             ipv6: Some(self.n_ipv6),
             layout: Some(stream.layout_name().to_owned()),
             status: if self.is_accepted { Status::Accepted } else { Status::Loaded },
+            run: has_runs.then(|| kit::run_id().to_owned()),
         }
     }
 }

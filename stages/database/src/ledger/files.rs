@@ -75,6 +75,8 @@ pub struct FileRow {
     pub layout: Option<String>,
     /// Why it was imported.
     pub status: Status,
+    /// The run that imported it; written only, where the table can hold that ([`has_runs`]).
+    pub run: Option<String>,
 }
 
 /// Whether the table exists.
@@ -92,6 +94,17 @@ pub fn is_there(db: &mut Db) -> Result<bool> {
 pub fn entry_id(db: &mut Db, filename: &str, target: Target) -> Result<Option<i64>> {
     db.number("SELECT id FROM imported_sources WHERE filename = ? AND target_table = ?", (filename, target.name()))
 }
+
+/// Whether the table says which run imported a file: migration 1005 adds the column.
+///
+/// # Errors
+/// The connection is lost.
+pub fn has_runs(db: &mut Db) -> Result<bool> {
+    db.has_column(TABLE, RUN)
+}
+
+/// The column that older tables lack.
+const RUN: &str = "run";
 
 const FIELDS: [&str; 17] = [
     "id",
@@ -123,18 +136,23 @@ const LAYOUT_WIDTH: usize = 64;
 /// # Errors
 /// The server refuses it.
 pub fn record(db: &mut Db, entry_id: i64, file: &FileRow) -> Result<()> {
-    let mut insert = db.insert(Verb::Replace, TABLE, &FIELDS);
+    let mut insert = db.insert(Verb::Replace, TABLE, &fields(file));
     insert.push(std::iter::once(Value::from(entry_id)).chain(values(file)))?;
     insert.finish().with_context(|| format!("recording what entry {entry_id} of the ledger was read from"))?;
     Ok(())
 }
 
+/// The columns of a row.
+fn fields(file: &FileRow) -> Vec<&'static str> {
+    FIELDS.into_iter().chain(file.run.as_ref().map(|_| RUN)).collect()
+}
+
 /// The values of a row after its id.
-fn values(file: &FileRow) -> [Value; FIELDS.len() - 1] {
+fn values(file: &FileRow) -> Vec<Value> {
     let cut =
         |text: &Option<String>, width| text.as_deref().map(|text| schema::text::cut_chars(text, width).to_owned());
     let dropped = (!file.dropped.is_empty()).then(|| serde_json::to_string(&file.dropped).unwrap_or_default());
-    [
+    let mut values = vec![
         cut(&file.path, PATH_WIDTH).into(),
         file.device.into(),
         file.inode.into(),
@@ -151,7 +169,9 @@ fn values(file: &FileRow) -> [Value; FIELDS.len() - 1] {
         file.ipv6.into(),
         cut(&file.layout, LAYOUT_WIDTH).into(),
         file.status.name().into(),
-    ]
+    ];
+    values.extend(file.run.as_ref().map(Value::from));
+    values
 }
 
 /// The same as a complete statement, for a script that runs on the server: the entry is identified by
@@ -159,11 +179,11 @@ fn values(file: &FileRow) -> [Value; FIELDS.len() - 1] {
 #[must_use]
 pub fn statement(filename: &str, target: Target, file: &FileRow, rows: &str) -> String {
     let name = Value::from(filename).as_sql(false);
-    let mut values = values(file).map(|value| value.as_sql(false));
+    let mut values: Vec<String> = values(file).iter().map(|value| value.as_sql(false)).collect();
     if let Some(value) = FIELDS.iter().position(|field| *field == "rows_kept").and_then(|at| values.get_mut(at - 1)) {
         rows.clone_into(value);
     }
-    let fields: Vec<String> = FIELDS.iter().map(|field| schema::tables::quote(field)).collect();
+    let fields: Vec<String> = fields(file).iter().map(|field| schema::tables::quote(field)).collect();
     format!(
         "REPLACE INTO {TABLE} ({}) SELECT id, {} FROM imported_sources WHERE filename = {name} AND target_table = '{}'; ",
         fields.join(", "),
@@ -195,6 +215,7 @@ fn row(cells: Cells<'_>, at: usize) -> Option<FileRow> {
         ipv6: uint(14),
         layout: text(15),
         status: if text(16).as_deref() == Some("accepted") { Status::Accepted } else { Status::Loaded },
+        run: None,
     })
 }
 

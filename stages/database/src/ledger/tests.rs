@@ -212,6 +212,7 @@ fn an_entry_knows_what_it_was_read_from() {
             ipv6: Some(3),
             layout: Some("hubzero".to_owned()),
             status: files::Status::Accepted,
+            run: None,
         };
         let stored =
             files::FileRow { path: row.path.as_deref().map(|p| p.chars().take(1024).collect()), ..row.clone() };

@@ -38,6 +38,8 @@ pub(crate) struct Tables<'d> {
     pub(crate) ledger: bool,
     /// Whether there is a table that records what entries were read from.
     files: bool,
+    /// Whether that table says which run wrote a row.
+    has_runs: bool,
     /// Whether a transaction protects everything that is written.
     pub(crate) transactional: bool,
     /// How many files are committed, now or earlier.
@@ -91,6 +93,7 @@ impl<'d> Tables<'d> {
             db.require_whole_addresses(&["web", "userlogin"])?;
         }
         let files = ledger && files::is_there(db)?;
+        let has_runs = files && files::has_runs(db)?;
         let address_width = width_of_addresses(db)?;
         if ledger {
             tables.push(ledger::TABLE);
@@ -104,6 +107,7 @@ impl<'d> Tables<'d> {
             receipts,
             ledger,
             files,
+            has_runs,
             transactional,
             n_done: 0,
             given: Vec::new(),
@@ -232,7 +236,7 @@ impl<'d> Tables<'d> {
     fn close_part(&mut self, path: &Path, unit: &Unit, report: &Report) -> Result<()> {
         self.send(self.values.len())?;
         if let Some(holding) = &mut self.holding {
-            holding.close_part(self.files.then(|| report.file_row(path, &unit.stream)));
+            holding.close_part(self.files.then(|| report.file_row(path, &unit.stream, self.has_runs)));
             return Ok(());
         }
         let mut part = std::mem::take(&mut self.part);
@@ -252,7 +256,7 @@ impl<'d> Tables<'d> {
             if let Some(id) = files::entry_id(self.db, name, self.target)?.filter(|_| self.files) {
                 let mut report = report.clone();
                 report.store(part.rows);
-                files::record(self.db, id, &report.file_row(path, &unit.stream))?;
+                files::record(self.db, id, &report.file_row(path, &unit.stream, self.has_runs))?;
             }
         }
         self.n_cut += 1;

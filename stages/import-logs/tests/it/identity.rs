@@ -162,6 +162,26 @@ fn in_the_tables_what_nobody_understood_is_not_booked() {
 }
 
 #[test]
+fn the_ledger_says_which_run_imported_a_log() {
+    for engine in ENGINES {
+        let Some(hub) = Hub::new(engine, SqlMode::Strict) else { return };
+        let logs = [1, 2, 3].map(|n| hub.put(&format!("httpd/daily/hub-access.log-2025070{n}"), day(n, &["/a"])));
+        let load = |log: &Path, run: &str| hub.load(&[log]).env("HZMETRICS_RUN_ID", run).finish().ok();
+        load(&logs[0], "night-1");
+        // older tables have no such column
+        hub.pair.sql("ALTER TABLE import_files DROP COLUMN run");
+        load(&logs[1], "night-2");
+        hub.pair.sql("ALTER TABLE import_files ADD COLUMN run varchar(64) DEFAULT NULL");
+        load(&logs[2], "night-3");
+        let found = "SELECT s.filename, f.run FROM imported_sources s JOIN import_files f ON f.id = s.id \
+                     WHERE s.target_table = 'web' ORDER BY s.id";
+        let runs: Vec<String> =
+            hub.pair.lines(found).iter().map(|line| line.split('\t').nth(1).unwrap().to_owned()).collect();
+        assert_eq!(runs, ["NULL", "NULL", "night-3"], "{engine:?}: the column was dropped after the first");
+    }
+}
+
+#[test]
 fn the_ledger_knows_a_log_by_its_content() {
     for engine in ENGINES {
         let Some(hub) = Hub::new(engine, SqlMode::Strict) else { return };

@@ -42,7 +42,8 @@ impl Needs {
 
     /// What the asked cells need, and no other cell of their groups.
     pub(super) fn of_question(question: &Question) -> Self {
-        let is_misc = |rows: &[u8]| question.places.iter().any(|p| p.summary == Summary::Misc && rows.contains(&p.rowid));
+        let is_misc =
+            |rows: &[u8]| question.places.iter().any(|p| p.summary == Summary::Misc && rows.contains(&p.rowid));
         let others = question.sections().into_iter().filter(|section| *section != Section::Misc);
         let of_others = Self::of_sections(&Vec::from_iter(others));
         let starts = question.periods.iter().map(|period| period.start(question.month));

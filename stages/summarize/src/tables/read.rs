@@ -225,7 +225,8 @@ impl Reader {
             || "USE INDEX () WHERE `datetime` < ?".to_owned(),
             |(since, _)| format!("WHERE `datetime` >= '{since}' AND `datetime` < ?"),
         );
-        let sql = format!("SELECT id, `datetime`, ipcountry, ip, host, domain, duration, jobs FROM websessions {which}");
+        let sql =
+            format!("SELECT id, `datetime`, ipcountry, ip, host, domain, duration, jobs FROM websessions {which}");
         let read = db.each(&sql, (stop.to_string(),), |row| {
             let Some(datetime) = row.stamp(1) else { return Ok(()) };
             let (host, domain) = (row.text(4), row.text(5));
@@ -307,7 +308,8 @@ impl Reader {
         const FEW: i64 = 8;
         let Some((since, stop)) = self.needs.window else { return Ok(None) };
         let needed = format!("FROM websessions WHERE `datetime` >= '{since}' AND `datetime` < '{stop}'");
-        let mut count = |from: &str| Ok::<_, anyhow::Error>(metrics.number(&format!("SELECT COUNT(*) {from}"), ())?.unwrap_or(0));
+        let mut count =
+            |from: &str| Ok::<_, anyhow::Error>(metrics.number(&format!("SELECT COUNT(*) {from}"), ())?.unwrap_or(0));
         let (n_needed, n_all) = (count(&needed)?, count("FROM websessions")?);
         Ok((n_needed.saturating_mul(FEW) < n_all).then(|| format!("WHERE sessionid IN (SELECT id {needed}) AND")))
     }
