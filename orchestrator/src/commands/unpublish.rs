@@ -54,7 +54,7 @@ impl Published {
         if !db.has_table(&self.table)? {
             return Ok(0);
         }
-        Ok(db.run(&format!("DELETE FROM {} WHERE {}", quote(&self.table), self.condition), ())?)
+        db.delete(&self.table, &self.condition, ())
     }
 }
 

@@ -319,13 +319,13 @@ impl Migration {
             Change::Addresses => return addresses::widen(db),
             Change::PrimaryKeys => return primary_keys::add(db),
             Change::Downloads => return downloads(db, messages),
-            Change::Logins => loop {
-                let sql = format!("DELETE FROM userlogin WHERE {OTHER_ACTIONS} LIMIT {WINDOW}");
-                let deleted = db.transaction_with_retry("deleting rows", &["userlogin"], |db| Ok(db.run(&sql, ())?))?;
-                if deleted == 0 {
-                    break;
+            // not every engine says how many rows it has deleted
+            Change::Logins => {
+                while !none(db, "userlogin", OTHER_ACTIONS)? {
+                    let sql = format!("DELETE FROM userlogin WHERE {OTHER_ACTIONS} LIMIT {WINDOW}");
+                    db.transaction_with_retry("deleting rows", &["userlogin"], |db| Ok(db.run(&sql, ())?))?;
                 }
-            },
+            }
             Change::LowerHost(table) => {
                 let sql = format!("UPDATE {table} SET host = LOWER(host) WHERE {MIXED_CASE}");
                 in_id_ranges(db, table, MIXED_CASE, &sql)?;

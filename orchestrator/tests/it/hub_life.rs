@@ -242,6 +242,9 @@ fn live(place: Place, nodes: Option<Nodes>, world: &World, seed: u64, n_kills: u
     life.now = format!("{}T00:10", world.days[day::FIRST].date());
     life.hzmetrics("init").ok();
     life.hzmetrics("doctor").ok();
+    if let Some(nodes) = &life.nodes {
+        nodes.found(&life.place.pair);
+    }
     life.place.found();
 
     let mut late = Vec::new();

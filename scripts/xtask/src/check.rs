@@ -123,6 +123,13 @@ pub(crate) const CLUSTER: Needed = Needed {
     ],
 };
 
+/// For tables that are stored on other servers.
+pub(crate) const SPIDER: Needed = Needed {
+    name: "the Spider engine",
+    packages: &["mariadb-plugin-spider"],
+    programs: &[&["/usr/lib/mysql/plugin/ha_spider.so", "/usr/lib64/mysql/plugin/ha_spider.so"]],
+};
+
 impl Needed {
     fn is_there(&self) -> bool {
         let path = std::env::var_os("PATH").unwrap_or_default();

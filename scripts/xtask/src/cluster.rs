@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use fixtures::closed;
 use xshell::{Shell, cmd};
 
-use crate::check::{CLUSTER, MARIADB};
+use crate::check::{CLUSTER, MARIADB, SPIDER};
 use checkout::place;
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,8 @@ pub(crate) struct Args {
 enum Engine {
     /// Three nodes behind haproxy
     Galera,
+    /// A head, with the big tables on two other servers
+    Spider,
 }
 
 impl Engine {
@@ -32,6 +34,7 @@ impl Engine {
     const fn test(self) -> &'static str {
         match self {
             Self::Galera => "hub_life::cluster::a_life_on_three_nodes_gives_the_tables_of_one_server",
+            Self::Spider => "hub_life::cluster::a_life_on_spider_gives_the_tables_of_one_server",
         }
     }
 }
@@ -40,7 +43,10 @@ impl Engine {
 pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     sh.change_dir(place::root()?);
     MARIADB.provide(sh);
-    CLUSTER.provide(sh);
+    match args.engine {
+        Engine::Galera => CLUSTER.provide(sh),
+        Engine::Spider => SPIDER.provide(sh),
+    }
     cmd!(sh, "cargo build --workspace --bins").run()?;
     let test = args.engine.test();
     let mut command = cmd!(sh, "cargo test --package orchestrator --test it -- --ignored --exact --nocapture {test}");

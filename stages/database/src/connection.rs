@@ -174,6 +174,19 @@ impl Db {
         Ok(self.conn.affected_rows())
     }
 
+    /// Deletes rows; returns how many. Spider deletes and says 0, so its rows are counted before.
+    ///
+    /// # Errors
+    /// The server refuses it.
+    pub fn delete(&mut self, table: &str, condition: &str, params: impl Into<Params>) -> Result<u64> {
+        let (params, at) = (params.into(), quote(table));
+        let is_spider = self.engine(table)?.is_some_and(|engine| engine.eq_ignore_ascii_case("spider"));
+        let count = format!("SELECT COUNT(*) FROM {at} WHERE {condition}");
+        let counted = if is_spider { self.number(&count, params.clone())? } else { None };
+        let said = self.run(&format!("DELETE FROM {at} WHERE {condition}"), params)?;
+        Ok(counted.and_then(|n| u64::try_from(n).ok()).unwrap_or(said))
+    }
+
     /// Passes the rows of a query to `row` one by one as they arrive; only one row is in memory.
     /// Without parameters values arrive as text (FLOAT with six digits), with parameters in binary
     /// form.

@@ -134,6 +134,10 @@ impl DbError {
             Error::DriverError(DriverError::CouldNotConnect(Some((_, text, _)))) => Self::unreachable(text.clone()),
             Error::IoError(e) if was_cut(e) => Self { kind: ErrorKind::Gone, ..Self::unreachable(e.to_string()) },
             Error::IoError(e) => Self::unreachable(e.to_string()),
+            Error::CodecError(e) => match std::error::Error::source(e).and_then(|cause| cause.downcast_ref()) {
+                Some(cause) if was_cut(cause) => Self { kind: ErrorKind::Gone, ..Self::unreachable(e.to_string()) },
+                _ => Self::unreachable(e.to_string()),
+            },
             other => Self::unreachable(other.to_string()),
         }
     }

@@ -37,8 +37,7 @@ pub fn forget(db: &mut Db, entry: &Entry, force: bool) -> Result<u64> {
             let rows = kit::counted(n, "row is", "rows are");
             anyhow::bail!("{rows} in the range of {}, and {} came from it", entry.filename, entry.rows);
         }
-        let sql = format!("DELETE FROM {table} WHERE id BETWEEN ? AND ?");
-        deleted = db.run(&sql, (start, end)).with_context(doing)?;
+        deleted = db.delete(table, "id BETWEEN ? AND ?", (start, end)).with_context(doing)?;
     }
     db.run("DELETE FROM imported_sources WHERE id = ?", (entry.id,)).with_context(doing)?;
     files::forget(db, entry.id).with_context(doing)?;

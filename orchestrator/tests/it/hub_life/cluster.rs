@@ -5,42 +5,74 @@ use std::fs;
 use std::process::Child;
 use std::time::Instant;
 
-use fixtures::cluster::{Cluster, NODES};
-use fixtures::db::{SqlMode, names};
+use fixtures::cluster::Cluster;
+use fixtures::db::{Pair, SqlMode, names};
+use fixtures::spider::{SPREAD, Spider};
 
 use schema::tables::Engine;
 
 use super::place::{Engines, Excluded, Place};
 use super::{AT_MONTH_CLOSE, Life, compared, number};
 
-/// The nodes of the cluster, and what became of runs whose node was killed.
+/// The servers of a life, which are killed as well.
+pub(super) enum Servers {
+    /// Nodes that hold the same.
+    Galera(Cluster),
+    /// A head, and two servers behind it that share the big tables.
+    Spider(Spider),
+}
+
+/// The servers, and what became of runs while one was killed.
 pub(super) struct Nodes {
-    cluster: Cluster,
+    servers: Servers,
     n_killed: u32,
-    /// Runs that went on at another node.
+    /// Runs that ended well nevertheless.
     n_survived: u32,
 }
 
 impl Nodes {
-    /// Waits until all nodes are there: with one of them away, killing a second would end the cluster.
-    pub(super) fn settle(&self) {
-        self.cluster.settle().unwrap();
+    pub(super) const fn new(servers: Servers) -> Self {
+        Self { servers, n_killed: 0, n_survived: 0 }
     }
 
-    /// Kills a node while a run is in progress, and starts it again once the run has ended. Returns what happened.
-    pub(super) fn kill(&mut self, node: u32, run: &mut Child, place: &Place) -> String {
-        let node = node as usize % NODES;
-        self.cluster.kill(node);
-        let status = run.wait().unwrap();
+    /// Once the metrics tables are there.
+    pub(super) fn found(&self, pair: &Pair) {
+        if let Servers::Spider(spider) = &self.servers {
+            spider.spread(pair);
+        }
+    }
+
+    /// Waits until all nodes are there: with one of them away, killing a second would end the cluster.
+    pub(super) fn settle(&self) {
+        if let Servers::Galera(cluster) = &self.servers {
+            cluster.settle().unwrap();
+        }
+    }
+
+    /// Kills a server while a run is in progress. Galera goes on with the others, and the server is started again once
+    /// the run has ended; Spider needs all of them, so it is started again at once. Returns what happened.
+    pub(super) fn kill(&mut self, server: u32, run: &mut Child, place: &Place) -> String {
+        let server = server as usize;
         self.n_killed += 1;
+        let status = match &self.servers {
+            Servers::Galera(cluster) => {
+                cluster.kill(server);
+                let status = run.wait().unwrap();
+                // each third has lost its disk
+                let is_third = self.n_killed.is_multiple_of(3);
+                if is_third { cluster.replace(server) } else { cluster.revive(server) }.unwrap();
+                status
+            }
+            Servers::Spider(spider) => {
+                spider.kill(server);
+                spider.revive(server);
+                run.wait().unwrap()
+            }
+        };
         self.n_survived += u32::from(status.success());
-        // each third has lost its disk
-        let revived =
-            if self.n_killed.is_multiple_of(3) { self.cluster.replace(node) } else { self.cluster.revive(node) };
-        revived.unwrap();
         let said = fs::read_to_string(place.at("said")).unwrap_or_default();
         let why = if status.success() { "" } else { said.trim() };
-        format!("node {} killed, the run ended with {:?}\n{why}", node + 1, status.code())
+        format!("server {} killed, the run ended with {:?}\n{why}", server + 1, status.code())
     }
 }
 
@@ -112,25 +144,56 @@ fn a_life_on_three_nodes_gives_the_tables_of_one_server() {
     let refused = lived.refusal("CREATE TABLE mysql.without_key (x int) ENGINE=InnoDB SELECT 1 AS x");
     assert!(refused.is_some(), "the cluster does not require keys");
     myisam_is_refused(&cluster);
-    let nodes = Nodes { cluster, n_killed: 0, n_survived: 0 };
+    let nodes = Nodes::new(Servers::Galera(cluster));
     let (life, n_tables, n_rows) =
         compared((lived, told), Some(nodes), AT_MONTH_CLOSE, Excluded::Pages, Engines::ALL_INNODB, None);
     ledger_is_right(&life.place, &life.now);
-    let nodes = life.nodes.as_ref().unwrap();
-    nodes.settle();
-    let (ist, sst) = nodes.cluster.transfers();
+    fixtures::say("the life of a hub on three nodes of Galera behind haproxy");
+    figure("auto_increment_increment, wsrep_mode", settings.join(" ").replace('\t', ", "));
+    figures(&life);
+    if let Some(Nodes { servers: Servers::Galera(cluster), .. }) = &life.nodes {
+        cluster.settle().unwrap();
+        let (ist, sst) = cluster.transfers();
+        figure("nodes that came back by IST, by SST", format!("{ist}, {sst}"));
+    }
+    figure("tables equal to those of one server", format!("{n_tables} with {n_rows} rows"));
+    figure("time", format!("{:.0?}", began.elapsed()));
+}
+
+#[test]
+#[ignore = "cargo xtask cluster --engine spider"]
+fn a_life_on_spider_gives_the_tables_of_one_server() {
+    let told = names(SqlMode::Strict).expect("a server to compare with");
+    let began = Instant::now();
+    let spider = Spider::start().unwrap();
+    let lived = spider.names(SqlMode::Strict);
+    let nodes = Nodes::new(Servers::Spider(spider));
+    let (life, n_tables, n_rows) =
+        compared((lived, told), Some(nodes), AT_MONTH_CLOSE, Excluded::Pages, Engines::ALL_INNODB, None);
+    ledger_is_right(&life.place, &life.now);
+    fixtures::say("the life of a hub on a Spider head with two servers behind it");
+    figures(&life);
+    if let Some(Nodes { servers: Servers::Spider(spider), .. }) = &life.nodes {
+        for table in SPREAD {
+            let rows = spider.rows(&life.place.pair, table);
+            assert!(rows.iter().all(|n| *n > 0), "{table}: {rows:?}");
+            figure(&format!("rows of {table} on each server"), format!("{rows:?}"));
+        }
+    }
+    figure("tables equal to those of one server", format!("{n_tables} with {n_rows} rows"));
+    figure("time", format!("{:.0?}", began.elapsed()));
+}
+
+/// The figures of every life, after what was killed.
+fn figures(life: &Life) {
     for line in &life.book {
         fixtures::say(&format!("  {line}"));
     }
-    fixtures::say("the life of a hub on three nodes of Galera behind haproxy");
-    figure("auto_increment_increment, wsrep_mode", settings.join(" ").replace('\t', ", "));
+    let nodes = life.nodes.as_ref().unwrap();
     figure("runs", life.n_runs);
     figure("kills that hit (HZMETRICS_KILLS)", format!("{} of {}", life.n_killed, number("HZMETRICS_KILLS", 6)));
-    figure("  of nodes", nodes.n_killed);
+    figure("  of servers", nodes.n_killed);
     figure("  of clients", life.n_killed - nodes.n_killed);
-    figure("runs that went on at another node", format!("{} of {}", nodes.n_survived, nodes.n_killed));
-    figure("nodes that came back by IST, by SST", format!("{ist}, {sst}"));
-    figure("transactions that were tried again", retries(&life));
-    figure("tables equal to those of one server", format!("{n_tables} with {n_rows} rows"));
-    figure("time", format!("{:.0?}", began.elapsed()));
+    figure("runs that ended well without the killed server", format!("{} of {}", nodes.n_survived, nodes.n_killed));
+    figure("transactions that were tried again", retries(life));
 }

@@ -69,6 +69,8 @@ pub(crate) fn clean(db: &mut Db, table: &str, span: &Span) -> Result<u64> {
         }
         let by_id = db.by_id(table)?;
         let delete = format!("DELETE t FROM {} k STRAIGHT_JOIN {} t {by_id} ON t.id = k.id", IDS.name, quote(table));
-        db.with_key_table(&IDS, ids.iter().map(|id| [Value::from(*id)]), |db| Ok(db.run(&delete, ())?))
+        // not every engine says how many rows it has deleted
+        db.with_key_table(&IDS, ids.iter().map(|id| [Value::from(*id)]), |db| Ok(db.run(&delete, ())?))?;
+        Ok(ids.len() as u64)
     })
 }
