@@ -32,7 +32,7 @@ use access::Access;
 use ini::Ini;
 
 pub use access::Quotes;
-pub use env::{Env, process_env};
+pub use env::{Env, LOG_FORMAT, process_env};
 pub use paths::Paths;
 use settings::Settings;
 pub use settings::{Origin, Setting, Stray};
@@ -143,7 +143,10 @@ impl Logs {
     fn with_environment(self, env: Env<'_>) -> Self {
         let variable = |key: &str| env(&format!("HZMETRICS_{}", key.to_ascii_uppercase()));
         let texts = ["log_format", "client_from", "trusted_proxies", "timezone", "geoip", "site_filter"]
-            .map(|key| (key, variable(key).map(|value| value.to_string_lossy().into_owned())));
+            .map(|key| (key, variable(key).map(|value| value.to_string_lossy().into_owned())))
+            .map(|(key, value)| {
+                (key, value.filter(|value| key != "log_format" || !env::is_of_our_log(LOG_FORMAT, value)))
+            });
         self.with(|key| texts.iter().find(|(known, _)| *known == key).and_then(|(_, text)| text.as_deref()))
     }
 

@@ -16,12 +16,13 @@ use std::time::Instant;
 
 use schema::json;
 
-use crate::config::{Env, Paths};
+use crate::config::{Env, LOG_FORMAT, Paths};
 use crate::lock::now;
 use kit::{Level, Messages, door, push_seen};
 
 /// If set to `json`, the file contains JSON objects.
-pub const LOG_FORMAT: &str = "HZMETRICS_LOG_FORMAT";
+pub const LOG_LINES: &str = "HZMETRICS_LOG_LINES";
+
 /// Set to `yes`, systemd's journal gets the lines with their fields, instead of the system's log.
 pub const JOURNAL: &str = "HZMETRICS_JOURNAL";
 /// Where the journal takes them.
@@ -62,7 +63,8 @@ impl Sinks {
         let is = |name: &str, value: &str| env(name).is_some_and(|given| given == value);
         let is_journal = is(JOURNAL, "yes");
         let socket = if is_journal { JOURNAL_SOCKET } else { "/dev/log" };
-        Self { file, json: is(LOG_FORMAT, "json"), syslog: Some(Paths::new(env).at(socket)), is_journal, stderr }
+        let json = is(LOG_LINES, "json") || is(LOG_FORMAT, "json");
+        Self { file, json, syslog: Some(Paths::new(env).at(socket)), is_journal, stderr }
     }
 }
 
@@ -281,6 +283,7 @@ fn json_line(time: &str, level: Level, name: &str, text: &str) -> String {
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
 
@@ -393,20 +396,25 @@ mod tests {
             let run = fixtures::run(logrotate).arg("--force").arg("--state").arg(top.path().join("state"));
             run.arg(top.path().join("conf")).finish().ok();
         };
+        let is_over = AtomicBool::new(false);
         let written = std::thread::scope(|scope| {
             let writer = scope.spawn(|| {
                 let mut n = 0;
-                // the writer starts before the first rotation and continues after the last
-                while n < 400 || !folder.join("hzmetrics.log.4.gz").exists() {
+                // the writer starts before the first rotation and continues after the last; it ends even if one
+                // of them fails, which then fails the test
+                while n < 400 || !is_over.load(Ordering::Relaxed) {
                     log.info(format_args!("line {n}"));
                     n += 1;
                     std::thread::sleep(std::time::Duration::from_millis(1));
                 }
                 n
             });
-            (0..4).for_each(|_| rotate());
-            writer.join().unwrap()
+            let rotated = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (0..4).for_each(|_| rotate())));
+            is_over.store(true, Ordering::Relaxed);
+            let written = writer.join().unwrap();
+            rotated.map(|()| written).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         });
+        assert!(folder.join("hzmetrics.log.4.gz").exists(), "four rotations");
         let mut found = Vec::new();
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();

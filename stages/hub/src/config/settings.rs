@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use schema::keys::{self, KEYS, Key, Value};
 
 use super::access::Access;
-use super::env::Env;
+use super::env::{Env, is_of_our_log};
 use super::ini::Ini;
 
 /// Where a value comes from.
@@ -141,6 +141,10 @@ impl Settings {
             let Some(variable) = key.variable else { continue };
             let value = env(variable).map(|value| value.to_string_lossy().trim().to_owned());
             let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
+            // this value has another meaning
+            if is_of_our_log(variable, &value) {
+                continue;
+            }
             // what is not a number leaves the level below, as for reverse DNS
             if key.value == Value::Number && !value.parse::<f64>().is_ok_and(|n| n > 0.0) {
                 continue;

@@ -497,6 +497,10 @@ fn the_configuration_names_the_layout() {
     // an option overrides it
     let asked = run("HZMETRICS_LOG_FORMAT", "hubzero").args(["--log-format", "auto"]).finish().ok();
     assert_eq!(asked.of_kind("web").len(), 15);
+    // this one value is about the lines of our own log, not those of access logs
+    for (variable, value) in [("HZMETRICS_LOG_FORMAT", "json"), ("HZMETRICS_LOG_LINES", "json")] {
+        assert_eq!(run(variable, value).finish().ok().of_kind("web").len(), 15);
+    }
     let wrong = run("HZMETRICS_LOG_FORMAT", "combind").finish().expect_code(2);
     assert!(wrong.stderr.contains("[logs] log_format: `combind` is not a log format"), "{}", wrong.stderr);
 }
