@@ -192,10 +192,36 @@ impl fmt::Display for Place {
 pub struct NoCell {
     text: String,
     like: Option<String>,
+    /// The program that makes the table, if it is a table of numbers that are not explained.
+    by: Option<&'static str>,
+}
+
+/// Tables of numbers whose rows are not listed, and what computes them.
+const NOT_EXPLAINED: [(&str, &str); 5] = [
+    ("resource_stats_tools", "tool-metrics"),
+    ("resource_stats", "`summarize --only andmore`"),
+    ("summary_andmore", "`summarize --only andmore`"),
+    ("toolstart", "usage-metrics (`middleware-wall` and `middleware-cpu`)"),
+    ("webhits", "import-logs"),
+];
+
+/// What computes the table that a text begins with, if its numbers are not explained.
+fn not_explained(text: &str) -> Option<&'static str> {
+    // the tables of the CMS have a prefix
+    let begins =
+        |name: &str| text.starts_with(name) || text.split_once('_').is_some_and(|(_, rest)| rest.starts_with(name));
+    NOT_EXPLAINED.iter().find(|(name, _)| begins(name)).map(|(_, by)| *by)
 }
 
 impl fmt::Display for NoCell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(by) = self.by {
+            let (text, tables) = (&self.text, Summary::ALL.map(Summary::table).join(", "));
+            return write!(
+                f,
+                "`{text}` is not explained: {by} computes that table; only cells of {tables} are explained"
+            );
+        }
         write!(f, "`{}` is not a cell", self.text)?;
         match &self.like {
             Some(like) => write!(f, "; did you mean `{like}`?"),
@@ -221,7 +247,7 @@ impl FromStr for Place {
         place.ok_or_else(|| {
             let names: Vec<String> = Self::all().map(|place| place.to_string()).collect();
             let like = nearest(&lower, names.iter().map(String::as_str)).map(str::to_owned);
-            NoCell { text: text.to_owned(), like }
+            NoCell { text: text.to_owned(), like, by: not_explained(&lower) }
         })
     }
 }
@@ -248,6 +274,21 @@ mod tests {
             let labels = crate::reference::labels().filter(|l| format!("{}_vals", l.table) == summary.table());
             assert!(labels.map(|l| l.rowid).eq(summary.rows().iter().map(|(rowid, _)| *rowid)), "{summary:?}");
         }
+    }
+
+    #[test]
+    fn tables_that_are_not_explained_are_named_as_such() {
+        let said = |text: &str| text.parse::<Place>().unwrap_err().to_string();
+        for (text, by) in [
+            ("resource_stats_tools.3", "tool-metrics computes"),
+            ("jos_resource_stats_tools_topvals.1", "tool-metrics computes"),
+            ("resource_stats", "andmore` computes"),
+            ("summary_andmore_vals.1.1", "andmore` computes"),
+        ] {
+            let words = said(text);
+            assert!(words.contains(&format!("`{text}` is not explained")) && words.contains(by), "{words}");
+        }
+        assert!(!said("user_stats").contains("not explained"));
     }
 
     #[test]
