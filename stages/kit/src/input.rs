@@ -164,6 +164,29 @@ impl Input {
         Ok(read?.then_some(&self.batch))
     }
 
+    /// Hands each batch to `take` while the next one is read, and rejects the lines that it returns with a reason.
+    ///
+    /// # Errors
+    /// A source cannot be read, or `take` fails.
+    pub fn each_batch(
+        &mut self,
+        rejects: &mut Rejects,
+        mut take: impl FnMut(&Batch) -> Result<Vec<(usize, String)>> + Send,
+    ) -> Result<()> {
+        let (mut batch, mut next) = (Batch::default(), Batch::default());
+        let mut more = self.read_batch(&mut next, rejects)?;
+        while more {
+            std::mem::swap(&mut batch, &mut next);
+            let (read, bad) = rayon::join(|| self.read_batch(&mut next, rejects), || take(&batch));
+            for (i, reason) in bad? {
+                let (path, number) = batch.place(i);
+                rejects.reject(path, number, &reason, batch.line(i))?;
+            }
+            more = read?;
+        }
+        Ok(())
+    }
+
     /// Like [`Input::next_batch`], into the caller's batch, so that one can be read while another
     /// is processed; `false` at the end.
     ///

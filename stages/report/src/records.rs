@@ -1,7 +1,7 @@
 //! The pipe's face: records of any kind go to the sections that use them.
 
 use anyhow::Result;
-use kit::{Batch, Input, Io, Rejects};
+use kit::{Input, Io, Rejects};
 
 use crate::args::{Args, Part};
 use crate::sections::Sections;
@@ -25,17 +25,6 @@ pub(crate) fn read_from(
     rejects: &mut Rejects,
 ) -> Result<Sections> {
     let mut sections = Sections::new(parts, is_private);
-    let (mut batch, mut next) = (Batch::default(), Batch::default());
-    let mut more = input.read_batch(&mut next, rejects)?;
-    while more {
-        std::mem::swap(&mut batch, &mut next);
-        let read = || input.read_batch(&mut next, rejects);
-        let (read, bad) = rayon::join(read, || sections.take_batch(&batch));
-        for (i, reason) in bad {
-            let (path, number) = batch.place(i);
-            rejects.reject(path, number, &reason, batch.line(i))?;
-        }
-        more = read?;
-    }
+    input.each_batch(rejects, |batch| Ok(sections.take_batch(batch)))?;
     Ok(sections)
 }

@@ -15,21 +15,12 @@ pub(crate) use digest::digest;
 /// # Errors
 /// An input cannot be read, or its records cannot be used at all.
 pub(crate) fn read<K: Keep>(mut kept: K, room: usize, io: &mut Io) -> Result<K> {
-    let mut input = io.input()?;
-    let (mut batch, mut next) = (Batch::default(), Batch::default());
-    let mut more = input.read_batch(&mut next, &mut io.rejects)?;
-    while more {
-        std::mem::swap(&mut batch, &mut next);
-        let read = || input.read_batch(&mut next, &mut io.rejects);
-        let (read, bad) = rayon::join(read, || take_in(&mut kept, &batch));
-        for (i, reason) in bad {
-            ensure!(reason != UNJOINED, UNJOINED);
-            let (path, number) = batch.place(i);
-            io.rejects.reject(path, number, &reason, batch.line(i))?;
-        }
+    io.input()?.each_batch(&mut io.rejects, |batch| {
+        let bad = take_in(&mut kept, batch);
+        ensure!(bad.iter().all(|(_, reason)| reason != UNJOINED), UNJOINED);
         kept.relieve(room)?;
-        more = read?;
-    }
+        Ok(bad)
+    })?;
     Ok(kept)
 }
 
