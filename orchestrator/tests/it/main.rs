@@ -27,6 +27,7 @@ mod parts;
 mod pipeline;
 mod planted;
 mod rebuild;
+mod recipes;
 mod recorded;
 mod repairs;
 mod report;

@@ -37,11 +37,11 @@ impl MadeUp {
         Self { named: named.stdout, ..hub }
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn logs(&self) -> Vec<PathBuf> {
+    pub(crate) fn logs(&self) -> Vec<PathBuf> {
         let entries = ["httpd/daily", "hubzero/daily"].map(|folder| fs::read_dir(self.at(folder)).unwrap());
         let mut paths: Vec<_> = entries.into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
@@ -66,7 +66,7 @@ fn cells(usage: Vec<u8>, compat: &str) -> String {
     program("summarize").args(MONTHS).args(["--compat", compat]).stdin(usage).finish().ok().text()
 }
 
-fn lines(records: &[u8], kind: &str) -> Vec<String> {
+pub(crate) fn lines(records: &[u8], kind: &str) -> Vec<String> {
     let head = format!("{{\"kind\":\"{kind}\"");
     let text = String::from_utf8(records.to_vec()).unwrap();
     text.lines().filter(|line| line.starts_with(&head)).map(str::to_owned).collect()
