@@ -20,6 +20,7 @@ mod ipv6;
 mod logs_settings;
 mod mixtures;
 mod monitoring;
+mod node;
 mod numbers;
 mod outputs;
 mod packages;
