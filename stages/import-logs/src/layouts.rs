@@ -18,6 +18,7 @@ pub(crate) mod nginx_format;
 pub(crate) mod pattern;
 pub(crate) mod prefix;
 pub(crate) mod programs;
+pub(crate) mod proxies;
 pub(crate) mod recognise;
 pub(crate) mod time;
 pub(crate) mod url;

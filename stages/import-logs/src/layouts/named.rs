@@ -12,7 +12,7 @@ use super::pattern::{Pattern, Place};
 use super::prefix::{self, Prefix, Prefixes, Rest};
 use super::w3c::{self, Columns};
 use super::writing::Writing;
-use super::{Entry, Fault, Fields, What, aws, clf, haproxy, logformat, nginx_format, programs};
+use super::{Entry, Fault, Fields, What, aws, clf, haproxy, logformat, nginx_format, programs, proxies};
 
 /// The layout of the lines of a file.
 #[derive(Debug, Clone)]
@@ -43,6 +43,9 @@ enum Kind {
     SslRequest,
     Uwsgi,
     Bunny,
+    Envoy,
+    Squid,
+    Storage,
 }
 
 /// What lines say of those behind them.
@@ -81,6 +84,9 @@ impl Nuls {
     }
 }
 
+/// The header in which proxies name the client.
+const FORWARDED: &[u8] = b"X-Forwarded-For";
+
 /// nginx proxy manager: the formats for proxied hosts and for others.
 const PROXY_MANAGER: [&str; 2] = [
     "[$time_local] $upstream_cache_status $upstream_status $status - $request_method $scheme $host \"$request_uri\" \
@@ -105,6 +111,9 @@ enum Named {
     SslRequest,
     Uwsgi,
     Bunny,
+    Envoy,
+    Squid,
+    Storage,
 }
 
 const fn clf_of(tail: Tail) -> Named {
@@ -112,7 +121,7 @@ const fn clf_of(tail: Tail) -> Named {
 }
 
 /// The names of the layouts, with their aliases.
-const NAMES: [(&str, &[&str], Named); 26] = [
+const NAMES: [(&str, &[&str], Named); 29] = [
     ("hubzero", &["hub"], Named::Hub),
     (
         "combined",
@@ -147,10 +156,13 @@ const NAMES: [(&str, &[&str], Named); 26] = [
     ("ssl_request", &["ssl-request-log"], Named::SslRequest),
     ("uwsgi", &[], Named::Uwsgi),
     ("bunny", &["bunnycdn", "bunny.net"], Named::Bunny),
+    ("envoy", &["istio"], Named::Envoy),
+    ("squid", &["squid-native"], Named::Squid),
+    ("gcs", &["google-cloud-storage", "gcs-csv"], Named::Storage),
 ];
 
 /// The layouts that are recognised, better ones first.
-const RECOGNISED: [&str; 13] = [
+const RECOGNISED: [&str; 16] = [
     "combined",
     "caddy",
     "traefik-json",
@@ -164,6 +176,9 @@ const RECOGNISED: [&str; 13] = [
     "ssl_request",
     "uwsgi",
     "bunny",
+    "envoy",
+    "squid",
+    "gcs",
 ];
 
 fn normal(name: &str) -> String {
@@ -191,8 +206,8 @@ impl Layout {
     /// The name is unknown, the format cannot work, or it lacks the header with the client.
     pub(crate) fn new(text: &str, from: &ClientFrom) -> Result<Self, String> {
         let with = |name, kind| {
-            let (prefixes, from) = (Prefixes::default(), from.clone());
-            Self { name, kind, prefixes, joins: None, from, latest: *b"9999-12-31" }
+            let (prefixes, nobody) = (Prefixes::default(), ClientFrom::default());
+            Self { name, kind, prefixes, joins: None, from: nobody, latest: *b"9999-12-31" }.taking(from)
         };
         if let Some((name, named)) = lookup(text) {
             return Ok(with(name, Kind::of(name, named, from)?));
@@ -215,6 +230,16 @@ impl Layout {
         ))
     }
 
+    /// The same with the client taken from here. Envoy names the other end of the connection in a header
+    /// alone.
+    fn taking(mut self, from: &ClientFrom) -> Self {
+        self.from = from.clone();
+        if let Kind::Envoy = self.kind {
+            self.from.header.get_or_insert_with(|| String::from_utf8_lossy(FORWARDED).into_owned());
+        }
+        self
+    }
+
     /// The layouts to try on lines, better ones first.
     pub(super) fn recognised(from: &ClientFrom) -> Vec<Self> {
         // the header is checked once the layout is known
@@ -223,8 +248,7 @@ impl Layout {
             if let Ok(with_header) = Self::new(name, from) {
                 layout = with_header;
             }
-            layout.from = from.clone();
-            Some(layout)
+            Some(layout.taking(from))
         };
         RECOGNISED.iter().filter_map(plain).collect()
     }
@@ -265,10 +289,16 @@ impl Layout {
     pub(crate) const fn writing(&self) -> Writing {
         match self.kind {
             Kind::Hub => Writing::SixQuotes,
-            Kind::Clf(_) | Kind::Alb | Kind::Elb | Kind::S3 => Writing::Quoted,
+            Kind::Clf(_) | Kind::Alb | Kind::Elb | Kind::S3 | Kind::Envoy => Writing::Quoted,
             Kind::Json(_) => Writing::Json,
             Kind::W3c => Writing::Word,
-            Kind::Patterns(_) | Kind::Haproxy | Kind::SslRequest | Kind::Uwsgi | Kind::Bunny => Writing::Other,
+            Kind::Patterns(_)
+            | Kind::Haproxy
+            | Kind::SslRequest
+            | Kind::Uwsgi
+            | Kind::Bunny
+            | Kind::Squid
+            | Kind::Storage => Writing::Other,
         }
     }
 
@@ -420,6 +450,9 @@ impl Layout {
             Kind::SslRequest => programs::ssl_request(text)?,
             Kind::Uwsgi => programs::uwsgi(text)?,
             Kind::Bunny => programs::bunny(text)?,
+            Kind::Envoy => proxies::envoy(text)?,
+            Kind::Squid => proxies::squid(text)?,
+            Kind::Storage => proxies::storage(text, made)?,
         };
         Ok(())
     }
@@ -428,8 +461,9 @@ impl Layout {
 impl Kind {
     fn of(name: &str, named: Named, from: &ClientFrom) -> Result<Self, String> {
         let has_header = match named {
-            Named::Clf(_, tail) => matches!(tail, Tail::Forwarded | Tail::Trace) && from.is(b"X-Forwarded-For"),
+            Named::Clf(_, tail) => matches!(tail, Tail::Forwarded | Tail::Trace) && from.is(FORWARDED),
             Named::Json(_) | Named::W3c => true,
+            Named::Envoy => from.is(FORWARDED),
             _ => false,
         };
         if let Some(header) = from.header.as_deref().filter(|_| !has_header) {
@@ -456,6 +490,9 @@ impl Kind {
             Named::SslRequest => Self::SslRequest,
             Named::Uwsgi => Self::Uwsgi,
             Named::Bunny => Self::Bunny,
+            Named::Envoy => Self::Envoy,
+            Named::Squid => Self::Squid,
+            Named::Storage => Self::Storage,
         })
     }
 

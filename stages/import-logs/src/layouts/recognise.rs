@@ -12,8 +12,8 @@ use super::clf::{self, Host, OptionalParts, Tail};
 use super::entry::ClientFrom;
 use super::named::{Layout, State};
 use super::prefix::Prefix;
-use super::url;
 use super::{Fields, What};
+use super::{json, url};
 
 /// How many lines are examined.
 pub(crate) const LINES: usize = 1000;
@@ -59,6 +59,9 @@ pub(crate) struct Unknown {
 
 /// What the log of an FTP server is called.
 const FTP: &str = "an FTP log, which is not the log of a web server";
+
+/// What the log of Nextcloud is called.
+const NEXTCLOUD: &str = "the log of Nextcloud itself, which does not list requests";
 
 impl Unknown {
     /// The layout that they look like, with what stands before it.
@@ -172,6 +175,10 @@ pub(crate) fn recognise<'a>(
     let Some((layout, tally)) = best.and_then(|i| Some((candidates.get(i)?, *all.get(i)?))) else {
         return Err(unknown());
     };
+    if tally.n_read == 0 && lines.iter().filter(|line| is_of_nextcloud(line)).count() * 2 > lines.len() {
+        let why = String::new();
+        return Err(Unknown { looks_like: Some(NEXTCLOUD), n_lines: lines.len(), why, ..unknown() });
+    }
     if tally.n_read == 0 || tally.n_fit() * 2 < n_lines {
         return Err(unknown());
     }
@@ -188,6 +195,8 @@ pub(crate) fn recognise<'a>(
             let why = format!("the layout has no header {header}; give the log format as text");
             return Err(Unknown { looks_like: Some(layout.name()), why, n_lines, n_fit: tally.n_fit(), ..unknown() });
         }
+    } else if let Err(why) = Layout::new(layout.name(), from) {
+        return Err(Unknown { looks_like: Some(layout.name()), why, n_lines, n_fit: tally.n_fit(), ..unknown() });
     }
     Ok(Recognised { layout, n_fit: tally.n_fit(), n_lines, prefix })
 }
@@ -294,6 +303,11 @@ fn is_ftp(lines: &[&[u8]], layout: &Layout, n_read: usize) -> bool {
         })
     });
     n.count() * 2 > n_read
+}
+
+/// Whether a line is one of Nextcloud's own log, which says what its programs do.
+fn is_of_nextcloud(line: &[u8]) -> bool {
+    [&b"reqId"[..], b"app", b"message", b"remoteAddr"].iter().all(|name| json::has_string(line, name))
 }
 
 /// Whether a line is one of `xferlog`, in which FTP servers list what they sent.
@@ -443,6 +457,9 @@ mod tests {
             ("[10/Jul/2025:08:00:01 +0200] 192.0.2.1 TLSv1.3 TLS_AES_256_GCM_SHA384 \"GET /a HTTP/1.1\" 1375\n".to_owned(), "ssl_request"),
             ("[pid: 7|app: 0|req: 1/1] 192.0.2.1 () {38 vars in 696 bytes} [Thu Jul 10 08:00:01 2025] GET /a => generated 47 bytes in 129 msecs (HTTP/1.1 200) 9 headers in 378 bytes (1 switches on core 3)\n".to_owned(), "uwsgi"),
             ("HIT|200|1752134401321|128|77|192.0.2.1|-|https://www.example.org/a|DE|Mozilla/5.0|2897|DE\n".to_owned(), "bunny"),
+            ("[2025-07-10T08:00:01.310Z] \"GET /a HTTP/2\" 200 - 15 154 226 100 \"192.0.2.7\" \"UA\" \"cc21\" \"www.example.org\" \"10.0.2.1:80\"\n".to_owned(), "envoy"),
+            ("1752134401.123    145 192.0.2.1 TCP_MISS/200 4250 GET http://www.example.org/a - HIER_DIRECT/198.51.100.7 text/html\n".to_owned(), "squid"),
+            ("\"1752134401123456\",\"192.0.2.1\",\"1\",\"\",\"GET\",\"/b/a\",\"200\",\"\",\"154\",\"22\",\"h\",\"\",\"UA\",\"AAAN\",\"GET_Object\",\"b\",\"a\"\n".to_owned(), "gcs"),
             ("#separator \\x09\n#fields\tts\tid.orig_h\tmethod\turi\tstatus_code\n1752134401.5\t192.0.2.1\tGET\t/a\t200\n".to_owned(), "w3c"),
             ("2025-07-10 08:00:01 10.0.0.1 GET /a - 443 - 192.0.2.1 Mozilla/5.0 - 200 0 0 15\n".to_owned(), "w3c"),
             (file("", "").replace("10/Jul/2025:08:00:01 +0000", "July - 10, 2025:08:00:01"), "common"),
@@ -497,6 +514,22 @@ mod tests {
         assert!(said(&utf16).ends_with("the text is UTF-16, not UTF-8"), "{}", said(&utf16));
         let tabs = file("", "").replace(' ', "\t");
         assert!(said(&tabs).ends_with("tabs between the fields"), "{}", said(&tabs));
+    }
+
+    #[test]
+    fn the_log_of_nextcloud_is_named() {
+        let line = "{\"reqId\":\"tw\",\"level\":1,\"time\":\"2025-07-10T08:00:01+00:00\",\"remoteAddr\":\"192.0.2.1\",\"user\":\"--\",\
+            \"app\":\"files\",\"method\":\"GET\",\"url\":\"/a\",\"message\":\"x\",\"userAgent\":\"--\"}\n";
+        let said = of(&line.repeat(3)).map(|found| found.layout.name()).unwrap_err().to_string();
+        assert_eq!(said, "looks like the log of Nextcloud itself, which does not list requests; 0 of 3 lines fit");
+    }
+
+    #[test]
+    fn a_recognised_layout_must_have_the_header() {
+        let from = ClientFrom { header: Some("X-Forwarded-For".to_owned()), ..ClientFrom::default() };
+        let alb = "http 2025-07-10T08:00:01.186641Z app/lb/50 192.0.2.39:2817 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 \"GET http://www.example.com:80/ HTTP/1.1\" \"curl/7.46.0\" - -\n";
+        let said = recognise([alb.as_bytes()], &from).map(|found| found.layout.name()).unwrap_err().to_string();
+        assert!(said.contains("the layout `alb` has no header X-Forwarded-For"), "{said}");
     }
 
     #[test]
