@@ -82,6 +82,9 @@ pub const WRITER: &str = "hz_writer";
 /// The invisible column that is the primary key of tables that had none.
 pub const HIDDEN_KEY: &str = "hz_id";
 
+/// The table with a number for each month, raised when its rows change. It is of no use without transactions.
+pub const GENERATIONS: &str = "hz_generations";
+
 /// The zero datetime.
 const ZERO: &str = "'0000-00-00 00:00:00'";
 /// The empty string.
@@ -269,7 +272,7 @@ impl Table {
     /// the database if needed.
     #[must_use]
     pub fn create(&self, at: &str, engine: Engine, charset: Charset) -> String {
-        let engine = if self.name == WRITER { Engine::InnoDb } else { engine };
+        let engine = if [WRITER, GENERATIONS].contains(&self.name) { Engine::InnoDb } else { engine };
         let mut lines: Vec<String> = self.columns.iter().map(Col::definition).collect();
         lines.extend(self.keys.iter().map(Key::definition));
         format!(
@@ -772,6 +775,16 @@ pub const METRICS: &[Table] = &[
         ],
         &[primary(&["part"])],
     ),
+    // ours alone, migration 1006: by which numbers `summarize` knows whether a state of closed months holds
+    Table::new(
+        GENERATIONS,
+        &[
+            col("what", "varchar(16)"),
+            col("generation", "bigint(20) unsigned").or(NIL),
+            col("seen", "varchar(1024)").null(),
+        ],
+        &[primary(&["what"])],
+    ),
 ];
 
 /// The tables of the hub's database that the stages read or write; the CMS creates them. Full-text
@@ -1143,7 +1156,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!((METRICS.len(), HUB.len()), (36, 16));
+        assert_eq!((METRICS.len(), HUB.len()), (37, 16));
     }
 
     /// A cluster may require it (`wsrep_mode=REQUIRED_PRIMARY_KEY`).

@@ -88,7 +88,13 @@ fn work(hub: &Hub, db: &mut Db, start: Option<Month>, dry_run: bool) -> Result<(
     let mut from = lowest;
     while from <= highest {
         let to = from.saturating_add(STRETCH - 1).min(highest);
-        let (rows, yes) = db.transaction_with_retry("judging requests", &["web"], |db| stretch(db, from, to, start))?;
+        let (rows, yes) = db.transaction_with_retry("judging requests", &["web"], |db| {
+            db.will_change(open.months.keys().copied())?;
+            if open.odd > 0 {
+                db.will_change_every_month()?;
+            }
+            stretch(db, from, to, start)
+        })?;
         shown.advance(to.abs_diff(from) + 1);
         judged += rows;
         downloads += yes;

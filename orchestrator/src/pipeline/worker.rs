@@ -162,6 +162,7 @@ impl<'h> Worker<'h> {
         tables.extend(["websessions", "summary_andmore_vals", "webhits"]);
         db.transaction_with_retry(&format!("dropping what was derived for {month}"), &tables, |db| {
             let between = bounds(month);
+            db.will_change([month])?;
             for table in STAMPED {
                 let sql = format!(
                     "UPDATE {table} SET sessionid = NULL WHERE datetime >= ? AND datetime < ? AND sessionid <> 0"

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use database::{Db, DbError, ErrorKind, Params};
 use kit::{Messages, Usage};
 use schema::Month;
-use schema::tables::{self, Engine, Key, WRITER, quote};
+use schema::tables::{self, Engine, GENERATIONS, Key, WRITER, quote};
 
 use super::{addresses, primary_keys};
 
@@ -177,6 +177,7 @@ pub(crate) fn all() -> Vec<Migration> {
         (OURS + 2, Table(WRITER)),
         (OURS + 3, PrimaryKeys),
         (OURS + 4, Runs),
+        (OURS + 5, Table(GENERATIONS)),
     ]);
     list.into_iter().map(|(id, change)| Migration { id, change }).collect()
 }
@@ -314,6 +315,9 @@ impl Migration {
 
     /// Does it. Every change can be done again after an interruption.
     pub(crate) fn apply(&self, db: &mut Db, messages: Messages, run: Runner<'_>) -> Result<()> {
+        if !matches!(self.change, Change::Fill(_) | Change::Table(_)) {
+            db.will_change_every_month()?;
+        }
         match self.change {
             Change::Fill(fill) => return fill_months(db, fill, messages, run),
             Change::Addresses => return addresses::widen(db),

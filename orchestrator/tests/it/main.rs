@@ -17,6 +17,7 @@ mod hub_life;
 mod identity;
 mod import;
 mod ipv6;
+mod kept_states;
 mod logs_settings;
 mod mixtures;
 mod monitoring;

@@ -38,6 +38,10 @@ pub struct Db {
     /// Whether another session of this process writes at the same time.
     pub(crate) shares_row: bool,
     is_cluster: bool,
+    /// Whether states were made from the tables, if that was looked up.
+    pub(crate) watched: Option<bool>,
+    /// Whether the running transaction said what it changes.
+    pub(crate) told: bool,
     pub(crate) engines: HashMap<String, Option<String>>,
 }
 
@@ -106,6 +110,8 @@ impl Db {
             in_transaction: false,
             shares_row: false,
             is_cluster,
+            watched: None,
+            told: false,
             engines: HashMap::new(),
         })
     }
@@ -129,6 +135,12 @@ impl Db {
         let mut other = Self::open(&self.target, self.which)?;
         (self.shares_row, other.shares_row) = (true, true);
         Ok(other)
+    }
+
+    /// The database of the session.
+    #[must_use]
+    pub const fn which(&self) -> Which {
+        self.which
     }
 
     /// The target of the connection.

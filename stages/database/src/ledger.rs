@@ -30,6 +30,7 @@ pub fn forget(db: &mut Db, entry: &Entry, force: bool) -> Result<u64> {
     let doing = || format!("deleting what was imported from {}", entry.filename);
     let table = entry.target.name();
     let mut deleted = 0;
+    db.changes_no_cell();
     if let Some(Range { start, end }) = entry.range {
         // webhits has no ids: its entries never have a range
         anyhow::ensure!(entry.target != Target::Webhits, "entry {} has ids of webhits, which has none", entry.id);
@@ -37,6 +38,7 @@ pub fn forget(db: &mut Db, entry: &Entry, force: bool) -> Result<u64> {
             let rows = kit::counted(n, "row is", "rows are");
             anyhow::bail!("{rows} in the range of {}, and {} came from it", entry.filename, entry.rows);
         }
+        db.will_change_rows(&format!("{table} t WHERE t.id BETWEEN {start} AND {end}"))?;
         deleted = db.delete(table, "id BETWEEN ? AND ?", (start, end)).with_context(doing)?;
     }
     db.run("DELETE FROM imported_sources WHERE id = ?", (entry.id,)).with_context(doing)?;

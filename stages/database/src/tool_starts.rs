@@ -79,7 +79,9 @@ fn key(row: &Cells<'_>, user: &str, ip: &str) -> u128 {
 pub fn delete(metrics: &mut Db, surplus: &[Surplus]) -> Result<()> {
     for some in surplus.chunks(1000) {
         let ids: Vec<String> = some.iter().map(|row| row.id.to_string()).collect();
-        metrics.run(&format!("DELETE FROM toolstart WHERE id IN ({})", ids.join(",")), ())?;
+        let rows = format!("toolstart t WHERE t.id IN ({})", ids.join(","));
+        metrics.will_change_rows(&rows)?;
+        metrics.run(&format!("DELETE t FROM {rows}"), ())?;
     }
     Ok(())
 }

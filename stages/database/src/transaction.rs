@@ -60,7 +60,9 @@ impl Db {
             *transactional = Some(self.is_transactional(tables)?);
         }
         self.begin()?;
+        self.told = false;
         let value = work(self)?;
+        self.suppose_changes(tables)?;
         self.run("COMMIT", ()).map_err(DbError::into_unknown_commit)?;
         Ok(value)
     }

@@ -22,6 +22,7 @@ use schema::tables::{WRITER, quote};
 
 use crate::connection::Db;
 use crate::error::{DbError, ErrorKind};
+use crate::generations;
 
 /// The environment variable by which a writer lets its children write in its name.
 pub const TOKEN: &str = "HZMETRICS_WRITER";
@@ -189,7 +190,8 @@ impl Writer {
         }
     }
 
-    fn begin(db: Db, token: String) -> Result<Self> {
+    fn begin(mut db: Db, token: String) -> Result<Self> {
+        generations::begin(&mut db).context("looking whether the tables were changed")?;
         let (stop, stopped) = sync_channel(0);
         let ours = token.clone();
         let beats = std::thread::Builder::new()
@@ -217,15 +219,17 @@ impl Drop for Writer {
 fn beat(mut db: Db, token: &str, stopped: &Receiver<()>) {
     let again = "UPDATE hz_writer SET seen = UTC_TIMESTAMP() WHERE part = 'beat' AND token = ?";
     let go = "UPDATE hz_writer SET token = '' WHERE part = 'owner' AND token = ?";
-    let mut send = |sql: &str| {
+    let send = |db: &mut Db, sql: &str| {
         if db.run(sql, (token,)).is_err() && db.reconnect().is_ok() {
             let _ = db.run(sql, (token,));
         }
     };
     while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
-        send(again);
+        send(&mut db, again);
     }
-    send(go);
+    // where it fails, the next writer finds tables that were changed
+    let _ = generations::end(&mut db, token);
+    send(&mut db, go);
 }
 
 /// Takes the row if nobody holds it; otherwise says who does.
@@ -276,9 +280,15 @@ fn owner(db: &mut Db) -> Result<Option<Owner>> {
 }
 
 /// 128 random bits.
-fn new_token() -> Result<String> {
+pub(crate) fn random_bits() -> Result<[u8; 16]> {
     let mut bits = [0_u8; 16];
     getrandom(&mut bits, GetRandomFlags::empty()).context("random bits")?;
+    Ok(bits)
+}
+
+/// A new name for a writer.
+fn new_token() -> Result<String> {
+    let bits = random_bits()?;
     let mut text = String::with_capacity(32);
     for byte in bits {
         let _ = write!(text, "{byte:02x}");

@@ -37,7 +37,9 @@ const BACKGROUND: &str = "Used are the kinds login, web, session, toolstart, hit
     months twice, the same session twice, missing parts, other --compat. What cannot be seen you vouch for: that \
     the records of a state are those that you would give today. Make it again if late logs were imported, or if \
     the lists of bots or excludes changed what earlier stages let pass. Profiles are those of the input, if it \
-    has any, otherwise those of the latest state; lists and --apps are those of this run.";
+    has any, otherwise those of the latest state; lists and --apps are those of this run.\n\nWith tables a state holds \
+    the closed months of web, websessions, userlogin and toolstart, and everything else is read each time. Nobody has \
+    to vouch for it: it is refused when rows of its months were changed since.";
 
 /// Computes the cells of the summary tables for the six periods of a month.
 ///
@@ -116,12 +118,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub memory: Option<usize>,
 
-    /// Keep what the records say, with the months through the one that is asked for, in FILE: for later
-    /// months, to put parts of a hub together, or several hubs
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["memory", "why"], help_heading = "States")]
+    /// Keep what the records or the tables say, with the months through the one that is asked for, in FILE: for
+    /// later months, to put parts of a hub together, or several hubs
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["memory", "why", "dry_run"], help_heading = "States")]
     pub state_to: Option<PathBuf>,
 
-    /// Add what these states hold to the records. May be repeated
+    /// Add what these states hold to the records, or to the later rows of the tables. May be repeated
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["memory", "why"], help_heading = "States")]
     pub state_from: Vec<PathBuf>,
 

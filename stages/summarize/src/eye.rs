@@ -3,8 +3,9 @@
 
 use database::Cells;
 
-use crate::row::Row;
+use crate::row::{Look as _, Row};
 use crate::scan::{Fact, Lens};
+use crate::state::keeper::{Fact as Kept, Glass};
 
 /// Looks at rows.
 pub(crate) trait Eye: Sync {
@@ -25,6 +26,14 @@ impl Eye for Lens {
     type Sight = Fact;
 
     fn see(&self, row: Row<'_>, _: &Cells<'_>) -> Option<Fact> {
+        self.digest(row)
+    }
+}
+
+impl Eye for Glass {
+    type Sight = Kept;
+
+    fn see(&self, row: Row<'_>, _: &Cells<'_>) -> Option<Kept> {
         self.digest(row)
     }
 }

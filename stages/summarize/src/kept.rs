@@ -9,6 +9,7 @@ use schema::{Month, Opt, Stamp};
 use crate::args::Args;
 use crate::axis::Axis;
 use crate::cells::{Section, cells};
+use crate::finish::Figures;
 use crate::plan::Plan;
 use crate::reading::read;
 use crate::scan::{Ground, Scan};
@@ -23,20 +24,8 @@ use crate::{reference, tools};
 /// # Errors
 /// An input cannot be read, states do not belong together, or something cannot be written.
 pub(crate) fn run(args: &Args, plan: &Plan, io: &mut Io) -> Result<Outcome> {
-    let bad = |text: String| Err(Usage(text).into());
-    if args.common.from_db() || args.common.to_db() {
-        return bad("--state-to and --state-from work on records, not on tables".to_owned());
-    }
-    let Some(((first, last), sections)) = &plan.summary else {
-        return bad("states are of the step summary".to_owned());
-    };
-    if args.state_to.is_some() && *last >= kit::current_month()? {
-        return bad(format!("{last} is not over, and a state holds whole months"));
-    }
-    let axis = Axis::new(*first, *last);
-    if !unite::can_serve(&axis) {
-        return bad(format!("states answer for months from {} on", unite::FIRST_MONTH));
-    }
+    let Some(((first, last), sections)) = &plan.summary else { return Ok(Outcome::default()) };
+    let axis = axis(args, *first, *last)?;
     let ground = Ground {
         axis,
         places: reference::places(args.lists(), None)?,
@@ -59,7 +48,7 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &mut Io) -> Result<Outcome> {
         );
         let first = states.iter().filter_map(|state| state.header.first).min();
         let (compat, hub) = (args.compat().to_string(), args.hub.clone());
-        let header = Header { compat, hub, part: args.part, first, through: *last };
+        let header = Header { compat, hub, part: args.part, first, through: *last, tables: None };
         states = vec![unite::into_one(states, header)?];
         states.iter().try_for_each(|state| state.save(path))?;
     }
@@ -69,11 +58,53 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &mut Io) -> Result<Outcome> {
     Ok(Outcome::default())
 }
 
-fn write_cells(ground: Ground, states: &mut [State], plan: &Plan, sections: &[Section], io: &Io) -> Result<()> {
+/// Refuses what states cannot do.
+///
+/// # Errors
+/// The arguments contradict each other.
+pub(crate) fn check(args: &Args, plan: &Plan) -> Result<()> {
+    let bad = |text: &str| Err(Usage(text.to_owned()).into());
+    if plan.summary.is_none() {
+        return bad("states are of the step summary");
+    }
+    match (args.common.from_db(), args.common.to_db()) {
+        (false, true) => bad("--to db publishes cells of records without states"),
+        (true, _) if args.part.is_some() => bad("--part is for records: the tables are read as a whole"),
+        (true, _) if args.state_from.len() > 1 => {
+            bad("with tables there is one state to go on with; put states of several hubs together in a pipe")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The months that the cells are computed for.
+///
+/// # Errors
+/// States cannot answer for them.
+pub(crate) fn axis(args: &Args, first: Month, last: Month) -> Result<Axis> {
+    if args.state_to.is_some() && last >= kit::current_month()? {
+        return Err(Usage(format!("{last} is not over, and a state holds whole months")).into());
+    }
+    let axis = Axis::new(first, last);
+    if !unite::can_serve(&axis) {
+        return Err(Usage(format!("states answer for months from {} on", unite::FIRST_MONTH)).into());
+    }
+    Ok(axis)
+}
+
+/// What the cells are made of.
+///
+/// # Errors
+/// A file is damaged.
+pub(crate) fn figures(ground: Ground, states: &mut [State]) -> Result<Figures> {
     let mut scan = Scan::new(ground);
     unite::fill(&mut scan, states);
     let meanings = unite::meanings(&scan, states);
-    let figures = scan.finish_with(&meanings)?;
+    scan.finish_with(&meanings)
+}
+
+fn write_cells(ground: Ground, states: &mut [State], plan: &Plan, sections: &[Section], io: &Io) -> Result<()> {
+    let figures = figures(ground, states)?;
     let mut lines = Vec::new();
     cells(&figures, &plan.periods, sections, |cell| {
         cell.line(&mut lines);
@@ -85,7 +116,10 @@ fn write_cells(ground: Ground, states: &mut [State], plan: &Plan, sections: &[Se
 }
 
 /// The states of the options.
-fn load(args: &Args) -> Result<Vec<State>> {
+///
+/// # Errors
+/// One cannot be read, or they do not belong together.
+pub(crate) fn load(args: &Args) -> Result<Vec<State>> {
     let mut states = args.state_from.iter().map(|path| State::load(path)).collect::<Result<Vec<_>>>()?;
     let compat = args.compat().to_string();
     for state in &states {
@@ -115,12 +149,12 @@ fn from_records(args: &Args, states: &[State], last: Month, io: &mut Io) -> Resu
     };
     let (tables, sessions) = read(Keeper::new(origin), usize::MAX, io)?.finish()?;
     let (compat, hub) = (args.compat().to_string(), args.hub.clone());
-    let header = Header { compat, hub, part: args.part, first: first_month(&tables), through: last };
+    let header = Header { compat, hub, part: args.part, first: first_month(&tables), through: last, tables: None };
     Ok(State { name: "the records".to_owned(), header, tables, sessions })
 }
 
 /// The first month of which something is known.
-fn first_month(tables: &Tables) -> Option<Month> {
+pub(crate) fn first_month(tables: &Tables) -> Option<Month> {
     let day = |day: u32| {
         when::month_of(Stamp::from_parts((day >> 9) as u16, (day >> 5 & 15) as u8, (day & 31) as u8, 0, 0, 0))
     };
@@ -132,7 +166,10 @@ fn first_month(tables: &Tables) -> Option<Month> {
 }
 
 /// Accounts by the hash of the local name.
-fn accounts(args: &Args) -> Result<FxHashMap<u128, u128>> {
+///
+/// # Errors
+/// The list cannot be read.
+pub(crate) fn accounts(args: &Args) -> Result<FxHashMap<u128, u128>> {
     let mut accounts = FxHashMap::default();
     let Some(path) = &args.accounts else { return Ok(accounts) };
     let mut read = || {

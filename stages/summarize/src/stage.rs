@@ -24,9 +24,11 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         return if from_db { tables::why(args, question, io) } else { records::why(args, question, io) };
     }
     if args.has_states() {
-        return kept::run(args, &plan, io);
-    }
-    if !args.hub.is_empty() {
+        kept::check(args, &plan)?;
+        if !from_db {
+            return kept::run(args, &plan, io);
+        }
+    } else if !args.hub.is_empty() {
         return Err(Usage("--hub goes with --state-to or --state-from".to_owned()).into());
     }
     if to_db && let Some(last) = plan.last() {

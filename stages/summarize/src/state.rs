@@ -7,6 +7,7 @@
 pub(crate) mod chunks;
 pub(crate) mod file;
 pub(crate) mod keeper;
+pub(crate) mod origin;
 pub(crate) mod record;
 pub(crate) mod tables;
 pub(crate) mod unite;

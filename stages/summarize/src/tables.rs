@@ -1,6 +1,7 @@
 //! The tables' face: reads tables instead of records, and publishes cells instead of writing them.
 //! The computation is the same.
 
+mod kept;
 mod lite;
 mod needs;
 mod publish;
@@ -18,10 +19,11 @@ use crate::args::{ANDMORE, Args, IMPORT, SUMMARY};
 use crate::cells::{Cell, cells};
 use crate::finish::Figures;
 use crate::plan::Plan;
-use crate::scan::{Ground, Scan};
+use crate::scan::{Fact, Ground, Scan};
 use crate::tables::needs::Needs;
 use crate::why::{Keeper, Question};
 use crate::{axis::Axis, reference, tools};
+use read::Extent;
 
 /// Where Rappture tools are installed on a hub.
 const APPS: &str = "/apps";
@@ -42,7 +44,8 @@ struct ScanResult {
 /// The configuration is unusable, another run is writing, or a step fails.
 pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
-    let _held = if args.dry_run { Held::default() } else { writer::for_run(io, &config)? };
+    let reads_only = args.dry_run && !args.has_states();
+    let _held = if reads_only { Held::default() } else { writer::for_run(io, &config)? };
     let mut failed = FailedSteps::new(io);
     let mut run = Run::new(args, config)?;
     if plan.import {
@@ -126,6 +129,7 @@ fn leave_withheld(metrics: &mut Db, plan: &mut Plan, dry_run: bool, io: &Io) -> 
 /// A table cannot be read or a record cannot be written.
 pub(crate) fn records(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
+    let _held = if args.has_states() { writer::for_run(io, &config)? } else { Held::default() };
     let mut run = Run::new(args, config)?;
     let catalogue = match plan.andmore {
         Some(_) => read::catalogue(&mut run.hub, true)?,
@@ -147,7 +151,8 @@ pub(crate) fn why(args: &Args, question: Question, io: &Io) -> Result<Outcome> {
     let stop = Period::stop(question.month);
     let mut keeper = Keeper::new(Scan::new(run.ground(axis)?), question);
     let tables = run.reader(needs, usize::MAX);
-    tables.extensions(keeper.scan(), &mut run.hub)?;
+    let scan = keeper.scan();
+    tables.extensions(&mut run.hub, |path| scan.absorb(Fact::Resource { path: path.into() }))?;
     let eye = keeper.eye();
     tables.read(Some((&eye, stop)), None, |sights| {
         sights.into_iter().for_each(|sight| keeper.take(sight));
@@ -232,7 +237,8 @@ impl<'a> Run<'a> {
 
     /// What reads the tables that are needed.
     fn reader(&self, needs: Needs, room: usize) -> read::Reader {
-        read::Reader { target: self.config.target(), needs, compat: self.args.compat(), room }
+        let (target, extent) = (self.config.target(), Extent::Whole);
+        read::Reader { target, extent, needs, compat: self.args.compat(), room }
     }
 
     /// Reads each table that is needed once, for everything that was requested.
@@ -244,7 +250,10 @@ impl<'a> Run<'a> {
             None => (None, Vec::new()),
         };
         let mut scan = None;
-        if let Some(axis) = axis_of(&months) {
+        let mut kept = None;
+        if let (true, Some(months)) = (self.args.has_states(), months) {
+            kept = Some(kept::figures(self, months)?);
+        } else if let Some(axis) = axis_of(&months) {
             scan = Some(Scan::new(self.ground(axis)?));
         }
         let room = self.args.room(usize::from(scan.is_some()) + usize::from(usage_axis.is_some()));
@@ -253,7 +262,9 @@ impl<'a> Run<'a> {
         let usage = tables.scan(scan.as_mut(), usage, &mut self.hub)?;
         let mut found = ScanResult::default();
         if let Some(scan) = scan {
-            let figures = scan.finish()?;
+            kept = Some(scan.finish()?);
+        }
+        if let Some(figures) = kept {
             cells(&figures, &plan.periods, &sections, |cell| found.cells.push(cell));
         }
         if let Some(axis) = usage_axis {

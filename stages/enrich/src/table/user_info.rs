@@ -153,16 +153,14 @@ pub fn fill(db: &mut Db, hub: &mut Db, table: &Table, span: &Span, rule: Rule) -
         .map(|(column, ..)| format!("t.{column} = IF({}, k.{column}, t.{column})", lacks(column)))
         .collect();
     let any: Vec<String> = PARAMETERS.iter().map(|(column, ..)| lacks(column)).collect();
-    let update = format!(
-        "UPDATE {} t STRAIGHT_JOIN {} k {BY_KEY} ON k.user = t.user SET {} WHERE {}",
-        table.quoted(),
-        KEYS.name,
-        sets.join(", "),
-        any.join(" OR ")
-    );
+    let tables = format!("{} t STRAIGHT_JOIN {} k {BY_KEY} ON k.user = t.user", table.quoted(), KEYS.name);
+    let (sets, any) = (sets.join(", "), any.join(" OR "));
     let doing = format!("writing what profiles say to {}", table.name());
     let rows = db.transaction_with_retry(&doing, &[table.name()], |db| {
-        db.with_key_table(&KEYS, users.rows.iter().cloned(), |db| Ok(db.run(&update, ())?))
+        db.with_key_table(&KEYS, users.rows.iter().cloned(), |db| {
+            db.will_change_rows(&format!("{tables} WHERE {any}"))?;
+            Ok(db.run(&format!("UPDATE {tables} SET {sets} WHERE {any}"), ())?)
+        })
     })?;
     Ok(Filled { keys: users.len() as u64, rows })
 }

@@ -89,7 +89,7 @@ impl Write<'_> {
         let halves = missing.halves().filter(|_| db.is_transactional(&[table.name()]).unwrap_or(false));
         // if the server allows no second session, one does all the work
         let Some((halves, mut second)) = halves.and_then(|halves| Some((halves, db.another().ok()?))) else {
-            return self.session(db, table, rows, &[self.update(table, "", "")]);
+            return self.session(db, table, rows, &[self.update(table, "", "")], true);
         };
         let [lower, upper] = halves.map(|(first, last)| {
             let within = format!(" AND t.id BETWEEN {first} AND {last}");
@@ -100,29 +100,40 @@ impl Write<'_> {
             let [(first, _), (_, last)] = halves;
             lower.push(self.update(table, "", &format!(" AND (t.id < {first} OR t.id > {last})")));
         }
+        if counts(table) {
+            // now, because each would wait for the end of the other
+            db.will_change_rows(&format!("{} t WHERE {}", table.quoted(), self.condition))?;
+        }
         thread::scope(|scope| {
-            let upper = scope.spawn(|| self.session(&mut second, table, rows, &[upper]));
-            let lower = self.session(db, table, rows, &lower);
+            let upper = scope.spawn(|| self.session(&mut second, table, rows, &[upper], false));
+            let lower = self.session(db, table, rows, &lower, false);
             let upper = upper.join().unwrap_or_else(|_| Err(anyhow!("the second session ended")));
             Ok(lower? + upper?)
         })
     }
 
-    /// One transaction with these statements; returns how many rows have changed.
+    /// One transaction with these statements; returns how many rows have changed. `notes`: it notes the months
+    /// that it changes.
     fn session<const N: usize>(
         &self,
         db: &mut Db,
         table: &Table,
         rows: &[[Value; N]],
-        updates: &[String],
+        updates: &[Update],
+        notes: bool,
     ) -> Result<u64> {
         let doing = format!("writing {} to {}", self.what, table.name());
         let store = if self.short && rows.len() <= MEMORY_ROWS { Store::Memory } else { Store::Disk };
         db.transaction_with_retry(&doing, &[table.name()], |db| {
             db.with_key_table_in(store, self.keys, rows.iter().cloned(), |db| {
+                db.changes_no_cell();
+                for update in updates.iter().filter(|_| notes && counts(table)) {
+                    db.will_change_rows(&update.rows())?;
+                }
                 let mut n = 0;
                 for update in updates {
-                    n += db.run(update, ())?;
+                    n +=
+                        db.run(&format!("UPDATE {} SET {} WHERE {}", update.tables, self.set, update.condition), ())?;
                 }
                 Ok(n)
             })
@@ -131,15 +142,27 @@ impl Write<'_> {
 
     /// The table comes first: its rows are then updated in the order in which they are stored, which for
     /// a month is three times as fast as going by keys; for a few rows the server uses an index.
-    fn update(&self, table: &Table, index: &str, within: &str) -> String {
-        format!(
-            "UPDATE {} t {index} STRAIGHT_JOIN {} k {BY_KEY} ON {} SET {} WHERE {}{within}",
-            table.quoted(),
-            self.keys.name,
-            self.on,
-            self.set,
-            self.condition
-        )
+    fn update(&self, table: &Table, index: &str, within: &str) -> Update {
+        let tables = format!("{} t {index} STRAIGHT_JOIN {} k {BY_KEY} ON {}", table.quoted(), self.keys.name, self.on);
+        Update { tables, condition: format!("({}){within}", self.condition) }
+    }
+}
+
+/// Whether cells depend on host names, domains or countries of a table.
+fn counts(table: &Table) -> bool {
+    table.name() == "websessions"
+}
+
+/// An UPDATE without its assignment.
+struct Update {
+    tables: String,
+    condition: String,
+}
+
+impl Update {
+    /// What follows FROM in a search for its rows.
+    fn rows(&self) -> String {
+        format!("{} WHERE {}", self.tables, self.condition)
     }
 }
 

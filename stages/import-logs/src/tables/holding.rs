@@ -101,6 +101,7 @@ impl HoldingTables {
         }
         let locks: Vec<String> = tables.iter().map(|table| format!("{table} WRITE")).collect();
         db.check_writer()?;
+        db.will_change_rows(&format!("{ROWS} t"))?;
         match db.run(&format!("LOCK TABLES {}", locks.join(", ")), ()) {
             Ok(_) => {}
             // an account without this right can still move everything in one statement

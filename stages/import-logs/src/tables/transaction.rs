@@ -266,6 +266,12 @@ impl<'d> Tables<'d> {
         Ok(())
     }
 
+    /// Notes the months of the new rows, in their transaction.
+    fn note_months(&mut self) -> Result<()> {
+        let (Some(first), Some(last)) = (self.whole.first, self.whole.last) else { return Ok(()) };
+        self.db.will_change_rows(&format!("{} t WHERE t.id BETWEEN {first} AND {last}", self.target.name()))
+    }
+
     /// Writes the receipt of a file whose rows are committed.
     pub(crate) fn give(&mut self, receipt: Receipt) -> Result<()> {
         if let Some(output) = &mut self.receipts {
@@ -415,6 +421,8 @@ impl Sink for Tables<'_> {
         self.send_hits()?;
         if let Some(holding) = self.holding.take() {
             self.whole = holding.publish(self.db, self.target, &self.columns, &self.names)?;
+        } else if let Err(error) = self.note_months() {
+            return Err(error);
         } else if let Err(error) = self.db.run("COMMIT", ()) {
             self.unknown_commit = error.kind() == ErrorKind::Gone;
             return Err(error).context("ending the transaction");

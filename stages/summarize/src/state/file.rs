@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::state::chunks::{N_CHUNKS, Store, pack_chunk};
 use crate::state::keeper::Sessions;
+use crate::state::origin::Origin;
 use crate::state::record::{Record, compress, decompress, pack, records, unpack};
 use crate::state::tables::Tables;
 
@@ -33,6 +34,8 @@ pub(crate) struct Header {
     pub first: Option<Month>,
     /// The last month.
     pub through: Month,
+    /// By what a state from tables is known to hold.
+    pub tables: Option<Origin>,
 }
 
 /// What is known of the months of one hub.
@@ -53,6 +56,7 @@ impl Header {
             "part": self.part.map(|part| part.to_string()),
             "first": self.first.map(|month| month.to_string()),
             "through": self.through.to_string(),
+            "tables": self.tables.as_ref().map(Origin::to_json),
         })
         .to_string()
     }
@@ -68,6 +72,10 @@ impl Header {
             part: if part.is_some() { Some(part??) } else { None },
             first: if first.is_some() { Some(first??) } else { None },
             through: text("through")?.parse().ok()?,
+            tables: match value.get("tables") {
+                None | Some(Value::Null) => None,
+                Some(tables) => Some(Origin::from_json(tables)?),
+            },
         })
     }
 }
@@ -210,6 +218,8 @@ impl<'a> Sections<'a> {
 
 #[cfg(test)]
 mod tests {
+    use database::generations::Generations;
+
     use super::*;
 
     #[test]
@@ -217,8 +227,13 @@ mod tests {
         let month = |text: &str| text.parse().unwrap();
         for (part, first) in [(None, None), ("2/7".parse().ok(), Some(month("2024-12")))] {
             let (compat, hub, through) = ("default".to_owned(), "a\"b".to_owned(), month("2025-06"));
-            let header = Header { compat, hub, part, first, through };
-            assert_eq!(Header::parse(header.text().as_bytes()), Some(header));
+            let months = [(through, 7)].into();
+            let generations = Generations { tables: u64::MAX >> 1, every: 3, months };
+            for tables in [None, Some(Origin { generations, excludes: u128::MAX, last_entry: 9, ledger: 5 })] {
+                let (compat, hub) = (compat.clone(), hub.clone());
+                let header = Header { compat, hub, part, first, through, tables };
+                assert_eq!(Header::parse(header.text().as_bytes()), Some(header));
+            }
         }
         assert_eq!(Header::parse(b"{}"), None);
     }

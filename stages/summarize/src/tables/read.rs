@@ -8,17 +8,19 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use anyhow::{Context as _, Result};
 use database::{Db, Target, Value, Which};
 use schema::tables::quote;
-use schema::{Compat, Opt, Period, Stamp};
+use schema::{Compat, Month, Opt, Period, Stamp};
 
 use crate::andmore::{self, Catalogue, Request, Resource, Usage, Visit};
 use crate::axis::Axis;
 use crate::eye::Eye;
 use crate::reference::Lists;
 use crate::row::{
-    HitsRow, HubJobRow, HubSessionRow, LoginRow, ProfileRow, Row, SessionRow, ToolVersionRow, ToolstartRow, WebRow,
+    HitsRow, HubJobRow, HubSessionRow, Keep as _, LoginRow, ProfileRow, Row, SessionRow, ToolVersionRow, ToolstartRow,
+    WebRow,
 };
 use crate::scan::{Fact, Lens, Scan};
 use crate::tables::needs::Needs;
+use crate::state::keeper::{Fact as Kept, Keeper};
 use crate::why::{Requests, record};
 
 /// How many facts a reading thread sends to the absorbing one at once.
@@ -135,11 +137,23 @@ fn start<'scope, S: Send + 'scope>(
     });
 }
 
+/// Which rows are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Those that the cells need.
+    Whole,
+    /// Of tables that states hold those from this month on and before the end; of others all.
+    From(Option<Month>),
+    /// Those after the end that count for earlier sessions and visitors.
+    After,
+}
+
 /// The tables of one scan.
 #[derive(Debug)]
 pub(super) struct Reader {
     pub target: Target,
     pub needs: Needs,
+    pub extent: Extent,
     pub compat: Compat,
     /// How many bytes the scan may use, and the usage too.
     pub room: usize,
@@ -149,10 +163,36 @@ pub(super) struct Reader {
 type WantedUsage<'a> = Option<(&'a Catalogue, &'a Axis)>;
 
 impl Reader {
+    /// Which rows of a table are read, if any. `any_date`: a scan needs those after the end too.
+    fn within(&self, stop: Stamp, any_date: bool) -> Option<String> {
+        match self.extent {
+            Extent::Whole if any_date => Some("1".to_owned()),
+            Extent::Whole | Extent::From(None) => Some(format!("`datetime` < '{stop}'")),
+            Extent::From(Some(from)) => Some(format!("`datetime` >= '{}' AND `datetime` < '{stop}'", from.start())),
+            Extent::After => any_date.then(|| format!("`datetime` >= '{stop}'")),
+        }
+    }
+
+    /// An index helps where few rows are read.
+    const fn hint(&self) -> &'static str {
+        if matches!(self.extent, Extent::Whole | Extent::From(None)) { "USE INDEX ()" } else { "" }
+    }
+
+    /// Fills a keeper.
+    pub(super) fn keep(&self, keeper: &mut Keeper, stop: Stamp, hub: &mut Db) -> Result<()> {
+        self.extensions(hub, |path| keeper.absorb(Kept::Resource(path.into())))?;
+        let glass = keeper.look();
+        self.read(Some((&*glass, stop)), None, |facts| {
+            facts.into_iter().for_each(|fact| keeper.absorb(fact));
+            Ok(())
+        })?;
+        Ok(())
+    }
+
     /// Fills the scan, and collects usage.
     pub(super) fn scan(&self, scan: Option<&mut Scan>, usage: WantedUsage<'_>, hub: &mut Db) -> Result<Usage> {
         let Some(scan) = scan else { return self.read::<Lens>(None, usage, |_| Ok(())) };
-        self.extensions(scan, hub)?;
+        self.extensions(hub, |path| scan.absorb(Fact::Resource { path: path.into() }))?;
         let lens = Arc::clone(scan.lens());
         let stop = scan.ground.axis.months().last().map(|&month| Period::stop(month));
         self.read(stop.map(|stop| (&*lens, stop)), usage, |facts| {
@@ -161,16 +201,16 @@ impl Reader {
         })
     }
 
-    /// Tells the scan the extensions of the hub's files: known first, they spare it all that may be a
-    /// download.
-    pub(super) fn extensions(&self, scan: &mut Scan, hub: &mut Db) -> Result<()> {
+    /// Hands the paths of the hub's files to `learn`: known first, their extensions spare a scan all that may
+    /// be a download.
+    pub(super) fn extensions(&self, hub: &mut Db, mut learn: impl FnMut(&str)) -> Result<()> {
         if !self.needs.requests || self.compat.has(Opt::DownloadsFlag) {
             return Ok(());
         }
         hub.require(&[format!("{}resources", self.target.prefix)])?;
         hub.each(&format!("SELECT path FROM {}", hub.prefixed("resources")), (), |row| {
             if let Some(path) = row.text(0) {
-                scan.absorb(Fact::Resource { path: (&*path).into() });
+                learn(&path);
             }
             Ok(())
         })?;
@@ -193,7 +233,7 @@ impl Reader {
                 }
                 start(scope, &to, move |to| self.others(eye, stop, to));
             }
-            let web_eye = eye.map(|(eye, _)| eye).filter(|_| self.needs.requests);
+            let web_eye = eye.filter(|_| self.needs.requests);
             if web_eye.is_some() || usage.is_some() {
                 start(scope, &to, move |to| self.web(web_eye, usage, to));
             }
@@ -220,14 +260,15 @@ impl Reader {
         let mut db = self.connect(Which::Metrics)?;
         db.require(&["websessions"])?;
         let mut sender = Sender::new(to);
+        let Some(within) = self.within(stop, false) else { return Ok(()) };
         // all sessions are read in the order in which they are stored, some of them by index
         let which = self.needs.window.map_or_else(
-            || "USE INDEX () WHERE `datetime` < ?".to_owned(),
-            |(since, _)| format!("WHERE `datetime` >= '{since}' AND `datetime` < ?"),
+            || format!("{} WHERE {within}", self.hint()),
+            |(since, _)| format!("WHERE `datetime` >= '{since}' AND {within}"),
         );
         let sql =
             format!("SELECT id, `datetime`, ipcountry, ip, host, domain, duration, jobs FROM websessions {which}");
-        let read = db.each(&sql, (stop.to_string(),), |row| {
+        let read = db.each(&sql, (), |row| {
             let Some(datetime) = row.stamp(1) else { return Ok(()) };
             let (host, domain) = (row.text(4), row.text(5));
             let session = SessionRow {
@@ -248,21 +289,25 @@ impl Reader {
 
     /// The requests, for downloads (with a lens) and for usage; the server leaves out rows that are
     /// neither. Its patterns compare like ours.
-    fn web<E: Eye>(&self, eye: Option<&E>, usage: WantedUsage<'_>, to: &SyncSender<Message<E::Sight>>) -> Result<()> {
+    fn web<E: Eye>(
+        &self,
+        eye: Option<(&E, Stamp)>,
+        usage: WantedUsage<'_>,
+        to: &SyncSender<Message<E::Sight>>,
+    ) -> Result<()> {
         let mut db = self.connect(Which::Metrics)?;
         db.require(&["web"])?;
         let mut columns = "sessionid, `datetime`, dnload, content".to_owned();
         let mut conditions = Vec::new();
         let mut params = Vec::new();
-        if let Some(eye) = eye {
+        if let Some((eye, stop)) = eye {
             columns += eye.more("web");
-            if self.compat.has(Opt::DownloadsFlag) {
-                conditions.push("sessionid IS NOT NULL AND dnload = ?".to_owned());
-            } else {
-                conditions.push("sessionid IS NOT NULL AND (dnload = ? OR content LIKE '/resources/%')".to_owned());
-            }
+            let within = self.within(stop, true).unwrap_or_default();
+            let or = if self.compat.has(Opt::DownloadsFlag) { "" } else { " OR content LIKE '/resources/%'" };
+            conditions.push(format!("{within} AND sessionid IS NOT NULL AND (dnload = ?{or})"));
             params.push(Value::from(1));
         }
+        let eye = eye.map(|(eye, _)| eye);
         if let Some((catalogue, axis)) = usage {
             let heads = catalogue.matcher.heads();
             if let (false, Some(&last)) = (heads.is_empty(), axis.months().last()) {
@@ -276,7 +321,7 @@ impl Reader {
             return Ok(());
         }
         let has_usage = columns.ends_with("host");
-        let which = self.of_sessions(&mut db)?.unwrap_or_else(|| "USE INDEX () WHERE".to_owned());
+        let which = self.of_sessions(&mut db)?.unwrap_or_else(|| format!("{} WHERE", self.hint()));
         let sql = format!("SELECT {columns} FROM web {which} (({}))", conditions.join(") OR ("));
         let mut sender = Sender::new(to);
         let read = db.each(&sql, params, |row| {
@@ -318,13 +363,15 @@ impl Reader {
         let mut sender = Sender::new(to);
         let mut metrics = self.connect(Which::Metrics)?;
         if self.needs.logins {
-            logins(&mut metrics, eye, &mut sender).context("reading userlogin")?;
+            let within = self.within(stop, true).unwrap_or_default();
+            logins(&mut metrics, eye, &within, &mut sender).context("reading userlogin")?;
         }
+        let Some(within) = self.within(stop, false) else { return sender.finish() };
         if self.needs.profiles {
             profiles(&mut metrics, eye, &mut sender).context("reading profiles")?;
         }
         if self.needs.starts {
-            toolstarts(&mut metrics, eye, stop, &mut sender).context("reading toolstart")?;
+            toolstarts(&mut metrics, eye, &within, &mut sender).context("reading toolstart")?;
         }
         if self.needs.hits {
             hits(&mut metrics, eye, stop, &mut sender).context("reading webhits")?;
@@ -359,10 +406,10 @@ pub(super) fn requests(metrics: &mut Db, sessions: &[i64]) -> Result<Requests> {
 }
 
 /// With any date: rows 3 and 4 look for users of any time.
-fn logins<E: Eye>(db: &mut Db, eye: &E, sender: &mut Sender<'_, E::Sight>) -> Result<()> {
+fn logins<E: Eye>(db: &mut Db, eye: &E, within: &str, sender: &mut Sender<'_, E::Sight>) -> Result<()> {
     db.require(&["userlogin"])?;
     let sql = format!(
-        "SELECT `datetime`, user, ip, action{} FROM userlogin WHERE action IN (?, 'simulation')",
+        "SELECT `datetime`, user, ip, action{} FROM userlogin WHERE action IN (?, 'simulation') AND {within}",
         eye.more("userlogin")
     );
     db.each(&sql, ("login",), |row| {
@@ -399,14 +446,14 @@ fn profiles<E: Eye>(db: &mut Db, eye: &E, sender: &mut Sender<'_, E::Sight>) -> 
     Ok(())
 }
 
-fn toolstarts<E: Eye>(db: &mut Db, eye: &E, stop: Stamp, sender: &mut Sender<'_, E::Sight>) -> Result<()> {
+fn toolstarts<E: Eye>(db: &mut Db, eye: &E, within: &str, sender: &mut Sender<'_, E::Sight>) -> Result<()> {
     db.require(&["toolstart"])?;
     let sql = format!(
         "SELECT `datetime`, success, user, countryresident, orgtype{} FROM toolstart \
-         WHERE success = 1 AND `datetime` < ?",
+         WHERE success = ? AND {within}",
         eye.more("toolstart")
     );
-    db.each(&sql, (stop.to_string(),), |row| {
+    db.each(&sql, (1,), |row| {
         let Some(datetime) = row.stamp(0) else { return Ok(()) };
         sender.fact(eye.see(
             Row::Toolstart(ToolstartRow {

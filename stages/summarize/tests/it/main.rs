@@ -4,6 +4,7 @@
 
 mod db;
 mod states;
+mod table_states;
 mod traps;
 
 use std::collections::BTreeMap;

@@ -13,17 +13,17 @@ use super::{EXE, lines, login, session, toolstart, web};
 const MONTHS: [&str; 5] = ["2024-11", "2024-12", "2025-01", "2025-02", "2025-03"];
 /// Months of the cells.
 const RANGE: [&str; 4] = ["--since", "2024-12", "--through", "2025-03"];
-const COMPAT: [&str; 3] = ["default", "port", "downloads=flag,hits-start=exclusive"];
+pub(super) const COMPAT: [&str; 3] = ["default", "port", "downloads=flag,hits-start=exclusive"];
 
 /// A record, the month that it is of, and the session or tool session that it belongs to.
-struct Made {
+pub(super) struct Made {
     month: usize,
     session: Option<u64>,
-    record: Value,
+    pub(super) record: Value,
 }
 
 /// What a hub knows, odd things often. `last`: no web record is of another month than its session.
-fn history(random: &mut Random) -> Vec<Made> {
+pub(super) fn history(random: &mut Random) -> Vec<Made> {
     let mut made = Vec::new();
     let mut sessnum = 0;
     for (month, name) in MONTHS.iter().enumerate() {
@@ -89,7 +89,7 @@ fn history(random: &mut Random) -> Vec<Made> {
 }
 
 /// What a hub knows today.
-fn today(random: &mut Random) -> Vec<Value> {
+pub(super) fn today(random: &mut Random) -> Vec<Value> {
     let mut records = vec![
         json!({"kind": "hub_resource", "path": random.pick(&["x/a.pdf", "x/a.gz", "none"])}),
         json!({"kind": "hub_tool_version", "toolname": "workspace", "instance": "rapp_r1"}),
@@ -345,12 +345,13 @@ fn read(folder: &Folder, states: &[&str], options: &[&str], records: &[Value]) -
 }
 
 #[test]
-fn states_are_for_months_that_are_over_and_for_records() {
+fn states_are_for_months_that_are_over_and_for_cells() {
     let path = Path::new("state");
     for (options, words) in [
         (&["--month", "2999-01", "--state-to"][..], "is not over"),
         (&["--month", "1995-07", "--state-to"], "from 1996-01 on"),
-        (&["--month", "2025-01", "--db", "--state-to"], "not on tables"),
+        (&["--month", "2025-01", "--to", "db", "--state-to"], "without states"),
+        (&["--month", "2025-01", "--db", "--only", "andmore", "--state-to"], "of the step summary"),
         (&["--month", "2025-01", "--part", "1/2", "--state-from"], "--state-to"),
         (&["--month", "2025-01", "--memory", "300M", "--state-to"], "cannot be used with"),
         (&["--month", "2025-01", "--accounts", "x", "--state-to"], "--hub"),

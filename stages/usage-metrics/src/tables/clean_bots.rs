@@ -65,12 +65,16 @@ pub(crate) fn clean(db: &mut Db, table: &str, span: &Span) -> Result<u64> {
         // found first and deleted by id: a DELETE with a search locks every row that it examines
         let ids = filters.find(db, table, span)?;
         if ids.is_empty() {
+            db.changes_no_cell();
             return Ok(0);
         }
         let by_id = db.by_id(table)?;
-        let delete = format!("DELETE t FROM {} k STRAIGHT_JOIN {} t {by_id} ON t.id = k.id", IDS.name, quote(table));
+        let rows = format!("{} k STRAIGHT_JOIN {} t {by_id} ON t.id = k.id", IDS.name, quote(table));
         // not every engine says how many rows it has deleted
-        db.with_key_table(&IDS, ids.iter().map(|id| [Value::from(*id)]), |db| Ok(db.run(&delete, ())?))?;
+        db.with_key_table(&IDS, ids.iter().map(|id| [Value::from(*id)]), |db| {
+            db.will_change_rows(&rows)?;
+            Ok(db.run(&format!("DELETE t FROM {rows}"), ())?)
+        })?;
         Ok(ids.len() as u64)
     })
 }

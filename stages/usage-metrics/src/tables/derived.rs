@@ -56,8 +56,10 @@ pub(crate) fn clear_orphans(db: &mut Db, month: Month, dry_run: bool) -> Result<
         *n = db.transaction_with_retry("clearing stamps without a session", &[table], |db| {
             let ids = db.all(&sql, (), |row| Ok([Value::from(row.uint(0))]))?;
             if dry_run || ids.is_empty() {
+                db.changes_no_cell();
                 return Ok(ids.len() as u64);
             }
+            db.will_change([month])?;
             let by_id = db.by_id(table)?;
             let update =
                 format!("UPDATE {} k STRAIGHT_JOIN {table} t {by_id} ON t.id = k.id SET t.sessionid = NULL", IDS.name);

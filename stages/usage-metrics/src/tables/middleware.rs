@@ -1,6 +1,8 @@
 //! The steps middleware-wall and middleware-cpu on tables: compares the hub's job log with
 //! `toolstart`.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, Result};
 use database::{Db, KeyTable, Value, Verb};
 use schema::{Compat, Opt, address, text};
@@ -83,6 +85,12 @@ impl Jobs {
         let column = column(metric);
         db.transaction_with_retry(&format!("writing the {column} of tool starts"), &["toolstart"], |db| {
             let changes = self.changes(db, metric, compat)?;
+            // no cell depends on the columns that are updated
+            let new = changes.insert.iter().filter_map(|(place, _)| self.jobs.get(*place));
+            match new.map(|job| job.start.month().filter(|_| job.start.day() > 0)).collect::<Option<BTreeSet<_>>>() {
+                Some(months) => db.will_change(months)?,
+                None => db.will_change_every_month()?,
+            }
             self.insert(db, &changes)?;
             if !changes.update.is_empty() {
                 let rows = changes.update.iter().map(|(id, value)| [Value::from(*id), Value::from(*value)]);

@@ -75,6 +75,11 @@ pub(crate) fn run(db: &mut Db, month: Month) -> Result<MonthSessions> {
     check(db)?;
     db.transaction_with_retry(&format!("building the sessions of {month}"), &TABLES, |db| {
         let mut made = compute(db, month)?;
+        if made.sessions.is_empty() {
+            db.changes_no_cell();
+        } else {
+            db.will_change([month])?;
+        }
         if !db.is_transactional(&TABLES)? {
             take_back(db, &mut made).context("looking for sessions that a killed run left")?;
         }
