@@ -19,8 +19,8 @@ use crate::row::{
     WebRow,
 };
 use crate::scan::{Fact, Lens, Scan};
-use crate::tables::needs::Needs;
 use crate::state::keeper::{Fact as Kept, Keeper};
+use crate::tables::needs::Needs;
 use crate::why::{Requests, record};
 
 /// How many facts a reading thread sends to the absorbing one at once.
