@@ -4,40 +4,18 @@
 //! if they contain escapes.
 
 mod keys;
+mod slot;
 mod walk;
 
 use super::entry::ClientFrom;
 use super::{Fault, Fields, Text, What, time, url};
 use keys::Keys;
+use slot::{N_SLOTS, Slot, Want};
 use walk::{Scalar, Walk};
 pub(super) use walk::{has_string, string_of, unescape};
 
 /// Maximum nesting depth of objects; anything deeper is skipped.
 const DEEPEST: usize = 12;
-
-/// What a field of an object is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(usize)]
-pub(super) enum Slot {
-    Time,
-    Date,
-    Clock,
-    Client,
-    Forwarded,
-    Request,
-    Method,
-    Url,
-    Query,
-    Status,
-    Bytes,
-    Referrer,
-    Agent,
-    Vhost,
-    RequestId,
-    User,
-}
-
-const N_SLOTS: usize = Slot::User as usize + 1;
 
 /// The field names in a mapping, and their slots.
 const SLOTS: [(&str, Slot); 22] = [
@@ -64,14 +42,6 @@ const SLOTS: [(&str, Slot); 22] = [
     ("id", Slot::RequestId),
     ("uid", Slot::User),
 ];
-
-/// A path in the mapping, such as `a.b.c`, and its rank: paths named earlier are better.
-#[derive(Debug, Clone)]
-struct Want {
-    path: Vec<u8>,
-    slot: Slot,
-    rank: u8,
-}
 
 /// Which paths of an object are which fields.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{Slot, Want};
+use super::slot::{Slot, Want};
 
 /// The keys of all objects.
 #[derive(Debug, Clone)]
