@@ -10,7 +10,8 @@ mod walk;
 use super::entry::ClientFrom;
 use super::{Fault, Fields, Text, What, time, url};
 use keys::Keys;
-use slot::{N_SLOTS, Slot, Want};
+pub(super) use slot::Slot;
+use slot::{N_SLOTS, Want};
 use walk::{Scalar, Walk};
 pub(super) use walk::{has_string, string_of, unescape};
 
