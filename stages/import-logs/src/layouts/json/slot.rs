@@ -3,7 +3,7 @@
 /// What a field of an object is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
-pub(super) enum Slot {
+pub(in crate::layouts) enum Slot {
     Time,
     Date,
     Clock,
