@@ -381,8 +381,17 @@ impl OfTheirTime for Tables {
 }
 
 /// Tables that our programs do not fill, or not for this hub.
-const EMPTY: [&str; 8] =
-    ["classvals", "exclude_list2", "regions", "regionvals", "summary_andmore_vals", "tops", "topvals", "totalvals"];
+const EMPTY: [&str; 9] = [
+    "classvals",
+    "exclude_list2",
+    "hz_generations",
+    "regions",
+    "regionvals",
+    "summary_andmore_vals",
+    "tops",
+    "topvals",
+    "totalvals",
+];
 
 #[test]
 fn a_life_gives_the_same_tables_as_one_import() {
