@@ -10,8 +10,11 @@ use std::path::{Path, PathBuf};
 
 /// Allowed circles: the crate, the files of the circle, and the reason. One that no longer exists fails
 /// the test.
-const ALLOWED: &[(&str, &[&str], &str)] =
-    &[("stages/enrich", &["table", "table/write"], "a table, and how its rows are written back")];
+const ALLOWED: &[(&str, &[&str], &str)] = &[
+    ("stages/enrich", &["table", "table/write"], "a table, and how its rows are written back"),
+    ("stages/database", &["generations", "writer"], "who writes raises the numbers, and raising them is writing"),
+    ("stages/summarize", &["tables", "tables/kept"], "the tables, and the same with what a state has of them"),
+];
 
 /// The name of a module in messages and in [`ALLOWED`].
 fn name(module: &[String]) -> String {
