@@ -33,7 +33,7 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
     io::read_to_string(open(path)?)
 }
 
-/// The same for a file that a person writes: one that is longer than [`LONGEST`] is refused.
+/// The same for a file that a person writes: one that is longer than 64 MB is refused.
 ///
 /// # Errors
 /// Those of [`read_to_string`]; or the file is too long.
