@@ -58,7 +58,7 @@ pub(crate) fn logo(path: &std::path::Path) -> Result<String> {
         bail!("the logo {} has {} bytes; at most {MAX_LOGO} are allowed", path.display(), bytes.len());
     }
     let Some(kind) = picture_kind(&bytes) else {
-        return Err(Usage(format!("the logo {} is no PNG, JPEG, GIF, WebP or SVG", path.display())).into());
+        return Err(Usage(format!("the logo {} is not a PNG, JPEG, GIF, WebP or SVG file", path.display())).into());
     };
     Ok(format!("data:image/{kind};base64,{}", STANDARD.encode(&bytes)))
 }

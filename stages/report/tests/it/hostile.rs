@@ -107,7 +107,7 @@ fn a_logo_is_a_picture_and_never_markup() {
     let source = select(&page, "img.logo")[0].attr("src").unwrap().to_owned();
     assert!(source.starts_with("data:image/svg+xml;base64,") && !done.text().contains("alert(1)"), "{source}");
     std::fs::write(&logo, "<html><script>alert(1)</script>").unwrap();
-    report().arg("--logo").arg(&logo).finish().expect_code(2).said(&["is no PNG"]);
+    report().arg("--logo").arg(&logo).finish().expect_code(2).said(&["is not a PNG"]);
 }
 
 #[test]
