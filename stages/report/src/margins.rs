@@ -102,7 +102,7 @@ fn hide(cells: &mut [Amount], i: usize) {
 /// two at least.
 fn with_company(cells: &mut [Amount]) -> bool {
     if cells.iter().filter(|cell| cell.is_hidden()).count() == 1 {
-        // a group without people is left out
+        // hiding a zero beside it would hide nothing
         let shown = cells.iter_mut().filter(|cell| cell.value().is_some_and(|value| value > 0.0));
         let next = shown.min_by(|a, b| a.value().unwrap_or(0.0).total_cmp(&b.value().unwrap_or(0.0)));
         if let Some(next) = next {
