@@ -70,7 +70,7 @@ impl Running {
         self.lock().caught
     }
 
-    /// Starts a process; `None` if nothing may be started any more.
+    /// Starts a process; `None` if nothing may be started now.
     pub(crate) fn start(&self, command: &mut Command) -> io::Result<Option<Child>> {
         // locked while starting: a signal finds either no process or a known one
         let mut state = self.lock();

@@ -67,7 +67,7 @@ fn holds_after(engine: Engine, prepare: &str, command: &str) -> Option<bool> {
         assert_eq!(kept.text(), look(&["2025-07"]).ok().text(), "{engine:?} {command}");
         return Some(true);
     }
-    assert!(kept.stderr.contains("does not hold any more"), "{command}: {}", kept.stderr);
+    assert!(kept.stderr.contains("is no longer valid"), "{command}: {}", kept.stderr);
     Some(false)
 }
 

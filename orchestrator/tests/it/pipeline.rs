@@ -235,7 +235,7 @@ fn one_run_catches_up_rebuilds_and_is_normal_again() {
         assert_eq!(life.state(), CAUGHT_UP_STATE);
         assert_eq!(fs::read_to_string(life.path("state/hzmetrics.state")).unwrap().trim(), CAUGHT_UP_STATE.join("\n"));
         assert!(life.has("var/log/httpd/imported/h-access.log-20260512"));
-        // nothing is due any more, unless forced
+        // nothing is due now, unless forced
         life.run("run").ok();
         assert_eq!(life.list(), [""; 0]);
         life.run("run --force").ok();
@@ -320,7 +320,7 @@ fn whatever_fails_the_next_run_repairs_it() {
         life.list();
         life.run("run").ok();
         let list = life.list();
-        // the later months are rebuilt, although some runs find no new rows any more
+        // the later months are rebuilt, although some runs find no new rows
         assert!(list.contains(&"summarize --since 2026-03 --through 2026-04".to_owned()), "{fails}: {list:?}");
         assert_eq!(life.pair.value("SELECT COUNT(*) FROM web").as_deref(), Some("2"), "{fails}");
         let state = life.state();

@@ -60,7 +60,7 @@ fn two_nights_on_the_original_tables_import_each_log_once() {
         assert_eq!(said.len(), 2, "{said:?}");
         assert_eq!(left(&ground), ["hub-access.log-20250712", "hub-access.log-20250713"], "{engine:?}");
 
-        // the log was corrected, and nobody writes any more: a silent night, and nothing twice
+        // the log was corrected, and no process writes to it: a silent night, and nothing twice
         fs::write(ground.daily(12), requests(12, 2)).unwrap();
         let said = night(&ground, || {});
         assert_eq!((said, left(&ground)), (vec![], vec![]), "{engine:?}");

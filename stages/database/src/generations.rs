@@ -67,7 +67,7 @@ impl Generations {
         Ok(found)
     }
 
-    /// Why a state of these numbers does not hold any more, if so.
+    /// Why a state of these numbers is no longer valid, if so.
     #[must_use]
     pub fn differ(&self, now: &Self) -> Option<String> {
         if self.tables != now.tables {

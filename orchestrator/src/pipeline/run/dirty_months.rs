@@ -33,7 +33,7 @@ impl Run<'_> {
             return Ok(self.next());
         }
         let Some((target, facts)) = self.target(state, pending, backlog)? else {
-            self.hub.log.warning("[catchup] nothing changes any more; see the warnings above");
+            self.hub.log.warning("[catchup] nothing changes now; see the warnings above");
             return Ok(AfterStep::End);
         };
         self.hub.log.info(format_args!("[catchup] {} backlog month(s) — processing {target}", backlog.len()));

@@ -58,7 +58,7 @@ fn a_run_writes_the_pages_that_are_due() {
     assert!(page(&life, "index.html").contains("href=\"2026-04.html\""));
     let log = life.log();
     assert!(log.contains("=== report done in "), "{log}");
-    // nothing is due any more
+    // nothing is due now
     let run = |line: &str| written(&life, || drop(life.run(line).ok()));
     assert_eq!(run("run"), [""; 0]);
     // the next day the running month is, and whoever publishes a month makes its page due

@@ -96,25 +96,11 @@ pub(crate) fn bucket(line: &[u8]) -> Result<Fields<'_>, Fault> {
 mod tests {
     use super::*;
     use crate::layouts::entry::ClientFrom;
+    use crate::layouts::tests;
 
     fn shown(fields: Result<Fields<'_>, Fault>) -> Result<Vec<String>, What> {
-        let mut made = Vec::new();
-        let fields = fields.map_err(|fault| fault.what)?;
-        let entry = fields.entry(&mut made, &ClientFrom::default()).map_err(|fault| fault.what)?;
-        let (method, url) = entry.method_and_url.unwrap_or_default();
-        let texts = [
-            entry.client,
-            entry.request,
-            method,
-            url,
-            entry.status,
-            entry.bytes,
-            entry.referrer,
-            entry.agent,
-            entry.vhost,
-            entry.request_id,
-        ];
-        Ok(texts.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect())
+        const NAMES: &str = "client request method url status bytes referrer agent vhost id";
+        tests::texts(fields, &mut Vec::new(), &ClientFrom::default(), NAMES)
     }
 
     #[test]

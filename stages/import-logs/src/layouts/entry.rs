@@ -29,18 +29,10 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The bytes, while more may be built.
-    pub(super) fn look<'b>(&'b self, made: &'b [u8]) -> &'b [u8] {
-        match *self {
-            Self::Line(text) => text,
-            Self::Made(start, end) => made.get(start..end).unwrap_or_default(),
-        }
-    }
-
-    /// This part of the text, where `part` came from [`look`](Self::look); `None` if it came from
+    /// This part of the text, where `part` came from [`of`](Self::of); `None` if it came from
     /// another text.
     fn part(self, part: &[u8], made: &[u8]) -> Option<Self> {
-        let whole = self.look(made);
+        let whole = self.of(made);
         let at = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
         let end = at.checked_add(part.len()).filter(|&end| end <= whole.len())?;
         Some(match self {
@@ -168,10 +160,10 @@ impl<'a> Fields<'a> {
     /// The client: its name or the canonical text of its address, whether it is a name, and whether
     /// it is an IPv6 address.
     fn client(&self, made: &mut Vec<u8>, from: &ClientFrom) -> Result<(Text<'a>, bool, bool), Fault> {
-        let text = self.client.look(made);
+        let text = self.client.of(made);
         let peer = client::client(text);
         let chosen = if from.header.is_some() {
-            let header = self.forwarded.look(made);
+            let header = self.forwarded.of(made);
             let found = client::forwarded(header, peer.ok(), &from.choice);
             found.ok_or_else(|| peer.err().unwrap_or(NotAClient::Missing))
         } else {

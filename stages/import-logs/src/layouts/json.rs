@@ -252,8 +252,8 @@ fn fill<'a>(found: &Found<'a>, made: &mut Vec<u8>, fields: &mut Fields<'a>) -> R
         fields.url = url::with_query(fields.url, query, made);
     }
     fields.moment = Some(match (moment.is_empty(), date.is_empty() || clock.is_empty()) {
-        (false, _) => time::any(moment.look(made))?,
-        (true, false) => time::date_and_clock(date.look(made), clock.look(made), None)?,
+        (false, _) => time::any(moment.of(made))?,
+        (true, false) => time::date_and_clock(date.of(made), clock.of(made), None)?,
         (true, true) => return Err(Fault::bare(What::Lacks("time"))),
     });
     Ok(())
@@ -290,28 +290,14 @@ type Found<'a> = [Option<(u8, Scalar<'a>)>; N_SLOTS];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layouts::tests;
 
     fn parse(mapping: &str, line: &str) -> Result<Vec<String>, What> {
+        const NAMES: &str = "date time client request method url status bytes referrer agent vhost";
         let mapping = Mapping::new(mapping, &ClientFrom::default()).unwrap();
-        let mut made = Vec::new();
-        let mut fields = Fields::default();
-        mapping.parse(line.as_bytes(), &mut made, &mut fields).map_err(|fault| fault.what)?;
-        let entry = fields.entry(&mut made, &ClientFrom::default()).map_err(|fault| fault.what)?;
-        let (method, url) = entry.method_and_url.unwrap_or_default();
-        let texts = [
-            &entry.date[..],
-            &entry.time,
-            entry.client,
-            entry.request,
-            method,
-            url,
-            entry.status,
-            entry.bytes,
-            entry.referrer,
-            entry.agent,
-            entry.vhost,
-        ];
-        Ok(texts.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect())
+        let (mut made, mut fields) = (Vec::new(), Fields::default());
+        let fields = mapping.parse(line.as_bytes(), &mut made, &mut fields).map(|()| fields);
+        tests::texts(fields, &mut made, &ClientFrom::default(), NAMES)
     }
 
     #[test]

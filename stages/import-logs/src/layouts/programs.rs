@@ -107,26 +107,11 @@ pub(crate) fn bunny(line: &[u8]) -> Result<Fields<'_>, Fault> {
 mod tests {
     use super::*;
     use crate::layouts::entry::ClientFrom;
+    use crate::layouts::tests;
 
     fn seen(fields: Result<Fields<'_>, Fault>) -> Result<Vec<String>, What> {
-        let mut made = Vec::new();
-        let fields = fields.map_err(|fault| fault.what)?;
-        let entry = fields.entry(&mut made, &ClientFrom::default()).map_err(|fault| fault.what)?;
-        let (method, link) = entry.method_and_url.unwrap_or_else(|| url::of_request(entry.request));
-        let texts = [
-            &entry.date[..],
-            &entry.time,
-            entry.client,
-            method,
-            link,
-            entry.status,
-            entry.bytes,
-            entry.referrer,
-            entry.agent,
-            entry.vhost,
-            entry.request_id,
-        ];
-        Ok(texts.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect())
+        const NAMES: &str = "date time client method-of-request url-of-request status bytes referrer agent vhost id";
+        tests::texts(fields, &mut Vec::new(), &ClientFrom::default(), NAMES)
     }
 
     #[test]

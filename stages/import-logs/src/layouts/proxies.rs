@@ -99,11 +99,11 @@ pub(crate) fn storage<'a>(line: &'a [u8], made: &mut Vec<u8>) -> Result<Fields<'
         (*column, rest) = comma_parted(rest.ok_or(misfit)?, made).ok_or(misfit)?;
     }
     let [stamp, client, _, _, method, link, status, _, bytes, _, host, referrer, agent, request_id, ..] = columns;
-    let stamp = stamp.look(made);
+    let stamp = stamp.of(made);
     if stamp == b"time_micros" {
         return Err(Fault::bare(What::Comment));
     }
-    if !is_number(stamp) || !is_number(status.look(made)) || !is_number(bytes.look(made)) {
+    if !is_number(stamp) || !is_number(status.of(made)) || !is_number(bytes.of(made)) {
         return Err(misfit);
     }
     let moment = time::epoch(stamp).map_err(|fault| Fault::bare(fault.what))?;
@@ -166,26 +166,15 @@ mod tests {
     use super::*;
     use crate::layouts::entry::ClientFrom;
     use crate::layouts::named::{Layout, State};
+    use crate::layouts::tests;
 
     /// Date and time, client, method, URL, status, bytes, agent, host and id; or why there is no request.
     fn seen(name: &str, line: &str) -> Result<String, What> {
         let layout = Layout::new(name, &ClientFrom::default()).unwrap();
         let mut state = State::default();
         let entry = layout.parse(line.as_bytes(), &mut state).map_err(|fault| fault.what)?;
-        let (method, link) = entry.method_and_url.unwrap_or_else(|| url::of_request(entry.request));
-        let texts = [
-            &entry.date[..],
-            &entry.time,
-            entry.client,
-            method,
-            link,
-            entry.status,
-            entry.bytes,
-            entry.agent,
-            entry.vhost,
-            entry.request_id,
-        ];
-        Ok(texts.map(|text| String::from_utf8_lossy(text).into_owned()).join(" "))
+        Ok(tests::texts_of(&entry, "date time client method-of-request url-of-request status bytes agent vhost id")
+            .join(" "))
     }
 
     const ENVOY: &str = r#"[2025-07-10T08:00:01.310Z] "GET /a?b HTTP/2" 200 - 15 154 226 100 "192.0.2.7, 10.0.0.2" "UA "x"1" "cc21d9b0" "www.example.org:443" "10.0.2.1:80""#;

@@ -3,13 +3,48 @@
 
 use kit::steps;
 
-use super::clf;
 use super::entry::ClientFrom;
 use super::named::{Layout, State};
 use super::recognise::recognise;
+use super::{Entry, Fault, Fields, What, clf, url};
 use crate::hostile_lines::UNITS;
 
 const COMBINED: &str = r#"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""#;
+
+/// The texts of a line with these names, or why there is no request. `made` holds what the layout built.
+pub(super) fn texts(
+    fields: Result<Fields<'_>, Fault>,
+    made: &mut Vec<u8>,
+    from: &ClientFrom,
+    names: &str,
+) -> Result<Vec<String>, What> {
+    let entry = fields.and_then(|fields| fields.entry(made, from)).map_err(|fault| fault.what)?;
+    Ok(texts_of(&entry, names))
+}
+
+/// The texts of a request with these names.
+pub(super) fn texts_of(entry: &Entry<'_>, names: &str) -> Vec<String> {
+    let written = entry.method_and_url.unwrap_or_default();
+    let of_request = || entry.method_and_url.unwrap_or_else(|| url::of_request(entry.request));
+    let text = |name| match name {
+        "date" => &entry.date[..],
+        "time" => &entry.time,
+        "client" => entry.client,
+        "request" => entry.request,
+        "method" => written.0,
+        "url" => written.1,
+        "method-of-request" => of_request().0,
+        "url-of-request" => of_request().1,
+        "status" => entry.status,
+        "bytes" => entry.bytes,
+        "referrer" => entry.referrer,
+        "agent" => entry.agent,
+        "vhost" => entry.vhost,
+        "id" => entry.request_id,
+        _ => panic!("a request has no text `{name}`"),
+    };
+    names.split(' ').map(|name| String::from_utf8_lossy(text(name)).into_owned()).collect()
+}
 
 /// Layouts of all sorts: each kind by name, and formats whose fields are adjacent, separated by
 /// blanks, or separated by text that numbers can contain.

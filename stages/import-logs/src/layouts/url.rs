@@ -5,13 +5,13 @@ use super::{Fields, Text};
 
 /// A URL with its query, from a layout that logs them separately. A dash is not a query.
 pub(super) fn with_query<'a>(url: Text<'a>, query: Text<'a>, made: &mut Vec<u8>) -> Text<'a> {
-    let has_query = url.look(made).contains(&b'?');
-    if has_query || matches!(query.look(made), b"" | b"-") {
+    let has_query = url.of(made).contains(&b'?');
+    if has_query || matches!(query.of(made), b"" | b"-") {
         return url;
     }
     let start = made.len();
     url.append_to(made);
-    if !query.look(made).starts_with(b"?") {
+    if !query.of(made).starts_with(b"?") {
         made.push(b'?');
     }
     query.append_to(made);

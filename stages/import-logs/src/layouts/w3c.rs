@@ -122,14 +122,14 @@ pub(crate) fn usual<'a>(line: &'a [u8], made: &mut Vec<u8>) -> Option<Fields<'a>
         made.clear();
         let fields = columns.parse(line, None, made).ok()?;
         let is_method = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_uppercase);
-        let is_client = client::address(fields.client.look(made)).is_some();
+        let is_client = client::address(fields.client.of(made)).is_some();
         // numbers, and perhaps the addresses of proxies
         let behind = columns.columns.iter().rev().take_while(|column| **column != Column::Status).count();
         let is_number = |word: &[u8]| word.first().is_some_and(|b| b.is_ascii_hexdigit() || matches!(b, b'-' | b':'));
         if !line.rsplit(|&b| b == b' ').filter(|word| !word.is_empty()).take(behind).all(is_number) {
             return None;
         }
-        (is_method(fields.method.look(made)) && fields.status.look(made).len() == 3 && is_client).then_some(fields)
+        (is_method(fields.method.of(made)) && fields.status.of(made).len() == 3 && is_client).then_some(fields)
     })
 }
 
@@ -215,7 +215,7 @@ impl Columns {
         fields.url = url::with_query(fields.url, Text::Line(query), made);
         let is_number = |text: &[u8]| text == b"-" || text.iter().all(u8::is_ascii_digit);
         for (text, what) in [(fields.status, What::Status), (fields.bytes, What::Bytes)] {
-            let text = text.look(made);
+            let text = text.of(made);
             if !is_number(text) {
                 return Err(Fault::of(what, text));
             }
@@ -339,26 +339,13 @@ fn unescape(field: &[u8], made: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layouts::tests;
 
     fn parse(names: &str, line: &str, from: &ClientFrom) -> Result<Vec<String>, What> {
-        let columns = Columns::new(names.as_bytes(), from);
+        const NAMES: &str = "date time client method url status bytes referrer agent vhost";
         let mut made = Vec::new();
-        let fields = columns.parse(line.as_bytes(), None, &mut made).map_err(|fault| fault.what)?;
-        let entry = fields.entry(&mut made, from).map_err(|fault| fault.what)?;
-        let (method, url) = entry.method_and_url.unwrap_or_default();
-        let texts = [
-            &entry.date[..],
-            &entry.time,
-            entry.client,
-            method,
-            url,
-            entry.status,
-            entry.bytes,
-            entry.referrer,
-            entry.agent,
-            entry.vhost,
-        ];
-        Ok(texts.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect())
+        let fields = Columns::new(names.as_bytes(), from).parse(line.as_bytes(), None, &mut made);
+        tests::texts(fields, &mut made, from, NAMES)
     }
 
     const IIS: &str = "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status time-taken";

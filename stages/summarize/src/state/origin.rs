@@ -48,7 +48,7 @@ impl Origin {
         Ok(Self { generations, excludes: hash(&excludes), last_entry, ledger: hash(&ledger) })
     }
 
-    /// Why the state does not hold any more, if so.
+    /// Why the state is no longer valid, if so.
     ///
     /// # Errors
     /// Those of [`Origin::of`].

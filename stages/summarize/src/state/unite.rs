@@ -229,7 +229,7 @@ pub(crate) fn fill(scan: &mut Scan, states: &mut [State]) {
         let mut name = String::new();
         for state in hub {
             name.clone_from(&state.header.hub);
-            // what the sessions of the hub are checked by is not needed any more
+            // the values that check the sessions of the hub are no longer needed
             state.tables.ids = Vec::new();
             tables.unite(std::mem::take(&mut state.tables));
         }

@@ -22,7 +22,7 @@ use super::read::{Extent, Reader};
 /// What the cells of these months are made of; writes the state that was asked for.
 ///
 /// # Errors
-/// A state does not hold any more, the tables change, or the server or a file fails.
+/// A state is no longer valid, the tables change, or the server or a file fails.
 pub(super) fn figures(run: &mut Run<'_>, (first, last): (Month, Month)) -> Result<Figures> {
     let axis = kept::axis(run.args, first, last)?;
     let ground = run.ground(axis)?;
@@ -77,7 +77,7 @@ fn load(run: &mut Run<'_>) -> Result<Option<State>> {
         bail!("{name} was made from records: nobody knows whether the tables still say the same");
     };
     if let Some(why) = origin.refusal(&mut run.metrics, header.through)? {
-        bail!("{name} does not hold any more: {why}; make it again with --state-to alone");
+        bail!("{name} is no longer valid: {why}; make it again with --state-to alone");
     }
     let tables = &mut state.tables;
     tables.profiles.clear();
@@ -96,7 +96,7 @@ fn check_extensions(state: &State, now: &State) -> Result<()> {
     match state.tables.extensions.iter().find(|extension| !is_there(extension)) {
         None => Ok(()),
         Some(gone) => bail!(
-            "{} does not hold any more: no resource has a file of the kind `{gone}` now; make it again with --state-to alone",
+            "{} is no longer valid: no resource has a file of the kind `{gone}` now; make it again with --state-to alone",
             state.name
         ),
     }

@@ -133,7 +133,7 @@ fn a_state_is_refused_once_the_tables_say_something_else() {
             pair.sql("INSERT IGNORE INTO hz_generations (what, generation) VALUES ('2025-02', 1)");
             let _ = look(&pair, &["2025-02", "--state-from", text(&a)]).ok();
             pair.sql(change);
-            let words = words.unwrap_or("does not hold any more: the tables are of another database");
+            let words = words.unwrap_or("is no longer valid: the tables are of another database");
             for _ in 0..2 {
                 let done = look(&pair, &["2025-02", "--state-from", text(&a)]).expect_code(1);
                 assert!(done.stderr.contains(words), "{engine:?} {change}: {}", done.stderr);
