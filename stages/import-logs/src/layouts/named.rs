@@ -36,16 +36,7 @@ enum Kind {
     Patterns(Vec<Pattern>),
     Json(Mapping),
     W3c,
-    Haproxy,
-    Alb,
-    Elb,
-    S3,
-    SslRequest,
-    Uwsgi,
-    Bunny,
-    Envoy,
-    Squid,
-    Storage,
+    Fixed(Fixed),
 }
 
 /// What lines say of those behind them.
@@ -104,16 +95,7 @@ enum Named {
     ProxyManager,
     Json(&'static str),
     W3c,
-    Haproxy,
-    Alb,
-    Elb,
-    S3,
-    SslRequest,
-    Uwsgi,
-    Bunny,
-    Envoy,
-    Squid,
-    Storage,
+    Fixed(Fixed),
 }
 
 const fn clf_of(tail: Tail) -> Named {
@@ -143,22 +125,22 @@ const NAMES: [(&str, &[&str], Named); 29] = [
     ("traefik-json", &[], Named::Json(json::TRAEFIK)),
     ("caddy", &["caddy-json"], Named::Json(json::CADDY)),
     ("nginx-json", &["json"], Named::Json(json::USUAL)),
-    ("haproxy", &["haproxy-http", "httplog"], Named::Haproxy),
-    ("alb", &["aws-alb", "awsalb"], Named::Alb),
-    ("elb", &["aws-elb", "awselb", "amazon-elb"], Named::Elb),
-    ("s3", &["aws-s3", "awss3", "amazon-s3"], Named::S3),
+    ("haproxy", &["haproxy-http", "httplog"], Named::Fixed(Fixed::Haproxy)),
+    ("alb", &["aws-alb", "awsalb"], Named::Fixed(Fixed::Alb)),
+    ("elb", &["aws-elb", "awselb", "amazon-elb"], Named::Fixed(Fixed::Elb)),
+    ("s3", &["aws-s3", "awss3", "amazon-s3"], Named::Fixed(Fixed::S3)),
     ("cloudfront", &["aws-cloudfront", "amazon-cloudfront", "amazon-cloudfront-web"], Named::W3c),
     ("w3c", &["w3c-extended", "extended-w3c", "elf"], Named::W3c),
     ("iis", &["iis-w3c"], Named::W3c),
     ("netscaler", &[], Named::W3c),
     ("incapsula", &["incapsula-w3c", "imperva"], Named::W3c),
     ("zeek", &["bro", "zeek-http"], Named::W3c),
-    ("ssl_request", &["ssl-request-log"], Named::SslRequest),
-    ("uwsgi", &[], Named::Uwsgi),
-    ("bunny", &["bunnycdn", "bunny.net"], Named::Bunny),
-    ("envoy", &["istio"], Named::Envoy),
-    ("squid", &["squid-native"], Named::Squid),
-    ("gcs", &["google-cloud-storage", "gcs-csv"], Named::Storage),
+    ("ssl_request", &["ssl-request-log"], Named::Fixed(Fixed::SslRequest)),
+    ("uwsgi", &[], Named::Fixed(Fixed::Uwsgi)),
+    ("bunny", &["bunnycdn", "bunny.net"], Named::Fixed(Fixed::Bunny)),
+    ("envoy", &["istio"], Named::Fixed(Fixed::Envoy)),
+    ("squid", &["squid-native"], Named::Fixed(Fixed::Squid)),
+    ("gcs", &["google-cloud-storage", "gcs-csv"], Named::Fixed(Fixed::Storage)),
 ];
 
 /// The layouts that are recognised, better ones first.
@@ -234,7 +216,7 @@ impl Layout {
     /// alone.
     fn taking(mut self, from: &ClientFrom) -> Self {
         self.from = from.clone();
-        if let Kind::Envoy = self.kind {
+        if let Kind::Fixed(Fixed::Envoy) = self.kind {
             self.from.header.get_or_insert_with(|| String::from_utf8_lossy(FORWARDED).into_owned());
         }
         self
@@ -289,16 +271,11 @@ impl Layout {
     pub(crate) const fn writing(&self) -> Writing {
         match self.kind {
             Kind::Hub => Writing::SixQuotes,
-            Kind::Clf(_) | Kind::Alb | Kind::Elb | Kind::S3 | Kind::Envoy => Writing::Quoted,
+            Kind::Clf(_) => Writing::Quoted,
             Kind::Json(_) => Writing::Json,
             Kind::W3c => Writing::Word,
-            Kind::Patterns(_)
-            | Kind::Haproxy
-            | Kind::SslRequest
-            | Kind::Uwsgi
-            | Kind::Bunny
-            | Kind::Squid
-            | Kind::Storage => Writing::Other,
+            Kind::Patterns(_) => Writing::Other,
+            Kind::Fixed(fixed) => fixed.writing(),
         }
     }
 
@@ -443,18 +420,48 @@ impl Layout {
                 let named = columns.and_then(|columns| columns.parse(text, directives.day, made));
                 named.or_else(|fault| w3c::usual(text, made).ok_or(fault))?
             }
-            Kind::Haproxy => haproxy::parse(text)?,
-            Kind::Alb => aws::load_balancer(text, false)?,
-            Kind::Elb => aws::load_balancer(text, true)?,
-            Kind::S3 => aws::bucket(text)?,
-            Kind::SslRequest => programs::ssl_request(text)?,
-            Kind::Uwsgi => programs::uwsgi(text)?,
-            Kind::Bunny => programs::bunny(text)?,
-            Kind::Envoy => proxies::envoy(text)?,
-            Kind::Squid => proxies::squid(text)?,
-            Kind::Storage => proxies::storage(text, made)?,
+            Kind::Fixed(fixed) => fixed.parse(text, made)?,
         };
         Ok(())
+    }
+}
+
+/// Layouts whose fields are always the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fixed {
+    Haproxy,
+    Alb,
+    Elb,
+    S3,
+    SslRequest,
+    Uwsgi,
+    Bunny,
+    Envoy,
+    Squid,
+    Storage,
+}
+
+impl Fixed {
+    fn parse<'a>(self, text: &'a [u8], made: &mut Vec<u8>) -> Result<Fields<'a>, Fault> {
+        match self {
+            Self::Haproxy => haproxy::parse(text),
+            Self::Alb => aws::load_balancer(text, false),
+            Self::Elb => aws::load_balancer(text, true),
+            Self::S3 => aws::bucket(text),
+            Self::SslRequest => programs::ssl_request(text),
+            Self::Uwsgi => programs::uwsgi(text),
+            Self::Bunny => programs::bunny(text),
+            Self::Envoy => proxies::envoy(text),
+            Self::Squid => proxies::squid(text),
+            Self::Storage => proxies::storage(text, made),
+        }
+    }
+
+    const fn writing(self) -> Writing {
+        match self {
+            Self::Alb | Self::Elb | Self::S3 | Self::Envoy => Writing::Quoted,
+            _ => Writing::Other,
+        }
     }
 }
 
@@ -463,7 +470,7 @@ impl Kind {
         let has_header = match named {
             Named::Clf(_, tail) => matches!(tail, Tail::Forwarded | Tail::Trace) && from.is(FORWARDED),
             Named::Json(_) | Named::W3c => true,
-            Named::Envoy => from.is(FORWARDED),
+            Named::Fixed(Fixed::Envoy) => from.is(FORWARDED),
             _ => false,
         };
         if let Some(header) = from.header.as_deref().filter(|_| !has_header) {
@@ -483,16 +490,7 @@ impl Kind {
             }
             Named::Json(mapping) => Self::Json(Mapping::new(mapping, from)?),
             Named::W3c => Self::W3c,
-            Named::Haproxy => Self::Haproxy,
-            Named::Alb => Self::Alb,
-            Named::Elb => Self::Elb,
-            Named::S3 => Self::S3,
-            Named::SslRequest => Self::SslRequest,
-            Named::Uwsgi => Self::Uwsgi,
-            Named::Bunny => Self::Bunny,
-            Named::Envoy => Self::Envoy,
-            Named::Squid => Self::Squid,
-            Named::Storage => Self::Storage,
+            Named::Fixed(fixed) => Self::Fixed(fixed),
         })
     }
 
