@@ -12,7 +12,7 @@ use xshell::{Shell, cmd};
 
 use checkout::{place, say, show};
 
-use crate::{package, packages};
+use crate::{package, packages, sbom};
 
 /// The oldest C library on which the executables start.
 const FLOOR: (u32, u32) = (2, 17);
@@ -27,6 +27,10 @@ pub(crate) struct Args {
     /// Pack the executables as they are, without checking with cargo whether they are up to date
     #[arg(long)]
     no_build: bool,
+
+    /// Build a second time, from a copy of the checkout in another folder, and compare the executables
+    #[arg(long, conflicts_with = "no_build")]
+    twice: bool,
 }
 
 pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
@@ -40,6 +44,9 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
         // asked for once: somebody may commit while this builds
         let version = place::version(sh);
         build(sh, &target, &version)?;
+        if args.twice {
+            again(sh, &target, &version)?;
+        }
         version
     };
     for name in place::executables(sh)? {
@@ -55,12 +62,14 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     try_out(sh, &folder.join(&archive), &name, &version)?;
     let mut made = vec![folder.join(&archive)];
     made.extend(packages::make(sh, &folder.join(&name), &folder)?);
-    sums(sh, &folder, &made)?;
+    let list = sbom::make(sh, &folder)?;
+    sums(sh, &folder, &[&made[..], std::slice::from_ref(&list)].concat())?;
     say(&format!("xtask: these start on glibc {}.{} or newer:", FLOOR.0, FLOOR.1));
     for path in made {
         let bytes = fs::metadata(&path)?.len();
         show(&format!("{} ({:.1} MB)", path.display(), bytes as f64 / 1e6))?;
     }
+    show(&format!("{}, what they are built from", list.display()))?;
     Ok(())
 }
 
@@ -71,8 +80,48 @@ fn build(sh: &Shell, target: &Path, version: &str) -> Result<()> {
     let _version = sh.push_env("HZMETRICS_VERSION", version);
     let triple = format!("{TARGET}.{}.{}", FLOOR.0, FLOOR.1);
     say("building the executables of the archive (10 to 20 minutes on two cores the first time)");
+    let _flags = sh.push_env("CARGO_ENCODED_RUSTFLAGS", flags(sh)?);
     let tools = place::TOOLS.map(|name| format!("--exclude={name}"));
     cmd!(sh, "cargo zigbuild --profile dist --target {triple} --workspace --bins {tools...}").run()?;
+    Ok(())
+}
+
+/// Flags of the compiler that keep folders of this machine out of the executables. Those of the user stay.
+fn flags(sh: &Shell) -> Result<String> {
+    let folders = folders(sh)?;
+    let here = folders.iter().map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()));
+    let user = sh.var("RUSTFLAGS").unwrap_or_default();
+    Ok(user.split_whitespace().map(str::to_owned).chain(here).collect::<Vec<_>>().join("\u{1f}"))
+}
+
+/// Folders that differ from machine to machine, and what stands for them in messages of a panic.
+fn folders(sh: &Shell) -> Result<[(PathBuf, &'static str); 2]> {
+    let home = || sh.var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    let cargo =
+        sh.var_os("CARGO_HOME").map(PathBuf::from).or_else(home).context("neither CARGO_HOME nor HOME is set")?;
+    Ok([(cargo, "/cargo"), (sh.current_dir(), "/hzmetrics")])
+}
+
+/// Builds in a copy of the checkout; the bytes must be the same.
+fn again(sh: &Shell, target: &Path, version: &str) -> Result<()> {
+    let folder = tempfile::Builder::new().prefix("again").tempdir_in(target).context("creating a second folder")?;
+    let (sources, second) = (folder.path().join("sources"), folder.path().join("target"));
+    sbom::copy_sources(&place::root()?, &sources)?;
+    {
+        let _there = sh.push_dir(&sources);
+        let _target = sh.push_env("CARGO_TARGET_DIR", &second);
+        build(sh, target, version)?;
+    }
+    for name in place::executables(sh)? {
+        let bytes = |target: &Path| {
+            let path = target.join(TARGET).join("dist").join(&name);
+            fs::read(&path).with_context(|| format!("reading {}", path.display()))
+        };
+        if bytes(target)? != bytes(&second)? {
+            bail!("a second build of {name} in another folder gave other bytes");
+        }
+        say(&format!("{name:<16} the same bytes twice"));
+    }
     Ok(())
 }
 
@@ -103,6 +152,13 @@ fn check(sh: &Shell, program: &Path, version: &str) -> Result<()> {
     let bad = beyond(&needs);
     if !bad.is_empty() {
         bail!("{} needs {}", program.display(), bad.join(", "));
+    }
+    let bytes = fs::read(program).with_context(|| format!("reading {}", program.display()))?;
+    for (here, _) in folders(sh)? {
+        let here = here.to_string_lossy();
+        if bytes.windows(here.len()).any(|part| part == here.as_bytes()) {
+            bail!("{} contains the name of the folder {here}", program.display());
+        }
     }
     let newest = newest(&needs).with_context(|| format!("{} names no version of glibc", program.display()))?;
     let nothing = tempfile::tempdir().context("creating an empty folder")?;

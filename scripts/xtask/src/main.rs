@@ -14,6 +14,7 @@ mod files;
 mod install;
 mod package;
 mod packages;
+mod sbom;
 mod usage;
 
 use std::ffi::OsString;

@@ -17,7 +17,8 @@ use crate::files::{copy, copy_tree, list, write};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The tools, and the versions that were tried.
-const TOOLS: [(&str, &str); 2] = [("cargo-deb", "3.8.0"), ("cargo-generate-rpm", "0.21.1")];
+const TOOLS: [(&str, &str); 3] =
+    [("cargo-deb", "3.8.0"), ("cargo-generate-rpm", "0.21.1"), ("cargo-cyclonedx", "0.5.9")];
 const STEPS: &str = include_str!("../../package/steps.sh");
 const ABOUT: &str = "Usage metrics of HUBzero hubs from web server logs";
 const DESCRIPTION: &str = "Counts the users of a HUBzero hub (science gateway) from the access logs of Apache and the \
@@ -80,7 +81,7 @@ pub(crate) fn time_of_commit(sh: &Shell) -> String {
 }
 
 /// PATH with the tools, which are built into the target directory if they are missing.
-fn tools(sh: &Shell) -> Result<OsString> {
+pub(crate) fn tools(sh: &Shell) -> Result<OsString> {
     let folder = place::target(sh)?.join("tools/packages");
     let bin = folder.join("bin");
     for (name, version) in TOOLS {

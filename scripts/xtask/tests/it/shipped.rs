@@ -111,3 +111,15 @@ fn units_run_as_the_user_and_can_do_little_else() {
         rated.ok();
     }
 }
+
+#[test]
+fn the_image_holds_every_executable_and_runs_without_root() {
+    let text = fs::read_to_string(deploy().join("../../Containerfile")).unwrap();
+    let joined = text.replace("\\\n", " ");
+    let (_, listed) = joined.split_once("for program in ").unwrap();
+    let listed: Vec<_> = listed.split(';').next().unwrap().split_whitespace().collect();
+    let stages: Vec<_> = EXECUTABLES.into_iter().filter(|name| *name != "hzmetrics").collect();
+    assert_eq!(listed, stages);
+    let last = joined.rsplit("\nFROM ").next().unwrap();
+    assert!(last.contains("\nUSER nonroot\n") && !last.contains("\nRUN "), "{last}");
+}
