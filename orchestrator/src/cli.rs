@@ -82,6 +82,7 @@ commands! {
         Show(show::Args),
         Why(why::Args),
         Trace(trace::Args),
+        Compare(compare::Args),
         Report(report::Args),
     }
     "Looking after the numbers" Upkeep {
@@ -198,8 +199,19 @@ mod tests {
 
     #[test]
     fn every_command_of_the_port_exists() {
-        let mut expected =
-            vec!["sh", "chains", "run-chain", "explain", "convert", "show", "why", "trace", "config", "report"];
+        let mut expected = vec![
+            "sh",
+            "chains",
+            "run-chain",
+            "explain",
+            "convert",
+            "show",
+            "why",
+            "trace",
+            "config",
+            "report",
+            "compare",
+        ];
         expected.extend(
             "tick run whoisonline status process import analyze summarize rebuild-summaries mark-dirty clear-dirty \
              rebuild-from unpublish forget-import repair-imported-sources reconstruct-imported-sources setup-db migrate init \

@@ -6,6 +6,7 @@ pub(crate) mod backfill_dnload;
 pub(crate) mod chains;
 pub(crate) mod check;
 pub(crate) mod clear_dirty;
+pub(crate) mod compare;
 pub(crate) mod config;
 pub(crate) mod convert;
 pub(crate) mod doctor;

@@ -8,6 +8,7 @@ mod chains;
 mod cli;
 mod colours;
 mod commands;
+mod compare;
 mod completions;
 mod doctor;
 mod guard;

@@ -5,6 +5,7 @@
 mod audit;
 mod chains;
 mod commands;
+mod compare;
 mod completions;
 mod configuration;
 mod convert;

@@ -1,7 +1,7 @@
 //! What an administrator sees: one trouble at a time on a hub that is well turns the right check red, in
 //! `check`, the metrics, the heartbeat and the status alike; once fixed, all is green again.
 
-mod outputs;
+pub(crate) mod outputs;
 mod real_tools;
 
 use std::cell::RefCell;

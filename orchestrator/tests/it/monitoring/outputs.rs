@@ -27,7 +27,8 @@ fn path_of(path: &str, key: &str) -> String {
 }
 
 fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
-    let is_leaf = ["counts", "steps", "dropped"].iter().any(|name| path.ends_with(&format!(".{name}")));
+    let is_leaf =
+        ["counts", "steps", "dropped", "key", "here", "there"].iter().any(|name| path.ends_with(&format!(".{name}")));
     match value {
         Value::Object(fields) if !is_leaf => {
             fields.iter().for_each(|(key, value)| paths(value, &path_of(path, key), found));
@@ -60,7 +61,7 @@ fn described() -> BTreeMap<String, BTreeSet<String>> {
 
 /// Compares outputs with the page; what is not in the outputs of a test has to be named.
 #[track_caller]
-fn compare(heading: &str, outputs: &[Value], absent: &[&str]) {
+pub(crate) fn compare(heading: &str, outputs: &[Value], absent: &[&str]) {
     let mut seen = BTreeSet::new();
     outputs.iter().for_each(|output| paths(output, "", &mut seen));
     let page = &described()[heading];

@@ -1,0 +1,89 @@
+//! `hzmetrics compare`: holds the tables of two metrics databases against each other.
+
+use anyhow::Result;
+use database::{Db, Target, Which};
+use kit::Uses;
+use schema::{Compat, Month, Opt};
+
+use super::{HubCommand, print};
+use crate::colours;
+use crate::compare::{self, Compared, Report, Wanted};
+use crate::hub::Hub;
+
+/// Compare all tables with those of another metrics database
+///
+/// "Here" is the metrics database of the configuration, "there" is DATABASE, on the same server and with the same
+/// account. Ids and times of writing do not count, and rows of one key may be in any order. Nothing is changed. Exit
+/// code 1 if something differs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The other metrics database
+    #[arg(value_name = "DATABASE")]
+    database: String,
+
+    /// Compare these months only, in the tables that have dates
+    #[arg(value_name = "YYYY-MM")]
+    months: Vec<Month>,
+
+    /// Also compare the tables that we write in the hub's database with those in this one
+    #[arg(long, value_name = "DATABASE")]
+    hub: Option<String>,
+
+    /// Differences that these compatibility options explain do not count
+    #[arg(long, value_name = "OPTIONS", value_parser = allowed)]
+    allow: Option<Compat>,
+
+    /// How many rows of each kind of difference are shown
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    rows: usize,
+
+    /// Print one JSON object instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
+fn allowed(text: &str) -> Result<Compat, String> {
+    Compat::parse(text).map_err(|e| e.to_string())
+}
+
+impl HubCommand for Args {
+    fn uses(&self) -> Option<Uses> {
+        None
+    }
+
+    fn run(&self, hub: &Hub) -> Result<u8> {
+        hub.config.check()?;
+        let here = hub.config.target();
+        let hub_db = self.hub.as_deref().unwrap_or(&here.hub_db);
+        let there = here.clone().with_databases(hub_db, &self.database);
+        let is_same = |which| here.database(which) == there.database(which);
+        if is_same(Which::Metrics) || (self.hub.is_some() && is_same(Which::Hub)) {
+            return Ok(hub.wrong_arguments("name another database than that of the configuration"));
+        }
+        let allow = self.allow.unwrap_or_default();
+        let report = Report {
+            here: here.metrics_db.clone(),
+            there: there.metrics_db.clone(),
+            months: self.months.iter().map(Month::to_string).collect(),
+            tables: self.tables(&here, &there)?,
+            allowed: Opt::ALL.iter().filter(|(opt, _)| allow.has(*opt)).map(|(_, name)| *name).collect(),
+        };
+        let text = if self.json { report.json() } else { report.text() };
+        print(colours::states(&text).as_bytes())?;
+        Ok(u8::from(report.differs()))
+    }
+}
+
+impl Args {
+    fn tables(&self, here: &Target, there: &Target) -> Result<Vec<Compared>> {
+        let wanted = Wanted { months: &self.months, n_shown: self.rows };
+        let mut tables = Vec::new();
+        for which in
+            [Which::Metrics, Which::Hub].into_iter().filter(|which| *which == Which::Metrics || self.hub.is_some())
+        {
+            let (mut here, mut there) = (Db::connect(here, which)?, Db::connect(there, which)?);
+            tables.extend(compare::compare(&mut here, &mut there, &wanted)?);
+        }
+        Ok(tables)
+    }
+}
