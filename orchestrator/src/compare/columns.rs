@@ -97,8 +97,7 @@ pub(super) fn tables(here: &mut Db, there: &mut Db) -> Result<Vec<Table>> {
     let none = Columns::new();
     let table = |name: &String| {
         let (of_here, of_there) = (found.get(name), other.get(name));
-        let sides =
-            (of_here.or(of_there).unwrap_or(&none), of_there.or(of_here).unwrap_or(&none));
+        let sides = (of_here.or(of_there).unwrap_or(&none), of_there.or(of_here).unwrap_or(&none));
         let place = name.strip_prefix(prefix.as_str()).unwrap_or(name);
         Table { is_in_both: of_here.is_some() && of_there.is_some(), ..of(name, place, &prefix, sides) }
     };
@@ -183,9 +182,8 @@ mod tests {
 
     #[test]
     fn columns_of_one_side_and_columns_of_writing_do_not_count() {
-        let columns = |names: &str| -> Columns {
-            names.split(' ').map(|name| (name.to_owned(), "int".to_owned())).collect()
-        };
+        let columns =
+            |names: &str| -> Columns { names.split(' ').map(|name| (name.to_owned(), "int".to_owned())).collect() };
         let table = of("webhits", "webhits", "", (&columns("hits datetime hz_id x"), &columns("datetime hits y")));
         let names: Vec<_> = table.columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!((names, table.n_key, table.extra), (vec!["datetime", "hits"], 1, vec!["x".into(), "y".into()]));
