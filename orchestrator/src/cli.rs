@@ -103,6 +103,8 @@ commands! {
         Migrate(migrate::Args),
         Init(init::Args),
         Config(config::Args),
+        Backup(backup::Args),
+        Restore(restore::Args),
         Check(check::Args),
         Metrics(metrics::Args),
         Serve(serve::Args),
@@ -210,7 +212,7 @@ mod tests {
             "trace",
             "config",
             "report",
-            "compare",
+            "compare", "backup", "restore",
         ];
         expected.extend(
             "tick run whoisonline status process import analyze summarize rebuild-summaries mark-dirty clear-dirty \

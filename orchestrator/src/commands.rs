@@ -3,6 +3,7 @@
 pub(crate) mod analyze;
 pub(crate) mod audit;
 pub(crate) mod backfill_dnload;
+pub(crate) mod backup;
 pub(crate) mod chains;
 pub(crate) mod check;
 pub(crate) mod clear_dirty;
@@ -27,6 +28,7 @@ pub(crate) mod rebuild_webhits;
 pub(crate) mod reconstruct_imported_sources;
 pub(crate) mod repair_imported_sources;
 pub(crate) mod report;
+pub(crate) mod restore;
 pub(crate) mod run;
 pub(crate) mod run_chain;
 pub(crate) mod serve;

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod audit;
+mod backup;
 mod chains;
 mod cli;
 mod colours;

@@ -24,7 +24,7 @@ use kit::Messages;
 use schema::tables::Engine;
 
 pub(crate) use changes::Runner;
-pub(crate) use create::{Setup, setup_db};
+pub(crate) use create::{Setup, create_database, setup_db};
 pub(crate) use hold::{Held, hold};
 pub(crate) use migrate::{Migrate, migrate};
 

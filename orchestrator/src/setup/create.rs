@@ -28,14 +28,17 @@ pub(crate) struct Setup {
     pub(crate) domainclass: Option<PathBuf>,
 }
 
+/// The statement that creates the metrics database if it is missing.
+pub(crate) fn create_database(target: &Target, charset: Charset) -> String {
+    let database = quote(&target.metrics_db);
+    let (set, collation) = (charset.name(), charset.collation());
+    format!("CREATE DATABASE IF NOT EXISTS {database} DEFAULT CHARACTER SET {set} COLLATE {collation}")
+}
+
 /// The statements: the database first, then every table.
 pub(crate) fn statements(target: &Target, engine: Engine, charset: Charset) -> Vec<String> {
     let database = quote(&target.metrics_db);
-    let mut list = vec![format!(
-        "CREATE DATABASE IF NOT EXISTS {database} DEFAULT CHARACTER SET {} COLLATE {}",
-        charset.name(),
-        charset.collation()
-    )];
+    let mut list = vec![create_database(target, charset)];
     let table = |table: &tables::Table| table.create(&format!("{database}.{}", quote(table.name)), engine, charset);
     list.extend(tables::METRICS.iter().map(table));
     list

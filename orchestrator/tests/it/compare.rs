@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 const HZMETRICS: &str = env!("CARGO_BIN_EXE_hzmetrics");
 
-fn compare(here: &Pair, there: &Pair, more: &str) -> Finished {
+pub(crate) fn compare(here: &Pair, there: &Pair, more: &str) -> Finished {
     let run = here.run(HZMETRICS).env("HZMETRICS_ROOT", here.home().join("root"));
     run.args(["compare", &there.metrics]).args(more.split_whitespace()).finish()
 }
 
 /// Two months of a small hub; ids begin after `first`, rows of one key are turned round with `turned`.
-fn fill(pair: &Pair, first: u64, turned: bool) {
+pub(crate) fn fill(pair: &Pair, first: u64, turned: bool) {
     let id = |n: u64| first + n;
     let list = |rows: [String; 3]| {
         let mut rows = rows.to_vec();

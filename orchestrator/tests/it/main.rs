@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod audit;
+mod backup;
 mod chains;
 mod commands;
 mod compare;

@@ -13,9 +13,12 @@ use crate::tls;
 const SOCKETS: [&str; 4] =
     ["/run/mysqld/mysqld.sock", "/var/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"];
 
-#[derive(Debug, PartialEq, Eq)]
-enum Address {
+/// Where a server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A socket of this machine.
     Socket(PathBuf),
+    /// A host and a port.
     Tcp(String, u16),
 }
 
@@ -38,10 +41,16 @@ fn address(host: &str, forced: Option<PathBuf>, exists: impl Fn(&Path) -> bool) 
     }
 }
 
+/// Where the server of a target is that names a single one.
+#[must_use]
+pub fn place(target: &Target) -> Address {
+    let forced = std::env::var_os("HZMETRICS_DB_SOCKET").filter(|path| !path.is_empty()).map(PathBuf::from);
+    address(&target.host, forced, Path::exists)
+}
+
 /// Opens a connection to the database `which`.
 pub(super) fn open(target: &Target, which: Which) -> Result<Conn, DbError> {
-    let forced = std::env::var_os("HZMETRICS_DB_SOCKET").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let address = address(&target.host, forced, Path::exists);
+    let address = place(target);
     let database = target.database(which);
     let mut opts = OptsBuilder::new()
         .user(Some(&target.user))

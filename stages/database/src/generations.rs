@@ -100,6 +100,18 @@ pub fn watch(db: &mut Db) -> Result<String> {
     Ok(now)
 }
 
+/// No state holds any more that was made before.
+///
+/// # Errors
+/// The server fails.
+pub fn forget(db: &mut Db) -> Result<()> {
+    if db.has_table(GENERATIONS)? {
+        db.run("DELETE FROM hz_generations", ())?;
+        db.watched = None;
+    }
+    Ok(())
+}
+
 /// When each table was last changed, as far as the server knows.
 ///
 /// # Errors

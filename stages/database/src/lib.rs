@@ -33,6 +33,7 @@ pub mod writer;
 pub use hub::config::{Target, Which};
 pub use mysql::{Params, Value, params};
 
+pub use address::{Address, place};
 pub use addresses::is_wide;
 pub use cells::Cells;
 pub use connection::Db;

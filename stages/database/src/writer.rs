@@ -12,13 +12,13 @@ use std::sync::{PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use hub::config::{Config, Target, Which};
 use hub::lock::{self, Lock};
 use hub::process::Process;
 use kit::{Busy, Io};
 use rustix::rand::{GetRandomFlags, getrandom};
-use schema::tables::{WRITER, quote};
+use schema::tables::{self, Engine, WRITER, quote};
 
 use crate::connection::Db;
 use crate::error::{DbError, ErrorKind};
@@ -88,6 +88,35 @@ pub fn for_run(io: &Io, config: &Config) -> Result<Held> {
     }
 }
 
+/// Whether the database is being restored, or a restore was not finished.
+///
+/// # Errors
+/// The server fails.
+pub fn is_being_restored(db: &mut Db) -> Result<bool> {
+    Ok(db.has_table(WRITER)? && db.number("SELECT 1 FROM hz_writer WHERE part = 'restore'", ())?.is_some())
+}
+
+/// From now on nobody else writes to the database, until [`end_restore`].
+///
+/// # Errors
+/// The server fails.
+pub fn begin_restore(db: &mut Db) -> Result<()> {
+    if let Some(table) = tables::metrics(WRITER) {
+        db.run(&table.create(&quote(WRITER), Engine::InnoDb, db.charset()), ())?;
+    }
+    db.run("INSERT IGNORE INTO hz_writer (part, token, seen) VALUES ('restore', '', UTC_TIMESTAMP())", ())?;
+    Ok(())
+}
+
+/// The database is complete.
+///
+/// # Errors
+/// The server fails.
+pub fn end_restore(db: &mut Db) -> Result<()> {
+    db.run("DELETE FROM hz_writer WHERE part = 'restore'", ())?;
+    Ok(())
+}
+
 /// The row of the writer, held. Dropping it lets it go.
 #[derive(Debug)]
 pub struct Writer {
@@ -134,6 +163,19 @@ impl Writer {
     /// The server cannot be reached.
     pub fn ask(target: &Target, wait: Duration) -> Result<WriterResult> {
         let mut db = Db::connect(target, Which::Metrics)?;
+        ensure!(!is_being_restored(&mut db)?, "a restore of the metrics database was not finished: `hzmetrics restore` it again");
+        Self::ask_on(db, wait)
+    }
+
+    /// The same for a restore, also after one that was not finished.
+    ///
+    /// # Errors
+    /// The server cannot be reached.
+    pub fn ask_to_restore(target: &Target, wait: Duration) -> Result<WriterResult> {
+        Self::ask_on(Db::connect(target, Which::Metrics)?, wait)
+    }
+
+    fn ask_on(mut db: Db, wait: Duration) -> Result<WriterResult> {
         match Self::ask_in(&mut db, wait) {
             Ok(Some(owner)) => Ok(WriterResult::Busy(owner.busy())),
             Ok(None) => match token() {

@@ -172,6 +172,15 @@ pub fn make_one_folder(path: &Path) -> io::Result<()> {
     above.make_folder(name)
 }
 
+/// Removes an empty folder.
+///
+/// # Errors
+/// It does not exist, is not empty, or we are not allowed to.
+pub fn remove_one_folder(path: &Path) -> io::Result<()> {
+    let (above, name) = split(path)?;
+    above.remove_folder(name)
+}
+
 /// Creates a folder for archived logs if it is missing. A link is accepted if root owns it.
 ///
 /// # Errors
