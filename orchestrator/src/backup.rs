@@ -20,13 +20,12 @@ use crate::hub::Hub;
 use crate::pipeline::decisions;
 use dump::Dump;
 pub(crate) use load::{Restore, restore};
-use manifest::Manifest;
+use manifest::{METRICS, Manifest};
 
 /// How the names of backups begin.
 const HEAD: &str = "hzmetrics-";
 
-/// The archives.
-const METRICS: &str = "metrics.sql.zst";
+/// The archives of the hub's database.
 const OF_HUB: &str = "hub.sql.zst";
 const CACHE: &str = "hub-cache.sql.zst";
 
@@ -46,7 +45,11 @@ pub(crate) fn backup(hub: &Hub, into: &Path) -> Result<PathBuf> {
     let is_transactional = places::are_transactional(&mut db, &tables)?;
     let mut dump = |which, tables: &[String], is_transactional, name, options: &[&str]| -> Result<()> {
         if !tables.is_empty() {
-            hub.log.info(format_args!("[backup] {}: {}", target.database(which), kit::counted(tables.len(), "table", "tables")));
+            hub.log.info(format_args!(
+                "[backup] {}: {}",
+                target.database(which),
+                kit::counted(tables.len(), "table", "tables")
+            ));
             let database = target.database(which);
             archives.push(Dump { target: &target, database, tables, name, is_transactional, options }.write(&folder)?);
         }
@@ -94,7 +97,8 @@ pub(crate) fn remove_old(hub: &Hub, within: &Path, n_kept: usize) -> Result<()> 
     found.sort_by(|a, b| (b.0, &b.1).cmp(&(a.0, &a.1)));
     for (_, path, manifest) in found.into_iter().skip(n_kept) {
         // without this file it is not a backup any more
-        let names = std::iter::once(manifest::NAME).chain(manifest.archives.iter().map(|archive| archive.name.as_str()));
+        let names =
+            std::iter::once(manifest::NAME).chain(manifest.archives.iter().map(|archive| archive.name.as_str()));
         for name in names {
             door::remove(&path.join(name)).with_context(|| format!("removing {}", path.join(name).display()))?;
         }

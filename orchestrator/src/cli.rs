@@ -212,7 +212,9 @@ mod tests {
             "trace",
             "config",
             "report",
-            "compare", "backup", "restore",
+            "compare",
+            "backup",
+            "restore",
         ];
         expected.extend(
             "tick run whoisonline status process import analyze summarize rebuild-summaries mark-dirty clear-dirty \

@@ -29,7 +29,7 @@ pub(crate) use report::{Report, Severity};
 type Check = fn(&mut CheckedHub<'_>, &mut Report);
 
 /// All of them by name, in the order of their lines.
-const CHECKS: [(&str, Check); 27] = [
+const CHECKS: [(&str, Check); 28] = [
     ("site", configuration::site),
     ("configuration", configuration::readable),
     ("values", configuration::values),
@@ -52,6 +52,7 @@ const CHECKS: [(&str, Check); 27] = [
     ("clock", database::clock),
     ("one-writer", database::writer),
     ("cluster", database::cluster),
+    ("memory", database::memory),
     ("rights", rights::all),
     ("left-out", imports::left_out),
     ("withheld", imports::withheld),

@@ -15,8 +15,8 @@ use database::{Db, DbError, ErrorKind, Target, Which};
 use schema::tables::quote;
 
 use super::client::{self, Client};
-use super::manifest::{Archive, Manifest};
-use super::{METRICS, dump, places};
+use super::manifest::{Archive, METRICS, Manifest};
+use super::{dump, places};
 use crate::hub::Hub;
 use crate::setup;
 
@@ -121,7 +121,10 @@ fn check_tables_of_hub(db: &mut Db, manifest: &Manifest) -> Result<()> {
 
 fn check_empty(db: &mut Db, of_hub: &mut Db) -> Result<()> {
     if let Some(table) = places::of_metrics(db)?.first() {
-        bail!("{} is not empty: it has the table {table}; --replace replaces all of its tables", db.target().metrics_db);
+        bail!(
+            "{} is not empty: it has the table {table}; --replace replaces all of its tables",
+            db.target().metrics_db
+        );
     }
     for (table, _) in places::of_hub(of_hub)? {
         let sql = format!("SELECT 1 FROM {} LIMIT 1", quote(&table));

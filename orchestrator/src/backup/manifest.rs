@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 /// Its name.
 pub(super) const NAME: &str = "backup.json";
+/// The archive of the metrics database.
+pub(super) const METRICS: &str = "metrics.sql.zst";
 /// The format of a backup.
 const FORMAT: u64 = 1;
 /// The largest one that is read.
@@ -38,7 +40,8 @@ pub(super) struct Manifest {
 
 impl Manifest {
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
-        let archive = |archive: &Archive| json!({"name": archive.name, "bytes": archive.bytes, "tables": archive.tables});
+        let archive =
+            |archive: &Archive| json!({"name": archive.name, "bytes": archive.bytes, "tables": archive.tables});
         let text = json!({
             "format": FORMAT, "program": kit::VERSION, "time": self.time, "metrics_db": self.metrics_db,
             "hub_db": self.hub_db, "prefix": self.prefix, "archives": self.archives.iter().map(archive).collect::<Vec<_>>(),

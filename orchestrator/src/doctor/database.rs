@@ -175,6 +175,37 @@ fn without_key(db: &mut Db, written: &[(String, String)]) -> Result<Vec<String>>
     Ok(found)
 }
 
+/// The server must hold the indexes of the requests in memory: each imported request changes every one of them.
+pub(super) fn memory(checked: &mut CheckedHub<'_>, report: &mut Report) {
+    if checked.is_port() {
+        return;
+    }
+    let Ok(db) = &mut checked.metrics else { return };
+    let indexes = "SELECT index_length FROM information_schema.tables WHERE table_schema = DATABASE() AND \
+                   table_name = 'web' AND engine = 'InnoDB'";
+    let Ok(Some(indexes)) = db.number(indexes, ()) else { return };
+    let Ok(Some(pool)) = db.number("SELECT @@innodb_buffer_pool_size", ()) else { return };
+    if is_small(pool, indexes) {
+        report.warn(
+            format_args!(
+                "memory: the buffer pool of the database server ({} MB) is smaller than half of the indexes of web \
+                 ({} MB): imports read and write pages on disk for each request",
+                pool >> 20,
+                indexes >> 20
+            ),
+            format_args!(
+                "innodb_buffer_pool_size = {}M or more in the configuration of the server",
+                (2 * indexes) >> 20
+            ),
+        );
+    }
+}
+
+/// Whether a buffer pool is too small for indexes of that size; both in bytes.
+const fn is_small(pool: i64, indexes: i64) -> bool {
+    pool < indexes / 2
+}
+
 /// Clocks further apart than that put requests and runs on different days.
 const SECONDS_APART: u64 = 300;
 

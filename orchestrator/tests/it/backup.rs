@@ -13,7 +13,8 @@ use crate::compare::{compare, fill};
 const HZMETRICS: &str = env!("CARGO_BIN_EXE_hzmetrics");
 
 fn run(pair: &Pair, args: &[&str]) -> Finished {
-    let run = pair.run(HZMETRICS).env("HZMETRICS_ROOT", pair.home().join("root")).env("HZMETRICS_NOW", "2025-08-02T10:00");
+    let run =
+        pair.run(HZMETRICS).env("HZMETRICS_ROOT", pair.home().join("root")).env("HZMETRICS_NOW", "2025-08-02T10:00");
     run.args(args).finish()
 }
 
@@ -154,7 +155,8 @@ fn a_restore_that_failed_halfway_stops_every_writer_until_it_is_done_again() {
     assert_eq!(there.lines("SELECT COUNT(*) FROM web"), ["3"], "the first archive was loaded");
     let log = there.home().join("late.log");
     fs::write(&log, "2025-06-09 10:00:00 5 [bob] 192.0.2.1 login\n").unwrap();
-    for args in [&["mark-dirty", "2025-06"][..], &["run"], &["import-auth", log.to_str().unwrap()], &["backup", "/tmp"]] {
+    for args in [&["mark-dirty", "2025-06"][..], &["run"], &["import-auth", log.to_str().unwrap()], &["backup", "/tmp"]]
+    {
         let refused = run(&there, args);
         assert!(refused.code != 0 && refused.stderr.contains("was not finished"), "{args:?}: {}", refused.stderr);
     }
@@ -174,10 +176,12 @@ fn old_backups_of_this_hub_are_removed_on_request() {
     // a name is a second
     let again = run(&here, &["backup", folder.to_str().unwrap()]).expect_code(1);
     assert!(again.stderr.contains("exists"), "{}", again.stderr);
-    let later = here.run(HZMETRICS).env("HZMETRICS_ROOT", here.home().join("root")).env("HZMETRICS_NOW", "2025-08-03T10:00");
+    let later =
+        here.run(HZMETRICS).env("HZMETRICS_ROOT", here.home().join("root")).env("HZMETRICS_NOW", "2025-08-03T10:00");
     later.args(["backup", folder.to_str().unwrap(), "--keep", "1"]).finish().ok();
     assert!(!first.exists());
-    let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert_eq!(names.len(), 4, "{names:?}");
     assert_eq!(names[1..], ["hzmetrics-notes", "hzmetrics-unfinished", "other"]);

@@ -523,3 +523,26 @@ fn without_fix_nothing_is_changed() {
     let fixed = hub.run("doctor --fix").finish().ok().text();
     assert!(fixed.ends_with("\nall is well\n") && hub.path("root/var/log/httpd/imported").exists(), "{fixed}");
 }
+
+#[test]
+fn a_buffer_pool_that_is_too_small_for_the_requests_is_named() {
+    let Some(server) = fixtures::db::networked_server(&["--innodb-buffer-pool-size=6M".to_owned()]) else { return };
+    let pair = server.names(SqlMode::Lax);
+    pair.create_hub(true);
+    pair.create_metrics(Engine::InnoDb, true);
+    let doctor = || {
+        let run = pair.run(env!("CARGO_BIN_EXE_hzmetrics")).env("HZMETRICS_ROOT", pair.home().join("root"));
+        run.arg("doctor").finish().text()
+    };
+    assert!(!doctor().contains("memory:"), "{}", doctor());
+    pair.sql(
+        "INSERT INTO web (datetime, ip, content, host, sessionid) SELECT '2025-06-01' + INTERVAL seq SECOND, \
+         CONCAT('192.0.', seq % 256, '.', seq % 251), CONCAT('/resources/', seq * 7919 % 100003, '/a/page/of/some/length'), \
+         CONCAT('host-', seq % 9973, '.dyn.example.net'), seq FROM seq_1_to_90000;\n\
+         ANALYZE TABLE web",
+    );
+    let text = doctor();
+    let line = text.lines().find(|line| line.starts_with("WARN  memory: the buffer pool of the database server ("));
+    assert!(line.is_some(), "{text}");
+    assert!(text.contains("fix: innodb_buffer_pool_size = "), "{text}");
+}

@@ -163,7 +163,10 @@ impl Writer {
     /// The server cannot be reached.
     pub fn ask(target: &Target, wait: Duration) -> Result<WriterResult> {
         let mut db = Db::connect(target, Which::Metrics)?;
-        ensure!(!is_being_restored(&mut db)?, "a restore of the metrics database was not finished: `hzmetrics restore` it again");
+        ensure!(
+            !is_being_restored(&mut db)?,
+            "a restore of the metrics database was not finished: `hzmetrics restore` it again"
+        );
         Self::ask_on(db, wait)
     }
 
