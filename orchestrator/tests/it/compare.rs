@@ -206,3 +206,40 @@ fn another_database_must_be_named_and_exist() {
     let done = run("no_such_database").expect_code(1);
     assert!(done.stderr.contains("no_such_database"), "{}", done.stderr);
 }
+
+/// The recipe of docs/operations.md.
+#[test]
+fn a_month_computed_again_in_a_copy_is_the_same() {
+    let Some(here) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    fill(&here, 0, false);
+    let hzmetrics = |config: &std::path::Path, line: &str| {
+        let run = here.run(HZMETRICS).env("HZMETRICS_ROOT", here.home().join("root")).env("HZMETRICS_NOW", "2025-08-02T10:00");
+        run.arg("-c").arg(config).args(line.split(' ')).finish()
+    };
+    let ours = here.config();
+    hzmetrics(&ours, "summarize-month 2025-06").ok();
+    let folder = here.home().join("backups");
+    std::fs::create_dir(&folder).unwrap();
+    hzmetrics(&ours, &format!("backup {}", folder.display())).ok();
+    let backup = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    // another database of the same account
+    let copy = fixtures::db::names(SqlMode::Strict).unwrap();
+    copy.create_metrics(Engine::InnoDb, false);
+    let text = zstd::decode_all(std::fs::File::open(backup.join("metrics.sql.zst")).unwrap()).unwrap();
+    let load = fixtures::run("mariadb").args(["--no-defaults", "--binary-mode", "-uroot", "-S"]).arg(here.socket());
+    load.arg(&copy.metrics).stdin(text).finish().ok();
+    let config = here.home().join("copy.cfg");
+    let text = std::fs::read_to_string(&ours).unwrap();
+    std::fs::write(&config, text.replace(&here.metrics, &copy.metrics)).unwrap();
+    copy.sql("DELETE FROM summary_user_vals WHERE datetime = '2025-06-00';\nDELETE FROM userlogin_lite");
+    let _ = compare(&here, &copy, "2025-06").expect_code(1);
+    let tables_of_hub = || here.lines("SELECT * FROM {hub}.jos_resource_stats");
+    let before = tables_of_hub();
+    hzmetrics(&config, "summarize-month 2025-06").ok();
+    compare(&here, &copy, "2025-06").ok();
+    assert_eq!(tables_of_hub(), before, "nothing is written to the hub's database");
+    copy.sql("UPDATE userlogin SET datetime = '2025-05-31' WHERE user = 'ann'");
+    hzmetrics(&config, "summarize-month 2025-06").ok();
+    let done = compare(&here, &copy, "2025-06").expect_code(1);
+    assert!(done.text().contains("FAIL  userlogin "), "{}", done.text());
+}
