@@ -213,7 +213,10 @@ fn a_month_computed_again_in_a_copy_is_the_same() {
     let Some(here) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
     fill(&here, 0, false);
     let hzmetrics = |config: &std::path::Path, line: &str| {
-        let run = here.run(HZMETRICS).env("HZMETRICS_ROOT", here.home().join("root")).env("HZMETRICS_NOW", "2025-08-02T10:00");
+        let run = here
+            .run(HZMETRICS)
+            .env("HZMETRICS_ROOT", here.home().join("root"))
+            .env("HZMETRICS_NOW", "2025-08-02T10:00");
         run.arg("-c").arg(config).args(line.split(' ')).finish()
     };
     let ours = here.config();
