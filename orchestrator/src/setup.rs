@@ -10,6 +10,7 @@ mod create;
 mod hold;
 mod ledger;
 mod migrate;
+pub(crate) mod partitions;
 mod primary_keys;
 pub(crate) mod ready;
 mod seed;
@@ -33,7 +34,7 @@ pub(crate) use migrate::{Migrate, migrate};
 /// # Errors
 /// A statement fails.
 pub(crate) fn make(target: &Target, seed: bool, messages: Messages) -> Result<()> {
-    let setup = create::Setup { dry_run: false, seed, engine: Engine::InnoDb, domainclass: None };
+    let setup = create::Setup { dry_run: false, seed, engine: Engine::InnoDb, by_month: None, domainclass: None };
     create::setup_db(target, &setup, messages, &mut std::io::sink())
 }
 

@@ -18,6 +18,7 @@ pub mod month;
 pub mod near;
 pub mod number;
 pub mod part;
+pub mod partitions;
 pub mod reference;
 pub mod rights;
 pub mod stamp;

@@ -7,12 +7,12 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use kit::Uses;
 use schema::rights::{Account, Names};
 use schema::tables::Engine;
-use schema::{Exit, Opt};
+use schema::{Exit, Month, Opt};
 
 use super::values::DryRun;
 use super::{Call, Command, print};
 use crate::overrides::Overrides;
-use crate::setup::{Held, Setup, hold, setup_db};
+use crate::setup::{Held, Setup, hold, partitions, setup_db};
 
 /// Create the metrics database and its tables, fill the static ones
 ///
@@ -30,6 +30,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ENGINE", default_value = "InnoDB", value_parser = engine())]
     engine: Engine,
 
+    /// Divide new big tables by month, from this month on
+    ///
+    /// For tables that exist and are not divided, the statement that divides them is printed.
+    #[arg(long, value_name = "YYYY-MM", value_parser = first_month)]
+    month_partitions: Option<Month>,
+
     /// CSV file (domain,class,country,…) instead of the built-in domain list
     #[arg(long, value_name = "FILE")]
     domainclass: Option<PathBuf>,
@@ -41,6 +47,12 @@ pub(crate) struct Args {
 
 fn engine() -> impl clap::builder::TypedValueParser<Value = Engine> {
     PossibleValuesParser::new(["InnoDB", "MyISAM"]).try_map(|name| name.parse::<Engine>())
+}
+
+/// A month from which on there are not too many partitions.
+fn first_month(text: &str) -> Result<Month, String> {
+    let month: Month = text.parse().map_err(|_| "not a month, such as 2025-07".to_owned())?;
+    if month.year() >= 1990 { Ok(month) } else { Err("too early: there were no logs before 1990".to_owned()) }
 }
 
 impl Command for Args {
@@ -58,6 +70,7 @@ impl Command for Args {
             // the port creates empty tables, and rows loaded into them later must not collide
             seed: !self.no_seed && !call.overrides.compat(&config)?.has(Opt::LpCli),
             engine: self.engine,
+            by_month: self.month_partitions.map(partitions::through_next_year).transpose()?,
             domainclass: self.domainclass.clone(),
         };
         let _held = if setup.dry_run { Held::default() } else { hold(&config, call.messages)? };

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use schema::partitions::Partitions;
 use schema::{Exit, Opt};
 
 use super::decisions;
@@ -26,6 +27,7 @@ use super::state::{Key, Mode, State};
 use super::worker::{Effort, Worker};
 use crate::guard;
 use crate::hub::Hub;
+use crate::setup::partitions;
 use progress::{AfterStep, Run};
 
 pub(crate) use progress::Limits;
@@ -54,6 +56,9 @@ pub(crate) fn run(hub: &Hub, limits: Limits) -> Result<u8> {
         swept: BTreeSet::new(),
         told_to_come: false,
     };
+    if !limits.dry_run {
+        run.prepare_partitions()?;
+    }
     if hub.compat.has(Opt::SingleMode) {
         run.without_modes()?;
     } else {
@@ -78,6 +83,17 @@ impl Run<'_> {
         let until = self.until;
         let is_time_up = || until.is_some_and(|until| Instant::now() >= until);
         pages::write_due(&mut self.worker, &mut self.db, &is_time_up)
+    }
+
+    /// Where tables are divided by month, the months to come get partitions. A failure costs nothing but speed.
+    fn prepare_partitions(&mut self) -> Result<()> {
+        let last = Partitions::prepared(kit::current_month()?);
+        match partitions::add_months(&mut self.db, last) {
+            Ok(tables) if tables.is_empty() => {}
+            Ok(tables) => self.hub.log.info(format_args!("[partitions] {}: added through {last}", tables.join(", "))),
+            Err(error) => self.hub.log.warning(format_args!("[partitions] not added: {error:#}")),
+        }
+        Ok(())
     }
 
     /// Does the next step.

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use database::{Db, DbError, ErrorKind, Target, Which};
 use kit::{Messages, Usage};
+use schema::partitions::Partitions;
 use schema::tables::{self, Charset, Engine, quote};
 
-use super::seed;
+use super::{partitions, seed};
 
 /// How much of a statement is shown.
 const SHOWN: usize = 72;
@@ -24,6 +25,8 @@ pub(crate) struct Setup {
     pub(crate) seed: bool,
     /// Engine of new tables.
     pub(crate) engine: Engine,
+    /// Divide new big tables by month.
+    pub(crate) by_month: Option<Partitions>,
     /// A file of domain classes instead of the built-in list.
     pub(crate) domainclass: Option<PathBuf>,
 }
@@ -36,10 +39,15 @@ pub(crate) fn create_database(target: &Target, charset: Charset) -> String {
 }
 
 /// The statements: the database first, then every table.
-pub(crate) fn statements(target: &Target, engine: Engine, charset: Charset) -> Vec<String> {
+pub(crate) fn statements(target: &Target, setup: &Setup, charset: Charset) -> Vec<String> {
+    let (engine, by_month) = (setup.engine, setup.by_month.as_ref());
     let database = quote(&target.metrics_db);
     let mut list = vec![create_database(target, charset)];
-    let table = |table: &tables::Table| table.create(&format!("{database}.{}", quote(table.name)), engine, charset);
+    let table = |table: &tables::Table| {
+        let at = format!("{database}.{}", quote(table.name));
+        let divided = by_month.and_then(|by| table.create_by_month(&at, engine, charset, by));
+        divided.unwrap_or_else(|| table.create(&at, engine, charset))
+    };
     list.extend(tables::METRICS.iter().map(table));
     list
 }
@@ -51,7 +59,7 @@ pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: 
     }
     let seeds = if setup.seed { seed::seeds(setup.domainclass.as_deref())? } else { Vec::new() };
     if setup.dry_run {
-        for statement in statements(target, setup.engine, Charset::default()) {
+        for statement in statements(target, setup, Charset::default()) {
             show(out, &statement)?;
         }
         for seed in &seeds {
@@ -61,7 +69,7 @@ pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: 
         return Ok(());
     }
     let mut db = Db::connect(target, Which::Neither)?;
-    let list = statements(target, setup.engine, db.charset());
+    let list = statements(target, setup, db.charset());
     if setup.engine == Engine::MyIsam && db.is_cluster() {
         return Err(Usage(
             "this server is a node of a cluster, which replicates no rows of MyISAM tables: leave out --engine MyISAM"
@@ -94,6 +102,9 @@ pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: 
             let rows = kit::counted(added, "row", "rows");
             messages.note(format_args!("{table}: {rows} added, {there} existed already"));
         }
+    }
+    if let Some(by) = &setup.by_month {
+        partitions::prepare(&mut db, by, messages, out)?;
     }
     messages.note(format_args!("{} statements done, {} is ready", list.len(), target.metrics_db));
     Ok(())

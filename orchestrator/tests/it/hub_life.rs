@@ -339,7 +339,7 @@ fn compared(
     let began = Instant::now();
     let life = live(Place::install(lived, &world, compat, excluded, engines), nodes, &world, seed, n_kills);
     let took = began.elapsed();
-    let place = Place::install(told, &world, compat, excluded, engines);
+    let place = Place::install(told, &world, compat, excluded, Engines { by_month: false, ..engines });
     straight(&place, &world, &life);
     let should = tables::read(&place.pair);
     let compare = |is: &Tables, should: &Tables, when: &str| {
@@ -414,13 +414,25 @@ fn with_nightly_sessions_the_base_tables_are_the_same() {
 /// A hub with tables created by the original package.
 #[test]
 fn it_also_does_without_transactions() {
-    let engines = Engines { tables: Engine::MyIsam, notes: Engine::MyIsam };
+    let engines = Engines { tables: Engine::MyIsam, notes: Engine::MyIsam, by_month: false };
     check(AT_MONTH_CLOSE, Excluded::Pages, engines, None);
 }
 
 /// The same hub after a `migrate` that stopped halfway: our own tables are in InnoDB.
 #[test]
 fn it_also_does_with_mixed_engines() {
-    let engines = Engines { tables: Engine::MyIsam, notes: Engine::InnoDb };
+    let engines = Engines { tables: Engine::MyIsam, notes: Engine::InnoDb, by_month: false };
+    check(&format!("{AT_MONTH_CLOSE},bots-before-sessions"), Excluded::Hosts, engines, None);
+}
+
+/// The tables that grow are divided by month here, and whole where everything is imported at once.
+#[test]
+fn it_also_does_with_tables_divided_by_month() {
+    check(AT_MONTH_CLOSE, Excluded::Pages, Engines { by_month: true, ..Engines::ALL_INNODB }, None);
+}
+
+#[test]
+fn and_without_transactions_as_well() {
+    let engines = Engines { tables: Engine::MyIsam, notes: Engine::MyIsam, by_month: true };
     check(&format!("{AT_MONTH_CLOSE},bots-before-sessions"), Excluded::Hosts, engines, None);
 }

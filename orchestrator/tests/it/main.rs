@@ -10,6 +10,7 @@ mod compare;
 mod completions;
 mod configuration;
 mod convert;
+mod divided;
 mod doctor;
 mod ground;
 mod hostile;

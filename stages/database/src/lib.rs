@@ -20,6 +20,7 @@ mod keys;
 pub mod ledger;
 mod lost;
 mod missing_grant;
+mod partitions;
 mod rename;
 mod retry;
 mod statements;

@@ -30,10 +30,12 @@ pub(super) struct Engines {
     pub(super) tables: Engine,
     /// The tables for state, migrations, imported files.
     pub(super) notes: Engine,
+    /// Whether the big tables are divided by month.
+    pub(super) by_month: bool,
 }
 
 impl Engines {
-    pub(super) const ALL_INNODB: Self = Self { tables: Engine::InnoDb, notes: Engine::InnoDb };
+    pub(super) const ALL_INNODB: Self = Self { tables: Engine::InnoDb, notes: Engine::InnoDb, by_month: false };
 }
 
 /// The tables that the original package lacked.
@@ -148,7 +150,7 @@ impl Place {
     /// After `init`: sets the engines of the tables, and the settings an administrator makes at
     /// first.
     pub(super) fn found(&self) {
-        if self.engines != Engines::ALL_INNODB {
+        if self.engines.tables != Engine::InnoDb || self.engines.notes != Engine::InnoDb {
             for table in
                 self.pair.lines("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")
             {
@@ -158,6 +160,10 @@ impl Place {
                 let engine = if NOTES.contains(&table.as_str()) { self.engines.notes } else { self.engines.tables };
                 self.pair.sql(&format!("ALTER TABLE `{table}` ENGINE={}", engine.name()));
             }
+        }
+        if self.engines.by_month {
+            // runs add partitions for the months that come later
+            self.pair.divide_by_month("2025-02".parse().unwrap(), "2025-03".parse().unwrap());
         }
         self.pair.sql("INSERT INTO exclude_list (filter, type) VALUES ('/groups/', 'url')");
         if self.excluded == Excluded::Hosts {

@@ -69,7 +69,8 @@ pub(crate) fn clean(db: &mut Db, table: &str, span: &Span) -> Result<u64> {
             return Ok(0);
         }
         let by_id = db.by_id(table)?;
-        let rows = format!("{} k STRAIGHT_JOIN {} t {by_id} ON t.id = k.id", IDS.name, quote(table));
+        let time = span.and("t.`datetime`");
+        let rows = format!("{} k STRAIGHT_JOIN {} t {by_id} ON t.id = k.id{time}", IDS.name, quote(table));
         // not every engine says how many rows it has deleted
         db.with_key_table(&IDS, ids.iter().map(|id| [Value::from(*id)]), |db| {
             db.will_change_rows(&rows)?;

@@ -47,12 +47,11 @@ pub(crate) fn clear_orphans(db: &mut Db, month: Month, dry_run: bool) -> Result<
     let mut cleared = [0; 2];
     for (table, n) in ["web", "toolstart"].into_iter().zip(&mut cleared) {
         db.require(&[table])?;
+        let of_month = within(month).replace("`datetime`", "t.`datetime`");
         let sql = format!(
             "SELECT t.id FROM {table} t LEFT JOIN websessions s ON s.id = t.sessionid \
-             WHERE t.sessionid <> 0 AND s.id IS NULL AND {}",
-            within(month)
-        )
-        .replace("`datetime`", "t.`datetime`");
+             WHERE t.sessionid <> 0 AND s.id IS NULL AND {of_month}"
+        );
         *n = db.transaction_with_retry("clearing stamps without a session", &[table], |db| {
             let ids = db.all(&sql, (), |row| Ok([Value::from(row.uint(0))]))?;
             if dry_run || ids.is_empty() {
@@ -61,8 +60,10 @@ pub(crate) fn clear_orphans(db: &mut Db, month: Month, dry_run: bool) -> Result<
             }
             db.will_change([month])?;
             let by_id = db.by_id(table)?;
-            let update =
-                format!("UPDATE {} k STRAIGHT_JOIN {table} t {by_id} ON t.id = k.id SET t.sessionid = NULL", IDS.name);
+            let update = format!(
+                "UPDATE {} k STRAIGHT_JOIN {table} t {by_id} ON t.id = k.id SET t.sessionid = NULL WHERE {of_month}",
+                IDS.name
+            );
             db.with_key_table(&IDS, ids, |db| Ok(db.run(&update, ())?))
         })?;
     }

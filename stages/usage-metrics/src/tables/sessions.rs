@@ -83,7 +83,7 @@ pub(crate) fn run(db: &mut Db, month: Month) -> Result<MonthSessions> {
         if !db.is_transactional(&TABLES)? {
             take_back(db, &mut made).context("looking for sessions that a killed run left")?;
         }
-        write(db, &made)?;
+        write(db, month, &made)?;
         Ok(made)
     })
 }
@@ -184,12 +184,16 @@ fn requests(db: &mut Db, month: Month, names: &mut Names) -> Result<Vec<Request>
 fn tool_starts(db: &mut Db, month: Month, names: &mut Names) -> Result<Vec<Request>> {
     let sql = format!(
         "SELECT {} id, `datetime`, UNIX_TIMESTAMP(`datetime`), ip, host FROM toolstart \
-         WHERE success = 1 AND `datetime` >= '{}' AND `datetime` < '{}'",
+         WHERE success = 1 AND {}",
         db.released("toolstart")?,
-        month.start(),
-        month.next().start().plus_days(1)
+        reach("`datetime`", month)
     );
     db.all(&sql, (), |row| request(row, names))
+}
+
+/// The condition for what sessions of the month can reach: those that begin late on its last day end on the next one.
+fn reach(column: &str, month: Month) -> String {
+    format!("{column} >= '{}' AND {column} < '{}'", month.start(), month.next().start().plus_days(1))
 }
 
 fn request(row: Cells<'_>, names: &mut Names) -> Result<Request> {
@@ -203,7 +207,7 @@ fn request(row: Cells<'_>, names: &mut Names) -> Result<Request> {
     })
 }
 
-fn write(db: &mut Db, made: &MonthSessions) -> Result<()> {
+fn write(db: &mut Db, month: Month, made: &MonthSessions) -> Result<()> {
     if made.sessions.is_empty() {
         return Ok(());
     }
@@ -235,7 +239,9 @@ fn write(db: &mut Db, made: &MonthSessions) -> Result<()> {
         let rows = stamps.iter().map(|(row, session)| [Value::from(*row), Value::from(*session)]);
         let by_id = db.by_id(table)?;
         let update = format!(
-            "UPDATE hzmetrics_stamps k STRAIGHT_JOIN {table} t {by_id} ON t.id = k.id SET t.sessionid = k.session"
+            "UPDATE hzmetrics_stamps k STRAIGHT_JOIN {table} t {by_id} ON t.id = k.id SET t.sessionid = k.session \
+             WHERE {}",
+            reach("t.`datetime`", month)
         );
         db.with_key_table(&STAMPS, rows, |db| Ok(db.run(&update, ())?))?;
     }
