@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use database::patience;
 use kit::Uses;
 
 use super::HubCommand;
@@ -51,6 +52,7 @@ impl HubCommand for Args {
         let Self { run, force, one_month, budget } = *self;
         let dry_run = run.mode.dry_run;
         if !dry_run {
+            patience::wait_for_the_server();
             bootstrap::bootstrap_as_service(hub)?;
         }
         let work = || pipeline::run::run(hub, Limits { dry_run, force, one_month, budget });

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use database::patience;
 use hub::lock::{Lock, LockResult};
 use kit::Uses;
 
@@ -46,6 +47,7 @@ impl HubCommand for Args {
         let dry_run = self.run.mode.dry_run;
         hub.config.check_distinct()?;
         if !dry_run {
+            patience::wait_for_the_server();
             bootstrap::bootstrap_as_service(hub)?;
         }
         who_is_online(hub, dry_run);

@@ -36,7 +36,9 @@ fn new_tables_are_divided_and_months_are_added() {
             assert_eq!(key.len(), 2, "{key:?}");
         }
         assert_eq!(partitions(&pair, "webhits"), [""; 0]);
-        assert!(run(&pair, "2025-07-15T12:00", "migrate").ok().stderr.contains("nothing is pending"));
+        if engine == Engine::InnoDb {
+            assert!(run(&pair, "2025-07-15T12:00", "migrate").ok().stderr.contains("nothing is pending"));
+        }
         let again = run(&pair, "2026-01-01T12:00", &line).ok();
         assert!(again.stderr.contains("web: partitions added through 2027-12"), "{}", again.stderr);
         assert_eq!(partitions(&pair, "web")[38..], ["m2027_12", "later"]);
@@ -95,8 +97,11 @@ fn old_tables_that_are_divided_are_migrated() {
     for table in BY_MONTH {
         assert_eq!(partitions(&pair, table).len(), 5, "{table}");
     }
-    let engines = "SELECT DISTINCT engine FROM information_schema.tables WHERE table_schema = DATABASE()";
-    assert_eq!(pair.lines(engines), ["InnoDB"]);
+    let engines = format!(
+        "SELECT DISTINCT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name IN ('{}')",
+        BY_MONTH.join("', '")
+    );
+    assert_eq!(pair.lines(&engines), ["InnoDB"]);
     assert_eq!(
         pair.lines("SELECT id, IFNULL(sessionid, '-'), host, dnload FROM web ORDER BY id"),
         ["1\t1\ta.org\t1", "2\t-\ta.org\t0", "3\t0\t?\t0"]

@@ -35,3 +35,28 @@ fn tables_that_are_not_replicated_are_refused_on_a_node() {
     let engine = "SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'web'";
     assert_eq!(pair.lines(engine), ["MyISAM"]);
 }
+
+#[test]
+fn tables_without_a_key_are_named_where_the_cluster_requires_keys() {
+    let options = ["--wsrep-on=ON", "--binlog-format=ROW", "--wsrep-mode=REQUIRED_PRIMARY_KEY"].map(str::to_owned);
+    let Some(server) = networked_server(&options) else { return };
+    let pair = server.names(SqlMode::Strict);
+    pair.create_hub(true);
+    pair.create_metrics(Engine::InnoDb, true);
+    pair.drop_added_keys();
+    let said = || {
+        let doctor = run(&pair, "doctor");
+        doctor.text() + &doctor.stderr
+    };
+    let words = |table: &str| format!("{}.{table} has no primary key, which wsrep_mode requires", pair.metrics);
+    let found = said();
+    for table in ["webhits", "summary_user_vals", "userlogin_lite", "domainclasses"] {
+        let is_keyless = ["webhits", "summary_user_vals", "userlogin_lite"].contains(&table);
+        assert_eq!(found.contains(&words(table)), is_keyless, "{table}: {found}");
+    }
+    assert!(found.contains("hzmetrics migrate --apply; tables of the CMS get one by: ALTER TABLE"), "{found}");
+    pair.sql("DELETE FROM migrations WHERE id = 1004");
+    run(&pair, "migrate --apply").ok();
+    let found = said();
+    assert!(!found.contains(&format!("{}.webhits has no primary key", pair.metrics)), "{found}");
+}

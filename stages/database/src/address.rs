@@ -63,7 +63,10 @@ pub(super) fn open(target: &Target, which: Which) -> Result<Conn, DbError> {
     let (shown, opened) = match &address {
         Address::Socket(path) => {
             opts = opts.socket(Some(path.to_string_lossy().into_owned()));
-            (path.display().to_string(), Conn::new(opts).map_err(|error| DbError::not_connected(target, &error)))
+            let has_folder = path.parent().is_some_and(Path::exists);
+            let failed = |error| DbError::not_connected(target, &error);
+            let wrong = |error: DbError| if has_folder { error } else { error.for_good() };
+            (path.display().to_string(), Conn::new(opts).map_err(failed).map_err(wrong))
         }
         Address::Tcp(host, port) => {
             opts = opts.ip_or_hostname(Some(host)).tcp_port(*port);

@@ -12,6 +12,7 @@ use schema::tables::{Charset, quote};
 use crate::address;
 use crate::cells::Cells;
 use crate::error::{DbError, ErrorKind};
+use crate::patience;
 use crate::retry::{PAUSES, retry};
 use crate::statements;
 
@@ -64,11 +65,14 @@ impl Db {
     }
 
     /// A session at the first of the servers that answers. A node of a cluster that is not ready, or goes away
-    /// while the session begins, is asked again.
+    /// while the session begins, is asked again; a server that is stopped, only by a process that is
+    /// [`patient`](crate::patience), once.
     fn open(target: &Target, which: Which) -> Result<Self, DbError> {
         let hosts = target.hosts();
         let session = |host: &Target| Self::settled(address::open(host, which)?, target, which);
         let is_brief = |error: &DbError| error.is_not_ready() || error.kind() == ErrorKind::Gone;
+        let is_patient = patience::use_up();
+        let is_worth_it = |error: &DbError| is_brief(error) || is_patient && error.is_refused();
         let all = || {
             let mut last = None;
             for host in &hosts {
@@ -79,7 +83,7 @@ impl Db {
             }
             Err(last.unwrap_or_else(|| DbError::unreachable("the configuration names no server".to_owned())))
         };
-        retry(all, |error, n_failed| PAUSES.get(n_failed).filter(|_| is_brief(error)).copied())
+        retry(all, |error, n_failed| PAUSES.get(n_failed).filter(|_| is_worth_it(error)).copied())
             .map_err(DbError::into_unreachable)
     }
 

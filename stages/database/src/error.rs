@@ -1,6 +1,6 @@
 //! Database errors by kind: some are worth another attempt, others are not.
 
-use std::fmt;
+use std::{fmt, io};
 
 use hub::config::Target;
 use mysql::{DriverError, Error};
@@ -58,6 +58,9 @@ impl ErrorKind {
     }
 }
 
+/// What clients of the server call a connection that is refused.
+const NOBODY_LISTENS: u16 = 2002;
+
 /// A database error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DbError {
@@ -81,7 +84,8 @@ impl DbError {
         self.kind
     }
 
-    /// The server's error number, 0 if the error did not come from the server.
+    /// The server's error number; 2002, as other clients have it, where no server listens; 0 if the error did not
+    /// come from the server otherwise.
     #[must_use]
     pub const fn code(&self) -> u16 {
         self.code
@@ -131,15 +135,35 @@ impl DbError {
         match error {
             Error::MySqlError(_) => Self::at(target, error, ""),
             // the driver repeats the address
-            Error::DriverError(DriverError::CouldNotConnect(Some((_, text, _)))) => Self::unreachable(text.clone()),
+            Error::DriverError(DriverError::CouldNotConnect(Some((_, text, kind)))) => {
+                Self::unreachable(text.clone()).because(*kind)
+            }
             Error::IoError(e) if was_cut(e) => Self { kind: ErrorKind::Gone, ..Self::unreachable(e.to_string()) },
-            Error::IoError(e) => Self::unreachable(e.to_string()),
+            Error::IoError(e) => Self::unreachable(e.to_string()).because(e.kind()),
             Error::CodecError(e) => match std::error::Error::source(e).and_then(|cause| cause.downcast_ref()) {
                 Some(cause) if was_cut(cause) => Self { kind: ErrorKind::Gone, ..Self::unreachable(e.to_string()) },
                 _ => Self::unreachable(e.to_string()),
             },
             other => Self::unreachable(other.to_string()),
         }
+    }
+
+    const fn because(mut self, kind: io::ErrorKind) -> Self {
+        if matches!(kind, io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) {
+            self.code = NOBODY_LISTENS;
+        }
+        self
+    }
+
+    /// Nobody listens at the address: a server that is stopped, or starts just now.
+    pub(super) const fn is_refused(&self) -> bool {
+        self.code == NOBODY_LISTENS
+    }
+
+    /// There will be no server at this address either.
+    pub(super) const fn for_good(mut self) -> Self {
+        self.code = 0;
+        self
     }
 
     /// A session that never came about.

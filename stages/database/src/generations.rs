@@ -14,7 +14,7 @@ use schema::tables::{GENERATIONS, WRITER};
 use schema::{Month, text};
 
 use crate::connection::Db;
-use crate::writer;
+use crate::token::{random_bits, token};
 
 /// The tables whose rows a state holds.
 pub const COUNTED: [&str; 4] = ["toolstart", "userlogin", "web", "websessions"];
@@ -46,7 +46,7 @@ impl Generations {
     /// Nobody watches these tables, or the server fails.
     pub fn read(db: &mut Db, last: Month) -> Result<Self> {
         let mut found = Self { tables: 0, every: 0, months: BTreeMap::new() };
-        if !db.has_table(GENERATIONS)? || writer::token().is_none() {
+        if !db.has_table(GENERATIONS)? || token().is_none() {
             bail!(
                 "a state from tables needs the tables {GENERATIONS} and {WRITER}, by which changes are noticed: \
                  `hzmetrics migrate --apply` creates them"
@@ -143,7 +143,7 @@ fn seen(db: &mut Db) -> Result<Option<String>> {
 }
 
 fn draw() -> Result<u64> {
-    let [a, b, c, d, e, f, g, h, ..] = writer::random_bits()?;
+    let [a, b, c, d, e, f, g, h, ..] = random_bits()?;
     Ok(u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> 1)
 }
 

@@ -6,9 +6,7 @@
 //! that a process that lost it can store nothing any more. A database without the table has no such row: then only
 //! the lock of the machine holds.
 
-use std::fmt::Write as _;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -17,12 +15,15 @@ use hub::config::{Config, Target, Which};
 use hub::lock::{self, Lock};
 use hub::process::Process;
 use kit::{Busy, Io};
-use rustix::rand::{GetRandomFlags, getrandom};
 use schema::tables::{self, Engine, WRITER, quote};
 
 use crate::connection::Db;
 use crate::error::{DbError, ErrorKind};
 use crate::generations;
+use crate::patience;
+use crate::token::{new_token, write_as};
+
+pub use crate::token::token;
 
 /// The environment variable by which a writer lets its children write in its name.
 pub const TOKEN: &str = "HZMETRICS_WRITER";
@@ -38,19 +39,6 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Seconds that a statement of ours waits for the row.
 const ROW_WAIT_SECS: u32 = 3;
-
-/// In whose name this process writes.
-static NAME: RwLock<Option<String>> = RwLock::new(None);
-
-/// In whose name this process writes: the token in the row; `None` where there is no row to be held.
-#[must_use]
-pub fn token() -> Option<String> {
-    NAME.read().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-fn write_as(token: Option<String>) {
-    *NAME.write().unwrap_or_else(PoisonError::into_inner) = token;
-}
 
 /// The result of asking for the row.
 #[derive(Debug)]
@@ -74,13 +62,17 @@ pub struct Held {
 }
 
 /// Takes the lock of the machine and the row of the writer for a run that writes to the databases. It waits for
-/// each as long as `--lock-wait` says; hold on to the result until the end.
+/// each as long as `--lock-wait` says, and for a server that is stopped unless that is 0; hold on to the result until
+/// the end.
 ///
 /// # Errors
 /// Somebody else holds one of them ([`Busy`]), or the server cannot be reached.
 pub fn for_run(io: &Io, config: &Config) -> Result<Held> {
     let lock = lock::for_run(io, &config.paths)?;
     let wait = Duration::from_secs(io.common().lock_wait);
+    if !wait.is_zero() {
+        patience::wait_for_the_server();
+    }
     match Writer::ask(&config.target(), wait)? {
         WriterResult::Held(writer) => Ok(Held { _writer: Some(writer), _lock: lock }),
         WriterResult::Inherited | WriterResult::Absent(_) => Ok(Held { _writer: None, _lock: lock }),
@@ -322,23 +314,6 @@ fn owner(db: &mut Db) -> Result<Option<Owner>> {
         })
     })?;
     Ok(rows.into_iter().next())
-}
-
-/// 128 random bits.
-pub(crate) fn random_bits() -> Result<[u8; 16]> {
-    let mut bits = [0_u8; 16];
-    getrandom(&mut bits, GetRandomFlags::empty()).context("random bits")?;
-    Ok(bits)
-}
-
-/// A new name for a writer.
-fn new_token() -> Result<String> {
-    let bits = random_bits()?;
-    let mut text = String::with_capacity(32);
-    for byte in bits {
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok(text)
 }
 
 impl Db {

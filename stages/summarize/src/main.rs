@@ -9,7 +9,13 @@ mod count;
 mod downloads;
 mod eye;
 mod finish;
+#[cfg(test)]
+#[path = "../tests/unit/hubs.rs"]
+mod hubs;
 mod kept;
+#[cfg(test)]
+#[path = "../tests/unit/made.rs"]
+mod made;
 #[cfg(test)]
 #[path = "../tests/unit/model.rs"]
 mod model;

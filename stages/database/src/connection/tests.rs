@@ -316,6 +316,42 @@ fn errors_name_the_cause_and_never_the_password() {
 }
 
 #[test]
+fn a_patient_process_waits_once_for_a_server_that_is_stopped() {
+    let Some(server) = fixtures::db::networked_server(&[]) else { return };
+    server.sql(&[format!("CREATE USER '{}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'", SqlMode::Strict.user())]);
+    let mut at_port = target(&server.names(SqlMode::Strict));
+    at_port.host = format!("127.0.0.1:{}", server.port());
+    let at_socket = target(&server.names(SqlMode::Strict));
+    let try_at = |target: &Target| Db::connect(target, Which::Neither).map(drop);
+    for target in [at_port, at_socket] {
+        try_at(&target).unwrap();
+        server.kill();
+        assert_eq!(DbError::of(&try_at(&target).unwrap_err()).unwrap().kind(), ErrorKind::Unreachable);
+        // a busy machine may need more than one of them
+        let patient = || {
+            patience::wait_for_the_server();
+            try_at(&target).is_ok()
+        };
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| (0..8).any(|_| patient()));
+            server.restart();
+            assert!(waiting.join().unwrap());
+        });
+    }
+    // the first of several is dead: the next one is asked at once
+    let mut several = target(&server.names(SqlMode::Strict));
+    several.host = format!("127.0.0.1:1,127.0.0.1:{}", server.port());
+    try_at(&several).unwrap();
+    // what is missing altogether does not come back
+    let mut nowhere = target(&server.names(SqlMode::Strict));
+    nowhere.host = "/nowhere/s".to_owned();
+    patience::wait_for_the_server();
+    let error = try_at(&nowhere).unwrap_err();
+    assert!(!DbError::of(&error).unwrap().is_refused(), "{error:#}");
+    assert!(!patience::use_up(), "once");
+}
+
+#[test]
 fn two_names_of_one_database_are_refused() {
     let Some(server) = fixtures::db::networked_server(&["--lower-case-table-names=1".to_owned()]) else { return };
     let folding = server.names(SqlMode::Lax);

@@ -166,7 +166,19 @@ impl State {
         read().with_context(|| format!("reading the state {}", path.display()))
     }
 
-    fn parse(name: String, bytes: Vec<u8>) -> Result<Self> {
+    /// The bytes of its file.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>> {
+        let mut bytes = MAGIC.to_vec();
+        self.write(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads a state from the bytes of its file; `name` is for messages.
+    ///
+    /// # Errors
+    /// They are not a state, or damaged.
+    pub(crate) fn parse(name: String, bytes: Vec<u8>) -> Result<Self> {
         if !bytes.starts_with(MAGIC) {
             bail!("this is not a state of `summarize --state-to`, or one of another version");
         }

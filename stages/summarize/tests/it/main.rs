@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 mod db;
+#[path = "../unit/made.rs"]
+mod made;
 mod states;
 mod table_states;
 mod traps;
@@ -12,6 +14,7 @@ use std::fmt::Write as _;
 
 use fixtures::contract::{Bad, Contract, Input};
 use fixtures::{Finished, Run, run};
+use made::{login, merge, session, toolstart, web};
 use serde_json::{Value, json};
 
 const EXE: &str = env!("CARGO_BIN_EXE_summarize");
@@ -69,30 +72,6 @@ impl Cells {
     fn misc(&self, rowid: u64, period: u8) -> &str {
         self.get("misc", rowid, 1, period).unwrap()
     }
-}
-
-fn session(id: u64, datetime: &str, ip: &str, duration: i64, more: Value) -> Value {
-    let mut record = json!({"kind": "session", "id": id, "datetime": datetime, "ipcountry": "", "ip": ip,
-        "host": "h", "domain": "?", "duration": duration, "jobs": 0});
-    merge(&mut record, more);
-    record
-}
-
-fn merge(record: &mut Value, more: Value) {
-    let Value::Object(more) = more else { panic!("{more} is not an object") };
-    record.as_object_mut().unwrap().extend(more);
-}
-
-fn login(datetime: &str, user: &str, ip: &str) -> Value {
-    json!({"kind": "login", "datetime": datetime, "user": user, "ip": ip, "action": "login"})
-}
-
-fn toolstart(datetime: &str, user: &str) -> Value {
-    json!({"kind": "toolstart", "datetime": datetime, "success": 1, "user": user})
-}
-
-fn web(session: u64, datetime: &str, content: &str) -> Value {
-    json!({"kind": "web", "datetime": datetime, "content": content, "sessionid": session})
 }
 
 fn some_of_everything() -> Vec<Value> {

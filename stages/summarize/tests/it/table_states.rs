@@ -10,7 +10,7 @@ use schema::tables::Engine;
 use serde_json::Value;
 
 use super::EXE;
-use super::states::{COMPAT, history, today};
+use super::made::{COMPAT, history, today};
 
 /// What a hub has in its tables, whose keys are unique.
 fn fill(pair: &Pair, seed: u64) {
