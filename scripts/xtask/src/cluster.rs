@@ -25,8 +25,10 @@ pub(crate) struct Args {
 enum Engine {
     /// Three nodes behind haproxy
     Galera,
-    /// A head, with the big tables on two other servers
+    /// A head, with the big tables on two other servers, divided by the number of the row
     Spider,
+    /// The same, divided by month
+    SpiderByMonth,
 }
 
 impl Engine {
@@ -34,6 +36,7 @@ impl Engine {
     const fn test(self) -> &'static str {
         match self {
             Self::Galera => "hub_life::cluster::a_life_on_three_nodes_gives_the_tables_of_one_server",
+            Self::SpiderByMonth => "hub_life::cluster::a_life_on_spider_by_month_gives_the_tables_of_one_server",
             Self::Spider => "hub_life::cluster::a_life_on_spider_gives_the_tables_of_one_server",
         }
     }
@@ -45,7 +48,7 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     MARIADB.provide(sh);
     match args.engine {
         Engine::Galera => CLUSTER.provide(sh),
-        Engine::Spider => SPIDER.provide(sh),
+        Engine::Spider | Engine::SpiderByMonth => SPIDER.provide(sh),
     }
     cmd!(sh, "cargo build --workspace --bins").run()?;
     let test = args.engine.test();

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use fixtures::cluster::Cluster;
 use fixtures::db::{Pair, SqlMode, names};
-use fixtures::spider::{SPREAD, Spider};
-
+use fixtures::spider::{Divided, SPREAD, Spider};
+use schema::partitions::Partitions;
 use schema::tables::Engine;
 
 use super::place::{Engines, Excluded, Place};
@@ -19,7 +19,7 @@ pub(super) enum Servers {
     /// Nodes that hold the same.
     Galera(Cluster),
     /// A head, and two servers behind it that share the big tables.
-    Spider(Spider),
+    Spider(Spider, Divided),
 }
 
 /// The servers, and what became of runs while one was killed.
@@ -37,8 +37,8 @@ impl Nodes {
 
     /// Once the metrics tables are there.
     pub(super) fn found(&self, pair: &Pair) {
-        if let Servers::Spider(spider) = &self.servers {
-            spider.spread(pair);
+        if let Servers::Spider(spider, divided) = &self.servers {
+            spider.spread(pair, *divided);
         }
     }
 
@@ -63,7 +63,7 @@ impl Nodes {
                 if is_third { cluster.replace(server) } else { cluster.revive(server) }.unwrap();
                 status
             }
-            Servers::Spider(spider) => {
+            Servers::Spider(spider, _) => {
                 spider.kill(server);
                 spider.revive(server);
                 run.wait().unwrap()
@@ -163,17 +163,28 @@ fn a_life_on_three_nodes_gives_the_tables_of_one_server() {
 #[test]
 #[ignore = "cargo xtask cluster --engine spider"]
 fn a_life_on_spider_gives_the_tables_of_one_server() {
+    on_spider(Divided::ById);
+}
+
+#[test]
+#[ignore = "cargo xtask cluster --engine spider-by-month"]
+fn a_life_on_spider_by_month_gives_the_tables_of_one_server() {
+    let [first, last] = ["2025-02", "2025-04"].map(|month| month.parse().unwrap());
+    on_spider(Divided::ByMonth(Partitions { first, last }));
+}
+
+fn on_spider(divided: Divided) {
     let told = names(SqlMode::Strict).expect("a server to compare with");
     let began = Instant::now();
     let spider = Spider::start().unwrap();
     let lived = spider.names(SqlMode::Strict);
-    let nodes = Nodes::new(Servers::Spider(spider));
+    let nodes = Nodes::new(Servers::Spider(spider, divided));
     let (life, n_tables, n_rows) =
         compared((lived, told), Some(nodes), AT_MONTH_CLOSE, Excluded::Pages, Engines::ALL_INNODB, None);
     ledger_is_right(&life.place, &life.now);
     fixtures::say("the life of a hub on a Spider head with two servers behind it");
     figures(&life);
-    if let Some(Nodes { servers: Servers::Spider(spider), .. }) = &life.nodes {
+    if let Some(Nodes { servers: Servers::Spider(spider, _), .. }) = &life.nodes {
         for table in SPREAD {
             let rows = spider.rows(&life.place.pair, table);
             assert!(rows.iter().all(|n| *n > 0), "{table}: {rows:?}");
