@@ -102,10 +102,10 @@ impl<'a> Members<'a> {
         self.expect(b'"')?;
         let start = self.at;
         loop {
-            let found = memchr::memchr2(b'"', b'\\', &self.line[self.at..]).ok_or(Bad::NotAnObject)?;
-            self.at += found + 1;
-            if self.line[self.at - 1] == b'"' {
-                return Ok(start..self.at - 1);
+            let found = mark(self.line, self.at).ok_or(Bad::NotAnObject)?;
+            self.at = found + 1;
+            if self.line.get(found) == Some(&b'"') {
+                return Ok(start..found);
             }
             self.at += 1; // whatever is escaped
             if self.at > self.line.len() {
@@ -117,6 +117,13 @@ impl<'a> Members<'a> {
     fn value(&mut self) -> Result<Range<usize>, Bad> {
         self.blanks();
         let start = self.at;
+        if self.line.get(start) == Some(&b'"') {
+            self.string()?;
+            // nearly always the end; anything else is looked at below
+            if matches!(self.line.get(self.at), Some(b',' | b'}')) {
+                return Ok(start..self.at);
+            }
+        }
         let mut depth = 0_u32;
         loop {
             match self.line.get(self.at) {
@@ -165,6 +172,31 @@ impl<'a> Members<'a> {
         let value = self.value()?;
         Ok(Some(Member { key: &self.line[key], value }))
     }
+}
+
+/// The place of the first quote or backslash from `at` on. Most texts are short, so the first bytes are
+/// searched here, eight at a time: a call of memchr takes longer.
+fn mark(line: &[u8], mut at: usize) -> Option<usize> {
+    for _ in 0..4 {
+        let Some(word) = line.get(at..).and_then(|rest| rest.first_chunk()) else { break };
+        let word = u64::from_le_bytes(*word);
+        // of the bits that are set, only the lowest is sure
+        let found = zero_bytes(word ^ every_byte(b'"')) | zero_bytes(word ^ every_byte(b'\\'));
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    memchr::memchr2(b'"', b'\\', line.get(at..)?).map(|n| at + n)
+}
+
+const fn every_byte(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// The highest bit of the first byte that is zero; bits of later bytes may be wrong.
+const fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(every_byte(1)) & !word & every_byte(0x80)
 }
 
 impl<'a> Iterator for Members<'a> {
@@ -388,6 +420,15 @@ mod tests {
         fn scanning_never_panics(line in proptest::collection::vec(any::<u8>(), 0..60)) {
             let _ = kind_of(&line);
             let _ = set_fields(&line, &[("a", b"1")], &mut Vec::new());
+        }
+
+        #[test]
+        fn the_first_quote_or_backslash_is_found(
+            line in proptest::collection::vec(prop_oneof![9 => any::<u8>(), 1 => Just(b'"'), 1 => Just(b'\\')], 0..90),
+            at in 0_usize..95,
+        ) {
+            let slow = (at..line.len()).find(|&i| matches!(line[i], b'"' | b'\\'));
+            prop_assert_eq!(mark(&line, at), slow);
         }
 
         #[test]

@@ -56,14 +56,17 @@ pub struct Line<'a> {
 /// Reads lines of bounded length from a stream.
 pub struct Lines<R> {
     reader: R,
+    /// A line that did not fit into the reader's buffer, as far as it was read.
     line: Vec<u8>,
+    /// How many bytes of the reader's buffer the last line had.
+    used: usize,
     n: u64,
 }
 
 impl<R: Read> Lines<BufReader<R>> {
     /// Lines of `reader`.
     pub fn new(reader: R) -> Self {
-        Self { reader: BufReader::with_capacity(BUFFER, reader), line: Vec::new(), n: 0 }
+        Self { reader: BufReader::with_capacity(BUFFER, reader), line: Vec::new(), used: 0, n: 0 }
     }
 
     /// The lines of the rest of a stream, of which `n` lines were read elsewhere.
@@ -78,6 +81,28 @@ impl<R: BufRead> Lines<R> {
     /// # Errors
     /// The stream cannot be read, or its compression is damaged.
     pub fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
+        self.reader.consume(std::mem::take(&mut self.used));
+        let end = loop {
+            match self.reader.fill_buf() {
+                Ok(buffer) => break memchr::memchr(b'\n', buffer),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        };
+        match end {
+            Some(end) if end <= MAX_LINE => {
+                self.used = end + 1;
+                self.n += 1;
+                // the buffer is as it was
+                let text = self.reader.fill_buf()?.get(..end).unwrap_or_default();
+                Ok(Some(Line { text, terminated: true, cut: false, number: self.n }))
+            }
+            _ => self.long_line(),
+        }
+    }
+
+    /// A line whose end is not in the buffer.
+    fn long_line(&mut self) -> io::Result<Option<Line<'_>>> {
         self.line.clear();
         let mut cut = false;
         loop {

@@ -30,6 +30,8 @@ pub(crate) mod mark {
     pub(crate) const UNSTAMPED: u8 = 8;
     /// The row was removed.
     pub(crate) const GONE: u8 = 16;
+    /// The record has none of the fields that are set here.
+    pub(crate) const BARE: u8 = 32;
 }
 
 /// The columns of one kind of rows, in input order: 25 bytes per row.

@@ -20,6 +20,8 @@ pub(crate) struct Fields<'a> {
     pub(crate) piece: Option<(u32, u32)>,
     /// Offset of the clock from UTC in seconds, if clocks show that time twice.
     pub(crate) utc_offset: Option<i32>,
+    /// Whether one of the fields that the stage sets is there.
+    pub(crate) has_results: bool,
 }
 
 /// A line of the stream.
@@ -43,6 +45,9 @@ pub(crate) fn kind_of(line: &[u8]) -> Result<Option<Kind>, &'static str> {
         .filter(|kind| matches!(kind, Kind::Web | Kind::Toolstart | Kind::Session | Kind::SessionPart | Kind::PartEnd)))
 }
 
+/// The fields that the stage sets, in this order.
+const RESULTS: [&[u8]; 4] = [b"domain", b"ipcountry", b"sessionid", b"session_part"];
+
 /// Parses a line.
 pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, &'static str> {
     let kind = match kind_of(line)? {
@@ -56,6 +61,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Parsed<'_>, &'static str> {
     for member in Members::new(line) {
         let member = member.map_err(json::Bad::reason)?;
         let value = &line[member.value];
+        fields.has_results |= RESULTS.contains(&member.key);
         match member.key {
             b"datetime" => fields.datetime = stamp(value)?,
             b"ip" => fields.ip = text(value, "field `ip` is not text")?,

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use enrich::country::{self, Countries};
 use jiff::tz::TimeZone;
 use kit::door::named;
-use kit::{Io, Outcome, Output, Usage};
+use kit::{Batch, Io, Outcome, Output, Usage};
 use rayon::prelude::*;
 use schema::{Compat, Kind, Opt, Stamp, json};
 
@@ -20,7 +20,7 @@ use crate::names::Name;
 use crate::parse::{self, Fields, Parsed};
 use crate::parts::{self, Role};
 use crate::session_record::session_record;
-use crate::spool::{Counts, Spool};
+use crate::spool::{Counts, Lines, Spool};
 
 /// How many blocks are in progress at a time.
 const BLOCKS: usize = 4;
@@ -52,27 +52,14 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     let mut world = AllRows::new();
     let mut spool = Spool::new()?;
     let mut counts = Counts::default();
-    while let Some(batch) = input.next_batch(&mut io.rejects)? {
-        let lines: Vec<&[u8]> = batch.lines().collect();
-        let parsed: Vec<_> = lines.par_iter().map(|line| parse::parse(line)).collect();
-        for (i, (line, parsed)) in lines.iter().zip(parsed).enumerate() {
-            let before = counts;
-            let taken = parsed.and_then(|parsed| world.take(&mut role, line, &parsed, &mut counts));
-            match taken {
-                Ok(Taken::Kept) => spool.push(line, before)?,
-                Ok(Taken::Dropped) => {}
-                Ok(Taken::Unjoined) => bail!(parts::UNJOINED),
-                Err(reason) => {
-                    let (path, n) = batch.place(i);
-                    io.rejects.reject(path, n, reason, line)?;
-                }
-            }
-        }
+    input.each_batch(&mut io.rejects, |batch| {
+        let bad = take_in(&mut world, &mut role, batch, &mut spool, &mut counts)?;
         // rows are numbered with 32 bits; a batch has far fewer lines than are left
         if [counts.web, counts.tool, counts.session].into_iter().any(|n| n > u32::MAX / 2) {
             bail!("more than two thousand million records of a kind; give fewer months at a time");
         }
-    }
+        Ok(bad)
+    })?;
     drop(input);
 
     if let Role::Joined(joined) = &mut role {
@@ -92,6 +79,28 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     }
     output.finish()?;
     Ok(Outcome::default())
+}
+
+/// Takes in the lines of a batch: parsed in parallel, kept in order. Returns the lines that cannot be used, and why.
+fn take_in(
+    world: &mut AllRows,
+    role: &mut Role,
+    batch: &Batch,
+    spool: &mut Spool,
+    counts: &mut Counts,
+) -> Result<Vec<(usize, String)>> {
+    let parsed: Vec<_> = (0..batch.len()).into_par_iter().map(|i| parse::parse(batch.line(i))).collect();
+    let mut bad = Vec::new();
+    for (i, parsed) in parsed.into_iter().enumerate() {
+        let (line, before) = (batch.line(i), *counts);
+        match parsed.and_then(|parsed| world.take(role, line, &parsed, counts)) {
+            Ok(Taken::Kept) => spool.push(line, before)?,
+            Ok(Taken::Dropped) => {}
+            Ok(Taken::Unjoined) => bail!(parts::UNJOINED),
+            Err(reason) => bad.push((i, reason.to_owned())),
+        }
+    }
+    Ok(bad)
 }
 
 /// What becomes of a line at first.
@@ -181,7 +190,8 @@ impl AllRows {
         let host = names.intern_option(fields.host.as_deref());
         let domain = names.intern_option(fields.domain.as_deref());
         let no_country = fields.ipcountry.as_deref().is_none_or(|country| country.trim_end_matches(' ').is_empty());
-        let marks = if no_country { mark::NO_COUNTRY } else { 0 };
+        let mut marks = if no_country { mark::NO_COUNTRY } else { 0 };
+        marks |= if fields.has_results { 0 } else { mark::BARE };
         let rows = match kind {
             Kind::Web => &mut self.web,
             Kind::Toolstart => {
@@ -248,31 +258,29 @@ impl CountryOfName {
 fn write(world: &AllRows, countries: &CountryOfName, role: &Role, spool: Spool, output: &mut Output) -> Result<u64> {
     let mut n_records = 0;
     let mut lines = spool.read()?;
-    let mut blocks: Vec<(Vec<u8>, Counts)> = Vec::new();
-    let mut written: Vec<Vec<u8>> = vec![Vec::new(); BLOCKS];
-    loop {
-        blocks.clear();
-        for _ in 0..BLOCKS {
-            let mut bytes = Vec::new();
-            match lines.next_block(&mut bytes)? {
-                Some(block) => blocks.push((bytes, block.before)),
-                None => break,
-            }
+    let (mut written, mut making) = (Vec::new(), vec![Vec::new(); BLOCKS]);
+    let mut blocks = next_blocks(&mut lines)?;
+    // what is done is written, and what comes next is read, while the blocks between are made
+    while !blocks.is_empty() {
+        let (next, made) = rayon::join(
+            || write_all(&written, output).and_then(|()| next_blocks(&mut lines)),
+            || {
+                blocks.par_iter().zip(&mut making).try_for_each(|((bytes, before), out)| {
+                    out.clear();
+                    block(world, countries, role, bytes, *before, out)
+                })
+            },
+        );
+        made?;
+        making.truncate(blocks.len());
+        if matches!(role, Role::Part(_)) {
+            n_records += making.iter().map(|out| memchr::memchr_iter(b'\n', out).count() as u64).sum::<u64>();
         }
-        if blocks.is_empty() {
-            break;
-        }
-        blocks.par_iter().zip(&mut written).try_for_each(|((bytes, before), out)| {
-            out.clear();
-            block(world, countries, role, bytes, *before, out)
-        })?;
-        for out in &written[..blocks.len()] {
-            if matches!(role, Role::Part(_)) {
-                n_records += memchr::memchr_iter(b'\n', out).count() as u64;
-            }
-            output.block(out)?;
-        }
+        blocks = next?;
+        std::mem::swap(&mut written, &mut making);
+        making.resize(BLOCKS, Vec::new());
     }
+    write_all(&written, output)?;
     let mut line = Vec::new();
     for session in &world.made {
         line.clear();
@@ -280,6 +288,21 @@ fn write(world: &AllRows, countries: &CountryOfName, role: &Role, spool: Spool, 
         output.record(&line)?;
     }
     Ok(n_records)
+}
+
+/// Some blocks of the spool, each with the records before it.
+fn next_blocks(lines: &mut Lines) -> Result<Vec<(Vec<u8>, Counts)>> {
+    let mut blocks = Vec::new();
+    while blocks.len() < BLOCKS {
+        let mut bytes = Vec::new();
+        let Some(block) = lines.next_block(&mut bytes)? else { break };
+        blocks.push((bytes, block.before));
+    }
+    Ok(blocks)
+}
+
+fn write_all(blocks: &[Vec<u8>], output: &mut Output) -> Result<()> {
+    blocks.iter().try_for_each(|block| output.block(block))
 }
 
 /// Writes the lines of a block with the results.
@@ -334,38 +357,64 @@ fn record(
     if marks & mark::GONE != 0 {
         return Ok(());
     }
-    let mut fields: [(&str, &[u8]); 4] = [("", b""); 4];
-    let mut n = 0;
-    let mut set = |name, value| {
-        fields[n] = (name, value);
-        n += 1;
-    };
-    let (mut domain, mut code, mut session) = (Vec::new(), Vec::new(), Vec::new());
+    if marks & mark::BARE != 0
+        && let Some(head) = line.strip_suffix(b"}")
+    {
+        // the line was read as an object before
+        out.extend_from_slice(head);
+        results(world, countries, rows, i, piece, |name, write| {
+            out.extend_from_slice(b",\"");
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":");
+            write(out);
+        });
+        out.extend_from_slice(b"}\n");
+        return Ok(());
+    }
+    let mut fields: Vec<(&str, Vec<u8>)> = Vec::new();
+    results(world, countries, rows, i, piece, |name, write| {
+        let mut value = Vec::new();
+        write(&mut value);
+        fields.push((name, value));
+    });
+    if marks & (mark::SESSION | mark::UNSTAMPED) == mark::UNSTAMPED
+        && matches!(json::find(line, "sessionid"), Ok(Some(_)))
+    {
+        fields.push(("sessionid", b"null".to_vec()));
+    }
+    if fields.is_empty() {
+        out.extend_from_slice(line);
+    } else {
+        let fields: Vec<(&str, &[u8])> = fields.iter().map(|(name, value)| (*name, value.as_slice())).collect();
+        json::set_fields(line, &fields, out).map_err(|bad| anyhow::anyhow!("writing a record: {}", bad.reason()))?;
+    }
+    out.push(b'\n');
+    Ok(())
+}
+
+/// The results of a row, in the order in which they are added: calls `set` with the name of each field and what
+/// writes its value.
+fn results(
+    world: &AllRows,
+    countries: &CountryOfName,
+    rows: &Rows,
+    i: usize,
+    piece: Option<&[u8]>,
+    mut set: impl FnMut(&'static str, &dyn Fn(&mut Vec<u8>)),
+) {
+    let marks = rows.marks[i];
     if marks & mark::DOMAIN != 0 {
-        json::push_str(&mut domain, world.names.text(rows.domain[i]));
-        set("domain", &domain);
+        set("domain", &|out| json::push_str(out, world.names.text(rows.domain[i])));
     }
     if marks & mark::NO_COUNTRY != 0
         && let Some(country) = countries.get(rows.ip[i])
     {
-        json::push_str(&mut code, country);
-        set("ipcountry", &code);
+        set("ipcountry", &|out| json::push_str(out, country));
     }
     if marks & mark::SESSION != 0 {
-        json::push_int(&mut session, rows.session[i].into());
-        set("sessionid", &session);
-    } else if marks & mark::UNSTAMPED != 0 && matches!(json::find(line, "sessionid"), Ok(Some(_))) {
-        set("sessionid", b"null");
+        set("sessionid", &|out| json::push_int(out, rows.session[i].into()));
     }
     if let Some(piece) = piece {
-        set("session_part", piece);
+        set("session_part", &|out| out.extend_from_slice(piece));
     }
-    if n == 0 {
-        out.extend_from_slice(line);
-    } else {
-        json::set_fields(line, &fields[..n], out)
-            .map_err(|bad| anyhow::anyhow!("writing a record: {}", bad.reason()))?;
-    }
-    out.push(b'\n');
-    Ok(())
 }

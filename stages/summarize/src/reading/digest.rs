@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use schema::{Kind, Stamp, json};
 
 use crate::downloads::{Verdict, judge};
@@ -124,6 +126,7 @@ fn web<L: Look>(lens: &L, line: &[u8]) -> FieldResult<Option<L::Fact>> {
 /// `false` if in doubt.
 fn is_no_download(line: &[u8]) -> bool {
     const FLAG: &[u8] = b"\"dnload\":";
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(FLAG));
     for member in json::Members::new(line) {
         let Ok(member) = member else { return false };
         if member.key != b"content" {
@@ -135,7 +138,7 @@ fn is_no_download(line: &[u8]) -> bool {
         };
         let plain = std::str::from_utf8(content).is_ok_and(|content| judge(content) == Verdict::No);
         let is_zero = |at: usize| matches!(&line[at + FLAG.len()..], [b'0', b',' | b'}', ..]);
-        return plain && memchr::memmem::find_iter(line, FLAG).all(is_zero);
+        return plain && FINDER.find_iter(line).all(is_zero);
     }
     false
 }
