@@ -1,5 +1,7 @@
 //! The cells in the order in which legacy writes them, with the text that their column stores.
 
+use anyhow::Result;
+use kit::Io;
 use schema::number::{integer_of, shortest, text14};
 use schema::{Month, Period, json};
 
@@ -185,6 +187,21 @@ pub(crate) fn average(total: i64, users: i64, unit: i64, as_port: bool) -> i64 {
         return exact;
     }
     integer_of(&text14(total as f64 / users as f64 * unit as f64))
+}
+
+/// Writes the cells as records.
+///
+/// # Errors
+/// The output cannot be written.
+pub(crate) fn write_cells(figures: &Figures, periods: &[Period], sections: &[Section], io: &Io) -> Result<()> {
+    let mut lines = Vec::new();
+    cells(figures, periods, sections, |cell| {
+        cell.line(&mut lines);
+        lines.push(b'\n');
+    });
+    let mut output = io.output()?;
+    output.block(&lines)?;
+    output.finish()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use schema::{Month, Opt, Stamp};
 
 use crate::args::Args;
 use crate::axis::Axis;
-use crate::cells::{Section, cells};
+use crate::cells::write_cells;
 use crate::finish::Figures;
 use crate::plan::Plan;
 use crate::reading::read;
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &mut Io) -> Result<Outcome> {
         states.iter().try_for_each(|state| state.save(path))?;
     }
     if args.part.is_none() {
-        write_cells(ground, &mut states, plan, sections, io)?;
+        write_cells(&figures(ground, &mut states)?, &plan.periods, sections, io)?;
     }
     Ok(Outcome::default())
 }
@@ -101,18 +101,6 @@ pub(crate) fn figures(ground: Ground, states: &mut [State]) -> Result<Figures> {
     unite::fill(&mut scan, states);
     let meanings = unite::meanings(&scan, states);
     scan.finish_with(&meanings)
-}
-
-fn write_cells(ground: Ground, states: &mut [State], plan: &Plan, sections: &[Section], io: &Io) -> Result<()> {
-    let figures = figures(ground, states)?;
-    let mut lines = Vec::new();
-    cells(&figures, &plan.periods, sections, |cell| {
-        cell.line(&mut lines);
-        lines.push(b'\n');
-    });
-    let mut output = io.output()?;
-    output.block(&lines)?;
-    output.finish()
 }
 
 /// The states of the options.

@@ -7,7 +7,7 @@ use schema::{Kind, Opt, json};
 
 use crate::args::Args;
 use crate::axis::Axis;
-use crate::cells::cells;
+use crate::cells::write_cells;
 use crate::plan::Plan;
 use crate::reading::{digest, read};
 use crate::scan::{Ground, Scan};
@@ -34,14 +34,7 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &mut Io) -> Result<Outcome> {
     if let Some(config) = config {
         return tables::store(&config, io, &figures, plan);
     }
-    let mut lines = Vec::new();
-    cells(&figures, &plan.periods, sections, |cell| {
-        cell.line(&mut lines);
-        lines.push(b'\n');
-    });
-    let mut output = io.output()?;
-    output.block(&lines)?;
-    output.finish()?;
+    write_cells(&figures, &plan.periods, sections, io)?;
     Ok(Outcome::default())
 }
 

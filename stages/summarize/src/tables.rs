@@ -6,6 +6,7 @@ mod lite;
 mod needs;
 mod publish;
 mod read;
+mod run;
 
 use anyhow::{Context as _, Result};
 use database::writer::{self, Held};
@@ -16,17 +17,14 @@ use schema::{Kind, Month, Opt, Period};
 
 use crate::andmore::{Catalogue, Use};
 use crate::args::{ANDMORE, Args, IMPORT, SUMMARY};
+use crate::axis::Axis;
 use crate::cells::{Cell, cells};
 use crate::finish::Figures;
 use crate::plan::Plan;
-use crate::scan::{Fact, Ground, Scan};
+use crate::scan::{Fact, Scan};
 use crate::tables::needs::Needs;
 use crate::why::{Keeper, Question};
-use crate::{axis::Axis, reference, tools};
-use read::Extent;
-
-/// Where Rappture tools are installed on a hub.
-const APPS: &str = "/apps";
+use run::Run;
 
 /// The result of one scan of the tables.
 #[derive(Default)]
@@ -70,7 +68,7 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
             let as_port = args.compat().has(Opt::LpSummary);
             scope.spawn(move || *lite = Some(lite::rebuild(&target, as_port).context("creating userlogin_lite")));
         }
-        measure::step("scan", || run.scan(&wanted, &catalogue))
+        measure::step("scan", || scan(&mut run, &wanted, &catalogue))
     });
     let has_cells = wanted.summary.is_some();
     if failed.note(SUMMARY, lite.transpose())?.is_none() {
@@ -87,7 +85,7 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     };
     if found.is_none() && has_cells && wanted.andmore.is_some() {
         // a problem with the cells need not affect the usage
-        found = failed.note(ANDMORE, run.scan(&wanted, &catalogue))?;
+        found = failed.note(ANDMORE, scan(&mut run, &wanted, &catalogue))?;
     }
     let Some(found) = found else { return failed.finish() };
     if args.dry_run {
@@ -135,7 +133,7 @@ pub(crate) fn records(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
         Some(_) => read::catalogue(&mut run.hub, true)?,
         None => Catalogue::default(),
     };
-    write(io, &run.scan(plan, &catalogue)?)?;
+    write(io, &scan(&mut run, plan, &catalogue)?)?;
     Ok(Outcome::default())
 }
 
@@ -214,72 +212,34 @@ fn write(io: &Io, found: &ScanResult) -> Result<()> {
     output.finish()
 }
 
-/// One run on the databases.
-struct Run<'a> {
-    args: &'a Args,
-    config: Config,
-    metrics: Db,
-    hub: Db,
-}
-
-impl<'a> Run<'a> {
-    fn new(args: &'a Args, config: Config) -> Result<Self> {
-        let target = config.target();
-        let (metrics, hub) = (Db::connect(&target, Which::Metrics)?, Db::connect(&target, Which::Hub)?);
-        Ok(Self { args, config, metrics, hub })
+/// Reads each table that is needed once, for everything that was requested.
+fn scan(run: &mut Run<'_>, plan: &Plan, catalogue: &Catalogue) -> Result<ScanResult> {
+    let axis_of = |months: &Option<(Month, Month)>| months.map(|(first, last)| Axis::new(first, last));
+    let usage_axis = axis_of(&plan.andmore);
+    let (months, sections) = match &plan.summary {
+        Some((months, sections)) => (Some(*months), sections.clone()),
+        None => (None, Vec::new()),
+    };
+    let mut scan = None;
+    let mut kept = None;
+    if let (true, Some(months)) = (run.args.has_states(), months) {
+        kept = Some(kept::figures(run, months)?);
+    } else if let Some(axis) = axis_of(&months) {
+        scan = Some(Scan::new(run.ground(axis)?));
     }
-
-    /// What the cells depend on besides the rows.
-    fn ground(&mut self, axis: Axis) -> Result<Ground> {
-        let places = reference::places(self.args.lists(), Some(read::places(&mut self.metrics)?))?;
-        Ok(Ground { axis, places, apps: self.apps()?, compat: self.args.compat() })
+    let room = run.args.room(usize::from(scan.is_some()) + usize::from(usage_axis.is_some()));
+    let tables = run.reader(Needs::of_sections(&sections), room);
+    let usage = usage_axis.as_ref().map(|axis| (catalogue, axis));
+    let usage = tables.scan(scan.as_mut(), usage, &mut run.hub)?;
+    let mut found = ScanResult::default();
+    if let Some(scan) = scan {
+        kept = Some(scan.finish()?);
     }
-
-    /// What reads the tables that are needed.
-    fn reader(&self, needs: Needs, room: usize) -> read::Reader {
-        let (target, extent) = (self.config.target(), Extent::Whole);
-        read::Reader { target, extent, needs, compat: self.args.compat(), room }
+    if let Some(figures) = kept {
+        cells(&figures, &plan.periods, &sections, |cell| found.cells.push(cell));
     }
-
-    /// Reads each table that is needed once, for everything that was requested.
-    fn scan(&mut self, plan: &Plan, catalogue: &Catalogue) -> Result<ScanResult> {
-        let axis_of = |months: &Option<(Month, Month)>| months.map(|(first, last)| Axis::new(first, last));
-        let usage_axis = axis_of(&plan.andmore);
-        let (months, sections) = match &plan.summary {
-            Some((months, sections)) => (Some(*months), sections.clone()),
-            None => (None, Vec::new()),
-        };
-        let mut scan = None;
-        let mut kept = None;
-        if let (true, Some(months)) = (self.args.has_states(), months) {
-            kept = Some(kept::figures(self, months)?);
-        } else if let Some(axis) = axis_of(&months) {
-            scan = Some(Scan::new(self.ground(axis)?));
-        }
-        let room = self.args.room(usize::from(scan.is_some()) + usize::from(usage_axis.is_some()));
-        let tables = self.reader(Needs::of_sections(&sections), room);
-        let usage = usage_axis.as_ref().map(|axis| (catalogue, axis));
-        let usage = tables.scan(scan.as_mut(), usage, &mut self.hub)?;
-        let mut found = ScanResult::default();
-        if let Some(scan) = scan {
-            kept = Some(scan.finish()?);
-        }
-        if let Some(figures) = kept {
-            cells(&figures, &plan.periods, &sections, |cell| found.cells.push(cell));
-        }
-        if let Some(axis) = usage_axis {
-            found.uses = usage.finish(catalogue, &axis)?;
-        }
-        Ok(found)
+    if let Some(axis) = usage_axis {
+        found.uses = usage.finish(catalogue, &axis)?;
     }
-
-    /// The Rappture tools: those from the options, otherwise those installed.
-    fn apps(&self) -> Result<Vec<String>> {
-        let as_port = self.args.compat().has(Opt::LpSummary);
-        if self.args.apps.is_empty() && self.args.apps_root.is_none() {
-            let root = std::path::Path::new(APPS);
-            return if root.is_dir() { tools::installed(root, as_port) } else { Ok(Vec::new()) };
-        }
-        tools::of_options(self.args, as_port)
-    }
+    Ok(found)
 }

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 /// the test.
 const ALLOWED: &[(&str, &[&str], &str)] = &[
     ("stages/enrich", &["table", "table/write"], "a table, and how its rows are written back"),
-    ("stages/summarize", &["tables", "tables/kept"], "the tables, and the same with what a state has of them"),
 ];
 
 /// The name of a module in messages and in [`ALLOWED`].

@@ -15,9 +15,9 @@ use crate::state::keeper::{Keeper, Origin as Rows};
 use crate::state::origin::Origin;
 use crate::state::unite;
 
-use super::Run;
 use super::needs::Needs;
 use super::read::{Extent, Reader};
+use super::run::Run;
 
 /// What the cells of these months are made of; writes the state that was asked for.
 ///
