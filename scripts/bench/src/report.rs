@@ -118,8 +118,8 @@ fn cells(args: &Args, bin: &Path, place: &Path) -> Result<()> {
 /// From the log to the page, beside GoAccess: with sessions and cells, which GoAccess has not, and the traffic alone.
 fn chain(args: &Args, shell: &Shell, theirs: Vec<OsString>, month: &str, n_lines: u64) -> Result<()> {
     let all = format!(
-        "import-logs --quiet \"$LOG\" | usage-metrics --geo-url none | tee usage.ndjson | \
-         summarize --quiet --month {month} > cells.ndjson\n\
+        "import-logs --quiet \"$LOG\" | usage-metrics --geo-url none > usage.ndjson\n\
+         summarize --quiet --month {month} < usage.ndjson > cells.ndjson\n\
          report --from cells.ndjson --from usage.ndjson --to page.html"
     );
     let alone = "import-logs --quiet \"$LOG\" | report --to page.html";

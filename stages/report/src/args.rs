@@ -84,39 +84,33 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) private: bool,
 
+    #[command(flatten)]
+    pub(crate) pages: Pages,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Pages in a folder.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Pages in a folder")]
+pub(crate) struct Pages {
     /// Write the page of the month as DIR/YYYY-MM.html, and DIR/index.html with the months that have a page
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "private"], help_heading = "Pages in a folder")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["to", "private"])]
     pub(crate) folder: Option<PathBuf>,
 
     /// With records of several hubs together: a page DIR/NAME.html of the records in FILE, those of one hub; all
     /// together are on DIR/index.html
-    #[arg(
-        long,
-        value_name = "NAME=FILE",
-        requires = "folder",
-        conflicts_with = "running",
-        value_parser = hub,
-        help_heading = "Pages in a folder"
-    )]
+    #[arg(long, value_name = "NAME=FILE", requires = "folder", conflicts_with = "running", value_parser = hub)]
     pub(crate) hub: Vec<Hub>,
 
     /// Permissions of the pages, in octal digits
-    #[arg(
-        long,
-        value_name = "MODE",
-        requires = "folder",
-        default_value = "0644",
-        value_parser = mode,
-        help_heading = "Pages in a folder"
-    )]
+    #[arg(long, value_name = "MODE", requires = "folder", default_value = "0644", value_parser = mode)]
     pub(crate) mode: u32,
 
     /// Owner of the pages: USER, USER:GROUP or :GROUP [default: who writes them]
-    #[arg(long, value_name = "OWNER", requires = "folder", help_heading = "Pages in a folder")]
+    #[arg(long, value_name = "OWNER", requires = "folder")]
     pub(crate) owner: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) common: Common,
 }
 
 /// A hub and a file of its records.
@@ -200,7 +194,7 @@ impl StageArgs for Args {
 
     /// Pages in a folder are a part of the daily work.
     fn uses(&self) -> Option<Uses> {
-        self.folder.is_some().then(Uses::default)
+        self.pages.folder.is_some().then(Uses::default)
     }
 
     fn common(&self) -> &Common {

@@ -36,11 +36,11 @@ impl<'a> Pages<'a> {
     /// # Errors
     /// It cannot be created, or there is no such owner.
     pub(crate) fn open(path: &'a Path, args: &Args, words: &'static Words) -> Result<Self> {
-        let owner = Owner::parse(args.owner.as_deref().unwrap_or_default())?;
+        let owner = Owner::parse(args.pages.owner.as_deref().unwrap_or_default())?;
         if door::look(path)?.is_none() {
             door::make_one_folder(path).with_context(|| format!("creating the folder {}", path.display()))?;
         }
-        Ok(Self { path, mode: args.mode, owner, words })
+        Ok(Self { path, mode: args.pages.mode, owner, words })
     }
 
     /// Writes one page. Until it is complete, a file that was there before stays.

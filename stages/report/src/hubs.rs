@@ -75,7 +75,7 @@ fn page_of(name: &str) -> String {
 /// The files of each hub.
 fn of_hubs(args: &Args) -> BTreeMap<&str, Vec<PathBuf>> {
     let mut hubs: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
-    for hub in &args.hub {
+    for hub in &args.pages.hub {
         hubs.entry(&hub.name).or_default().push(hub.file.clone());
     }
     hubs

@@ -2,6 +2,7 @@
 //! it to [`Sections::new`] and to `Part` in `args.rs`.
 
 use kit::Batch;
+use rayon::prelude::*;
 use schema::{Kind, Month, json};
 
 use crate::accumulator::Accumulator;
@@ -11,6 +12,9 @@ use crate::ground::Ground;
 use crate::tools::Tools;
 use crate::traffic::Traffic;
 use crate::usage::Usage;
+
+/// The least number of lines that a core looks at.
+const LINES: usize = 512;
 
 /// The sections that were asked for.
 pub(crate) struct Sections(Vec<Box<dyn Accumulator>>);
@@ -39,10 +43,13 @@ impl Sections {
 
     /// Offers the lines of a batch to every section. Returns those that cannot be used, and why.
     pub(crate) fn take_batch(&mut self, batch: &Batch) -> Vec<(usize, String)> {
+        let kind_of = |i| json::kind_of(batch.line(i)).map(|name| Kind::from_name(&name));
+        // in parallel: the first look at a line waits for the memory
+        let kinds: Vec<_> = (0..batch.len()).into_par_iter().with_min_len(LINES).map(kind_of).collect();
         let (mut lines, mut bad) = (Vec::with_capacity(batch.len()), Vec::new());
-        for (i, line) in batch.lines().enumerate() {
-            match json::kind_of(line) {
-                Ok(name) => lines.extend(Kind::from_name(&name).map(|kind| (i, kind))),
+        for (i, kind) in kinds.into_iter().enumerate() {
+            match kind {
+                Ok(kind) => lines.extend(kind.map(|kind| (i, kind))),
                 Err(reason) => bad.push((i, reason.reason().to_owned())),
             }
         }

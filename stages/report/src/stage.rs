@@ -22,12 +22,12 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     check(args)?;
     let logo = args.logo.as_deref().map(logo).transpose()?;
     let mut ground = ground(args)?;
-    if let Some(folder) = args.folder.as_ref().filter(|_| !args.hub.is_empty()) {
+    if let Some(folder) = args.pages.folder.as_ref().filter(|_| !args.pages.hub.is_empty()) {
         hubs::write(folder, args, &mut ground, logo, io)?;
         return Ok(Outcome::default());
     }
     let sections = if args.common.from_db() { tables::read(args, &ground)? } else { records::read(args, io)? };
-    if let Some(folder) = &args.folder {
+    if let Some(folder) = &args.pages.folder {
         folder::write(folder, args, &ground, &sections, logo)?;
         return Ok(Outcome::default());
     }
@@ -43,10 +43,10 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
 /// Options that do not go together.
 fn check(args: &Args) -> Result<()> {
     let format = args.common.format;
-    if args.folder.is_some() && format != Format::Html {
+    if args.pages.folder.is_some() && format != Format::Html {
         return Err(Usage("pages in a folder are HTML".to_owned()).into());
     }
-    if !args.hub.is_empty() && args.common.from_db() {
+    if !args.pages.hub.is_empty() && args.common.from_db() {
         return Err(Usage("--hub goes with records, not with --from db".to_owned()).into());
     }
     if args.brief && !matches!(format, Format::Text | Format::Md) {

@@ -114,7 +114,9 @@ fn periods() -> String {
 fn summary(table: &'static str) -> Rows {
     let columns = &["rowid", "colid", "datetime", "period", "value"];
     let key = &["rowid", "colid", "period"];
-    let condition = format!("{} AND DAYOFMONTH(datetime) = 0", periods());
+    // of all time, only whether there was somebody before
+    let all_time = format!("period = {} AND rowid = 1 AND colid = 1", Period::AllTime);
+    let condition = format!("({} OR {all_time}) AND DAYOFMONTH(datetime) = 0", periods());
     Rows { kind: Kind::Cell, which: Which::Metrics, table, columns, key, condition }
 }
 

@@ -8,8 +8,9 @@ mod stats;
 use schema::{Kind, Month};
 
 use crate::accumulator::Accumulator;
-use crate::document::Section;
+use crate::document::{Chart, Section};
 use crate::ground::Ground;
+use crate::words::fill;
 use stats::Stats;
 
 /// What the section keeps of the records.
@@ -36,7 +37,10 @@ impl Accumulator for Tools {
             .chain(origin::figures(&self.0, month, ground))
             .filter(|figure| figure.table.has_numbers())
             .collect();
-        let intro = crate::words::fill(words.tools_intro, &[&words.month_name(month)]);
+        let mut intro = fill(words.tools_intro, &[&words.month_name(month)]);
+        if figures.iter().any(|figure| matches!(figure.chart, Chart::Ranking { trend: Some(_), .. })) {
+            intro = format!("{intro} {}", words.tools_trend);
+        }
         (!figures.is_empty()).then(|| Section {
             id: "tools",
             title: words.tools.to_owned(),

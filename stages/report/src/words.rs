@@ -61,6 +61,7 @@ texts! {
     country: "Country",
     incomplete: "incomplete",
     incomplete_note: "Hatched: {}, not yet complete.",
+    young_note: "The records begin in {}: up to {} these are numbers of fewer than twelve months, which grow with each month.",
     and_more: "and {} more",
     theme: "Light or dark",
     skip: "Skip to the content",
@@ -75,6 +76,7 @@ texts! {
     remark_map: "Outlines of countries: Natural Earth, public domain; projection: Equal Earth.",
     legend_few: "fewer than 5",
     legend_none: "nobody, or not known",
+    legend_zero: "0",
 
     usage: "Usage",
     usage_intro: "Who used the hub, how much, and from where. Months are calendar months; “twelve months” are those that end with the month shown, in which everybody is counted once.",
@@ -140,7 +142,8 @@ texts! {
     users_column: "Users",
 
     tools: "Tools and resources",
-    tools_intro: "How simulation tools and other resources were used in the twelve months to {}. The small columns show the single months.",
+    tools_intro: "How simulation tools and other resources were used in the twelve months to {}.",
+    tools_trend: "The small columns show the single months.",
     tool: "Tool",
     resource: "Resource",
     tools_users: "Tools by users",
@@ -203,7 +206,7 @@ texts! {
     sum_map: "{} countries in the twelve months to {}; most visitors: {} ({}).",
     sum_map_none: "In the twelve months to {} no country has enough visitors to be shown.",
     sum_regions: "Users of the twelve months to {} whose residence is known, by region.",
-    sum_ranking: "{} leads with {}.",
+    sum_ranking: "{}: {} leads with {}.",
 
     rule_users_title: "Users",
     rule_users: "All users are those who logged in, plus visitors without a login who stayed for 15 minutes or more, plus visitors without a login who stayed for less and downloaded something. A visitor is an address with its host name. A session ends after 30 minutes without a request. Whoever logs in from an address in the period does not count again as a visitor from there. Numbers of people of different months must not be added: the same person may be in each.",

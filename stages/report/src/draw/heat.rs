@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::map::{Classes, shades};
 use super::svg::{Svg, n};
+use crate::amount::Amount;
 use crate::document::Table;
 
 /// Rows from the top, columns from the left, the darkest the most.
@@ -14,6 +15,7 @@ pub(super) fn heat(svg: &Svg<'_>, table: &Table) -> Markup {
     let values = table.rows.iter().flat_map(|row| row.cells.iter().filter_map(|cell| cell.value()));
     let classes = Classes::new(values, unit);
     let (width, height) = (LEFT + CELL.0 * table.columns.len() as f64, CELL.1 * table.rows.len() as f64 + 18.0);
+    let has_zero = table.rows.iter().flat_map(|row| &row.cells).any(|cell| *cell == Amount::Known(0.0));
     let every = table.columns.len().div_ceil(8).max(1);
     let content = html! {
         @for (y, row) in table.rows.iter().enumerate() {
@@ -31,6 +33,6 @@ pub(super) fn heat(svg: &Svg<'_>, table: &Table) -> Markup {
     };
     html! {
         (svg.picture(width, height, &content))
-        (shades(&classes, svg.words))
+        (shades(&classes, false, has_zero.then_some(svg.words.legend_zero), svg.words))
     }
 }

@@ -50,8 +50,8 @@ impl Classes {
     }
 }
 
-/// What the shades mean.
-pub(super) fn shades(classes: &Classes, words: &Words) -> Markup {
+/// What the shades mean; `zero` is the name of the palest.
+pub(super) fn shades(classes: &Classes, has_hidden: bool, zero: Option<&str>, words: &Words) -> Markup {
     let text = |i: usize| {
         let from = classes.steps.get(i).map(|step| Amount::Known(*step).text(classes.unit)).unwrap_or_default();
         match classes.steps.get(i + 1) {
@@ -68,8 +68,8 @@ pub(super) fn shades(classes: &Classes, words: &Words) -> Markup {
     html! {
         ul class="legend" {
             @for i in 0..classes.steps.len() { li { (swatch(&shade(i))) (text(i)) } }
-            li { (swatch("few")) (words.legend_few) }
-            li { (swatch("q0")) (words.legend_none) }
+            @if has_hidden { li { (swatch("few")) (words.legend_few) } }
+            @if let Some(zero) = zero { li { (swatch("q0")) (zero) } }
         }
     }
 }
@@ -91,7 +91,7 @@ pub(super) fn map(svg: &Svg<'_>, table: &Table, column: usize) -> Markup {
     };
     html! {
         div class="map" { (svg.picture(WIDTH, HEIGHT, &content)) }
-        (shades(&classes, svg.words))
+        (shades(&classes, table.rows.iter().any(|row| row.cell(column).is_hidden()), Some(svg.words.legend_none), svg.words))
     }
 }
 

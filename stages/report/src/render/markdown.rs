@@ -85,12 +85,21 @@ fn escaped(text: &str) -> String {
                 out.push('\\');
                 out.push(c);
             }
-            // a link that is found without brackets
-            ':' => out.push_str(":\u{2060}"),
+            // links, addresses and names that are found without brackets
+            ':' | '@' => {
+                out.push(c);
+                out.push('\u{2060}');
+            }
+            '.' if is_www(&out) => out.push_str("\u{2060}."),
             _ => out.push(c),
         }
     }
     out.replace(":\u{2060} ", ": ").trim_end_matches('\u{2060}').to_owned()
+}
+
+/// Whether a text ends with what a name of a web server begins with.
+fn is_www(text: &str) -> bool {
+    text.len().checked_sub(3).and_then(|at| text.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case("www"))
 }
 
 #[cfg(test)]
@@ -102,5 +111,7 @@ mod tests {
         assert_eq!(escaped("a|b <i>*x*</i> [y](z)"), "a\\|b &lt;i&gt;\\*x\\*&lt;/i&gt; \\[y\\](z)");
         assert_eq!(escaped("Most in June: 5."), "Most in June: 5.");
         assert_eq!(escaped("https://x"), "https:\u{2060}//x");
+        assert_eq!(escaped("WWW.x.org w.y é.z"), "WWW\u{2060}.x.org w.y é.z");
+        assert_eq!(escaped("a@b.c"), "a@\u{2060}b.c");
     }
 }

@@ -112,7 +112,7 @@ fn bars(out: &mut String, table: &Table, column: usize, words: &Words) {
     let most = table.rows.iter().filter_map(|row| row.cell(column).value()).fold(0.0, f64::max);
     for row in &table.rows {
         let part = row.cell(column).value().filter(|_| most > 0.0).map_or(0.0, |value| BAR * value.max(0.0) / most);
-        let name: String = label(&row.label, words).chars().take(31).collect();
+        let name = cut(&label(&row.label, words), 31);
         let _ = writeln!(out, "{name:<32}{:>12} {}", row.cell(column).text(table.unit(column)), bar(part));
     }
     if table.n_more > 0 {
@@ -139,9 +139,17 @@ fn fields(out: &mut String, table: &Table, words: &Words) {
             let part = cell.value().filter(|_| most > 0.0).map_or(0.0, |value| value / most);
             SHADES.get((part * 4.0).ceil() as usize).copied().unwrap_or(' ')
         };
-        let name: String = label(&row.label, words).chars().take(31).collect();
+        let name = cut(&label(&row.label, words), 31);
         let _ = writeln!(out, "{name:<32}{}", row.cells.iter().map(shade).collect::<String>());
     }
+}
+
+/// The beginning of a text that is longer than there is room for, which then ends with `…`.
+fn cut(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    text.chars().take(room.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// A bar of eighths.
@@ -185,6 +193,11 @@ fn wrapped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_is_cut_says_so() {
+        assert_eq!((cut("/about", 6).as_str(), cut("/about/é/x", 9).as_str()), ("/about", "/about/é…"));
+    }
 
     #[test]
     fn courses_and_bars_begin_at_zero() {

@@ -116,10 +116,15 @@ fn ranked(plan: Plan, columns: Vec<Column>, mut rows: Vec<Row>, n_values: usize,
     let n_more = rows.len().saturating_sub(ground.top);
     rows.truncate(ground.top);
     let trend = n_values..columns.len();
-    let has_trend = rows.iter().any(|row| trend.clone().any(|column| row.cell(column).value().is_some()));
+    // one month alone is no course
+    let has_numbers = |column: &usize| rows.iter().any(|row| row.cell(*column).value().is_some());
+    let has_trend = trend.clone().filter(has_numbers).count() > 1;
     let unit = columns.first().map_or(Unit::Count, |column| column.unit);
     let summary = match rows.first().filter(|row| row.cell(0).value().is_some()) {
-        Some(row) => fill(ground.words.sum_ranking, &[name(row), &row.cell(0).text(unit)]),
+        Some(row) => {
+            let title = columns.first().map_or("", |column| &column.title);
+            fill(ground.words.sum_ranking, &[title, name(row), &row.cell(0).text(unit)])
+        }
         None => String::new(),
     };
     Figure {

@@ -56,6 +56,8 @@ pub(super) struct Stats {
     full: FxHashSet<Key>,
     resources: FxHashMap<Key, Amount>,
     titles: FxHashMap<u64, String>,
+    /// Resources that are not published: their titles are not for everybody, whoever knows them.
+    unpublished: FxHashSet<u64>,
     /// The statistics of a tool that had this id last: in a pipe each run numbers its own from 1.
     ids: FxHashMap<u64, Key>,
     /// Ranks without the total.
@@ -238,9 +240,8 @@ impl Stats {
 
     pub(super) fn add_title(&mut self, line: &[u8]) -> Result<(), String> {
         let record: TitleRecord<'_> = read(line)?;
-        // the title of what is not published is not for everybody
         if record.published.is_some_and(|published| published != 1) {
-            return Ok(());
+            self.unpublished.insert(record.id);
         }
         if let Some(title) = record.title {
             self.titles.insert(record.id, plain(&title));
@@ -258,7 +259,8 @@ impl Stats {
 
     /// The title of a resource, or its number.
     pub(super) fn title(&self, resid: u64) -> String {
-        self.titles.get(&resid).filter(|title| !title.is_empty()).cloned().unwrap_or_else(|| format!("#{resid}"))
+        let title = self.titles.get(&resid).filter(|title| !title.is_empty() && !self.unpublished.contains(&resid));
+        title.cloned().unwrap_or_else(|| format!("#{resid}"))
     }
 
     pub(super) fn tool(&self, resid: u64, period: Period, month: Month) -> Stat {
@@ -323,6 +325,19 @@ mod tests {
         assert_eq!(ranks(&stats, "2025-05"), [("EARLY".to_owned(), 7.0), ("FRANCE".to_owned(), 3.0)]);
         assert_eq!(ranks(&stats, "2025-06"), [("PERU".to_owned(), 9.0)]);
         assert!(stats.add_top(&top(1, 1, "CHILE", 9)).is_err(), "whose it is cannot be told");
+    }
+
+    #[test]
+    fn a_list_does_not_tell_the_title_of_what_is_not_published() {
+        let list = br#"{"kind":"toplist","top":2,"datetime":"2025-06-00 00:00:00","period":12,"rank":1,"name":"9 ~ Secret","value":21}"#;
+        let resource = |published: u8| format!(r#"{{"id":9,"title":"Of the hub","published":{published}}}"#);
+        for (published, expected) in [(0, "#9"), (1, "Of the hub"), (4, "#9")] {
+            let mut stats = [Stats::default(), Stats::default()];
+            stats[0].add_list(list).unwrap();
+            stats.iter_mut().for_each(|stats| stats.add_title(resource(published).as_bytes()).unwrap());
+            stats[1].add_list(list).unwrap();
+            assert_eq!(stats.each_ref().map(|stats| stats.title(9)), [expected, expected]);
+        }
     }
 
     #[test]

@@ -125,7 +125,8 @@ impl Bots {
             *sums.entry(open.to_owned()).or_default() += n;
         }
         let mut named: Vec<_> = sums.into_iter().collect();
-        named.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+        // of the same number, those with a name first
+        named.sort_by_key(|(name, n)| (std::cmp::Reverse(*n), name.is_empty()));
         named
     }
 
@@ -143,7 +144,7 @@ impl Bots {
             sum.visitors = sum.visitors.max(bot.visitors);
         }
         let mut reported: Vec<_> = sums.into_iter().collect();
-        reported.sort_by_key(|(_, bot)| std::cmp::Reverse(bot.requests));
+        reported.sort_by_key(|((name, _), bot)| (std::cmp::Reverse(bot.requests), name.is_empty()));
         reported
     }
 }

@@ -152,7 +152,7 @@ fn ranked(
     Figure {
         id,
         title,
-        summary: rows.first().map_or_else(String::new, |row| leads(row, ground)),
+        summary: rows.first().map_or_else(String::new, |row| leads(titles.first().unwrap_or(&""), row, ground)),
         chart: Chart::Ranking { value: 0, trend: None },
         table: Table { head, columns: columns(titles), rows, n_more },
         notes: Vec::new(),

@@ -32,7 +32,8 @@ pub(super) fn ranking(plan: &Plan, counts: &Counts, ground: &Ground) -> Figure {
             Row::new(name, vec![amount])
         })
         .collect();
-    let summary = rows.first().zip(entries.first()).map_or_else(String::new, |(row, _)| leads(row, ground));
+    let summary =
+        rows.first().zip(entries.first()).map_or_else(String::new, |(row, _)| leads(words.requests, row, ground));
     let error = number(counts.error() as f64, Unit::Count);
     let note = fill(words.traffic_error, &[&number(MAX_KEYS as f64, Unit::Count), &error]);
     Figure {
@@ -53,13 +54,13 @@ pub(super) fn ranking(plan: &Plan, counts: &Counts, ground: &Ground) -> Figure {
 }
 
 /// The sentence about the first row.
-pub(super) fn leads(row: &Row, ground: &Ground) -> String {
+pub(super) fn leads(title: &str, row: &Row, ground: &Ground) -> String {
     let crate::document::Label::Text(name) = &row.label else { return String::new() };
     // a rest is nobody who leads
     if [ground.words.others, ground.words.other_bots].contains(&name.as_str()) {
         return String::new();
     }
-    fill(ground.words.sum_ranking, &[name, &row.cell(0).text(Unit::Count)])
+    fill(ground.words.sum_ranking, &[title, name, &row.cell(0).text(Unit::Count)])
 }
 
 /// The numbers of entries (the most first) that may be shown. What is not shown is of at least two names and five

@@ -36,7 +36,10 @@ type Key = (Summary, u8, u8, Period, Month);
 
 /// All cells that were read.
 #[derive(Debug, Default)]
-pub(crate) struct Cells(FxHashMap<Key, Amount>);
+pub(crate) struct Cells {
+    values: FxHashMap<Key, Amount>,
+    first: Option<Month>,
+}
 
 impl Cells {
     /// # Errors
@@ -52,9 +55,10 @@ impl Cells {
             return Ok(());
         }
         let amount = number(text).ok_or_else(|| format!("`{text}` is not a number"))?;
-        match self.0.insert((table, cell.rowid, cell.colid, period, month), amount) {
+        self.first = Some(self.first.map_or(month, |first| first.min(month)));
+        match self.values.insert((table, cell.rowid, cell.colid, period, month), amount) {
             Some(before) if before != amount => {
-                self.0.insert((table, cell.rowid, cell.colid, period, month), before);
+                self.values.insert((table, cell.rowid, cell.colid, period, month), before);
                 Err("another value for a cell that was there before".to_owned())
             }
             _ => Ok(()),
@@ -71,12 +75,20 @@ impl Cells {
                 _ => {}
             }
         }
-        self.0.get(&(table, row, column, period, month)).copied().unwrap_or(Amount::Missing)
+        self.values.get(&(table, row, column, period, month)).copied().unwrap_or(Amount::Missing)
+    }
+
+    /// The first month of the records, where the twelve months to this one are fewer: the cells begin within them, and
+    /// nobody was counted before.
+    pub(crate) fn beginning(&self, month: Month) -> Option<Month> {
+        let users = |period| self.get((Summary::Users, 1, 1), period, month).value();
+        let nobody_before = users(Period::AllTime).is_some() && users(Period::AllTime) == users(Period::TwelveMonths);
+        self.first.filter(|first| nobody_before && *first > month.minus(11))
     }
 
     /// The months that there are cells of, ascending.
     pub(crate) fn months(&self) -> Vec<Month> {
-        let mut months: Vec<_> = self.0.keys().map(|key| key.4).collect();
+        let mut months: Vec<_> = self.values.keys().map(|key| key.4).collect();
         months.sort_unstable();
         months.dedup();
         months

@@ -108,7 +108,7 @@ fn figure(plan: Plan, cells: &Cells, months: &[Month], ground: &Ground) -> Figur
         id: plan.id,
         title: plan.title.to_owned(),
         summary,
-        notes: incomplete(months, ground),
+        notes: notes(cells, plan.period, months, ground),
         chart: plan.chart,
         table,
         rule: plan.rule,
@@ -141,8 +141,17 @@ pub(crate) fn summary(table: &crate::document::Table, chart: &Chart, words: &Wor
     sentences.join(" ")
 }
 
+/// What has to be said of months: those that are not whole, and twelve months that are fewer.
+pub(crate) fn notes(cells: &Cells, period: Period, months: &[Month], ground: &Ground) -> Vec<String> {
+    let is_year = period == Period::TwelveMonths;
+    let young = months.iter().rev().find_map(|month| Some((*month, cells.beginning(*month)?))).filter(|_| is_year);
+    let w = ground.words;
+    let of_young = young.map(|(last, first)| fill(w.young_note, &[&w.month_name(first), &w.month_name(last)]));
+    incomplete(months, ground).into_iter().chain(of_young).collect()
+}
+
 /// The note that names the months that are hatched.
-pub(crate) fn incomplete(months: &[Month], ground: &Ground) -> Vec<String> {
+fn incomplete(months: &[Month], ground: &Ground) -> Vec<String> {
     let names: Vec<_> = months
         .iter()
         .filter(|month| ground.state(**month) == crate::document::State::Incomplete)

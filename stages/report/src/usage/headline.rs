@@ -54,7 +54,11 @@ pub(crate) fn cards(cells: &Cells, month: Month, ground: &Ground) -> Vec<Card> {
         let get = |month| cells.get(place, period, month);
         let amount = get(month);
         let (before, last_year) = (month.previous(), month.minus(12));
-        let against = |text, month: Month| (fill(text, &[&w.short(month)]), change(amount, get(month)));
+        // a number of fewer months than the other is not compared with it
+        let is_fair = |before| period != year || [month, before].iter().all(|m| cells.beginning(*m).is_none());
+        let against = |text, before: Month| {
+            (fill(text, &[&w.short(before)]), change(amount, get(before)).filter(|_| is_fair(before)))
+        };
         (amount != Amount::Missing).then(|| Card {
             label: label.to_owned(),
             amount,

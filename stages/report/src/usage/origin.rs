@@ -3,7 +3,7 @@
 use schema::{Month, Period};
 
 use super::cells::{Cells, Summary};
-use super::growth::{incomplete, minus};
+use super::growth::{minus, notes};
 use crate::amount::{Amount, Unit};
 use crate::document::{Chart, Column, Figure, Label, Row};
 use crate::ground::Ground;
@@ -90,7 +90,7 @@ fn figure(
         summary,
         chart: Chart::Shares((6..11).collect()),
         table,
-        notes: incomplete(months, ground),
+        notes: notes(cells, Period::TwelveMonths, months, ground),
         rule,
         is_wide: false,
     }

@@ -21,7 +21,7 @@ fn tool(name: &str) -> Option<PathBuf> {
 }
 
 /// A year of a hub with everything that a page can have: a long title, long names, a month that is not whole.
-fn everything() -> String {
+pub(crate) fn everything() -> String {
     let long = "/resources/with/a/very/long/path/that/does/not/fit/into/one/line/of/a/ranking/at/all/index";
     let mut records = cells(14, usual) + &db::lines(&db::others()) + &traffic();
     for i in 0..9 {

@@ -8,8 +8,10 @@ mod folder;
 mod hostile;
 mod hubs;
 mod numbers;
+mod origin;
 mod page;
 mod privacy;
+mod tool_numbers;
 mod traffic;
 
 use std::fmt::Write as _;

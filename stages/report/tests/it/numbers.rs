@@ -5,10 +5,37 @@ use scraper::Html;
 use super::page::{select, table, text};
 use super::{cells, report, usual};
 
-fn grouped(value: u64) -> String {
+pub(crate) fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group)).collect();
     groups.join(",")
+}
+
+/// A number with its unit: hours and minutes below 100 have one decimal.
+pub(crate) fn decimal(value: f64, sign: &str) -> String {
+    if sign.is_empty() || value >= 99.95 || value == 0.0 {
+        return grouped(format!("{value:.0}").parse().unwrap()) + sign;
+    }
+    format!("{value:.1}{sign}")
+}
+
+/// `June 2025`.
+pub(crate) fn month_name(month: schema::Month) -> String {
+    let names = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    format!("{} {}", names[usize::from(month.month()) - 1], month.year())
 }
 
 #[test]
@@ -42,24 +69,7 @@ fn tables_have_the_numbers_of_the_cells() {
     ] {
         let shown = table(&page, figure);
         for month in "2023-07".parse::<schema::Month>().unwrap().through("2025-06".parse().unwrap()) {
-            let label = format!(
-                "{} {}",
-                [
-                    "January",
-                    "February",
-                    "March",
-                    "April",
-                    "May",
-                    "June",
-                    "July",
-                    "August",
-                    "September",
-                    "October",
-                    "November",
-                    "December"
-                ][usize::from(month.month()) - 1],
-                month.year()
-            );
+            let label = month_name(month);
             let value = usual(place.0, place.1, 1, month.ordinal(), period);
             let expected = if is_hours { hours(value) } else { grouped(value) };
             assert_eq!(shown[&(label, title.to_owned())], expected, "{figure} {title} {month}");

@@ -69,6 +69,32 @@ fn every_figure_has_a_title_a_table_and_a_rule() {
 }
 
 #[test]
+fn every_tooltip_says_what_the_table_says() {
+    let args = ["--incomplete", "2025-02"];
+    for args in [&args[..], &["--private"]] {
+        let page = Html::parse_document(&page_of(args, super::browser::everything()));
+        let mut charts = BTreeSet::new();
+        for figure in select(&page, "article.figure") {
+            let id = figure.value().attr("id").unwrap();
+            let shown = table(&page, id);
+            for tip in select(&page, &format!("#{id} svg title")).into_iter().map(text) {
+                let (row, columns) = match tip.split_once('\n') {
+                    Some((row, columns)) => (row.to_owned(), columns.to_owned()),
+                    // a square: row and column in one line
+                    None => tip.split_once(", ").map(|(row, column)| (row.to_owned(), column.to_owned())).unwrap(),
+                };
+                for line in columns.lines() {
+                    let (column, number) = line.rsplit_once(": ").unwrap();
+                    assert_eq!(shown[&(row.clone(), column.to_owned())], number, "{id}: {tip}");
+                    charts.insert(id.to_owned());
+                }
+            }
+        }
+        assert!(charts.len() >= 14, "{charts:?}");
+    }
+}
+
+#[test]
 fn months_that_are_not_whole_are_hatched_and_named() {
     let records = cells(24, usual);
     for (now, args, named) in [
@@ -87,6 +113,67 @@ fn months_that_are_not_whole_are_hatched_and_named() {
     }
     let whole = page_of(&[], records);
     assert_eq!(select(&Html::parse_document(&whole), ".hatch, .gap, .note").len(), 0);
+}
+
+#[test]
+fn twelve_months_that_are_fewer_are_named_and_not_compared() {
+    let all_time = |more: u64| {
+        "2024-05".parse::<schema::Month>().unwrap().through("2025-06".parse().unwrap()).fold(
+            cells(14, usual),
+            |text, month| {
+                text + &super::cell(
+                    "user",
+                    1,
+                    1,
+                    &month.to_string(),
+                    14,
+                    usual("user", 1, 1, month.ordinal(), 12) + more,
+                )
+            },
+        )
+    };
+    let notes_of = |page: &Html, figure: &str| -> Vec<String> {
+        select(page, &format!("#{figure} .note")).into_iter().map(text).collect()
+    };
+    let changes = |page: &Html, card: &str| {
+        let card = select(page, ".card").into_iter().find(|found| text(*found).starts_with(card)).unwrap();
+        card.child_elements().map(text).nth(2).unwrap()
+    };
+    let young = Html::parse_document(&page_of(&["2025-03"], all_time(0)));
+    let note = "The records begin in May 2024: up to March 2025 these are numbers of fewer than twelve months, \
+                which grow with each month.";
+    for figure in ["users-year", "returning", "residence", "work"] {
+        assert_eq!(notes_of(&young, figure), [note], "{figure}");
+    }
+    assert!(notes_of(&young, "users").is_empty());
+    assert!(!changes(&young, "Users in twelve months").contains("vs."), "{}", changes(&young, "Users in"));
+    assert!(changes(&young, "Visits").contains("vs. Feb 2025"));
+    // the first whole twelve months are not compared with fewer
+    let whole = Html::parse_document(&page_of(&["2025-04"], all_time(0)));
+    assert!(!changes(&whole, "Users in twelve months").contains("vs."));
+    assert_eq!(notes_of(&whole, "users-year"), [note]);
+    let whole = Html::parse_document(&page_of(&["2025-05"], all_time(0)));
+    assert!(changes(&whole, "Users in twelve months").contains("vs. Apr 2025"));
+    // somebody was counted before the first month that is shown
+    let old = Html::parse_document(&page_of(&["2025-03"], all_time(1)));
+    assert!(notes_of(&old, "users-year").is_empty());
+    assert!(changes(&old, "Users in twelve months").contains("vs. Feb 2025"));
+}
+
+#[test]
+fn one_month_alone_is_no_course() {
+    let of = |month: &str, period: u8| {
+        format!(
+            "{{\"kind\":\"toolstat\",\"id\":1,\"resid\":1,\"users\":50,\"jobs\":70,\"datetime\":\"{month}-00 00:00:00\",\
+             \"period\":{period}}}\n"
+        )
+    };
+    for (months, n) in [(&["2025-06"][..], 0), (&["2025-05", "2025-06"], 1)] {
+        let records = months.iter().fold(of("2025-06", 12), |text, month| text + &of(month, 1));
+        let page = Html::parse_document(&page_of(&[], records));
+        assert_eq!(select(&page, "#tools-users .spark").len(), n, "{months:?}");
+        assert_eq!(text(select(&page, "p.intro")[0]).contains("small columns"), n == 1);
+    }
 }
 
 #[test]
