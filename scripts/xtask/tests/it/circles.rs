@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// Allowed circles: the crate, the files of the circle, and the reason. One that no longer exists fails
 /// the test.
-const ALLOWED: &[(&str, &[&str], &str)] = &[
-    ("stages/enrich", &["table", "table/write"], "a table, and how its rows are written back"),
-];
+const ALLOWED: &[(&str, &[&str], &str)] =
+    &[("stages/enrich", &["table", "table/write"], "a table, and how its rows are written back")];
 
 /// The name of a module in messages and in [`ALLOWED`].
 fn name(module: &[String]) -> String {
