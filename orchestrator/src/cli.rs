@@ -97,6 +97,7 @@ commands! {
         FillGeo(fill_geo::Args),
         BackfillDnload(backfill_dnload::Args),
         RebuildWebhits(rebuild_webhits::Args),
+        Prune(prune::Args),
     }
     "Setup and health" Health {
         SetupDb(setup_db::Args),
@@ -213,6 +214,7 @@ mod tests {
             "config",
             "report",
             "compare",
+            "prune",
             "backup",
             "restore",
         ];

@@ -22,6 +22,7 @@ pub(crate) mod mark_dirty;
 pub(crate) mod metrics;
 pub(crate) mod migrate;
 pub(crate) mod process;
+pub(crate) mod prune;
 pub(crate) mod rebuild_from;
 pub(crate) mod rebuild_summaries;
 pub(crate) mod rebuild_webhits;

@@ -18,6 +18,7 @@ mod hub;
 mod json;
 mod overrides;
 mod pipeline;
+mod prune;
 mod published;
 mod record;
 mod setup;

@@ -99,7 +99,7 @@ const fn given(stage: &'static str, option: &'static str) -> StageOption {
 }
 
 /// The sections of a file, each with a line on what it is about.
-pub const SECTIONS: [(&str, &str); 12] = [
+pub const SECTIONS: [(&str, &str); 13] = [
     ("hub", "The hub and its geo service."),
     ("db", "The databases and the connection to them."),
     ("dns", "Reverse DNS."),
@@ -107,6 +107,7 @@ pub const SECTIONS: [(&str, &str); 12] = [
     ("logs", "How access logs are found, read and counted."),
     ("summaries", "What the cells depend on besides the tables."),
     ("report", "The usage report that runs write as pages."),
+    ("retention", "For how long things are kept."),
     ("compat", "Whose numbers are reproduced."),
     ("run", "How programs run."),
     ("metrics", "Figures for monitoring systems."),
@@ -255,6 +256,13 @@ pub const KEYS: &[Key] = &[
     key("report", "logo", Path, "none", "A picture at the top of each page.").options(&[given("report", "logo")]),
     key("report", "mode", Text, "0644", "Permissions of the pages, in octal digits."),
     key("report", "owner", Text, "who writes them", "Owner of the pages: USER, USER:GROUP or :GROUP."),
+    key(
+        "retention",
+        "logs_months",
+        Number,
+        "forever",
+        "For how many full months `hzmetrics prune` keeps imported logs.",
+    ),
     key("compat", "options", List, "default", "Whose numbers: default, legacy, port, or single options.")
         .variable("HZMETRICS_COMPAT"),
     key("run", "user", Text, "the owner of the folders", "Whose rights a program takes that root starts."),

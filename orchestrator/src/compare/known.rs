@@ -60,7 +60,7 @@ fn of_value(table: &str, column: &str, here: &Option<Vec<u8>>, there: &Option<Ve
         ("websessions", "host" | "domain") if is_empty => Some(Opt::RefillWebsessions),
         ("web", "domain") if is_empty => Some(Opt::LpDomain),
         (_, "ipcountry") if is_empty && is_either(|text| text == b"-") => Some(Opt::LpIpcountry),
-        ("web", "dnload") if here.is_none() || there.is_none() => Some(Opt::LpDnloadInline),
+        ("web", "dnload") if is_empty && is_either(|text| matches!(text, b"0" | b"1")) => Some(Opt::LpDnloadInline),
         ("web" | "toolstart", "session") if is_either(|text| text == b"none") => {
             let is_gone = is_either(|text| text == b"no such session");
             Some(if is_gone { Opt::ClearOrphanStamps } else { Opt::SessionsAtMonthClose })
@@ -113,6 +113,7 @@ mod tests {
         assert_eq!(explained("1 a.b b 0", "1 a.b b 1"), "");
         assert_eq!(explained("1 A.b b 0", "1 a.b b 1"), "");
         assert_eq!(explained("1 A.b _ 0", "1 A.b b 0"), "lp_domain");
+        assert_eq!(explained("1 a.b b NULL", "1 a.b b 9"), "");
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod packages;
 mod parts;
 mod pipeline;
 mod planted;
+mod prune;
 mod rebuild;
 mod recipes;
 mod recorded;

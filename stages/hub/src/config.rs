@@ -197,6 +197,19 @@ impl Report {
     }
 }
 
+/// For how long things are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Retention {
+    /// Full months of imported logs, as written.
+    pub logs_months: Option<String>,
+}
+
+impl Retention {
+    fn of(ini: &Ini) -> Self {
+        Self { logs_months: ini.get("retention", "logs_months").filter(|text| !text.is_empty()).map(str::to_owned) }
+    }
+}
+
 /// Who is told of troubles.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Notify {
@@ -269,6 +282,8 @@ pub struct Config {
     pub notify: Notify,
     /// The usage report.
     pub report: Report,
+    /// For how long things are kept.
+    pub retention: Retention,
     /// `[check]`: limits of single checks, by name, as they are written.
     pub checks: BTreeMap<String, String>,
     /// The site.
@@ -401,6 +416,7 @@ fn blank(paths: Paths) -> Config {
         metrics: Metrics::default(),
         notify: Notify::default(),
         report: Report::default(),
+        retention: Retention::default(),
         checks: BTreeMap::new(),
         site: Site { name: DEFAULT_SITE.to_owned(), explicit: false },
         hints: Vec::new(),
@@ -499,6 +515,7 @@ impl Config {
         self.metrics = Metrics::of(ini);
         self.notify = Notify::of(ini);
         self.report = Report::of(ini);
+        self.retention = Retention::of(ini);
         self.checks = ini.section("check").map(|(name, limits)| (name.to_owned(), limits.to_owned())).collect();
         self.run_user = ini.get("run", "user").filter(|user| !user.is_empty()).map(str::to_owned);
         if let Some(options) = ini.get("compat", "options") {
