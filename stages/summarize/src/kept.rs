@@ -39,7 +39,11 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &mut Io) -> Result<Outcome> {
         same_hub.for_each(|state| state.tables.profiles.clear());
     }
     unite::check_input(&states, &input)?;
+    if args.state_to.is_none() {
+        unite::check_ends(&states, &input, *last)?;
+    }
     states.push(input);
+    unite::holes(&states).iter().for_each(|hole| io.messages.warn(hole));
     states.sort_by(|a, b| a.header.hub.cmp(&b.header.hub));
     if let Some(path) = &args.state_to {
         ensure!(

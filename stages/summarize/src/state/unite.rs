@@ -126,6 +126,50 @@ pub(crate) fn check_input(states: &[State], input: &State) -> Result<()> {
     states.iter().filter(|state| state.header.hub == input.header.hub).try_for_each(|state| check_ids(state, input))
 }
 
+/// Refuses hubs of which nothing is known of the months up to `last`: their numbers would be too low, and nothing else
+/// would say so.
+///
+/// # Errors
+/// The states of a hub end earlier, and no records continue them.
+pub(crate) fn check_ends(states: &[State], input: &State, last: Month) -> Result<()> {
+    for state in states {
+        let of_hub = |other: &&State| other.header.hub == state.header.hub;
+        let end = states.iter().filter(of_hub).map(|state| state.header.through).max().unwrap_or(last);
+        let goes_on = of_hub(&input) && input.header.first.is_some_and(|first| first > end);
+        ensure!(
+            end >= last || goes_on,
+            "{} ends with {end}, and there are no records of its hub after that, up to {last}. If there were none, say so \
+             by a state through {last}: --month {last}{} --state-from {} --state-to FILE < /dev/null",
+            state.name,
+            if state.header.hub.is_empty() { String::new() } else { format!(" --hub {}", state.header.hub) },
+            state.name
+        );
+    }
+    Ok(())
+}
+
+/// The months between two states of a hub, or a state and the records, of which nothing is known.
+pub(crate) fn holes(states: &[State]) -> Vec<String> {
+    let mut spans: Vec<(&str, Month, Month)> = states
+        .iter()
+        .filter_map(|state| Some((state.header.hub.as_str(), state.header.first?, state.header.through)))
+        .collect();
+    spans.sort_unstable();
+    let mut found = Vec::new();
+    let mut before: Option<(&str, Month)> = None;
+    for (hub, first, through) in spans {
+        let same = before.filter(|(of, _)| *of == hub);
+        if let Some((_, end)) = same.filter(|(_, end)| end.next() < first) {
+            let (from, to) = (end.next(), first.previous());
+            let months = if from == to { format!("{from}") } else { format!("{from} to {to}") };
+            let of = if hub.is_empty() { String::new() } else { format!(" of the hub `{hub}`") };
+            found.push(format!("there are no records{of} of {months}, between what the states hold"));
+        }
+        before = Some((hub, same.map_or(through, |(_, end)| end.max(through))));
+    }
+    found
+}
+
 /// Whose profiles count: those of the last state that has any, of all its parts.
 fn leave_profiles_of_the_last(states: &mut [State]) {
     let with = states.iter().filter(|state| !state.tables.profiles.is_empty());

@@ -89,6 +89,46 @@ fn hubs_and_their_parts_give_the_cells_of_one_run() {
     });
 }
 
+/// Without the last months of one hub, the numbers of all hubs would be too low.
+#[test]
+fn a_hub_whose_last_months_are_missing_is_refused() {
+    let folder = Folder::new();
+    let of = |month: &str, id: u64| [session(id, &format!("{month}-05 10:00:00"), "1.1.1.1", 100, json!({}))];
+    let write = |name: &str, hub: &str, month: &str, from: &[&str], records: &[Value]| {
+        let mut run = run(EXE).args(["--month", month, "--hub", hub, "--state-to"]).arg(folder.at(name));
+        if !from.is_empty() {
+            run = run.arg("--state-from").args(from.iter().map(|name| folder.at(name)));
+        }
+        run.stdin(lines(records)).finish().ok()
+    };
+    let _ = write("a1", "a", "2025-01", &[], &of("2025-01", 1));
+    let _ = write("a2", "a", "2025-02", &["a1"], &of("2025-02", 2));
+    let _ = write("b1", "b", "2025-01", &[], &of("2025-01", 1));
+    let refused = read(&folder, &["a2", "b1"], &[], &[]).expect_code(1);
+    refused.said(&["b1 ends with 2025-01, and there are no records of its hub after that, up to 2025-02", "--hub b"]);
+    read(&folder, &["a1"], &[], &[]).expect_code(1).said(&["a1 ends with 2025-01"]);
+    // the records may be there, or somebody says that there are none
+    let _ = read(&folder, &["a2", "b1"], &["--hub", "b"], &of("2025-02", 2)).ok();
+    let _ = write("b2", "b", "2025-02", &["b1"], &[]);
+    let _ = read(&folder, &["a2", "b2"], &[], &[]).ok();
+}
+
+#[test]
+fn months_that_are_missing_between_states_are_named() {
+    let folder = Folder::new();
+    let of = |month: &str, id: u64| [session(id, &format!("{month}-05 10:00:00"), "1.1.1.1", 100, json!({}))];
+    for (name, month, id) in [("october", "2024-10", 1), ("november", "2024-11", 3), ("february", "2025-02", 2)] {
+        let run = run(EXE).args(["--month", month, "--state-to"]).arg(folder.at(name));
+        let _ = run.stdin(lines(&of(month, id))).finish().ok();
+    }
+    let holed = read(&folder, &["february", "november", "october"], &[], &[]).ok();
+    assert_eq!(holed.stderr.matches("there are no records of 2024-12 to 2025-01").count(), 1, "{}", holed.stderr);
+    let by_input = read(&folder, &["october"], &[], &of("2025-02", 2)).ok();
+    assert!(by_input.stderr.contains("there are no records of 2024-11 to 2025-01"), "{}", by_input.stderr);
+    let all = read(&folder, &["october", "november"], &[], &of("2024-12", 7)).ok();
+    assert!(!all.stderr.contains("there are no records"), "{}", all.stderr);
+}
+
 /// A table a hub: the names of the hub make no difference to it.
 #[test]
 fn a_hub_by_itself_has_its_own_cells() {
@@ -185,11 +225,11 @@ fn what_does_not_belong_together_is_refused() {
     let whole = std::fs::read(folder.at(j)).unwrap();
     for at in [3, 20, whole.len() / 2, whole.len() - 1] {
         std::fs::write(folder.at("cut"), &whole[..at]).unwrap();
-        read(&folder, &["cut"], &[], &[]).expect_code(1).said(&["reading the state"]);
+        read(&folder, &["cut"], &[], &february).expect_code(1).said(&["reading the state"]);
         let mut bytes = whole.clone();
         bytes[at] ^= 1;
         std::fs::write(folder.at("bad"), bytes).unwrap();
-        read(&folder, &["bad"], &[], &[]).expect_code(1).said(&["reading the state"]);
+        read(&folder, &["bad"], &[], &february).expect_code(1).said(&["reading the state"]);
     }
     let tool = [json!({"kind": "hub_session", "sessnum": 5, "start": "2025-01-05 10:00:00"})];
     let job = [json!({"kind": "hub_job", "sessnum": 5, "job": 1, "event": "application", "cputime": 1})];
