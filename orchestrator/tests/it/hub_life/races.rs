@@ -1,11 +1,14 @@
 //! Two machines that work on the same databases at the same time: the tables are those of one.
 //!
-//! `HZMETRICS_RACES` says how often both begin a run at once.
+//! `HZMETRICS_RACES` says how often both begin a run at once, or one is killed and the other takes over.
 
 use std::fs;
 use std::process::Child;
+use std::time::Duration;
 
 use fixtures::db::{SqlMode, names};
+use fixtures::random::Random;
+use rustix::process::{Pid, Signal};
 
 use super::place::{Engines, Excluded, Folder, Place};
 use super::world::{Logs, World};
@@ -53,6 +56,53 @@ fn fixed(twice: &Place, sound: &Place, later: &str) {
     assert_eq!(twice.pair.value(n), before);
     let difference = tables::difference(&tables::read(&twice.pair), &tables::read(&sound.pair), None);
     assert_eq!(difference.unwrap_or_default(), "", "doubled tool starts were not fixed");
+}
+
+/// One machine is killed during its run, and another one takes over at once.
+#[test]
+fn a_machine_that_dies_is_replaced_by_another() {
+    let n_days = fixtures::asked("HZMETRICS_RACES", 4).min(DAYS);
+    let seed = u64::from(number("HZMETRICS_SEED", 1));
+    let world = World::new(seed, month("2025-01"), 6);
+    let (Some(shared), Some(alone)) = (names(SqlMode::Strict), names(SqlMode::Strict)) else { return };
+    let install = |pair| Place::install(pair, &world, AT_MONTH_CLOSE, Excluded::Pages, Engines::ALL_INNODB);
+    let (first, one) = (install(shared), install(alone));
+    let second = first.second(&world, AT_MONTH_CLOSE);
+    for place in [&first, &one] {
+        place.run("init", "2025-01-12T00:10").ok();
+        place.found();
+    }
+    second.run("init", "2025-01-12T00:10").ok();
+    let mut random = Random::new(seed);
+    let mut n_killed = 0;
+    for at in day::FIRST..day::FIRST + n_days as usize {
+        let (today, logs) = (&world.days[at], &world.days[at - 1]);
+        let now = format!("{}T00:30", today.date());
+        for place in [&first, &one] {
+            world.work(&place.pair, logs);
+        }
+        let (dying, other) = if at.is_multiple_of(2) { (&first, &second) } else { (&second, &first) };
+        for place in [&first, &second, &one] {
+            place.rotate(logs, Folder::Daily, false);
+        }
+        let mut child = dying.doomed("run --force", &now);
+        std::thread::sleep(Duration::from_millis(u64::from(random.below(900))));
+        if child.try_wait().unwrap().is_none() {
+            rustix::process::kill_process_group(Pid::from_child(&child), Signal::KILL).unwrap();
+            n_killed += 1;
+        }
+        let _ = child.wait().unwrap();
+        for place in [other, dying, &one] {
+            place.run("run --force", &now).ok();
+        }
+    }
+    for place in [&first, &second] {
+        assert_eq!(place.logs(false), [""; 0].map(std::path::PathBuf::from), "logs are left");
+    }
+    let difference = tables::difference(&tables::read(&first.pair), &tables::read(&one.pair), None);
+    assert_eq!(difference.unwrap_or_default(), "", "seed {seed}: whoever took over has left other tables");
+    assert!(n_killed > 0, "nobody was killed");
+    fixtures::say(&format!("{n_days} days, {n_killed} machines killed and replaced; all tables equal"));
 }
 
 #[test]
