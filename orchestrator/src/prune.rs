@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use database::Db;
-use database::ledger::{self, Target};
+use database::ledger::{self, Entry, Target};
 use logs::discovery::{self, Found, Stream};
 use schema::Month;
 
@@ -64,6 +64,19 @@ pub(crate) fn look(hub: &Hub, db: &mut Db, first_kept: Month) -> Result<Old> {
         }
     }
     Ok(old)
+}
+
+/// Whether the log of an entry of the ledger is still in `imported/` or `daily/`.
+///
+/// # Errors
+/// A folder cannot be read.
+pub(crate) fn is_log_there(hub: &Hub, entry: &Entry) -> Result<bool> {
+    let stream = if entry.target == Target::Userlogin { Stream::Auth } else { Stream::Access };
+    let name = plain_name(ledger::base_name(&entry.filename));
+    let site = Some(hub.config.site.name.as_str());
+    let archived = discovery::flat_unfinished(&hub.imported(stream), stream, site)?;
+    let waiting = discovery::tree_unfinished(&hub.logs(stream).join("daily"), stream, site)?;
+    Ok(archived.iter().chain(&waiting).any(|log| plain_name(&log.name) == name))
 }
 
 /// The names of imported logs without the suffix of a compression.

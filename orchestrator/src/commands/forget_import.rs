@@ -10,6 +10,7 @@ use kit::path_text;
 use super::HubCommand;
 use super::values::DryRun;
 use crate::hub::Hub;
+use crate::prune;
 
 /// Delete what was imported from a log file
 ///
@@ -78,6 +79,9 @@ impl HubCommand for Args {
                 return Ok(1);
             }
         }
+        if !self.force && is_any_removed(hub, &entries, dry_run)? {
+            return Ok(1);
+        }
         for entry in &entries {
             let (table, name) = (entry.target.name(), &entry.filename);
             if let Some(Range { start, end }) = entry.range {
@@ -117,6 +121,22 @@ impl HubCommand for Args {
         }
         Ok(0)
     }
+}
+
+/// Whether a log is gone, where `prune` removes old ones: it could not be imported again. A dry run only says it.
+fn is_any_removed(hub: &Hub, entries: &[Entry], is_dry: bool) -> Result<bool> {
+    let mut is_any = false;
+    for entry in entries.iter().filter(|_| hub.config.retention.logs_months.is_some()) {
+        if !prune::is_log_there(hub, entry)? {
+            is_any = true;
+            hub.log.warning(format_args!(
+                "[forget-import] {} is neither in imported/ nor in daily/: it cannot be imported again; --force deletes \
+                 its rows all the same",
+                entry.filename
+            ));
+        }
+    }
+    Ok(is_any && !is_dry)
 }
 
 /// Why the range of an entry must not be deleted without --force.

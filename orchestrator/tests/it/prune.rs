@@ -91,6 +91,16 @@ fn only_old_logs_that_are_no_longer_needed_are_removed() {
     assert_eq!(pair.lines("SELECT COUNT(*) FROM imported_sources"), ["7"]);
     let again = run(&pair, conf, &["prune"]).ok();
     assert!(again.stderr.contains("0 logs before 2025-06, 0 bytes freed"), "{}", again.stderr);
+    // what cannot be imported again is deleted only when asked twice
+    let gone = ["forget-import", "h-access.log-20250503"];
+    let refused = run(&pair, conf, &gone).expect_code(1);
+    assert!(refused.stderr.contains("it cannot be imported again"), "{}", refused.stderr);
+    run(&pair, conf, &["forget-import", "h-access.log-20250503", "--dry-run"]).ok();
+    assert_eq!(pair.lines("SELECT COUNT(*) FROM imported_sources"), ["7"]);
+    run(&pair, conf, &["forget-import", "h-access.log-20250601"]).ok();
+    run(&pair, "", &gone).ok();
+    run(&pair, conf, &["forget-import", "cmsauth.log-20250503", "--force"]).ok();
+    assert_eq!(pair.lines("SELECT COUNT(*) FROM imported_sources"), ["4"]);
 }
 
 #[test]
