@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use kit::{Messages, exit_of};
+use kit::Messages;
 use schema::{Compat, Exit};
 
 use crate::commands::*;
 use crate::completions;
 use crate::overrides::Overrides;
+use crate::shell::code_of;
 
 /// Usage metrics of a HUBzero hub: runs the stages and keeps them in order
 #[derive(Debug, Parser)]
@@ -158,11 +159,11 @@ pub(crate) fn main() -> ExitCode {
     match run(&cli, matches.subcommand_name().unwrap_or_default(), messages) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            let exit = exit_of(&error);
-            if exit != Exit::ReaderLeft {
+            let code = code_of(&error);
+            if code != Exit::ReaderLeft.code() {
                 messages.error(format_args!("{error:#}"));
             }
-            exit.into()
+            ExitCode::from(code)
         }
     }
 }

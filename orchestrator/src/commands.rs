@@ -47,12 +47,13 @@ pub(crate) mod whoisonline;
 pub(crate) mod why;
 
 use anyhow::Result;
-use kit::{Messages, Progress, Uses, exit_of};
+use kit::{Messages, Progress, Uses};
 use schema::Exit;
 
 use crate::hub::{Audience, Hub};
 use crate::overrides::Overrides;
 use crate::record::recorded;
+use crate::shell::code_of;
 
 /// What a command gets besides its own arguments.
 pub(crate) struct Call {
@@ -123,11 +124,11 @@ impl<C: HubCommand> Command for C {
             None => HubCommand::run(self, &hub),
         };
         Ok(done.unwrap_or_else(|error| {
-            let exit = exit_of(&error);
-            if exit != Exit::ReaderLeft {
+            let code = code_of(&error);
+            if code != Exit::ReaderLeft.code() {
                 hub.log.error(format_args!("{error:#}"));
             }
-            exit.code()
+            code
         }))
     }
 }

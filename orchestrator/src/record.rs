@@ -5,10 +5,10 @@ use std::time::Instant;
 use anyhow::Result;
 use hub::health::{self, Ended};
 use hub::statsd::{self, Statsd};
-use kit::exit_of;
 use schema::Exit;
 
 use crate::hub::Hub;
+use crate::shell::{Interrupted, code_of};
 use crate::tell::{self, After};
 
 /// Does the work of a command and records how it ended. A record that cannot be written does not
@@ -24,7 +24,7 @@ pub(crate) fn recorded(hub: &Hub, program: &str, work: impl FnOnce() -> Result<u
         // if another run does the work, this is not a success
         Ok(0) if hub.left_to_another.get() => Exit::Busy.code(),
         Ok(code) => *code,
-        Err(error) => exit_of(error).code(),
+        Err(error) => code_of(error),
     };
     let (elapsed, measures) = (begun.elapsed(), kit::measure::take());
     let at = kit::seconds_since_1970()?;
@@ -44,8 +44,10 @@ pub(crate) fn recorded(hub: &Hub, program: &str, work: impl FnOnce() -> Result<u
 /// Those of the work.
 pub(crate) fn recorded_run(hub: &Hub, work: impl FnOnce() -> Result<u8>) -> Result<u8> {
     let done = recorded(hub, "hzmetrics run", work);
-    let code = done.as_ref().map_or_else(|error| exit_of(error).code(), |code| *code);
-    if !hub.left_to_another.get() {
+    let code = done.as_ref().map_or_else(code_of, |code| *code);
+    // somebody ended it on purpose: that is no trouble to report
+    let is_interrupted = done.as_ref().is_err_and(|error| Interrupted::of(error).is_some());
+    if !hub.left_to_another.get() && !is_interrupted {
         tell::everybody(hub, After::Run(code));
     }
     done

@@ -25,6 +25,7 @@ pub(crate) use expand::Variables;
 use parse::{AndList, Command, Pipeline, Redirect, Script, Stream, Target};
 pub(crate) use program::Programs;
 use signals::Running;
+pub(crate) use signals::{Interrupted, code_of};
 
 /// Exit code if a program is not found, as in `sh`.
 const NOT_FOUND: u8 = 127;
@@ -137,7 +138,8 @@ impl Shell {
     /// the first failure.
     ///
     /// # Errors
-    /// The text cannot be parsed ([`Usage`]); then nothing has been started.
+    /// The text cannot be parsed ([`Usage`]); then nothing has been started. Or a signal ended the programs
+    /// ([`Interrupted`]).
     pub(crate) fn run(&mut self, text: &[u8]) -> Result<u8> {
         let script = parse::parse(text).map_err(|error| Usage(error.to_string()))?;
         self.run_script(&script, text)
@@ -150,10 +152,6 @@ impl Shell {
             if first_failure == 0 {
                 first_failure = code;
             }
-            if let Some(signal) = self.running.caught() {
-                self.messages.error(format_args!("ended by {}", signals::name(signal)));
-                return Ok(signal_code(signal));
-            }
         }
         Ok(first_failure)
     }
@@ -161,7 +159,7 @@ impl Shell {
     fn and_list(&mut self, list: &AndList, text: &[u8]) -> Result<u8> {
         for pipeline in &list.pipelines {
             let code = self.pipeline(pipeline, text)?;
-            if code != 0 || self.running.caught().is_some() {
+            if code != 0 {
                 return Ok(code);
             }
         }
@@ -169,6 +167,9 @@ impl Shell {
     }
 
     /// Runs one program with these arguments.
+    ///
+    /// # Errors
+    /// A signal ended it ([`Interrupted`]), or the system refuses.
     pub(crate) fn run_program(&mut self, name: &str, args: Vec<OsString>) -> Result<u8> {
         self.run_one(name, args, Vec::new())
     }
@@ -291,8 +292,8 @@ impl Shell {
                 StreamEnd::Own(Stream::Out)
             };
             match self.start(prepared, stdin, stdout) {
-                Ok(Some(child)) => started.push(child),
-                Ok(None) => break,
+                Ok(child) => started.push(child),
+                Err(error) if Interrupted::of(&error).is_some() => break,
                 Err(error) => {
                     // processes that run already end by themselves: their pipe is closed
                     failure = Some((i, NOT_STARTED, format!("cannot be started: {error:#}")));
@@ -305,8 +306,8 @@ impl Shell {
         for child in started {
             statuses.push(self.running.wait(child).context("waiting for a process")?);
         }
-        if self.running.caught().is_some() {
-            return Ok(Exit::Failed.code());
+        if let Some(interrupted) = self.running.caught() {
+            return Err(interrupted.into());
         }
         let mut others = Vec::new();
         for (i, status) in statuses.iter().enumerate() {
@@ -342,7 +343,7 @@ impl Shell {
         Ok(code)
     }
 
-    fn start(&self, prepared: Prepared, stdin: StreamEnd, stdout: StreamEnd) -> Result<Option<Child>> {
+    fn start(&self, prepared: Prepared, stdin: StreamEnd, stdout: StreamEnd) -> Result<Child> {
         let mut ends = (stdin, stdout, StreamEnd::Own(Stream::Err));
         for (stream, end) in prepared.redirects {
             let end = match end {
@@ -361,7 +362,7 @@ impl Shell {
         let mut command = std::process::Command::from(xshell::cmd!(shell, "{program} {args...}"));
         command.envs(prepared.env);
         command.stdin(ends.0.into_stdio()).stdout(ends.1.into_stdio()).stderr(ends.2.into_stdio());
-        Ok(self.running.start(&mut command)?)
+        self.running.start(&mut command)
     }
 }
 
@@ -373,10 +374,6 @@ struct Refused {
 
 fn base_name(name: &OsStr) -> String {
     Path::new(name).file_name().unwrap_or(name).to_string_lossy().into_owned()
-}
-
-fn signal_code(signal: i32) -> u8 {
-    u8::try_from(128 + signal).unwrap_or(Exit::Failed.code())
 }
 
 fn reader_left(status: ExitStatus) -> bool {
@@ -391,7 +388,7 @@ fn failed(status: ExitStatus) -> Option<(u8, String)> {
         return None;
     }
     if let Some(signal) = status.signal() {
-        return Some((signal_code(signal), format!("was killed by {}", signals::name(signal))));
+        return Some((Interrupted(signal).code(), format!("was killed by {}", signals::name(signal))));
     }
     let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(Exit::Failed.code());
     Some((code, format!("failed with exit code {code}")))

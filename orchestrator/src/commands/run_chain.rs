@@ -6,11 +6,11 @@ use anyhow::{Context as _, Result};
 use hub::config::{Paths, process_env};
 use hub::health::{self, Ended};
 use kit::measure::Measures;
-use kit::{Usage, Uses, exit_of};
+use kit::{Usage, Uses};
 
 use super::chains::Named;
 use super::{Call, Command};
-use crate::shell::Shell;
+use crate::shell::{Shell, code_of};
 
 /// Run a named chain
 ///
@@ -53,7 +53,7 @@ fn note(name: &str, begun: Instant, done: &Result<u8>) {
     if ["pipe", "demo"].contains(&name) || hub::identity::is_root() {
         return;
     }
-    let exit = done.as_ref().map_or_else(|error| exit_of(error).code(), |code| *code);
+    let exit = done.as_ref().map_or_else(code_of, |code| *code);
     let (elapsed, measures) = (begun.elapsed(), Measures::default());
     let Ok(at) = kit::seconds_since_1970() else { return };
     let ended = Ended { program: &format!("chain {name}"), exit, is_part: false, at, elapsed, measures: &measures };

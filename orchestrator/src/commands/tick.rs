@@ -16,6 +16,7 @@ use crate::hub::{Audience, Hub};
 use crate::pipeline::{self, run::Limits};
 use crate::record::recorded_run;
 use crate::setup::bootstrap;
+use crate::shell::Interrupted;
 use crate::tell::{self, After};
 
 /// For cron: who is online, and at minute 30 a run
@@ -50,7 +51,7 @@ impl HubCommand for Args {
             patience::wait_for_the_server();
             bootstrap::bootstrap_as_service(hub)?;
         }
-        who_is_online(hub, dry_run);
+        who_is_online(hub, dry_run)?;
         let work = || pipeline::run::run(hub, Limits { dry_run, ..Limits::OF_A_TICK });
         match (is_due, dry_run) {
             (false, true) => self.run.end(hub, 0),
@@ -65,29 +66,34 @@ impl HubCommand for Args {
 }
 
 /// Starts the stage; its result does not affect the run.
-fn who_is_online(hub: &Hub, dry_run: bool) {
+///
+/// # Errors
+/// A signal ended it.
+fn who_is_online(hub: &Hub, dry_run: bool) -> Result<()> {
     let mut args = vec!["--db".into()];
     if dry_run {
         args.push("--dry-run".into());
     }
     if guard::is_online_at_work(&hub.config.paths) {
         hub.log.warning("[tick] the original xlogfix_whoisonline.php is running — skipping whoisonline");
-        return;
+        return Ok(());
     }
     let lock = match Lock::ask(&hub.config.paths.whoisonline_lock(), Duration::ZERO) {
         Ok(LockResult::Held(lock)) => lock,
         Ok(_) => {
             hub.log.info("[tick] whoisonline still running from a prior tick — skipping this round");
-            return;
+            return Ok(());
         }
         Err(error) => {
             hub.log.warning(format_args!("[tick] no whoisonline this time: {error:#}"));
-            return;
+            return Ok(());
         }
     };
     match hub.shell(Some(&lock)).and_then(|mut shell| shell.run_program("whoisonline", args)) {
         Ok(0) => {}
         Ok(code) => hub.log.warning(format_args!("[tick] whoisonline ended with exit code {code}; the tick continues")),
+        Err(error) if Interrupted::of(&error).is_some() => return Err(error),
         Err(error) => hub.log.warning(format_args!("[tick] whoisonline could not be started: {error:#}")),
     }
+    Ok(())
 }

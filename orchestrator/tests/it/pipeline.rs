@@ -1,6 +1,7 @@
 //! The daily work on a private server: `run`, `tick`, `process` and the rest, with small scripts as
 //! stages. They record how they were started and write what the state machine reads.
 
+mod interrupted;
 mod pages;
 mod refusals;
 mod steps;
