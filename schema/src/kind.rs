@@ -743,6 +743,7 @@ const WHY: KindSpec = KindSpec {
         c("value", Type::Text, "The value that the rows give now; absent for a cell that is not written."),
         c("published", Type::Text, "The value in the table (`hzmetrics why`); absent where there is none."),
         c("rows", Type::Int, "How many rows it is made of."),
+        c("parts", Type::Text, "What each part of the rows adds up to, in words."),
         c("rule", Type::Text, "The rule in a sentence."),
     ],
 };

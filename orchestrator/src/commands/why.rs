@@ -1,7 +1,6 @@
 //! `hzmetrics why`: the rows that a published cell is made of. `summarize --why` lists them, by the rules
 //! that compute the cells; this command compares the result with the published value and shows it.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::BufRead as _;
 use std::path::Path;
@@ -74,13 +73,16 @@ impl HubCommand for Args {
         if self.format != Format::Table {
             return self.records(&first, published, &verdict, lines);
         }
-        let mut rows = Rows::default();
+        let n_rows = why.get("rows").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+        let mut rows = Rows { of_cell: n_rows.unwrap_or_default(), ..Rows::default() };
         for line in lines {
             rows.add(&line.context("reading the answer")?, self.limit)?;
         }
+        let parts = text("parts").unwrap_or_default().split("; ").map(|part| format!("  {part}\n"));
+        let parts: String = parts.filter(|line| !line.trim().is_empty()).collect();
         let title = format!("{}, {}, period {}", self.cell, self.month, self.period);
         let rule = text("rule").unwrap_or_default();
-        print(format!("{title}: {}\n{rule}\n{verdict}\n{}", published.unwrap_or("-"), rows.text()).as_bytes())
+        print(format!("{title}: {}\n{rule}\n{verdict}\n{parts}{}", published.unwrap_or("-"), rows.text()).as_bytes())
     }
 }
 
@@ -92,8 +94,12 @@ impl Args {
         shell.variables.set("MONTH", self.month.to_string().into());
         shell.variables.set("PERIOD", self.period.to_string().into());
         shell.variables.set("REQUESTS", if self.requests { "--requests" } else { "" }.into());
+        // requests have rows of their own: how many are shown is known when they are there
+        let limited = self.format == Format::Table && self.limit > 0 && !self.requests;
+        let first = if limited { format!("--first={}", self.limit) } else { String::new() };
+        shell.variables.set("FIRST", first.into());
         shell.variables.set("ANSWER", file.as_os_str().to_owned());
-        shell.run(b"summarize --quiet --from db --why $CELL --month $MONTH --periods $PERIOD $REQUESTS > \"$ANSWER\"\n")
+        shell.run(b"summarize --quiet --from db --why $CELL --month $MONTH --periods $PERIOD $REQUESTS $FIRST > \"$ANSWER\"\n")
     }
 
     /// The answer as records.
@@ -147,24 +153,21 @@ const COLUMNS: [&str; 18] = [
     "jobs", "tool", "content", "action", "hits", "part",
 ];
 
-/// The rows of a table, and the sum of all rows.
+/// The rows of a table.
 #[derive(Default)]
 struct Rows {
     shown: Vec<Vec<String>>,
+    /// How many were read, with those that are not shown.
     n: usize,
-    /// Rows and sum of each part.
-    parts: BTreeMap<String, (usize, f64)>,
+    /// How many the cell has, read or not.
+    of_cell: usize,
 }
 
 impl Rows {
     fn add(&mut self, line: &str, limit: usize) -> Result<()> {
-        let row: Value = serde_json::from_str(line).context("reading the answer")?;
-        let part =
-            self.parts.entry(row.get("part").and_then(Value::as_str).unwrap_or_default().to_owned()).or_default();
-        part.0 += 1;
-        part.1 += row.get("adds").and_then(Value::as_f64).unwrap_or(0.0);
         self.n += 1;
         if limit == 0 || self.n <= limit {
+            let row: Value = serde_json::from_str(line).context("reading the answer")?;
             let cell = |name: &&str| match row.get(name) {
                 None => String::new(),
                 Some(Value::String(text)) => {
@@ -181,9 +184,6 @@ impl Rows {
 
     fn text(&self) -> String {
         let mut out = String::new();
-        for (part, (rows, sum)) in &self.parts {
-            let _ = writeln!(out, "  {sum} {part} ({rows} rows)");
-        }
         let used: Vec<usize> = (0..COLUMNS.len())
             .filter(|i| self.shown.iter().any(|row| row.get(*i).is_some_and(|cell| !cell.is_empty())))
             .collect();
@@ -198,8 +198,9 @@ impl Rows {
             let cells = used.iter().zip(&widths).filter_map(|(i, width)| Some(format!("{:width$}", row.get(*i)?)));
             let _ = writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
         }
-        if self.n > self.shown.len() {
-            let _ = writeln!(out, "… and {} more rows; --limit 0 shows all", self.n - self.shown.len());
+        let hidden = self.n.max(self.of_cell) - self.shown.len();
+        if hidden > 0 {
+            let _ = writeln!(out, "… and {hidden} more rows; --limit 0 shows all");
         }
         out
     }

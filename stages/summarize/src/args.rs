@@ -84,6 +84,10 @@ pub(crate) struct Args {
     #[arg(long, requires = "why")]
     pub requests: bool,
 
+    /// With --why: at most N rows of each cell. The record `why` still counts all
+    #[arg(long, value_name = "N", requires = "why")]
+    pub first: Option<usize>,
+
     /// With --why: only these rows, and only cells that one of them counts in: `ip:ADDRESS`, or a kind and
     /// an id like `session:42` or `web:4711`. May be repeated
     #[arg(long, value_name = "ROW", requires = "why")]

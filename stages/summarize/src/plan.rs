@@ -112,7 +112,8 @@ impl Plan {
         };
         let (periods, places) = (self.periods.clone(), args.places());
         let only = args.of.clone();
-        Ok(Some(Question { month, periods, places, requests: args.requests, only }))
+        let first = args.first.unwrap_or(usize::MAX);
+        Ok(Some(Question { month, periods, places, requests: args.requests, only, first }))
     }
 
     /// The last month that is written.

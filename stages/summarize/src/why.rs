@@ -18,6 +18,7 @@ use schema::{Month, Period, Place, json};
 use crate::args::Of;
 use crate::cells::{Section, cells};
 use crate::scan::{Ground, Scan};
+use kept::Sessions;
 pub(crate) use kept::{KeepingEye, Record, Sight, record};
 use listing::{Adds, Entry, View};
 
@@ -31,6 +32,8 @@ pub(crate) struct Question {
     pub requests: bool,
     /// The rows to list; empty for all.
     pub only: Vec<Of>,
+    /// How many rows of a cell are written at most.
+    pub first: usize,
 }
 
 impl Question {
@@ -74,7 +77,8 @@ impl Keeper {
     pub(crate) fn eye(&self) -> KeepingEye {
         let axis = &self.scan.ground.axis;
         let start = self.question.periods.iter().map(|period| axis.window(0, *period).start).min().unwrap_or(0);
-        KeepingEye { lens: Arc::clone(self.scan.lens()), start }
+        let sessions = Sessions::of(&self.question.places, self.scan.ground.places.classes());
+        KeepingEye { lens: Arc::clone(self.scan.lens()), start, sessions }
     }
 
     /// Takes a row.
@@ -120,11 +124,8 @@ impl Keeper {
                         listing.value
                     );
                 }
-                let mut found = Requests::default();
                 if question.requests {
                     listing.entries.retain(|entry| entry.adds != Adds::Nothing || !is(entry, "web"));
-                    let sessions: BTreeSet<i64> = listing.entries.iter().filter_map(session_of).collect();
-                    found = requests(&Vec::from_iter(sessions))?;
                 }
                 if !question.only.is_empty() {
                     listing.entries.retain(|entry| question.only.iter().any(|of| is_of(entry, of)));
@@ -135,6 +136,12 @@ impl Keeper {
                 let rule = rule::rule(place, question.month, period, ground.compat);
                 out.clear();
                 write::cell(&mut out, (place, question.month, period), &listing, &rule);
+                listing.entries.truncate(question.first);
+                let mut found = Requests::default();
+                if question.requests {
+                    let sessions: BTreeSet<i64> = listing.entries.iter().filter_map(session_of).collect();
+                    found = requests(&Vec::from_iter(sessions))?;
+                }
                 for entry in &listing.entries {
                     write::evidence(&mut out, (place, period), entry);
                     for request in session_of(entry).and_then(|session| found.get(&session)).into_iter().flatten() {

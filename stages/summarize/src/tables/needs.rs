@@ -71,6 +71,7 @@ mod tests {
             places,
             requests: false,
             only: Vec::new(),
+            first: usize::MAX,
         })
     }
 

@@ -321,7 +321,7 @@ impl Reader {
             return Ok(());
         }
         let has_usage = columns.ends_with("host");
-        let which = self.of_sessions(&mut db)?.unwrap_or_else(|| format!("{} WHERE", self.hint()));
+        let which = self.of_sessions(&mut db)?;
         let sql = format!("SELECT {columns} FROM web {which} (({}))", conditions.join(") OR ("));
         let mut sender = Sender::new(to);
         let read = db.each(&sql, params, |row| {
@@ -347,16 +347,24 @@ impl Reader {
     }
 
     /// How requests are found by their sessions, if only some sessions are needed; with many it is faster to read
-    /// all requests.
-    fn of_sessions(&self, metrics: &mut Db) -> Result<Option<String>> {
+    /// all requests, and to leave out those of earlier and later sessions.
+    fn of_sessions(&self, metrics: &mut Db) -> Result<String> {
         /// One session out of so many.
         const FEW: i64 = 8;
-        let Some((since, stop)) = self.needs.window else { return Ok(None) };
+        let all = format!("{} WHERE", self.hint());
+        let Some((since, stop)) = self.needs.window else { return Ok(all) };
         let needed = format!("FROM websessions WHERE `datetime` >= '{since}' AND `datetime` < '{stop}'");
         let mut count =
             |from: &str| Ok::<_, anyhow::Error>(metrics.number(&format!("SELECT COUNT(*) {from}"), ())?.unwrap_or(0));
         let (n_needed, n_all) = (count(&needed)?, count("FROM websessions")?);
-        Ok((n_needed.saturating_mul(FEW) < n_all).then(|| format!("WHERE sessionid IN (SELECT id {needed}) AND")))
+        if n_needed.saturating_mul(FEW) < n_all {
+            return Ok(format!("WHERE sessionid IN (SELECT id {needed}) AND"));
+        }
+        let mut bound = |which: &str| metrics.number(&format!("SELECT {which}(id) {needed}"), ());
+        Ok(match (bound("MIN")?, bound("MAX")?) {
+            (Some(first), Some(last)) => format!("{all} sessionid BETWEEN {first} AND {last} AND"),
+            _ => all,
+        })
     }
 
     fn others<E: Eye>(&self, eye: &E, stop: Stamp, to: &SyncSender<Message<E::Sight>>) -> Result<()> {

@@ -1,15 +1,18 @@
 //! What a listing keeps of the rows: the result of the scan for each, and the row itself as a
 //! record.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use database::Cells;
 use rustc_hash::{FxHashMap, FxHashSet};
+use schema::cells::Summary;
 use schema::json::push_str;
-use schema::{Stamp, json};
+use schema::{Place, Stamp, json};
 
 use crate::axis::{Moment, Visibility};
 use crate::eye::Eye;
+use crate::finish::{dimensions, events};
 use crate::places::Columns;
 use crate::row::{NO_ID, Row};
 use crate::scan::{Fact, First, Lens, SessionFact};
@@ -133,13 +136,51 @@ pub(crate) struct KeepingEye {
     pub lens: Arc<Lens>,
     /// The earliest start of the requested periods: earlier sessions are in none of them.
     pub start: u16,
+    /// Which sessions a cell may be made of.
+    pub sessions: Sessions,
+}
+
+/// Which sessions a cell may be made of.
+#[derive(Debug, Clone)]
+pub(crate) enum Sessions {
+    All,
+    /// Those that can be events among these dimensions.
+    Of { dims: Vec<usize>, n_classes: usize },
+}
+
+impl Sessions {
+    /// Those that cells may be made of.
+    pub(crate) fn of(places: &[Place], classes: &[i64]) -> Self {
+        let mut dims = Vec::new();
+        for place in places {
+            let which: &[bool] = match (place.summary, place.rowid) {
+                (Summary::Misc, 1..=5) => return Self::All,
+                (Summary::Users, 1) => &[false, true],
+                (Summary::Users, 3 | 7) => &[false],
+                (Summary::Users, 4 | 8) => &[true],
+                _ => &[],
+            };
+            dims.extend(which.iter().flat_map(|downloads| dimensions(*downloads, place.colid, classes)));
+        }
+        Self::Of { dims, n_classes: classes.len() }
+    }
+
+    fn has(&self, session: &SessionFact) -> bool {
+        let Self::Of { dims, n_classes } = self else { return true };
+        let mut is_event = false;
+        // as if it had a download
+        events(&session.shape, std::iter::once(Some(session.shape.seen)), *n_classes, |dim, _, _| {
+            is_event |= dims.contains(&usize::from(dim));
+        });
+        is_event
+    }
 }
 
 impl KeepingEye {
     /// Whether the row may be listed.
     pub(crate) fn wants(&self, fact: &Fact) -> bool {
         match fact {
-            Fact::Session { row } => row.shape.seen.level > self.start,
+            Fact::Session { row } => row.shape.seen.level > self.start && self.sessions.has(row),
             Fact::Resource { .. } | Fact::ToolVersion { .. } => false,
             _ => true,
         }
@@ -168,12 +209,22 @@ impl Eye for KeepingEye {
     }
 }
 
+thread_local! {
+    /// Where records are written: each is then copied once, at its size.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// Writes a record, field by field.
 struct Fields(Vec<u8>);
 
 impl Fields {
     fn new(kind: &str) -> Self {
-        Self(format!("{{\"kind\":\"{kind}\"").into_bytes())
+        let mut line = SCRATCH.take();
+        line.clear();
+        line.extend_from_slice(b"{\"kind\":\"");
+        line.extend_from_slice(kind.as_bytes());
+        line.push(b'"');
+        Self(line)
     }
 
     fn text(mut self, name: &str, value: Option<&str>) -> Self {
@@ -200,18 +251,26 @@ impl Fields {
         self
     }
 
-    fn stamp(self, name: &str, value: Option<Stamp>) -> Self {
-        let text = value.map(|value| value.to_string());
-        self.text(name, text.as_deref())
+    fn stamp(mut self, name: &str, value: Option<Stamp>) -> Self {
+        let Some(value) = value else { return self };
+        self.name(name);
+        self.0.push(b'"');
+        self.0.extend_from_slice(&value.to_ascii());
+        self.0.push(b'"');
+        self
     }
 
     fn name(&mut self, name: &str) {
-        self.0.extend_from_slice(format!(",\"{name}\":").as_bytes());
+        self.0.extend_from_slice(b",\"");
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
     }
 
     fn end(mut self) -> Record {
         self.0.push(b'}');
-        self.0.into()
+        let record = Record::from(self.0.as_slice());
+        SCRATCH.set(self.0);
+        record
     }
 }
 

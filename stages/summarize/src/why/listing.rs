@@ -1,6 +1,8 @@
 //! The rows that count in a cell, and the value that they give. The conditions are those of the scan:
 //! [`events`], [`dimensions`] and [`crate::scan::Lens`].
 
+use std::rc::Rc;
+
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use schema::cells::Summary;
 use schema::collation::hash;
@@ -31,7 +33,7 @@ pub(crate) struct Entry<'k> {
     pub part: &'static str,
     pub adds: Adds,
     /// The visitor or user.
-    pub who: String,
+    pub who: Rc<str>,
     /// The row as a record.
     pub record: &'k [u8],
 }
@@ -70,7 +72,7 @@ impl<'k, K: std::hash::Hash + Eq> Groups<'k, K> {
             self.lists.push(Vec::new());
         }
         let Some(list) = self.lists.get_mut(at) else { return };
-        let who = list.first().map_or_else(who, |first| first.who.clone());
+        let who = list.first().map_or_else(|| who().into(), |first| Rc::clone(&first.who));
         let adds = if list.is_empty() { Adds::Whole(1) } else { Adds::Nothing };
         list.push(Entry { part, adds, who, record });
     }
@@ -334,7 +336,7 @@ impl<'k> View<'k> {
         let entry = |start: &'k Start| Entry {
             part: "runs",
             adds: Adds::Whole(1),
-            who: user_of(&start.record),
+            who: user_of(&start.record).into(),
             record: &start.record,
         };
         runs.map(entry).collect()
@@ -356,7 +358,7 @@ impl<'k> View<'k> {
             let Some(number) = number(starts) else { continue };
             for (i, start) in starts.iter().enumerate() {
                 let adds = if i == 0 { Adds::Whole(number) } else { Adds::Nothing };
-                entries.push(Entry { part, adds, who: user_of(&start.record), record: &start.record });
+                entries.push(Entry { part, adds, who: user_of(&start.record).into(), record: &start.record });
             }
         }
         entries
@@ -407,7 +409,7 @@ impl<'k> View<'k> {
         for (sessnum, cpu, record) in &self.kept.jobs {
             for session in by_number.get(sessnum).into_iter().flatten() {
                 if self.rappture.contains(&session.app) && self.is_person(session) {
-                    let who = user_of(&session.record);
+                    let who = user_of(&session.record).into();
                     entries.push(Entry { part: JOBS, adds: Adds::Seconds(*cpu), who, record });
                 }
             }
@@ -484,7 +486,7 @@ impl<'k> View<'k> {
         let entry = |(session, record): &'k (SessionFact, super::kept::Record)| Entry {
             part,
             adds: Adds::Whole(adds(session)),
-            who: visitor_of(record),
+            who: visitor_of(record).into(),
             record,
         };
         counted.map(entry).collect()
@@ -538,7 +540,7 @@ impl<'k> View<'k> {
         let entry = |(_, hits, record): &'k (Moment, i64, super::kept::Record)| Entry {
             part: "hits",
             adds: Adds::Whole(*hits),
-            who: String::new(),
+            who: Rc::default(),
             record,
         };
         days.map(entry).collect()
@@ -551,7 +553,7 @@ const JOBS: &str = "CPU seconds of jobs of Rappture tools";
 /// A tool session with one of its times; `None` if that is NULL.
 fn of_seconds<'k>(session: &'k ToolSession, part: &'static str, which: usize) -> Option<Entry<'k>> {
     let seconds = session.seconds.get(which).copied().filter(|seconds| !seconds.is_nan())?;
-    Some(Entry { part, adds: Adds::Seconds(seconds), who: user_of(&session.record), record: &session.record })
+    Some(Entry { part, adds: Adds::Seconds(seconds), who: user_of(&session.record).into(), record: &session.record })
 }
 
 /// The sum of integer entries.

@@ -1,5 +1,9 @@
 //! The answer as records: one `why` for each cell, then an `evidence` for each row.
 
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use kit::counted;
 use schema::{Kind, Month, Period, Place, json};
 
 use super::listing::{Adds, Entry, Listing};
@@ -52,16 +56,32 @@ pub(crate) fn cell(
         out.extend_from_slice(b",\"value\":");
         json::push_str(out, value);
     }
-    out.extend_from_slice(format!(",\"rows\":{},\"rule\":", listing.entries.len()).as_bytes());
+    let _ = write!(out, ",\"rows\":{},\"parts\":", listing.entries.len());
+    json::push_str(out, &parts(&listing.entries));
+    out.extend_from_slice(b",\"rule\":");
     json::push_str(out, rule);
     out.extend_from_slice(b"}\n");
 }
 
+/// What each part adds up to, in words.
+fn parts(entries: &[Entry<'_>]) -> String {
+    let mut sums: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+    for entry in entries {
+        let (rows, sum) = sums.entry(entry.part).or_default();
+        *rows += 1;
+        *sum += match entry.adds {
+            Adds::Nothing => 0.0,
+            Adds::Whole(n) => n as f64,
+            Adds::Seconds(seconds) => seconds,
+        };
+    }
+    let words = |(part, (rows, sum)): (&str, (usize, f64))| format!("{sum} {part} ({})", counted(rows, "row", "rows"));
+    sums.into_iter().map(words).collect::<Vec<_>>().join("; ")
+}
+
 /// The record of a row.
 pub(crate) fn evidence(out: &mut Vec<u8>, (place, period): (Place, Period), entry: &Entry<'_>) {
-    out.extend_from_slice(
-        format!("{{\"kind\":\"evidence\",\"cell\":\"{place}\",\"period\":{period},\"part\":").as_bytes(),
-    );
+    let _ = write!(out, "{{\"kind\":\"evidence\",\"cell\":\"{place}\",\"period\":{period},\"part\":");
     json::push_str(out, entry.part);
     match entry.adds {
         Adds::Nothing => out.extend_from_slice(b",\"adds\":0"),

@@ -628,14 +628,24 @@ fn one_scan_gives_the_same_as_the_rules() {
 
 /// The answer to `--why all` as records.
 fn answer(rows: &[Row<'static>], month: Month, compat: Compat) -> anyhow::Result<Vec<serde_json::Value>> {
+    answer_to(rows, (month, compat), Period::WRITE_ORDER.to_vec(), Place::all().collect())
+}
+
+/// The answer to `--why` for some cells.
+fn answer_to(
+    rows: &[Row<'static>],
+    (month, compat): (Month, Compat),
+    periods: Vec<Period>,
+    places: Vec<Place>,
+) -> anyhow::Result<Vec<serde_json::Value>> {
     let scan = Scan::new(Ground {
         axis: Axis::new(month, month),
         places: Places::new(CONTINENTS.into_iter(), CLASSES.into_iter()),
         apps: APPS.map(str::to_owned).to_vec(),
         compat,
     });
-    let (periods, places) = (Period::WRITE_ORDER.to_vec(), Place::all().collect());
-    let mut keeper = Keeper::new(scan, Question { month, periods, places, requests: false, only: Vec::new() });
+    let question = Question { month, periods, places, requests: false, only: Vec::new(), first: usize::MAX };
+    let mut keeper = Keeper::new(scan, question);
     for row in rows {
         let eye = keeper.eye();
         if let Some(fact) = eye.lens.digest(*row) {
@@ -719,6 +729,22 @@ fn the_rows_of_a_cell_come_to_the_cell() {
             }
         }
         prop_assert!(written.is_empty() && evidence.is_empty(), "{:?} {:?}", written, evidence);
+        Ok(())
+    });
+}
+
+/// A cell that is asked for alone keeps fewer rows, and lists the same.
+#[test]
+fn a_cell_that_is_asked_for_alone_gets_the_same_answer() {
+    let place = select(Place::all().collect::<Vec<_>>());
+    check(cases(300), &(data(), months(), place, select(Period::WRITE_ORDER.to_vec())), |(data, (month, _), place, period)| {
+        let (rows, of) = (data.rows(), (month, Compat::LEGACY));
+        let failed = |e: anyhow::Error| TestCaseError::fail(format!("{e:#}"));
+        let all = answer_to(&rows, of, Period::WRITE_ORDER.to_vec(), Place::all().collect()).map_err(failed)?;
+        let alone = answer_to(&rows, of, vec![period], vec![place]).map_err(failed)?;
+        let (cell, period) = (place.to_string(), u64::from(period.code()));
+        let of_cell = all.iter().filter(|record| record["cell"] == cell && record["period"] == period);
+        prop_assert!(of_cell.eq(&alone), "{}", cell);
         Ok(())
     });
 }
