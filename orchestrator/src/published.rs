@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use database::Db;
+use schema::asked::Figure;
 use schema::cells::Summary;
 use schema::usage::Cells;
 use schema::{Month, Period, Place, Stamp};
@@ -27,6 +28,57 @@ pub(crate) fn cells(db: &mut Db, month: Month, period: Period) -> Result<Cells> 
         })?;
     }
     Ok(cells)
+}
+
+/// A number of the tables of tools and resources, as it is in its table.
+///
+/// # Errors
+/// A table is missing, or the connection is lost.
+pub(crate) fn figure(hub: &mut Db, figure: Figure, month: Month, period: Period) -> Result<Option<String>> {
+    hub.require(&[&format!("{}{}", hub.target().prefix, figure.table())])?;
+    let table = hub.prefixed(figure.table());
+    let label = month.label().to_string();
+    let (sql, column) = match figure {
+        Figure::Resource { resid, column } => {
+            // usage has the first day of the month, copies of statistics of tools have day zero
+            let labels = format!("'{label}', '{}'", month.start());
+            let sql = format!(
+                "SELECT `{column}` FROM {table} WHERE resid = {resid} AND `datetime` IN ({labels}) AND period = {period} \
+                 ORDER BY id DESC LIMIT 1"
+            );
+            (sql, column)
+        }
+        Figure::Tool { resid, column } => {
+            let of_row = format!("resid = {resid} AND `datetime` = '{label}' AND period = {period}");
+            (format!("SELECT `{column}` FROM {table} WHERE {of_row} ORDER BY id LIMIT 1"), column)
+        }
+        Figure::Top { resid, top, rank } => {
+            let of_tool = format!(
+                "SELECT MIN(id) FROM {} WHERE resid = {resid} AND restype = 7 AND `datetime` = '{label}' AND period = {period}",
+                hub.prefixed("resource_stats_tools")
+            );
+            (format!("SELECT value FROM {table} WHERE id = ({of_tool}) AND top = {top} AND `rank` = {rank}"), "value")
+        }
+        Figure::List { top, rank } => {
+            let of_list = format!("top = {top} AND `rank` = {rank} AND `datetime` = '{label}' AND period = {period}");
+            (format!("SELECT value FROM {table} WHERE {of_list} LIMIT 1"), "value")
+        }
+    };
+    let is_double = matches!(figure, Figure::Tool { .. }) && column.contains('_') && !column.ends_with("_cpus");
+    let text = |row: database::Cells<'_>| {
+        if is_double { row.float(0).map(|n| n.to_string()) } else { row.int(0).map(|n| n.to_string()) }
+    };
+    Ok(hub.all(&sql, (), |row| Ok(text(row)))?.into_iter().flatten().next())
+}
+
+/// Whether a resource is a tool.
+///
+/// # Errors
+/// The table is missing, or the connection is lost.
+pub(crate) fn is_tool(hub: &mut Db, resid: i64) -> Result<bool> {
+    hub.require(&[&format!("{}resources", hub.target().prefix)])?;
+    let sql = format!("SELECT type FROM {} WHERE id = {resid}", hub.prefixed("resources"));
+    Ok(hub.number(&sql, ())? == Some(7))
 }
 
 /// The last published month.

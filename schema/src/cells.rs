@@ -192,35 +192,29 @@ impl fmt::Display for Place {
 pub struct NoCell {
     text: String,
     like: Option<String>,
-    /// The program that makes the table, if it is a table of numbers that are not explained.
-    by: Option<&'static str>,
+    /// What there is to say of the table, if it is one of numbers that are not explained.
+    of_table: Option<String>,
 }
 
-/// Tables of numbers whose rows are not listed, and what computes them.
-const NOT_EXPLAINED: [(&str, &str); 5] = [
-    ("resource_stats_tools", "tool-metrics"),
-    ("resource_stats", "`summarize --only andmore`"),
-    ("summary_andmore", "`summarize --only andmore`"),
-    ("toolstart", "usage-metrics (`middleware-wall` and `middleware-cpu`)"),
-    ("webhits", "import-logs"),
+/// Tables of numbers whose rows are not listed, and why.
+const NOT_EXPLAINED: [(&str, &str); 3] = [
+    ("summary_andmore", "none of the programs writes the numbers of that table"),
+    ("toolstart", "usage-metrics (`middleware-wall` and `middleware-cpu`) fills that table, a row for each start"),
+    ("webhits", "import-logs fills that table, a row for each day"),
 ];
 
-/// What computes the table that a text begins with, if its numbers are not explained.
-fn not_explained(text: &str) -> Option<&'static str> {
+/// Why the numbers of the table that a text begins with are not explained, if so.
+fn not_explained(text: &str) -> Option<String> {
     // the tables of the CMS have a prefix
     let begins =
         |name: &str| text.starts_with(name) || text.split_once('_').is_some_and(|(_, rest)| rest.starts_with(name));
-    NOT_EXPLAINED.iter().find(|(name, _)| begins(name)).map(|(_, by)| *by)
+    NOT_EXPLAINED.iter().find(|(name, _)| begins(name)).map(|(_, why)| (*why).to_owned())
 }
 
 impl fmt::Display for NoCell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(by) = self.by {
-            let (text, tables) = (&self.text, Summary::ALL.map(Summary::table).join(", "));
-            return write!(
-                f,
-                "`{text}` is not explained: {by} computes that table; only cells of {tables} are explained"
-            );
+        if let Some(why) = &self.of_table {
+            return write!(f, "`{}` is not explained: {why}", self.text);
         }
         write!(f, "`{}` is not a cell", self.text)?;
         match &self.like {
@@ -231,6 +225,13 @@ impl fmt::Display for NoCell {
 }
 
 impl std::error::Error for NoCell {}
+
+impl NoCell {
+    /// A text that begins with a known table and goes on wrongly; `form` is what its names look like.
+    pub(crate) fn not_of_table(text: &str, form: String) -> Self {
+        Self { text: text.to_owned(), like: None, of_table: Some(format!("its table has numbers like {form}")) }
+    }
+}
 
 impl FromStr for Place {
     type Err = NoCell;
@@ -247,7 +248,7 @@ impl FromStr for Place {
         place.ok_or_else(|| {
             let names: Vec<String> = Self::all().map(|place| place.to_string()).collect();
             let like = nearest(&lower, names.iter().map(String::as_str)).map(str::to_owned);
-            NoCell { text: text.to_owned(), like, by: not_explained(&lower) }
+            NoCell { text: text.to_owned(), like, of_table: not_explained(&lower) }
         })
     }
 }
@@ -280,10 +281,9 @@ mod tests {
     fn tables_that_are_not_explained_are_named_as_such() {
         let said = |text: &str| text.parse::<Place>().unwrap_err().to_string();
         for (text, by) in [
-            ("resource_stats_tools.3", "tool-metrics computes"),
-            ("jos_resource_stats_tools_topvals.1", "tool-metrics computes"),
-            ("resource_stats", "andmore` computes"),
-            ("summary_andmore_vals.1.1", "andmore` computes"),
+            ("summary_andmore_vals.1.1", "none of the programs writes"),
+            ("toolstart.walltime", "usage-metrics"),
+            ("webhits", "import-logs"),
         ] {
             let words = said(text);
             assert!(words.contains(&format!("`{text}` is not explained")) && words.contains(by), "{words}");

@@ -4,6 +4,8 @@
 //! Every other crate depends on this one; it depends on no other and does no input or output.
 
 pub mod address;
+pub mod answer;
+pub mod asked;
 pub mod cells;
 pub mod collation;
 pub mod compat;

@@ -1,14 +1,16 @@
-//! `hzmetrics why`: the rows that a published cell is made of. `summarize --why` lists them, by the rules
-//! that compute the cells; this command compares the result with the published value and shows it.
+//! `hzmetrics why`: the rows that a published number is made of. `summarize --why` and `tool-metrics --why` list
+//! them, by the rules that compute the numbers; this command compares the result with the published value and shows it.
 
 use std::fmt::Write as _;
 use std::io::BufRead as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use database::{Db, Which};
 use kit::door::named;
-use kit::{Endpoint, Format, Messages, Output, Uses, push_seen};
-use schema::{Kind, Month, Period, Place, json};
+use kit::{Endpoint, Format, Messages, Output, Usage, Uses, push_seen};
+use schema::asked::{Asked, Figure};
+use schema::{Kind, Month, Period, json};
 use serde_json::Value;
 
 use super::{HubCommand, print};
@@ -20,7 +22,8 @@ use crate::published;
 /// Explains the rule of the cell in a sentence, shows the published value, and lists the users or visitors
 /// who are counted with their sessions, logins, starts or requests. Changes nothing. Cells have names
 /// (`users.download.us`) or numbers (`4/3`, `summary_misc_vals.8.1`); `hzmetrics show --format csv` lists
-/// names.
+/// names. The numbers of tools and resources are named by table, resource and column
+/// (`resource_stats_tools.42.users`), or by list and place (`stats_topvals.2.1`).
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The month
@@ -29,7 +32,7 @@ pub(crate) struct Args {
 
     /// The cell
     #[arg(value_name = "CELL")]
-    cell: Place,
+    cell: Asked,
 
     /// The period, which ends with the month: 0 year, 1 month, 3 quarter, 12 twelve months, 13 fiscal year,
     /// 14 all time
@@ -55,8 +58,8 @@ impl HubCommand for Args {
     }
 
     fn run(&self, hub: &Hub) -> Result<u8> {
-        let cells = published::cells(&mut hub.db()?, self.month, self.period)?;
-        let published = cells.text(self.cell, self.period);
+        let published = self.published(hub)?;
+        let published = published.as_deref();
         let folder = tempfile::tempdir().context("making a temporary folder")?;
         let file = folder.path().join("answer");
         let code = self.ask(hub, &file)?;
@@ -65,11 +68,11 @@ impl HubCommand for Args {
         }
         let mut lines = named::open(&file).map(std::io::BufReader::new).context("reading the answer")?.lines();
         let Some(first) = lines.next().transpose().context("reading the answer")? else {
-            bail!("summarize gave no answer");
+            bail!("there is no answer");
         };
         let why: Value = serde_json::from_str(&first).context("reading the answer")?;
         let text = |name: &str| why.get(name).and_then(Value::as_str);
-        let verdict = verdict(published, text("value"), self.month);
+        let verdict = self.verdict(published, text("value"));
         if self.format != Format::Table {
             return self.records(&first, published, &verdict, lines);
         }
@@ -87,7 +90,33 @@ impl HubCommand for Args {
 }
 
 impl Args {
-    /// Runs `summarize`, which writes the answer to a file; returns its exit code.
+    /// The number in its table.
+    fn published(&self, hub: &Hub) -> Result<Option<String>> {
+        match self.cell {
+            Asked::Cell(place) => {
+                let cells = published::cells(&mut hub.db()?, self.month, self.period)?;
+                Ok(cells.text(place, self.period).map(str::to_owned))
+            }
+            Asked::Row(figure) => published::figure(&mut hub_db(hub)?, figure, self.month, self.period),
+        }
+    }
+
+    /// The program that computes it.
+    fn program(&self, hub: &Hub) -> Result<Program> {
+        let Asked::Row(figure) = self.cell else { return Ok(Program::Summarize) };
+        match figure {
+            Figure::Resource { resid, column } if !published::is_tool(&mut hub_db(hub)?, resid)? => {
+                if column != "users" {
+                    let text = format!("resource {resid} is no tool: of its usage only the users are computed");
+                    return Err(Usage(text).into());
+                }
+                Ok(Program::Summarize)
+            }
+            _ => Ok(Program::ToolMetrics),
+        }
+    }
+
+    /// Runs the program, which writes the answer to a file; returns its exit code.
     fn ask(&self, hub: &Hub, file: &Path) -> Result<u8> {
         let mut shell = hub.shell(None)?;
         shell.variables.set("CELL", self.cell.to_string().into());
@@ -99,7 +128,14 @@ impl Args {
         let first = if limited { format!("--first={}", self.limit) } else { String::new() };
         shell.variables.set("FIRST", first.into());
         shell.variables.set("ANSWER", file.as_os_str().to_owned());
-        shell.run(b"summarize --quiet --from db --why $CELL --month $MONTH --periods $PERIOD $REQUESTS $FIRST > \"$ANSWER\"\n")
+        let line = match self.program(hub)? {
+            Program::Summarize => "summarize --quiet --from db --why $CELL --periods $PERIOD $REQUESTS $FIRST",
+            Program::ToolMetrics if self.requests => {
+                return Err(Usage("--requests goes with cells that count sessions of visitors".to_owned()).into());
+            }
+            Program::ToolMetrics => "tool-metrics --quiet --from db --why $CELL --period $PERIOD $FIRST",
+        };
+        shell.run(format!("{line} --month $MONTH > \"$ANSWER\"\n").as_bytes())
     }
 
     /// The answer as records.
@@ -131,19 +167,39 @@ impl Args {
     }
 }
 
-/// How the published value and the value of the rows are related.
-fn verdict(published: Option<&str>, now: Option<&str>, month: Month) -> String {
-    match (published, now) {
-        (Some(published), Some(now)) if published == now => "The rows below give this number.".to_owned(),
-        (Some(published), Some(now)) => format!(
-            "Published is {published}, but the rows give {now} now: rows changed after the month was published, or another \
-             program published it. `hzmetrics summarize {month}` publishes it again."
-        ),
-        (None, Some(now)) => format!("The cell is not published. The rows give {now} now."),
-        (Some(published), None) => format!(
-            "Without simulation users this cell is not written. The published {published} was left by an earlier run."
-        ),
-        (None, None) => "Without simulation users this cell is not written, and it is not published.".to_owned(),
+/// What explains a number.
+#[derive(Debug, Clone, Copy)]
+enum Program {
+    Summarize,
+    ToolMetrics,
+}
+
+fn hub_db(hub: &Hub) -> Result<Db> {
+    hub.config.check()?;
+    Db::connect(&hub.config.target(), Which::Hub)
+}
+
+impl Args {
+    /// How the published value and the value of the rows are related.
+    fn verdict(&self, published: Option<&str>, now: Option<&str>) -> String {
+        let month = self.month;
+        // the command that writes it, and when it is not written
+        let (again, not_written) = match self.cell {
+            Asked::Cell(_) => {
+                (format!("hzmetrics summarize {month}"), "Without simulation users this cell is not written")
+            }
+            Asked::Row(_) => (format!("hzmetrics process --month {month}"), "The rows give no such number"),
+        };
+        match (published, now) {
+            (Some(published), Some(now)) if published == now => "The rows below give this number.".to_owned(),
+            (Some(published), Some(now)) => format!(
+                "Published is {published}, but the rows give {now} now: rows changed after the month was published, or another \
+                 program published it. `{again}` publishes it again."
+            ),
+            (None, Some(now)) => format!("The cell is not published. The rows give {now} now."),
+            (Some(published), None) => format!("{not_written}. The published {published} was left by an earlier run."),
+            (None, None) => format!("{not_written}, and it is not published."),
+        }
     }
 }
 

@@ -37,6 +37,8 @@ struct Watched {
     /// A day's lines of the access log.
     lines: Vec<String>,
     holder: RefCell<Option<Child>>,
+    /// Keeps mounts of our own, in which everything is then started.
+    mounts: RefCell<Option<Child>>,
 }
 
 impl Watched {
@@ -47,7 +49,15 @@ impl Watched {
         pair.create_hub(true);
         let names = NameServer::start(|ip| Reply::name(format!("h{}.example.org", u32::from(ip))));
         let now = RefCell::new(NOW.to_owned());
-        let mut hub = Self { pair, server, names, now, lines: Vec::new(), holder: RefCell::default() };
+        let mut hub = Self {
+            pair,
+            server,
+            names,
+            now,
+            lines: Vec::new(),
+            holder: RefCell::default(),
+            mounts: RefCell::default(),
+        };
         hub.write("root/etc/hubzero.conf", "site = hub\n");
         hub.write(CRON, "*/5 * * * * apache /opt/hubzero/bin/hzmetrics tick\n");
         hub.settings("");
@@ -116,8 +126,46 @@ impl Watched {
     }
 
     fn start(&self, line: &str) -> Run {
-        let run = fixtures::run(env!("CARGO_BIN_EXE_hzmetrics"));
-        self.env().into_iter().fold(run, |run, (name, value)| run.env(name, value)).args(line.split(' '))
+        let words = self.program();
+        let (program, more) = words.split_first().unwrap();
+        let run = self.env().into_iter().fold(fixtures::run(program), |run, (name, value)| run.env(name, value));
+        run.args(more).args(line.split(' '))
+    }
+
+    /// The program, with what starts it among our mounts if there are any.
+    fn program(&self) -> Vec<String> {
+        let exe = env!("CARGO_BIN_EXE_hzmetrics").to_owned();
+        match &*self.mounts.borrow() {
+            None => vec![exe],
+            Some(child) => vec!["nsenter".to_owned(), format!("--target={}", child.id()), "--mount".to_owned(), exe],
+        }
+    }
+
+    /// Puts a folder on a small disk without any room; false if we may not mount.
+    #[expect(clippy::disallowed_methods, reason = "a process that keeps the mount")]
+    fn fill_disk(&self, folder: &str) -> bool {
+        let script = "mount -t tmpfs -o size=64k,mode=755 tmpfs \"$0\" || exit 99\n\
+                      cat /dev/zero > \"$0/full\" 2> /dev/null; echo full; exec sleep 600";
+        let mut command = Command::new("unshare");
+        close_off(&mut command, &self.path("root"));
+        command.args(["--mount", "sh", "-c", script]).arg(self.path(folder));
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut said = [0; 4];
+        let is_full = child.stdout.take().unwrap().read_exact(&mut said).is_ok() && &said == b"full";
+        if is_full {
+            self.mounts.replace(Some(child));
+        } else {
+            let _ = child.wait();
+        }
+        is_full
+    }
+
+    fn give_room(&self) {
+        if let Some(mut child) = self.mounts.take() {
+            // also from a test that fails
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 
     fn run(&self, line: &str) -> Finished {
@@ -147,9 +195,11 @@ impl Watched {
     fn serve_for(&self, variables: &[(&str, &str)], more: &[&str]) -> Server {
         let log = self.path("serve.log");
         let _ = fs::remove_file(&log);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hzmetrics"));
+        let words = self.program();
+        let (program, words) = words.split_first().unwrap();
+        let mut command = Command::new(program);
         close_off(&mut command, &self.path("root"));
-        command.envs(self.env()).env("HZMETRICS_LOG", &log).envs(variables.iter().copied());
+        command.args(words).envs(self.env()).env("HZMETRICS_LOG", &log).envs(variables.iter().copied());
         command.args(["serve", "--listen", "127.0.0.1:0"]).args(more);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let mut server = Server { child, address: String::new() };
@@ -162,6 +212,12 @@ impl Watched {
             std::thread::sleep(Duration::from_millis(20));
         }
         server
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.give_room();
     }
 }
 
@@ -293,10 +349,18 @@ const TROUBLES: &[Trouble] = &[
     Trouble {
         name: "the disk is full",
         check: "disk",
-        // the limit is one that no disk keeps
-        make: |hub| hub.settings("[check]\ndisk = 101:,101:\n"),
-        runs: false,
-        end: |hub| hub.settings(""),
+        make: |hub| {
+            hub.settings("[check]\ndisk = 10:,5:\n");
+            if !hub.fill_disk("state") {
+                fixtures::say("SKIPPED: no mount of our own, so the limit is one that no disk keeps");
+                hub.settings("[check]\ndisk = 101:,101:\n");
+            }
+        },
+        runs: true,
+        end: |hub| {
+            hub.give_room();
+            hub.settings("");
+        },
     },
     Trouble {
         name: "the lock is held for hours",

@@ -181,3 +181,88 @@ fn a_request_is_followed_from_its_line_to_its_cells() {
         has(&shown("trace --ip 192.0.2.17 --day 2025-06-10"), &["h-access.log-20250610 is gone", "2 rows of web"]);
     }
 }
+
+/// A tool with sessions and jobs, a resource with requests, and what the stages make of them.
+fn numbers_of_tools_and_resources(pair: &Pair) {
+    pair.sql(
+        "INSERT INTO {hub}.jos_resources (id, title, type, alias, path, published, standalone) VALUES \
+         (42, 'Tool', 7, 'tool', '', 1, 1), (43, 'Other', 7, 'other', '', 1, 1), (7, 'Talk', 1, '', '2019/01/00007/talk.pdf', 1, 1);\n\
+         INSERT INTO {hub}.jos_users (id, username, email) VALUES (1, 'ann', 'a@x'), (2, 'bob', 'b@x');\n\
+         INSERT INTO {hub}.sessionlog (sessnum, username, appname, start, walltime, viewtime) VALUES \
+         (1, 'ann', 'tool', '2025-07-02 10:00:00', 977.5, 30), (2, 'ann', 'tool', '2025-07-03 10:00:00', 10, 5), \
+         (3, 'bob', 'tool', '2025-07-04 10:00:00', 20.25, 1), (4, 'bob', 'other', '2025-06-04 10:00:00', 5, 1);\n\
+         INSERT INTO {hub}.joblog (sessnum, job, superjob, event, start, walltime, cputime, ncpus) VALUES \
+         (1, 1, 0, 'simulation', '2025-07-02 10:00:00', 100, 33.5, 2), (1, 2, 0, '[waiting]', '2025-07-02 10:00:00', 7, 0, 1), \
+         (3, 1, 0, 'simulation', '2025-07-04 10:00:00', 9, 8.25, 4);\n\
+         INSERT INTO sessionlog_metrics (sessnum, user, appname, start, domain, countryresident) VALUES \
+         (1, 'ann', 'tool', '2025-07-02 10:00:00', 'a.org', 'US'), (2, 'ann', 'tool', '2025-07-03 10:00:00', 'b.org', 'US'), \
+         (3, 'bob', 'tool', '2025-07-04 10:00:00', 'a.org', NULL);\n\
+         INSERT INTO web (datetime, ip, host, content) VALUES \
+         ('2025-07-01 00:00:00', '192.0.2.1', 'a', '/resources/7/download/talk.pdf'), \
+         ('2025-07-09 10:00:00', '192.0.2.1', 'a', '/site/resources/2019/01/00007/talk.pdf'), \
+         ('2025-07-10 10:00:00', '192.0.2.2', 'b', '/resources/7/download/talk.pdf'), \
+         ('2025-07-10 10:00:00', '192.0.2.3', NULL, '/resources/7/download/talk.pdf'), \
+         ('2024-09-10 10:00:00', '192.0.2.4', 'd', '/resources/7/download/talk.pdf');",
+    );
+    for step in
+        ["gen-tool-stats 2025-07", "gen-tool-tops 2025-07", "gen-tool-toplists 2025-07", "andmore-usage 2025-07"]
+    {
+        let _ = hzmetrics(pair, step).ok();
+    }
+}
+
+#[test]
+fn why_explains_every_number_of_the_tables_of_tools_and_resources() {
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        numbers_of_tools_and_resources(&pair);
+        let mut all: Vec<(String, String, &str)> = Vec::new();
+        for (table, columns) in [
+            ("resource_stats_tools", &schema::asked::TOOL_COLUMNS[..]),
+            ("resource_stats", &schema::asked::COPIED_COLUMNS),
+        ] {
+            for column in columns {
+                let sql = format!("SELECT {column} FROM {{hub}}.jos_{table} WHERE resid = 42 AND period = 1");
+                all.push((format!("{table}.42.{column}"), pair.value(&sql).unwrap(), "1"));
+            }
+        }
+        for period in ["1", "12", "14"] {
+            let sql = format!("SELECT users FROM {{hub}}.jos_resource_stats WHERE resid = 7 AND period = {period}");
+            all.push(("resource_stats.7".to_owned(), pair.value(&sql).unwrap(), period));
+        }
+        let places = pair.lines(
+            "SELECT CONCAT(v.top, '.', v.`rank`, ' ', v.value) FROM {hub}.jos_resource_stats_tools_topvals v \
+             JOIN {hub}.jos_resource_stats_tools t USING (id) WHERE t.resid = 42 AND t.period = 1",
+        );
+        assert!(places.len() > 6, "{places:?}");
+        for place in &places {
+            let (place, value) = place.split_once(' ').unwrap();
+            all.push((format!("resource_stats_tools_topvals.42.{place}"), value.to_owned(), "1"));
+        }
+        let lists = "SELECT CONCAT(top, '.', `rank`, ' ', value) FROM {hub}.jos_stats_topvals WHERE period = 1";
+        for place in pair.lines(lists) {
+            let (place, value) = place.split_once(' ').unwrap();
+            all.push((format!("jos_stats_topvals.{place}"), value.to_owned(), "1"));
+        }
+        assert!(all.len() > 40, "{all:?}");
+        for (name, value, period) in &all {
+            let text = hzmetrics(&pair, &format!("why 2025-07 {name} --period {period}")).ok().text();
+            assert!(text.contains("The rows below give this number."), "{engine:?} {name} {value}: {text}");
+            let published = text.lines().next().unwrap().rsplit_once(": ").unwrap().1.parse::<f64>().unwrap();
+            assert_eq!(published, value.parse::<f64>().unwrap(), "{name}: {text}");
+        }
+        let text = hzmetrics(&pair, "why 2025-07 resource_stats_tools.42.avg_cpu").ok().text();
+        assert!(text.contains("41.75 tot_cpu (2 rows)") && text.contains("simulations (3 rows)"), "{text}");
+        let text = hzmetrics(&pair, "why 2025-07 resource_stats.7 --limit 1").ok().text();
+        assert!(text.contains("2 visitors (3 rows)") && text.contains("… and 2 more rows"), "{text}");
+        // rows that changed, numbers that are not there, and questions that make no sense
+        pair.sql("DELETE FROM {hub}.sessionlog WHERE sessnum = 3");
+        let text = hzmetrics(&pair, "why 2025-07 resource_stats_tools.42").ok().text();
+        assert!(text.contains("Published is 2, but the rows give 1 now"), "{text}");
+        let text = hzmetrics(&pair, "why 2025-07 resource_stats_tools.99").ok().text();
+        assert!(text.contains("The rows give no such number, and it is not published."), "{text}");
+        hzmetrics(&pair, "why 2025-07 resource_stats.7.jobs").expect_code(2).said(&["is no tool"]);
+        hzmetrics(&pair, "why 2025-07 resource_stats.7.color").expect_code(2).said(&["a column of users, jobs"]);
+        hzmetrics(&pair, "why 2025-07 summary_andmore_vals.1.1").expect_code(2).said(&["none of the programs writes"]);
+    }
+}

@@ -208,13 +208,18 @@ impl Catalogue {
         }
         Self { matcher, resources: list }
     }
+
+    /// The groups of URLs of a resource, if its usage is computed.
+    pub(crate) fn groups_of(&self, resid: i64) -> Option<&[u32]> {
+        self.resources.iter().find(|(id, ..)| *id == resid).map(|(.., groups)| groups.as_slice())
+    }
 }
 
 /// A request in a group of URLs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Visit {
-    group: u32,
-    visitor: u128,
+    pub group: u32,
+    pub visitor: u128,
     seen: Visibility,
 }
 

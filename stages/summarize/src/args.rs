@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
 use kit::{Common, Describe, StageArgs};
+use schema::asked::{Asked, Figure};
 use schema::cells::NoCell;
 use schema::{Compat, Kind, Month, Part, Period, Place};
 
@@ -76,7 +77,8 @@ pub(crate) struct Args {
     pub only: Vec<StepOrSection>,
 
     /// List the rows that cells are made of, instead of the cells: names like users.download.us or
-    /// summary_user_vals.4.3, separated by commas, or `all`
+    /// summary_user_vals.4.3, separated by commas, or `all` of the summary tables; or resources
+    /// like resource_stats.42, with --from db
     #[arg(long, value_name = "CELLS", value_delimiter = ',', conflicts_with_all = ["since", "only", "memory"])]
     pub why: Vec<Cells>,
 
@@ -154,13 +156,22 @@ pub(crate) struct Args {
 pub(crate) enum Cells {
     All,
     One(Place),
+    /// The usage of a resource.
+    Resource(i64),
 }
 
 impl FromStr for Cells {
-    type Err = NoCell;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, NoCell> {
-        if text == "all" { Ok(Self::All) } else { text.parse().map(Self::One) }
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        match text.parse().map_err(|error: NoCell| error.to_string())? {
+            Asked::Cell(place) => Ok(Self::One(place)),
+            Asked::Row(Figure::Resource { resid, column: "users" }) => Ok(Self::Resource(resid)),
+            Asked::Row(figure) => Err(format!("`tool-metrics --why {figure}` explains the numbers of tools")),
+        }
     }
 }
 
@@ -294,6 +305,11 @@ impl Args {
     pub(crate) fn places(&self) -> Vec<Place> {
         let all = self.why.contains(&Cells::All);
         Place::all().filter(|place| all || self.why.contains(&Cells::One(*place))).collect()
+    }
+
+    /// The resources whose usage is asked for.
+    pub(crate) fn resources(&self) -> Vec<i64> {
+        self.why.iter().filter_map(|cell| if let Cells::Resource(id) = cell { Some(*id) } else { None }).collect()
     }
 
     /// Whether states are read or written.

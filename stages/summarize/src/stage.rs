@@ -21,6 +21,13 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
     }
     let (from_db, to_db) = (args.common.from_db(), args.common.to_db());
     if let Some(question) = plan.question(args)? {
+        if !args.resources().is_empty() {
+            if !from_db || !question.places.is_empty() {
+                let text = "resource_stats is explained from the tables only (--from db), and apart from other cells";
+                return Err(Usage(text.to_owned()).into());
+            }
+            return tables::why_of_usage(args, &question, io);
+        }
         return if from_db { tables::why(args, question, io) } else { records::why(args, question, io) };
     }
     if args.has_states() {

@@ -23,7 +23,7 @@ use crate::finish::Figures;
 use crate::plan::Plan;
 use crate::scan::{Fact, Scan};
 use crate::tables::needs::Needs;
-use crate::why::{Keeper, Question};
+use crate::why::{Keeper, Question, usage};
 use run::Run;
 
 /// The result of one scan of the tables.
@@ -159,6 +159,31 @@ pub(crate) fn why(args: &Args, question: Question, io: &Io) -> Result<Outcome> {
     drop(eye);
     let mut output = output_of_answer(io)?;
     keeper.answer(|sessions| read::requests(&mut run.metrics, sessions), |lines| output.block(lines))?;
+    output.finish()?;
+    Ok(Outcome::default())
+}
+
+/// Lists the requests that the usage of resources is made of (`--from db --why resource_stats.42`).
+///
+/// # Errors
+/// Those of [`why`].
+pub(crate) fn why_of_usage(args: &Args, question: &Question, io: &Io) -> Result<Outcome> {
+    let config = config::load(None, &config::process_env)?;
+    let mut run = Run::new(args, config)?;
+    let catalogue = read::catalogue(&mut run.hub, true)?;
+    let mut output = output_of_answer(io)?;
+    for &period in &question.periods {
+        for resid in args.resources() {
+            let mut requests = usage::Requests::new(&catalogue, resid, question.month, period);
+            if requests.is_written() {
+                let span = (period.start(question.month), Period::stop(question.month));
+                read::requests_for(&mut run.metrics, catalogue.matcher.heads(), span, |request, record| {
+                    requests.take(request, record);
+                })?;
+            }
+            requests.answer(question.first, |lines| output.block(lines))?;
+        }
+    }
     output.finish()?;
     Ok(Outcome::default())
 }

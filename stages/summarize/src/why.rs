@@ -4,6 +4,7 @@
 mod kept;
 mod listing;
 mod rule;
+pub(crate) mod usage;
 mod write;
 
 use std::collections::BTreeSet;
@@ -143,10 +144,10 @@ impl Keeper {
                     found = requests(&Vec::from_iter(sessions))?;
                 }
                 for entry in &listing.entries {
-                    write::evidence(&mut out, (place, period), entry);
+                    write::evidence(&mut out, (&place, period), entry);
                     for request in session_of(entry).and_then(|session| found.get(&session)).into_iter().flatten() {
                         let request = Entry { adds: Adds::Nothing, record: request, ..entry.clone() };
-                        write::evidence(&mut out, (place, period), &request);
+                        write::evidence(&mut out, (&place, period), &request);
                     }
                     if out.len() > 1 << 16 {
                         put(&out)?;

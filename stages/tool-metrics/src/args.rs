@@ -4,8 +4,21 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use enrich::options::{DnsOptions, GeoOptions};
-use kit::{Common, Describe, MonthArgs, StageArgs};
-use schema::{Kind, Month};
+use kit::{Common, Describe, MonthArgs, StageArgs, Usage};
+use schema::asked::{Asked, Figure};
+use schema::{Kind, Month, Opt, Period};
+
+/// What `--why` asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question {
+    pub(crate) figure: Figure,
+    pub(crate) month: Month,
+    pub(crate) period: Period,
+    /// How many rows are written at most.
+    pub(crate) first: usize,
+    /// Averages and rounding as in the port.
+    pub(crate) raw: bool,
+}
 
 /// A step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -68,6 +81,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "STEP,…", value_delimiter = ',')]
     pub(crate) only: Vec<Step>,
 
+    /// List the rows that a number is made of, instead of the numbers: names like
+    /// resource_stats_tools.42.users, resource_stats_tools_topvals.42.1.3 or stats_topvals.2.1
+    #[arg(long, value_name = "NUMBER", conflicts_with = "only")]
+    pub(crate) why: Option<Asked>,
+
+    /// With --why: the period
+    #[arg(long, value_name = "CODE", requires = "why", default_value = "1")]
+    pub(crate) period: Period,
+
+    /// With --why: at most N rows. The record `why` still counts all
+    #[arg(long, value_name = "N", requires = "why")]
+    pub(crate) first: Option<usize>,
+
     /// With --db: print what would be done, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -93,6 +119,22 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// What `--why` asks for, if anything.
+    ///
+    /// # Errors
+    /// Another program computes it.
+    pub(crate) fn question(&self, month: Month) -> Result<Option<Question>, Usage> {
+        let figure = match self.why {
+            None => return Ok(None),
+            Some(Asked::Row(figure)) => figure,
+            Some(Asked::Cell(place)) => {
+                return Err(Usage(format!("`summarize --why {place}` explains cells of summaries")));
+            }
+        };
+        let (period, raw) = (self.period, self.common.compat.has(Opt::LpSummary));
+        Ok(Some(Question { figure, month, period, first: self.first.unwrap_or(usize::MAX), raw }))
+    }
+
     /// The month given by the user.
     pub(crate) fn month(&self) -> Option<Month> {
         self.month.get()
@@ -111,7 +153,7 @@ impl StageArgs for Args {
             Kind::ToolSession,
             Kind::HubProfile,
         ],
-        writes: &[Kind::ToolStat, Kind::ResourceStat, Kind::TopTool, Kind::TopList],
+        writes: &[Kind::ToolStat, Kind::ResourceStat, Kind::TopTool, Kind::TopList, Kind::Why, Kind::Evidence],
         reads_tables: &[
             "sessionlog",
             "joblog",

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use schema::{Month, Period, number, text};
 
-use crate::rows::Rows;
+use crate::rows::{Resource, Rows};
 use crate::stats::{self, Stat, ToolStat};
 
 /// One place in a list over all tools.
@@ -17,7 +17,8 @@ pub(crate) struct Entry {
     pub(crate) value: i64,
 }
 
-type Column = fn(&Stat) -> f64;
+/// Takes a number from statistics.
+pub(crate) type Column = fn(&Stat) -> f64;
 
 const LISTS: [(u8, &str, Column); 5] = [
     (2, "Total Simulation Users", |s| s.users as f64),
@@ -31,11 +32,6 @@ const LISTS: [(u8, &str, Column); 5] = [
 /// rounded to the even neighbour, as when the server gets the number itself; otherwise away from
 /// zero, as when it gets its text.
 pub(crate) fn compute(tables: &Rows, rows: &[ToolStat], month: Month, raw: bool) -> Vec<Entry> {
-    let integer = |value: f64| {
-        if raw { value.round_ties_even() as i64 } else { number::integer_of(&number::shortest(value)) }
-    };
-    // the first resource with a number counts
-    let by_id: HashMap<_, _> = tables.resources.iter().filter(|r| r.published).rev().map(|r| (r.id, r)).collect();
     let mut entries = Vec::new();
     for (top, total_name, column) in LISTS {
         for (window, period) in stats::PERIODS.into_iter().enumerate() {
@@ -43,13 +39,10 @@ pub(crate) fn compute(tables: &Rows, rows: &[ToolStat], month: Month, raw: bool)
             let total = if top == 2 {
                 simulation_users(tables, month, window)
             } else {
-                integer(of_window.iter().map(|r| column(&r.stat)).sum())
+                integer(of_window.iter().map(|r| column(&r.stat)).sum(), raw)
             };
             entries.push(Entry { top, period, rank: 0, name: total_name.to_owned(), value: total });
-            let mut ranked: Vec<_> =
-                of_window.iter().filter_map(|row| by_id.get(&row.resid).map(|r| (*row, *r))).collect();
-            ranked.sort_by(|(a, _), (b, _)| column(&b.stat).total_cmp(&column(&a.stat)).then(a.id.cmp(&b.id)));
-            for (rank, (row, resource)) in (1_i64..).zip(ranked) {
+            for (rank, (row, resource)) in (1_i64..).zip(ranked(tables, rows, period, column)) {
                 let name = format!("{} ~ {}", resource.id, resource.title);
                 let name = text::cut_chars(&name, 255).to_owned();
                 entries.push(Entry {
@@ -57,12 +50,37 @@ pub(crate) fn compute(tables: &Rows, rows: &[ToolStat], month: Month, raw: bool)
                     period,
                     rank: rank.min(i16::MAX.into()),
                     name,
-                    value: integer(column(&row.stat)),
+                    value: integer(column(&row.stat), raw),
                 });
             }
         }
     }
     entries
+}
+
+/// The column that a list orders tools by.
+pub(crate) fn column_of(top: u8) -> Option<Column> {
+    LISTS.iter().find(|(known, ..)| *known == top).map(|(.., column)| *column)
+}
+
+/// The tools of a list in its order, with their statistics.
+pub(crate) fn ranked<'a>(
+    tables: &'a Rows,
+    rows: &'a [ToolStat],
+    period: Period,
+    column: Column,
+) -> Vec<(&'a ToolStat, &'a Resource)> {
+    // the first resource with a number counts
+    let by_id: HashMap<_, _> = tables.resources.iter().filter(|r| r.published).rev().map(|r| (r.id, r)).collect();
+    let of_period = rows.iter().filter(|row| row.period == period);
+    let mut ranked: Vec<_> = of_period.filter_map(|row| by_id.get(&row.resid).map(|r| (row, *r))).collect();
+    ranked.sort_by(|(a, _), (b, _)| column(&b.stat).total_cmp(&column(&a.stat)).then(a.id.cmp(&b.id)));
+    ranked
+}
+
+/// A number as a list stores it.
+pub(crate) fn integer(value: f64, raw: bool) -> i64 {
+    if raw { value.round_ties_even() as i64 } else { number::integer_of(&number::shortest(value)) }
 }
 
 fn simulation_users(tables: &Rows, month: Month, window: usize) -> i64 {
@@ -74,7 +92,6 @@ fn simulation_users(tables: &Rows, month: Month, window: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::Resource;
 
     #[test]
     fn lists_have_totals_ranks_ties_and_long_titles() {

@@ -8,6 +8,7 @@ mod stage;
 mod stats;
 mod tables;
 mod tops;
+mod why;
 
 use std::process::ExitCode;
 

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use anyhow::{Context as _, Result, bail};
-use kit::{Io, Output, list};
+use kit::{Endpoint, Io, Output, list};
 use schema::json::{push_int, push_str};
-use schema::{Month, Stamp, collation, reference};
+use schema::{Kind, Month, Stamp, collation, reference};
 use serde::Deserialize;
 
-use crate::args::Step;
+use crate::args::{Question, Step};
 use crate::rows::{HubJob, HubSession, Resource, Rows, ToolSession};
 use crate::stats::{self, ToolStat};
 use crate::{lists, tops};
@@ -172,14 +172,8 @@ pub(crate) fn read_countries(path: &std::path::Path) -> Result<HashMap<String, S
     Ok(countries)
 }
 
-/// The whole filter: reads everything, runs the steps, writes their records.
-pub(crate) fn run(
-    io: &mut Io,
-    month: Month,
-    steps: &[Step],
-    countries: HashMap<String, String>,
-    raw: bool,
-) -> Result<()> {
+/// Reads everything.
+pub(crate) fn read(io: &mut Io, countries: HashMap<String, String>) -> Result<Rows> {
     let mut tables = Rows { countries, ..Rows::default() };
     let mut input = io.input()?;
     input.for_each(&mut io.rejects, |record, rejects| {
@@ -189,16 +183,22 @@ pub(crate) fn run(
         Ok(())
     })?;
     tables.sort();
-    write(io, month, steps, &tables, raw)
+    Ok(tables)
+}
+
+/// Writes the answer to `--why`; CSV and tables show the rows.
+pub(crate) fn why(io: &Io, tables: &Rows, rows: &[ToolStat], question: &Question) -> Result<()> {
+    let common = io.common();
+    let kind = common.kind.as_deref().unwrap_or(Kind::Evidence.name());
+    let mut output = Output::new(&Endpoint::from_arg(&common.to), common.format, kind, io.messages)?;
+    crate::why::answer(tables, rows, question, |line| output.block(line))?;
+    output.finish()
 }
 
 /// Runs the steps on the tables and writes their records.
 pub(crate) fn write(io: &Io, month: Month, steps: &[Step], tables: &Rows, raw: bool) -> Result<()> {
     let mut output = io.output()?;
-    let mut rows = stats::compute(tables, month, raw);
-    for (id, row) in (1..).zip(rows.iter_mut()) {
-        row.id = id;
-    }
+    let rows = stats::numbered(tables, month, raw);
     let mut line = Vec::new();
     if steps.contains(&Step::ToolStats) {
         for row in &rows {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use schema::{Month, Period, Stamp, collation, number};
 
-use crate::rows::{Resource, Rows, TextId};
+use crate::rows::{HubJob, HubSession, Resource, Rows, TextId};
 
 /// Periods in the order in which rows are created.
 pub(crate) const PERIODS: [Period; 6] = Period::BY_CODE;
@@ -63,26 +63,44 @@ pub(crate) fn windows(month: Month, at: Stamp) -> impl Iterator<Item = usize> {
     PERIODS.into_iter().enumerate().filter(move |(_, p)| before_stop && at > p.start(month)).map(|(i, _)| i)
 }
 
-/// Rows for every tool and period of the month. `raw_averages` keeps averages as doubles (the port)
-/// instead of 14 digits. The rows have no ids yet (0).
-pub(crate) fn compute(tables: &Rows, month: Month, raw_averages: bool) -> Vec<ToolStat> {
-    let tools = tools(tables);
-    let of_app = tools_of_apps(tables, &tools);
-    let mut stats = vec![[Stat::default(); 6]; tools.len()];
-    let mut users: Vec<[HashSet<TextId>; 6]> = tools.iter().map(|_| Default::default()).collect();
+/// The same with the ids that they get where there are no rows yet.
+pub(crate) fn numbered(tables: &Rows, month: Month, raw_averages: bool) -> Vec<ToolStat> {
+    let mut rows = compute(tables, month, raw_averages);
+    for (id, row) in (1..).zip(rows.iter_mut()) {
+        row.id = id;
+    }
+    rows
+}
+
+/// A row that counts for a tool in a period.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Counted<'a> {
+    Session(&'a HubSession),
+    Job(&'a HubJob, JobAs),
+}
+
+/// What a job counts as.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct JobAs {
+    pub(crate) run: bool,
+    pub(crate) wait: bool,
+    pub(crate) simulation: bool,
+}
+
+/// Passes each row that counts to `each`, with the tool and the period as indexes: sessions first, then jobs.
+pub(crate) fn walk<'a>(
+    tables: &'a Rows,
+    month: Month,
+    of_app: &HashMap<TextId, Vec<usize>>,
+    mut each: impl FnMut(usize, usize, Counted<'a>),
+) {
     let mut started: HashMap<u64, (TextId, Stamp)> = HashMap::new();
     for session in &tables.sessions {
         let app = tables.texts.group(session.app);
         let Some(owners) = of_app.get(&app) else { continue };
         started.insert(session.sessnum, (app, session.start));
         for &tool in owners {
-            for window in windows(month, session.start) {
-                let stat = &mut stats[tool][window];
-                users[tool][window].insert(tables.texts.group(session.user));
-                stat.sessions += 1;
-                stat.tot_wall = number::sum(stat.tot_wall, session.walltime);
-                stat.tot_view = number::sum(stat.tot_view, session.viewtime);
-            }
+            windows(month, session.start).for_each(|window| each(tool, window, Counted::Session(session)));
         }
     }
     let waiting = tables.texts.find_group("[waiting]");
@@ -90,23 +108,48 @@ pub(crate) fn compute(tables: &Rows, month: Month, raw_averages: bool) -> Vec<To
     for job in &tables.jobs {
         let Some((app, start)) = started.get(&job.sessnum) else { continue };
         let event = Some(tables.texts.group(job.event));
+        let counts = JobAs {
+            run: job.job > 0 && event != waiting,
+            wait: job.job > 0 && event == waiting,
+            simulation: job.is_top && event != application,
+        };
         for &tool in of_app.get(app).into_iter().flatten() {
-            for window in windows(month, *start) {
-                let stat = &mut stats[tool][window];
-                if job.job > 0 && event != waiting {
+            windows(month, *start).for_each(|window| each(tool, window, Counted::Job(job, counts)));
+        }
+    }
+}
+
+/// Rows for every tool and period of the month. `raw_averages` keeps averages as doubles (the port)
+/// instead of 14 digits. The rows have no ids yet (0).
+pub(crate) fn compute(tables: &Rows, month: Month, raw_averages: bool) -> Vec<ToolStat> {
+    let tools = tools(tables);
+    let of_app = tools_of_apps(tables, &tools);
+    let mut stats = vec![[Stat::default(); 6]; tools.len()];
+    let mut users: Vec<[HashSet<TextId>; 6]> = tools.iter().map(|_| Default::default()).collect();
+    walk(tables, month, &of_app, |tool, window, counted| {
+        let stat = &mut stats[tool][window];
+        match counted {
+            Counted::Session(session) => {
+                users[tool][window].insert(tables.texts.group(session.user));
+                stat.sessions += 1;
+                stat.tot_wall = number::sum(stat.tot_wall, session.walltime);
+                stat.tot_view = number::sum(stat.tot_view, session.viewtime);
+            }
+            Counted::Job(job, counts) => {
+                if counts.run {
                     stat.jobs += 1;
                     stat.tot_cpu = number::sum(stat.tot_cpu, job.cputime);
                 }
-                if job.job > 0 && event == waiting {
+                if counts.wait {
                     stat.tot_wait = number::sum(stat.tot_wait, job.walltime);
                 }
-                if job.is_top && event != application {
+                if counts.simulation {
                     stat.simulations += 1;
                 }
                 stat.tot_cpus = stat.tot_cpus.saturating_add(job.ncpus);
             }
         }
-    }
+    });
     let mut rows = Vec::with_capacity(tools.len() * 6);
     for (i, tool) in tools.iter().enumerate() {
         for (window, period) in PERIODS.into_iter().enumerate() {
@@ -122,7 +165,8 @@ pub(crate) fn compute(tables: &Rows, month: Month, raw_averages: bool) -> Vec<To
     rows
 }
 
-fn average(stat: &mut Stat, raw: bool) {
+/// Fills in the averages.
+pub(crate) fn average(stat: &mut Stat, raw: bool) {
     let n = stat.simulations as f64;
     let mean = |total: f64| {
         if n == 0.0 || total == 0.0 {
@@ -149,7 +193,6 @@ pub(crate) fn as_int(value: f64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::{HubJob, HubSession};
 
     fn tables() -> Rows {
         let mut t = Rows::default();

@@ -13,9 +13,10 @@ use enrich::steps::{self, Filler};
 use enrich::table::{Table, When};
 use hub::config::{self, Config};
 use kit::{Io, Outcome};
+use schema::asked::Figure;
 use schema::{Compat, Month, Opt};
 
-use crate::args::{Args, Step};
+use crate::args::{Args, Question, Step};
 use crate::rows::Rows;
 use crate::stats::{self, ToolStat};
 use crate::{lists, records, tops};
@@ -60,6 +61,24 @@ pub(crate) fn records(args: &Args, steps: &[Step], io: &Io) -> Result<Outcome> {
     run.read_people(&mut tables)?;
     tables.sort();
     records::write(io, run.month, steps, &tables, run.compat.has(Opt::LpSummary))?;
+    Ok(Outcome::default())
+}
+
+/// Lists the rows that a number is made of (`--from db --why`).
+pub(crate) fn why(args: &Args, question: &Question, io: &Io) -> Result<Outcome> {
+    let config = config::load(None, &config::process_env)?;
+    let mut run = Run::new(args, config, io)?;
+    run.month = question.month;
+    let (tables, rows) = match question.figure {
+        Figure::Tool { .. } | Figure::Resource { .. } => {
+            let tables = run.sessions()?;
+            let rows = stats::compute(&tables, question.month, question.raw);
+            (tables, rows)
+        }
+        Figure::Top { .. } => run.lists(true)?,
+        Figure::List { .. } => run.lists(false)?,
+    };
+    records::why(io, &tables, &rows, question)?;
     Ok(Outcome::default())
 }
 
@@ -115,17 +134,24 @@ impl<'a> Run<'a> {
     }
 
     fn tool_stats(&mut self, dry: bool) -> Result<usize> {
-        self.hub.require(&["sessionlog", "joblog"])?;
-        self.require_prefixed(&["resources", "tool_version", "resource_stats_tools", "resource_stats"])?;
-        let mut tables = Rows::default();
-        read::resources(&mut self.hub, &mut tables, &[])?;
-        read::sessions_and_jobs(&mut self.hub, &mut tables, self.month)?;
-        tables.sort();
+        self.require_prefixed(&["resource_stats_tools", "resource_stats"])?;
+        let tables = self.sessions()?;
         let rows = stats::compute(&tables, self.month, self.compat.has(Opt::LpSummary));
         if !dry {
             publish::stats(&mut self.hub, self.month, &rows)?;
         }
         Ok(rows.len())
+    }
+
+    /// The sessions of tools and their jobs.
+    fn sessions(&mut self) -> Result<Rows> {
+        self.hub.require(&["sessionlog", "joblog"])?;
+        self.require_prefixed(&["resources", "tool_version"])?;
+        let mut tables = Rows::default();
+        read::resources(&mut self.hub, &mut tables, &[])?;
+        read::sessions_and_jobs(&mut self.hub, &mut tables, self.month)?;
+        tables.sort();
+        Ok(tables)
     }
 
     /// The statistics rows for the lists, with everything that the lists need.

@@ -27,22 +27,10 @@ pub(crate) fn compute(tables: &Rows, rows: &[ToolStat], month: Month) -> Vec<Pla
     let listed: HashSet<i64> = rows.iter().map(|row| row.resid).collect();
     let tools: Vec<_> = tables.resources.iter().filter(|r| r.standalone && listed.contains(&r.id)).collect();
     let of_app = stats::tools_of_apps(tables, &tools);
-    let orgtypes = orgtypes_of_users(tables);
     let mut grouped: Vec<[[Groups; 6]; 3]> = tools.iter().map(|_| Default::default()).collect();
-    for session in &tables.tool_sessions {
-        let Some(owners) = of_app.get(&tables.texts.group(session.app)) else { continue };
-        let user = tables.texts.group(session.user);
-        for &tool in owners {
-            for window in stats::windows(month, session.start) {
-                for (top, lists) in grouped[tool].iter_mut().enumerate() {
-                    for value in values(session, top, user, &orgtypes) {
-                        let key = value.map(|v| tables.texts.group(v));
-                        lists[window].entry(key).or_insert_with(|| (value, HashSet::new())).1.insert(user);
-                    }
-                }
-            }
-        }
-    }
+    walk(tables, month, &of_app, |tool, window, top, session, value| {
+        add(tables, &mut grouped[tool][top][window], session, value);
+    });
     // the first resource with a number counts
     let by_id: HashMap<i64, usize> = tools.iter().enumerate().rev().map(|(i, tool)| (tool.id, i)).collect();
     let mut places = Vec::new();
@@ -63,17 +51,35 @@ pub(crate) fn compute(tables: &Rows, rows: &[ToolStat], month: Month) -> Vec<Pla
                 places.push(place(1, UNKNOWN, row.stat.users));
             }
             let limit = if top == 2 { usize::MAX } else { 10 };
-            for (i, (text, n_users)) in groups.into_iter().take(limit).enumerate() {
-                let name = match (top, text) {
-                    (0, Some(code)) => tables.countries.get(&collation::fold(code)).map_or(UNKNOWN, String::as_str),
-                    (_, Some(text)) if !text.is_empty() => text,
-                    _ => UNKNOWN,
-                };
-                places.push(place(i + 1, name, n_users));
+            for (i, (value, n_users)) in groups.into_iter().take(limit).enumerate() {
+                let text = value.map(|value| tables.texts.text(value));
+                places.push(place(i + 1, name_of(tables, top, text), n_users));
             }
         }
     }
     places
+}
+
+/// Passes each session of a tool to `each`: the tool, the period and the list as indexes, the session, and the
+/// value that the list groups by.
+pub(crate) fn walk<'a>(
+    tables: &'a Rows,
+    month: Month,
+    of_app: &HashMap<TextId, Vec<usize>>,
+    mut each: impl FnMut(usize, usize, usize, &'a ToolSession, Option<TextId>),
+) {
+    let orgtypes = orgtypes_of_users(tables);
+    for session in &tables.tool_sessions {
+        let user = tables.texts.group(session.user);
+        for &tool in of_app.get(&tables.texts.group(session.app)).into_iter().flatten() {
+            for window in stats::windows(month, session.start) {
+                for top in 0..3 {
+                    let found = values(session, top, user, &orgtypes).into_iter();
+                    found.for_each(|value| each(tool, window, top, session, value));
+                }
+            }
+        }
+    }
 }
 
 fn values(
@@ -102,17 +108,40 @@ fn orgtypes_of_users(tables: &Rows) -> HashMap<TextId, Vec<TextId>> {
     map
 }
 
+/// How a list names a value.
+fn name_of<'a>(tables: &'a Rows, top: u8, text: Option<&'a str>) -> &'a str {
+    match (top, text) {
+        (0, Some(code)) => tables.countries.get(&collation::fold(code)).map_or(UNKNOWN, String::as_str),
+        (_, Some(text)) if !text.is_empty() => text,
+        _ => UNKNOWN,
+    }
+}
+
 /// Most users first; ties are ordered with NULL first, then by text.
-fn ranked<'a>(tables: &'a Rows, groups: &Groups) -> Vec<(Option<&'a str>, i64)> {
-    let mut list: Vec<_> =
-        groups.values().map(|(text, users)| (text.map(|t| tables.texts.text(t)), users.len() as i64)).collect();
+fn ranked(tables: &Rows, groups: &Groups) -> Vec<(Option<TextId>, i64)> {
+    let mut list: Vec<_> = groups.values().map(|(value, users)| (*value, users.len() as i64)).collect();
     list.sort_by(|(a, n), (b, m)| {
         m.cmp(n).then_with(|| match (a, b) {
-            (Some(a), Some(b)) => collation::compare(a, b),
+            (Some(a), Some(b)) => collation::compare(tables.texts.text(*a), tables.texts.text(*b)),
             (a, b) => a.is_some().cmp(&b.is_some()),
         })
     });
     list
+}
+
+/// The values of a list in its order, as groups, from the sessions that it counts.
+pub(crate) fn in_order(tables: &Rows, sessions: &[(&ToolSession, Option<TextId>)]) -> Vec<Option<TextId>> {
+    let mut groups = Groups::new();
+    for (session, value) in sessions {
+        add(tables, &mut groups, session, *value);
+    }
+    ranked(tables, &groups).into_iter().map(|(value, _)| value.map(|text| tables.texts.group(text))).collect()
+}
+
+fn add(tables: &Rows, groups: &mut Groups, session: &ToolSession, value: Option<TextId>) {
+    let key = value.map(|text| tables.texts.group(text));
+    let users = &mut groups.entry(key).or_insert_with(|| (value, HashSet::new())).1;
+    users.insert(tables.texts.group(session.user));
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ fn is_slow(life: &Life, program: &str) {
     let path = life.path("bin").join(program);
     let text = fs::read_to_string(&path).unwrap().replace("exit ${ONLINE:-0}\n", "");
     let working = life.path("working");
-    fs::write(path, format!("{text}touch '{0}'\nwhile [ -e '{0}' ]; do sleep 0.02; done\n", working.display())).unwrap();
+    fs::write(path, format!("{text}touch '{0}'\nwhile [ -e '{0}' ]; do sleep 0.02; done\n", working.display()))
+        .unwrap();
 }
 
 /// Starts a command, sends the signal once a slow program works; returns its exit code and its messages.

@@ -21,7 +21,7 @@ use crate::row::{
 use crate::scan::{Fact, Lens, Scan};
 use crate::state::keeper::{Fact as Kept, Keeper};
 use crate::tables::needs::Needs;
-use crate::why::{Requests, record};
+use crate::why::{Record, Requests, record};
 
 /// How many facts a reading thread sends to the absorbing one at once.
 const BATCH: usize = 4096;
@@ -411,6 +411,41 @@ pub(super) fn requests(metrics: &mut Db, sessions: &[i64]) -> Result<Requests> {
         })?;
     }
     Ok(found)
+}
+
+/// The requests of a time that begin with one of `heads`, with their records.
+pub(super) fn requests_for(
+    metrics: &mut Db,
+    heads: &[&str],
+    (from, stop): (Stamp, Stamp),
+    mut take: impl FnMut(&Request<'_>, &dyn Fn() -> Record),
+) -> Result<()> {
+    metrics.require(&["web"])?;
+    let likes: Vec<String> = heads.iter().map(|head| format!("content LIKE '{head}%'")).collect();
+    if likes.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT sessionid, `datetime`, dnload, content, id, ip, host FROM web \
+         WHERE `datetime` >= '{from}' AND `datetime` < '{stop}' AND host IS NOT NULL AND ({})",
+        likes.join(" OR ")
+    );
+    let read = metrics.each(&sql, (), |row| {
+        let (Some(datetime), content) = (row.stamp(1), row.text(3).unwrap_or_default()) else { return Ok(()) };
+        let (ip, host) = (row.text(5).unwrap_or_default(), row.text(6).unwrap_or_default());
+        let request = Request { datetime, content: &content, ip: &ip, host: &host };
+        let web = WebRow {
+            sessionid: row.int(0).unwrap_or_default(),
+            datetime: row.stamp(1),
+            content: &content,
+            dnload: false,
+        };
+        let more = |at: usize| row.text(at).map(std::borrow::Cow::into_owned);
+        take(&request, &|| record(&Row::Web(web), more));
+        Ok(())
+    });
+    read.context("reading web")?;
+    Ok(())
 }
 
 /// With any date: rows 3 and 4 look for users of any time.

@@ -145,7 +145,10 @@ pub(crate) struct KeepingEye {
 pub(crate) enum Sessions {
     All,
     /// Those that can be events among these dimensions.
-    Of { dims: Vec<usize>, n_classes: usize },
+    Of {
+        dims: Vec<usize>,
+        n_classes: usize,
+    },
 }
 
 impl Sessions {

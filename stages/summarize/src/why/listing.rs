@@ -55,18 +55,18 @@ pub(crate) struct View<'k> {
 }
 
 /// Entries by counted thing, in the order of their first rows.
-struct Groups<'k, K> {
+pub(crate) struct Groups<'k, K> {
     places: FxHashMap<K, usize>,
     lists: Vec<Vec<Entry<'k>>>,
 }
 
 impl<'k, K: std::hash::Hash + Eq> Groups<'k, K> {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { places: FxHashMap::with_hasher(FxBuildHasher), lists: Vec::new() }
     }
 
     /// Adds a row of `key`; the first row of a key adds one to the cell.
-    fn push(&mut self, key: K, part: &'static str, who: impl FnOnce() -> String, record: &'k [u8]) {
+    pub(crate) fn push(&mut self, key: K, part: &'static str, who: impl FnOnce() -> String, record: &'k [u8]) {
         let at = *self.places.entry(key).or_insert(self.lists.len());
         if at == self.lists.len() {
             self.lists.push(Vec::new());
@@ -82,7 +82,12 @@ impl<'k, K: std::hash::Hash + Eq> Groups<'k, K> {
         self.places.contains_key(key)
     }
 
-    fn into_entries(self) -> Vec<Entry<'k>> {
+    /// How many keys there are.
+    pub(crate) fn len(&self) -> usize {
+        self.lists.len()
+    }
+
+    pub(crate) fn into_entries(self) -> Vec<Entry<'k>> {
         self.lists.into_iter().flatten().collect()
     }
 }
@@ -99,7 +104,7 @@ fn user_of(record: &[u8]) -> String {
 }
 
 /// The visitor of a session: address and host name.
-fn visitor_of(record: &[u8]) -> String {
+pub(crate) fn visitor_of(record: &[u8]) -> String {
     let ip = field(record, &["ip"]).unwrap_or_default();
     field(record, &["host"]).map_or_else(|| ip.clone(), |host| format!("{ip} {host}"))
 }

@@ -1,9 +1,9 @@
 //! The answer as records: one `why` for each cell, then an `evidence` for each row.
 
-use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::Write as _;
 
-use kit::counted;
+use schema::answer::{Answer, Parts};
 use schema::{Kind, Month, Period, Place, json};
 
 use super::listing::{Adds, Entry, Listing};
@@ -41,47 +41,36 @@ pub(crate) fn cell(
     listing: &Listing<'_>,
     rule: &str,
 ) {
-    out.extend_from_slice(
-        format!(
-            "{{\"kind\":\"why\",\"cell\":\"{place}\",\"table\":\"{}\",\"rowid\":{},\"colid\":{},\"datetime\":\"{}\",\
-             \"period\":{period}",
-            place.summary.table(),
-            place.rowid,
-            place.colid,
-            month.label()
-        )
-        .as_bytes(),
-    );
-    if let Some(value) = &listing.value {
-        out.extend_from_slice(b",\"value\":");
-        json::push_str(out, value);
-    }
-    let _ = write!(out, ",\"rows\":{},\"parts\":", listing.entries.len());
-    json::push_str(out, &parts(&listing.entries));
-    out.extend_from_slice(b",\"rule\":");
-    json::push_str(out, rule);
-    out.extend_from_slice(b"}\n");
+    let answer = Answer {
+        cell: &place.to_string(),
+        table: place.summary.table(),
+        place: Some((place.rowid, place.colid)),
+        month,
+        period,
+        value: listing.value.as_deref(),
+        parts: parts(&listing.entries),
+        rule,
+    };
+    answer.push(out);
 }
 
-/// What each part adds up to, in words.
-fn parts(entries: &[Entry<'_>]) -> String {
-    let mut sums: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+/// What each part adds up to.
+pub(crate) fn parts<'a>(entries: &[Entry<'a>]) -> Parts<'a> {
+    let mut parts = Parts::default();
     for entry in entries {
-        let (rows, sum) = sums.entry(entry.part).or_default();
-        *rows += 1;
-        *sum += match entry.adds {
+        let adds = match entry.adds {
             Adds::Nothing => 0.0,
             Adds::Whole(n) => n as f64,
             Adds::Seconds(seconds) => seconds,
         };
+        parts.add(entry.part, adds);
     }
-    let words = |(part, (rows, sum)): (&str, (usize, f64))| format!("{sum} {part} ({})", counted(rows, "row", "rows"));
-    sums.into_iter().map(words).collect::<Vec<_>>().join("; ")
+    parts
 }
 
 /// The record of a row.
-pub(crate) fn evidence(out: &mut Vec<u8>, (place, period): (Place, Period), entry: &Entry<'_>) {
-    let _ = write!(out, "{{\"kind\":\"evidence\",\"cell\":\"{place}\",\"period\":{period},\"part\":");
+pub(crate) fn evidence(out: &mut Vec<u8>, (cell, period): (&dyn Display, Period), entry: &Entry<'_>) {
+    let _ = write!(out, "{{\"kind\":\"evidence\",\"cell\":\"{cell}\",\"period\":{period},\"part\":");
     json::push_str(out, entry.part);
     match entry.adds {
         Adds::Nothing => out.extend_from_slice(b",\"adds\":0"),

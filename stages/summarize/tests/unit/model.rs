@@ -737,16 +737,20 @@ fn the_rows_of_a_cell_come_to_the_cell() {
 #[test]
 fn a_cell_that_is_asked_for_alone_gets_the_same_answer() {
     let place = select(Place::all().collect::<Vec<_>>());
-    check(cases(300), &(data(), months(), place, select(Period::WRITE_ORDER.to_vec())), |(data, (month, _), place, period)| {
-        let (rows, of) = (data.rows(), (month, Compat::LEGACY));
-        let failed = |e: anyhow::Error| TestCaseError::fail(format!("{e:#}"));
-        let all = answer_to(&rows, of, Period::WRITE_ORDER.to_vec(), Place::all().collect()).map_err(failed)?;
-        let alone = answer_to(&rows, of, vec![period], vec![place]).map_err(failed)?;
-        let (cell, period) = (place.to_string(), u64::from(period.code()));
-        let of_cell = all.iter().filter(|record| record["cell"] == cell && record["period"] == period);
-        prop_assert!(of_cell.eq(&alone), "{}", cell);
-        Ok(())
-    });
+    check(
+        cases(300),
+        &(data(), months(), place, select(Period::WRITE_ORDER.to_vec())),
+        |(data, (month, _), place, period)| {
+            let (rows, of) = (data.rows(), (month, Compat::LEGACY));
+            let failed = |e: anyhow::Error| TestCaseError::fail(format!("{e:#}"));
+            let all = answer_to(&rows, of, Period::WRITE_ORDER.to_vec(), Place::all().collect()).map_err(failed)?;
+            let alone = answer_to(&rows, of, vec![period], vec![place]).map_err(failed)?;
+            let (cell, period) = (place.to_string(), u64::from(period.code()));
+            let of_cell = all.iter().filter(|record| record["cell"] == cell && record["period"] == period);
+            prop_assert!(of_cell.eq(&alone), "{}", cell);
+            Ok(())
+        },
+    );
 }
 
 /// The port's rules leave out starts without a user and empty addresses.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use database::{Db, DbError, ErrorKind, KeyTable, Value};
+use schema::asked::{COPIED_COLUMNS as COPIED, TOOL_COLUMNS as VALUES};
 use schema::tables::quote;
 use schema::{Month, Period, number, text};
 
@@ -12,24 +13,6 @@ use super::read::label;
 use crate::lists::Entry;
 use crate::stats::ToolStat;
 use crate::tops::Place;
-
-/// The values of a statistics row, in the order of the key table.
-const VALUES: [&str; 14] = [
-    "users",
-    "sessions",
-    "simulations",
-    "jobs",
-    "avg_wall",
-    "tot_wall",
-    "avg_cpu",
-    "tot_cpu",
-    "avg_view",
-    "tot_view",
-    "avg_wait",
-    "tot_wait",
-    "avg_cpus",
-    "tot_cpus",
-];
 
 const STATS: KeyTable<'_> = KeyTable {
     name: "hzmetrics_tool_stats",
@@ -55,9 +38,6 @@ const STATS: KeyTable<'_> = KeyTable {
     ],
     keys: 1,
 };
-
-/// The columns that are copied for the resource pages.
-const COPIED: [&str; 6] = ["users", "jobs", "avg_wall", "tot_wall", "avg_cpu", "tot_cpu"];
 
 const COPIES: KeyTable<'_> = KeyTable {
     name: "hzmetrics_resource_stats",
