@@ -7,7 +7,7 @@ use kit::Usage;
 use schema::Month;
 
 use crate::args::Args;
-use crate::document::{Document, plain};
+use crate::document::{Chart, Document, Figure, plain};
 use crate::ground::Ground;
 use crate::sections::Sections;
 use crate::words::fill;
@@ -17,13 +17,17 @@ pub(crate) fn document(args: &Args, ground: &Ground, sections: &Sections, logo: 
     let words = ground.words;
     let months = sections.months();
     let mut remarks = vec![if args.private { words.remark_private } else { words.remark_public }.to_owned()];
-    remarks.push(words.remark_map.to_owned());
+    let shown = sections.finished(ground);
+    let is_map = |figure: &Figure| matches!(figure.chart, Chart::Map(_));
+    if shown.iter().flat_map(|section| &section.figures).any(is_map) {
+        remarks.push(words.remark_map.to_owned());
+    }
     Document {
         title: title(args, ground),
         subtitle: subtitle(ground, &sections.leading_months(), &months),
         pages: Vec::new(),
         logo,
-        sections: sections.finished(ground),
+        sections: shown,
         remarks,
         is_private: args.private,
         is_brief: args.brief,

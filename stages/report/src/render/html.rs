@@ -19,7 +19,7 @@ const SCRIPT: &str = include_str!("../../data/page.js").trim_ascii();
 /// Only our own style and script, no request to anybody. A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; style-src 'sha256-",
-    "5/5h1pZhbsvfzN+VwUM/iCUwcHczyLWy3GyyUGISFTA=",
+    "wCYz/zI1wIZXhVXxtJLgNdo+oY5tmCUjG2LLgQdf6EI=",
     "'; script-src 'sha256-",
     "pW94wVxSGT3zTadmE9O1rGbFc4Piftrp0znbg4X8klk=",
     "'; img-src data:; base-uri 'none'; form-action 'none'"

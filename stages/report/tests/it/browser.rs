@@ -36,12 +36,23 @@ pub(crate) fn everything() -> String {
            {\"kind\":\"receipt\",\"stream\":\"access\",\"rows\":5000,\"rejected\":30,\"ipv6\":10,\"dropped\":{\"bot\":70}}\n"
 }
 
+/// Requests of a year, and nothing else.
+fn requests() -> String {
+    (1..=12).fold(traffic(), |text, month| {
+        text + &format!(
+            "{{\"kind\":\"web\",\"datetime\":\"2024-{month:02}-02 11:00:00\",\"ip\":\"192.0.2.1\",\"content\":\"/\"}}\n"
+        )
+    })
+}
+
 /// Writes the pages to look at.
 fn pages(folder: &Path) -> Vec<PathBuf> {
     let title = "The usage of a hub whose title is long enough for two lines of a page";
     let args = ["--title", title, "--incomplete", "2025-02", "--to", "everything.html"];
     let _ = report().dir(folder).args(args).stdin(everything()).finish().ok();
-    let mut pages = vec![folder.join("everything.html")];
+    // a chart alone is as wide as its figure
+    let _ = report().dir(folder).args(["--to", "requests.html"]).stdin(requests()).finish().ok();
+    let mut pages = vec![folder.join("everything.html"), folder.join("requests.html")];
     if asked("HZMETRICS_CAMPAIGN", 5) <= 5 {
         return pages;
     }
