@@ -21,6 +21,7 @@ use crate::layouts::What;
 use crate::layouts::named::{Nuls, State};
 use crate::layouts::writing::{OddBytes, for_each_odd, may_be_odd};
 use crate::line::Line;
+use crate::pieces::BLOCK;
 use crate::request;
 use crate::rows::Rows;
 use crate::rules::{Dropped, Rule, Rules};
@@ -376,13 +377,16 @@ pub(crate) struct Lines<'a> {
     pub(crate) state: State,
     /// Whether a last line without a line end is used.
     pub(crate) keep_last: bool,
+    /// Memory for the rows.
+    pub(crate) spare: Vec<u8>,
 }
 
 /// The work on a block of an access log.
 pub(crate) fn access(lines: Lines<'_>, rules: &Rules, known: &BotList) -> BlockResult {
-    let Lines { block, number, layout, mut state, keep_last } = lines;
+    let Lines { block, number, layout, mut state, keep_last, spare } = lines;
     // a line takes about 250 bytes, and more than a third of the lines give a row
-    let rows = Rows::new(rules.judge.format, block.len() + block.len() / 4, block.len() / 40);
+    let room = block.len().max(BLOCK);
+    let rows = Rows::new(rules.judge.format, spare, room + room / 4, block.len() / 40);
     let mut done = BlockResult { rows, verdicts: rules.verdicts.then(Verdicts::default), ..BlockResult::default() };
     let port = rules.compat.has(Opt::LpParse);
     let spill = rules.compat.has(Opt::LpSpilloverWarning);
@@ -555,7 +559,7 @@ fn one(
     if agent.is_known {
         return Err(Rule::Bot);
     }
-    if compat.has(Opt::LpMsie) && line.date >= *b"2022-01-01" && agent.is_old_explorer {
+    if compat.has(Opt::LpMsie) && line.date >= *b"2022-01-01" && agent.is_old_explorer() {
         return Err(Rule::OldExplorer);
     }
     if !choices.keeps(&url) {
@@ -613,7 +617,7 @@ fn login(line: &[u8], compat: Compat) -> Option<parse::Login<'_>> {
 
 /// The work on a block of an auth log; with `keep_last` a last line without a line end is used.
 pub(crate) fn auth(block: &[u8], rules: &Rules, keep_last: bool) -> BlockResult {
-    let rows = Rows::new(rules.judge.format, block.len() * 2, block.len() / 10);
+    let rows = Rows::new(rules.judge.format, Vec::new(), block.len() * 2, block.len() / 10);
     let mut done = BlockResult { rows, verdicts: rules.verdicts.then(Verdicts::default), ..BlockResult::default() };
     let spill = rules.compat.has(Opt::LpSpilloverWarning);
     let bare_returns = rules.compat.has(Opt::LpParse);

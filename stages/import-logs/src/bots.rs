@@ -15,6 +15,7 @@ pub(crate) mod published;
 pub(crate) mod uses;
 pub(crate) mod words;
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use schema::collation;
@@ -26,7 +27,7 @@ use crate::rows::RowFormat;
 pub(crate) use cause::Cause;
 use hashes::HashList;
 use list::{BotList, fits_the_column};
-use words::{Words, stored};
+use words::{Found, Words, stored};
 
 /// What must be known about the agents of a file before its first line is judged: hashes of their
 /// text as the collation compares it. Agents that the list never keeps are left out.
@@ -92,22 +93,29 @@ pub(crate) struct Agent {
     pub(crate) is_known: bool,
     /// Why it is a bot, if a report was requested.
     pub(crate) cause: Option<Cause>,
-    /// An Internet Explorer that only bots use.
-    pub(crate) is_old_explorer: bool,
+    /// Whether it is an Internet Explorer that only bots use, once that was asked.
+    old_explorer: OnceCell<bool>,
     /// The stored text: as a JSON string, or plain for a table.
     pub(crate) text: Box<[u8]>,
     /// The block that saw it last.
     block: u64,
 }
 
+impl Agent {
+    /// Whether it is an Internet Explorer that only bots use.
+    pub(crate) fn is_old_explorer(&self) -> bool {
+        *self.old_explorer.get_or_init(|| request::is_old_explorer(&self.bytes))
+    }
+}
+
 impl Judge {
     fn judge(&self, agent: &[u8], known: &BotList) -> Agent {
         let is_person = self.words.is_person(agent);
-        let is_listed = !is_person && self.words.is_listed(agent);
+        let Found { is_listed, has_word } = if is_person { Found::default() } else { self.words.find(agent) };
         // a list may hold agents that are not names: they are left out, and the list of bots does not
         // learn them
         let is_named = !matches!(agent, b"" | b"0" | b"-");
-        let is_bot = is_named && (is_listed || (!is_person && self.words.has_word(agent)));
+        let is_bot = is_named && (is_listed || has_word);
         let is_known =
             is_listed || (!is_person && agent != b"-" && !agent.is_empty() && self.is_known(agent, is_bot, known));
         let stored = stored(agent);
@@ -124,7 +132,7 @@ impl Judge {
             is_excluded: self.exclude.agent(agent),
             is_known,
             cause: (self.explain && (is_known || is_bot)).then(|| self.words.cause(agent)),
-            is_old_explorer: !matches!(agent, b"" | b"-") && request::is_old_explorer(agent),
+            old_explorer: OnceCell::new(),
             text: text.into(),
             bytes: agent.into(),
             block: 0,

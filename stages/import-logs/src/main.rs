@@ -18,6 +18,7 @@ mod join;
 mod layout;
 mod layouts;
 mod line;
+mod parts;
 mod pieces;
 mod queue;
 mod reader;

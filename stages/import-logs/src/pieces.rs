@@ -21,7 +21,8 @@ impl Spare {
     /// How many blocks to keep.
     const MOST: usize = 32;
 
-    fn take(&self) -> Vec<u8> {
+    /// Memory of an earlier block; its content does not matter.
+    pub(crate) fn take(&self) -> Vec<u8> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 

@@ -7,6 +7,7 @@ use logs::fingerprint::Fingerprint;
 
 use crate::block::BlockResult;
 use crate::bots::list::BotList;
+use crate::pieces::Spare;
 use crate::unit::Stream;
 
 /// How many bytes of blocks may be read ahead of the writer.
@@ -48,12 +49,14 @@ pub(crate) struct Written {
 pub(crate) struct Queue {
     state: Mutex<Written>,
     changed: Condvar,
+    /// Memory of rows that were written.
+    pub(crate) rows: Spare,
 }
 
 impl Queue {
     pub(crate) fn new(bots: BotList) -> Self {
         let state = Written { n_units: 0, n_bytes: 0, bots };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        Self { state: Mutex::new(state), changed: Condvar::new(), rows: Spare::default() }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Written> {

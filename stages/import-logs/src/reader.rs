@@ -2,9 +2,10 @@
 //!
 //! The bots of a file must be known before its first line is judged, so a look-ahead comes before
 //! the main pass. Files of a few megabytes are read once and kept in memory meanwhile; larger ones
-//! are read twice.
+//! are read twice, plain ones by all threads at once in the first pass.
 
 use std::io;
+use std::ops::Range;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +19,8 @@ use crate::bots::hashes::HashList;
 use crate::bots::list::BotList;
 use crate::layout::Layout;
 use crate::layouts::named::State;
-use crate::pieces::{Piece, Spare};
+use crate::parts::Parts;
+use crate::pieces::{Piece, Pieces, Spare};
 use crate::queue::{Message, Queue};
 use crate::rules::Rules;
 use crate::shown::Shown;
@@ -100,19 +102,29 @@ impl<'a> Reader<'a> {
             if self.rules.judge.exact {
                 self.known = Arc::new(self.queue.wait_for(index).bots.clone());
             } else {
-                let mut ahead = LookAhead::default();
-                let whole = pieces.hold(HELD, &mut held)?;
-                let behind = self.look_ahead(&held, layout, pieces.state(), &mut ahead);
-                let again = !whole && unit.path.is_some() && pieces.is_file();
-                self.shown.passes(unit, self.rules, HELD, again);
-                self.shown.note(&pieces);
-                if again {
-                    held.clear();
-                    pieces.look();
-                    ahead.merge(&self.look_through(&mut pieces, layout, behind)?);
-                    pieces = pieces.again(unit, whole_lines)?;
-                    self.shown.begin();
-                }
+                let parts = pieces.parts(HELD).filter(|_| unit.earlier.is_none());
+                let looked = parts.map(|parts| self.look_through_parts(&parts, layout)).transpose()?;
+                let is_in_parts = looked.is_some();
+                let mut ahead = looked.unwrap_or_default();
+                let again = if is_in_parts {
+                    // the second pass alone is shown as it goes on
+                    self.shown.passes(unit, self.rules, HELD, false);
+                    true
+                } else {
+                    let whole = pieces.hold(HELD, &mut held)?;
+                    let behind = self.look_ahead(&held, layout, pieces.state(), &mut ahead);
+                    let again = !whole && unit.path.is_some() && pieces.is_file();
+                    self.shown.passes(unit, self.rules, HELD, again);
+                    self.shown.note(&pieces);
+                    if again {
+                        held.clear();
+                        pieces.look();
+                        ahead.merge(&self.look_through(&mut pieces, layout, behind)?);
+                        pieces = pieces.again(unit, whole_lines)?;
+                        self.shown.begin();
+                    }
+                    again
+                };
                 let suspects = self.suspects(index, &ahead, &held, layout, (&pieces, again.then_some(unit)))?;
                 if !ahead.special.is_empty() || !suspects.is_empty() {
                     let mut known = BotList::clone(&self.known);
@@ -170,6 +182,27 @@ impl<'a> Reader<'a> {
             ahead.merge(&other);
         }
         state
+    }
+
+    /// Looks ahead in all parts of a plain file at once, each of which is read by the thread that looks
+    /// through it.
+    fn look_through_parts(&self, parts: &Parts<'_>, layout: &Layout) -> io::Result<LookAhead> {
+        let (rules, spare) = (&**self.rules, &self.spare);
+        let one = |part: Range<u64>| -> io::Result<LookAhead> {
+            let mut ahead = LookAhead::default();
+            let mut pieces = Pieces::new(parts.lines_of(&part)?, spare);
+            while let Some(piece) = pieces.next_piece()? {
+                if let Piece::Block(block) = piece {
+                    ahead.merge(&block::look_ahead(&block, layout, State::default(), rules));
+                    spare.give_back(block);
+                }
+            }
+            Ok(ahead)
+        };
+        let all: Vec<_> = parts.all().into_par_iter().map(one).collect::<io::Result<_>>()?;
+        let mut ahead = LookAhead::default();
+        all.iter().for_each(|other| ahead.merge(other));
+        Ok(ahead)
     }
 
     /// Looks ahead in the rest of a file, which is read again afterwards.
@@ -251,6 +284,7 @@ impl<'a> Reader<'a> {
         self.send(Message::Block(receive, n_bytes))?;
         let (rules, known, number) = (Arc::clone(self.rules), Arc::clone(&self.known), self.n_blocks);
         let (stream, spare, keep_last) = (file.stream.clone(), self.spare.clone(), file.keep_last);
+        let spare_rows = self.queue.rows.clone();
         let before = match &stream {
             Stream::Access(layout) => {
                 let next = layout.state_after(state, &bytes);
@@ -261,7 +295,8 @@ impl<'a> Reader<'a> {
         rayon::spawn(move || {
             let mut result = match &stream {
                 Stream::Access(layout) => {
-                    let lines = Lines { block: &bytes, number, layout, state: before, keep_last };
+                    let spare = spare_rows.take();
+                    let lines = Lines { block: &bytes, number, layout, state: before, keep_last, spare };
                     block::access(lines, &rules, &known)
                 }
                 Stream::Auth => block::auth(&bytes, &rules, keep_last),

@@ -38,9 +38,14 @@ impl Rows {
         }
     }
 
-    pub(crate) fn new(format: RowFormat, bytes: usize, values: usize) -> Self {
+    /// Room for rows of about this many bytes, or for this many values; `spare` is memory of earlier ones.
+    pub(crate) fn new(format: RowFormat, mut spare: Vec<u8>, bytes: usize, values: usize) -> Self {
         match format {
-            RowFormat::Records => Self::Records(Vec::with_capacity(bytes)),
+            RowFormat::Records => {
+                spare.clear();
+                spare.reserve(bytes);
+                Self::Records(spare)
+            }
             RowFormat::Values => Self::Values(Vec::with_capacity(values)),
         }
     }

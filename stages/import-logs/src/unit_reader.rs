@@ -16,6 +16,7 @@ use crate::layout::{Layout, Misfit};
 use crate::layouts::What;
 use crate::layouts::named::State;
 use crate::layouts::prefix::{self, Prefix};
+use crate::parts::Parts;
 use crate::pieces::{BLOCK, Piece, Pieces, Spare};
 use crate::unit::{Stream, Stretch, Unit};
 
@@ -327,6 +328,18 @@ impl UnitReader {
             held.push(piece);
         }
         Ok(false)
+    }
+
+    /// The parts of a plain log, where more than `most` bytes of it are to be read; none of any other log,
+    /// or where lines say how to read later ones.
+    pub(crate) fn parts(&self, most: usize) -> Option<Parts<'_>> {
+        let (file, size) = match self.pieces.as_ref()?.reader() {
+            Input::Log(log) if !log.bare_returns => log.reading.plain()?,
+            Input::Log(_) | Input::Stretch { .. } => return None,
+        };
+        let start = self.offset + self.hole;
+        let is_simple = self.joins.is_none() && self.layout.joins().is_none() && !self.layout.has_directives();
+        (is_simple && size.saturating_sub(start) > most as u64).then(|| Parts::new(file, start..size))
     }
 
     /// Skips the fingerprint for the rest of this pass.

@@ -154,6 +154,9 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
                     if wanted {
                         let mut done = receive.recv().map_err(|_| anyhow!("a worker thread ended early"))?;
                         self.block(&mut done, n_bytes, unit.as_ref().context("a block without its file")?)?;
+                        if let Rows::Records(bytes) = done.rows {
+                            self.queue.rows.give_back(bytes);
+                        }
                     }
                     self.queue.give_back(n_bytes);
                 }

@@ -29,6 +29,22 @@ impl Sink {
             Self::File(file) => file,
         }
     }
+
+    fn write_block(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Stdout(w) => write_block(w, bytes),
+            Self::File(file) => write_block(&mut file.output, bytes),
+        }
+    }
+}
+
+/// Writes many bytes without copying them into the buffer.
+fn write_block<W: Write>(buffer: &mut BufWriter<W>, bytes: &[u8]) -> io::Result<()> {
+    if bytes.len() < BUFFER / 4 {
+        return buffer.write_all(bytes);
+    }
+    buffer.flush()?;
+    buffer.get_mut().write_all(bytes)
 }
 
 enum Shape {
@@ -130,8 +146,7 @@ impl Output {
     /// Those of [`Output::record`].
     pub fn block(&mut self, lines: &[u8]) -> Result<()> {
         if self.is_ndjson() {
-            self.sink.writer().write_all(lines).context("writing records")?;
-            return Ok(());
+            return self.sink.write_block(lines).context("writing records");
         }
         for line in lines.split(|&b| b == b'\n').filter(|line| !line.is_empty()) {
             self.record(line)?;

@@ -1,13 +1,16 @@
 //! Thousands of patterns of agents, matched all at once.
 //!
-//! Nearly all published patterns are plain texts, some anchored at the beginning or the end: one
-//! automaton finds these. The few others form one set of regular expressions.
+//! Many published patterns are plain texts, some anchored at the beginning or the end: one automaton finds
+//! these. The others form a set of regular expressions, and the automaton also looks for texts of which an
+//! agent must have one to match any of them, so that most agents are examined once.
 
 use std::path::{Path, PathBuf};
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 use anyhow::{Result, anyhow};
 use regex::bytes::{RegexSet, RegexSetBuilder};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
 use crate::exclude::automaton_for;
 
@@ -18,8 +21,14 @@ use super::published::{self, Entry, Meaning, is_meta};
 const MADE: usize = 64 << 20;
 const USED: usize = 8 << 20;
 
+/// The number of a word that is in no list.
+const WORD: u32 = u32::MAX;
+
+/// The number of a text that an agent must have to match one of the expressions.
+const SIGN: u32 = u32::MAX - 1;
+
 /// A text to search for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Literal {
     text: Vec<u8>,
     is_start: bool,
@@ -39,22 +48,24 @@ pub(crate) struct Patterns {
     /// The others, with their numbers.
     set: RegexSet,
     set_numbers: Vec<u32>,
+    /// Those of them for which there are no signs.
+    unsigned: RegexSet,
 }
 
 impl Patterns {
-    /// Reads lists.
+    /// Reads lists. `words` are looked for in the same pass, but are in no list.
     ///
     /// # Errors
     /// A list cannot be read, or contains an invalid pattern; the message names file and place.
-    pub(crate) fn read(paths: &[PathBuf]) -> Result<Self> {
+    pub(crate) fn read(paths: &[PathBuf], words: &[&str]) -> Result<Self> {
         let mut all = Vec::new();
         for path in paths {
             all.extend(published::read(path)?.into_iter().map(|entry| (path.as_path(), entry)));
         }
-        Self::new(paths, &all)
+        Self::new(paths, &all, words)
     }
 
-    fn new(paths: &[PathBuf], all: &[(&Path, Entry)]) -> Result<Self> {
+    fn new(paths: &[PathBuf], all: &[(&Path, Entry)], words: &[&str]) -> Result<Self> {
         let mut patterns = Vec::with_capacity(all.len());
         let (mut literals, mut expressions) = (Vec::new(), Vec::new());
         for ((path, entry), number) in all.iter().zip(0..) {
@@ -72,6 +83,10 @@ impl Patterns {
                 None => expressions.push((number, expression(entry), *path, entry)),
             }
         }
+        let found = |text: &[u8]| Literal { text: text.to_vec(), ..Literal::default() };
+        literals.extend(words.iter().map(|word| (WORD, found(word.as_bytes()))));
+        let signs: Vec<_> = expressions.iter().map(|(_, _, _, entry)| signs(&entry.text)).collect();
+        literals.extend(signs.iter().flatten().flatten().map(|sign| (SIGN, found(sign))));
         // takes some megabytes, shared by all threads, and is the fastest kind
         let automaton = AhoCorasickBuilder::new()
             .ascii_case_insensitive(true)
@@ -93,21 +108,37 @@ impl Patterns {
                 })?;
             }
         }
-        let set = compile(expressions.iter().map(|(_, text, ..)| text));
-        let set = set.map_err(|e| anyhow!("building the automaton for the lists of bots: {e}"))?;
+        let building = |e| anyhow!("building the automaton for the lists of bots: {e}");
+        let set = compile(expressions.iter().map(|(_, text, ..)| text)).map_err(building)?;
+        let without_signs = expressions.iter().zip(&signs).filter(|(_, signs)| signs.is_none());
+        let unsigned = compile(without_signs.map(|((_, text, ..), _)| text)).map_err(building)?;
         let set_numbers = expressions.iter().map(|(number, ..)| *number).collect();
-        Ok(Self { lists: paths.to_vec(), patterns, literals, automaton, set, set_numbers })
+        Ok(Self { lists: paths.to_vec(), patterns, literals, automaton, set, set_numbers, unsigned })
     }
 
     /// Whether a pattern matches the agent.
     pub(crate) fn is_match(&self, agent: &[u8]) -> bool {
-        self.plain(agent).next().is_some() || (!self.set_numbers.is_empty() && self.set.is_match(agent))
+        self.find(agent).0
+    }
+
+    /// Whether a pattern matches the agent, and if none does, whether it contains a word.
+    pub(crate) fn find(&self, agent: &[u8]) -> (bool, bool) {
+        let (mut has_word, mut has_sign) = (false, false);
+        for number in self.plain(agent) {
+            match number {
+                WORD => has_word = true,
+                SIGN => has_sign = true,
+                _ => return (true, has_word),
+            }
+        }
+        let set = if has_sign { &self.set } else { &self.unsigned };
+        (!set.is_empty() && set.is_match(agent), has_word)
     }
 
     /// The number of the first pattern that matches the agent.
     pub(crate) fn first(&self, agent: &[u8]) -> Option<u32> {
         let set = self.set.matches(agent).iter().next().and_then(|at| self.set_numbers.get(at)).copied();
-        self.plain(agent).chain(set).min()
+        self.plain(agent).filter(|number| *number < SIGN).chain(set).min()
     }
 
     /// The list and the text of a pattern.
@@ -116,7 +147,7 @@ impl Patterns {
         Some((self.lists.get(*list as usize)?, text))
     }
 
-    /// The numbers of the plain patterns that match the agent.
+    /// The numbers of the plain patterns that match the agent, and of the words and signs in it.
     fn plain<'a>(&'a self, agent: &'a [u8]) -> impl Iterator<Item = u32> + 'a {
         self.automaton.find_overlapping_iter(agent).filter_map(move |found| {
             let (number, literal) = self.literals.get(found.pattern().as_usize())?;
@@ -136,6 +167,25 @@ fn compile(texts: impl IntoIterator<Item = impl AsRef<str>>) -> Result<RegexSet,
 fn expression(entry: &Entry) -> String {
     let exact = matches!(entry.meaning, Meaning::Expression { exact: true });
     format!("(?{}-u){}", if exact { "" } else { "i" }, entry.text)
+}
+
+/// Texts of which every agent that matches an expression has one, whatever its case.
+fn signs(expression: &str) -> Option<Vec<Vec<u8>>> {
+    /// Shorter texts are in too many agents.
+    const SHORTEST: usize = 3;
+    // flags may change what case and characters are
+    let has_flags = expression.match_indices("(?").any(|(at, _)| !expression[at + 2..].starts_with(':'));
+    if has_flags || !expression.is_ascii() {
+        return None;
+    }
+    // case is ignored where the texts are looked for
+    let hir = ParserBuilder::new().unicode(false).utf8(false).build().parse(expression).ok()?;
+    let of = |kind: ExtractKind| {
+        let found = Extractor::new().kind(kind).limit_class(2).limit_total(32).extract(&hir);
+        Some((found.min_literal_len()?, found)).filter(|(shortest, _)| *shortest >= SHORTEST)
+    };
+    let (_, found) = [of(ExtractKind::Prefix), of(ExtractKind::Suffix)].into_iter().flatten().max_by_key(|it| it.0)?;
+    Some(found.literals()?.iter().map(|text| text.as_bytes().to_vec()).collect())
 }
 
 /// The entry as a plain text, if it is one.
@@ -181,7 +231,7 @@ mod tests {
                 all.push((path.as_path(), Entry { text: (*text).to_owned(), meaning: *meaning, place }));
             }
         }
-        Patterns::new(&paths, &all)
+        Patterns::new(&paths, &all, &["spider", "bot"])
     }
 
     const ANY_CASE: Meaning = Meaning::Expression { exact: false };
@@ -256,6 +306,50 @@ mod tests {
         assert_eq!(decides("a curl"), Some(("one".to_owned(), "c.rl".to_owned())));
         assert_eq!(decides("a url"), Some(("one".to_owned(), "rl".to_owned())));
         assert_eq!(decides("firefox"), None);
+    }
+
+    #[test]
+    fn signs_of_an_expression_are_in_every_agent_that_matches() {
+        let of = |expression: &str| {
+            let texts = signs(expression)?.into_iter().map(|text| String::from_utf8(text).unwrap());
+            Some(texts.collect::<Vec<_>>().join(" "))
+        };
+        for (expression, found) in [
+            ("crawl0[\\s\\+]er|^bot0\\d*$", Some("crawl0 bot0")),
+            ("Spider7\\/v?[0-9]", Some("Spider7/v Spider7/")),
+            ("[^a]fish$", Some("fish")),
+            ("http.?client", Some("client")),
+            ("(?:a|b)zebra", Some("azebra bzebra")),
+            ("^.?$", None),
+            ("ab|.*", None),
+            ("(?i)abcd", None),
+            ("a\\d", None),
+            ("^[脝陆]+$", None),
+        ] {
+            assert_eq!(of(expression).as_deref(), found, "{expression}");
+        }
+        let patterns = of_expressions(&["crawl0[\\s\\+]er", "^.?$"]);
+        assert!(patterns.is_match(b"a CRAWL0+ER") && patterns.is_match(b"-") && !patterns.is_match(b"crawl0"));
+    }
+
+    fn of_expressions(expressions: &[&str]) -> Patterns {
+        let entries: Vec<_> = expressions.iter().map(|text| (*text, ANY_CASE)).collect();
+        of(&[("list", &entries)]).unwrap()
+    }
+
+    #[test]
+    fn words_are_found_in_the_same_pass_and_are_in_no_list() {
+        let patterns = of(&[("list", &[("curl", Meaning::Text), ("^a.b$", ANY_CASE)])]).unwrap();
+        for (agent, found) in [
+            ("a Spider", (false, true)),
+            ("SpiderBot", (false, true)),
+            ("firefox", (false, false)),
+            ("axb", (true, false)),
+        ] {
+            assert_eq!(patterns.find(agent.as_bytes()), found, "{agent}");
+            assert_eq!(patterns.first(agent.as_bytes()).is_some(), found.0, "{agent}");
+        }
+        assert!(patterns.is_match(b"spider curl") && !patterns.is_match(b"spider"));
     }
 
     #[test]

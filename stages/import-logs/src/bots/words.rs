@@ -55,6 +55,7 @@ const MORE_TERMS: [&str; 11] = [
 /// The words that identify a bot, and those that take an agent off the list again.
 #[derive(Debug)]
 pub(crate) struct Words {
+    all: Vec<&'static str>,
     terms: AhoCorasick,
     spared: [Like; 2],
     /// Lists of bots, in addition to the words.
@@ -63,13 +64,22 @@ pub(crate) struct Words {
     people: Option<Patterns>,
 }
 
+/// What of an agent is a bot's.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Found {
+    /// A pattern of a list matches it.
+    pub(crate) is_listed: bool,
+    /// It contains a bot word; only looked for if no list has it.
+    pub(crate) has_word: bool,
+}
+
 impl Words {
     pub(crate) fn new(more: bool) -> Result<Self> {
-        let terms = TERMS.iter().chain(if more { &MORE_TERMS[..] } else { &[] });
-        let terms = AhoCorasickBuilder::new().ascii_case_insensitive(true).build(terms);
+        let all: Vec<&str> = TERMS.iter().chain(if more { &MORE_TERMS[..] } else { &[] }).copied().collect();
+        let terms = AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&all);
         let terms = terms.map_err(|e| anyhow!("building the list of bot words: {e}"))?;
         let spared = [Like::new("%searchtool%"), Like::new("% feed/%")];
-        Ok(Self { terms, spared, listed: None, people: None })
+        Ok(Self { all, terms, spared, listed: None, people: None })
     }
 
     /// With lists of bots, and of people.
@@ -77,29 +87,32 @@ impl Words {
     /// # Errors
     /// A list cannot be read, or contains an invalid pattern.
     pub(crate) fn with_lists(mut self, bots: &[PathBuf], people: &[PathBuf]) -> Result<Self> {
-        let read = |paths: &[PathBuf]| (!paths.is_empty()).then(|| Patterns::read(paths)).transpose();
-        (self.listed, self.people) = (read(bots)?, read(people)?);
+        let read =
+            |paths: &[PathBuf], words: &[&str]| (!paths.is_empty()).then(|| Patterns::read(paths, words)).transpose();
+        (self.listed, self.people) = (read(bots, &self.all)?, read(people, &[])?);
         Ok(self)
     }
 
     /// Whether an agent is a bot by a word or by a list.
     pub(crate) fn is_bot(&self, agent: &[u8]) -> bool {
-        !self.is_person(agent) && (self.has_word(agent) || self.is_listed(agent))
+        let Found { is_listed, has_word } = self.find(agent);
+        (is_listed || has_word) && !self.is_person(agent)
     }
 
-    /// Whether an agent contains a bot word.
-    pub(crate) fn has_word(&self, agent: &[u8]) -> bool {
-        self.terms.is_match(agent)
+    /// What of an agent is a bot's, even if it is a person.
+    pub(crate) fn find(&self, agent: &[u8]) -> Found {
+        match &self.listed {
+            None => Found { is_listed: false, has_word: self.terms.is_match(agent) },
+            Some(listed) => {
+                let (is_listed, has_word) = listed.find(agent);
+                Found { is_listed, has_word }
+            }
+        }
     }
 
     /// Whether an agent is a person, whatever the words and the lists say.
     pub(crate) fn is_person(&self, agent: &[u8]) -> bool {
         self.people.as_ref().is_some_and(|people| people.is_match(agent))
-    }
-
-    /// Whether a list of bots has the agent.
-    pub(crate) fn is_listed(&self, agent: &[u8]) -> bool {
-        self.listed.as_ref().is_some_and(|listed| listed.is_match(agent))
     }
 
     /// Why an agent that is in the list is a bot.

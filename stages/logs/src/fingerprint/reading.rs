@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::hash::{Digest, HEAD};
 use super::identity::{Fingerprint, Identity};
+use kit::Compression;
 use kit::door::named;
 
 /// Reads a log, plain or compressed, up to its length when it was opened: what is appended in the
@@ -90,6 +91,13 @@ impl Reading {
     #[must_use]
     pub const fn is_file(&self) -> bool {
         self.file.is_some()
+    }
+
+    /// The file and its length, if its bytes on disk are those of the log.
+    #[must_use]
+    pub fn plain(&self) -> Option<(&File, u64)> {
+        let is_plain = Compression::of(&self.beginning) == Compression::None;
+        self.file.as_ref().filter(|_| is_plain).map(|(file, identity)| (file, identity.size))
     }
 
     /// Starts again from the first byte: the same file with the same length, whatever the path

@@ -203,33 +203,33 @@ fn rest(line: &[u8], open: usize, layout: Layout, fields: &mut Fields) -> Option
     if line.get(open) != Some(&b'"') {
         return None;
     }
-    // six quotes are usual, and then each part has one possible place
-    let mut six = [0; 6];
-    let mut n = 0;
+    if six_quotes(line, open, layout, fields).is_some() {
+        return Some(());
+    }
     steps::add(line.len() - open);
-    for at in memchr::memchr_iter(b'"', &line[open..]) {
-        if n < 6 {
-            six[n] = open + at;
-        }
-        n += 1;
+    let has_more = memchr::memchr_iter(b'"', &line[open..]).nth(6).is_some();
+    if has_more { many_quotes(line, open, layout, fields) } else { None }
+}
+
+/// Six quotes, as usual: then each part has one possible place.
+fn six_quotes(line: &[u8], open: usize, layout: Layout, fields: &mut Fields) -> Option<()> {
+    let next = |from: usize| memchr::memchr(b'"', line.get(from..)?).map(|at| from + at);
+    steps::add(line.len() - open);
+    let request_end = next(open + 1)?;
+    let referrer = middle(line, request_end, fields)?;
+    let referrer_end = next(referrer + 1)?;
+    let agent = blanks(line, referrer_end + 1)?;
+    if request_end < open + 2 || line.get(agent) != Some(&b'"') {
+        return None;
     }
-    match n {
-        0..=5 => None,
-        6 => {
-            let [_, request_end, referrer, referrer_end, agent, agent_end] = six;
-            fields.request = (open + 1, request_end);
-            if request_end < open + 2
-                || middle(line, request_end, fields)? != referrer
-                || blanks(line, referrer_end + 1)? != agent
-            {
-                return None;
-            }
-            fields.referrer = (referrer + 1, referrer_end);
-            fields.agent = (agent + 1, agent_end);
-            suffix(line, agent_end, layout, fields)
-        }
-        _ => many_quotes(line, open, layout, fields),
+    let agent_end = next(agent + 1)?;
+    if next(agent_end + 1).is_some() {
+        return None;
     }
+    fields.request = (open + 1, request_end);
+    fields.referrer = (referrer + 1, referrer_end);
+    fields.agent = (agent + 1, agent_end);
+    suffix(line, agent_end, layout, fields)
 }
 
 /// More than six quotes: each closing quote is the right-most one after which the rest fits.
@@ -303,16 +303,10 @@ fn tail(line: &[u8], from: usize, content_end: usize, fields: &mut Fields) -> Op
     let mut last = true;
     for i in (1..8).rev() {
         // the right-most start that leaves room for a blank before it
-        let start = loop {
-            at = at.checked_sub(1)?;
-            steps::add(1);
-            if at <= from {
-                return None;
-            }
-            if CLASS[usize::from(line[at - 1])] & WS != 0 && line[at] != b'_' {
-                break at;
-            }
-        };
+        let is_start = |two: &[u8]| CLASS[usize::from(two[0])] & WS != 0 && two[1] != b'_';
+        let n_before = line.get(from..at)?.windows(2).rposition(is_start);
+        steps::add(at - from - n_before.unwrap_or(0));
+        let start = from + n_before? + 1;
         if last {
             end = end.max(start + 1); // the line feed alone
             last = false;
