@@ -5,6 +5,7 @@
 //! `cargo xtask campaign mixtures` tries more of them.
 
 mod lines;
+mod met;
 mod packing;
 mod world;
 
@@ -21,6 +22,7 @@ use serde_json::json;
 
 use crate::hub::{Hub, WEB};
 use lines::{AUTH, LAYOUTS, Layout, PREFIXES, Request, carried, in_parts};
+use met::Met;
 use packing::Packing;
 use world::{End, Habit, Log, Plan, Round};
 
@@ -94,6 +96,7 @@ struct Tables {
     whole: Duration,
     /// How many runs were to be killed, and how many of them the signal ended.
     kills: [u32; 2],
+    met: Met,
 }
 
 impl Tables {
@@ -179,6 +182,7 @@ impl Tables {
             }
         }
         self.import(root.path(), &self.sources(root.path(), &logs, mixture.is_reversed));
+        logs.iter().for_each(|log| self.met.add(log));
         let found = self.state();
         self.check_ledger();
         self.clear();
@@ -211,7 +215,8 @@ impl Tables {
 
 fn holds(engine: Engine, usual: u32) {
     let Some(hub) = Hub::new(engine, SqlMode::Strict) else { return };
-    let tables = std::cell::RefCell::new(Tables { hub, whole: Duration::from_millis(200), kills: [0; 2] });
+    let tables =
+        std::cell::RefCell::new(Tables { hub, whole: Duration::from_millis(200), kills: [0; 2], met: Met::new() });
     // without transactions a killed run may leave what a person has to look at
     let may_kill = engine == Engine::InnoDb;
     property::check(property::slow_cases(usual), &mixture(), |mixture| {
@@ -221,6 +226,7 @@ fn holds(engine: Engine, usual: u32) {
         prop_assert_eq!(found, straight);
         Ok(())
     });
+    tables.borrow().met.say(engine.name());
     let [n_kills, n_hit] = tables.borrow().kills;
     fixtures::say(&format!("{}: {n_hit} of {n_kills} kills hit a running import", engine.name()));
 }

@@ -103,6 +103,27 @@ impl<'a> Log<'a> {
         &LAYOUTS[self.plan.layout]
     }
 
+    pub(super) const fn has_requests(&self) -> bool {
+        self.n_requests > 0
+    }
+
+    /// What stands before its lines.
+    pub(super) fn prefix(&self) -> Option<&'static str> {
+        self.layout().may_have_prefix().then(|| PREFIXES[self.plan.prefix])
+    }
+
+    /// How it was rotated, if it was.
+    pub(super) fn habit(&self) -> Option<Habit> {
+        let habit = self.plan.habit;
+        (self.n_rotations > 0 || (habit == Habit::Members && self.has_requests())).then_some(habit)
+    }
+
+    /// How its old files were packed, if there are any.
+    pub(super) fn packing(&self) -> Option<Packing> {
+        let n_plain = u32::from(self.plan.habit == (Habit::Numbers { delayed: true }));
+        (self.n_rotations > n_plain).then_some(self.plan.packing)
+    }
+
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -188,7 +209,7 @@ impl<'a> Log<'a> {
         self.n_kept += usize::from(layout.is_kept(request));
         self.straight += &line;
         self.straight.push('\n');
-        let prefix = if layout.may_have_prefix() { PREFIXES[self.plan.prefix] } else { "" };
+        let prefix = self.prefix().unwrap_or_default();
         match prefix {
             "cri" | "docker" if request.n % 3 == 1 => in_parts(prefix, &line).concat(),
             prefix => carried(prefix, &line) + "\n",
