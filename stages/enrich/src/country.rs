@@ -12,6 +12,9 @@ use maxminddb::{MaxMindDbError, PathElement, Reader};
 /// "This address has no country"; the port writes it so that the address is not looked up again.
 pub const NONE: &str = "-";
 
+/// The largest database in bytes.
+const LARGEST: u64 = 1 << 30;
+
 /// A country database in memory.
 pub struct Countries {
     reader: Reader<Vec<u8>>,
@@ -23,7 +26,8 @@ impl Countries {
     /// # Errors
     /// The file cannot be read or is not a country database.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = kit::door::named::read(path).with_context(|| format!("reading {}", path.display()))?;
+        let bytes =
+            kit::door::named::read_at_most(path, LARGEST).with_context(|| format!("reading {}", path.display()))?;
         Self::from_bytes(bytes).with_context(|| format!("reading {}", path.display()))
     }
 

@@ -38,7 +38,7 @@ pub(crate) struct Args {
     pub(crate) names: Vec<glob::Pattern>,
 
     /// Write to FILE which files below the directories of --logs were left out, and why
-    #[arg(long, value_name = "FILE", requires = "logs")]
+    #[arg(long, value_name = "FILE", value_parser = kit::output_file(), requires = "logs")]
     pub(crate) left_out: Option<PathBuf>,
 
     /// Only access logs of this site, `NAME-access…log…` [default: any site; with --stage that of

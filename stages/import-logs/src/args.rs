@@ -115,12 +115,12 @@ pub(crate) struct Args {
 
     /// Write to FILE what each bot requested, and which list and pattern decided: requests, hits,
     /// visitors, bytes. CSV if the name ends in `.csv`, records otherwise
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = kit::output_file())]
     pub(crate) bots_report: Option<PathBuf>,
 
     /// Append to FILE what became of each line: one `verdict` record per line, written when the log
     /// is committed
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = kit::output_file())]
     pub(crate) verdicts: Option<PathBuf>,
 
     /// Write times in this zone, if the log says which zone its own times are in: `Europe/Berlin`,
@@ -162,7 +162,7 @@ pub(crate) struct Args {
     pub(crate) vhost: Vec<String>,
 
     /// Write a receipt for each file to FILE; `archive` can read it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = kit::output_file())]
     pub(crate) receipts: Option<PathBuf>,
 
     /// Run only these steps, comma-separated. A file is entered in the ledger, and gets a receipt,

@@ -9,7 +9,7 @@ use crate::layouts::named::{self, State};
 use crate::layouts::prefix::{Prefix, Prefixes};
 use crate::layouts::recognise::Unknown;
 use crate::layouts::writing::Writing;
-use crate::layouts::{What, clf, url};
+use crate::layouts::{What, clf};
 use crate::line::Line;
 
 /// The layout of access log lines.
@@ -155,14 +155,12 @@ pub(crate) fn from_fields<'a>(line: &'a [u8], fields: &parse::Fields) -> Line<'a
 
 #[inline]
 fn from_entry<'a>(entry: &Entry<'a>) -> Line<'a> {
-    // whatever legacy makes of blanks in it
-    let method_and_url = Some(entry.method_and_url.unwrap_or_else(|| url::of_request(entry.request)));
     Line {
         date: entry.date,
         time: entry.time.into(),
         pid: entry.pid,
         request: entry.request,
-        method_and_url,
+        method_and_url: Some(entry.method_and_url),
         status: entry.status,
         bytes: entry.bytes,
         client: entry.client,

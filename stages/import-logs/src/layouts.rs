@@ -23,6 +23,7 @@ pub(crate) mod recognise;
 pub(crate) mod time;
 pub(crate) mod url;
 pub(crate) mod w3c;
+pub(crate) mod wide;
 pub(crate) mod writing;
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use logs::parse::Looks;
 use crate::block::{BlockResult, KEPT};
 use crate::layout::Layout;
 use crate::layouts::named::Nuls;
+use crate::layouts::wide::Wide;
 use crate::rules::{Dropped, Rule};
 use crate::unit::Stream;
 
@@ -287,9 +288,8 @@ fn form(bytes: &[u8]) -> Option<&'static str> {
         [b'L', b'Z', b'I', b'P', 1, ..] => Some("compressed with lzip; decompress it first"),
         [0x5D, 0, 0, ..] => Some("compressed with lzma; decompress it first"),
         [0x02, 0x21, 0x4C, 0x18, ..] => Some("compressed with lz4's legacy format; decompress it first"),
-        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Some("UTF-16 text; ASCII or UTF-8 is read"),
-        _ if has_every_second_zero(bytes) => Some("UTF-16 text; ASCII or UTF-8 is read"),
-        _ => None,
+        _ if has_every_second_zero(bytes) => Some(Wide::Utf16.form()),
+        _ => Wide::of(bytes).map(Wide::form),
     }
 }
 
@@ -350,6 +350,7 @@ mod tests {
     fn archives_and_other_encodings_are_named() {
         let stream = Stream::Auth;
         let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+        let utf32 = |text: &str| text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect::<Vec<_>>();
         let big: Vec<u8> = "2025-07-10 08:00".encode_utf16().flat_map(u16::to_be_bytes).collect();
         for (bytes, word) in [
             (b"PK\x03\x04\x14\0".to_vec(), "zip archive"),
@@ -360,6 +361,8 @@ mod tests {
             (b"\x02\x21\x4C\x18rest".to_vec(), "lz4's legacy format"),
             ([&[0xFF, 0xFE][..], &utf16("x")].concat(), "UTF-16"),
             (utf16("2025-07-10 08:00"), "UTF-16"),
+            (utf32("2025-07-10 08:00"), "UTF-32"),
+            ([&[0, 0, 0xFE, 0xFF, 0, 0, 0][..], &utf32("2")[..1]].concat(), "UTF-32"),
             (big, "UTF-16"),
         ] {
             let why = report(3, 3, 0, &bytes).refusal(&stream, false, || None).unwrap();

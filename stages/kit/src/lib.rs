@@ -44,7 +44,7 @@ pub use io::{Io, Outcome};
 pub use lines::{Line, Lines, MAX_LINE, fill, open};
 pub use manual::{exit_codes, generate};
 pub use messages::{Level, Messages, copy_messages};
-pub use options::{Common, Endpoint, Format, MonthArgs, StageArgs, Uses};
+pub use options::{Common, Endpoint, Format, MonthArgs, StageArgs, Uses, output_file};
 pub use output::{Output, WholeFile, atomic_file, named_file};
 pub use progress::Progress;
 pub use rejects::Rejects;

@@ -6,6 +6,10 @@ use std::io::{BufReader, Read};
 use anyhow::{Context as _, Result, bail};
 
 use crate::csv_rows::{Cells, Row, Rows};
+use crate::door::named;
+
+/// The maximum length of a list in bytes. A device without an end has more.
+pub const LONGEST: u64 = 1 << 30;
 
 /// One row of a list.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +41,7 @@ pub fn read(
     optional: &[&str],
     mut each: impl FnMut(Entry<'_>) -> Result<()>,
 ) -> Result<()> {
-    let mut rows = Rows::new(BufReader::new(list));
+    let mut rows = Rows::new(BufReader::new(named::at_most(list, LONGEST)));
     let mut places = Vec::new();
     if let Some(header) = next(&mut rows)? {
         let place = |name: &&str| header.iter().position(|cell| cell.trim_start_matches('\u{FEFF}').trim() == *name);
@@ -93,6 +97,14 @@ mod tests {
         let error = |list: &[u8]| format!("{:#}", all(list).unwrap_err());
         assert_eq!(error(b"a,b\n1,\xFF\n"), "line 2: not UTF-8");
         assert_eq!(error(b"a,b\n1,2\n\"x,\n1,2\n"), "line 3: a quote that is not closed");
+    }
+
+    #[test]
+    fn a_list_without_an_end_is_an_error() {
+        for list in [&b"a,b\n1,2\n"[..], b"a,b\n", b""] {
+            let error = read(list.chain(io::repeat(0)), &["a"], &[], |_| Ok(())).unwrap_err();
+            assert!(format!("{error:#}").ends_with("it is longer than 1024 MB"), "{error:#}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, ValueEnum};
 use schema::{Compat, Month};
 
@@ -89,7 +89,7 @@ pub struct Common {
     pub kind: Option<String>,
 
     /// Write the lines that could not be used to FILE, one JSON object per line
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = output_file())]
     pub rejects: Option<PathBuf>,
 
     /// Exit with code 3 if a record was rejected
@@ -112,6 +112,18 @@ pub struct Common {
     /// Print what this stage reads and writes, as JSON, and exit
     #[arg(long)]
     pub describe: bool,
+}
+
+/// Reads the name of a file that a stage writes besides its records: `-`, which is standard output elsewhere,
+/// is refused.
+#[must_use]
+pub fn output_file() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| {
+        if path.as_os_str() == "-" {
+            return Err("records go to standard output; name a file, or `./-` for one called `-`");
+        }
+        Ok(path)
+    })
 }
 
 fn parse_compat(text: &str) -> Result<Compat, String> {

@@ -57,7 +57,7 @@ const MAX_LOGO: usize = 500_000;
 /// It cannot be read, is too large or is not a picture.
 pub(crate) fn logo(path: &std::path::Path) -> Result<String> {
     let doing = || format!("reading the logo {}", path.display());
-    let bytes = kit::door::named::read(path).with_context(doing)?;
+    let bytes = kit::door::named::read_at_most(path, 64 << 20).with_context(doing)?;
     if bytes.len() > MAX_LOGO {
         bail!("the logo {} has {} bytes; at most {MAX_LOGO} are allowed", path.display(), bytes.len());
     }

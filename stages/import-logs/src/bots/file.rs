@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Cursor, Read};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use kit::door::named;
 use kit::{Lines, list};
 
 use super::words::stored;
@@ -16,7 +17,7 @@ use super::words::stored;
 /// The file cannot be read, or contains an invalid record.
 pub(crate) fn read_bots(path: &Path, mut each: impl FnMut(&str)) -> Result<()> {
     let reading = || format!("reading the list of bots {}", path.display());
-    let mut rest = BufReader::new(kit::open(path)?);
+    let mut rest = BufReader::new(named::at_most(kit::open(path)?, list::LONGEST));
     let mut head = Vec::new();
     rest.by_ref().take(MAX_HEAD).read_until(b'\n', &mut head).with_context(reading)?;
     let first = head.trim_ascii().to_vec();

@@ -5,7 +5,7 @@
 
 use super::client::{self, Choice, Client, NotAClient};
 use super::time::Moment;
-use super::{Fault, What};
+use super::{Fault, What, url};
 
 /// The text of a field: a part of the line, or a range of the text built from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,21 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// A URL with its query, from a layout that logs them separately. A dash is not a query.
+    pub(super) fn with_query(self, query: Self, made: &mut Vec<u8>) -> Self {
+        let has_query = self.of(made).contains(&b'?');
+        if has_query || matches!(query.of(made), b"" | b"-") {
+            return self;
+        }
+        let start = made.len();
+        self.append_to(made);
+        if !query.of(made).starts_with(b"?") {
+            made.push(b'?');
+        }
+        query.append_to(made);
+        Self::Made(start, made.len())
+    }
+
     /// Whether it is empty.
     pub(crate) fn is_empty(&self) -> bool {
         match self {
@@ -104,14 +119,14 @@ pub(crate) struct Entry<'a> {
     /// Whether it is an IPv6 address.
     pub(crate) is_ipv6: bool,
     pub(crate) request: &'a [u8],
-    /// Method and URL, for layouts that log them separately instead of a request.
-    pub(crate) method_and_url: Option<(&'a [u8], &'a [u8])>,
+    /// Its method and its URL, without a host.
+    pub(crate) method_and_url: (&'a [u8], &'a [u8]),
     pub(crate) status: &'a [u8],
     /// A number, or a dash if the layout has none.
     pub(crate) bytes: &'a [u8],
     pub(crate) referrer: &'a [u8],
     pub(crate) agent: &'a [u8],
-    /// The virtual host that was requested, without its port.
+    /// The virtual host that was requested, without its port: that of the URL, if it has one.
     pub(crate) vhost: &'a [u8],
     pub(crate) request_id: &'a [u8],
     pub(crate) pid: &'a [u8],
@@ -197,7 +212,14 @@ impl<'a> Fields<'a> {
         let made: &'a [u8] = made;
         let (method, url) = (self.method.of(made), self.url.of(made));
         let request = self.request.of(made);
-        let vhost = self.vhost.of(made);
+        let (method, url) = match (request, method) {
+            (b"", _) if url.is_empty() => url::of_request(request),
+            (b"", b"") => (&b"GET"[..], url),
+            (b"", method) => (method, url),
+            _ => url::of_request(request),
+        };
+        // a client may ask for a URL of any host, as at a proxy
+        let (vhost, url) = url::absolute(url).unwrap_or((self.vhost.of(made), url));
         Ok(Entry {
             date: moment.date,
             time: moment.time,
@@ -206,8 +228,7 @@ impl<'a> Fields<'a> {
             host: host.of(made),
             is_ipv6,
             request,
-            method_and_url: (request.is_empty() && !url.is_empty())
-                .then(|| (if method.is_empty() { &b"GET"[..] } else { method }, url)),
+            method_and_url: (method, url),
             status: or_dash(self.status.of(made)),
             bytes: bytes_of(self.bytes.of(made)),
             referrer: or_dash(self.referrer.of(made)),

@@ -4,6 +4,7 @@
 //! words are built only for the faults that are shown.
 
 use super::client::NotAClient;
+use super::wide::Wide;
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,8 +13,8 @@ pub(crate) enum What {
     Blank,
     /// A comment, or a line in which a server describes the following lines.
     Comment,
-    /// UTF-16.
-    Utf16,
+    /// Text in another encoding.
+    Wide(Wide),
     /// No time although the layout has one.
     NoTime,
     NotATime,
@@ -121,7 +122,7 @@ impl What {
         match self {
             Self::Blank => fixed("empty line"),
             Self::Comment => fixed("a comment of the server"),
-            Self::Utf16 => fixed("the text is UTF-16, not UTF-8"),
+            Self::Wide(wide) => fixed(wide.why()),
             Self::NoTime => fixed("no time in brackets"),
             Self::NotATime => format!("{} is not day/month/year:hour:minute:second", field("time")),
             Self::NotADate => format!("{} is not day/month/year", field("time")),

@@ -1,7 +1,7 @@
 //! HAProxy's HTTP log (`option httplog`), without the syslog prefix that comes before it.
 
 use super::cursor::Cursor;
-use super::{Fault, Fields, Text, What, time, url};
+use super::{Fault, Fields, Text, What, time};
 
 /// How many fields the administrator may have added before the timers.
 const OWN_FIELDS: usize = 4;
@@ -61,7 +61,6 @@ pub(crate) fn parse(line: &[u8]) -> Result<Fields<'_>, Fault> {
     let Some(inner) = cursor.rest.strip_prefix(b"\"") else { return Err(Fault::bare(What::NoRequest)) };
     // syslog may have cut the line inside the request
     fields.request = Text::Line(cursor.quoted().unwrap_or(inner));
-    url::absolute(&mut fields);
     Ok(fields)
 }
 
@@ -102,35 +101,29 @@ mod tests {
 
     const HEAD: &str = "192.0.2.1:55008 [10/Jul/2025:08:00:01.584] www~ app/s1";
 
-    fn parsed(line: &str) -> Result<[String; 7], What> {
+    fn parsed(line: &str) -> Result<[String; 6], What> {
         let mut made = Vec::new();
         let fields = parse(line.as_bytes()).map_err(|fault| fault.what)?;
         let entry = fields.entry(&mut made, &ClientFrom::default()).map_err(|fault| fault.what)?;
-        let (method, url) = entry.method_and_url.unwrap_or_default();
-        Ok([entry.client, entry.request, method, url, entry.status, entry.bytes, entry.agent]
+        let (method, url) = entry.method_and_url;
+        Ok([entry.client, method, url, entry.status, entry.bytes, entry.agent]
             .map(|text| String::from_utf8_lossy(text).into_owned()))
     }
 
     #[test]
     fn lines_of_the_http_log() {
         for (rest, found) in [
-            (
-                r#"0/0/0/72/72 200 7456 - - ---- 5/4/0/1/0 0/0 "GET /a HTTP/1.1""#,
-                ["GET /a HTTP/1.1", "", "", "200", "7456", "-"],
-            ),
+            (r#"0/0/0/72/72 200 7456 - - ---- 5/4/0/1/0 0/0 "GET /a HTTP/1.1""#, ["GET", "/a", "200", "7456", "-"]),
             (
                 r#"0/-1/-1/-1/0 503 +213 - - SC-- 1/1/0/0/0 0/0 {h||} {|} "GET /a HTTP/1.1""#,
-                ["GET /a HTTP/1.1", "", "", "503", "213", "-"],
+                ["GET", "/a", "503", "213", "-"],
             ),
             (
                 r#"0/0/0/72 200 7 - - ---- 5/4/0/1/0 0/0 {x|Mozilla/5.0 (X11)} {} "GET https://h:443/b HTTP/2.0""#,
-                ["", "GET", "/b", "200", "7", "Mozilla/5.0 (X11)"],
+                ["GET", "/b", "200", "7", "Mozilla/5.0 (X11)"],
             ),
-            (
-                r#"site.example 0/0/0/18/18 200 7 - - ---- 2/2/2/0/0 0/0 "GET /cut"#,
-                ["GET /cut", "", "", "200", "7", "-"],
-            ),
-            (r#"0/0/0/0/0 400 0 - - PR-- 2/2/2/0/0 0/0 "<BADREQ>""#, ["<BADREQ>", "", "", "400", "0", "-"]),
+            (r#"site.example 0/0/0/18/18 200 7 - - ---- 2/2/2/0/0 0/0 "GET /cut"#, ["GET", "/cut", "200", "7", "-"]),
+            (r#"0/0/0/0/0 400 0 - - PR-- 2/2/2/0/0 0/0 "<BADREQ>""#, ["", "<BADREQ>", "400", "0", "-"]),
         ] {
             let [client, texts @ ..] = parsed(&format!("{HEAD} {rest}")).unwrap();
             assert_eq!((&*client, texts), ("192.0.2.1", found.map(str::to_owned)), "{rest}");

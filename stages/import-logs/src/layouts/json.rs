@@ -8,7 +8,7 @@ mod slot;
 mod walk;
 
 use super::entry::ClientFrom;
-use super::{Fault, Fields, Text, What, time, url};
+use super::{Fault, Fields, Text, What, time};
 use keys::Keys;
 pub(super) use slot::Slot;
 use slot::{N_SLOTS, Want};
@@ -249,7 +249,7 @@ fn fill<'a>(found: &Found<'a>, made: &mut Vec<u8>, fields: &mut Fields<'a>) -> R
         if fields.url.is_empty() {
             return Err(Fault::bare(What::Lacks("request")));
         }
-        fields.url = url::with_query(fields.url, query, made);
+        fields.url = fields.url.with_query(query, made);
     }
     fields.moment = Some(match (moment.is_empty(), date.is_empty() || clock.is_empty()) {
         (false, _) => time::any(moment.of(made))?,
@@ -293,7 +293,7 @@ mod tests {
     use crate::layouts::tests;
 
     fn parse(mapping: &str, line: &str) -> Result<Vec<String>, What> {
-        const NAMES: &str = "date time client request method url status bytes referrer agent vhost";
+        const NAMES: &str = "date time client method url status bytes referrer agent vhost";
         let mapping = Mapping::new(mapping, &ClientFrom::default()).unwrap();
         let (mut made, mut fields) = (Vec::new(), Fields::default());
         let fields = mapping.parse(line.as_bytes(), &mut made, &mut fields).map(|()| fields);
@@ -304,17 +304,17 @@ mod tests {
     fn lines_of_servers_that_write_json() {
         let caddy = r#"{"level":"info","ts":1752134401.5,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"192.0.2.1","client_ip":"192.0.2.9","proto":"HTTP/3.0","method":"GET","host":"www.example.org","uri":"/a","headers":{"Te":["a","b"],"User-Agent":["Mo\"z"],"Referer":["https://x/"]}},"duration":0.001,"size":12,"status":200,"resp_headers":{"Server":["Caddy"],"x":[{"status":1}]}}"#;
         let day = ["2025-07-10", "08:00:01"];
-        let rest = ["192.0.2.9", "", "GET", "/a", "200", "12", "https://x/", "Mo\"z", "www.example.org"];
+        let rest = ["192.0.2.9", "GET", "/a", "200", "12", "https://x/", "Mo\"z", "www.example.org"];
         assert_eq!(parse(CADDY, caddy).unwrap(), [&day[..], &rest].concat());
         let traefik = r#"{"ClientAddr": "172.20.0.1:52458","ClientHost": "192.0.2.4","request_User-Agent":"P/2","request_Referer":"-","DownstreamContentSize":15,"DownstreamStatus":"200","OriginStatus":504,"RequestHost":"h","RequestMethod":"GET","RequestPath":"/a?b=1","ServiceURL":{"Scheme":"http","User":null,"Path":""},"StartUTC":"2025-07-10T08:00:01.773360139Z","time":"2023-08-11T11:41:25"}"#;
-        let rest = ["192.0.2.4", "", "GET", "/a?b=1", "200", "15", "-", "P/2", "h"];
+        let rest = ["192.0.2.4", "GET", "/a?b=1", "200", "15", "-", "P/2", "h"];
         assert_eq!(parse(TRAEFIK, traefik).unwrap(), [&day[..], &rest].concat());
         let nginx = r#"{"time":"2025-07-10T08:00:01+00:00","remote_addr":"192.0.2.1","request":"GET \/a HTTP\/1.1","status":"200","body_bytes_sent":"12","http_referer":"","http_user_agent":"M\u00f6z \x22"}"#;
-        let rest = ["192.0.2.1", "GET /a HTTP/1.1", "", "", "200", "12", "-", "Möz \\x22", ""];
+        let rest = ["192.0.2.1", "GET", "/a", "200", "12", "-", "Möz \\x22", ""];
         assert_eq!(parse(USUAL, nginx).unwrap(), [&day[..], &rest].concat());
         let own = r#"{"w":{"d":"2025-07-10","t":"08:00:01"},"a.b":"::1","u":"/x","q":"y=1","s":404}"#;
         let mapping = "date=w.d,clock=w.t,client=a.b,url=u,query=q,status=s";
-        let rest = ["::1", "", "GET", "/x?y=1", "404", "-", "-", "-", ""];
+        let rest = ["::1", "GET", "/x?y=1", "404", "-", "-", "-", ""];
         assert_eq!(parse(mapping, own).unwrap(), [&day[..], &rest].concat());
     }
 

@@ -196,7 +196,7 @@ mod tests {
         let format = "%{%F %T}t|%a|%m %U%q|%s|%B|%{item_name}n|%{uidNumber}e|%P%%";
         let line = "2025-07-10 08:00:01|192.0.2.1|POST /a?b=1|200|7|it em|12|4711%";
         let found = with(format, &ClientFrom::default(), line, |e| {
-            let (method, url) = e.method_and_url.unwrap();
+            let (method, url) = e.method_and_url;
             [method, url, e.tail[7], e.uid, e.pid, e.bytes].map(text)
         });
         assert_eq!(found, Ok(["POST", "/a?b=1", "it em", "12", "4711", "7"].map(str::to_owned)));

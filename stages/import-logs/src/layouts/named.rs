@@ -11,6 +11,7 @@ use super::nginx_format::Format;
 use super::pattern::{Pattern, Place};
 use super::prefix::{self, Prefix, Prefixes, Rest};
 use super::w3c::{self, Columns};
+use super::wide::Wide;
 use super::writing::Writing;
 use super::{Entry, Fault, Fields, What, aws, clf, haproxy, logformat, nginx_format, programs, proxies};
 
@@ -521,12 +522,8 @@ impl State {
 fn bare<'a>(line: &'a [u8], nuls: &mut Nuls) -> Result<&'a [u8], Fault> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    match line {
-        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => return Err(Fault::bare(What::Utf16)),
-        [0x20..=0x7E, 0, 0x20..=0x7E, 0, ..] | [0, 0x20..=0x7E, 0, 0x20..=0x7E, ..] => {
-            return Err(Fault::bare(What::Utf16));
-        }
-        _ => {}
+    if let Some(wide) = Wide::of(line) {
+        return Err(Fault::bare(What::Wide(wide)));
     }
     let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
     let n_nuls = line.iter().take_while(|&&b| b == 0).count();

@@ -279,7 +279,7 @@ mod tests {
             ),
         ] {
             let found = with(format, &ClientFrom::default(), line, |e| {
-                let (method, url) = e.method_and_url.unwrap();
+                let (method, url) = e.method_and_url;
                 [&e.date[..], &e.time, e.client, method, url, e.status, e.bytes, e.vhost].map(text)
             });
             let expected = ["2025-07-10", "08:00:01", "::1", "GET", "/a?b=1", "200", "9", "h"];
@@ -299,7 +299,7 @@ mod tests {
         let from = ClientFrom { header: Some("X-Forwarded-For".to_owned()), ..ClientFrom::default() };
         for (from, client) in [(ClientFrom::default(), "10.0.0.1"), (from, "192.0.2.7")] {
             let found = with(format, &from, line, |e| {
-                let (method, url) = e.method_and_url.unwrap();
+                let (method, url) = e.method_and_url;
                 [&e.date, e.client, method, url, e.status, e.bytes, e.agent].map(text)
             });
             assert_eq!(found, Ok(["2025-07-10", client, "GET", "/a?b", "200", "12", "M\"z"].map(str::to_owned)));

@@ -11,7 +11,7 @@ use schema::IMPORTED_WEB_COLUMNS;
 use super::cursor::closing_quote;
 use super::entry::ClientFrom;
 use super::time::{TimePart, TimeParts};
-use super::{Fault, Fields, Text, What, time, url};
+use super::{Fault, Fields, Text, What, time};
 
 /// The form of a field's text.
 #[derive(Debug, Clone, Copy)]
@@ -234,7 +234,7 @@ impl Pattern {
         if fields.client.is_empty() {
             fields.client = peer;
         }
-        fields.url = url::with_query(fields.url, query, made);
+        fields.url = fields.url.with_query(query, made);
         // a request whose URL was also logged separately: the request has everything
         if !fields.request.is_empty() {
             fields.url = Text::default();

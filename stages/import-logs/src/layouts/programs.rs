@@ -110,7 +110,7 @@ mod tests {
     use crate::layouts::tests;
 
     fn seen(fields: Result<Fields<'_>, Fault>) -> Result<Vec<String>, What> {
-        const NAMES: &str = "date time client method-of-request url-of-request status bytes referrer agent vhost id";
+        const NAMES: &str = "date time client method url status bytes referrer agent vhost id";
         tests::texts(fields, &mut Vec::new(), &ClientFrom::default(), NAMES)
     }
 

@@ -173,8 +173,7 @@ mod tests {
         let layout = Layout::new(name, &ClientFrom::default()).unwrap();
         let mut state = State::default();
         let entry = layout.parse(line.as_bytes(), &mut state).map_err(|fault| fault.what)?;
-        Ok(tests::texts_of(&entry, "date time client method-of-request url-of-request status bytes agent vhost id")
-            .join(" "))
+        Ok(tests::texts_of(&entry, "date time client method url status bytes agent vhost id").join(" "))
     }
 
     const ENVOY: &str = r#"[2025-07-10T08:00:01.310Z] "GET /a?b HTTP/2" 200 - 15 154 226 100 "192.0.2.7, 10.0.0.2" "UA "x"1" "cc21d9b0" "www.example.org:443" "10.0.2.1:80""#;

@@ -7,13 +7,14 @@ use std::fmt;
 
 use kit::grouped;
 use logs::parse::{self, Looks};
+use memchr::memmem;
 
 use super::clf::{self, Host, OptionalParts, Tail};
 use super::entry::ClientFrom;
 use super::named::{Layout, State};
 use super::prefix::Prefix;
-use super::{Fields, What};
-use super::{json, url};
+use super::wide::Wide;
+use super::{Fields, What, json};
 
 /// How many lines are examined.
 pub(crate) const LINES: usize = 1000;
@@ -63,6 +64,9 @@ const FTP: &str = "an FTP log, which is not the log of a web server";
 /// What the log of Nextcloud is called.
 const NEXTCLOUD: &str = "the log of Nextcloud itself, which does not list requests";
 
+/// What a JSON log with requests is called if no layout knows its fields.
+const OTHER_NAMES: &str = "JSON whose fields have names that no known layout has";
+
 impl Unknown {
     /// The layout that they look like, with what stands before it.
     pub(crate) fn like(&self) -> Option<String> {
@@ -83,6 +87,16 @@ impl fmt::Display for Unknown {
         write!(f, "; {} of {} lines fit", grouped(self.n_fit), grouped(self.n_lines))?;
         if !self.why.is_empty() { write!(f, ": {}", self.why) } else { Ok(()) }
     }
+}
+
+/// Whether an object may be a request whose fields have unknown names: it has a method, or it lacks the text
+/// that each message of a server has.
+fn has_other_names(line: &[u8]) -> bool {
+    let has = |text: &str| memmem::find(line, text.as_bytes()).is_some();
+    let is_any = |texts: &[&str]| texts.iter().any(|text| has(text));
+    line.first() == Some(&b'{')
+        && (is_any(&["\"GET\"", "\"POST\"", "\"HEAD\"", "\"GET /", "\"POST /", "\"HEAD /"])
+            || !is_any(&["\"msg\":", "\"message\":", "\"error\":", "\"MESSAGE\" :", "\"MESSAGE\":"]))
 }
 
 /// How many of the lines one layout fits.
@@ -178,6 +192,10 @@ pub(crate) fn recognise<'a>(
     if tally.n_read == 0 && lines.iter().filter(|line| is_of_nextcloud(line)).count() * 2 > lines.len() {
         let why = String::new();
         return Err(Unknown { looks_like: Some(NEXTCLOUD), n_lines: lines.len(), why, ..unknown() });
+    }
+    if tally.n_read == 0 && lines.iter().filter(|line| has_other_names(line)).count() * 2 > lines.len() {
+        let why = "name them with --log-format json:time=…,client=…,request=…,status=…".to_owned();
+        return Err(Unknown { looks_like: Some(OTHER_NAMES), n_lines: lines.len(), n_fit: 0, why, ..unknown() });
     }
     if tally.n_read == 0 || tally.n_fit() * 2 < n_lines {
         return Err(unknown());
@@ -295,7 +313,7 @@ fn is_ftp(lines: &[&[u8]], layout: &Layout, n_read: usize) -> bool {
     let mut state = State::default();
     let n = lines.iter().filter(|line| {
         layout.parse(line, &mut state).is_ok_and(|entry| {
-            let method = entry.method_and_url.map_or_else(|| url::of_request(entry.request).0, |(method, _)| method);
+            let method = entry.method_and_url.0;
             let bare = entry.request.split(|&b| b == b' ').next().unwrap_or_default();
             let method = if method.is_empty() { bare } else { method };
             // IIS puts the number of the session before it
@@ -365,8 +383,8 @@ fn unknown(lines: &[&[u8]], candidates: &[Layout], n_lines: usize) -> Unknown {
     if best.1.is_some() {
         found.looks_like = Some(layout.name());
         found.why = why;
-    } else if lines.iter().any(|line| matches!(layout.parse(line, &mut state).map_err(|f| f.what), Err(What::Utf16))) {
-        found.why = "the text is UTF-16, not UTF-8".to_owned();
+    } else if let Some(wide) = lines.iter().find_map(|line| Wide::of(line)) {
+        found.why = wide.why().to_owned();
     }
     if lines.iter().filter(|line| is_xferlog(line)).count() * 2 > n_lines {
         (found.looks_like, found.why) = (Some(FTP), String::new());
@@ -384,7 +402,7 @@ const fn is_close(what: What) -> bool {
         what,
         What::Blank
             | What::Comment
-            | What::Utf16
+            | What::Wide(_)
             | What::NotARequest
             | What::NoTime
             | What::NotJson
@@ -522,6 +540,22 @@ mod tests {
             \"app\":\"files\",\"method\":\"GET\",\"url\":\"/a\",\"message\":\"x\",\"userAgent\":\"--\"}\n";
         let said = of(&line.repeat(3)).map(|found| found.layout.name()).unwrap_err().to_string();
         assert_eq!(said, "looks like the log of Nextcloud itself, which does not list requests; 0 of 3 lines fit");
+    }
+
+    #[test]
+    fn json_with_other_names_is_refused() {
+        let said = |line: &str| of(&line.repeat(3)).map(|found| found.layout.name()).unwrap_err().to_string();
+        let start =
+            "looks like JSON whose fields have names that no known layout has; 0 of 3 lines fit: name them with";
+        for line in [
+            "{\"when\":\"2025-07-10T08:00:01Z\",\"peer\":\"192.0.2.1\",\"target\":\"/a\",\"code\":200}\n",
+            "{\"level\":30,\"time\":1752134401000,\"req\":{\"method\":\"GET\",\"path\":\"/a\"},\"res\":{\"statusCode\":200},\"msg\":\"request completed\"}\n",
+        ] {
+            assert!(said(line).starts_with(start), "{}", said(line));
+        }
+        // messages of a server alone
+        let line = "{\"level\":\"info\",\"ts\":1752134401.5,\"logger\":\"tls\",\"msg\":\"cleaning storage\"}\n";
+        assert!(said(line).starts_with("not a known log format; 0 of 0 lines fit"), "{}", said(line));
     }
 
     #[test]

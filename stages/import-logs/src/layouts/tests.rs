@@ -6,7 +6,7 @@ use kit::steps;
 use super::entry::ClientFrom;
 use super::named::{Layout, State};
 use super::recognise::recognise;
-use super::{Entry, Fault, Fields, What, clf, url};
+use super::{Entry, Fault, Fields, What, clf};
 use crate::hostile_lines::UNITS;
 
 const COMBINED: &str = r#"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""#;
@@ -24,17 +24,12 @@ pub(super) fn texts(
 
 /// The texts of a request with these names.
 pub(super) fn texts_of(entry: &Entry<'_>, names: &str) -> Vec<String> {
-    let written = entry.method_and_url.unwrap_or_default();
-    let of_request = || entry.method_and_url.unwrap_or_else(|| url::of_request(entry.request));
     let text = |name| match name {
         "date" => &entry.date[..],
         "time" => &entry.time,
         "client" => entry.client,
-        "request" => entry.request,
-        "method" => written.0,
-        "url" => written.1,
-        "method-of-request" => of_request().0,
-        "url-of-request" => of_request().1,
+        "method" => entry.method_and_url.0,
+        "url" => entry.method_and_url.1,
         "status" => entry.status,
         "bytes" => entry.bytes,
         "referrer" => entry.referrer,

@@ -1,22 +1,4 @@
-//! URLs and requests: URLs that come in pieces, path and query apart, or with the host in front;
-//! method and URL of a request.
-
-use super::{Fields, Text};
-
-/// A URL with its query, from a layout that logs them separately. A dash is not a query.
-pub(super) fn with_query<'a>(url: Text<'a>, query: Text<'a>, made: &mut Vec<u8>) -> Text<'a> {
-    let has_query = url.of(made).contains(&b'?');
-    if has_query || matches!(query.of(made), b"" | b"-") {
-        return url;
-    }
-    let start = made.len();
-    url.append_to(made);
-    if !query.of(made).starts_with(b"?") {
-        made.push(b'?');
-    }
-    query.append_to(made);
-    Text::Made(start, made.len())
-}
+//! URLs and requests: host and path of a URL that has both, method and URL of a request.
 
 /// Host and path of `http://host:port/path` or `host/path`; a URL that is a path already stays as
 /// it is.
@@ -53,15 +35,25 @@ fn trimmed(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// Takes the host from a request whose URL includes it, as proxies and load balancers write it.
-pub(super) fn absolute(fields: &mut Fields<'_>) {
-    let Text::Line(request) = fields.request else { return };
-    let (method, url) = of_request(request);
-    if url.starts_with(b"http://") || url.starts_with(b"https://") {
-        let (host, path) = path_of(url);
-        (fields.method, fields.url, fields.vhost) = (Text::Line(method), Text::Line(path), Text::Line(host));
-        fields.request = Text::default();
-    }
+/// Host and path of a URL that begins with `http://` or `https://`: a client asks for those at a proxy, and
+/// load balancers write them.
+#[inline]
+pub(super) fn absolute(url: &[u8]) -> Option<(&[u8], &[u8])> {
+    if url.first() == Some(&b'/') { None } else { with_scheme(url) }
+}
+
+fn with_scheme(url: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = [&b"http://"[..], b"https://"].iter().find_map(|scheme| {
+        let (start, rest) = url.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    })?;
+    let (host, path) = match memchr::memchr3(b'/', b'?', b'#', rest) {
+        Some(at) if rest[at] == b'/' => rest.split_at(at),
+        Some(at) => (&rest[..at], &b"/"[..]),
+        None => (rest, &b"/"[..]),
+    };
+    // a name and a password may stand before the host
+    Some((memchr::memrchr(b'@', host).map_or(host, |at| &host[at + 1..]), path))
 }
 
 #[cfg(test)]
@@ -91,10 +83,21 @@ mod tests {
     }
 
     #[test]
-    fn a_url_with_its_host_and_blanks() {
-        let mut fields = Fields { request: Text::Line(b"GET https://h:443/a b?c d HTTP/1.1"), ..Fields::default() };
-        absolute(&mut fields);
-        let texts = [fields.method, fields.url, fields.vhost].map(|text| text.of(b""));
-        assert_eq!(texts, [&b"GET"[..], b"/a b?c d", b"h:443"]);
+    fn a_url_with_its_host() {
+        for (url, found) in [
+            ("https://h:443/a b?c d", Some(("h:443", "/a b?c d"))),
+            ("HTTP://Host/a", Some(("Host", "/a"))),
+            ("http://h", Some(("h", "/"))),
+            ("http://h?u=/a", Some(("h", "/"))),
+            ("http://me:secret@h/a@b", Some(("h", "/a@b"))),
+            ("http:/h/a", None),
+            ("/a?u=http://h/b", None),
+            ("ftp://h/a", None),
+            ("h:443", None),
+            ("", None),
+        ] {
+            let found = found.map(|(host, path): (&str, &str)| (host.as_bytes(), path.as_bytes()));
+            assert_eq!(absolute(url.as_bytes()), found, "{url}");
+        }
     }
 }

@@ -212,7 +212,7 @@ impl Columns {
         if fields.url.is_empty() {
             fields.url = Text::Line(url::path_of(uri).1);
         }
-        fields.url = url::with_query(fields.url, Text::Line(query), made);
+        fields.url = fields.url.with_query(Text::Line(query), made);
         let is_number = |text: &[u8]| text == b"-" || text.iter().all(u8::is_ascii_digit);
         for (text, what) in [(fields.status, What::Status), (fields.bytes, What::Bytes)] {
             let text = text.of(made);

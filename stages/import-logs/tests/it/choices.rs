@@ -392,8 +392,37 @@ fn one_file_for_two_outputs_is_a_usage_error() {
 fn endless_lists_and_configurations_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     let log = file(&dir, "access.log", line("2025-07-10", "/a", "UA"));
-    for option in ["--bots-list", "--server-conf"] {
+    for (option, most) in
+        [("--bots-list", 64), ("--people", 64), ("--server-conf", 64), ("--exclude", 1024), ("--bots", 1024)]
+    {
         let done = import_logs().arg(&log).args([option, "/dev/zero"]).finish();
-        assert!(done.code != 0 && done.stderr.contains("longer than 64 MB"), "{option}: {}", done.stderr);
+        let why = format!("it is longer than {most} MB");
+        assert!(done.code != 0 && done.stderr.contains(&why), "{option}: {}", done.stderr);
     }
+}
+
+#[test]
+fn a_dash_names_no_file_beside_the_records() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = file(&dir, "access.log", line("2025-07-10", "/a", "UA"));
+    for option in ["--rejects", "--verdicts", "--receipts", "--bots-report"] {
+        let done = import_logs().dir(&dir).arg(&log).args([option, "-"]).finish().expect_code(2);
+        assert!(done.stderr.contains("records go to standard output; name a file"), "{option}: {}", done.stderr);
+        assert!(!dir.path().join("-").exists(), "{option}");
+        import_logs().dir(&dir).arg(&log).args([option, "./-"]).finish().ok();
+        let _ = fs::remove_file(dir.path().join("-"));
+    }
+}
+
+/// A client may ask for a URL of any host, as at a proxy.
+#[test]
+fn a_url_with_its_host_is_a_path_on_that_host() {
+    let log = "www.example.org:443 192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] \"GET http://Other.example:8080/x?a=b HTTP/1.1\" 200 12 \"-\" \"UA\"\n\
+        www.example.org:443 192.0.2.1 - - [10/Jul/2025:08:00:02 +0000] \"GET /y?u=http://a/b HTTP/1.1\" 200 12 \"-\" \"UA\"\n";
+    assert_eq!(urls(&with(&[], log)), ["/x?a=b", "/y?u=http:/a/b"]);
+    assert_eq!(urls(&with(&["--vhost", "other.example"], log)), ["/x?a=b"]);
+    assert_eq!(urls(&with(&["--vhost", "www.example.org"], log)), ["/y?u=http:/a/b"]);
+    assert_eq!(urls(&with(&[], log.replace("www.example.org:443 ", "").as_str())), ["/x?a=b", "/y?u=http:/a/b"]);
+    let hub = raw("access", line("2025-07-10", "http://other.example/x", "UA")).finish().ok();
+    assert_eq!(urls(&hub), ["http:/other.example/x"], "as legacy has it");
 }

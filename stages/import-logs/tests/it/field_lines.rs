@@ -210,6 +210,24 @@ fn field_19_utf16_is_refused_by_name() {
 }
 
 #[test]
+fn utf32_is_refused_by_name_too() {
+    let text = std::fs::read_to_string(input("18-bom.log")).unwrap();
+    let text = text.trim_start_matches('\u{FEFF}');
+    for mark in ["", "\u{FEFF}"] {
+        for bytes in [u32::to_le_bytes, u32::to_be_bytes] {
+            let wide: Vec<u8> = mark.chars().chain(text.chars()).flat_map(|c| bytes(u32::from(c))).collect();
+            let dir = tempfile::tempdir().unwrap();
+            let log = crate::file(&dir, "access.log", wide);
+            let hub = import_logs().args(["--log-format", "hubzero"]).arg(&log).finish().expect_code(1);
+            let done = import_logs().arg(&log).finish().expect_code(1);
+            for done in [done, hub] {
+                assert!(done.stderr.contains("UTF-32") && !done.stderr.contains("UTF-16"), "{}", done.stderr);
+            }
+        }
+    }
+}
+
+#[test]
 fn field_20_every_kind_of_line_end_is_recognised() {
     for (name, layout) in [("20-crlf.log", "combined"), ("20-crlf-common.log", "common"), ("20-mac.log", "combined")] {
         let done = check(name, [2, 2, 0], layout);

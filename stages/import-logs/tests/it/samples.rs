@@ -18,6 +18,19 @@ fn check(name: &str, text: &str, layout: &str, [lines, rows, rejected]: Numbers,
 }
 
 #[test]
+fn json_whose_fields_nobody_knows_is_refused() {
+    let line = "{\"when\":\"2025-07-10T08:00:01Z\",\"peer\":\"192.0.2.1\",\"target\":\"/a\",\"code\":200}\n";
+    let done = raw("access", line.repeat(5)).finish().expect_code(1);
+    assert!(
+        done.stderr.contains("looks like JSON whose fields have names that no known layout has"),
+        "{}",
+        done.stderr
+    );
+    let mapping = "json:time=when,client=peer,url=target,status=code";
+    assert_eq!(raw("access", line.repeat(5)).args(["--log-format", mapping]).finish().ok().of_kind("web").len(), 5);
+}
+
+#[test]
 fn what_is_recognised() {
     let clf = |stamp: &str| format!("192.0.2.1 - - [{stamp}] \"GET /a HTTP/1.1\" 200 12\n");
     let iis = |rest: &str| format!("2025-07-10 08:00:01 10.0.0.1 GET /a - 443 - 192.0.2.1 {UA} {rest}\n");

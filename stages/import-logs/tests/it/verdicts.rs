@@ -79,6 +79,11 @@ fn verdicts_are_appended_to_a_separate_file() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     run(&[]).ok();
     assert_eq!(read(&path).len(), 10, "after the existing ones");
+    let [link, target] = ["link", "target"].map(|name| dir.path().join(name));
+    std::os::unix::fs::symlink("target", &link).unwrap();
+    import_logs().arg("--verdicts").arg(&link).arg(&log).finish().ok();
+    assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o640, "behind a link too");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     run(&["--dry-run"]).ok();
     // a file that is not imported gets no verdicts
     run(&["--strict"]).expect_code(1);

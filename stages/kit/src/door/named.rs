@@ -38,12 +38,39 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
 /// # Errors
 /// Those of [`read_to_string`]; or the file is too long.
 pub fn read_short(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let n_bytes = open(path)?.take(LONGEST + 1).read_to_string(&mut text)? as u64;
-    if n_bytes > LONGEST {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {} MB", LONGEST >> 20)));
+    io::read_to_string(at_most(open(path)?, LONGEST))
+}
+
+/// Reads the whole file if it has at most this many bytes. A longer one is an error, so that a device
+/// without an end does not fill the memory.
+///
+/// # Errors
+/// Those of [`open`]; or the file is longer.
+pub fn read_at_most(path: &Path, n_bytes: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    at_most(open(path)?, n_bytes).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A stream that may have at most this many bytes: more are an error.
+pub fn at_most(reader: impl io::Read, n_bytes: u64) -> impl io::Read {
+    AtMost { reader: reader.take(n_bytes + 1), n_bytes }
+}
+
+struct AtMost<R> {
+    reader: io::Take<R>,
+    n_bytes: u64,
+}
+
+impl<R: io::Read> io::Read for AtMost<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.reader.read(buffer)?;
+        if self.reader.limit() == 0 {
+            let text = format!("it is longer than {} MB", self.n_bytes >> 20);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+        }
+        Ok(n)
     }
-    Ok(text)
 }
 
 /// The longest file that a person writes.
@@ -83,14 +110,15 @@ pub fn append(path: &Path) -> io::Result<File> {
     File::options().append(true).create(true).open(path)
 }
 
-/// The same for private content: a new file has these permissions, whatever the umask. An existing
-/// file keeps its own.
+/// The same for private content: a new file has these permissions, whatever the umask, also where a link
+/// leads to it. An existing file keeps its own.
 ///
 /// # Errors
 /// Those of [`truncate`].
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 pub fn append_with_mode(path: &Path, mode: u32) -> io::Result<File> {
     refuse_socket(path)?;
+    let Some(path) = &destination(path)? else { return append(path) };
     match File::options().append(true).create_new(true).mode(mode).open(path) {
         Ok(file) => {
             file.set_permissions(Permissions::from_mode(mode))?;
