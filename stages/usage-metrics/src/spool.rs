@@ -7,7 +7,7 @@ use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use anyhow::{Context as _, Result};
 
 /// The approximate size of a block in bytes.
-const BLOCK_BYTES: usize = 2 << 20;
+const BLOCK_BYTES: usize = 1 << 20;
 
 /// How many records there are of each parsed kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn lines_are_read_back_in_order_with_their_counts() {
         let mut spool = Spool::new().unwrap();
-        let line = vec![b'x'; 1 << 20];
+        let line = vec![b'x'; BLOCK_BYTES / 2];
         for i in 0..5 {
             spool.push(&line[..line.len() - i as usize], Counts { web: i, ..Counts::default() }).unwrap();
         }
