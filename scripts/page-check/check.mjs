@@ -149,5 +149,6 @@ console.log(n ? `${n} complaints` : 'nothing to complain about');
 socket.close();
 browser.kill();
 await new Promise((done) => browser.on('exit', done));
-rmSync(home, { recursive: true, force: true });
+// processes of the browser outlive it by a moment and still write there
+rmSync(home, { recursive: true, force: true, maxRetries: 50, retryDelay: 100 });
 process.exitCode = n ? 1 : 0;
