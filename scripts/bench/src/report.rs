@@ -119,8 +119,7 @@ fn cells(args: &Args, bin: &Path, place: &Path) -> Result<()> {
 fn chain(args: &Args, shell: &Shell, theirs: Vec<OsString>, month: &str, n_lines: u64) -> Result<()> {
     let all = format!(
         "import-logs --quiet \"$LOG\" | usage-metrics --geo-url none > usage.ndjson\n\
-         summarize --quiet --month {month} < usage.ndjson > cells.ndjson\n\
-         report --from cells.ndjson --from usage.ndjson --to page.html"
+         summarize --quiet --month {month} < usage.ndjson | report --from usage.ndjson --from - --to page.html"
     );
     let alone = "import-logs --quiet \"$LOG\" | report --to page.html";
     let has_goaccess = measure("goaccess".as_ref(), &["--version".into()]).is_ok();
