@@ -33,8 +33,9 @@ pub(crate) use migrate::{Migrate, migrate};
 ///
 /// # Errors
 /// A statement fails.
-pub(crate) fn make(target: &Target, seed: bool, messages: Messages) -> Result<()> {
-    let setup = create::Setup { dry_run: false, seed, engine: Engine::InnoDb, by_month: None, domainclass: None };
+pub(crate) fn make(target: &Target, as_port: bool, messages: Messages) -> Result<()> {
+    let (dry_run, seed) = (false, !as_port);
+    let setup = create::Setup { dry_run, seed, as_port, engine: Engine::InnoDb, by_month: None, domainclass: None };
     create::setup_db(target, &setup, messages, &mut std::io::sink())
 }
 

@@ -272,9 +272,20 @@ impl Table {
     /// the database if needed.
     #[must_use]
     pub fn create(&self, at: &str, engine: Engine, charset: Charset) -> String {
+        self.created(at, engine, charset, true)
+    }
+
+    /// The same without the invisible column, which programs see that ask the server for the columns of a table.
+    #[must_use]
+    pub fn create_without_hidden(&self, at: &str, engine: Engine, charset: Charset) -> String {
+        self.created(at, engine, charset, false)
+    }
+
+    fn created(&self, at: &str, engine: Engine, charset: Charset, hidden: bool) -> String {
         let engine = if [WRITER, GENERATIONS].contains(&self.name) { Engine::InnoDb } else { engine };
-        let mut lines: Vec<String> = self.columns.iter().map(Col::definition).collect();
-        lines.extend(self.keys.iter().map(Key::definition));
+        let columns = self.columns.iter().filter(|column| hidden || !column.invisible);
+        let keys = self.keys.iter().filter(|key| hidden || **key != HIDDEN_PRIMARY);
+        let lines: Vec<String> = columns.map(Col::definition).chain(keys.map(Key::definition)).collect();
         format!(
             "CREATE TABLE IF NOT EXISTS {at} (\n  {}\n) ENGINE={} DEFAULT CHARSET={} COLLATE={}",
             lines.join(",\n  "),

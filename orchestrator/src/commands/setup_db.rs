@@ -65,10 +65,12 @@ impl Command for Args {
             return print_grants(account, &call.overrides);
         }
         let config = hub::config::load(None, &|name| call.overrides.get(name))?;
+        let as_port = call.overrides.compat(&config)?.has(Opt::LpCli);
         let setup = Setup {
             dry_run: self.mode.dry_run,
             // the port creates empty tables, and rows loaded into them later must not collide
-            seed: !self.no_seed && !call.overrides.compat(&config)?.has(Opt::LpCli),
+            seed: !self.no_seed && !as_port,
+            as_port,
             engine: self.engine,
             by_month: self.month_partitions.map(partitions::through_next_year).transpose()?,
             domainclass: self.domainclass.clone(),

@@ -137,10 +137,10 @@ pub(crate) fn make_database(hub: &Hub) -> Result<()> {
     let Ok(lock) = hub.try_lock(true)? else { return Ok(()) };
     let target = hub.config.target();
     let messages = Messages::new("hzmetrics", true);
-    let seed = !hub.compat.has(Opt::LpCli);
+    let as_port = hub.compat.has(Opt::LpCli);
     if missing.database || !missing.tables.is_empty() {
         hub.log.info(format_args!("[bootstrap] creating the tables of {}", target.metrics_db));
-        setup::make(&target, seed, messages).map_err(|error| Usage(format!("{error:#}")))?;
+        setup::make(&target, as_port, messages).map_err(|error| Usage(format!("{error:#}")))?;
     }
     let mut shell = hub.shell(lock.as_ref())?;
     let mut run = |args: &[&str]| shell.run_program("hzmetrics", args.iter().map(std::ffi::OsString::from).collect());

@@ -23,6 +23,8 @@ pub(crate) struct Setup {
     pub(crate) dry_run: bool,
     /// Fill the static tables.
     pub(crate) seed: bool,
+    /// Leave the invisible keys to migration 1004. A cluster may require them, so its nodes get them always.
+    pub(crate) as_port: bool,
     /// Engine of new tables.
     pub(crate) engine: Engine,
     /// Divide new big tables by month.
@@ -39,14 +41,18 @@ pub(crate) fn create_database(target: &Target, charset: Charset) -> String {
 }
 
 /// The statements: the database first, then every table.
-pub(crate) fn statements(target: &Target, setup: &Setup, charset: Charset) -> Vec<String> {
+pub(crate) fn statements(target: &Target, setup: &Setup, charset: Charset, is_cluster: bool) -> Vec<String> {
     let (engine, by_month) = (setup.engine, setup.by_month.as_ref());
     let database = quote(&target.metrics_db);
     let mut list = vec![create_database(target, charset)];
     let table = |table: &tables::Table| {
         let at = format!("{database}.{}", quote(table.name));
         let divided = by_month.and_then(|by| table.create_by_month(&at, engine, charset, by));
-        divided.unwrap_or_else(|| table.create(&at, engine, charset))
+        let whole = || match setup.as_port && !is_cluster {
+            true => table.create_without_hidden(&at, engine, charset),
+            false => table.create(&at, engine, charset),
+        };
+        divided.unwrap_or_else(whole)
     };
     list.extend(tables::METRICS.iter().map(table));
     list
@@ -59,7 +65,7 @@ pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: 
     }
     let seeds = if setup.seed { seed::seeds(setup.domainclass.as_deref())? } else { Vec::new() };
     if setup.dry_run {
-        for statement in statements(target, setup, Charset::default()) {
+        for statement in statements(target, setup, Charset::default(), false) {
             show(out, &statement)?;
         }
         for seed in &seeds {
@@ -69,7 +75,7 @@ pub(crate) fn setup_db(target: &Target, setup: &Setup, messages: Messages, out: 
         return Ok(());
     }
     let mut db = Db::connect(target, Which::Neither)?;
-    let list = statements(target, setup, db.charset());
+    let list = statements(target, setup, db.charset(), db.is_cluster());
     if setup.engine == Engine::MyIsam && db.is_cluster() {
         return Err(Usage(
             "this server is a node of a cluster, which replicates no rows of MyISAM tables: leave out --engine MyISAM"

@@ -92,6 +92,22 @@ fn setup_twice_creates_what_the_port_creates_and_seeds_once() {
     }
 }
 
+/// Programs that ask the server for the columns of a table see invisible ones too.
+#[test]
+fn setup_for_the_port_leaves_the_invisible_keys_to_the_migration() {
+    let Some(pair) = names(SqlMode::Strict) else { return };
+    pair.run(HZMETRICS).args(["--compat", "port", "setup-db"]).finish().ok();
+    let hidden = format!(
+        "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = '{}' AND column_name = 'hz_id'",
+        pair.metrics
+    );
+    assert_eq!(pair.value(&hidden), Some("0".to_owned()));
+    pair.sql("INSERT IGNORE INTO migrations (id) SELECT seq FROM seq_1_to_58");
+    assert!(migrate(&pair, &[]).ok().text().contains("1004  PENDING"));
+    migrate(&pair, &["--apply"]).ok();
+    pair.shape(&pair.metrics).assert_is_metrics();
+}
+
 #[test]
 fn seeding_can_be_skipped_or_use_other_domains() {
     let Some(pair) = names(SqlMode::Strict) else { return };
