@@ -69,6 +69,6 @@ pub(crate) fn unrecorded(db: &mut Db) -> Result<PendingChanges> {
 /// # Errors
 /// A migration fails.
 pub(crate) fn bring_up_to_date(target: &Target, lock: PathBuf, messages: Messages, run: Runner<'_>) -> Result<()> {
-    let plan = Migrate { apply: true, required_only: true, dry_run: false, lock: Some(lock) };
+    let plan = Migrate { apply: true, required_only: true, dry_run: false, as_port: false, lock: Some(lock) };
     migrate(target, &plan, messages, &mut std::io::sink(), &|| Ok(Held::default()), run)
 }

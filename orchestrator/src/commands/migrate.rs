@@ -6,7 +6,7 @@ use anyhow::Result;
 use database::writer;
 use hub::lock::HOLDER;
 use kit::Uses;
-use schema::Exit;
+use schema::{Exit, Opt};
 
 use super::values::DryRun;
 use super::{Call, Command};
@@ -41,6 +41,7 @@ impl Command for Args {
             apply: self.apply,
             required_only: self.required_only,
             dry_run: self.mode.dry_run,
+            as_port: call.overrides.compat(&config)?.has(Opt::LpCli),
             lock: Some(config.paths.migrate_lock()),
         };
         let mut variables = call.overrides.variables();

@@ -211,6 +211,11 @@ impl Migration {
         }
     }
 
+    /// Whether it adds columns that only programs see that ask the server for the columns of a table.
+    pub(crate) const fn adds_invisible_columns(&self) -> bool {
+        matches!(self.change, Change::PrimaryKeys)
+    }
+
     /// Whether the stages need it on every hub.
     pub(crate) const fn is_required(&self) -> bool {
         !matches!(self.change, Change::Addresses | Change::PrimaryKeys | Change::Runs)

@@ -23,6 +23,8 @@ pub(crate) struct Migrate {
     pub(crate) required_only: bool,
     /// Change nothing, not even the ledger.
     pub(crate) dry_run: bool,
+    /// Leave out the invisible keys, which the port's columns do not have; nodes of a cluster get them.
+    pub(crate) as_port: bool,
     /// The lock file that prevents two processes from applying migrations.
     pub(crate) lock: Option<PathBuf>,
 }
@@ -122,6 +124,10 @@ fn apply(db: &mut Db, plan: &Migrate, messages: Messages, guard: Guard<'_>, run:
     }
     for migration in changes::all() {
         if done.contains(&migration.id) || (plan.required_only && !migration.is_required()) {
+            continue;
+        }
+        if migration.adds_invisible_columns() && plan.as_port && !db.is_cluster() {
+            messages.note(format_args!("[{}] left out with --compat port", migration.id));
             continue;
         }
         // an earlier migration of this run may have done it too

@@ -104,6 +104,9 @@ fn setup_for_the_port_leaves_the_invisible_keys_to_the_migration() {
     assert_eq!(pair.value(&hidden), Some("0".to_owned()));
     pair.sql("INSERT IGNORE INTO migrations (id) SELECT seq FROM seq_1_to_58");
     assert!(migrate(&pair, &[]).ok().text().contains("1004  PENDING"));
+    let left_out = pair.run(HZMETRICS).args(["--compat", "port", "migrate", "--apply"]).finish().ok();
+    assert!(left_out.stderr.contains("[1004] left out with --compat port"), "{}", left_out.stderr);
+    assert_eq!(pair.value(&hidden), Some("0".to_owned()));
     migrate(&pair, &["--apply"]).ok();
     pair.shape(&pair.metrics).assert_is_metrics();
 }
