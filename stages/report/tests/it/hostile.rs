@@ -40,6 +40,8 @@ fn records(title: &str) -> String {
             r#"{{"kind":"web","datetime":"2025-06-01 10:00:00","ip":{title},"content":{title},"referrer":{referrer},"useragent":{title},"host":{title},"domain":"example.org","ipcountry":"US","dnload":1}}"#
         ),
         format!(r#"{{"kind":"bot_report","useragent":{title},"requests":5,"list":{title}}}"#),
+        // an agent without a name is one of the others, who lead nothing
+        r#"{"kind":"bot_report","useragent":"ExampleBot/1.0","requests":9,"list":"words"}"#.to_owned(),
         format!(r#"{{"kind":"receipt","stream":"access","rows":0,"dropped":{{{title}:3}}}}"#),
     ]
     .join("\n")
