@@ -130,6 +130,8 @@ fn any_text_stays_in_its_place() {
     let title = title.prop_filter("short and with something to see", |title: &String| {
         title.chars().count() < 110 && title.chars().any(char::is_alphanumeric)
     });
+    // two letters are the code of a country, which belongs on the map
+    let title = title.prop_filter("not the code of a country", |title: &String| title.trim().len() != 2);
     check(slow_cases(12), &title, |title| {
         stays_in_its_place(&title);
         Ok(())
