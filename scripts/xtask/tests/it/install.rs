@@ -142,7 +142,7 @@ impl Place {
 /// The paths of a real installation on this machine, in their current state.
 fn this_machine() -> Vec<Option<(u64, i64, i64)>> {
     let paths = ["/opt", "/opt/hubzero", "/etc", "/etc/hubzero-metrics", "/etc/tmpfiles.d", "/etc/logrotate.d"];
-    let more = ["/etc/cron.d", "/etc/systemd/system", "/var/spool/cron", "/var/log", "/run/hzmetrics"];
+    let more = ["/etc/cron.d", "/etc/systemd/system", "/var/spool/cron", "/var/log/hubzero", "/run/hzmetrics"];
     let look = |path: &&str| fs::metadata(path).ok().map(|meta| (meta.ino(), meta.mtime(), meta.mtime_nsec()));
     paths.iter().chain(&more).map(look).collect()
 }
