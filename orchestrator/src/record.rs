@@ -45,7 +45,7 @@ pub(crate) fn recorded(hub: &Hub, program: &str, work: impl FnOnce() -> Result<u
 pub(crate) fn recorded_run(hub: &Hub, work: impl FnOnce() -> Result<u8>) -> Result<u8> {
     let done = recorded(hub, "hzmetrics run", work);
     let code = done.as_ref().map_or_else(code_of, |code| *code);
-    // somebody ended it on purpose: that is no trouble to report
+    // somebody ended it on purpose: that is not a failure to report
     let is_interrupted = done.as_ref().is_err_and(|error| Interrupted::of(error).is_some());
     if !hub.left_to_another.get() && !is_interrupted {
         tell::everybody(hub, After::Run(code));

@@ -227,7 +227,7 @@ impl fmt::Display for NoCell {
 impl std::error::Error for NoCell {}
 
 impl NoCell {
-    /// A text that begins with a known table and goes on wrongly; `form` is what its names look like.
+    /// A text that begins with a known table and continues wrongly; `form` is what its names look like.
     pub(crate) fn not_of_table(text: &str, form: String) -> Self {
         Self { text: text.to_owned(), like: None, of_table: Some(format!("its table has numbers like {form}")) }
     }

@@ -147,7 +147,7 @@ fn clear(db: &mut Db, of_hub: &mut Db) -> Result<()> {
 fn load(target: &Target, database: &str, path: &Path) -> Result<()> {
     let client = Client::new(target)?;
     let mut command = client.command(&CLIENT)?;
-    // what is in the rows is never taken for a command of the program
+    // what is in the rows is never treated as a command of the program
     command.args(["--batch", "--binary-mode", "--default-character-set=utf8mb4", database]).stdin(Stdio::piped());
     let mut child = command.spawn().context("starting mariadb")?;
     let mut text = dump::open(path)?;

@@ -6,7 +6,7 @@ use schema::{Exit, Month};
 
 use super::HubCommand;
 use super::values::DryRun;
-use crate::hub::{Audience, Hub};
+use crate::hub::Hub;
 use crate::pipeline::state;
 use crate::prune::{self, Old};
 
@@ -23,10 +23,6 @@ pub(crate) struct Args {
 impl HubCommand for Args {
     fn uses(&self) -> Option<Uses> {
         Some(Uses::LOGS)
-    }
-
-    fn audience(&self) -> Audience {
-        Audience::Person
     }
 
     fn record(&self) -> Option<&'static str> {

@@ -107,7 +107,7 @@ impl Args {
         match figure {
             Figure::Resource { resid, column } if !published::is_tool(&mut hub_db(hub)?, resid)? => {
                 if column != "users" {
-                    let text = format!("resource {resid} is no tool: of its usage only the users are computed");
+                    let text = format!("resource {resid} is not a tool: of its usage only the users are computed");
                     return Err(Usage(text).into());
                 }
                 Ok(Program::Summarize)

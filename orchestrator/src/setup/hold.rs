@@ -35,7 +35,7 @@ pub(crate) fn hold(config: &Config, messages: Messages) -> Result<Held> {
         Err(error) if door::is_in_the_way(&error) => return Err(error),
         // the folder of the lock is often made later than the database
         Err(error) => {
-            messages.note(format_args!("going on without a lock: {error:#}"));
+            messages.note(format_args!("continuing without a lock: {error:#}"));
             None
         }
     };

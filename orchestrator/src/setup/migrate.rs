@@ -110,7 +110,7 @@ fn apply(db: &mut Db, plan: &Migrate, messages: Messages, guard: Guard<'_>, run:
             return Ok(());
         }
         Some(OneApplier::Unguarded(why)) => {
-            messages.note(format_args!("going on without a lock: {why}"));
+            messages.note(format_args!("continuing without a lock: {why}"));
             None
         }
         Some(OneApplier::Held(file)) => Some(file),

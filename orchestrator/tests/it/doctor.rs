@@ -133,7 +133,7 @@ const TROUBLES: &[Trouble] = &[
         end: |hub| hub.rename("root/var/log/httpd/daily/other-access.log-20260518", LOG),
     },
     Trouble {
-        name: "the logs of another name go on, ours do not",
+        name: "logs of another name continue, ours do not",
         make: |hub| hub.write("root/var/log/httpd/daily/2026/x-access.log-20260521.gz", ""),
         word: FAIL,
         parts: &["x-access.log-20260521.gz", "the newest of this site is of 20260518"],

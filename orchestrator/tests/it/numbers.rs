@@ -261,7 +261,7 @@ fn why_explains_every_number_of_the_tables_of_tools_and_resources() {
         assert!(text.contains("Published is 2, but the rows give 1 now"), "{text}");
         let text = hzmetrics(&pair, "why 2025-07 resource_stats_tools.99").ok().text();
         assert!(text.contains("The rows give no such number, and it is not published."), "{text}");
-        hzmetrics(&pair, "why 2025-07 resource_stats.7.jobs").expect_code(2).said(&["is no tool"]);
+        hzmetrics(&pair, "why 2025-07 resource_stats.7.jobs").expect_code(2).said(&["is not a tool"]);
         hzmetrics(&pair, "why 2025-07 resource_stats.7.color").expect_code(2).said(&["a column of users, jobs"]);
         hzmetrics(&pair, "why 2025-07 summary_andmore_vals.1.1").expect_code(2).said(&["none of the programs writes"]);
     }

@@ -75,7 +75,7 @@ pub(crate) fn check(args: &Args, plan: &Plan) -> Result<()> {
         (false, true) => bad("--to db publishes cells of records without states"),
         (true, _) if args.part.is_some() => bad("--part is for records: the tables are read as a whole"),
         (true, _) if args.state_from.len() > 1 => {
-            bad("with tables there is one state to go on with; put states of several hubs together in a pipe")
+            bad("with tables only one state can be continued; put states of several hubs together in a pipe")
         }
         _ => Ok(()),
     }

@@ -504,7 +504,7 @@ fn a_last_line_that_was_counted_is_not_counted_again() {
         assert!(last.contains(": 2 lines, 1 rows, 1 not recognised"), "{last}");
         assert!(said.contains("four.log.1:1: the rest of a line that was imported before it had its end: "), "{said}");
         assert_eq!(places, [format!("{n} rejected"), format!("{} kept", n + 14)]);
-        // what was no request before it was whole is one now
+        // what was not a request before it was whole is one now
         let path = put("five.log.1", &text[..n - 40]);
         assert!(load(&path).1.contains(": 2 lines, 1 rows, 1 not recognised"));
         append(&path, &text[n - 40..]);

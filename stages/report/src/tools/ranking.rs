@@ -116,7 +116,7 @@ fn ranked(plan: Plan, columns: Vec<Column>, mut rows: Vec<Row>, n_values: usize,
     let n_more = rows.len().saturating_sub(ground.top);
     rows.truncate(ground.top);
     let trend = n_values..columns.len();
-    // one month alone is no course
+    // one month alone is not a trend
     let has_numbers = |column: &usize| rows.iter().any(|row| row.cell(*column).value().is_some());
     let has_trend = trend.clone().filter(has_numbers).count() > 1;
     let unit = columns.first().map_or(Unit::Count, |column| column.unit);

@@ -63,7 +63,7 @@ fn header(run: &Run<'_>, first: Option<Month>, through: Month, tables: Option<Or
     Header { compat, hub, part: None, first, through, tables }
 }
 
-/// The state to go on with, without what is read from the tables each time.
+/// The state to continue from, without what is read from the tables each time.
 fn load(run: &mut Run<'_>) -> Result<Option<State>> {
     let Some(mut state) = kept::load(run.args)?.into_iter().next() else { return Ok(None) };
     let State { name, header, .. } = &state;

@@ -160,7 +160,7 @@ fn a_state_of_other_tables_is_refused() {
     refused(&["2025-01", "--state-from", text(&a)], 1, "are of another database");
     refused(&["2025-01", "--state-from", text(&b), "--compat", "port"], 1, "was made with --compat");
     refused(&["2025-01", "--state-from", text(&b), "--hub", "x"], 1, "is of another hub");
-    refused(&["2025-01", "--state-from", text(&b), text(&b)], 2, "there is one state to go on with");
+    refused(&["2025-01", "--state-from", text(&b), text(&b)], 2, "only one state can be continued");
     refused(&["2024-12", "--state-to", text(&c), "--part", "1/2"], 2, "--part is for records");
     refused(&["2024-11", "--state-from", text(&b), "--state-to", text(&c)], 1, "must go at least as far");
     let month = second.value("SELECT DATE_FORMAT(NOW(), '%Y-%m')").unwrap();

@@ -17,7 +17,7 @@ const STARTS: [&str; 6] = [
     "2025-08-01 00:00:00",
 ];
 
-/// Tools, one of them with two versions, one not published, one that is no resource of its own, one without rows.
+/// Tools, one of them with two versions, one not published, one that is not a resource of its own, one without rows.
 fn tools() -> Rows {
     let mut tables = Rows::default();
     for (id, alias, published, standalone) in [
