@@ -50,8 +50,15 @@ fn list(paths: &Paths) -> Vec<PathBuf> {
             .flat_map(|staged| [staged.clone(), paths.imported_staged(staged)]),
     );
     list.extend(
-        ["_staged.ndjson", "_imported.ndjson", "_refused.ndjson", "_health.json", "_health.lock"]
-            .map(|name| staging.join(name)),
+        [
+            "_staged.ndjson",
+            "_imported.ndjson",
+            "_refused.ndjson",
+            "_health.json",
+            "_health.lock",
+            "_health.notify.lock",
+        ]
+        .map(|name| staging.join(name)),
     );
     list
 }

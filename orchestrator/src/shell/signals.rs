@@ -1,6 +1,7 @@
 //! The running child processes, and what happens to them when this process gets a signal.
 //!
-//! SIGINT and SIGTERM are passed on as SIGTERM. Processes that still run after [`PATIENCE`], or at the
+//! SIGINT and SIGTERM are passed on as SIGTERM; one that the caller ignores stays ignored, also by the
+//! processes that are started. Processes that still run after [`PATIENCE`], or at the
 //! second signal, are killed. Nothing new is started afterwards, and every process is waited for. Whoever
 //! wants to start one gets [`Interrupted`], and ends. Where no process runs, and nobody is about to start one,
 //! the signal ends this process at once.
@@ -15,7 +16,6 @@ use anyhow::Result;
 use kit::Messages;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use schema::Exit;
-use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 pub(crate) use signal_hook::consts::SIGPIPE;
@@ -131,7 +131,7 @@ struct Watched(Arc<Mutex<State>>);
 impl Watched {
     fn begin() -> io::Result<Self> {
         let watched = Self(Arc::default());
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        let mut signals = Signals::new(kit::signals::to_watch())?;
         kit::progress::leave_signals();
         let told = watched.clone();
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {

@@ -1,11 +1,11 @@
 //! Plumbing: pipes, redirections, variables, which process is blamed, which are waited for.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use fixtures::closed::close_off;
 
-use crate::support::Place;
+use crate::support::{Place, with_signals};
 
 fn place() -> Place {
     Place::new(&["one", "two", "three"])
@@ -226,8 +226,7 @@ fn a_signal_ends_all_processes() {
     let place = place();
     for (signal, code) in [("TERM", 143), ("INT", 130)] {
         let begun = Instant::now();
-        #[expect(clippy::disallowed_methods, reason = "needs the process while it runs")]
-        let mut command = Command::new(place.path("the bin/hzmetrics"));
+        let mut command = with_signals("--default-signal", &place.path("the bin/hzmetrics"));
         let mut child = close_off(&mut command, &place.path("root"))
             .args(["sh", "-c", "> begun; sleep 60 | sleep 60 | one late 60000 mark 0; one late 0 after 0"])
             .current_dir(place.path(""))
@@ -250,5 +249,33 @@ fn a_signal_ends_all_processes() {
         assert!(begun.elapsed() < Duration::from_secs(20));
         assert!(!place.path("mark").exists() && !place.path("after").exists());
         std::fs::remove_file(place.path("begun")).unwrap();
+    }
+}
+
+#[test]
+fn a_signal_that_the_caller_ignores_stays_ignored() {
+    let place = place();
+    for signal in ["INT", "TERM", "HUP"] {
+        let mut command = with_signals(&format!("--ignore-signal={signal}"), &place.path("the bin/hzmetrics"));
+        let mut child = close_off(&mut command, &place.path("root"))
+            .args(["sh", "-c", "> begun; sleep 1; grep SigIgn: /proc/self/status > mask; one late 0 after 0"])
+            .current_dir(place.path(""))
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        while !place.path("begun").exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        fixtures::run("kill").args(["-s", signal, &child.id().to_string()]).finish().ok();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "SIG{signal}");
+        assert!(place.path("after").exists(), "SIG{signal}: the text goes on");
+        // and so do the programs
+        let text = std::fs::read_to_string(place.path("mask")).unwrap();
+        let mask = u64::from_str_radix(text.trim_start_matches("SigIgn:").trim(), 16).unwrap();
+        let number = [("INT", 2), ("TERM", 15), ("HUP", 1)].into_iter().find(|(name, _)| *name == signal).unwrap().1;
+        assert!(mask >> (number - 1) & 1 == 1, "SIG{signal}: {text}");
+        for name in ["begun", "mask", "after"] {
+            std::fs::remove_file(place.path(name)).unwrap();
+        }
     }
 }

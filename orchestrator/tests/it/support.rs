@@ -74,3 +74,11 @@ fn link(from: &Path, to: &Path) {
         std::fs::copy(from, to).unwrap();
     }
 }
+
+/// Starts a program with signals as `env` sets them: tests may themselves run where signals are ignored.
+#[expect(clippy::disallowed_methods, reason = "for processes that are needed while they run")]
+pub(crate) fn with_signals(option: &str, program: &Path) -> Command {
+    let mut command = Command::new("env");
+    command.arg(option).arg(program);
+    command
+}

@@ -71,8 +71,10 @@ pub struct Records {
     pub programs: BTreeMap<String, Record>,
     /// The unfinished work.
     pub progress: Option<Progress>,
-    /// The checks that were reported, with their state at that time.
+    /// The checks that were reported, or that follow from one that was.
     pub told: BTreeMap<String, String>,
+    /// Whether the last message was not delivered.
+    pub undelivered: bool,
 }
 
 /// A run that has ended.
@@ -192,6 +194,19 @@ fn lock(path: &Path) -> io::Result<std::fs::File> {
             Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => return Err(io::ErrorKind::TimedOut.into()),
             Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
         }
+    }
+}
+
+/// The right to deliver messages, held as long as the result lives; `None` if another run has it.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn try_lock_messages(paths: &Paths) -> io::Result<Option<std::fs::File>> {
+    let file = door::open_or_create(&path(paths).with_extension("notify.lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 

@@ -28,6 +28,7 @@ mod rejects;
 mod run;
 mod run_id;
 mod seen;
+pub mod signals;
 pub mod steps;
 mod streams;
 mod table;

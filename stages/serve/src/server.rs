@@ -10,7 +10,6 @@ use anyhow::{Context as _, Result};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use signal_hook::consts::{SIGINT, SIGTERM};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
@@ -41,7 +40,7 @@ pub struct Options {
     pub report: Option<PathBuf>,
 }
 
-/// Serves until SIGINT or SIGTERM. `make` computes the answers, at most every five seconds; `listening`
+/// Serves until SIGINT or SIGTERM, unless the caller ignores them. `make` computes the answers, at most every five seconds; `listening`
 /// gets the address.
 ///
 /// # Errors
@@ -52,7 +51,7 @@ pub fn run(
     listening: impl FnOnce(std::net::SocketAddr),
 ) -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
+    for signal in kit::signals::to_watch() {
         signal_hook::flag::register(signal, Arc::clone(&stop)).context("watching signals")?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the server")?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{CONF, TODAY, Watched};
+use super::{CRON, TODAY, Watched};
 
 fn repository(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
@@ -248,24 +248,24 @@ fn statsd_gets_what_stages_and_runs_count() {
     assert_eq!(hub.run("run").ok().stderr, "");
 }
 
-#[test]
-fn one_message_for_one_trouble_even_without_a_database() {
-    let Some(hub) = Watched::new() else { return };
-    let told = hub.path("told");
-    let program = hub.path("tell-me");
-    fs::write(&program, format!("#!/bin/sh\ncat >> '{}'\n", told.display())).unwrap();
-    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    hub.write(
-        CONF,
-        &format!(
-            "[dns]\nnameserver = {}\n[check]\ndisk = off\n[notify]\ncommand = {}\n",
-            hub.names.address(),
-            program.display()
-        ),
-    );
-    let events = || -> Vec<(String, Vec<String>)> {
-        let text = fs::read_to_string(&told).unwrap_or_default();
-        let _ = fs::remove_file(&told);
+/// A program that receives messages, and fails while there is a file `broken`.
+struct Receiver<'w>(&'w Watched);
+
+impl<'w> Receiver<'w> {
+    fn new(hub: &'w Watched) -> Self {
+        let program = hub.path("tell-me");
+        let script =
+            "#!/bin/sh\ncd \"${0%/*}\" || exit 9\n[ ! -e broken ] || { echo x >> tried; exit 7; }\ncat >> told\n";
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        hub.settings(&format!("[notify]\ncommand = {}\n", program.display()));
+        Self(hub)
+    }
+
+    /// The messages that arrived since the last time: event and checks.
+    fn events(&self) -> Vec<(String, Vec<String>)> {
+        let text = fs::read_to_string(self.0.path("told")).unwrap_or_default();
+        let _ = fs::remove_file(self.0.path("told"));
         let event = |line: &str| {
             let object: Value = serde_json::from_str(line).unwrap();
             let names =
@@ -273,22 +273,68 @@ fn one_message_for_one_trouble_even_without_a_database() {
             (object["event"].as_str().unwrap().to_owned(), names.collect())
         };
         text.lines().map(event).collect()
-    };
+    }
+
+    /// One message, and it is about this check.
+    #[track_caller]
+    fn one(&self, event: &str, check: &str) {
+        let events = self.events();
+        assert_eq!(events.len(), 1, "{events:?}");
+        assert!(events[0].0 == event && events[0].1.contains(&check.to_owned()), "{events:?}");
+    }
+
+    fn n_tried(&self) -> usize {
+        fs::read_to_string(self.0.path("tried")).map_or(0, |text| text.lines().count())
+    }
+}
+
+#[test]
+fn one_message_for_one_trouble_even_without_a_database() {
+    let Some(hub) = Watched::new() else { return };
+    let receiver = Receiver::new(&hub);
     hub.run("run").ok();
-    assert_eq!(events(), []);
+    assert_eq!(receiver.events(), []);
     hub.server.kill();
     let _ = hub.run("run");
-    let first = events();
-    assert_eq!(first.len(), 1, "{first:?}");
-    assert!(first[0].0 == "failure" && first[0].1.contains(&"database".to_owned()), "{first:?}");
+    receiver.one("failure", "database");
     let _ = hub.run("run");
     let _ = hub.run("tick");
-    assert_eq!(events(), []);
+    assert_eq!(receiver.events(), []);
     hub.server.restart();
     hub.run("run").ok();
-    let last = events();
-    assert_eq!(last.len(), 1, "{last:?}");
-    assert!(last[0].0 == "recovery" && last[0].1.contains(&"database".to_owned()), "{last:?}");
+    receiver.one("recovery", "database");
+}
+
+#[test]
+fn a_message_that_was_not_delivered_is_repeated_until_it_is() {
+    let Some(hub) = Watched::new() else { return };
+    let receiver = Receiver::new(&hub);
+    hub.run("run").ok();
+    let said = "it ended with exit code 7; the message is repeated after each run until it succeeds";
+    fs::write(hub.path("broken"), "").unwrap();
+    let line = fs::read_to_string(hub.path(CRON)).unwrap();
+    fs::remove_file(hub.path(CRON)).unwrap();
+    let first = hub.run("run").ok();
+    assert!(first.stderr.contains(said), "{}", first.stderr);
+    // one mail of cron is enough
+    let again = hub.run("run").ok();
+    assert!(!again.stderr.contains("[notify]"), "{}", again.stderr);
+    assert_eq!((receiver.n_tried(), receiver.events()), (2, vec![]));
+    fs::remove_file(hub.path("broken")).unwrap();
+    hub.run("run").ok();
+    receiver.one("failure", "schedule");
+    hub.run("run").ok();
+    assert_eq!(receiver.events(), []);
+    // the same for the good news
+    fs::write(hub.path("broken"), "").unwrap();
+    hub.write(CRON, &line);
+    let done = hub.run("run").ok();
+    assert!(done.stderr.contains(said), "{}", done.stderr);
+    fs::remove_file(hub.path("broken")).unwrap();
+    hub.run("run").ok();
+    receiver.one("recovery", "schedule");
+    hub.run("run").ok();
+    assert_eq!(receiver.events(), []);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! A run that gets a signal says so, ends with the code of the signal, and starts nothing more.
 
 use std::io::Read as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::*;
+use crate::support::with_signals;
 
 /// The program says so in a file, then waits.
 fn is_slow(life: &Life, program: &str) {
@@ -16,8 +17,7 @@ fn is_slow(life: &Life, program: &str) {
 
 /// Starts a command, sends the signal once a slow program works; returns its exit code and its messages.
 fn interrupted(life: &Life, args: &str, now: &str, signal: &str) -> (Option<i32>, String) {
-    #[expect(clippy::disallowed_methods, reason = "needs the process while it runs")]
-    let mut command = Command::new(life.path("bin/hzmetrics"));
+    let mut command = with_signals("--default-signal", &life.path("bin/hzmetrics"));
     let mut child = close_off(&mut command, &life.path("root"))
         .args(args.split(' '))
         .env("HZMETRICS_ACCESS_CFG", life.pair.config())

@@ -8,7 +8,6 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::task::{CONTEXT, Task};
@@ -218,8 +217,7 @@ impl Screen {
         if std::mem::replace(&mut self.watches_signals, true) {
             return;
         }
-        let wanted: Vec<i32> = [SIGINT, SIGTERM].into_iter().filter(|signal| !is_ignored(*signal)).collect();
-        let Ok(mut signals) = Signals::new(wanted) else { return };
+        let Ok(mut signals) = Signals::new(crate::signals::to_watch()) else { return };
         // without a thread the line stays on the screen, and the process must still end
         let watch = move || signals.forever().for_each(end_by);
         let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(watch);
@@ -246,13 +244,6 @@ fn turn() -> Option<UnixDatagram> {
     let device = rustix::fs::fstat(rustix::stdio::stderr()).ok()?.st_rdev;
     let name = SocketAddr::from_abstract_name(format!("hzmetrics-progress-{device:x}")).ok()?;
     UnixDatagram::bind_addr(&name).ok()
-}
-
-/// Whether the caller wants a signal to be ignored.
-fn is_ignored(signal: i32) -> bool {
-    let status = crate::door::named::read_to_string(std::path::Path::new("/proc/self/status")).unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// Erases the line, then does what the signal does without us.
