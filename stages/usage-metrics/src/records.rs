@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::slice::Chunks;
 
 use anyhow::{Context as _, Result, bail};
 use enrich::country::{self, Countries};
@@ -20,10 +21,14 @@ use crate::names::Name;
 use crate::parse::{self, Fields, Parsed};
 use crate::parts::{self, Role};
 use crate::session_record::session_record;
+use crate::sessions::Session;
 use crate::spool::{Counts, Lines, Spool};
 
 /// How many blocks are in progress at a time.
 const BLOCKS: usize = 4;
+
+/// How many sessions make a block: about a megabyte.
+const SESSIONS: usize = 5000;
 
 /// Runs the stage on records.
 ///
@@ -257,56 +262,89 @@ impl CountryOfName {
 /// Writes all records; how many came from the spool.
 fn write(world: &AllRows, countries: &CountryOfName, role: &Role, spool: Spool, output: &mut Output) -> Result<u64> {
     let mut n_records = 0;
-    let mut lines = spool.read()?;
+    let mut left = Left { lines: Some(spool.read()?), sessions: world.made.chunks(SESSIONS), buffers: Vec::new() };
     let (mut written, mut making) = (Vec::new(), vec![Vec::new(); BLOCKS]);
-    let mut blocks = next_blocks(&mut lines)?;
-    // what is done is written, and what comes next is read, while the blocks between are made
+    let mut blocks = left.next()?;
+    // what is done is written while the blocks after it are made and the next ones are read
     while !blocks.is_empty() {
-        let (next, made) = rayon::join(
-            || write_all(&written, output).and_then(|()| next_blocks(&mut lines)),
+        let (done, next) = rayon::join(
+            || write_all(&written, output),
             || {
-                blocks.par_iter().zip(&mut making).try_for_each(|((bytes, before), out)| {
+                blocks.par_iter().zip(&mut making).try_for_each(|(block, out)| {
                     out.clear();
-                    block(world, countries, role, bytes, *before, out)
-                })
+                    match block {
+                        Block::Lines { bytes, before } => lines(world, countries, role, bytes, *before, out),
+                        Block::Sessions(sessions) => {
+                            sessions.iter().for_each(|made| session(world, countries, made, out));
+                            Ok(())
+                        }
+                    }
+                })?;
+                left.next()
             },
         );
-        made?;
+        done?;
         making.truncate(blocks.len());
         if matches!(role, Role::Part(_)) {
-            n_records += making.iter().map(|out| memchr::memchr_iter(b'\n', out).count() as u64).sum::<u64>();
+            let stored = blocks.iter().zip(&making).filter(|(block, _)| matches!(block, Block::Lines { .. }));
+            n_records += stored.map(|(_, out)| memchr::memchr_iter(b'\n', out).count() as u64).sum::<u64>();
         }
-        blocks = next?;
+        left.buffers.extend(std::mem::replace(&mut blocks, next?).into_iter().filter_map(|block| match block {
+            Block::Lines { bytes, .. } => Some(bytes),
+            Block::Sessions(_) => None,
+        }));
         std::mem::swap(&mut written, &mut making);
         making.resize(BLOCKS, Vec::new());
     }
     write_all(&written, output)?;
-    let mut line = Vec::new();
-    for session in &world.made {
-        line.clear();
-        session_record(&world.names, countries.get(session.ip).unwrap_or_default(), session, &mut line);
-        output.record(&line)?;
-    }
     Ok(n_records)
 }
 
-/// Some blocks of the spool, each with the records before it.
-fn next_blocks(lines: &mut Lines) -> Result<Vec<(Vec<u8>, Counts)>> {
-    let mut blocks = Vec::new();
-    while blocks.len() < BLOCKS {
-        let mut bytes = Vec::new();
-        let Some(block) = lines.next_block(&mut bytes)? else { break };
-        blocks.push((bytes, block.before));
+/// What becomes one block of the output.
+enum Block<'a> {
+    /// Lines of the spool, and the records before them.
+    Lines { bytes: Vec<u8>, before: Counts },
+    /// Sessions that were built here.
+    Sessions(&'a [Session]),
+}
+
+/// What is not written yet: the rest of the spool, then the sessions.
+struct Left<'a> {
+    lines: Option<Lines>,
+    sessions: Chunks<'a, Session>,
+    /// Memory of blocks that are done.
+    buffers: Vec<Vec<u8>>,
+}
+
+impl<'a> Left<'a> {
+    /// The next blocks, none at the end.
+    fn next(&mut self) -> Result<Vec<Block<'a>>> {
+        let mut blocks = Vec::new();
+        while let Some(lines) = self.lines.as_mut().filter(|_| blocks.len() < BLOCKS) {
+            let mut bytes = self.buffers.pop().unwrap_or_default();
+            match lines.next_block(&mut bytes)? {
+                Some(block) => blocks.push(Block::Lines { bytes, before: block.before }),
+                // the temporary file goes while something is written
+                None => self.lines = None,
+            }
+        }
+        blocks.extend(self.sessions.by_ref().take(BLOCKS - blocks.len()).map(Block::Sessions));
+        Ok(blocks)
     }
-    Ok(blocks)
 }
 
 fn write_all(blocks: &[Vec<u8>], output: &mut Output) -> Result<()> {
     blocks.iter().try_for_each(|block| output.block(block))
 }
 
+/// Writes the record of a session.
+fn session(world: &AllRows, countries: &CountryOfName, session: &Session, out: &mut Vec<u8>) {
+    session_record(&world.names, countries.get(session.ip).unwrap_or_default(), session, out);
+    out.push(b'\n');
+}
+
 /// Writes the lines of a block with the results.
-fn block(
+fn lines(
     world: &AllRows,
     countries: &CountryOfName,
     role: &Role,
