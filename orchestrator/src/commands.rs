@@ -123,6 +123,7 @@ impl<C: HubCommand> Command for C {
             Some(program) => recorded(&hub, program, || HubCommand::run(self, &hub)),
             None => HubCommand::run(self, &hub),
         };
+        hub.tell_repeated();
         Ok(done.unwrap_or_else(|error| {
             let code = code_of(&error);
             if code != Exit::ReaderLeft.code() {

@@ -15,6 +15,7 @@ use hub::config::{self, Config};
 use hub::lock::{HOLDER, Lock, LockResult};
 use hub::log::{Log, Sinks, Stderr};
 use hub::statsd;
+use kit::repeats::{Repeated, Sheet};
 use kit::{Busy, Messages, RUN_ID};
 use logs::discovery::Stream;
 use rustix::io::FdFlags;
@@ -55,6 +56,8 @@ pub(crate) struct Hub {
     name: String,
     /// The row of the writer, held to the end of the command.
     writer: RefCell<Option<Writer>>,
+    /// What repeats in the stages that this command starts.
+    sheet: RefCell<Option<Sheet>>,
 }
 
 impl Hub {
@@ -94,6 +97,7 @@ impl Hub {
             overrides: overrides.clone(),
             name: name.to_owned(),
             writer: RefCell::default(),
+            sheet: RefCell::default(),
         })
     }
 
@@ -114,6 +118,7 @@ impl Hub {
             overrides: self.overrides.clone(),
             name: self.name.clone(),
             writer: RefCell::default(),
+            sheet: RefCell::default(),
         }
     }
 
@@ -258,6 +263,14 @@ impl Hub {
             rustix::io::fcntl_setfd(lock, FdFlags::empty()).context("passing the lock on")?;
             variables.export(HOLDER, std::process::id().to_string().into());
         }
+        let mut sheet = self.sheet.borrow_mut();
+        if sheet.is_none() {
+            *sheet = Sheet::begin();
+        }
+        if let Some(sheet) = &*sheet {
+            let (name, number) = sheet.variable();
+            variables.export(name, number.into());
+        }
         if let Some(token) = writer::token() {
             variables.export(writer::TOKEN, token.into());
         }
@@ -265,6 +278,20 @@ impl Hub {
         shell.hand_on(&self.config)?;
         shell.show_context(&self.context.borrow());
         Ok(shell)
+    }
+
+    /// Reports what repeated in the stages: each printed its first occurrence only.
+    pub(crate) fn tell_repeated(&self) {
+        let repeated = self.sheet.take().map(|mut sheet| sheet.repeated());
+        match repeated {
+            Some(Ok(all)) => {
+                for Repeated { source, trouble, n, of } in all {
+                    self.log.warning(format_args!("{source}: {trouble}, {n} of {of} steps"));
+                }
+            }
+            Some(Err(error)) => self.log.warning(format_args!("what repeated in this run is not known: {error}")),
+            None => {}
+        }
     }
 
     /// The folder with `daily/` and `imported/` of a stream.

@@ -54,6 +54,7 @@ pub(crate) fn run(hub: &Hub, limits: Limits) -> Result<u8> {
         until: Instant::now().checked_add(limits.budget),
         caught_up: BTreeMap::new(),
         swept: BTreeSet::new(),
+        told_malformed: BTreeSet::new(),
         told_to_come: false,
     };
     if !limits.dry_run {
@@ -102,7 +103,9 @@ impl Run<'_> {
         let current = today.month().context("the clock is set to a year outside 0 to 9999")?;
         let state = State::read(&mut self.db)?;
         for text in &state.malformed {
-            self.hub.log.warning(format_args!("pipeline_state: {text}"));
+            if self.told_malformed.insert(text.clone()) {
+                self.hub.log.warning(format_args!("pipeline_state: {text}"));
+            }
         }
         if state.mode == Mode::Rebuild {
             let _step = self.hub.log.step("tick mode=rebuild");

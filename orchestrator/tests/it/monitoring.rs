@@ -132,6 +132,13 @@ impl Watched {
         run.args(more).args(line.split(' '))
     }
 
+    /// A stage, started alone.
+    fn stage(&self, name: &str, line: &str) -> Finished {
+        let program = std::path::Path::new(env!("CARGO_BIN_EXE_hzmetrics")).with_file_name(name);
+        let run = self.env().into_iter().fold(fixtures::run(program), |run, (name, value)| run.env(name, value));
+        run.args(line.split(' ')).finish()
+    }
+
     /// The program, with what starts it among our mounts if there are any.
     fn program(&self) -> Vec<String> {
         let exe = env!("CARGO_BIN_EXE_hzmetrics").to_owned();

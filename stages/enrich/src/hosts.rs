@@ -185,6 +185,12 @@ impl Hosts {
         self.n_failed
     }
 
+    /// How many lookups were answered, also that there is no name.
+    #[must_use]
+    pub const fn n_answered(&self) -> u64 {
+        self.n_answered
+    }
+
     /// How many distinct addresses were requested.
     #[must_use]
     pub const fn n_addresses(&self) -> usize {

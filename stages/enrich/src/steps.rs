@@ -12,6 +12,7 @@ use schema::{Compat, Opt};
 
 use crate::hosts::Hosts;
 use crate::options::{DnsOptions, GeoOptions, domain_rule, hosts_in_span_only, user_rule};
+use crate::table::countries::GeoTrouble;
 use crate::table::{Span, Table, When, countries, domains, hosts, user_info};
 
 /// How many hosts with their domains a dry run shows.
@@ -207,13 +208,27 @@ impl Filler {
         Ok(())
     }
 
-    /// Finally reports what was wrong with the geo service.
+    /// Finally reports what was wrong with name servers and the geo service.
     pub fn finish(&mut self, io: &Io) {
-        let Some(geo) = &mut self.geo else { return };
-        let n = geo.n_failed();
-        if let Some(trouble) = geo.trouble() {
-            let remain = kit::counted(n, "address remains", "addresses remain");
-            io.messages.note(format_args!("{remain} without a country until the next run: {trouble}"));
+        if let Some(names) = &self.names {
+            finish_names(names, io);
         }
+        let Some(geo) = self.geo.as_mut().filter(|geo| geo.n_asked() > 0) else { return };
+        let remain = kit::counted(geo.n_failed(), "address remains", "addresses remain");
+        let trouble = geo
+            .trouble()
+            .map(|GeoTrouble { kind, text }| (kind, format!("{remain} without a country until the next run: {text}")));
+        io.messages.used("geo service", trouble.as_ref().map(|(kind, text)| (*kind, text as _)));
     }
+}
+
+/// A lookup that fails is usual; that all fail is not.
+fn finish_names(names: &Hosts, io: &Io) {
+    let (failed, answered) = (names.n_failed(), names.n_answered());
+    if failed + answered == 0 {
+        return;
+    }
+    let n = usize::try_from(failed).unwrap_or(usize::MAX);
+    let text = format!("no name server answered: {} no host name", kit::counted(n, "address has", "addresses have"));
+    io.messages.used("name server", (answered == 0).then_some(("no answer", &text)));
 }

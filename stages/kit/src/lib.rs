@@ -25,6 +25,7 @@ mod output;
 pub mod path_text;
 pub mod progress;
 mod rejects;
+pub mod repeats;
 mod run;
 mod run_id;
 mod seen;

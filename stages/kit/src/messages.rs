@@ -73,6 +73,18 @@ impl Messages {
         }
     }
 
+    /// A source of answers, such as a service, was used; `trouble` is what was wrong with it in a few words, and
+    /// the whole message. Silent with `--quiet`. What repeats in the steps of a run is printed once
+    /// ([`crate::repeats`]).
+    pub fn used(&self, source: &str, trouble: Option<(&str, &dyn Display)>) {
+        let was_noted = crate::repeats::note(source, trouble.map(|(trouble, _)| trouble));
+        match trouble {
+            Some((_, text)) if was_noted => self.copy(Level::Info, text),
+            Some((_, text)) => self.note(text),
+            None => {}
+        }
+    }
+
     /// Something that needs attention although the run continues; printed with `--quiet` too.
     pub fn warn(&self, text: impl Display) {
         self.copy(Level::Warning, &text);

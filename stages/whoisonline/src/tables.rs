@@ -217,6 +217,24 @@ impl Refresh<'_> {
         if self.compat.has(Opt::Ipv6) { address::parse(ip) } else { dotted_quad(ip).map(IpAddr::V4) }
     }
 
+    /// Reports what was wrong with the geo service.
+    fn say_of_service(&self, n_asked: usize, bad_key: bool, failures: &[String]) {
+        let url = &self.config.geo_url;
+        let asked = kit::counted(n_asked, "address", "addresses");
+        let n = failures.len();
+        let trouble = match failures.first() {
+            _ if bad_key => {
+                Some(("our key is not accepted", format!("the geo service at {url} does not accept our key")))
+            }
+            Some(first) => {
+                let kind = if n < n_asked { "no answer for some addresses" } else { "no answer" };
+                Some((kind, format!("no place for {n} of {asked}: {first}")))
+            }
+            None => None,
+        };
+        self.messages.used("geo service", trouble.as_ref().map(|(kind, text)| (*kind, text as _)));
+    }
+
     /// The places of addresses: from the caches, then from the service. The service's answers with
     /// a country are stored in the table of places, or for IPv6 in the file.
     fn places<'i>(&mut self, addresses: impl Iterator<Item = &'i str>) -> Result<HashMap<IpAddr, Place>> {
@@ -259,13 +277,7 @@ impl Refresh<'_> {
                 Answer::Failed(why) => failures.push(why),
             }
         }
-        if bad_key {
-            self.messages.note(format_args!("the geo service at {} does not accept our key", self.config.geo_url));
-        }
-        if let Some(first) = failures.first() {
-            let asked = kit::counted(asked.len(), "address", "addresses");
-            self.messages.note(format_args!("no place for {} of {asked}: {first}", failures.len()));
-        }
+        self.say_of_service(asked.len(), bad_key, &failures);
         let mut kept: Vec<(u32, &Place)> = Vec::new();
         for (ip, place) in news.iter().filter(|(_, place)| place.country != "-") {
             match (ip, &mut cache) {

@@ -53,6 +53,8 @@ pub(super) struct Run<'h> {
     pub(super) caught_up: BTreeMap<Month, (Facts, Vec<PathBuf>)>,
     /// Months that this run has swept.
     pub(super) swept: BTreeSet<Month>,
+    /// What it has reported about the stored state: every step reads that again.
+    pub(super) told_malformed: BTreeSet<String>,
     /// Whether it has reported what is dated in the future.
     pub(super) told_to_come: bool,
 }

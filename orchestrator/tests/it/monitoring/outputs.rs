@@ -338,6 +338,38 @@ fn a_message_that_was_not_delivered_is_repeated_until_it_is() {
 }
 
 #[test]
+fn a_trouble_that_repeats_in_a_run_is_one_line() {
+    let Some(hub) = Watched::new() else { return };
+    // nobody answers, neither names nor countries
+    let gone = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    hub.write(super::CONF, &format!("[dns]\nnameserver = {gone}\ntimeout = 0.1\n[check]\ndisk = off\n"));
+    for (day, word) in [("2026-01-15", "15/Jan/2026"), ("2026-02-15", "15/Feb/2026"), ("2026-03-15", "15/Mar/2026")] {
+        let name = format!("hub-access.log-{}", day.replace('-', ""));
+        let of_day = |line: &String| line.replace("2026-04-30", day).replace("30/Apr/2026", word) + "\n";
+        hub.write(&format!("{}/{name}", super::DAILY), &hub.lines.iter().map(of_day).collect::<String>());
+    }
+    let done = hub.run("run").ok();
+    let n = |text: &str| done.stderr.matches(text).count();
+    assert_eq!((n("without a country until the next run"), n("no name server answered")), (1, 1), "{}", done.stderr);
+    let sums: Vec<_> = done.stderr.lines().filter(|line| line.ends_with(" steps")).collect();
+    // January to April; a dead name server and no geo service
+    for source in ["hzmetrics: name server: no answer, ", "hzmetrics: geo service: no answer, "] {
+        let sum = sums.iter().find_map(|line| line.strip_prefix(source)).unwrap_or_else(|| panic!("{}", done.stderr));
+        let (n, of) = sum.trim_end_matches(" steps").split_once(" of ").unwrap();
+        assert!(n == of && n.parse::<usize>().unwrap() >= 3, "{}", done.stderr);
+    }
+    assert_eq!(sums.len(), 2, "{}", done.stderr);
+    // the log has each one
+    let log = fs::read_to_string(hub.path("manage.log")).unwrap();
+    assert!(log.matches("without a country until the next run").count() >= 3, "{log}");
+    // a stage that is started alone says so each time
+    for _ in 0..2 {
+        let done = hub.stage("usage-metrics", "--db --only countries 2026-03").ok();
+        assert_eq!(done.stderr.matches("without a country until the next run").count(), 1, "{}", done.stderr);
+    }
+}
+
+#[test]
 fn the_supervisor_hears_of_the_server() {
     let Some(hub) = Watched::new() else { return };
     let path = hub.path("notify");

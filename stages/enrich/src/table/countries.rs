@@ -60,6 +60,15 @@ pub struct Geo {
     bad_key: bool,
 }
 
+/// What went wrong at the geo service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GeoTrouble {
+    /// In a few words, the same for each run.
+    pub kind: &'static str,
+    /// The first failure in words.
+    pub text: String,
+}
+
 impl Geo {
     /// `file` is used first, then the hub's cache, then `service`; each may be missing.
     #[must_use]
@@ -86,10 +95,16 @@ impl Geo {
         self.known.values().filter(|known| matches!(known, Known::Nothing)).count()
     }
 
-    /// What was wrong with the service, in words; given only once.
+    /// What was wrong with the service; given only once.
     #[must_use]
-    pub fn trouble(&mut self) -> Option<String> {
-        self.trouble.take()
+    pub fn trouble(&mut self) -> Option<GeoTrouble> {
+        let text = self.trouble.take()?;
+        let kind = match () {
+            () if self.bad_key => "our key is not accepted",
+            () if (self.n_failed() as u64) < self.n_asked => "no answer for some addresses",
+            () => "no answer",
+        };
+        Some(GeoTrouble { kind, text })
     }
 
     fn address(&self, ip: &str) -> Option<IpAddr> {

@@ -392,7 +392,9 @@ fn a_service_in_trouble_is_asked_a_few_times_and_loses_nothing() {
             assert!(n_requests <= most, "{says:?} {rule:?}: {n_requests} requests");
             assert_eq!(filled.keys, 3001);
             let trouble = geo.trouble().unwrap();
-            assert!(trouble.contains(word), "{says:?}: {trouble}");
+            assert!(trouble.text.contains(word), "{says:?}: {trouble:?}");
+            let kind = if matches!(says, Says::BadKey) { "our key is not accepted" } else { "no answer" };
+            assert_eq!(trouble.kind, kind);
             assert!(geo.n_failed() >= 3000, "{says:?}: {}", geo.n_failed());
             let marked = pair.lines("SELECT DISTINCT ipcountry FROM web WHERE ip <> '10.0.0.1'");
             assert_eq!(marked, ["NULL"], "{says:?} {rule:?}: an address without an answer stays empty");
