@@ -99,6 +99,7 @@ commands! {
         BackfillDnload(backfill_dnload::Args),
         RebuildWebhits(rebuild_webhits::Args),
         Prune(prune::Args),
+        ForgetUser(forget_user::Args),
     }
     "Setup and health" Health {
         SetupDb(setup_db::Args),
@@ -216,6 +217,7 @@ mod tests {
             "report",
             "compare",
             "prune",
+            "forget-user",
             "backup",
             "restore",
         ];

@@ -14,6 +14,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod fill_geo;
 pub(crate) mod forget_import;
+pub(crate) mod forget_user;
 pub(crate) mod import;
 pub(crate) mod import_apache;
 pub(crate) mod import_hub_data;

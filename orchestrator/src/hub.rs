@@ -83,7 +83,9 @@ impl Hub {
         let file = Some(config.paths.log()).filter(|_| !hub::identity::is_root_among_others(&config));
         let sinks = Sinks::of(file, &env, stderr);
         let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-        let log = Log::open("hzmetrics", &sinks, &format!("hzmetrics {}", words.join(" ")));
+        // who is to be forgotten is not written down
+        let said = if name == "forget-user" { name.to_owned() } else { words.join(" ") };
+        let log = Log::open("hzmetrics", &sinks, &format!("hzmetrics {said}"));
         Ok(Self {
             config,
             compat,

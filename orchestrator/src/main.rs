@@ -12,6 +12,7 @@ mod commands;
 mod compare;
 mod completions;
 mod doctor;
+mod forget;
 mod guard;
 mod health;
 mod hub;

@@ -23,7 +23,7 @@ impl HubCommand for Args {
         let dry_run = self.mode.dry_run;
         hub.config.check()?;
         let _lock = hub.lock(!dry_run)?;
-        let done = hub_data::import_as(&hub.config.target(), hub.compat, dry_run)?;
+        let done = hub_data::import_as(&hub.config, hub.compat, dry_run)?;
         let would = if dry_run { "[dry-run] would copy " } else { "" };
         hub.log.info(format_args!(
             "[import-hub-data] {would}{}, {} with a confirmed address",

@@ -5,6 +5,7 @@ use schema::Month;
 
 use super::HubCommand;
 use super::values::{DryRun, month_begun};
+use crate::forget;
 use crate::hub::Hub;
 use crate::pipeline::state::{self, Key, Mode, State};
 
@@ -39,6 +40,7 @@ impl HubCommand for Args {
         if from < month {
             hub.log.warning(format_args!("[rebuild-from] {from} has new data, so the rebuild begins there"));
         }
+        forget::warn_of_fewer(hub, &mut db, from)?;
         if let Some(first) = state.withheld.range(from..).next() {
             hub.log.warning(format_args!("[rebuild-from] {first} is withheld and stays so, see `hzmetrics status`"));
         }

@@ -7,6 +7,7 @@ use schema::{Month, Period};
 
 use super::HubCommand;
 use super::values::{DryRun, month_begun};
+use crate::forget;
 use crate::hub::{Audience, Hub};
 use crate::pipeline::decisions;
 use crate::pipeline::state::State;
@@ -54,7 +55,9 @@ impl HubCommand for Args {
         let lock = hub.lock(effort == Effort::Real)?;
         let n_months = since.through(through).count();
         hub.log.info(format_args!("[rebuild-summaries] {n_months} month(s) {since}..{through}"));
-        let withheld = State::read(&mut hub.db()?)?.withheld;
+        let mut db = hub.db()?;
+        forget::warn_of_fewer(hub, &mut db, since)?;
+        let withheld = State::read(&mut db)?.withheld;
         for month in withheld.range(since..=through) {
             hub.log.warning(format_args!("[rebuild-summaries] {month} is withheld and left out"));
         }

@@ -92,6 +92,10 @@ fn status(hub: &Hub, facts: &Facts) -> String {
         config.dns.timeout.as_secs_f64()
     );
     text.push_str("=== withheld, refused, left out ===\n");
+    if config.paths.being_forgotten().exists() {
+        let words = "unfinished: `hzmetrics forget-user --resume` finishes it; until then nothing else writes";
+        let _ = writeln!(text, "  {:<17}: {}", "forget-user", value(Mood::Bad, words.to_owned()));
+    }
     for (label, text_of) in left_out(facts, state) {
         let _ = writeln!(text, "  {label:<17}: {}", coloured(&label, text_of));
     }

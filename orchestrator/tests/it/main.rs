@@ -12,6 +12,7 @@ mod configuration;
 mod convert;
 mod divided;
 mod doctor;
+mod forget_user;
 mod ground;
 mod hostile;
 mod hostile_hub;

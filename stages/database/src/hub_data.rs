@@ -3,12 +3,16 @@
 //! The first step of the tool, usage and summary stages. Sessions are only ever added; the table of
 //! users is rebuilt next to the old one and replaces it atomically.
 
+use std::borrow::Cow;
+
 use anyhow::{Context as _, Result};
+use hub::config::Config;
+use hub::forgotten::{Forgotten, How, What};
 use kit::Io;
 use schema::tables::quote;
 use schema::{Compat, Opt, address, text};
 
-use crate::{Db, Target, Value, Verb, Which};
+use crate::{Db, Target, Value, Verb, Which, forgotten};
 
 /// Tool sessions of the hub (without prefix, as the middleware creates the table).
 const SESSIONLOG: &str = "sessionlog";
@@ -38,17 +42,25 @@ enum Structure {
     Prefixed,
 }
 
-/// Copies both. With `whole`, addresses of IPv6 clients are copied whole, in canonical form; without
-/// it, addresses are cut at 15 characters, as in legacy. `dry_run` only counts.
+/// Copies both, without those who were forgotten. With `whole`, addresses of IPv6 clients are copied whole, in
+/// canonical form; without it, addresses are cut at 15 characters, as in legacy. `dry_run` only counts.
 ///
 /// # Errors
 /// A table is missing or too narrow for whole addresses, or the server fails; the old table of users is
 /// then unchanged.
-fn import(target: &Target, structure: Structure, whole: bool, dry_run: bool) -> Result<HubData> {
+fn import(
+    target: &Target,
+    structure: Structure,
+    whole: bool,
+    config: Option<&Config>,
+    dry_run: bool,
+) -> Result<HubData> {
     let mut metrics = Db::connect(target, Which::Metrics)?;
     let mut hub = Db::connect(target, Which::Hub)?;
-    let sessions = sessions(&mut metrics, &mut hub, whole, dry_run).context("copying tool sessions")?;
-    let profiles = metrics.from_scratch(|metrics| profiles(metrics, &mut hub, structure, dry_run));
+    let list = config.map(|config| forgotten::list(&mut metrics, config)).transpose()?.flatten();
+    let list = list.as_ref();
+    let sessions = sessions(&mut metrics, &mut hub, whole, list, dry_run).context("copying tool sessions")?;
+    let profiles = metrics.from_scratch(|metrics| profiles(metrics, &mut hub, structure, list, dry_run));
     let profiles = profiles.context("copying registered users")?;
     Ok(HubData { sessions, profiles })
 }
@@ -57,17 +69,17 @@ fn import(target: &Target, structure: Structure, whole: bool, dry_run: bool) -> 
 ///
 /// # Errors
 /// A table is missing or too narrow for whole addresses, or the server fails.
-pub fn import_as(target: &Target, compat: Compat, dry_run: bool) -> Result<HubData> {
+pub fn import_as(config: &Config, compat: Compat, dry_run: bool) -> Result<HubData> {
     let structure = if compat.has(Opt::LpCli) { Structure::Prefixed } else { Structure::Jos };
-    import(target, structure, compat.has(Opt::Ipv6), dry_run)
+    import(&config.target(), structure, compat.has(Opt::Ipv6), Some(config), dry_run)
 }
 
 /// The same as a step of a stage; a dry run prints what it would copy.
 ///
 /// # Errors
 /// A table is missing or too narrow for whole addresses, or the server fails.
-pub fn step(target: &Target, compat: Compat, dry_run: bool, io: &Io) -> Result<()> {
-    let done = import_as(target, compat, dry_run)?;
+pub fn step(config: &Config, compat: Compat, dry_run: bool, io: &Io) -> Result<()> {
+    let done = import_as(config, compat, dry_run)?;
     if dry_run {
         let (sessions, profiles) = (done.sessions, done.profiles);
         let sessions = kit::counted(sessions, "tool session", "tool sessions");
@@ -79,7 +91,7 @@ pub fn step(target: &Target, compat: Compat, dry_run: bool, io: &Io) -> Result<(
 
 /// Adds sessions whose number is new, in the order of their numbers; the others stay as they are,
 /// whatever the hub says now.
-fn sessions(metrics: &mut Db, hub: &mut Db, whole: bool, dry_run: bool) -> Result<u64> {
+fn sessions(metrics: &mut Db, hub: &mut Db, whole: bool, list: Option<&Forgotten>, dry_run: bool) -> Result<u64> {
     hub.require(&[SESSIONLOG])?;
     metrics.require(&[COPY])?;
     if whole {
@@ -102,10 +114,13 @@ fn sessions(metrics: &mut Db, hub: &mut Db, whole: bool, dry_run: bool) -> Resul
             let Some(number) = row.uint(0).filter(|number| missing.binary_search(number).is_ok()) else {
                 return Ok(());
             };
-            let cut = |at, width| Value::from(text::cut_chars(&row.text(at).unwrap_or_default(), width).to_owned());
             let start = row.text(3).unwrap_or_default().into_owned();
-            let ip = Value::from(&*address::stored(&row.text(2).unwrap_or_default(), whole));
-            insert.push([Value::from(number), cut(1, 150), ip, Value::from(start), cut(4, 150)])
+            let (user, ip) = (row.text(1).unwrap_or_default(), row.text(2).unwrap_or_default());
+            let Some((user, ip)) = under_other_names(list, user, ip, &start) else { return Ok(()) };
+            let cut = |text: &str| Value::from(text::cut_chars(text, 150).to_owned());
+            let ip = Value::from(&*address::stored(&ip, whole));
+            let tool = row.text(4).unwrap_or_default();
+            insert.push([Value::from(number), cut(&user), ip, Value::from(start), cut(&tool)])
         })?;
         Ok(insert.finish()?.changed)
     })
@@ -121,9 +136,49 @@ fn numbers(db: &mut Db, table: &str) -> Result<Vec<u64>> {
     Ok(list)
 }
 
+/// User and address of a session on a day, as they are stored; `None` if its row is not.
+#[must_use]
+pub fn under_other_names<'t>(
+    list: Option<&Forgotten>,
+    user: Cow<'t, str>,
+    ip: Cow<'t, str>,
+    day: &str,
+) -> Option<(Cow<'t, str>, Cow<'t, str>)> {
+    let Some(list) = list else { return Some((user, ip)) };
+    let day = day.as_bytes();
+    if list.person(&user, 0, &ip, day) == Some(How::Delete) {
+        return None;
+    }
+    let user = if list.of(What::Name, &user, day).is_some() { list.name(&user).into() } else { user };
+    let ip = if list.of(What::Address, &ip, day).is_some() { list.address(&ip).into() } else { ip };
+    Some((user, ip))
+}
+
+/// Removes who was forgotten from a new table of users, in case the hub has an old copy of its own.
+fn without_the_forgotten(metrics: &mut Db, table: &str, list: &Forgotten) -> Result<u64> {
+    let mut gone = Vec::new();
+    metrics.each(&format!("SELECT uidNumber, username FROM {table}"), (), |row| {
+        let (id, name) = (row.text(0).unwrap_or_default(), row.text(1).unwrap_or_default());
+        if list.of(What::Id, &id, b"").is_some() && list.of(What::Name, &name, b"").is_some() {
+            gone.extend(row.int(0));
+        }
+        Ok(())
+    })?;
+    for id in &gone {
+        metrics.run(&format!("DELETE FROM {table} WHERE uidNumber = ?"), (id,))?;
+    }
+    Ok(gone.len() as u64)
+}
+
 /// Creates the table of users next to the old one and swaps their names: readers see one or the
 /// other.
-fn profiles(metrics: &mut Db, hub: &mut Db, structure: Structure, dry_run: bool) -> Result<u64> {
+fn profiles(
+    metrics: &mut Db,
+    hub: &mut Db,
+    structure: Structure,
+    list: Option<&Forgotten>,
+    dry_run: bool,
+) -> Result<u64> {
     let (hub_db, prefix) = (hub.target().hub_db.clone(), hub.target().prefix.clone());
     let source = format!("{prefix}{PROFILES}");
     hub.require(&[&source])?;
@@ -142,12 +197,15 @@ fn profiles(metrics: &mut Db, hub: &mut Db, structure: Structure, dry_run: bool)
     let (hub_db, final_name) = (quote(&hub_db), quote(&name));
     metrics.create_like(&new, &format!("{hub_db}.{}", quote(&like)))?;
     let copy = format!("INSERT INTO {new} SELECT * FROM {hub_db}.{} WHERE {confirmed}", quote(&source));
-    let count = metrics.run(&copy, ());
+    let count = metrics.run(&copy, ()).map_err(anyhow::Error::from).and_then(|count| {
+        let gone = list.map(|list| without_the_forgotten(metrics, &new, list)).transpose()?;
+        Ok(count - gone.unwrap_or(0).min(count))
+    });
     let count = match count {
         Ok(count) => count,
         Err(error) => {
             let _ = metrics.run(&format!("DROP TABLE IF EXISTS {new}"), ());
-            return Err(error.into());
+            return Err(error);
         }
     };
     let aside = if metrics.has_table(&name)? { format!("{final_name} TO {old}, ") } else { String::new() };
@@ -186,11 +244,11 @@ mod tests {
             let target = target(&pair, "jos_");
             pair.sql(HUB);
             pair.sql("INSERT INTO sessionlog_metrics (sessnum, user, ip, start, appname) VALUES (5, 'old', '1.1.1.1', '2020-01-01', 'old')");
-            let would = import(&target, Structure::Jos, false, true).unwrap();
+            let would = import(&target, Structure::Jos, false, None, true).unwrap();
             assert_eq!(would, HubData { sessions: 2, profiles: 2 });
             assert_eq!(pair.value("SELECT COUNT(*) FROM sessionlog_metrics").as_deref(), Some("1"));
             for again in [false, true] {
-                let done = import(&target, Structure::Jos, false, false).unwrap();
+                let done = import(&target, Structure::Jos, false, None, false).unwrap();
                 assert_eq!(done, HubData { sessions: if again { 0 } else { 2 }, profiles: 2 }, "{at}");
                 let sessions = pair
                     .lines("SELECT id, sessnum, user, ip, start, appname, host FROM sessionlog_metrics ORDER BY id");
@@ -209,14 +267,14 @@ mod tests {
             }
             // a later session gets the next number: no number was wasted
             pair.sql("INSERT INTO {hub}.sessionlog (sessnum, username) VALUES (4, 'late')");
-            import(&target, Structure::Jos, false, false).unwrap();
+            import(&target, Structure::Jos, false, None, false).unwrap();
             assert_eq!(pair.lines("SELECT id FROM sessionlog_metrics WHERE sessnum = 4"), ["4"], "{at}");
             // the table of users has the hub's current columns, engine and rows
             pair.sql("ALTER TABLE {hub}.jos_xprofiles ADD COLUMN shoe int;\nUPDATE {hub}.jos_xprofiles SET emailConfirmed = 0, shoe = 44 WHERE uidNumber = 1");
             pair.sql(
                 "CREATE TABLE jos_xprofiles_metrics__new (x int);\nCREATE TABLE jos_xprofiles_metrics__old (x int)",
             );
-            import(&target, Structure::Prefixed, false, false).unwrap();
+            import(&target, Structure::Prefixed, false, None, false).unwrap();
             assert_eq!(pair.lines("SELECT username, shoe FROM jos_xprofiles_metrics"), ["d\tNULL"]);
             let tables = pair.lines("SELECT table_name, engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'jos%'");
             assert_eq!(tables, ["jos_xprofiles_metrics\tMyISAM"], "{at}");
@@ -234,17 +292,17 @@ mod tests {
             );
             let target = target(&pair, "jos_");
             pair.narrow_addresses();
-            let error = format!("{:#}", import(&target, Structure::Jos, true, false).unwrap_err());
+            let error = format!("{:#}", import(&target, Structure::Jos, true, None, false).unwrap_err());
             assert!(error.contains("`sessionlog_metrics.ip` holds 15 characters"), "{error}");
             assert!(error.contains("`hzmetrics migrate --apply` (migration 1002)"), "{error}");
             assert_eq!(pair.value("SELECT COUNT(*) FROM sessionlog_metrics").as_deref(), Some("0"));
             pair.sql("ALTER TABLE sessionlog_metrics MODIFY ip varchar(45) NOT NULL DEFAULT ''");
-            import(&target, Structure::Jos, true, false).unwrap();
+            import(&target, Structure::Jos, true, None, false).unwrap();
             let sql = "SELECT sessnum, ip FROM sessionlog_metrics ORDER BY sessnum";
             assert_eq!(pair.lines(sql), ["3\t8.0.0.1", "5\t192.0.2.1", "7\t2001:db8::aaaa:bbbb:cccc:1"], "{engine:?}");
             // without the option a wide column gets no more than a narrow one
             pair.sql("DELETE FROM sessionlog_metrics");
-            import(&target, Structure::Jos, false, false).unwrap();
+            import(&target, Structure::Jos, false, None, false).unwrap();
             let cut = ["3\t8.0.0.1", "5\t::ffff:192.0.2.", "7\t2001:DB8:0:0:AA"];
             assert_eq!(pair.lines(sql), cut, "{engine:?}");
         }
@@ -262,24 +320,24 @@ mod tests {
             pair.lines("SELECT engine FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'abc_xprofiles_metrics'")
         };
         let target = target(&pair, "abc_");
-        import(&target, Structure::Jos, false, false).unwrap();
+        import(&target, Structure::Jos, false, None, false).unwrap();
         assert_eq!(engine(), ["MyISAM"]);
         assert_eq!(pair.lines("SELECT username FROM abc_xprofiles_metrics"), ["abc"]);
-        import(&target, Structure::Prefixed, false, false).unwrap();
+        import(&target, Structure::Prefixed, false, None, false).unwrap();
         assert_eq!(engine(), ["InnoDB"]);
         pair.sql("DROP TABLE {hub}.jos_xprofiles");
-        import(&target, Structure::Jos, false, false).unwrap();
+        import(&target, Structure::Jos, false, None, false).unwrap();
         assert_eq!(engine(), ["InnoDB"]);
         // the structure does not match the rows: the old table is kept, and nothing is left behind
         pair.sql("CREATE TABLE {hub}.jos_xprofiles (x int)");
-        let error = format!("{:#}", import(&target, Structure::Jos, false, false).unwrap_err());
+        let error = format!("{:#}", import(&target, Structure::Jos, false, None, false).unwrap_err());
         assert!(error.starts_with("copying registered users: "), "{error}");
         assert_eq!(pair.lines("SELECT username FROM abc_xprofiles_metrics"), ["abc"]);
         let tables = pair.lines("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'abc%'");
         assert_eq!(tables, ["abc_xprofiles_metrics"]);
         for missing in ["abc_xprofiles", "sessionlog"] {
             pair.sql(&format!("DROP TABLE {{hub}}.{missing}"));
-            let error = format!("{:#}", import(&target, Structure::Jos, false, false).unwrap_err());
+            let error = format!("{:#}", import(&target, Structure::Jos, false, None, false).unwrap_err());
             assert!(error.contains(&format!("there is no table `{missing}`")), "{error}");
         }
     }
@@ -289,7 +347,7 @@ mod tests {
         let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
         pair.sql(HUB);
         let target = target(&pair, "jos_");
-        import(&target, Structure::Jos, false, false).unwrap();
+        import(&target, Structure::Jos, false, None, false).unwrap();
         pair.sql(
             "RENAME TABLE jos_xprofiles_metrics TO jos_xprofiles_metrics__old;
              ALTER TABLE {hub}.jos_xprofiles ADD COLUMN shoe int;
@@ -299,7 +357,7 @@ mod tests {
         pair.sql(
             "DROP TABLE {hub}.jos_xprofiles;\nCREATE VIEW {hub}.jos_xprofiles AS SELECT * FROM {hub}.abc_xprofiles",
         );
-        let error = format!("{:#}", import(&target, Structure::Jos, false, false).unwrap_err());
+        let error = format!("{:#}", import(&target, Structure::Jos, false, None, false).unwrap_err());
         assert!(error.contains("copying registered users"), "{error}");
         assert_eq!(pair.lines("SELECT username FROM jos_xprofiles_metrics ORDER BY username"), ["a", "d"]);
     }
@@ -311,7 +369,7 @@ mod tests {
             let Some(pair) = pair(engine, SqlMode::Strict) else { return };
             pair.sql(HUB);
             let target = target(&pair, "jos_");
-            import(&target, Structure::Jos, false, false).unwrap();
+            import(&target, Structure::Jos, false, None, false).unwrap();
             pair.sql("UPDATE {hub}.jos_xprofiles SET emailConfirmed = 1");
             let (mut holder, mut other) = (pair.admin(), pair.admin());
             let users = format!("SELECT COUNT(*) FROM {}.jos_xprofiles_metrics", pair.metrics);
@@ -322,7 +380,7 @@ mod tests {
             holder.query_drop(hold).unwrap();
             assert_eq!(holder.query_first::<u64, _>(&users).unwrap(), Some(2));
             std::thread::scope(|scope| {
-                let run = scope.spawn(|| import(&target, Structure::Jos, false, false).unwrap());
+                let run = scope.spawn(|| import(&target, Structure::Jos, false, None, false).unwrap());
                 // longer than one try; later readers still get their turn
                 let begun = std::time::Instant::now();
                 let mut looks = 0;
@@ -346,7 +404,7 @@ mod tests {
         let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
         pair.sql(HUB);
         let target = target(&pair, "jos_");
-        import(&target, Structure::Jos, false, false).unwrap();
+        import(&target, Structure::Jos, false, None, false).unwrap();
         let stop = AtomicBool::new(false);
         let seen = std::thread::scope(|scope| {
             let reader = scope.spawn(|| {
@@ -358,7 +416,7 @@ mod tests {
                 seen
             });
             for _ in 0..30 {
-                import(&target, Structure::Jos, false, false).unwrap();
+                import(&target, Structure::Jos, false, None, false).unwrap();
             }
             stop.store(true, Ordering::Relaxed);
             reader.join().unwrap()

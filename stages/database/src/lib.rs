@@ -12,6 +12,7 @@ mod addresses;
 mod cells;
 mod connection;
 mod error;
+pub mod forgotten;
 pub mod generations;
 pub mod hits;
 pub mod hub_data;

@@ -109,6 +109,35 @@ pub fn end_restore(db: &mut Db) -> Result<()> {
     Ok(())
 }
 
+/// Whether somebody is being forgotten, or `hzmetrics forget-user` was not finished.
+///
+/// # Errors
+/// The server fails.
+pub fn is_forgetting(db: &mut Db) -> Result<bool> {
+    Ok(db.has_table(WRITER)? && db.number("SELECT 1 FROM hz_writer WHERE part = 'forget'", ())?.is_some())
+}
+
+/// From now on no other writer begins, until [`end_forgetting`]. The caller holds the row of the writer.
+///
+/// # Errors
+/// The server fails.
+pub fn begin_forgetting(db: &mut Db) -> Result<()> {
+    db.require(&[WRITER])?;
+    db.run("INSERT IGNORE INTO hz_writer (part, token, seen) VALUES ('forget', '', UTC_TIMESTAMP())", ())?;
+    Ok(())
+}
+
+/// The person is forgotten.
+///
+/// # Errors
+/// The server fails.
+pub fn end_forgetting(db: &mut Db) -> Result<()> {
+    if db.has_table(WRITER)? {
+        db.run("DELETE FROM hz_writer WHERE part = 'forget'", ())?;
+    }
+    Ok(())
+}
+
 /// The row of the writer, held. Dropping it lets it go.
 #[derive(Debug)]
 pub struct Writer {
@@ -154,6 +183,23 @@ impl Writer {
     /// # Errors
     /// The server cannot be reached.
     pub fn ask(target: &Target, wait: Duration) -> Result<WriterResult> {
+        let mut db = Db::connect(target, Which::Metrics)?;
+        ensure!(
+            !is_being_restored(&mut db)?,
+            "a restore of the metrics database was not finished: `hzmetrics restore` it again"
+        );
+        ensure!(
+            !is_forgetting(&mut db)?,
+            "`hzmetrics forget-user` was not finished: `hzmetrics forget-user --resume` finishes it"
+        );
+        Self::ask_on(db, wait)
+    }
+
+    /// The same for whoever forgets a person, also after a run that was not finished.
+    ///
+    /// # Errors
+    /// The server cannot be reached, or a restore was not finished.
+    pub fn ask_to_forget(target: &Target, wait: Duration) -> Result<WriterResult> {
         let mut db = Db::connect(target, Which::Metrics)?;
         ensure!(
             !is_being_restored(&mut db)?,

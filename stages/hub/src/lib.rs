@@ -5,6 +5,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 pub mod config;
+pub mod forgotten;
 pub mod health;
 pub mod identity;
 pub mod lock;

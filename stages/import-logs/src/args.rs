@@ -165,6 +165,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", value_parser = kit::output_file())]
     pub(crate) receipts: Option<PathBuf>,
 
+    /// Leave out, or store under other names, the people in this list of `hzmetrics forget-user` [default with
+    /// `--to db`: the list of the hub]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) forget: Option<PathBuf>,
+
     /// Run only these steps, comma-separated. A file is entered in the ledger, and gets a receipt,
     /// only if all steps for its kind run: the first three, or `auth`
     #[arg(long, value_enum, value_name = "STEP", value_delimiter = ',')]

@@ -27,7 +27,7 @@ use crate::rows::Rows;
 use crate::rules::{Dropped, Rule, Rules};
 use crate::verdict::{Outcome, Verdicts};
 use crate::zone::Zone;
-use crate::{auth, web, zone};
+use crate::{auth, forgotten, web, zone};
 
 /// A run of hits with the same date text.
 #[derive(Debug)]
@@ -581,7 +581,15 @@ fn one(
             return Err(Rule::OldEvent);
         }
     }
-    let stamp = web::push(&mut done.rows, line, &url, &agent.text, compat);
+    let stamp = match &rules.forgotten {
+        None => web::push(&mut done.rows, line, &url, &agent.text, compat),
+        Some(list) => {
+            let found = forgotten::of_request(list, line, &url)?;
+            let other = found.agent.as_deref().map(|text| rules.judge.stored(text));
+            let agent = other.as_deref().unwrap_or(&agent.text);
+            web::push(&mut done.rows, &found.line(line), found.url.as_deref().unwrap_or(&url), agent, compat)
+        }
+    };
     done.n_odd_times += u64::from(!rules.is_believed(stamp));
     if choices.double_click.is_some() {
         let key = click_key(line, &url);
@@ -615,6 +623,20 @@ fn login(line: &[u8], compat: Compat) -> Option<parse::Login<'_>> {
     parse::auth(line, compat).or_else(|| compat.has(Opt::Ipv6).then(|| parse::auth_ipv6(line, compat)).flatten())
 }
 
+/// Appends the row of a login.
+///
+/// # Errors
+/// The rule, if it has none.
+fn keep(login: &parse::Login<'_>, rules: &Rules, done: &mut BlockResult) -> Result<(), Rule> {
+    let whole = rules.compat.has(Opt::Ipv6);
+    let key = match &rules.forgotten {
+        None => auth::push(login, &mut done.rows, whole),
+        Some(list) => auth::push(&forgotten::of_login(list, login)?.login(login), &mut done.rows, whole),
+    };
+    done.logins.push((key, done.rows.end()));
+    Ok(())
+}
+
 /// The work on a block of an auth log; with `keep_last` a last line without a line end is used.
 pub(crate) fn auth(block: &[u8], rules: &Rules, keep_last: bool) -> BlockResult {
     let rows = Rows::new(rules.judge.format, Vec::new(), block.len() * 2, block.len() / 10);
@@ -643,11 +665,9 @@ pub(crate) fn auth(block: &[u8], rules: &Rules, keep_last: bool) -> BlockResult 
                     Some(auth::Dropped::Action) => Some(Rule::Action),
                     None => rules.judge.exclude.ip(login.ip).then_some(Rule::Ip),
                 };
+                let rule = rule.or_else(|| keep(&login, rules, &mut done).err());
                 if let Some(rule) = rule {
                     done.dropped[rule as usize] += 1;
-                } else {
-                    let key = auth::push(&login, &mut done.rows, rules.compat.has(Opt::Ipv6));
-                    done.logins.push((key, done.rows.end()));
                 }
                 if let Some(verdicts) = &mut done.verdicts {
                     verdicts.login(login.date, login.time, login.ip);

@@ -109,6 +109,19 @@ impl Agent {
 }
 
 impl Judge {
+    /// The text of an agent as a row has it.
+    pub(crate) fn stored(&self, agent: &[u8]) -> Vec<u8> {
+        let stored = stored(agent);
+        match self.format {
+            RowFormat::Values => stored.into_bytes(),
+            RowFormat::Records => {
+                let mut json = Vec::with_capacity(stored.len() + 16);
+                schema::json::push_str(&mut json, &stored);
+                json
+            }
+        }
+    }
+
     fn judge(&self, agent: &[u8], known: &BotList) -> Agent {
         let is_person = self.words.is_person(agent);
         let Found { is_listed, has_word } = if is_person { Found::default() } else { self.words.find(agent) };
@@ -118,22 +131,13 @@ impl Judge {
         let is_bot = is_named && (is_listed || has_word);
         let is_known =
             is_listed || (!is_person && agent != b"-" && !agent.is_empty() && self.is_known(agent, is_bot, known));
-        let stored = stored(agent);
-        let text = match self.format {
-            RowFormat::Values => stored.into_bytes(),
-            RowFormat::Records => {
-                let mut json = Vec::with_capacity(stored.len() + 16);
-                schema::json::push_str(&mut json, &stored);
-                json
-            }
-        };
         Agent {
             is_bot,
             is_excluded: self.exclude.agent(agent),
             is_known,
             cause: (self.explain && (is_known || is_bot)).then(|| self.words.cause(agent)),
             old_explorer: OnceCell::new(),
-            text: text.into(),
+            text: self.stored(agent).into(),
             bytes: agent.into(),
             block: 0,
         }

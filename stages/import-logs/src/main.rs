@@ -11,6 +11,7 @@ mod choices;
 mod double_click;
 mod exclude;
 mod file_layouts;
+mod forgotten;
 #[cfg(test)]
 mod hostile_lines;
 mod import;

@@ -23,7 +23,7 @@ use crate::{check, import, receipt, settings};
 pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     let config = config::if_any(&config::process_env)?;
     let layouts = FileLayouts::new(args, config.as_ref())?;
-    let (rules, known) = settings::rules(args, RowFormat::Records, config.as_ref(), &[])?;
+    let (rules, known) = settings::rules(args, RowFormat::Records, config.as_ref(), &[], None)?;
     let messages = io.messages;
     let mut output = io.output()?;
     let mut units = settings::units(args, io, &layouts, &Roots::of_pipe(&args.logs, None), &mut output)?;

@@ -1,5 +1,6 @@
 //! What stays constant during a run: options, steps, and the rules that drop lines.
 
+use hub::forgotten::Forgotten;
 use schema::{Compat, Opt, Stamp};
 
 use crate::bots::Judge;
@@ -37,11 +38,12 @@ pub(crate) enum Rule {
     Watcher,
     Action,
     Duplicate,
+    Forgotten,
 }
 
 impl Rule {
     /// Every rule with the name it is counted under, in the order in which they are tried.
-    pub(crate) const ALL: [(Self, &'static str); 22] = [
+    pub(crate) const ALL: [(Self, &'static str); 23] = [
         (Self::OtherSite, "other site"),
         (Self::Status, "status"),
         (Self::Bytes, "no bytes"),
@@ -64,6 +66,7 @@ impl Rule {
         (Self::Watcher, "watching account"),
         (Self::Action, "action"),
         (Self::Duplicate, Self::DUPLICATE),
+        (Self::Forgotten, "forgotten person"),
     ];
 
     /// The name for logins that exist already.
@@ -90,6 +93,8 @@ pub(crate) struct Rules {
     pub(crate) zone: Zone,
     /// Whether every line gets a verdict.
     pub(crate) verdicts: bool,
+    /// Who was forgotten.
+    pub(crate) forgotten: Option<Forgotten>,
     /// The first moment that is in the future for every log.
     future: Stamp,
 }
@@ -132,7 +137,7 @@ impl Rules {
         // zones are up to a day ahead
         let future = today.plus_days(2);
         let (choices, zone) = (Choices::default(), Zone::default());
-        Self { compat, judge, steps, paths, choices, zone, verdicts: false, future }
+        Self { compat, judge, steps, paths, choices, zone, verdicts: false, forgotten: None, future }
     }
 
     /// Whether only the row of a line matters, and which rule drops it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use hub::config::Config;
+use hub::forgotten::Forgotten;
 use kit::{Endpoint, Io, Outcome, Output, Usage};
 use logs::discovery;
 use logs::roots::Roots;
@@ -36,6 +37,7 @@ pub(crate) fn rules(
     format: RowFormat,
     config: Option<&Config>,
     more_excluded: &[exclude::Row],
+    forgotten: Option<Forgotten>,
 ) -> Result<(Arc<Rules>, BotList)> {
     let compat = args.common.compat;
     let mut rows = args.exclude.as_deref().map(exclude::read).transpose()?.unwrap_or_default();
@@ -57,6 +59,10 @@ pub(crate) fn rules(
         (None, None) => Zone::AsWritten,
     };
     rules.verdicts = args.verdicts.is_some() && !args.dry_run;
+    rules.forgotten = match &args.forget {
+        Some(path) => Some(Forgotten::given(path)?),
+        None => forgotten,
+    };
     Ok((Arc::new(rules), bots))
 }
 

@@ -18,6 +18,7 @@ use database::ledger::Target;
 use database::writer::{self, Held};
 use database::{Db, DbError, ErrorKind, Which, retry};
 use hub::config::{self, Config};
+use hub::forgotten::Forgotten;
 use kit::path_text::base_name;
 use kit::{Endpoint, Io, Messages, Outcome, Output, Usage, door};
 use logs::discovery;
@@ -64,7 +65,8 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     let units = if staging { Vec::new() } else { settings::units(args, io, &layouts, &roots, &mut output)? };
     let _held = if args.dry_run { Held::default() } else { writer::for_run(io, &config)? };
     let server = Server::connect(&config)?;
-    let (rules, bots) = settings::rules(args, RowFormat::Values, Some(&config), &server.excluded)?;
+    let (rules, bots) =
+        settings::rules(args, RowFormat::Values, Some(&config), &server.excluded, server.forgotten.clone())?;
     let silent = staging && !io::stderr().is_terminal() && !args.dry_run;
     let messages = if silent { Messages::new(io.messages.name(), true) } else { io.messages };
     if silent {
@@ -104,6 +106,8 @@ struct Server {
     db: Db,
     /// The exclude list.
     excluded: Vec<exclude::Row>,
+    /// Who was forgotten.
+    forgotten: Option<Forgotten>,
 }
 
 impl Server {
@@ -117,7 +121,8 @@ impl Server {
         let excluded = db
             .all("SELECT filter, type FROM exclude_list", (), |cells| Ok((text(cells, 0), text(cells, 1))))
             .context("reading the exclude list")?;
-        Ok(Self { db, excluded })
+        let forgotten = database::forgotten::list(&mut db, config)?;
+        Ok(Self { db, excluded, forgotten })
     }
 }
 

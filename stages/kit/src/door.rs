@@ -15,7 +15,7 @@ mod tests;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use rustix::fs::Stat;
@@ -83,6 +83,20 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
 pub fn create_new(path: &Path, mode: u32) -> io::Result<File> {
     let (folder, name) = split(path)?;
     folder.create_new(name, mode)
+}
+
+/// Writes a whole file that only its owner may read, in place of the one with this name if there is one. Whoever
+/// reads it sees all of one or all of the other, also after a crash.
+///
+/// # Errors
+/// Something other than a file has the name, or it cannot be written.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (folder, name) = split(path)?;
+    let mut file = Temporary::within(folder)?;
+    file.set_mode(0o600)?;
+    file.write_all(bytes)?;
+    file.file().sync_all()?;
+    file.publish(name)
 }
 
 /// Removes a file, or a link itself.

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     let mut failed = FailedSteps::new(io);
     let mut run = Run::new(args, config)?;
     if plan.import {
-        let done = measure::step(IMPORT, || hub_data::step(&run.config.target(), args.compat(), args.dry_run, io));
+        let done = measure::step(IMPORT, || hub_data::step(&run.config, args.compat(), args.dry_run, io));
         failed.note(IMPORT, done)?;
     }
     let mut wanted = plan.clone();

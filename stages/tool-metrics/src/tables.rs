@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
         let say = |text: std::fmt::Arguments<'_>| io.messages.note(format_args!("[dry-run] {text}"));
         let table = Table::new(SESSIONS)?;
         match step {
-            Step::ImportHubData => hub_data::step(&self.config.target(), self.compat, dry, io)?,
+            Step::ImportHubData => hub_data::step(&self.config, self.compat, dry, io)?,
             Step::Hosts => self.fill.hosts(&mut self.metrics, &table, io)?,
             Step::Domains => self.fill.domains(&mut self.metrics, &table, io)?,
             Step::UserInfo => self.fill.user_info(&mut self.metrics, &mut self.hub, &table, io)?,

@@ -10,7 +10,7 @@ mod sessions;
 
 use anyhow::{Result, anyhow};
 use database::writer::{self, Held};
-use database::{Db, Which, hub_data};
+use database::{Db, Which, forgotten, hub_data};
 use enrich::steps::{self, Filler};
 use enrich::table::{Span, Table, When};
 use hub::config::{self, Config};
@@ -143,11 +143,13 @@ impl<'a> Run<'a> {
         let compat = self.compat;
         let say = |text: std::fmt::Arguments<'_>| io.messages.note(format_args!("[dry-run] {text}"));
         match step {
-            Step::ImportHubData => hub_data::step(&self.config.target(), compat, dry, io)?,
+            Step::ImportHubData => hub_data::step(&self.config, compat, dry, io)?,
             Step::MiddlewareWall | Step::MiddlewareCpu => {
                 let metric = if step == Step::MiddlewareWall { Metric::Wall } else { Metric::Cpu };
                 if self.jobs.is_none() {
-                    self.jobs = Some(Jobs::read(hub(&mut self.hub, &self.config)?, compat.has(Opt::Ipv6))?);
+                    let list = forgotten::list(&mut self.tables, &self.config)?;
+                    let hub = hub(&mut self.hub, &self.config)?;
+                    self.jobs = Some(Jobs::read(hub, compat.has(Opt::Ipv6), list.as_ref())?);
                 }
                 let Some(jobs) = &mut self.jobs else { return Ok(()) };
                 let done = jobs.apply(&mut self.tables, metric, compat, dry)?;

@@ -142,6 +142,20 @@ pub fn record(db: &mut Db, entry_id: i64, file: &FileRow) -> Result<()> {
     Ok(())
 }
 
+/// Corrects the row of an entry, in the caller's transaction; which run imported it stays as it is.
+///
+/// # Errors
+/// The server refuses it.
+pub fn correct(db: &mut Db, entry_id: i64, file: &FileRow) -> Result<()> {
+    let file = FileRow { run: None, ..file.clone() };
+    let set: Vec<String> =
+        fields(&file).into_iter().skip(1).map(|field| format!("{} = ?", schema::tables::quote(field))).collect();
+    let values: Vec<Value> = values(&file).into_iter().chain([Value::from(entry_id)]).collect();
+    db.run(&format!("UPDATE {TABLE} SET {} WHERE id = ?", set.join(", ")), values)
+        .with_context(|| format!("correcting what entry {entry_id} of the ledger was read from"))?;
+    Ok(())
+}
+
 /// The columns of a row.
 fn fields(file: &FileRow) -> Vec<&'static str> {
     FIELDS.into_iter().chain(file.run.as_ref().map(|_| RUN)).collect()

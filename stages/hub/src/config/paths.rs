@@ -127,6 +127,18 @@ impl Paths {
         self.at("/var/log/hubzero/metrics")
     }
 
+    /// The list of the forgotten, with its key.
+    #[must_use]
+    pub fn forgotten(&self) -> PathBuf {
+        self.staging().join("_forgotten.json")
+    }
+
+    /// What `hzmetrics forget-user` has begun.
+    #[must_use]
+    pub fn being_forgotten(&self) -> PathBuf {
+        self.staging().join("_forget-user.json")
+    }
+
     /// The staged access log; after its import it has the name [`Paths::imported_staged`].
     #[must_use]
     pub fn staged_access(&self) -> PathBuf {

@@ -8,6 +8,7 @@ mod every_line;
 mod faults;
 mod field;
 mod field_lines;
+mod forgotten;
 mod hub;
 mod identity;
 mod mixtures;

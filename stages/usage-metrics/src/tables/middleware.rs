@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use database::{Db, KeyTable, Value, Verb};
+use database::{Db, KeyTable, Value, Verb, hub_data};
+use hub::forgotten::Forgotten;
 use schema::{Compat, Opt, address, text};
 
 use crate::middleware::{self, Changes, Job, Metric, Start};
@@ -32,12 +33,12 @@ pub(crate) struct NChanged {
 }
 
 impl Jobs {
-    /// Reads all jobs, with the users and addresses of their sessions; with `whole`, IPv6 addresses
-    /// are in canonical form.
+    /// Reads all jobs, with the users and addresses of their sessions, but for those of the forgotten; with
+    /// `whole`, IPv6 addresses are in canonical form.
     ///
     /// # Errors
     /// A table is missing, or the server fails.
-    pub(crate) fn read(hub: &mut Db, whole: bool) -> Result<Self> {
+    pub(crate) fn read(hub: &mut Db, whole: bool, list: Option<&Forgotten>) -> Result<Self> {
         hub.require(&["joblog", "sessionlog"])?;
         let sql = format!(
             "SELECT {} j.start, s.username, s.remoteip, s.appname, s.exechost, j.walltime, j.cputime, \
@@ -46,15 +47,23 @@ impl Jobs {
              WHERE s.username <> 'gridstat' AND s.username NOT LIKE 'hctest%'",
             hub.released("joblog")?
         );
-        let mut names = Names::new();
-        let jobs = hub.all(&sql, (), |row| {
-            let ip = row.text(2);
+        let (mut names, mut jobs) = (Names::new(), Vec::new());
+        hub.each(&sql, (), |row| {
+            let start = row.stamp(0).context("a job without a start")?;
+            let (mut user, mut ip) = (row.text(1), row.text(2));
+            if list.is_some() {
+                let day = start.to_string();
+                let own = (user.take().unwrap_or_default(), ip.take().unwrap_or_default());
+                let Some(other) = hub_data::under_other_names(list, own.0, own.1, &day) else { return Ok(()) };
+                (user, ip) = (Some(other.0), Some(other.1));
+            }
+            let user = names.intern_option(user.as_deref());
             let ip = ip.as_deref().map(|ip| if whole { address::canonical(ip) } else { ip.into() });
             let ip = names.intern_option(ip.as_deref());
             let mut name = |at| names.intern_option(row.text(at).as_deref());
-            Ok(Job {
-                start: row.stamp(0).context("a job without a start")?,
-                user: name(1),
+            jobs.push(Job {
+                start,
+                user,
                 ip,
                 tool: name(3),
                 exechost: name(4),
@@ -65,7 +74,8 @@ impl Jobs {
                 event: name(9),
                 venue: name(10),
                 waited: row.int(11) == Some(1),
-            })
+            });
+            Ok(())
         })?;
         Ok(Self { names, jobs, whole })
     }

@@ -1,0 +1,68 @@
+//! People who were forgotten, in a pipe: `--forget FILE`.
+
+use ::hub::forgotten::{Forgotten, How, What};
+use tempfile::TempDir;
+
+use super::*;
+
+fn list(folder: &TempDir, how: How) -> PathBuf {
+    let mut list = Forgotten::new().unwrap();
+    for (what, text) in [(What::Name, "jdoe"), (What::Id, "4799"), (What::Address, "198.51.100.7")] {
+        list.add(what, text, "2025-07-10", how);
+    }
+    let path = folder.path().join("forgotten.json");
+    list.write(&path).unwrap();
+    path
+}
+
+const LOGINS: &str = "2025-07-10 08:00:01 4799 [jdoe] 198.51.100.7 login\n2025-07-10 08:00:02 1001 [ann] 192.0.2.1 login\n\
+                      2025-07-11 08:00:01 4712 [jdoe] 192.0.2.2 login\n";
+
+fn requests() -> String {
+    [
+        ("2025-07-10", "/members/4799", "192.0.2.1", "0"),
+        ("2025-07-10", "/resources/1", "198.51.100.7", "0"),
+        ("2025-07-10", "/resources/2", "192.0.2.1", "4799"),
+        ("2025-07-11", "/~jdoe", "198.51.100.7", "0"),
+    ]
+    .map(|(date, url, ip, uid)| {
+        line(date, url, "Mozilla/5.0").replace("1.2.3.4", ip).replace(" 1002 J", &format!(" {uid} J"))
+    })
+    .concat()
+}
+
+#[test]
+fn they_are_stored_under_other_names_or_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    for (how, n_logins, n_requests) in [(How::Pseudonym, 3, 4), (How::Delete, 2, 2)] {
+        let path = list(&folder, how);
+        let forget = |kind: &str, text: &str| raw(kind, text).arg("--forget").arg(&path).finish().ok();
+        let logins = forget("auth", LOGINS);
+        assert_eq!(logins.of_kind("login").len(), n_logins);
+        let text = logins.text();
+        assert!(!text.contains("4799") && !text.contains("198.51") && text.contains("\"user\":\"ann\""), "{text}");
+        // a later account of the name is somebody else
+        assert_eq!(text.matches("\"user\":\"jdoe\"").count(), 1, "{text}");
+        let found = forget("access", &requests());
+        assert_eq!(found.of_kind("web").len(), n_requests);
+        let text = found.text();
+        assert!(!text.contains("4799\"") && !text.contains("\"uidNumber\":4799"), "{text}");
+        assert_eq!((text.matches("198.51.100.7").count(), text.matches("/~jdoe").count()), (1, 1), "{text}");
+        // hits count as before
+        assert_eq!(hits(&found), hits(&access(requests())));
+        if how == How::Delete {
+            assert!(found.stderr.contains("forgotten person 2"), "{}", found.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_list_that_cannot_be_read_ends_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    for text in ["", "{}", "{\"key\":\"5\",\"forgotten\":[]}"] {
+        let path = file(&folder, "list", text);
+        let failed = raw("auth", LOGINS).arg("--forget").arg(path).finish();
+        assert_eq!(failed.code, 1, "{text}");
+        assert!(failed.stderr.contains("the list of the forgotten") && failed.stdout.is_empty(), "{}", failed.stderr);
+    }
+}
