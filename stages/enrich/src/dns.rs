@@ -3,7 +3,9 @@
 //! Only this file knows the resolver library and its runtime, which runs on a thread of its own.
 //! Queries go directly to the library's protocol layer, because its caching client would answer
 //! 127.0.0.0/8 itself, and the reports need the name server's answer. No hosts file, no search
-//! domains, no cache in memory, no EDNS, a new port for every query.
+//! domains, no cache in memory, no EDNS.
+
+mod sockets;
 
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
@@ -23,22 +25,18 @@ use trust_dns_resolver::config::ProtocolConfig;
 use trust_dns_resolver::net::NetError;
 use trust_dns_resolver::net::runtime::TokioRuntimeProvider;
 use trust_dns_resolver::net::tcp::TcpClientStream;
-use trust_dns_resolver::net::udp::UdpClientStream;
-use trust_dns_resolver::net::xfer::{DnsHandle as _, DnsRequestSender as _, FirstAnswer as _};
+use trust_dns_resolver::net::xfer::{DnsHandle as _, FirstAnswer as _};
 use trust_dns_resolver::proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Query, ResponseCode};
 use trust_dns_resolver::proto::rr::{Name, RData, RecordType};
 use trust_dns_resolver::system_conf::read_system_conf;
+
+use sockets::{RESEND, Sockets};
 
 /// The stored host name of an address that has none.
 pub use crate::domain::UNKNOWN;
 
 /// The port of name servers.
 const PORT: u16 = 53;
-/// After this time without an answer a query is sent again; an answer to the first one is still
-/// accepted.
-const RESEND_MILLIS: u64 = 200;
-/// How often a query is sent at most.
-const MAX_SENDS: u8 = 5;
 /// How many open files to leave to the rest of the process.
 const SPARE_FILES: usize = 64;
 
@@ -103,9 +101,8 @@ pub fn servers(text: &str) -> Result<Vec<SocketAddr>> {
     Ok(vec![server.with_context(|| format!("`{text}` is neither `system` nor ADDRESS[:PORT]"))?])
 }
 
-/// How many lookups this process can have in progress: each needs a socket of its own.
-#[must_use]
-pub fn max_concurrency() -> usize {
+/// How many sockets there may be at a time.
+fn max_sockets() -> usize {
     let soft = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
     soft.map_or(usize::MAX, |limit| limit.saturating_sub(SPARE_FILES)).max(1)
 }
@@ -191,7 +188,9 @@ impl Drop for Resolver {
 async fn serve(settings: Settings, mut asked: mpsc::UnboundedReceiver<IpAddr>, answer: Sender<(IpAddr, Answer)>) {
     let n_places = settings.concurrency.clamp(1, Semaphore::MAX_PERMITS);
     let free = Arc::new(Semaphore::new(n_places));
-    let servers = Rc::new(Servers { settings, preferred: Cell::new(0) });
+    let most = max_sockets() / settings.servers.len().max(1);
+    let sockets = settings.servers.iter().map(|server| Sockets::new(*server, most)).collect();
+    let servers = Rc::new(Servers { settings, sockets, preferred: Cell::new(0) });
     while let Some(ip) = asked.recv().await {
         let Ok(place) = Arc::clone(&free).acquire_owned().await else { break };
         let (servers, answer) = (Rc::clone(&servers), answer.clone());
@@ -219,6 +218,8 @@ enum Reply {
 
 struct Servers {
     settings: Settings,
+    /// Those to each server.
+    sockets: Vec<Sockets>,
     /// The server that answered last.
     preferred: Cell<usize>,
 }
@@ -237,7 +238,7 @@ impl Servers {
                 let n_left = u32::try_from(n_servers - i).unwrap_or(1);
                 let left = deadline.saturating_duration_since(Instant::now());
                 let patience = Instant::now() + left / n_left;
-                match timeout_at(patience, self.ask(self.settings.servers[at], ip, deadline)).await {
+                match timeout_at(patience, self.ask(at, ip, deadline)).await {
                     Ok(Ok(Reply::Final(answer))) => {
                         if at != first {
                             self.preferred.set(at);
@@ -248,7 +249,7 @@ impl Servers {
                     Ok(Ok(Reply::Nonsense) | Err(_)) | Err(_) => {}
                 }
             }
-            let pause = Instant::now() + Duration::from_millis(RESEND_MILLIS);
+            let pause = Instant::now() + RESEND;
             if refused || pause >= deadline || n_servers == 0 {
                 return Answer::Failed;
             }
@@ -257,26 +258,18 @@ impl Servers {
         }
     }
 
-    async fn ask(&self, server: SocketAddr, ip: IpAddr, deadline: Instant) -> Result<Reply, NetError> {
+    async fn ask(&self, at: usize, ip: IpAddr, deadline: Instant) -> Result<Reply, NetError> {
         let mut options = DnsRequestOptions::default();
         options.use_edns = false;
-        options.retry_interval = Duration::from_millis(RESEND_MILLIS);
-        let request = DnsRequest::from_query(Query::query(Name::from(ip), RecordType::PTR), options);
-        let left = deadline.saturating_duration_since(Instant::now());
-        let mut response = UdpClientStream::builder(server, TokioRuntimeProvider::default())
-            .with_timeout(Some(left))
-            .with_os_port_selection(true)
-            .with_max_retries(MAX_SENDS)
-            .with_retry_interval_floor(RESEND_MILLIS)
-            .build()
-            .send_message(request.clone())
-            .first_answer()
-            .await?;
+        let query = Query::query(Name::from(ip), RecordType::PTR);
+        let mut response = self.sockets[at].ask(&query, options).await?;
         if response.truncation {
             // the connection lives as long as its provider
             let provider = TokioRuntimeProvider::default();
+            let left = deadline.saturating_duration_since(Instant::now());
+            let server = self.settings.servers[at];
             let connection = TcpClientStream::exchange(server, None, left, None, provider.clone()).await?;
-            response = connection.send(request).first_answer().await?;
+            response = connection.send(DnsRequest::from_query(query, options)).first_answer().await?;
             drop(provider);
         }
         Ok(self.reply(ip, &response))

@@ -1,7 +1,7 @@
 //! Where names come from, in a pipe and with tables: a map, a cache, name servers.
 
 use anyhow::{Context as _, Result};
-use enrich::dns::{self, Settings};
+use enrich::dns::Settings;
 use enrich::hosts::{self, Hosts};
 use hub::config::Dns;
 use kit::Io;
@@ -42,16 +42,7 @@ pub(crate) fn hosts(args: &Args, dns: &Dns, io: &Io) -> Result<Hosts> {
         let read = || hosts::table(named::open(path)?);
         hosts = hosts.with_table(read().with_context(|| format!("reading the table {}", path.display()))?);
     }
-    if let Some(mut settings) = settings {
-        let most = dns::max_concurrency();
-        if settings.concurrency > most {
-            io.messages.note(format_args!(
-                "{} at a time instead of {}: each needs a socket, and the limit of open files is near",
-                kit::counted(most, "lookup", "lookups"),
-                settings.concurrency
-            ));
-            settings.concurrency = most;
-        }
+    if let Some(settings) = settings {
         hosts = hosts.with_servers(settings);
         if let Some(path) = &args.cache {
             // reported now rather than after an hour of lookups

@@ -41,7 +41,7 @@ fn name(text: &str) -> Answer {
 
 fn zone(ip: Ipv4Addr) -> Reply {
     let names = |names: &[&str]| Reply::Names(names.iter().map(|&n| n.to_owned()).collect());
-    match u32::from(ip) - 0x0800_0000 {
+    match u32::from(ip).wrapping_sub(0x0800_0000) {
         0 => names(&["one.example.com"]),
         1 => Reply::NxDomain,
         2 => names(&["foo_bar.example.com", "second.example.com", "third.example.com"]),
