@@ -247,7 +247,12 @@ pub const KEYS: &[Key] = &[
     .options(&[given("summarize", "country-continent")]),
     key("summaries", "memory", Text, "no limit", "About how much memory summarize may use: 300M, 2G.")
         .variable("HZMETRICS_MEMORY")
-        .options(&[StageOption { stage: "summarize", option: "memory", is_read_there: false, unless: &["why"] }]),
+        .options(&[StageOption {
+            stage: "summarize",
+            option: "memory",
+            is_read_there: false,
+            unless: &["why", "state-to", "state-from"],
+        }]),
     key("report", "path", Path, "none", "The folder of the pages, an absolute path; without it no page is written."),
     key("report", "sections", List, "all", "Sections of the report: usage, tools, traffic.")
         .options(&[given("report", "sections")]),
@@ -263,6 +268,44 @@ pub const KEYS: &[Key] = &[
         "forever",
         "For how many full months `hzmetrics prune` keeps imported logs.",
     ),
+    key(
+        "retention",
+        "web_months",
+        Number,
+        "forever",
+        "For how many full months `hzmetrics prune` keeps requests and sessions (`web`, `websessions`).",
+    ),
+    key(
+        "retention",
+        "logins_months",
+        Number,
+        "forever",
+        "For how many full months `hzmetrics prune` keeps logins (`userlogin`, `userlogin_lite`).",
+    ),
+    key(
+        "retention",
+        "dns_cache_days",
+        Number,
+        "until they are no longer valid",
+        "For how many days `hzmetrics prune` keeps answers in the file of `[dns] cache`.",
+    ),
+    key(
+        "retention",
+        "staged_days",
+        Number,
+        "until the next import",
+        "For how many days `hzmetrics prune` keeps staging files that were imported (`_prev…`).",
+    ),
+    key(
+        "retention",
+        "rejects_days",
+        Number,
+        "forever",
+        "For how many days `hzmetrics prune` keeps logs in `refused/`, and files in `rejects_path`.",
+    ),
+    key("retention", "rejects_path", Path, "none", "A folder with files that `--rejects` wrote; others in it stay."),
+    key("retention", "backups_keep", Number, "all", "How many backups `hzmetrics prune` keeps in `backups_path`."),
+    key("retention", "backups_path", Path, "none", "The folder that `hzmetrics backup` is given."),
     key("compat", "options", List, "default", "Whose numbers: default, legacy, port, or single options.")
         .variable("HZMETRICS_COMPAT"),
     key("run", "user", Text, "the owner of the folders", "Whose rights a program takes that root starts."),

@@ -197,16 +197,21 @@ impl Report {
     }
 }
 
-/// For how long things are kept.
+/// For how long things are kept, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Retention {
-    /// Full months of imported logs, as written.
-    pub logs_months: Option<String>,
-}
+pub struct Retention(BTreeMap<&'static str, String>);
 
 impl Retention {
     fn of(ini: &Ini) -> Self {
-        Self { logs_months: ini.get("retention", "logs_months").filter(|text| !text.is_empty()).map(str::to_owned) }
+        let keys = schema::keys::KEYS.iter().filter(|key| key.section == "retention");
+        let value = |name| ini.get("retention", name).filter(|text| !text.is_empty()).map(str::to_owned);
+        Self(keys.filter_map(|key| Some((key.name, value(key.name)?))).collect())
+    }
+
+    /// The value of a key, if it has one.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
     }
 }
 

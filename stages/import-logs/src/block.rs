@@ -107,6 +107,8 @@ pub(crate) struct BlockResult {
     pub(crate) nuls: Nuls,
     /// Rows with an impossible time.
     pub(crate) n_odd_times: u64,
+    /// Rows of months whose rows were removed.
+    pub(crate) n_late: u64,
     pub(crate) dropped: Dropped,
     /// The rows in order, if double clicks matter.
     pub(crate) clicks: Vec<Click>,
@@ -591,6 +593,7 @@ fn one(
         }
     };
     done.n_odd_times += u64::from(!rules.is_believed(stamp));
+    done.n_late += u64::from(rules.kept_from.is_request_late(stamp));
     if choices.double_click.is_some() {
         let key = click_key(line, &url);
         let at = instant.or_else(|| stamp.is_calendar_day().then(|| stamp.wall_seconds()));
@@ -633,6 +636,7 @@ fn keep(login: &parse::Login<'_>, rules: &Rules, done: &mut BlockResult) -> Resu
         None => auth::push(login, &mut done.rows, whole),
         Some(list) => auth::push(&forgotten::of_login(list, login)?.login(login), &mut done.rows, whole),
     };
+    done.n_late += u64::from(rules.kept_from.is_login_late(login.date));
     done.logins.push((key, done.rows.end()));
     Ok(())
 }

@@ -498,6 +498,9 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
             }
             self.report.is_accepted = true;
         }
+        if let Some(late) = self.report.late().filter(|_| unit.staged.is_some() && !self.tally.accept) {
+            anyhow::bail!("{}: {late}", unit.name());
+        }
         let n_requests = self.report.n_lines - self.report.n_rejected;
         if self.rules.choices.has_vhosts()
             && self.n_vhosts == 0
