@@ -381,11 +381,10 @@ impl OfTheirTime for Tables {
 }
 
 /// Tables that our programs do not fill, or not for this hub.
-const EMPTY: [&str; 10] = [
+const EMPTY: [&str; 9] = [
     "classvals",
     "exclude_list2",
     "hz_generations",
-    "hz_pruned",
     "regions",
     "regionvals",
     "summary_andmore_vals",

@@ -33,7 +33,6 @@ mod parts;
 mod pipeline;
 mod planted;
 mod prune;
-mod prune_rows;
 mod rebuild;
 mod recipes;
 mod recorded;

@@ -23,7 +23,6 @@ mod lost;
 mod missing_grant;
 mod partitions;
 pub mod patience;
-pub mod pruned;
 mod rename;
 mod retry;
 mod statements;

@@ -3,7 +3,6 @@
 use anyhow::Result;
 use database::{Db, Which};
 use hub::config::Config;
-use kit::Messages;
 use schema::Opt;
 
 use super::needs::Needs;
@@ -22,14 +21,13 @@ pub(super) struct Run<'a> {
     pub(super) config: Config,
     pub(super) metrics: Db,
     pub(super) hub: Db,
-    pub(super) messages: Messages,
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(args: &'a Args, config: Config, messages: Messages) -> Result<Self> {
+    pub(super) fn new(args: &'a Args, config: Config) -> Result<Self> {
         let target = config.target();
         let (metrics, hub) = (Db::connect(&target, Which::Metrics)?, Db::connect(&target, Which::Hub)?);
-        Ok(Self { args, config, metrics, hub, messages })
+        Ok(Self { args, config, metrics, hub })
     }
 
     /// What the cells depend on besides the rows.
