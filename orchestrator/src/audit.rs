@@ -6,7 +6,6 @@
 
 mod checks;
 mod ledger;
-mod removed;
 mod report;
 mod scope;
 mod shares;
@@ -16,8 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
 use database::ledger::{self as imports, Entry, Target, files};
+use database::pruned::{self, Group, Pruned};
 use database::{Db, Which, tool_starts};
 use logs::discovery::{self, Stream};
+use schema::tables::PRUNED;
 use schema::{Month, Opt, Stamp};
 
 use crate::hub::Hub;
@@ -76,9 +77,15 @@ pub(crate) fn audit(hub: &Hub, args: Wanted, report: &mut Report<'_>) -> Result<
 
     // the port compares months with each other and with nothing else
     let ceiling = if as_port { f64::INFINITY } else { shares::HALF };
+    let pruned = Pruned::read(&mut db)?;
+    kept_states(&mut db, &pruned, report)?;
     let sessions = Ids::of_sessions(&mut db)?;
-    let web = tables::enriched(&mut db, "web", scope, Some(&sessions))?;
-    let websessions = tables::enriched(&mut db, "websessions", scope, None)?;
+    let mut web = tables::enriched(&mut db, "web", scope, Some(&sessions))?;
+    let mut websessions = tables::enriched(&mut db, "websessions", scope, None)?;
+    // what is left of removed months says nothing, and nothing is to be mended there
+    for months in [&mut web, &mut websessions] {
+        months.retain(|month, _| !pruned.has_lost_requests(*month));
+    }
     for (table, months) in [("web", &web), ("websessions", &websessions)] {
         for (at, (column, step)) in COLUMNS.into_iter().enumerate() {
             let shares = Shares::of(months, at, floor, ceiling);
@@ -97,7 +104,8 @@ pub(crate) fn audit(hub: &Hub, args: Wanted, report: &mut Report<'_>) -> Result<
         SUMMARIES.into_iter().map(|table| Ok((table, tables::cells(&mut db, table)?))).collect::<Result<_>>()?;
     let cells = |name: &str| summaries.iter().find(|(table, _)| *table == name).map_or(&[][..], |(_, cells)| cells);
     let users = cells("summary_user_vals");
-    let logins = tables::logins(&mut db, scope)?;
+    let mut logins = tables::logins(&mut db, scope)?;
+    logins.retain(|month, _| !pruned.has_lost_logins(*month) && !pruned.has_lost_requests(*month));
     checks::drops(users, scope, report)?;
     checks::one_sided(&web, &logins, report)?;
     let withheld = State::read(&mut db)?.withheld;
@@ -109,7 +117,8 @@ pub(crate) fn audit(hub: &Hub, args: Wanted, report: &mut Report<'_>) -> Result<
     checks::without_summary(&web, users, &withheld, report)?;
     checks::some_periods(&incomplete(&mut db, current)?, scope, report)?;
 
-    let toolstart = tables::stamps_without_session(&mut db, "toolstart", scope, &sessions)?;
+    let mut toolstart = tables::stamps_without_session(&mut db, "toolstart", scope, &sessions)?;
+    toolstart.retain(|month, _| !pruned.has_lost_requests(*month));
     let orphans = web.iter().map(|(month, seen)| (*month, seen.orphans)).collect();
     checks::orphans("web", &orphans, report)?;
     checks::orphans("toolstart", &toolstart, report)?;
@@ -150,7 +159,9 @@ pub(crate) fn audit(hub: &Hub, args: Wanted, report: &mut Report<'_>) -> Result<
     for (target, _, entries) in streams {
         ledger::check(&mut db, target, entries, report)?;
     }
-    ledger::check_reconstructed(&mut db, of_logins, report)?;
+    if pruned.logins.is_none() {
+        ledger::check_reconstructed(&mut db, of_logins, report)?;
+    }
     checks::next_ids(&tables::next_ids(&mut db)?, report)?;
 
     for text in checks::state(&state::pairs(&mut db)?) {
@@ -177,13 +188,29 @@ pub(crate) fn audit(hub: &Hub, args: Wanted, report: &mut Report<'_>) -> Result<
             checks::shrunk(table, cells, scope, report)?;
         }
     }
+    web.retain(|month, _| !pruned.has_lost_logins(*month));
     checks::without_logins(&web, &logins, report)?;
-    if !as_port {
-        removed::check(&mut db, &mut Db::connect(&hub.config.target(), Which::Hub)?, report)?;
-    }
 
     let scope = if args.all { "all months".to_owned() } else { format!("{months} month(s)") };
     report.end(&scope)
+}
+
+/// Says which months have no rows any more, and whether the states that stand for them are whole.
+fn kept_states(db: &mut Db, pruned: &Pruned, report: &mut Report<'_>) -> Result<()> {
+    for group in Group::ALL {
+        let Some(gone) = pruned.of(group) else { continue };
+        let (what, through, made) = (group.what(), gone.rows, &gone.made);
+        if let Err(error) = pruned::load(db, gone) {
+            report.warning(format_args!("{what} through {through} were removed: {error:#}"))?;
+            let advice = "(restore the table hz_pruned from a backup: without it no summary can be computed)";
+            report.found_in(PRUNED, "(damaged)", Remedy::Advice(advice.into()));
+        } else {
+            report.info(format_args!(
+                "{what} through {through} were removed; the state of {made} that stands for them is whole"
+            ))?;
+        }
+    }
+    Ok(())
 }
 
 /// How many rows of each month readers see: cells, and statistics of months that have not begun.

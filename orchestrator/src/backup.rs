@@ -78,11 +78,12 @@ pub(crate) fn backup(hub: &Hub, into: &Path) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Removes all but the `n_kept` newest complete backups of this hub in a folder; other folders stay.
+/// Removes all but the `n_kept` newest complete backups of this hub in a folder; other folders stay. Returns how many
+/// bytes that frees, or would free if it `is_dry`.
 ///
 /// # Errors
 /// One cannot be removed.
-pub(crate) fn remove_old(hub: &Hub, within: &Path, n_kept: usize) -> Result<()> {
+pub(crate) fn remove_old(hub: &Hub, within: &Path, n_kept: usize, is_dry: bool) -> Result<u64> {
     let target = hub.config.target();
     let mut found: Vec<(i64, PathBuf, Manifest)> = Vec::new();
     for name in door::list(within).with_context(|| format!("reading {}", within.display()))? {
@@ -95,7 +96,13 @@ pub(crate) fn remove_old(hub: &Hub, within: &Path, n_kept: usize) -> Result<()> 
         }
     }
     found.sort_by(|a, b| (b.0, &b.1).cmp(&(a.0, &a.1)));
+    let mut bytes = 0;
     for (_, path, manifest) in found.into_iter().skip(n_kept) {
+        bytes += manifest.archives.iter().map(|archive| archive.bytes).sum::<u64>();
+        if is_dry {
+            hub.log.info(format_args!("[backup] [dry-run] would remove {}", path.display()));
+            continue;
+        }
         // without this file it is not a backup any more
         let names =
             std::iter::once(manifest::NAME).chain(manifest.archives.iter().map(|archive| archive.name.as_str()));
@@ -105,5 +112,5 @@ pub(crate) fn remove_old(hub: &Hub, within: &Path, n_kept: usize) -> Result<()> 
         door::remove_one_folder(&path).with_context(|| format!("removing {}", path.display()))?;
         hub.log.info(format_args!("[backup] removed {}", path.display()));
     }
-    Ok(())
+    Ok(bytes)
 }

@@ -10,6 +10,7 @@ use schema::{Compat, Exit};
 
 use crate::commands::*;
 use crate::completions;
+use crate::health::reading::State;
 use crate::overrides::Overrides;
 use crate::shell::code_of;
 
@@ -153,20 +154,47 @@ pub(crate) fn main() -> ExitCode {
     let parsed = parsed.and_then(|matches| Cli::from_arg_matches(&matches).map(|cli| (cli, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => return kit::not_parsed("hzmetrics", &error).into(),
+        Err(error) => {
+            let exit = kit::not_parsed("hzmetrics", &error).code();
+            return of_plugin(is_plugin(), exit, &"the arguments are invalid; standard error says why");
+        }
     };
     kit::progress::enable("hzmetrics");
     let messages = Messages::new("hzmetrics", false);
-    match run(&cli, matches.subcommand_name().unwrap_or_default(), messages) {
+    let name = matches.subcommand_name().unwrap_or_default();
+    match run(&cli, name, messages) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             let code = code_of(&error);
             if code != Exit::ReaderLeft.code() {
                 messages.error(format_args!("{error:#}"));
             }
-            ExitCode::from(code)
+            of_plugin(name == CHECK, code, &format_args!("{error:#}"))
         }
     }
+}
+
+/// The command that monitoring systems start.
+const CHECK: &str = "check";
+
+/// Whether the command line, which could not be parsed, is one of `check`.
+fn is_plugin() -> bool {
+    let matches = Cli::command().ignore_errors(true).try_get_matches();
+    matches.is_ok_and(|matches| matches.subcommand_name() == Some(CHECK))
+}
+
+/// The exit code. For a monitoring system 2 means that the hub is in a critical state: a plugin that could
+/// not do its work says on standard output that nothing is known, and ends with 3.
+fn of_plugin(is_plugin: bool, code: u8, why: &dyn std::fmt::Display) -> ExitCode {
+    let is_failure = code != Exit::Done.code() && code != Exit::ReaderLeft.code();
+    if !is_plugin || !is_failure {
+        return code.into();
+    }
+    let mut line = String::new();
+    kit::push_seen(&mut line, &why.to_string().replace(['\n', '|'], " "));
+    // the exit code says the same if nobody can read it
+    let _ = kit::print(format!("UNKNOWN - {line}\n").as_bytes());
+    State::Unknown.code().into()
 }
 
 fn run(cli: &Cli, name: &str, messages: Messages) -> Result<u8> {

@@ -99,7 +99,7 @@ const fn given(stage: &'static str, option: &'static str) -> StageOption {
 }
 
 /// The sections of a file, each with a line on what it is about.
-pub const SECTIONS: [(&str, &str); 14] = [
+pub const SECTIONS: [(&str, &str); 13] = [
     ("hub", "The hub and its geo service."),
     ("db", "The databases and the connection to them."),
     ("dns", "Reverse DNS."),
@@ -108,7 +108,6 @@ pub const SECTIONS: [(&str, &str); 14] = [
     ("summaries", "What the cells depend on besides the tables."),
     ("report", "The usage report that runs write as pages."),
     ("retention", "For how long things are kept."),
-    ("privacy", "What is stored about people."),
     ("compat", "Whose numbers are reproduced."),
     ("run", "How programs run."),
     ("metrics", "Figures for monitoring systems."),
@@ -248,7 +247,12 @@ pub const KEYS: &[Key] = &[
     .options(&[given("summarize", "country-continent")]),
     key("summaries", "memory", Text, "no limit", "About how much memory summarize may use: 300M, 2G.")
         .variable("HZMETRICS_MEMORY")
-        .options(&[StageOption { stage: "summarize", option: "memory", is_read_there: false, unless: &["why"] }]),
+        .options(&[StageOption {
+            stage: "summarize",
+            option: "memory",
+            is_read_there: false,
+            unless: &["why", "state-to", "state-from"],
+        }]),
     key("report", "path", Path, "none", "The folder of the pages, an absolute path; without it no page is written."),
     key("report", "sections", List, "all", "Sections of the report: usage, tools, traffic.")
         .options(&[given("report", "sections")]),
@@ -264,8 +268,44 @@ pub const KEYS: &[Key] = &[
         "forever",
         "For how many full months `hzmetrics prune` keeps imported logs.",
     ),
-    key("privacy", "addresses", Text, "keep", "Addresses of logs as they are stored: keep, or shorten to /24 and /48.")
-        .options(&[StageOption { stage: "import-logs", option: "addresses", is_read_there: true, unless: &[] }]),
+    key(
+        "retention",
+        "web_months",
+        Number,
+        "forever",
+        "For how many full months `hzmetrics prune` keeps requests and sessions (`web`, `websessions`).",
+    ),
+    key(
+        "retention",
+        "logins_months",
+        Number,
+        "forever",
+        "For how many full months `hzmetrics prune` keeps logins (`userlogin`, `userlogin_lite`).",
+    ),
+    key(
+        "retention",
+        "dns_cache_days",
+        Number,
+        "until they are no longer valid",
+        "For how many days `hzmetrics prune` keeps answers in the file of `[dns] cache`.",
+    ),
+    key(
+        "retention",
+        "staged_days",
+        Number,
+        "until the next import",
+        "For how many days `hzmetrics prune` keeps staging files that were imported (`_prev…`).",
+    ),
+    key(
+        "retention",
+        "rejects_days",
+        Number,
+        "forever",
+        "For how many days `hzmetrics prune` keeps logs in `refused/`, and files in `rejects_path`.",
+    ),
+    key("retention", "rejects_path", Path, "none", "A folder with files that `--rejects` wrote; others in it stay."),
+    key("retention", "backups_keep", Number, "all", "How many backups `hzmetrics prune` keeps in `backups_path`."),
+    key("retention", "backups_path", Path, "none", "The folder that `hzmetrics backup` is given."),
     key("compat", "options", List, "default", "Whose numbers: default, legacy, port, or single options.")
         .variable("HZMETRICS_COMPAT"),
     key("run", "user", Text, "the owner of the folders", "Whose rights a program takes that root starts."),

@@ -65,6 +65,12 @@ fn later() -> String {
     format!("PARTITION {} VALUES LESS THAN (MAXVALUE)", quote(LATER))
 }
 
+/// The partition of the rows before `stop`.
+#[must_use]
+pub fn earlier(stop: Month) -> String {
+    less_than(EARLIER, stop.start())
+}
+
 /// The months of the partitions of a table, in their order, from the bounds as the server prints them. A partition
 /// that holds more than a month, or less, has none.
 #[must_use]

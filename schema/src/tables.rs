@@ -85,6 +85,9 @@ pub const HIDDEN_KEY: &str = "hz_id";
 /// The table with a number for each month, raised when its rows change. It is of no use without transactions.
 pub const GENERATIONS: &str = "hz_generations";
 
+/// The table with what is kept of rows that were removed for their age. It is of no use without transactions.
+pub const PRUNED: &str = "hz_pruned";
+
 /// The zero datetime.
 const ZERO: &str = "'0000-00-00 00:00:00'";
 /// The empty string.
@@ -282,7 +285,7 @@ impl Table {
     }
 
     fn created(&self, at: &str, engine: Engine, charset: Charset, hidden: bool) -> String {
-        let engine = if [WRITER, GENERATIONS].contains(&self.name) { Engine::InnoDb } else { engine };
+        let engine = if [WRITER, GENERATIONS, PRUNED].contains(&self.name) { Engine::InnoDb } else { engine };
         let columns = self.columns.iter().filter(|column| hidden || !column.invisible);
         let keys = self.keys.iter().filter(|key| hidden || **key != HIDDEN_PRIMARY);
         let lines: Vec<String> = columns.map(Col::definition).chain(keys.map(Key::definition)).collect();
@@ -796,6 +799,22 @@ pub const METRICS: &[Table] = &[
         ],
         &[primary(&["what"])],
     ),
+    // ours alone, migration 1009: which months have no rows any more (`months`), the state that stands for them, in
+    // pieces (`state`), and how many rows of an import are gone (`import`)
+    Table::new(
+        PRUNED,
+        &[
+            col("kind", "varchar(8)"),
+            col("name", "varchar(16)"),
+            col("number", "bigint(20) unsigned").or(NIL),
+            col("value", "bigint(20) unsigned").or(NIL),
+            col("through", "varchar(7)").or(EMPTY),
+            col("hash", "varchar(64)").or(EMPTY),
+            col("made", "datetime").or(ZERO),
+            col("piece", "mediumblob").null(),
+        ],
+        &[primary(&["kind", "name", "number"])],
+    ),
 ];
 
 /// The tables of the hub's database that the stages read or write; the CMS creates them. Full-text
@@ -1167,7 +1186,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!((METRICS.len(), HUB.len()), (37, 16));
+        assert_eq!((METRICS.len(), HUB.len()), (38, 16));
     }
 
     /// A cluster may require it (`wsrep_mode=REQUIRED_PRIMARY_KEY`).

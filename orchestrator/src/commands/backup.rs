@@ -38,7 +38,7 @@ impl HubCommand for Args {
         let _lock = hub.lock(true)?;
         backup::backup(hub, &self.folder)?;
         if let Some(n) = self.keep {
-            backup::remove_old(hub, &self.folder, n.into())?;
+            backup::remove_old(hub, &self.folder, n.into(), false)?;
         }
         Ok(Exit::Done.code())
     }

@@ -57,7 +57,9 @@ impl clap::Args for Options {
         let option = |signal: &Signal| {
             let parse = |text: &str| text.parse::<Limits>();
             let help = format!("Limits of {}", signal.name);
-            Arg::new(signal.name).long(signal.name).value_name("WARN,CRIT").help(help).value_parser(parse)
+            // bounds may be negative
+            let arg = Arg::new(signal.name).long(signal.name).value_name("WARN,CRIT");
+            arg.help(help).allow_hyphen_values(true).value_parser(parse)
         };
         command.args(SIGNALS.iter().filter(|signal| !signal.is_by_report()).map(option)).next_help_heading(None)
     }

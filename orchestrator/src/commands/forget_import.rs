@@ -4,13 +4,14 @@
 use std::ffi::OsString;
 
 use anyhow::Result;
+use database::Db;
 use database::ledger::{self, Entry, Range, Target, files};
 use kit::path_text;
 
 use super::HubCommand;
 use super::values::DryRun;
 use crate::hub::Hub;
-use crate::prune;
+use crate::prune::logs;
 
 /// Delete what was imported from a log file
 ///
@@ -65,6 +66,9 @@ impl HubCommand for Args {
         // newest first: a killed run leaves no part without those before it
         entries.sort_by_key(|entry| (entry.target, std::cmp::Reverse(entry.id)));
         entries.dedup_by_key(|entry| entry.id);
+        if is_any_pruned(hub, &mut db, &entries)? && !dry_run {
+            return Ok(1);
+        }
         if !self.force && !dry_run {
             let mut is_sure = true;
             for entry in &entries {
@@ -123,11 +127,31 @@ impl HubCommand for Args {
     }
 }
 
+/// Whether rows of an entry were removed for their age: what is left of it must stay as it is.
+fn is_any_pruned(hub: &Hub, db: &mut Db, entries: &[Entry]) -> Result<bool> {
+    let mut is_any = false;
+    for target in [Target::Web, Target::Userlogin] {
+        let gone = ledger::removed(db, target)?;
+        for entry in entries.iter().filter(|entry| entry.target == target) {
+            if let Some(n) = gone.get(&entry.id) {
+                is_any = true;
+                hub.log.error(format_args!(
+                    "[forget-import] {} of {} were removed by `hzmetrics prune`: what was kept of them cannot be \
+                     forgotten, nor can the log be imported again",
+                    kit::counted(*n, "row", "rows"),
+                    entry.filename
+                ));
+            }
+        }
+    }
+    Ok(is_any)
+}
+
 /// Whether a log is gone, where `prune` removes old ones: it could not be imported again. A dry run only says it.
 fn is_any_removed(hub: &Hub, entries: &[Entry], is_dry: bool) -> Result<bool> {
     let mut is_any = false;
-    for entry in entries.iter().filter(|_| hub.config.retention.logs_months.is_some()) {
-        if !prune::is_log_there(hub, entry)? {
+    for entry in entries.iter().filter(|_| hub.config.retention.get("logs_months").is_some()) {
+        if !logs::is_log_there(hub, entry)? {
             is_any = true;
             hub.log.warning(format_args!(
                 "[forget-import] {} is neither in imported/ nor in daily/: it cannot be imported again; --force deletes \

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use schema::Month;
+use database::pruned::Pruned;
+use schema::{Exit, Month};
 
 use super::HubCommand;
 use super::values::{DryRun, month_begun};
@@ -29,6 +30,11 @@ impl HubCommand for Args {
         let (months, dry_run) = (BTreeSet::from_iter(self.months.iter().copied()), self.mode.dry_run);
         let _lock = hub.lock(!dry_run)?;
         let mut db = hub.db()?;
+        let pruned = Pruned::read(&mut db)?;
+        if let Some(why) = months.first().and_then(|first| pruned.refusal(*first)) {
+            hub.log.error(format_args!("[mark-dirty] {why}"));
+            return Ok(Exit::Failed.code());
+        }
         let state = State::read(&mut db)?;
         let dirty: BTreeSet<Month> = state.dirty.union(&months).copied().collect();
         if dry_run {

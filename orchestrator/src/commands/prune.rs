@@ -1,19 +1,26 @@
 //! `hzmetrics prune`: removes what is older than the configuration says.
 
 use anyhow::{Context as _, Result};
-use kit::{Usage, Uses, door};
+use database::Db;
+use database::pruned::{Group, Removal};
+use hub::lock::Lock;
+use kit::{Progress, Uses, counted, door, grouped};
 use schema::{Exit, Month};
 
 use super::HubCommand;
 use super::values::DryRun;
+use crate::backup;
 use crate::hub::Hub;
 use crate::pipeline::state;
-use crate::prune::{self, Old};
+use crate::prune::bounds::Bounds;
+use crate::prune::files::{self, Old};
+use crate::prune::{logs, rows};
 
-/// Remove imported logs that are older than [retention] logs_months
+/// Remove what is older than [retention] says
 ///
-/// Removes logs in imported/ that the ledger of imports has, of months that are published with all periods. Says how
-/// many bytes that frees, and which logs stay and why. Rows of the tables are never removed.
+/// Imported logs, rows of requests, sessions and logins, staging files, refused logs and files of rejects, old answers
+/// of name servers, backups: each goes only if its key is set. Summaries stay. Before rows go, a state of their months
+/// is kept in the database that gives the same numbers. Says how many rows and bytes are freed, what stays, and why.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -30,44 +37,137 @@ impl HubCommand for Args {
     }
 
     fn run(&self, hub: &Hub) -> Result<u8> {
-        let first_kept = first_kept(hub)?;
+        let bounds = Bounds::of(&hub.config.retention, kit::current_month()?)?;
         let is_dry = self.mode.dry_run;
-        let _lock = hub.lock(!is_dry)?;
-        let mut db = hub.db_with_ledger()?;
-        let old = prune::look(hub, &mut db, first_kept)?;
-        say_what_stays(hub, &old);
-        let (mut n, mut bytes) = (0_usize, 0_u64);
-        for (month, logs) in &old.logs {
-            for log in logs {
-                if !is_dry {
-                    door::remove(&log.path).with_context(|| format!("removing {}", log.path.display()))?;
-                }
-                n += 1;
-                bytes += log.bytes;
-            }
-            let what = if is_dry { "[dry-run] would remove " } else { "removed " };
-            hub.log.info(format_args!("[prune] {month}: {what}{}", kit::counted(logs.len(), "log", "logs")));
+        let lock = hub.lock(!is_dry)?;
+        let work = Work { hub, is_dry };
+        if let Some(first_kept) = bounds.logs {
+            work.logs(&mut hub.db_with_ledger()?, first_kept)?;
         }
-        let freed = if is_dry { "would be freed" } else { "freed" };
-        let logs = kit::counted(n, "log", "logs");
-        hub.log.info(format_args!("[prune] {logs} before {first_kept}, {} bytes {freed}", kit::grouped(bytes)));
+        work.files(lock.as_ref(), &bounds)?;
+        work.rows(&mut hub.db()?, lock.as_ref(), &bounds)?;
         Ok(Exit::Done.code())
     }
 }
 
-/// The first month whose logs stay.
-fn first_kept(hub: &Hub) -> Result<Month> {
-    let bad = |text: &str| Usage(text.to_owned());
-    let Some(text) = &hub.config.retention.logs_months else {
-        return Err(bad("nothing is to be removed: set [retention] logs_months in hzmetrics.conf").into());
-    };
-    let months = text.parse::<u32>().ok().filter(|n| (1..=1200).contains(n));
-    let months =
-        months.ok_or_else(|| bad(&format!("[retention] logs_months is `{text}`, which is not 1 to 1200 months")))?;
-    Ok(kit::current_month()?.minus(months))
+/// One run.
+struct Work<'h> {
+    hub: &'h Hub,
+    is_dry: bool,
 }
 
-fn say_what_stays(hub: &Hub, old: &Old) {
+impl Work<'_> {
+    const fn would(&self) -> &'static str {
+        if self.is_dry { "[dry-run] would remove " } else { "removed " }
+    }
+
+    const fn freed(&self) -> &'static str {
+        if self.is_dry { "would be freed" } else { "freed" }
+    }
+
+    fn logs(&self, db: &mut Db, first_kept: Month) -> Result<()> {
+        let (hub, old) = (self.hub, logs::look(self.hub, db, first_kept)?);
+        say_what_stays(hub, &old);
+        let (mut n, mut bytes) = (0_usize, 0_u64);
+        for (month, logs) in &old.logs {
+            for log in logs {
+                self.remove(&Old { path: log.path.clone(), bytes: log.bytes })?;
+                n += 1;
+                bytes += log.bytes;
+            }
+            let logs = counted(logs.len(), "log", "logs");
+            hub.log.info(format_args!("[prune] {month}: {}{logs}", self.would()));
+        }
+        let logs = counted(n, "log", "logs");
+        hub.log.info(format_args!("[prune] {logs} before {first_kept}, {} bytes {}", grouped(bytes), self.freed()));
+        Ok(())
+    }
+
+    fn remove(&self, old: &Old) -> Result<()> {
+        if self.is_dry {
+            return Ok(());
+        }
+        door::remove(&old.path).with_context(|| format!("removing {}", old.path.display()))
+    }
+
+    fn files(&self, lock: Option<&Lock>, bounds: &Bounds) -> Result<()> {
+        let hub = self.hub;
+        let mut old = Vec::new();
+        if let Some(days) = bounds.staged {
+            old.extend(files::staged(hub, days)?);
+        }
+        if let Some(days) = bounds.rejects {
+            old.extend(files::rejects(hub, days)?);
+        }
+        for file in &old {
+            self.remove(file)?;
+            hub.log.info(format_args!("[prune] {}{}", self.would(), file.path.display()));
+        }
+        if bounds.staged.or(bounds.rejects).is_some() {
+            let bytes = grouped(old.iter().map(|file| file.bytes).sum::<u64>());
+            let n = counted(old.len(), "file", "files");
+            hub.log.info(format_args!("[prune] {n} of staging and rejects, {bytes} bytes {}", self.freed()));
+        }
+        if let Some(days) = bounds.dns_cache {
+            files::names(hub, lock, days, self.is_dry)?;
+        }
+        if let Some((folder, n_kept)) = &bounds.backups {
+            let bytes = backup::remove_old(hub, folder, *n_kept, self.is_dry)?;
+            hub.log.info(format_args!("[prune] backups: {} bytes {}", grouped(bytes), self.freed()));
+        }
+        Ok(())
+    }
+
+    fn rows(&self, db: &mut Db, lock: Option<&Lock>, bounds: &Bounds) -> Result<()> {
+        let hub = self.hub;
+        let groups = [(Group::Web, bounds.web), (Group::Logins, bounds.logins)];
+        let mut wanted = Vec::new();
+        for (group, first_kept) in groups.into_iter().filter_map(|(group, first)| Some((group, first?))) {
+            let one = rows::wanted(hub, db, group, first_kept)?;
+            if let Some((month, why)) = one.stays {
+                hub.log.warning(format_args!("[prune] {} from {month} on stay: {why}", group.what()));
+            }
+            wanted.push(one);
+        }
+        let mut list = Vec::new();
+        if self.is_dry {
+            for one in &wanted {
+                list.extend(rows::would_go(db, one)?);
+            }
+        } else if wanted.iter().any(|one| one.through.is_some()) {
+            rows::keep(hub, db, lock, &wanted)?;
+        }
+        if !self.is_dry {
+            list = rows::left_over(db)?;
+        }
+        list.retain(|removal| removal.rows > 0);
+        for removal in &list {
+            self.remove_rows(db, removal)?;
+        }
+        if list.is_empty() && !wanted.is_empty() {
+            hub.log.info(format_args!("[prune] 0 rows {}", self.freed()));
+        }
+        Ok(())
+    }
+
+    fn remove_rows(&self, db: &mut Db, removal: &Removal) -> Result<()> {
+        let Removal { table, rows, bytes, .. } = removal;
+        if !self.is_dry {
+            let shown = Progress::things(table, "rows", *rows);
+            removal.run(db, |n| shown.advance(n))?;
+        }
+        self.hub.log.info(format_args!(
+            "[prune] {table}: {}{}, about {} bytes {}",
+            self.would(),
+            counted(*rows, "row", "rows"),
+            grouped(*bytes),
+            self.freed()
+        ));
+        Ok(())
+    }
+}
+
+fn say_what_stays(hub: &Hub, old: &logs::Old) {
     if !old.unpublished.is_empty() {
         hub.log.warning(format_args!(
             "[prune] logs of {} stay: these months are not published with all periods, are withheld or are dirty",

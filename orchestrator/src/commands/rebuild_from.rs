@@ -1,7 +1,8 @@
 //! `hzmetrics rebuild-from`: makes the next runs rebuild all months from a given one on.
 
 use anyhow::Result;
-use schema::Month;
+use database::pruned::Pruned;
+use schema::{Exit, Month};
 
 use super::HubCommand;
 use super::values::{DryRun, month_begun};
@@ -46,6 +47,10 @@ impl HubCommand for Args {
         }
         let before = state.cursor.map_or_else(|| "(unset)".to_owned(), |cursor| cursor.to_string());
         let change = format!("mode {} → rebuild, rebuild_cursor {before} → {from}", state.mode.word());
+        if let Some(why) = Pruned::read(&mut db)?.refusal(from) {
+            hub.log.error(format_args!("[rebuild-from] {why}"));
+            return Ok(Exit::Failed.code());
+        }
         if dry_run {
             hub.log.info(format_args!("[rebuild-from] [dry-run] would set {change}"));
             return Ok(0);

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use clap::ArgGroup;
 use database::hits::{self, Missing};
+use database::pruned::Pruned;
 use database::{Db, Verb};
 use kit::Progress;
-use schema::{Month, Period, Stamp};
+use schema::{Exit, Month, Period, Stamp};
 
 use super::HubCommand;
 use super::values::{DryRun, month_begun};
@@ -40,7 +41,14 @@ impl HubCommand for Args {
         let (month, dry_run) = (self.month, self.mode.dry_run);
         let _lock = hub.lock(!dry_run)?;
         let mut db = hub.db()?;
-        let months = count(hub, &mut db, month)?;
+        let pruned = Pruned::read(&mut db)?;
+        if let Some(why) = month.and_then(|month| pruned.refusal(month)) {
+            hub.log.error(format_args!("[rebuild-webhits] {why}"));
+            return Ok(Exit::Failed.code());
+        }
+        let mut months = count(hub, &mut db, month)?;
+        // what is left of their requests is not all
+        months.retain(|month, _| !pruned.has_lost_requests(*month));
         let Some((&oldest, &newest)) = months.keys().next().zip(months.keys().next_back()) else {
             hub.log.info("  no months found in web");
             return Ok(0);

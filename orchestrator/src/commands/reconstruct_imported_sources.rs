@@ -3,6 +3,7 @@
 use anyhow::Result;
 use database::Db;
 use database::ledger::{self, Reconstruct, Target, Verdict};
+use database::pruned::Pruned;
 use kit::{Progress, path_text};
 use logs::discovery::{self, Stream};
 use schema::{Month, Opt};
@@ -43,9 +44,20 @@ impl HubCommand for Args {
         let only = self.target.as_deref().and_then(Target::from_name);
         let _lock = hub.lock(writes)?;
         let mut db = hub.db_with_ledger()?;
+        let pruned = Pruned::read(&mut db)?;
         let mut anomalies = 0;
         for stream in [Stream::Access, Stream::Auth] {
-            if only.is_none_or(|target| target == Target::of(stream)) {
+            let target = Target::of(stream);
+            if only.is_none_or(|only| only == target) {
+                if pruned.of_table(target.name()).is_some() {
+                    hub.log.error(format_args!(
+                        "[reconstruct/{}] rows of old months were removed by `hzmetrics prune`: which logs they came from \
+                         cannot be told any more",
+                        target.name()
+                    ));
+                    anomalies += 1;
+                    continue;
+                }
                 anomalies += one_stream(hub, &mut db, stream, self)?;
             }
         }

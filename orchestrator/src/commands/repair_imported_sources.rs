@@ -2,6 +2,8 @@
 
 use anyhow::Result;
 use database::ledger::{self, Correction, Stopped, Target};
+use database::pruned::Pruned;
+use schema::Exit;
 
 use super::HubCommand;
 use crate::hub::Hub;
@@ -26,9 +28,21 @@ impl HubCommand for Args {
     fn run(&self, hub: &Hub) -> Result<u8> {
         let _lock = hub.lock(self.apply)?;
         let mut db = hub.db_with_ledger()?;
+        let pruned = Pruned::read(&mut db)?;
+        let is_whole = |target: &Target| pruned.of_table(target.name()).is_none();
+        let targets: Vec<Target> = [Target::Web, Target::Userlogin].into_iter().filter(is_whole).collect();
+        if targets.len() < 2 {
+            hub.log.error(format_args!(
+                "{NAME} rows of old months were removed by `hzmetrics prune`: ranges of these tables cannot be told from \
+                 the rows any more, and stay as they are"
+            ));
+            if targets.is_empty() {
+                return Ok(Exit::Failed.code());
+            }
+        }
         let plan = |db: &mut _, say: bool| -> Result<Vec<Correction>> {
             let mut all = Vec::new();
-            for target in [Target::Web, Target::Userlogin] {
+            for &target in &targets {
                 let plan = ledger::plan_repair(db, target)?;
                 if say {
                     tell(hub, target, &plan);

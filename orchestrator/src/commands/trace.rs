@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result, bail};
 use database::Db;
+use database::pruned::Pruned;
 use kit::door::named;
 use kit::{Usage, Uses, push_seen};
 use schema::{Month, Period};
@@ -59,6 +60,10 @@ impl HubCommand for Args {
 
     fn run(&self, hub: &Hub) -> Result<u8> {
         let mut db = hub.db()?;
+        let pruned = Pruned::read(&mut db)?;
+        if let Some(month) = self.month.filter(|month| self.ip.is_some() && pruned.has_no_requests(*month)) {
+            bail!("`hzmetrics prune` removed the requests of {month}; `trace --line` still looks at a log");
+        }
         let lists = Lists::new(&mut db)?;
         let mut trace = Trace { hub, db, lists, period: self.period, text: String::new() };
         match (&self.ip, &self.request, &self.line) {
@@ -104,8 +109,11 @@ impl Trace<'_> {
             && let Ok(row) = id.parse::<i64>()
         {
             let Some(request) = rows::request(&mut self.db, row)? else {
+                let pruned = Pruned::read(&mut self.db)?.web.map_or_else(String::new, |gone| {
+                    format!(" (`hzmetrics prune` removed those of the months through {})", gone.rows)
+                });
                 bail!(
-                    "the table web has no row {row}; if {row} is an id that the server logged, name the day with --day"
+                    "the table web has no row {row}{pruned}; if {row} is an id that the server logged, name the day with --day"
                 );
             };
             self.title(&format!("Request {row}"));

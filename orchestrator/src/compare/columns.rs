@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use database::{Db, Which};
 use schema::rights::{RIGHTS, Scope};
-use schema::tables::{self, GENERATIONS, WRITER, quote};
+use schema::tables::{self, GENERATIONS, PRUNED, WRITER, quote};
 
 /// They say how the numbers came about, not what they are.
-pub(crate) const NOT_COMPARED: [&str; 5] = ["import_files", "migrations", "pipeline_state", GENERATIONS, WRITER];
+pub(crate) const NOT_COMPARED: [&str; 6] =
+    ["import_files", "migrations", "pipeline_state", GENERATIONS, PRUNED, WRITER];
 
 /// Numbers of rows, and times and places of writing.
 const WRITTEN: [&str; 7] =

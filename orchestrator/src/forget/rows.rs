@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context as _, Result};
 use database::ledger::files::{self, FileRow};
 use database::ledger::{self, Range, Target};
+use database::pruned::Pruned;
 use database::{Cells, Db, Value, Verb};
 use hub::forgotten::{How, Kind, What};
 use schema::tables::quote;
@@ -110,7 +111,20 @@ impl Work<'_> {
             self.say(format_args!("{}: {} {did}{mentions}", table.name, kit::counted(n_own, "row", "rows")));
         }
         self.profile()?;
+        self.say_what_a_state_keeps()?;
         self.say_what_a_rebuild_changes(&months);
+        Ok(())
+    }
+
+    /// What stands for removed rows has hashes, which cannot be taken out of it one by one.
+    fn say_what_a_state_keeps(&mut self) -> Result<()> {
+        if let Some(last) = Pruned::read(self.db)?.last() {
+            self.hub.log.warning(format_args!(
+                "[forget-user] the state that stands for the rows through {last}, which `hzmetrics prune` removed, still has \
+                 hashes of the person: later numbers of all time may count the person twice, as what is in it and as what \
+                 the rows are called now"
+            ));
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use database::Db;
+use database::pruned::Pruned;
 use logs::discovery::{self, Stream};
 use schema::{Month, Period, Stamp};
 
@@ -89,6 +90,10 @@ pub(crate) fn incomplete(db: &mut Db, current: Month) -> Result<BTreeSet<Month>>
 
 /// Whether a row of a month has the number of a session that does not exist.
 pub(crate) fn has_orphans(db: &mut Db, month: Month) -> Result<bool> {
+    // tool starts keep the numbers of sessions that were removed for their age
+    if Pruned::read(db)?.has_lost_requests(month) {
+        return Ok(false);
+    }
     for table in STAMPED {
         let sql = format!(
             "SELECT 1 FROM {table} r LEFT JOIN websessions s ON s.id = r.sessionid \

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use database::{Db, DbError, ErrorKind, Which, tool_starts};
+use database::{Db, DbError, ErrorKind, Which, pruned, tool_starts};
 use hub::lock::Lock;
 use kit::door;
 use schema::{Month, Opt, Period};
@@ -151,6 +151,7 @@ impl<'h> Worker<'h> {
     /// # Errors
     /// The server refuses a statement.
     pub(crate) fn reset(&self, db: &mut Db, month: Month) -> Result<()> {
+        pruned::refuse(db, month)?;
         self.hub.log.info(format_args!("{month}: dropping stamps, sessions and cells; they are rebuilt"));
         if self.effort != Effort::Real {
             self.hub.plan.borrow_mut().push(json!({"action": "reset", "month": month.to_string()}));

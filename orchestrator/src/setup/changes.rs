@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use database::{Db, DbError, ErrorKind, Params};
 use kit::{Messages, Usage};
 use schema::Month;
-use schema::tables::{self, Engine, GENERATIONS, Key, WRITER, quote};
+use schema::tables::{self, Engine, GENERATIONS, Key, PRUNED, WRITER, quote};
 
 use super::{addresses, primary_keys};
 
@@ -178,6 +178,7 @@ pub(crate) fn all() -> Vec<Migration> {
         (OURS + 3, PrimaryKeys),
         (OURS + 4, Runs),
         (OURS + 5, Table(GENERATIONS)),
+        (OURS + 8, Table(PRUNED)),
     ]);
     list.into_iter().map(|(id, change)| Migration { id, change }).collect()
 }

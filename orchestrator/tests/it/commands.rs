@@ -1,5 +1,7 @@
 //! The command line itself: help, exit codes, what is passed to the stages.
 
+use crate::support::Place;
+
 fn run(args: &[&str]) -> fixtures::Finished {
     fixtures::run(env!("CARGO_BIN_EXE_hzmetrics")).args(args).finish()
 }
@@ -133,4 +135,32 @@ fn stages_use_the_same_configuration() {
     place.write("bad.conf", "[db]\nnothing\n");
     let done = place.run(["-c", "bad.conf", "chains"]).finish().expect_code(2);
     assert!(done.stderr.contains("bad.conf, line 2: "), "{}", done.stderr);
+}
+
+/// For a monitoring system, exit code 2 would mean that the hub is in a critical state.
+#[test]
+fn a_check_that_cannot_be_made_is_unknown_and_not_critical() {
+    let place = Place::new(&[]);
+    for (args, words) in [
+        (&["check", "--pending", "abc"][..], "`abc` is not a range"),
+        (&["check", "--pending", "-5,1"], "`-5` is not a range"),
+        (&["check", "--pending", "NaN"], "`NaN` is not a range"),
+        (&["check", "--pending", "1e999,"], "`1e999` is not a range"),
+        (&["check", "--pending="], "no range"),
+        (&["check", "--age", "1,2,3"], "`2,3` is not a range"),
+        (&["check", "nosuch"], "there is no check `nosuch`"),
+        (&["check", "--nosuch", "--json"], "--nosuch"),
+        (&["--compat", "legacy", "check", "--pending", "5", "--pending", "6"], "multiple times"),
+        (&["-c", "none.cfg", "check"], "none.cfg"),
+    ] {
+        let done = place.run(args.iter().copied()).finish().expect_code(3);
+        assert!(done.text().starts_with("UNKNOWN - ") && done.text().lines().count() == 1, "{args:?}: {}", done.text());
+        assert!(done.stderr.contains(words), "{args:?}: {}", done.stderr);
+    }
+    // other commands, and help, as before
+    let _ = place.run(["status", "--nosuch"]).finish().expect_code(2);
+    let _ = place.run(["check", "--help"]).finish().ok();
+    // a bound below zero
+    let done = place.run(["check", "--pending", "-5:5", "pending"]).finish();
+    assert!(!done.stderr.contains("unexpected argument"), "{}", done.stderr);
 }

@@ -381,10 +381,11 @@ impl OfTheirTime for Tables {
 }
 
 /// Tables that our programs do not fill, or not for this hub.
-const EMPTY: [&str; 9] = [
+const EMPTY: [&str; 10] = [
     "classvals",
     "exclude_list2",
     "hz_generations",
+    "hz_pruned",
     "regions",
     "regionvals",
     "summary_andmore_vals",

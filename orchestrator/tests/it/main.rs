@@ -33,6 +33,7 @@ mod parts;
 mod pipeline;
 mod planted;
 mod prune;
+mod prune_rows;
 mod rebuild;
 mod recipes;
 mod recorded;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use fixtures::Finished;
 use fixtures::db::{Pair, SqlMode, pair};
@@ -112,6 +113,11 @@ fn without_a_bound_nothing_is_removed() {
         ("[retention]\nlogs_months = 0\n", "is `0`, which is not"),
         ("[retention]\nlogs_months = two\n", "is `two`, which is not"),
         ("[retention]\nlogs_months = -3\n", "is `-3`, which is not"),
+        ("[retention]\nweb_months = 11\n", "is `11`, which is not 12 to 1200 months"),
+        ("[retention]\nlogins_months = x\n", "is `x`, which is not 12 to 1200 months"),
+        ("[retention]\ndns_cache_days = 0\n", "is `0`, which is not 1 to 36500 days"),
+        ("[retention]\nbackups_keep = 3\n", "backups_keep needs backups_path"),
+        ("[retention]\nbackups_keep = 3\nbackups_path = x\n", "an absolute path"),
     ] {
         let refused = run(&pair, conf, &["prune"]).expect_code(2);
         assert!(refused.stderr.contains(words), "{conf}: {}", refused.stderr);
@@ -119,4 +125,70 @@ fn without_a_bound_nothing_is_removed() {
     pair.sql("DROP TABLE imported_sources");
     let failed = run(&pair, "[retention]\nlogs_months = 2\n", &["prune"]).expect_code(1);
     assert!(failed.stderr.contains("there is no table imported_sources"), "{}", failed.stderr);
+}
+
+/// Makes a file as old as so many days.
+fn age(path: &Path, days: u64) {
+    let file = fs::File::options().append(true).open(path).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(days * 86_400)).unwrap();
+}
+
+#[test]
+fn old_files_go_and_others_stay() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    fs::create_dir_all(pair.home().join("root/etc")).unwrap();
+    fs::write(pair.home().join("root/etc/hubzero.conf"), "site = h\n").unwrap();
+    let staging = pair.home().join("root/var/log/hubzero/metrics");
+    let refused = pair.home().join("root/var/log/httpd/refused");
+    let rejects = pair.home().join("rejects");
+    for (folder, name, days) in [
+        (&staging, "_prev_hub_apache.log", 40),
+        (&staging, "_prev_hub_auth.log", 1),
+        (&staging, "_hub_apache.log", 40),
+        (&refused, "h-access.log-20250101", 40),
+        (&refused, "h-access.log-20250701", 2),
+        (&rejects, "old.ndjson", 40),
+        (&rejects, "new.ndjson", 2),
+        (&rejects, "records.ndjson", 40),
+        (&rejects, "notes", 40),
+    ] {
+        put(folder, name);
+        if name.starts_with("old") || name.starts_with("new") {
+            fs::write(folder.join(name), "{\"kind\":\"reject\",\"path\":\"x\"}\n").unwrap();
+        }
+        age(&folder.join(name), days);
+    }
+    std::os::unix::fs::symlink(rejects.join("notes"), refused.join("link")).unwrap();
+    let cache = pair.home().join("names");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let answers = |ages: &[u64]| -> String {
+        let line = |days: &u64| format!("192.0.2.{days} {} name h{days}.org\n", now - days * 86_400);
+        format!("hzmetrics names 1 port\n{}", ages.iter().map(line).collect::<String>())
+    };
+    fs::write(&cache, answers(&[1, 5, 9, 50])).unwrap();
+    let conf = format!(
+        "[retention]\nstaged_days = 7\nrejects_days = 30\nrejects_path = {}\ndns_cache_days = 7\n[dns]\ncache = {}\n",
+        rejects.display(),
+        cache.display()
+    );
+    let config = pair.home().join("hzmetrics.conf");
+    fs::write(&config, &conf).unwrap();
+    let prune = |args: &[&str]| {
+        let run = pair.run(env!("CARGO_BIN_EXE_hzmetrics")).env("HZMETRICS_ROOT", pair.home().join("root"));
+        run.env("HZMETRICS_CONFIG", &config).arg("prune").args(args).finish().ok()
+    };
+    let all = || [names(&staging), names(&refused), names(&rejects)].concat();
+    let before = all();
+    let dry = prune(&["--dry-run"]);
+    assert!(dry.stderr.contains("3 files of staging and rejects"), "{}", dry.stderr);
+    assert!(dry.stderr.contains("would remove 2 answers"), "{}", dry.stderr);
+    assert_eq!((all(), fs::read_to_string(&cache).unwrap()), (before.clone(), answers(&[1, 5, 9, 50])));
+    let done = prune(&[]);
+    assert!(done.stderr.contains("removed 2 answers"), "{}", done.stderr);
+    let gone = ["_prev_hub_apache.log", "h-access.log-20250101", "old.ndjson"];
+    let after = all();
+    for name in before {
+        assert_eq!(after.contains(&name), !gone.contains(&name.as_str()), "{name}");
+    }
+    assert_eq!(fs::read_to_string(&cache).unwrap(), answers(&[1, 5]));
 }

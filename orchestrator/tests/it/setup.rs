@@ -65,11 +65,11 @@ fn setup_twice_creates_what_the_port_creates_and_seeds_once() {
         let args = ["--engine", engine.name()];
         let first = setup(&pair, &args).ok();
         assert_eq!(first.text(), "");
-        assert!(first.stderr.contains("38 statements done"), "{}", first.stderr);
+        assert!(first.stderr.contains("39 statements done"), "{}", first.stderr);
         pair.shape(&pair.metrics).assert_is_metrics();
         let engines = format!(
             "SELECT DISTINCT engine, table_collation FROM information_schema.tables WHERE table_schema = '{}' \
-             AND table_name NOT IN ('hz_generations', 'hz_writer')",
+             AND table_name NOT IN ('hz_generations', 'hz_pruned', 'hz_writer')",
             pair.metrics
         );
         assert_eq!(pair.lines(&engines), [format!("{}\tutf8mb3_general_ci", engine.name())]);
@@ -149,13 +149,13 @@ fn a_dry_run_shows_the_statements_and_connects_to_nothing() {
     let run = |args: &[&str]| pair.run(HZMETRICS).env("HZMETRICS_DB_SOCKET", "/nowhere").args(args).finish();
     let bare = run(&["setup-db", "--dry-run", "--no-seed"]).ok().text();
     let lines: Vec<&str> = bare.lines().collect();
-    assert_eq!(lines.len(), 38);
+    assert_eq!(lines.len(), 39);
     let database = format!("[dry-run] CREATE DATABASE IF NOT EXISTS `{}` DEFAULT CHARACTER SET", pair.metrics);
     assert!(lines[0].starts_with(&database) || database.starts_with(lines[0]), "{}", lines[0]);
     let first = format!("[dry-run] CREATE TABLE IF NOT EXISTS `{}`.`bot_useragents` (", pair.metrics);
     assert!(first.starts_with(lines[1]), "{}", lines[1]);
     assert!(lines.iter().all(|line| line.len() <= 82), "{bare}");
-    assert_eq!(run(&["setup-db", "--dry-run"]).ok().text().lines().count(), 48);
+    assert_eq!(run(&["setup-db", "--dry-run"]).ok().text().lines().count(), 49);
     let made = format!("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = '{}'", pair.metrics);
     assert_eq!(pair.value(&made).as_deref(), Some("0"));
     let left = pair.run(HZMETRICS).args(["setup-db", "--dry-run"]).read_at_most(1);
@@ -215,7 +215,7 @@ fn a_running_writer_is_not_disturbed() {
     assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations WHERE id = 8"), ["0"]);
     other.unlock().unwrap();
     migrate(&pair, &["--apply"]).ok();
-    assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations"), ["64"]);
+    assert_eq!(pair.lines("SELECT COUNT(*) FROM migrations"), ["65"]);
 }
 
 #[test]
@@ -237,8 +237,8 @@ fn setup_keeps_the_tables_of_an_old_hub() {
 }
 
 /// Tables that the original package did not have.
-const NEW: [&str; 6] =
-    ["migrations", "pipeline_state", "imported_sources", "import_files", "hz_writer", "hz_generations"];
+const NEW: [&str; 7] =
+    ["migrations", "pipeline_state", "imported_sources", "import_files", "hz_writer", "hz_generations", "hz_pruned"];
 
 /// The metrics database as created by the original package: MyISAM, latin1 by default, no defaults
 /// for texts, other indexes on `web`; with a few rows.
@@ -279,7 +279,7 @@ fn old_hub(pair: &Pair) {
 }
 
 fn all_migrations() -> Vec<u32> {
-    (1..=58).chain([1001, 1002, 1003, 1004, 1005, 1006]).collect()
+    (1..=58).chain([1001, 1002, 1003, 1004, 1005, 1006, 1009]).collect()
 }
 
 fn ledger(pair: &Pair) -> Vec<u32> {
@@ -294,9 +294,9 @@ fn a_new_database_needs_no_migration() {
     let lines: Vec<String> = table.text().lines().map(str::to_owned).collect();
     assert_eq!(lines[0], "ID    STATUS     TYPE         DESCRIPTION");
     assert_eq!(lines[1], "-".repeat(80));
-    assert_eq!(lines.len(), 66);
+    assert_eq!(lines.len(), 67);
     let ids: Vec<u32> = lines[2..].iter().map(|line| line[..4].trim().parse().unwrap()).collect();
-    let expected: Vec<u32> = (1..=55).chain([57, 56, 58, 1001, 1002, 1003, 1004, 1005, 1006]).collect();
+    let expected: Vec<u32> = (1..=55).chain([57, 56, 58, 1001, 1002, 1003, 1004, 1005, 1006, 1009]).collect();
     assert_eq!(ids, expected);
     let required = |line: &String| line[6..].starts_with("applied    required     ");
     assert!(lines[2..60].iter().all(required), "{}", table.text());
@@ -308,6 +308,7 @@ fn a_new_database_needs_no_migration() {
     assert_eq!(lines[63], keys);
     assert_eq!(lines[64], "1005  applied    ours         import_files.run tells which run imported a file");
     assert_eq!(lines[65], "1006  applied    ours         create hz_generations");
+    assert_eq!(lines[66], "1009  applied    ours         create hz_pruned");
     assert_eq!(ledger(&pair), all_migrations());
     let again = migrate(&pair, &["--apply"]).ok();
     assert_eq!(again.text(), table.text());
@@ -320,7 +321,7 @@ fn requests_without_a_download_verdict_get_one() {
     old_hub(&pair);
     pair.sql("ALTER TABLE web DROP COLUMN dnload");
     let listed = migrate(&pair, &[]).ok();
-    assert!(listed.stderr.contains("59 pending: 56 required, 3 optional"), "{}", listed.stderr);
+    assert!(listed.stderr.contains("60 pending: 57 required, 3 optional"), "{}", listed.stderr);
     let done = migrate(&pair, &["--apply"]).ok();
     assert_eq!(ledger(&pair), all_migrations(), "{}", done.stderr);
     assert_eq!(pair.lines("SELECT dnload FROM web ORDER BY id"), ["1", "1", "0", "0", "0", "0"]);
@@ -339,8 +340,8 @@ fn migrations_turn_an_old_hub_into_a_new_one() {
         let listed = migrate(&pair, &[]).ok();
         // no gaps: 53-56; nothing of that kind: 45, 49
         assert_eq!(ledger(&pair), [45, 49, 53, 54, 55]);
-        assert_eq!(listed.text().matches("PENDING").count(), 59);
-        assert!(listed.stderr.contains("59 pending: 56 required, 3 optional"), "{}", listed.stderr);
+        assert_eq!(listed.text().matches("PENDING").count(), 60);
+        assert!(listed.stderr.contains("60 pending: 57 required, 3 optional"), "{}", listed.stderr);
 
         let done = migrate(&pair, &["--apply"]).ok();
         assert_eq!(ledger(&pair), all_migrations(), "{}", done.stderr);

@@ -38,8 +38,15 @@ fn two_nights_on_the_original_tables_import_each_log_once() {
     for engine in [Engine::MyIsam, Engine::InnoDb] {
         let Some(ground) = Ground::new(engine, NOBODY) else { return };
         ground.make_our_folders();
-        for table in ["hz_generations", "hz_writer", "import_files", "imported_sources", "pipeline_state", "migrations"]
-        {
+        for table in [
+            "hz_pruned",
+            "hz_generations",
+            "hz_writer",
+            "import_files",
+            "imported_sources",
+            "pipeline_state",
+            "migrations",
+        ] {
             ground.pair.sql(&format!("DROP TABLE IF EXISTS {table}"));
         }
         // day 11 is good, day 12 has another layout, day 13 is still being written

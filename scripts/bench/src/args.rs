@@ -26,6 +26,13 @@ pub(super) struct Args {
     /// Measure only these
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,…")]
     pub(super) only: Vec<Part>,
+    /// Measure other tools beside ours where they are installed, and say which goals hold: wc, jq, GoAccess, chdb,
+    /// DuckDB, dnsperf with unbound, a stock MariaDB
+    #[arg(long, conflicts_with = "only")]
+    pub(super) peers: bool,
+    /// The Python that has the modules chdb and duckdb
+    #[arg(long, value_name = "FILE", default_value = "python3")]
+    pub(super) python: PathBuf,
     /// Memory of the database server when filling tables, in MB; its own default is 128
     #[arg(long, value_name = "MB", default_value_t = 1024)]
     pub(super) pool: u32,

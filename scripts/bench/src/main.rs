@@ -10,6 +10,7 @@ mod logs;
 mod measure;
 mod names;
 mod parse;
+mod peers;
 mod report;
 mod tables;
 
@@ -24,7 +25,7 @@ use checkout::{place, say, show};
 use clap::Parser;
 use fixtures::closed::close_off;
 use fixtures::db::{Pair, SqlMode, private_server};
-use measure::{Measured, figure, measured};
+use measure::{Measured, figure, goal, measured, median_of, ratio};
 use schema::IMPORTED_WEB_COLUMNS;
 use schema::tables::Engine;
 use xshell::Shell;
@@ -37,6 +38,11 @@ fn run(sh: &Shell, args: &Args) -> Result<()> {
     let target = place::target(sh)?;
     let bin = if args.no_build { target.join("release") } else { place::build(sh, "release")? };
     let directory = target.join("bench");
+    if args.peers {
+        peers::run(args, &bin, &directory)?;
+        load(args, &bin, &directory)?;
+        return tables::sessions_on_a_stock_server(args, &bin);
+    }
     let wanted = |part| args.only.is_empty() || args.only.contains(&part);
     if wanted(Part::Parse) {
         parse::run(args, &bin, &directory)?;
@@ -77,9 +83,7 @@ fn load(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
     let rows = pair.socket().with_file_name("web.tsv");
     let rows = rows.display();
     let empty = |pair: &Pair| pair.sql("TRUNCATE web;\nTRUNCATE webhits;\nTRUNCATE imported_sources");
-    let mut ours = Measured::WORST;
-    // the server's processors are not counted
-    let mut bare = Measured { processor: 0.0, ..Measured::WORST };
+    let mut pairs = Vec::new();
     let mut n_rows = String::new();
     let columns = IMPORTED_WEB_COLUMNS.join(", ");
     for run in 0..args.runs {
@@ -87,8 +91,7 @@ fn load(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
         let mut command = Command::new(bin.join("import-logs"));
         close_off(&mut command, pair.home());
         command.args(&import).envs(environment.iter().map(|(name, value)| (name, value)));
-        let one = measured(command)?;
-        ours = ours.best(one);
+        let ours = measured(command)?;
         if run == 0 {
             n_rows = pair.value("SELECT COUNT(*) FROM web").unwrap_or_default();
             pair.sql(&format!("SELECT {columns} FROM web ORDER BY id INTO OUTFILE '{rows}'"));
@@ -96,12 +99,14 @@ fn load(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
         empty(&pair);
         let start = Instant::now();
         pair.sql(&format!("LOAD DATA INFILE '{rows}' INTO TABLE web CHARACTER SET utf8mb3 ({columns})"));
-        bare.seconds = bare.seconds.min(start.elapsed().as_secs_f64());
+        // the server's processors are not counted
+        pairs.push((ours, Measured { seconds: start.elapsed().as_secs_f64(), processor: 0.0, peak_kb: 0 }));
     }
     show(&format!("a month of {MONTH} lines into InnoDB tables, {n_rows} rows"))?;
-    figure("import-logs --to db FILE", MONTH, ours)?;
-    figure("LOAD DATA of the same rows", MONTH, bare)?;
-    show(&format!("  {:.2} times the time of LOAD DATA", ours.seconds / bare.seconds))
+    figure("import-logs --to db FILE", MONTH, median_of(&pairs, |pair| pair.0))?;
+    figure("LOAD DATA of the same rows", MONTH, median_of(&pairs, |pair| pair.1))?;
+    let times = 1.0 / ratio(&pairs, |measured| measured.seconds);
+    show(&format!("  {times:.2} times the time of LOAD DATA ({})", goal(times <= 1.15, "at most 1.15")))
 }
 
 fn main() -> ExitCode {

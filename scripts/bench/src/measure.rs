@@ -34,6 +34,40 @@ impl Measured {
     }
 }
 
+/// A shell in which our programs are found.
+pub(super) struct Shell {
+    pub(super) bin: PathBuf,
+    /// The working directory.
+    pub(super) place: PathBuf,
+    /// What `$LOG` is there.
+    pub(super) log: PathBuf,
+}
+
+impl Shell {
+    pub(super) fn run(&self, line: &str) -> Result<Measured> {
+        let nothing = tempfile::tempdir()?;
+        measured(self.command(nothing.path(), line))
+    }
+
+    /// Runs a line and returns what it prints.
+    pub(super) fn output(&self, line: &str) -> Result<String> {
+        let nothing = tempfile::tempdir()?;
+        let output = self.command(nothing.path(), line).output().context("starting a shell")?;
+        if !output.status.success() {
+            bail!("`{line}` failed ({}): {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn command(&self, nothing: &Path, line: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        close_off(&mut command, nothing).current_dir(&self.place);
+        let path = format!("{}:/usr/local/bin:/usr/bin:/usr/sbin:/bin", self.bin.display());
+        command.env("PATH", path).env("LOG", &self.log).args(["-ec", line]);
+        command
+    }
+}
+
 /// Runs a program on a closed-off machine.
 pub(super) fn measure(program: &Path, args: &[OsString]) -> Result<Measured> {
     let nothing = tempfile::tempdir()?;
@@ -52,6 +86,11 @@ pub(super) fn figure(what: &str, n_lines: u64, measured: Measured) -> Result<()>
         n_lines as f64 / measured.seconds / 1e6,
         measured.peak_kb / 1024
     ))
+}
+
+/// A goal, and whether it holds.
+pub(super) fn goal(holds: bool, words: &str) -> String {
+    format!("goal: {words}, {}", if holds { "holds" } else { "MISSED" })
 }
 
 /// The best of so many runs.

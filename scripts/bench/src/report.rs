@@ -6,16 +6,14 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use checkout::show;
-use fixtures::closed::close_off;
 
 use super::args::Args;
 use super::logs::LAYOUTS;
-use super::measure::{Measured, figure, measure, measured, median_of, ratio};
+use super::measure::{Shell, figure, measure, median_of, ratio};
 
 pub(super) fn run(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
     let layout = &LAYOUTS[0];
@@ -33,31 +31,13 @@ pub(super) fn run(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
     chain(args, &shell, layout.goaccess(&log, &place.join("goaccess.html")), &month, n_lines)
 }
 
-/// A shell in which our programs are found.
-struct Shell {
-    bin: PathBuf,
-    place: PathBuf,
-    log: PathBuf,
-}
-
-impl Shell {
-    fn run(&self, line: &str) -> Result<Measured> {
-        let nothing = tempfile::tempdir()?;
-        let mut command = Command::new("/bin/sh");
-        close_off(&mut command, nothing.path()).current_dir(&self.place);
-        let path = format!("{}:/usr/bin:/bin", self.bin.display());
-        command.env("PATH", path).env("LOG", &self.log).args(["-ec", line]);
-        measured(command)
-    }
-}
-
 fn requests(records: &Path) -> Result<u64> {
     let bytes = fs::read(records)?;
     Ok(bytes.split(|b| *b == b'\n').filter(|line| line.starts_with(b"{\"kind\":\"web\"")).count() as u64)
 }
 
 /// The month of the last request.
-fn last_month(records: &Path) -> Result<String> {
+pub(super) fn last_month(records: &Path) -> Result<String> {
     let text = fs::read(records)?;
     let text = String::from_utf8_lossy(&text);
     let of_line = |line: &str| Some(line.split_once("\"datetime\":\"")?.1.get(..7)?.to_owned());

@@ -7,6 +7,7 @@
 mod entry;
 pub mod files;
 mod reconstruct;
+mod removed;
 mod repair;
 mod rows;
 
@@ -17,6 +18,7 @@ use crate::Db;
 
 pub use entry::{Begun, Entry, Range, TABLE, Target, base_name, begin, finish, is_part, is_there, of_file, of_target};
 pub use reconstruct::{Derived, Keys, Rebuilt, Reconstruct, Verdict};
+pub use removed::{removed, to_remove};
 pub use repair::{Correction, Repair, Stopped, apply_repair, plan_repair};
 pub use rows::{can_be_right, drift};
 

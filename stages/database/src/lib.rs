@@ -23,6 +23,7 @@ mod lost;
 mod missing_grant;
 mod partitions;
 pub mod patience;
+pub mod pruned;
 mod rename;
 mod retry;
 mod statements;

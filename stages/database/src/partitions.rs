@@ -53,6 +53,18 @@ impl Db {
         Ok(self.month_partitions(table)?.remove(&month))
     }
 
+    /// The partitions that hold the rows before `stop`, in their order; none where the month before it has no partition
+    /// of its own.
+    ///
+    /// # Errors
+    /// The connection is lost.
+    pub(crate) fn partitions_before(&mut self, table: &str, stop: Month) -> Result<Vec<String>> {
+        let found = self.partitions(table)?;
+        let months = partitions::months(&found.iter().map(|(_, bound)| bound).collect::<Vec<_>>());
+        let last = months.iter().rposition(|month| month.is_some_and(|month| month < stop));
+        Ok(found.into_iter().take(last.map_or(0, |last| last + 1)).map(|(name, _)| name).collect())
+    }
+
     /// Gives partitions of their own to the months after the last one that has one, up to `last`; says how many
     /// months.
     ///

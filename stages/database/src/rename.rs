@@ -55,9 +55,17 @@ impl Db {
     /// # Errors
     /// A table is missing or exists already, or another session keeps using one.
     pub fn rename(&mut self, renames: &str) -> Result<()> {
+        self.alter(&format!("RENAME TABLE {renames}"))
+    }
+
+    /// Changes a table that others may be using, as patiently as [`Db::rename`].
+    ///
+    /// # Errors
+    /// The server refuses the statement, or another session keeps using the table.
+    pub fn alter(&mut self, sql: &str) -> Result<()> {
         self.check_writer()?;
         self.run(&format!("SET SESSION lock_wait_timeout = {WAIT_SECS}"), ())?;
-        let done = self.try_rename(&format!("RENAME TABLE {renames}"));
+        let done = self.try_rename(sql);
         // a lost session has also lost its settings
         let _ = self.run("SET SESSION lock_wait_timeout = DEFAULT", ());
         done

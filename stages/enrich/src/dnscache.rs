@@ -107,6 +107,28 @@ impl Cache {
         Ok(cache)
     }
 
+    /// Reads a file whatever the rule of its names, and leaves out answers that are older than `age` seconds or no longer
+    /// valid; says how many were in the file that are left out. `None` if there is no file, or not a cache.
+    ///
+    /// # Errors
+    /// The file exists but cannot be read.
+    pub fn load_and_forget(path: &Path, now: u64, age: u64) -> Result<Option<(Self, usize)>> {
+        let text = match named::read(path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e).with_context(|| format!("reading {}", path.display())),
+        };
+        let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let rules = [NameRule::Legacy, NameRule::Port, NameRule::PortAsIs];
+        let Some(rule) = rules.into_iter().find(|rule| header(*rule).as_bytes() == first) else { return Ok(None) };
+        let n_before = text.split(|byte| *byte == b'\n').skip(1).filter(|line| !line.is_empty()).count();
+        let mut cache = Self::load(path, rule, now)?;
+        cache.answers.retain(|_, (_, at)| now < at.saturating_add(age));
+        let n = n_before.saturating_sub(cache.answers.len());
+        cache.changed |= n > 0;
+        Ok(Some((cache, n)))
+    }
+
     /// How many damaged lines the file had.
     #[must_use]
     pub const fn n_bad(&self) -> usize {

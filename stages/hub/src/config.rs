@@ -197,29 +197,21 @@ impl Report {
     }
 }
 
-/// What is stored about people.
+/// For how long things are kept, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Privacy {
-    /// How addresses are stored, as written.
-    pub addresses: Option<String>,
-}
-
-impl Privacy {
-    fn of(ini: &Ini) -> Self {
-        Self { addresses: ini.get("privacy", "addresses").filter(|text| !text.is_empty()).map(str::to_owned) }
-    }
-}
-
-/// For how long things are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Retention {
-    /// Full months of imported logs, as written.
-    pub logs_months: Option<String>,
-}
+pub struct Retention(BTreeMap<&'static str, String>);
 
 impl Retention {
     fn of(ini: &Ini) -> Self {
-        Self { logs_months: ini.get("retention", "logs_months").filter(|text| !text.is_empty()).map(str::to_owned) }
+        let keys = schema::keys::KEYS.iter().filter(|key| key.section == "retention");
+        let value = |name| ini.get("retention", name).filter(|text| !text.is_empty()).map(str::to_owned);
+        Self(keys.filter_map(|key| Some((key.name, value(key.name)?))).collect())
+    }
+
+    /// The value of a key, if it has one.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
     }
 }
 
@@ -297,8 +289,6 @@ pub struct Config {
     pub report: Report,
     /// For how long things are kept.
     pub retention: Retention,
-    /// What is stored about people.
-    pub privacy: Privacy,
     /// `[check]`: limits of single checks, by name, as they are written.
     pub checks: BTreeMap<String, String>,
     /// The site.
@@ -432,7 +422,6 @@ fn blank(paths: Paths) -> Config {
         notify: Notify::default(),
         report: Report::default(),
         retention: Retention::default(),
-        privacy: Privacy::default(),
         checks: BTreeMap::new(),
         site: Site { name: DEFAULT_SITE.to_owned(), explicit: false },
         hints: Vec::new(),
@@ -532,7 +521,6 @@ impl Config {
         self.notify = Notify::of(ini);
         self.report = Report::of(ini);
         self.retention = Retention::of(ini);
-        self.privacy = Privacy::of(ini);
         self.checks = ini.section("check").map(|(name, limits)| (name.to_owned(), limits.to_owned())).collect();
         self.run_user = ini.get("run", "user").filter(|user| !user.is_empty()).map(str::to_owned);
         if let Some(options) = ini.get("compat", "options") {

@@ -44,14 +44,14 @@ pub(crate) struct Report {
     pub(crate) nuls: Nuls,
     /// Rows with an impossible time.
     pub(crate) n_odd_times: u64,
+    /// Rows of months whose rows were removed for their age.
+    pub(crate) n_late: u64,
     /// Whether the last line has no line end and is not used.
     pub(crate) has_tail: bool,
     /// Whether the last part of a line is missing, and the line is not used.
     pub(crate) lacks_part: bool,
     /// The name of the layout, if the log was read.
     pub(crate) layout: &'static str,
-    /// How addresses were stored, unless whole.
-    pub(crate) addresses: Option<&'static str>,
     /// Whether the last line has no line end, is not used, and does not fit.
     pub(crate) is_tail_unfit: bool,
     /// Whether the last line was not recognised.
@@ -75,6 +75,7 @@ impl Report {
         self.n_ipv6 += done.n_ipv6;
         self.n_fused += done.n_fused;
         self.n_odd_times += done.n_odd_times;
+        self.n_late += done.n_late;
         self.nuls.n_runs += done.nuls.n_runs;
         self.nuls.n_bytes += done.nuls.n_bytes;
         self.has_tail |= done.has_tail;
@@ -133,12 +134,12 @@ impl Report {
             n_ipv6: self.n_ipv6 - before.n_ipv6,
             n_fused: self.n_fused - before.n_fused,
             n_odd_times: self.n_odd_times - before.n_odd_times,
+            n_late: self.n_late - before.n_late,
             nuls: Nuls {
                 n_runs: self.nuls.n_runs - before.nuls.n_runs,
                 n_bytes: self.nuls.n_bytes - before.nuls.n_bytes,
             },
             layout: self.layout,
-            addresses: self.addresses,
             dropped,
             ends_with_reject: self.ends_with_reject && self.n_lines > before.n_lines,
             ..Self::default()
@@ -170,6 +171,9 @@ impl Report {
         strict: bool,
         like: impl FnOnce() -> Option<String>,
     ) -> Option<String> {
+        if let Some(late) = self.late() {
+            return Some(late);
+        }
         let none_fits = self.n_unfit == self.n_full() && (self.n_unfit > 0 || self.is_tail_unfit);
         let too_strict = strict && self.n_rejected > 0;
         if !none_fits && !too_strict {
@@ -196,6 +200,16 @@ impl Report {
             }
         };
         if text.is_empty() { Some(why) } else { Some(format!("{why}; its first such line: {}", shown(text))) }
+    }
+
+    /// Why rows of months are not imported whose rows were removed, if there are such rows.
+    pub(crate) fn late(&self) -> Option<String> {
+        (self.n_late > 0).then(|| {
+            format!(
+                "{} of months whose rows `hzmetrics prune` removed: nothing would count them",
+                counted(self.n_late, "line is", "lines are")
+            )
+        })
     }
 
     /// A warning about a file that is imported although more than a tenth of its lines do not fit.

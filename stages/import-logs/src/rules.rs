@@ -3,7 +3,6 @@
 use hub::forgotten::Forgotten;
 use schema::{Compat, Opt, Stamp};
 
-use crate::addresses::Addresses;
 use crate::bots::Judge;
 use crate::choices::Choices;
 use crate::request::PathRules;
@@ -94,12 +93,31 @@ pub(crate) struct Rules {
     pub(crate) zone: Zone,
     /// Whether every line gets a verdict.
     pub(crate) verdicts: bool,
-    /// How much of an address is stored.
-    pub(crate) addresses: Addresses,
     /// Who was forgotten.
     pub(crate) forgotten: Option<Forgotten>,
     /// The first moment that is in the future for every log.
     future: Stamp,
+    /// The first moment of requests and of logins whose months still have rows, where `hzmetrics prune` removed some.
+    pub(crate) kept_from: KeptFrom,
+}
+
+/// The first moments of months whose rows were not removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct KeptFrom {
+    pub(crate) requests: Option<Stamp>,
+    pub(crate) logins: Option<Stamp>,
+}
+
+impl KeptFrom {
+    /// Whether the month of a request has no rows any more.
+    pub(crate) fn is_request_late(&self, stamp: Stamp) -> bool {
+        self.requests.is_some_and(|kept| stamp < kept && stamp.year() > 0)
+    }
+
+    /// The same for a login of a day, `YYYY-MM-DD`.
+    pub(crate) fn is_login_late(&self, date: &[u8]) -> bool {
+        self.logins.is_some_and(|kept| *date < kept.to_ascii()[..10] && !date.starts_with(b"0000"))
+    }
 }
 
 /// The steps to run.
@@ -140,18 +158,8 @@ impl Rules {
         // zones are up to a day ahead
         let future = today.plus_days(2);
         let (choices, zone) = (Choices::default(), Zone::default());
-        Self {
-            compat,
-            judge,
-            steps,
-            paths,
-            choices,
-            zone,
-            verdicts: false,
-            addresses: Addresses::Keep,
-            forgotten: None,
-            future,
-        }
+        let kept_from = KeptFrom::default();
+        Self { compat, judge, steps, paths, choices, zone, verdicts: false, forgotten: None, future, kept_from }
     }
 
     /// Whether only the row of a line matters, and which rule drops it.

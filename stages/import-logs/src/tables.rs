@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use database::ledger::Target;
+use database::pruned::{Gone, Pruned};
 use database::writer::{self, Held};
 use database::{Db, DbError, ErrorKind, Which, retry};
 use hub::config::{self, Config};
@@ -36,7 +37,7 @@ use crate::layout::Layout;
 use crate::receipt::{self, Receipt};
 use crate::report::Report;
 use crate::rows::RowFormat;
-use crate::rules::Rules;
+use crate::rules::{KeptFrom, Rules};
 use crate::sink::Nowhere;
 use crate::totals::Tally;
 use crate::unit::{self, Stream, Unit};
@@ -65,8 +66,11 @@ pub(crate) fn run(args: &Args, io: &mut Io) -> Result<Outcome> {
     let units = if staging { Vec::new() } else { settings::units(args, io, &layouts, &roots, &mut output)? };
     let _held = if args.dry_run { Held::default() } else { writer::for_run(io, &config)? };
     let server = Server::connect(&config)?;
-    let (rules, bots) =
+    let (mut rules, bots) =
         settings::rules(args, RowFormat::Values, Some(&config), &server.excluded, server.forgotten.clone())?;
+    if let Some(rules) = Arc::get_mut(&mut rules) {
+        rules.kept_from = server.kept_from;
+    }
     let silent = staging && !io::stderr().is_terminal() && !args.dry_run;
     let messages = if silent { Messages::new(io.messages.name(), true) } else { io.messages };
     if silent {
@@ -108,6 +112,8 @@ struct Server {
     excluded: Vec<exclude::Row>,
     /// Who was forgotten.
     forgotten: Option<Forgotten>,
+    /// From when on months have rows.
+    kept_from: KeptFrom,
 }
 
 impl Server {
@@ -122,7 +128,10 @@ impl Server {
             .all("SELECT filter, type FROM exclude_list", (), |cells| Ok((text(cells, 0), text(cells, 1))))
             .context("reading the exclude list")?;
         let forgotten = database::forgotten::list(&mut db, config)?;
-        Ok(Self { db, excluded, forgotten })
+        let pruned = Pruned::read(&mut db)?;
+        let after = |gone: &Option<Gone>| gone.as_ref().map(|gone| gone.through.next().start());
+        let kept_from = KeptFrom { requests: after(&pruned.web), logins: after(&pruned.logins) };
+        Ok(Self { db, excluded, forgotten, kept_from })
     }
 }
 

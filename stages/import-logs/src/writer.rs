@@ -133,7 +133,6 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
                     let unit = unit.insert(Unit { stream, ..next.clone() });
                     unit.begin_at(offset);
                     self.report.layout = unit.stream.layout_name();
-                    self.report.addresses = self.rules.addresses.named();
                     self.report.nuls.add(hole);
                     self.bots_before = self.queue.lock().bots.clone();
                     let path = unit.path.clone().unwrap_or_else(|| "-".into());
@@ -498,6 +497,9 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
                 return self.refuse(unit, why);
             }
             self.report.is_accepted = true;
+        }
+        if let Some(late) = self.report.late().filter(|_| unit.staged.is_some() && !self.tally.accept) {
+            anyhow::bail!("{}: {late}", unit.name());
         }
         let n_requests = self.report.n_lines - self.report.n_rejected;
         if self.rules.choices.has_vhosts()

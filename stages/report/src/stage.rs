@@ -26,7 +26,8 @@ pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
         hubs::write(folder, args, &mut ground, logo, io)?;
         return Ok(Outcome::default());
     }
-    let sections = if args.common.from_db() { tables::read(args, &ground)? } else { records::read(args, io)? };
+    let sections =
+        if args.common.from_db() { tables::read(args, &ground, io.messages)? } else { records::read(args, io)? };
     if let Some(folder) = &args.pages.folder {
         folder::write(folder, args, &ground, &sections, logo)?;
         return Ok(Outcome::default());

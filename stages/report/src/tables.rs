@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
+use database::pruned::Pruned;
 use database::{Cells, Db, Which};
 use hub::config;
-use kit::Batch;
+use kit::{Batch, Messages};
 use schema::kind::Type;
 use schema::{Kind, Month, Period, Stamp, json};
 
@@ -35,7 +36,7 @@ const SUMMARIES: [&str; 3] = ["summary_user_vals", "summary_simusage_vals", "sum
 ///
 /// # Errors
 /// The configuration is unusable, a server fails, a row is not what it should be, or the month is not published.
-pub(crate) fn read(args: &Args, ground: &Ground) -> Result<Sections> {
+pub(crate) fn read(args: &Args, ground: &Ground, messages: Messages) -> Result<Sections> {
     let config = config::load(None, &config::process_env)?;
     let mut sections = Sections::new(&args.sections, args.private);
     let mut metrics = Db::connect(&config.target(), Which::Metrics)?;
@@ -49,11 +50,26 @@ pub(crate) fn read(args: &Args, ground: &Ground) -> Result<Sections> {
         take(&summary(table), &mut metrics, &mut sections)?;
     }
     // the month of the cells: tools have statistics of the running month
+    let pruned = Pruned::read(&mut metrics)?;
     if let Some(month) = ground.month_among(&sections.months()) {
-        take(&sessions(month), &mut metrics, &mut sections)?;
+        let first = Period::TwelveMonths.start(month).month().unwrap_or(month);
+        if pruned.has_no_requests(first) {
+            messages.warn(format_args!(
+                "what is shown of single sessions is left out: `hzmetrics prune` removed sessions of the twelve months to {month}"
+            ));
+        } else {
+            take(&sessions(month), &mut metrics, &mut sections)?;
+        }
     }
     if args.sections.contains(&Part::Traffic) {
-        for rows in traffic(ground.month.or(last_published(&mut metrics)?)) {
+        let month = ground.month.or(last_published(&mut metrics)?);
+        let lost = month.filter(|month| pruned.has_no_requests(*month));
+        if let Some(month) = lost {
+            messages.warn(format_args!(
+                "there is no section on traffic: `hzmetrics prune` removed the requests of {month}"
+            ));
+        }
+        for rows in traffic(month.filter(|_| lost.is_none())) {
             if metrics.has_table(rows.table)? {
                 take(&rows, &mut metrics, &mut sections)?;
             }

@@ -65,6 +65,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) cache: Option<PathBuf>,
 
+    /// Only remove answers from the cache that are older than DAYS, or no longer valid; with --dry-run only count them
+    #[arg(long, value_name = "DAYS", requires = "cache", value_parser = clap::value_parser!(u64).range(1..=36_500))]
+    pub(crate) forget_after: Option<u64>,
+
     /// Take names from this CSV file with the columns `ip` and `host`. An address that is not in it
     /// gets `?`, or is looked up if --nameserver is given too
     #[arg(long, value_name = "FILE.csv")]

@@ -1,9 +1,12 @@
 //! What a run does: filters records in a pipe, or fills tables.
 
-use anyhow::Result;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
 use database::Which;
+use enrich::dnscache::Cache;
 use enrich::table::{Table, When};
-use kit::{Io, Outcome, Usage};
+use kit::{Io, Outcome, Usage, counted, grouped};
 use schema::Dates;
 
 use crate::args::{Args, NIGHTLY};
@@ -15,10 +18,35 @@ use crate::tables::{self, TableWork};
 /// # Errors
 /// The arguments contradict each other, or the work fails.
 pub(crate) fn stage(args: &Args, io: &mut Io) -> Result<Outcome> {
+    if let (Some(days), Some(path)) = (args.forget_after, &args.cache) {
+        return forget(path, days, args.dry_run, io);
+    }
     match table_work(args)? {
         Some(work) => tables::run(args, &work, io),
         None => records::run(args, io),
     }
+}
+
+/// Removes old answers from the cache.
+fn forget(path: &Path, days: u64, is_dry: bool, io: &Io) -> Result<Outcome> {
+    const DAY: u64 = 86_400;
+    let shown = path.display();
+    let now = kit::seconds_since_1970()?.unsigned_abs();
+    let Some((mut cache, n)) = Cache::load_and_forget(path, now, days * DAY)? else {
+        io.messages.note(format_args!("{shown} is not there, or is not a cache of names"));
+        return Ok(Outcome::default());
+    };
+    let answers = counted(n, "answer", "answers");
+    if is_dry {
+        io.messages.note(format_args!("{shown}: would remove {answers}"));
+        return Ok(Outcome::default());
+    }
+    let size = || std::fs::metadata(path).map_or(0, |meta| meta.len());
+    let before = size();
+    cache.save(path).with_context(|| format!("writing {shown}"))?;
+    let freed = grouped(before.saturating_sub(size()));
+    io.messages.note(format_args!("{shown}: removed {answers}, {freed} bytes freed"));
+    Ok(Outcome::default())
 }
 
 /// What to do with tables; `None` if records are filtered.

@@ -88,7 +88,7 @@ impl Default for Matcher {
 }
 
 /// Every possible beginning of a URL built from a path.
-const HEADS: [&str; 5] = ["/site/", "/resources/", "/topics/", "/local/", "lm/"];
+pub(crate) const HEADS: [&str; 5] = ["/site/", "/resources/", "/topics/", "/local/", "lm/"];
 
 impl Matcher {
     fn group(&mut self, urls: &Urls) -> u32 {
@@ -223,6 +223,12 @@ pub(crate) struct Visit {
     seen: Visibility,
 }
 
+impl Visit {
+    pub(crate) const fn new(group: u32, visitor: u128, seen: Visibility) -> Self {
+        Self { group, visitor, seen }
+    }
+}
+
 /// A request, as far as needed here.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
@@ -232,6 +238,11 @@ pub(crate) struct Request<'a> {
     pub host: &'a str,
 }
 
+/// The key of a visitor: an address and a host name.
+pub(crate) fn visitor_key(ip: &str, host: &str) -> u128 {
+    u128::from(ip_key(ip)) << 64 | hash(host) >> 64
+}
+
 /// Passes the information in a request to `emit`. Here, the start of a period belongs to it.
 pub(crate) fn digest(matcher: &Matcher, axis: &Axis, request: &Request<'_>, mut emit: impl FnMut(Visit)) {
     let mut visitor = None;
@@ -239,7 +250,7 @@ pub(crate) fn digest(matcher: &Matcher, axis: &Axis, request: &Request<'_>, mut 
         let Some(moment) = axis.moment(request.datetime) else { return };
         let seen = axis.seen_at(Moment { at_bound: false, ..moment });
         if seen.row < axis.n_rows() {
-            let key = || u128::from(ip_key(request.ip)) << 64 | hash(request.host) >> 64;
+            let key = || visitor_key(request.ip, request.host);
             emit(Visit { group, visitor: *visitor.get_or_insert_with(key), seen });
         }
     });

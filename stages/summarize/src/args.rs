@@ -133,6 +133,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["memory", "why"], help_heading = "States")]
     pub state_from: Vec<PathBuf>,
 
+    /// With tables: also keep which visitors requested which paths of resources, for the step andmore
+    #[arg(long, requires = "state_to", help_heading = "States")]
+    pub with_usage: bool,
+
     /// Name of the hub that the records are of, in front of its session numbers, account numbers and login
     /// names: the same name on two hubs is two people
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true, help_heading = "States")]

@@ -73,6 +73,7 @@ pub(crate) fn check(args: &Args, plan: &Plan) -> Result<()> {
     }
     match (args.common.from_db(), args.common.to_db()) {
         (false, true) => bad("--to db publishes cells of records without states"),
+        (false, _) if args.with_usage => bad("--with-usage is for tables: the usage of resources is counted from them"),
         (true, _) if args.part.is_some() => bad("--part is for records: the tables are read as a whole"),
         (true, _) if args.state_from.len() > 1 => {
             bad("with tables only one state can be continued; put states of several hubs together in a pipe")
@@ -142,7 +143,7 @@ fn from_records(args: &Args, states: &[State], last: Month, io: &mut Io) -> Resu
     let (tables, sessions) = read(Keeper::new(origin), usize::MAX, io)?.finish()?;
     let (compat, hub) = (args.compat().to_string(), args.hub.clone());
     let header = Header { compat, hub, part: args.part, first: first_month(&tables), through: last, tables: None };
-    Ok(State { name: "the records".to_owned(), header, tables, sessions })
+    Ok(State { name: "the records".to_owned(), header, tables, sessions, paths: None })
 }
 
 /// The first month of which something is known.

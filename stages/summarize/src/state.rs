@@ -9,6 +9,7 @@ pub(crate) mod file;
 pub(crate) mod keeper;
 pub(crate) mod origin;
 pub(crate) mod record;
+pub(crate) mod requested;
 pub(crate) mod tables;
 pub(crate) mod unite;
 pub(crate) mod when;

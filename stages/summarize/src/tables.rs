@@ -8,7 +8,8 @@ mod publish;
 mod read;
 mod run;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use database::pruned::Pruned;
 use database::writer::{self, Held};
 use database::{Db, FailedSteps, Which, hub_data, withheld};
 use hub::config::{self, Config};
@@ -24,6 +25,8 @@ use crate::plan::Plan;
 use crate::scan::{Fact, Scan};
 use crate::tables::needs::Needs;
 use crate::why::{Keeper, Question, usage};
+use kept::Known;
+use read::ForUsage;
 use run::Run;
 
 /// The result of one scan of the tables.
@@ -45,7 +48,7 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     let reads_only = args.dry_run && !args.has_states();
     let _held = if reads_only { Held::default() } else { writer::for_run(io, &config)? };
     let mut failed = FailedSteps::new(io);
-    let mut run = Run::new(args, config)?;
+    let mut run = Run::new(args, config, io.messages)?;
     if plan.import {
         let done = measure::step(IMPORT, || hub_data::step(&run.config, args.compat(), args.dry_run, io));
         failed.note(IMPORT, done)?;
@@ -128,7 +131,7 @@ fn leave_withheld(metrics: &mut Db, plan: &mut Plan, dry_run: bool, io: &Io) -> 
 pub(crate) fn records(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
     let _held = if args.has_states() { writer::for_run(io, &config)? } else { Held::default() };
-    let mut run = Run::new(args, config)?;
+    let mut run = Run::new(args, config, io.messages)?;
     let catalogue = match plan.andmore {
         Some(_) => read::catalogue(&mut run.hub, true)?,
         None => Catalogue::default(),
@@ -143,7 +146,8 @@ pub(crate) fn records(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
 /// A table cannot be read, a record cannot be written, or a listing does not give its cell.
 pub(crate) fn why(args: &Args, question: Question, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
-    let mut run = Run::new(args, config)?;
+    let mut run = Run::new(args, config, io.messages)?;
+    refuse_removed(&mut run.metrics, &question)?;
     let axis = Axis::new(question.month, question.month);
     let needs = Needs::of_question(&question);
     let stop = Period::stop(question.month);
@@ -152,7 +156,7 @@ pub(crate) fn why(args: &Args, question: Question, io: &Io) -> Result<Outcome> {
     let scan = keeper.scan();
     tables.extensions(&mut run.hub, |path| scan.absorb(Fact::Resource { path: path.into() }))?;
     let eye = keeper.eye();
-    tables.read(Some((&eye, stop)), None, |sights| {
+    tables.read(Some((&eye, stop)), ForUsage::Nothing, |sights| {
         sights.into_iter().for_each(|sight| keeper.take(sight));
         Ok(())
     })?;
@@ -169,7 +173,8 @@ pub(crate) fn why(args: &Args, question: Question, io: &Io) -> Result<Outcome> {
 /// Those of [`why`].
 pub(crate) fn why_of_usage(args: &Args, question: &Question, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
-    let mut run = Run::new(args, config)?;
+    let mut run = Run::new(args, config, io.messages)?;
+    refuse_removed(&mut run.metrics, question)?;
     let catalogue = read::catalogue(&mut run.hub, true)?;
     let mut output = output_of_answer(io)?;
     for &period in &question.periods {
@@ -186,6 +191,19 @@ pub(crate) fn why_of_usage(args: &Args, question: &Question, io: &Io) -> Result<
     }
     output.finish()?;
     Ok(Outcome::default())
+}
+
+/// Refuses to list rows of a time of which some were removed. Logins of any time decide who is a user.
+fn refuse_removed(metrics: &mut Db, question: &Question) -> Result<()> {
+    let pruned = Pruned::read(metrics)?;
+    let starts = question.periods.iter().filter_map(|period| period.start(question.month).month());
+    let is_hit = pruned.logins.is_some() || starts.min().is_some_and(|first| pruned.has_no_requests(first));
+    if let Some(last) = pruned.last().filter(|_| is_hit) {
+        anyhow::bail!(
+            "the rows of these cells cannot be listed: `hzmetrics prune` removed those of the months through {last}"
+        );
+    }
+    Ok(())
 }
 
 /// Where the answer to `--why` goes: CSV and tables show the rows.
@@ -247,15 +265,31 @@ fn scan(run: &mut Run<'_>, plan: &Plan, catalogue: &Catalogue) -> Result<ScanRes
     };
     let mut scan = None;
     let mut kept = None;
-    if let (true, Some(months)) = (run.args.has_states(), months) {
-        kept = Some(kept::figures(run, months)?);
-    } else if let Some(axis) = axis_of(&months) {
-        scan = Some(Scan::new(run.ground(axis)?));
+    let mut known = Known::load(run)?;
+    let pruned = std::mem::take(&mut known.pruned);
+    let (extent, paths) = (known.extent_of_usage(), known.paths.clone());
+    if let Some(months) = months {
+        if known.is_needed(run) {
+            kept = Some(kept::figures(run, known, months)?);
+        } else {
+            scan = Some(Scan::new(run.ground(Axis::new(months.0, months.1))?));
+        }
     }
     let room = run.args.room(usize::from(scan.is_some()) + usize::from(usage_axis.is_some()));
-    let tables = run.reader(Needs::of_sections(&sections), room);
-    let usage = usage_axis.as_ref().map(|axis| (catalogue, axis));
-    let usage = tables.scan(scan.as_mut(), usage, &mut run.hub)?;
+    let mut tables = run.reader(Needs::of_sections(&sections), room);
+    if scan.is_none() {
+        tables.extent = extent;
+    }
+    let usage = usage_axis.as_ref().map_or(ForUsage::Nothing, |axis| ForUsage::Visits(catalogue, axis));
+    let mut usage = tables.scan(scan.as_mut(), usage, &mut run.hub)?;
+    if let (Some(axis), Some((_, paths))) = (&usage_axis, &paths) {
+        paths.visits(&catalogue.matcher, axis, |visit| usage.absorb(visit));
+        usage.relieve(room)?;
+    }
+    ensure!(
+        Pruned::read(&mut run.metrics)? == pruned,
+        "`hzmetrics prune` began to remove rows while they were read: run this again"
+    );
     let mut found = ScanResult::default();
     if let Some(scan) = scan {
         kept = Some(scan.finish()?);

@@ -10,7 +10,7 @@ mod sessions;
 
 use anyhow::{Result, anyhow};
 use database::writer::{self, Held};
-use database::{Db, Which, forgotten, hub_data};
+use database::{Db, Which, forgotten, hub_data, pruned};
 use enrich::steps::{self, Filler};
 use enrich::table::{Span, Table, When};
 use hub::config::{self, Config};
@@ -45,6 +45,11 @@ pub(crate) fn run(args: &Args, io: &Io) -> Result<Outcome> {
     let actions = plan::actions(compat, closed, &args.only, args.table.as_deref());
     let _held = if args.dry_run { Held::default() } else { writer::for_run(io, &config)? };
     let mut run = Run::new(args, config, compat)?;
+    if let Ok(month) = whole_month(args)
+        && args.database == Database::Metrics
+    {
+        pruned::refuse(&mut run.tables, month)?;
+    }
     let name = |(step, table): &Action<'_>| format!("{} {table}", step.name()).trim_end().to_owned();
     let done = steps::walk(&actions, io, name, |&(step, table)| run.step(step, table, io));
     run.fill.finish(io);
@@ -58,6 +63,7 @@ pub(crate) fn records(args: &Args, io: &Io) -> Result<Outcome> {
     }
     let config = config::load(None, &config::process_env)?;
     let mut db = Db::connect(&config.target(), Which::Metrics)?;
+    pruned::refuse(&mut db, whole_month(args)?)?;
     let made = sessions::compute_only(&mut db, whole_month(args)?)?;
     let mut output = io.output()?;
     let mut line = Vec::new();

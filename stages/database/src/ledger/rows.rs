@@ -4,6 +4,7 @@
 use anyhow::Result;
 
 use super::entry::{Entry, Range, Target};
+use super::removed::with_removed;
 use crate::Db;
 
 /// How many rows are in the range of an entry, if it has one and their number differs from the number
@@ -13,7 +14,15 @@ use crate::Db;
 /// The connection is lost.
 pub fn drift(db: &mut Db, entry: &Entry) -> Result<Option<i64>> {
     let Some(range) = entry.range.filter(|_| entry.target != Target::Webhits) else { return Ok(None) };
-    Ok(Some(count(db, entry.target, range)?).filter(|&n| n != entry.rows))
+    Ok(Some(count_with_removed(db, entry, range)?).filter(|&n| n != entry.rows))
+}
+
+/// How many rows an import has, and had before some were removed for their age.
+fn count_with_removed(db: &mut Db, entry: &Entry, range: Range) -> Result<i64> {
+    match with_removed(db, entry, range)? {
+        Some(n) => Ok(n),
+        None => count(db, entry.target, range),
+    }
 }
 
 /// How many rows a table has between two ids.
@@ -29,7 +38,7 @@ pub(super) fn count(db: &mut Db, target: Target, Range { start, end }: Range) ->
 /// The connection is lost.
 pub fn can_be_right(db: &mut Db, entry: &Entry) -> Result<bool> {
     let Some(range) = entry.range else { return Ok(true) };
-    let n = count(db, entry.target, range)?;
+    let n = count_with_removed(db, entry, range)?;
     let may_be_deleted = entry.target == Target::Web && n < entry.rows && range.end - range.start + 1 >= entry.rows;
     Ok(n == entry.rows || may_be_deleted)
 }

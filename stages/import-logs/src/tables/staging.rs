@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use kit::path_text::base_name;
 use kit::{Lines, door};
+use logs::discovery;
 use logs::fingerprint::{self, Identity, Prefix};
 use logs::staged::{self, Outcome, StagedLog};
 
 use super::ledger::{self, Ledger, Verdict};
 use crate::layouts::named::State;
 use crate::report::Report;
-use crate::rules::Rules;
+use crate::rules::{KeptFrom, Rules};
 use crate::unit::{Source, Staged, Stream, Stretch};
 use crate::{beginning, block};
 
@@ -171,8 +172,22 @@ impl Sources<'_> {
             .with_context(|| format!("reading {}", self.path.display()))
     }
 
+    /// Whether a log is named for a day of a month whose rows were removed for their age.
+    fn is_late(&self, log: &StagedLog) -> bool {
+        let KeptFrom { requests, logins } = self.rules.kept_from;
+        let kept = if matches!(self.stream, Stream::Auth) { logins } else { requests };
+        let first = kept.map(|kept| String::from_utf8_lossy(&kept.to_ascii()[..10]).replace('-', ""));
+        let name = base_name(&log.path);
+        first.is_some_and(|first| discovery::date_of(&name).is_some_and(|day| day < first.as_str()))
+    }
+
     /// Why a source is not imported. Reads until a line fits, or to the end if every line must fit.
     fn refusal(&self, log: &StagedLog) -> Result<Option<String>> {
+        if self.is_late(log) {
+            return Ok(Some(
+                "its day is in a month whose rows `hzmetrics prune` removed: nothing would count it".to_owned(),
+            ));
+        }
         let mut lines = Lines::new(self.open(log)?);
         let mut report = Report::default();
         let mut state = State::default();

@@ -1,5 +1,5 @@
 //! A state as a file: eight bytes that say what it is, then sections, each with its length, in one order:
-//! the header, names, tables, and two for each chunk of visitors.
+//! the header, names, tables, two for each chunk of visitors, and two for the usage of resources if it is kept.
 
 use std::io::Write;
 use std::ops::Range;
@@ -15,6 +15,7 @@ use crate::state::chunks::{N_CHUNKS, Store, pack_chunk};
 use crate::state::keeper::Sessions;
 use crate::state::origin::Origin;
 use crate::state::record::{Record, compress, decompress, pack, records, unpack};
+use crate::state::requested::Paths;
 use crate::state::tables::Tables;
 
 const MAGIC: &[u8; 8] = b"HZSTATE1";
@@ -46,6 +47,8 @@ pub(crate) struct State {
     pub header: Header,
     pub tables: Tables,
     pub sessions: Sessions,
+    /// What the usage of resources is counted from, if it was asked for.
+    pub paths: Option<Paths>,
 }
 
 impl Header {
@@ -142,6 +145,10 @@ impl State {
             section(&events)?;
             section(&downloads)?;
         }
+        if let Some(Paths { paths, requested }) = &self.paths {
+            section(&pack_texts(paths)?)?;
+            section(&pack(requested)?)?;
+        }
         Ok(())
     }
 
@@ -196,9 +203,14 @@ impl State {
         each_table!(read);
         let places: Result<Vec<_>> = (0..N_CHUNKS).map(|_| Ok([sections.next()?, sections.next()?])).collect();
         let places = places?;
+        let mut paths = None;
+        if sections.at < bytes.len() {
+            let texts = unpack_texts(sections.bytes()?)?;
+            paths = Some(Paths { paths: texts, requested: records_of(sections.bytes()?)? }.check()?);
+        }
         ensure!(sections.at == bytes.len(), "there is more than a state in it");
         let sessions = Sessions { domains, countries, tails, store: Store::File(name.clone(), bytes, places) };
-        Ok(Self { name, header, tables, sessions })
+        Ok(Self { name, header, tables, sessions, paths })
     }
 }
 

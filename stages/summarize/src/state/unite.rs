@@ -13,6 +13,7 @@ use crate::scan::{Fact, Scan, day_code};
 use crate::state::chunks::{Chunk, Meaning, N_CHUNKS, NONE, Store};
 use crate::state::file::{Header, State};
 use crate::state::keeper::Sessions;
+use crate::state::requested::Paths;
 use crate::state::tables::{Id, Login, NO_KEY, Starts, Tables};
 use crate::state::when;
 
@@ -192,8 +193,13 @@ pub(crate) fn into_one(mut states: Vec<State>, header: Header) -> Result<State> 
     let mut tables = Tables::default();
     let mut ranks = Ranks::default();
     let mut parts = Vec::new();
+    let mut paths: Option<Paths> = None;
     for state in states {
         tables.unite(state.tables);
+        paths = match (paths, state.paths) {
+            (Some(a), Some(b)) => Some(a.unite(b)),
+            (a, b) => a.or(b),
+        };
         parts.push((ranks.add(&state.sessions), state.sessions.store));
     }
     let unite = |n: usize| -> Result<Chunk> {
@@ -204,7 +210,7 @@ pub(crate) fn into_one(mut states: Vec<State>, header: Header) -> Result<State> 
     let chunks: Result<Vec<Chunk>> = (0..N_CHUNKS).into_par_iter().map(unite).collect();
     let sessions = ranks.into_sessions(Store::Memory(chunks?));
     ensure!(sessions.countries.len() < usize::from(u16::MAX), "more than 65,000 different countries");
-    Ok(State { name: String::new(), header, tables, sessions })
+    Ok(State { name: String::new(), header, tables, sessions, paths })
 }
 
 /// Numbers for names that several states know.

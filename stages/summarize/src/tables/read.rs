@@ -7,6 +7,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use anyhow::{Context as _, Result};
 use database::{Db, Target, Value, Which};
+use schema::collation::Like;
 use schema::tables::quote;
 use schema::{Compat, Month, Opt, Period, Stamp};
 
@@ -20,6 +21,7 @@ use crate::row::{
 };
 use crate::scan::{Fact, Lens, Scan};
 use crate::state::keeper::{Fact as Kept, Keeper};
+use crate::state::requested::{Collected, Seen};
 use crate::tables::needs::Needs;
 use crate::why::{Record, Requests, record};
 
@@ -73,6 +75,7 @@ pub(super) fn catalogue(hub: &mut Db, read_only: bool) -> Result<Catalogue> {
 enum Message<S> {
     Facts(Vec<S>),
     Visits(Vec<Visit>),
+    Paths(Vec<Seen>),
     Failed(anyhow::Error),
 }
 
@@ -93,11 +96,12 @@ struct Sender<'a, S> {
     to: &'a SyncSender<Message<S>>,
     facts: Vec<S>,
     visits: Vec<Visit>,
+    paths: Vec<Seen>,
 }
 
 impl<'a, S> Sender<'a, S> {
     const fn new(to: &'a SyncSender<Message<S>>) -> Self {
-        Self { to, facts: Vec::new(), visits: Vec::new() }
+        Self { to, facts: Vec::new(), visits: Vec::new(), paths: Vec::new() }
     }
 
     fn fact(&mut self, fact: Option<S>) -> Result<()> {
@@ -111,6 +115,9 @@ impl<'a, S> Sender<'a, S> {
     fn flush_visits(&mut self, least: usize) -> Result<()> {
         if self.visits.len() >= least.max(1) {
             self.to.send(Message::Visits(std::mem::take(&mut self.visits))).map_err(|_| ReceiverGone)?;
+        }
+        if self.paths.len() >= least.max(1) {
+            self.to.send(Message::Paths(std::mem::take(&mut self.paths))).map_err(|_| ReceiverGone)?;
         }
         Ok(())
     }
@@ -137,13 +144,36 @@ fn start<'scope, S: Send + 'scope>(
     });
 }
 
+/// The first months that are read of tables that states hold; `None` for all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Since {
+    pub sessions: Option<Month>,
+    pub logins: Option<Month>,
+    pub starts: Option<Month>,
+}
+
+impl Since {
+    /// The same month for all.
+    pub(super) const fn all(month: Option<Month>) -> Self {
+        Self { sessions: month, logins: month, starts: month }
+    }
+}
+
+/// Tables that states hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Sessions,
+    Logins,
+    Starts,
+}
+
 /// Which rows are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     /// Those that the cells need.
     Whole,
-    /// Of tables that states hold those from this month on and before the end; of others all.
-    From(Option<Month>),
+    /// Of tables that states hold those that they do not hold and before the end; of others all.
+    From(Since),
     /// Those after the end that count for earlier sessions and visitors.
     After,
 }
@@ -159,46 +189,90 @@ pub(super) struct Reader {
     pub room: usize,
 }
 
-/// The usage to compute along with the cells.
-type WantedUsage<'a> = Option<(&'a Catalogue, &'a Axis)>;
+/// What requests are read for besides the cells.
+#[derive(Clone, Copy)]
+pub(super) enum ForUsage<'a> {
+    Nothing,
+    /// The usage of resources in some months.
+    Visits(&'a Catalogue, &'a Axis),
+    /// What it is counted from, to be kept.
+    Paths,
+}
+
+impl ForUsage<'_> {
+    /// How the URLs begin that matter, and when they no longer do.
+    fn which(&self, stop: Option<Stamp>) -> Option<(Vec<&'static str>, Stamp)> {
+        let (heads, stop) = match self {
+            Self::Nothing => return None,
+            Self::Visits(catalogue, axis) => (catalogue.matcher.heads().to_vec(), Period::stop(*axis.months().last()?)),
+            Self::Paths => (andmore::HEADS.to_vec(), stop?),
+        };
+        (!heads.is_empty()).then_some((heads, stop))
+    }
+}
+
+/// What was collected for the usage of resources.
+pub(super) struct ReadUsage {
+    pub visits: Usage,
+    pub paths: Collected,
+}
 
 impl Reader {
     /// Which rows of a table are read, if any. `any_date`: a scan needs those after the end too.
-    fn within(&self, stop: Stamp, any_date: bool) -> Option<String> {
+    fn within(&self, table: Held, stop: Stamp, any_date: bool) -> Option<String> {
+        let since = match self.extent {
+            Extent::Whole if any_date => return Some("1".to_owned()),
+            Extent::After => return any_date.then(|| format!("`datetime` >= '{stop}'")),
+            Extent::Whole => None,
+            Extent::From(since) => match table {
+                Held::Sessions => since.sessions,
+                Held::Logins => since.logins,
+                Held::Starts => since.starts,
+            },
+        };
+        let from = since.map_or_else(String::new, |from| format!("`datetime` >= '{}' AND ", from.start()));
+        Some(format!("{from}`datetime` < '{stop}'"))
+    }
+
+    /// The first month of requests that are read.
+    const fn since(&self) -> Option<Month> {
         match self.extent {
-            Extent::Whole if any_date => Some("1".to_owned()),
-            Extent::Whole | Extent::From(None) => Some(format!("`datetime` < '{stop}'")),
-            Extent::From(Some(from)) => Some(format!("`datetime` >= '{}' AND `datetime` < '{stop}'", from.start())),
-            Extent::After => any_date.then(|| format!("`datetime` >= '{stop}'")),
+            Extent::From(since) => since.sessions,
+            Extent::Whole | Extent::After => None,
         }
     }
 
     /// An index helps where few rows are read.
     const fn hint(&self) -> &'static str {
-        if matches!(self.extent, Extent::Whole | Extent::From(None)) { "USE INDEX ()" } else { "" }
+        match self.extent {
+            Extent::Whole | Extent::From(Since { sessions: None, .. }) => "USE INDEX ()",
+            Extent::From(_) | Extent::After => "",
+        }
     }
 
-    /// Fills a keeper.
-    pub(super) fn keep(&self, keeper: &mut Keeper, stop: Stamp, hub: &mut Db) -> Result<()> {
+    /// Fills a keeper; with `paths`, also collects what the usage of resources is counted from.
+    pub(super) fn keep(&self, keeper: &mut Keeper, stop: Stamp, paths: bool, hub: &mut Db) -> Result<Collected> {
         self.extensions(hub, |path| keeper.absorb(Kept::Resource(path.into())))?;
         let glass = keeper.look();
-        self.read(Some((&*glass, stop)), None, |facts| {
+        let usage = if paths { ForUsage::Paths } else { ForUsage::Nothing };
+        let read = self.read(Some((&*glass, stop)), usage, |facts| {
             facts.into_iter().for_each(|fact| keeper.absorb(fact));
             Ok(())
         })?;
-        Ok(())
+        Ok(read.paths)
     }
 
     /// Fills the scan, and collects usage.
-    pub(super) fn scan(&self, scan: Option<&mut Scan>, usage: WantedUsage<'_>, hub: &mut Db) -> Result<Usage> {
-        let Some(scan) = scan else { return self.read::<Lens>(None, usage, |_| Ok(())) };
+    pub(super) fn scan(&self, scan: Option<&mut Scan>, usage: ForUsage<'_>, hub: &mut Db) -> Result<Usage> {
+        let Some(scan) = scan else { return Ok(self.read::<Lens>(None, usage, |_| Ok(()))?.visits) };
         self.extensions(hub, |path| scan.absorb(Fact::Resource { path: path.into() }))?;
         let lens = Arc::clone(scan.lens());
         let stop = scan.ground.axis.months().last().map(|&month| Period::stop(month));
-        self.read(stop.map(|stop| (&*lens, stop)), usage, |facts| {
+        let read = self.read(stop.map(|stop| (&*lens, stop)), usage, |facts| {
             facts.into_iter().for_each(|fact| scan.absorb(fact));
             scan.relieve(self.room)
-        })
+        })?;
+        Ok(read.visits)
     }
 
     /// Hands the paths of the hub's files to `learn`: known first, their extensions spare a scan all that may
@@ -221,10 +295,10 @@ impl Reader {
     pub(super) fn read<E: Eye>(
         &self,
         eye: Option<(&E, Stamp)>,
-        usage: WantedUsage<'_>,
+        usage: ForUsage<'_>,
         mut absorb: impl FnMut(Vec<E::Sight>) -> Result<()>,
-    ) -> Result<Usage> {
-        let mut collected = Usage::new();
+    ) -> Result<ReadUsage> {
+        let mut collected = ReadUsage { visits: Usage::new(), paths: Collected::default() };
         std::thread::scope(|scope| {
             let (to, from) = sync_channel::<Message<E::Sight>>(16);
             if let Some((eye, stop)) = eye {
@@ -234,7 +308,7 @@ impl Reader {
                 start(scope, &to, move |to| self.others(eye, stop, to));
             }
             let web_eye = eye.filter(|_| self.needs.requests);
-            if web_eye.is_some() || usage.is_some() {
+            if web_eye.is_some() || !matches!(usage, ForUsage::Nothing) {
                 start(scope, &to, move |to| self.web(web_eye, usage, to));
             }
             drop(to);
@@ -242,9 +316,10 @@ impl Reader {
                 match read {
                     Message::Facts(facts) => absorb(facts)?,
                     Message::Visits(visits) => {
-                        visits.into_iter().for_each(|visit| collected.absorb(visit));
-                        collected.relieve(self.room)?;
+                        visits.into_iter().for_each(|visit| collected.visits.absorb(visit));
+                        collected.visits.relieve(self.room)?;
                     }
+                    Message::Paths(seen) => seen.into_iter().for_each(|seen| collected.paths.take(seen)),
                     Message::Failed(error) => return Err(error),
                 }
             }
@@ -260,7 +335,7 @@ impl Reader {
         let mut db = self.connect(Which::Metrics)?;
         db.require(&["websessions"])?;
         let mut sender = Sender::new(to);
-        let Some(within) = self.within(stop, false) else { return Ok(()) };
+        let Some(within) = self.within(Held::Sessions, stop, false) else { return Ok(()) };
         // all sessions are read in the order in which they are stored, some of them by index
         let which = self.needs.window.map_or_else(
             || format!("{} WHERE {within}", self.hint()),
@@ -292,7 +367,7 @@ impl Reader {
     fn web<E: Eye>(
         &self,
         eye: Option<(&E, Stamp)>,
-        usage: WantedUsage<'_>,
+        usage: ForUsage<'_>,
         to: &SyncSender<Message<E::Sight>>,
     ) -> Result<()> {
         let mut db = self.connect(Which::Metrics)?;
@@ -302,24 +377,25 @@ impl Reader {
         let mut params = Vec::new();
         if let Some((eye, stop)) = eye {
             columns += eye.more("web");
-            let within = self.within(stop, true).unwrap_or_default();
+            let within = self.within(Held::Sessions, stop, true).unwrap_or_default();
             let or = if self.compat.has(Opt::DownloadsFlag) { "" } else { " OR content LIKE '/resources/%'" };
             conditions.push(format!("{within} AND sessionid IS NOT NULL AND (dnload = ?{or})"));
             params.push(Value::from(1));
         }
+        let stop = eye.map(|(_, stop)| stop);
         let eye = eye.map(|(eye, _)| eye);
-        if let Some((catalogue, axis)) = usage {
-            let heads = catalogue.matcher.heads();
-            if let (false, Some(&last)) = (heads.is_empty(), axis.months().last()) {
-                let likes: Vec<String> = heads.iter().map(|head| format!("content LIKE '{head}%'")).collect();
-                conditions.push(format!("`datetime` < ? AND host IS NOT NULL AND ({})", likes.join(" OR ")));
-                params.push(Value::from(Period::stop(last).to_string()));
-                columns += ", ip, host";
-            }
+        if let Some((heads, stop)) = usage.which(stop) {
+            let likes: Vec<String> = heads.iter().map(|head| format!("content LIKE '{head}%'")).collect();
+            let since =
+                self.since().map_or_else(String::new, |since| format!("`datetime` >= '{}' AND ", since.start()));
+            conditions.push(format!("{since}`datetime` < ? AND host IS NOT NULL AND ({})", likes.join(" OR ")));
+            params.push(Value::from(stop.to_string()));
+            columns += ", ip, host";
         }
         if conditions.is_empty() {
             return Ok(());
         }
+        let forms = andmore::HEADS.map(|head| Like::new(&format!("{head}%")));
         let has_usage = columns.ends_with("host");
         let which = self.of_sessions(&mut db)?;
         let sql = format!("SELECT {columns} FROM web {which} (({}))", conditions.join(") OR ("));
@@ -332,18 +408,33 @@ impl Reader {
                 let request = WebRow { sessionid, datetime, content: &content, dnload };
                 sender.fact(eye.see(Row::Web(request), &row))?;
             }
-            if let (true, Some((catalogue, axis)), Some(datetime)) = (has_usage, usage, datetime)
+            if let (true, Some(datetime)) = (has_usage, datetime)
                 && let Some(host) = row.text(5)
             {
                 let ip = row.text(4).unwrap_or_default();
                 let request = Request { datetime, content: &content, ip: &ip, host: &host };
-                andmore::digest(&catalogue.matcher, axis, &request, |visit| sender.visits.push(visit));
+                match usage {
+                    ForUsage::Nothing => {}
+                    ForUsage::Visits(catalogue, axis) => {
+                        andmore::digest(&catalogue.matcher, axis, &request, |visit| sender.visits.push(visit));
+                    }
+                    ForUsage::Paths => sender.paths.extend(Self::seen(&forms, stop, &request)),
+                }
                 sender.flush_visits(BATCH)?;
             }
             Ok(())
         });
         read.context("reading web")?;
         sender.finish()
+    }
+
+    /// A request that matters for the usage of resources; rows that are read for downloads may not.
+    fn seen(forms: &[Like], stop: Option<Stamp>, request: &Request<'_>) -> Option<Seen> {
+        let Request { datetime, content, ip, host } = *request;
+        let is_in = stop.is_some_and(|stop| datetime < stop);
+        (is_in && forms.iter().any(|form| form.matches(content)))
+            .then(|| Seen::of(datetime, content, ip, host))
+            .flatten()
     }
 
     /// How requests are found by their sessions, if only some sessions are needed; with many it is faster to read
@@ -371,10 +462,10 @@ impl Reader {
         let mut sender = Sender::new(to);
         let mut metrics = self.connect(Which::Metrics)?;
         if self.needs.logins {
-            let within = self.within(stop, true).unwrap_or_default();
+            let within = self.within(Held::Logins, stop, true).unwrap_or_default();
             logins(&mut metrics, eye, &within, &mut sender).context("reading userlogin")?;
         }
-        let Some(within) = self.within(stop, false) else { return sender.finish() };
+        let Some(within) = self.within(Held::Starts, stop, false) else { return sender.finish() };
         if self.needs.profiles {
             profiles(&mut metrics, eye, &mut sender).context("reading profiles")?;
         }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use database::{Db, Which};
 use hub::config::Config;
+use kit::Messages;
 use schema::Opt;
 
 use super::needs::Needs;
@@ -21,13 +22,14 @@ pub(super) struct Run<'a> {
     pub(super) config: Config,
     pub(super) metrics: Db,
     pub(super) hub: Db,
+    pub(super) messages: Messages,
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(args: &'a Args, config: Config) -> Result<Self> {
+    pub(super) fn new(args: &'a Args, config: Config, messages: Messages) -> Result<Self> {
         let target = config.target();
         let (metrics, hub) = (Db::connect(&target, Which::Metrics)?, Db::connect(&target, Which::Hub)?);
-        Ok(Self { args, config, metrics, hub })
+        Ok(Self { args, config, metrics, hub, messages })
     }
 
     /// What the cells depend on besides the rows.

@@ -71,7 +71,7 @@ fn said(hub: &str, part: Option<Part>, span: (Option<Month>, Month), records: &[
     let (tables, sessions) = taken_in(Keeper::new(origin), records.iter().copied()).finish().unwrap();
     let first = kept::first_month(&tables);
     let header = Header { compat: compat.to_string(), hub: hub.to_owned(), part, first, through, tables: None };
-    State { name: "the records".to_owned(), header, tables, sessions }
+    State { name: "the records".to_owned(), header, tables, sessions, paths: None }
 }
 
 /// One state of several, as it is read from its file.

@@ -1,0 +1,137 @@
+//! Rows of old months: which may go, and how they go.
+//!
+//! First a state of the months is made that gives the same cells ([`super::state`]), and kept in the database. From
+//! then on nobody reads these rows, and they are removed step by step. A run that was killed is completed by the next.
+
+use anyhow::{Context as _, Result, bail};
+use database::Db;
+use database::ledger;
+use database::pruned::{self, Group, Pruned, Removal};
+use hub::lock::Lock;
+use schema::tables::PRUNED;
+use schema::{Month, Stamp};
+
+use super::state as kept;
+use crate::hub::Hub;
+use crate::pipeline::facts;
+use crate::pipeline::pending::Pending;
+use crate::pipeline::state::{Mode, State};
+
+/// What is to be done with the rows of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) group: Group,
+    /// The last month whose rows may go, if any.
+    pub(crate) through: Option<Month>,
+    /// The first month that would be old enough, but whose numbers are not final, and why.
+    pub(crate) stays: Option<(Month, &'static str)>,
+}
+
+/// What of a group is old and final; `first_kept` is the first month that stays in any case.
+///
+/// # Errors
+/// The server fails.
+pub(crate) fn wanted(hub: &Hub, db: &mut Db, group: Group, first_kept: Month) -> Result<Wanted> {
+    let mut found = Wanted { group, through: None, stays: None };
+    let Some(oldest) = oldest(db, group)? else { return Ok(found) };
+    let known = Pruned::read(db)?.of(group).map(|gone| gone.rows);
+    let oldest = known.map_or(oldest, |known| oldest.max(known.next()));
+    let state = State::read(db)?;
+    let waiting = facts::pending_months(&Pending::look(hub)?);
+    for month in oldest.through(first_kept.previous()) {
+        let why = if state.mode != Mode::Normal || state.cascade_from.is_some() {
+            Some("earlier months are being computed again")
+        } else if state.dirty.contains(&month) {
+            Some("it is dirty")
+        } else if state.withheld.contains(&month) {
+            Some("it is withheld")
+        } else if waiting.contains(&month) {
+            Some("logs of it wait for their import")
+        } else if facts::has_data(db, month)? && !facts::is_fully_summarized(db, month)? {
+            Some("it is not published with all periods")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            found.stays = Some((month, why));
+            break;
+        }
+        found.through = Some(month);
+    }
+    Ok(found)
+}
+
+/// The month of the oldest row of a group.
+fn oldest(db: &mut Db, group: Group) -> Result<Option<Month>> {
+    let mut oldest: Option<Month> = None;
+    for table in group.tables() {
+        if !db.has_table(table)? {
+            continue;
+        }
+        // zero dates come before all calendar days
+        let sql = format!("SELECT CAST(MIN(datetime) AS char) FROM {table} WHERE datetime >= '0001-01-01'");
+        let first = db.texts(&sql, ())?.into_iter().next().and_then(|text| Stamp::parse(&text)).and_then(Stamp::month);
+        oldest = oldest.into_iter().chain(first).min();
+    }
+    Ok(oldest)
+}
+
+/// Makes the state that stands for the rows, and keeps it.
+///
+/// # Errors
+/// The state cannot be made or does not give the cells of the rows.
+pub(crate) fn keep(hub: &Hub, db: &mut Db, lock: Option<&Lock>, wanted: &[Wanted]) -> Result<()> {
+    if !db.has_table(PRUNED)? {
+        bail!(
+            "there is no table {PRUNED}, which keeps what stands for removed rows: `hzmetrics migrate --apply` creates it"
+        );
+    }
+    pruned::drop_unused(db)?;
+    let known = Pruned::read(db)?;
+    let mut groups = Vec::new();
+    let mut lost = Vec::new();
+    for group in Group::ALL {
+        let before = known.of(group).map(|gone| gone.rows);
+        let now = wanted.iter().find(|wanted| wanted.group == group).and_then(|wanted| wanted.through);
+        if let Some(through) = now.filter(|now| Some(*now) > before) {
+            if let Some(table) = pruned::left(db, group, through)? {
+                bail!("the newest row of {table} is of {through} or earlier: prune again after the next import");
+            }
+            lost.extend(ledger::to_remove(db, group, through)?.into_iter().map(|(entry, n)| (group, entry, n)));
+        }
+        groups.extend(now.max(before).map(|rows| (group, rows)));
+    }
+    // one state for both: the shorter bound decides from when on months are not computed again
+    let Some(through) = groups.iter().map(|(_, rows)| *rows).chain(known.last()).max() else { return Ok(()) };
+    hub.log.info(format_args!("[prune] making the state that stands for the rows through {through}"));
+    let bytes = kept::made(hub, lock, through)?;
+    pruned::keep(db, &groups, through, &bytes, &lost).context("keeping the state")?;
+    let n = kit::grouped(bytes.len() as u64);
+    hub.log.info(format_args!("[prune] the state through {through} gives the same cells, and is kept: {n} bytes"));
+    Ok(())
+}
+
+/// The rows that are to go: those that a state stands for.
+///
+/// # Errors
+/// The server fails.
+pub(crate) fn left_over(db: &mut Db) -> Result<Vec<Removal>> {
+    let pruned = Pruned::read(db)?;
+    let mut list = Vec::new();
+    for group in Group::ALL {
+        if let Some(gone) = pruned.of(group) {
+            list.extend(pruned::removals(db, group, gone)?);
+        }
+    }
+    list.retain(|removal| removal.rows > 0);
+    Ok(list)
+}
+
+/// How many rows of a group would go, table by table.
+///
+/// # Errors
+/// The server fails.
+pub(crate) fn would_go(db: &mut Db, wanted: &Wanted) -> Result<Vec<Removal>> {
+    let Some(through) = wanted.through else { return Ok(Vec::new()) };
+    pruned::removals(db, wanted.group, &pruned::Gone::through(through))
+}
