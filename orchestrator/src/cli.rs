@@ -85,6 +85,7 @@ commands! {
         Why(why::Args),
         Trace(trace::Args),
         Compare(compare::Args),
+        Rehearse(rehearse::Args),
         Report(report::Args),
     }
     "Looking after the numbers" Upkeep {
@@ -244,6 +245,7 @@ mod tests {
             "config",
             "report",
             "compare",
+            "rehearse",
             "prune",
             "forget-user",
             "backup",

@@ -28,6 +28,7 @@ pub(crate) mod rebuild_from;
 pub(crate) mod rebuild_summaries;
 pub(crate) mod rebuild_webhits;
 pub(crate) mod reconstruct_imported_sources;
+pub(crate) mod rehearse;
 pub(crate) mod repair_imported_sources;
 pub(crate) mod report;
 pub(crate) mod restore;

@@ -3,6 +3,7 @@
 //! Both are read at the same time in the order of their keys ([`rows`]) and merged ([`merge`]), so memory does not
 //! grow with the tables. Nothing is written.
 
+mod busiest;
 mod columns;
 mod known;
 mod merge;
@@ -25,6 +26,8 @@ pub(crate) struct Wanted<'w> {
     pub(crate) months: &'w [Month],
     /// How many examples of each kind of difference are kept.
     pub(crate) n_shown: usize,
+    /// These tables only.
+    pub(crate) only: Option<&'w BTreeSet<String>>,
 }
 
 /// Compares the tables of the databases of two sessions.
@@ -38,7 +41,8 @@ pub(crate) fn compare(here: &mut Db, there: &mut Db, wanted: &Wanted<'_>) -> Res
         db.run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", ())?;
     }
     let mut list = Vec::new();
-    for table in columns::tables(here, there)? {
+    let is_wanted = |table: &Table| wanted.only.is_none_or(|only| only.contains(&table.name));
+    for table in columns::tables(here, there)?.into_iter().filter(is_wanted) {
         if let Some(conditions) = conditions(here, there, &table, wanted.months)? {
             list.push(one_table(here, there, table, conditions, wanted.n_shown)?);
         }
@@ -53,7 +57,7 @@ pub(crate) fn compare(here: &mut Db, there: &mut Db, wanted: &Wanted<'_>) -> Res
 fn conditions(here: &mut Db, there: &mut Db, table: &Table, months: &[Month]) -> Result<Option<Vec<String>>> {
     if table.columns.iter().any(|column| column.name == "datetime") {
         let stretches = stretches(here, there, table, months)?;
-        return Ok(Some(stretches.iter().map(Stretch::condition).collect()));
+        return Ok(Some(stretches.iter().map(|stretch| stretch.condition("datetime")).collect()));
     }
     let all = || Some(String::new());
     let condition = if months.is_empty() { all() } else { rows::undated(table, months) };
@@ -66,16 +70,25 @@ fn one_table(here: &mut Db, there: &mut Db, table: Table, conditions: Vec<String
     let is_there = there.has_table(&table.name)?;
     let is_one_empty = !is_here || !is_there || is_empty(here, &table)? || is_empty(there, &table)?;
     let prefix = if here.which() == Which::Hub { here.target().prefix.clone() } else { String::new() };
+    let mut ties = Vec::new();
     for condition in conditions {
         let counts = std::thread::scope(|scope| {
             let read = |db, is_there: bool| is_there.then(|| rows::read(scope, db, &table, condition.clone()));
             let (left, right) = (read(&mut *here, is_here), read(&mut *there, is_there));
             merge::merge(left.into_iter().flatten(), right.into_iter().flatten(), table.n_key, |difference| {
+                if busiest::may_tie(&table, &difference) {
+                    return ties.push(difference);
+                }
                 let options = known::options(&table, &prefix, &difference, is_one_empty);
                 compared.found(&difference, options, n_shown);
             })
         })?;
         compared.add(counts);
+    }
+    for difference in ties {
+        if !busiest::is_tie(here, &difference)? {
+            compared.found(&difference, Vec::new(), n_shown);
+        }
     }
     Ok(compared)
 }

@@ -22,6 +22,7 @@ mod pipeline;
 mod prune;
 mod published;
 mod record;
+mod rehearse;
 mod setup;
 mod shell;
 mod tell;

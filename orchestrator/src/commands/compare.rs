@@ -42,7 +42,7 @@ pub(crate) struct Args {
     json: bool,
 }
 
-fn allowed(text: &str) -> Result<Compat, String> {
+pub(super) fn allowed(text: &str) -> Result<Compat, String> {
     Compat::parse(text).map_err(|e| e.to_string())
 }
 
@@ -68,7 +68,7 @@ impl HubCommand for Args {
             tables: self.tables(&here, &there)?,
             allowed: Opt::ALL.iter().filter(|(opt, _)| allow.has(*opt)).map(|(_, name)| *name).collect(),
         };
-        let text = if self.json { report.json() } else { report.text() };
+        let text = if self.json { format!("{}\n", report.json()) } else { report.text() };
         print(colours::states(&text).as_bytes())?;
         Ok(u8::from(report.differs()))
     }
@@ -76,7 +76,7 @@ impl HubCommand for Args {
 
 impl Args {
     fn tables(&self, here: &Target, there: &Target) -> Result<Vec<Compared>> {
-        let wanted = Wanted { months: &self.months, n_shown: self.rows };
+        let wanted = Wanted { months: &self.months, n_shown: self.rows, only: None };
         let mut tables = Vec::new();
         for which in
             [Which::Metrics, Which::Hub].into_iter().filter(|which| *which == Which::Metrics || self.hub.is_some())

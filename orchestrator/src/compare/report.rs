@@ -114,13 +114,12 @@ impl Report {
     }
 
     /// One JSON object.
-    pub(crate) fn json(&self) -> String {
+    pub(crate) fn json(&self) -> Value {
         let tables: Vec<Value> = self.tables.iter().map(|table| self.table_json(table)).collect();
-        let report = json!({
+        json!({
             "version": VERSION, "here": self.here, "there": self.there, "months": self.months, "tables": tables,
             "allowed": self.allowed, "not_compared": NOT_COMPARED, "differs": self.differs(),
-        });
-        format!("{report}\n")
+        })
     }
 
     fn table_json(&self, table: &Compared) -> Value {

@@ -28,8 +28,8 @@ impl Stretch {
         Self { from: Some(month.label().to_string()), to: Some(month.next().label().to_string()) }
     }
 
-    pub(super) fn condition(&self) -> String {
-        let end = |end: &Option<String>, order: &str| end.as_ref().map(|at| format!("t.datetime {order} '{at}'"));
+    pub(super) fn condition(&self, column: &str) -> String {
+        let end = |end: &Option<String>, order: &str| end.as_ref().map(|at| format!("t.{column} {order} '{at}'"));
         let ends: Vec<String> = [end(&self.from, ">="), end(&self.to, "<")].into_iter().flatten().collect();
         if ends.is_empty() { String::new() } else { format!(" WHERE {}", ends.join(" AND ")) }
     }
@@ -110,9 +110,14 @@ pub(super) fn undated(table: &Table, months: &[Month]) -> Option<String> {
         let digits = |month: &Month| month.to_string().replace('-', "");
         return Some(either(months.iter().map(|month| format!("t.filename LIKE '%-{}%'", digits(month))).collect()));
     }
+    if table.name == "sessionlog_metrics" {
+        let dates = |month: &Month| Stretch::month(*month).condition("start").replacen(" WHERE ", "(", 1) + ")";
+        return Some(either(months.iter().map(dates).collect()));
+    }
     let parent = table.name.strip_suffix("_topvals").filter(|parent| parent.ends_with("resource_stats_tools"))?;
-    let dates =
-        |month: &Month| Stretch::month(*month).condition().replacen(" WHERE ", "(", 1).replace("t.", "r.") + ")";
+    let dates = |month: &Month| {
+        Stretch::month(*month).condition("datetime").replacen(" WHERE ", "(", 1).replace("t.", "r.") + ")"
+    };
     let rows = either(months.iter().map(dates).collect());
     Some(format!(" WHERE t.id IN (SELECT r.id FROM {} r{rows})", quote(parent)))
 }

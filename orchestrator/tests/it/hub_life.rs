@@ -9,7 +9,7 @@ mod cluster;
 mod place;
 mod races;
 mod tables;
-mod world;
+pub(crate) mod world;
 
 use std::fs;
 use std::process::Child;

@@ -37,6 +37,7 @@ mod prune_rows;
 mod rebuild;
 mod recipes;
 mod recorded;
+mod rehearse;
 mod repairs;
 mod report;
 mod rights;

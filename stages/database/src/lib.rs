@@ -47,3 +47,4 @@ pub use insert::{Insert, Inserted, Verb};
 pub use keys::{BY_KEY, KeyTable, MEMORY_ROWS, Store};
 pub use retry::retry;
 pub use steps::FailedSteps;
+pub use token::new_token;

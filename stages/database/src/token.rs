@@ -28,8 +28,11 @@ pub(crate) fn random_bits() -> Result<[u8; 16]> {
     Ok(bits)
 }
 
-/// A new name for a writer.
-pub(crate) fn new_token() -> Result<String> {
+/// 128 random bits as text: a new name for a writer, or a secret.
+///
+/// # Errors
+/// The system has none.
+pub fn new_token() -> Result<String> {
     let bits = random_bits()?;
     let mut text = String::with_capacity(32);
     for byte in bits {

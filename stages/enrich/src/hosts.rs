@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
+use kit::door::named;
 use kit::list;
 use rustc_hash::FxHashMap;
 use schema::{address, text};
@@ -243,6 +244,15 @@ pub fn table(reader: impl Read) -> Result<FxHashMap<Box<str>, Box<str>>> {
         Ok(())
     })?;
     Ok(table)
+}
+
+/// Reads a table of names from a file.
+///
+/// # Errors
+/// The file cannot be read, or is not such a table.
+pub fn read_table(path: &Path) -> Result<FxHashMap<Box<str>, Box<str>>> {
+    let read = || table(named::open(path)?);
+    read().with_context(|| format!("reading the table {}", path.display()))
 }
 
 impl Drop for Hosts {

@@ -15,7 +15,7 @@ use schema::{Compat, Opt};
 use crate::country::Countries;
 use crate::dns::{self, NameRule, Settings};
 use crate::geo_service::{GeoService, Manner, PORT_TIMEOUT};
-use crate::hosts::Hosts;
+use crate::hosts::{self, Hosts};
 use crate::place_cache::PlaceCache;
 use crate::table::{countries, domains, user_info};
 
@@ -70,15 +70,27 @@ pub struct DnsOptions {
     /// Keep answers of name servers in FILE between runs
     #[arg(long, value_name = "FILE")]
     pub dns_cache: Option<PathBuf>,
+
+    /// Take host names from this table (a CSV file with the columns `ip` and `host`) and ask nobody; with
+    /// --nameserver the table comes first
+    #[arg(long, value_name = "FILE.csv")]
+    pub map: Option<PathBuf>,
 }
 
 impl DnsOptions {
-    /// Names from those servers, and from the cache if there is one.
+    /// Names from the table, from the cache, and from those servers.
     ///
     /// # Errors
-    /// Those of [`NameServerOptions::settings`]; or the cache exists but cannot be read.
+    /// Those of [`NameServerOptions::settings`]; or a file cannot be read.
     pub fn hosts(&self, config: &Config, compat: Compat) -> Result<Hosts> {
-        let hosts = Hosts::new().with_servers(self.servers.settings(&config.dns, compat)?);
+        let mut hosts = Hosts::new();
+        if let Some(path) = &self.map {
+            hosts = hosts.with_table(hosts::read_table(path)?);
+            if self.servers.nameserver.is_none() {
+                return Ok(hosts);
+            }
+        }
+        let hosts = hosts.with_servers(self.servers.settings(&config.dns, compat)?);
         Ok(match &self.dns_cache {
             Some(path) => hosts.with_cache(path)?.0,
             None => hosts,

@@ -51,10 +51,20 @@ pub fn refuse_month_to_come(month: Month) -> Result<()> {
 /// # Errors
 /// Those of [`current_month`].
 pub fn today() -> Result<Stamp> {
-    let today = now()?;
-    let year = u16::try_from(today.year()).context("the clock is set before the year 0")?;
-    Stamp::new(year, today.month().unsigned_abs(), today.day().unsigned_abs(), 0, 0, 0)
-        .context("the clock is set to a year outside 0 to 9999")
+    day(now()?).context("the clock is set to a year outside 0 to 9999")
+}
+
+/// The day of a moment, given in seconds since 1970, in the system's time zone; `None` if it has no usual date.
+#[must_use]
+pub fn day_of(seconds: i64) -> Option<Stamp> {
+    let moment = jiff::Timestamp::from_second(seconds).ok()?;
+    day(moment.to_zoned(jiff::tz::TimeZone::system()).datetime())
+}
+
+/// The midnight at which a day begins.
+fn day(at: DateTime) -> Option<Stamp> {
+    let year = u16::try_from(at.year()).ok()?;
+    Stamp::new(year, at.month().unsigned_abs(), at.day().unsigned_abs(), 0, 0, 0)
 }
 
 /// The minute of the current hour in the system's time zone.

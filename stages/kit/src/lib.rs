@@ -35,7 +35,7 @@ mod streams;
 mod table;
 mod version;
 
-pub use clock::{current_month, minute, refuse_month_to_come, seconds_since_1970, today};
+pub use clock::{current_month, day_of, minute, refuse_month_to_come, seconds_since_1970, today};
 pub use complete::Asked;
 pub use count::{counted, grouped};
 pub use decompress::{Compression, open_reader};

@@ -1,11 +1,10 @@
 //! Where names come from, in a pipe and with tables: a map, a cache, name servers.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use enrich::dns::Settings;
 use enrich::hosts::{self, Hosts};
 use hub::config::Dns;
 use kit::Io;
-use kit::door::named;
 
 use crate::args::Args;
 
@@ -39,8 +38,7 @@ pub(crate) fn hosts(args: &Args, dns: &Dns, io: &Io) -> Result<Hosts> {
     let settings = settings(args, dns)?;
     let mut hosts = Hosts::new();
     if let Some(path) = &args.map {
-        let read = || hosts::table(named::open(path)?);
-        hosts = hosts.with_table(read().with_context(|| format!("reading the table {}", path.display()))?);
+        hosts = hosts.with_table(hosts::read_table(path)?);
     }
     if let Some(settings) = settings {
         hosts = hosts.with_servers(settings);

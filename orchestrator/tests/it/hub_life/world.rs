@@ -41,7 +41,7 @@ pub(super) struct World {
 }
 
 /// The hub's table for a kind of record.
-fn table(kind: &str) -> Option<&'static str> {
+pub(crate) fn table(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "hub_user" => "jos_users",
         "hub_profile" => "jos_xprofiles",
@@ -143,7 +143,7 @@ fn without_midnight(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-fn insert(pair: &Pair, table: &str, rows: &[Value]) {
+pub(crate) fn insert(pair: &Pair, table: &str, rows: &[Value]) {
     let Some(first) = rows.first().and_then(Value::as_object) else { return };
     let names: Vec<&String> = first.keys().collect();
     let mut text = serde_json::to_string(&names).unwrap();
@@ -162,7 +162,7 @@ fn insert(pair: &Pair, table: &str, rows: &[Value]) {
     pair.load(&format!("{{hub}}.{table}"), &text);
 }
 
-fn names(folder: &Path) -> impl Fn(Ipv4Addr) -> Reply + Send + Sync + 'static {
+pub(crate) fn names(folder: &Path) -> impl Fn(Ipv4Addr) -> Reply + Send + Sync + 'static {
     let text = std::fs::read_to_string(folder.join("hosts.csv")).unwrap();
     let pairs = text.lines().skip(1).filter_map(|line| line.split_once(','));
     let known: BTreeMap<Ipv4Addr, String> = pairs.map(|(ip, host)| (ip.parse().unwrap(), host.to_owned())).collect();

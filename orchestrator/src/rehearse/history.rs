@@ -1,0 +1,116 @@
+//! Rows from before the months: copied from the real tables, because long periods count them.
+
+use anyhow::{Context as _, Result};
+use schema::Month;
+use schema::tables::{self, quote};
+
+use super::tables::{IMPORTED, Tables};
+
+/// Tables whose rows come from the hub's, with the column of their date, the hub's table, and the columns by which one
+/// sees which rows the hub still has.
+const OF_HUB: [(&str, &str, &str, [&str; 2]); 2] = [
+    ("sessionlog_metrics", "start", "sessionlog", ["sessnum", "sessnum"]),
+    ("toolstart", "datetime", "joblog", ["datetime", "start"]),
+];
+
+/// What later steps write to these rows.
+const FILLED: [&str; 7] = ["sessionid", "host", "domain", "orgtype", "countryresident", "countrycitizen", "ipcountry"];
+
+impl Tables<'_> {
+    /// Copies the rows from before the months, or all of a table without dates.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub(super) fn copy_from_before(&mut self, table: &str) -> Result<()> {
+        let real = self.real.metrics_db.clone();
+        if let Some((_, date, source, by)) = OF_HUB.into_iter().find(|(name, ..)| *name == table) {
+            return self.copy_of_hub(table, date, source, by);
+        }
+        let has_date = tables::metrics(table).is_some_and(|table| table.column("datetime").is_some());
+        let condition = has_date.then(|| self.before("datetime"));
+        self.copy(&real, table, condition.as_deref(), &[])
+    }
+
+    /// Rows of months that were published, as they are. Those of earlier months were worked on by no run before: they
+    /// come from the hub again, or, where the hub has them no more, as they came from there.
+    fn copy_of_hub(&mut self, table: &str, date: &str, source: &str, [by, of]: [&str; 2]) -> Result<()> {
+        let real = self.real.metrics_db.clone();
+        // the real rows are as the run for this month left them
+        if self.is_last_published(self.months.first)? {
+            let condition = self.before(date);
+            return self.copy(&real, table, Some(&condition), &[]);
+        }
+        let published = self.first_published()?;
+        let condition = format!("{date} >= '{published}' AND {}", self.before(date));
+        self.copy(&real, table, Some(&condition), &[])?;
+        let hub = self.real.hub_db.clone();
+        if self.has_real(&hub, source)? {
+            let first = format!("SELECT MIN({of}) FROM {}.{} WHERE {of} > 0", quote(&hub), quote(source));
+            let gone = format!("{date} < '{published}' AND {by} < ({first})");
+            self.copy(&real, table, Some(&gone), &FILLED)?;
+        }
+        Ok(())
+    }
+
+    /// The label of the first month before these that has cells; that of the first of these if none has.
+    fn first_published(&mut self) -> Result<String> {
+        let sql = format!(
+            "SELECT CAST(MIN(datetime) AS char) FROM {} WHERE datetime > '0000-01-00' AND {}",
+            self.real("summary_user_vals"),
+            self.before("datetime")
+        );
+        let found = self.db.texts(&sql, ())?.into_iter().next();
+        Ok(found.unwrap_or_else(|| self.months.bounds().0.to_string()))
+    }
+
+    /// Whether no month after this one has cells: then the real rows are as its run left them.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub(super) fn is_last_published(&mut self, month: Month) -> Result<bool> {
+        let sql = format!(
+            "SELECT 1 FROM {} WHERE datetime >= '{}' LIMIT 1",
+            self.real("summary_user_vals"),
+            month.next().label()
+        );
+        Ok(self.db.number(&sql, ())?.is_none())
+    }
+
+    pub(super) fn before(&self, column: &str) -> String {
+        format!("{column} < '{}'", self.months.bounds().0)
+    }
+
+    /// Copies rows of a table of a real database; the columns `empty` stay empty.
+    pub(super) fn copy(&mut self, real: &str, table: &str, condition: Option<&str>, empty: &[&str]) -> Result<()> {
+        let sql = "SELECT column_name FROM information_schema.columns WHERE table_schema = ? AND table_name = ? \
+                   ORDER BY ordinal_position";
+        let columns = self.db.texts(sql, (real, table))?;
+        let columns = columns.iter().filter(|name| !empty.contains(&name.as_str())).map(|name| quote(name));
+        let columns = columns.collect::<Vec<_>>().join(", ");
+        let condition = condition.map_or_else(String::new, |condition| format!(" WHERE {condition}"));
+        let at = quote(table);
+        let sql = format!("INSERT INTO {at} ({columns}) SELECT {columns} FROM {}.{at}{condition}", quote(real));
+        self.db.run(&sql, ()).with_context(|| format!("copying rows of {table}"))?;
+        Ok(())
+    }
+
+    /// After an import: removes rows from before the months, which the first logs hold, and brings the real ones. Rows
+    /// from after the months stay: the first moment of a month counts in the one before.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub(super) fn trim(&mut self) -> Result<()> {
+        let before = self.before("datetime");
+        for (table, last) in self.last_ids.clone() {
+            self.db.delete(table, &format!("id > {last} AND {before}"), ())?;
+        }
+        self.db.delete("webhits", &before, ())?;
+        for (table, has_number) in IMPORTED {
+            if !has_number || !self.has_history {
+                self.copy_from_before(table)?;
+            }
+        }
+        self.has_history = true;
+        Ok(())
+    }
+}
