@@ -57,11 +57,17 @@ impl Health {
 /// # Errors
 /// There is no check of that name, or its limits are not understood.
 pub(crate) fn settled(hub: &Hub) -> Result<BTreeMap<&'static str, Option<Limits>>> {
-    let settle = |(name, text): (&String, &String)| {
-        let signal = signals::find(name).map_err(|why| kit::Usage(format!("[check] {why}")))?;
-        let limits = if text == "off" { None } else { Some(signal.parse(text)) };
-        let limits = limits.transpose().map_err(|why| kit::Usage(format!("[check] {name}: {why}")))?;
-        Ok((signal.name, limits))
-    };
-    hub.config.checks.iter().map(settle).collect()
+    let checks = hub.config.checks.iter();
+    checks.map(|(name, text)| settle(name, text).map_err(|why| kit::Usage(why).into())).collect()
+}
+
+/// A line of the section `[check]`: the check, and its limits unless it is switched off.
+///
+/// # Errors
+/// There is no check of that name, or its limits are not understood; says which.
+pub(crate) fn settle(name: &str, text: &str) -> Result<(&'static str, Option<Limits>), String> {
+    let signal = signals::find(name).map_err(|why| format!("[check] {why}"))?;
+    let limits = if text == "off" { None } else { Some(signal.parse(text)) };
+    let limits = limits.transpose().map_err(|why| format!("[check] {name}: {why}"))?;
+    Ok((signal.name, limits))
 }

@@ -10,6 +10,7 @@ use schema::Exit;
 use schema::keys::{KEYS, Key, SECTIONS};
 
 use super::{Call, Command, print};
+use crate::health;
 use crate::overrides::{COMPAT, Overrides};
 use crate::shell::Shell;
 
@@ -102,6 +103,12 @@ fn check(config: &Config, call: &Call) -> Result<u8> {
     for stray in config.strays() {
         is_sound = false;
         call.messages.error(format_args!("{}, line {}: {}", stray.path.display(), stray.line, stray.what));
+    }
+    for setting in config.settings().iter().filter(|setting| setting.key.section == "check") {
+        if let Err(why) = health::settle(&setting.name, setting.shown()) {
+            is_sound = false;
+            call.messages.error(format_args!("{}: {why}", setting.origin));
+        }
     }
     let mut shell = Shell::new("config", call.overrides.variables(), call.messages)?;
     shell.hand_on(config)?;

@@ -133,9 +133,12 @@ pub(crate) const SIGNALS: [Signal; 17] = [
 pub(crate) fn find(name: &str) -> Result<&'static Signal, String> {
     static ALL: [Signal; SIGNALS.len()] = SIGNALS;
     let names = || ALL.iter().map(|signal| signal.name).collect::<Vec<_>>().join(", ");
-    ALL.iter()
-        .find(|signal| signal.name == name)
-        .ok_or_else(|| format!("there is no check `{name}`; there are {}", names()))
+    ALL.iter().find(|signal| signal.name == name).ok_or_else(|| {
+        match schema::near::nearest(name, ALL.iter().map(|signal| signal.name)) {
+            Some(like) => format!("there is no check `{name}`; did you mean `{like}`? There are {}", names()),
+            None => format!("there is no check `{name}`; there are {}", names()),
+        }
+    })
 }
 
 /// Seconds in words.

@@ -55,6 +55,15 @@ fn keys_that_cannot_be_meant() {
         "line 9: [log] is not a section, what is in it is not read; did you mean `[logs]`?",
     ]);
     assert_eq!(done.text(), "");
+    let checks = "[check]\npending = 5,20\npendign = 2\nlock = abc\nage = -5\ndisk = off\nipv6 =\n";
+    let done = of(checks, &["config", "--check"]).expect_code(2);
+    done.said(&[
+        "hzmetrics.conf, line 3: [check] there is no check `pendign`; did you mean `pending`?",
+        "line 4: [check] lock: `abc` is not a range",
+        "line 5: [check] age: `-5` is not a range",
+        "line 7: [check] ipv6: no range",
+    ]);
+    assert_eq!(done.stderr.lines().count(), 4, "{}", done.stderr);
     of("[dns]\nwhat\n", &["config"]).expect_code(2).said(&["hzmetrics.conf, line 2: "]);
     of(SOUND, &["config", "--check", "--sample"]).expect_code(2).said(&["--sample"]);
 }
@@ -65,6 +74,7 @@ fn the_sample_is_a_file_that_can_be_read() {
     assert!(sample.contains("\n#concurrency = 100\n") && sample.contains("\n[logs]\n"), "{sample}");
     // with every key set it is still one that can be read
     let set: String = sample
+        .replace("#NAME = ", "#pending = 3,10")
         .lines()
         .map(|line| line.strip_prefix('#').filter(|l| !l.starts_with(' ')).unwrap_or(line))
         .fold(String::new(), |text, line| text + line + "\n");
