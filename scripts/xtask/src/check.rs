@@ -176,7 +176,7 @@ pub(crate) fn ci(sh: &Shell) -> Result<()> {
 }
 
 /// Counts that tests read from the environment, with what they are without it.
-const COUNTS: [(&str, u32); 6] = [
+const COUNTS: [(&str, u32); 7] = [
     ("PROPTEST_CASES", 256),
     // generated log lines against the slow exact matcher
     ("HZMETRICS_FUZZ_CASES", 3000),
@@ -186,6 +186,8 @@ const COUNTS: [(&str, u32); 6] = [
     ("HZMETRICS_KILLS", 6),
     // runs that two machines begin at once
     ("HZMETRICS_RACES", 4),
+    // sessions of each month of a hub whose rows are removed
+    ("HZMETRICS_PRUNE", 40),
     // hubs whose summaries are computed in the pipe, in the tables, and by counting
     ("HZMETRICS_CAMPAIGN", 5),
 ];
