@@ -20,7 +20,7 @@ fn program(pair: &Pair, name: &str) -> Run {
     // the configuration is written once: several programs read it at the same time
     static WRITING: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
     let access = WRITING.lock().unwrap().entry(pair.home().to_owned()).or_insert_with(|| pair.config()).clone();
-    let run = fixtures::run(std::path::Path::new(&std::env::var("P_BIN").unwrap_or(HZMETRICS.to_owned())).with_file_name(name)).env("HZMETRICS_ACCESS_CFG", access);
+    let run = fixtures::run(std::path::Path::new(HZMETRICS).with_file_name(name)).env("HZMETRICS_ACCESS_CFG", access);
     let run = run.env("HZMETRICS_DB_SOCKET", pair.socket()).env("HZMETRICS_HOME", pair.home());
     let run = run.env("HZMETRICS_LOG", pair.home().join("manage.log"));
     let run = run.env("HZMETRICS_ROOT", pair.home().join("root")).env("HZMETRICS_NOW", NOW);
@@ -82,7 +82,10 @@ fn fill(pair: &Pair, seed: u64, per_month: u64) {
         for _ in 0..per_month {
             session += 1;
             let n = dice.below(per_month * 6);
-            let (ip, host) = (format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255), dice.of(&["a.mit.edu", "b.mit.edu", "x.de", "?"]));
+            let (ip, host) = (
+                format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255),
+                dice.of(&["a.mit.edu", "b.mit.edu", "x.de", "?"]),
+            );
             let (domain, country) = (dice.of(&["mit.edu", "x.de", "nasa.gov", "?"]), dice.of(&["US", "DE", "CN", ""]));
             let at = time(&mut dice, month);
             let (duration, jobs) = (i64::try_from(dice.below(4000)).unwrap() - 10, dice.below(3) / 2);
@@ -190,7 +193,8 @@ fn the_cells_of_all_months_stay_when_rows_go() {
                 }
                 n
             };
-            let import = || program(&pair, "import-logs").args(["--to", "db", "--log-format", "combined"]).arg(&log).finish();
+            let import =
+                || program(&pair, "import-logs").args(["--to", "db", "--log-format", "combined"]).arg(&log).finish();
             let readers = [scope.spawn(reader), scope.spawn(reader)];
             let (done, imported) = (scope.spawn(|| hzmetrics(&pair, "prune")), scope.spawn(import));
             let (done, imported) = (done.join().unwrap(), imported.join().unwrap());
@@ -267,6 +271,27 @@ fn refusals(pair: &Pair) {
     let done = program(pair, "import-logs").args(["--to", "db", "--log-format", "combined"]).arg(&late).finish();
     assert!(done.code == 1 && done.stderr.contains("nothing would count them"), "{} {}", done.code, done.stderr);
     assert!(late.exists() && count() == before);
+    // a run names a log that comes late once, and then goes on
+    let daily = pair.home().join("root/var/log/httpd/daily");
+    fs::create_dir_all(&daily).unwrap();
+    fs::write(daily.join("h-access.log-20230102"), "2023-01-02 10:00:00 - 192.0.2.1 GET /a\n").unwrap();
+    fs::copy(&late, daily.join("h-access.log-20230103")).unwrap();
+    pair.sql("REPLACE INTO pipeline_state (k, v) VALUES ('dirty_months', '2023-02')");
+    let first = program(pair, "hzmetrics").env("HZMETRICS_LOG_FORMAT", "combined").arg("run").finish();
+    assert!(first.stderr.contains("nothing would count them"), "{}", first.stderr);
+    let second = program(pair, "hzmetrics").env("HZMETRICS_LOG_FORMAT", "combined").arg("run").finish();
+    assert_eq!(second.code, 0, "{} {}", first.stderr, second.stderr);
+    assert!(daily.join("h-access.log-20230103").exists() && count() == before);
+    assert_eq!(pair.lines("SELECT v FROM pipeline_state WHERE k = 'dirty_months' AND v <> ''"), [""; 0]);
+    let mut n_cells = 0;
+    for table in ["summary_user_vals", "summary_misc_vals"] {
+        n_cells += pair
+            .value(&format!("SELECT COUNT(*) FROM {table} WHERE datetime = '2023-02-00'"))
+            .unwrap()
+            .parse::<u32>()
+            .unwrap();
+    }
+    assert!(n_cells > 100, "the cells of a removed month stay");
     // the state is needed for ever
     pair.sql("UPDATE hz_pruned SET piece = 'x' WHERE kind = 'state' AND number = 0");
     let done = cells(pair).expect_code(1);

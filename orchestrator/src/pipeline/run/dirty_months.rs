@@ -3,6 +3,7 @@
 //! The decision is `decisions::catch_up`. Once no such month is left, later months are rebuilt.
 
 use anyhow::Result;
+use database::pruned::Pruned;
 use schema::Month;
 
 use super::progress::{AfterStep, Run};
@@ -43,6 +44,9 @@ impl Run<'_> {
             self.hub
                 .log
                 .info(format_args!("[catchup] {target} is withheld: its logs are imported, nothing is published"));
+        }
+        if Pruned::read(&mut self.db)?.has_lost_requests(target) {
+            return self.only_import(pending, target);
         }
         let started = decisions::lowered(state.catchup_started, target);
         let mut notes = Vec::new();
@@ -94,6 +98,22 @@ impl Run<'_> {
             after.push((Key::Dirty, state::list(&dirty)));
         }
         self.store(&after)?;
+        Ok(self.next())
+    }
+
+    /// What is left to do with a month whose rows were removed for their age: the importer refuses its logs, and nothing
+    /// is computed again.
+    fn only_import(&mut self, pending: &Pending, month: Month) -> Result<AfterStep> {
+        self.hub.log.warning(format_args!(
+            "[catchup] the rows of {month} were removed by `hzmetrics prune`: its numbers are not computed again"
+        ));
+        if facts::has_source(pending, month) {
+            self.import_month(pending, month)?;
+        }
+        let mut dirty = State::read(&mut self.db)?.dirty;
+        if dirty.remove(&month) {
+            self.store(&[(Key::Dirty, state::list(&dirty))])?;
+        }
         Ok(self.next())
     }
 

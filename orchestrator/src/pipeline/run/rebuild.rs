@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
+use database::pruned::Pruned;
 use schema::{Month, Stamp};
 
 use super::progress::{AfterStep, Run};
@@ -21,6 +22,7 @@ impl Run<'_> {
     /// Rebuilds some months of the walk or one of the sweep, or ends the rebuild.
     pub(super) fn rebuild(&mut self, state: &State, today: Stamp, current: Month) -> Result<AfterStep> {
         let previous = current.previous();
+        let pruned = Pruned::read(&mut self.db)?;
         let (db, swept, hub) = (&mut self.db, &self.swept, self.hub);
         let decision = decisions::rebuild(state, previous, || {
             let months: BTreeSet<Month> =
@@ -45,6 +47,12 @@ impl Run<'_> {
                     }
                     self.hub.log.info(format_args!("[rebuild:walk] {month}"));
                     *self.hub.context.borrow_mut() = format!("{month} (to {previous})");
+                    if pruned.has_lost_requests(month) {
+                        self.hub
+                            .log
+                            .info(format_args!("[rebuild:walk] {month}: its rows were removed, a state is left"));
+                        continue;
+                    }
                     self.worker.drop_doubled_starts(&mut self.db, month)?;
                     self.worker.analyze(month, Sessions::Build)?;
                 }
@@ -60,7 +68,9 @@ impl Run<'_> {
             Rebuild::Sweep(month) => {
                 self.hub.log.info(format_args!("[rebuild:sweep] {month} lacks periods"));
                 *self.hub.context.borrow_mut() = month.to_string();
-                self.worker.analyze(month, Sessions::Build)?;
+                if !pruned.has_lost_requests(month) {
+                    self.worker.analyze(month, Sessions::Build)?;
+                }
                 self.worker.summarize(month, month, &Periods::All)?;
                 self.swept.insert(month);
                 Ok(self.next())
