@@ -202,6 +202,7 @@ texts! {
     sum_most: "Most in {}: {}.",
     sum_shares: "{}: {} leads with {} of those who are known.",
     sum_shares_hidden: "{}: the groups are too small to be shown in full.",
+    shares_note: "Where a column ends below 100 %, some numbers are too small to be shown.",
     sum_hubs_hidden: "Some numbers are not shown, because they would tell the small numbers of a single hub.",
     sum_map: "{} countries in the twelve months to {}; most visitors: {} ({}).",
     sum_map_none: "In the twelve months to {} no country has enough visitors to be shown.",

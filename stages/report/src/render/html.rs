@@ -19,7 +19,7 @@ const SCRIPT: &str = include_str!("../../data/page.js").trim_ascii();
 /// Only our own style and script, no request to anybody. A test compares the hashes with the files.
 const POLICY: &str = concat!(
     "default-src 'none'; style-src 'sha256-",
-    "wCYz/zI1wIZXhVXxtJLgNdo+oY5tmCUjG2LLgQdf6EI=",
+    "TWQUcU0n7mr9ao7xE9Hd5WMm6IifUn9CREtY1+jhkaQ=",
     "'; script-src 'sha256-",
     "pW94wVxSGT3zTadmE9O1rGbFc4Piftrp0znbg4X8klk=",
     "'; img-src data:; base-uri 'none'; form-action 'none'"

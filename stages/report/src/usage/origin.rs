@@ -84,13 +84,15 @@ fn figure(
         n_more: 0,
     };
     let summary = summary(&table, &titles, ground.words);
+    let has_gaps = table.rows.iter().any(|row| (6..11).any(|share| row.cell(share).is_hidden()));
+    let gaps = has_gaps.then(|| ground.words.shares_note.to_owned());
     Figure {
         id,
         title: title.to_owned(),
         summary,
         chart: Chart::Shares((6..11).collect()),
         table,
-        notes: notes(cells, Period::TwelveMonths, months, ground),
+        notes: gaps.into_iter().chain(notes(cells, Period::TwelveMonths, months, ground)).collect(),
         rule,
         is_wide: false,
     }
