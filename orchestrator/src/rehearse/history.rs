@@ -52,6 +52,20 @@ impl Tables<'_> {
         Ok(())
     }
 
+    /// Removes agents from the list of bots that cannot have been on it before: those with requests in these months,
+    /// and all of them if these are the first months of the hub.
+    pub(super) fn forget_new_bots(&mut self) -> Result<()> {
+        let (web, before) = (self.real("web"), self.before("datetime"));
+        let has_rows = self.db.number(&format!("SELECT 1 FROM {web} WHERE {before} LIMIT 1"), ())?.is_some();
+        if !has_rows && self.first_published()? == self.months.bounds().0.to_string() {
+            self.db.run("DELETE FROM bot_useragents", ())?;
+            return Ok(());
+        }
+        let agents = format!("SELECT DISTINCT useragent FROM {web} WHERE {}", self.within("datetime"));
+        self.db.run(&format!("DELETE b FROM ({agents}) w JOIN bot_useragents b ON b.useragent = w.useragent"), ())?;
+        Ok(())
+    }
+
     /// The label of the first month before these that has cells; that of the first of these if none has.
     fn first_published(&mut self) -> Result<String> {
         let sql = format!(

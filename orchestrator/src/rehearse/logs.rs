@@ -102,13 +102,14 @@ pub(super) fn by_night(list: Vec<Archived>, ledger: &BTreeMap<String, Stamp>) ->
     nights
 }
 
-/// The days of import of the logs that a ledger of imports names.
+/// The days of import of the logs that a ledger of imports has from an import.
 ///
 /// # Errors
 /// The server fails.
 pub(super) fn ledger(db: &mut Db, at: &str) -> Result<BTreeMap<String, Stamp>> {
     let mut days = BTreeMap::new();
-    let sql = format!("SELECT filename, MIN(imported_at) FROM {at} GROUP BY filename");
+    // other entries were found afterwards: their time is not that of the import, and they count the rows that are left
+    let sql = format!("SELECT filename, MIN(imported_at) FROM {at} WHERE origin = 'importer' GROUP BY filename");
     db.each(&sql, (), |row| {
         days.extend(row.text(0).map(std::borrow::Cow::into_owned).zip(row.stamp(1)));
         Ok(())

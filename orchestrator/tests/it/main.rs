@@ -5,6 +5,7 @@
 mod audit;
 mod backup;
 mod chains;
+mod change_over;
 mod commands;
 mod compare;
 mod completions;

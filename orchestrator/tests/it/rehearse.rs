@@ -16,31 +16,38 @@ use crate::hub_life::world::{insert, names, table};
 
 const HZMETRICS: &str = env!("CARGO_BIN_EXE_hzmetrics");
 
-const MONTHS: &str = "2025-03 2025-04";
+pub(crate) const MONTHS: &str = "2025-03 2025-04";
 
 /// A hub with two months that were made in one run each.
-struct Hub {
-    pair: Pair,
+pub(crate) struct Hub {
+    pub(crate) pair: Pair,
     root: tempfile::TempDir,
     names: NameServer,
+    /// Whose numbers it has.
+    pub(crate) compat: &'static str,
 }
 
 impl Hub {
     fn new(engine: Engine) -> Option<Self> {
         let hub = Self::empty(engine, 2)?;
-        for line in ["fetch-logs --stage", "import-logs --db", "archive --db"] {
-            hub.stage(line, None);
-        }
-        for month in MONTHS.split(' ') {
-            for line in ["tool-metrics --geo-url none --db", "usage-metrics --geo-url none --db", "summarize --db"] {
-                hub.stage(&format!("{line} {month}"), None);
-            }
-        }
+        hub.make_months();
         Some(hub)
     }
 
+    /// The lines of the crontab, once for each month.
+    pub(crate) fn make_months(&self) {
+        for line in ["fetch-logs --stage", "import-logs --db", "archive --db"] {
+            self.stage(line, None);
+        }
+        for month in MONTHS.split(' ') {
+            for line in ["tool-metrics --geo-url none --db", "usage-metrics --geo-url none --db", "summarize --db"] {
+                self.stage(&format!("{line} {month}"), None);
+            }
+        }
+    }
+
     /// Its logs were not imported yet.
-    fn empty(engine: Engine, n_months: u32) -> Option<Self> {
+    pub(crate) fn empty(engine: Engine, n_months: u32) -> Option<Self> {
         let pair = pair(engine, SqlMode::Strict)?;
         let (made, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let first = "2025-03".parse().unwrap();
@@ -62,15 +69,17 @@ impl Hub {
         for of in ["httpd", "hubzero"] {
             fixtures::copy(&made.path().join(of), &root.path().join("var/log").join(of));
         }
-        Some(Self { pair, root, names: NameServer::start(names(made.path())) })
+        Some(Self { pair, root, names: NameServer::start(names(made.path())), compat: "" })
     }
 
-    fn run(&self, exe: PathBuf) -> fixtures::Run {
+    pub(crate) fn run(&self, exe: PathBuf) -> fixtures::Run {
         let run = self.pair.run(exe).env("HZMETRICS_ROOT", self.root.path()).env("HZMETRICS_HOME", "");
-        run.env("HZMETRICS_LOG", "").env("HZMETRICS_DNS_NAMESERVER", self.names.address())
+        run.env("HZMETRICS_LOG", "")
+            .env("HZMETRICS_COMPAT", self.compat)
+            .env("HZMETRICS_DNS_NAMESERVER", self.names.address())
     }
 
-    fn stage(&self, line: &str, now: Option<&str>) {
+    pub(crate) fn stage(&self, line: &str, now: Option<&str>) {
         let mut words = line.split(' ');
         let exe = PathBuf::from(HZMETRICS).with_file_name(words.next().unwrap());
         self.run(exe).env("HZMETRICS_NOW", now.unwrap_or_default()).args(words).finish().ok();
@@ -116,7 +125,7 @@ impl Hub {
         path
     }
 
-    fn rehearse(&self, more: &str) -> Finished {
+    pub(crate) fn rehearse(&self, more: &str) -> Finished {
         let run = self.run(HZMETRICS.into()).arg("rehearse").arg("--admin-defaults").arg(self.admin());
         run.args(more.split_whitespace()).finish()
     }
@@ -136,7 +145,7 @@ impl Hub {
     }
 
     /// The checksum of every table of both databases.
-    fn sums(&self) -> Vec<String> {
+    pub(crate) fn sums(&self) -> Vec<String> {
         let tables = self.pair.lines(&format!(
             "SELECT CONCAT('`', table_schema, '`.`', table_name, '`') FROM information_schema.tables WHERE \
              table_type = 'BASE TABLE' AND table_schema IN ('{}', '{}') ORDER BY 1",
@@ -156,7 +165,7 @@ impl Hub {
 }
 
 /// What differs, without the lines that say how much.
-fn found(done: &Finished) -> Vec<String> {
+pub(crate) fn found(done: &Finished) -> Vec<String> {
     let text = done.text();
     let lines = text.lines().filter(|line| line.starts_with("            ") || line.starts_with("FAIL"));
     lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
