@@ -6,6 +6,7 @@
 
 mod checks;
 mod ledger;
+mod removed;
 mod report;
 mod scope;
 mod shares;
@@ -190,6 +191,9 @@ pub(crate) fn audit(hub: &Hub, args: Wanted, report: &mut Report<'_>) -> Result<
     }
     web.retain(|month, _| !pruned.has_lost_logins(*month));
     checks::without_logins(&web, &logins, report)?;
+    if !as_port {
+        removed::check(&mut db, &mut Db::connect(&hub.config.target(), Which::Hub)?, report)?;
+    }
 
     let scope = if args.all { "all months".to_owned() } else { format!("{months} month(s)") };
     report.end(&scope)

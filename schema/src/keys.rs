@@ -99,7 +99,7 @@ const fn given(stage: &'static str, option: &'static str) -> StageOption {
 }
 
 /// The sections of a file, each with a line on what it is about.
-pub const SECTIONS: [(&str, &str); 13] = [
+pub const SECTIONS: [(&str, &str); 14] = [
     ("hub", "The hub and its geo service."),
     ("db", "The databases and the connection to them."),
     ("dns", "Reverse DNS."),
@@ -108,6 +108,7 @@ pub const SECTIONS: [(&str, &str); 13] = [
     ("summaries", "What the cells depend on besides the tables."),
     ("report", "The usage report that runs write as pages."),
     ("retention", "For how long things are kept."),
+    ("privacy", "What is stored about people."),
     ("compat", "Whose numbers are reproduced."),
     ("run", "How programs run."),
     ("metrics", "Figures for monitoring systems."),
@@ -306,6 +307,8 @@ pub const KEYS: &[Key] = &[
     key("retention", "rejects_path", Path, "none", "A folder with files that `--rejects` wrote; others in it stay."),
     key("retention", "backups_keep", Number, "all", "How many backups `hzmetrics prune` keeps in `backups_path`."),
     key("retention", "backups_path", Path, "none", "The folder that `hzmetrics backup` is given."),
+    key("privacy", "addresses", Text, "keep", "Addresses of logs as they are stored: keep, or shorten to /24 and /48.")
+        .options(&[StageOption { stage: "import-logs", option: "addresses", is_read_there: true, unless: &[] }]),
     key("compat", "options", List, "default", "Whose numbers: default, legacy, port, or single options.")
         .variable("HZMETRICS_COMPAT"),
     key("run", "user", Text, "the owner of the folders", "Whose rights a program takes that root starts."),

@@ -217,6 +217,9 @@ fn nothing_names_a_person_who_was_forgotten_and_published_numbers_stay() {
             let refused = hub.run(&["forget-user", "jdoe", "--how", how]).expect_code(1);
             assert!(refused.stderr.contains("the hub still has this user"), "{}", refused.stderr);
             hub.gone();
+            let note = hub.run(&["audit"]).ok();
+            let words = "1 user is in our tables and not in the hub any more: jdoe (";
+            assert!(note.stderr.contains(words) || note.text().contains(words), "{}{}", note.stderr, note.text());
             let dry = hub.run(&["forget-user", "jdoe", "--how", how, "--dry-run"]).ok();
             assert!(dry.stderr.contains("2 addresses used by nobody else"), "{}", dry.stderr);
             let rows = (hub.n_rows("web"), hub.n_rows("userlogin"));
@@ -226,7 +229,8 @@ fn nothing_names_a_person_who_was_forgotten_and_published_numbers_stay() {
             let gone = if how == "delete" { (12, 6) } else { (0, 0) };
             assert_eq!((hub.n_rows("web"), hub.n_rows("userlogin")), (rows.0 - gone.0, rows.1 - gone.1));
             // the ledger still fits
-            hub.run(&["audit"]).ok();
+            let audit = hub.run(&["audit"]).ok();
+            assert!(!audit.stderr.contains("not in the hub any more"), "{}", audit.stderr);
             let tables = hub.pair.lines("SELECT * FROM web ORDER BY id");
             // the same data again: nobody comes back
             for (log, folder) in [("h-access.log-20250701.gz", "httpd"), ("cmsauth.log-20250703", "hubzero")] {

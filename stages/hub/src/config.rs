@@ -197,6 +197,19 @@ impl Report {
     }
 }
 
+/// What is stored about people.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Privacy {
+    /// How addresses are stored, as written.
+    pub addresses: Option<String>,
+}
+
+impl Privacy {
+    fn of(ini: &Ini) -> Self {
+        Self { addresses: ini.get("privacy", "addresses").filter(|text| !text.is_empty()).map(str::to_owned) }
+    }
+}
+
 /// For how long things are kept, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Retention(BTreeMap<&'static str, String>);
@@ -289,6 +302,8 @@ pub struct Config {
     pub report: Report,
     /// For how long things are kept.
     pub retention: Retention,
+    /// What is stored about people.
+    pub privacy: Privacy,
     /// `[check]`: limits of single checks, by name, as they are written.
     pub checks: BTreeMap<String, String>,
     /// The site.
@@ -422,6 +437,7 @@ fn blank(paths: Paths) -> Config {
         notify: Notify::default(),
         report: Report::default(),
         retention: Retention::default(),
+        privacy: Privacy::default(),
         checks: BTreeMap::new(),
         site: Site { name: DEFAULT_SITE.to_owned(), explicit: false },
         hints: Vec::new(),
@@ -521,6 +537,7 @@ impl Config {
         self.notify = Notify::of(ini);
         self.report = Report::of(ini);
         self.retention = Retention::of(ini);
+        self.privacy = Privacy::of(ini);
         self.checks = ini.section("check").map(|(name, limits)| (name.to_owned(), limits.to_owned())).collect();
         self.run_user = ini.get("run", "user").filter(|user| !user.is_empty()).map(str::to_owned);
         if let Some(options) = ini.get("compat", "options") {

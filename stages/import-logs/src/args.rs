@@ -6,6 +6,7 @@ use clap::{Parser, ValueEnum};
 use kit::{Asked, Common, Describe, StageArgs};
 use schema::Kind;
 
+use crate::addresses::Addresses;
 use crate::choices::Assets;
 use crate::layouts::client::{Choice, Cidr, networks};
 use crate::layouts::entry::ClientFrom;
@@ -164,6 +165,10 @@ pub(crate) struct Args {
     /// Write a receipt for each file to FILE; `archive` can read it
     #[arg(long, value_name = "FILE", value_parser = kit::output_file())]
     pub(crate) receipts: Option<PathBuf>,
+
+    /// How much of a client's address is stored [default: keep, or `[privacy] addresses`]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) addresses: Option<Addresses>,
 
     /// Leave out, or store under other names, the people in this list of `hzmetrics forget-user` [default with
     /// `--to db`: the list of the hub]

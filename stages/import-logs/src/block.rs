@@ -5,9 +5,10 @@ use std::borrow::Cow;
 
 use logs::parse::{self, Looks};
 use memchr::{memchr_iter, memchr2};
-use schema::{Compat, Opt, address};
+use schema::{Compat, Opt, Stamp, address};
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::addresses::Addresses;
 use crate::bots::cache::{Agents, with_agents};
 use crate::bots::hashes::HashList;
 use crate::bots::list::BotList;
@@ -583,14 +584,9 @@ fn one(
             return Err(Rule::OldEvent);
         }
     }
-    let stamp = match &rules.forgotten {
-        None => web::push(&mut done.rows, line, &url, &agent.text, compat),
-        Some(list) => {
-            let found = forgotten::of_request(list, line, &url)?;
-            let other = found.agent.as_deref().map(|text| rules.judge.stored(text));
-            let agent = other.as_deref().unwrap_or(&agent.text);
-            web::push(&mut done.rows, &found.line(line), found.url.as_deref().unwrap_or(&url), agent, compat)
-        }
+    let stamp = match (&rules.forgotten, rules.addresses) {
+        (None, Addresses::Keep) => web::push(&mut done.rows, line, &url, &agent.text, compat),
+        _ => push_about_people(line, &url, &agent.text, rules, done)?,
     };
     done.n_odd_times += u64::from(!rules.is_believed(stamp));
     done.n_late += u64::from(rules.kept_from.is_request_late(stamp));
@@ -604,6 +600,28 @@ fn one(
         segment.end = done.rows.end();
     }
     Ok(())
+}
+
+/// Appends the row of a line where not everything is stored as it is.
+///
+/// # Errors
+/// The rule, if it has none.
+#[cold]
+fn push_about_people(
+    line: &Line<'_>,
+    url: &[u8],
+    agent: &[u8],
+    rules: &Rules,
+    done: &mut BlockResult,
+) -> Result<Stamp, Rule> {
+    let found = rules.forgotten.as_ref().map(|list| forgotten::of_request(list, line, url)).transpose()?;
+    let other = found.as_ref();
+    let line = other.map_or(*line, |found| found.line(line));
+    let client = rules.addresses.stored(line.client);
+    let stored = other.and_then(|found| found.agent.as_deref()).map(|text| rules.judge.stored(text));
+    let url = other.and_then(|found| found.url.as_deref()).unwrap_or(url);
+    let line = Line { client: &client, ..line };
+    Ok(web::push(&mut done.rows, &line, url, stored.as_deref().unwrap_or(agent), rules.compat))
 }
 
 /// What makes two requests the same, apart from their time: user and URL.
@@ -632,11 +650,11 @@ fn login(line: &[u8], compat: Compat) -> Option<parse::Login<'_>> {
 /// The rule, if it has none.
 fn keep(login: &parse::Login<'_>, rules: &Rules, done: &mut BlockResult) -> Result<(), Rule> {
     let whole = rules.compat.has(Opt::Ipv6);
-    let key = match &rules.forgotten {
-        None => auth::push(login, &mut done.rows, whole),
-        Some(list) => auth::push(&forgotten::of_login(list, login)?.login(login), &mut done.rows, whole),
-    };
+    let other = rules.forgotten.as_ref().map(|list| forgotten::of_login(list, login)).transpose()?;
+    let login = other.as_ref().map_or_else(|| login.clone(), |names| names.login(login));
+    let ip = rules.addresses.stored(login.ip);
     done.n_late += u64::from(rules.kept_from.is_login_late(login.date));
+    let key = auth::push(&parse::Login { ip: &ip, ..login }, &mut done.rows, whole);
     done.logins.push((key, done.rows.end()));
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `import-logs`: turns access and auth logs into web, hits, bot and login records.
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
+mod addresses;
 mod args;
 mod auth;
 mod beginning;

@@ -75,6 +75,10 @@ impl Receipt {
             line.extend_from_slice(b",\"layout\":");
             json::push_str(line, report.layout);
         }
+        if let Some(choice) = report.addresses {
+            line.extend_from_slice(b",\"addresses\":");
+            json::push_str(line, choice);
+        }
         if let Some(why) = &report.refused {
             line.extend_from_slice(b",\"refused\":");
             json::push_str(line, why);

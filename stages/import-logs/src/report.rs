@@ -52,6 +52,8 @@ pub(crate) struct Report {
     pub(crate) lacks_part: bool,
     /// The name of the layout, if the log was read.
     pub(crate) layout: &'static str,
+    /// How addresses were stored, unless whole.
+    pub(crate) addresses: Option<&'static str>,
     /// Whether the last line has no line end, is not used, and does not fit.
     pub(crate) is_tail_unfit: bool,
     /// Whether the last line was not recognised.
@@ -140,6 +142,7 @@ impl Report {
                 n_bytes: self.nuls.n_bytes - before.nuls.n_bytes,
             },
             layout: self.layout,
+            addresses: self.addresses,
             dropped,
             ends_with_reject: self.ends_with_reject && self.n_lines > before.n_lines,
             ..Self::default()

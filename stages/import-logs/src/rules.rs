@@ -3,6 +3,7 @@
 use hub::forgotten::Forgotten;
 use schema::{Compat, Opt, Stamp};
 
+use crate::addresses::Addresses;
 use crate::bots::Judge;
 use crate::choices::Choices;
 use crate::request::PathRules;
@@ -93,6 +94,8 @@ pub(crate) struct Rules {
     pub(crate) zone: Zone,
     /// Whether every line gets a verdict.
     pub(crate) verdicts: bool,
+    /// How much of an address is stored.
+    pub(crate) addresses: Addresses,
     /// Who was forgotten.
     pub(crate) forgotten: Option<Forgotten>,
     /// The first moment that is in the future for every log.
@@ -159,7 +162,19 @@ impl Rules {
         let future = today.plus_days(2);
         let (choices, zone) = (Choices::default(), Zone::default());
         let kept_from = KeptFrom::default();
-        Self { compat, judge, steps, paths, choices, zone, verdicts: false, forgotten: None, future, kept_from }
+        Self {
+            compat,
+            judge,
+            steps,
+            paths,
+            choices,
+            zone,
+            verdicts: false,
+            addresses: Addresses::Keep,
+            forgotten: None,
+            future,
+            kept_from,
+        }
     }
 
     /// Whether only the row of a line matters, and which rule drops it.

@@ -11,6 +11,7 @@ use logs::discovery;
 use logs::roots::Roots;
 use schema::{Kind, Opt};
 
+use crate::addresses::Addresses;
 use crate::args::{Args, Raw, Step};
 use crate::bots::Judge;
 use crate::bots::file::read_bots;
@@ -59,6 +60,11 @@ pub(crate) fn rules(
         (None, None) => Zone::AsWritten,
     };
     rules.verdicts = args.verdicts.is_some() && !args.dry_run;
+    rules.addresses = match (args.addresses, config.and_then(|config| config.privacy.addresses.as_deref())) {
+        (Some(given), _) => given,
+        (None, Some(text)) => text.parse().map_err(|e| Usage(format!("[privacy] addresses: {e}")))?,
+        (None, None) => Addresses::Keep,
+    };
     rules.forgotten = match &args.forget {
         Some(path) => Some(Forgotten::given(path)?),
         None => forgotten,

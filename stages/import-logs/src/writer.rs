@@ -133,6 +133,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
                     let unit = unit.insert(Unit { stream, ..next.clone() });
                     unit.begin_at(offset);
                     self.report.layout = unit.stream.layout_name();
+                    self.report.addresses = self.rules.addresses.named();
                     self.report.nuls.add(hole);
                     self.bots_before = self.queue.lock().bots.clone();
                     let path = unit.path.clone().unwrap_or_else(|| "-".into());

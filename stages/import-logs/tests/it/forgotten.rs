@@ -1,4 +1,4 @@
-//! People who were forgotten, in a pipe: `--forget FILE`.
+//! What is stored about people, in a pipe: `--forget FILE` and `--addresses shorten`.
 
 use ::hub::forgotten::{Forgotten, How, What};
 use tempfile::TempDir;
@@ -65,4 +65,34 @@ fn a_list_that_cannot_be_read_ends_the_run() {
         assert_eq!(failed.code, 1, "{text}");
         assert!(failed.stderr.contains("the list of the forgotten") && failed.stdout.is_empty(), "{}", failed.stderr);
     }
+}
+
+#[test]
+fn only_networks_are_stored_when_asked_and_the_receipt_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = file(&folder, "h-access.log-20250711", requests());
+    let receipts = folder.path().join("receipts");
+    let run = |args: &[&str]| {
+        let _ = fs::remove_file(&receipts);
+        let done = import_logs().args(args).arg("--receipts").arg(&receipts).arg(&log).finish().ok();
+        (done, fs::read_to_string(&receipts).unwrap())
+    };
+    let (kept, receipt) = run(&[]);
+    assert!(!receipt.contains("addresses") && kept.text().contains("198.51.100.7"), "{receipt}");
+    let (shortened, receipt) = run(&["--addresses", "shorten"]);
+    assert!(receipt.contains("\"addresses\":\"shorten\""), "{receipt}");
+    let text = shortened.text();
+    assert!(!text.contains("198.51.100.7") && text.contains("\"ip\":\"198.51.100.0\""), "{text}");
+    assert_eq!(hits(&shortened), hits(&kept));
+    let conf = file(&folder, "hzmetrics.conf", "[privacy]\naddresses = shorten\n");
+    let run = |text: &str| {
+        fs::write(&conf, text).unwrap();
+        import_logs().env("HZMETRICS_CONFIG", &conf).args(["--raw", "auth"]).stdin(LOGINS).finish()
+    };
+    let done = run("[privacy]\naddresses = shorten\n").ok();
+    assert!(done.text().contains("\"ip\":\"192.0.2.0\"") && !done.text().contains("192.0.2.1\""), "{}", done.text());
+    let wrong = run("[privacy]\naddresses = hash\n").expect_code(2);
+    assert!(wrong.stderr.contains("[privacy] addresses: `hash` is neither"), "{}", wrong.stderr);
+    let given = import_logs().args(["--raw", "auth", "--addresses", "shorten"]).stdin(LOGINS).finish().ok();
+    assert_eq!(given.text(), done.text());
 }
