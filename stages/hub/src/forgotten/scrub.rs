@@ -251,7 +251,7 @@ impl Scan<'_> {
 }
 
 /// What comes before a user's name in URLs and fields.
-const NAMES: &[&str] = &["members/", "/user/", "/users/", "/home/", "~", "user=", "username=", "login=", "["];
+const NAMES: &[&str] = &["members/", "/user/", "/users/", "home/", "~", "user=", "username=", "login=", "["];
 const USER_OF_JSON: &[&str] = &[
     "user\":\"",
     "user\": \"",

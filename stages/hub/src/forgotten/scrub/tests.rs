@@ -1,3 +1,5 @@
+//! Tests of what becomes of a line that names a forgotten person.
+
 use super::*;
 
 fn list(how: How) -> Forgotten {
