@@ -106,6 +106,10 @@ fn chain(args: &Args, shell: &Shell, theirs: Vec<OsString>, month: &str, n_lines
     for (what, line) in [("from the log to the whole page", all.as_str()), ("from the log to the traffic", alone)] {
         let mut pairs = Vec::new();
         for _ in 0..args.runs {
+            // a run does not take away what the one before left
+            for left in ["usage.ndjson", "page.html", "goaccess.html"] {
+                let _ = fs::remove_file(shell.place.join(left));
+            }
             let ours = shell.run(line)?;
             let other = if has_goaccess { measure("goaccess".as_ref(), &theirs)? } else { ours };
             pairs.push((ours, other));
