@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
             what: "import-logs FILE",
             ours: nothing,
             peer: "import-logs < FILE",
-            theirs: "import-logs --quiet --to /dev/null < \"$LOG\"",
+            theirs: "import-logs --quiet --raw access --to /dev/null < \"$LOG\"",
             most: Some(1.1),
         },
         Row { what: "parse to nothing", ours: nothing, peer: "wc -l", theirs: "wc -l \"$LOG\"", most: Some(5.0) },
