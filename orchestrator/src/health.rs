@@ -55,7 +55,7 @@ impl Health {
 /// The limits that the configuration sets, by check; `None` for a check that is switched off.
 ///
 /// # Errors
-/// There is no check of that name, or its limits are not understood.
+/// No check has that name, or its limits are not understood.
 pub(crate) fn settled(hub: &Hub) -> Result<BTreeMap<&'static str, Option<Limits>>> {
     let checks = hub.config.checks.iter();
     checks.map(|(name, text)| settle(name, text).map_err(|why| kit::Usage(why).into())).collect()
@@ -64,7 +64,7 @@ pub(crate) fn settled(hub: &Hub) -> Result<BTreeMap<&'static str, Option<Limits>
 /// A line of the section `[check]`: the check, and its limits unless it is switched off.
 ///
 /// # Errors
-/// There is no check of that name, or its limits are not understood; says which.
+/// No check has that name, or its limits are not understood; says which.
 pub(crate) fn settle(name: &str, text: &str) -> Result<(&'static str, Option<Limits>), String> {
     let signal = signals::find(name).map_err(|why| format!("[check] {why}"))?;
     let limits = if text == "off" { None } else { Some(signal.parse(text)) };

@@ -29,20 +29,35 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DATABASE")]
     hub: Option<String>,
 
+    #[command(flatten)]
+    shown: Shown,
+}
+
+/// Which differences count, and how they are shown.
+#[derive(Debug, clap::Args)]
+pub(super) struct Shown {
     /// Differences that these compatibility options explain do not count
     #[arg(long, value_name = "OPTIONS", value_parser = allowed)]
     allow: Option<Compat>,
 
     /// How many rows of each kind of difference are shown
     #[arg(long, value_name = "N", default_value_t = 20)]
-    rows: usize,
+    pub(super) rows: usize,
 
     /// Print one JSON object instead of lines
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
-pub(super) fn allowed(text: &str) -> Result<Compat, String> {
+impl Shown {
+    /// The names of the compatibility options whose differences do not count.
+    pub(super) fn allowed(&self) -> Vec<&'static str> {
+        let allow = self.allow.unwrap_or_default();
+        Opt::ALL.iter().filter(|(opt, _)| allow.has(*opt)).map(|(_, name)| *name).collect()
+    }
+}
+
+fn allowed(text: &str) -> Result<Compat, String> {
     Compat::parse(text).map_err(|e| e.to_string())
 }
 
@@ -60,15 +75,14 @@ impl HubCommand for Args {
         if is_same(Which::Metrics) || (self.hub.is_some() && is_same(Which::Hub)) {
             return Ok(hub.wrong_arguments("name another database than that of the configuration"));
         }
-        let allow = self.allow.unwrap_or_default();
         let report = Report {
             here: here.metrics_db.clone(),
             there: there.metrics_db.clone(),
             months: self.months.iter().map(Month::to_string).collect(),
             tables: self.tables(&here, &there)?,
-            allowed: Opt::ALL.iter().filter(|(opt, _)| allow.has(*opt)).map(|(_, name)| *name).collect(),
+            allowed: self.shown.allowed(),
         };
-        let text = if self.json { format!("{}\n", report.json()) } else { report.text() };
+        let text = if self.shown.json { format!("{}\n", report.json()) } else { report.text() };
         print(colours::states(&text).as_bytes())?;
         Ok(u8::from(report.differs()))
     }
@@ -76,7 +90,7 @@ impl HubCommand for Args {
 
 impl Args {
     fn tables(&self, here: &Target, there: &Target) -> Result<Vec<Compared>> {
-        let wanted = Wanted { months: &self.months, n_shown: self.rows, only: None };
+        let wanted = Wanted { months: &self.months, n_shown: self.shown.rows, only: None };
         let mut tables = Vec::new();
         for which in
             [Which::Metrics, Which::Hub].into_iter().filter(|which| *which == Which::Metrics || self.hub.is_some())

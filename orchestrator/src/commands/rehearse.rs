@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use kit::{Usage, Uses};
-use schema::{Compat, Month, Opt};
+use schema::Month;
 use serde_json::json;
 
-use super::compare::allowed;
+use super::compare::Shown;
 use super::{HubCommand, print};
 use crate::colours;
 use crate::compare::Report;
@@ -48,17 +48,8 @@ pub(crate) struct Args {
     #[arg(long)]
     keep: bool,
 
-    /// Differences that these compatibility options explain do not count
-    #[arg(long, value_name = "OPTIONS", value_parser = allowed)]
-    allow: Option<Compat>,
-
-    /// How many rows of each kind of difference are shown
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    rows: usize,
-
-    /// Print one JSON object instead of lines
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    shown: Shown,
 }
 
 impl HubCommand for Args {
@@ -77,7 +68,7 @@ impl HubCommand for Args {
             by_night: self.by_night,
             nameserver: self.nameserver.as_deref(),
             keeps: self.keep,
-            n_shown: self.rows,
+            n_shown: self.shown.rows,
         };
         let done = rehearse::rehearse(hub, &plan, &|text| hub.log.info(format_args!("[rehearse] {text}")))?;
         self.report(hub, &plan, done)
@@ -102,17 +93,16 @@ impl Args {
     }
 
     fn report(&self, hub: &Hub, plan: &Plan<'_>, done: Rehearsed) -> Result<u8> {
-        let allow = self.allow.unwrap_or_default();
         let Rehearsed { tables, n_logs, missing, has_ledger, removed } = done;
         let report = Report {
             here: hub.config.metrics_db.clone(),
             there: plan.shadow.metrics.clone(),
             months: plan.months.all().map(|month| month.to_string()).collect(),
             tables,
-            allowed: Opt::ALL.iter().filter(|(opt, _)| allow.has(*opt)).map(|(_, name)| *name).collect(),
+            allowed: self.shown.allowed(),
         };
         let differs = report.differs();
-        let text = if self.json {
+        let text = if self.shown.json {
             let removed = json!({"requests": removed.requests, "addresses": removed.addresses});
             let value = json!({
                 "version": VERSION, "differs": differs, "by_night": self.by_night, "logs": n_logs,

@@ -139,7 +139,7 @@ impl<'t> Tables<'t> {
         let Some(found) = found else { return Ok(false) };
         ensure!(
             OWN_ROWS.contains(&found.to_lowercase().as_str()),
-            "{real}.{name} has the engine {found}: a copy of it might lead to the real rows, so there is no rehearsal"
+            "{real}.{name} has the engine {found}: a copy of it might lead to the real rows, so it cannot be rehearsed"
         );
         let (at, of) = (quote(name), quote(real));
         self.db.run(&format!("CREATE TABLE {at} LIKE {of}.{at}"), ()).with_context(|| format!("copying {name}"))?;

@@ -271,7 +271,7 @@ fn refusals(pair: &Pair) {
     let done = program(pair, "import-logs").args(["--to", "db", "--log-format", "combined"]).arg(&late).finish();
     assert!(done.code == 1 && done.stderr.contains("nothing would count them"), "{} {}", done.code, done.stderr);
     assert!(late.exists() && count() == before);
-    // a run names a log that comes late once, and then goes on
+    // a run names a log that comes late once, and then continues
     let daily = pair.home().join("root/var/log/httpd/daily");
     fs::create_dir_all(&daily).unwrap();
     fs::write(daily.join("h-access.log-20230102"), "2023-01-02 10:00:00 - 192.0.2.1 GET /a\n").unwrap();

@@ -268,7 +268,7 @@ fn a_signal_that_the_caller_ignores_stays_ignored() {
         }
         fixtures::run("kill").args(["-s", signal, &child.id().to_string()]).finish().ok();
         assert_eq!(child.wait().unwrap().code(), Some(0), "SIG{signal}");
-        assert!(place.path("after").exists(), "SIG{signal}: the text goes on");
+        assert!(place.path("after").exists(), "SIG{signal}: the text continues");
         // and so do the programs
         let text = std::fs::read_to_string(place.path("mask")).unwrap();
         let mask = u64::from_str_radix(text.trim_start_matches("SigIgn:").trim(), 16).unwrap();

@@ -35,7 +35,7 @@ pub fn list(db: &mut Db, config: &Config) -> Result<Option<Forgotten>> {
 /// Notes how long the list is.
 ///
 /// # Errors
-/// The server fails, or there is no state.
+/// The server fails, or it has no state.
 pub fn note(db: &mut Db, list: &Forgotten) -> Result<()> {
     db.require(&[STATE])?;
     let mut insert = db.insert(Verb::Replace, STATE, &["k", "v"]);

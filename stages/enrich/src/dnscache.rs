@@ -108,7 +108,7 @@ impl Cache {
     }
 
     /// Reads a file whatever the rule of its names, and leaves out answers that are older than `age` seconds or no longer
-    /// valid; says how many were in the file that are left out. `None` if there is no file, or not a cache.
+    /// valid; says how many were in the file that are left out. `None` if the file does not exist or holds something else.
     ///
     /// # Errors
     /// The file exists but cannot be read.

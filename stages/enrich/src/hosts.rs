@@ -186,7 +186,7 @@ impl Hosts {
         self.n_failed
     }
 
-    /// How many lookups were answered, also that there is no name.
+    /// How many lookups were answered, also those of addresses without a name.
     #[must_use]
     pub const fn n_answered(&self) -> u64 {
         self.n_answered

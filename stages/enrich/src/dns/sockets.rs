@@ -75,7 +75,7 @@ impl Sockets {
     /// Asks, and asks again while no answer comes. Waits for ever if none does.
     ///
     /// # Errors
-    /// There is no socket, the query cannot be sent, or the answer cannot be read.
+    /// No socket can be opened, the query cannot be sent, or the answer cannot be read.
     pub(super) async fn ask(&self, query: &Query, options: DnsRequestOptions) -> Result<DnsResponse, NetError> {
         let (answer, mut answered) = oneshot::channel();
         let waiter = Rc::new(Cell::new(Some(answer)));
