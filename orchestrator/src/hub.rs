@@ -4,12 +4,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use database::writer::{self, Writer, WriterResult};
-use database::{Db, DbError, ErrorKind, Which};
+use database::{Db, DbError, ErrorKind, Target, Which};
 use hub::STAGE_LOG;
 use hub::config::{self, Config};
 use hub::lock::{HOLDER, Lock, LockResult};
@@ -25,6 +25,10 @@ use serde_json::Value;
 use crate::guard;
 use crate::overrides::{COMPAT, Overrides};
 use crate::shell::Shell;
+
+/// How the lock of the machine, and the row of the writer, are asked for.
+type AskLock = fn(&Path, Duration) -> Result<LockResult>;
+type AskRow = fn(&Target, Duration) -> Result<WriterResult>;
 
 /// Who reads a command's messages on standard error if all goes well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,10 +197,27 @@ impl Hub {
         if !writes {
             return Ok(Ok(None));
         }
-        match self.try_local_lock()? {
-            Ok(lock) => Ok(self.become_writer()?.map(|()| lock)),
+        match self.try_local_lock(Lock::ask, Duration::ZERO)? {
+            Ok(lock) => Ok(self.become_writer(Writer::ask, Duration::ZERO)?.map(|()| lock)),
             Err(busy) => Ok(Err(busy)),
         }
+    }
+
+    /// The lock of all writers for a few seconds, after which [`Hub::give_back`] lets others in.
+    ///
+    /// # Errors
+    /// Another process still holds it after `wait` ([`Busy`]), or those of [`Hub::lock`].
+    pub(crate) fn lock_in_turns(&self, wait: Duration) -> Result<Option<Lock>> {
+        let lock = self.try_local_lock(Lock::ask_in_turns, wait)??;
+        self.become_writer(Writer::ask_in_turns, wait)??;
+        Ok(lock)
+    }
+
+    /// Lets others write; nothing where the process that started us holds the lock.
+    pub(crate) fn give_back(&self, lock: Option<Lock>) {
+        // in this order: whoever gets the lock next finds the row free
+        drop(self.writer.take());
+        drop(lock);
     }
 
     /// The lock of this machine alone, for work on files.
@@ -204,11 +225,11 @@ impl Hub {
     /// # Errors
     /// Somebody else holds it ([`Busy`]), or it cannot be created.
     pub(crate) fn local_lock(&self) -> Result<Option<Lock>> {
-        Ok(self.try_local_lock()??)
+        Ok(self.try_local_lock(Lock::ask, Duration::ZERO)??)
     }
 
     /// Takes the row of the writer in the database, if there is one.
-    fn become_writer(&self) -> Result<Result<(), Busy>> {
+    fn become_writer(&self, ask: AskRow, wait: Duration) -> Result<Result<(), Busy>> {
         let mut held = self.writer.borrow_mut();
         if held.is_some() {
             return Ok(Ok(()));
@@ -217,7 +238,7 @@ impl Hub {
         if self.config.check().is_err() {
             return Ok(Ok(()));
         }
-        match Writer::ask(&self.config.target(), Duration::ZERO) {
+        match ask(&self.config.target(), wait) {
             Ok(WriterResult::Held(writer)) => *held = Some(writer),
             Ok(WriterResult::Inherited) => {}
             Ok(WriterResult::Absent(why)) => self.log.debug(why),
@@ -229,10 +250,10 @@ impl Hub {
         Ok(Ok(()))
     }
 
-    fn try_local_lock(&self) -> Result<Result<Option<Lock>, Busy>> {
+    fn try_local_lock(&self, ask: AskLock, wait: Duration) -> Result<Result<Option<Lock>, Busy>> {
         self.config.check_distinct()?;
         guard::nobody_at_work(&self.config.paths)?;
-        match Lock::ask(&self.config.paths.pid_lock(), Duration::ZERO)? {
+        match ask(&self.config.paths.pid_lock(), wait)? {
             LockResult::Held(lock) => {
                 if let Some(stale) = &lock.stale {
                     self.log.warning(stale);

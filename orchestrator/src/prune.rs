@@ -5,3 +5,4 @@ pub(crate) mod files;
 pub(crate) mod logs;
 pub(crate) mod rows;
 mod state;
+pub(crate) mod turns;

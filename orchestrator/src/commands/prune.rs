@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use database::Db;
-use database::pruned::{Group, Removal};
+use database::pruned::{Group, Pruned, Removal};
 use hub::lock::Lock;
 use kit::{Progress, Uses, counted, door, grouped};
 use schema::{Exit, Month};
@@ -14,6 +14,8 @@ use crate::hub::Hub;
 use crate::pipeline::state;
 use crate::prune::bounds::Bounds;
 use crate::prune::files::{self, Old};
+use crate::prune::rows::Wanted;
+use crate::prune::turns::Turns;
 use crate::prune::{logs, rows};
 
 /// Remove what is older than [retention] says
@@ -39,13 +41,13 @@ impl HubCommand for Args {
     fn run(&self, hub: &Hub) -> Result<u8> {
         let bounds = Bounds::of(&hub.config.retention, kit::current_month()?)?;
         let is_dry = self.mode.dry_run;
-        let lock = hub.lock(!is_dry)?;
+        let mut turns = if is_dry { None } else { Some(Turns::begin(hub)?) };
         let work = Work { hub, is_dry };
         if let Some(first_kept) = bounds.logs {
             work.logs(&mut hub.db_with_ledger()?, first_kept)?;
         }
-        work.files(lock.as_ref(), &bounds)?;
-        work.rows(&mut hub.db()?, lock.as_ref(), &bounds)?;
+        work.files(turns.as_ref().and_then(Turns::lock), &bounds)?;
+        work.rows(&mut hub.db()?, turns.as_mut(), &bounds)?;
         Ok(Exit::Done.code())
     }
 }
@@ -118,44 +120,45 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn rows(&self, db: &mut Db, lock: Option<&Lock>, bounds: &Bounds) -> Result<()> {
+    fn rows(&self, db: &mut Db, turns: Option<&mut Turns<'_>>, bounds: &Bounds) -> Result<()> {
         let hub = self.hub;
         let groups = [(Group::Web, bounds.web), (Group::Logins, bounds.logins)];
-        let mut wanted = Vec::new();
-        for (group, first_kept) in groups.into_iter().filter_map(|(group, first)| Some((group, first?))) {
-            let one = rows::wanted(hub, db, group, first_kept)?;
+        let groups: Vec<_> = groups.into_iter().filter_map(|(group, first)| Some((group, first?))).collect();
+        let wanted = rows::all_wanted(hub, db, &groups)?;
+        for one in &wanted {
             if let Some((month, why)) = one.stays {
-                hub.log.warning(format_args!("[prune] {} from {month} on stay: {why}", group.what()));
+                hub.log.warning(format_args!("[prune] {} from {month} on stay: {why}", one.group.what()));
             }
-            wanted.push(one);
         }
-        let mut list = Vec::new();
-        if self.is_dry {
-            for one in &wanted {
-                list.extend(rows::would_go(db, one)?);
+        let list = match turns {
+            None => {
+                let list = would_go(db, &wanted)?;
+                list.iter().for_each(|removal| self.say_rows(removal));
+                list
             }
-        } else if wanted.iter().any(|one| one.through.is_some()) {
-            rows::keep(hub, db, lock, &wanted)?;
-        }
-        if !self.is_dry {
-            list = rows::left_over(db)?;
-        }
-        list.retain(|removal| removal.rows > 0);
-        for removal in &list {
-            self.remove_rows(db, removal)?;
-        }
+            Some(turns) => {
+                if wanted.iter().any(|one| one.through.is_some()) {
+                    rows::keep(hub, db, turns, &groups)?;
+                }
+                let (known, list) = rows::left_over(db)?;
+                list.iter().try_for_each(|removal| self.remove_rows(db, turns, &known, removal))?;
+                list
+            }
+        };
         if list.is_empty() && !wanted.is_empty() {
             hub.log.info(format_args!("[prune] 0 rows {}", self.freed()));
         }
         Ok(())
     }
 
-    fn remove_rows(&self, db: &mut Db, removal: &Removal) -> Result<()> {
-        let Removal { table, rows, bytes, .. } = removal;
-        if !self.is_dry {
-            let shown = Progress::things(table, "rows", *rows);
-            removal.run(db, |n| shown.advance(n))?;
-        }
+    fn remove_rows(&self, db: &mut Db, turns: &mut Turns<'_>, known: &Pruned, removal: &Removal) -> Result<()> {
+        let shown = Progress::things(removal.table, "rows", removal.rows);
+        rows::remove(db, turns, known, removal, |n| shown.advance(n))?;
+        self.say_rows(removal);
+        Ok(())
+    }
+
+    fn say_rows(&self, Removal { table, rows, bytes, .. }: &Removal) {
         self.hub.log.info(format_args!(
             "[prune] {table}: {}{}, about {} bytes {}",
             self.would(),
@@ -163,8 +166,17 @@ impl Work<'_> {
             grouped(*bytes),
             self.freed()
         ));
-        Ok(())
     }
+}
+
+/// The rows that would go, table by table.
+fn would_go(db: &mut Db, wanted: &[Wanted]) -> Result<Vec<Removal>> {
+    let mut list = Vec::new();
+    for one in wanted {
+        list.extend(rows::would_go(db, one)?);
+    }
+    list.retain(|removal| removal.rows > 0);
+    Ok(list)
 }
 
 fn say_what_stays(hub: &Hub, old: &logs::Old) {

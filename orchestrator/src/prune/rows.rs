@@ -5,17 +5,21 @@
 
 use anyhow::{Context as _, Result, bail};
 use database::Db;
+use database::generations::{self, Generations};
 use database::ledger;
 use database::pruned::{self, Group, Pruned, Removal};
-use hub::lock::Lock;
 use schema::tables::PRUNED;
 use schema::{Month, Stamp};
 
-use super::state as kept;
+use super::state::{self as kept, Alone, Made};
+use super::turns::Turns;
 use crate::hub::Hub;
 use crate::pipeline::facts;
 use crate::pipeline::pending::Pending;
 use crate::pipeline::state::{Mode, State};
+
+/// How often a state is made while others may write.
+const TRIES_BESIDE_OTHERS: usize = 2;
 
 /// What is to be done with the rows of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +35,7 @@ pub(crate) struct Wanted {
 ///
 /// # Errors
 /// The server fails.
-pub(crate) fn wanted(hub: &Hub, db: &mut Db, group: Group, first_kept: Month) -> Result<Wanted> {
+fn wanted(hub: &Hub, db: &mut Db, group: Group, first_kept: Month) -> Result<Wanted> {
     let mut found = Wanted { group, through: None, stays: None };
     let Some(oldest) = oldest(db, group)? else { return Ok(found) };
     let known = Pruned::read(db)?.of(group).map(|gone| gone.rows);
@@ -76,46 +80,130 @@ fn oldest(db: &mut Db, group: Group) -> Result<Option<Month>> {
     Ok(oldest)
 }
 
-/// Makes the state that stands for the rows, and keeps it.
+/// What a state is to stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Plan {
+    /// The last months whose rows go.
+    groups: Vec<(Group, Month)>,
+    /// The last month of the state.
+    through: Month,
+    known: Pruned,
+}
+
+impl Plan {
+    /// As the tables are now; `None` if there is nothing to keep.
+    fn now(hub: &Hub, db: &mut Db, bounds: &[(Group, Month)]) -> Result<Option<Self>> {
+        let wanted = all_wanted(hub, db, bounds)?;
+        let known = Pruned::read(db)?;
+        let mut groups = Vec::new();
+        let mut is_new = false;
+        for group in Group::ALL {
+            let before = known.of(group).map(|gone| gone.rows);
+            let now = wanted.iter().find(|wanted| wanted.group == group).and_then(|wanted| wanted.through);
+            if let Some(through) = now.filter(|now| Some(*now) > before) {
+                if let Some(table) = pruned::left(db, group, through)? {
+                    bail!("the newest row of {table} is of {through} or earlier: prune again after the next import");
+                }
+                is_new = true;
+            }
+            groups.extend(now.max(before).map(|rows| (group, rows)));
+        }
+        // one state for both: the shorter bound decides from when on months are not computed again
+        let through = groups.iter().map(|(_, rows)| *rows).chain(known.last()).max().filter(|_| is_new);
+        Ok(through.map(|through| Self { groups, through, known }))
+    }
+
+    /// How many rows each import loses.
+    fn lost(&self, db: &mut Db) -> Result<Vec<(Group, i64, i64)>> {
+        let mut lost = Vec::new();
+        for (group, through) in &self.groups {
+            if self.known.of(*group).is_none_or(|gone| gone.rows < *through) {
+                lost.extend(ledger::to_remove(db, *group, *through)?.into_iter().map(|(entry, n)| (*group, entry, n)));
+            }
+        }
+        Ok(lost)
+    }
+}
+
+/// Makes the state that stands for the rows, and keeps it. Others may write while it is made; if they change these
+/// months, it is made again, the last time alone.
 ///
 /// # Errors
 /// The state cannot be made or does not give the cells of the rows.
-pub(crate) fn keep(hub: &Hub, db: &mut Db, lock: Option<&Lock>, wanted: &[Wanted]) -> Result<()> {
+pub(crate) fn keep(hub: &Hub, db: &mut Db, turns: &mut Turns<'_>, bounds: &[(Group, Month)]) -> Result<()> {
     if !db.has_table(PRUNED)? {
         bail!(
             "there is no table {PRUNED}, which keeps what stands for removed rows: `hzmetrics migrate --apply` creates it"
         );
     }
     pruned::drop_unused(db)?;
-    let known = Pruned::read(db)?;
-    let mut groups = Vec::new();
-    let mut lost = Vec::new();
-    for group in Group::ALL {
-        let before = known.of(group).map(|gone| gone.rows);
-        let now = wanted.iter().find(|wanted| wanted.group == group).and_then(|wanted| wanted.through);
-        if let Some(through) = now.filter(|now| Some(*now) > before) {
-            if let Some(table) = pruned::left(db, group, through)? {
-                bail!("the newest row of {table} is of {through} or earlier: prune again after the next import");
-            }
-            lost.extend(ledger::to_remove(db, group, through)?.into_iter().map(|(entry, n)| (group, entry, n)));
+    for n_left in (0..=TRIES_BESIDE_OTHERS).rev() {
+        let Some(plan) = Plan::now(hub, db, bounds)? else { return Ok(()) };
+        let through = plan.through;
+        hub.log.info(format_args!("[prune] making the state that stands for the rows through {through}"));
+        generations::watch(db)?;
+        let before = Generations::read(db, through.next())?;
+        let made = if n_left == 0 {
+            kept::made(hub, Alone::Yes(turns.lock()), through)?
+        } else {
+            turns.beside_others(|| kept::made(hub, Alone::No, through))?
+        };
+        let changed = before.differ(&Generations::read(db, through.next())?);
+        let is_same = changed.is_none() && Plan::now(hub, db, bounds)?.as_ref() == Some(&plan);
+        let why = match made {
+            Made::State(bytes) if is_same => return keep_state(hub, db, &plan, &bytes),
+            Made::State(_) => changed.unwrap_or_else(|| "it was changed which months may go".to_owned()),
+            Made::Not(why) => why,
+        };
+        if n_left == 0 {
+            bail!("{why}; nothing was removed");
         }
-        groups.extend(now.max(before).map(|rows| (group, rows)));
+        hub.log.info(format_args!("[prune] {why}: making the state again"));
     }
-    // one state for both: the shorter bound decides from when on months are not computed again
-    let Some(through) = groups.iter().map(|(_, rows)| *rows).chain(known.last()).max() else { return Ok(()) };
-    hub.log.info(format_args!("[prune] making the state that stands for the rows through {through}"));
-    let bytes = kept::made(hub, lock, through)?;
-    pruned::keep(db, &groups, through, &bytes, &lost).context("keeping the state")?;
+    Ok(())
+}
+
+fn keep_state(hub: &Hub, db: &mut Db, plan: &Plan, bytes: &[u8]) -> Result<()> {
+    let (lost, through) = (plan.lost(db)?, plan.through);
+    pruned::keep(db, &plan.groups, through, bytes, &lost).context("keeping the state")?;
     let n = kit::grouped(bytes.len() as u64);
     hub.log.info(format_args!("[prune] the state through {through} gives the same cells, and is kept: {n} bytes"));
     Ok(())
 }
 
-/// The rows that are to go: those that a state stands for.
+/// What of each group is old and final.
 ///
 /// # Errors
 /// The server fails.
-pub(crate) fn left_over(db: &mut Db) -> Result<Vec<Removal>> {
+pub(crate) fn all_wanted(hub: &Hub, db: &mut Db, bounds: &[(Group, Month)]) -> Result<Vec<Wanted>> {
+    bounds.iter().map(|(group, first_kept)| wanted(hub, db, *group, *first_kept)).collect()
+}
+
+/// Removes rows, a turn at a time; `say` hears after each step how many are gone.
+///
+/// # Errors
+/// The server refuses a statement, or the database no longer says what is `known`.
+pub(crate) fn remove(
+    db: &mut Db,
+    turns: &mut Turns<'_>,
+    known: &Pruned,
+    removal: &Removal,
+    mut say: impl FnMut(u64),
+) -> Result<()> {
+    removal.run(db, |db, n| {
+        say(n);
+        if turns.let_others_in()? && Pruned::read(db)? != *known {
+            bail!("the table {PRUNED} was changed by another program, so the rest of {} stays for now", removal.table);
+        }
+        Ok(())
+    })
+}
+
+/// The rows that are to go, and what the database says of them: those that a state stands for.
+///
+/// # Errors
+/// The server fails.
+pub(crate) fn left_over(db: &mut Db) -> Result<(Pruned, Vec<Removal>)> {
     let pruned = Pruned::read(db)?;
     let mut list = Vec::new();
     for group in Group::ALL {
@@ -124,7 +212,7 @@ pub(crate) fn left_over(db: &mut Db) -> Result<Vec<Removal>> {
         }
     }
     list.retain(|removal| removal.rows > 0);
-    Ok(list)
+    Ok((pruned, list))
 }
 
 /// How many rows of a group would go, table by table.

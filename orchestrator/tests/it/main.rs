@@ -34,6 +34,7 @@ mod parts;
 mod pipeline;
 mod planted;
 mod prune;
+mod prune_beside;
 mod prune_rows;
 mod rebuild;
 mod recipes;

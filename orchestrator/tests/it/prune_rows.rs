@@ -16,7 +16,7 @@ const HZMETRICS: &str = env!("CARGO_BIN_EXE_hzmetrics");
 const NOW: &str = "2025-07-02T10:00";
 const ALL: [&str; 4] = ["--since", "2022-07", "--through", "2025-06"];
 
-fn program(pair: &Pair, name: &str) -> Run {
+pub(crate) fn program(pair: &Pair, name: &str) -> Run {
     // the configuration is written once: several programs read it at the same time
     static WRITING: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
     let access = WRITING.lock().unwrap().entry(pair.home().to_owned()).or_insert_with(|| pair.config()).clone();
@@ -27,11 +27,11 @@ fn program(pair: &Pair, name: &str) -> Run {
     run.env("HZMETRICS_CONFIG", pair.home().join("hzmetrics.conf"))
 }
 
-fn hzmetrics(pair: &Pair, line: &str) -> Finished {
+pub(crate) fn hzmetrics(pair: &Pair, line: &str) -> Finished {
     program(pair, "hzmetrics").args(line.split(' ')).finish()
 }
 
-fn configure(pair: &Pair, text: &str) {
+pub(crate) fn configure(pair: &Pair, text: &str) {
     fs::create_dir_all(pair.home().join("root/etc")).unwrap();
     fs::write(pair.home().join("root/etc/hubzero.conf"), "site = h\n").unwrap();
     fs::write(pair.home().join("hzmetrics.conf"), text).unwrap();
@@ -74,7 +74,7 @@ const PATHS: [&str; 8] = [
 ];
 
 /// 36 months of a small hub, from July 2022.
-fn fill(pair: &Pair, seed: u64, per_month: u64) {
+pub(crate) fn fill(pair: &Pair, seed: u64, per_month: u64) {
     let mut dice = Dice(seed);
     let (mut web, mut sessions, mut logins, mut starts) = (String::new(), String::new(), String::new(), String::new());
     let (mut session, mut request) = (0, 0);

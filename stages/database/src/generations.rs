@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, ensure};
 use hub::config::Which;
 use schema::tables::{GENERATIONS, WRITER};
 use schema::{Month, text};
@@ -46,12 +46,7 @@ impl Generations {
     /// Nobody watches these tables, or the server fails.
     pub fn read(db: &mut Db, last: Month) -> Result<Self> {
         let mut found = Self { tables: 0, every: 0, months: BTreeMap::new() };
-        if !db.has_table(GENERATIONS)? || token().is_none() {
-            bail!(
-                "a state from tables needs the tables {GENERATIONS} and {WRITER}, by which changes are noticed: \
-                 `hzmetrics migrate --apply` creates them"
-            );
-        }
+        require(db.has_table(GENERATIONS)?)?;
         db.each("SELECT what, generation FROM hz_generations", (), |row| {
             let (what, n) = (row.text(0).unwrap_or_default(), row.uint(1).unwrap_or(0));
             match what.as_ref() {
@@ -84,6 +79,23 @@ impl Generations {
         let mut changed = months.into_iter().filter(|month| self.months.get(month) != now.months.get(month));
         changed.next().map(|month| format!("rows of {month} were changed since"))
     }
+}
+
+/// For a process that must be the writer, because writers notice changes.
+///
+/// # Errors
+/// There is no row of the writer to be held.
+pub fn require_writer() -> Result<()> {
+    require(token().is_some())
+}
+
+fn require(is_there: bool) -> Result<()> {
+    ensure!(
+        is_there,
+        "a state from tables needs the tables {GENERATIONS} and {WRITER}, by which changes are noticed: \
+         `hzmetrics migrate --apply` creates them"
+    );
+    Ok(())
 }
 
 /// From now on changes are noticed. Returns when the tables were last changed.

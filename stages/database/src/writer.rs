@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use hub::config::{Config, Target, Which};
-use hub::lock::{self, Lock};
+use hub::lock::{self, Lock, TURNS_WAIT};
 use hub::process::Process;
 use kit::{Busy, Io};
 use schema::tables::{self, Engine, WRITER, quote};
@@ -36,6 +36,9 @@ const BEAT: Duration = Duration::from_secs(20);
 
 /// How often a waiting process looks again.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// The place in the second row of a writer who works in turns, as in [`Lock::ask_in_turns`].
+const IN_TURNS: &str = "in turns";
 
 /// Seconds that a statement of ours waits for the row.
 const ROW_WAIT_SECS: u32 = 3;
@@ -155,6 +158,8 @@ struct Owner {
     since: String,
     /// Seconds since it was heard of.
     silent: i64,
+    /// Whether it lets others in after some seconds.
+    in_turns: bool,
 }
 
 impl Owner {
@@ -183,6 +188,19 @@ impl Writer {
     /// # Errors
     /// The server cannot be reached.
     pub fn ask(target: &Target, wait: Duration) -> Result<WriterResult> {
+        Self::ask_to_write(target, wait, false)
+    }
+
+    /// The same for work of which each piece takes some seconds, with the row given back after each: whoever asks in
+    /// the meantime waits for the end of a piece, also without a wait of its own.
+    ///
+    /// # Errors
+    /// The server cannot be reached.
+    pub fn ask_in_turns(target: &Target, wait: Duration) -> Result<WriterResult> {
+        Self::ask_to_write(target, wait, true)
+    }
+
+    fn ask_to_write(target: &Target, wait: Duration, in_turns: bool) -> Result<WriterResult> {
         let mut db = Db::connect(target, Which::Metrics)?;
         ensure!(
             !is_being_restored(&mut db)?,
@@ -192,7 +210,7 @@ impl Writer {
             !is_forgetting(&mut db)?,
             "`hzmetrics forget-user` was not finished: `hzmetrics forget-user --resume` finishes it"
         );
-        Self::ask_on(db, wait)
+        Self::ask_on(db, wait, in_turns)
     }
 
     /// The same for whoever forgets a person, also after a run that was not finished.
@@ -205,7 +223,7 @@ impl Writer {
             !is_being_restored(&mut db)?,
             "a restore of the metrics database was not finished: `hzmetrics restore` it again"
         );
-        Self::ask_on(db, wait)
+        Self::ask_on(db, wait, false)
     }
 
     /// The same for a restore, also after one that was not finished.
@@ -213,11 +231,11 @@ impl Writer {
     /// # Errors
     /// The server cannot be reached.
     pub fn ask_to_restore(target: &Target, wait: Duration) -> Result<WriterResult> {
-        Self::ask_on(Db::connect(target, Which::Metrics)?, wait)
+        Self::ask_on(Db::connect(target, Which::Metrics)?, wait, false)
     }
 
-    fn ask_on(mut db: Db, wait: Duration) -> Result<WriterResult> {
-        match Self::ask_in(&mut db, wait) {
+    fn ask_on(mut db: Db, wait: Duration, in_turns: bool) -> Result<WriterResult> {
+        match Self::ask_in(&mut db, wait, in_turns) {
             Ok(Some(owner)) => Ok(WriterResult::Busy(owner.busy())),
             Ok(None) => match token() {
                 Some(token) if std::env::var(TOKEN).is_ok_and(|given| given == token) => Ok(WriterResult::Inherited),
@@ -232,7 +250,7 @@ impl Writer {
     }
 
     /// Nothing when the row is held, or when there is none; otherwise who holds it.
-    fn ask_in(db: &mut Db, wait: Duration) -> Result<Option<Owner>> {
+    fn ask_in(db: &mut Db, wait: Duration, in_turns: bool) -> Result<Option<Owner>> {
         write_as(None);
         if !db.has_table(WRITER)? {
             return Ok(None);
@@ -245,9 +263,9 @@ impl Writer {
             return Ok(owner);
         }
         db.run(&format!("SET SESSION innodb_lock_wait_timeout = {ROW_WAIT_SECS}"), ())?;
-        let (deadline, token) = (Instant::now() + wait, new_token()?);
+        let (begin, token) = (Instant::now(), new_token()?);
         loop {
-            let busy = match take(db, &token) {
+            let busy = match take(db, &token, in_turns) {
                 Ok(None) => {
                     write_as(Some(token));
                     return Ok(None);
@@ -265,7 +283,8 @@ impl Writer {
                 }
                 Err(error) => return Err(error),
             };
-            let left = deadline.saturating_duration_since(Instant::now());
+            let patience = if busy.in_turns { wait.max(TURNS_WAIT) } else { wait };
+            let left = patience.saturating_sub(begin.elapsed());
             if left.is_zero() {
                 return Ok(Some(busy));
             }
@@ -316,7 +335,7 @@ fn beat(mut db: Db, token: &str, stopped: &Receiver<()>) {
 }
 
 /// Takes the row if nobody holds it; otherwise says who does.
-fn take(db: &mut Db, token: &str) -> Result<Option<Owner>> {
+fn take(db: &mut Db, token: &str, in_turns: bool) -> Result<Option<Owner>> {
     let found = match owner(db)? {
         Some(owner) if !owner.is_gone() => return Ok(Some(owner)),
         Some(owner) => owner.token,
@@ -334,17 +353,17 @@ fn take(db: &mut Db, token: &str) -> Result<Option<Owner>> {
     if now.token != token {
         return Ok(Some(now));
     }
-    let sql = "INSERT INTO hz_writer (part, token, seen) VALUES ('beat', ?, UTC_TIMESTAMP()) \
-               ON DUPLICATE KEY UPDATE token = VALUES(token), seen = VALUES(seen)";
-    db.run(sql, (token,))?;
+    let sql = "INSERT INTO hz_writer (part, token, place, seen) VALUES ('beat', ?, ?, UTC_TIMESTAMP()) \
+               ON DUPLICATE KEY UPDATE token = VALUES(token), place = VALUES(place), seen = VALUES(seen)";
+    db.run(sql, (token, if in_turns { IN_TURNS } else { "" }))?;
     Ok(None)
 }
 
 /// What the row says. A second row is renewed, because each transaction locks the first.
 fn owner(db: &mut Db) -> Result<Option<Owner>> {
     let sql = "SELECT o.token, o.host, o.place, o.pid, o.started, CAST(o.seen AS char), \
-               TIMESTAMPDIFF(SECOND, GREATEST(o.seen, COALESCE(b.seen, o.seen)), UTC_TIMESTAMP()) \
-               FROM hz_writer o LEFT JOIN hz_writer b ON b.part = 'beat' AND b.token = o.token WHERE o.part = 'owner'";
+               TIMESTAMPDIFF(SECOND, GREATEST(o.seen, COALESCE(b.seen, o.seen)), UTC_TIMESTAMP()), \
+               IFNULL(b.place, '') FROM hz_writer o LEFT JOIN hz_writer b ON b.part = 'beat' AND b.token = o.token WHERE o.part = 'owner'";
     let rows = db.all(sql, (), |row| {
         let text = |at| row.text(at).unwrap_or_default().into_owned();
         Ok(Owner {
@@ -357,6 +376,7 @@ fn owner(db: &mut Db) -> Result<Option<Owner>> {
             },
             since: text(5),
             silent: row.int(6).unwrap_or(0),
+            in_turns: text(7) == IN_TURNS,
         })
     })?;
     Ok(rows.into_iter().next())

@@ -23,6 +23,15 @@ pub const HOLDER: &str = "HZMETRICS_LOCK_HOLDER";
 /// How often a waiting process retries.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long everybody waits for a holder who works in turns: it lets others in after some seconds.
+pub const TURNS_WAIT: Duration = Duration::from_secs(120);
+
+/// The word of a holder who works in turns.
+const IN_TURNS: &str = "in-turns";
+
+/// A holder that just began has written nothing yet.
+const BEGINNING: Duration = Duration::from_millis(200);
+
 /// The result of requesting the lock.
 #[derive(Debug)]
 pub enum LockResult {
@@ -65,17 +74,34 @@ impl Lock {
     /// # Errors
     /// The file cannot be opened or written.
     pub fn ask(path: &Path, wait: Duration) -> Result<LockResult> {
-        let deadline = Instant::now() + wait;
+        Self::wait_for(path, wait, "")
+    }
+
+    /// The same for work of which each piece takes some seconds, with the lock given back after each: whoever asks in
+    /// the meantime waits for the end of a piece, also without a wait of its own.
+    ///
+    /// # Errors
+    /// Those of [`Lock::ask`].
+    pub fn ask_in_turns(path: &Path, wait: Duration) -> Result<LockResult> {
+        Self::wait_for(path, wait, IN_TURNS)
+    }
+
+    fn wait_for(path: &Path, wait: Duration, mark: &str) -> Result<LockResult> {
+        let begin = Instant::now();
         loop {
-            match Self::once(path)? {
-                LockResult::Busy(holder) if holder.is_some() && holder == inherited() => {
-                    return Ok(LockResult::Inherited);
-                }
-                LockResult::Busy(_) if Instant::now() < deadline => {
-                    std::thread::sleep(PAUSE.min(deadline.saturating_duration_since(Instant::now())));
-                }
-                asked => return Ok(asked),
+            let text = match Self::once(path, mark)? {
+                Ok(lock) => return Ok(LockResult::Held(lock)),
+                Err(text) => text,
+            };
+            let holder = pid_in(&text);
+            if holder.is_some() && holder == inherited() {
+                return Ok(LockResult::Inherited);
             }
+            let left = wait.max(patience(&text)).saturating_sub(begin.elapsed());
+            if left.is_zero() {
+                return Ok(LockResult::Busy(holder));
+            }
+            std::thread::sleep(PAUSE.min(left));
         }
     }
 
@@ -97,7 +123,8 @@ impl Lock {
         }
     }
 
-    fn once(path: &Path) -> Result<LockResult> {
+    /// The lock, or what its holder wrote.
+    fn once(path: &Path, mark: &str) -> Result<Result<Self, String>> {
         let shown = path.display();
         if let Some(directory) = path.parent() {
             door::make_folder(directory).with_context(|| format!("making {}", directory.display()))?;
@@ -106,7 +133,7 @@ impl Lock {
             let mut file = door::open_or_create(path).with_context(|| format!("opening the lock {shown}"))?;
             match file.try_lock() {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(LockResult::Busy(pid_in(&read(&mut file)))),
+                Err(TryLockError::WouldBlock) => return Ok(Err(read(&mut file))),
                 Err(TryLockError::Error(e)) => return Err(e).with_context(|| format!("locking {shown}")),
             }
             // the previous holder may have removed this very file between our open and our lock
@@ -114,13 +141,14 @@ impl Lock {
                 continue;
             }
             let stale = diagnose(&read(&mut file));
-            let line = format!("{} {} {}\n", std::process::id(), boot_marker(), now());
+            let line = format!("{} {} {} {mark}", std::process::id(), boot_marker(), now());
+            let line = format!("{}\n", line.trim_end());
             file.set_len(0)
                 .and_then(|()| file.rewind())
                 .and_then(|()| file.write_all(line.as_bytes()))
                 .and_then(|()| file.flush())
                 .with_context(|| format!("writing the lock {shown}"))?;
-            return Ok(LockResult::Held(Self { file, path: path.to_owned(), stale }));
+            return Ok(Ok(Self { file, path: path.to_owned(), stale }));
         }
     }
 }
@@ -180,6 +208,15 @@ fn read(file: &mut File) -> String {
     let mut text = String::new();
     let _ = file.take(256).read_to_string(&mut text);
     text
+}
+
+/// How long everybody waits for the holder who wrote this.
+fn patience(text: &str) -> Duration {
+    match text.split_whitespace().nth(3) {
+        Some(IN_TURNS) => TURNS_WAIT,
+        None if text.is_empty() => BEGINNING,
+        _ => Duration::ZERO,
+    }
 }
 
 fn pid_in(text: &str) -> Option<u32> {
@@ -273,6 +310,26 @@ mod tests {
         std::thread::sleep(Duration::from_millis(150));
         drop(lock);
         assert!(other.join().unwrap());
+    }
+
+    #[test]
+    fn everybody_waits_for_a_holder_who_works_in_turns() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hzmetrics.pid");
+        let lock = held(Lock::ask_in_turns(&path, Duration::ZERO).unwrap());
+        assert!(fs::read_to_string(&path).unwrap().ends_with(" in-turns\n"));
+        assert_eq!(holder(&path).map(|holder| holder.pid), None, "a test is no program of ours");
+        let other = std::thread::spawn({
+            let path = path.clone();
+            move || held(Lock::ask(&path, Duration::ZERO).unwrap())
+        });
+        std::thread::sleep(Duration::from_millis(150));
+        assert!(!other.is_finished());
+        drop(lock);
+        let others = other.join().unwrap();
+        // whoever took it does not work in turns
+        assert!(matches!(Lock::ask_in_turns(&path, Duration::ZERO).unwrap(), LockResult::Busy(_)));
+        drop(others);
     }
 
     #[test]

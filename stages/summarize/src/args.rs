@@ -137,6 +137,10 @@ pub(crate) struct Args {
     #[arg(long, requires = "state_to", help_heading = "States")]
     pub with_usage: bool,
 
+    /// With tables: others may write while they are read; whoever started this looks afterwards whether they did
+    #[arg(long, hide = true, help_heading = "States")]
+    pub beside_writers: bool,
+
     /// Name of the hub that the records are of, in front of its session numbers, account numbers and login
     /// names: the same name on two hubs is two people
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true, help_heading = "States")]

@@ -11,7 +11,7 @@ mod run;
 use anyhow::{Context as _, Result, ensure};
 use database::pruned::Pruned;
 use database::writer::{self, Held};
-use database::{Db, FailedSteps, Which, hub_data, withheld};
+use database::{Db, FailedSteps, Which, generations, hub_data, withheld};
 use hub::config::{self, Config};
 use kit::{Endpoint, Io, Outcome, Output, measure};
 use schema::{Kind, Month, Opt, Period};
@@ -46,7 +46,7 @@ struct ScanResult {
 pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
     let reads_only = args.dry_run && !args.has_states();
-    let _held = if reads_only { Held::default() } else { writer::for_run(io, &config)? };
+    let _held = if reads_only { Held::default() } else { held(args, &config, io)? };
     let mut failed = FailedSteps::new(io);
     let mut run = Run::new(args, config, io.messages)?;
     if plan.import {
@@ -109,6 +109,15 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     failed.finish()
 }
 
+/// What is held while this writes, or reads tables that must not change.
+fn held(args: &Args, config: &Config, io: &Io) -> Result<Held> {
+    let held = writer::for_run(io, config)?;
+    if args.has_states() {
+        generations::require_writer()?;
+    }
+    Ok(held)
+}
+
 /// Removes withheld months that the user did not name from the plan.
 fn leave_withheld(metrics: &mut Db, plan: &mut Plan, dry_run: bool, io: &Io) -> Result<()> {
     if plan.usual.is_none() {
@@ -130,7 +139,8 @@ fn leave_withheld(metrics: &mut Db, plan: &mut Plan, dry_run: bool, io: &Io) -> 
 /// A table cannot be read or a record cannot be written.
 pub(crate) fn records(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     let config = config::load(None, &config::process_env)?;
-    let _held = if args.has_states() { writer::for_run(io, &config)? } else { Held::default() };
+    let reads_beside = !args.has_states() || args.beside_writers;
+    let _held = if reads_beside { Held::default() } else { held(args, &config, io)? };
     let mut run = Run::new(args, config, io.messages)?;
     let catalogue = match plan.andmore {
         Some(_) => read::catalogue(&mut run.hub, true)?,

@@ -1,5 +1,7 @@
 //! Removes rows of months that a state stands for: in small transactions, or whole partitions.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result};
 use schema::Month;
 use schema::partitions;
@@ -8,8 +10,12 @@ use schema::tables::quote;
 use super::kept::{Gone, Group};
 use crate::Db;
 
-/// How many rows one transaction removes.
-const BATCH: u32 = 5_000;
+/// How many rows the first transaction removes, and at most any of them.
+const FIRST_BATCH: u32 = 100;
+const MOST: u32 = 5_000;
+
+/// How long a transaction may take that removes rows: others wait for it.
+const LONG: Duration = Duration::from_millis(500);
 
 /// Rows of a table that are to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,24 +74,39 @@ pub fn left(db: &mut Db, group: Group, through: Month) -> Result<Option<&'static
     Ok(None)
 }
 
+/// Fewer rows if those took long, more if they did not.
+fn next_batch(batch: u32, took: Duration) -> u32 {
+    if took > LONG {
+        (batch / 2).max(1)
+    } else if took < LONG / 4 {
+        batch.saturating_mul(2).min(MOST)
+    } else {
+        batch
+    }
+}
+
 impl Removal {
-    /// Removes the rows, and says after each step how many are gone.
+    /// Removes the rows. After each transaction, of about half a second, `between` hears how many rows it removed; there
+    /// others may change anything.
     ///
     /// # Errors
-    /// The server refuses a statement.
-    pub fn run(&self, db: &mut Db, mut say: impl FnMut(u64)) -> Result<()> {
+    /// The server refuses a statement, or `between` fails.
+    pub fn run(&self, db: &mut Db, mut between: impl FnMut(&mut Db, u64) -> Result<()>) -> Result<()> {
         self.partitions(db).with_context(|| format!("removing partitions of {}", self.table))?;
+        let mut batch = FIRST_BATCH;
         loop {
+            let begin = Instant::now();
             let doing = format!("removing old rows of {}", self.table);
             let gone = db.transaction_with_retry(&doing, &[self.table], |db| {
                 // nobody reads these rows any more
                 db.changes_no_cell();
-                db.delete(self.table, &format!("{} LIMIT {BATCH}", self.condition), ())
+                db.delete(self.table, &format!("{} LIMIT {batch}", self.condition), ())
             })?;
             if gone == 0 {
                 return Ok(());
             }
-            say(gone);
+            batch = next_batch(batch, begin.elapsed());
+            between(db, gone)?;
         }
     }
 
@@ -100,5 +121,19 @@ impl Removal {
         db.alter(&format!("ALTER TABLE {at} TRUNCATE PARTITION {list}"))?;
         db.alter(&format!("ALTER TABLE {at} REORGANIZE PARTITION {list} INTO ({})", partitions::earlier(self.stop)))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transactions_stay_short_on_a_slow_server() {
+        let (slow, fast) = (Duration::from_secs(3), Duration::from_millis(9));
+        let after = |batch, took: &[Duration]| took.iter().fold(batch, |batch, took| next_batch(batch, *took));
+        assert_eq!(after(FIRST_BATCH, &[fast; 9]), MOST);
+        assert_eq!(after(FIRST_BATCH, &[slow; 20]), 1);
+        assert_eq!(after(800, &[slow, fast, LONG / 2]), 800);
     }
 }

@@ -111,6 +111,7 @@ pub(super) fn figures(run: &mut Run<'_>, known: Known, (first, last): (Month, Mo
     let axis = kept::axis(run.args, first, last)?;
     let ground = run.ground(axis)?;
     let before = match (&run.args.state_to, run.args.has_states()) {
+        _ if run.args.beside_writers => None,
         (Some(_), _) => Some(generations::watch(&mut run.metrics)?),
         (None, true) => Some(generations::last_changes(&mut run.metrics)?),
         (None, false) => None,
