@@ -15,6 +15,7 @@ mod imports;
 mod logs;
 mod name_server;
 mod other_programs;
+mod redo_log;
 
 mod report;
 mod rights;
@@ -29,7 +30,7 @@ pub(crate) use report::{Report, Severity};
 type Check = fn(&mut CheckedHub<'_>, &mut Report);
 
 /// All of them by name, in the order of their lines.
-const CHECKS: [(&str, Check); 28] = [
+const CHECKS: [(&str, Check); 29] = [
     ("site", configuration::site),
     ("configuration", configuration::readable),
     ("values", configuration::values),
@@ -53,6 +54,7 @@ const CHECKS: [(&str, Check); 28] = [
     ("one-writer", database::writer),
     ("cluster", database::cluster),
     ("memory", database::memory),
+    ("redo-log", redo_log::size),
     ("rights", rights::all),
     ("left-out", imports::left_out),
     ("withheld", imports::withheld),

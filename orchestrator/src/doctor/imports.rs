@@ -96,7 +96,7 @@ pub(super) fn left_out(checked: &mut CheckedHub<'_>, report: &mut Report) {
 }
 
 /// What became of the lines of the newest days.
-fn newest(db: &mut Db) -> Result<BTreeMap<(String, Target), Share>> {
+pub(super) fn newest(db: &mut Db) -> Result<BTreeMap<(String, Target), Share>> {
     let mut shares = files::shares_by_day(db, "")?;
     let days: BTreeSet<String> = shares.keys().map(|(day, _)| day.clone()).collect();
     if let Some(first) = days.iter().rev().nth(DAYS - 1) {

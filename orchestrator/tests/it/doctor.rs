@@ -546,3 +546,30 @@ fn a_buffer_pool_that_is_too_small_for_the_requests_is_named() {
     assert!(line.is_some(), "{text}");
     assert!(text.contains("fix: innodb_buffer_pool_size = "), "{text}");
 }
+
+#[test]
+fn a_redo_log_that_is_too_small_for_a_usual_day_is_named() {
+    // 4,000 requests change 23 MB; one log with a long history is not a usual day
+    for (size, requests, expected) in [(8, 4000, true), (8, 2000, false), (96, 4000, false)] {
+        let options = [format!("--innodb-log-file-size={size}M")];
+        let Some(server) = fixtures::db::networked_server(&options) else { return };
+        let pair = server.names(SqlMode::Lax);
+        pair.create_hub(true);
+        pair.create_metrics(Engine::InnoDb, true);
+        pair.sql(&format!(
+            "INSERT INTO imported_sources (id, filename, target_table, imported_at) SELECT seq, \
+             CONCAT('h-access.log-202506', LPAD(seq, 2, '0')), 'web', NOW() FROM seq_1_to_9;\n\
+             INSERT INTO import_files (id, lines_read, rows_kept, rejected, ipv6) SELECT id, 9000000, \
+             IF(id = 1, 3000000, {requests}), 0, 0 FROM imported_sources"
+        ));
+        let run = pair.run(env!("CARGO_BIN_EXE_hzmetrics")).env("HZMETRICS_ROOT", pair.home().join("root"));
+        let text = run.arg("doctor").finish().text();
+        let finding = format!(
+            "WARN  memory: the redo log of the database server ({size} MB) holds less than half of the changes of a \
+             usual day (22 MB for {requests} requests)"
+        );
+        assert_eq!(text.contains(&finding), expected, "{size} MB, {requests} requests: {text}");
+        assert_eq!(text.contains("fix: innodb_log_file_size = 23M"), expected, "{text}");
+        assert_eq!(text.contains("memory: the redo log"), expected, "{text}");
+    }
+}
