@@ -24,7 +24,7 @@ use args::{Args, Part};
 use checkout::{place, say, show};
 use clap::Parser;
 use fixtures::closed::close_off;
-use fixtures::db::{Pair, SqlMode, private_server};
+use fixtures::db::{Pair, SqlMode, server_on_disk};
 use measure::{Measured, figure, goal, measured, median_of, ratio};
 use schema::IMPORTED_WEB_COLUMNS;
 use schema::tables::Engine;
@@ -68,7 +68,7 @@ const MONTH: u64 = 372_000;
 /// A month's access log into the tables, compared with LOAD DATA of the same rows.
 fn load(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
     let log = logs::hub(directory, MONTH)?;
-    let Some(server) = private_server() else {
+    let Some(server) = server_on_disk() else {
         return show("there is no MariaDB, so loading into tables is not measured");
     };
     let pair = server.names(SqlMode::Lax);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use fixtures::closed::close_off;
-use fixtures::db::{Pair, SqlMode, private_server};
+use fixtures::db::{Pair, SqlMode, server_on_disk};
 use fixtures::mmdb::country_database;
 use fixtures::random::Random;
 use schema::tables::Engine;
@@ -67,7 +67,7 @@ pub(super) fn sessions_on_a_stock_server(args: &Args, bin: &Path) -> Result<()> 
 }
 
 fn with_server(args: &Args, bin: &Path, pool: u32, work: impl FnOnce(&Bench<'_>) -> Result<()>) -> Result<()> {
-    let Some(server) = private_server() else {
+    let Some(server) = server_on_disk() else {
         return show("there is no MariaDB, so filling tables is not measured");
     };
     let pair = server.names(SqlMode::Lax);

@@ -69,20 +69,32 @@ fn run_tests(sh: &Shell, quick: bool, filter: Option<&str>) -> Result<()> {
         }
         command.run()
     };
-    // some tests start the executables of other packages, which only a complete build keeps up to
-    // date
-    cmd!(sh, "cargo build --workspace --bins").run()?;
+    // Some tests start the executables of other packages, so everything is built before the first test. A `cargo
+    // build` before would choose other features for some libraries and build these, and what uses them, twice.
     if answers(sh, "cargo", &["nextest", "--version"]) {
         let profile = if quick { "quick" } else { "default" };
-        without_hub(cmd!(sh, "cargo nextest run --workspace --profile {profile} --no-fail-fast {filter...}"))?;
-    } else if quick {
+        let threads = test_threads().to_string();
+        without_hub(cmd!(
+            sh,
+            "cargo nextest run --workspace --profile {profile} --test-threads {threads} --no-fail-fast {filter...}"
+        ))?;
+        return Ok(());
+    }
+    cmd!(sh, "cargo test --workspace --bins --lib --tests --no-run").run()?;
+    let tests = if quick {
         say("xtask: cargo-nextest is not installed, so only the unit tests are run");
-        without_hub(cmd!(sh, "cargo test --workspace --bins --lib --no-fail-fast -- {filter...}"))?;
+        None
     } else {
         say("xtask: cargo-nextest is not installed, so `cargo test` runs the tests (slower, the same tests)");
-        without_hub(cmd!(sh, "cargo test --workspace --bins --lib --tests --no-fail-fast -- {filter...}"))?;
-    }
-    Ok(())
+        Some("--tests")
+    };
+    without_hub(cmd!(sh, "cargo test --workspace --bins --lib {tests...} --no-fail-fast -- {filter...}"))
+        .map_err(Into::into)
+}
+
+/// Two for each processor: many tests wait, for a server that is gone, for the next attempt, for a lock.
+fn test_threads() -> usize {
+    2 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Programs that tests start and that are not built here.

@@ -387,6 +387,7 @@ mod tests {
                 while begun.elapsed() < std::time::Duration::from_millis(3500) {
                     assert_eq!(other.query_first::<u64, _>(&users).unwrap(), Some(2));
                     looks += 1;
+                    std::thread::sleep(std::time::Duration::from_millis(10));
                 }
                 assert!(looks > 10 && !run.is_finished(), "{looks}");
                 holder.query_drop("COMMIT").unwrap();
