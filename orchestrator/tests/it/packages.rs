@@ -217,35 +217,116 @@ fn the_debian_package_lives_through_install_upgrade_remove_and_purge() {
     assert!(!root.has("usr/bin/hzmetrics"));
 }
 
+/// The `.rpm` as it would be of an older version: with another default, and a file that is gone today. `dist`
+/// keeps what cargo-generate-rpm packs beside the package.
+fn older_rpm(folder: &Path) -> (TempDir, PathBuf) {
+    let work = tempfile::tempdir().unwrap();
+    let tree = work.path().join("rpm");
+    let done = output(Command::new("cp").arg("-a").arg(folder.join("rpm")).arg(&tree));
+    assert!(done.status.success(), "{}", text(&done));
+    let manifest = fs::read_to_string(tree.join("Cargo.toml")).unwrap();
+    let version = concat!("version = \"", env!("CARGO_PKG_VERSION"), "\"");
+    let gone = "assets = [\n  { source = \"lib.rs\", dest = \"/usr/share/hzmetrics/old\", mode = \"644\" },";
+    assert!(manifest.contains(version));
+    let manifest = manifest.replacen(version, "version = \"0.0.1\"", 1).replacen("assets = [", gone, 1);
+    fs::write(tree.join("Cargo.toml"), manifest).unwrap();
+    let conf = tree.join("root/etc/hubzero-metrics/hzmetrics.conf");
+    fs::write(&conf, fs::read_to_string(&conf).unwrap() + "# an old default\n").unwrap();
+    let made = work.path().join("hzmetrics-0.0.1-1.x86_64.rpm");
+    let tools = folder.join("../tools/packages/bin");
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    let mut pack = Command::new("cargo");
+    pack.args(["generate-rpm", "--payload-compress", "none", "--arch", "x86_64", "--output"]).arg(&made);
+    let done = output(pack.current_dir(&tree).env("PATH", path));
+    assert!(done.status.success(), "{}", text(&done));
+    (work, made)
+}
+
 #[test]
 fn the_rpm_lives_through_install_upgrade_and_removal() {
     let Some(folder) = packages() else { return };
-    let rpm = package(&folder, "rpm");
+    let new = package(&folder, "rpm");
     let Some(server) = networked_server(&[]) else { return };
     // rpm works on the database below the root and runs its scripts there
     let root = Root::new("systemd,logrotate");
     fs::create_dir(root.at("var/log/httpd")).unwrap();
-    let install = |action: &str| {
-        let mut command = Command::new("rpm");
-        command.arg("--root").arg(root.0.path()).args(["--nodeps", action]).arg(&rpm);
-        let done = output(&mut command);
-        assert!(done.status.success(), "{action}: {}", text(&done));
+    fs::create_dir_all(root.at("opt/hubzero/bin")).unwrap();
+    fs::write(root.at("opt/hubzero/bin/archive"), "of the hub").unwrap();
+    let run = |args: &[&str]| output(Command::new("rpm").arg("--root").arg(root.0.path()).args(args));
+    let rpm = |args: &[&str]| {
+        let done = run(args);
+        assert!(done.status.success(), "{args:?}: {}", text(&done));
         text(&done)
     };
-    install("-i");
+    let version = || rpm(&["-q", "--qf", "%{VERSION}\n", "hzmetrics"]);
+
+    // an older version first
+    let (_work, old) = older_rpm(&folder);
+    rpm(&["--nodeps", "-i", old.to_str().unwrap()]);
+    assert_eq!(version(), "0.0.1\n");
     assert_eq!(root.enabled(), TIMERS);
+    assert_eq!(root.owner("etc/hubzero-metrics"), (0o750, 0, 48));
     assert_eq!(root.owner("etc/hubzero-metrics/access.cfg"), (0o640, 0, 48));
     assert_eq!(root.owner("var/log/hubzero/daily"), (0o750, 48, 48));
+    assert_eq!(fs::read_link(root.at("opt/hubzero/bin/hzmetrics")).unwrap(), Path::new("/usr/bin/hzmetrics"));
+    assert!(root.has("usr/share/hzmetrics/old") && !root.has("etc/cron.d/hzmetrics"));
     life(&root, &server);
+
+    // what the administrator changed and chose survives the upgrade; the new default is put beside it
+    let conf = root.at("etc/hubzero-metrics/hzmetrics.conf");
+    let edited = fs::read_to_string(&conf).unwrap() + "# edited\n";
+    fs::write(&conf, &edited).unwrap();
+    let credentials = fs::read(root.at("etc/hubzero-metrics/access.cfg")).unwrap();
     root.ok("systemctl -q disable hzmetrics.timer");
-    let mut again = Command::new("rpm");
-    again.arg("--root").arg(root.0.path()).args(["--nodeps", "--replacepkgs", "--replacefiles", "-U"]).arg(&rpm);
-    let done = output(&mut again);
-    assert!(done.status.success(), "{}", text(&done));
-    assert!(root.has("etc/hubzero-metrics/ready") && root.has("usr/bin/hzmetrics"));
-    let done = output(Command::new("rpm").arg("--root").arg(root.0.path()).args(["-e", "hzmetrics"]));
-    assert!(done.status.success(), "{}", text(&done));
-    assert!(!root.has("usr/bin/hzmetrics") && root.has("etc/hubzero-metrics/access.cfg"));
+    rpm(&["--nodeps", "-U", new.to_str().unwrap()]);
+    assert_eq!(version(), concat!(env!("CARGO_PKG_VERSION"), "\n"));
+    assert!(root.ok("hzmetrics --version").starts_with(concat!("hzmetrics ", env!("CARGO_PKG_VERSION"))));
+    assert_eq!(fs::read_to_string(&conf).unwrap(), edited);
+    assert!(root.has("etc/hubzero-metrics/hzmetrics.conf.rpmnew"));
+    assert_eq!(fs::read(root.at("etc/hubzero-metrics/access.cfg")).unwrap(), credentials);
+    assert!(root.has("etc/hubzero-metrics/ready") && !root.has("usr/share/hzmetrics/old"));
+    assert_eq!(root.enabled(), ["hzmetrics-whoisonline.timer"]);
+    assert_eq!(fs::read_link(root.at("opt/hubzero/bin/hzmetrics")).unwrap(), Path::new("/usr/bin/hzmetrics"));
+
+    rpm(&["-e", "hzmetrics"]);
+    assert!(!root.has("usr/bin/hzmetrics") && !root.has("opt/hubzero/bin/hzmetrics"));
+    assert_eq!(fs::read_to_string(root.at("opt/hubzero/bin/archive")).unwrap(), "of the hub");
     assert_eq!(root.enabled(), <[&str; 0]>::default());
+    assert_eq!(fs::read(root.at("etc/hubzero-metrics/access.cfg")).unwrap(), credentials);
+    let saved = fs::read_to_string(root.at("etc/hubzero-metrics/hzmetrics.conf.rpmsave"));
+    assert_eq!(saved.ok(), Some(edited), "rpm keeps what was edited");
     assert_eq!(fs::read_dir(root.at("var/log/httpd/imported")).unwrap().count(), 1, "the data stays");
+
+    // where something else does the work, the timers stay off
+    fs::write(root.at("etc/cron.d/hubzero"), "0 1 * * * root /opt/hubzero/bin/metrics/x.sh\n").unwrap();
+    let said = rpm(&["--nodeps", "-i", new.to_str().unwrap()]);
+    assert!(said.contains("/etc/cron.d/hubzero starts the work already"), "{said}");
+    assert_eq!(root.enabled(), <[&str; 0]>::default());
+    rpm(&["-e", "hzmetrics"]);
+
+    // an installation from the archive would do the work twice
+    fs::create_dir_all(root.at("opt/hubzero/share/hzmetrics")).unwrap();
+    fs::write(root.at("opt/hubzero/share/hzmetrics/manifest"), "").unwrap();
+    let done = run(&["--nodeps", "-i", new.to_str().unwrap()]);
+    assert!(!done.status.success() && text(&done).contains("install.sh --uninstall"), "{}", text(&done));
+    assert!(!root.has("usr/bin/hzmetrics"));
+}
+
+#[test]
+fn linters_find_nothing_beyond_the_reasoned_lists() {
+    let Some(folder) = packages() else { return };
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/package/rpmlint.toml");
+    let mut lintian = Command::new("lintian");
+    lintian.args(["--allow-root", "--fail-on", "error,warning"]).arg(package(&folder, "deb"));
+    let mut rpmlint = Command::new("rpmlint");
+    rpmlint.arg("--config").arg(rules).arg(package(&folder, "rpm"));
+    for (mut linter, expected) in [(lintian, ""), (rpmlint, "; 0 errors, 0 warnings")] {
+        let name = linter.get_program().to_string_lossy().into_owned();
+        let Ok(done) = linter.stdin(Stdio::null()).output() else {
+            fixtures::say(&format!("SKIPPED: no {name}"));
+            continue;
+        };
+        let said = text(&done);
+        assert!(done.status.success() && said.contains(expected), "{name}: {said}");
+    }
 }

@@ -4,23 +4,20 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use fixtures::closed::close_off;
 use xshell::{Shell, cmd};
 
 use checkout::{place, say, show};
 
+use crate::floor::{FLOOR, check};
 use crate::{package, packages, sbom};
 
-/// The oldest C library on which the executables start.
-const FLOOR: (u32, u32) = (2, 17);
+/// Another version of the linker gives other bytes.
+const LINKER: [&str; 2] = ["cargo-zigbuild==0.24.1", "ziglang==0.17.1"];
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// Libraries that every Linux with glibc has; nothing else is needed.
-const LIBRARIES: [&str; 6] =
-    ["libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "ld-linux-x86-64.so.2"];
+const NAME: &str = concat!("hzmetrics-", env!("CARGO_PKG_VERSION"), "-x86_64-linux");
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -28,7 +25,7 @@ pub(crate) struct Args {
     #[arg(long)]
     no_build: bool,
 
-    /// Build a second time, from a copy of the checkout in another folder, and compare the executables
+    /// Build and pack a second time, from a copy of the checkout in another folder, and compare all files
     #[arg(long, conflicts_with = "no_build")]
     twice: bool,
 }
@@ -36,41 +33,59 @@ pub(crate) struct Args {
 pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     sh.change_dir(place::root()?);
     let target = place::target(sh)?;
-    let bin = target.join(TARGET).join("dist");
-    let version = if args.no_build {
-        // executables of an earlier build may be of an earlier commit
-        VERSION.to_owned()
-    } else {
-        // asked for once: somebody may commit while this builds
-        let version = place::version(sh);
+    // asked for once: somebody may commit while this builds. Without a build the executables may be of an
+    // earlier commit
+    let version = if args.no_build { VERSION.to_owned() } else { place::version(sh) };
+    if !args.no_build {
         build(sh, &target, &version)?;
-        if args.twice {
-            again(sh, &target, &version)?;
-        }
-        version
-    };
+    }
+    let bin = target.join(TARGET).join("dist");
     for name in place::executables(sh)? {
-        check(sh, &bin.join(name), &version)?;
+        check(sh, &bin.join(name), &version, &folders(sh)?)?;
     }
 
-    let name = format!("hzmetrics-{VERSION}-x86_64-linux");
     let folder = target.join("package");
-    sh.remove_path(folder.join(&name))?;
-    package::make(sh, &bin, &folder.join(&name))?;
-    let archive = format!("{name}.tar.gz");
-    pack(sh, &folder, &name, &archive)?;
-    try_out(sh, &folder.join(&archive), &name, &version)?;
-    let mut made = vec![folder.join(&archive)];
-    made.extend(packages::make(sh, &folder.join(&name), &folder)?);
-    let list = sbom::make(sh, &folder)?;
-    sums(sh, &folder, &[&made[..], std::slice::from_ref(&list)].concat())?;
-    say(&format!("xtask: these start on glibc {}.{} or newer:", FLOOR.0, FLOOR.1));
-    for path in made {
-        let bytes = fs::metadata(&path)?.len();
-        show(&format!("{} ({:.1} MB)", path.display(), bytes as f64 / 1e6))?;
+    let made = Made::new(sh, &bin, &folder)?;
+    try_out(sh, &made.archive, &version)?;
+    if args.twice {
+        again(sh, &target, &version, &folder)?;
     }
-    show(&format!("{}, what they are built from", list.display()))?;
-    Ok(())
+    made.show()
+}
+
+/// What is given to others.
+struct Made {
+    archive: PathBuf,
+    packages: Vec<PathBuf>,
+    list: PathBuf,
+}
+
+impl Made {
+    /// Packs the executables in `bin`.
+    fn new(sh: &Shell, bin: &Path, folder: &Path) -> Result<Self> {
+        let unpacked = folder.join(NAME);
+        sh.remove_path(&unpacked)?;
+        package::make(sh, bin, &unpacked)?;
+        let archive = folder.join(format!("{NAME}.tar.gz"));
+        pack(sh, folder, &archive)?;
+        let packages = packages::make(sh, &unpacked, folder)?;
+        let made = Self { archive, packages, list: sbom::make(sh, folder)? };
+        sums(sh, folder, &made.files().chain([made.list.as_path()]).collect::<Vec<_>>())?;
+        Ok(made)
+    }
+
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&self.archive).chain(&self.packages).map(PathBuf::as_path)
+    }
+
+    fn show(&self) -> Result<()> {
+        say(&format!("xtask: these start on glibc {}.{} or newer:", FLOOR.0, FLOOR.1));
+        for path in self.files() {
+            let bytes = fs::metadata(path)?.len();
+            show(&format!("{} ({:.1} MB)", path.display(), bytes as f64 / 1e6))?;
+        }
+        show(&format!("{}, what they are built from", self.list.display()))
+    }
 }
 
 /// Builds with zig as the C compiler and linker, which knows the symbols of every glibc.
@@ -81,6 +96,8 @@ fn build(sh: &Shell, target: &Path, version: &str) -> Result<()> {
     let triple = format!("{TARGET}.{}.{}", FLOOR.0, FLOOR.1);
     say("building the executables of the archive (10 to 20 minutes on two cores the first time)");
     let _flags = sh.push_env("CARGO_ENCODED_RUSTFLAGS", flags(sh)?);
+    // pieces of an earlier build would be in the executables
+    let _whole = sh.push_env("CARGO_INCREMENTAL", "0");
     let tools = place::TOOLS.map(|name| format!("--exclude={name}"));
     cmd!(sh, "cargo zigbuild --profile dist --target {triple} --workspace --bins {tools...}").run()?;
     Ok(())
@@ -102,8 +119,8 @@ fn folders(sh: &Shell) -> Result<[(PathBuf, &'static str); 2]> {
     Ok([(cargo, "/cargo"), (sh.current_dir(), "/hzmetrics")])
 }
 
-/// Builds in a copy of the checkout; the bytes must be the same.
-fn again(sh: &Shell, target: &Path, version: &str) -> Result<()> {
+/// Builds in a copy of the checkout and packs the result; all bytes must be the same.
+fn again(sh: &Shell, target: &Path, version: &str, first: &Path) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("again").tempdir_in(target).context("creating a second folder")?;
     let (sources, second) = (folder.path().join("sources"), folder.path().join("target"));
     sbom::copy_sources(&place::root()?, &sources)?;
@@ -112,15 +129,24 @@ fn again(sh: &Shell, target: &Path, version: &str) -> Result<()> {
         let _target = sh.push_env("CARGO_TARGET_DIR", &second);
         build(sh, target, version)?;
     }
-    for name in place::executables(sh)? {
-        let bytes = |target: &Path| {
-            let path = target.join(TARGET).join("dist").join(&name);
-            fs::read(&path).with_context(|| format!("reading {}", path.display()))
-        };
-        if bytes(target)? != bytes(&second)? {
-            bail!("a second build of {name} in another folder gave other bytes");
+    let bin = |target: &Path| target.join(TARGET).join("dist");
+    let names = place::executables(sh)?;
+    same(&bin(target), &bin(&second), names.iter().map(String::as_str))?;
+    let packed = folder.path().join("package");
+    sh.create_dir(&packed)?;
+    let made = Made::new(sh, &bin(&second), &packed)?;
+    let names = made.files().chain([made.list.as_path()]).filter_map(|path| path.file_name()?.to_str());
+    same(first, &packed, names)
+}
+
+/// Compares files in two folders.
+fn same<'a>(first: &Path, second: &Path, names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let read = |path: PathBuf| fs::read(&path).with_context(|| format!("reading {}", path.display()));
+    for name in names {
+        if read(first.join(name))? != read(second.join(name))? {
+            bail!("a second build in another folder gave other bytes for {name}");
         }
-        say(&format!("{name:<16} the same bytes twice"));
+        say(&format!("{name:<36} the same bytes twice"));
     }
     Ok(())
 }
@@ -138,79 +164,28 @@ fn zig(sh: &Shell, target: &Path) -> Result<OsString> {
         say(&format!("xtask: putting cargo-zigbuild and zig into {} (needs python3 with venv)", tools.display()));
         cmd!(sh, "python3 -m venv {tools}").run().context("or install cargo-zigbuild and zig yourself")?;
         let pip = bin.join("pip");
-        cmd!(sh, "{pip} install --quiet cargo-zigbuild ziglang").run()?;
+        cmd!(sh, "{pip} install --quiet {LINKER...}").run()?;
     }
     let mut folders = vec![bin];
     folders.extend(std::env::split_paths(&path));
     Ok(std::env::join_paths(folders)?)
 }
 
-/// Checks that a program needs nothing newer than the floor, starts, and prints its version, commit
-/// and day.
-fn check(sh: &Shell, program: &Path, version: &str) -> Result<()> {
-    let needs = cmd!(sh, "objdump -T -p {program}").quiet().read().context("objdump is in the package binutils")?;
-    let bad = beyond(&needs);
-    if !bad.is_empty() {
-        bail!("{} needs {}", program.display(), bad.join(", "));
-    }
-    let bytes = fs::read(program).with_context(|| format!("reading {}", program.display()))?;
-    for (here, _) in folders(sh)? {
-        let here = here.to_string_lossy();
-        if bytes.windows(here.len()).any(|part| part == here.as_bytes()) {
-            bail!("{} contains the name of the folder {here}", program.display());
-        }
-    }
-    let newest = newest(&needs).with_context(|| format!("{} names no version of glibc", program.display()))?;
-    let nothing = tempfile::tempdir().context("creating an empty folder")?;
-    let output = close_off(&mut Command::new(program), nothing.path()).arg("--version").output();
-    let output = output.with_context(|| format!("starting {}", program.display()))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() || !said.contains(version) {
-        bail!("{} --version: {} {said}", program.display(), output.status);
-    }
-    say(&format!("{:<16} GLIBC_{}.{} at most", said.trim(), newest.0, newest.1));
-    Ok(())
-}
-
-/// Versions of glibc's symbols in the output of objdump.
-fn versions(objdump: &str) -> impl Iterator<Item = (u32, u32)> + '_ {
-    objdump.split("GLIBC_").skip(1).filter_map(|rest| {
-        let end = rest.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(rest.len());
-        let mut numbers = rest[..end].split('.').map(str::parse);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-    })
-}
-
-fn newest(objdump: &str) -> Option<(u32, u32)> {
-    versions(objdump).max()
-}
-
-/// What some hosts lack: newer symbols, other libraries.
-fn beyond(objdump: &str) -> Vec<String> {
-    let mut bad: Vec<_> = versions(objdump).filter(|version| *version > FLOOR).collect();
-    bad.sort_unstable();
-    bad.dedup();
-    let mut bad: Vec<_> = bad.iter().map(|(major, minor)| format!("GLIBC_{major}.{minor}")).collect();
-    let libraries = objdump.lines().filter_map(|line| line.trim().strip_prefix("NEEDED"));
-    bad.extend(libraries.map(str::trim).filter(|name| !LIBRARIES.contains(name)).map(str::to_owned));
-    bad
-}
-
 /// The same content gives the same bytes: sorted, without owner, with the time of the commit.
-fn pack(sh: &Shell, folder: &Path, name: &str, archive: &str) -> Result<()> {
+fn pack(sh: &Shell, folder: &Path, archive: &Path) -> Result<()> {
     let _there = sh.push_dir(folder);
     let time = packages::time_of_commit(sh);
     let mode = "go-w,a+rX";
     cmd!(
         sh,
-        "tar --sort=name --owner=0 --group=0 --numeric-owner --mode={mode} --mtime=@{time} -I 'gzip -9n' -cf {archive} {name}"
+        "tar --sort=name --owner=0 --group=0 --numeric-owner --mode={mode} --mtime=@{time} -I 'gzip -9n' -cf {archive} {NAME}"
     )
     .run()?;
     Ok(())
 }
 
 /// Writes the checksums of what was made.
-fn sums(sh: &Shell, folder: &Path, made: &[PathBuf]) -> Result<()> {
+fn sums(sh: &Shell, folder: &Path, made: &[&Path]) -> Result<()> {
     let _there = sh.push_dir(folder);
     let names = made.iter().filter_map(|path| path.file_name());
     let sums = cmd!(sh, "sha256sum {names...}").quiet().read()?;
@@ -220,12 +195,12 @@ fn sums(sh: &Shell, folder: &Path, made: &[PathBuf]) -> Result<()> {
 
 /// Unpacks the archive somewhere else, installs from it below a folder, and starts the programs
 /// there.
-fn try_out(sh: &Shell, archive: &Path, name: &str, version: &str) -> Result<()> {
+fn try_out(sh: &Shell, archive: &Path, version: &str) -> Result<()> {
     let folder = tempfile::tempdir().context("creating a folder to try the archive in")?;
     let (unpacked, stage) = (folder.path().join("unpacked"), folder.path().join("stage"));
     sh.create_dir(&unpacked)?;
     cmd!(sh, "tar -xf {archive} -C {unpacked}").quiet().run()?;
-    let script = unpacked.join(name).join("install.sh");
+    let script = unpacked.join(NAME).join("install.sh");
     cmd!(sh, "sh {script} --destdir {stage}").quiet().ignore_stdout().run()?;
     for program in ["opt/hubzero/bin/hzmetrics", "opt/hubzero/bin/hzmetrics.py"] {
         let program: PathBuf = stage.join(program);
@@ -236,36 +211,4 @@ fn try_out(sh: &Shell, archive: &Path, name: &str, version: &str) -> Result<()> 
     }
     cmd!(sh, "sh {script} --destdir {stage} --uninstall").quiet().ignore_stdout().run()?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const OBJDUMP: &str = "
-Dynamic Section:
-  NEEDED               libc.so.6
-  NEEDED               libm.so.6
-DYNAMIC SYMBOL TABLE:
-0000000000000000      DF *UND*  0000000000000000 (GLIBC_2.2.5) getenv
-0000000000000000      DF *UND*  0000000000000000 (GLIBC_2.17)  clock_gettime
-0000000000000000  w   D  *UND*  0000000000000000  Base        __gmon_start__
-";
-
-    #[test]
-    fn libraries_of_every_host_are_accepted() {
-        assert_eq!(beyond(OBJDUMP), Vec::<String>::new());
-        assert_eq!(newest(OBJDUMP), Some((2, 17)));
-        assert_eq!(newest("nothing of glibc"), None);
-    }
-
-    #[test]
-    fn newer_symbols_and_other_libraries_are_named() {
-        let more =
-            format!("{OBJDUMP}0 DF *UND* 0 (GLIBC_2.34) a\n0 DF *UND* 0 (GLIBC_2.34) b\n  NEEDED  libzstd.so.1\n");
-        assert_eq!(beyond(&more), ["GLIBC_2.34", "libzstd.so.1"]);
-        assert_eq!(newest(&more), Some((2, 34)));
-        // 2.4 is older than 2.17, and 3.0 newer
-        assert_eq!(beyond("(GLIBC_2.4) (GLIBC_3.0)"), ["GLIBC_3.0"]);
-    }
 }

@@ -11,6 +11,7 @@ mod demo;
 mod dist;
 mod docs;
 mod files;
+mod floor;
 mod install;
 mod package;
 mod packages;

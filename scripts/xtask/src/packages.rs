@@ -77,7 +77,10 @@ pub(crate) fn time_of_commit(sh: &Shell) -> String {
     if let Ok(time) = sh.var("SOURCE_DATE_EPOCH") {
         return time;
     }
-    cmd!(sh, "git log -1 --format=%ct").quiet().ignore_stderr().read().unwrap_or_else(|_| "0".to_owned())
+    // the target directory, where packages are made, may be outside of the checkout
+    let commit = place::root()
+        .and_then(|root| Ok(cmd!(sh, "git -C {root} log -1 --format=%ct").quiet().ignore_stderr().read()?));
+    commit.unwrap_or_else(|_| "0".to_owned())
 }
 
 /// PATH with the tools, which are built into the target directory if they are missing.
