@@ -102,9 +102,13 @@ impl Header {
     /// feed.
     ///
     /// # Errors
-    /// The row has no kind.
+    /// The row has no kind, or not as many cells as the header: a comma may be missing or too many, so that a cell
+    /// would be under another name.
     pub fn line<'a>(&self, cells: impl Iterator<Item = &'a str>, out: &mut Vec<u8>) -> Result<(), &'static str> {
         let cells: Vec<_> = cells.collect();
+        if cells.len() != self.columns.len() {
+            return Err("not as many cells as the header");
+        }
         let at = self.columns.iter().position(|(name, _)| name == "kind");
         let kind = at
             .map_or(Some(self.kind.as_str()), |at| cells.get(at).copied())

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use hub::config::Config;
 use hub::forgotten::Forgotten;
-use kit::{Endpoint, Io, Outcome, Output, Usage};
+use kit::{Endpoint, Io, NoRecord, Outcome, Output, Usage};
 use logs::discovery;
 use logs::roots::Roots;
 use schema::{Kind, Opt};
@@ -163,7 +163,7 @@ pub(crate) fn units(
     }
     let mut units = Vec::new();
     let mut records = false;
-    io.input()?.for_each(&mut io.rejects, |record, rejects| {
+    let read = io.input()?.for_each(&mut io.rejects, |record, rejects| {
         records = true;
         if record.kind != Kind::Source.name() {
             return output.record(record.line);
@@ -199,11 +199,13 @@ pub(crate) fn units(
         };
         units.push(Unit::new(Some(source.path), Stream::Access(layout), source.date));
         Ok(())
-    })?;
-    if !records && io.rejects.count() > 0 {
-        io.messages.note("no line is a record; for log lines use --raw access or --raw auth, or name the files");
+    });
+    if !records && read.as_ref().is_err_and(anyhow::Error::is::<NoRecord>) {
+        return read
+            .context("no line is a record; for log lines use --raw access or --raw auth, or name the files")
+            .map(|()| units);
     }
-    Ok(units)
+    read.map(|()| units)
 }
 
 /// The end of a run: it fails if files were refused, after all of them are listed.

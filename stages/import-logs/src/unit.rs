@@ -148,18 +148,31 @@ const LEFT_ALONE: Duration = Duration::from_secs(60);
 
 /// Whether the last line of a log counts without a line end: nothing more will be added, because the log
 /// is compressed, or its name shows a rotation and it has not been modified for a while. An auth log that
-/// has anything behind `.log` in its name counts at once, as in legacy.
+/// has anything behind `.log` in its name counts at once, as in legacy, unless it may be written under that name:
+/// some programs name a log by the time of its first line.
 pub(crate) fn is_ended(path: &Path, meta: &Metadata, stream: &Stream) -> bool {
     let name = kit::path_text::base_name(path);
-    let is_rotated = rotation::of(&name).turn != Turn::Unknown || discovery::date_of(&name).is_some();
+    let turn = rotation::of(&name).turn;
+    let is_rotated = turn != Turn::Unknown || discovery::date_of(&name).is_some();
     let age = || meta.modified().ok()?.elapsed().ok();
     if discovery::is_called_compressed(path) {
         return true;
     }
-    match stream {
-        Stream::Auth => is_rotated || !name.ends_with(".log"),
-        Stream::Access(_) => is_rotated && age().is_some_and(|age| age >= LEFT_ALONE),
-    }
+    let may_count = match stream {
+        Stream::Auth if may_be_live(&name, turn) => true,
+        Stream::Auth => return is_rotated || !name.ends_with(".log"),
+        Stream::Access(_) => is_rotated,
+    };
+    may_count && age().is_some_and(|age| age >= LEFT_ALONE)
+}
+
+/// Whether the time in a name may be that of the first line of a log that is still written to. That is not so if it
+/// is a day in eight digits that is over.
+fn may_be_live(name: &str, turn: Turn) -> bool {
+    let Some(day) = discovery::date_of(name) else { return matches!(turn, Turn::At { .. }) };
+    // the machine that writes the log may be in another time zone
+    let yesterday = kit::today().map(|today| today.plus_days(-1).to_string());
+    yesterday.map_or(true, |yesterday| day >= yesterday.replace('-', "").get(..8).unwrap_or_default())
 }
 
 /// Whether a log that is named without its stream is an auth log.

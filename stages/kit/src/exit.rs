@@ -42,6 +42,21 @@ impl fmt::Display for Busy {
 
 impl std::error::Error for Busy {}
 
+/// A stream had this many lines, and each of them was rejected.
+#[derive(Debug)]
+pub struct NoRecord(pub u64);
+
+impl fmt::Display for NoRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.write_str("the only line of the input was rejected"),
+            n => write!(f, "all {n} lines of the input were rejected"),
+        }
+    }
+}
+
+impl std::error::Error for NoRecord {}
+
 /// The exit code for this error, whatever context was added to it.
 #[must_use]
 pub fn exit_of(error: &anyhow::Error) -> Exit {

@@ -13,7 +13,7 @@ use schema::json;
 use crate::csv_rows::{Row, Rows};
 use crate::decompress;
 use crate::lines::{self, Lines};
-use crate::{Endpoint, Progress, Rejects};
+use crate::{Endpoint, NoRecord, Progress, Rejects};
 
 /// The approximate number of bytes in a batch.
 const BATCH_BYTES: usize = 4 << 20;
@@ -109,6 +109,8 @@ pub struct Input {
     current: Option<(String, Source)>,
     batch: Batch,
     shown: Progress,
+    /// How many lines were read and rejected before the first of this stream.
+    before: Option<(u64, u64)>,
 }
 
 impl Input {
@@ -116,7 +118,7 @@ impl Input {
     #[must_use]
     pub fn new(sources: Vec<Endpoint>) -> Self {
         let shown = Progress::things("", "records", 0);
-        Self { sources: sources.into_iter(), current: None, batch: Batch::default(), shown }
+        Self { sources: sources.into_iter(), current: None, batch: Batch::default(), shown, before: None }
     }
 
     /// Records from any stream, called `path` in messages.
@@ -125,15 +127,29 @@ impl Input {
     /// The stream cannot be read.
     pub fn from_reader(reader: impl Read + Send + 'static, path: &str, rejects: &mut Rejects) -> Result<Self> {
         let mut input = Self::new(Vec::new());
+        input.before = Some(rejects.so_far());
         input.current =
             source(decompress::open_reader(reader)?, path, rejects)?.map(|source| (path.to_owned(), source));
         Ok(input)
     }
 
+    /// Fails at the end of the stream if it had lines and each of them was rejected: what follows would count
+    /// nothing.
+    fn ended(&self, rejects: &mut Rejects) -> Result<()> {
+        let (read_before, rejected_before) = self.before.unwrap_or_default();
+        let (read, rejected) = rejects.so_far();
+        let n_rejected = rejected - rejected_before;
+        if n_rejected == 0 || n_rejected < read - read_before {
+            return Ok(());
+        }
+        rejects.finish()?;
+        Err(NoRecord(n_rejected).into())
+    }
+
     /// Calls `each` for every record in order.
     ///
     /// # Errors
-    /// A source cannot be read, or the error returned by `each`.
+    /// A source cannot be read, no line is a record ([`NoRecord`]), or the error returned by `each`.
     pub fn for_each(
         &mut self,
         rejects: &mut Rejects,
@@ -156,18 +172,22 @@ impl Input {
     /// end. Empty lines are skipped.
     ///
     /// # Errors
-    /// A source cannot be read.
+    /// A source cannot be read, or every line of the stream was rejected ([`NoRecord`]).
     pub fn next_batch(&mut self, rejects: &mut Rejects) -> Result<Option<&Batch>> {
         let mut batch = std::mem::take(&mut self.batch);
         let read = self.read_batch(&mut batch, rejects);
         self.batch = batch;
-        Ok(read?.then_some(&self.batch))
+        if read? {
+            return Ok(Some(&self.batch));
+        }
+        self.ended(rejects)?;
+        Ok(None)
     }
 
     /// Hands each batch to `take` while the next one is read, and rejects the lines that it returns with a reason.
     ///
     /// # Errors
-    /// A source cannot be read, or `take` fails.
+    /// A source cannot be read, every line of the stream was rejected ([`NoRecord`]), or `take` fails.
     pub fn each_batch(
         &mut self,
         rejects: &mut Rejects,
@@ -184,16 +204,13 @@ impl Input {
             }
             more = read?;
         }
-        Ok(())
+        self.ended(rejects)
     }
 
-    /// Like [`Input::next_batch`], into the caller's batch, so that one can be read while another
-    /// is processed; `false` at the end.
-    ///
-    /// # Errors
-    /// A source cannot be read.
-    pub fn read_batch(&mut self, batch: &mut Batch, rejects: &mut Rejects) -> Result<bool> {
+    /// Reads the next lines into `batch`, so that they can be read while others are processed; `false` at the end.
+    fn read_batch(&mut self, batch: &mut Batch, rejects: &mut Rejects) -> Result<bool> {
         batch.clear();
+        self.before.get_or_insert_with(|| rejects.so_far());
         loop {
             if self.current.is_none() {
                 let Some(endpoint) = self.sources.next() else { return Ok(false) };
@@ -263,13 +280,18 @@ fn source(reader: Box<dyn Read + Send>, path: &str, rejects: &mut Rejects) -> Re
         }
         Err(reason) => {
             let text = line.trim_ascii_end();
-            rejects.looked_at(1);
-            rejects.reject(path, n_lines + 1, &format!("neither NDJSON nor CSV of a known kind: {reason}"), text)?;
+            unread(rejects, path, n_lines + 1, &format!("neither NDJSON nor CSV of a known kind: {reason}"), text)?;
             let ended = line.ends_with(b"\n");
             let rest: Box<dyn Read + Send> = Box::new(reader);
             Ok(Some(Source::Lines(Lines::after(n_lines + u64::from(ended), rest))))
         }
     }
+}
+
+/// Rejects a line that is in no batch.
+fn unread(rejects: &mut Rejects, path: &str, number: u64, reason: &str, text: &[u8]) -> Result<()> {
+    rejects.looked_at(1);
+    rejects.reject(path, number, reason, text)
 }
 
 /// Adds lines to the batch until it is full; `false` at the end of the source.
@@ -280,7 +302,7 @@ fn fill(source: &mut Source, path: &str, batch: &mut Batch, rejects: &mut Reject
                 let Some(line) = lines.next_line()? else { return Ok(false) };
                 let text = line.text.trim_ascii();
                 if line.cut {
-                    rejects.reject(path, line.number, "line too long", &text[..text.len().min(1024)])?;
+                    unread(rejects, path, line.number, "line too long", &text[..text.len().min(1024)])?;
                 } else if !text.is_empty() {
                     batch.push(text, line.number);
                 }
@@ -293,11 +315,11 @@ fn fill(source: &mut Source, path: &str, batch: &mut Batch, rejects: &mut Reject
                         line.clear();
                         match header.line(cells.iter(), line) {
                             Ok(()) => batch.push(line, place),
-                            Err(reason) => rejects.reject(path, place, reason, cells.text.as_bytes())?,
+                            Err(reason) => unread(rejects, path, place, reason, cells.text.as_bytes())?,
                         }
                     }
-                    Some(Row::TooLong) => rejects.reject(path, place, "record too long", b"")?,
-                    Some(Row::NotText) => rejects.reject(path, place, "bad CSV row: not UTF-8", b"")?,
+                    Some(Row::TooLong) => unread(rejects, path, place, "record too long", b"")?,
+                    Some(Row::NotText) => unread(rejects, path, place, "bad CSV row: not UTF-8", b"")?,
                 }
             }
         }
@@ -312,7 +334,8 @@ mod tests {
     use super::*;
     use crate::Messages;
 
-    fn read(text: &str) -> (Vec<String>, u64) {
+    /// The records of a text with their line numbers, and how many lines were rejected; `None` if all were.
+    fn read(text: &str) -> Option<(Vec<String>, u64)> {
         let mut rejects = Rejects::new(None, Messages::new("test", true));
         let bytes = io::Cursor::new(text.as_bytes().to_vec());
         let mut input = Input::from_reader(bytes, "-", &mut rejects).unwrap();
@@ -321,24 +344,42 @@ mod tests {
             seen.push(format!("{} {}", r.number, String::from_utf8_lossy(r.line)));
             Ok(())
         };
-        input.for_each(&mut rejects, each).unwrap();
-        (seen, rejects.count())
+        match input.for_each(&mut rejects, each) {
+            Err(error) if error.is::<NoRecord>() => None,
+            done => done.map(|()| Some((seen, rejects.count()))).unwrap(),
+        }
     }
 
     #[test]
     fn ndjson_may_have_blank_lines_and_invalid_ones() {
-        let (seen, n_rejected) = read("\n \n{\"kind\":\"a\"}\n\nnonsense\n {\"kind\":\"b\"} \n{}");
+        let (seen, n_rejected) = read("\n \n{\"kind\":\"a\"}\n\nnonsense\n {\"kind\":\"b\"} \n{}").unwrap();
         assert_eq!(seen, ["3 {\"kind\":\"a\"}", "6 {\"kind\":\"b\"}"]);
         assert_eq!(n_rejected, 2);
     }
 
     #[test]
     fn records_after_an_unreadable_first_line_are_read() {
-        let (seen, n_rejected) = read("nonsense\n{\"kind\":\"a\"}\n{\"kind\":\"b\"}\n");
+        let (seen, n_rejected) = read("nonsense\n{\"kind\":\"a\"}\n{\"kind\":\"b\"}\n").unwrap();
         assert_eq!(seen, ["2 {\"kind\":\"a\"}", "3 {\"kind\":\"b\"}"]);
         assert_eq!(n_rejected, 1);
-        assert_eq!(read("nonsense"), (Vec::new(), 1));
-        assert_eq!(read(" \n\n"), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn a_stream_in_which_every_line_is_rejected_is_an_error() {
+        let record = "{\"kind\":\"hits\"}\n";
+        let csv = |rows| format!("datetime,hits\n{rows}");
+        let long = "x".repeat(9 << 20);
+        for text in ["nonsense", "nonsense\nmore\n", "\n{}\n\n{}", &csv("a,b,c\n"), &long] {
+            assert_eq!(read(text), None, "{}", &text[..text.len().min(40)]);
+            assert!(
+                text.len() > 99 || read(&format!("{text}\n{record}")).is_some() || text.contains("datetime"),
+                "{text}"
+            );
+        }
+        let none = Some((Vec::new(), 0));
+        assert_eq!([read(""), read(" \n\n"), read(&csv(""))], [none.clone(), none.clone(), none]);
+        let (seen, n_rejected) = read(&csv("a,b,c\n2025-07-01 00:00:00,3\na,b,c\n")).unwrap();
+        assert_eq!((seen.len(), n_rejected), (1, 2));
     }
 
     #[test]
@@ -352,7 +393,7 @@ mod tests {
 
     #[test]
     fn csv_records_have_line_numbers_too() {
-        let (seen, n_rejected) = read("\ndatetime,hits\n2025-07-01 00:00:00,3\n2025-07-02 00:00:00,4\n");
+        let (seen, n_rejected) = read("\ndatetime,hits\n2025-07-01 00:00:00,3\n2025-07-02 00:00:00,4\n").unwrap();
         let line =
             |n, day, hits| format!("{n} {{\"kind\":\"hits\",\"datetime\":\"2025-07-{day} 00:00:00\",\"hits\":{hits}}}");
         assert_eq!(seen, [line(3, "01", 3), line(4, "02", 4)]);

@@ -40,7 +40,7 @@ pub use complete::Asked;
 pub use count::{counted, grouped};
 pub use decompress::{Compression, open_reader};
 pub use describe::Describe;
-pub use exit::{Busy, ReaderLeft, Usage, exit_of};
+pub use exit::{Busy, NoRecord, ReaderLeft, Usage, exit_of};
 pub use input::{Batch, Input, Record};
 pub use io::{Io, Outcome};
 pub use lines::{Line, Lines, MAX_LINE, fill, open};

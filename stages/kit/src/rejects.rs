@@ -87,6 +87,11 @@ impl Rejects {
         self.count
     }
 
+    /// How many lines were read and rejected so far.
+    pub(crate) const fn so_far(&self) -> (u64, u64) {
+        (self.read, self.count)
+    }
+
     /// Adds to the number of lines read, for the final message.
     pub const fn looked_at(&mut self, n_lines: u64) {
         self.read += n_lines;

@@ -101,7 +101,7 @@ fn names_that_are_not_utf8_are_moved_each_by_its_own_receipt() {
     assert!(there.exists() && of(&root.path().join("imported"), b"h-access.log-1\xff.gz.~1~").exists());
     // the text for people is ignored, and a wrong encoding is not a record
     let bad = format!("{{\"kind\":\"receipt\",\"path\":{left:?},\"path_bytes\":\"%F\"}}\n");
-    let done = archive().stdin(bad.replace("\\xFE", "?")).finish().ok();
+    let done = archive().stdin(bad.replace("\\xFE", "?")).finish().expect_code(1);
     assert!(left.exists() && done.stderr.contains("1 of 1 line rejected"), "{}", done.stderr);
 }
 
@@ -203,7 +203,10 @@ fn a_file_that_cannot_be_moved_is_named_and_the_rest_is_moved() {
 
 #[test]
 fn invalid_receipts_are_rejected() {
-    let done = archive().stdin("{\"kind\":\"receipt\"}\nnonsense\n{\"kind\":\"receipt\",\"path\":7}\n").finish().ok();
+    let done = archive()
+        .stdin("{\"kind\":\"receipt\"}\nnonsense\n{\"kind\":\"receipt\",\"path\":7}\n")
+        .finish()
+        .expect_code(1);
     assert!(done.stdout.is_empty());
     assert!(done.stderr.contains("3 of 3 lines rejected"), "{}", done.stderr);
     archive().args(["--to", "db"]).finish().expect_code(2);
@@ -213,7 +216,7 @@ fn invalid_receipts_are_rejected() {
 fn random_bytes_move_nothing() {
     let (root, _) = hub();
     let bytes = fixtures::random::ten_megabytes(7);
-    archive().arg("--quiet").dir(root.path()).stdin(bytes).finish().ok();
+    archive().arg("--quiet").dir(root.path()).stdin(bytes).finish().expect_code(1);
     assert!(!root.path().join("imported").exists());
 }
 

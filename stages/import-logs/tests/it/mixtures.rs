@@ -283,6 +283,42 @@ fn half_a_line_alone_is_left_to_the_next_import() {
     }
 }
 
+/// Logs may be written under the name of the time of their first line: half an action is not an action.
+#[test]
+fn half_a_login_of_a_log_with_a_time_in_its_name_is_left_to_the_next_import() {
+    let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
+    let root = tempfile::tempdir().unwrap();
+    let actions = || hub.pair.lines("SELECT action FROM userlogin ORDER BY id");
+    let lines = "2026-07-10 08:00:01 1 [a] 1.1.1.1 login\n2026-07-10 08:00:02 1 [a] 1.1.1.1 logout";
+    for (name, waits) in [
+        ("cmsauth.log.1783641600", true),
+        ("cmsauth.log-2026071008", true),
+        ("cmsauth.log_2026-07-10", true),
+        ("cmsauth.log-20260710", true),
+        ("cmsauth.log.20260709", true),
+        ("cmsauth.log-20260708", false),
+        ("cmsauth.log.1", false),
+        ("cmsauth.log.old", false),
+    ] {
+        hub.pair.sql("DELETE FROM userlogin; DELETE FROM imported_sources; DELETE FROM import_files");
+        let path = root.path().join(name);
+        let import = || hub.load(&[&path]).env("HZMETRICS_NOW", "2026-07-10T12:00").finish().ok();
+        fs::write(&path, &lines[..lines.len() - 3]).unwrap();
+        let done = import();
+        assert_eq!(done.stderr.contains("1 last line without a line feed not read"), waits, "{name}: {}", done.stderr);
+        assert_eq!(actions(), &["login", "log"][..if waits { 1 } else { 2 }], "{name}");
+        if waits {
+            fs::write(&path, lines.to_owned() + "\n").unwrap();
+            import();
+            assert_eq!(actions(), ["login", "logout"], "{name}");
+            fs::write(&path, lines.to_owned() + "\n2026-07-10 08:00:03 1 [a] 1.1.1.1 login").unwrap();
+            world::leave_alone(&path);
+            import();
+            assert_eq!(actions(), ["login", "logout", "login"], "{name}: nobody has written to it for a minute");
+        }
+    }
+}
+
 /// The parts of a line that a container runtime has cut are left unread until the last one is there.
 #[test]
 fn a_line_without_its_last_part_is_left_to_the_next_import() {

@@ -341,7 +341,7 @@ fn csv_is_read_and_written() {
 fn random_bytes_do_no_harm() {
     let mut bytes = fixtures::random::ten_megabytes(1);
     let server = NameServer::start(by_number);
-    let _ = ask(&server).stdin(bytes.clone()).finish().ok();
+    let _ = ask(&server).stdin(bytes.clone()).finish().expect_code(1);
     bytes.splice(0..0, *b"{\"kind\":\"web\"}\n");
     let _ = ask(&server).stdin(bytes).finish().ok();
 }

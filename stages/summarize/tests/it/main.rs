@@ -403,7 +403,11 @@ fn one_core_two_cores_and_a_second_run_give_the_same_bytes() {
 fn random_bytes_do_not_panic() {
     let mut bytes = fixtures::random::ten_megabytes(1);
     bytes[0] = b'{';
-    let done = run(EXE).args(["--month", "2025-07", "-q"]).stdin(bytes).finish().ok();
+    let of = |bytes: Vec<u8>| run(EXE).args(["--month", "2025-07", "-q"]).stdin(bytes).finish();
+    let nothing = of(bytes.clone()).expect_code(1);
+    assert_eq!(nothing.text(), "", "no cells of nothing");
+    bytes.splice(0..0, *b"{\"kind\":\"web\"}\n");
+    let done = of(bytes).ok();
     assert_eq!(done.records().len(), 462 + 48 + 6);
 }
 

@@ -129,8 +129,11 @@ fn wrong_usage_is_reported() {
 
 #[test]
 fn random_bytes_are_survived() {
-    let bytes = fixtures::random::ten_megabytes(1);
-    let done = tool_metrics().args(["2025-07", "--quiet"]).stdin(bytes).finish().ok();
+    let mut bytes = fixtures::random::ten_megabytes(1);
+    let of = |bytes: Vec<u8>| tool_metrics().args(["2025-07", "--quiet"]).stdin(bytes).finish();
+    assert_eq!(of(bytes.clone()).expect_code(1).text(), "", "no top lists of nothing");
+    bytes.splice(0..0, *b"{\"kind\":\"web\"}\n");
+    let done = of(bytes).ok();
     assert_eq!(done.of_kind("toplist").len(), 30);
 }
 

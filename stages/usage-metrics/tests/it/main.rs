@@ -456,7 +456,7 @@ fn one_core_or_two_give_the_same_bytes() {
 #[test]
 fn random_bytes_do_no_harm() {
     let mut bytes = fixtures::random::ten_megabytes(1);
-    let _ = stage().stdin(bytes.clone()).finish().ok();
+    let _ = stage().stdin(bytes.clone()).finish().expect_code(1);
     bytes.splice(0..0, *b"{\"kind\":\"web\"}\n");
     assert_eq!(stage().stdin(bytes).finish().ok().text(), "{\"kind\":\"web\"}\n");
 }

@@ -99,5 +99,7 @@ fn wrong_usage_is_reported() {
 fn random_bytes_do_no_harm() {
     let mut random = fixtures::random::Random::new(50);
     let bytes: Vec<u8> = (0..10 << 17).flat_map(|_| random.bits().to_le_bytes()).collect();
-    assert_eq!(stage().stdin(bytes).finish().ok().text(), EMPTY);
+    assert_eq!(stage().stdin(bytes.clone()).finish().expect_code(1).text(), "");
+    let record = b"{\"kind\":\"note\"}\n".iter().copied();
+    assert_eq!(stage().stdin(record.chain(bytes).collect::<Vec<u8>>()).finish().ok().text(), EMPTY);
 }

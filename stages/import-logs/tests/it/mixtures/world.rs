@@ -271,7 +271,7 @@ impl<'a> Log<'a> {
 }
 
 /// Nobody has written to the file for a while.
-fn leave_alone(path: &Path) {
+pub(super) fn leave_alone(path: &Path) {
     let then = SystemTime::now() - Duration::from_secs(120);
     File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
 }
