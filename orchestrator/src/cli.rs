@@ -102,6 +102,7 @@ commands! {
         RebuildWebhits(rebuild_webhits::Args),
         Prune(prune::Args),
         ForgetUser(forget_user::Args),
+        HashAddresses(hash_addresses::Args),
     }
     "Setup and health" Health {
         SetupDb(setup_db::Args),
@@ -248,6 +249,7 @@ mod tests {
             "rehearse",
             "prune",
             "forget-user",
+            "hash-addresses",
             "backup",
             "restore",
         ];

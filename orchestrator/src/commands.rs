@@ -15,6 +15,7 @@ pub(crate) mod explain;
 pub(crate) mod fill_geo;
 pub(crate) mod forget_import;
 pub(crate) mod forget_user;
+pub(crate) mod hash_addresses;
 pub(crate) mod import;
 pub(crate) mod import_apache;
 pub(crate) mod import_hub_data;

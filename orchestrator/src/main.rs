@@ -14,6 +14,7 @@ mod completions;
 mod doctor;
 mod forget;
 mod guard;
+mod hashing;
 mod health;
 mod hub;
 mod json;

@@ -6,6 +6,7 @@
 
 pub(crate) mod decisions;
 pub(crate) mod facts;
+pub(crate) mod finality;
 pub(crate) mod importer;
 pub(crate) mod one_month;
 pub(crate) mod pages;

@@ -309,6 +309,20 @@ pub const KEYS: &[Key] = &[
     key("retention", "backups_path", Path, "none", "The folder that `hzmetrics backup` is given."),
     key("privacy", "addresses", Text, "keep", "Addresses of logs as they are stored: keep, or shorten to /24 and /48.")
         .options(&[StageOption { stage: "import-logs", option: "addresses", is_read_there: true, unless: &[] }]),
+    key(
+        "privacy",
+        "hash_after_days",
+        Number,
+        "never",
+        "After how many days runs put hashes in the place of the addresses of a published month.",
+    ),
+    key(
+        "privacy",
+        "hash_key_months",
+        Number,
+        "1",
+        "For how many months an address has the same hash; then the key is destroyed and another one is drawn.",
+    ),
     key("compat", "options", List, "default", "Whose numbers: default, legacy, port, or single options.")
         .variable("HZMETRICS_COMPAT"),
     key("run", "user", Text, "the owner of the folders", "Whose rights a program takes that root starts."),

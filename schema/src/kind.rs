@@ -331,6 +331,7 @@ const RECEIPT: KindSpec = KindSpec {
             "Layout of the lines, `unknown` when none was recognised; absent when `already` is there.",
         ),
         c("addresses", Type::Text, "`shorten` if only the networks of addresses were stored; absent otherwise."),
+        c("hash_after_days", Type::Int, "After how many days addresses are hashed; absent if they are not."),
         c("lines", Type::Int, "Lines read."),
         c("unfit", Type::Int, "Lines that do not fit the layout, without empty ones."),
         c("ipv6", Type::Int, "Lines left out because their client is an IPv6 address."),

@@ -1,6 +1,7 @@
 //! `hzmetrics compare`: holds the tables of two metrics databases against each other.
 
 use anyhow::Result;
+use database::address_changes::AddressChanges;
 use database::{Db, Target, Which};
 use kit::Uses;
 use schema::{Compat, Month, Opt};
@@ -74,6 +75,17 @@ impl HubCommand for Args {
         let is_same = |which| here.database(which) == there.database(which);
         if is_same(Which::Metrics) || (self.hub.is_some() && is_same(Which::Hub)) {
             return Ok(hub.wrong_arguments("name another database than that of the configuration"));
+        }
+        for of in [&here, &there] {
+            let changes = AddressChanges::read(&mut Db::connect(of, Which::Metrics)?)?;
+            if let Some(why) =
+                Month::new(0, 1).zip(changes.hashed_through()).and_then(|(first, last)| changes.hashed_in(first, last))
+            {
+                hub.log.warning(format_args!(
+                    "[compare] {}: {why}; where the other database has the addresses, the rows differ",
+                    of.metrics_db
+                ));
+            }
         }
         let report = Report {
             here: here.metrics_db.clone(),

@@ -110,6 +110,10 @@ fn check(config: &Config, call: &Call) -> Result<u8> {
             call.messages.error(format_args!("{}: {why}", setting.origin));
         }
     }
+    if let Err(why) = config.privacy.hashing() {
+        is_sound = false;
+        call.messages.error(format_args!("{why}"));
+    }
     let mut shell = Shell::new("config", call.overrides.variables(), call.messages)?;
     shell.hand_on(config)?;
     for text in TRIED {

@@ -5,8 +5,10 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 use database::Db;
+use database::address_changes::AddressChanges;
 use database::ledger::{self, Entry, Range, Target, files};
 use kit::path_text;
+use schema::Stamp;
 
 use super::HubCommand;
 use super::values::DryRun;
@@ -83,6 +85,9 @@ impl HubCommand for Args {
                 return Ok(1);
             }
         }
+        if !self.force && !dry_run && is_any_hashed(hub, &mut db, &entries)? {
+            return Ok(1);
+        }
         if !self.force && is_any_removed(hub, &entries, dry_run)? {
             return Ok(1);
         }
@@ -142,6 +147,29 @@ fn is_any_pruned(hub: &Hub, db: &mut Db, entries: &[Entry]) -> Result<bool> {
                     entry.filename
                 ));
             }
+        }
+    }
+    Ok(is_any)
+}
+
+/// Whether addresses of the rows of an entry were hashed: the log could not be imported again.
+fn is_any_hashed(hub: &Hub, db: &mut Db, entries: &[Entry]) -> Result<bool> {
+    let changes = AddressChanges::read(db)?;
+    let mut is_any = false;
+    for entry in entries.iter().filter(|entry| entry.target != Target::Webhits) {
+        let (Some(Range { start, end }), Some(_)) = (entry.range, changes.hashed_through()) else { continue };
+        let table = entry.target.name();
+        let sql = format!(
+            "SELECT CAST(MIN(datetime) AS char), CAST(MAX(datetime) AS char) FROM {table} WHERE id BETWEEN ? AND ?"
+        );
+        let ends = db.all(&sql, (start, end), |row| Ok([0, 1].map(|at| row.stamp(at).and_then(Stamp::month))))?;
+        let Some([Some(first), Some(last)]) = ends.first() else { continue };
+        if let Some(why) = changes.hashed_in(*first, *last) {
+            is_any = true;
+            hub.log.error(format_args!(
+                "[forget-import] {}: {why}, so the log cannot be imported again; --force deletes its rows all the same",
+                entry.filename
+            ));
         }
     }
     Ok(is_any)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
+use database::address_changes::AddressChanges;
 use database::pruned::Pruned;
 use schema::{Exit, Month};
 
@@ -21,6 +22,10 @@ pub(crate) struct Args {
     #[arg(value_name = "YYYY-MM", value_parser = month_begun, required = true)]
     months: Vec<Month>,
 
+    /// Do it even if addresses of a month were shortened or hashed
+    #[arg(long)]
+    force: bool,
+
     #[command(flatten)]
     mode: DryRun,
 }
@@ -32,6 +37,11 @@ impl HubCommand for Args {
         let mut db = hub.db()?;
         let pruned = Pruned::read(&mut db)?;
         if let Some(why) = months.first().and_then(|first| pruned.refusal(*first)) {
+            hub.log.error(format_args!("[mark-dirty] {why}"));
+            return Ok(Exit::Failed.code());
+        }
+        let changes = AddressChanges::read(&mut db)?;
+        if let Some(why) = months.iter().find_map(|month| changes.refusal(*month, *month)).filter(|_| !self.force) {
             hub.log.error(format_args!("[mark-dirty] {why}"));
             return Ok(Exit::Failed.code());
         }

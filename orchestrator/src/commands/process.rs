@@ -68,6 +68,9 @@ impl HubCommand for Args {
         };
         kit::refuse_month_to_come(month)?;
         let is_left_alone = self.next && State::read(&mut hub.db()?)?.withheld.contains(&month);
+        if !force && days.is_empty() && one_month::is_changed(hub, month)? {
+            return Ok(1);
+        }
         let mut worker = Worker::new(hub, lock.as_ref(), effort)?;
         match days.first() {
             Some(first) if !force && out_of_order(hub, &pending, first)? => return Ok(1),

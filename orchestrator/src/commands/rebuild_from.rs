@@ -1,6 +1,7 @@
 //! `hzmetrics rebuild-from`: makes the next runs rebuild all months from a given one on.
 
 use anyhow::Result;
+use database::address_changes::AddressChanges;
 use database::pruned::Pruned;
 use schema::{Exit, Month};
 
@@ -19,6 +20,10 @@ pub(crate) struct Args {
     /// First month
     #[arg(value_name = "YYYY-MM", value_parser = month_begun)]
     month: Month,
+
+    /// Do it even if addresses of these months were shortened or hashed
+    #[arg(long)]
+    force: bool,
 
     #[command(flatten)]
     mode: DryRun,
@@ -48,6 +53,12 @@ impl HubCommand for Args {
         let before = state.cursor.map_or_else(|| "(unset)".to_owned(), |cursor| cursor.to_string());
         let change = format!("mode {} → rebuild, rebuild_cursor {before} → {from}", state.mode.word());
         if let Some(why) = Pruned::read(&mut db)?.refusal(from) {
+            hub.log.error(format_args!("[rebuild-from] {why}"));
+            return Ok(Exit::Failed.code());
+        }
+        if !self.force
+            && let Some(why) = AddressChanges::read(&mut db)?.refusal(from, kit::current_month()?)
+        {
             hub.log.error(format_args!("[rebuild-from] {why}"));
             return Ok(Exit::Failed.code());
         }

@@ -2,8 +2,9 @@
 //! unchanged.
 
 use anyhow::Result;
+use database::address_changes::AddressChanges;
 use schema::month::BadPeriod;
-use schema::{Month, Period};
+use schema::{Exit, Month, Period};
 
 use super::HubCommand;
 use super::values::{DryRun, month_begun};
@@ -28,6 +29,10 @@ pub(crate) struct Args {
 
     #[arg(long, help = format!("Only these periods: {}", Period::codes()), value_name = "LIST")]
     periods: Option<String>,
+
+    /// Do it even if addresses of these months were shortened or hashed
+    #[arg(long)]
+    force: bool,
 
     #[command(flatten)]
     mode: DryRun,
@@ -56,6 +61,12 @@ impl HubCommand for Args {
         let n_months = since.through(through).count();
         hub.log.info(format_args!("[rebuild-summaries] {n_months} month(s) {since}..{through}"));
         let mut db = hub.db()?;
+        if !self.force
+            && let Some(why) = AddressChanges::read(&mut db)?.refusal(since, through)
+        {
+            hub.log.error(format_args!("[rebuild-summaries] {why}"));
+            return Ok(Exit::Failed.code());
+        }
         forget::warn_of_fewer(hub, &mut db, since)?;
         let withheld = State::read(&mut db)?.withheld;
         for month in withheld.range(since..=through) {

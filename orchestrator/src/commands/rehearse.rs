@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
+use database::address_changes::AddressChanges;
 use kit::{Usage, Uses};
-use schema::Month;
+use schema::{Exit, Month};
 use serde_json::json;
 
 use super::compare::Shown;
@@ -60,6 +61,10 @@ impl HubCommand for Args {
     fn run(&self, hub: &Hub) -> Result<u8> {
         hub.config.check()?;
         let months = self.months()?;
+        if let Some(why) = AddressChanges::read(&mut hub.db()?)?.hashed_in(months.first, months.last) {
+            hub.log.error(format_args!("[rehearse] {why}: their rows cannot be compared with those of the logs"));
+            return Ok(Exit::Failed.code());
+        }
         let admin = self.admin_defaults.as_ref().ok_or_else(|| Usage("--admin-defaults is missing".to_owned()))?;
         let plan = Plan {
             months,

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result, bail};
 use database::Db;
+use database::address_changes::AddressChanges;
 use database::pruned::Pruned;
 use kit::door::named;
 use kit::{Usage, Uses, push_seen};
@@ -63,6 +64,12 @@ impl HubCommand for Args {
         let pruned = Pruned::read(&mut db)?;
         if let Some(month) = self.month.filter(|month| self.ip.is_some() && pruned.has_no_requests(*month)) {
             bail!("`hzmetrics prune` removed the requests of {month}; `trace --line` still looks at a log");
+        }
+        let changes = AddressChanges::read(&mut db)?;
+        if let Some(month) = self.month.filter(|month| self.ip.is_some() && changes.is_hashed(*month)) {
+            bail!(
+                "the addresses of {month} are hashed: nobody knows which rows are of this one; `trace --line` still looks at a log"
+            );
         }
         let lists = Lists::new(&mut db)?;
         let mut trace = Trace { hub, db, lists, period: self.period, text: String::new() };

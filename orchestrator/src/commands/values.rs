@@ -81,7 +81,7 @@ pub(crate) struct OneMonth {
     #[arg(long, value_name = "YYYY-MM", value_parser = month_begun, group = "which")]
     month: Option<Month>,
 
-    /// Do it even in the current month
+    /// Do it even in the current month, or if addresses of a published month were shortened or hashed
     #[arg(long)]
     pub(crate) force: bool,
 }

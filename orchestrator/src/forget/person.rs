@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use database::{Db, Value, Which};
 use hub::forgotten::How;
 use kit::door;
-use schema::collation;
 use schema::tables::quote;
+use schema::{address, collation};
 use serde::{Deserialize, Serialize};
 
 use super::asked::Asked;
@@ -214,7 +214,7 @@ fn addresses(db: &mut Db, person: &Person) -> Result<Vec<String>> {
             used.extend(db.texts(&format!("SELECT DISTINCT ip FROM {table} WHERE {condition} AND ip <> ''"), values)?);
         }
     }
-    let used: Vec<String> = used.into_iter().filter(|ip| !is_everybodys(ip)).collect();
+    let used: Vec<String> = used.into_iter().filter(|ip| !address::is_of_nobody(ip)).collect();
     let mut shared = BTreeSet::new();
     for (table, user, uid) in tables {
         for some in used.chunks(AT_ONCE) {
@@ -238,13 +238,4 @@ fn addresses(db: &mut Db, person: &Person) -> Result<Vec<String>> {
     }
     ensure!(used.len() < 1_000_000, "the person used {} addresses, which cannot be", used.len());
     Ok(used.into_iter().filter(|ip| !shared.contains(ip)).collect())
-}
-
-/// Whether an address says nothing about a person: that of the machine itself, or a pseudonym.
-fn is_everybodys(ip: &str) -> bool {
-    match schema::address::parse(ip) {
-        Some(std::net::IpAddr::V4(ip)) => ip.is_loopback() || ip.is_unspecified() || ip.octets()[0] >= 240,
-        Some(std::net::IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unspecified(),
-        None => ip.len() < 7,
-    }
 }

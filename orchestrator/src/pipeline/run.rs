@@ -26,6 +26,7 @@ use super::refusals;
 use super::state::{Key, Mode, State};
 use super::worker::{Effort, Worker};
 use crate::guard;
+use crate::hashing::{How, hash_due};
 use crate::hub::Hub;
 use crate::setup::partitions;
 use progress::{AfterStep, Run};
@@ -69,13 +70,14 @@ pub(crate) fn run(hub: &Hub, limits: Limits) -> Result<u8> {
     hub.log.info(">>> done");
     let code = if limits.dry_run { 0 } else { refusals::end(hub, 0)? };
     // the work is done and kept, and so is its code if there is one
-    match pages {
-        Err(error) => {
-            hub.log.error(format_args!("[report] {error:#}"));
-            Ok(code.max(Exit::Failed.code()))
+    let mut code = code;
+    for (what, done) in [("report", pages), ("addresses", run.hash_addresses())] {
+        if let Err(error) = done {
+            hub.log.error(format_args!("[{what}] {error:#}"));
+            code = code.max(Exit::Failed.code());
         }
-        Ok(()) => Ok(code),
     }
+    Ok(code)
 }
 
 impl Run<'_> {
@@ -84,6 +86,15 @@ impl Run<'_> {
         let until = self.until;
         let is_time_up = || until.is_some_and(|until| Instant::now() >= until);
         pages::write_due(&mut self.worker, &mut self.db, &is_time_up)
+    }
+
+    /// Hashes the addresses of months that are old enough.
+    fn hash_addresses(&mut self) -> Result<()> {
+        let Some(choice) = self.hub.config.privacy.hashing()? else { return Ok(()) };
+        let until = self.until;
+        let is_time_up = || until.is_some_and(|until| Instant::now() >= until);
+        let how = How { choice, is_dry: self.limits.dry_run, new_key: false };
+        hash_due(self.hub, &mut self.db, how, &is_time_up).map(drop)
     }
 
     /// Where tables are divided by month, the months to come get partitions. A failure costs nothing but speed.

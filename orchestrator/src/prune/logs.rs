@@ -91,7 +91,7 @@ fn plain_name(name: &str) -> String {
 }
 
 /// The month of a day, `YYYYMMDD`.
-fn month_of(day: &str) -> Option<Month> {
+pub(crate) fn month_of(day: &str) -> Option<Month> {
     let (year, rest) = day.split_at_checked(4)?;
     Month::new(year.parse().ok()?, rest.get(..2)?.parse().ok()?)
 }

@@ -14,9 +14,7 @@ use schema::{Month, Stamp};
 use super::state::{self as kept, Alone, Made};
 use super::turns::Turns;
 use crate::hub::Hub;
-use crate::pipeline::facts;
-use crate::pipeline::pending::Pending;
-use crate::pipeline::state::{Mode, State};
+use crate::pipeline::finality::Finality;
 
 /// How often a state is made while others may write.
 const TRIES_BESIDE_OTHERS: usize = 2;
@@ -40,22 +38,9 @@ fn wanted(hub: &Hub, db: &mut Db, group: Group, first_kept: Month) -> Result<Wan
     let Some(oldest) = oldest(db, group)? else { return Ok(found) };
     let known = Pruned::read(db)?.of(group).map(|gone| gone.rows);
     let oldest = known.map_or(oldest, |known| oldest.max(known.next()));
-    let state = State::read(db)?;
-    let waiting = facts::pending_months(&Pending::look(hub)?);
+    let finality = Finality::look(hub, db)?;
     for month in oldest.through(first_kept.previous()) {
-        let why = if state.mode != Mode::Normal || state.cascade_from.is_some() {
-            Some("earlier months are being computed again")
-        } else if state.dirty.contains(&month) {
-            Some("it is dirty")
-        } else if state.withheld.contains(&month) {
-            Some("it is withheld")
-        } else if waiting.contains(&month) {
-            Some("logs of it wait for their import")
-        } else if facts::has_data(db, month)? && !facts::is_fully_summarized(db, month)? {
-            Some("it is not published with all periods")
-        } else {
-            None
-        };
+        let why = finality.why_not(db, month)?;
         if let Some(why) = why {
             found.stays = Some((month, why));
             break;

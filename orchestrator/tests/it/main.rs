@@ -15,6 +15,7 @@ mod divided;
 mod doctor;
 mod forget_user;
 mod ground;
+mod hash_addresses;
 mod hostile;
 mod hostile_hub;
 mod hostile_logs;

@@ -234,6 +234,14 @@ impl Db {
         self.told = true;
     }
 
+    /// The months of the rows that are found by `rows`, as for [`Db::will_change_rows`].
+    ///
+    /// # Errors
+    /// The server fails.
+    pub fn months_of_rows(&mut self, rows: &str) -> Result<BTreeSet<Month>> {
+        Ok(self.months_of(rows)?.iter().filter_map(|month| month.parse().ok()).collect())
+    }
+
     fn months_of(&mut self, rows: &str) -> Result<BTreeSet<String>> {
         let sql = format!("SELECT DISTINCT YEAR(t.`datetime`), MONTH(t.`datetime`), DAY(t.`datetime`) = 0 FROM {rows}");
         let mut months = BTreeSet::new();

@@ -10,8 +10,9 @@ use hub::config::Config;
 use hub::forgotten::{Forgotten, How, What};
 use kit::Io;
 use schema::tables::quote;
-use schema::{Compat, Opt, address, text};
+use schema::{Compat, Opt, Stamp, address, text};
 
+use crate::address_changes::AddressChanges;
 use crate::{Db, Target, Value, Verb, Which, forgotten};
 
 /// Tool sessions of the hub (without prefix, as the middleware creates the table).
@@ -104,6 +105,7 @@ fn sessions(metrics: &mut Db, hub: &mut Db, whole: bool, list: Option<&Forgotten
     missing.sort_unstable();
     let Some(&first) = missing.first().filter(|_| !dry_run) else { return Ok(missing.len() as u64) };
     drop(there);
+    let changes = AddressChanges::read(metrics)?;
     let word = hub.released(SESSIONLOG)?;
     let select = format!(
         "SELECT {word} sessnum, username, remoteip, start, appname FROM {SESSIONLOG} WHERE sessnum >= {first} ORDER BY sessnum"
@@ -118,7 +120,9 @@ fn sessions(metrics: &mut Db, hub: &mut Db, whole: bool, list: Option<&Forgotten
             let (user, ip) = (row.text(1).unwrap_or_default(), row.text(2).unwrap_or_default());
             let Some((user, ip)) = under_other_names(list, user, ip, &start) else { return Ok(()) };
             let cut = |text: &str| Value::from(text::cut_chars(text, 150).to_owned());
-            let ip = Value::from(&*address::stored(&ip, whole));
+            // nothing of a hashed month gets an address again
+            let is_hashed = Stamp::parse(&start).is_some_and(|start| changes.is_hashed_at(start));
+            let ip = if is_hashed { Value::from("") } else { Value::from(&*address::stored(&ip, whole)) };
             let tool = row.text(4).unwrap_or_default();
             insert.push([Value::from(number), cut(&user), ip, Value::from(start), cut(&tool)])
         })?;

@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own files"))]
 
 mod address;
+pub mod address_changes;
 mod addresses;
 mod cells;
 mod connection;

@@ -9,6 +9,7 @@ use anyhow::Result;
 use schema::{Stamp, address, text};
 use xxhash_rust::xxh3::Xxh3Default;
 
+use crate::address_changes::AddressChanges;
 use crate::cells::Cells;
 use crate::connection::Db;
 
@@ -31,12 +32,19 @@ pub struct Surplus {
 /// A table is missing, or the server is lost.
 pub fn surplus(metrics: &mut Db, hub: &mut Db, from: Stamp, until: Stamp) -> Result<Vec<Surplus>> {
     let span = (from.to_string(), until.to_string());
+    let changes = AddressChanges::read(metrics)?;
+    // of a hashed month nothing but the time and the user can be compared
+    let shown = |row: &Cells<'_>, ip: &str| {
+        let is_hashed = row.stamp(0).is_some_and(|stamp| changes.is_hashed_at(stamp));
+        if is_hashed { String::new() } else { ip.to_owned() }
+    };
     let sql = "SELECT j.start, s.username, s.remoteip FROM joblog j JOIN sessionlog s ON s.sessnum = j.sessnum \
                WHERE j.start >= ? AND j.start < ? AND j.event <> '[waiting]' \
                AND s.username <> 'gridstat' AND s.username NOT LIKE 'hctest%'";
     let mut jobs: HashMap<u128, u64> = HashMap::new();
     hub.each(sql, span.clone(), |row| {
-        let (user, ip) = (row.text(1).unwrap_or_default(), row.text(2).unwrap_or_default());
+        let user = row.text(1).unwrap_or_default();
+        let ip = shown(&row, &row.text(2).unwrap_or_default());
         // a table knows an address whole, or as much of it as legacy stored
         let whole = key(&row, text::cut_chars(&user, USER), &address::stored(&ip, true));
         let cut = key(&row, text::cut_chars(&user, USER), &address::stored(&ip, false));
@@ -51,7 +59,8 @@ pub fn surplus(metrics: &mut Db, hub: &mut Db, from: Stamp, until: Stamp) -> Res
     );
     let mut found = Vec::new();
     metrics.each(&sql, span, |row| {
-        let key = key(&row, &row.text(1).unwrap_or_default(), &row.text(2).unwrap_or_default());
+        let ip = shown(&row, &row.text(2).unwrap_or_default());
+        let key = key(&row, &row.text(1).unwrap_or_default(), &ip);
         match jobs.get_mut(&key) {
             Some(0) => found.extend(row.uint(3).zip(row.stamp(0)).map(|(id, stamp)| Surplus { id, stamp })),
             Some(left) => *left -= 1,

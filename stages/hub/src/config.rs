@@ -202,11 +202,44 @@ impl Report {
 pub struct Privacy {
     /// How addresses are stored, as written.
     pub addresses: Option<String>,
+    /// After how many days stored addresses are hashed, as written.
+    hash_after_days: Option<String>,
+    /// For how many months a key holds, as written.
+    hash_key_months: Option<String>,
+}
+
+/// When addresses of stored rows are hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hashing {
+    /// So many days after the end of their month.
+    pub days: u32,
+    /// With one key for so many months.
+    pub key_months: u32,
 }
 
 impl Privacy {
     fn of(ini: &Ini) -> Self {
-        Self { addresses: ini.get("privacy", "addresses").filter(|text| !text.is_empty()).map(str::to_owned) }
+        let text = |key| ini.get("privacy", key).filter(|text| !text.is_empty()).map(str::to_owned);
+        Self {
+            addresses: text("addresses"),
+            hash_after_days: text("hash_after_days"),
+            hash_key_months: text("hash_key_months"),
+        }
+    }
+
+    /// Whether and when addresses are hashed.
+    ///
+    /// # Errors
+    /// A value is not what it must be ([`Usage`]).
+    pub fn hashing(&self) -> Result<Option<Hashing>, Usage> {
+        let number = |key: &str, text: &Option<String>, most: u32, what: &str| {
+            let Some(text) = text.as_deref().filter(|text| *text != "never") else { return Ok(None) };
+            let n = text.parse::<u32>().ok().filter(|n| (1..=most).contains(n));
+            n.map(Some).ok_or_else(|| Usage(format!("[privacy] {key} is `{text}`, which is not 1 to {most} {what}")))
+        };
+        let days = number("hash_after_days", &self.hash_after_days, 36_500, "days")?;
+        let key_months = number("hash_key_months", &self.hash_key_months, 1200, "months")?;
+        Ok(days.map(|days| Hashing { days, key_months: key_months.unwrap_or(1) }))
     }
 }
 

@@ -79,6 +79,9 @@ impl Receipt {
             line.extend_from_slice(b",\"addresses\":");
             json::push_str(line, choice);
         }
+        if let Some(days) = report.hash_after_days {
+            line.extend_from_slice(format!(",\"hash_after_days\":{days}").as_bytes());
+        }
         if let Some(why) = &report.refused {
             line.extend_from_slice(b",\"refused\":");
             json::push_str(line, why);

@@ -44,8 +44,10 @@ pub(crate) struct Report {
     pub(crate) nuls: Nuls,
     /// Rows with an impossible time.
     pub(crate) n_odd_times: u64,
-    /// Rows of months whose rows were removed for their age.
+    /// Rows of months that take none any more.
     pub(crate) n_late: u64,
+    /// What is the matter with these months.
+    pub(crate) why_late: &'static str,
     /// Whether the last line has no line end and is not used.
     pub(crate) has_tail: bool,
     /// Whether the last part of a line is missing, and the line is not used.
@@ -54,6 +56,8 @@ pub(crate) struct Report {
     pub(crate) layout: &'static str,
     /// How addresses were stored, unless whole.
     pub(crate) addresses: Option<&'static str>,
+    /// After how many days they are hashed.
+    pub(crate) hash_after_days: Option<u32>,
     /// Whether the last line has no line end, is not used, and does not fit.
     pub(crate) is_tail_unfit: bool,
     /// Whether the last line was not recognised.
@@ -142,7 +146,9 @@ impl Report {
                 n_bytes: self.nuls.n_bytes - before.nuls.n_bytes,
             },
             layout: self.layout,
+            why_late: self.why_late,
             addresses: self.addresses,
+            hash_after_days: self.hash_after_days,
             dropped,
             ends_with_reject: self.ends_with_reject && self.n_lines > before.n_lines,
             ..Self::default()
@@ -205,12 +211,13 @@ impl Report {
         if text.is_empty() { Some(why) } else { Some(format!("{why}; its first such line: {}", shown(text))) }
     }
 
-    /// Why rows of months are not imported whose rows were removed, if there are such rows.
+    /// Why rows of months are not imported that take none, if there are such rows.
     pub(crate) fn late(&self) -> Option<String> {
         (self.n_late > 0).then(|| {
             format!(
-                "{} of months whose rows `hzmetrics prune` removed: nothing would count them",
-                counted(self.n_late, "line is", "lines are")
+                "{} of months {}: nothing would count them",
+                counted(self.n_late, "line is", "lines are"),
+                self.why_late
             )
         })
     }

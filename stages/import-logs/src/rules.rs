@@ -96,22 +96,31 @@ pub(crate) struct Rules {
     pub(crate) verdicts: bool,
     /// How much of an address is stored.
     pub(crate) addresses: Addresses,
+    /// After how many days stored addresses are hashed; for receipts.
+    pub(crate) hash_after_days: Option<u32>,
     /// Who was forgotten.
     pub(crate) forgotten: Option<Forgotten>,
     /// The first moment that is in the future for every log.
     future: Stamp,
-    /// The first moment of requests and of logins whose months still have rows, where `hzmetrics prune` removed some.
+    /// The first moment of requests and of logins whose months still take rows, where others do not.
     pub(crate) kept_from: KeptFrom,
 }
 
-/// The first moments of months whose rows were not removed.
+/// The first moments of months that take rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct KeptFrom {
     pub(crate) requests: Option<Stamp>,
     pub(crate) logins: Option<Stamp>,
+    /// Whether months before take none because their addresses are hashed, and not because their rows were removed.
+    pub(crate) is_hashed: bool,
 }
 
 impl KeptFrom {
+    /// What is the matter with the months before.
+    pub(crate) const fn why(self) -> &'static str {
+        if self.is_hashed { "whose addresses are hashed" } else { "whose rows `hzmetrics prune` removed" }
+    }
+
     /// Whether the month of a request has no rows any more.
     pub(crate) fn is_request_late(&self, stamp: Stamp) -> bool {
         self.requests.is_some_and(|kept| stamp < kept && stamp.year() > 0)
@@ -171,6 +180,7 @@ impl Rules {
             zone,
             verdicts: false,
             addresses: Addresses::Keep,
+            hash_after_days: None,
             forgotten: None,
             future,
             kept_from,

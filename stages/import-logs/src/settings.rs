@@ -65,6 +65,8 @@ pub(crate) fn rules(
         (None, Some(text)) => text.parse().map_err(|e| Usage(format!("[privacy] addresses: {e}")))?,
         (None, None) => Addresses::Keep,
     };
+    let hashing = config.map(|config| config.privacy.hashing()).transpose()?.flatten();
+    rules.hash_after_days = hashing.map(|hashing| hashing.days);
     rules.forgotten = match &args.forget {
         Some(path) => Some(Forgotten::given(path)?),
         None => forgotten,

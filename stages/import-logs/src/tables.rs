@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use database::address_changes::AddressChanges;
 use database::ledger::Target;
 use database::pruned::{Gone, Pruned};
 use database::writer::{self, Held};
@@ -130,7 +131,10 @@ impl Server {
         let forgotten = database::forgotten::list(&mut db, config)?;
         let pruned = Pruned::read(&mut db)?;
         let after = |gone: &Option<Gone>| gone.as_ref().map(|gone| gone.through.next().start());
-        let kept_from = KeptFrom { requests: after(&pruned.web), logins: after(&pruned.logins) };
+        let (requests, logins) = (after(&pruned.web), after(&pruned.logins));
+        let hashed = AddressChanges::read(&mut db)?.hashed_through().map(|through| through.next().start());
+        let is_hashed = hashed > requests.max(logins);
+        let kept_from = KeptFrom { requests: requests.max(hashed), logins: logins.max(hashed), is_hashed };
         Ok(Self { db, excluded, forgotten, kept_from })
     }
 }

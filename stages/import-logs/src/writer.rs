@@ -134,6 +134,8 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
                     unit.begin_at(offset);
                     self.report.layout = unit.stream.layout_name();
                     self.report.addresses = self.rules.addresses.named();
+                    self.report.why_late = self.rules.kept_from.why();
+                    self.report.hash_after_days = self.rules.hash_after_days;
                     self.report.nuls.add(hole);
                     self.bots_before = self.queue.lock().bots.clone();
                     let path = unit.path.clone().unwrap_or_else(|| "-".into());

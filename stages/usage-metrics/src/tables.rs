@@ -9,6 +9,7 @@ mod middleware;
 mod sessions;
 
 use anyhow::{Result, anyhow};
+use database::address_changes::AddressChanges;
 use database::writer::{self, Held};
 use database::{Db, Which, forgotten, hub_data, pruned};
 use enrich::steps::{self, Filler};
@@ -154,8 +155,9 @@ impl<'a> Run<'a> {
                 let metric = if step == Step::MiddlewareWall { Metric::Wall } else { Metric::Cpu };
                 if self.jobs.is_none() {
                     let list = forgotten::list(&mut self.tables, &self.config)?;
+                    let changes = AddressChanges::read(&mut self.tables)?;
                     let hub = hub(&mut self.hub, &self.config)?;
-                    self.jobs = Some(Jobs::read(hub, compat.has(Opt::Ipv6), list.as_ref())?);
+                    self.jobs = Some(Jobs::read(hub, compat.has(Opt::Ipv6), list.as_ref(), changes)?);
                 }
                 let Some(jobs) = &mut self.jobs else { return Ok(()) };
                 let done = jobs.apply(&mut self.tables, metric, compat, dry)?;

@@ -133,6 +133,12 @@ impl Paths {
         self.staging().join("_forgotten.json")
     }
 
+    /// The keys of the hashes of addresses that are still needed.
+    #[must_use]
+    pub fn address_keys(&self) -> PathBuf {
+        self.staging().join("_address_keys.json")
+    }
+
     /// What `hzmetrics forget-user` has begun.
     #[must_use]
     pub fn being_forgotten(&self) -> PathBuf {

@@ -1,15 +1,15 @@
 //! The list itself: keyed hashes, in a private file.
 
 use std::collections::HashMap;
-use std::hash::Hasher as _;
 use std::io;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use kit::door;
 use schema::{address, collation};
 use serde::{Deserialize, Serialize};
-use siphasher::sip128::{Hasher128 as _, SipHasher24};
+
+use crate::keyed::Key;
 
 /// More bytes than a list ever has.
 const LONGEST: u64 = 64 << 20;
@@ -62,7 +62,7 @@ struct Stored {
 /// The list.
 #[derive(Debug, Clone)]
 pub struct Forgotten {
-    key: [u8; 16],
+    key: Key,
     entries: HashMap<(What, u128), Entry>,
 }
 
@@ -72,10 +72,7 @@ impl Forgotten {
     /// # Errors
     /// The system gives no random bits.
     pub fn new() -> Result<Self> {
-        let mut key = [0; 16];
-        let n = rustix::rand::getrandom(&mut key, rustix::rand::GetRandomFlags::empty())?;
-        ensure!(n == key.len(), "the system gave too few random bits");
-        Ok(Self { key, entries: HashMap::new() })
+        Ok(Self { key: Key::draw()?, entries: HashMap::new() })
     }
 
     /// The list in a file of ours; `None` if there is none.
@@ -103,8 +100,7 @@ impl Forgotten {
 
     fn parse(text: &str) -> Result<Self> {
         let stored: Stored = serde_json::from_str(text)?;
-        ensure!(stored.key.len() == 32, "the key has 32 hexadecimal digits");
-        let key = u128::from_str_radix(&stored.key, 16).context("the key has 32 hexadecimal digits")?.to_be_bytes();
+        let key = Key::parse(&stored.key)?;
         let mut entries = HashMap::new();
         for entry in stored.forgotten {
             let hash = u128::from_str_radix(&entry.hash, 16).context("a hash has 32 hexadecimal digits")?;
@@ -120,7 +116,7 @@ impl Forgotten {
     pub fn write(&self, path: &Path) -> Result<()> {
         let mut forgotten: Vec<Entry> = self.entries.values().cloned().collect();
         forgotten.sort_by(|a, b| a.hash.cmp(&b.hash));
-        let stored = Stored { key: format!("{:032x}", u128::from_be_bytes(self.key)), forgotten };
+        let stored = Stored { key: self.key.text(), forgotten };
         door::write_private(path, &serde_json::to_vec_pretty(&stored)?)
             .with_context(|| format!("writing the list of the forgotten, {}", path.display()))
     }
@@ -174,10 +170,7 @@ impl Forgotten {
     }
 
     pub(super) fn keyed(&self, tag: u8, text: &[u8]) -> u128 {
-        let mut hasher = SipHasher24::new_with_key(&self.key);
-        hasher.write_u8(tag);
-        hasher.write(text);
-        hasher.finish128().as_u128()
+        self.key.hash(tag, text)
     }
 }
 

@@ -6,8 +6,7 @@ use std::net::Ipv4Addr;
 use schema::{address, collation};
 
 use super::list::{Forgotten, How, What};
-
-const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+use crate::keyed::digits;
 
 /// User numbers from here on are pseudonyms: those of a hub are far smaller, and the column ends at 2^31.
 const FIRST_ID: i64 = 2_000_000_000;
@@ -31,13 +30,8 @@ impl Forgotten {
     /// The pseudonym of a user name.
     #[must_use]
     pub fn name(&self, text: &str) -> String {
-        let mut hash = self.keyed(b'N', collation::fold(text).as_bytes());
-        let mut name = "forgotten_".to_owned();
-        for _ in 0..10 {
-            name.push(char::from(DIGITS[(hash % 32) as usize]));
-            hash /= 32;
-        }
-        name
+        let hash = self.keyed(b'N', collation::fold(text).as_bytes());
+        "forgotten_".chars().chain(digits(hash, 10)).collect()
     }
 
     /// The pseudonym of a user number.

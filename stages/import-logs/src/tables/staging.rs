@@ -174,7 +174,7 @@ impl Sources<'_> {
 
     /// Whether a log is named for a day of a month whose rows were removed for their age.
     fn is_late(&self, log: &StagedLog) -> bool {
-        let KeptFrom { requests, logins } = self.rules.kept_from;
+        let KeptFrom { requests, logins, .. } = self.rules.kept_from;
         let kept = if matches!(self.stream, Stream::Auth) { logins } else { requests };
         let first = kept.map(|kept| String::from_utf8_lossy(&kept.to_ascii()[..10]).replace('-', ""));
         let name = base_name(&log.path);
@@ -184,9 +184,7 @@ impl Sources<'_> {
     /// Why a source is not imported. Reads until a line fits, or to the end if every line must fit.
     fn refusal(&self, log: &StagedLog) -> Result<Option<String>> {
         if self.is_late(log) {
-            return Ok(Some(
-                "its day is in a month whose rows `hzmetrics prune` removed: nothing would count it".to_owned(),
-            ));
+            return Ok(Some(format!("its day is in a month {}: nothing would count it", self.rules.kept_from.why())));
         }
         let mut lines = Lines::new(self.open(log)?);
         let mut report = Report::default();

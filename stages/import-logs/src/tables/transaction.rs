@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use database::address_changes;
 use database::ledger::files;
 use database::ledger::{self, Begun, Target};
 use database::{Db, DbError, ErrorKind, Value, Verb};
@@ -16,6 +17,7 @@ use kit::path_text::base_name;
 use schema::{IMPORTED_WEB_COLUMNS, Opt, Stamp};
 
 use super::holding::{self, BOTS, CLEAN_BOTS, HoldingTables, InsertedRows};
+use crate::addresses::Addresses;
 use crate::auth::LOGIN_COLUMNS;
 use crate::bots::list::BotTexts;
 use crate::receipt::Receipt;
@@ -53,6 +55,8 @@ pub(crate) struct Tables<'d> {
     clean_after_bots: bool,
     /// How many characters of an address the table holds.
     address_width: usize,
+    /// Whether addresses are shortened.
+    shortens: bool,
     /// Whether rows say if they are downloads.
     tells_downloads: bool,
     // of the current file
@@ -115,6 +119,7 @@ impl<'d> Tables<'d> {
             steps: rules.steps,
             clean_after_bots: rules.judge.exact,
             address_width,
+            shortens: rules.addresses == Addresses::Shorten,
             tells_downloads: rules.compat.has(Opt::LpDnloadInline),
             columns: Vec::new(),
             holding: None,
@@ -269,7 +274,12 @@ impl<'d> Tables<'d> {
     /// Notes the months of the new rows, in their transaction.
     fn note_months(&mut self) -> Result<()> {
         let (Some(first), Some(last)) = (self.whole.first, self.whole.last) else { return Ok(()) };
-        self.db.will_change_rows(&format!("{} t WHERE t.id BETWEEN {first} AND {last}", self.target.name()))
+        let rows = format!("{} t WHERE t.id BETWEEN {first} AND {last}", self.target.name());
+        if self.shortens && self.target != Target::Webhits {
+            let months = self.db.months_of_rows(&rows)?;
+            address_changes::note_shortened(self.db, &months)?;
+        }
+        self.db.will_change_rows(&rows)
     }
 
     /// Writes the receipt of a file whose rows are committed.
@@ -420,6 +430,10 @@ impl Sink for Tables<'_> {
         }
         self.send_hits()?;
         if let Some(holding) = self.holding.take() {
+            if self.shortens {
+                let months = self.db.months_of_rows(&format!("{} t", holding::ROWS))?;
+                address_changes::note_shortened(self.db, &months)?;
+            }
             self.whole = holding.publish(self.db, self.target, &self.columns, &self.names)?;
         } else if let Err(error) = self.note_months() {
             return Err(error);

@@ -224,3 +224,12 @@ fn errors_say_what_is_wrong() {
 fn fill_without_web(pair: &Pair) {
     pair.sql("INSERT INTO toolstart (datetime, ip, tool) VALUES ('2025-07-05 10:00:00', '8.0.0.2', '')");
 }
+
+#[test]
+fn no_server_is_asked_about_a_hashed_address() {
+    let server = names();
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    pair.sql("INSERT INTO web (datetime, ip, host) VALUES ('2025-07-05 10:00:00', 'xabcdefghij2345', NULL)");
+    quiet(ask(&pair, &server).args(["metrics", "web", "2025-07"]));
+    assert_eq!((server.n_asked(), hosts(&pair, "web").as_str()), (0, "xabcdefghij2345=?"));
+}

@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
+use database::address_changes::AddressChanges;
 use database::{Db, KeyTable, Value, Verb, hub_data};
 use hub::forgotten::Forgotten;
 use schema::{Compat, Opt, address, text};
 
 use crate::middleware::{self, Changes, Job, Metric, Start};
-use crate::names::Names;
+use crate::names::{Name, Names};
 
 const VALUES: KeyTable<'_> =
     KeyTable { name: "hzmetrics_values", columns: &[("id", "bigint NOT NULL"), ("value", "double NOT NULL")], keys: 1 };
@@ -23,6 +24,8 @@ pub(crate) struct Jobs {
     jobs: Vec<Job>,
     /// Whether IPv6 addresses are stored whole.
     whole: bool,
+    /// Months whose addresses are hashed: their jobs have none here, and are known by time and user.
+    changes: AddressChanges,
 }
 
 /// How a step ended.
@@ -38,7 +41,7 @@ impl Jobs {
     ///
     /// # Errors
     /// A table is missing, or the server fails.
-    pub(crate) fn read(hub: &mut Db, whole: bool, list: Option<&Forgotten>) -> Result<Self> {
+    pub(crate) fn read(hub: &mut Db, whole: bool, list: Option<&Forgotten>, changes: AddressChanges) -> Result<Self> {
         hub.require(&["joblog", "sessionlog"])?;
         let sql = format!(
             "SELECT {} j.start, s.username, s.remoteip, s.appname, s.exechost, j.walltime, j.cputime, \
@@ -59,7 +62,7 @@ impl Jobs {
             }
             let user = names.intern_option(user.as_deref());
             let ip = ip.as_deref().map(|ip| if whole { address::canonical(ip) } else { ip.into() });
-            let ip = names.intern_option(ip.as_deref());
+            let ip = if changes.is_hashed_at(start) { Name::EMPTY } else { names.intern_option(ip.as_deref()) };
             let mut name = |at| names.intern_option(row.text(at).as_deref());
             jobs.push(Job {
                 start,
@@ -77,7 +80,7 @@ impl Jobs {
             });
             Ok(())
         })?;
-        Ok(Self { names, jobs, whole })
+        Ok(Self { names, jobs, whole, changes })
     }
 
     /// Compares with the existing tool starts and writes what is missing.
@@ -120,13 +123,14 @@ impl Jobs {
             db.released("toolstart")?,
             column(metric)
         );
-        let names = &mut self.names;
+        let (names, changes) = (&mut self.names, &self.changes);
         let mut starts = db.all(&sql, (), |row| {
+            let stamp = row.stamp(1).context("a tool start without a time")?;
             Ok(Start {
                 id: row.uint(0).unwrap_or(0),
-                stamp: row.stamp(1).context("a tool start without a time")?,
+                stamp,
                 user: names.intern_option(row.text(2).as_deref()),
-                ip: names.intern_option(row.text(3).as_deref()),
+                ip: if changes.is_hashed_at(stamp) { Name::EMPTY } else { names.intern_option(row.text(3).as_deref()) },
                 value: row.float(4),
             })
         })?;

@@ -773,3 +773,28 @@ fn errors_say_what_is_wrong() {
     assert!(nowhere.stderr.contains("/nowhere/s"), "{}", nowhere.stderr);
     step(&pair, "sessions").env("HZMETRICS_ACCESS_CFG", "/nowhere/access.cfg").finish().expect_code(1);
 }
+
+#[test]
+fn nobody_is_asked_about_a_hashed_address() {
+    let services = services();
+    for compat in ["legacy", "port", "legacy,ipv6"] {
+        let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+        pair.sql(
+            "INSERT INTO web (id, datetime, ip) VALUES (1, '2025-07-05 10:00:00', 'xabcdefghij2345'), \
+             (2, '2025-07-05 10:00:00', 'x2222222222222a');
+             INSERT INTO websessions (id, datetime, ip) VALUES (1, '2025-07-05 10:00:00', 'xabcdefghij2345');
+             INSERT INTO toolstart (datetime, ip, tool) VALUES ('2025-07-05 10:00:00', 'xabcdefghij2345', '');
+             INSERT INTO sessionlog_metrics (sessnum, user, ip, start) VALUES (1, 'a', 'xabcdefghij2345', '2025-07-05 10:00:00')",
+        );
+        let steps = ["--only", "hosts,domains,countries", "--compat", compat, "2025-07"];
+        let _ = job(&services, &pair).args(steps).finish().ok();
+        assert!(services.geo.asked().is_empty() && services.names.n_asked() == 0, "{compat}");
+        for table in ["web", "websessions", "toolstart", "sessionlog_metrics"] {
+            let odd = format!(
+                "SELECT COUNT(*) FROM {table} WHERE IFNULL(host, '?') NOT IN ('?', '') OR IFNULL(ipcountry, '-') NOT IN ('-', '')"
+            );
+            assert_eq!(pair.lines(&odd), ["0"], "{compat} {table}");
+        }
+        assert_eq!(pair.lines("SELECT ip FROM web ORDER BY id"), ["xabcdefghij2345", "x2222222222222a"]);
+    }
+}
