@@ -14,8 +14,8 @@ use schema::tables::Engine;
 use super::prune_rows::{configure, fill, hzmetrics, program};
 
 /// Later rows, which stay as they are.
-const LATER: &str = "SELECT CONCAT_WS(' ', (SELECT COUNT(*) FROM web WHERE datetime >= '2023-07-01' AND datetime < \
-                     '2025-07-01'), (SELECT COUNT(*) FROM websessions WHERE datetime >= '2023-07-01' AND datetime < \
+const LATER: &str = "SELECT CONCAT_WS(' ', (SELECT COUNT(*) FROM web WHERE datetime >= '2024-07-01' AND datetime < \
+                     '2025-07-01'), (SELECT COUNT(*) FROM websessions WHERE datetime >= '2024-07-01' AND datetime < \
                      '2025-07-01'))";
 
 /// Rows that go in any case.
@@ -63,7 +63,7 @@ fn begun(pair: &Pair) -> bool {
 }
 
 fn left(pair: &Pair) -> bool {
-    pair.value("SELECT COUNT(*) FROM web WHERE datetime < '2023-07-01'").as_deref() != Some("0")
+    pair.value("SELECT COUNT(*) FROM web WHERE datetime < '2024-07-01'").as_deref() != Some("0")
 }
 
 /// Whether `prune` has begun to make a state.
@@ -83,7 +83,7 @@ fn wait_for(is_there: &dyn Fn() -> bool) {
 /// A hub whose server takes its time to delete.
 fn slow_hub(engine: Engine) -> Option<Pair> {
     let pair = pair(engine, SqlMode::Strict)?;
-    configure(&pair, "[retention]\nweb_months = 24\nlogins_months = 24\n");
+    configure(&pair, "[retention]\nweb_months = 12\nlogins_months = 12\n");
     let per_month = fixtures::asked("HZMETRICS_PRUNE", 40);
     fill(&pair, 7, per_month.into());
     // some fifteen seconds for all

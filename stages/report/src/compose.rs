@@ -17,6 +17,7 @@ pub(crate) fn document(args: &Args, ground: &Ground, sections: &Sections, logo: 
     let words = ground.words;
     let months = sections.months();
     let mut remarks = vec![if args.private { words.remark_private } else { words.remark_public }.to_owned()];
+    remarks.extend(sections.left_out.iter().cloned());
     let shown = sections.finished(ground);
     let is_map = |figure: &Figure| matches!(figure.chart, Chart::Map(_));
     if shown.iter().flat_map(|section| &section.figures).any(is_map) {

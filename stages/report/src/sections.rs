@@ -17,7 +17,11 @@ use crate::usage::Usage;
 const LINES: usize = 512;
 
 /// The sections that were asked for.
-pub(crate) struct Sections(Vec<Box<dyn Accumulator>>);
+pub(crate) struct Sections {
+    list: Vec<Box<dyn Accumulator>>,
+    /// What is left out, and why: a reader must not think that nobody came.
+    pub(crate) left_out: Vec<String>,
+}
 
 impl Sections {
     /// Those of the private copy keep what the public may not see.
@@ -30,7 +34,7 @@ impl Sections {
                 Part::Traffic => Box::new(Traffic::new(is_private)),
             });
         }
-        Self(sections)
+        Self { list: sections, left_out: Vec::new() }
     }
 
     /// Offers a record to every section.
@@ -38,7 +42,7 @@ impl Sections {
     /// # Errors
     /// The first reason why it cannot be used.
     pub(crate) fn take(&mut self, kind: &str, line: &[u8]) -> Result<(), String> {
-        self.0.iter_mut().try_for_each(|section| section.take(kind, line))
+        self.list.iter_mut().try_for_each(|section| section.take(kind, line))
     }
 
     /// Offers the lines of a batch to every section. Returns those that cannot be used, and why.
@@ -53,7 +57,7 @@ impl Sections {
                 Err(reason) => bad.push((i, reason.reason().to_owned())),
             }
         }
-        for section in &mut self.0 {
+        for section in &mut self.list {
             bad.extend(section.take_batch(batch, &lines));
         }
         bad.sort_by_key(|(i, _)| *i);
@@ -63,7 +67,7 @@ impl Sections {
 
     /// The months of all, ascending.
     pub(crate) fn months(&self) -> Vec<Month> {
-        let mut months: Vec<_> = self.0.iter().flat_map(|section| section.months()).collect();
+        let mut months: Vec<_> = self.list.iter().flat_map(|section| section.months()).collect();
         months.sort_unstable();
         months.dedup();
         months
@@ -71,18 +75,18 @@ impl Sections {
 
     /// The months of the first section that has any: those of the whole report.
     pub(crate) fn leading_months(&self) -> Vec<Month> {
-        self.0.iter().map(|section| section.months()).find(|months| !months.is_empty()).unwrap_or_default()
+        self.list.iter().map(|section| section.months()).find(|months| !months.is_empty()).unwrap_or_default()
     }
 
     /// The most important numbers of these months, a row for each.
     pub(crate) fn overview(&self, months: &[Month], ground: &Ground) -> Table {
-        let known = self.0.iter().find_map(|section| section.overview(months, ground));
+        let known = self.list.iter().find_map(|section| section.overview(months, ground));
         let rows = || months.iter().map(|month| Row::of_month(*month, ground.state(*month), Vec::new())).collect();
         known.unwrap_or_else(|| Table { head: ground.words.month.to_owned(), rows: rows(), ..Table::default() })
     }
 
     /// Those that have something to show.
     pub(crate) fn finished(&self, ground: &Ground) -> Vec<Section> {
-        self.0.iter().filter_map(|section| section.section(ground)).collect()
+        self.list.iter().filter_map(|section| section.section(ground)).collect()
     }
 }

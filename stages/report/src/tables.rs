@@ -13,6 +13,7 @@ use schema::{Kind, Month, Period, Stamp, json};
 use crate::args::{Args, Part};
 use crate::ground::Ground;
 use crate::sections::Sections;
+use crate::words::fill;
 
 /// Rows that are read as records of a kind.
 struct Rows {
@@ -57,6 +58,8 @@ pub(crate) fn read(args: &Args, ground: &Ground, messages: Messages) -> Result<S
             messages.warn(format_args!(
                 "what is shown of single sessions is left out: `hzmetrics prune` removed sessions of the twelve months to {month}"
             ));
+            let words = ground.words;
+            sections.left_out.push(fill(words.remark_no_sessions, &[&words.month_name(month)]));
         } else {
             take(&sessions(month), &mut metrics, &mut sections)?;
         }
@@ -68,6 +71,8 @@ pub(crate) fn read(args: &Args, ground: &Ground, messages: Messages) -> Result<S
             messages.warn(format_args!(
                 "there is no section on traffic: `hzmetrics prune` removed the requests of {month}"
             ));
+            let words = ground.words;
+            sections.left_out.push(fill(words.remark_no_requests, &[&words.month_name(month)]));
         }
         for rows in traffic(month.filter(|_| lost.is_none())) {
             if metrics.has_table(rows.table)? {
