@@ -5,6 +5,7 @@
 
 mod busiest;
 mod columns;
+mod gone;
 mod known;
 mod merge;
 mod report;
@@ -17,6 +18,7 @@ use database::{Db, Which};
 use schema::{Month, Stamp};
 
 use columns::Table;
+use gone::Gone;
 pub(crate) use report::{Compared, Report};
 use rows::Stretch;
 
@@ -42,7 +44,12 @@ pub(crate) fn compare(here: &mut Db, there: &mut Db, wanted: &Wanted<'_>) -> Res
     }
     let mut list = Vec::new();
     let is_wanted = |table: &Table| wanted.only.is_none_or(|only| only.contains(&table.name));
-    for table in columns::tables(here, there)?.into_iter().filter(is_wanted) {
+    let gone = Gone::read(here, there)?;
+    for mut table in columns::tables(here, there)?.into_iter().filter(is_wanted) {
+        if let Some(last) = gone.of("websessions") {
+            table.leave_sessions_through(last);
+        }
+        table.gone_through = gone.of(&table.name).filter(|last| is_asked(*last, wanted.months));
         if let Some(conditions) = conditions(here, there, &table, wanted.months)? {
             list.push(one_table(here, there, table, conditions, wanted.n_shown)?);
         }
@@ -53,10 +60,18 @@ pub(crate) fn compare(here: &mut Db, there: &mut Db, wanted: &Wanted<'_>) -> Res
     Ok(list)
 }
 
+/// Whether one of the months asked for is this one or an earlier one.
+fn is_asked(last: Month, months: &[Month]) -> bool {
+    months.is_empty() || months.iter().any(|month| *month <= last)
+}
+
 /// The conditions under which a table is read, one after the other; `None` if it has no rows of single months.
 fn conditions(here: &mut Db, there: &mut Db, table: &Table, months: &[Month]) -> Result<Option<Vec<String>>> {
     if table.columns.iter().any(|column| column.name == "datetime") {
-        let stretches = stretches(here, there, table, months)?;
+        let mut stretches = stretches(here, there, table, months)?;
+        if let Some(last) = table.gone_through {
+            gone::leave_out(last, &mut stretches);
+        }
         return Ok(Some(stretches.iter().map(|stretch| stretch.condition("datetime")).collect()));
     }
     let all = || Some(String::new());
@@ -86,7 +101,8 @@ fn one_table(here: &mut Db, there: &mut Db, table: Table, conditions: Vec<String
         compared.add(counts);
     }
     for difference in ties {
-        if !busiest::is_tie(here, &difference)? {
+        // one side may lack the logins of that day
+        if !busiest::is_tie(here, &difference)? && !busiest::is_tie(there, &difference)? {
             compared.found(&difference, Vec::new(), n_shown);
         }
     }

@@ -7,18 +7,21 @@
 
 mod admin;
 mod history;
+mod leftovers;
 mod logs;
 mod months;
 mod names;
 mod root;
 mod shadow;
+mod space;
 mod steps;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use database::pruned::Pruned;
 use database::{Db, Target, Which};
 use hub::lock::{Lock, LockResult};
 use kit::Busy;
@@ -70,15 +73,31 @@ pub(crate) fn rehearse(hub: &Hub, plan: &Plan<'_>, tell: &dyn Fn(&str)) -> Resul
         LockResult::Inherited => None,
         LockResult::Busy(_) => return Err(Busy("another rehearsal is in progress; try again later".to_owned()).into()),
     };
+    refuse_removed(&Pruned::read(&mut hub.db()?)?, plan.months)?;
     let list = logs::find(hub, plan.months)?;
     let real = hub.config.target();
     let admin = plan.admin.target(&real);
     plan.shadow.clear(&admin)?;
+    leftovers::remove(&std::env::temp_dir(), tell);
+    space::for_logs(&list)?;
+    space::for_tables(&admin, plan.months)?;
     tell(&format!("making {} and {}", plan.shadow.metrics, plan.shadow.hub));
     let done = plan.shadow.make(&admin).and_then(|shadow| on_shadow(hub, plan, &shadow, list, tell));
     let ended = plan.shadow.end(&admin, plan.keeps).context("removing the shadow; the next rehearsal removes it");
     let done = done?;
     ended.map(|()| done)
+}
+
+/// Months without their rows have nothing that a rehearsal could be compared with, or be built on.
+fn refuse_removed(pruned: &Pruned, months: Months) -> Result<()> {
+    let month = months.first;
+    if let Some(last) = pruned.last().filter(|_| pruned.has_lost_requests(month) || pruned.has_lost_logins(month)) {
+        bail!(
+            "{month} cannot be rehearsed: `hzmetrics prune` keeps a state of the months through {last} in place of their \
+             rows; later months can be"
+        );
+    }
+    Ok(())
 }
 
 fn on_shadow(

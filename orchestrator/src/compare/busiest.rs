@@ -66,6 +66,7 @@ mod tests {
             n_key: 1,
             is_in_both: true,
             extra: Vec::new(),
+            gone_through: None,
         };
         let ties =
             |name: &str, here: &str, there: &str| may_tie(&table(name), &Difference::Changed(row(here), row(there)));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use database::{Db, Which};
+use schema::Month;
 use schema::rights::{RIGHTS, Scope};
 use schema::tables::{self, GENERATIONS, PRUNED, WRITER, quote};
 
@@ -57,7 +58,21 @@ pub(super) struct Table {
     pub(super) is_in_both: bool,
     /// Columns that only one of them has.
     pub(super) extra: Vec<String>,
+    /// The last of the months whose rows are not compared, because one of them has removed them.
+    pub(super) gone_through: Option<Month>,
 }
+
+impl Table {
+    /// One of the databases has no sessions through `last` any more: rows that refer to them refer to none in both.
+    pub(super) fn leave_sessions_through(&mut self, last: Month) {
+        if let Some(column) = self.columns.iter_mut().find(|column| column.name == SESSION) {
+            column.sql = session(&format!(" AND s.datetime >= '{}'", last.next().start()));
+        }
+    }
+}
+
+/// The column of the session that a row belongs to.
+const SESSION: &str = "session";
 
 /// A column, and how its value is asked for; `t` is the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +140,15 @@ fn of(name: &str, place: &str, prefix: &str, (here, there): (&Columns, &Columns)
     columns.sort_by_key(|column| at(column).unwrap_or(usize::MAX));
     let n_key =
         if key.is_some() { columns.iter().filter(|column| at(column).is_some()).count() } else { columns.len() };
-    Table { name: name.to_owned(), columns, n_key, is_in_both: true, extra }
+    Table { name: name.to_owned(), columns, n_key, is_in_both: true, extra, gone_through: None }
+}
+
+/// The session of a row, under a further condition.
+fn session(condition: &str) -> String {
+    format!(
+        "IF(IFNULL(t.sessionid, 0) = 0, 'none', IFNULL((SELECT CONCAT_WS(' ', s.datetime, s.ip) FROM websessions s \
+         WHERE s.id = t.sessionid{condition}), 'no such session'))"
+    )
 }
 
 /// How a column is compared; `None` if it does not count.
@@ -133,12 +156,7 @@ fn column(table: &str, prefix: &str, name: &str, ty: &str) -> Option<Column> {
     let at = format!("t.{}", quote(name));
     let (name, sql) = match (table, name) {
         // a session is what began at a time at an address
-        ("web" | "toolstart", "sessionid") => (
-            "session",
-            "IF(IFNULL(t.sessionid, 0) = 0, 'none', IFNULL((SELECT CONCAT_WS(' ', s.datetime, s.ip) \
-             FROM websessions s WHERE s.id = t.sessionid), 'no such session'))"
-                .to_owned(),
-        ),
+        ("web" | "toolstart", "sessionid") => (SESSION, session("")),
         ("resource_stats_tools_topvals", "id") => (
             "id",
             format!(

@@ -97,7 +97,7 @@ mod tests {
     fn table(name: &str, columns: &str) -> Table {
         let column = |name: &str| Column { name: name.to_owned(), sql: String::new() };
         let columns = columns.split(' ').map(column).collect();
-        Table { name: name.to_owned(), columns, n_key: 1, is_in_both: true, extra: Vec::new() }
+        Table { name: name.to_owned(), columns, n_key: 1, is_in_both: true, extra: Vec::new(), gone_through: None }
     }
 
     fn row(text: &str) -> Row {

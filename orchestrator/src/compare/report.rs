@@ -85,7 +85,9 @@ impl Report {
         }
         let n = self.tables.iter().filter(|table| table.n_unexplained(&self.allowed) > 0).count();
         let end = if n == 0 { "no difference".to_owned() } else { kit::counted(n, "table differs", "tables differ") };
-        let _ = writeln!(text, "{end}; not compared: {}", NOT_COMPARED.join(", "));
+        let pruned = self.tables.iter().filter_map(|table| table.table.gone_through).max();
+        let rows = pruned.map_or_else(String::new, |last| format!(", rows that were pruned (through {last})"));
+        let _ = writeln!(text, "{end}; not compared: {}{rows}", NOT_COMPARED.join(", "));
         text
     }
 
@@ -99,6 +101,9 @@ impl Report {
         let rows = format!("{} {}{others}", kit::grouped(here), if here == 1 { "row" } else { "rows" });
         let absent = if compared.table.is_in_both { "" } else { "  (only one database has this table)" };
         let mut text = format!("{state}  {n:width$}  {rows}{absent}\n");
+        if let Some(last) = compared.table.gone_through {
+            let _ = writeln!(text, "        pruned: rows of the months through {last} are not compared");
+        }
         for column in &compared.table.extra {
             let _ = writeln!(text, "        only one side has the column {column}");
         }
@@ -129,6 +134,7 @@ impl Report {
         json!({
             "table": table.table.name, "rows_here": table.counts.here, "rows_there": table.counts.there,
             "in_both": table.table.is_in_both, "columns_of_one": table.table.extra,
+            "pruned_through": table.table.gone_through.map(|last| last.to_string()),
             "differs": table.n_unexplained(&self.allowed) > 0, "differences": differences.collect::<Vec<_>>(),
         })
     }

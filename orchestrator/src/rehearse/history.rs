@@ -1,6 +1,7 @@
 //! Rows from before the months: copied from the real tables, because long periods count them.
 
 use anyhow::{Context as _, Result};
+use database::pruned::Pruned;
 use schema::Month;
 use schema::tables::{self, quote};
 
@@ -52,6 +53,20 @@ impl Tables<'_> {
         Ok(())
     }
 
+    /// New sessions are numbered after the last one, and the state of pruned months knows the numbers of theirs: one
+    /// session that nobody reads keeps them free.
+    pub(super) fn keep_numbers_of_pruned(&mut self) -> Result<()> {
+        let Some(gone) = Pruned::read(&mut self.db)?.web else { return Ok(()) };
+        let sql = format!(
+            "INSERT INTO websessions (id, datetime, ip) SELECT MAX(id), '{}', '' FROM {} \
+             HAVING MAX(id) > (SELECT IFNULL(MAX(id), 0) FROM websessions)",
+            gone.through.start(),
+            self.real("websessions")
+        );
+        self.db.run(&sql, ())?;
+        Ok(())
+    }
+
     /// Removes agents from the list of bots that cannot have been on it before: those with requests in these months,
     /// and all of them if these are the first months of the hub.
     pub(super) fn forget_new_bots(&mut self) -> Result<()> {
@@ -94,12 +109,14 @@ impl Tables<'_> {
         format!("{column} < '{}'", self.months.bounds().0)
     }
 
-    /// Copies rows of a table of a real database; the columns `empty` stay empty.
+    /// Copies rows of a table of a real database; the columns `empty` stay empty. Rows that have come since may have
+    /// the numbers of an invisible key.
     pub(super) fn copy(&mut self, real: &str, table: &str, condition: Option<&str>, empty: &[&str]) -> Result<()> {
         let sql = "SELECT column_name FROM information_schema.columns WHERE table_schema = ? AND table_name = ? \
                    ORDER BY ordinal_position";
         let columns = self.db.texts(sql, (real, table))?;
-        let columns = columns.iter().filter(|name| !empty.contains(&name.as_str())).map(|name| quote(name));
+        let is_copied = |name: &&String| *name != tables::HIDDEN_KEY && !empty.contains(&name.as_str());
+        let columns = columns.iter().filter(is_copied).map(|name| quote(name));
         let columns = columns.collect::<Vec<_>>().join(", ");
         let condition = condition.map_or_else(String::new, |condition| format!(" WHERE {condition}"));
         let at = quote(table);

@@ -30,6 +30,7 @@ pub(super) struct Archived {
     /// The day in its name.
     day: Stamp,
     changed: SystemTime,
+    bytes: u64,
 }
 
 impl Archived {
@@ -37,6 +38,14 @@ impl Archived {
     /// imported.
     fn names(&self) -> [String; 2] {
         [&self.path, &discovery::plain(&self.path)].map(|path| kit::path_text::base_name(path))
+    }
+
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn is_compressed(&self) -> bool {
+        discovery::plain(&self.path) != self.path
     }
 
     /// The day of its import in a ledger.
@@ -75,7 +84,7 @@ pub(super) fn find(hub: &Hub, months: Months) -> Result<Vec<Archived>> {
             if discovery::is_of(stream, Some(&hub.config.site.name), &name) {
                 let meta =
                     std::fs::symlink_metadata(&path).with_context(|| format!("looking at {}", path.display()))?;
-                list.push(Archived { changed: meta.modified()?, path, stream, day });
+                list.push(Archived { changed: meta.modified()?, bytes: meta.len(), path, stream, day });
             }
         }
     }

@@ -1,16 +1,20 @@
 //! The folder in which a rehearsal works: a hub's folders, empty, and a configuration for the shadow's account.
 
 use std::fmt::Write as _;
+use std::fs::Permissions;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use database::Target;
+use hub::lock::Lock;
 use kit::door;
 use schema::keys::Value;
 use schema::{Compat, Stamp};
 use tempfile::TempDir;
 
+use super::leftovers;
 use crate::hub::{Audience, Hub};
 use crate::overrides::{COMPAT, Overrides};
 
@@ -22,6 +26,8 @@ const NOT_TAKEN: [&str; 3] = ["hubzero_ipgeo_url", "hub_key", "geoip"];
 
 /// The folder; it is removed with this.
 pub(super) struct Root {
+    // released first: a folder that is being removed may also be removed by others
+    _used: Lock,
     folder: TempDir,
     overrides: Overrides,
 }
@@ -32,7 +38,13 @@ impl Root {
     /// # Errors
     /// The disk is full, or the folder for temporary files cannot be written.
     pub(super) fn make(hub: &Hub, shadow: &Target) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("hzmetrics-rehearsal-").tempdir().context("making a folder")?;
+        let folder = tempfile::Builder::new()
+            .prefix(leftovers::PREFIX)
+            // copies of logs are nobody else's business
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir()
+            .context("making a folder")?;
+        let used = leftovers::mark(folder.path())?;
         let at = |name: &str| folder.path().join(name);
         let logs =
             ["httpd", "hubzero"].into_iter().flat_map(|log| ["daily", "imported"].map(|at| format!("{log}/{at}")));
@@ -46,7 +58,7 @@ impl Root {
         let mut file = door::create_new(&config, 0o600).context("writing the configuration")?;
         file.write_all(text(hub, shadow).as_bytes()).context("writing the configuration")?;
         let overrides = overrides(folder.path(), &config, hub.compat);
-        Ok(Self { folder, overrides })
+        Ok(Self { _used: used, folder, overrides })
     }
 
     /// A path in the folder.

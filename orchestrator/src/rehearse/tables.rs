@@ -96,6 +96,7 @@ impl<'t> Tables<'t> {
                 self.copy_from_before(name)?;
             }
         }
+        self.keep_numbers_of_pruned()?;
         self.forget_new_bots()?;
         Ok(made)
     }

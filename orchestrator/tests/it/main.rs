@@ -36,6 +36,7 @@ mod pipeline;
 mod planted;
 mod prune;
 mod prune_beside;
+mod prune_compared;
 mod prune_rows;
 mod rebuild;
 mod recipes;

@@ -48,11 +48,15 @@ impl Hub {
 
     /// Its logs were not imported yet.
     pub(crate) fn empty(engine: Engine, n_months: u32) -> Option<Self> {
+        Self::of_seed(engine, n_months, 3, 9)
+    }
+
+    /// The same of other made-up logs.
+    pub(crate) fn of_seed(engine: Engine, n_months: u32, seed: u64, visits_a_day: u32) -> Option<Self> {
         let pair = pair(engine, SqlMode::Strict)?;
         let (made, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let first = "2025-03".parse().unwrap();
-        let plan =
-            Plan { seed: 3, first, n_months, visits_a_day: 9, n_members: 30, odd: 5, gzip: false, old_layout: false };
+        let plan = Plan { seed, first, n_months, visits_a_day, n_members: 30, odd: 5, gzip: false, old_layout: false };
         plan.make(made.path(), || {}).unwrap();
         for line in fs::read_to_string(made.path().join("hub.ndjson")).unwrap().lines() {
             let mut record: Value = serde_json::from_str(line).unwrap();
@@ -77,6 +81,13 @@ impl Hub {
         run.env("HZMETRICS_LOG", "")
             .env("HZMETRICS_COMPAT", self.compat)
             .env("HZMETRICS_DNS_NAMESERVER", self.names.address())
+    }
+
+    /// Writes `hzmetrics.conf`: a name for the environment, where there is an access.cfg besides.
+    pub(crate) fn config(&self, text: &str) -> PathBuf {
+        let path = self.pair.home().join("hzmetrics.conf");
+        fs::write(&path, text).unwrap();
+        path
     }
 
     pub(crate) fn stage(&self, line: &str, now: Option<&str>) {
@@ -125,17 +136,32 @@ impl Hub {
         path
     }
 
+    /// With a folder of its own for temporary files.
+    fn rehearsal(&self) -> fixtures::Run {
+        fs::create_dir_all(self.temporary()).unwrap();
+        let run = self.run(HZMETRICS.into()).env("TMPDIR", self.temporary());
+        run.arg("rehearse").arg("--admin-defaults").arg(self.admin())
+    }
+
+    fn temporary(&self) -> PathBuf {
+        self.root.path().join("tmp")
+    }
+
+    /// What is in it.
+    fn folders(&self) -> Vec<String> {
+        let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+        fs::read_dir(self.temporary()).unwrap().map(name).collect()
+    }
+
     pub(crate) fn rehearse(&self, more: &str) -> Finished {
-        let run = self.run(HZMETRICS.into()).arg("rehearse").arg("--admin-defaults").arg(self.admin());
-        run.args(more.split_whitespace()).finish()
+        self.rehearsal().args(more.split_whitespace()).finish()
     }
 
     /// A rehearsal that was killed after it had made its account.
     fn rehearse_killed_while_it_works(&self) -> String {
         let mut last = String::new();
         for n in 1..60 {
-            let run = self.run(HZMETRICS.into()).arg("rehearse").arg("--admin-defaults").arg(self.admin());
-            let done = run.args(MONTHS.split(' ')).killed_after(Duration::from_millis(40 * n));
+            let done = self.rehearsal().args(MONTHS.split(' ')).killed_after(Duration::from_millis(40 * n));
             if self.left().iter().any(|name| name.starts_with("hz_rehearse_")) {
                 return done.stderr;
             }
@@ -269,9 +295,11 @@ fn the_account_of_the_shadow_may_only_read_what_is_real() {
     ];
     expected.sort();
     assert_eq!(grants.iter().map(|line| line.replace("\\\\", "\\")).collect::<Vec<_>>(), expected);
+    assert_ne!(hub.folders(), [""; 0], "a folder with copies of logs is left");
     // the next one removes it, with what it made
-    let _ = hub.rehearse(MONTHS).expect_code(1);
+    let done = hub.rehearse(MONTHS).expect_code(1);
     assert_eq!(hub.left(), Vec::<String>::new());
+    assert_eq!(hub.folders(), [""; 0], "{}", done.stderr);
 }
 
 #[test]
