@@ -18,7 +18,10 @@ if [ "$(value PrivateDevices)" = yes ]; then
     mkdir -p /run/devices
     mount -t tmpfs none /run/devices
     for device in null zero full random urandom tty; do cp -a "/dev/$device" /run/devices/; done
-    mount --bind /run/devices /dev
+    # as systemd does: shared memory stays, and the server may be there
+    mkdir /run/devices/shm
+    mount --rbind /dev/shm /run/devices/shm
+    mount --rbind /run/devices /dev
 fi
 if [ "$(value PrivateTmp)" = yes ]; then
     # the folders of the test are below /tmp, and no part of it
