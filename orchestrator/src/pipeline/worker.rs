@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use database::address_changes::AddressChanges;
 use database::{Db, DbError, ErrorKind, Which, pruned, tool_starts};
 use hub::lock::Lock;
 use kit::door;
@@ -92,6 +93,7 @@ impl<'h> Worker<'h> {
         if sessions == Sessions::Build {
             args.push("--with-sessions".to_owned());
         }
+        args.extend(self.force(month, month)?);
         args.push(month.to_string());
         self.stage("usage-metrics", args)
     }
@@ -103,8 +105,15 @@ impl<'h> Worker<'h> {
     pub(crate) fn summarize(&mut self, first: Month, last: Month, periods: &Periods) -> Result<()> {
         let what = if first == last { first.to_string() } else { format!("{first} to {last}") };
         self.hub.log.info(format_args!("--- summarize {what} ---"));
-        let args = summarize_args(first, last, periods);
+        let mut args = summarize_args(first, last, periods);
+        args.extend(self.force(first, last)?);
         self.stage("summarize", args)
+    }
+
+    /// The option for months whose addresses are hashed: whoever named them was asked.
+    fn force(&self, first: Month, last: Month) -> Result<Option<String>> {
+        let is_hashed = AddressChanges::read(&mut self.hub.db()?)?.hashed_in(first, last).is_some();
+        Ok(is_hashed.then(|| "--force".to_owned()))
     }
 
     /// Writes a page of the report; returns whether it was written and not only named.

@@ -280,6 +280,9 @@ fn hashed_months_are_not_computed_again_without_force() {
         "analyze 2024-01",
         "summarize 2024-01",
         "process --month 2024-01",
+        "summarize-month 2024-01",
+        "andmore-usage 2024-01",
+        "logfix-session 2024-01",
         "forget-import h-access.log-20220801",
         rehearse.as_str(),
     ] {
@@ -371,4 +374,23 @@ fn months_with_shortened_addresses_are_noted() {
         assert!(refused.stderr.contains("--force"), "{}", refused.stderr);
         let _ = hzmetrics(&pair, "rebuild-from 2025-04 --force").ok();
     }
+}
+
+#[test]
+fn a_person_is_forgotten_in_hashed_months_too() {
+    let Some(pair) = filled(Engine::InnoDb, 7, 20, "[privacy]\nhash_after_days = 90\n") else { return };
+    pair.sql(
+        "INSERT INTO userlogin (datetime, user, uidNumber, ip, action) VALUES \
+         ('2024-05-03 10:00:00', 'jdoe', 4711, '198.51.100.7', 'login'), ('2025-06-03 10:00:00', 'jdoe', 4711, '198.51.100.8', 'login');
+         INSERT INTO web (datetime, ip, content) VALUES ('2024-05-03 10:00:01', '198.51.100.7', '/'), \
+         ('2025-06-03 10:00:01', '198.51.100.8', '/'), ('2023-05-03 10:00:01', '198.51.100.7', '/')",
+    );
+    let _ = hzmetrics(&pair, "hash-addresses").ok();
+    let ours = "SELECT COUNT(*) FROM web w JOIN userlogin u ON w.ip = u.ip WHERE u.user LIKE ";
+    assert_eq!(pair.lines(&format!("{ours} 'jdoe'")), ["2"]);
+    let done = hzmetrics(&pair, "forget-user jdoe");
+    assert!(done.stderr.contains("2 addresses used by nobody else"), "{}", done.stderr);
+    assert_eq!(pair.lines("SELECT COUNT(*) FROM userlogin WHERE user = 'jdoe' OR uidNumber = 4711"), ["0"]);
+    // what is at the same hash or address has another name now; nobody knows of the third request whose it was
+    assert_eq!(pair.lines(&format!("{ours} 'forgotten%' AND w.ip REGEXP '^2[45]'")), ["2"]);
 }

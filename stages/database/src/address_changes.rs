@@ -92,18 +92,38 @@ impl AddressChanges {
         span(&all, first, last).map(|months| format!("the addresses of {months} were hashed"))
     }
 
-    /// Why the months from `first` to `last` are not computed again without being told to, if so.
+    /// Why hashed months are not computed again without being told to, if there are any from `first` to `last`.
+    #[must_use]
+    pub fn hashed_refusal(&self, first: Month, last: Month) -> Option<String> {
+        self.hashed_in(first, last).map(|why| refused(&why))
+    }
+
+    /// The same for all months whose addresses were changed.
     #[must_use]
     pub fn refusal(&self, first: Month, last: Month) -> Option<String> {
         let shortened = || {
             let months = span(&self.shortened, first, last)?;
             Some(format!("addresses of {months} were shortened when they were imported"))
         };
-        let why = self.hashed_in(first, last).or_else(shortened)?;
-        Some(format!(
-            "{why}: the numbers of these months may not be the published ones when they are computed again; --force computes \
-             them all the same"
-        ))
+        self.hashed_in(first, last).or_else(shortened).map(|why| refused(&why))
+    }
+}
+
+fn refused(why: &str) -> String {
+    format!(
+        "{why}: the numbers of these months may not be the published ones when they are computed again; --force computes \
+         them all the same"
+    )
+}
+
+/// Fails where hashed months would be computed again.
+///
+/// # Errors
+/// There are any from `first` to `last`, or the server fails.
+pub fn refuse_hashed(db: &mut Db, first: Month, last: Month) -> Result<()> {
+    match AddressChanges::read(db)?.hashed_refusal(first, last) {
+        Some(why) => Err(anyhow::anyhow!(why)),
+        None => Ok(()),
     }
 }
 

@@ -99,6 +99,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub dry_run: bool,
 
+    /// With --db: compute months again even if their addresses are hashed
+    #[arg(long)]
+    pub force: bool,
+
     /// Classes of domains, a CSV file with the columns `domain` and `class`, instead of the
     /// built-in list
     #[arg(long, value_name = "FILE.csv")]

@@ -9,6 +9,7 @@ mod read;
 mod run;
 
 use anyhow::{Context as _, Result, ensure};
+use database::address_changes;
 use database::pruned::Pruned;
 use database::writer::{self, Held};
 use database::{Db, FailedSteps, Which, generations, hub_data, withheld};
@@ -55,6 +56,10 @@ pub(crate) fn run(args: &Args, plan: &Plan, io: &Io) -> Result<Outcome> {
     }
     let mut wanted = plan.clone();
     leave_withheld(&mut run.metrics, &mut wanted, args.dry_run, io)?;
+    let months = wanted.summary.as_ref().map(|(months, _)| *months);
+    for (first, last) in months.into_iter().chain(wanted.andmore).filter(|_| !args.force && !args.dry_run) {
+        address_changes::refuse_hashed(&mut run.metrics, first, last)?;
+    }
     let catalogue = match &wanted.andmore {
         Some(_) => failed.note(ANDMORE, read::catalogue(&mut run.hub, args.dry_run))?,
         None => None,

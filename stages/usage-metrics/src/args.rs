@@ -58,6 +58,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
+    /// With --db: do it even if addresses of the month are hashed
+    #[arg(long)]
+    pub(crate) force: bool,
+
     /// With --db: build the sessions of a month that is not over, whatever --compat says
     #[arg(long)]
     pub(crate) with_sessions: bool,

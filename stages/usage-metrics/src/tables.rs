@@ -9,7 +9,7 @@ mod middleware;
 mod sessions;
 
 use anyhow::{Result, anyhow};
-use database::address_changes::AddressChanges;
+use database::address_changes::{self, AddressChanges};
 use database::writer::{self, Held};
 use database::{Db, Which, forgotten, hub_data, pruned};
 use enrich::steps::{self, Filler};
@@ -50,6 +50,9 @@ pub(crate) fn run(args: &Args, io: &Io) -> Result<Outcome> {
         && args.database == Database::Metrics
     {
         pruned::refuse(&mut run.tables, month)?;
+        if !args.force && !args.dry_run {
+            address_changes::refuse_hashed(&mut run.tables, month, month)?;
+        }
     }
     let name = |(step, table): &Action<'_>| format!("{} {table}", step.name()).trim_end().to_owned();
     let done = steps::walk(&actions, io, name, |&(step, table)| run.step(step, table, io));
