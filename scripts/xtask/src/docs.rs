@@ -85,6 +85,9 @@ fn records() -> String {
         is `kind`, `\\N` is an absent field, a text that begins with a backslash gets one more, and \
         `\\=` is followed by raw JSON where a value is not of its column's type. Records survive the \
         way to CSV and back.\n\n\
+        A line that is not a record, and a CSV row that has not as many cells as the header, is rejected. \
+        If every line of a stream is rejected, the program writes nothing and ends with 1: it was probably \
+        given something else than records.\n\n\
         Log text that is not UTF-8 has each wrong byte replaced by `?` when it is imported, and so has \
         a character outside the basic plane; that is what the tables hold, too.\n\n\
         | kind | made by | table | what |\n|---|---|---|---|\n"
