@@ -87,12 +87,15 @@ impl Root {
     }
 }
 
-/// The same package under a version, for upgrades.
+/// The package as it would be of an older version: with another default, and a file that is gone today.
 fn as_version(deb: &Path, version: &str) -> (TempDir, PathBuf) {
     let work = tempfile::tempdir().unwrap();
     let tree = work.path().join("tree");
     let done = output(Command::new("dpkg-deb").arg("-R").arg(deb).arg(&tree));
     assert!(done.status.success(), "{}", text(&done));
+    fs::write(tree.join("usr/share/hzmetrics/old"), "").unwrap();
+    let rotation = tree.join("etc/logrotate.d/hzmetrics");
+    fs::write(&rotation, fs::read_to_string(&rotation).unwrap() + "# an old default\n").unwrap();
     let control = tree.join("DEBIAN/control");
     let lines = fs::read_to_string(&control).unwrap();
     let lines: Vec<_> = lines
@@ -168,6 +171,8 @@ fn the_debian_package_lives_through_install_upgrade_remove_and_purge() {
     let (_work, old) = as_version(&deb, "0.0.1-1");
     root.ok(&format!("dpkg -i {}", root.bring(&old)));
     assert_eq!(root.enabled(), TIMERS);
+    assert!(root.has("usr/share/hzmetrics/old"));
+    assert!(fs::read_to_string(root.at("etc/logrotate.d/hzmetrics")).unwrap().contains("old default"));
     assert_eq!(root.owner("etc/hubzero-metrics"), (0o750, 0, 33));
     assert_eq!(root.owner("etc/hubzero-metrics/access.cfg"), (0o640, 0, 33));
     assert_eq!(root.owner("var/log/hubzero/daily"), (0o750, 33, 33));
@@ -186,6 +191,8 @@ fn the_debian_package_lives_through_install_upgrade_remove_and_purge() {
     root.ok("systemctl -q disable hzmetrics-whoisonline.timer");
     root.ok(&format!("dpkg -i {}", root.bring(&deb)));
     assert_eq!(fs::read_to_string(&conf).unwrap(), edited);
+    assert!(!root.has("usr/share/hzmetrics/old"));
+    assert!(!fs::read_to_string(root.at("etc/logrotate.d/hzmetrics")).unwrap().contains("old default"));
     assert_eq!(root.enabled(), ["hzmetrics.timer"]);
     let version = root.ok("dpkg-query -W -f '${Version}' hzmetrics");
     assert_eq!(version, concat!(env!("CARGO_PKG_VERSION"), "-1"));
