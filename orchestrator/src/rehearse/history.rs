@@ -5,6 +5,7 @@ use database::pruned::Pruned;
 use schema::Month;
 use schema::tables::{self, quote};
 
+use super::logs;
 use super::tables::{IMPORTED, Tables};
 
 /// Tables whose rows come from the hub's, with the column of their date, the hub's table, and the columns by which one
@@ -13,6 +14,9 @@ const OF_HUB: [(&str, &str, &str, [&str; 2]); 2] = [
     ("sessionlog_metrics", "start", "sessionlog", ["sessnum", "sessnum"]),
     ("toolstart", "datetime", "joblog", ["datetime", "start"]),
 ];
+
+/// Logs that were imported within so many seconds of one another were imported together.
+const TOGETHER: i64 = 600;
 
 /// What later steps write to these rows.
 const FILLED: [&str; 7] = ["sessionid", "host", "domain", "orgtype", "countryresident", "countrycitizen", "ipcountry"];
@@ -112,6 +116,10 @@ impl Tables<'_> {
     /// Copies rows of a table of a real database; the columns `empty` stay empty. Rows that have come since may have
     /// the numbers of an invisible key.
     pub(super) fn copy(&mut self, real: &str, table: &str, condition: Option<&str>, empty: &[&str]) -> Result<()> {
+        self.copy_by("INSERT", real, table, condition, empty)
+    }
+
+    fn copy_by(&mut self, verb: &str, real: &str, table: &str, condition: Option<&str>, empty: &[&str]) -> Result<()> {
         let sql = "SELECT column_name FROM information_schema.columns WHERE table_schema = ? AND table_name = ? \
                    ORDER BY ordinal_position";
         let columns = self.db.texts(sql, (real, table))?;
@@ -120,9 +128,41 @@ impl Tables<'_> {
         let columns = columns.collect::<Vec<_>>().join(", ");
         let condition = condition.map_or_else(String::new, |condition| format!(" WHERE {condition}"));
         let at = quote(table);
-        let sql = format!("INSERT INTO {at} ({columns}) SELECT {columns} FROM {}.{at}{condition}", quote(real));
+        let sql = format!("{verb} INTO {at} ({columns}) SELECT {columns} FROM {}.{at}{condition}", quote(real));
         self.db.run(&sql, ()).with_context(|| format!("copying rows of {table}"))?;
         Ok(())
+    }
+
+    /// Copies logins of later logs that were imported together with those of the months: whoever logs in at any time is
+    /// a user, so they counted when the months were computed. Returns how many there are.
+    ///
+    /// # Errors
+    /// The server refuses.
+    pub(super) fn copy_later_logins(&mut self) -> Result<u64> {
+        let (mut last, mut through) = (None, 0);
+        let sql = format!(
+            "SELECT filename, UNIX_TIMESTAMP(imported_at), IFNULL(pk_end, 0) FROM {} WHERE target_table = 'userlogin' \
+             AND origin = 'importer' ORDER BY imported_at, id",
+            self.real("imported_sources")
+        );
+        let months = self.months;
+        self.db.each(&sql, (), |row| {
+            let (at, end) = (row.int(1).unwrap_or(0), row.int(2).unwrap_or(0));
+            let is_together = last.is_some_and(|last| at - last <= TOGETHER);
+            if is_together || logs::is_of(&row.text(0).unwrap_or_default(), months) {
+                (last, through) = (Some(at), through.max(end));
+            }
+            Ok(())
+        })?;
+        let condition = format!("datetime >= '{}' AND id <= {through}", months.bounds().1);
+        let sql = format!("SELECT COUNT(*) FROM {} WHERE {condition}", self.real("userlogin"));
+        let n = self.db.number(&sql, ())?.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        if n > 0 {
+            let real = self.real.metrics_db.clone();
+            // the logs of the first days after the months are there
+            self.copy_by("INSERT IGNORE", &real, "userlogin", Some(&condition), &[])?;
+        }
+        Ok(n)
     }
 
     /// After an import: removes rows from before the months, which the first logs hold, and brings the real ones. Rows

@@ -143,7 +143,7 @@ fn base(name: &str) -> &str {
 }
 
 /// Whether an entry of the ledger is that of a log of the months.
-fn is_of(name: &str, months: Months) -> bool {
+pub(super) fn is_of(name: &str, months: Months) -> bool {
     let month = discovery::date_of(base(name)).and_then(day).and_then(Stamp::month);
     month.is_some_and(|month| months.has(month))
 }

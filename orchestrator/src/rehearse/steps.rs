@@ -40,6 +40,13 @@ impl Work<'_> {
         let hub = self.root.hub(None)?;
         (self.tell)(&format!("importing {}", kit::counted(list.len(), "log", "logs")));
         self.import(&hub, list)?;
+        if !self.ledger.is_empty() {
+            let n = self.tables.copy_later_logins()?;
+            if n > 0 {
+                let logins = kit::counted(n, "login", "logins");
+                (self.tell)(&format!("{logins} of later logs, which were imported together with these, count too"));
+            }
+        }
         self.months.all().try_for_each(|month| self.month(&hub, month))
     }
 
@@ -88,7 +95,9 @@ impl Work<'_> {
         let is_last = self.tables.is_last_published(month)?;
         self.tools(hub, Some(month), is_last)?;
         if is_last {
-            self.tables.take_missing_names(&["web"])?;
+            // tool starts at midnight got their names from the runs for earlier months
+            self.for_month(hub, "usage-metrics", &["--db", "--only", "middleware-wall"], Some(month))?;
+            self.tables.take_missing_names(&["web", "toolstart"])?;
         }
         self.usage(hub, Some(month))?;
         self.stage(hub, "summarize", &["--db", &month.to_string()])

@@ -42,6 +42,7 @@ mod rebuild;
 mod recipes;
 mod recorded;
 mod rehearse;
+mod rehearse_single;
 mod repairs;
 mod report;
 mod rights;
