@@ -48,7 +48,7 @@ pub(crate) fn test(sh: &Shell, args: &TestArgs) -> Result<()> {
     let skipped = place::target(sh)?.join("skipped-db-tests");
     sh.remove_path(&skipped)?;
     let _skipped = sh.push_env("HZMETRICS_TEST_SKIPPED", &skipped);
-    let passed = run_tests(sh, args.quick, args.filter.as_deref());
+    let passed = run_tests(sh, args.quick, args.filter.as_deref(), &[]);
     let n_skipped = sh.read_file(&skipped).map_or(0, |list| list.lines().count());
     if n_skipped > 0 {
         say(&format!("xtask: SKIPPED {n_skipped} tests that need MariaDB, listed in {}", skipped.display()));
@@ -61,7 +61,7 @@ pub(crate) fn test(sh: &Shell, args: &TestArgs) -> Result<()> {
     Ok(())
 }
 
-fn run_tests(sh: &Shell, quick: bool, filter: Option<&str>) -> Result<()> {
+fn run_tests(sh: &Shell, quick: bool, filter: Option<&str>, cargo: &[String]) -> Result<()> {
     let filter = filter.as_slice();
     let without_hub = |mut command: Cmd| {
         for name in closed::of_a_hub() {
@@ -76,11 +76,11 @@ fn run_tests(sh: &Shell, quick: bool, filter: Option<&str>) -> Result<()> {
         let threads = test_threads().to_string();
         without_hub(cmd!(
             sh,
-            "cargo nextest run --workspace --profile {profile} --test-threads {threads} --no-fail-fast {filter...}"
+            "cargo nextest run {cargo...} --workspace --profile {profile} --test-threads {threads} --no-fail-fast {filter...}"
         ))?;
         return Ok(());
     }
-    cmd!(sh, "cargo test --workspace --bins --lib --tests --no-run").run()?;
+    cmd!(sh, "cargo test {cargo...} --workspace --bins --lib --tests --no-run").run()?;
     let tests = if quick {
         say("xtask: cargo-nextest is not installed, so only the unit tests are run");
         None
@@ -88,7 +88,7 @@ fn run_tests(sh: &Shell, quick: bool, filter: Option<&str>) -> Result<()> {
         say("xtask: cargo-nextest is not installed, so `cargo test` runs the tests (slower, the same tests)");
         Some("--tests")
     };
-    without_hub(cmd!(sh, "cargo test --workspace --bins --lib {tests...} --no-fail-fast -- {filter...}"))
+    without_hub(cmd!(sh, "cargo test {cargo...} --workspace --bins --lib {tests...} --no-fail-fast -- {filter...}"))
         .map_err(Into::into)
 }
 
@@ -220,8 +220,12 @@ pub(crate) fn campaign(sh: &Shell, args: &CampaignArgs) -> Result<()> {
     let folder = packages(sh)?;
     let _packages = folder.as_ref().map(|folder| sh.push_env("HZMETRICS_PACKAGES", folder));
     let _optimised = sh.push_env("CARGO_PROFILE_TEST_OPT_LEVEL", "3");
-    run_tests(sh, false, args.filter.as_deref())
+    let ours = SLIGHTLY_OPTIMISED.map(|name| format!("--config=profile.test.package.{name}.opt-level=3"));
+    run_tests(sh, false, args.filter.as_deref(), &ours)
 }
+
+/// Packages of ours with a level of their own for tests, in `Cargo.toml`.
+const SLIGHTLY_OPTIMISED: [&str; 1] = ["schema"];
 
 /// Where the packages are that the campaign tries: those of `dist`, if they are of this version.
 fn packages(sh: &Shell) -> Result<Option<std::path::PathBuf>> {
@@ -249,6 +253,16 @@ mod tests {
                 found.push(fs::read_to_string(path).unwrap());
             }
         }
+    }
+
+    #[test]
+    fn a_campaign_optimises_every_package_of_ours() {
+        let root = place::root().unwrap();
+        let settings = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+        let (packages, _) = settings.split_once("[profile.dev.package]\n").unwrap().1.split_once("\n\n").unwrap();
+        let named: Vec<_> = packages.lines().map(|line| line.split_once(".opt-level = ").unwrap().0).collect();
+        let is_ours = |name: &&str| ["stages", "."].iter().any(|folder| root.join(folder).join(name).is_dir());
+        assert_eq!(named.into_iter().filter(is_ours).collect::<Vec<_>>(), SLIGHTLY_OPTIMISED);
     }
 
     #[test]
