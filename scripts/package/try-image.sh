@@ -42,15 +42,16 @@ builder() {
 
 # as the distroless one: libraries, certificates and time zones, no shell
 small() {
+    home=home/nonroot
     debian small.tar extract libc6,libgcc-s1,ca-certificates,tzdata,base-files
     container=$(podman from scratch)
     podman add -q "$container" "$folder/small.tar" /
     root=$(podman mount "$container")
     echo 'root:x:0:0:root:/root:/sbin/nologin' >"$root/etc/passwd"
-    echo 'nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin' >>"$root/etc/passwd"
+    echo "nonroot:x:65532:65532:nonroot:/$home:/sbin/nologin" >>"$root/etc/passwd"
     printf 'root:x:0:\nnonroot:x:65532:\n' >"$root/etc/group"
-    mkdir -p "$root/home/nonroot" "$root/etc/ssl/certs"
-    chown 65532:65532 "$root/home/nonroot"
+    mkdir -p "$root/$home" "$root/etc/ssl/certs"
+    chown 65532:65532 "$root/$home"
     find "$root/usr/share/ca-certificates" -name '*.crt' -exec cat {} + >"$root/etc/ssl/certs/ca-certificates.crt"
     podman umount "$container" >/dev/null
     podman commit -q --rm "$container" "$(base distroless)"
