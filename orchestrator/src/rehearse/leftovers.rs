@@ -40,8 +40,8 @@ pub(super) fn remove(place: &Path, tell: &dyn Fn(&str)) {
         let shown = path.display();
         // its links are not followed
         match std::fs::remove_dir_all(&path) {
-            Ok(()) => tell(&format!("removed {shown}, which a rehearsal left that was killed")),
-            Err(error) => tell(&format!("{shown}, which a rehearsal left that was killed, cannot be removed: {error}")),
+            Ok(()) => tell(&format!("removed {shown}, left by a rehearsal that was killed")),
+            Err(error) => tell(&format!("{shown}, left by a rehearsal that was killed, cannot be removed: {error}")),
         }
     }
 }

@@ -42,11 +42,13 @@ pub(super) fn run(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
     let goaccess = words("goaccess", &layout.goaccess(&log, &place.join("goaccess.json")));
     let chdb = format!("{} with-chdb.py \"$LOG\"", args.python.display());
     let duckdb = format!("{} with-duckdb.py \"$LOG\"", args.python.display());
+    let chdb_whole = format!("{chdb} whole");
     fs::write(place.join("with-chdb.py"), CHDB)?;
     fs::write(place.join("with-duckdb.py"), DUCKDB)?;
     let nothing = "import-logs --quiet --to /dev/null \"$LOG\"";
     for row in [
         Row { what: "log to all cells", ours: &cells, peer: "chdb", theirs: &chdb, most: Some(0.5) },
+        Row { what: "log to all cells", ours: &cells, peer: "chdb, all fields", theirs: &chdb_whole, most: None },
         Row { what: "log to all cells", ours: &cells, peer: "DuckDB", theirs: &duckdb, most: None },
         Row { what: "log to all cells", ours: &cells, peer: "GoAccess", theirs: &goaccess, most: None },
         Row {
@@ -64,11 +66,15 @@ pub(super) fn run(args: &Args, bin: &Path, directory: &Path) -> Result<()> {
     names(args, &shell)
 }
 
-/// Two distinct counts over one regular expression, without sessions.
+/// Two distinct counts over one regular expression, without sessions: over the end of a line that has the two fields,
+/// or with a second argument over all fields that our programs read.
 const CHDB: &str = r#"import sys, chdb
-print(chdb.query(f"""SELECT uniqExact(g[1]), uniqExact(g[2]) FROM (SELECT extractGroups(line,
-    '" [0-9]{{3}} [0-9]+ ([^ ]+) "[^"]*" "([^"]*)"') AS g FROM file('{sys.argv[1]}', LineAsString))
-    SETTINGS max_threads = 2"""))
+end = r'" [0-9]{3} [0-9]+ ([^ ]+) "[^"]*" "([^"]*)"'
+whole = (r'^([-0-9]+ [:0-9]+) [A-Z]+ ([^ ]+) [^ ]+ "([A-Z]+) ([^ "]*)[^"]*" ([0-9]{3}) ([0-9]+) ([^ ]+) "([^"]*)" "([^"]*)"'
+    r' (.*)$')
+fields, ip, agent = (end, 1, 2) if len(sys.argv) < 3 else (whole, 7, 9)
+print(chdb.query(f"""SELECT uniqExact(g[{ip}]), uniqExact(g[{agent}]) FROM (SELECT extractGroups(line, '{fields}') AS g
+    FROM file('{sys.argv[1]}', LineAsString)) SETTINGS max_threads = 2"""))
 "#;
 
 /// The same.
