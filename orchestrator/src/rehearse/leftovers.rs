@@ -18,10 +18,6 @@ const LOCK: &str = "in-use";
 /// A folder without that file may be one that is being made; or an earlier version left it.
 const OLD: Duration = Duration::from_secs(24 * 3600);
 
-/// For how long a folder must be in use to count as that: a program that the killed rehearsal was just starting has the
-/// lock a moment longer.
-const IN_USE: Duration = Duration::from_secs(1);
-
 /// Marks a folder as in use, as long as the result lives.
 ///
 /// # Errors
@@ -67,7 +63,7 @@ fn is_left(path: &Path) -> Result<bool> {
         return Ok(door::look(path)?.is_some_and(|stat| is_old(&stat)));
     }
     // the file goes first, then the rest
-    Ok(matches!(Lock::ask(&lock, IN_USE)?, LockResult::Held(_)))
+    Ok(matches!(Lock::ask(&lock, Duration::ZERO)?, LockResult::Held(_)))
 }
 
 fn is_old(stat: &Stat) -> bool {
