@@ -36,6 +36,7 @@ pub(crate) fn run(sh: &Shell, args: &Args) -> Result<()> {
     // asked for once: somebody may commit while this builds. Without a build the executables may be of an
     // earlier commit
     let version = if args.no_build { VERSION.to_owned() } else { place::version(sh) };
+    let _time = sh.push_env("SOURCE_DATE_EPOCH", packages::time_of_commit(sh));
     if !args.no_build {
         build(sh, &target, &version)?;
     }
