@@ -12,10 +12,11 @@ use rustix::fs::{FileType, Stat};
 /// How the names of the folders begin.
 pub(super) const PREFIX: &str = "hzmetrics-rehearsal-";
 
-/// The file in the folder that is locked as long as the rehearsal lives.
+/// The file in the folder that is locked as long as the rehearsal lives: the first that is made there, and the first
+/// that goes.
 const LOCK: &str = "in-use";
 
-/// A folder without that file may be one that is being made; or an earlier version left it.
+/// An empty folder without that file may be one that is being made.
 const OLD: Duration = Duration::from_secs(24 * 3600);
 
 /// Marks a folder as in use, as long as the result lives.
@@ -60,9 +61,9 @@ fn is_ours(name: &OsStr, path: &Path) -> Result<bool> {
 fn is_left(path: &Path) -> Result<bool> {
     let lock = path.join(LOCK);
     if door::look(&lock)?.is_none() {
-        return Ok(door::look(path)?.is_some_and(|stat| is_old(&stat)));
+        // with anything else in it, the rehearsal was killed while it removed the rest
+        return Ok(!door::list(path)?.is_empty() || door::look(path)?.is_some_and(|stat| is_old(&stat)));
     }
-    // the file goes first, then the rest
     Ok(matches!(Lock::ask(&lock, Duration::ZERO)?, LockResult::Held(_)))
 }
 
@@ -84,13 +85,16 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let make = |name: &str, mode: u32| {
             let path = place.path().join(name);
-            fs::create_dir_all(path.join("var/log")).unwrap();
+            fs::create_dir_all(&path).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             path
         };
-        let [left, used, new, open] = [("left", 0o700), ("used", 0o700), ("new", 0o700), ("open", 0o775)]
-            .map(|(name, mode)| make(&format!("{PREFIX}{name}"), mode));
+        let names = [("left", 0o700), ("going", 0o700), ("used", 0o700), ("new", 0o700), ("open", 0o775)];
+        let [left, going, used, new, open] = names.map(|(name, mode)| make(&format!("{PREFIX}{name}"), mode));
         let other = make("others", 0o700);
+        for path in [&left, &going, &used, &open, &other] {
+            fs::create_dir_all(path.join("var/log")).unwrap();
+        }
         let old = make(&format!("{PREFIX}old"), 0o700);
         fs::File::open(&old).unwrap().set_modified(SystemTime::now() - 2 * OLD).unwrap();
         std::os::unix::fs::symlink(&other, left.join("link")).unwrap();
@@ -101,8 +105,8 @@ mod tests {
         let lock = mark(&used).unwrap();
         let said = std::cell::RefCell::new(Vec::new());
         remove(place.path(), &|text| said.borrow_mut().push(text.to_owned()));
-        assert_eq!(said.borrow().len(), 2, "{said:?}");
-        assert!(!left.exists() && !old.exists());
+        assert_eq!(said.borrow().len(), 3, "{said:?}");
+        assert!(!left.exists() && !going.exists() && !old.exists());
         assert!(used.join("var/log").exists() && new.exists() && open.exists() && other.join("var/log").exists());
         drop(lock);
     }
