@@ -1,4 +1,4 @@
-//! Puts hashes in the place of the addresses of old months: `[privacy] hash_after_days`. For runs and `hash-addresses`.
+//! Replaces the addresses of old months by hashes: `[privacy] hash_after_days`. For runs and `hash-addresses`.
 //!
 //! Whole months are hashed, the oldest first, when nothing looks at their addresses any more. The key is in its file
 //! and the month in the state before the first row changes, and a row that is hashed is left alone, so a run that was

@@ -62,7 +62,7 @@ pub const HASH: usize = 15;
 /// The digits of a hash behind its `x`.
 pub const HASH_DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// Whether a text is what stands for an address that was hashed: `x` and fourteen digits. It is no address, so nobody
+/// Whether a text is what stands for an address that was hashed: `x` and fourteen digits. It is not an address, so nobody
 /// looks up a name, a country or a place of it.
 ///
 /// ```

@@ -167,7 +167,7 @@ fn is_any_hashed(hub: &Hub, db: &mut Db, entries: &[Entry]) -> Result<bool> {
         if let Some(why) = changes.hashed_in(*first, *last) {
             is_any = true;
             hub.log.error(format_args!(
-                "[forget-import] {}: {why}, so the log cannot be imported again; --force deletes its rows all the same",
+                "[forget-import] {}: {why}, so the log cannot be imported again; --force deletes its rows anyway",
                 entry.filename
             ));
         }
@@ -183,7 +183,7 @@ fn is_any_removed(hub: &Hub, entries: &[Entry], is_dry: bool) -> Result<bool> {
             is_any = true;
             hub.log.warning(format_args!(
                 "[forget-import] {} is neither in imported/ nor in daily/: it cannot be imported again; --force deletes \
-                 its rows all the same",
+                 its rows anyway",
                 entry.filename
             ));
         }

@@ -1,4 +1,4 @@
-//! `hzmetrics hash-addresses`: puts hashes in the place of the addresses of old months.
+//! `hzmetrics hash-addresses`: replaces the addresses of old months by hashes.
 
 use anyhow::Result;
 use kit::{Usage, Uses};

@@ -1,4 +1,4 @@
-//! Hashes in the place of the addresses of one month, in all tables that have any. Many small transactions, each of
+//! Replaces the addresses of one month by hashes, in all tables that have any. Many small transactions, each of
 //! some time of the month; what is hashed is not changed again.
 
 use anyhow::Result;

@@ -1,4 +1,4 @@
-//! Hashes in the place of the addresses of old months: by runs and by `hzmetrics hash-addresses`.
+//! Hashes instead of the addresses of old months: by runs and by `hzmetrics hash-addresses`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -220,7 +220,7 @@ fn what_was_interrupted_is_completed_with_the_same_hashes() {
     assert!(state(&pair, "hashing_month").unwrap().starts_with("2022-07 "));
     assert_eq!(fs::metadata(keys(&pair)).unwrap().permissions().mode() & 0o777, 0o600);
     pair.sql("DROP TRIGGER stop");
-    // without its key nothing goes on, and nothing else of that month is computed
+    // without its key nothing continues, and nothing else of that month is computed
     let kept = fs::read(keys(&pair)).unwrap();
     fs::remove_file(keys(&pair)).unwrap();
     let lost = hzmetrics(&pair, "hash-addresses").expect_code(1);

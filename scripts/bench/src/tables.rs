@@ -168,7 +168,7 @@ impl Bench<'_> {
             ensure!(self.number("SELECT COUNT(*) FROM websessions") > 0, "no sessions");
             self.settle();
             bare.push(self.sql("UPDATE bare SET sessionid = 1 + id DIV 6"));
-            // what a session needs besides, with the rows that ours has made
+            // what else a session needs, with the rows that ours has made
             self.settle();
             let rest = self.sql(
                 "BEGIN;\nINSERT INTO bare_sessions SELECT * FROM websessions ORDER BY id;\n\

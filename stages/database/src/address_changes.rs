@@ -112,7 +112,7 @@ impl AddressChanges {
 fn refused(why: &str) -> String {
     format!(
         "{why}: the numbers of these months may not be the published ones when they are computed again; --force computes \
-         them all the same"
+         them anyway"
     )
 }
 

@@ -99,7 +99,7 @@ impl AddressKeys {
         self.0.len() < n
     }
 
-    /// Writes the keys, for nobody but their owner.
+    /// Writes the keys, readable by their owner alone.
     ///
     /// # Errors
     /// They cannot be written.

@@ -318,7 +318,7 @@ mod tests {
         let path = directory.path().join("hzmetrics.pid");
         let lock = held(Lock::ask_in_turns(&path, Duration::ZERO).unwrap());
         assert!(fs::read_to_string(&path).unwrap().ends_with(" in-turns\n"));
-        assert_eq!(holder(&path).map(|holder| holder.pid), None, "a test is no program of ours");
+        assert_eq!(holder(&path).map(|holder| holder.pid), None, "a test is not a program of ours");
         let other = std::thread::spawn({
             let path = path.clone();
             move || held(Lock::ask(&path, Duration::ZERO).unwrap())
