@@ -57,7 +57,7 @@ impl Ground {
     /// `None`, after printing a message, if we are not root or there is no MariaDB.
     pub(crate) fn new(engine: Engine, owner: u32) -> Option<Self> {
         if !hub::identity::is_root() {
-            fixtures::say("SKIPPED: only root can give its rights away");
+            fixtures::skip("only root can give its rights away");
             return None;
         }
         let pair = pair(engine, SqlMode::Strict)?;

@@ -359,7 +359,7 @@ const TROUBLES: &[Trouble] = &[
         make: |hub| {
             hub.settings("[check]\ndisk = 10:,5:\n");
             if !hub.fill_disk("state") {
-                fixtures::say("SKIPPED: no mount of our own, so the limit is one that no disk keeps");
+                fixtures::skip("no mount of our own, so the limit is one that no disk keeps");
                 hub.settings("[check]\ndisk = 101:,101:\n");
             }
         },

@@ -34,7 +34,7 @@ impl Plant {
         if is_there {
             ground.give(at);
         } else {
-            fixtures::say(&format!("SKIPPED in part: no {self:?} could be made"));
+            fixtures::skip(&format!("no {self:?} could be made"));
         }
         is_there
     }

@@ -71,7 +71,7 @@ impl Place {
 fn has(place: &Place, command: &str, name: &str) -> bool {
     let found = place.sh(command).code == 0;
     if !found {
-        fixtures::say(&format!("SKIPPED: there is no {name}; its recipe in docs/pipeline.md was not run"));
+        fixtures::skip(&format!("there is no {name}; its recipe in docs/pipeline.md was not run"));
     }
     found
 }

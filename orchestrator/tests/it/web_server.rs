@@ -61,7 +61,7 @@ fn is_possible(programs: &[&str]) -> bool {
         missing.push("no namespace can be made here".to_owned());
     }
     if !missing.is_empty() {
-        fixtures::say(&format!("SKIPPED: {}", missing.join(", ")));
+        fixtures::skip(&missing.join(", "));
     }
     missing.is_empty()
 }

@@ -380,9 +380,7 @@ mod tests {
         let (root, logrotate) = (fs::metadata("/proc/self").unwrap().uid() == 0, "/usr/sbin/logrotate");
         let known = fs::read_to_string("/etc/passwd").unwrap_or_default().contains("\nwww-data:");
         if !root || !known || !Path::new(logrotate).exists() {
-            return fixtures::say(
-                "SKIPPED: root, logrotate and www-data are needed to rotate a log with the shipped stanza",
-            );
+            return fixtures::skip("root, logrotate and www-data are needed to rotate a log with the shipped stanza");
         }
         let top = tempfile::tempdir().unwrap();
         fs::set_permissions(top.path(), fs::Permissions::from_mode(0o755)).unwrap();

@@ -23,7 +23,7 @@ fn give(folder: &Path, uid: u32) {
 /// A hub owned by nobody; `None`, after printing a message, if we cannot change owners.
 fn hub() -> Option<Hub> {
     if fs::metadata("/proc/self").unwrap().uid() != 0 {
-        fixtures::say("SKIPPED: files of other accounts need root");
+        fixtures::skip("files of other accounts need root");
         return None;
     }
     let hub = Hub::new()?;

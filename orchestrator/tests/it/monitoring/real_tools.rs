@@ -10,7 +10,7 @@ fn tool(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file());
     if found.is_none() {
-        fixtures::say(&format!("SKIPPED: {name} is not installed; what it says of our output was not checked"));
+        fixtures::skip(&format!("{name} is not installed; what it says of our output was not checked"));
     }
     found
 }

@@ -216,7 +216,7 @@ fn on_a_full_disk(life: &Life, folder: &Path, room: u32, line: &str) -> Option<F
     let run = run.args(["-m", "sh", "-c", script]).arg(folder).arg(room.to_string()).arg(life.path("bin/hzmetrics"));
     let done = run.args(line.split(' ')).finish();
     if done.code == 99 || done.stderr.contains("unshare") {
-        fixtures::say(&format!("SKIPPED: no mount of our own: {}", done.stderr));
+        fixtures::skip(&format!("no mount of our own: {}", done.stderr));
         return None;
     }
     Some(done)

@@ -22,7 +22,7 @@ struct Host(tempfile::TempDir);
 /// `None`, after printing a message, if we cannot change owners.
 fn host() -> Option<Host> {
     if !hub::identity::is_root() {
-        fixtures::say("skipped: only root can give its rights away");
+        fixtures::skip("only root can give its rights away");
         return None;
     }
     let host = Host(tempfile::tempdir().unwrap());

@@ -9,7 +9,7 @@ use crate::config::Env;
 #[test]
 fn folders_are_judged_by_themselves() {
     if !is_root() {
-        return fixtures::say("skipped: only root can give folders to others");
+        return fixtures::skip("only root can give folders to others");
     }
     let root = tempfile::tempdir().unwrap();
     let env: Env<'_> = &|name| (name == "HZMETRICS_ROOT").then(|| root.path().into());

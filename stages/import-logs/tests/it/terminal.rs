@@ -9,7 +9,7 @@ const LINE: &str = r#"192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] "GET /a HTTP/1.
 /// What a shell command writes to a terminal; `None` without `script`.
 fn on_terminal(command: &str, term: &str) -> Option<String> {
     if !Path::new("/usr/bin/script").exists() {
-        fixtures::say("SKIPPED: script (util-linux) is needed to look at a terminal");
+        fixtures::skip("script (util-linux) is needed to look at a terminal");
         return None;
     }
     let command = format!("stty cols 80 rows 24; {command}");

@@ -235,7 +235,7 @@ fn a_log_folder_may_be_a_link_owned_by_root() {
 #[test]
 fn a_link_does_not_let_its_owner_read_more() {
     if !rustix::process::geteuid().is_root() {
-        return fixtures::say("SKIPPED: only root can give files to others");
+        return fixtures::skip("only root can give files to others");
     }
     let (place, logs) = log_folder();
     let (secret, link) = (place.path().join("daily/secret.log"), place.path().join("daily/link.log"));

@@ -15,7 +15,7 @@ fn tool(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file());
     if found.is_none() {
-        fixtures::say(&format!("SKIPPED: {name} is not installed; pages were not looked at in a browser"));
+        fixtures::skip(&format!("{name} is not installed; pages were not looked at in a browser"));
     }
     found
 }
@@ -91,7 +91,7 @@ fn a_browser_has_no_complaint() {
         if file.is_file() && (option != "--vnu" || tool("java").is_some()) {
             run = run.arg(option).arg(file);
         } else {
-            fixtures::say(&format!("SKIPPED: there is no {}; its rules were not checked", file.display()));
+            fixtures::skip(&format!("there is no {}; its rules were not checked", file.display()));
         }
     }
     let done = run.finish();
