@@ -298,7 +298,7 @@ const SAYS: &str = "#!/bin/sh\n{ id -u; id -G; env; umask; ls /proc/self/fd; tty
 fn the_hook_passes_nothing_of_root_on() {
     let user = "nobody";
     if !rustix::process::geteuid().is_root() {
-        return fixtures::say("SKIPPED: only root can start the hook for another user");
+        return fixtures::skip("only root can start the hook for another user");
     }
     let place = Place::new();
     let group = fixtures::run("id").args(["-gn", user]).finish().ok().text().trim().to_owned();
@@ -365,7 +365,7 @@ fn programs_belong_to_root_whatever_the_mask() {
 #[test]
 fn programs_started_by_root_are_not_installed_where_others_write() {
     if !rustix::process::geteuid().is_root() {
-        return fixtures::say("SKIPPED: only root can give a folder to somebody else");
+        return fixtures::skip("only root can give a folder to somebody else");
     }
     let place = Place::new();
     let bin = place.at("opt/hubzero/bin");
