@@ -10,7 +10,7 @@ use checkout::{place, say};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TestArgs {
-    /// Do not install MariaDB and Apache if they are missing; the tests that need them are skipped
+    /// Do not install MariaDB, Apache and other programs that tests start if they are missing; the tests that need them are skipped
     #[arg(long)]
     no_install: bool,
     /// Only tests that take little time, for use during development: no killed runs, no generated cases
@@ -42,6 +42,7 @@ pub(crate) fn test(sh: &Shell, args: &TestArgs) -> Result<()> {
     if !args.no_install {
         MARIADB.provide(sh);
         WEB_SERVER.provide(sh);
+        READERS.provide(sh);
     }
     // the harness reads both: whether it may install, and where it lists skipped tests
     let _install = sh.push_env("HZMETRICS_TEST_INSTALL", "no");
@@ -117,6 +118,13 @@ const WEB_SERVER: Needed = Needed {
     name: "Apache with logrotate and curl",
     packages: &["apache2-bin", "logrotate", "curl", "acl"],
     programs: &[&["/usr/sbin/apache2"], &["/usr/sbin/logrotate"], &["/usr/bin/curl"], &["/usr/bin/setfacl"]],
+};
+
+/// For reading what is generated: manual pages, completions, shell scripts.
+const READERS: Needed = Needed {
+    name: "mandoc, shellcheck, zsh and fish",
+    packages: &["mandoc", "shellcheck", "zsh", "fish"],
+    programs: &[&["/usr/bin/mandoc"], &["/usr/bin/shellcheck"], &["/usr/bin/zsh"], &["/usr/bin/fish"]],
 };
 
 /// For running a hub on several servers.

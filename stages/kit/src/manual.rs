@@ -153,8 +153,12 @@ fn page(command: &mut Command) -> io::Result<Vec<u8>> {
         let mut notes = Vec::new();
         man.render_extra_section(&mut notes)?;
         page.write_all(b".SH NOTES\n")?;
+        let mut between: &[u8] = b"";
         for line in without_headings(&notes).split_inclusive(|byte| *byte == b'\n') {
-            page.write_all(if line.starts_with(b".") || line == b"\n" { b"" } else { b".PP\n" })?;
+            if !line.starts_with(b".") && line != b"\n" {
+                page.write_all(between)?;
+                between = b".PP\n";
+            }
             page.write_all(line)?;
         }
     }
@@ -169,7 +173,7 @@ fn without_headings(part: &[u8]) -> Vec<u8> {
 }
 
 /// Removes what formatters complain about: empty lines, breaks without text between them, and
-/// characters beyond ASCII (which only some formatters convert).
+/// characters beyond ASCII (which only some formatters convert). What a help text has in backticks is bold.
 fn tidy(page: &[u8]) -> Vec<u8> {
     let page = String::from_utf8_lossy(page);
     let mut tidy = String::with_capacity(page.len());
@@ -177,8 +181,13 @@ fn tidy(page: &[u8]) -> Vec<u8> {
     for line in page.lines().filter(|line| !line.trim().is_empty()) {
         let breaks = line == ".br";
         if !(breaks && broken) {
+            let (mut marked, pairs) = (false, line.matches('`').count() % 2 == 0);
             for character in line.chars() {
                 match character {
+                    '`' if pairs => {
+                        tidy.push_str(if marked { r"\fR" } else { r"\fB" });
+                        marked = !marked;
+                    }
                     ' '..='~' => tidy.push(character),
                     _ => tidy.push_str(&format!("\\[u{:04X}]", u32::from(character))),
                 }
@@ -213,10 +222,11 @@ mod tests {
     use super::*;
 
     fn command() -> Command {
-        let flag = Arg::new("dry-run").long("dry-run").action(ArgAction::SetTrue).help("Change\n\nnothing…");
+        let flag = Arg::new("dry-run").long("dry-run").action(ArgAction::SetTrue).help("Change\n\nnothing… in `x`");
         let word = Arg::new("FILE").required(true).help(".starts with a dot");
         let sub = Command::new("tick").about("For cron").arg(flag);
-        Command::new("demo").version("1.2").about("Shows things").arg(word).subcommand(sub)
+        let notes = "First.\n\nSecond: the character ` alone stays.";
+        Command::new("demo").version("1.2").about("Shows things").arg(word).subcommand(sub).after_long_help(notes)
     }
 
     #[test]
@@ -228,7 +238,8 @@ mod tests {
         }
         assert_eq!(page.matches("\n.SH NAME").count(), 1, "{page}");
         assert!(!page.contains("\n\n") && !page.contains("\n.starts"), "{page}");
-        assert!(page.is_ascii() && page.contains("nothing\\[u2026]"), "{page}");
+        assert!(page.is_ascii() && page.contains("nothing\\[u2026] in \\fBx\\fR"), "{page}");
+        assert!(page.contains("First.\n.PP\nSecond: the character ` alone") && !page.contains(".PP\nFirst."), "{page}");
     }
 
     #[test]
