@@ -64,6 +64,9 @@ pub(crate) fn parse<'a>(line: &'a [u8], host: Host, fields: &mut Fields<'a>) -> 
     }
     request(&mut cursor, fields)?;
     cursor.blanks();
+    if let Some(behind) = behind_own_fields(cursor) {
+        cursor = behind;
+    }
     if cursor.is_at_quote() {
         let open = |name| Fault::bare(What::Open(name));
         fields.referrer = Text::Line(cursor.quoted().ok_or(open("referrer"))?);
@@ -210,6 +213,25 @@ fn request<'a>(cursor: &mut Cursor<'a>, fields: &mut Fields<'a>) -> Result<(), F
         }
         from = end + 1;
     }
+}
+
+/// How many fields the administrator may have added before the referrer.
+const OWN_FIELDS: usize = 6;
+
+/// The position of referrer and agent, if fields without quotes were added before them.
+fn behind_own_fields(mut cursor: Cursor<'_>) -> Option<Cursor<'_>> {
+    for _ in 0..OWN_FIELDS {
+        if cursor.is_at_quote() || cursor.rest.is_empty() {
+            break;
+        }
+        cursor.word();
+        cursor.blanks();
+    }
+    let mut behind = cursor;
+    let (referrer, agent) = (behind.quoted()?, behind.quoted()?);
+    let is_url = |text: &[u8]| memchr::memmem::find(text, b"://").is_some();
+    let is_agent = client::address(agent).is_none() && !agent.starts_with(b"http") && !agent.starts_with(b"unix:");
+    ((matches!(referrer, b"" | b"-") || is_url(referrer)) && is_agent).then_some(cursor)
 }
 
 /// Status and bytes after a request, and what follows them. Reads no further than that, because a
@@ -453,6 +475,34 @@ mod tests {
                 (forwarded.into(), request_id.into()),
                 "{after}"
             );
+        }
+    }
+
+    #[test]
+    fn referrer_and_agent_are_found_behind_other_fields() {
+        let url = "\"https://example.org/\"";
+        for (after, referrer, agent) in [
+            (format!("0.003 {UA}"), "-", "Mozilla/5.0 (X11)"),
+            (format!("1234 {url} \"bot/1\""), "https://example.org/", "bot/1"),
+            (
+                format!("198.51.100.7 + 400 {url} \"bot/1\" X-Forwarded-For=\"192.0.2.7\""),
+                "https://example.org/",
+                "bot/1",
+            ),
+            ("ms:12 - 7 \"\" \"bot/1\" \"192.0.2.7\"".to_owned(), "-", "bot/1"),
+            // these are other things
+            ("0.003 \"192.0.2.7\" \"10.0.0.1:80\"".to_owned(), "-", "-"),
+            ("0.003 \"-\" \"10.0.0.1:80\"".to_owned(), "-", "-"),
+            ("0.003 \"-\" \"unix:/run/a.sock\"".to_owned(), "-", "-"),
+            ("1 \"router@docker\" \"http://10.0.0.1:80\" 2ms".to_owned(), "-", "-"),
+            ("0.003 \"bot/1\"".to_owned(), "-", "-"),
+            (format!("1 2 3 4 5 6 7 {UA}"), "-", "-"),
+            ("0.003 \"-\" \"cut".to_owned(), "-", "-"),
+        ] {
+            let line = line("192.0.2.1 - -", "GET /a HTTP/1.1", &after);
+            let found = check(&line, |e, seen| ([e.referrer, e.agent].map(text), seen.combined));
+            let is_combined = agent != "-";
+            assert_eq!(found, Ok(([referrer, agent].map(str::to_owned), is_combined)), "{after}");
         }
     }
 

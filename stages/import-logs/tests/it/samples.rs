@@ -114,6 +114,14 @@ fn what_is_recognised() {
 }
 
 #[test]
+fn agents_behind_other_fields_are_those_of_robots_or_people() {
+    let line = |agent: &str| {
+        format!("192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] \"GET /a HTTP/1.1\" 200 12 1234 \"-\" \"{agent}\"\n")
+    };
+    check("a robot", &(line("Mozilla/5.0 (X11)") + &line("somebot/1")), "combined", [2, 1, 0], "robot 1");
+}
+
+#[test]
 fn what_is_refused_with_its_name() {
     let ftp = "looks like an FTP log, which is not the log of a web server; 0 of ";
     for (text, said) in [
