@@ -1,6 +1,7 @@
 //! Logs of Amazon's services: load balancers, application (ALB) and classic (ELB), and buckets
 //! (S3). CloudFront writes W3C extended logs.
 
+use super::client;
 use super::cursor::Cursor;
 use super::{Fault, Fields, Text, What, time};
 
@@ -37,7 +38,7 @@ pub(crate) fn load_balancer(line: &[u8], is_classic: bool) -> Result<Fields<'_>,
     }
     let mut fields = Fields {
         moment: Some(moment),
-        client: Text::Line(client),
+        client: Text::Line(client::without_port(client)),
         status: Text::Line(status),
         bytes: Text::Line(sent),
         request: Text::Line(cursor.quoted().ok_or(Fault::bare(What::NoRequest))?),
@@ -107,6 +108,8 @@ mod tests {
         let rest = r#"2025-07-10T08:00:01.186641Z app/lb/50 192.0.2.39:2817 10.0.0.1:80 0.000 0.001 -1 200 200 34 366 "GET https://www.example.com:443/a?b HTTP/1.1" "curl/7.46.0" - -"#;
         let found = ["192.0.2.39", "GET", "/a?b", "200", "366", "-", "curl/7.46.0", "www.example.com"];
         assert_eq!(shown(load_balancer(rest.as_bytes(), true)).unwrap()[..8], found);
+        let v6 = rest.replace("192.0.2.39:2817", "2001:db8::12:2817");
+        assert_eq!(shown(load_balancer(v6.as_bytes(), true)).unwrap()[0], "2001:db8::12");
         let line = format!(r#"h2 {rest} arn:x "Root=1-abc" "-" "-" 0 2025-07-10T08:00:01Z "forward""#);
         let made = shown(load_balancer(line.as_bytes(), false)).unwrap();
         assert_eq!((&made[..8], &*made[8]), (&found.map(str::to_owned)[..], "Root=1-abc"));

@@ -131,6 +131,14 @@ pub(crate) fn address(text: &[u8]) -> Option<Address<'_>> {
     ipv6(inner)
 }
 
+/// The client in `client:port`, as programs write it that always add a port, without brackets around IPv6.
+pub(crate) fn without_port(text: &[u8]) -> &[u8] {
+    match split_port(text) {
+        Some((client, port)) if is_port(port) && address(client).is_some() => client,
+        _ => text,
+    }
+}
+
 fn ipv6(text: &[u8]) -> Option<Address<'_>> {
     if text.len() > LONGEST_ADDRESS || !matches!(text.first()?, b':' | b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') {
         return None;
@@ -441,6 +449,26 @@ mod tests {
             ("fe", "host fe"),
         ] {
             assert_eq!(client(text.as_bytes()).map(shown), Ok(found.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_behind_an_address_without_brackets_is_no_part_of_it() {
+        for (text, client) in [
+            ("192.0.2.1:80", "192.0.2.1"),
+            ("2001:db8::1:8080", "2001:db8::1"),
+            ("2001:db8::1:58430", "2001:db8::1"),
+            ("2001:db8:1:2:3:4:5:6:80", "2001:db8:1:2:3:4:5:6"),
+            ("::ffff:192.0.2.1:58430", "::ffff:192.0.2.1"),
+            ("[2001:db8::1]:80", "[2001:db8::1]"),
+            ("fe80::1%eth0:80", "fe80::1%eth0"),
+            ("192.0.2.1", "192.0.2.1"),
+            ("unix:1", "unix:1"),
+            ("www.example.org:80", "www.example.org:80"),
+            ("-", "-"),
+            ("", ""),
+        ] {
+            assert_eq!(without_port(text.as_bytes()), client.as_bytes(), "{text}");
         }
     }
 

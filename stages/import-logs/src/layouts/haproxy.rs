@@ -1,5 +1,6 @@
 //! HAProxy's HTTP log (`option httplog`), without the syslog prefix that comes before it.
 
+use super::client;
 use super::cursor::Cursor;
 use super::{Fault, Fields, Text, What, time};
 
@@ -9,7 +10,7 @@ const OWN_FIELDS: usize = 4;
 /// The fields of a line.
 pub(crate) fn parse(line: &[u8]) -> Result<Fields<'_>, Fault> {
     let mut cursor = Cursor::new(line);
-    let mut fields = Fields { client: Text::Line(cursor.word()), ..Fields::default() };
+    let mut fields = Fields { client: Text::Line(client::without_port(cursor.word())), ..Fields::default() };
     // a port without an address stands for a hidden client
     if let Text::Line([b'-', b':', ..]) = fields.client {
         fields.client = Text::Line(b"-");
@@ -127,6 +128,19 @@ mod tests {
         ] {
             let [client, texts @ ..] = parsed(&format!("{HEAD} {rest}")).unwrap();
             assert_eq!((&*client, texts), ("192.0.2.1", found.map(str::to_owned)), "{rest}");
+        }
+    }
+
+    #[test]
+    fn the_port_behind_an_ipv6_address_is_no_part_of_it() {
+        for (client, found) in [
+            ("2001:db8::12:3450", "2001:db8::12"),
+            ("2001:db8::12:58430", "2001:db8::12"),
+            ("2001:db8:1:2:3:4:5:6:80", "2001:db8:1:2:3:4:5:6"),
+            ("::ffff:192.0.2.1:58430", "192.0.2.1"),
+        ] {
+            let line = format!(r#"{client}{} 0/0/0/72/72 200 7 - - ---- 5/4/0/1/0 0/0 "GET /a HTTP/1.1""#, &HEAD[15..]);
+            assert_eq!(parsed(&line).unwrap()[0], found, "{line}");
         }
     }
 
