@@ -19,7 +19,7 @@ pub(super) use walk::{has_string, string_of, unescape};
 const DEEPEST: usize = 12;
 
 /// The field names in a mapping, and their slots.
-const SLOTS: [(&str, Slot); 22] = [
+const SLOTS: [(&str, Slot); 23] = [
     ("time", Slot::Time),
     ("date", Slot::Date),
     ("clock", Slot::Clock),
@@ -42,6 +42,7 @@ const SLOTS: [(&str, Slot); 22] = [
     ("host", Slot::Vhost),
     ("id", Slot::RequestId),
     ("uid", Slot::User),
+    ("logger", Slot::Logger),
 ];
 
 /// Which paths of an object are which fields.
@@ -56,34 +57,43 @@ const MOST: usize = 128;
 /// The maximum number of points in a path.
 const MOST_POINTS: usize = 32;
 
-/// Caddy's own log.
+/// Caddy's own log. Other loggers than that of accesses write of the same requests, too.
 pub(crate) const CADDY: &str = "time=ts,client=request.client_ip|request.remote_ip|request.remote_addr,\
     method=request.method,url=request.uri,status=status,bytes=size,agent=request.headers.User-Agent,\
-    referrer=request.headers.Referer,host=request.host,id=uuid|request.headers.X-Request-Id";
+    referrer=request.headers.Referer,host=request.host,id=uuid|request.headers.X-Request-Id,logger=logger";
 
 /// Traefik's log in JSON.
 pub(crate) const TRAEFIK: &str = "time=StartUTC|StartLocal|time,client=ClientHost|ClientAddr,method=RequestMethod,\
     url=RequestPath,status=DownstreamStatus|OriginStatus,bytes=DownstreamContentSize|OriginContentSize,\
     agent=request_User-Agent,referrer=request_Referer,host=RequestHost|RequestAddr,id=request_X-Request-Id";
 
+/// What Envoy, Istio and Contour write as JSON.
+pub(crate) const ENVOY: &str = "time=start_time|@timestamp,client=downstream_remote_address,method=method,\
+    url=x-envoy-origin-path|x-envoy-original-path|path,status=response_code,bytes=bytes_sent,\
+    agent=user-agent|user_agent,referrer=referer|referrer,host=:authority|authority,id=x-request-id|request_id";
+
 /// The field names that people use when a server writes JSON, nginx's variables first.
 pub(crate) const USUAL: &str = "time=time_iso8601|time_local|time|timestamp|@timestamp|ts|msec|date|datetime|\
-    start_time|EdgeStartTimestamp,\
+    start_time|EdgeStartTimestamp|started_at,\
     client=remote_addr|client_ip|clientip|remote_ip|client|ip|remoteAddr|remoteIp|c_ip|remote_host|source.address|\
-    source.ip|client.address|client.ip|ClientIP|httpRequest.remoteIp,\
+    source.ip|client.address|client.ip|ClientIP|httpRequest.remoteIp|properties.clientIp,\
     request=request|http_request|request_line,\
-    method=request_method|method|verb|http.request.method|http_method|ClientRequestMethod|httpRequest.requestMethod,\
-    url=request_uri|uri|url|path|url.original|url.path|request_path|ClientRequestURI|httpRequest.requestUrl,\
+    method=request_method|method|verb|http.request.method|http_method|ClientRequestMethod|httpRequest.requestMethod|\
+    request.method|properties.httpMethod,\
+    url=request_uri|uri|url|path|url.original|url.path|request_path|ClientRequestURI|httpRequest.requestUrl|\
+    request.uri|properties.requestUri,\
     query=args|query_string|query|url.query,\
     status=status|status_code|response_code|http.response.status_code|http_status|code|response|EdgeResponseStatus|\
-    httpRequest.status,\
+    httpRequest.status|response_status|response.status|properties.httpStatusCode|properties.httpStatus,\
     bytes=body_bytes_sent|bytes_sent|bytes|size|length|body_size|response_size|http.response.body.bytes|\
-    EdgeResponseBytes|httpRequest.responseSize,\
+    EdgeResponseBytes|httpRequest.responseSize|response_body_size|response.size|properties.responseBytes|\
+    properties.sentBytes,\
     referrer=http_referer|http_referrer|referer|referrer|request_referer|http.request.referrer|ClientRequestReferer|\
-    httpRequest.referer,\
+    httpRequest.referer|request.headers.referer|properties.referer,\
     agent=http_user_agent|user_agent|agent|useragent|userAgent|ua|user_agent.original|ClientRequestUserAgent|\
-    httpRequest.userAgent,\
-    host=host|http_host|server_name|vhost|domain|virtual_host|ClientRequestHost,\
+    httpRequest.userAgent|request_user_agent|request.headers.user-agent|properties.userAgent,\
+    host=host|http_host|server_name|vhost|domain|virtual_host|ClientRequestHost|\
+    request.headers.host|properties.hostName|properties.host,\
     id=request_id|req_id|requestId|x_request_id|trace_id|RayID";
 
 impl Mapping {
@@ -218,6 +228,13 @@ fn fill<'a>(found: &Found<'a>, made: &mut Vec<u8>, fields: &mut Fields<'a>) -> R
     if [Slot::Client, Slot::Forwarded, Slot::Request, Slot::Url, Slot::Status].iter().filter(is_there).count() < 2 {
         return Err(Fault::bare(What::NotARequest));
     }
+    if !is_there(&&Slot::Client) && !is_there(&&Slot::Forwarded) {
+        return Err(Fault::bare(What::Lacks("client")));
+    }
+    let logger = get(Slot::Logger).text;
+    if logger.starts_with(b"http.") && !logger.starts_with(b"http.log.access") {
+        return Err(Fault::bare(What::NotARequest));
+    }
     let status = get(Slot::Status).text;
     if status.is_empty() {
         return Err(Fault::bare(What::Lacks("status")));
@@ -312,6 +329,13 @@ mod tests {
         let nginx = r#"{"time":"2025-07-10T08:00:01+00:00","remote_addr":"192.0.2.1","request":"GET \/a HTTP\/1.1","status":"200","body_bytes_sent":"12","http_referer":"","http_user_agent":"M\u00f6z \x22"}"#;
         let rest = ["192.0.2.1", "GET", "/a", "200", "12", "-", "Möz \\x22", ""];
         assert_eq!(parse(USUAL, nginx).unwrap(), [&day[..], &rest].concat());
+        let fastly = r#"{"timestamp":"2025-07-10T08:00:01+0000","client_ip":"192.0.2.1","geo_city":"x","host":"www.example.org","url":"/a","request_method":"GET","request_referer":"","request_user_agent":"U/1","response_state":"MISS","response_status":200,"response_reason":"OK","response_body_size":12}"#;
+        let azure = r#"{"category":"FrontDoorAccessLog","time":"2025-07-10T08:00:01.6479719Z","properties":{"clientIp":"192.0.2.1","clientPort":"5","httpMethod":"GET","httpStatusCode":"200","requestUri":"https://www.example.org:443/a","responseBytes":"12","userAgent":"U/1"}}"#;
+        let kong = r#"{"started_at":1752134401123,"client_ip":"192.0.2.1","request":{"method":"GET","uri":"/a","url":"http://h:8/a","headers":{"host":"www.example.org","user-agent":"U/1"}},"response":{"status":200,"size":12,"headers":{}},"latencies":{"request":3}}"#;
+        for line in [fastly, azure, kong] {
+            let rest = ["192.0.2.1", "GET", "/a", "200", "12", "-", "U/1", "www.example.org"];
+            assert_eq!(parse(USUAL, line).unwrap(), [&day[..], &rest].concat(), "{line}");
+        }
         let own = r#"{"w":{"d":"2025-07-10","t":"08:00:01"},"a.b":"::1","u":"/x","q":"y=1","s":404}"#;
         let mapping = "date=w.d,clock=w.t,client=a.b,url=u,query=q,status=s";
         let rest = ["::1", "GET", "/x?y=1", "404", "-", "-", "-", ""];
@@ -330,6 +354,7 @@ mod tests {
             (r#"{"time":"x","y":{"z":[1,2"#, What::CutJson),
             (r#"{"a":1 "b":2}"#, What::CutJson),
             (r#"{"level":"info","time":1,"msg":"started"}"#, What::NotARequest),
+            (r#"{"time":1752134401,"status":200,"request":"GET / HTTP/1.1"}"#, What::Lacks("client")),
             (r#"{"remote_addr":"::1","status":200,"request":"GET / HTTP/1.1"}"#, What::Lacks("time")),
             (r#"{"remote_addr":"::1","time":1752134401,"request":"GET / HTTP/1.1"}"#, What::Lacks("status")),
             (r#"{"remote_addr":"::1","time":1752134401,"status":200}"#, What::Lacks("request")),
@@ -338,6 +363,23 @@ mod tests {
             (r#"{"remote_addr":"::1","time":1752134401,"status":200,"uri":"/"} {"#, What::More),
         ] {
             assert_eq!(parse(USUAL, line).map(|_| ()), Err(what), "{line}");
+        }
+    }
+
+    #[test]
+    fn lines_of_other_loggers_of_caddy_are_messages() {
+        let line = |logger: &str| {
+            format!(
+                r#"{{"level":"info","ts":1752134401.5,{logger}"request":{{"remote_ip":"192.0.2.1","method":"GET","uri":"/a"}},"size":12,"status":200}}"#
+            )
+        };
+        for logger in ["", r#""logger":"http.log.access","#, r#""logger":"http.log.access.log0","#, r#""logger":"x","#]
+        {
+            assert!(parse(CADDY, &line(logger)).is_ok(), "{logger}");
+        }
+        for logger in ["http.log.error", "http.log.error.log0", "http.handlers.reverse_proxy"] {
+            let line = line(&format!(r#""logger":"{logger}","#));
+            assert_eq!(parse(CADDY, &line).map(|_| ()), Err(What::NotARequest), "{logger}");
         }
     }
 

@@ -95,6 +95,8 @@ enum Named {
     Clf(Host, Tail),
     ProxyManager,
     Json(&'static str),
+    /// JSON of proxies that name the client in a header.
+    ForwardedJson(&'static str),
     W3c,
     Fixed(Fixed),
 }
@@ -104,7 +106,7 @@ const fn clf_of(tail: Tail) -> Named {
 }
 
 /// The names of the layouts, with their aliases.
-const NAMES: [(&str, &[&str], Named); 29] = [
+const NAMES: [(&str, &[&str], Named); 30] = [
     ("hubzero", &["hub"], Named::Hub),
     (
         "combined",
@@ -140,12 +142,13 @@ const NAMES: [(&str, &[&str], Named); 29] = [
     ("uwsgi", &[], Named::Fixed(Fixed::Uwsgi)),
     ("bunny", &["bunnycdn", "bunny.net"], Named::Fixed(Fixed::Bunny)),
     ("envoy", &["istio"], Named::Fixed(Fixed::Envoy)),
+    ("envoy-json", &["istio-json", "contour-json"], Named::ForwardedJson(json::ENVOY)),
     ("squid", &["squid-native"], Named::Fixed(Fixed::Squid)),
-    ("gcs", &["google-cloud-storage", "gcs-csv"], Named::Fixed(Fixed::Storage)),
+    ("gcs", &["google-cloud-storage", "cloudstorage", "gcs-csv"], Named::Fixed(Fixed::Storage)),
 ];
 
 /// The layouts that are recognised, better ones first.
-const RECOGNISED: [&str; 16] = [
+const RECOGNISED: [&str; 17] = [
     "combined",
     "caddy",
     "traefik-json",
@@ -160,9 +163,17 @@ const RECOGNISED: [&str; 16] = [
     "uwsgi",
     "bunny",
     "envoy",
+    "envoy-json",
     "squid",
     "gcs",
 ];
+
+/// The same, or the usual header if none is named.
+fn or_forwarded(from: &ClientFrom) -> ClientFrom {
+    let mut from = from.clone();
+    from.header.get_or_insert_with(|| String::from_utf8_lossy(FORWARDED).into_owned());
+    from
+}
 
 fn normal(name: &str) -> String {
     name.trim().to_ascii_lowercase().replace(['_', ' '], "-")
@@ -216,10 +227,8 @@ impl Layout {
     /// The same with the client taken from here. Envoy names the other end of the connection in a header
     /// alone.
     fn taking(mut self, from: &ClientFrom) -> Self {
-        self.from = from.clone();
-        if let Kind::Fixed(Fixed::Envoy) = self.kind {
-            self.from.header.get_or_insert_with(|| String::from_utf8_lossy(FORWARDED).into_owned());
-        }
+        let is_of_envoy = matches!(self.name, "envoy" | "envoy-json");
+        self.from = if is_of_envoy { or_forwarded(from) } else { from.clone() };
         self
     }
 
@@ -470,7 +479,7 @@ impl Kind {
     fn of(name: &str, named: Named, from: &ClientFrom) -> Result<Self, String> {
         let has_header = match named {
             Named::Clf(_, tail) => matches!(tail, Tail::Forwarded | Tail::Trace) && from.is(FORWARDED),
-            Named::Json(_) | Named::W3c => true,
+            Named::Json(_) | Named::ForwardedJson(_) | Named::W3c => true,
             Named::Fixed(Fixed::Envoy) => from.is(FORWARDED),
             _ => false,
         };
@@ -490,6 +499,7 @@ impl Kind {
                 Self::Patterns(patterns)
             }
             Named::Json(mapping) => Self::Json(Mapping::new(mapping, from)?),
+            Named::ForwardedJson(mapping) => Self::Json(Mapping::new(mapping, &or_forwarded(from))?),
             Named::W3c => Self::W3c,
             Named::Fixed(fixed) => Self::Fixed(fixed),
         })
@@ -552,6 +562,22 @@ mod tests {
             });
         }
         all
+    }
+
+    #[test]
+    fn the_client_behind_envoy_is_in_a_header() {
+        let line = |header: &str| {
+            format!(
+                r#"{{"authority":"h","downstream_remote_address":"[2001:db8::1]:5","method":"GET","path":"/a","response_code":200,"start_time":"2025-07-10T08:00:01Z",{header}"bytes_sent":1}}"#
+            )
+        };
+        let lines = [line(""), line(r#""x_forwarded_for":null,"#), line(r#""x-forwarded-for":"192.0.2.1, 10.0.0.1","#)];
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        assert_eq!(clients(&layout("envoy-json"), &lines), ["2001:db8::1", "2001:db8::1", "192.0.2.1"]);
+        let from = ClientFrom { header: Some("X-Real-IP".to_owned()), ..ClientFrom::default() };
+        let layout = Layout::new("istio-json", &from).unwrap();
+        let line = line(r#""x_forwarded_for":"192.0.2.1","x_real_ip":"192.0.2.9","#);
+        assert_eq!(clients(&layout, &[&line]), ["192.0.2.9"]);
     }
 
     #[test]

@@ -67,6 +67,9 @@ const NEXTCLOUD: &str = "the log of Nextcloud itself, which does not list reques
 /// What a JSON log with requests is called if no layout knows its fields.
 const OTHER_NAMES: &str = "JSON whose fields have names that no known layout has";
 
+/// What a JSON log of another program is called.
+const OTHER_JSON: &str = "JSON of a program that is not a web server";
+
 impl Unknown {
     /// The layout that they look like, with what stands before it.
     pub(crate) fn like(&self) -> Option<String> {
@@ -89,14 +92,50 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// Whether an object may be a request whose fields have unknown names: it has a method, or it lacks the text
-/// that each message of a server has.
-fn has_other_names(line: &[u8]) -> bool {
-    let has = |text: &str| memmem::find(line, text.as_bytes()).is_some();
-    let is_any = |texts: &[&str]| texts.iter().any(|text| has(text));
-    line.first() == Some(&b'{')
-        && (is_any(&["\"GET\"", "\"POST\"", "\"HEAD\"", "\"GET /", "\"POST /", "\"HEAD /"])
-            || !is_any(&["\"msg\":", "\"message\":", "\"error\":", "\"MESSAGE\" :", "\"MESSAGE\":"]))
+/// What an object is that no layout reads as a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Object {
+    /// Perhaps a request whose fields have unknown names: it has a method, or it lacks the text that each
+    /// message of a program has.
+    OtherNames,
+    /// A message as Caddy and Traefik write them.
+    Message,
+    /// Another program's.
+    Other,
+}
+
+impl Object {
+    fn of(line: &[u8]) -> Option<Self> {
+        let has = |text: &&str| memmem::find(line, text.as_bytes()).is_some();
+        if line.first() != Some(&b'{') {
+            None
+        } else if ["\"GET\"", "\"POST\"", "\"HEAD\"", "\"GET /", "\"POST /", "\"HEAD /"].iter().any(has) {
+            Some(Self::OtherNames)
+        } else if json::has_string(line, b"level")
+            && [&b"msg"[..], b"message"].iter().any(|name| json::has_string(line, name))
+        {
+            Some(Self::Message)
+        } else if ["\"msg\":", "\"message\":", "\"error\":", "\"MESSAGE\" :", "\"MESSAGE\":"].iter().any(has) {
+            Some(Self::Other)
+        } else {
+            Some(Self::OtherNames)
+        }
+    }
+}
+
+/// What a file of JSON is called of which no layout reads a line as a request; `None` if it is of something
+/// else, or of messages of a server.
+fn json_without_requests(lines: &[&[u8]], layout: &Layout) -> Option<&'static str> {
+    let mut state = State::default();
+    let objects: Vec<Object> =
+        lines.iter().filter_map(|line| layout.unwrapped_text(line, &mut state, Object::of)).collect();
+    let n = |kind: Object| objects.iter().filter(|object| **object == kind).count();
+    let (n_other_names, n_others) = (n(Object::OtherNames), n(Object::Other));
+    // some may be messages of the same program
+    if (n_other_names + n_others) * 10 <= lines.len() {
+        return None;
+    }
+    Some(if n_other_names >= n_others { OTHER_NAMES } else { OTHER_JSON })
 }
 
 /// How many of the lines one layout fits.
@@ -193,9 +232,14 @@ pub(crate) fn recognise<'a>(
         let why = String::new();
         return Err(Unknown { looks_like: Some(NEXTCLOUD), n_lines: lines.len(), why, ..unknown() });
     }
-    if tally.n_read == 0 && lines.iter().filter(|line| has_other_names(line)).count() * 2 > lines.len() {
-        let why = "name them with --log-format json:time=…,client=…,request=…,status=…".to_owned();
-        return Err(Unknown { looks_like: Some(OTHER_NAMES), n_lines: lines.len(), n_fit: 0, why, ..unknown() });
+    if tally.n_read == 0
+        && let Some(name) = json_without_requests(&lines, layout)
+    {
+        let why = match name {
+            OTHER_NAMES => "name them with --log-format json:time=…,client=…,request=…,status=…".to_owned(),
+            _ => String::new(),
+        };
+        return Err(Unknown { looks_like: Some(name), n_lines: lines.len(), n_fit: 0, why, ..unknown() });
     }
     if tally.n_read == 0 || tally.n_fit() * 2 < n_lines {
         return Err(unknown());
@@ -485,6 +529,8 @@ mod tests {
             ("#Software: IIS\n#Fields: date time c-ip cs-method cs-uri-stem sc-status\n2025-07-10 08:00:01 192.0.2.1 GET /a 200\n".to_owned(), "w3c"),
             ("{\"level\":\"info\",\"ts\":1.5,\"msg\":\"started\"}\n{\"ts\":1752134401.5,\"request\":{\"remote_ip\":\"192.0.2.1\",\"method\":\"GET\",\"uri\":\"/a\"},\"size\":12,\"status\":200}\n".to_owned(), "caddy"),
             ("{\"ClientHost\":\"192.0.2.4\",\"DownstreamContentSize\":15,\"DownstreamStatus\":200,\"RequestMethod\":\"GET\",\"RequestPath\":\"/\",\"time\":\"2025-07-10T08:00:01Z\"}\n".to_owned(), "traefik-json"),
+            ("{\":authority\":\"www.example.org\",\"bytes_sent\":12,\"downstream_remote_address\":\"10.0.0.1:5\",\"method\":\"GET\",\"response_code\":200,\"start_time\":\"2025-07-10T08:00:01.479Z\",\"user-agent\":\"U/1\",\"x-envoy-origin-path\":\"/a\",\"x-forwarded-for\":\"192.0.2.1\",\"x-request-id\":\"7\"}\n".to_owned(), "envoy-json"),
+            ("{\"authority\":\"www.example.org\",\"bytes_sent\":12,\"downstream_remote_address\":\"[2001:db8::1]:5\",\"method\":\"GET\",\"path\":\"/a\",\"request_id\":\"7\",\"response_code\":200,\"start_time\":\"2025-07-10T08:00:01.479Z\",\"user_agent\":\"U/1\",\"x_forwarded_for\":null}\n".to_owned(), "envoy-json"),
             ("{\"time\":\"2025-07-10T08:00:01+00:00\",\"remote_addr\":\"192.0.2.1\",\"request\":\"GET /a HTTP/1.1\",\"status\":\"200\"}\n".to_owned(), "nginx-json"),
         ] {
             let found = of(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -499,6 +545,14 @@ mod tests {
         assert_eq!((found.layout.name(), found.n_fit, found.n_lines), ("combined", 8, 8));
         let found = of(&file("web-1  | ", "")).unwrap();
         assert_eq!((found.layout.name(), found.prefix), ("common", Some(Prefix::Compose)));
+        // what other loggers of Caddy write of the same requests does not count
+        let caddy = |logger: &str| {
+            format!(
+                "{{\"level\":\"info\",\"ts\":1752134401.5,\"logger\":\"{logger}\",\"msg\":\"x\",\"request\":{{\"remote_ip\":\"192.0.2.1\",\"method\":\"GET\",\"uri\":\"/a\"}},\"size\":12,\"status\":200}}\n"
+            )
+        };
+        let found = of(&(caddy("http.handlers.reverse_proxy").repeat(2) + &caddy("http.log.access"))).unwrap();
+        assert_eq!((found.layout.name(), found.n_fit, found.n_lines), ("caddy", 1, 1));
         // one line in a hub's layout makes the file a hub's
         let hub = "2025-07-10 08:00:01 EDT 4711 - \"GET /a HTTP/1.1\" 200 12 2001:db8::1 \"-\" \"UA/1\" TLSv1.3 0 12 - J C A com view task act item\n";
         let found = of(&(file("", "") + hub)).unwrap();
@@ -551,6 +605,24 @@ mod tests {
             "{\"when\":\"2025-07-10T08:00:01Z\",\"peer\":\"192.0.2.1\",\"target\":\"/a\",\"code\":200}\n",
             "{\"level\":30,\"time\":1752134401000,\"req\":{\"method\":\"GET\",\"path\":\"/a\"},\"res\":{\"statusCode\":200},\"msg\":\"request completed\"}\n",
         ] {
+            assert!(said(line).starts_with(start), "{}", said(line));
+        }
+        // behind a prefix, and among messages
+        let line = "{\"time\":\"2025-07-10T08:00:01Z\",\"method\":\"GET\",\"code\":200,\"who\":\"192.0.2.1:5\"}\n";
+        for text in [
+            format!("2025-07-10T08:00:01Z stdout F {line}").repeat(3),
+            format!("Jul 10 08:00:01 web1 app[1]: {line}").repeat(3),
+            format!("{}{line}", "{\"level\":\"info\",\"time\":1,\"msg\":\"x\"}\n".repeat(5)),
+        ] {
+            let said = of(&text).map(|found| found.layout.name()).unwrap_err().to_string();
+            assert!(said.starts_with("looks like JSON whose fields have names that no known layout has"), "{said}");
+        }
+        // of other programs
+        for line in [
+            "{\"t\":{\"$date\":\"2025-07-10T08:00:01\"},\"s\":\"I\",\"c\":\"ACCESS\",\"msg\":\"Authentication failed\",\"attr\":{\"remote\":\"192.0.2.1:4\"}}\n",
+            "{\"event\":\"user.login\",\"time\":\"2025-07-10T08:00:01Z\",\"success\":false,\"error\":\"invalid\",\"addr.remote\":\"192.0.2.1:4\"}\n",
+        ] {
+            let start = "looks like JSON of a program that is not a web server; 0 of 3 lines fit";
             assert!(said(line).starts_with(start), "{}", said(line));
         }
         // messages of a server alone

@@ -122,6 +122,18 @@ fn agents_behind_other_fields_are_those_of_robots_or_people() {
 }
 
 #[test]
+fn requests_that_several_loggers_of_caddy_name_count_once() {
+    let line = |logger: &str| {
+        format!(
+            "{{\"level\":\"debug\",\"ts\":1752134401.5,\"logger\":\"{logger}\",\"msg\":\"x\",\"request\":{{\
+             \"remote_ip\":\"192.0.2.1\",\"method\":\"GET\",\"uri\":\"/a\"}},\"size\":12,\"status\":200}}\n"
+        )
+    };
+    let text = line("http.handlers.reverse_proxy") + &line("http.log.access.log0") + &line("http.log.error");
+    check("Caddy", &text, "caddy", [3, 1, 0], "message 2");
+}
+
+#[test]
 fn what_is_refused_with_its_name() {
     let ftp = "looks like an FTP log, which is not the log of a web server; 0 of ";
     for (text, said) in [
@@ -136,6 +148,14 @@ fn what_is_refused_with_its_name() {
         (
             "#Fields: time c-ip cs-method cs-uri-stem sc-status\n08:00:01 192.0.2.1 GET /a 200\n",
             "`#Fields:` does not name date",
+        ),
+        (
+            "{\"t\":{\"$date\":\"2025-07-10T08:00:01\"},\"s\":\"I\",\"msg\":\"Authentication failed\",\"attr\":{\"remote\":\"192.0.2.1:4\"}}\n",
+            "looks like JSON of a program that is not a web server; 0 of 1 lines fit",
+        ),
+        (
+            "2025-07-10T08:00:01Z stdout F {\"at\":\"2025-07-10T08:00:01Z\",\"method\":\"GET\",\"code\":200,\"who\":\"192.0.2.1:5\"}\n",
+            "looks like JSON whose fields have names that no known layout has; 0 of 1 lines fit",
         ),
         (
             "192.0.2.1 - - [10/Jul/2025 08:00:01] \"GET /a HTTP/1.1\" 200 12\n",

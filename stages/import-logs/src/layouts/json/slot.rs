@@ -20,9 +20,11 @@ pub(in crate::layouts) enum Slot {
     Vhost,
     RequestId,
     User,
+    /// Which part of a server wrote the line.
+    Logger,
 }
 
-pub(super) const N_SLOTS: usize = Slot::User as usize + 1;
+pub(super) const N_SLOTS: usize = Slot::Logger as usize + 1;
 
 /// A path in the mapping, such as `a.b.c`, and its rank: paths named earlier are better.
 #[derive(Debug, Clone)]
