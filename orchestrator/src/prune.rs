@@ -2,6 +2,7 @@
 
 pub(crate) mod bounds;
 pub(crate) mod files;
+pub(crate) mod keep;
 pub(crate) mod logs;
 pub(crate) mod rows;
 mod state;

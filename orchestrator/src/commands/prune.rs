@@ -14,6 +14,7 @@ use crate::hub::Hub;
 use crate::pipeline::state;
 use crate::prune::bounds::Bounds;
 use crate::prune::files::{self, Old};
+use crate::prune::keep::keep;
 use crate::prune::rows::Wanted;
 use crate::prune::turns::Turns;
 use crate::prune::{logs, rows};
@@ -138,9 +139,9 @@ impl Work<'_> {
             }
             Some(turns) => {
                 if wanted.iter().any(|one| one.through.is_some()) {
-                    rows::keep(hub, db, turns, &groups)?;
+                    keep(hub, db, turns, &groups)?;
                 }
-                let (known, list) = rows::left_over(db)?;
+                let (known, list) = rows::left_over(db, turns)?;
                 list.iter().try_for_each(|removal| self.remove_rows(db, turns, &known, removal))?;
                 list
             }

@@ -38,6 +38,7 @@ mod prune;
 mod prune_beside;
 mod prune_compared;
 mod prune_rows;
+mod prune_stored;
 mod rebuild;
 mod recipes;
 mod recorded;

@@ -21,13 +21,13 @@ const LATER: &str = "SELECT CONCAT_WS(' ', (SELECT COUNT(*) FROM web WHERE datet
 /// Rows that go in any case.
 const OLD: &str = "SELECT COUNT(*) FROM web WHERE datetime < '2023-06-01'";
 
-fn cells(pair: &Pair, through: &str) -> Finished {
+pub(crate) fn cells(pair: &Pair, through: &str) -> Finished {
     let run = program(pair, "summarize").args(["--from", "db", "--to", "-", "--only", "summary,andmore"]);
     run.args(["--since", "2022-07", "--through", through]).finish()
 }
 
 /// A log of some requests of July 2025.
-fn log(pair: &Pair, n: usize) -> PathBuf {
+pub(crate) fn log(pair: &Pair, n: usize) -> PathBuf {
     let mut text = String::new();
     for at in 0..20 {
         let _ = writeln!(
@@ -43,7 +43,7 @@ fn log(pair: &Pair, n: usize) -> PathBuf {
 }
 
 /// Imports it without waiting for another run, and looks for its sessions.
-fn import(pair: &Pair, log: &PathBuf) -> Duration {
+pub(crate) fn import(pair: &Pair, log: &PathBuf) -> Duration {
     let begin = Instant::now();
     let now = ["--lock-wait", "0"];
     let done =
@@ -67,12 +67,12 @@ fn left(pair: &Pair) -> bool {
 }
 
 /// Whether `prune` has begun to make a state.
-fn is_making(pair: &Pair) -> bool {
+pub(crate) fn is_making(pair: &Pair) -> bool {
     let messages = fs::read_to_string(pair.home().join("manage.log"));
     messages.is_ok_and(|text| text.contains("making the state that stands"))
 }
 
-fn wait_for(is_there: &dyn Fn() -> bool) {
+pub(crate) fn wait_for(is_there: &dyn Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(120);
     while !is_there() {
         assert!(Instant::now() < end, "it does not come");

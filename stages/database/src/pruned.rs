@@ -7,6 +7,8 @@
 
 mod kept;
 mod rows;
+mod store;
 
-pub use kept::{Gone, Group, Pruned, drop_unused, keep, load, refuse};
+pub use kept::{Gone, Group, Pruned, load, refuse};
 pub use rows::{Removal, left, removals};
+pub use store::{Stored, drop_unused};

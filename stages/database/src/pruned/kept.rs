@@ -3,16 +3,11 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result, ensure};
-use mysql::Value;
 use schema::Month;
 use schema::tables::PRUNED;
 use sha2::Digest as _;
 
 use crate::connection::Db;
-use crate::insert::Verb;
-
-/// How many bytes of a state are in one row: less than any server accepts in one statement.
-const PIECE: usize = 512 << 10;
 
 /// Tables whose rows go together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +23,7 @@ impl Group {
     pub const ALL: [Self; 2] = [Self::Web, Self::Logins];
 
     /// In the table.
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Web => "web",
             Self::Logins => "userlogin",
@@ -197,85 +192,30 @@ pub fn refuse(db: &mut Db, month: Month) -> Result<()> {
 /// # Errors
 /// It is missing or damaged.
 pub fn load(db: &mut Db, gone: &Gone) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let sql = "SELECT piece FROM hz_pruned WHERE kind = 'state' AND name = ? ORDER BY number";
-    db.each(sql, (gone.state.to_string(),), |row| {
-        bytes.extend_from_slice(&row.bytes(0).unwrap_or_default());
-        Ok(())
-    })?;
+    let Gone { state, hash: expected, .. } = gone;
+    let bytes = pieces(db, *state)?;
     ensure!(
-        hash(&bytes) == gone.hash,
-        "the state {} in the table {PRUNED}, which stands for the removed rows, is damaged: restore the table from a \
-         backup",
-        gone.state
+        hash(&bytes) == *expected,
+        "the state {state} in the table {PRUNED}, which stands for the removed rows, is damaged: restore the table from \
+         a backup"
     );
     Ok(bytes)
 }
 
-fn hash(bytes: &[u8]) -> String {
+/// What is stored under the number of a state.
+pub(super) fn pieces(db: &mut Db, state: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let sql = "SELECT piece FROM hz_pruned WHERE kind = 'state' AND name = ? ORDER BY number";
+    db.each(sql, (state.to_string(),), |row| {
+        bytes.extend_from_slice(&row.bytes(0).unwrap_or_default());
+        Ok(())
+    })?;
+    Ok(bytes)
+}
+
+pub(super) fn hash(bytes: &[u8]) -> String {
     sha2::Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// Stores a state, reads it back, and says that it stands for the rows of `groups` through `through`; from then on nobody
-/// reads these rows, and those through the month of a group may be removed. `lost`: how many rows each import loses by
-/// that, by the number of its entry in the ledger.
-///
-/// # Errors
-/// The server fails, or the state is not what was stored.
-pub fn keep(
-    db: &mut Db,
-    groups: &[(Group, Month)],
-    through: Month,
-    state: &[u8],
-    lost: &[(Group, i64, i64)],
-) -> Result<()> {
-    let sql = "SELECT MAX(CAST(name AS unsigned)) FROM hz_pruned WHERE kind = 'state'";
-    let number = db.number(sql, ())?.and_then(|n| u64::try_from(n).ok()).unwrap_or(0) + 1;
-    for (n, piece) in (0_u64..).zip(state.chunks(PIECE)) {
-        db.transaction_with_retry("keeping a state", &[PRUNED], |db| {
-            let mut insert = db.insert(Verb::Insert, PRUNED, &["kind", "name", "number", "piece"]);
-            insert.push([Value::from("state"), number.to_string().into(), n.into(), piece.into()])?;
-            insert.finish()?;
-            Ok(())
-        })?;
-    }
-    let gone = Gone { state: number, hash: hash(state), ..Gone::through(through) };
-    load(db, &gone).context("reading back a state that was stored")?;
-    db.transaction_with_retry("noting which months are removed", &[PRUNED], |db| {
-        for (group, entry, n) in lost {
-            let sql = "INSERT INTO hz_pruned (kind, name, number, value) VALUES ('import', ?, ?, ?) \
-                       ON DUPLICATE KEY UPDATE value = value + ?";
-            db.run(sql, (group.name(), *entry, *n, *n))?;
-        }
-        for (group, rows) in groups {
-            let sql = "REPLACE INTO hz_pruned (kind, name, number, value, through, hash, made) \
-                       VALUES ('months', ?, 0, ?, ?, ?, NOW()), ('rows', ?, 0, 0, ?, '', NOW())";
-            let (name, hash) = (group.name(), &gone.hash);
-            db.run(sql, (name, number, through.to_string(), hash, name, rows.to_string()))?;
-        }
-        Ok(())
-    })?;
-    drop_unused(db)
-}
-
-/// Removes states that nothing refers to: an earlier one, or that of a run that was killed.
-///
-/// # Errors
-/// The server fails.
-pub fn drop_unused(db: &mut Db) -> Result<()> {
-    let used = Pruned::read(db)?;
-    let used: Vec<String> =
-        Group::ALL.into_iter().filter_map(|group| Some(used.of(group)?.state.to_string())).collect();
-    for name in db.texts("SELECT DISTINCT name FROM hz_pruned WHERE kind = 'state'", ())? {
-        if !used.contains(&name) {
-            db.transaction_with_retry("removing a state", &[PRUNED], |db| {
-                db.run("DELETE FROM hz_pruned WHERE kind = 'state' AND name = ?", (&name,))?;
-                Ok(())
-            })?;
-        }
-    }
-    Ok(())
 }
