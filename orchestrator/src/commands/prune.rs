@@ -24,6 +24,9 @@ use crate::prune::{logs, rows};
 /// Imported logs, rows of requests, sessions and logins, staging files, refused logs and files of rejects, old answers
 /// of name servers, backups: each goes only if its key is set. Summaries stay. Before rows go, a state of their months
 /// is kept in the database that gives the same numbers. Says how many rows and bytes are freed, what stays, and why.
+///
+/// If another run is writing, it exits at once with code 75, as all commands that write. Once it has begun, it lets
+/// others write every few seconds and waits up to four hours for its next turn.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

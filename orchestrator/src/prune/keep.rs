@@ -25,6 +25,9 @@ const TRIES_BESIDE_OTHERS: usize = 2;
 /// Somebody else dropped or changed what was stored, such as another `prune`, or a restore.
 const NOT_AS_STORED: &str = "another program changed the state that was being stored";
 
+/// How many rows each import loses, by the number of its entry in the ledger.
+type Lost = Vec<(Group, i64, i64)>;
+
 /// What a state is to stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Plan {
@@ -59,7 +62,7 @@ impl Plan {
     }
 
     /// How many rows each import loses.
-    fn lost(&self, db: &mut Db) -> Result<Vec<(Group, i64, i64)>> {
+    fn lost(&self, db: &mut Db) -> Result<Lost> {
         let mut lost = Vec::new();
         for (group, through) in &self.groups {
             if self.known.of(*group).is_none_or(|gone| gone.rows < *through) {
@@ -168,7 +171,7 @@ impl Keeping<'_, '_> {
     }
 
     /// The state, and how many rows each import loses.
-    fn make(&mut self) -> Result<(Made, Vec<(Group, i64, i64)>)> {
+    fn make(&mut self) -> Result<(Made, Lost)> {
         let Self { hub, db, turns, plan, .. } = self;
         if self.alone {
             return Ok((kept::made(hub, Alone::Yes(turns.lock()), plan.through)?, plan.lost(db)?));

@@ -124,3 +124,18 @@ fn a_ledger_that_is_repaired_meanwhile_is_counted_again() {
     let audit = hzmetrics(&hub, "audit --all").text();
     assert!(!audit.contains("span != row_count"), "{audit}");
 }
+
+#[test]
+fn prune_does_not_wait_for_a_run_that_is_writing_when_it_begins() {
+    let Some(hub) = slow_hub(0) else { return };
+    let lock = hub.home().join("state/hzmetrics.pid");
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    let file = std::fs::File::create(&lock).unwrap();
+    file.lock().unwrap();
+    for command in ["prune", "forget-import h-access.log-20220801"] {
+        let done = hzmetrics(&hub, command).expect_code(75);
+        assert!(done.stderr.contains("another run is in progress"), "{command}: {}", done.stderr);
+    }
+    assert_eq!(number(&hub, PIECES), 0);
+    assert!(hzmetrics(&hub, "prune --help").ok().text().contains("code 75"));
+}
