@@ -109,6 +109,16 @@ impl Stamp {
     pub const fn month(self) -> Option<Month> {
         Month::new(self.year(), self.month_of_year())
     }
+
+    /// The month that it counts in: a day or month zero belongs to the last real day before it. `None` before all months.
+    #[must_use]
+    pub fn counts_in(self) -> Option<Month> {
+        match (self.month_of_year(), self.day()) {
+            (0, _) => Month::new(self.year().checked_sub(1)?, 12),
+            (_, 0) => self.month().filter(|month| month.ordinal() > 0).map(Month::previous),
+            _ => self.month(),
+        }
+    }
 }
 
 impl fmt::Display for Month {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use database::pruned::Pruned;
 use database::{Cells, Db, Which};
 use hub::config;
-use kit::{Batch, Messages};
+use kit::{Batch, Messages, counted};
 use schema::kind::Type;
 use schema::{Kind, Month, Period, Stamp, json};
 
@@ -74,7 +74,15 @@ pub(crate) fn read(args: &Args, ground: &Ground, messages: Messages) -> Result<S
             let words = ground.words;
             sections.left_out.push(fill(words.remark_no_requests, &[&words.month_name(month)]));
         }
-        for rows in traffic(month.filter(|_| lost.is_none())) {
+        let month = month.filter(|_| lost.is_none());
+        let n = month.map_or(Ok(0), |month| without_day(&mut metrics, month))?;
+        if let Some(month) = month.filter(|_| n > 0) {
+            let n = counted(n, "request", "requests");
+            messages.warn(format_args!("the section on traffic leaves out {n} of {month} without a valid day"));
+            let words = ground.words;
+            sections.left_out.push(fill(words.remark_no_day, &[&n, &words.month_name(month)]));
+        }
+        for rows in traffic(month) {
             if metrics.has_table(rows.table)? {
                 take(&rows, &mut metrics, &mut sections)?;
             }
@@ -118,13 +126,28 @@ fn traffic(month: Option<Month>) -> Vec<Rows> {
     let Some(month) = month else { return Vec::new() };
     let rows =
         |kind, table, columns, condition| Rows { kind, which: Which::Metrics, table, columns, key: &[], condition };
-    let of_month = format!("datetime >= '{}' AND datetime < '{}'", month.start(), month.next().start());
+    let of_month = format!("datetime >= '{}' AND datetime <= '{}'", month.start(), end_of_days(month));
     let of_requests = &["datetime", "ip", "content", "referrer", "useragent", "dnload", "host", "domain", "ipcountry"];
     vec![
         rows(Kind::Web, "web", of_requests, of_month.clone()),
         rows(Kind::Hits, "webhits", &["datetime", "hits"], of_month),
         rows(Kind::Bot, "bot_useragents", &["useragent"], "1 = 1".to_owned()),
     ]
+}
+
+/// The last second of a month that is on a day.
+fn end_of_days(month: Month) -> String {
+    format!("{month}-{} 23:59:59", month.days())
+}
+
+/// How many requests of a month have no day: the summaries count day zero, and month zero, in the month before it.
+fn without_day(db: &mut Db, month: Month) -> Result<u64> {
+    if !db.has_table("web")? {
+        return Ok(0);
+    }
+    let sql = "SELECT COUNT(*) FROM web WHERE datetime > ? AND datetime < ?";
+    let n = db.number(sql, (end_of_days(month), month.next().start().to_string()))?;
+    Ok(n.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
 }
 
 fn periods() -> String {

@@ -74,6 +74,7 @@ texts! {
     remark_public: "Groups of fewer than five people are shown as “< 5”. Where one number of a sum is too small, the next smallest is “not shown”, so that the small one cannot be found by subtraction.",
     remark_private: "This copy shows every number, also those of fewer than five people. Do not publish it.",
     remark_no_sessions: "Single sessions of the twelve months to {} are no longer stored, so the map shows shares of regions instead of visitors by country.",
+    remark_no_day: "{} of {} have no valid day. They count in the numbers of the month, but are left out of the section on traffic.",
     remark_no_requests: "Requests of {} are no longer stored, so the section on traffic is left out. This says nothing about how much traffic there was.",
     remark_map: "Outlines of countries: Natural Earth, public domain; projection: Equal Earth.",
     legend_few: "fewer than 5",

@@ -148,13 +148,12 @@ fn from_records(args: &Args, states: &[State], last: Month, io: &mut Io) -> Resu
 
 /// The first month of which something is known.
 pub(crate) fn first_month(tables: &Tables) -> Option<Month> {
-    let day = |day: u32| {
-        when::month_of(Stamp::from_parts((day >> 9) as u16, (day >> 5 & 15) as u8, (day & 31) as u8, 0, 0, 0))
-    };
+    let day =
+        |day: u32| Stamp::from_parts((day >> 9) as u16, (day >> 5 & 15) as u8, (day & 31) as u8, 0, 0, 0).counts_in();
     let of_logins = tables.logins.iter().filter_map(|login| day(login.day));
     let codes = tables.sums.iter().map(|row| row.when).chain(tables.domains.iter().map(|row| row.when));
     let codes = codes.chain(tables.tool_sessions.iter().map(|row| row.when));
-    let of_firsts = tables.firsts.iter().filter_map(|first| when::month_of(Stamp::from_bits(first.ever)));
+    let of_firsts = tables.firsts.iter().filter_map(|first| Stamp::from_bits(first.ever).counts_in());
     of_logins.chain(codes.filter_map(when::month)).chain(of_firsts).min()
 }
 

@@ -45,7 +45,7 @@ impl Visitors {
     /// The session has no time.
     pub(crate) fn add(&mut self, visit: &Visit<'_>) -> Result<(), String> {
         let stamp = Stamp::parse(&visit.datetime).ok_or_else(|| format!("`{}` is not a time", visit.datetime))?;
-        let Some(month) = stamp.month() else { return Ok(()) };
+        let Some(month) = stamp.counts_in() else { return Ok(()) };
         // as the summaries count visitors: both parts known, and a session that lasts or starts a tool
         let (Some(ip), Some(host)) = (&visit.ip, &visit.host) else { return Ok(()) };
         if visit.duration < 0 && visit.jobs <= 0 {

@@ -214,6 +214,38 @@ fn the_traffic_of_a_month_is_that_of_its_records() {
 }
 
 #[test]
+fn requests_without_a_day_are_left_out_of_the_traffic_and_counted() {
+    let of_cells = cells(3, usual);
+    let requests: Vec<Value> = traffic().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (engine, mode) in MODES {
+        let Some(pair) = pair(engine, mode) else { return };
+        insert_cells(&pair, &of_cells);
+        pair.insert(&requests);
+        let csv = |args: &[&str]| report(&pair, args).finish().ok();
+        let before = csv(&["--format", "csv", "2025-06"]).text();
+        pair.sql(
+            "SET sql_mode = '';
+             INSERT INTO web (datetime, ip, host, content) VALUES ('2025-07-00 00:00:00', '192.0.2.1', 'a.example', '/'), \
+             ('2025-07-00 23:59:59', '192.0.2.1', 'a.example', '/'), ('2025-06-00 00:00:00', '192.0.2.1', 'a.example', '/'), \
+             ('0000-00-00 00:00:00', '192.0.2.1', 'a.example', '/');
+             INSERT INTO websessions (id, datetime, ip, host, domain, ipcountry, duration, jobs) VALUES \
+             (900001, '2025-07-00 00:00:00', '192.0.2.1', 'a.example', 'a', 'US', 5, 0), \
+             (900002, '0000-00-00 00:00:00', '192.0.2.1', 'a.example', 'a', 'US', 5, 0)",
+        );
+        let done = csv(&["--format", "csv", "2025-06"]);
+        assert!(done.stderr.contains("leaves out 2 requests of 2025-06 without a valid day"), "{}", done.stderr);
+        let of_traffic = |text: &str| -> Vec<String> {
+            text.lines().filter(|line| line.starts_with("traffic,")).map(str::to_owned).collect()
+        };
+        assert_eq!(of_traffic(&done.text()), of_traffic(&before), "{engine:?}");
+        let page = csv(&["--format", "text", "2025-06"]).text().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(page.contains("2 requests of June 2025 have no valid day."), "{page}");
+        let quiet = csv(&["--format", "csv", "--sections", "usage", "2025-06"]);
+        assert_eq!(quiet.stderr, "");
+    }
+}
+
+#[test]
 fn of_rows_that_are_there_twice_the_last_one_counts() {
     let (of_cells, others) = (cells(24, usual), others());
     let args = ["--private", "--format", "csv"];

@@ -120,7 +120,7 @@ impl Look for Glass {
 
 impl Glass {
     fn outside(&self, t: Stamp) -> Option<Fact> {
-        let month = when::month_of(t)?;
+        let month = t.counts_in()?;
         if self.origin.from.is_some_and(|from| month < from) {
             return Some(Fact::Outside(format!("a record of {t} is of a month that a state holds already")));
         }

@@ -15,7 +15,7 @@ pub(crate) const NEVER: u16 = u16::MAX;
 /// The instant as a number that sorts like it; [`NEVER`] before 1995.
 pub(crate) fn code(t: Stamp) -> u16 {
     let code = || {
-        let month = month_of(t)?;
+        let month = t.counts_in()?;
         let n = month.ordinal().checked_sub(EPOCH.ordinal())?;
         u16::try_from(n * 2 + u32::from(t != month.start())).ok()
     };
@@ -32,15 +32,6 @@ pub(crate) fn instant(code: u16) -> Option<Stamp> {
 /// The month of an instant.
 pub(crate) fn month(code: u16) -> Option<Month> {
     (code != NEVER).then(|| EPOCH.plus(u32::from(code / 2)))
-}
-
-/// The month that an instant belongs to; a day or month zero belongs to the last real day before it.
-pub(crate) fn month_of(t: Stamp) -> Option<Month> {
-    match (t.month_of_year(), t.day()) {
-        (0, _) => Month::new(t.year().checked_sub(1)?, 12),
-        (m, 0) => Month::new(t.year(), m).filter(|month| month.ordinal() > 0).map(Month::previous),
-        (m, _) => Month::new(t.year(), m),
-    }
 }
 
 #[cfg(test)]
