@@ -3,6 +3,7 @@
 //! Both are read at the same time in the order of their keys ([`rows`]) and merged ([`merge`]), so memory does not
 //! grow with the tables. Nothing is written.
 
+mod addresses;
 mod busiest;
 mod columns;
 mod gone;
@@ -17,6 +18,7 @@ use anyhow::Result;
 use database::{Db, Which};
 use schema::{Month, Stamp};
 
+pub(crate) use addresses::Addresses;
 use columns::Table;
 use gone::Gone;
 pub(crate) use report::{Compared, Report};

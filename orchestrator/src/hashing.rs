@@ -5,6 +5,7 @@
 //! killed is completed by the next with the same hashes.
 
 mod due;
+mod late;
 mod rows;
 
 use anyhow::{Context as _, Result, ensure};
@@ -25,11 +26,12 @@ pub(crate) struct How {
     pub(crate) new_key: bool,
 }
 
-/// Hashes what is due, until `is_time_up`; how many months.
+/// Hashes what is due, until `is_time_up`; how many months. Rows that were added to hashed months come first.
 ///
 /// # Errors
 /// The server or the disk fails, or the key of a month that was begun is missing.
 pub(crate) fn hash_due(hub: &Hub, db: &mut Db, how: How, is_time_up: &dyn Fn() -> bool) -> Result<usize> {
+    let n_late = late::hash(hub, db, how)?;
     let due = due::months(hub, db, how.choice.days)?;
     if let Some((month, why)) = due.stays {
         let text = format_args!("[addresses] {month} is older than {} days, and stays: {why}", how.choice.days);
@@ -52,7 +54,7 @@ pub(crate) fn hash_due(hub: &Hub, db: &mut Db, how: How, is_time_up: &dyn Fn() -
         }
         n += 1;
     }
-    Ok(n)
+    Ok(n + n_late)
 }
 
 /// Hashes one month.

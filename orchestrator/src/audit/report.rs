@@ -1,7 +1,7 @@
 //! The report of an audit: one line per check, and at the end the commands that fix the findings.
 
 use std::collections::BTreeSet;
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 
 use anyhow::Result;
 use kit::Level;
@@ -12,6 +12,7 @@ use super::shares::Shares;
 use crate::colours;
 use crate::hub::Hub;
 use crate::json::VERSION;
+use crate::pipeline::state::ranges;
 
 /// Receives a line.
 type LineSink<'h> = Box<dyn FnMut(Level, &str) -> Result<()> + 'h>;
@@ -194,47 +195,12 @@ fn command(command: &str, month: Option<Month>) -> String {
     format!("hzmetrics {command} {}", month.map_or_else(String::new, |month| month.to_string())).trim_end().to_owned()
 }
 
-/// Months as `A` and `A..B`.
-fn ranges(months: &BTreeSet<Month>) -> Vec<String> {
-    let mut list: Vec<(Month, Month)> = Vec::new();
-    for &month in months {
-        match list.last_mut() {
-            Some((_, last)) if last.next() == month => *last = month,
-            _ => list.push((month, month)),
-        }
-    }
-    let text = |(first, last): (Month, Month)| {
-        let mut text = first.to_string();
-        if last > first {
-            let _ = write!(text, "..{last}");
-        }
-        text
-    };
-    list.into_iter().map(text).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn month(text: &str) -> Month {
         text.parse().unwrap()
-    }
-
-    #[test]
-    fn adjacent_months_are_one_range() {
-        let check = |months: &[&str], expected: &[&str]| {
-            let months = months.iter().map(|text| month(text)).collect();
-            assert_eq!(ranges(&months), expected);
-        };
-        check(&[], &[]);
-        check(&["2025-03"], &["2025-03"]);
-        check(&["2025-12", "2026-01", "2026-02"], &["2025-12..2026-02"]);
-        let eight: Vec<String> = (5..13).map(|month| format!("2024-{month:02}")).collect();
-        check(&eight.iter().map(String::as_str).collect::<Vec<_>>(), &["2024-05..2024-12"]);
-        check(&["2024-05", "2024-09"], &["2024-05", "2024-09"]);
-        check(&["2024-05", "2024-09", "2024-10"], &["2024-05", "2024-09..2024-10"]);
-        check(&["2024-02", "2024-03", "2025-03"], &["2024-02..2024-03", "2025-03"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use schema::{Compat, Month, Opt};
 
 use super::{HubCommand, print};
 use crate::colours;
-use crate::compare::{self, Compared, Report, Wanted};
+use crate::compare::{self, Addresses, Compared, Report, Wanted};
 use crate::hub::Hub;
 
 /// Compare all tables with those of another metrics database
@@ -92,6 +92,7 @@ impl HubCommand for Args {
             there: there.metrics_db.clone(),
             months: self.months.iter().map(Month::to_string).collect(),
             tables: self.tables(&here, &there)?,
+            addresses: self.addresses(&here, &there)?,
             allowed: self.shown.allowed(),
         };
         let text = if self.shown.json { format!("{}\n", report.json()) } else { report.text() };
@@ -101,6 +102,11 @@ impl HubCommand for Args {
 }
 
 impl Args {
+    fn addresses(&self, here: &Target, there: &Target) -> Result<Addresses> {
+        let (mut here, mut there) = (Db::connect(here, Which::Metrics)?, Db::connect(there, Which::Metrics)?);
+        Addresses::read(&mut here, &mut there, &self.months)
+    }
+
     fn tables(&self, here: &Target, there: &Target) -> Result<Vec<Compared>> {
         let wanted = Wanted { months: &self.months, n_shown: self.shown.rows, only: None };
         let mut tables = Vec::new();

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::compare::Shown;
 use super::{HubCommand, print};
 use crate::colours;
-use crate::compare::Report;
+use crate::compare::{Addresses, Report};
 use crate::hub::Hub;
 use crate::json::VERSION;
 use crate::rehearse::{self, Admin, Months, Plan, Rehearsed, Shadow};
@@ -104,6 +104,8 @@ impl Args {
             there: plan.shadow.metrics.clone(),
             months: plan.months.all().map(|month| month.to_string()).collect(),
             tables,
+            // such months are not rehearsed
+            addresses: Addresses::default(),
             allowed: self.shown.allowed(),
         };
         let differs = report.differs();

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anyhow::Result;
+use database::pruned::Group;
 use kit::Uses;
 use schema::Month;
 use serde_json::{Map, Value};
@@ -108,6 +109,7 @@ fn coloured(label: &str, text: String) -> String {
         "mode" if text == Mode::Normal.word() => Mood::Good,
         "mode" | "dirty months" | "dated in future" | "sweep remaining" => Mood::Attention,
         "withheld months" if text != "(none)" => Mood::Attention,
+        "addr. to hash" => Mood::Attention,
         "refused log" | "not understood" => Mood::Bad,
         "refused logs" | "imported days" if text != "(none)" => Mood::Bad,
         _ => return text,
@@ -124,6 +126,8 @@ fn left_out(facts: &Facts, state: &State) -> Vec<(String, String)> {
     let mut line = |label: &str, value: String| lines.push((label.to_owned(), value));
     let months = state::list(&state.withheld).replace(',', ", ");
     line("withheld months", if months.is_empty() { "(none)".to_owned() } else { months });
+    let changed = facts.metrics.as_ref().map(changed).unwrap_or_default();
+    changed.into_iter().for_each(|(label, words)| line(label, words));
     match &facts.refused {
         Err(error) => line("refused logs", format!("({error})")),
         Ok(list) if list.is_empty() => line("refused logs", "(none)".to_owned()),
@@ -138,6 +142,31 @@ fn left_out(facts: &Facts, state: &State) -> Vec<(String, String)> {
             days.into_iter().for_each(|words| line("imported day", words));
         }
     }
+    lines
+}
+
+/// Months whose rows or addresses are no longer what was imported; nothing if there are none.
+fn changed(found: &OfDatabase) -> Vec<(&'static str, String)> {
+    let months = |months: &BTreeSet<Month>| state::ranges(months).join(", ");
+    let mut lines = Vec::new();
+    match &found.pruned {
+        Err(error) => lines.push(("pruned", format!("({error})"))),
+        Ok(pruned) => lines.extend(Group::ALL.into_iter().filter_map(|group| {
+            let gone = pruned.of(group)?;
+            Some(("pruned", format!("{} through {}", group.what(), gone.rows)))
+        })),
+    }
+    match &found.addresses {
+        Err(error) => lines.push(("addresses", format!("({error})"))),
+        Ok(changes) => {
+            lines.push(("addresses hashed", months(&changes.hashed())));
+            lines.push(("addr. shortened", months(changes.shortened())));
+            let late = months(changes.late());
+            let words = "late rows; `hzmetrics hash-addresses` hashes them";
+            lines.push(("addr. to hash", if late.is_empty() { late } else { format!("{late}  ({words})") }));
+        }
+    }
+    lines.retain(|(_, text)| !text.is_empty());
     lines
 }
 

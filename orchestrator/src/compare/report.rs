@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use super::addresses::Addresses;
 use super::columns::{NOT_COMPARED, Table};
 use super::merge::{Counts, Difference, Row};
 use crate::json::VERSION;
@@ -65,6 +66,7 @@ pub(crate) struct Report {
     pub(crate) there: String,
     pub(crate) months: Vec<String>,
     pub(crate) tables: Vec<Compared>,
+    pub(crate) addresses: Addresses,
     /// Options whose differences do not count.
     pub(crate) allowed: Vec<&'static str>,
 }
@@ -83,6 +85,7 @@ impl Report {
         for table in &self.tables {
             text.push_str(&self.of_table(table, width));
         }
+        text.push_str(&self.addresses.text());
         let n = self.tables.iter().filter(|table| table.n_unexplained(&self.allowed) > 0).count();
         let end = if n == 0 { "no difference".to_owned() } else { kit::counted(n, "table differs", "tables differ") };
         let pruned = self.tables.iter().filter_map(|table| table.table.gone_through).max();
@@ -123,7 +126,8 @@ impl Report {
         let tables: Vec<Value> = self.tables.iter().map(|table| self.table_json(table)).collect();
         json!({
             "version": VERSION, "here": self.here, "there": self.there, "months": self.months, "tables": tables,
-            "allowed": self.allowed, "not_compared": NOT_COMPARED, "differs": self.differs(),
+            "allowed": self.allowed, "not_compared": NOT_COMPARED, "addresses": self.addresses.json(),
+            "differs": self.differs(),
         })
     }
 

@@ -66,10 +66,7 @@ fn first(db: &mut Db, through: Option<Month>, begun: Option<Month>) -> Result<Op
             let when = table.when;
             let sql = format!("SELECT CAST(MIN({when}) AS char) FROM {} WHERE {when} >= ?", table.name);
             let found = db.texts(&sql, (&from,))?.into_iter().next().and_then(|text| Stamp::parse(&text));
-            // day zero is in the month before
-            let month =
-                found.and_then(|at| at.month().map(|month| if at.day() == 0 { month.previous() } else { month }));
-            first = first.into_iter().chain(month).min();
+            first = first.into_iter().chain(found.and_then(Stamp::counts_in)).min();
         }
     }
     Ok(first)

@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use database::address_changes::AddressChanges;
 use database::ledger::Target;
 use database::ledger::files::{self, Share};
+use database::pruned::Pruned;
 use database::{Db, Which};
 use hub::health::Records;
 use hub::lock::Holder;
@@ -69,6 +71,10 @@ pub(crate) struct OfDatabase {
     pub(crate) incomplete: Known<Vec<Month>>,
     pub(crate) published: Known<Published>,
     pub(crate) to_come: Known<ToCome>,
+    /// Months whose addresses are not those of the logs.
+    pub(crate) addresses: Known<AddressChanges>,
+    /// Months whose rows were removed.
+    pub(crate) pruned: Known<Pruned>,
     /// What became of lines; `None` if the table for it does not exist.
     pub(crate) shares: Known<Option<BTreeMap<(String, Target), Share>>>,
 }
@@ -208,6 +214,8 @@ fn of_database(hub: &Hub, current: Month, access: &Logs, auth: &Logs, look: Look
         incomplete: known(facts::incomplete(&mut db, current).map(|months| months.into_iter().collect())),
         published: known(Published::look(&mut db, &state.withheld, current)),
         to_come: known(ToCome::look(&mut db, &pending, current)),
+        addresses: known(AddressChanges::read(&mut db)),
+        pruned: known(Pruned::read(&mut db)),
         shares: known(shares(&mut db)),
         state,
     })

@@ -1,6 +1,7 @@
 //! The health of a hub as JSON, for `--json` and the server.
 
 use database::ledger::files::Share;
+use database::pruned::{Group, Pruned};
 use schema::Month;
 use serde_json::{Map, Value, json};
 
@@ -90,6 +91,12 @@ fn share(day: &str, target: &str, share: &Share) -> Value {
     })
 }
 
+/// The last months whose rows are removed.
+fn pruned(found: &Pruned) -> Value {
+    let last = |group| found.of(group).map(|gone| gone.rows.to_string());
+    json!({"requests_through": last(Group::Web), "logins_through": last(Group::Logins)})
+}
+
 /// Days of imports that are shown.
 const DAYS: usize = 7;
 
@@ -124,6 +131,10 @@ fn of_database(found: &OfDatabase, reader: For) -> Value {
         "rebuild_cursor": state.cursor.map(|month| month.to_string()),
         "dirty_months": months(&state.dirty),
         "withheld_months": months(&state.withheld),
+        "hashed_months": list(&found.addresses, |found| months(&found.hashed()), reader),
+        "shortened_months": list(&found.addresses, |found| months(found.shortened()), reader),
+        "late_addresses": list(&found.addresses, |found| months(found.late()), reader),
+        "pruned": list(&found.pruned, pruned, reader),
         "incomplete_months": list(&found.incomplete, |found| months(found), reader),
         "published": published,
         "future_requests": list(&found.to_come, |found| json!(found.requests.as_ref().map_or(0, |(n, ..)| *n)), reader),

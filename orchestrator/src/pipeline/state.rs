@@ -150,6 +150,21 @@ pub(crate) fn list(months: &BTreeSet<Month>) -> String {
     months.iter().map(Month::to_string).collect::<Vec<_>>().join(",")
 }
 
+/// Months as `A` and `A..B`.
+pub(crate) fn ranges(months: &BTreeSet<Month>) -> Vec<String> {
+    let mut list: Vec<(Month, Month)> = Vec::new();
+    for &month in months {
+        match list.last_mut() {
+            Some((_, last)) if last.next() == month => *last = month,
+            _ => list.push((month, month)),
+        }
+    }
+    let text = |(first, last): (Month, Month)| {
+        if last > first { format!("{first}..{last}") } else { first.to_string() }
+    };
+    list.into_iter().map(text).collect()
+}
+
 /// Months for messages.
 pub(crate) fn shown(months: &BTreeSet<Month>) -> String {
     if months.is_empty() { "(empty)".to_owned() } else { list(months).replace(',', ", ") }
@@ -293,6 +308,22 @@ mod tests {
 
     fn month(text: &str) -> Month {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn adjacent_months_are_one_range() {
+        let check = |months: &[&str], expected: &[&str]| {
+            let months = months.iter().map(|text| month(text)).collect();
+            assert_eq!(ranges(&months), expected);
+        };
+        check(&[], &[]);
+        check(&["2025-03"], &["2025-03"]);
+        check(&["2025-12", "2026-01", "2026-02"], &["2025-12..2026-02"]);
+        let eight: Vec<String> = (5..13).map(|month| format!("2024-{month:02}")).collect();
+        check(&eight.iter().map(String::as_str).collect::<Vec<_>>(), &["2024-05..2024-12"]);
+        check(&["2024-05", "2024-09"], &["2024-05", "2024-09"]);
+        check(&["2024-05", "2024-09", "2024-10"], &["2024-05", "2024-09..2024-10"]);
+        check(&["2024-02", "2024-03", "2025-03"], &["2024-02..2024-03", "2025-03"]);
     }
 
     #[test]

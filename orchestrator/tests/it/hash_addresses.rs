@@ -347,6 +347,121 @@ fn nothing_is_added_to_hashed_months() {
 }
 
 #[test]
+fn rows_that_are_added_to_a_hashed_month_are_hashed_by_the_next_pass() {
+    for (engine, n_months) in [(Engine::InnoDb, 1), (Engine::MyIsam, 12)] {
+        let conf = format!("[privacy]\nhash_after_days = 90\nhash_key_months = {n_months}\n");
+        let Some(pair) = filled(engine, 7, 20, &conf) else { return };
+        pair.sql("UPDATE web SET ip = '192.0.2.1' WHERE datetime > '2025-03-04' AND datetime < '2025-04-01' LIMIT 1");
+        let _ = hzmetrics(&pair, "hash-addresses").ok();
+        let of_month = "datetime BETWEEN '2025-03-01' AND '2025-04-00'";
+        let plain = || {
+            let of =
+                |table: &str| pair.lines(&format!("SELECT ip FROM {table} WHERE {of_month} AND ip LIKE '192.0.2.%'"));
+            [of("web"), of("userlogin")].concat()
+        };
+        assert_eq!(plain(), [""; 0]);
+        let request = |month: &str| {
+            format!("192.0.2.1 - - [02/{month}/2025:10:00:00 +0000] \"GET /a HTTP/1.1\" 200 5 \"-\" \"Mozilla/5.0\"\n")
+        };
+        let logs = [
+            ("h-access.log-20250303", format!("{}{}", request("Mar"), request("Apr"))),
+            ("cmsauth.log-20250303", "2025-03-02 08:00:01 1001 [ann] 192.0.2.9 login\n".to_owned()),
+        ];
+        for (name, text) in logs {
+            let log = pair.home().join(name);
+            fs::write(&log, text).unwrap();
+            let import = program(&pair, "import-logs").args(["--to", "db", "--log-format", "combined", "--accept"]);
+            let done = import.arg(&log).finish().ok();
+            assert!(
+                done.stderr.contains("1 line is of months whose addresses are hashed: the next"),
+                "{}",
+                done.stderr
+            );
+        }
+        assert_eq!(plain(), ["192.0.2.1", "192.0.2.9"]);
+        assert_eq!(state(&pair, "late_addresses").as_deref(), Some("2025-03"), "{engine:?}");
+        let status = hzmetrics(&pair, "status").ok().text();
+        assert!(status.contains("addr. to hash    : 2025-03  (late rows"), "{status}");
+        let dry = hzmetrics(&pair, "hash-addresses --dry-run").ok();
+        assert!(dry.stderr.contains("2025-03: would hash the addresses of 2 late rows"), "{}", dry.stderr);
+        let done = hzmetrics(&pair, "hash-addresses").ok();
+        let with = if n_months == 1 { "a new key, because" } else { "the key of the month" };
+        assert!(done.stderr.contains(&format!("2 late rows are hashed with {with}")), "{}", done.stderr);
+        assert_eq!(plain(), [""; 0]);
+        assert_eq!(pair.lines("SELECT COUNT(*) FROM web WHERE ip = '192.0.2.1'"), ["1"], "that of April stays");
+        // with the key of the month a visitor stays one visitor
+        let sql = format!(
+            "SELECT COUNT(DISTINCT w.id) FROM web w JOIN web late ON late.ip = w.ip AND w.id < late.id \
+             WHERE late.datetime = '2025-03-02 10:00:00' AND late.content = '/a' AND w.{of_month}"
+        );
+        assert_eq!(pair.lines(&sql), [if n_months == 1 { "0" } else { "1" }], "{engine:?}");
+        assert_eq!(state(&pair, "late_addresses"), None);
+        assert_eq!(keys(&pair).exists(), n_months == 12, "a new key is destroyed");
+        let again = hzmetrics(&pair, "hash-addresses").ok();
+        assert!(again.stderr.contains("no month is due"), "{}", again.stderr);
+    }
+}
+
+#[test]
+fn late_rows_of_a_pass_that_was_interrupted_get_the_same_hashes() {
+    let Some(pair) = filled(Engine::InnoDb, 7, 20, "[privacy]\nhash_after_days = 90\n") else { return };
+    let _ = hzmetrics(&pair, "hash-addresses").ok();
+    pair.sql(
+        "INSERT INTO web (datetime, ip, content) VALUES ('2025-02-03 10:00:00', '192.0.2.1', '/');
+         INSERT INTO userlogin (datetime, user, ip, action) VALUES ('2025-02-03 10:00:00', 'ann', '192.0.2.1', 'login');
+         REPLACE INTO pipeline_state (k, v) VALUES ('late_addresses', '2025-02');
+         CREATE TRIGGER stop BEFORE UPDATE ON userlogin FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'stopped'",
+    );
+    let failed = hzmetrics(&pair, "hash-addresses").expect_code(1);
+    assert!(failed.stderr.contains("hashing the addresses of late rows of 2025-02"), "{}", failed.stderr);
+    assert!(keys(&pair).exists() && state(&pair, "late_addresses").is_some());
+    pair.sql("DROP TRIGGER stop");
+    let done = hzmetrics(&pair, "hash-addresses").ok();
+    assert!(done.stderr.contains("are hashed with a new key"), "{}", done.stderr);
+    let same = "SELECT COUNT(*) FROM web w JOIN userlogin u ON u.ip = w.ip AND u.user = 'ann' \
+                WHERE w.datetime = '2025-02-03 10:00:00' AND w.ip LIKE 'x%'";
+    assert_eq!(pair.lines(same), ["1"]);
+    assert!(!keys(&pair).exists());
+}
+
+#[test]
+fn status_and_compare_name_months_whose_addresses_were_changed() {
+    let conf = "[privacy]\nhash_after_days = 90\n";
+    let (Some(pair), Some(other)) = (filled(Engine::InnoDb, 7, 20, conf), filled(Engine::InnoDb, 7, 20, conf)) else {
+        return;
+    };
+    let compare = |more: &str| hzmetrics(&pair, format!("compare {} {more}", other.metrics).trim());
+    let json = |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap();
+    let before = hzmetrics(&pair, "status").ok().text();
+    assert!(!before.contains("addr"), "{before}");
+    assert!(!compare("").ok().text().contains("addresses"));
+    let none = json(hzmetrics(&pair, "status --json").text());
+    assert_eq!(none["pipeline"]["hashed_months"], serde_json::json!([]));
+    let _ = hzmetrics(&pair, "hash-addresses").ok();
+    other.sql("REPLACE INTO pipeline_state (k, v) VALUES ('shortened_months', '2025-01,2025-02,2025-05')");
+    pair.sql("REPLACE INTO pipeline_state (k, v) VALUES ('shortened_months', '2025-06')");
+    let status = hzmetrics(&pair, "status").ok().text();
+    assert!(status.contains("addresses hashed : 2022-06..2025-03\n"), "{status}");
+    assert!(status.contains("addr. shortened  : 2025-06\n"), "{status}");
+    let health = json(hzmetrics(&pair, "status --json").text());
+    assert_eq!(health["pipeline"]["hashed_months"].as_array().unwrap().len(), 34);
+    assert_eq!(health["pipeline"]["shortened_months"], serde_json::json!(["2025-06"]));
+    let text = compare("").expect_code(1).text();
+    for line in [
+        "addresses that are hashed here: those of 2022-06..2025-03\n",
+        "addresses that are shortened here: those of 2025-06\n",
+        "addresses that are shortened there: those of 2025-01..2025-02, 2025-05\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let report = json(compare("2025-02 --json").expect_code(1).text());
+    let expected = serde_json::json!({
+        "here": {"hashed": ["2025-02"], "shortened": []}, "there": {"hashed": [], "shortened": ["2025-02"]}
+    });
+    assert_eq!(report["addresses"], expected);
+}
+
+#[test]
 fn months_with_shortened_addresses_are_noted() {
     for engine in [Engine::InnoDb, Engine::MyIsam] {
         let Some(pair) = pair(engine, SqlMode::Strict) else { return };

@@ -13,9 +13,10 @@ use crate::{Db, Verb};
 
 /// The state.
 const STATE: &str = "pipeline_state";
-/// Its keys: months, months, and the month that is being hashed with the name of its key.
+/// Its keys: months, months, months, and the month that is being hashed with the name of its key.
 const SHORTENED: &str = "shortened_months";
 const HASHED: &str = "hashed_months";
+const LATE: &str = "late_addresses";
 const HASHING: &str = "hashing_month";
 
 /// Such months.
@@ -23,6 +24,8 @@ const HASHING: &str = "hashing_month";
 pub struct AddressChanges {
     shortened: BTreeSet<Month>,
     hashed: BTreeSet<Month>,
+    /// Hashed months to which rows with addresses were added afterwards.
+    late: BTreeSet<Month>,
     /// The month that is being hashed, or was when a run was killed, and the name of its key.
     pub hashing: Option<(Month, String)>,
 }
@@ -37,8 +40,8 @@ impl AddressChanges {
         if !db.has_table(STATE)? {
             return Ok(found);
         }
-        let sql = "SELECT k, v FROM pipeline_state WHERE k IN (?, ?, ?)";
-        let pairs = db.all(sql, (SHORTENED, HASHED, HASHING), |row| {
+        let sql = "SELECT k, v FROM pipeline_state WHERE k IN (?, ?, ?, ?)";
+        let pairs = db.all(sql, (SHORTENED, HASHED, LATE, HASHING), |row| {
             let text = |at| row.text(at).unwrap_or_default().into_owned();
             Ok((text(0), text(1)))
         })?;
@@ -47,6 +50,7 @@ impl AddressChanges {
             match key.as_str() {
                 SHORTENED => found.shortened = months(&value).with_context(understood)?,
                 HASHED => found.hashed = months(&value).with_context(understood)?,
+                LATE => found.late = months(&value).with_context(understood)?,
                 _ => found.hashing = hashing(&value).with_context(understood)?,
             }
         }
@@ -62,8 +66,7 @@ impl AddressChanges {
     /// Whether the addresses of the month of a moment are hashed; day zero is in the month before.
     #[must_use]
     pub fn is_hashed_at(&self, stamp: Stamp) -> bool {
-        let month = stamp.month().filter(|month| month.ordinal() > 0);
-        month.is_some_and(|month| self.is_hashed(if stamp.day() == 0 { month.previous() } else { month }))
+        stamp.counts_in().is_some_and(|month| self.is_hashed(month))
     }
 
     /// The last month that is hashed, or begun: no earlier one is hashed later.
@@ -78,6 +81,24 @@ impl AddressChanges {
         self.hashed.last().copied()
     }
 
+    /// The months whose addresses are hashed, or are being hashed.
+    #[must_use]
+    pub fn hashed(&self) -> BTreeSet<Month> {
+        self.hashed.iter().copied().chain(self.hashing.iter().map(|(month, _)| *month)).collect()
+    }
+
+    /// The months of which addresses were shortened.
+    #[must_use]
+    pub const fn shortened(&self) -> &BTreeSet<Month> {
+        &self.shortened
+    }
+
+    /// The hashed months to which rows with addresses were added, which the next hashing hashes.
+    #[must_use]
+    pub const fn late(&self) -> &BTreeSet<Month> {
+        &self.late
+    }
+
     /// Whether the stored addresses of a month are not those of its logs.
     #[must_use]
     pub fn has(&self, month: Month) -> bool {
@@ -87,9 +108,7 @@ impl AddressChanges {
     /// Which of the months from `first` to `last` have hashes, in words.
     #[must_use]
     pub fn hashed_in(&self, first: Month, last: Month) -> Option<String> {
-        let begun = self.hashing.iter().map(|(month, _)| *month);
-        let all: BTreeSet<Month> = self.hashed.iter().copied().chain(begun).collect();
-        span(&all, first, last).map(|months| format!("the addresses of {months} were hashed"))
+        span(&self.hashed(), first, last).map(|months| format!("the addresses of {months} were hashed"))
     }
 
     /// Why hashed months are not computed again without being told to, if there are any from `first` to `last`.
@@ -146,6 +165,26 @@ pub fn note_shortened(db: &mut Db, months: &BTreeSet<Month>) -> Result<()> {
     if months.is_subset(&known) { Ok(()) } else { store(db, SHORTENED, &list(known.union(months))) }
 }
 
+/// Notes, with the rows, that rows with addresses were added to those of these months that are hashed.
+///
+/// # Errors
+/// The server fails.
+pub fn note_late(db: &mut Db, months: &BTreeSet<Month>) -> Result<()> {
+    let known = AddressChanges::read(db)?;
+    let new: BTreeSet<Month> = months.iter().copied().filter(|month| known.is_hashed(*month)).collect();
+    if new.is_subset(&known.late) { Ok(()) } else { store(db, LATE, &list(known.late.union(&new))) }
+}
+
+/// Notes that the rows that were added to a month are hashed too.
+///
+/// # Errors
+/// The server fails.
+pub fn end_late(db: &mut Db, month: Month) -> Result<()> {
+    let mut late = AddressChanges::read(db)?.late;
+    late.remove(&month);
+    db.transaction_with_retry("noting that late rows are hashed", &[STATE], |db| store_late(db, &late))
+}
+
 /// Notes, before the first row is changed, that a month is being hashed.
 ///
 /// # Errors
@@ -160,13 +199,23 @@ pub fn begin_hashing(db: &mut Db, month: Month, key: &str) -> Result<()> {
 /// # Errors
 /// The server fails.
 pub fn end_hashing(db: &mut Db, month: Month) -> Result<()> {
-    let mut hashed = AddressChanges::read(db)?.hashed;
+    let AddressChanges { mut hashed, mut late, .. } = AddressChanges::read(db)?;
     hashed.insert(month);
+    late.remove(&month);
     db.transaction_with_retry("noting that a month is hashed", &[STATE], |db| {
         store(db, HASHED, &list(hashed.iter()))?;
+        store_late(db, &late)?;
         db.run("DELETE FROM pipeline_state WHERE k = ?", (HASHING,))?;
         Ok(())
     })
+}
+
+fn store_late(db: &mut Db, late: &BTreeSet<Month>) -> Result<()> {
+    if late.is_empty() {
+        db.run("DELETE FROM pipeline_state WHERE k = ?", (LATE,))?;
+        return Ok(());
+    }
+    store(db, LATE, &list(late.iter()))
 }
 
 fn store(db: &mut Db, key: &str, value: &str) -> Result<()> {
@@ -207,6 +256,7 @@ mod tests {
         let changes = AddressChanges {
             shortened: months("2025-05,2025-06").unwrap(),
             hashed: months("2025-01,2025-02").unwrap(),
+            late: BTreeSet::new(),
             hashing: hashing("2025-03 abc").unwrap(),
         };
         let why = |first, last| changes.refusal(month(first), month(last)).unwrap_or_default();

@@ -80,6 +80,12 @@ impl AddressKeys {
         self.0.iter().find(|held| held.first <= month && month <= held.last).map(|held| &held.key)
     }
 
+    /// The last month of the key of a month.
+    #[must_use]
+    pub fn last_of(&self, month: Month) -> Option<Month> {
+        self.0.iter().find(|held| held.first <= month && month <= held.last).map(|held| held.last)
+    }
+
     /// Draws the key of the `n` months that a month is one of.
     ///
     /// # Errors

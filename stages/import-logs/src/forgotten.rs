@@ -8,6 +8,7 @@ use logs::parse::Login;
 
 use crate::line::Line;
 use crate::rules::Rule;
+use crate::unit::Stream;
 
 /// Which of the CMS's fields say what a request was for.
 const COMPONENT: usize = 3;
@@ -103,6 +104,26 @@ impl Names<'_> {
     pub(crate) fn login<'l>(&'l self, login: &Login<'l>) -> Login<'l> {
         Login { user: &self.user, uid: &self.uid, ip: &self.ip, ..login.clone() }
     }
+}
+
+/// A line that cannot be used, as it may be shown and kept: nobody knows its day, so every entry of the list holds.
+/// Nothing is left of a line of a person whose lines are deleted.
+pub(crate) fn of_rejected<'l>(list: Option<&Forgotten>, line: &'l [u8], stream: &Stream) -> Cow<'l, [u8]> {
+    let kind = match stream {
+        Stream::Access(_) => Kind::Access,
+        Stream::Auth => Kind::Auth,
+    };
+    match list.and_then(|list| list.scrub(line, kind, b"")) {
+        None => Cow::Borrowed(line),
+        Some(done) if done.is_own && done.how == How::Delete => Cow::Owned(Vec::new()),
+        Some(done) => Cow::Owned(done.text),
+    }
+}
+
+/// Why it cannot be used, in words, which may show a part of it.
+pub(crate) fn of_reason<'r>(list: Option<&Forgotten>, reason: &'r str) -> Cow<'r, str> {
+    let done = list.and_then(|list| list.scrub(reason.as_bytes(), Kind::Text, b""));
+    done.map_or(Cow::Borrowed(reason), |done| String::from_utf8_lossy(&done.text).into_owned().into())
 }
 
 fn text(bytes: &[u8]) -> Cow<'_, str> {

@@ -6,15 +6,17 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use database::ledger::files::{FileRow, Status};
+use hub::forgotten::Forgotten;
 use kit::{counted, grouped};
 use logs::fingerprint::Fingerprint;
 use logs::parse::Looks;
 
 use crate::block::{BlockResult, KEPT};
+use crate::forgotten::of_rejected;
 use crate::layout::Layout;
 use crate::layouts::named::Nuls;
 use crate::layouts::wide::Wide;
-use crate::rules::{Dropped, Rule};
+use crate::rules::{Dropped, KeptFrom, Rule};
 use crate::unit::Stream;
 
 /// How much of the first line is shown, in characters.
@@ -172,6 +174,15 @@ impl Report {
         self.is_tail_unfit &= self.first_unfit.as_ref().is_some_and(is_other);
     }
 
+    /// Applies the list of the forgotten to the line that is shown in messages.
+    pub(crate) fn hide(&mut self, list: Option<&Forgotten>, stream: &Stream) {
+        if let Some((text, _)) = &mut self.first_unfit
+            && let Cow::Owned(other) = of_rejected(list, text, stream)
+        {
+            *text = other;
+        }
+    }
+
     /// Why the file is not imported: it has lines and none of them fits, or, when `strict`, one of
     /// them is rejected. `like` looks which layout its lines have instead.
     pub(crate) fn refusal(
@@ -218,6 +229,17 @@ impl Report {
                 "{} of months {}: nothing would count them",
                 counted(self.n_late, "line is", "lines are"),
                 self.why_late
+            )
+        })
+    }
+
+    /// What becomes of the addresses of such rows if they are imported all the same.
+    pub(crate) fn late_addresses(&self, kept_from: KeptFrom) -> Option<String> {
+        (self.n_late > 0 && kept_from.is_hashed).then(|| {
+            format!(
+                "{} of months {}: the next run or `hzmetrics hash-addresses` hashes theirs too",
+                counted(self.n_late, "line is", "lines are"),
+                kept_from.why()
             )
         })
     }

@@ -18,6 +18,7 @@ use crate::bots::hashes::Hashes;
 use crate::bots::list::{BotList, BotTexts};
 use crate::bots::uses::Uses;
 use crate::double_click::{DoubleClicks, Out};
+use crate::forgotten;
 use crate::queue::{Message, Queue};
 use crate::reason::Reasons;
 use crate::report::Report;
@@ -186,12 +187,19 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         self.tally.rejects.looked_at(new);
     }
 
-    fn reject(&mut self, name: &str, line: u64, reason: &str, text: &[u8]) -> Result<()> {
+    /// Rejects a line; the list of the forgotten is applied to what is shown and written of it. Returns why, in words.
+    fn reject(&mut self, unit: &Unit, line: u64, reason: Cow<'static, str>, text: &[u8]) -> Result<Cow<'static, str>> {
         self.report.n_rejected += 1;
+        let list = self.rules.forgotten.as_ref();
+        let reason = match forgotten::of_reason(list, &reason) {
+            Cow::Borrowed(_) => reason,
+            Cow::Owned(other) => other.into(),
+        };
         if self.report.n_rejected > self.tally.tried.n_rejected {
-            self.tally.rejects.reject(name, line, reason, text)?;
+            let text = forgotten::of_rejected(list, text, &unit.stream);
+            self.tally.rejects.reject(&unit.name(), line, &reason, &text)?;
         }
-        Ok(())
+        Ok(reason)
     }
 
     fn block(&mut self, done: &mut BlockResult, n_bytes: usize, unit: &Unit) -> Result<()> {
@@ -200,13 +208,12 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         self.report.add(done);
         self.looked_at(done.n_lines);
         if !done.rejected.is_empty() {
-            let name = unit.name();
             let mut reasons = Reasons::new(&unit.stream, std::mem::take(&mut done.state));
             for line in &done.rejected {
                 let text = line.of(&done.text);
                 let text = text.strip_suffix(b"\n").unwrap_or(text);
                 let reason = reasons.of(text, line.start(), &done.text);
-                self.reject(&name, n_before + line.number() + 1, &reason, text)?;
+                let reason = self.reject(unit, n_before + line.number() + 1, reason, text)?;
                 if done.verdicts.is_some() {
                     said.push(reason);
                 }
@@ -276,10 +283,10 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
     }
 
     /// Rejects a line that is not looked at.
-    fn unread(&mut self, unit: &Unit, reason: &str, text: &[u8], n_bytes: u64) -> Result<()> {
+    fn unread(&mut self, unit: &Unit, reason: &'static str, text: &[u8], n_bytes: u64) -> Result<()> {
         self.looked_at(1);
         let number = self.report.n_lines - self.report.n_fused;
-        self.reject(&unit.name(), number, reason, text)?;
+        self.reject(unit, number, reason.into(), text)?;
         let Place { path, n_lines, offset } = &mut self.place;
         *n_lines += 1;
         let record = self.rules.verdicts.then(|| {
@@ -469,6 +476,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         let n_parts = self.report.parts.len();
         if let Some(source) = unit.staged.as_ref().and_then(|staged| staged.sources.get(n_parts)) {
             (part.read, part.offset) = (source.read.clone(), source.offset);
+            part.hide(self.rules.forgotten.as_ref(), &unit.stream);
             self.sink.cut(unit, &part)?;
             self.warn(&source.path.display().to_string(), &part, unit);
             self.report.parts.push((source.path.clone(), part));
@@ -489,6 +497,7 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         if !unit.is_ended {
             self.report.leave_tail();
         }
+        self.report.hide(self.rules.forgotten.as_ref(), &unit.stream);
         let like = || {
             let mut reading = Reading::open(unit.path.as_deref()?).ok()?;
             reading.look();
@@ -525,6 +534,9 @@ impl<'a, 'b, S: Sink> Writer<'a, 'b, S> {
         let mut report = std::mem::take(&mut self.report);
         if unit.staged.is_none() && unit.path.is_some() {
             self.warn(&unit.name(), &report, unit);
+        }
+        if let Some(late) = report.late_addresses(self.rules.kept_from) {
+            self.tally.messages.warn(format_args!("{}: {late}", unit.name()));
         }
         self.sink.end(unit, &mut report)?;
         if let Some(verdicts) = &mut self.tally.verdicts {

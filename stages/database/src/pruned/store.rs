@@ -83,7 +83,8 @@ impl Stored {
     ) -> Result<()> {
         db.transaction_with_retry("noting which months are removed", &[PRUNED], |db| {
             for some in lost.chunks(IMPORTS_AT_ONCE) {
-                let line = |(group, entry, n): &(Group, i64, i64)| format!("('import', '{}', {entry}, {n})", group.name());
+                let line =
+                    |(group, entry, n): &(Group, i64, i64)| format!("('import', '{}', {entry}, {n})", group.name());
                 let lines: Vec<String> = some.iter().map(line).collect();
                 let sql = format!(
                     "INSERT INTO hz_pruned (kind, name, number, value) VALUES {} \

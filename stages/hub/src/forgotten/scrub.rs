@@ -78,12 +78,21 @@ fn user_number(line: &[u8], kind: Kind) -> Option<Range<usize>> {
         Kind::Access => parse::access(line).map(|fields| fields.uid.0..fields.uid.1).filter(|place| !place.is_empty()),
         Kind::Auth => {
             let port = Compat::LEGACY.with(Opt::LpAuthBracket);
-            let login = parse::auth(line, port).or_else(|| parse::auth_ipv6(line, port))?;
+            let Some(login) = parse::auth(line, port).or_else(|| parse::auth_ipv6(line, port)) else {
+                return before_name(line);
+            };
             let start = login.uid.as_ptr().addr().checked_sub(line.as_ptr().addr())?;
             Some(start..start + login.uid.len()).filter(|place| place.end <= line.len())
         }
         Kind::Text => None,
     }
+}
+
+/// The number before the name in brackets, in a line that is not a login for another reason.
+fn before_name(line: &[u8]) -> Option<Range<usize>> {
+    let end = memchr::memmem::find(line, b" [")?;
+    let n = line[..end].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    (n > 0).then_some(end - n..end)
 }
 
 /// A text with percent-encoded bytes decoded.

@@ -210,6 +210,7 @@ impl Sources<'_> {
             }
             report.add_looks(looks, is_recognised, &text);
         }
+        report.hide(self.rules.forgotten.as_ref(), self.stream);
         Ok(report.refusal(self.stream, self.strict, || beginning::looks_like(self.stream, self.open(log).ok()?)))
     }
 }

@@ -272,14 +272,29 @@ impl<'d> Tables<'d> {
     }
 
     /// Notes the months of the new rows, in their transaction.
-    fn note_months(&mut self) -> Result<()> {
+    fn note_months(&mut self, report: &Report) -> Result<()> {
         let (Some(first), Some(last)) = (self.whole.first, self.whole.last) else { return Ok(()) };
         let rows = format!("{} t WHERE t.id BETWEEN {first} AND {last}", self.target.name());
-        if self.shortens && self.target != Target::Webhits {
-            let months = self.db.months_of_rows(&rows)?;
-            address_changes::note_shortened(self.db, &months)?;
+        if self.target != Target::Webhits {
+            self.note_addresses(&rows, report)?;
         }
         self.db.will_change_rows(&rows)
+    }
+
+    /// Notes what the new rows have of addresses, if that is not usual for their months.
+    fn note_addresses(&mut self, rows: &str, report: &Report) -> Result<()> {
+        let is_late = report.n_late > 0;
+        if !self.shortens && !is_late {
+            return Ok(());
+        }
+        let months = self.db.months_of_rows(rows)?;
+        if self.shortens {
+            address_changes::note_shortened(self.db, &months)?;
+        }
+        if is_late {
+            address_changes::note_late(self.db, &months)?;
+        }
+        Ok(())
     }
 
     /// Writes the receipt of a file whose rows are committed.
@@ -430,12 +445,9 @@ impl Sink for Tables<'_> {
         }
         self.send_hits()?;
         if let Some(holding) = self.holding.take() {
-            if self.shortens {
-                let months = self.db.months_of_rows(&format!("{} t", holding::ROWS))?;
-                address_changes::note_shortened(self.db, &months)?;
-            }
+            self.note_addresses(&format!("{} t", holding::ROWS), report)?;
             self.whole = holding.publish(self.db, self.target, &self.columns, &self.names)?;
-        } else if let Err(error) = self.note_months() {
+        } else if let Err(error) = self.note_months(report) {
             return Err(error);
         } else if let Err(error) = self.db.run("COMMIT", ()) {
             self.unknown_commit = error.kind() == ErrorKind::Gone;

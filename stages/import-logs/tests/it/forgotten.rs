@@ -57,6 +57,49 @@ fn they_are_stored_under_other_names_or_left_out() {
 }
 
 #[test]
+fn rejected_lines_name_them_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    // no line has a whole time
+    let logins = "2025-07-10 08:00 4799 [jdoe] 198.51.100.7 login\n2025-07-10 08:00 1001 [ann] 192.0.2.1 login\n\
+                  2025-07-10 08:00:01 1001 [bob] 192.0.2.3 login\n";
+    let odd = |url: &str, ip: &str| line("2025-7-10", url, "Mozilla/5.0").replace("1.2.3.4", ip);
+    let requests = [
+        odd("/members/jdoe", "192.0.2.1"),
+        odd("/resources/1", "198.51.100.7"),
+        odd("/resources/2", "192.0.2.2"),
+        line("2025-07-10", "/resources/3", "Mozilla/5.0"),
+    ]
+    .concat();
+    for how in [How::Pseudonym, How::Delete] {
+        let path = list(&folder, how);
+        for (kind, text, n_rejected, n_own) in [("auth", logins, 2, 1), ("access", &*requests, 3, 1)] {
+            let rejects = folder.path().join("rejects");
+            let import = |forget: bool| {
+                let run = raw(kind, text).arg("--rejects").arg(&rejects);
+                let done = if forget { run.arg("--forget").arg(&path) } else { run }.finish().ok();
+                (done.stderr, std::fs::read_to_string(&rejects).unwrap())
+            };
+            let (shown, kept) = import(false);
+            assert!(shown.contains("198.51.100.7") && kept.contains("198.51.100.7") && kept.contains("jdoe"), "{kept}");
+            let (shown, kept) = import(true);
+            for text in [&shown, &kept] {
+                assert!(!text.contains("jdoe") && !text.contains("198.51") && !text.contains("4799"), "{how:?} {text}");
+            }
+            assert!(shown.contains(&format!("{n_rejected} of ")), "{shown}");
+            assert_eq!(kept.lines().count(), n_rejected);
+            let n_empty = kept.lines().filter(|line| line.contains("\"text\":\"\"")).count();
+            assert_eq!(n_empty, if how == How::Delete { n_own } else { 0 }, "{how:?} {kept}");
+            assert!(kept.contains("ann") || kept.contains("192.0.2.2"), "others stay: {kept}");
+        }
+        // what a message shows of a file that is not imported
+        let log = file(&folder, "h-access.log-20250711", odd("/members/jdoe", "198.51.100.7"));
+        let refused = import_logs().arg(&log).arg("--forget").arg(&path).finish();
+        assert!(refused.stderr.contains("not imported") && !refused.stderr.contains("jdoe"), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("198.51"), "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn a_list_that_cannot_be_read_ends_the_run() {
     let folder = tempfile::tempdir().unwrap();
     for text in ["", "{}", "{\"key\":\"5\",\"forgotten\":[]}"] {

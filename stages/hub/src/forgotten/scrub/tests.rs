@@ -30,6 +30,15 @@ fn marked(text: &str, kind: Kind) -> String {
 }
 
 #[test]
+fn in_a_line_that_is_no_login_the_number_before_the_name_is_that_of_the_user() {
+    assert_eq!(
+        marked("2025-07-10 08:00 1234 [x] 192.0.2.1 login", Kind::Auth),
+        "2025-07-10 08:00 {1234} [x] 192.0.2.1 login"
+    );
+    assert_eq!(marked("1234 08:00 [x] [y] 1234", Kind::Auth), "1234 08:00 [x] [y] 1234");
+}
+
+#[test]
 fn what_is_forgotten_is_found_wherever_it_stands_for_the_person() {
     for text in [
         "/members/{1234}/profile",
