@@ -5,6 +5,7 @@
 //! killed is completed by the next with the same hashes.
 
 mod due;
+mod how;
 mod late;
 mod rows;
 
@@ -12,19 +13,11 @@ use anyhow::{Context as _, Result, ensure};
 use database::Db;
 use database::address_changes::{self, AddressChanges};
 use hub::address_keys::{AddressKey, AddressKeys};
-use hub::config::Hashing;
 use schema::Month;
 
-use crate::hub::Hub;
+pub(crate) use how::How;
 
-/// How a run hashes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct How {
-    pub(crate) choice: Hashing,
-    pub(crate) is_dry: bool,
-    /// Draw another key where that of a month that was begun is lost.
-    pub(crate) new_key: bool,
-}
+use crate::hub::Hub;
 
 /// Hashes what is due, until `is_time_up`; how many months. Rows that were added to hashed months come first.
 ///

@@ -7,7 +7,8 @@ use database::address_changes::{self, AddressChanges};
 use hub::address_keys::{AddressKey, AddressKeys};
 use schema::Month;
 
-use super::{How, rows};
+use super::how::How;
+use super::rows;
 use crate::hub::Hub;
 
 /// Hashes them; how many months. They are older than any month that is due, so nothing else is asked of them.
