@@ -428,7 +428,7 @@ impl Layout {
             Kind::W3c => {
                 let columns = directives.columns.as_deref().ok_or(Fault::bare(What::NoColumns));
                 let named = columns.and_then(|columns| columns.parse(text, directives.day, made));
-                named.or_else(|fault| w3c::usual(text, made).ok_or(fault))?
+                named.or_else(|fault| w3c::usual(text, made, &self.from).ok_or(fault))?
             }
             Kind::Fixed(fixed) => fixed.parse(text, made)?,
         };

@@ -106,19 +106,52 @@ static USUAL: LazyLock<Vec<Columns>> = LazyLock::new(|| {
             "date time s-sitename {request} {agent} cs(Cookie) cs(Referer) cs-host {answer} sc-bytes cs-bytes time-taken"
         ),
         format!("{all} X-Forwarded-For"),
+        all.trim_end_matches(" sc-bytes cs-bytes time-taken").to_owned(),
         all,
     ];
-    lists.iter().map(|names| Columns::new(names.as_bytes(), &ClientFrom::default())).collect()
+    lists.iter().map(|names| usual_columns(names)).collect()
 });
 
-/// The fields of a line of IIS that has one of its usual lists of fields.
-pub(crate) fn usual<'a>(line: &'a [u8], made: &mut Vec<u8>) -> Option<Fields<'a>> {
-    if !line.first().is_some_and(u8::is_ascii_digit) || line.contains(&b'\t') {
+/// The fields of CloudFront; earlier versions wrote fewer.
+const CLOUDFRONT: &str = "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) \
+    cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id x-host-header cs-protocol cs-bytes \
+    time-taken x-forwarded-for ssl-protocol ssl-cipher x-edge-response-result-type cs-protocol-version fle-status \
+    fle-encrypted-fields c-port time-to-first-byte x-edge-detailed-result-type sc-content-type sc-content-len \
+    sc-range-start sc-range-end";
+
+/// How many fields CloudFront wrote at least.
+const FEWEST_OF_CLOUDFRONT: usize = 18;
+
+static OF_CLOUDFRONT: LazyLock<Vec<Columns>> = LazyLock::new(|| {
+    let names: Vec<&str> = CLOUDFRONT.split(' ').collect();
+    (FEWEST_OF_CLOUDFRONT..=names.len()).map(|n| usual_columns(&names[..n].join(" "))).collect()
+});
+
+/// The header in which proxies name the client, if a usual list has it.
+const FORWARDED: &str = "X-Forwarded-For";
+
+/// The columns of a usual list.
+fn usual_columns(names: &str) -> Columns {
+    let has_header = names.to_ascii_lowercase().contains(&FORWARDED.to_ascii_lowercase());
+    let header = has_header.then(|| FORWARDED.to_owned());
+    Columns::new(names.as_bytes(), &ClientFrom { header, ..ClientFrom::default() })
+}
+
+/// The fields of a line of IIS or CloudFront that has one of their usual lists of fields, and the header with
+/// the client if one is asked for.
+pub(crate) fn usual<'a>(line: &'a [u8], made: &mut Vec<u8>, from: &ClientFrom) -> Option<Fields<'a>> {
+    let wants_header = from.header.is_some();
+    if !line.first().is_some_and(u8::is_ascii_digit) || (wants_header && !from.is(FORWARDED.as_bytes())) {
         return None;
     }
-    let n = line.split(|&b| b == b' ').filter(|word| !word.is_empty()).count();
+    let tabs = memchr::memchr_iter(b'\t', line).count();
+    let n = if tabs > 0 { tabs + 1 } else { line.split(|&b| b == b' ').filter(|word| !word.is_empty()).count() };
     steps::add(line.len());
-    USUAL.iter().filter(|columns| columns.columns.len() == n).find_map(|columns| {
+    let lists = if tabs > 0 { &OF_CLOUDFRONT } else { &USUAL };
+    let may_be = |columns: &&Columns| {
+        columns.columns.len() == n && (!wants_header || columns.columns.contains(&Column::Forwarded))
+    };
+    lists.iter().filter(may_be).find_map(|columns| {
         made.clear();
         let fields = columns.parse(line, None, made).ok()?;
         let is_method = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_uppercase);
@@ -126,7 +159,7 @@ pub(crate) fn usual<'a>(line: &'a [u8], made: &mut Vec<u8>) -> Option<Fields<'a>
         // numbers, and perhaps the addresses of proxies
         let behind = columns.columns.iter().rev().take_while(|column| **column != Column::Status).count();
         let is_number = |word: &[u8]| word.first().is_some_and(|b| b.is_ascii_hexdigit() || matches!(b, b'-' | b':'));
-        if !line.rsplit(|&b| b == b' ').filter(|word| !word.is_empty()).take(behind).all(is_number) {
+        if tabs == 0 && !line.rsplit(|&b| b == b' ').filter(|word| !word.is_empty()).take(behind).all(is_number) {
             return None;
         }
         (is_method(fields.method.of(made)) && fields.status.of(made).len() == 3 && is_client).then_some(fields)
@@ -153,6 +186,7 @@ impl Columns {
             (has(&[Column::Client, Column::Forwarded]), "c-ip"),
             (has(&[Column::Stem, Column::Uri]), "cs-uri-stem"),
             (has(&[Column::Status]), "sc-status"),
+            (from.header.is_none() || has(&[Column::Forwarded]), "the header with the client"),
         ];
         let lacks = needs.iter().find(|(there, _)| !there).map(|(_, name)| *name);
         let has_date = has(&[Column::Date, Column::LocalDate, Column::Epoch]);
@@ -426,9 +460,10 @@ mod tests {
             format!(
                 "2025-07-10 08:00:01 W3SVC1 WEB 10.0.0.1 GET /a - 80 - 192.0.2.1 HTTP/1.1 {ua} - - h 200 0 0 1 2 3 192.0.2.9"
             ),
+            format!("2025-07-10 08:00:01 W3SVC1 WEB 10.0.0.1 GET /a - 80 - 192.0.2.1 HTTP/1.1 {ua} - - h 200 0 0"),
         ] {
             let mut made = Vec::new();
-            let fields = usual(line.as_bytes(), &mut made).unwrap();
+            let fields = usual(line.as_bytes(), &mut made, &ClientFrom::default()).unwrap();
             let texts = [fields.client, fields.method, fields.url, fields.status, fields.agent];
             let texts = texts.map(|text| String::from_utf8_lossy(text.of(&made)).into_owned());
             assert_eq!(texts, ["192.0.2.1", "GET", "/a", "200", "Mozilla/5.0 (X11)"], "{line}");
@@ -438,9 +473,52 @@ mod tests {
                 format!("{line} x y"),
                 line.replace(" 200 ", " 2000 "),
             ] {
-                assert!(usual(odd.as_bytes(), &mut made).is_none(), "{odd}");
+                assert!(usual(odd.as_bytes(), &mut made, &ClientFrom::default()).is_none(), "{odd}");
             }
         }
+    }
+
+    #[test]
+    fn lines_of_cloudfront_that_nothing_names() {
+        let words = "2025-07-10 08:00:01 LAX1 392 192.0.2.1 GET d1.cloudfront.net /a 200 https://x/ Mozilla/5.0%20(X11) b=1 - \
+            Hit ID== www.example.org https 23 0.001 192.0.2.9 TLSv1.3 AES Hit HTTP/2.0 - - 11040 0.001 Hit text/html 78 - -";
+        let words: Vec<&str> = words.split(' ').collect();
+        for n in [18, 24, 26, 33] {
+            let line = words[..n].join("\t");
+            let mut made = Vec::new();
+            let fields = usual(line.as_bytes(), &mut made, &ClientFrom::default()).unwrap();
+            let texts = [fields.client, fields.url, fields.bytes, fields.referrer, fields.agent, fields.vhost];
+            let texts = texts.map(|text| String::from_utf8_lossy(text.of(&made)).into_owned());
+            assert_eq!(
+                texts,
+                ["192.0.2.1", "/a?b=1", "392", "https://x/", "Mozilla/5.0 (X11)", "www.example.org"],
+                "{n}"
+            );
+        }
+        let none = ClientFrom::default();
+        for odd in [words[..17].join("\t"), words[1..].join("\t"), words.join("\t").replace("GET", "get")] {
+            assert!(usual(odd.as_bytes(), &mut Vec::new(), &none).is_none(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_the_lines_do_not_have_is_missed() {
+        let from = |header: &str| ClientFrom { header: Some(header.to_owned()), ..ClientFrom::default() };
+        let line = "2025-07-10 08:00:01 10.0.0.1 GET /a - 80 - 10.0.0.9 UA/1 - 200 0 0 15";
+        let with = format!("{line} 192.0.2.9");
+        let mut made = Vec::new();
+        let mut client = |line: &str, header: &str| {
+            let fields = usual(line.as_bytes(), &mut made, &from(header))?;
+            Some(String::from_utf8_lossy(fields.forwarded.of(&made)).into_owned())
+        };
+        assert_eq!(client(&with, "x-forwarded-for"), Some("192.0.2.9".to_owned()));
+        assert_eq!(client(line, "X-Forwarded-For"), None);
+        assert_eq!(client(&with, "X-Real-IP"), None);
+        let names = "date time c-ip cs-method cs-uri-stem sc-status";
+        let line = "2025-07-10 08:00:01 10.0.0.9 GET /a 200";
+        let what = What::NotNamed("the header with the client");
+        assert_eq!(parse(names, line, &from("X-Forwarded-For")).map(|_| ()), Err(what));
+        assert!(parse(names, line, &ClientFrom::default()).is_ok());
     }
 
     #[test]

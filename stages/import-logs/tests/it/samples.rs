@@ -168,6 +168,20 @@ fn what_is_refused_with_its_name() {
 }
 
 #[test]
+fn the_header_with_the_client_is_not_missed_in_silence() {
+    let line = format!("2025-07-10 08:00:01 10.0.0.1 GET /a - 443 - 10.0.0.9 {UA} - 200 0 0 15");
+    let fields = "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) \
+        cs(Referer) sc-status sc-substatus sc-win32-status time-taken\n";
+    let with = |text: String| raw("access", text).args(["--client-from", "X-Forwarded-For"]).finish();
+    let found = with(format!("{line} 192.0.2.7\n")).ok().of_kind("web");
+    assert_eq!(found[0]["ip"], "192.0.2.7");
+    for text in [format!("{line}\n"), format!("{fields}{line}\n")] {
+        let done = with(text).expect_code(1);
+        assert!(done.of_kind("web").is_empty() && done.stderr.contains("not imported"), "{}", done.stderr);
+    }
+}
+
+#[test]
 fn a_day_holds_for_the_blocks_behind_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut text = "#Date: 2025-07-10 00:00:00\n#Fields: time c-ip cs-method cs-uri-stem sc-status\n".to_owned();
