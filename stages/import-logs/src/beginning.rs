@@ -10,6 +10,7 @@ use crate::join;
 use crate::layout::Layout;
 use crate::layouts::entry::ClientFrom;
 use crate::layouts::named::{self, State};
+use crate::layouts::no_requests;
 use crate::layouts::prefix::{self, Prefix, Prefixes};
 use crate::layouts::recognise::{self, LINES, Recognised, Unknown};
 use crate::unit::Stream;
@@ -134,6 +135,11 @@ impl Beginning {
 
     /// The layout of the file: the one given by the user, or the one that is recognised.
     pub(crate) fn layout(&self, asked: &Layout) -> Layout {
+        if no_requests::is_tar(self.text()) {
+            // most lines in it may have a layout
+            let why = "it is a tar archive; unpack it first".to_owned();
+            return Layout::Unknown(Arc::new(Unknown { why, ..Unknown::default() }));
+        }
         let hints = match asked {
             Layout::Auto(hints) => hints,
             Layout::Other(layout) => {

@@ -15,6 +15,7 @@ pub(crate) mod json;
 pub(crate) mod logformat;
 pub(crate) mod named;
 pub(crate) mod nginx_format;
+pub(crate) mod no_requests;
 pub(crate) mod pattern;
 pub(crate) mod prefix;
 pub(crate) mod programs;

@@ -15,6 +15,7 @@ use crate::block::{BlockResult, KEPT};
 use crate::forgotten::of_rejected;
 use crate::layout::Layout;
 use crate::layouts::named::Nuls;
+use crate::layouts::no_requests;
 use crate::layouts::wide::Wide;
 use crate::rules::{Dropped, KeptFrom, Rule};
 use crate::unit::Stream;
@@ -337,6 +338,7 @@ fn form(bytes: &[u8]) -> Option<&'static str> {
         [b'L', b'Z', b'I', b'P', 1, ..] => Some("compressed with lzip; decompress it first"),
         [0x5D, 0, 0, ..] => Some("compressed with lzma; decompress it first"),
         [0x02, 0x21, 0x4C, 0x18, ..] => Some("compressed with lz4's legacy format; decompress it first"),
+        _ if no_requests::is_tar(bytes) => Some("a tar archive; unpack it first"),
         _ if has_every_second_zero(bytes) => Some(Wide::Utf16.form()),
         _ => Wide::of(bytes).map(Wide::form),
     }
@@ -404,6 +406,7 @@ mod tests {
         for (bytes, word) in [
             (b"PK\x03\x04\x14\0".to_vec(), "zip archive"),
             (b"7z\xBC\xAF\x27\x1C".to_vec(), "7z archive"),
+            ([&[b'a'; 257][..], b"ustar\x0000"].concat(), "tar archive"),
             (b"\x1F\x9D\x90o".to_vec(), "compressed with compress;"),
             (b"LZIP\x01".to_vec(), "lzip"),
             (b"\x5D\0\0\x80\0".to_vec(), "lzma"),

@@ -65,6 +65,18 @@ pub(crate) fn parse(line: &[u8]) -> Result<Fields<'_>, Fault> {
     Ok(fields)
 }
 
+/// Whether a line is one of the log of connections, `option tcplog` or the default.
+pub(super) fn is_connection(line: &[u8]) -> bool {
+    let mut cursor = Cursor::new(line);
+    cursor.word();
+    let has_backend = cursor.bracketed().is_some() && {
+        cursor.word();
+        cursor.word().contains(&b'/')
+    };
+    line.starts_with(b"Connect from ")
+        || (has_backend && parse(line).is_err_and(|fault| fault.what == What::NotARequest))
+}
+
 /// Whether a line is what HAProxy says of itself and its servers.
 fn is_message(line: &[u8]) -> bool {
     const BEGINNINGS: [&[u8]; 10] = [
@@ -141,6 +153,20 @@ mod tests {
         ] {
             let line = format!(r#"{client}{} 0/0/0/72/72 200 7 - - ---- 5/4/0/1/0 0/0 "GET /a HTTP/1.1""#, &HEAD[15..]);
             assert_eq!(parsed(&line).unwrap()[0], found, "{line}");
+        }
+    }
+
+    #[test]
+    fn lines_of_connections() {
+        for (line, is) in [
+            (&*format!("{HEAD} 0/0/5 7456 -- 1/1/0/0/0 0/0"), true),
+            ("Connect from 192.0.2.1:5 to 192.0.2.9:80 (main/HTTP)", true),
+            (&format!("{HEAD} 0/0/0/1/1 200 7 - - ---- 1/1/0/0/0 0/0 \"GET / HTTP/1.1\""), false),
+            ("192.0.2.1:55008 [10/Jul/2025:08:00:01.584] www/1: SSL handshake failure", false),
+            ("Proxy www started.", false),
+            ("", false),
+        ] {
+            assert_eq!(is_connection(line.as_bytes()), is, "{line}");
         }
     }
 

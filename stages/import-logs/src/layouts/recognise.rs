@@ -7,14 +7,13 @@ use std::fmt;
 
 use kit::grouped;
 use logs::parse::{self, Looks};
-use memchr::memmem;
 
 use super::clf::{self, Host, OptionalParts, Tail};
 use super::entry::ClientFrom;
 use super::named::{Layout, State};
 use super::prefix::Prefix;
 use super::wide::Wide;
-use super::{Fields, What, json};
+use super::{Fields, What, no_requests};
 
 /// How many lines are examined.
 pub(crate) const LINES: usize = 1000;
@@ -58,18 +57,6 @@ pub(crate) struct Unknown {
     pub(crate) says: Option<&'static str>,
 }
 
-/// What the log of an FTP server is called.
-const FTP: &str = "an FTP log, which is not the log of a web server";
-
-/// What the log of Nextcloud is called.
-const NEXTCLOUD: &str = "the log of Nextcloud itself, which does not list requests";
-
-/// What a JSON log with requests is called if no layout knows its fields.
-const OTHER_NAMES: &str = "JSON whose fields have names that no known layout has";
-
-/// What a JSON log of another program is called.
-const OTHER_JSON: &str = "JSON of a program that is not a web server";
-
 impl Unknown {
     /// The layout that they look like, with what stands before it.
     pub(crate) fn like(&self) -> Option<String> {
@@ -90,52 +77,6 @@ impl fmt::Display for Unknown {
         write!(f, "; {} of {} lines fit", grouped(self.n_fit), grouped(self.n_lines))?;
         if !self.why.is_empty() { write!(f, ": {}", self.why) } else { Ok(()) }
     }
-}
-
-/// What an object is that no layout reads as a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Object {
-    /// Perhaps a request whose fields have unknown names: it has a method, or it lacks the text that each
-    /// message of a program has.
-    OtherNames,
-    /// A message as Caddy and Traefik write them.
-    Message,
-    /// Another program's.
-    Other,
-}
-
-impl Object {
-    fn of(line: &[u8]) -> Option<Self> {
-        let has = |text: &&str| memmem::find(line, text.as_bytes()).is_some();
-        if line.first() != Some(&b'{') {
-            None
-        } else if ["\"GET\"", "\"POST\"", "\"HEAD\"", "\"GET /", "\"POST /", "\"HEAD /"].iter().any(has) {
-            Some(Self::OtherNames)
-        } else if json::has_string(line, b"level")
-            && [&b"msg"[..], b"message"].iter().any(|name| json::has_string(line, name))
-        {
-            Some(Self::Message)
-        } else if ["\"msg\":", "\"message\":", "\"error\":", "\"MESSAGE\" :", "\"MESSAGE\":"].iter().any(has) {
-            Some(Self::Other)
-        } else {
-            Some(Self::OtherNames)
-        }
-    }
-}
-
-/// What a file of JSON is called of which no layout reads a line as a request; `None` if it is of something
-/// else, or of messages of a server.
-fn json_without_requests(lines: &[&[u8]], layout: &Layout) -> Option<&'static str> {
-    let mut state = State::default();
-    let objects: Vec<Object> =
-        lines.iter().filter_map(|line| layout.unwrapped_text(line, &mut state, Object::of)).collect();
-    let n = |kind: Object| objects.iter().filter(|object| **object == kind).count();
-    let (n_other_names, n_others) = (n(Object::OtherNames), n(Object::Other));
-    // some may be messages of the same program
-    if (n_other_names + n_others) * 10 <= lines.len() {
-        return None;
-    }
-    Some(if n_other_names >= n_others { OTHER_NAMES } else { OTHER_JSON })
 }
 
 /// How many of the lines one layout fits.
@@ -228,25 +169,14 @@ pub(crate) fn recognise<'a>(
     let Some((layout, tally)) = best.and_then(|i| Some((candidates.get(i)?, *all.get(i)?))) else {
         return Err(unknown());
     };
-    if tally.n_read == 0 && lines.iter().filter(|line| is_of_nextcloud(line)).count() * 2 > lines.len() {
-        let why = String::new();
-        return Err(Unknown { looks_like: Some(NEXTCLOUD), n_lines: lines.len(), why, ..unknown() });
-    }
-    if tally.n_read == 0
-        && let Some(name) = json_without_requests(&lines, layout)
-    {
-        let why = match name {
-            OTHER_NAMES => "name them with --log-format json:time=…,client=…,request=…,status=…".to_owned(),
-            _ => String::new(),
-        };
-        return Err(Unknown { looks_like: Some(name), n_lines: lines.len(), n_fit: 0, why, ..unknown() });
-    }
     if tally.n_read == 0 || tally.n_fit() * 2 < n_lines {
-        return Err(unknown());
+        let Some(name) = no_requests::name(&texts(&lines, layout), tally.n_read) else { return Err(unknown()) };
+        let (n_fit, why) = (tally.n_read, no_requests::advice(name).to_owned());
+        return Err(Unknown { looks_like: Some(name), front: None, n_lines: lines.len(), n_fit, why, ..unknown() });
     }
     if is_ftp(&lines, layout, tally.n_read) {
         let why = "its requests are commands of FTP".to_owned();
-        return Err(Unknown { looks_like: Some(FTP), n_fit: 0, why, ..unknown() });
+        return Err(Unknown { looks_like: Some(no_requests::FTP), n_fit: 0, why, ..unknown() });
     }
     let seen = seen(&lines, layout);
     let prefix = seen.prefix;
@@ -261,6 +191,12 @@ pub(crate) fn recognise<'a>(
         return Err(Unknown { looks_like: Some(layout.name()), why, n_lines, n_fit: tally.n_fit(), ..unknown() });
     }
     Ok(Recognised { layout, n_fit: tally.n_fit(), n_lines, prefix })
+}
+
+/// The lines without what stands before them.
+fn texts(lines: &[&[u8]], layout: &Layout) -> Vec<Vec<u8>> {
+    let mut state = State::default();
+    lines.iter().filter_map(|line| layout.unwrapped_text(line, &mut state, |text| Some(text.to_vec()))).collect()
 }
 
 /// How many lines of a file have each optional part.
@@ -367,28 +303,6 @@ fn is_ftp(lines: &[&[u8]], layout: &Layout, n_read: usize) -> bool {
     n.count() * 2 > n_read
 }
 
-/// Whether a line is one of Nextcloud's own log, which says what its programs do.
-fn is_of_nextcloud(line: &[u8]) -> bool {
-    [&b"reqId"[..], b"app", b"message", b"remoteAddr"].iter().all(|name| json::has_string(line, name))
-}
-
-/// Whether a line is one of `xferlog`, in which FTP servers list what they sent.
-fn is_xferlog(line: &[u8]) -> bool {
-    let words: Vec<&[u8]> = line.split(|b| b.is_ascii_whitespace()).filter(|word| !word.is_empty()).collect();
-    let Some((head, tail)) = words.split_at_checked(words.len().saturating_sub(9)).filter(|(head, _)| head.len() >= 9)
-    else {
-        return false;
-    };
-    let [kind, _, direction, mode, _, service, ..] = tail else { return false };
-    let is_number = |word: &[u8]| word.iter().all(u8::is_ascii_digit);
-    matches!(*kind, b"a" | b"b")
-        && matches!(*direction, b"i" | b"o" | b"d")
-        && matches!(*mode, b"a" | b"g" | b"r")
-        && matches!(*service, b"ftp" | b"sftp" | b"ssh")
-        && is_number(head[5])
-        && is_number(head[7])
-}
-
 /// What lines without a known layout look like.
 fn unknown(lines: &[&[u8]], candidates: &[Layout], n_lines: usize) -> Unknown {
     let mut found = Unknown { n_lines, ..Unknown::default() };
@@ -429,10 +343,6 @@ fn unknown(lines: &[&[u8]], candidates: &[Layout], n_lines: usize) -> Unknown {
         found.why = why;
     } else if let Some(wide) = lines.iter().find_map(|line| Wide::of(line)) {
         found.why = wide.why().to_owned();
-    }
-    if lines.iter().filter(|line| is_xferlog(line)).count() * 2 > n_lines {
-        (found.looks_like, found.why) = (Some(FTP), String::new());
-        return found;
     }
     if let Some((name, front)) = in_front(line, candidates) {
         (found.looks_like, found.front) = (Some(name), Some(format!("`{front}`").into()));

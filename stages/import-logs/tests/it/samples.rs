@@ -107,7 +107,6 @@ fn what_is_recognised() {
             [3, 1, 0],
             "message 2",
         ),
-        ("HAProxy without a request", haproxy("Connect from 192.0.2.1:5 to 192.0.2.9:80 (main/HTTP)"), "haproxy", [1, 0, 0], "message 1"),
     ] {
         check(name, &text, layout, numbers, dropped);
     }
@@ -144,6 +143,14 @@ fn what_is_refused_with_its_name() {
         ),
         ("Thu Jul 10 08:00:01 2025 1 192.0.2.1 1024 /pub/a b _ o a anon ftp 0 * c\n", ftp),
         ("192.0.2.1 UNKNOWN anon [10/Jul/2025:08:00:01 +0000] \"RETR /a.zip\" 226 12\n", ftp),
+        (
+            "Jul 10 08:00:01 lb1 haproxy[99]: Connect from 192.0.2.1:5 to 192.0.2.9:80 (main/HTTP)\n",
+            "looks like HAProxy's log of connections, which does not list requests as `option httplog` does; 0 of 1 lines fit",
+        ),
+        (
+            "2025/07/10 08:00:01 [error] 31#31: *4 open() failed, client: 192.0.2.1, request: \"GET /a HTTP/1.1\"\n",
+            "looks like the error log of a web server, which does not list requests; 0 of 1 lines fit",
+        ),
         // a time without a date is none
         (
             "#Fields: time c-ip cs-method cs-uri-stem sc-status\n08:00:01 192.0.2.1 GET /a 200\n",
@@ -178,6 +185,25 @@ fn the_header_with_the_client_is_not_missed_in_silence() {
     for text in [format!("{line}\n"), format!("{fields}{line}\n")] {
         let done = with(text).expect_code(1);
         assert!(done.of_kind("web").is_empty() && done.stderr.contains("not imported"), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn a_tar_archive_of_logs_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = "192.0.2.1 - - [10/Jul/2025:08:00:01 +0000] \"GET /a HTTP/1.1\" 200 12\n";
+    let mut header = vec![0; 512];
+    header[..10].copy_from_slice(b"access.log");
+    header[257..262].copy_from_slice(b"ustar");
+    let path = crate::file(&dir, "logs.tar", [header, line.repeat(50).into_bytes()].concat());
+    for format in ["auto", "combined", "hubzero"] {
+        let done = import_logs().args(["--log-format", format]).arg(&path).finish().expect_code(1);
+        assert!(
+            done.stderr.contains("logs.tar: not imported: it is a tar archive; unpack it first"),
+            "{}",
+            done.stderr
+        );
+        assert!(done.text().is_empty());
     }
 }
 
