@@ -457,6 +457,15 @@ fn only_one_run_at_a_time() {
     assert_eq!(hub.map(), EMPTY);
 }
 
+/// Sets its flag when it goes.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn readers_never_see_half_a_map() {
     let Some(hub) = hub() else { return };
@@ -479,10 +488,12 @@ fn readers_never_see_half_a_map() {
             }
             n_reads
         });
+        // also when a run fails: the reader would read for ever
+        let stops = Stops(&stop);
         for _ in 0..10 {
             hub.cron(&[]);
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(stops);
         reader.join().unwrap()
     });
     assert!(n_reads > 10, "{n_reads}");
