@@ -3,9 +3,11 @@
 //! A section holds the first bytes of all records, then the second ones, and so on, compressed with
 //! zstd: sorted keys and small numbers become short.
 
-use std::io::Write as _;
+use std::cell::RefCell;
+use std::io::{Read as _, Write as _};
 
 use anyhow::{Context as _, Result, ensure};
+use zstd::zstd_safe::{CCtx, CParameter, DCtx};
 
 /// A record as bytes that sort as it does.
 pub(crate) trait Record: Copy + Ord + Send + Sync {
@@ -80,16 +82,24 @@ pub(crate) fn unpack<R: Record>(section: &[u8]) -> Result<Vec<R>> {
     (0..n).map(|_| R::read(&mut rest).context("a section has half a record")).collect()
 }
 
+thread_local! {
+    // A new one asks the processor what it can do, for which a virtual machine interrupts its guest: for a small
+    // section that takes longer than all else.
+    static WRITER: RefCell<CCtx<'static>> = RefCell::new(CCtx::create());
+    static READER: RefCell<DCtx<'static>> = RefCell::new(DCtx::create());
+}
+
 /// Compresses bytes.
 ///
 /// # Errors
 /// Never in practice: memory.
 pub(crate) fn compress(bytes: &[u8]) -> Result<Vec<u8>> {
-    Ok({
-        let mut encoder = zstd::Encoder::new(Vec::new(), 3)?;
+    WRITER.with_borrow_mut(|context| {
+        let mut encoder = zstd::Encoder::with_context(Vec::new(), context);
+        encoder.set_parameter(CParameter::CompressionLevel(3))?;
         encoder.include_checksum(true)?;
         encoder.write_all(bytes)?;
-        encoder.finish()?
+        Ok(encoder.finish()?)
     })
 }
 
@@ -98,7 +108,12 @@ pub(crate) fn compress(bytes: &[u8]) -> Result<Vec<u8>> {
 /// # Errors
 /// They are damaged.
 pub(crate) fn decompress(bytes: &[u8]) -> Result<Vec<u8>> {
-    zstd::decode_all(bytes).context("a section is damaged")
+    let mut out = Vec::new();
+    READER.with_borrow_mut(|context| {
+        let read = zstd::Decoder::with_context(bytes, context).read_to_end(&mut out);
+        read.context("a section is damaged")
+    })?;
+    Ok(out)
 }
 
 #[cfg(test)]
