@@ -185,6 +185,7 @@ impl<T: Ord + Copy> Distinct<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fixtures::random::Random;
     use proptest::prelude::*;
 
     proptest! {
@@ -211,11 +212,17 @@ mod tests {
         }
 
         #[test]
-        fn distinct_items_stay(items in prop::collection::vec(0_u32..20_000, 0..60_000)) {
+        fn distinct_items_stay(seed in any::<u64>(), n in 0..60_000) {
+            let mut random = Random::new(seed);
             let mut list = Distinct::new();
-            items.iter().for_each(|&i| list.push(i));
-            let expected: std::collections::BTreeSet<_> = items.into_iter().collect();
-            prop_assert_eq!(list.into_sorted(), expected.into_iter().collect::<Vec<_>>());
+            let mut is_in = vec![false; 20_000];
+            for _ in 0..n {
+                let item = random.below(20_000);
+                list.push(item);
+                is_in[item as usize] = true;
+            }
+            let expected: Vec<u32> = (0_u32..).zip(is_in).filter_map(|(item, is_in)| is_in.then_some(item)).collect();
+            prop_assert_eq!(list.into_sorted(), expected);
         }
     }
 }
