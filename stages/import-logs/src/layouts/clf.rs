@@ -66,8 +66,11 @@ pub(crate) fn parse<'a>(line: &'a [u8], host: Host, fields: &mut Fields<'a>) -> 
     cursor.blanks();
     if let Some(behind) = behind_own_fields(cursor) {
         cursor = behind;
+    } else if let Some(agent) = agent_behind_dash(&mut cursor) {
+        fields.agent = Text::Line(agent);
+        seen.combined = true;
     }
-    if cursor.is_at_quote() {
+    if !seen.combined && cursor.is_at_quote() {
         let open = |name| Fault::bare(What::Open(name));
         fields.referrer = Text::Line(cursor.quoted().ok_or(open("referrer"))?);
         cursor.blanks();
@@ -232,6 +235,15 @@ fn behind_own_fields(mut cursor: Cursor<'_>) -> Option<Cursor<'_>> {
     let is_url = |text: &[u8]| memchr::memmem::find(text, b"://").is_some();
     let is_agent = client::address(agent).is_none() && !agent.starts_with(b"http") && !agent.starts_with(b"unix:");
     ((matches!(referrer, b"" | b"-") || is_url(referrer)) && is_agent).then_some(cursor)
+}
+
+/// The agent, if a dash without quotes is in place of the referrer, as Traefik writes it.
+fn agent_behind_dash<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
+    let mut behind = Cursor::new(cursor.rest.strip_prefix(b"- ")?);
+    let agent = behind.quoted().filter(|agent| client::address(agent).is_none() && !agent.starts_with(b"http"))?;
+    behind.blanks();
+    *cursor = behind;
+    Some(agent)
 }
 
 /// Status and bytes after a request, and what follows them. Reads no further than that, because a
@@ -490,6 +502,10 @@ mod tests {
                 "bot/1",
             ),
             ("ms:12 - 7 \"\" \"bot/1\" \"192.0.2.7\"".to_owned(), "-", "bot/1"),
+            ("- \"bot/1\" 13 \"router@docker\" \"http://10.0.0.1:80\" 2ms".to_owned(), "-", "bot/1"),
+            (format!("- {url} \"bot/1\""), "https://example.org/", "bot/1"),
+            ("- -".to_owned(), "-", "-"),
+            ("- \"192.0.2.7\"".to_owned(), "-", "-"),
             // these are other things
             ("0.003 \"192.0.2.7\" \"10.0.0.1:80\"".to_owned(), "-", "-"),
             ("0.003 \"-\" \"10.0.0.1:80\"".to_owned(), "-", "-"),

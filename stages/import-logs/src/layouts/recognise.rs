@@ -183,6 +183,10 @@ pub(crate) fn recognise<'a>(
     let mut layout = layout.clone();
     if layout.is_clf() {
         layout = layout.renamed(seen.name());
+        if seen.n_exchanged * 2 > seen.n_combined {
+            let why = "the agent is before the referrer; give the log format as text".to_owned();
+            return Err(Unknown { looks_like: Some(layout.name()), why, n_lines, n_fit: 0, ..unknown() });
+        }
         if let (Some(header), false) = (from.header.as_deref(), seen.has_header(from)) {
             let why = format!("the layout has no header {header}; give the log format as text");
             return Err(Unknown { looks_like: Some(layout.name()), why, n_lines, n_fit: tally.n_fit(), ..unknown() });
@@ -205,6 +209,8 @@ struct OptionalPartCounts {
     n: usize,
     n_hosts: usize,
     n_combined: usize,
+    /// Lines whose agent is in place of the referrer.
+    n_exchanged: usize,
     tails: [usize; 6],
     prefix: Option<Prefix>,
 }
@@ -221,14 +227,23 @@ fn seen(lines: &[&[u8]], layout: &Layout) -> OptionalPartCounts {
             }
         }
         if layout.is_clf()
-            && let Some(seen) = layout
-                .unwrapped_text(line, &mut state, |text| clf::parse(text, Host::Anywhere, &mut Fields::default()).ok())
+            && let Some((seen, is_exchanged)) = layout.unwrapped_text(line, &mut state, optional_parts)
         {
             all.add(seen);
+            all.n_exchanged += usize::from(is_exchanged);
         }
     }
     all.prefix = prefixes.iter().max_by_key(|(_, n)| *n).map(|(prefix, _)| *prefix);
     all
+}
+
+/// Which optional parts a line has, and whether its agent is in place of the referrer.
+fn optional_parts(text: &[u8]) -> Option<(OptionalParts, bool)> {
+    let mut fields = Fields::default();
+    let seen = clf::parse(text, Host::Anywhere, &mut fields).ok()?;
+    let (referrer, agent) = (fields.referrer.of(b""), fields.agent.of(b""));
+    let is_url = |text: &[u8]| text == b"-" || text.starts_with(b"http://") || text.starts_with(b"https://");
+    Some((seen, referrer.starts_with(b"Mozilla/") && is_url(agent)))
 }
 
 impl OptionalPartCounts {
@@ -563,6 +578,18 @@ mod tests {
         // some of them in the log of a web server do not matter
         let some = file("", "") + clf.lines().next().unwrap();
         assert!(of(&some).is_ok());
+    }
+
+    #[test]
+    fn an_agent_in_place_of_the_referrer_is_noticed() {
+        let said = |text: &str| of(text).map(|found| found.layout.name()).map_err(|unknown| unknown.to_string());
+        let odd = file("", " \"Mozilla/5.0 (X11)\" \"-\"");
+        let url = file("", " \"Mozilla/5.0 (X11)\" \"https://example.org/\"");
+        let why =
+            "looks like combined; 0 of 4 lines fit: the agent is before the referrer; give the log format as text";
+        assert_eq!((said(&odd), said(&url)), (Err(why.to_owned()), Err(why.to_owned())));
+        // a client may send it so
+        assert_eq!(said(&(odd + &file("", &format!(" {UA}")))), Ok("combined"));
     }
 
     #[test]

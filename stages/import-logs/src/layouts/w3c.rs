@@ -102,6 +102,11 @@ static USUAL: LazyLock<Vec<Columns>> = LazyLock::new(|| {
         format!("date time s-ip {request} {agent} cs(Referer) {answer} time-taken"),
         format!("date time s-ip {request} {agent} cs(Referer) {answer} time-taken X-Forwarded-For"),
         format!("date time s-ip {request} {agent} cs(Referer) {answer} sc-bytes cs-bytes time-taken"),
+        format!("date time s-ip {request} {agent} cs(Referer) {answer} sc-bytes cs-bytes time-taken X-Forwarded-For"),
+        format!("date time s-ip {request} {agent} cs(Cookie) cs(Referer) {answer} sc-bytes cs-bytes time-taken"),
+        format!(
+            "date time s-ip {request} {agent} cs(Cookie) cs(Referer) {answer} sc-bytes cs-bytes time-taken X-Forwarded-For"
+        ),
         format!(
             "date time s-sitename {request} {agent} cs(Cookie) cs(Referer) cs-host {answer} sc-bytes cs-bytes time-taken"
         ),
@@ -453,6 +458,9 @@ mod tests {
             format!("2025-07-10 08:00:01 10.0.0.1 GET /a - 80 - 192.0.2.1 {ua} - 200 0 0 15"),
             format!("2025-07-10 08:00:01 10.0.0.1 GET /a - 80 - 192.0.2.1 {ua} - 200 0 0 15 192.0.2.9"),
             format!("2025-07-10 08:00:01 10.0.0.1 GET /a - 80 - 192.0.2.1 {ua} - 200 0 0 14 24 15"),
+            format!("2025-07-10 08:00:01 10.0.0.1 GET /a - 80 - 192.0.2.1 {ua} - 200 0 0 14 24 15 192.0.2.9"),
+            format!("2025-07-10 08:00:01 10.0.0.1 GET /a - 80 - 192.0.2.1 {ua} a=b;+c=d - 200 0 0 14 24 15"),
+            format!("2025-07-10 08:00:01 10.0.0.1 GET /a - 80 - 192.0.2.1 {ua} a=b;+c=d - 200 0 0 14 24 15 192.0.2.9"),
             format!("2025-07-10 08:00:01 W3SVC1 GET /a - 80 - 192.0.2.1 {ua} - - h 200 0 0 14 24 15"),
             format!(
                 "2025-07-10 08:00:01 W3SVC1 WEB 10.0.0.1 GET /a - 80 - 192.0.2.1 HTTP/1.1 {ua} - - h 200 0 0 1 2 3"
