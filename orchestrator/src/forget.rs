@@ -27,9 +27,9 @@ use crate::pipeline::state;
 pub(crate) use asked::Asked;
 pub(crate) use hub::forgotten::How;
 use person::Person;
-use work::{Work, listed};
+use work::{Work, has, listed};
 
-/// Forgets a person; whether nothing is left that names the person.
+/// Forgets a person; whether something was found, now or earlier, and nothing is left that names the person.
 ///
 /// # Errors
 /// The hub still has the person, somebody else writes, or a server or the disk fails.
@@ -43,8 +43,10 @@ pub(crate) fn forget(hub: &Hub, asked: &Asked<'_>) -> Result<bool> {
         let mut db = hub.db()?;
         let Some(who) = asked.who else { return Ok(true) };
         let person = person::identify(hub, &mut db, asked, who)?;
-        return Work { hub, db: &mut db, person: &person, list: listed(Forgotten::new()?, &person), is_dry: true }
-            .run();
+        let known = database::forgotten::list(&mut db, &hub.config)?;
+        let is_known = known.as_ref().is_some_and(|list| has(list, &person));
+        let list = listed(known.map_or_else(Forgotten::new, Ok)?, &person);
+        return Work { hub, db: &mut db, person: &person, list, is_known, is_dry: true, n_found: 0 }.run();
     }
     let _lock = hub.local_lock()?;
     let _writer = match Writer::ask_to_forget(&hub.config.target(), Duration::ZERO)? {
@@ -78,10 +80,11 @@ fn complete(hub: &Hub, db: &mut Db, person: &Person) -> Result<bool> {
         Some(list) => list,
         None => Forgotten::new()?,
     };
+    let is_known = has(&list, person);
     let list = listed(list, person);
     list.write(&path)?;
     database::forgotten::note(db, &list)?;
-    let is_clean = Work { hub, db, person, list, is_dry: false }.run()?;
+    let is_clean = Work { hub, db, person, list, is_known, is_dry: false, n_found: 0 }.run()?;
     writer::end_forgetting(db)?;
     let done = hub.config.paths.being_forgotten();
     door::remove(&done).with_context(|| format!("removing {}", done.display()))?;
@@ -104,7 +107,15 @@ impl Work<'_> {
         self.tables()?;
         let mut of_hub = Db::connect(&self.hub.config.target(), Which::Hub)?;
         self.tables_of_hub(&mut of_hub)?;
-        self.files()
+        let is_clean = self.files()?;
+        let is_found = self.n_found > 0 || self.is_known;
+        if !is_found {
+            self.hub.log.warning(
+                "[forget-user] nothing in the tables, logs and files is of this person: check the name or number. Later \
+                 imports leave it out all the same",
+            );
+        }
+        Ok(is_clean && is_found)
     }
 }
 

@@ -1,6 +1,8 @@
 //! `hzmetrics config`: what holds now and where each value comes from, keys that do not exist, and a sample.
 //! All of it from the one table of keys, `schema::keys`.
 
+mod values;
+
 use std::fmt::Write as _;
 
 use anyhow::Result;
@@ -20,7 +22,7 @@ use crate::shell::Shell;
 /// which overrides the ones before it. Secrets are not shown.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Look for keys and sections that do not exist, and for values that a stage cannot use; exit code 2 if there
+    /// Look for keys and sections that do not exist, and for values that a program cannot use; exit code 2 if there
     /// are any
     #[arg(long, conflicts_with = "sample")]
     check: bool,
@@ -110,9 +112,9 @@ fn check(config: &Config, call: &Call) -> Result<u8> {
             call.messages.error(format_args!("{}: {why}", setting.origin));
         }
     }
-    if let Err(why) = config.privacy.hashing() {
+    for why in values::complaints(config)? {
         is_sound = false;
-        call.messages.error(format_args!("{why}"));
+        call.messages.error(why);
     }
     let mut shell = Shell::new("config", call.overrides.variables(), call.messages)?;
     shell.hand_on(config)?;

@@ -52,6 +52,7 @@ impl Work<'_> {
         self.pages(&needles, &mut done)?;
         self.staged(&needles, &mut done);
         self.tell(&done);
+        self.n_found += done.n_own + done.n_mentions + done.left.len() as u64;
         Ok(done.left.is_empty())
     }
 

@@ -103,6 +103,7 @@ impl Work<'_> {
                 self.note_months(&months)?;
             }
             let n_mentions = if table.texts.is_empty() { 0 } else { self.mentions(table)? };
+            self.n_found += n_own + n_mentions;
             if !self.is_dry && n_own > 0 {
                 if self.deletes() { self.delete(table)? } else { self.rename(table)? }
             }
@@ -276,6 +277,7 @@ impl Work<'_> {
         if n > 0 && !self.is_dry {
             self.db.delete(&table, &condition, values)?;
         }
+        self.n_found += n.unsigned_abs();
         self.say(format_args!("{table}: {} deleted", kit::counted(n.unsigned_abs(), "row", "rows")));
         Ok(())
     }
@@ -292,6 +294,7 @@ impl Work<'_> {
             if n > 0 && !self.is_dry {
                 of_hub.delete(&online, &condition, values)?;
             }
+            self.n_found += n.unsigned_abs();
             self.say(format_args!("{online}: {} deleted", kit::counted(n.unsigned_abs(), "row", "rows")));
         }
         let cache = format!("{}metrics_ipgeo_cache", of_hub.target().prefix);
@@ -322,6 +325,7 @@ impl Work<'_> {
             );
             of_hub.run(&sql, (new, old))?;
         }
+        self.n_found += n;
         self.say(format_args!("{cache}: {} replaced", kit::counted(n, "address", "addresses")));
         Ok(())
     }

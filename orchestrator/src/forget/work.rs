@@ -22,13 +22,25 @@ pub(super) fn listed(mut list: Forgotten, person: &Person) -> Forgotten {
     list
 }
 
+/// Whether the list has the person's name or number.
+pub(super) fn has(list: &Forgotten, person: &Person) -> bool {
+    let day = person.until.as_bytes();
+    let mut names = person.names.iter().filter(|name| list.of(What::Name, name, day).is_some());
+    let mut ids = person.ids.iter().filter(|id| list.of(What::Id, &id.to_string(), day).is_some());
+    names.next().is_some() || ids.next().is_some()
+}
+
 /// One person's work.
 pub(super) struct Work<'w> {
     pub(super) hub: &'w Hub,
     pub(super) db: &'w mut Db,
     pub(super) person: &'w Person,
     pub(super) list: Forgotten,
+    /// Whether the list had the person before.
+    pub(super) is_known: bool,
     pub(super) is_dry: bool,
+    /// Rows, lines and addresses so far.
+    pub(super) n_found: u64,
 }
 
 impl Work<'_> {

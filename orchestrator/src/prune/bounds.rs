@@ -33,6 +33,16 @@ impl Bounds {
     /// # Errors
     /// A value is not what it must be, or there is none.
     pub(crate) fn of(retention: &Retention, current: Month) -> Result<Self> {
+        let bounds = Self::read(retention, current)?;
+        if bounds == Self::default() {
+            return Err(Usage(format!("nothing is to be removed: set [retention] {KEYS} in hzmetrics.conf")).into());
+        }
+        Ok(bounds)
+    }
+
+    /// # Errors
+    /// A value is not what it must be.
+    pub(crate) fn read(retention: &Retention, current: Month) -> Result<Self> {
         let months = |name, least| {
             let n = number(retention, name, least..=1200, "months")?;
             Ok::<_, Usage>(n.map(|n| current.minus(n)))
@@ -48,7 +58,7 @@ impl Bounds {
                 return Err(Usage(text.to_owned()).into());
             }
         };
-        let bounds = Self {
+        Ok(Self {
             logs: months("logs_months", 1)?,
             web: months("web_months", YEAR)?,
             logins: months("logins_months", YEAR)?,
@@ -56,16 +66,14 @@ impl Bounds {
             staged: days("staged_days")?,
             rejects: days("rejects_days")?,
             backups,
-        };
-        if bounds == Self::default() {
-            return Err(Usage(format!("nothing is to be removed: set [retention] {KEYS} in hzmetrics.conf")).into());
-        }
-        Ok(bounds)
+        })
     }
 }
 
 fn number(retention: &Retention, name: &str, may: RangeInclusive<u32>, what: &str) -> Result<Option<u32>, Usage> {
-    let Some(text) = retention.get(name) else { return Ok(None) };
+    // the sample of the configuration has the default as a word
+    let default = schema::keys::find("retention", name).map(|key| key.default);
+    let Some(text) = retention.get(name).filter(|text| Some(*text) != default) else { return Ok(None) };
     let n = text.parse::<u32>().ok().filter(|n| may.contains(n));
     let (least, most) = may.into_inner();
     n.map(Some).ok_or_else(|| Usage(format!("[retention] {name} is `{text}`, which is not {least} to {most} {what}")))

@@ -64,6 +64,29 @@ fn keys_that_cannot_be_meant() {
         "line 7: [check] ipv6: no range",
     ]);
     assert_eq!(done.stderr.lines().count(), 4, "{}", done.stderr);
+    let values = "[dns]\nnameserver = zzz!\nconcurrency = none\ntimeout = -1\ncache = cache\n[db]\nssl_ca = /nowhere/ca\n\
+                  [logs]\ngeoip = /nowhere/x.mmdb\n[report]\npath = pages\nmode = 0777\nowner = nobody-here\n\
+                  [retention]\nweb_months = 3\n[privacy]\nhash_after_days = 0\n[run]\nuser = nobody-here\n\
+                  [metrics]\nstatsd = here\ntextfile = /nowhere/x.prom\n[notify]\nheartbeat_url = ftp://x/secret\n";
+    let done = of(values, &["config", "--check"]).expect_code(2);
+    done.said(&[
+        "hzmetrics.conf, line 2: [dns] nameserver: `zzz!` is neither",
+        "line 3: [dns] concurrency: `none` is not a number of lookups",
+        "line 4: [dns] timeout: `-1` is not a number of seconds",
+        "line 5: [dns] cache: cache is not an absolute path",
+        "line 7: [db] ssl_ca: reading /nowhere/ca: ",
+        "line 9: [logs] geoip: reading /nowhere/x.mmdb: ",
+        "line 11: [report] path: pages is not an absolute path",
+        "line 12: [report] mode: `0777` is not permissions of a file like 0644",
+        "line 13: [report] owner: there is no user nobody-here",
+        "line 19: [run] user: there is no user nobody-here",
+        "line 21: [metrics] statsd: `here` is not HOST:PORT",
+        "line 22: [metrics] textfile: there is no folder /nowhere",
+        "line 24: [notify] heartbeat_url: the address begins with neither",
+        "[retention] web_months is `3`, which is not 12 to 1200 months",
+        "[privacy] hash_after_days is `0`, which is not 1 to 36500 days",
+    ]);
+    assert!(done.stderr.lines().count() == 15 && !done.stderr.contains("secret"), "{}", done.stderr);
     of("[dns]\nwhat\n", &["config"]).expect_code(2).said(&["hzmetrics.conf, line 2: "]);
     of(SOUND, &["config", "--check", "--sample"]).expect_code(2).said(&["--sample"]);
 }

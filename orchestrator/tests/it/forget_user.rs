@@ -277,6 +277,20 @@ fn a_month_that_is_computed_again_with_pseudonyms_gives_the_same_numbers() {
 }
 
 #[test]
+fn a_mistyped_name_is_not_a_success() {
+    let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
+    hub.gone();
+    for words in [&["forget-user", "jdeo", "--dry-run"][..], &["forget-user", "jdeo"], &["forget-user", "99999"]] {
+        let done = hub.run(words).expect_code(1);
+        assert!(done.stderr.contains("nothing in the tables, logs and files is of this person"), "{}", done.stderr);
+    }
+    // the list has it now, so this is a repetition
+    hub.run(&["forget-user", "jdeo"]).ok();
+    hub.run(&["forget-user", "jdoe"]).ok();
+    hub.run(&["forget-user", "jdoe"]).ok();
+}
+
+#[test]
 fn what_a_rebuild_would_change_is_said() {
     let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
     hub.gone();

@@ -197,6 +197,15 @@ impl Report {
     }
 }
 
+/// The permissions of pages from octal digits.
+///
+/// # Errors
+/// What they must be.
+pub fn mode_of_pages(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| mode & !0o664 == 0 && mode & 0o600 == 0o600);
+    mode.ok_or_else(|| "permissions of a file like 0644, 0640 or 0664".to_owned())
+}
+
 /// What is stored about people.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Privacy {

@@ -64,10 +64,7 @@ pub fn take(config: &Config, uses: Uses, compat: Compat) -> Result<()> {
 /// The user to run as.
 fn whose(config: &Config, places: &Places) -> Result<User> {
     if let Some(name) = &config.run_user {
-        let user = User::named(name)?.ok_or_else(|| Usage(format!("[run] user: there is no user {name}")))?;
-        let text = "[run] user: root is not a user to run as; name that of the web server";
-        ensure!(!user.uid.is_root(), Usage(text.to_owned()));
-        return Ok(user);
+        return configured(name);
     }
     let remedy =
         "name the web server's user in hzmetrics.conf (`[run]`, `user = NAME`), or start the program as that user";
@@ -79,6 +76,21 @@ fn whose(config: &Config, places: &Places) -> Result<User> {
     let nameless =
         || Usage(format!("{} belongs to the user number {uid}, who has no name: {remedy}", folder.display()));
     User::of_uid(uid)?.ok_or_else(|| nameless().into())
+}
+
+fn configured(name: &str) -> Result<User> {
+    let user = User::named(name)?.ok_or_else(|| Usage(format!("[run] user: there is no user {name}")))?;
+    let text = "[run] user: root is not a user to run as; name that of the web server";
+    ensure!(!user.uid.is_root(), Usage(text.to_owned()));
+    Ok(user)
+}
+
+/// Checks that programs can run as the user of this name.
+///
+/// # Errors
+/// There is no such user, or it is root ([`Usage`]).
+pub fn check_user(name: &str) -> Result<()> {
+    configured(name).map(drop)
 }
 
 /// Sets groups, group and user permanently.

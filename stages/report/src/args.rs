@@ -105,7 +105,7 @@ pub(crate) struct Pages {
     pub(crate) hub: Vec<Hub>,
 
     /// Permissions of the pages, in octal digits
-    #[arg(long, value_name = "MODE", requires = "folder", default_value = "0644", value_parser = mode)]
+    #[arg(long, value_name = "MODE", requires = "folder", default_value = "0644", value_parser = hub::config::mode_of_pages)]
     pub(crate) mode: u32,
 
     /// Owner of the pages: USER, USER:GROUP or :GROUP [default: who writes them]
@@ -132,11 +132,6 @@ fn hub(text: &str) -> Result<Hub, String> {
 }
 
 /// Permissions of a file. Others may not be allowed to write it, and nobody runs it.
-fn mode(text: &str) -> Result<u32, String> {
-    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| mode & !0o664 == 0 && mode & 0o600 == 0o600);
-    mode.ok_or_else(|| "permissions of a file like 0644, 0640 or 0664".to_owned())
-}
-
 /// A section of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {

@@ -16,5 +16,5 @@ mod supervisor;
 
 pub use answers::Snapshot;
 pub use listen::Listen;
-pub use ping::ping;
+pub use ping::{check_address, ping};
 pub use server::{Options, run};

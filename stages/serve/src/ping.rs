@@ -5,15 +5,24 @@ use std::time::Duration;
 /// The longest time to wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Checks that this is an address of the web.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_address(url: &str) -> Result<(), String> {
+    if url.starts_with("https://") || url.starts_with("http://") {
+        return Ok(());
+    }
+    Err("the address begins with neither https:// nor http://".to_owned())
+}
+
 /// Fetches an address and ignores the answer.
 ///
 /// # Errors
 /// It cannot be reached, or answers with an error. The text does not contain the address, which may
 /// hold a key.
 pub fn ping(url: &str) -> Result<(), String> {
-    if !url.starts_with("https://") && !url.starts_with("http://") {
-        return Err("the address begins with neither https:// nor http://".to_owned());
-    }
+    check_address(url)?;
     let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(PATIENCE)).build().into();
     match agent.get(url).call() {
         Ok(_) => Ok(()),
