@@ -185,7 +185,7 @@ pub const KEYS: &[Key] = &[
         "prefix",
         Text,
         "recognised",
-        "What is in front of each line: none, syslog, rfc5424, docker, cri, compose.",
+        "What is in front of each line: none, syslog, rfc5424, docker, cri, compose, time.",
     )
     .variable("HZMETRICS_PREFIX")
     .options(&[given("import-logs", "prefix")]),

@@ -82,7 +82,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CIDR,…")]
     pub(crate) trusted_proxies: Option<Proxies>,
 
-    /// What comes before each line: `none`, `syslog`, `rfc5424`, `docker`, `cri` or `compose`
+    /// What comes before each line: `none`, `syslog`, `rfc5424`, `docker`, `cri`, `compose` or `time`
     /// [default: recognised in each line]
     #[arg(long, value_name = "NAME")]
     pub(crate) prefix: Option<Prefixes>,

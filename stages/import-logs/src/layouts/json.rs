@@ -74,17 +74,19 @@ pub(crate) const ENVOY: &str = "time=start_time|@timestamp,client=downstream_rem
 
 /// The field names that people use when a server writes JSON, nginx's variables first.
 pub(crate) const USUAL: &str = "time=time_iso8601|time_local|time|timestamp|@timestamp|ts|msec|date|datetime|\
-    start_time|EdgeStartTimestamp|started_at,\
+    start_time|EdgeStartTimestamp|started_at|reqTimeSec,\
     client=remote_addr|client_ip|clientip|remote_ip|client|ip|remoteAddr|remoteIp|c_ip|remote_host|source.address|\
-    source.ip|client.address|client.ip|ClientIP|httpRequest.remoteIp|properties.clientIp,\
+    source.ip|client.address|client.ip|ClientIP|httpRequest.remoteIp|properties.clientIp|\
+    cliIP,\
     request=request|http_request|request_line,\
     method=request_method|method|verb|http.request.method|http_method|ClientRequestMethod|httpRequest.requestMethod|\
-    request.method|properties.httpMethod,\
+    request.method|properties.httpMethod|reqMethod,\
     url=request_uri|uri|url|path|url.original|url.path|request_path|ClientRequestURI|httpRequest.requestUrl|\
-    request.uri|properties.requestUri,\
-    query=args|query_string|query|url.query,\
+    request.uri|properties.requestUri|reqPath,\
+    query=args|query_string|query|url.query|queryStr,\
     status=status|status_code|response_code|http.response.status_code|http_status|code|response|EdgeResponseStatus|\
-    httpRequest.status|response_status|response.status|properties.httpStatusCode|properties.httpStatus,\
+    httpRequest.status|response_status|response.status|properties.httpStatusCode|properties.httpStatus|\
+    statusCode,\
     bytes=body_bytes_sent|bytes_sent|bytes|size|length|body_size|response_size|http.response.body.bytes|\
     EdgeResponseBytes|httpRequest.responseSize|response_body_size|response.size|properties.responseBytes|\
     properties.sentBytes,\
@@ -93,7 +95,7 @@ pub(crate) const USUAL: &str = "time=time_iso8601|time_local|time|timestamp|@tim
     agent=http_user_agent|user_agent|agent|useragent|userAgent|ua|user_agent.original|ClientRequestUserAgent|\
     httpRequest.userAgent|request_user_agent|request.headers.user-agent|properties.userAgent,\
     host=host|http_host|server_name|vhost|domain|virtual_host|ClientRequestHost|\
-    request.headers.host|properties.hostName|properties.host,\
+    request.headers.host|properties.hostName|properties.host|reqHost,\
     id=request_id|req_id|requestId|x_request_id|trace_id|RayID";
 
 impl Mapping {
@@ -332,7 +334,8 @@ mod tests {
         let fastly = r#"{"timestamp":"2025-07-10T08:00:01+0000","client_ip":"192.0.2.1","geo_city":"x","host":"www.example.org","url":"/a","request_method":"GET","request_referer":"","request_user_agent":"U/1","response_state":"MISS","response_status":200,"response_reason":"OK","response_body_size":12}"#;
         let azure = r#"{"category":"FrontDoorAccessLog","time":"2025-07-10T08:00:01.6479719Z","properties":{"clientIp":"192.0.2.1","clientPort":"5","httpMethod":"GET","httpStatusCode":"200","requestUri":"https://www.example.org:443/a","responseBytes":"12","userAgent":"U/1"}}"#;
         let kong = r#"{"started_at":1752134401123,"client_ip":"192.0.2.1","request":{"method":"GET","uri":"/a","url":"http://h:8/a","headers":{"host":"www.example.org","user-agent":"U/1"}},"response":{"status":200,"size":12,"headers":{}},"latencies":{"request":3}}"#;
-        for line in [fastly, azure, kong] {
+        let akamai = r#"{"version":2,"reqTimeSec":"1752134401","bytes":"12","cliIP":"192.0.2.1","statusCode":"200","reqHost":"www.example.org","reqMethod":"GET","reqPath":"/a","queryStr":"-","UA":"U/1"}"#;
+        for line in [fastly, azure, kong, akamai] {
             let rest = ["192.0.2.1", "GET", "/a", "200", "12", "-", "U/1", "www.example.org"];
             assert_eq!(parse(USUAL, line).unwrap(), [&day[..], &rest].concat(), "{line}");
         }

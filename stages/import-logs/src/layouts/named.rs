@@ -363,7 +363,7 @@ impl Layout {
             }
             return Err(Fault::bare(What::Comment));
         }
-        let (prefix, rest_of) = prefix::take_off(line, self.prefixes, rest)?;
+        let (mut prefix, rest_of) = prefix::take_off(line, self.prefixes, rest)?;
         let text = match rest_of {
             Rest::Line(text) => text,
             Rest::Timed(text, timed) => {
@@ -371,9 +371,12 @@ impl Layout {
                     let mut fields = Fields::default();
                     self.fields(text, directives, made, places, &mut fields).is_ok()
                 };
-                let text = if fits(text) || !fits(timed) { text } else { timed };
+                let is_its_own = !fits(text) && (prefix == Some(Prefix::Time) || fits(timed));
                 made.clear();
-                text
+                if is_its_own && prefix == Some(Prefix::Time) {
+                    prefix = None;
+                }
+                if is_its_own { timed } else { text }
             }
             Rest::Made => rest,
         };

@@ -22,6 +22,8 @@ pub(crate) enum Prefix {
     Cri,
     /// `web-1  | `.
     Compose,
+    /// `2025-07-10T08:00:01.1Z `, as `docker logs --timestamps` and `kubectl logs --timestamps` write it.
+    Time,
 }
 
 impl Prefix {
@@ -33,6 +35,7 @@ impl Prefix {
             Self::DockerJson => "Docker",
             Self::Cri => "CRI",
             Self::Compose => "compose",
+            Self::Time => "a time",
         }
     }
 }
@@ -61,9 +64,10 @@ impl std::str::FromStr for Prefixes {
             "docker" | "json-file" => Self::Only(Prefix::DockerJson),
             "cri" | "kubernetes" | "k8s" | "containerd" => Self::Only(Prefix::Cri),
             "compose" => Self::Only(Prefix::Compose),
+            "time" | "timestamp" | "timestamps" => Self::Only(Prefix::Time),
             _ => {
                 return Err(format!(
-                    "`{text}` is not a prefix; known: auto, none, syslog, rfc5424, docker, cri, compose"
+                    "`{text}` is not a prefix; known: auto, none, syslog, rfc5424, docker, cri, compose, time"
                 ));
             }
         })
@@ -112,7 +116,7 @@ fn candidates(line: &[u8]) -> &'static [Prefix] {
     match line {
         [b'{', b'"', b'l' | b's' | b't', ..] => &[Prefix::DockerJson],
         [b'<', b'0'..=b'9', ..] => &[Prefix::Syslog5424, Prefix::Syslog],
-        [_, _, _, _, b'-', _, _, b'-', _, _, b'T', ..] => &[Prefix::Cri, Prefix::Syslog],
+        [_, _, _, _, b'-', _, _, b'-', _, _, b'T', ..] => &[Prefix::Cri, Prefix::Syslog, Prefix::Time],
         [b'A'..=b'Z', b'a'..=b'z', b'a'..=b'z', b' ', b' ' | b'0'..=b'9', ..] => &[Prefix::Syslog, Prefix::Compose],
         [b'A'..=b'Z' | b'a'..=b'z' | b'\x1b', ..] => &[Prefix::Compose],
         _ => &[],
@@ -124,6 +128,7 @@ fn of<'a>(prefix: Prefix, line: &'a [u8], made: &mut Vec<u8>) -> Option<Result<R
         Prefix::Syslog => syslog(line)?,
         Prefix::Syslog5424 => syslog_5424(line)?,
         Prefix::Compose => return compose(line).map(Ok),
+        Prefix::Time => return timed(line).map(Ok),
         Prefix::Cri => return cri(line).map(|rest| rest.map(Rest::Line)),
         Prefix::DockerJson => return docker(line, made).map(|done| done.map(|()| Rest::Made)),
     };
@@ -230,7 +235,7 @@ pub(crate) fn entry(prefix: Prefix, line: &[u8]) -> Option<Entry> {
     match prefix {
         Prefix::Cri => cri_entry(line),
         Prefix::DockerJson => docker_entry(line),
-        Prefix::Syslog | Prefix::Syslog5424 | Prefix::Compose => None,
+        Prefix::Syslog | Prefix::Syslog5424 | Prefix::Compose | Prefix::Time => None,
     }
 }
 
@@ -295,17 +300,21 @@ fn compose(line: &[u8]) -> Option<Rest<'_>> {
         [b'\x1b', b'[', rest @ ..] => &rest[rest.iter().take(12).position(|&b| b == b'm')? + 1..],
         line => line,
     };
-    let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'@');
     let name = line.iter().take(LONGEST).take_while(|b| is_name(b)).count();
     let rest = &line[name..];
     let blanks = rest.iter().take(LONGEST).take_while(|&&b| b == b' ').count();
     let rest = rest[blanks..].strip_prefix(b"|").filter(|_| name > 0 && blanks > 0)?;
     let rest = rest.strip_prefix(b"\x1b[0m").unwrap_or(rest);
     let rest = rest.strip_prefix(b" ").unwrap_or(rest);
-    // `--timestamps`
-    let time = if let [_, _, _, _, b'-', _, _, b'-', _, _, b'T', ..] = rest { time::iso(rest).ok() } else { None };
-    let behind = time.and_then(|(_, len)| rest[len..].strip_prefix(b" "));
-    Some(behind.map_or(Rest::Line(rest), |behind| Rest::Timed(behind, rest)))
+    Some(timed(rest).unwrap_or(Rest::Line(rest)))
+}
+
+/// A line behind a time, as `--timestamps` of Docker and Kubernetes writes it.
+fn timed(line: &[u8]) -> Option<Rest<'_>> {
+    let [_, _, _, _, b'-', _, _, b'-', _, _, b'T', ..] = line else { return None };
+    let (_, len) = time::iso(line).ok()?;
+    Some(Rest::Timed(line[len..].strip_prefix(b" ")?, line))
 }
 
 fn docker(line: &[u8], made: &mut Vec<u8>) -> Option<Result<(), Fault>> {
@@ -359,6 +368,8 @@ mod tests {
             ("\x1b[2Kweb-1  | ", Prefix::Compose),
             ("\x1b[36mweb-1  |\x1b[0m ", Prefix::Compose),
             ("web-1  | 2024-04-25T05:32:35.584725130Z ", Prefix::Compose),
+            ("web.1.abc@node1    | ", Prefix::Compose),
+            ("2024-04-25T05:32:35.584725130Z ", Prefix::Time),
         ] {
             assert_eq!(taken(&format!("{before}{LINE}")), (Some(prefix), Ok(LINE.to_owned())), "{before}");
             assert!(!prefix.name().is_empty());
@@ -377,7 +388,6 @@ mod tests {
             "Jul 10 08:00:01 web1 a b: c",
             "Jux 10 08:00:01 web1 nginx: x",
             "www.example.org 192.0.2.1 - - [10/Jul/2025:08:00:01 +0000]",
-            "2015-05-13T23:39:43.945958Z my-loadbalancer 192.0.2.1:2817 10.0.0.1:80",
             "2025-07-10 08:00:01 EDT 4711 -",
             "2025-07-10T08:00:01",
             r#"{"log":"a","time":"b"}"#,
@@ -395,6 +405,10 @@ mod tests {
                 assert_eq!((prefix, rest), (None, Ok(line.to_owned())), "{line}");
             }
         }
+        // a time may be the line's own
+        let line = b"2015-05-13T23:39:43.945958Z my-loadbalancer 192.0.2.1:2817 10.0.0.1:80";
+        let rest = Rest::Timed(&line[28..], line);
+        assert_eq!(take_off(line, Prefixes::Recognised, &mut Vec::new()), Ok((Some(Prefix::Time), rest)));
         assert_eq!(taken("2025-07-10T08:00:03Z stdout P x").1, Err(What::Part));
         assert_eq!(taken(r#"{"log":"a","stream":"stdout"}"#).1, Err(What::Part));
     }
