@@ -186,6 +186,10 @@ fn who<'a>(before: &'a [u8], host: Host, fields: &mut Fields<'a>) -> Result<bool
     if host == Host::First {
         return Err(Fault::of(What::NoHostInFront, first));
     }
+    // names before the client: those of a container, for example
+    if client::address(first).is_none() && client::address(third).is_some() {
+        return Err(Fault::of(What::Client(NotAClient::BeforeAddress), first));
+    }
     // OVH writes it in place of the identity
     let is_second = second.contains(&b'.') && client::is_host_name(second) && client::address(first).is_some();
     if is_second {
@@ -555,6 +559,10 @@ mod tests {
                 "client `192.0.2.1,` is a list of addresses",
             ),
             (line("example.com unix: - -", "GET /a HTTP/1.1", UA), "client `unix:` is a Unix socket"),
+            (
+                line("web-abc nginx 192.0.2.1 - -", "GET /a HTTP/1.1", UA),
+                "client `web-abc` is a name, and an address follows it",
+            ),
             (
                 line("example.com:80 - -", "GET /a HTTP/1.1", UA),
                 "client `example.com:80` is a host name with a port, not an address",

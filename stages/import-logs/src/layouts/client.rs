@@ -41,6 +41,8 @@ pub(crate) enum NotAClient {
     Network,
     /// A host name with a port, which is how servers write a virtual host.
     HostAndPort,
+    /// A name, although an address follows.
+    BeforeAddress,
     /// It contains NUL bytes, such as a crash leaves in files.
     Nul,
     /// A byte order mark comes before it.
@@ -59,6 +61,7 @@ impl fmt::Display for NotAClient {
             Self::List => "is a list of addresses",
             Self::Network => "is a network, not an address",
             Self::HostAndPort => "is a host name with a port, not an address",
+            Self::BeforeAddress => "is a name, and an address follows it",
             Self::Nul => "has NUL bytes in it",
             Self::ByteOrderMark => "begins with a byte order mark",
             Self::Unknown => "is unknown to the proxy",

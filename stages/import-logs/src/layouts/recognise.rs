@@ -13,7 +13,7 @@ use super::entry::ClientFrom;
 use super::named::{Layout, State};
 use super::prefix::Prefix;
 use super::wide::Wide;
-use super::{Fields, What, no_requests};
+use super::{Fields, What, client, no_requests};
 
 /// How many lines are examined.
 pub(crate) const LINES: usize = 1000;
@@ -183,8 +183,8 @@ pub(crate) fn recognise<'a>(
     let mut layout = layout.clone();
     if layout.is_clf() {
         layout = layout.renamed(seen.name());
-        if seen.n_exchanged * 2 > seen.n_combined {
-            let why = "the agent is before the referrer; give the log format as text".to_owned();
+        if let Some(why) = seen.doubt() {
+            let why = why.to_owned();
             return Err(Unknown { looks_like: Some(layout.name()), why, n_lines, n_fit: 0, ..unknown() });
         }
         if let (Some(header), false) = (from.header.as_deref(), seen.has_header(from)) {
@@ -211,6 +211,9 @@ struct OptionalPartCounts {
     n_combined: usize,
     /// Lines whose agent is in place of the referrer.
     n_exchanged: usize,
+    /// Lines that begin with two addresses, and which the first ones are: at most two of them are kept.
+    n_two_addresses: usize,
+    first_addresses: Vec<Vec<u8>>,
     tails: [usize; 6],
     prefix: Option<Prefix>,
 }
@@ -227,23 +230,34 @@ fn seen(lines: &[&[u8]], layout: &Layout) -> OptionalPartCounts {
             }
         }
         if layout.is_clf()
-            && let Some((seen, is_exchanged)) = layout.unwrapped_text(line, &mut state, optional_parts)
+            && let Some((seen, odd)) = layout.unwrapped_text(line, &mut state, optional_parts)
         {
             all.add(seen);
-            all.n_exchanged += usize::from(is_exchanged);
+            all.add_odd(odd);
         }
     }
     all.prefix = prefixes.iter().max_by_key(|(_, n)| *n).map(|(prefix, _)| *prefix);
     all
 }
 
-/// Which optional parts a line has, and whether its agent is in place of the referrer.
-fn optional_parts(text: &[u8]) -> Option<(OptionalParts, bool)> {
+/// What may be another field than it seems.
+struct Odd {
+    /// The agent is in place of the referrer.
+    is_exchanged: bool,
+    /// The virtual host, if it is an address without a port.
+    host: Option<Vec<u8>>,
+}
+
+/// Which optional parts a line has, and what is odd about them.
+fn optional_parts(text: &[u8]) -> Option<(OptionalParts, Odd)> {
     let mut fields = Fields::default();
     let seen = clf::parse(text, Host::Anywhere, &mut fields).ok()?;
     let (referrer, agent) = (fields.referrer.of(b""), fields.agent.of(b""));
     let is_url = |text: &[u8]| text == b"-" || text.starts_with(b"http://") || text.starts_with(b"https://");
-    Some((seen, referrer.starts_with(b"Mozilla/") && is_url(agent)))
+    let is_bare = |text: &&[u8]| client::address(text).is_some_and(|address| address.as_written() == Some(*text));
+    let host = Some(fields.vhost.of(b"")).filter(is_bare).filter(|_| client::address(fields.client.of(b"")).is_some());
+    let is_exchanged = referrer.starts_with(b"Mozilla/") && is_url(agent);
+    Some((seen, Odd { is_exchanged, host: host.map(<[u8]>::to_vec) }))
 }
 
 impl OptionalPartCounts {
@@ -252,6 +266,25 @@ impl OptionalPartCounts {
         self.n_hosts += usize::from(seen.host);
         self.n_combined += usize::from(seen.combined);
         self.tails[seen.tail as usize] += 1;
+    }
+
+    fn add_odd(&mut self, odd: Odd) {
+        self.n_exchanged += usize::from(odd.is_exchanged);
+        let Some(host) = odd.host else { return };
+        self.n_two_addresses += 1;
+        if self.first_addresses.len() < 2 && !self.first_addresses.contains(&host) {
+            self.first_addresses.push(host);
+        }
+    }
+
+    /// Why the fields of the lines are perhaps others than they seem.
+    fn doubt(&self) -> Option<&'static str> {
+        if self.n_exchanged * 2 > self.n_combined {
+            return Some("the agent is before the referrer; give the log format as text");
+        }
+        // one address is that of the server
+        let may_be_clients = self.n_two_addresses * 2 > self.n && self.first_addresses.len() > 1;
+        may_be_clients.then_some("two addresses are before the time; give the log format as text to say whose they are")
     }
 
     /// What follows the agent in more than half of the lines that have something there.
@@ -470,6 +503,12 @@ mod tests {
         assert_eq!((found.layout.name(), found.n_fit, found.n_lines), ("combined", 8, 8));
         let found = of(&file("web-1  | ", "")).unwrap();
         assert_eq!((found.layout.name(), found.prefix), ("common", Some(Prefix::Compose)));
+        let found = of(&file("2025-07-10T08:00:01.123456789Z ", "")).unwrap();
+        assert_eq!((found.layout.name(), found.prefix), ("common", Some(Prefix::Time)));
+        // a time that belongs to the line is no prefix
+        let elb = "2025-07-10T08:00:01.186641Z lb 192.0.2.39:2817 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 \"GET http://www.example.com:80/ HTTP/1.1\" \"curl/7.46.0\" - -\n";
+        let found = of(elb).unwrap();
+        assert_eq!((found.layout.name(), found.prefix), ("elb", None));
         // what other loggers of Caddy write of the same requests does not count
         let caddy = |logger: &str| {
             format!(
@@ -590,6 +629,20 @@ mod tests {
         assert_eq!((said(&odd), said(&url)), (Err(why.to_owned()), Err(why.to_owned())));
         // a client may send it so
         assert_eq!(said(&(odd + &file("", &format!(" {UA}")))), Ok("combined"));
+    }
+
+    #[test]
+    fn two_addresses_before_the_time_are_noticed() {
+        let lines = |firsts: &[&str]| firsts.iter().map(|first| format!("{first} 10.0.0.5 {AT}\n")).collect::<String>();
+        let name = |text: &str| of(text).map(|found| found.layout.name()).map_err(|unknown| unknown.why);
+        let why = "two addresses are before the time; give the log format as text to say whose they are";
+        assert_eq!(name(&lines(&["192.0.2.1", "192.0.2.1", "192.0.2.2"])), Err(why.to_owned()));
+        assert_eq!(name(&lines(&["2001:db8::1", "192.0.2.2"])), Err(why.to_owned()));
+        // the server's own address, with and without its port, and what strangers asked for
+        assert_eq!(name(&lines(&["192.0.2.1", "192.0.2.1"])), Ok("vhost_common"));
+        assert_eq!(name(&lines(&["192.0.2.1:80", "192.0.2.2:80"])), Ok("vhost_common"));
+        let some = lines(&["192.0.2.1", "www.example.org", "192.0.2.2", "www.example.org"]);
+        assert_eq!(name(&some), Ok("vhost_common"));
     }
 
     #[test]
