@@ -54,7 +54,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Fields<'_>, Fault> {
         let end = memchr::memchr(b'}', cursor.rest).ok_or(Fault::bare(What::Ends("request")))?;
         if fields.agent.is_empty() {
             let mut headers = cursor.rest[1..end].split(|&b| b == b'|');
-            fields.agent = Text::Line(headers.find(|text| text.starts_with(b"Mozilla/")).unwrap_or_default());
+            fields.agent = Text::Line(headers.find(|text| is_agent(text)).unwrap_or_default());
         }
         cursor.rest = &cursor.rest[end + 1..];
         cursor.blanks();
@@ -63,6 +63,16 @@ pub(crate) fn parse(line: &[u8]) -> Result<Fields<'_>, Fault> {
     // syslog may have cut the line inside the request
     fields.request = Text::Line(cursor.quoted().unwrap_or(inner));
     Ok(fields)
+}
+
+/// Whether a header is an agent: `product/1`, and not a URL.
+fn is_agent(text: &[u8]) -> bool {
+    let Some(slash) = memchr::memchr(b'/', text) else { return false };
+    let product = &text[..slash];
+    let is_product = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'-' | b'_' | b'.' | b'+');
+    product.first().is_some_and(u8::is_ascii_alphabetic)
+        && product.iter().all(is_product)
+        && text.get(slash + 1).is_some_and(u8::is_ascii_digit)
 }
 
 /// Whether a line is one of the log of connections, `option tcplog` or the default.
@@ -153,6 +163,20 @@ mod tests {
         ] {
             let line = format!(r#"{client}{} 0/0/0/72/72 200 7 - - ---- 5/4/0/1/0 0/0 "GET /a HTTP/1.1""#, &HEAD[15..]);
             assert_eq!(parsed(&line).unwrap()[0], found, "{line}");
+        }
+    }
+
+    #[test]
+    fn agents_among_the_headers() {
+        for (headers, agent) in [
+            ("{www.example.org|Mozilla/5.0 (X11)|https://x/}", "Mozilla/5.0 (X11)"),
+            ("{https://example.org/1/|curl/8.0|text/html}", "curl/8.0"),
+            ("{www.example.org|python-requests/2.28|} {text/html|}", "python-requests/2.28"),
+            ("{www.example.org|https://x/2/|text/html}", "-"),
+            ("{/1|a:80/2|}", "-"),
+        ] {
+            let line = format!(r#"{HEAD} 0/0/0/72/72 200 7 - - ---- 5/4/0/1/0 0/0 {headers} "GET /a HTTP/1.1""#);
+            assert_eq!(parsed(&line).unwrap()[5], agent, "{line}");
         }
     }
 

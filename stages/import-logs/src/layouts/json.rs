@@ -52,7 +52,7 @@ pub(crate) struct Mapping {
 }
 
 /// The maximum number of paths in a mapping.
-const MOST: usize = 128;
+const MOST: usize = 160;
 
 /// The maximum number of points in a path.
 const MOST_POINTS: usize = 32;
@@ -77,7 +77,7 @@ pub(crate) const USUAL: &str = "time=time_iso8601|time_local|time|timestamp|@tim
     start_time|EdgeStartTimestamp|started_at|reqTimeSec,\
     client=remote_addr|client_ip|clientip|remote_ip|client|ip|remoteAddr|remoteIp|c_ip|remote_host|source.address|\
     source.ip|client.address|client.ip|ClientIP|httpRequest.remoteIp|properties.clientIp|\
-    cliIP,\
+    cliIP|remote,\
     request=request|http_request|request_line,\
     method=request_method|method|verb|http.request.method|http_method|ClientRequestMethod|httpRequest.requestMethod|\
     request.method|properties.httpMethod|reqMethod,\
@@ -252,13 +252,21 @@ fn fill<'a>(found: &Found<'a>, made: &mut Vec<u8>, fields: &mut Fields<'a>) -> R
     let mut text = |slot: Slot| get(slot).plain(made);
     fields.client = text(Slot::Client);
     fields.forwarded = text(Slot::Forwarded);
-    fields.request = text(Slot::Request);
     fields.method = text(Slot::Method);
     fields.url = text(Slot::Url);
+    if !fields.method.is_empty() && is_path(get(Slot::Request).text) {
+        // Logstash calls the URL so
+        if fields.url.is_empty() {
+            fields.url = text(Slot::Request);
+        }
+    } else {
+        fields.request = text(Slot::Request);
+    }
     fields.status = Text::Line(status);
     fields.bytes = Text::Line(bytes);
-    fields.referrer = text(Slot::Referrer);
-    fields.agent = text(Slot::Agent);
+    fields.referrer = get(Slot::Referrer).without_quotes().plain(made);
+    fields.agent = get(Slot::Agent).without_quotes().plain(made);
+    let mut text = |slot: Slot| get(slot).plain(made);
     fields.vhost = text(Slot::Vhost);
     fields.request_id = text(Slot::RequestId);
     fields.uid = text(Slot::User);
@@ -276,6 +284,11 @@ fn fill<'a>(found: &Found<'a>, made: &mut Vec<u8>, fields: &mut Fields<'a>) -> R
         (true, true) => return Err(Fault::bare(What::Lacks("time"))),
     });
     Ok(())
+}
+
+/// Whether a request is a URL alone.
+fn is_path(request: &[u8]) -> bool {
+    matches!(request, [b'/', ..] | [b'\\', b'/', ..]) && !request.contains(&b' ')
 }
 
 /// Paths and values of the scalars of a template.
@@ -335,7 +348,9 @@ mod tests {
         let azure = r#"{"category":"FrontDoorAccessLog","time":"2025-07-10T08:00:01.6479719Z","properties":{"clientIp":"192.0.2.1","clientPort":"5","httpMethod":"GET","httpStatusCode":"200","requestUri":"https://www.example.org:443/a","responseBytes":"12","userAgent":"U/1"}}"#;
         let kong = r#"{"started_at":1752134401123,"client_ip":"192.0.2.1","request":{"method":"GET","uri":"/a","url":"http://h:8/a","headers":{"host":"www.example.org","user-agent":"U/1"}},"response":{"status":200,"size":12,"headers":{}},"latencies":{"request":3}}"#;
         let akamai = r#"{"version":2,"reqTimeSec":"1752134401","bytes":"12","cliIP":"192.0.2.1","statusCode":"200","reqHost":"www.example.org","reqMethod":"GET","reqPath":"/a","queryStr":"-","UA":"U/1"}"#;
-        for line in [fastly, azure, kong, akamai] {
+        let fluentd = r#"{"remote":"192.0.2.1","user":"-","host":"www.example.org","time":"10/Jul/2025:08:00:01 +0000","method":"GET","path":"/a","code":"200","size":"12","referer":"-","agent":"U/1"}"#;
+        let logstash = r#"{"@timestamp":"2025-07-11T08:00:01Z","clientip":"192.0.2.1","host":"www.example.org","timestamp":"10/Jul/2025:08:00:01 +0000","verb":"GET","request":"/a","httpversion":"1.1","response":"200","bytes":"12","referrer":"\"-\"","agent":"\"U/1\""}"#;
+        for line in [fastly, azure, kong, akamai, fluentd, logstash] {
             let rest = ["192.0.2.1", "GET", "/a", "200", "12", "-", "U/1", "www.example.org"];
             assert_eq!(parse(USUAL, line).unwrap(), [&day[..], &rest].concat(), "{line}");
         }

@@ -269,6 +269,12 @@ impl<'a> Scalar<'a> {
         matches!(self.text, b"" | b"-" | b"--")
     }
 
+    /// The text between quotes, if it has some at both ends: Logstash keeps those of the line.
+    pub(super) fn without_quotes(self) -> Self {
+        let inner = self.text.strip_prefix(b"\\\"").and_then(|text| text.strip_suffix(b"\\\""));
+        Self { text: inner.unwrap_or(self.text), ..self }
+    }
+
     /// The text without escapes.
     pub(super) fn plain(self, made: &mut Vec<u8>) -> Text<'a> {
         if self.has_escapes { Text::make(made, |made| unescape(self.text, made)) } else { Text::Line(self.text) }
