@@ -1,8 +1,8 @@
 //! `hzmetrics compare`: holds the tables of two metrics databases against each other.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use database::address_changes::AddressChanges;
-use database::{Db, Target, Which};
+use database::{Db, DbError, Target, Which};
 use kit::Uses;
 use schema::{Compat, Month, Opt};
 
@@ -76,8 +76,8 @@ impl HubCommand for Args {
         if is_same(Which::Metrics) || (self.hub.is_some() && is_same(Which::Hub)) {
             return Ok(hub.wrong_arguments("name another database than that of the configuration"));
         }
-        for of in [&here, &there] {
-            let changes = AddressChanges::read(&mut Db::connect(of, Which::Metrics)?)?;
+        for (of, mut db) in [(&here, Db::connect(&here, Which::Metrics)?), (&there, other(&there, Which::Metrics)?)] {
+            let changes = AddressChanges::read(&mut db)?;
             if let Some(why) =
                 Month::new(0, 1).zip(changes.hashed_through()).and_then(|(first, last)| changes.hashed_in(first, last))
             {
@@ -101,9 +101,24 @@ impl HubCommand for Args {
     }
 }
 
+/// The server's number for "Access denied for user to database".
+const NO_RIGHTS: u16 = 1044;
+
+/// The database that is only read: fewer rights are enough than for one of ours.
+fn other(there: &Target, which: Which) -> Result<Db> {
+    Db::connect(there, which).map_err(|error| match DbError::of(&error) {
+        Some(known) if known.code() == NO_RIGHTS => anyhow!(
+            "there is no database `{}`, or {} may not read it (GRANT SELECT is enough)",
+            there.database(which),
+            there.user
+        ),
+        _ => error,
+    })
+}
+
 impl Args {
     fn addresses(&self, here: &Target, there: &Target) -> Result<Addresses> {
-        let (mut here, mut there) = (Db::connect(here, Which::Metrics)?, Db::connect(there, Which::Metrics)?);
+        let (mut here, mut there) = (Db::connect(here, Which::Metrics)?, other(there, Which::Metrics)?);
         Addresses::read(&mut here, &mut there, &self.months)
     }
 
@@ -113,7 +128,7 @@ impl Args {
         for which in
             [Which::Metrics, Which::Hub].into_iter().filter(|which| *which == Which::Metrics || self.hub.is_some())
         {
-            let (mut here, mut there) = (Db::connect(here, which)?, Db::connect(there, which)?);
+            let (mut here, mut there) = (Db::connect(here, which)?, other(there, which)?);
             tables.extend(compare::compare(&mut here, &mut there, &wanted)?);
         }
         Ok(tables)

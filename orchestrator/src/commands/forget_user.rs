@@ -17,7 +17,7 @@ use crate::hub::Hub;
 /// deletes the rows and lines, in all tables that we write, in archived logs, and in the files beside the staging
 /// files. Published numbers stay as they are. The hub must not have the user any more. Later imports of the same
 /// data honour it. If it is interrupted, nothing else writes until it is run again. Exit code 1 if something still
-/// names the person.
+/// names the person, or if nothing ever did.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The user's name, or the user's number

@@ -204,7 +204,8 @@ fn another_database_must_be_named_and_exist() {
     let run =
         |database: &str| here.run(HZMETRICS).env("HZMETRICS_ROOT", here.home()).args(["compare", database]).finish();
     let done = run("no_such_database").expect_code(1);
-    assert!(done.stderr.contains("no_such_database"), "{}", done.stderr);
+    let words = "there is no database `no_such_database`, or ";
+    assert!(done.stderr.contains(words) && done.stderr.contains("(GRANT SELECT is enough)"), "{}", done.stderr);
 }
 
 /// The recipe of docs/operations.md.

@@ -27,8 +27,8 @@ fn path_of(path: &str, key: &str) -> String {
 }
 
 fn paths(value: &Value, path: &str, found: &mut BTreeSet<String>) {
-    let is_leaf =
-        ["counts", "steps", "dropped", "key", "here", "there"].iter().any(|name| path.ends_with(&format!(".{name}")));
+    let leaves = ["counts", "steps", "dropped", "key", "here", "there"];
+    let is_leaf = !path.starts_with("addresses.") && leaves.iter().any(|name| path.ends_with(&format!(".{name}")));
     match value {
         Value::Object(fields) if !is_leaf => {
             fields.iter().for_each(|(key, value)| paths(value, &path_of(path, key), found));
