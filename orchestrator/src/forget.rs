@@ -112,7 +112,7 @@ impl Work<'_> {
         if !is_found {
             self.hub.log.warning(
                 "[forget-user] nothing in the tables, logs and files is of this person: check the name or number. Later \
-                 imports leave it out all the same",
+                 imports leave it out anyway",
             );
         }
         Ok(is_clean && is_found)

@@ -314,7 +314,7 @@ pub const KEYS: &[Key] = &[
         "hash_after_days",
         Number,
         "never",
-        "After how many days runs put hashes in the place of the addresses of a published month.",
+        "After how many days runs replace the addresses of a published month with hashes.",
     ),
     key(
         "privacy",

@@ -67,7 +67,7 @@ pub(super) struct Rewritten {
 }
 
 impl Rewritten {
-    /// Puts it in the place of the old one.
+    /// Replaces the old one with it.
     ///
     /// # Errors
     /// It cannot be renamed.

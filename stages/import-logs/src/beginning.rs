@@ -66,7 +66,7 @@ impl Beginning {
                 read.is_whole = true;
                 return Ok(read);
             }
-            // what came too late is not examined, but is parsed all the same
+            // what came too late is not examined, but still parsed
             if !is_file && first_line.is_some_and(|first| first.elapsed() >= WAIT) {
                 return Ok(read);
             }

@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
                 let is_in_parts = looked.is_some();
                 let mut ahead = looked.unwrap_or_default();
                 let again = if is_in_parts {
-                    // the second pass alone is shown as it goes on
+                    // the progress of the second pass alone is shown
                     self.shown.passes(unit, self.rules, HELD, false);
                     true
                 } else {

@@ -235,7 +235,7 @@ impl Report {
         })
     }
 
-    /// What becomes of the addresses of such rows if they are imported all the same.
+    /// What becomes of the addresses of such rows if they are imported anyway.
     pub(crate) fn late_addresses(&self, kept_from: KeptFrom) -> Option<String> {
         (self.n_late > 0 && kept_from.is_hashed).then(|| {
             format!(

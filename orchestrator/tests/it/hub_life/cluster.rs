@@ -49,7 +49,7 @@ impl Nodes {
         }
     }
 
-    /// Kills a server while a run is in progress. Galera goes on with the others, and the server is started again once
+    /// Kills a server while a run is in progress. Galera continues with the others, and the server is started again once
     /// the run has ended; Spider needs all of them, so it is started again at once. Returns what happened.
     pub(super) fn kill(&mut self, server: u32, run: &mut Child, place: &Place) -> String {
         let server = server as usize;

@@ -151,7 +151,7 @@ fn whenever_a_run_is_killed_pages_are_whole_and_the_next_run_writes_the_rest() {
         n += 1;
         configure(&life, &format!("title = Title {n}\n"));
         let _ = kills.kill(life.start("run"), moment);
-        // a stage that was running goes on until its page is there
+        // a stage that was running continues until its page is there
         for name in names(&life).iter().filter(|name| name.ends_with(".html")) {
             assert!(page(&life, name).ends_with("</html>"), "{name}");
         }

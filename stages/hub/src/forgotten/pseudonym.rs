@@ -1,4 +1,4 @@
-//! What is put in the place of a forgotten text. One text always gets the same, so that who was one visitor or one
+//! What replaces a forgotten text. One text always gets the same, so that who was one visitor or one
 //! user stays one.
 
 use std::net::Ipv4Addr;

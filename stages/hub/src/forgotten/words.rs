@@ -99,7 +99,7 @@ const WORDS: &[&str] = &[
     "xml",
 ];
 
-/// Whether a name says nobody's name where it is not in the place of one: a word, one or two letters, or a number.
+/// Whether a name says nobody's name where it does not stand for one: a word, one or two letters, or a number.
 pub(super) fn is_word(name: &str) -> bool {
     name.chars().count() < 3
         || name.bytes().all(|b| b.is_ascii_digit())

@@ -505,7 +505,7 @@ mod tests {
         assert_eq!((found.layout.name(), found.prefix), ("common", Some(Prefix::Compose)));
         let found = of(&file("2025-07-10T08:00:01.123456789Z ", "")).unwrap();
         assert_eq!((found.layout.name(), found.prefix), ("common", Some(Prefix::Time)));
-        // a time that belongs to the line is no prefix
+        // a time that belongs to the line is not a prefix
         let elb = "2025-07-10T08:00:01.186641Z lb 192.0.2.39:2817 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 \"GET http://www.example.com:80/ HTTP/1.1\" \"curl/7.46.0\" - -\n";
         let found = of(elb).unwrap();
         assert_eq!((found.layout.name(), found.prefix), ("elb", None));

@@ -61,7 +61,7 @@ fn blank_lines_are_dropped_by_a_rule() {
     // nothing else
     let (n, dropped) = figures(&raw("access", "\n \n\r\n").finish().ok());
     assert_eq!((n, &*dropped), ([3, 0, 0], "blank line 3"));
-    // a file of which no line fits is refused all the same
+    // a file of which no line fits is refused too
     let odd = raw("access", "x\n\n\ny\n").args(["--log-format", "combined"]).finish().expect_code(1);
     assert!(odd.stderr.contains("none of its 2 lines fits"), "{}", odd.stderr);
 }
