@@ -1,5 +1,5 @@
 //! Names of rotated logs: logrotate with numbers, `dateext` and its formats, rotatelogs with
-//! seconds, cronolog and IIS.
+//! seconds, cronolog, IIS and Caddy.
 //!
 //! For logs of any web server. The logs of a hub have names of their own, see [`crate::discovery`].
 
@@ -33,7 +33,21 @@ pub struct Rotated<'a> {
     pub turn: Turn,
 }
 
-impl Rotated<'_> {
+/// What may remain at the end of a name when a log is rotated: `access-20250711.log`, `access.1.log`.
+const EXTENSIONS: [&str; 3] = [".log", ".txt", ".json"];
+
+fn without_extension(name: &str) -> &str {
+    let stem = EXTENSIONS.iter().find_map(|extension| name.strip_suffix(extension));
+    stem.filter(|stem| !stem.is_empty()).unwrap_or(name)
+}
+
+impl<'a> Rotated<'a> {
+    /// What all names of a log have in common, whether its extension is before or behind the date.
+    #[must_use]
+    pub fn family(&self) -> &'a str {
+        without_extension(self.stem)
+    }
+
     /// Whether the name has a date.
     #[must_use]
     pub const fn is_dated(&self) -> bool {
@@ -52,7 +66,8 @@ impl Rotated<'_> {
 pub fn of(name: &str) -> Rotated<'_> {
     let name = without_suffix(name);
     let dated = pieces(name).find_map(|start| dated(name, start));
-    dated.or_else(|| numbered(name)).unwrap_or(Rotated { stem: name, turn: Turn::Unknown })
+    let rotated = dated.or_else(|| numbered(name)).or_else(|| numbered(without_extension(name)));
+    rotated.unwrap_or(Rotated { stem: name, turn: Turn::Unknown })
 }
 
 /// Whether two base names may belong to one log: equal names, compressed or not, or the name of a log
@@ -63,7 +78,7 @@ pub fn may_be_one(a: &str, b: &str) -> bool {
         return true;
     }
     let (a, b) = (of(a), of(b));
-    a.stem == b.stem && !a.stem.is_empty() && !(a.is_dated() && b.is_dated())
+    a.family() == b.family() && !a.stem.is_empty() && !(a.is_dated() && b.is_dated())
 }
 
 /// A base name without its compression suffix.
@@ -123,8 +138,12 @@ fn is_iis(name: &str, start: usize) -> bool {
     matches!(&name[..start], "u_ex" | "ex" | "u_nc" | "nc" | "u_in" | "in") && (len == 6 || len == 8)
 }
 
-/// The time after a date, as written by logrotate's `-%H` and `-%s`.
+/// The time after a date, as written by logrotate's `-%H` and `-%s`, or by Caddy, `T08-15-30.123`.
 fn time_behind(rest: &str) -> u64 {
+    let clock = rest.strip_prefix('T').and_then(|rest| rest.get(..8)).filter(|rest| rest.split('-').count() == 3);
+    if let Some(clock) = clock {
+        return time_of(&clock.replace('-', ""));
+    }
     rest.strip_prefix(['-', '_', 'T']).map_or(0, |rest| time_of(digits_at(rest, 0)))
 }
 
@@ -180,6 +199,12 @@ mod tests {
             ("u_ex250711.log", "u_ex", at(20250711, 0)),
             ("u_ex25071108.log", "u_ex", at(20250711, 80_000)),
             ("2025-07-11.log", "", at(20250711, 0)),
+            ("access-2025-07-11T08-15-30.123.log.gz", "access", at(20250711, 81_530)),
+            ("access-2025-07-11T08.log", "access", at(20250711, 80_000)),
+            ("access.1.log", "access", Turn::Ago(1)),
+            ("access.12.log.gz", "access", Turn::Ago(12)),
+            ("access.20500.log", "access.20500.log", Turn::Unknown),
+            (".log", ".log", Turn::Unknown),
             // not days: a site, a port, a size
             ("site-8080-access.log", "site-8080-access.log", Turn::Unknown),
             ("access.log-99999999", "access.log-99999999", Turn::Unknown),
@@ -208,6 +233,12 @@ mod tests {
             ("access.log-20250711", "access.log-20250711.gz", true),
             ("access.log.1752105600", "access.log", true),
             ("access.log-20250711", "access.log-20250712", false),
+            ("access.log", "access-2025-07-11T08-15-30.123.log.gz", true),
+            ("access.log", "access-20250711.log", true),
+            ("access.log", "access.1.log", true),
+            ("access.json", "access.1.json.gz", true),
+            ("access-20250711.log", "access-20250712.log", false),
+            ("www.example.org", "www.example.com", false),
             ("access.log", "access_log", false),
             ("h-access.log-1", "h-access.log-2", false),
             ("2025-07-11.log", "2025", false),

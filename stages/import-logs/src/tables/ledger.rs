@@ -79,7 +79,7 @@ impl Ledger {
             if let Some(read) = read.clone().filter(|read| read.bytes > 0 && !by_name) {
                 let name = rotation::of(&base);
                 let entry = Rotated { base: base.clone(), is_dated: name.is_dated(), read };
-                rotated.entry(name.stem.to_owned()).or_default().push(entry);
+                rotated.entry(name.family().to_owned()).or_default().push(entry);
             }
             entries.entry(without_suffix(&base).to_owned()).or_default().push(KnownLog { entry, read });
         }
@@ -93,7 +93,7 @@ impl Ledger {
     /// The contents of entries under other names that the log may have had before it was rotated.
     fn under_other_names(&self, base: &str) -> Vec<&Fingerprint> {
         let name = rotation::of(base);
-        let known = self.rotated.get(name.stem).map(Vec::as_slice).unwrap_or_default();
+        let known = self.rotated.get(name.family()).map(Vec::as_slice).unwrap_or_default();
         // a hub has thousands of dated logs: most are decided without examining their names
         let may_be_it = |other: &&Rotated| {
             !(other.is_dated && name.is_dated())

@@ -160,6 +160,22 @@ fn field_73_a_log_is_known_after_it_is_compressed() {
 }
 
 #[test]
+fn a_live_log_whose_extension_stays_last_is_known_after_its_rotation() {
+    for name in ["access-2025-07-11T08-15-30.123.log", "access-20250711.log", "access.1.log"] {
+        let Some(hub) = Hub::new(Engine::InnoDb, SqlMode::Strict) else { return };
+        let live = hub.put("httpd/daily/access.log", log(11, &["/a", "/b"]));
+        load(&hub, &[&live]);
+        fs::remove_file(&live).unwrap();
+        let text = log(11, &["/a", "/b", "/c"]);
+        let rotated = hub.put(&format!("httpd/daily/{name}"), &text);
+        load(&hub, &[&rotated]);
+        assert_eq!(contents(&hub), ["/a", "/b", "/c"], "{name}");
+        let packed = hub.put(&format!("httpd/daily/{name}.gz"), gzip(text.as_bytes()));
+        assert_eq!(are_known(&load(&hub, &[&packed])), [true], "{name}");
+    }
+}
+
+#[test]
 fn field_74_a_live_log_gives_its_new_lines_through_every_rotation() {
     for engine in ENGINES {
         let Some(hub) = Hub::new(engine, SqlMode::Strict) else { return };
