@@ -64,11 +64,13 @@ pub(crate) fn parse<'a>(line: &'a [u8], host: Host, fields: &mut Fields<'a>) -> 
     }
     request(&mut cursor, fields)?;
     cursor.blanks();
-    if let Some(behind) = behind_own_fields(cursor) {
-        cursor = behind;
-    } else if let Some(agent) = agent_behind_dash(&mut cursor) {
-        fields.agent = Text::Line(agent);
-        seen.combined = true;
+    if !cursor.is_at_quote() && !cursor.rest.is_empty() {
+        if let Some(behind) = behind_own_fields(cursor) {
+            cursor = behind;
+        } else if let Some(agent) = agent_behind_dash(&mut cursor) {
+            fields.agent = Text::Line(agent);
+            seen.combined = true;
+        }
     }
     if !seen.combined && cursor.is_at_quote() {
         let open = |name| Fault::bare(What::Open(name));
