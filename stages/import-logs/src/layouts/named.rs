@@ -332,6 +332,21 @@ impl Layout {
         self.unwrapped(line, rest, directives, nuls, (made, places)).ok()?.0
     }
 
+    /// Whether a line is JSON with the header in which the client is named.
+    pub(super) fn has_header(&self, line: &[u8], state: &mut State) -> bool {
+        let Kind::Json(mapping) = &self.kind else { return false };
+        let has = |text: &[u8]| {
+            let mut fields = Fields::default();
+            mapping.parse(text, &mut Vec::new(), &mut fields).is_ok() && !fields.forwarded.is_empty()
+        };
+        self.unwrapped_text(line, state, |text| Some(has(text))).unwrap_or(false)
+    }
+
+    /// Whether lines are objects, which may lack fields that others have.
+    pub(super) const fn is_json(&self) -> bool {
+        matches!(self.kind, Kind::Json(_))
+    }
+
     /// Parses a line without its end, prefix and so on.
     pub(super) fn unwrapped_text<T>(
         &self,

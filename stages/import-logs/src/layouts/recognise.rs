@@ -191,10 +191,30 @@ pub(crate) fn recognise<'a>(
             let why = format!("the layout has no header {header}; give the log format as text");
             return Err(Unknown { looks_like: Some(layout.name()), why, n_lines, n_fit: tally.n_fit(), ..unknown() });
         }
-    } else if let Err(why) = Layout::new(layout.name(), from) {
+    } else if let Err(why) =
+        Layout::new(layout.name(), from).and_then(|_| has_header(&lines, &layout, from, tally.n_read))
+    {
         return Err(Unknown { looks_like: Some(layout.name()), why, n_lines, n_fit: tally.n_fit(), ..unknown() });
     }
     Ok(Recognised { layout, n_fit: tally.n_fit(), n_lines, prefix })
+}
+
+/// How many requests show whether objects have a header; a few may have come without it.
+const SHOW_A_HEADER: usize = 10;
+
+/// Whether any of the objects has the header with the client: servers do not write all headers.
+fn has_header(lines: &[&[u8]], layout: &Layout, from: &ClientFrom, n_read: usize) -> Result<(), String> {
+    let mut state = State::default();
+    match from.header.as_deref() {
+        Some(header)
+            if layout.is_json()
+                && n_read >= SHOW_A_HEADER
+                && !lines.iter().any(|line| layout.has_header(line, &mut state)) =>
+        {
+            Err(format!("no request has the header {header}; let the server write it"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The lines without what stands before them.
@@ -600,6 +620,26 @@ mod tests {
         let alb = "http 2025-07-10T08:00:01.186641Z app/lb/50 192.0.2.39:2817 10.0.0.1:80 0.000 0.001 0.000 200 200 34 366 \"GET http://www.example.com:80/ HTTP/1.1\" \"curl/7.46.0\" - -\n";
         let said = recognise([alb.as_bytes()], &from).map(|found| found.layout.name()).unwrap_err().to_string();
         assert!(said.contains("the layout `alb` has no header X-Forwarded-For"), "{said}");
+    }
+
+    #[test]
+    fn objects_without_the_header_are_refused() {
+        let from = ClientFrom { header: Some("X-Forwarded-For".to_owned()), ..ClientFrom::default() };
+        let line = |header: &str| {
+            format!(
+                "{{\"ClientHost\":\"10.0.0.1\",\"DownstreamStatus\":200,\"RequestMethod\":\"GET\",\"RequestPath\":\"/\",{header}\
+                 \"time\":\"2025-07-10T08:00:01Z\"}}\n"
+            )
+        };
+        let of = |text: String| {
+            let found = recognise(text.split_inclusive('\n').map(str::as_bytes), &from);
+            found.map(|found| found.layout.name()).map_err(|unknown| unknown.to_string())
+        };
+        let why = "looks like traefik-json; 20 of 20 lines fit: no request has the header X-Forwarded-For; let the server write it";
+        assert_eq!(of(line("").repeat(20)), Err(why.to_owned()));
+        assert_eq!(of(line("").repeat(3)), Ok("traefik-json"));
+        let with = line("\"request_X-Forwarded-For\":\"192.0.2.1\",");
+        assert_eq!(of(line("").repeat(20) + &with), Ok("traefik-json"));
     }
 
     #[test]
