@@ -67,6 +67,11 @@ pub(super) fn longest_pause(times: &str) -> Option<Duration> {
     {
         *sunday = true;
     }
+    // every day has the same
+    let starts: Vec<u32> =
+        (0..DAY_MINUTES).filter(|minute| at(&hours, minute / 60) && at(&minutes, minute % 60)).collect();
+    let (&first, &end) = (starts.first()?, starts.last()?);
+    let within = starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
     let (mut month, mut day) = (0, 1);
     let (mut last, mut longest) = (None, 0);
     for number in 0..DAYS {
@@ -74,11 +79,10 @@ pub(super) fn longest_pause(times: &str) -> Option<Duration> {
         // where both are given, either is enough
         let is_day = if all_days || all_weekdays { of_month && of_week } else { of_month || of_week };
         if is_day && at(&months, month + 1) {
-            let starts = (0..DAY_MINUTES).filter(|minute| at(&hours, minute / 60) && at(&minutes, minute % 60));
-            for start in starts.map(|minute| number * DAY_MINUTES + minute) {
-                longest = last.map_or(longest, |last: u32| longest.max(start - last));
-                last = Some(start);
-            }
+            let begin = number * DAY_MINUTES;
+            let before = last.map_or(0, |last: u32| begin + first - last);
+            longest = longest.max(within).max(before);
+            last = Some(begin + end);
         }
         day += 1;
         if MONTHS.get(usize::try_from(month).ok()?).is_some_and(|length| day > *length) {

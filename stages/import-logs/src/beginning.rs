@@ -48,20 +48,20 @@ impl Beginning {
         let mut read = Self::default();
         let (mut n_lines, mut n_returns) = (0, 0);
         let mut first_line: Option<Instant> = None;
+        let mut part = vec![0; PART];
         loop {
             let start = read.bytes.len();
             read.n_looked_at = start;
             if n_lines >= LINES || (n_lines == 0 && n_returns >= LINES) || start >= most {
                 return Ok(read);
             }
-            read.bytes.resize(start + PART, 0);
             let n = loop {
-                match reader.read(&mut read.bytes[start..]) {
+                match reader.read(&mut part) {
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                     done => break done?,
                 }
             };
-            read.bytes.truncate(start + n);
+            read.bytes.extend_from_slice(&part[..n]);
             if n == 0 {
                 read.is_whole = true;
                 return Ok(read);

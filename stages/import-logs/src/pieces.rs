@@ -128,7 +128,13 @@ impl<R: Read> Pieces<R> {
     fn next_bytes(&mut self) -> io::Result<Option<Piece>> {
         let mut bytes = self.spare.take();
         let rest = std::mem::take(&mut self.rest);
-        bytes.resize(BLOCK.max(rest.len()), 0);
+        let room = BLOCK.max(rest.len());
+        if bytes.is_empty() {
+            // fresh memory is zero anyway
+            bytes = vec![0; room];
+        } else {
+            bytes.resize(room, 0);
+        }
         bytes[..rest.len()].copy_from_slice(&rest);
         let (mut n, mut goal) = (rest.len(), BLOCK);
         while !self.ended {

@@ -175,8 +175,10 @@ fn or_forwarded(from: &ClientFrom) -> ClientFrom {
     from
 }
 
-fn normal(name: &str) -> String {
-    name.trim().to_ascii_lowercase().replace(['_', ' '], "-")
+/// Whether the names are the same but for case, underscores and blanks.
+fn is_same(known: &str, name: &str) -> bool {
+    let normal = |byte: u8| if matches!(byte, b'_' | b' ') { b'-' } else { byte.to_ascii_lowercase() };
+    known.bytes().map(normal).eq(name.bytes().map(normal))
 }
 
 /// The names of all layouts, without their aliases.
@@ -185,8 +187,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 fn lookup(name: &str) -> Option<(&'static str, Named)> {
-    let name = normal(name);
-    let is = |known: &str| normal(known) == name;
+    let is = |known: &str| is_same(known, name.trim());
     NAMES
         .iter()
         .find(|(known, others, _)| is(known) || others.iter().any(|o| is(o)))
