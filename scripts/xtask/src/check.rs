@@ -1,5 +1,6 @@
 //! `test`, `ci`, `campaign`: run the checks, report what is run, and fail if one fails.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -46,19 +47,31 @@ pub(crate) fn test(sh: &Shell, args: &TestArgs) -> Result<()> {
     }
     // the harness reads both: whether it may install, and where it lists skipped tests
     let _install = sh.push_env("HZMETRICS_TEST_INSTALL", "no");
-    let skipped = place::target(sh)?.join("skipped-tests");
+    let target = place::target(sh)?;
+    let skipped = target.join("skipped-tests");
     sh.remove_path(&skipped)?;
     let _skipped = sh.push_env("HZMETRICS_TEST_SKIPPED", &skipped);
+    let is_all = args.filter.is_none() && !args.quick;
+    let keeps_nothing = is_all && keeps_nothing(sh.var_os(INCREMENTAL).as_deref(), &target);
+    let _incremental = keeps_nothing.then(|| sh.push_env(INCREMENTAL, "0"));
     let passed = run_tests(sh, args.quick, args.filter.as_deref(), &[]);
     if let Ok(list) = sh.read_file(&skipped) {
         say(&format!("xtask: {} tests were skipped, whole or in part:\n{list}", list.lines().count()));
     }
     passed?;
-    if args.filter.is_none() && !args.quick {
+    if is_all {
         cmd!(sh, "cargo test --workspace --doc").run()?;
     }
     say(if args.quick { "xtask: the quick tests passed" } else { "xtask: all tests passed" });
     Ok(())
+}
+
+/// Whether cargo keeps what makes the next build of a change short.
+const INCREMENTAL: &str = "CARGO_INCREMENTAL";
+
+/// Whether it should not: keeping it makes a build a third longer, and who never built here has changed nothing.
+fn keeps_nothing(asked: Option<&OsStr>, target: &Path) -> bool {
+    asked.is_none() && !target.join("debug/incremental").exists()
 }
 
 fn run_tests(sh: &Shell, quick: bool, filter: Option<&str>, cargo: &[String]) -> Result<()> {
@@ -260,6 +273,15 @@ mod tests {
                 found.push(fs::read_to_string(path).unwrap());
             }
         }
+    }
+
+    #[test]
+    fn only_the_first_build_is_not_incremental() {
+        let target = tempfile::tempdir().unwrap();
+        assert!(keeps_nothing(None, target.path()));
+        assert!(!keeps_nothing(Some(OsStr::new("1")), target.path()));
+        fs::create_dir_all(target.path().join("debug/incremental")).unwrap();
+        assert!(!keeps_nothing(None, target.path()));
     }
 
     #[test]
