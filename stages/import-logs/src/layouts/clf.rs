@@ -188,9 +188,13 @@ fn who<'a>(before: &'a [u8], host: Host, fields: &mut Fields<'a>) -> Result<bool
     if host == Host::First {
         return Err(Fault::of(What::NoHostInFront, first));
     }
-    // names before the client: those of a container, for example
-    if client::address(first).is_none() && client::address(third).is_some() {
-        return Err(Fault::of(What::Client(NotAClient::BeforeAddress), first));
+    // words before the client: the names of a container, or a date
+    if client::address(first).is_none() {
+        steps::add(before.len());
+        let mut others = before.split(|b| matches!(b, b' ' | b'\t')).skip(2);
+        if others.any(|word| client::address(word).is_some()) {
+            return Err(Fault::of(What::Client(NotAClient::BeforeAddress), first));
+        }
     }
     // OVH writes it in place of the identity
     let is_second = second.contains(&b'.') && client::is_host_name(second) && client::address(first).is_some();
@@ -564,6 +568,10 @@ mod tests {
             (
                 line("web-abc nginx 192.0.2.1 - -", "GET /a HTTP/1.1", UA),
                 "client `web-abc` is a name, and an address follows it",
+            ),
+            (
+                line("Jul 10 08:00:01 web1 192.0.2.1 - -", "GET /a HTTP/1.1", UA),
+                "client `Jul` is a name, and an address follows it",
             ),
             (
                 line("example.com:80 - -", "GET /a HTTP/1.1", UA),
