@@ -203,8 +203,7 @@ impl Report {
         let (text, is_first) = self.first_unfit.as_ref().map_or((&b""[..], false), |(text, first)| (text, *first));
         let form = if is_first { form(text) } else { None };
         if let (None, Stream::Access(Layout::Unknown(unknown)), false) = (form, stream, text.is_empty()) {
-            let first = unknown.first.as_ref().map_or(text, |(_, line)| line.as_bytes());
-            return Some(format!("{unknown}; its first such line: {}", shown(first)));
+            return Some(format!("{unknown}; its first such line: {}", shown(text)));
         }
         let like = if none_fits && form.is_none() { like() } else { None };
         let why = match (form, like) {
