@@ -99,13 +99,13 @@ impl Args {
 
     fn report(&self, hub: &Hub, plan: &Plan<'_>, done: Rehearsed) -> Result<u8> {
         let Rehearsed { tables, n_logs, missing, has_ledger, removed } = done;
+        let months: Vec<Month> = plan.months.all().collect();
         let report = Report {
             here: hub.config.metrics_db.clone(),
             there: plan.shadow.metrics.clone(),
-            months: plan.months.all().map(|month| month.to_string()).collect(),
+            months: months.iter().map(Month::to_string).collect(),
             tables,
-            // such months are not rehearsed
-            addresses: Addresses::default(),
+            addresses: Addresses::of_here(&mut hub.db()?, &months)?,
             allowed: self.shown.allowed(),
         };
         let differs = report.differs();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::pipeline::state::ranges;
 
 /// Those of both sides, of the months that are compared.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Addresses {
     here: Months,
     there: Months,
@@ -47,6 +47,14 @@ impl Addresses {
     /// A server fails.
     pub(crate) fn read(here: &mut Db, there: &mut Db, wanted: &[Month]) -> Result<Self> {
         Ok(Self { here: Months::read(here, wanted)?, there: Months::read(there, wanted)? })
+    }
+
+    /// What the one here says; the other is made from logs.
+    ///
+    /// # Errors
+    /// The server fails.
+    pub(crate) fn of_here(here: &mut Db, wanted: &[Month]) -> Result<Self> {
+        Ok(Self { here: Months::read(here, wanted)?, there: Months::default() })
     }
 
     /// A line for each side and change; nothing if all addresses are those of the logs.
