@@ -33,11 +33,6 @@ impl Months {
         };
         Ok(Self { hashed: inside(&changes.hashed()), shortened: inside(changes.shortened()) })
     }
-
-    fn json(&self) -> Value {
-        let list = |months: &BTreeSet<Month>| months.iter().map(Month::to_string).collect::<Vec<_>>();
-        json!({"hashed": list(&self.hashed), "shortened": list(&self.shortened)})
-    }
 }
 
 impl Addresses {
@@ -72,6 +67,10 @@ impl Addresses {
 
     /// The months of both sides.
     pub(super) fn json(&self) -> Value {
-        json!({"here": self.here.json(), "there": self.there.json()})
+        let list = |months: &BTreeSet<Month>| months.iter().map(Month::to_string).collect::<Vec<_>>();
+        json!({
+            "hashed_here": list(&self.here.hashed), "hashed_there": list(&self.there.hashed),
+            "shortened_here": list(&self.here.shortened), "shortened_there": list(&self.there.shortened),
+        })
     }
 }

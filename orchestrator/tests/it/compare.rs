@@ -138,6 +138,11 @@ fn what_was_changed_is_named_and_nothing_else() {
         report["tables"].as_array().unwrap().iter().find(|table| table["table"] == "summary_user_vals").unwrap();
     let changed = json!([{"kind": "changed", "options": [], "count": 1, "examples": []}]);
     assert_eq!((&cells["rows_here"], &cells["differences"]), (&json!(1), &changed));
+    for (side, months) in [(&here, "2025-06"), (&there, "2025-06,2025-07")] {
+        side.sql(&format!(
+            "REPLACE INTO pipeline_state (k, v) VALUES ('hashed_months', '{months}'), ('shortened_months', '{months}')"
+        ));
+    }
     let full = serde_json::from_str(&compare(&here, &there, "2025-06 --json").expect_code(1).text()).unwrap();
     let odd: Value = {
         there.sql("ALTER TABLE regions ADD COLUMN more int;\nUPDATE web SET host = 'A.MIT.edu'");

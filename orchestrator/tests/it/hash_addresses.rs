@@ -456,7 +456,7 @@ fn status_and_compare_name_months_whose_addresses_were_changed() {
     }
     let report = json(compare("2025-02 --json").expect_code(1).text());
     let expected = serde_json::json!({
-        "here": {"hashed": ["2025-02"], "shortened": []}, "there": {"hashed": [], "shortened": ["2025-02"]}
+    "hashed_here": ["2025-02"], "hashed_there": [], "shortened_here": [], "shortened_there": ["2025-02"]
     });
     assert_eq!(report["addresses"], expected);
 }
