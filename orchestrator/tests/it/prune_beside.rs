@@ -113,6 +113,7 @@ fn imports_get_their_turn_while_rows_go() {
                 }
             };
             let readers = [scope.spawn(of_cells), scope.spawn(of_rows)];
+            let stops = fixtures::Stops(&stop);
             let prune = scope.spawn(|| hzmetrics(&hub, "prune"));
             let (mut n, mut n_between) = (0, 0);
             wait_for(&|| prune.is_finished() || is_making(&hub));
@@ -123,7 +124,7 @@ fn imports_get_their_turn_while_rows_go() {
                 assert!(took < Duration::from_secs(90), "{engine:?}: an import took {took:?}");
             }
             let done = prune.join().unwrap();
-            stop.store(true, Ordering::Relaxed);
+            drop(stops);
             readers.into_iter().for_each(|reader| reader.join().unwrap());
             assert_eq!(done.code, 0, "{engine:?} {}", done.stderr);
             (n, n_between)

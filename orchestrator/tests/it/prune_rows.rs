@@ -196,10 +196,11 @@ fn the_cells_of_all_months_stay_when_rows_go() {
             let import =
                 || program(&pair, "import-logs").args(["--to", "db", "--log-format", "combined"]).arg(&log).finish();
             let readers = [scope.spawn(reader), scope.spawn(reader)];
+            let stops = fixtures::Stops(&stop);
             let (done, imported) = (scope.spawn(|| hzmetrics(&pair, "prune")), scope.spawn(import));
             let (done, imported) = (done.join().unwrap(), imported.join().unwrap());
             assert_eq!(imported.code, 0, "{}", imported.stderr);
-            stop.store(true, Ordering::Relaxed);
+            drop(stops);
             for reader in readers {
                 assert!(reader.join().unwrap() > 0);
             }

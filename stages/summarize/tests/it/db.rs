@@ -887,6 +887,7 @@ fn readers_see_whole_months_only() {
                 (seen, looks)
             };
             let readers = [scope.spawn(reader), scope.spawn(reader)];
+            let stops = fixtures::Stops(&over);
             let mut conn = pair.admin();
             let mut published = BTreeSet::from([look(&mut conn)]);
             for n in 0..times {
@@ -898,7 +899,7 @@ fn readers_see_whole_months_only() {
                 let _ = summarize(&pair, &["--db", "--only", "summary", MONTH]).ok();
                 published.insert(look(&mut conn));
             }
-            over.store(true, std::sync::atomic::Ordering::Relaxed);
+            drop(stops);
             (published, readers.map(|reader| reader.join().unwrap()))
         });
         assert_eq!(published.len() as u32, times + 1, "every run publishes something new");

@@ -350,11 +350,12 @@ fn nobody_sees_half_of_a_month() {
                 }
                 seen
             });
+            let stops = fixtures::Stops(&stop);
             for _ in 0..5 {
                 let steps = "import-hub-data,tool-stats,tool-tops,tool-toplists";
                 job(&services, &pair).args(["--only", steps, "2025-07"]).finish().ok();
             }
-            stop.store(true, Ordering::Relaxed);
+            drop(stops);
             reader.join().unwrap()
         });
         assert!(seen.len() > 5, "{}", seen.len());

@@ -457,15 +457,6 @@ fn only_one_run_at_a_time() {
     assert_eq!(hub.map(), EMPTY);
 }
 
-/// Sets its flag when it goes.
-struct Stops<'a>(&'a AtomicBool);
-
-impl Drop for Stops<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 #[test]
 fn readers_never_see_half_a_map() {
     let Some(hub) = hub() else { return };
@@ -489,7 +480,7 @@ fn readers_never_see_half_a_map() {
             n_reads
         });
         // also when a run fails: the reader would read for ever
-        let stops = Stops(&stop);
+        let stops = fixtures::Stops(&stop);
         for _ in 0..10 {
             hub.cron(&[]);
         }
