@@ -14,7 +14,7 @@ use database::pruned::{self, Group, Pruned, Stored};
 use schema::Month;
 use schema::tables::PRUNED;
 
-use super::rows::all_wanted;
+use super::rows::{all_wanted, check_newest};
 use super::state::{self as kept, Alone, Made};
 use super::turns::Turns;
 use crate::hub::Hub;
@@ -49,9 +49,7 @@ impl Plan {
             let before = known.of(group).map(|gone| gone.rows);
             let now = wanted.iter().find(|wanted| wanted.group == group).and_then(|wanted| wanted.through);
             if let Some(through) = now.filter(|now| Some(*now) > before) {
-                if let Some(table) = pruned::left(db, group, through)? {
-                    bail!("the newest row of {table} is of {through} or earlier: prune again after the next import");
-                }
+                check_newest(db, group, through)?;
                 is_new = true;
             }
             groups.extend(now.max(before).map(|rows| (group, rows)));

@@ -115,11 +115,25 @@ pub(crate) fn left_over(db: &mut Db, turns: &mut Turns<'_>) -> Result<(Pruned, V
     Ok((pruned, list))
 }
 
+/// Refuses months without which a table would lose its newest row.
+///
+/// # Errors
+/// It would; or the server fails.
+pub(super) fn check_newest(db: &mut Db, group: Group, through: Month) -> Result<()> {
+    if let Some(table) = pruned::left(db, group, through)? {
+        bail!("the newest row of {table} is of {through} or earlier: prune again after the next import");
+    }
+    Ok(())
+}
+
 /// How many rows of a group would go, table by table.
 ///
 /// # Errors
-/// The server fails.
+/// None may go; or the server fails.
 pub(crate) fn would_go(db: &mut Db, wanted: &Wanted) -> Result<Vec<Removal>> {
     let Some(through) = wanted.through else { return Ok(Vec::new()) };
+    if Pruned::read(db)?.of(wanted.group).is_none_or(|gone| gone.rows < through) {
+        check_newest(db, wanted.group, through)?;
+    }
     pruned::removals(db, wanted.group, &pruned::Gone::through(through))
 }

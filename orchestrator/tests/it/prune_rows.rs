@@ -321,6 +321,19 @@ fn a_prune_that_was_killed_is_completed_by_the_next() {
     }
 }
 
+/// A dry run says what the real one would.
+#[test]
+fn the_newest_row_of_a_table_stays() {
+    let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
+    configure(&pair, "[retention]\nweb_months = 12\n");
+    fill(&pair, 3, 20);
+    pair.sql("UPDATE web SET datetime = '2022-07-07' ORDER BY id DESC LIMIT 1");
+    for line in ["prune --dry-run", "prune"] {
+        let done = hzmetrics(&pair, line).expect_code(1);
+        assert!(done.stderr.contains("the newest row of web is of"), "{line}: {}", done.stderr);
+    }
+}
+
 #[test]
 fn rows_of_months_that_are_not_final_stay() {
     let Some(pair) = pair(Engine::InnoDb, SqlMode::Strict) else { return };
