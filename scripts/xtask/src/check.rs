@@ -56,7 +56,7 @@ pub(crate) fn test(sh: &Shell, args: &TestArgs) -> Result<()> {
     let _incremental = keeps_nothing.then(|| sh.push_env(INCREMENTAL, "0"));
     let passed = run_tests(sh, args.quick, args.filter.as_deref(), &[]);
     if let Ok(list) = sh.read_file(&skipped) {
-        say(&format!("xtask: {} tests were skipped, whole or in part:\n{list}", list.lines().count()));
+        say(&format!("xtask: SKIPPED, whole or in part ({}):\n{list}", list.lines().count()));
     }
     passed?;
     if is_all {
