@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_are_recognised_and_are_no_addresses() {
+    fn hashes_are_recognised_and_are_not_addresses() {
         for hash in ["xabcdefghijklmn", "x22222222222222"] {
             assert!(is_hash(hash) && parse(hash).is_none() && stored(hash, false) == hash && !is_of_nobody(hash));
         }

@@ -12,7 +12,7 @@ use crate::hub::{Audience, Hub};
 /// Back up the metrics database and our tables of the hub's database
 ///
 /// Makes a folder in DIR, by `mariadb-dump`, and reads it back. The ledger of imports and the state are part of it;
-/// logs, the configuration and what belongs to the CMS are not. Nothing else may write meanwhile.
+/// logs, the configuration and what belongs to the CMS are not. Nothing else may write while it runs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The folder for backups; it must exist

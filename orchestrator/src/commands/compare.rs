@@ -76,8 +76,9 @@ impl HubCommand for Args {
         if is_same(Which::Metrics) || (self.hub.is_some() && is_same(Which::Hub)) {
             return Ok(hub.wrong_arguments("name another database than that of the configuration"));
         }
-        for (of, mut db) in [(&here, Db::connect(&here, Which::Metrics)?), (&there, other(&there, Which::Metrics)?)] {
-            let changes = AddressChanges::read(&mut db)?;
+        let (mut db_here, mut db_there) = (Db::connect(&here, Which::Metrics)?, other(&there, Which::Metrics)?);
+        for (of, db) in [(&here, &mut db_here), (&there, &mut db_there)] {
+            let changes = AddressChanges::read(db)?;
             if let Some(why) =
                 Month::new(0, 1).zip(changes.hashed_through()).and_then(|(first, last)| changes.hashed_in(first, last))
             {
@@ -92,7 +93,7 @@ impl HubCommand for Args {
             there: there.metrics_db.clone(),
             months: self.months.iter().map(Month::to_string).collect(),
             tables: self.tables(&here, &there)?,
-            addresses: self.addresses(&here, &there)?,
+            addresses: Addresses::read(&mut db_here, &mut db_there, &self.months)?,
             allowed: self.shown.allowed(),
         };
         let text = if self.shown.json { format!("{}\n", report.json()) } else { report.text() };
@@ -117,11 +118,6 @@ fn other(there: &Target, which: Which) -> Result<Db> {
 }
 
 impl Args {
-    fn addresses(&self, here: &Target, there: &Target) -> Result<Addresses> {
-        let (mut here, mut there) = (Db::connect(here, Which::Metrics)?, other(there, Which::Metrics)?);
-        Addresses::read(&mut here, &mut there, &self.months)
-    }
-
     fn tables(&self, here: &Target, there: &Target) -> Result<Vec<Compared>> {
         let wanted = Wanted { months: &self.months, n_shown: self.shown.rows, only: None };
         let mut tables = Vec::new();

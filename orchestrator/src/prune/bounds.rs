@@ -14,7 +14,7 @@ const KEYS: &str = "logs_months, web_months, logins_months, dns_cache_days, stag
 /// Pages and explanations of the last month look at single rows of twelve months.
 const YEAR: u32 = 12;
 
-/// How long things are kept; `None` is for ever.
+/// How long things are kept; `None` is forever.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Bounds {
     /// The first months whose logs, requests and logins stay.

@@ -28,7 +28,7 @@ const NOT_AS_STORED: &str = "another program changed the state that was being st
 /// How many rows each import loses, by the number of its entry in the ledger.
 type Lost = Vec<(Group, i64, i64)>;
 
-/// What a state is to stand for.
+/// What a new state has to replace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Plan {
     /// The last months whose rows go.
@@ -100,14 +100,14 @@ impl Ground {
     }
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 enum Attempt {
     Kept,
     /// Why not.
-    InVain(String),
+    Failed(String),
 }
 
-/// Keeps the state that stands for the rows. Others may write meanwhile; if they change these months, it is made again,
+/// Keeps the state that stands for the rows. Others may write while it is made; if they change these months, it is made again,
 /// the last time alone.
 ///
 /// # Errors
@@ -122,7 +122,7 @@ pub(crate) fn keep(hub: &Hub, db: &mut Db, turns: &mut Turns<'_>, bounds: &[(Gro
         pruned::drop_unused(db, || turns.let_others_in().map(drop))?;
         let Some(plan) = Plan::now(hub, db, bounds)? else { return Ok(()) };
         let mut keeping = Keeping { hub, db, turns, bounds, plan: &plan, alone: n_left == 0 };
-        let Attempt::InVain(why) = keeping.attempt()? else {
+        let Attempt::Failed(why) = keeping.attempt()? else {
             return pruned::drop_unused(db, || turns.let_others_in().map(drop));
         };
         if n_left == 0 {
@@ -152,14 +152,14 @@ impl Keeping<'_, '_> {
         let ground = Ground::look(self.db, through)?;
         let (made, lost) = self.make()?;
         let bytes = match (made, self.change_since(&ground)?) {
-            (Made::Not(why), _) | (Made::State(_), Some(why)) => return Ok(Attempt::InVain(why)),
+            (Made::Not(why), _) | (Made::State(_), Some(why)) => return Ok(Attempt::Failed(why)),
             (Made::State(bytes), None) => bytes,
         };
         let Some(stored) = self.store(&bytes).context("keeping the state")? else {
-            return Ok(Attempt::InVain(NOT_AS_STORED.to_owned()));
+            return Ok(Attempt::Failed(NOT_AS_STORED.to_owned()));
         };
         if let Some(why) = self.change_since(&ground)? {
-            return Ok(Attempt::InVain(why));
+            return Ok(Attempt::Failed(why));
         }
         stored.stand_for(self.db, &self.plan.groups, through, &lost).context("keeping the state")?;
         let n = kit::grouped(bytes.len() as u64);

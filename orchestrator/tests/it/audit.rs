@@ -460,7 +460,7 @@ fn the_scope_and_the_threshold_can_be_chosen() {
 fn with_compat_port_the_output_is_the_ports() {
     for (engine, mode) in [MODES[0], MODES[3]] {
         let Some(hub) = Hub::sound(engine, mode) else { return };
-        // what the port tries to check in vain, and what it compares although legacy hits differ
+        // what the port fails to check, and what it compares although legacy hits differ
         hub.sql(
             "UPDATE summary_user_vals SET value = 31 WHERE rowid = 7; \
              UPDATE summary_misc_vals SET value = 1 WHERE rowid = 1 AND datetime = '2026-04-00'",

@@ -293,7 +293,7 @@ fn refusals(pair: &Pair) {
             .unwrap();
     }
     assert!(n_cells > 100, "the cells of a removed month stay");
-    // the state is needed for ever
+    // the state is always needed
     pair.sql("UPDATE hz_pruned SET piece = 'x' WHERE kind = 'state' AND number = 0");
     let done = cells(pair).expect_code(1);
     assert!(done.stderr.contains("is damaged"), "{}", done.stderr);

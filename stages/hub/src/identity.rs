@@ -64,7 +64,7 @@ pub fn take(config: &Config, uses: Uses, compat: Compat) -> Result<()> {
 /// The user to run as.
 fn whose(config: &Config, places: &Places) -> Result<User> {
     if let Some(name) = &config.run_user {
-        return configured(name);
+        return configured(name).context("[run] user");
     }
     let remedy =
         "name the web server's user in hzmetrics.conf (`[run]`, `user = NAME`), or start the program as that user";
@@ -79,8 +79,8 @@ fn whose(config: &Config, places: &Places) -> Result<User> {
 }
 
 fn configured(name: &str) -> Result<User> {
-    let user = User::named(name)?.ok_or_else(|| Usage(format!("[run] user: there is no user {name}")))?;
-    let text = "[run] user: root is not a user to run as; name that of the web server";
+    let user = User::named(name)?.ok_or_else(|| Usage(format!("there is no user {name}")))?;
+    let text = "root is not a user to run as; name that of the web server";
     ensure!(!user.uid.is_root(), Usage(text.to_owned()));
     Ok(user)
 }

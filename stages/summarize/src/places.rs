@@ -87,7 +87,7 @@ impl Places {
         if equal(country, "US") { columns & !OTHER | US } else { columns }
     }
 
-    /// Columns 1 to 6 of a visitor with this country; `-` is a country that was looked up in vain.
+    /// Columns 1 to 6 of a visitor with this country; `-` is a country that was looked up and not found.
     pub(crate) fn of_visitor(&self, ipcountry: &str) -> u8 {
         let known = !equal(ipcountry, "") && !equal(ipcountry, "-");
         let columns = TOTAL | if known { IDENTIFIED } else { 0 } | self.continent(ipcountry);

@@ -54,7 +54,7 @@ fn wrong(setting: &Setting, config: &Config) -> Option<String> {
         ("report", "path") | ("retention", "rejects_path") => of_absolute(Path::new(text)),
         ("report", "mode") => mode_of_pages(text).err().map(|why| format!("`{text}` is not {why}")),
         ("report", "owner") => Owner::parse(text).err().map(|why| why.to_string()),
-        ("run", "user") => identity::check_user(text).err().map(|why| why.to_string().replace("[run] user: ", "")),
+        ("run", "user") => identity::check_user(text).err().map(|why| why.to_string()),
         ("metrics", "statsd") => statsd::check(text).err(),
         ("notify", "heartbeat_url") => serve::check_address(config.notify.heartbeat_url.as_deref()?).err(),
         _ => None,

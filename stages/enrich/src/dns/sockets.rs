@@ -72,7 +72,7 @@ impl Sockets {
         Self { server, most, open: RefCell::new(Vec::new()), next: Cell::new(0) }
     }
 
-    /// Asks, and asks again while no answer comes. Waits for ever if none does.
+    /// Asks, and asks again while no answer comes. Waits forever if none does.
     ///
     /// # Errors
     /// No socket can be opened, the query cannot be sent, or the answer cannot be read.

@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_behind_an_address_without_brackets_is_no_part_of_it() {
+    fn a_port_behind_an_address_without_brackets_is_removed() {
         for (text, client) in [
             ("192.0.2.1:80", "192.0.2.1"),
             ("2001:db8::1:8080", "2001:db8::1"),

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_port_behind_an_ipv6_address_is_no_part_of_it() {
+    fn the_port_behind_an_ipv6_address_is_removed() {
         for (client, found) in [
             ("2001:db8::12:3450", "2001:db8::12"),
             ("2001:db8::12:58430", "2001:db8::12"),

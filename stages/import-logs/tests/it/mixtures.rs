@@ -31,7 +31,7 @@ use world::{End, Habit, Log, Plan, Round};
 enum Import {
     Nothing,
     All,
-    /// All, and once more at once.
+    /// All, and then all again at the same time.
     Twice,
     /// A run that is killed after so many thousandths of its time; what it has left is for the next one.
     Killed(u32),

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_cell_is_refused() {
+    fn what_is_not_a_cell_is_refused() {
         let mut cells = Cells::default();
         add(&mut cells, "summary_misc_vals", 7, "5 users on 2025-06-03").unwrap();
         add(&mut cells, "summary_misc_vals", 8, "").unwrap();

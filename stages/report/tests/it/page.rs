@@ -161,7 +161,7 @@ fn twelve_months_that_are_fewer_are_named_and_not_compared() {
 }
 
 #[test]
-fn one_month_alone_is_no_course() {
+fn one_month_alone_has_no_chart_over_time() {
     let of = |month: &str, period: u8| {
         format!(
             "{{\"kind\":\"toolstat\",\"id\":1,\"resid\":1,\"users\":50,\"jobs\":70,\"datetime\":\"{month}-00 00:00:00\",\
@@ -177,7 +177,7 @@ fn one_month_alone_is_no_course() {
 }
 
 #[test]
-fn the_running_month_is_no_headline() {
+fn the_running_month_is_not_a_headline() {
     let done = report().env("HZMETRICS_NOW", "2025-06-15T12:00").stdin(cells(24, usual)).finish().ok();
     let page = Html::parse_document(&done.text());
     assert!(text(select(&page, ".subtitle")[0]).starts_with("May 2025 "));

@@ -111,7 +111,7 @@ pub(crate) fn digest<L: Look>(lens: &L, line: &[u8]) -> FieldResult<Option<L::Fa
 }
 
 fn web<L: Look>(lens: &L, line: &[u8]) -> FieldResult<Option<L::Fact>> {
-    if is_no_download(line) {
+    if is_not_download(line) {
         return Ok(None);
     }
     let fields = Fields::of(line, ["sessionid", "content", "dnload", "datetime"])?;
@@ -124,7 +124,7 @@ fn web<L: Look>(lens: &L, line: &[u8]) -> FieldResult<Option<L::Fact>> {
 /// Whether a request is clearly not a download, as most are: its URL cannot be one, and there is no
 /// field `dnload` other than 0. Reads the line up to the URL and searches for that field name;
 /// `false` if in doubt.
-fn is_no_download(line: &[u8]) -> bool {
+fn is_not_download(line: &[u8]) -> bool {
     const FLAG: &[u8] = b"\"dnload\":";
     static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(FLAG));
     for member in json::Members::new(line) {
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_glance_is_enough_for_most_requests() {
-        let glance = |line: &str| is_no_download(line.as_bytes());
+        let glance = |line: &str| is_not_download(line.as_bytes());
         for (line, expected) in [
             (r#"{"kind":"web","ip":"1.1.1.1","content":"/","dnload":0,"sessionid":1}"#, true),
             (r#"{"kind":"web","content":"/tools/\u0061","sessionid":1}"#, false),

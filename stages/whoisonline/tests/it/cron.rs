@@ -479,7 +479,7 @@ fn readers_never_see_half_a_map() {
             }
             n_reads
         });
-        // also when a run fails: the reader would read for ever
+        // also when a run fails: the reader would never end
         let stops = fixtures::Stops(&stop);
         for _ in 0..10 {
             hub.cron(&[]);

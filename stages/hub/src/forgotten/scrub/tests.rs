@@ -30,7 +30,7 @@ fn marked(text: &str, kind: Kind) -> String {
 }
 
 #[test]
-fn in_a_line_that_is_no_login_the_number_before_the_name_is_that_of_the_user() {
+fn in_a_line_that_is_not_a_login_the_number_before_the_name_is_that_of_the_user() {
     assert_eq!(
         marked("2025-07-10 08:00 1234 [x] 192.0.2.1 login", Kind::Auth),
         "2025-07-10 08:00 {1234} [x] 192.0.2.1 login"
